@@ -85,7 +85,11 @@ def load(role: str, kind: str, plugins: tuple[Path, ...] = ()) -> type[Any]:
     known = parts(role, plugins)
     if kind not in known:
         raise ConfigError([Problem("", role, f"there is no {kind!r}", suggest(kind, known))])
-    part = known[kind]
+    return part_class(known[kind])
+
+
+def part_class(part: PartInfo) -> type[Any]:
+    """A part's class; its module is imported now."""
     loaded: type[Any] = getattr(_module(part.file), part.class_name)
     return loaded
 

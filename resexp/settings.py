@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, create_model, model_validator
 from pydantic.fields import FieldInfo
@@ -32,7 +32,14 @@ class Frozen(BaseModel):
 class PartConfig(Frozen):
     """One part: its kind, the fields all kinds of its role share, and the kind's own options."""
 
+    info: ClassVar[catalog.PartInfo]
+    """What its file says of this kind; every model that `models` gives has it."""
+
     kind: str
+
+    def build(self, *args: Any, **overrides: Any) -> Any:
+        """The part itself: its class, imported now, called with `args`, its options and `overrides`."""
+        return catalog.part_class(self.info)(*args, **self.options() | overrides)
 
     def options(self) -> dict[str, Any]:
         """The kind's own options: the keyword arguments of its class."""
@@ -198,6 +205,7 @@ def models(role: str) -> Mapping[str, type[PartConfig]]:
             __doc__=part.doc or base.__doc__,
             **options,
         )
+        result[kind].info = part
     return result
 
 

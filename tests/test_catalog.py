@@ -153,3 +153,10 @@ def test_listing_and_validating_import_no_torch() -> None:
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_part_builds_itself_from_its_options() -> None:
+    sgd = models("optimizer")["sgd"].model_validate({"kind": "sgd", "lr": 0.5})
+    assert sgd.info == catalog.parts("optimizer")["sgd"]
+    assert sgd.build().lr == 0.5
+    assert sgd.build(lr=0.25).lr == 0.25

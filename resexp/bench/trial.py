@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from resexp import catalog, durable, store
+from resexp import durable, store
 from resexp.bench.timing import seconds_of
 from resexp.plan import Trial
 from resexp.probes.base import Probe
@@ -45,7 +45,7 @@ def probe_seconds(run: Run) -> float:
     """Of all the probes that a trial's settings ask for, copying the network included."""
     total = 0.0
     for config in run.settings.probes:
-        probe: Probe = catalog.load("probe", config.kind)(**config.options())
+        probe: Probe = config.build()
 
         def measure(probe: Probe = probe, size: int = config.batch_size) -> None:
             list(probe.measure(take_snapshot(run, size)))

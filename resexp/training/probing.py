@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from resexp import catalog
 from resexp.data.order import permutation
 from resexp.probes.base import Probe, Snapshot
 
@@ -29,7 +28,7 @@ def probe_rows(run: Run) -> Iterator[dict[str, Any]]:
 
 def measured(run: Run, config: ProbeConfig, at: float) -> Iterator[dict[str, Any]]:
     """The rows of one probe on the run as it stands."""
-    probe: Probe = catalog.load("probe", config.kind)(**config.options())
+    probe: Probe = config.build()
     with torch.random.fork_rng(devices=[run.device] if run.device.type == "cuda" else []):
         torch.manual_seed(0)
         for reading in probe.measure(take_snapshot(run, config.batch_size)):
