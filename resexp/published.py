@@ -1,0 +1,179 @@
+"""What papers report, as data: `references/<name>.yaml` holds one paper's claim, recipe and numbers.
+
+A claim's `metric` is a column of the trials (`train_error`, `test_iou`, `seconds`) or a probe's reading,
+`probe.name@at:reduce`: `gradient_norms.weight_rms@0:slope` is the slope over layers at initialisation.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from resexp import wording, yaml_text
+from resexp.catalog import suggest
+from resexp.errors import ConfigError, Problem
+from resexp.options import NonNegativeFloat, PositiveFloat, PositiveInt, Real
+from resexp.settings import Frozen
+
+FOLDER = Path(__file__).parent / "references"
+
+Reduce = Literal["mean", "max", "min", "first", "last", "slope"]
+"""Over the layers of a network: `first` is nearest the input; `slope` is of log10, in decades a layer."""
+
+_COLUMN = re.compile(r"(train|validation|test)_[a-z][a-z0-9_]*|params|macs|seconds|step_seconds|steps")
+_READING = re.compile(
+    r"(?P<probe>[a-z0-9_]+)\.(?P<name>[a-z0-9_]+)@(?P<at>0|1|0?\.\d+):"
+    r"(?P<reduce>mean|max|min|first|last|slope)"
+)
+
+
+class Reading(NamedTuple):
+    """A probe's reading at a fraction of training, reduced over layers to one number a trial."""
+
+    probe: str
+    name: str
+    at: float
+    reduce: Reduce
+
+
+def reading(metric: str) -> Reading | None:
+    """The probe's reading that a metric names; None for a column of the trials."""
+    found = _READING.fullmatch(metric)
+    if found is None:
+        return None
+    probe, name, at, reduce = found.groups()
+    return Reading(probe, name, float(at), reduce)  # type: ignore[arg-type]  # the pattern lists them
+
+
+def _refuse(wrong: str, right: str) -> PydanticCustomError:
+    return PydanticCustomError("settings", "{wrong}", {"wrong": wrong, "right": right})
+
+
+def _metric(text: str) -> str:
+    if not _COLUMN.fullmatch(text) and not _READING.fullmatch(text):
+        right = "give a column such as train_error, or probe.name@at:reduce, reduce one of "
+        raise _refuse(f"{text!r} is not a metric", right + "mean, max, min, first, last, slope")
+    return text
+
+
+def _verified(given: Any) -> Any:
+    return {True: "text", False: "memory"}[given] if isinstance(given, bool) else given
+
+
+def _fraction(metric: str, *values: float) -> None:
+    for value in values:
+        if metric.endswith("_error") and not 0 <= value <= 1:
+            raise _refuse(f"gives {value:g} as an error", "give a fraction, 0 to 1")
+
+
+When = Annotated[dict[str, Any], Field(min_length=1)]
+Metric = Annotated[str, AfterValidator(_metric)]
+Text = Annotated[str, Field(min_length=1)]
+Verified = Annotated[
+    Literal["text", "secondary", "memory"],
+    BeforeValidator(_verified, json_schema_input_type=Literal["text", "secondary", "memory"] | bool),
+]
+"""How it was checked: read in the paper's text, in a secondary source, or not at all (from memory)."""
+
+
+class Reference(Frozen):
+    """A published number for the trials that fit `when`. Errors are fractions, losses nats.
+
+    `tier` is what a run may be held to: the value itself (`exact`), its rank among others, or the trend.
+    """
+
+    when: dict[str, Any]
+    metric: Metric
+    value: Real
+    statistic: Literal["single", "best", "mean", "median"]
+    sd: NonNegativeFloat | None = None
+    runs: PositiveInt | None = None
+    source: Text
+    verified: Verified = "memory"
+    tier: Literal["exact", "ordering", "trend"] = "ordering"
+    note: str | None = None
+
+    @model_validator(mode="after")
+    def _error_is_a_fraction(self) -> Self:
+        _fraction(self.metric, self.value)
+        return self
+
+
+class Claim(Frozen):
+    """One ordering that a paper states: `metric` is lower for `lower` than for `higher`.
+
+    In both, `model.depth` may be `deepest` or `shallowest`, which each experiment fills in. With `within`
+    the claim is a tie instead: the two differ by no more than that. `published` are both sides' numbers.
+    """
+
+    say: Text
+    lower: When
+    higher: When
+    metric: Metric
+    within: PositiveFloat | None = None
+    published: tuple[Real, Real] | None = Field(None, description="the value of lower, then of higher")
+    source: Text
+    verified: Verified = "memory"
+    tier: Literal["ordering", "trend"] = "ordering"
+
+    @model_validator(mode="after")
+    def _sides_differ(self) -> Self:
+        if self.lower == self.higher:
+            raise _refuse("compares trials with themselves", "let lower and higher differ")
+        if self.published:
+            _fraction(self.metric, *self.published)
+            gap = self.published[1] - self.published[0]
+            if (abs(gap) > self.within) if self.within else gap <= 0:
+                raise _refuse("is not what its published numbers say", "give the value of lower first")
+        return self
+
+
+class Published(Frozen):
+    """One paper's part of an experiment: what it says, by which recipe, and with which numbers.
+
+    `protocol` maps dotted keys of the settings to the paper's value, or to a list of acceptable ones.
+    An experiment that states its own references has no `paper` and no `claim`; a file has both.
+    """
+
+    paper: str | None = None
+    claim: str | None = None
+    protocol: dict[str, Any] = Field(default_factory=dict)
+    references: tuple[Reference, ...] = ()
+    claims: tuple[Claim, ...] = ()
+    note: str | None = None
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Published:
+        """From what `model_dump(mode="json")` gave."""
+        return cls.model_validate_json(json.dumps(data))
+
+
+def names() -> tuple[str, ...]:
+    """The papers that come with the package, by the names of their files."""
+    return tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))
+
+
+def load(name: str) -> Published:
+    """The paper `references/<name>.yaml`.
+
+    Raises:
+        ConfigError: there is none such, or its file is wrong; every problem with its line.
+    """
+    if name not in names():
+        raise ConfigError([Problem("", "references", f"there is no {name!r}", suggest(name, names()))])
+    path = FOLDER / f"{name}.yaml"
+    document = yaml_text.parse(yaml_text.read_text(path), str(path))
+    draft = wording.Draft(str(path), document.lines, list(document.problems))
+    found = draft.validate(Published, document.value, lambda key: key)
+    for key in ("paper", "claim"):
+        if found and not getattr(found, key):
+            draft.wrong((), key, "is missing", "say it in a sentence")
+    if draft.problems or found is None:
+        raise wording.refuse(draft.problems, str(path))
+    return found
