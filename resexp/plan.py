@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from resexp.settings import Settings
 
 NUMERICS = 1
-"""Raised when the code changes the numbers a trial gives, so that old results are not mixed with new."""
+"""Raised when the code changes the numbers a trial gives, by a default's change too, so that old results are
+not mixed with new.
+"""
 
 
 @dataclass(frozen=True)
@@ -61,9 +63,14 @@ class Trial:
         return cls(**{**data, "cost": Cost(**cost) if cost else None})
 
 
-def identity(settings: Mapping[str, Any], data_fingerprint: str) -> str:
-    """Twelve hex digits of the hash of all that determines a trial's numbers."""
-    text = json.dumps([NUMERICS, settings, data_fingerprint], sort_keys=True, separators=(",", ":"))
+def identity(settings: Settings, data_fingerprint: str) -> str:
+    """Twelve hex digits of the hash of all that determines a trial's numbers.
+
+    A value that equals its default is left out, so that an option added later leaves the trials done before
+    it theirs; the kind of a part has no default and is never left out.
+    """
+    told = settings.model_dump(mode="json", exclude_defaults=True, serialize_as_any=True)
+    text = json.dumps([NUMERICS, told, data_fingerprint], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -97,8 +104,7 @@ def make_plan(experiment: Experiment, measures: Measures) -> list[Trial]:
         except ConfigError as error:
             problems += [replace(p, where=point.depth_at) for p in error.problems]
             continue
-        dump = settings.model_dump(mode="json")
-        id = identity(dump, measures.data_fingerprint(settings))
+        id = identity(settings, measures.data_fingerprint(settings))
         model = settings.model
         name = re.sub(r"[^A-Za-z0-9=.+-]+", "-", variant)[:60].strip("-.")
         trials[id] = Trial(
@@ -108,7 +114,7 @@ def make_plan(experiment: Experiment, measures: Measures) -> list[Trial]:
             variant=variant,
             depth=model.depth,
             seed=settings.seed,
-            settings=dump,
+            settings=settings.model_dump(mode="json"),
             axes=dict(point.axes),
             cost=cost,
         )

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import create_model
 
 import resexp
 from resexp.api import trials
+from resexp.config import parse_settings
 from resexp.errors import ConfigError
-from resexp.plan import Trial
+from resexp.plan import Trial, identity
 
 BASE = """\
 name: t
@@ -42,6 +47,66 @@ def test_adding_a_depth_or_a_seed_keeps_the_trials_there_are(tmp_path: Path) -> 
 )
 def test_whatever_changes_the_numbers_changes_the_id(change: str, tmp_path: Path) -> None:
     assert not ids(planned(tmp_path)) & ids(planned(tmp_path, "", change))
+
+
+def leaves(tree: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    items = tree.items() if isinstance(tree, dict) else enumerate(tree) if isinstance(tree, list) else ()
+    for key, value in items:
+        yield from leaves(value, (*path, key)) if value and isinstance(value, dict | list) else [(*path, key)]
+
+
+def changed(tree: Any, path: tuple[Any, ...], value: Any) -> Any:
+    tree = copy.deepcopy(tree)
+    inner = tree
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    return tree
+
+
+def test_every_single_value_is_in_the_id(tmp_path: Path) -> None:
+    more = "probes: [gradient_norms]\nsweep: {training.schedule: [{kind: step, low_rate: {}}], seed: [3]}\n"
+    file = tmp_path / "t.yaml"
+    file.write_text(BASE + more)
+    (point,) = resexp.load(file).points
+    before, tree = identity(point.settings, "data"), point.settings.model_dump(mode="json")
+    others = [True, False, 0, 1, 7, 0.25, [0.25], "pre", "none", "tanh", "xavier", "params", "bfloat16"]
+    others += ["residual", "adamw", "cosine", "responses", "digits", "bottleneck"]
+    untried = set()
+    for path in leaves(tree):
+        for value in others:
+            try:
+                other = parse_settings(changed(tree, path, value))
+            except ConfigError:
+                continue
+            if other != point.settings:
+                assert identity(other, "data") != before, path
+                break
+        else:
+            untried.add(path[-1])
+    assert untried <= {"kind", "epochs", "iterations"}, "a kind alone changes with its options"
+    assert identity(point.settings, "other data") != before
+
+
+def test_an_option_added_with_a_default_leaves_the_id(tmp_path: Path) -> None:
+    file = tmp_path / "t.yaml"
+    file.write_text(BASE)
+    settings = resexp.load(file).points[0].settings
+    sgd, training = settings.training.optimizer, settings.training
+    later = create_model("Later", __base__=type(sgd), added=(float, 0.5))
+
+    def with_optimizer(**options: Any) -> str:
+        optimizer = later.model_validate({**sgd.model_dump(), **options})
+        new = training.model_copy(update={"optimizer": optimizer})
+        return identity(settings.model_copy(update={"training": new}), "data")
+
+    assert with_optimizer() == identity(settings, "data")
+    assert with_optimizer(added=0.25) != with_optimizer()
+
+
+def test_the_kind_of_a_part_is_in_the_id_though_all_its_options_have_defaults(tmp_path: Path) -> None:
+    kinds = ["model.connection=plain", "model.connection=residual", "training.optimizer=adamw"]
+    assert len(set.union(*(ids(planned(tmp_path, "", kind)) for kind in kinds))) == 3
 
 
 def test_the_name_of_the_experiment_does_not(tmp_path: Path) -> None:
