@@ -95,7 +95,7 @@ def run(
             config_text=experiment.text,
             trials=planned,
             environment={**record, "overrides": list(experiment.overrides), "jobs": len(slots)},
-            references=[reference.model_dump(mode="json") for reference in experiment.references],
+            published=experiment.published.model_dump(mode="json"),
             fresh=fresh,
             held=held,
         )

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from resexp import grid, wording, yaml_text
+from resexp import grid, published, wording, yaml_text
+from resexp.axes import check_keys, command_line, grids_of, rules_of
 from resexp.catalog import suggest
 from resexp.errors import ConfigError, Problem
 from resexp.grid import Assignment, Axes, Rule, dotted
-from resexp.schema import Header, Reference, RuleText, json_schema, known_keys
+from resexp.published import Published
+from resexp.schema import Header, json_schema
 from resexp.settings import (
     ConnectionConfig,
     DataConfig,
@@ -24,8 +26,7 @@ from resexp.settings import (
     Settings,
     TrainingConfig,
 )
-from resexp.wording import COMMAND_LINE, Draft
-from resexp.yaml_text import Key
+from resexp.wording import Draft
 
 __all__ = [
     "ConnectionConfig",
@@ -37,7 +38,6 @@ __all__ = [
     "PartConfig",
     "Point",
     "ProbeConfig",
-    "Reference",
     "ScheduleConfig",
     "Settings",
     "TrainingConfig",
@@ -67,7 +67,7 @@ class Experiment:
 
     name: str
     points: tuple[Point, ...]
-    references: tuple[Reference, ...]
+    published: Published
     text: str
     overrides: tuple[str, ...]
     path: Path
@@ -94,28 +94,30 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Experiment:
         known = [*Header.model_fields, *Settings.model_fields]
         draft.wrong((key,), key, "is not a known key", suggest(key, known))
 
-    given = _command_line(overrides, draft)
+    given = command_line(overrides, draft)
     names = given.pop("name", ())
     header = {key: top[key] for key in Header.model_fields if key in top}
     header |= {"name": names[0] if len(names) == 1 else names} if names else {}
+    paper = _paper(header.pop("references"), draft) if isinstance(top.get("references"), str) else None
     head = draft.validate(Header, header, lambda key: None if names and key == ("name",) else key)
     for i, reference in enumerate(head.references if head else ()):
-        _check_keys(reference.when, ("references", i, "when"), draft)
+        check_keys(reference.when, ("references", i, "when"), draft)
 
     laid = {
         k: [Assignment(k, v, None) for v in vs] for key, vs in given.items() if (k := tuple(key.split(".")))
     }
-    grids = tuple(grid.with_axes(axes, laid) for axes in _grids(top.get("sweep"), draft))
+    grids = tuple(grid.with_axes(axes, laid) for axes in grids_of(top.get("sweep"), draft))
     if (count := grid.size(grids)) > MAX_POINTS:
         draft.wrong(("sweep",), "sweep", f"has {count:,} points", f"at most {MAX_POINTS:,} are possible")
         grids = ()
-    rules = _rules(head.overrides if head else (), draft)
+    rules = rules_of(head.overrides if head else (), draft)
     base = {key: top[key] for key in Settings.model_fields if key in top}
     singles = [values[0] for values in laid.values() if len(values) == 1]
     points = _points(base, grids, rules, singles, draft)
     if draft.problems or head is None:
         raise wording.refuse(draft.problems, str(path))
-    return Experiment(head.name, points, head.references, text, tuple(overrides), path)
+    told = paper or Published(references=head.references)
+    return Experiment(head.name, points, told, text, tuple(overrides), path)
 
 
 def parse_settings(mapping: Mapping[str, Any]) -> Settings:
@@ -127,85 +129,13 @@ def parse_settings(mapping: Mapping[str, Any]) -> Settings:
     return settings
 
 
-def _command_line(overrides: Sequence[str], draft: Draft) -> dict[str, tuple[Any, ...]]:
-    """Key -> its value, or the values of an axis: what is written between commas outside brackets."""
-    given: dict[str, tuple[Any, ...]] = {}
-    for text in overrides:
-        key, equals, value = text.partition("=")
-        if not equals:
-            draft.wrong(None, text, "has no =", "write key=value")
-            continue
-        if key != "name" and key not in known_keys():
-            draft.wrong(None, key, "is not a known key", suggest(key, ["name", *known_keys()]))
-            continue
-        try:
-            document = yaml_text.parse(f"[{value}]", COMMAND_LINE)
-        except ConfigError as error:
-            draft.problems += [replace(p, where=COMMAND_LINE, key=key) for p in error.problems]
-            continue
-        for p in document.problems:
-            inner = p.key.split(".")[1:]  # the first step is the index into the list of values
-            draft.problems.append(replace(p, where=COMMAND_LINE, key=".".join((key, *inner))))
-        if document.value:
-            given[key] = document.value
-        else:
-            draft.wrong(None, key, "has no value", "write key=value, or key=null")
-    return given
-
-
-def _grids(sweep: Any, draft: Draft) -> tuple[Axes, ...]:
-    """The grids of `sweep`: one for a mapping, several for a list of them."""
-    if sweep is None or isinstance(sweep, Mapping):
-        return (_grid(sweep or {}, ("sweep",), draft),)
-    if not isinstance(sweep, tuple) or not sweep:
-        draft.wrong(("sweep",), "sweep", "is not a mapping", "give dotted keys with lists, or a list of such")
-        return ({},)
-    grids = []
-    for i, axes in enumerate(sweep):
-        if isinstance(axes, Mapping):
-            grids.append(_grid(axes, ("sweep", i), draft))
-        else:
-            draft.wrong(
-                ("sweep", i), f"sweep.{i}", f"{wording.show(axes)} is not a mapping", "give dotted keys"
-            )
-    return tuple(grids)
-
-
-def _grid(axes: Mapping[str, Any], origin: Key, draft: Draft) -> Axes:
-    result = {}
-    for key, values in axes.items():
-        if key not in known_keys():
-            draft.wrong((*origin, key), key, "is not a known key", suggest(key, known_keys()))
-        elif not isinstance(values, tuple) or not values:
-            right = "give a list of values" + (
-                "" if isinstance(values, tuple) else f": [{wording.show(values)}]"
-            )
-            draft.wrong((*origin, key), key, f"{wording.show(values)} is not a list of values", right)
-        else:
-            path = tuple(key.split("."))
-            result[path] = tuple(Assignment(path, v, (*origin, key, i)) for i, v in enumerate(values))
-    return result
-
-
-def _rules(texts: Iterable[RuleText], draft: Draft) -> tuple[Rule, ...]:
-    rules = []
-    for i, text in enumerate(texts):
-        origin = ("overrides", i)
-        good = _check_keys(text.when, (*origin, "when"), draft) & _check_keys(
-            text.set, (*origin, "set"), draft
-        )
-        if good:
-            when = {tuple(k.split(".")): v if isinstance(v, tuple) else (v,) for k, v in text.when.items()}
-            made = [Assignment(tuple(k.split(".")), v, (*origin, "set", k)) for k, v in text.set.items()]
-            rules.append(Rule(when, tuple(sorted(made, key=lambda a: len(a.path)))))
-    return tuple(rules)
-
-
-def _check_keys(mapping: Mapping[str, Any], origin: Key, draft: Draft) -> bool:
-    unknown = [key for key in mapping if key not in known_keys()]
-    for key in unknown:
-        draft.wrong((*origin, key), key, "is not a known key", suggest(key, known_keys()))
-    return not unknown
+def _paper(name: str, draft: Draft) -> Published | None:
+    try:
+        return published.load(name)
+    except ConfigError as error:
+        where = draft.where(("references",))
+        draft.problems += [p if p.where else replace(p, where=where) for p in error.problems]
+        return None
 
 
 def _points(

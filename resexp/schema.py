@@ -4,36 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, Field
 
-from resexp.options import NonNegativeFloat, PositiveInt, Real
+from resexp.published import Reference, names
 from resexp.settings import Frozen, Settings, models, nested_model, role_of
-
-
-class Reference(Frozen):
-    """A published number for the trials that fit `when`. Errors are fractions, losses nats."""
-
-    when: dict[str, Any]
-    metric: Literal["train_error", "train_loss", "test_error", "test_loss"]
-    value: Real
-    statistic: Literal["single", "best", "mean", "median"]
-    sd: NonNegativeFloat | None = None
-    runs: PositiveInt | None = None
-    source: Annotated[str, Field(min_length=1)]
-    verified: bool = False
-    note: str | None = None
-
-    @model_validator(mode="after")
-    def _error_is_a_fraction(self) -> Self:
-        if self.metric.endswith("_error") and not 0 <= self.value <= 1:
-            wrong = f"gives {self.value:g} as an error"
-            raise PydanticCustomError(
-                "settings", "{wrong}", {"wrong": wrong, "right": "give a fraction, 0 to 1"}
-            )
-        return self
 
 
 class RuleText(Frozen):
@@ -53,7 +29,9 @@ class Header(Frozen):
         {}, description="dotted keys to lists: their product; or a list of such mappings: the union"
     )
     overrides: tuple[RuleText, ...] = ()
-    references: tuple[Reference, ...] = ()
+    references: tuple[Reference, ...] = Field(
+        (), description="published numbers, or the name of the paper that they come from"
+    )
 
 
 class _File(Header, Settings):
@@ -86,6 +64,8 @@ def json_schema() -> dict[str, Any]:
     keys = {"enum": list(known_keys())}
     grid = {"type": "object", "propertyNames": keys, "additionalProperties": {"type": "array", "minItems": 1}}
     schema["properties"]["sweep"] |= {"anyOf": [grid, {"type": "array", "items": grid}]}
+    listed = schema["properties"]["references"]
+    listed["anyOf"] = [{k: listed.pop(k) for k in ("type", "items")}, {"enum": list(names())}]
     for rule in ("RuleText", "Reference"):
         properties = schema["$defs"][rule]["properties"]
         for name in properties.keys() & {"when", "set"}:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from resexp import catalog, config
+from resexp import catalog, config, published
 from resexp.errors import ConfigError
+from resexp.published import Published
 from resexp.settings import ROLE_CONFIGS, models
 
 BASE = """\
@@ -37,7 +38,7 @@ def lrs(experiment: config.Experiment) -> list[float]:
 def test_a_file_without_a_sweep_is_one_point(tmp_path: Path) -> None:
     experiment = load(tmp_path)
     (point,) = experiment.points
-    assert (experiment.name, point.axes, experiment.references) == ("small", {}, ())
+    assert (experiment.name, point.axes, experiment.published) == ("small", {}, Published())
     assert experiment.text == BASE
     settings = point.settings
     assert (settings.data.kind, settings.model.depth, settings.model.connection.kind) == (
@@ -158,8 +159,21 @@ def test_a_sweep_narrowed_on_the_command_line_may_leave_a_rule_idle(tmp_path: Pa
 def test_references_are_read(tmp_path: Path) -> None:
     when = "{when: {model.depth: 8}, metric: test_error"
     more = f"references: [{when}, value: 0.07, statistic: mean, sd: 1e-3, runs: 5, source: A}}]"
-    (reference,) = load(tmp_path, more).references
-    assert (reference.value, reference.sd, reference.verified, reference.note) == (0.07, 0.001, False, None)
+    (reference,) = load(tmp_path, more).published.references
+    assert (reference.value, reference.sd, reference.verified, reference.note) == (
+        0.07,
+        0.001,
+        "memory",
+        None,
+    )
+
+
+def test_references_by_name_are_a_papers(tmp_path: Path) -> None:
+    paper = load(tmp_path, "references: he2015_cifar10").published
+    assert paper == published.load("he2015_cifar10")
+    assert paper.claims
+    with pytest.raises(ConfigError, match=r"x.yaml:5: references: .* did you mean he2015_cifar10?"):
+        load(tmp_path, "references: he2015_cifar")
 
 
 @pytest.mark.parametrize(

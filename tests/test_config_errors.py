@@ -70,9 +70,9 @@ CASES: dict[str, tuple[str, int, str, tuple[str, ...]]] = {
         ("nan is not a finite number",),
     ),
     "nan in bounds": (
-        FULL.replace("2}", "2, label_smoothing: .nan}"),
+        FULL.replace("2}", "2, schedule: {kind: constant, warmup: .nan}}"),
         4,
-        "training.label_smoothing",
+        "training.schedule.warmup",
         ("nan",),
     ),
     "infinite": (FULL.replace("2}", "2, clip: .inf}"), 4, "training.clip", ("inf",)),

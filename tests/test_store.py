@@ -92,6 +92,18 @@ def test_only_what_is_new_runs_and_the_rest_is_left_aside(tmp_path: Path) -> Non
     assert run_all(tmp_path) == []
 
 
+def test_what_is_published_is_kept_and_old_plans_have_it_as_references(tmp_path: Path) -> None:
+    reference = {"when": {"model.depth": 8}, "metric": "test_error", "value": 0.1}
+    create(tmp_path, published={"paper": "A", "references": [reference]}).close()
+    records = store.read(tmp_path / "exp")
+    assert (records.published["paper"], records.references) == ("A", [reference])
+    plan = tmp_path / "exp/plan.json"
+    old = durable.read_document(plan)
+    del old["published"]
+    durable.write_document(plan, {**old, "references": [reference]})
+    assert store.read(tmp_path / "exp").references == [reference]
+
+
 def test_fresh_starts_over(tmp_path: Path) -> None:
     run_all(tmp_path)
     with create(tmp_path, fresh=True) as experiment:
@@ -342,6 +354,7 @@ def test_a_folder_of_every_format_so_far_opens_and_resumes(tmp_path: Path, versi
     assert list(records.trials["status"]) == ["done", "diverged", "pending"]
     assert len(records.metrics) == 4 + 2 + 2
     assert records.notes == []
+    assert records.references == []
     with create(tmp_path, FORMAT_TRIALS) as experiment:
         hold = attempt(experiment, FORMAT_TRIALS[2])
         assert hold.begin(stub.FINGERPRINT) is not None

@@ -79,7 +79,7 @@ class Experiment:
         row = read_or_empty(self._folder.trial(trial).progress)
         return row if row.get("attempt") == number else {}
 
-    def _write(self, config_text: str, references: Sequence[Mapping[str, Any]]) -> None:
+    def _write(self, config_text: str, published: Mapping[str, Any]) -> None:
         durable.sweep_temporaries(self.path)
         durable.write_atomic(self._folder.config, config_text.encode())
         plan = {
@@ -87,7 +87,7 @@ class Experiment:
             "experiment": self.path.name,
             "config_sha256": hashlib.sha256(config_text.encode()).hexdigest(),
             "trials": [trial.to_json() for trial in self.trials],
-            "references": list(references),
+            "published": dict(published),
         }
         durable.write_document(self._folder.plan, plan)
 
@@ -99,7 +99,7 @@ def create(
     config_text: str,
     trials: Sequence[Trial],
     environment: Mapping[str, Any],
-    references: Sequence[Mapping[str, Any]] = (),
+    published: Mapping[str, Any] | None = None,
     fresh: bool = False,
     held: Hold | None = None,
 ) -> Experiment:
@@ -125,7 +125,7 @@ def create(
             durable.make_folder(folder.trials)
             if experiment.pending() or not folder.environment.exists():
                 durable.write_document(folder.environment, environment)
-            experiment._write(config_text, references)
+            experiment._write(config_text, published or {})
     except BaseException:
         experiment.close()
         raise

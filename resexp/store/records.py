@@ -36,7 +36,8 @@ class Records:
     trials: one row a trial of the present plan (id, name, status, cause, connection, variant, depth, seed,
     params, macs, activation_bytes, errors as fractions, losses in nats, seconds, ..., and one column a
     swept axis, named by its dotted key). metrics and probes: `id` and each row's fields. notes: what the
-    reader must know, such as damaged files and trials left aside.
+    reader must know, such as damaged files and trials left aside. published: what papers report of this
+    experiment, as `published.Published` has it in JSON; {} where that is not known.
     """
 
     experiment: str
@@ -44,8 +45,13 @@ class Records:
     metrics: pd.DataFrame
     probes: pd.DataFrame
     environment: dict[str, Any]
-    references: list[dict[str, Any]]
+    published: dict[str, Any]
     notes: list[str]
+
+    @property
+    def references(self) -> list[dict[str, Any]]:
+        """The published numbers, each with the trials it is about."""
+        return list(self.published.get("references", ()))
 
 
 def read(path: Path) -> Records:
@@ -67,7 +73,7 @@ def _read(folder: ExperimentFolder) -> Records:
     import pandas as pd
 
     notes: list[str] = []
-    trials, references = _plan(folder, notes)
+    trials, published = _plan(folder, notes)
     run = folder.current_run()
     trial_rows, metrics, probes = [], [], []
     for trial in trials:
@@ -90,13 +96,13 @@ def _read(folder: ExperimentFolder) -> Records:
         metrics=pd.DataFrame(metrics, columns=_columns(metrics, _METRIC_COLUMNS)),
         probes=pd.DataFrame(probes, columns=_columns(probes, _PROBE_COLUMNS)),
         environment=_environment(folder, notes),
-        references=references,
+        published=published,
         notes=notes,
     )
 
 
-def _plan(folder: ExperimentFolder, notes: list[str]) -> tuple[list[Trial], list[dict[str, Any]]]:
-    """The planned trials and references; a lost plan is made up for by what the trials' folders say."""
+def _plan(folder: ExperimentFolder, notes: list[str]) -> tuple[list[Trial], dict[str, Any]]:
+    """The planned trials, and what is published; a lost plan is made up for by what the trials say."""
     try:
         plan = durable.read_document(folder.plan)
     except (FileNotFoundError, durable.Damaged) as damage:
@@ -105,11 +111,12 @@ def _plan(folder: ExperimentFolder, notes: list[str]) -> tuple[list[Trial], list
             "Running the experiment again writes it anew"
         )
         found = [read_or_empty(TrialFolder(path).trial) for path in sorted(folder.trials.glob("*"))]
-        return [Trial.from_json(document["trial"]) for document in found if document], []
+        return [Trial.from_json(document["trial"]) for document in found if document], {}
     digest = hashlib.sha256(folder.config.read_bytes()).hexdigest() if folder.config.exists() else None
     if digest != plan["config_sha256"]:
         notes.append(f"{folder.config}: is not the configuration that was run")
-    return [Trial.from_json(trial) for trial in plan["trials"]], plan["references"]
+    published = plan["published"] if "published" in plan else {"references": plan["references"]}
+    return [Trial.from_json(trial) for trial in plan["trials"]], published
 
 
 def _environment(folder: ExperimentFolder, notes: list[str]) -> dict[str, Any]:

@@ -149,7 +149,7 @@ def make_records(rows: list[dict[str, Any]], *, epochs: int = 6, **changes: Any)
         "metrics": pd.DataFrame(metrics, columns=None if metrics else METRIC_COLUMNS),
         "probes": pd.DataFrame(probes, columns=None if probes else PROBE_COLUMNS),
         "environment": ENVIRONMENT,
-        "references": REFERENCES,
+        "published": {"references": changes.pop("references", REFERENCES)},
         "notes": [],
     }
     return Records(**{**fields, **changes})

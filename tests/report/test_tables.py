@@ -240,4 +240,4 @@ def test_only_the_direction_is_compared(
 
 def test_a_reference_to_what_trials_do_not_tell_matches_none(complete: Records) -> None:
     odd = reference("plain", 0.1) | {"when": {"training.epochs": 164}}
-    assert of(published, replace(complete, references=[odd])).rows[0]["n"] == 0
+    assert of(published, replace(complete, published={"references": [odd]})).rows[0]["n"] == 0

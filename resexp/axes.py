@@ -1,0 +1,94 @@
+"""What a file and the command line lay over the base: axes, rules and single values, with their places."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from resexp import wording, yaml_text
+from resexp.catalog import suggest
+from resexp.errors import ConfigError
+from resexp.grid import Assignment, Axes, Rule
+from resexp.schema import RuleText, known_keys
+from resexp.wording import COMMAND_LINE, Draft
+from resexp.yaml_text import Key
+
+
+def command_line(overrides: Sequence[str], draft: Draft) -> dict[str, tuple[Any, ...]]:
+    """Key -> its value, or the values of an axis: what is written between commas outside brackets."""
+    given: dict[str, tuple[Any, ...]] = {}
+    for text in overrides:
+        key, equals, value = text.partition("=")
+        if not equals:
+            draft.wrong(None, text, "has no =", "write key=value")
+            continue
+        if key != "name" and key not in known_keys():
+            draft.wrong(None, key, "is not a known key", suggest(key, ["name", *known_keys()]))
+            continue
+        try:
+            document = yaml_text.parse(f"[{value}]", COMMAND_LINE)
+        except ConfigError as error:
+            draft.problems += [replace(p, where=COMMAND_LINE, key=key) for p in error.problems]
+            continue
+        for p in document.problems:
+            inner = p.key.split(".")[1:]  # the first step is the index into the list of values
+            draft.problems.append(replace(p, where=COMMAND_LINE, key=".".join((key, *inner))))
+        if document.value:
+            given[key] = document.value
+        else:
+            draft.wrong(None, key, "has no value", "write key=value, or key=null")
+    return given
+
+
+def grids_of(sweep: Any, draft: Draft) -> tuple[Axes, ...]:
+    """The grids of `sweep`: one for a mapping, several for a list of them."""
+    if sweep is None or isinstance(sweep, Mapping):
+        return (_grid(sweep or {}, ("sweep",), draft),)
+    if not isinstance(sweep, tuple) or not sweep:
+        draft.wrong(("sweep",), "sweep", "is not a mapping", "give dotted keys with lists, or a list of such")
+        return ({},)
+    grids = []
+    for i, axes in enumerate(sweep):
+        if isinstance(axes, Mapping):
+            grids.append(_grid(axes, ("sweep", i), draft))
+        else:
+            draft.wrong(
+                ("sweep", i), f"sweep.{i}", f"{wording.show(axes)} is not a mapping", "give dotted keys"
+            )
+    return tuple(grids)
+
+
+def _grid(axes: Mapping[str, Any], origin: Key, draft: Draft) -> Axes:
+    result = {}
+    for key, values in axes.items():
+        if key not in known_keys():
+            draft.wrong((*origin, key), key, "is not a known key", suggest(key, known_keys()))
+        elif not isinstance(values, tuple) or not values:
+            right = "give a list of values" + (
+                "" if isinstance(values, tuple) else f": [{wording.show(values)}]"
+            )
+            draft.wrong((*origin, key), key, f"{wording.show(values)} is not a list of values", right)
+        else:
+            path = tuple(key.split("."))
+            result[path] = tuple(Assignment(path, v, (*origin, key, i)) for i, v in enumerate(values))
+    return result
+
+
+def rules_of(texts: Iterable[RuleText], draft: Draft) -> tuple[Rule, ...]:
+    rules = []
+    for i, text in enumerate(texts):
+        origin = ("overrides", i)
+        good = check_keys(text.when, (*origin, "when"), draft) & check_keys(text.set, (*origin, "set"), draft)
+        if good:
+            when = {tuple(k.split(".")): v if isinstance(v, tuple) else (v,) for k, v in text.when.items()}
+            made = [Assignment(tuple(k.split(".")), v, (*origin, "set", k)) for k, v in text.set.items()]
+            rules.append(Rule(when, tuple(sorted(made, key=lambda a: len(a.path)))))
+    return tuple(rules)
+
+
+def check_keys(mapping: Mapping[str, Any], origin: Key, draft: Draft) -> bool:
+    unknown = [key for key in mapping if key not in known_keys()]
+    for key in unknown:
+        draft.wrong((*origin, key), key, "is not a known key", suggest(key, known_keys()))
+    return not unknown
