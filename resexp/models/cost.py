@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from resexp.connections.base import Connection
 from resexp.plan import Cost
 
-BATCH = 2
-"""The smallest batch that every norm accepts in training mode."""
+BATCH = 2**34
+"""So many images that what is kept once, as weights and statistics are, is less than a byte an image."""
 
 
 def count_params(network: nn.Module) -> int:
@@ -29,16 +32,8 @@ def measure_cost(network: nn.Module, shape: tuple[int, int, int]) -> Cost:
     for module in network.modules():
         if isinstance(module, Connection):
             module.training = False
-    counter = FlopCounterMode(display=False)
-    with counter:
-        kept = kept_bytes(network, shape, BATCH)
-    macs = counter.get_total_flops() // (2 * BATCH)
-    # Weights and statistics are kept too; what one more image adds is neither.
-    return Cost(count_params(network), macs, kept_bytes(network, shape, BATCH + 1) - kept)
-
-
-def kept_bytes(network: nn.Module, shape: tuple[int, int, int], batch: int) -> int:
-    """What autograd keeps of one forward pass, each storage once."""
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            module.forward = KeepInput.apply  # type: ignore[method-assign]
     kept: dict[int, int] = {}
     alive: list[Tensor] = []  # so that no storage's address is used twice
 
@@ -48,6 +43,29 @@ def kept_bytes(network: nn.Module, shape: tuple[int, int, int], batch: int) -> i
         alive.append(tensor)
         return tensor
 
-    with saved_tensors_hooks(keep, lambda tensor: tensor):
-        network(torch.empty(batch, *shape, device="meta"))
-    return sum(kept.values())
+    with FlopCount() as count, saved_tensors_hooks(keep, lambda tensor: tensor):
+        network(torch.empty(BATCH, *shape, device="meta"))
+    return Cost(count_params(network), count.flops // (2 * BATCH), sum(kept.values()) // BATCH)
+
+
+class KeepInput(torch.autograd.Function):
+    """Stands for batch norm, which keeps its input: PyTorch decomposes that in Python on the meta device."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return torch.empty_like(x)
+
+
+class FlopCount(TorchDispatchMode):
+    """PyTorch's formulas; `FlopCounterMode` takes longer than the network to keep a tally of every module."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.flops = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        if func.overloadpacket in flop_registry:
+            self.flops += flop_registry[func.overloadpacket](*args, **(kwargs or {}), out_val=out)
+        return out

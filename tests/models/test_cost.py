@@ -6,9 +6,14 @@ from functools import partial
 
 import pytest
 import torch
+from torch import Tensor
+from torch.autograd.graph import saved_tensors_hooks
+from torch.utils.flop_counter import FlopCounterMode
 
 from resexp.connections.base import Connection
 from resexp.connections.core import Gated, Plain, Residual, Scaled, Skip
+from resexp.connections.history import AttentionResidual
+from resexp.connections.streams import ManifoldHyper
 from resexp.errors import ConfigError
 from resexp.models.base import Design, Network, Trunk
 from resexp.models.cost import count_params, measure_cost
@@ -62,6 +67,34 @@ def test_activation_bytes_of_a_net_small_enough_to_count_by_hand() -> None:
     # Kept per image, float32: the 4 inputs; the outputs of three linear layers (inputs of the norms), of
     # the stem's and the inner activation, and of the activation after the merge: six of 8 numbers each.
     assert measure_cost(net, (1, 2, 2)).activation_bytes == 4 * (4 + 6 * 8)
+
+
+def by_difference(network: Network, shape: tuple[int, int, int]) -> tuple[int, int]:
+    """MACs and kept bytes an image, with the real norms: what a third image adds to two."""
+    flops, kept = [], []
+    for batch in (2, 3):
+        storages: dict[int, torch.UntypedStorage] = {}
+
+        def keep(tensor: Tensor, storages: dict[int, torch.UntypedStorage] = storages) -> Tensor:
+            storages[tensor.untyped_storage()._cdata] = tensor.untyped_storage()
+            return tensor
+
+        with FlopCounterMode(display=False) as counter, saved_tensors_hooks(keep, lambda tensor: tensor):
+            network(torch.empty(batch, *shape, device="meta"))
+        flops.append(counter.get_total_flops())
+        kept.append(sum(storage.nbytes() for storage in storages.values()))
+    return (flops[1] - flops[0]) // 2, kept[1] - kept[0]
+
+
+@pytest.mark.parametrize("connection", [Plain, Residual, Skip, Gated, ManifoldHyper, AttentionResidual])
+@pytest.mark.parametrize("order", ["post", "bn_after_add", "pre"])
+@pytest.mark.parametrize("norm", ["batch", "layer"])
+def test_cost_is_what_one_more_image_adds(connection: type[Connection], order: str, norm: str) -> None:
+    with torch.device("meta"):
+        net = Resnet(width=4).build(Design(14, (3, 8, 8), 5, connection, order, norm))  # type: ignore[arg-type]
+    expected = by_difference(net, (3, 8, 8))
+    cost = measure_cost(net, (3, 8, 8))
+    assert (cost.macs, cost.activation_bytes) == expected
 
 
 @pytest.mark.parametrize(
