@@ -22,15 +22,15 @@ TRAINER = "resexp.training.trial:train"
 PRELOAD = "resexp.training.preload"
 
 
-def load(path: str | Path, overrides: Sequence[str] = ()) -> Experiment:
-    """Read a configuration, with overrides such as "model.depth=8,20".
+def load(path: str | Path, overrides: Sequence[str] = (), *, tier: str = "full") -> Experiment:
+    """Read a configuration, with overrides such as "model.depth=8,20", in one of its tiers.
 
     Raises:
         ConfigError: with every problem of the file.
     """
     from resexp import config
 
-    return config.load(path, overrides)
+    return config.load(path, overrides, tier=tier)
 
 
 def trials(experiment: Experiment, device: str = "auto") -> list[Trial]:
@@ -94,7 +94,12 @@ def run(
             experiment.name,
             config_text=experiment.text,
             trials=planned,
-            environment={**record, "overrides": list(experiment.overrides), "jobs": len(slots)},
+            environment={
+                **record,
+                "overrides": list(experiment.overrides),
+                "tier": experiment.tier,
+                "jobs": len(slots),
+            },
             published=experiment.published.model_dump(mode="json"),
             fresh=fresh,
             held=held,

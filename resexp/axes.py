@@ -9,7 +9,7 @@ from typing import Any
 from resexp import wording, yaml_text
 from resexp.catalog import suggest
 from resexp.errors import ConfigError
-from resexp.grid import Assignment, Axes, Rule
+from resexp.grid import Assignment, Axes, Rule, dotted
 from resexp.schema import RuleText, known_keys
 from resexp.wording import COMMAND_LINE, Draft
 from resexp.yaml_text import Key
@@ -41,21 +41,21 @@ def command_line(overrides: Sequence[str], draft: Draft) -> dict[str, tuple[Any,
     return given
 
 
-def grids_of(sweep: Any, draft: Draft) -> tuple[Axes, ...]:
-    """The grids of `sweep`: one for a mapping, several for a list of them."""
+def grids_of(sweep: Any, draft: Draft, origin: Key = ("sweep",)) -> tuple[Axes, ...]:
+    """The grids of a `sweep` written at `origin`: one for a mapping, several for a list of them."""
     if sweep is None or isinstance(sweep, Mapping):
-        return (_grid(sweep or {}, ("sweep",), draft),)
+        return (_grid(sweep or {}, origin, draft),)
     if not isinstance(sweep, tuple) or not sweep:
-        draft.wrong(("sweep",), "sweep", "is not a mapping", "give dotted keys with lists, or a list of such")
+        right = "give dotted keys with lists, or a list of such"
+        draft.wrong(origin, dotted(origin), "is not a mapping", right)
         return ({},)
     grids = []
     for i, axes in enumerate(sweep):
         if isinstance(axes, Mapping):
-            grids.append(_grid(axes, ("sweep", i), draft))
+            grids.append(_grid(axes, (*origin, i), draft))
         else:
-            draft.wrong(
-                ("sweep", i), f"sweep.{i}", f"{wording.show(axes)} is not a mapping", "give dotted keys"
-            )
+            wrong = f"{wording.show(axes)} is not a mapping"
+            draft.wrong((*origin, i), dotted((*origin, i)), wrong, "give dotted keys")
     return tuple(grids)
 
 

@@ -25,12 +25,9 @@ app = typer.Typer(
 )
 
 Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file; see configs/.")]
-Overrides = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="[KEY=VALUE]...", help="Overrides: training.epochs=2; commas make an axis: model.depth=8,20."
-    ),
-]
+OVERRIDES = "Overrides: training.epochs=2; commas make an axis: model.depth=8,20."
+Overrides = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help=OVERRIDES)]
+Tier = Annotated[str, typer.Option(help="One of the file's tiers; full is the file as it stands.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Jobs = Annotated[
     int | None, typer.Option(min=1, help="Trials at once. Default: one a core; on CUDA one a GPU.")
@@ -62,6 +59,7 @@ class Listing(StrEnum):
 def run(
     config: Config,
     overrides: Overrides = None,
+    tier: Tier = "full",
     device: Device = "auto",
     jobs: Jobs = None,
     threads: Threads = 1,
@@ -90,7 +88,7 @@ def run(
     """
     from resexp import api, console
 
-    experiment = api.load(config, overrides or [])
+    experiment = api.load(config, overrides or [], tier=tier)
     folder = results / experiment.name
     if fresh and folder.exists() and not yes:
         typer.confirm(f"Delete all trials in {folder}?", abort=True, err=True)
@@ -116,6 +114,7 @@ def run(
 def plan(
     config: Config,
     overrides: Overrides = None,
+    tier: Tier = "full",
     device: Device = "auto",
     jobs: Jobs = None,
     results: Results = RESULTS,
@@ -124,7 +123,7 @@ def plan(
     """Show the trials of CONFIG, what each costs, how long all will take, and what is done already."""
     from resexp import api, outline
 
-    experiment = api.load(config, overrides or [])
+    experiment = api.load(config, overrides or [], tier=tier)
     found = outline.outline(experiment, device, jobs, results)
     if format is Listing.JSON:
         typer.echo(json.dumps(found.to_json(), indent=1))

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from resexp import grid, published, wording, yaml_text
-from resexp.axes import check_keys, command_line, grids_of, rules_of
+from resexp.axes import check_keys, command_line, rules_of
 from resexp.catalog import suggest
 from resexp.errors import ConfigError, Problem
-from resexp.grid import Assignment, Axes, Rule, dotted
+from resexp.grid import Assignment, Rule, dotted
 from resexp.published import Published
 from resexp.schema import Header, json_schema
 from resexp.settings import (
@@ -26,6 +26,7 @@ from resexp.settings import (
     Settings,
     TrainingConfig,
 )
+from resexp.tiers import FULL, Tier, tiers_of
 from resexp.wording import Draft
 
 __all__ = [
@@ -63,9 +64,10 @@ class Point:
 
 @dataclass(frozen=True)
 class Experiment:
-    """A configuration file, read and checked. Points are in grid order, each once."""
+    """A configuration file, read and checked. Points are in grid order, each once; `tier` is their size."""
 
     name: str
+    tier: str
     points: tuple[Point, ...]
     published: Published
     text: str
@@ -73,11 +75,12 @@ class Experiment:
     path: Path
 
 
-def load(path: str | Path, overrides: Sequence[str] = ()) -> Experiment:
+def load(path: str | Path, overrides: Sequence[str] = (), *, tier: str = FULL) -> Experiment:
     """Read a configuration file and `key=value` overrides; `key=a,b` makes an axis.
 
     Overrides replace the base's value or the axis of the same key, and win over the file's rules.
-    Raises ConfigError with every problem, in line order.
+    `tier` is one of the file's: the experiment's name ends with it. Raises ConfigError with every problem,
+    those of the other tiers too, in line order.
     """
     path = Path(path)
     try:
@@ -96,7 +99,7 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Experiment:
 
     given = command_line(overrides, draft)
     names = given.pop("name", ())
-    header = {key: top[key] for key in Header.model_fields if key in top}
+    header = {key: top[key] for key in Header.model_fields.keys() - {"tiers"} if key in top}
     header |= {"name": names[0] if len(names) == 1 else names} if names else {}
     paper = _paper(header.pop("references"), draft) if isinstance(top.get("references"), str) else None
     head = draft.validate(Header, header, lambda key: None if names and key == ("name",) else key)
@@ -106,18 +109,24 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Experiment:
     laid = {
         k: [Assignment(k, v, None) for v in vs] for key, vs in given.items() if (k := tuple(key.split(".")))
     }
-    grids = tuple(grid.with_axes(axes, laid) for axes in grids_of(top.get("sweep"), draft))
-    if (count := grid.size(grids)) > MAX_POINTS:
-        draft.wrong(("sweep",), "sweep", f"has {count:,} points", f"at most {MAX_POINTS:,} are possible")
-        grids = ()
+    singles = [values[0] for values in laid.values() if len(values) == 1]
+    tiers = tiers_of(top, draft)
+    if tier not in tiers:
+        draft.wrong(None, "--tier", f"there is no tier {tier!r}", suggest(tier, tiers))
+    chosen = tiers.pop(tier, tiers[FULL])
+    chosen = replace(chosen, grids=tuple(grid.with_axes(axes, laid) for axes in chosen.grids))
     rules = rules_of(head.overrides if head else (), draft)
     base = {key: top[key] for key in Settings.model_fields if key in top}
-    singles = [values[0] for values in laid.values() if len(values) == 1]
-    points = _points(base, grids, rules, singles, draft)
+    # A tier, or a sweep narrowed on the command line, may well leave rules without a point.
+    points = _points(base, chosen, rules, singles, draft, may_idle=bool(laid) or tier != FULL)
+    for other in tiers.values():
+        if other.name != FULL:
+            _points(base, other, rules, (), draft, may_idle=True)
     if draft.problems or head is None:
         raise wording.refuse(draft.problems, str(path))
+    name = head.name if tier == FULL else f"{head.name}-{tier}"
     told = paper or Published(references=head.references)
-    return Experiment(head.name, points, told, text, tuple(overrides), path)
+    return Experiment(name, tier, points, told, text, tuple(overrides), path)
 
 
 def parse_settings(mapping: Mapping[str, Any]) -> Settings:
@@ -140,17 +149,23 @@ def _paper(name: str, draft: Draft) -> Published | None:
 
 def _points(
     base: Mapping[str, Any],
-    grids: Sequence[Axes],
+    tier: Tier,
     rules: Sequence[Rule],
-    given: Sequence[Assignment],
+    singles: Sequence[Assignment],
     draft: Draft,
+    *,
+    may_idle: bool,
 ) -> tuple[Point, ...]:
-    """Every point, validated; equal ones merged."""
+    """Every point, validated; equal ones merged. Unless rules `may_idle`, each must match one."""
+    if (count := grid.size(tier.grids)) > MAX_POINTS:
+        where = ("sweep",) if tier.name == FULL else ("tiers", tier.name, "sweep")
+        draft.wrong(where, dotted(where), f"has {count:,} points", f"at most {MAX_POINTS:,} are possible")
+        return ()
     partial = bool(draft.problems)
-    swept = list(dict.fromkeys(path for axes in grids for path in axes))
+    swept = list(dict.fromkeys(path for axes in tier.grids for path in axes))
     found: dict[Settings, Point] = {}
     idle = set(range(len(rules)))
-    for point in grid.points(base, grids, rules, given):
+    for point in grid.points(base, tier.set, tier.grids, rules, singles):
         idle.difference_update(point.rules)
         settings = draft.validate(Settings, point.tree, point.origin, partial=partial)
         if settings and settings not in found:
@@ -162,14 +177,9 @@ def _points(
             }
             depth_at = draft.where(point.origin(("model", "depth")))
             found[settings] = Point(settings, shown, depth_at)
-    # A sweep narrowed on the command line may well leave rules without a point.
-    narrowed = given or any(values[0].origin is None for axes in grids for values in axes.values())
-    if not partial and not narrowed and grids:
-        for i in sorted(idle):
-            wrong = "matches no point of the sweep"
-            draft.wrong(
-                ("overrides", i, "when"), f"overrides.{i}.when", wrong, "correct it or remove the rule"
-            )
+    for i in sorted(() if partial or may_idle else idle):
+        key = ("overrides", i, "when")
+        draft.wrong(key, dotted(key), "matches no point of the sweep", "correct it or remove the rule")
     return tuple(found.values())
 
 

@@ -140,15 +140,23 @@ class Point:
 
 
 def points(
-    base: Tree, grids: Sequence[Axes], rules: Sequence[Rule], singles: Sequence[Assignment]
+    base: Tree,
+    under: Sequence[Assignment],
+    grids: Sequence[Axes],
+    rules: Sequence[Rule],
+    singles: Sequence[Assignment],
 ) -> Iterator[Point]:
-    """Every point of every grid, the last axis fastest; `singles` are the command line's, not axes."""
+    """Every point of every grid, the last axis fastest; `under` changes the base before all else, `singles`
+    are the command line's, not axes.
+    """
     for axes in grids:
         for combination in itertools.product(*axes.values()):
-            yield _point(base, (*singles, *combination), rules)
+            yield _point(base, under, (*singles, *combination), rules)
 
 
-def _point(base: Tree, chosen: Sequence[Assignment], rules: Sequence[Rule]) -> Point:
+def _point(
+    base: Tree, under: Sequence[Assignment], chosen: Sequence[Assignment], rules: Sequence[Rule]
+) -> Point:
     tree: Tree = base
     made: list[Assignment] = []
     matched: list[int] = []
@@ -158,6 +166,8 @@ def _point(base: Tree, chosen: Sequence[Assignment], rules: Sequence[Rule]) -> P
         tree = assign(tree, assignment.path, assignment.value)
         made.append(assignment)
 
+    for assignment in under:
+        lay(assignment)
     # A whole part goes in before its options, whatever the order of the axes.
     for assignment in sorted(chosen, key=lambda a: len(a.path)):
         lay(assignment)

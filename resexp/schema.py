@@ -19,16 +19,29 @@ class RuleText(Frozen):
     set: Annotated[dict[str, Any], Field(min_length=1)]
 
 
+SAFE_NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$"
+
+
+class TierText(Frozen):
+    """Another size of the experiment: `set` is laid over the base, `sweep` over the file's, axis by axis;
+    an axis set to [] or null is dropped. A list, or any sweep where the file's is a list, replaces it whole.
+    """
+
+    set: dict[str, Any] = Field({})
+    sweep: Any = Field({})
+
+
 class Header(Frozen):
     """What a file says beside the settings of its trials."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$")] = Field(
+    name: Annotated[str, Field(pattern=SAFE_NAME)] = Field(
         description="the results' folder: letters, digits, _ . -, at most 64"
     )
     sweep: Any = Field(
         {}, description="dotted keys to lists: their product; or a list of such mappings: the union"
     )
     overrides: tuple[RuleText, ...] = ()
+    tiers: dict[str, TierText] = Field({}, description="other sizes of the experiment, chosen by --tier")
     references: tuple[Reference, ...] = Field(
         (), description="published numbers, or the name of the paper that they come from"
     )
@@ -66,7 +79,7 @@ def json_schema() -> dict[str, Any]:
     schema["properties"]["sweep"] |= {"anyOf": [grid, {"type": "array", "items": grid}]}
     listed = schema["properties"]["references"]
     listed["anyOf"] = [{k: listed.pop(k) for k in ("type", "items")}, {"enum": list(names())}]
-    for rule in ("RuleText", "Reference"):
+    for rule in ("RuleText", "Reference", "TierText"):
         properties = schema["$defs"][rule]["properties"]
         for name in properties.keys() & {"when", "set"}:
             properties[name]["propertyNames"] = keys

@@ -250,3 +250,55 @@ def test_a_thousand_points_load_within_a_second(tmp_path: Path) -> None:
     experiment = load(tmp_path, more)
     assert len(experiment.points) == 1000
     assert time.process_time() - start < 1
+
+
+TIERS = """
+sweep: {model.depth: [8, 14], seed: [0, 1, 2], training.optimizer.lr: [0.1, 0.2]}
+overrides: [{when: {model.depth: 14}, set: {training.batch_size: 64}}]
+tiers:
+  quick:
+    set: {training.epochs: 1, model: {kind: mlp, depth: 3, width: 8}}
+    sweep: {model.depth: [3], seed: null, training.optimizer.lr: [], model.norm: [none, batch]}
+  tiny: {set: {training.epochs: 3}}
+"""
+
+
+def test_the_file_is_the_full_tier(tmp_path: Path) -> None:
+    experiment = load(tmp_path, TIERS)
+    assert (experiment.name, experiment.tier, len(experiment.points)) == ("small", "full", 12)
+    assert {p.settings.training.epochs for p in experiment.points} == {2}
+
+
+def test_a_tier_sets_the_base_and_replaces_adds_and_drops_axes(tmp_path: Path) -> None:
+    load(tmp_path, TIERS)
+    experiment = config.load(tmp_path / "x.yaml", tier="quick")
+    assert (experiment.name, experiment.tier) == ("small-quick", "quick")
+    assert [p.axes for p in experiment.points] == [
+        {"model.depth": 3, "model.norm": "none"},
+        {"model.depth": 3, "model.norm": "batch"},
+    ]
+    settings = experiment.points[0].settings
+    assert (settings.training.epochs, settings.model.kind, settings.seed) == (1, "mlp", 0)
+    tiny = config.load(tmp_path / "x.yaml", ["seed=5", "name=mine"], tier="tiny")
+    assert (tiny.name, len(tiny.points)) == ("mine-tiny", 4)
+    assert {(p.settings.training.epochs, p.settings.seed) for p in tiny.points} == {(3, 5)}
+
+
+def test_a_tiers_sweep_replaces_a_list_of_grids_whole(tmp_path: Path) -> None:
+    more = "sweep: [{seed: [1, 2]}, {model.depth: [14]}]\ntiers: {quick: {sweep: {seed: [7]}}}\n"
+    load(tmp_path, more)
+    assert axes(config.load(tmp_path / "x.yaml", tier="quick")) == [(7,)]
+
+
+def test_an_unknown_tier_suggests_one(tmp_path: Path) -> None:
+    load(tmp_path, TIERS)
+    with pytest.raises(
+        ConfigError, match=r"command line: --tier: there is no tier 'quik'; did you mean quick?"
+    ):
+        config.load(tmp_path / "x.yaml", tier="quik")
+
+
+def test_the_schema_knows_what_tiers_and_references_may_say() -> None:
+    schema = config.json_schema()
+    assert "seed" in schema["$defs"]["TierText"]["properties"]["set"]["propertyNames"]["enum"]
+    assert "he2015_cifar10" in schema["properties"]["references"]["anyOf"][1]["enum"]
