@@ -1,20 +1,19 @@
-"""What tables and figures ask of the frames: the order of variants, and which trials have ended."""
+"""What tables and figures ask of the frames: the order of variants, the tuned trials, which have ended."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from math import inf
+from typing import Any
 
 import pandas as pd
 
 from resexp.report import words
-
-if TYPE_CHECKING:
-    from resexp.store import Records
+from resexp.store import Records
 
 CONNECTIONS = ("plain", "residual", "skip", "scaled", "gated")
-ERRORS = ("train_error", "train_loss", "test_error", "test_loss")
+ERRORS = ("train_error", "train_loss", "test_error", "test_loss", "validation_error", "validation_loss")
 COSTS = (
     "params",
     "macs",
@@ -26,10 +25,27 @@ COSTS = (
     "steps",
 )
 ENDED = ("done", "diverged", "failed")
+WORST = {"validation_error": 1.0, "validation_loss": inf}
+"""What selection goes by, and what a trial without a result counts as: leaving it out would flatter."""
+
+Place = tuple[str, int, pd.DataFrame]
+"""A variant, a depth, and the rows of the two."""
 
 
-def prepared(records: Records) -> Records:
-    """The records with numbers as numbers, and trials sorted by variant, depth and seed.
+@dataclass(frozen=True, kw_only=True)
+class Prepared(Records):
+    """Records whose `trials` are, of a tuned option, only those at the chosen values.
+
+    `tried` are the trials at every value, with a column `chosen`. `probes` are the readings of `trials`,
+    with their variant, connection, depth and seed.
+    """
+
+    tried: pd.DataFrame
+    tuned: tuple[str, ...] = ()
+
+
+def prepared(records: Records) -> Prepared:
+    """The records with numbers as numbers, tuned values chosen, and trials by variant, depth and seed.
 
     The column `variant` becomes an ordered category: the connections in the order in which they are
     usually compared, others after them by name.
@@ -42,12 +58,75 @@ def prepared(records: Records) -> Records:
     kinds = dict(zip(trials["variant"], trials["connection"], strict=True))
     order = sorted(kinds, key=lambda variant: (_rank(kinds[variant]), variant))
     trials["variant"] = pd.Categorical(trials["variant"], categories=order, ordered=True)
-    return replace(records, trials=trials.sort_values(["variant", "depth", "seed"], kind="stable"))
+    trials = trials.sort_values(["variant", "depth", "seed"], kind="stable")
+    tried = trials.assign(chosen=chosen(trials, tuned(records)))
+    trials = trials[tried["chosen"]]
+    probes = records.probes.merge(trials[["id", "variant", "connection", "depth", "seed"]], on="id")
+    probes = probes.assign(
+        probe=probes["probe"].astype("category"),  # compared once a table, over every reading
+        at=probes["at"].astype(float),
+        value=pd.to_numeric(probes["value"], errors="coerce"),
+    )
+    metrics = records.metrics.assign(
+        **{name: pd.to_numeric(records.metrics[name]) for name in ERRORS if name in records.metrics}
+    )
+    same = {field.name: getattr(records, field.name) for field in fields(Records)}
+    same |= {"trials": trials, "metrics": metrics, "probes": probes, "tuned": tuple(tuned(records))}
+    return Prepared(**same, tried=tried)
 
 
 def _rank(connection: str) -> tuple[int, str]:
     known = CONNECTIONS.index(connection) if connection in CONNECTIONS else len(CONNECTIONS)
     return known, connection
+
+
+def tuned(records: Records) -> list[str]:
+    """The dotted keys over which values are chosen."""
+    return [key for key in getattr(records, "tuned", ()) if key in records.trials]
+
+
+def chosen(trials: pd.DataFrame, keys: Sequence[str]) -> pd.Series[bool]:
+    """Which trials are at the tuned values of their variant and depth with the least validation error.
+
+    The mean over seeds counts, in which a diverged or failed trial has an error of 1, or an infinite loss
+    where no error is measured. Of equal means, the one with fewest trials lost is chosen, then the smaller
+    value. Where no trial has a result all stay, as failures. Test errors are never looked at.
+    """
+    found = pd.Series(True, index=trials.index)
+    if not keys:
+        return found
+    measure = next((name for name in WORST if trials[name].notna().any()), "validation_error")
+    for _, place in trials.groupby(["variant", "depth"], observed=True):
+        scores = {
+            number: (float(errors.mean()), int(len(errors) - done(group)["id"].size))
+            for number, (_, group) in enumerate(candidates(place, keys))
+            if not (errors := _judged(group, measure)).isna().all() and not done(group).empty
+        }
+        if scores:
+            best = min(scores, key=lambda number: (*scores[number], number))
+            found[place.index] = place.index.isin(candidates(place, keys)[best][1].index)
+    return found
+
+
+def _judged(trials: pd.DataFrame, measure: str) -> pd.Series[float]:
+    """The measure of the trials that have ended, those without a result at its worst."""
+    over = ended(trials)
+    return over[measure].where(over["status"] == "done", WORST[measure])
+
+
+def candidates(place: pd.DataFrame, keys: Sequence[str]) -> list[tuple[tuple[Any, ...], pd.DataFrame]]:
+    """The trials at each combination of tuned values: numbers ascending, others as they come."""
+    labels = pd.Series(list(zip(*(place[key].map(repr) for key in keys), strict=True)), index=place.index)
+    groups = [place[labels == label] for label in dict.fromkeys(labels)]
+    found = [(tuple(group[key].iloc[0] for key in keys), group) for group in groups]
+    if all(numeric(value) for values, _ in found for value in values):
+        found.sort(key=lambda candidate: candidate[0])
+    return found
+
+
+def numeric(value: Any) -> bool:
+    """Whether a swept value is a number: True and False are choices."""
+    return pd.api.types.is_number(value) and not pd.api.types.is_bool(value) and not words.missing(value)
 
 
 def done(trials: pd.DataFrame) -> pd.DataFrame:
@@ -66,27 +145,38 @@ def by_variant(trials: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
         yield str(variant), group
 
 
-def by_place(trials: pd.DataFrame) -> Iterator[tuple[str, int, pd.DataFrame]]:
+def by_place(trials: pd.DataFrame) -> Iterator[Place]:
     """The trials of each variant and depth, in the report's order."""
     for variant, group in by_variant(trials):
         for depth in sorted(group["depth"].unique()):
             yield variant, int(depth), group[group["depth"] == depth]
 
 
-def readings(records: Records, probe: str, at: float) -> pd.DataFrame:
-    """The readings of one probe at a fraction of training, with what tells their trials apart.
+def opening(place: Place, **between: Any) -> dict[str, Any]:
+    """The cells that open the row of one of `by_place`; n comes last, and is the trials that are in it."""
+    variant, depth, group = place
+    cells = {"connection": str(group["connection"].iloc[0]), "variant": variant, "depth": depth, **between}
+    return {**cells, "n": int(group["n"].min()) if "n" in group else group["id"].nunique()}
 
-    Columns: those of the probes, and variant (as ordered in the report), connection, depth and seed.
-    """
-    rows = records.probes
-    rows = rows[(rows["probe"] == probe) & ((rows["at"].astype(float) - at).abs() < 1e-9)]
-    rows = rows.merge(records.trials[["id", "variant", "connection", "depth", "seed"]], on="id")
-    return rows.assign(value=pd.to_numeric(rows["value"], errors="coerce"))
+
+def readings(records: Records, probe: str, at: float) -> pd.DataFrame:
+    """The readings of one probe at a fraction of training, of prepared records."""
+    rows = records.probes[records.probes["probe"] == probe]
+    return rows[(rows["at"] - at).abs() < 1e-9]
 
 
 def deepest(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows of each variant's greatest depth."""
     return rows[rows["depth"] == rows.groupby("variant", observed=True)["depth"].transform("max")]
+
+
+def common_depth(trials: pd.DataFrame) -> int | None:
+    """The greatest depth that every variant has; where they share none, the greatest of all."""
+    if trials.empty:
+        return None
+    counts = trials.groupby("depth")["variant"].nunique()
+    shared = counts[counts == trials["variant"].nunique()]
+    return int((counts if shared.empty else shared).index.max())
 
 
 def value(x: Any) -> float | None:

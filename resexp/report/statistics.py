@@ -1,4 +1,4 @@
-"""Means, spreads and paired bootstrap intervals; degradation; the slope of a gradient over depth."""
+"""Means, spreads, paired intervals and tests; degradation; the slope of a gradient over depth."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import bootstrap
+from scipy.stats import bootstrap, t, ttest_rel
 
 RESAMPLES = 2000
 LEVEL = 0.95
@@ -37,6 +37,20 @@ class Gap:
     low: float | None
     high: float | None
     reference: int
+    pairs: int
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Mean of a - b over `pairs` paired seeds, its 95 % bootstrap interval and the paired t-test's p.
+
+    `low`, `high` and `p` are None under two pairs; p also where all differences are equal.
+    """
+
+    mean: float
+    low: float | None
+    high: float | None
+    p: float | None
     pairs: int
 
 
@@ -97,6 +111,45 @@ def paired_interval(
         rng=np.random.default_rng(0),
     ).confidence_interval
     return float(found.low), float(found.high)
+
+
+def difference(a: pd.Series[float], b: pd.Series[float]) -> Difference | None:
+    """a - b over the index values (seeds) at which both have a number; None without a shared one."""
+    both = pd.concat([a, b], axis="columns", join="inner").dropna().to_numpy(float)
+    if not len(both):
+        return None
+    left, right = both.T
+    low, high = paired_interval([left, right], mean_difference)
+    varies = len(both) > 1 and np.ptp(left - right) > 1e-12
+    p = float(ttest_rel(left, right).pvalue) if varies else None
+    return Difference(float(np.mean(left - right)), low, high, p, len(both))
+
+
+def holm(p: Sequence[float | None]) -> list[float | None]:
+    """Adjusted p of each test, so that the family's chance of any false finding is at most its level.
+
+    Holm 1979, Scand. J. Statist. 6: the i-th least of m values is multiplied by m - i + 1, and none may be
+    less than one before it, or more than 1. A missing p is no test and stays missing.
+    """
+    tests = sorted((value, place) for place, value in enumerate(p) if value is not None)
+    adjusted: list[float | None] = [None] * len(p)
+    least = 0.0
+    for rank, (value, place) in enumerate(tests):
+        least = max(least, min(1.0, (len(tests) - rank) * value))
+        adjusted[place] = least
+    return adjusted
+
+
+def noise_floor(values: Sequence[float] | pd.Series, n: int) -> float | None:
+    """The difference in mean that two sets of n further draws stay under in 95 % of cases.
+
+    t quantile x sd x sqrt(2 / n), with the sd, and its degrees of freedom, of `values`; None where the sd
+    or n is missing.
+    """
+    seen = summary(values)
+    if seen.sd is None or n < 1:
+        return None
+    return float(t.ppf((1 + LEVEL) / 2, seen.n - 1) * seen.sd * np.sqrt(2 / n))
 
 
 def slope(norms: Sequence[float] | NDArray[np.float64]) -> float | None:

@@ -69,6 +69,11 @@ def integer(key: str, title: str) -> Column:
     return number(key, title, words.whole)
 
 
+def places(*between: Column) -> tuple[Column, ...]:
+    """The columns that open a table of places: variant and depth, what tells its rows apart, and n."""
+    return (text("variant", "Connection"), integer("depth", "Depth"), *between, integer("n", "n"))
+
+
 def spread(key: str, title: str) -> Column:
     """Mean and standard deviation of a fraction, from the columns `key`_mean and `key`_sd."""
     return Column(title, lambda row: words.spread(row[f"{key}_mean"], row[f"{key}_sd"]), "%")

@@ -45,6 +45,16 @@ def interval(low: Missing, high: Missing, digits: int = 2) -> str:
     return DASH if missing(low) or missing(high) else f"[{percent(low, digits)}, {percent(high, digits)}]"
 
 
+def points(fraction: Missing, digits: int = 2) -> str:
+    """A difference of fractions in percentage points, with its sign: 0.0123 -> +1.23."""
+    return DASH if fraction is None or missing(fraction) else fixed(100 * fraction, digits, sign=True)
+
+
+def probability(p: Missing) -> str:
+    """Three decimals, and no 0 where only the digits end: 0.034, < 0.001."""
+    return "< 0.001" if p is not None and p < 0.0005 else fixed(p, 3)
+
+
 def whole(value: Missing) -> str:
     """An integer with thin groups: 1 727 962."""
     return DASH if value is None or missing(value) else f"{int(value):,}".replace(",", "\u202f")
@@ -86,6 +96,22 @@ def counted(n: int, noun: str) -> str:
 def joined(items: list[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     return items[0] if len(items) == 1 else ", ".join(items[:-1]) + " and " + items[-1] if items else ""
+
+
+def short(key: str) -> str:
+    """The last word of a dotted key: `lr` for training.optimizer.lr."""
+    return key.rpartition(".")[2]
+
+
+def choice(value: Any) -> str:
+    """A swept value: a part is its kind and options, a number has no more digits than it needs."""
+    if isinstance(value, dict):
+        options = ", ".join(f"{clean(key)}={choice(value[key])}" for key in value if key != "kind")
+        kind = clean(value.get("kind", ""))
+        return f"{kind} ({options})" if kind and options else kind or options
+    if missing(value):
+        return DASH
+    return f"{value:g}" if isinstance(value, float) else clean(value)
 
 
 def clean(text: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from resexp.report import frames, statistics, words
-from resexp.report.table import Column, Row, Table, integer, spread, text
+from resexp.report.table import Column, Row, Table, places, spread
 
 if TYPE_CHECKING:
     from resexp.store import Records
@@ -22,18 +22,16 @@ def table(records: Records) -> Table | None:
     done = frames.done(records.trials)
     done = done.assign(accuracy=1 - done["test_error"], gap=done["test_error"] - done["train_error"])
     rows: list[Row] = []
-    for variant, depth, place in frames.by_place(done):
-        row: dict[str, object] = {"variant": variant, "depth": depth, "n": len(place)}
+    for place in frames.by_place(done):
+        row = frames.opening(place)
         for name in ("accuracy", "test_error", "gap"):
-            stats = statistics.summary(place[name])
+            stats = statistics.summary(place[2][name])
             row |= {f"{name}_mean": stats.mean, f"{name}_sd": stats.sd}
         rows.append(row)
     if not rows:
         return None
     columns = (
-        text("variant", "Connection"),
-        integer("depth", "Depth"),
-        integer("n", "n"),
+        *places(),
         spread("accuracy", "Test accuracy"),
         spread("test_error", "Test error"),
         Column("Generalisation gap", lambda r: words.spread(r["gap_mean"], r["gap_sd"]), "points"),

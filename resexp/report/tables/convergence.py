@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from resexp.report import frames, words
-from resexp.report.table import Column, Row, Table, integer, text
+from resexp.report.table import Column, Row, Table, places, text
 
 if TYPE_CHECKING:
     from resexp.store import Records
@@ -35,11 +35,11 @@ def table(records: Records) -> Table | None:
         if measured.empty:
             continue
         arrivals = {target: _arrivals(measured, error, target) for target in TARGETS}
-        for variant, depth, place in frames.by_place(trials):
-            row: dict[str, Any] = {"variant": variant, "depth": depth, "error": shown, "n": len(place)}
+        for place in frames.by_place(trials):
+            row = frames.opening(place, error=shown)
             for target, first in arrivals.items():
-                mine = first[first.index.isin(place["id"])]
-                complete = len(mine) == len(place)
+                mine = first[first.index.isin(place[2]["id"])]
+                complete = len(mine) == row["n"]
                 row[f"arrived_{target}"] = len(mine)
                 row[f"epochs_{target}"] = float(mine["epoch"].median()) if complete else None
                 row[f"seconds_{target}"] = float(mine["seconds"].median()) if complete else None
@@ -47,10 +47,7 @@ def table(records: Records) -> Table | None:
     if not rows:
         return None
     columns = (
-        text("variant", "Connection"),
-        integer("depth", "Depth"),
-        text("error", "Error"),
-        integer("n", "n"),
+        *places(text("error", "Error")),
         *(_column(target) for target in TARGETS),
     )
     return Table("convergence", "Convergence", CAPTION, columns, tuple(rows))

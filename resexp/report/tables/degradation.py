@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from resexp.report import frames, statistics, words
-from resexp.report.table import Column, Row, Sentence, Table, Tone, integer, spread, text
+from resexp.report.table import Column, Row, Sentence, Table, Tone, places, spread
 
 if TYPE_CHECKING:
     from resexp.store import Records
@@ -37,12 +37,10 @@ def table(records: Records) -> Table | None:
         sentences.append(_sentence(variant, mine))
     lost = Column("Lost", lambda r: words.whole(r["lost"]) if r["lost"] else "")
     columns = (
-        text("variant", "Connection"),
-        integer("depth", "Depth"),
-        integer("n", "n"),
+        *places(),
         *((lost,) if any(row["lost"] for row in rows) else ()),
         spread("train_error", "Train error"),
-        Column("D(L)", lambda r: words.fixed(_points(r["gap"]), sign=True), "points"),
+        Column("D(L)", lambda r: words.points(r["gap"]), "points"),
         Column("95 % interval", lambda r: words.interval(r["gap_low"], r["gap_high"])),
     )
     return Table("degradation", "Degradation", CAPTION, columns, tuple(rows), tuple(sentences))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from resexp.report import frames
+from resexp.report import frames, words
 from resexp.report.table import Row, Table, integer, text
 
 if TYPE_CHECKING:
-    from resexp.store import Records
+    from resexp.report.frames import Prepared
 
 ORDER = 15
 CAPTION = (
@@ -18,19 +18,21 @@ CAPTION = (
 )
 
 
-def table(records: Records) -> Table | None:
-    """Rows: trials. None if every trial that ended is done."""
-    ended = frames.ended(records.trials)
+def table(records: Prepared) -> Table | None:
+    """Rows: trials, of a tuned option those at every value tried. None if every trial that ended is done."""
+    ended = frames.ended(records.tried)
     lost = ended[ended["status"] != "done"]
     if lost.empty:
         return None
-    fields = ["variant", "depth", "seed", "status", "cause", "id"]
+    fields = ["variant", "depth", *records.tuned, "seed", "status", "cause", "id"]
     rows: tuple[Row, ...] = tuple(
-        {str(k): v for k, v in row.items()} for row in lost[fields].to_dict("records")
+        {**{str(k): v for k, v in row.items()}, **{key: words.choice(row[key]) for key in records.tuned}}
+        for row in lost[fields].to_dict("records")
     )
     columns = (
         text("variant", "Connection"),
         integer("depth", "Depth"),
+        *(text(key, words.short(key)) for key in records.tuned),
         integer("seed", "Seed"),
         text("status", "Status"),
         text("cause", "Cause"),

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from resexp.report import frames, statistics, words
-from resexp.report.table import Row, Sentence, Table, Tone, integer, number, text
+from resexp.report.table import Row, Sentence, Table, Tone, number, places, text
 
 if TYPE_CHECKING:
     from resexp.store import Records
@@ -30,16 +30,13 @@ def profiles(records: Records, at: float) -> pd.DataFrame:
 
     Columns: variant, connection, depth, position (0-based, input to output), value, n (seeds).
     """
-    rows = records.probes
-    rows = rows[
-        (rows["probe"] == "gradient_norms") & (rows["name"] == "weight_rms") & np.isclose(rows["at"], at)
-    ]
-    inside = rows["layer"].astype(str).str.split(".").map(lambda path: "branch" in path)
+    rows = frames.readings(records, "gradient_norms", at)
+    rows = rows[rows["name"] == "weight_rms"]
+    inside = rows["layer"].isin([path for path in rows["layer"].unique() if "branch" in str(path).split(".")])
     # A trunk that names no branch has only block layers to show.
-    rows = rows[inside.astype(bool)] if inside.any() else rows
-    rows = rows.merge(records.trials[["id", "variant", "connection", "depth"]], on="id")
+    rows = rows[inside] if inside.any() else rows
     rows = rows.sort_values(["id", "index"], kind="stable")
-    rows = rows.assign(position=rows.groupby("id").cumcount(), value=rows["value"].astype(float))
+    rows = rows.assign(position=rows.groupby("id").cumcount())
     with np.errstate(divide="ignore", invalid="ignore"):
         rows["log"] = np.log(rows["value"])
     keys = ["variant", "connection", "depth", "position"]
@@ -49,19 +46,15 @@ def profiles(records: Records, at: float) -> pd.DataFrame:
 
 def table(records: Records) -> Table | None:
     """Rows: when x variant x depth. None without gradient probes."""
-    if records.probes.empty:
-        return None
-    rows: list[Row] = []
-    for when, at in (("init", 0.0), ("end", 1.0)):
-        for variant, depth, group in frames.by_place(profiles(records, at)):
-            rows.append(_row(variant, depth, when, group))
+    rows: list[Row] = [
+        _row(place, when)
+        for when, at in (("init", 0.0), ("end", 1.0))
+        for place in frames.by_place(profiles(records, at))
+    ]
     if not rows:
         return None
     columns = (
-        text("variant", "Connection"),
-        integer("depth", "Depth"),
-        text("when", "When"),
-        integer("n", "n"),
+        *places(text("when", "When")),
         number("first", "First layer", words.scientific),
         number("last", "Last layer", words.scientific),
         number("slope", "Slope", lambda x: words.fixed(x, 3, sign=True), "decades per layer"),
@@ -71,15 +64,11 @@ def table(records: Records) -> Table | None:
     return Table("gradients", "Gradient norms", CAPTION, columns, tuple(rows), sentences)
 
 
-def _row(variant: str, depth: int, when: str, group: pd.DataFrame) -> dict[str, Any]:
-    norms = group.sort_values("position")["value"].to_numpy()
+def _row(place: frames.Place, when: str) -> dict[str, Any]:
+    norms = place[2].sort_values("position")["value"].to_numpy()
     slope = statistics.slope(norms)
     return {
-        "connection": str(group["connection"].iloc[0]),
-        "variant": variant,
-        "depth": depth,
-        "when": when,
-        "n": int(group["n"].min()),
+        **frames.opening(place, when=when),
         "layers": len(norms),
         "first": float(norms[0]),
         "last": float(norms[-1]),

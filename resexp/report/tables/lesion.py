@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from resexp.report import frames, words
-from resexp.report.table import Column, Row, Sentence, Table, integer, number, text
+from resexp.report.table import Column, Row, Sentence, Table, integer, number, places
 
 if TYPE_CHECKING:
     from resexp.store import Records
@@ -24,17 +24,11 @@ CAPTION = (
 def table(records: Records) -> Table | None:
     """Rows: variant x depth. None without lesions."""
     found = frames.readings(records, "lesion", 1.0)
-    rows = [
-        _row(variant, depth, group)
-        for variant, depth, group in frames.by_place(found)
-        if (group["name"] == "intact_error").any()
-    ]
+    rows = [_row(place) for place in frames.by_place(found) if (place[2]["name"] == "intact_error").any()]
     if not rows:
         return None
     columns = (
-        text("variant", "Connection"),
-        integer("depth", "Depth"),
-        integer("n", "n"),
+        *places(),
         _error("intact", "Intact"),
         _error("single", "One block"),
         _error("worst", "Worst block"),
@@ -51,15 +45,12 @@ def _error(key: str, title: str) -> Column:
     return number(key, title, words.percent, "%")
 
 
-def _row(variant: str, depth: int, group: pd.DataFrame) -> dict[str, Any]:
-    by_name = {str(name): rows for name, rows in group.groupby("name")}
+def _row(place: frames.Place) -> dict[str, Any]:
+    by_name = {str(name): rows for name, rows in place[2].groupby("name")}
     random = by_name.get("random_error")
     k = None if random is None else int(random["index"].max())
     return {
-        "connection": str(group["connection"].iloc[0]),
-        "variant": variant,
-        "depth": depth,
-        "n": group["id"].nunique(),
+        **frames.opening(place),
         "intact": _mean(by_name.get("intact_error")),
         "single": _mean(by_name.get("error")),
         "worst": _worst(by_name.get("error")),

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from resexp.report import frames, words
-from resexp.report.table import Table, integer, number, text
+from resexp.report.table import Table, integer, number, places, text
 
 if TYPE_CHECKING:
     from resexp.store import Records
@@ -41,17 +41,14 @@ def profiles(records: Records, at: float) -> pd.DataFrame:
 def table(records: Records) -> Table | None:
     """Rows: when x variant x depth. None without shattering probes."""
     rows = [
-        _row(when, *place)
+        _row(place, when)
         for when, at in (("init", 0.0), ("end", 1.0))
         for place in frames.by_place(profiles(records, at))
     ]
     if not rows:
         return None
     columns = (
-        text("variant", "Connection"),
-        integer("depth", "Depth"),
-        text("when", "When"),
-        integer("n", "n"),
+        *places(text("when", "When")),
         integer("blocks", "Blocks"),
         number("first", "After block 1", lambda x: words.fixed(x, 3)),
         number("last", "After the last", lambda x: words.fixed(x, 3)),
@@ -62,8 +59,8 @@ def table(records: Records) -> Table | None:
     return Table("shattering", "Shattered gradients", CAPTION, columns, tuple(rows))
 
 
-def _row(when: str, variant: str, depth: int, group: pd.DataFrame) -> dict[str, Any]:
-    group = group.sort_values("block")
+def _row(place: frames.Place, when: str) -> dict[str, Any]:
+    group = place[2].sort_values("block")
     blocks, values = group["block"].to_numpy(float), group["value"].to_numpy(float)
     low = np.flatnonzero(~(values >= FLOOR))
     usable = slice(0, int(low[0]) if len(low) else len(values))
@@ -75,11 +72,7 @@ def _row(when: str, variant: str, depth: int, group: pd.DataFrame) -> dict[str, 
         closer = "halving" if halving_rest < power_rest else "power"
         fits = {"halvings": -halving, "power": power, "closer": closer if halving < 0 else None}
     return {
-        "connection": str(group["connection"].iloc[0]),
-        "variant": variant,
-        "depth": depth,
-        "when": when,
-        "n": int(group["n"].min()),
+        **frames.opening(place, when=when),
         "blocks": len(group),
         "first": float(values[0]),
         "last": float(values[-1]),

@@ -1,0 +1,85 @@
+"""How the validation error hangs on what was tuned."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from resexp.report import frames, style, words
+
+if TYPE_CHECKING:
+    from resexp.report.frames import Prepared
+
+ORDER = 12
+TITLE = "Validation error over tuned options"
+CAPTION = (
+    "Mean over the seeds that finished; a ring marks the chosen value, a cross a value at which a trial "
+    "diverged or failed (at the top, if none finished). Where several options are tuned, each line has the "
+    "others at their chosen values."
+)
+
+
+def figure(records: Prepared) -> Figure | None:
+    """A row of panels a tuned number, a panel a depth, a line a variant; None where no number is tuned."""
+    tried = frames.ended(records.tried)
+    tuned = records.tuned
+    keys = [key for key in tuned if len(tried) and tried[key].map(frames.numeric).all()]
+    if not keys or frames.done(tried)["validation_error"].isna().all():
+        return None
+    depths = sorted(int(d) for d in tried["depth"].unique())
+    found = style.looks(tried)
+    drawn, axes = style.panels(len(keys), len(depths), height=2.7)
+    for key, across in zip(keys, axes, strict=True):
+        others = [other for other in tuned if other != key]
+        for depth, panel in zip(depths, across, strict=True):
+            here = tried[tried["depth"] == depth]
+            for variant, place in frames.by_variant(here):
+                _line(panel, _along(place, others), key, found[variant])
+            _axis(panel, here[key].astype(float))
+            panel.set_xlabel(words.short(key))
+            style.title(panel, f"depth {depth}", len(depths))
+        across[0].set_ylabel("validation error (%)")
+    ring = Line2D([], [], color=style.INK, marker="o", mfc="none", ms=9, linestyle="", label="chosen")
+    cross = Line2D([], [], color=style.INK, marker="x", linestyle="", label="trial lost")
+    lost = len(frames.done(tried)) < len(tried)
+    style.variant_key(drawn, found, [ring, cross] if lost else [ring])
+    return drawn
+
+
+def _along(place: pd.DataFrame, others: list[str]) -> pd.DataFrame:
+    """The trials whose other tuned options are at the chosen values."""
+    best = place[place["chosen"]]
+    for key in others:
+        place = place[place[key].map(repr) == best[key].map(repr).iloc[0]]
+    return place
+
+
+def _line(axes: Axes, place: pd.DataFrame, key: str, look: style.Look) -> None:
+    done = frames.done(place)
+    means = 100 * done.groupby(done[key].astype(float))["validation_error"].mean().sort_index()
+    axes.plot(means.index, means, color=look.color, marker=look.marker, linestyle=look.dash)
+    if not done["chosen"].all():
+        best = means[means.index.isin(done.loc[done["chosen"], key].astype(float))]
+        axes.plot(best.index, best, "o", mec=look.color, mfc="none", ms=10)
+    for x in sorted(set(place.loc[place["status"] != "done", key].astype(float))):
+        if x in means.index:
+            axes.plot([x], [means[x]], "x", color=look.color, ms=8)
+        else:
+            axes.plot([x], [0.985], "x", color=look.color, ms=7, transform=axes.get_xaxis_transform())
+
+
+def _axis(axes: Axes, values: Any) -> None:
+    """The tried values as ticks; logarithmic where they span a decade or the tuned number is a rate."""
+    ticks = sorted(set(values))
+    if ticks[0] > 0 and ticks[-1] >= 10 * ticks[0]:
+        axes.set_xscale("log")
+    axes.xaxis.set_major_locator(FixedLocator(ticks))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.margins(x=0.08, y=0.12)  # room for the crosses
+    axes.set_ylim(bottom=0)

@@ -1,0 +1,156 @@
+"""Is the difference to the baseline more than noise? Paired tests, corrected for their number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from resexp.report import frames, statistics, words
+from resexp.report.table import Column, Row, Sentence, Table, Tone, number, places, text
+
+if TYPE_CHECKING:
+    from resexp.store import Records
+
+ORDER = 25
+LEVEL = 0.05
+MEASURES = {"test_error": "test", "train_error": "train"}
+CAPTION = (
+    "Error of the last epoch minus that of the baseline at the same depth, in percentage points, over the n "
+    "seeds that finished in both; negative is better. The baseline is {baseline}. Interval: 95 % percentile "
+    "bootstrap over the paired seeds, which is too narrow where seeds are few (under about ten), so the "
+    "verdict rests on the p of a paired t-test, after Holm's correction for all comparisons of one error at "
+    "one depth. Noise: the difference that two sets of n seeds of the baseline itself stay under 95 times in "
+    "100, from its standard deviation over seeds. The verdict: within noise, if the difference is under it; "
+    "else lower or higher, if the corrected p is at most 0.05; else undecided. A dash: too few seeds, or "
+    "differences that are all equal."
+)
+
+
+def table(records: Records) -> Table | None:
+    """Rows: variant x depth x error, all but the baseline's. None where nothing can be compared."""
+    ended = frames.ended(records.trials)
+    chosen = baseline(ended)
+    if chosen is None:
+        return None
+    name, why = chosen
+    rows = [
+        row
+        for depth in sorted(int(d) for d in ended["depth"].unique())
+        for error in MEASURES
+        for row in _family(ended[ended["depth"] == depth], name, depth, error)
+    ]
+    if not any(row["difference"] is not None for row in rows):
+        return None
+    order = {variant: place for place, variant in enumerate(ended["variant"].cat.categories)}
+    rows.sort(key=lambda row: (order[row["variant"]], row["depth"]))
+    columns = (
+        *places(text("error", "Error")),
+        Column("Difference", lambda r: words.points(r["difference"]), "points"),
+        Column("95 % interval", lambda r: words.interval(r["low"], r["high"])),
+        number("p", "p", words.probability),
+        number("p_holm", "p (Holm)", words.probability),
+        number("noise", "Noise", words.percent, "points"),
+        text("verdict", "Verdict"),
+    )
+    caption = CAPTION.format(baseline=f"{name}, {why}")
+    sentences = tuple(_sentences(name, rows, frames.common_depth(ended)))
+    return Table("comparisons", f"Compared with {name}", caption, columns, tuple(rows), sentences)
+
+
+def baseline(trials: pd.DataFrame) -> tuple[str, str] | None:
+    """The variant that all others are compared with, and why; None without two variants.
+
+    Residual with its default options, else plain with its own: the two that the literature compares with.
+    """
+    kinds = {variant: str(group["connection"].iloc[0]) for variant, group in frames.by_variant(trials)}
+    if len(kinds) < 2:
+        return None
+    for kind in ("residual", "plain"):
+        if kind in kinds:
+            return kind, f"the {kind} connection with its default options"
+    for kind in ("residual", "plain"):
+        if found := [variant for variant in kinds if kinds[variant] == kind]:
+            return found[0], f"the first of the {kind} variants"
+    return next(iter(kinds)), "the first variant listed, for there is neither residual nor plain"
+
+
+def _family(trials: pd.DataFrame, name: str, depth: int, error: str) -> list[dict[str, Any]]:
+    """One depth and error: a row a variant, and Holm's correction over them."""
+    by_seed = {
+        variant: frames.done(group).groupby("seed")[error].mean().dropna()
+        for variant, group in frames.by_variant(trials)
+    }
+    if name not in by_seed:
+        return []
+    base = by_seed.pop(name)
+    found = {variant: statistics.difference(errors, base) for variant, errors in by_seed.items()}
+    adjusted = statistics.holm([d.p if d else None for d in found.values()])
+    rows = []
+    for (variant, d), p_holm in zip(found.items(), adjusted, strict=True):
+        noise = statistics.noise_floor(base, d.pairs) if d else None
+        rows.append(
+            {
+                "variant": variant,
+                "depth": depth,
+                "error": MEASURES[error],
+                "n": d.pairs if d else 0,
+                "difference": d.mean if d else None,
+                "low": d.low if d else None,
+                "high": d.high if d else None,
+                "p": d.p if d else None,
+                "p_holm": p_holm,
+                "noise": noise,
+                "verdict": verdict(d.mean, noise, p_holm) if d else "no pair",
+                "family": sum(p is not None for p in adjusted),
+            }
+        )
+    return rows
+
+
+def verdict(difference: float, noise: float | None, p: float | None) -> str:
+    """The criterion of the caption, as a word or two."""
+    if noise is None:
+        return "single seed"
+    if abs(difference) <= noise:
+        return "within noise"
+    if p is None or p > LEVEL:
+        return "undecided"
+    return "lower" if difference < 0 else "higher"
+
+
+def _sentences(name: str, rows: list[dict[str, Any]], depth: int | None) -> Iterator[Sentence]:
+    """What the test errors at the deepest shared depth say: the findings one by one, the others together."""
+    here = [row for row in rows if row["depth"] == depth and row["error"] == "test"]
+    tones: dict[str, Tone] = {"lower": "good", "higher": "bad"}
+    for row in here:
+        if row["verdict"] in tones:
+            yield Sentence(row["variant"], row["verdict"], tones[row["verdict"]], _finding(name, row))
+    for badge, what in REST.items():
+        found = [row for row in here if row["verdict"] == badge]
+        if found:
+            subject = words.joined([row["variant"] for row in found])
+            noise = max((row["noise"] or 0.0 for row in found), default=0.0)
+            said = what.format(name=name, noise=words.percent(noise))
+            yield Sentence(subject, badge, "open", f"{subject} at depth {depth}: {said}.")
+
+
+REST = {
+    "within noise": "the test error differs from that of {name} by no more than another draw of {name}'s own "
+    "seeds would ({noise} points)",
+    "undecided": "the test error differs from that of {name} by more than noise, but not surely with so few "
+    "seeds for so many comparisons",
+    "single seed": "one paired seed with {name}, so nothing can be said",
+    "no pair": "no seed finished both here and in {name}",
+}
+
+
+def _finding(name: str, row: Row) -> str:
+    size = words.percent(abs(row["difference"]))
+    p = words.probability(row["p_holm"])
+    return (
+        f"{row['variant']} at depth {row['depth']}: the test error is {size} points {row['verdict']} than "
+        f"that of {name} {words.interval(row['low'], row['high'])}, n = {row['n']} paired seeds, "
+        f"p {p if p.startswith('<') else f'= {p}'} after correction for {row['family']} comparisons."
+    )

@@ -1,0 +1,85 @@
+"""How the tuned options were chosen, and how much hangs on them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from resexp.report import frames, statistics, words
+from resexp.report.table import Column, Row, Sentence, Table, integer, places, spread, text
+
+if TYPE_CHECKING:
+    from resexp.report.frames import Prepared
+
+ORDER = 17
+CAPTION = (
+    "Every value tried, at each variant and depth. Chosen is the one with the least mean error on the "
+    "validation set, which is cut from the training set; there a diverged or failed (lost) trial counts as "
+    "100 %, so that no value is chosen for the seeds it did not lose. Test errors are shown, but take no "
+    "part in the choice, and every other table and figure has the chosen values alone, but for the trials "
+    "without a result. Errors are mean ± standard deviation over the n seeds that finished. At the edge: the "
+    "chosen value is the least or greatest tried, so a better one may lie beyond."
+)
+
+
+def table(records: Prepared) -> Table | None:
+    """Rows: variant x depth x tuned values. None where nothing is tuned."""
+    keys = records.tuned
+    rows = [row for place in frames.by_place(records.tried) for row in _rows(place, keys)] if keys else []
+    if not rows:
+        return None
+    columns = (
+        *places(*(text(key, words.short(key)) for key in keys)),
+        integer("lost", "Lost"),
+        spread("validation_error", "Validation error"),
+        spread("test_error", "Test error"),
+        Column("", _mark, numeric=False),
+    )
+    return Table("tuning", "Tuned options", CAPTION, columns, tuple(rows), tuple(_sentences(rows)))
+
+
+def _rows(place: frames.Place, keys: tuple[str, ...]) -> list[dict[str, Any]]:
+    variant, depth, trials = place
+    selected = trials["chosen"].nunique() > 1  # else there was one value, or no result to choose by
+    rows: list[dict[str, Any]] = []
+    for values, group in frames.candidates(trials, keys):
+        done = frames.done(group)
+        row = frames.opening((variant, depth, done if len(done) else group))
+        row |= {key: words.choice(value) for key, value in zip(keys, values, strict=True)}
+        row |= {"n": len(done), "lost": len(frames.ended(group)) - len(done)}
+        for error in ("validation_error", "test_error"):
+            stats = statistics.summary(done[error])
+            row |= {f"{error}_mean": stats.mean, f"{error}_sd": stats.sd}
+        row["chosen"] = selected and bool(group["chosen"].all())
+        edges = [key for key, value in zip(keys, values, strict=True) if _at_edge(trials[key], value)]
+        rows.append({**row, "edges": edges if row["chosen"] else []})
+    return rows
+
+
+def _at_edge(tried: pd.Series[Any], value: Any) -> bool:
+    """Whether a number is the least or greatest of at least two; words have no edge."""
+    found = [other for other in tried if frames.numeric(other)]
+    return len(set(found)) > 1 and len(found) == len(tried) and value in (min(found), max(found))
+
+
+def _mark(row: Row) -> str:
+    if row["edges"]:
+        return f"chosen, at the edge of {words.joined([words.short(key) for key in row['edges']])}"
+    return "chosen" if row["chosen"] else ""
+
+
+def _sentences(rows: list[dict[str, Any]]) -> Iterator[Sentence]:
+    """One a variant and value at the edge, for all its depths."""
+    depths: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        for key in row["edges"]:
+            value = f"{words.short(key)} {row[key]}"
+            depths.setdefault((row["variant"], value), []).append(str(row["depth"]))
+    for (variant, value), at in depths.items():
+        what = (
+            f"{variant} at depth {words.joined(at)}: {value} is at the edge of the values tried, so a better "
+            "one may lie beyond."
+        )
+        yield Sentence(variant, "grid's edge", "open", what)

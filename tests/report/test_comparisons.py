@@ -1,0 +1,214 @@
+"""Comparisons with the baseline, and errors at equal budgets, on numbers worked by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from made_up import trial
+
+from resexp.report import frames
+from resexp.report.statistics import difference, holm, noise_floor
+from resexp.report.table import Row, Table
+from resexp.report.tables import comparisons, equal_budget
+from resexp.store import Records
+
+Make = Callable[..., Records]
+probabilities = st.lists(st.floats(0, 1), min_size=1, max_size=12)
+
+
+def of(module: Any, records: Records) -> Table:
+    table: Table | None = module.table(frames.prepared(records))
+    assert table is not None
+    return table
+
+
+def row(table: Table, **where: Any) -> Row:
+    (found,) = [r for r in table.rows if all(r[key] == value for key, value in where.items())]
+    return found
+
+
+def measured(by_variant: dict[str, list[float | None]], depth: int = 8) -> list[dict[str, Any]]:
+    """Trials with the given test errors, one a seed; None diverged. A variant is named by its connection."""
+    return [
+        trial(
+            variant.split(" ")[0],
+            depth,
+            seed,
+            "done" if e is not None else "diverged",
+            test_error=e,
+            train_error=None,
+            variant=variant,
+            id=f"{variant}{depth}-{seed}",
+        )
+        for variant, errors in by_variant.items()
+        for seed, e in enumerate(errors)
+    ]
+
+
+def test_holm_by_hand() -> None:
+    # In order: 4 x 0.005, 3 x 0.01, 2 x 0.03, and 1 x 0.04, which may not be less than the one before.
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.6, 0.4]) == pytest.approx([0.8, 0.8])
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+    assert holm([None, 0.02]) == [None, 0.02]
+    assert holm([]) == []
+
+
+@given(probabilities)
+def test_holm_is_what_statsmodels_defines(p: list[float]) -> None:
+    # statsmodels.stats.multitest.multipletests(method="holm"): sorted p times n, n - 1, ..., 1; running
+    # maximum; clipped at 1; put back in place.
+    order = np.argsort(p, kind="stable")
+    ascending = np.maximum.accumulate(np.array(p)[order] * np.arange(len(p), 0, -1)).clip(max=1)
+    expected = np.empty(len(p))
+    expected[order] = ascending
+    assert holm(p) == pytest.approx(expected.tolist())
+
+
+def test_a_difference_is_paired_by_seed() -> None:
+    a = pd.Series({0: 0.2, 1: 0.5, 2: 0.9, 7: 0.0})
+    b = pd.Series({2: 0.6, 1: 0.3, 0: 0.1, 3: 0.9})
+    # 0.1, 0.2, 0.3: t = 0.2 / (0.1 / sqrt 3); with two degrees of freedom p = 1 - t / sqrt(t^2 + 2).
+    found = difference(a, b)
+    assert found is not None
+    assert (found.pairs, found.mean) == (3, pytest.approx(0.2))
+    assert found.p == pytest.approx(1 - 12**0.5 / 14**0.5)
+    # Of 27 resamples one is all 0.1 and one all 0.3: each more than 2.5 %.
+    assert (found.low, found.high) == (pytest.approx(0.1), pytest.approx(0.3))
+    assert difference(a, pd.Series({9: 1.0})) is None
+
+
+def test_what_cannot_be_tested_has_no_p() -> None:
+    single = difference(pd.Series([0.3]), pd.Series([0.1]))
+    assert single is not None
+    assert (single.low, single.p, single.pairs) == (None, None, 1)
+    equal = difference(pd.Series([0.3, 0.5]), pd.Series([0.1, 0.3]))
+    assert equal is not None
+    assert (equal.mean, equal.p) == (pytest.approx(0.2), None)
+
+
+def test_the_noise_floor_by_hand_and_by_drawing() -> None:
+    # sd of 0.1 and 0.3 is sqrt 0.02; t at 0.975 with one degree of freedom is tan(0.475 pi).
+    assert noise_floor([0.1, 0.3], 2) == pytest.approx(np.tan(0.475 * np.pi) * 0.02**0.5)
+    assert noise_floor([0.1, 0.3], 8) == pytest.approx(np.tan(0.475 * np.pi) * 0.02**0.5 / 2)
+    assert noise_floor([0.1], 2) is None
+    draws = np.random.default_rng(0).normal(size=(2000, 3, 5))
+    under = [abs(a.mean() - b.mean()) <= (noise_floor(seen, 5) or 0) for seen, a, b in draws]
+    assert np.mean(under) == pytest.approx(0.95, abs=0.015)
+
+
+def test_the_baseline_is_residual_then_plain_then_the_first(make: Make) -> None:
+    def chosen(*variants: str) -> str | None:
+        rows = measured({variant: [0.1] for variant in variants})
+        found = comparisons.baseline(frames.prepared(make(rows)).trials)
+        return found and found[0]
+
+    assert chosen("skip", "residual", "plain", "residual (order=pre)") == "residual"
+    assert chosen("plain", "residual (order=pre)", "skip") == "plain"
+    assert chosen("plain (a)", "residual (b)", "residual (c)") == "residual (b)"
+    assert chosen("skip (b)", "skip (a)") == "skip (a)"
+    assert chosen("skip") is None
+
+
+BASE = [0.10, 0.11, 0.12, 0.11, 0.10]
+
+
+@pytest.mark.parametrize(
+    ("errors", "verdict"),
+    [
+        ([0.20, 0.21, 0.23, 0.21, 0.20], "higher"),
+        ([0.05, 0.05, 0.07, 0.06, 0.05], "lower"),
+        ([0.11, 0.12, 0.13, 0.12, 0.12], "within noise"),  # significant by its pairs, and yet that small
+        ([0.10, 0.11, 0.12, 0.11, 0.50], "undecided"),
+        ([0.50, None, None, None, None], "undecided"),
+        ([None, None, None, None, None], "no pair"),
+    ],
+)
+def test_the_verdict(errors: list[float | None], verdict: str, make: Make) -> None:
+    table = of(comparisons, make(measured({"residual": [*BASE], "plain": errors, "skip": [*BASE]})))
+    assert row(table, variant="plain", error="test")["verdict"] == verdict
+    assert "The baseline is residual, the residual connection with its default options" in table.caption
+
+
+def test_a_single_seed_of_the_baseline_says_nothing(make: Make) -> None:
+    table = of(comparisons, make(measured({"residual": [0.1], "plain": [0.9]})))
+    assert row(table, error="test")["verdict"] == "single seed"
+    assert "nothing can be said" in table.sentences[0].text
+
+
+def test_holm_counts_the_variants_of_one_depth_and_error(make: Make) -> None:
+    up = {"plain": [0.20, 0.22, 0.21, 0.23, 0.20], "skip": [0.12, 0.14, 0.14, 0.18, 0.13]}
+    rows = measured({"residual": [*BASE], **up}) + measured({"residual": [*BASE], "plain": up["plain"]}, 20)
+    table = of(comparisons, make(rows))
+    plain, skip = (row(table, variant=v, depth=8, error="test") for v in ("plain", "skip"))
+    assert plain["p"] < skip["p"]
+    assert plain["p_holm"] == pytest.approx(2 * plain["p"])
+    assert skip["p_holm"] == pytest.approx(skip["p"])
+    alone = row(table, depth=20, error="test")
+    assert alone["p_holm"] == alone["p"]
+    assert {r["depth"] for r in table.rows if r["variant"] == "skip"} == {8}
+    # The sentences are about the deepest depth that all variants have.
+    assert all("depth 8" in sentence.text for sentence in table.sentences)
+    assert table.sentences[0].text.startswith("plain at depth 8: the test error is 10.40 points higher than")
+    assert table.sentences[0].text.endswith("p < 0.001 after correction for 2 comparisons.")
+
+
+def curve(row: dict[str, Any], seconds: list[float], tests: list[float | None], train: float) -> Any:
+    last = len(tests)
+    return [
+        {"id": row["id"], "epoch": e, "step": 10 * e, "seconds": s, "test_error": t}
+        | {"train_error": train if e == last else None}
+        for e, (s, t) in enumerate(zip(seconds, tests, strict=True), 1)
+    ]
+
+
+def test_equal_steps_and_equal_time(make: Make) -> None:
+    rows = measured({"plain": [0.3, 0.3], "skip": [0.1, 0.1], "residual": [0.2]})
+    plain, other, *skips, slow = rows
+    metrics = [
+        *curve(plain, [1, 2, 3], [0.5, 0.4, 0.3], 0.2),
+        *curve(other, [1, 2, 4], [0.5, 0.4, 0.3], 0.2),
+        *(r for s in skips for r in curve(s, [2, 4, 6, 8], [0.4, 0.2, None, 0.1], 0.0)),
+        *curve(slow, [4.5, 9, 13.5], [0.6, 0.3, 0.2], 0.1),
+    ]
+    table = of(equal_budget, make(rows, metrics=pd.DataFrame(metrics)))
+    found = {variant: row(table, variant=variant) for variant in ("plain", "skip", "residual")}
+    assert {(r["steps"], r["seconds"]) for r in table.rows} == {(30, 4.0)}  # plain's slower seed ended at 4 s
+    assert found["plain"]["test_error_at_time_mean"] == pytest.approx(0.3)
+    assert found["plain"]["train_error_at_time_mean"] == pytest.approx(0.2)
+    assert (found["skip"]["test_error_at_time_mean"], found["skip"]["epochs"]) == (pytest.approx(0.2), 2)
+    assert found["skip"]["test_error_at_steps_mean"] == pytest.approx(
+        0.2
+    )  # at step 30 there was no evaluation
+    assert found["skip"]["train_error_at_steps_mean"] is None
+    assert found["residual"]["test_error_at_time_mean"] is None
+    assert found["residual"]["test_error_at_steps_mean"] == pytest.approx(0.2)
+    assert table.cells()[1][-3:] == ["–", "–", "–"]
+    assert table.sentences[0].text == (
+        "depth 8 after 4.0 s of training each: test error of skip 20.0\u00a0% and plain 30.0\u00a0%."
+    )
+
+
+def test_a_mean_at_equal_time_is_of_all_seeds_or_of_none(make: Make) -> None:
+    rows = measured({"plain": [0.3], "skip": [0.1, 0.1]})
+    metrics = [
+        *curve(rows[0], [1, 2], [0.5, 0.3], 0.2),
+        *curve(rows[1], [2, 4], [0.4, 0.1], 0.0),
+        *curve(rows[2], [3, 4], [0.4, 0.1], 0.0),
+    ]
+    found = row(of(equal_budget, make(rows, metrics=pd.DataFrame(metrics))), variant="skip")
+    assert (found["n"], found["test_error_at_time_mean"], found["epochs"]) == (2, None, None)
+
+
+def test_one_variant_alone_is_compared_with_nothing(make: Make) -> None:
+    records = frames.prepared(make(measured({"plain": [0.3, 0.2]})))
+    assert comparisons.table(records) is None
+    assert equal_budget.table(records) is None
+    assert comparisons.table(frames.prepared(make([]))) is None
+    assert equal_budget.table(frames.prepared(make([]))) is None
