@@ -32,6 +32,7 @@ ROLES = {
     "connection": ("connections", "Connection"),
     "model": ("models", "Trunk"),
     "data": ("data", "Source"),
+    "task": ("tasks", "Task"),
     "probe": ("probes", "Probe"),
     "optimizer": ("training/optimizers.py", "Optimizer"),
     "schedule": ("training/schedules.py", "Schedule"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from resexp.config import parse_settings
 from resexp.data.cache import describe
+from resexp.fit import check
 from resexp.models.build import network_cost
 from resexp.models.match import match_size
 from resexp.plan import Cost
@@ -16,7 +17,9 @@ from resexp.training.precision import resolve_precision
 
 if TYPE_CHECKING:
     from resexp.data.base import Facts
+    from resexp.models.base import Purpose
     from resexp.settings import Settings
+    from resexp.tasks.base import Task
 
 
 class Measurer:
@@ -40,6 +43,7 @@ class Measurer:
         return self.facts(settings).fingerprint
 
     def resolve(self, settings: Settings) -> Settings:
+        check(settings, self.facts(settings))
         data = settings.model_dump(mode="json")
         data["training"]["precision"] = resolve_precision(settings.training.precision, self._device)
         if settings.model.match != "none":
@@ -55,7 +59,7 @@ class Measurer:
             plain["model"]["connection"] = "plain"
             baseline = parse_settings(plain).model
             self._sizes[key] = self._remembered.answer(
-                f"size {key}", lambda: match_size(settings.model, baseline, *self._task(settings))
+                f"size {key}", lambda: match_size(settings.model, baseline, self.purpose(settings))
             )
         return self._sizes[key]
 
@@ -63,15 +67,16 @@ class Measurer:
         key = self._network_key(settings)
         if key not in self._costs:
             found = self._remembered.answer(
-                f"cost {key}", lambda: asdict(network_cost(settings.model, *self._task(settings)))
+                f"cost {key}", lambda: asdict(network_cost(settings.model, self.purpose(settings)))
             )
             self._costs[key] = Cost(**found)
         return self._costs[key]
 
-    def _task(self, settings: Settings) -> tuple[tuple[int, int, int], int]:
-        facts = self.facts(settings)
-        return (facts.channels, facts.height, facts.width), len(facts.classes)
+    def purpose(self, settings: Settings) -> Purpose:
+        """What the trial's network must be like."""
+        task: Task = settings.task.build()
+        return task.purpose(self.facts(settings))
 
     def _network_key(self, settings: Settings) -> str:
         model: dict[str, Any] = settings.model.model_dump(mode="json", exclude={"init"})
-        return json.dumps([model, self._task(settings)], sort_keys=True)
+        return json.dumps([model, asdict(self.purpose(settings))], sort_keys=True)

@@ -17,6 +17,7 @@ NonNegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Real = Annotated[float, Field(allow_inf_nan=False)]
 StreamCount = Annotated[int, Field(ge=2)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+ProperFraction = Annotated[float, Field(ge=0, lt=1)]
 ShrinkFactor = Annotated[float, Field(gt=0, le=1)]
 ShortcutKind = Literal["pad", "projection", "projection_everywhere", "pool"]
 PadLayout = Literal["both", "end"]
@@ -29,6 +30,7 @@ OPTION_TYPES: dict[str, object] = {
     "Real": Real,
     "StreamCount": StreamCount,
     "Fraction": Fraction,
+    "ProperFraction": ProperFraction,
     "ShrinkFactor": ShrinkFactor,
     "ShortcutKind": ShortcutKind,
     "PadLayout": PadLayout,

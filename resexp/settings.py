@@ -17,7 +17,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 from resexp import catalog
 from resexp.options import Fraction, NaturalInt, PositiveFloat, PositiveInt
 
-DEFAULT_KINDS = {"connection": "plain", "optimizer": "sgd", "schedule": "constant"}
+DEFAULT_KINDS = {"task": "classification", "connection": "plain", "optimizer": "sgd", "schedule": "constant"}
 """The kind a part has where the file names none."""
 
 
@@ -85,6 +85,10 @@ class DataConfig(PartConfig):
     subset_seed: NaturalInt = Field(0, description="the draw of the subset")
 
 
+class TaskConfig(PartConfig):
+    """What the network learns to do."""
+
+
 class ConnectionConfig(PartConfig):
     """How a block's output joins its input."""
 
@@ -94,13 +98,17 @@ class ModelConfig(PartConfig):
 
     depth: PositiveInt = Field(description="weight layers; each trunk says which depths fit")
     connection: Annotated[ConnectionConfig, OneOf("connection")] = Field("plain", validate_default=True)
-    order: Literal["post", "bn_after_add", "relu_before_add", "relu_only_pre", "pre"] = Field(
-        "post", description="norm and activation, as figure 4 of He et al. 2016: pre is before the layers"
+    order: Literal[
+        "post", "bn_after_add", "relu_before_add", "relu_only_pre", "pre", "peri", "deep_norm"
+    ] = Field(
+        "post",
+        description="norm and activation, as figure 4 of He et al. 2016: pre is before the layers; "
+        "transformers have post, pre, peri and deep_norm",
     )
     norm: Literal["batch", "none", "layer", "group"] = "batch"
-    activation: Literal["relu", "tanh", "sigmoid"] = "relu"
+    activation: Literal["relu", "tanh", "sigmoid", "gelu"] = "relu"
     init: Literal[
-        "he", "xavier", "default", "orthogonal", "dirac", "delta_orthogonal", "looks_linear", "fixup"
+        "he", "xavier", "default", "orthogonal", "dirac", "delta_orthogonal", "looks_linear", "fixup", "gpt2"
     ] = "he"
     match: Literal["none", "params", "macs"] = Field(
         "none", description="pick the width so that this budget equals the plain net's at the same depth"
@@ -136,7 +144,6 @@ class TrainingConfig(Frozen):
     optimizer: Annotated[OptimizerConfig, OneOf("optimizer")] = Field("sgd", validate_default=True)
     schedule: Annotated[ScheduleConfig, OneOf("schedule")] = Field("constant", validate_default=True)
     precision: Literal["float32", "bfloat16", "auto"] = "float32"
-    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
     clip: PositiveFloat | None = Field(None, description="largest norm of the gradient; null: no clipping")
     compile: bool = Field(False, description="train through torch.compile")
     channels_last: bool = True
@@ -171,6 +178,7 @@ class Settings(Frozen):
     """Everything that determines one trial's numbers: one point of a sweep."""
 
     data: Annotated[DataConfig, OneOf("data")]
+    task: Annotated[TaskConfig, OneOf("task")] = Field("classification", validate_default=True)
     model: Annotated[ModelConfig, OneOf("model")]
     training: TrainingConfig
     probes: tuple[Annotated[ProbeConfig, OneOf("probe")], ...] = ()
@@ -181,6 +189,7 @@ ROLE_CONFIGS: dict[str, type[PartConfig]] = {
     "connection": ConnectionConfig,
     "model": ModelConfig,
     "data": DataConfig,
+    "task": TaskConfig,
     "probe": ProbeConfig,
     "optimizer": OptimizerConfig,
     "schedule": ScheduleConfig,

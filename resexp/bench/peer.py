@@ -23,6 +23,7 @@ from torch.utils.data import DataLoader, Dataset
 from resexp.config import Settings, parse_settings
 from resexp.data.images import ImageSet, open_images
 from resexp.errors import TrialError
+from resexp.models.base import Purpose
 from resexp.models.build import build_network
 from resexp.models.init import initialise
 
@@ -74,7 +75,6 @@ def batches(loader: DataLoader[tuple[Tensor, int]]) -> Iterator[tuple[Tensor, Te
 def train(settings: Settings, workers: int, steps: int, device: torch.device) -> float:
     """The loop itself; images a second after the warm-up."""
     data = open_images(settings.data, "cpu")
-    facts = data.facts
     images = PilImages(data.train, settings.data.crop, settings.data.flip)
     size = min(settings.training.batch_size, len(images))
     loader = DataLoader(
@@ -86,7 +86,7 @@ def train(settings: Settings, workers: int, steps: int, device: torch.device) ->
         persistent_workers=workers > 0,
         pin_memory=device.type == "cuda",
     )
-    network = build_network(settings.model, (facts.channels, facts.height, facts.width), len(facts.classes))
+    network = build_network(settings.model, Purpose(data.facts.shape, len(data.facts.classes)))
     initialise(network, settings.model.init, settings.seed)
     network.to(device).train()
     criterion = nn.CrossEntropyLoss()

@@ -82,10 +82,7 @@ def measure_steps(
 
 def image_macs(run: Run) -> int:
     """Multiply-accumulates of one image's forward pass."""
-    facts = run.data.facts
-    return network_cost(
-        run.settings.model, (facts.channels, facts.height, facts.width), len(facts.classes)
-    ).macs
+    return network_cost(run.settings.model, run.task.purpose(run.data.facts)).macs
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from PIL import Image
 Images = NDArray[np.uint8]
 Labels = NDArray[np.int64]
 Split = Literal["train", "test"]
+Targets = Literal["labels", "masks", "tokens"]
 Progress = Callable[[str, int, int], None]
 """Called with (description, done, total); the caller decides how to show it."""
 
@@ -24,13 +25,14 @@ Progress = Callable[[str, int, int], None]
 class Facts:
     """What is known of a data set without decoding it.
 
-    `train_counts` and `test_counts` hold the number of images of each class, in the order of
-    `classes`; `fingerprint` changes whenever a pixel or a label may have.
+    `shape` is one example's: (channels, height, width) of an image, (T,) of T tokens. `targets` says what
+    the `classes` are of: an image's label, the pixels of a mask that comes with it, or the tokens themselves.
+    `train_counts` and `test_counts` hold the number of images of each class, in the order of `classes`, or
+    where there are no labels one number; `fingerprint` changes whenever a pixel or a label may have.
     """
 
-    channels: int
-    height: int
-    width: int
+    shape: tuple[int, ...]
+    targets: Targets
     classes: tuple[str, ...]
     train_counts: tuple[int, ...]
     test_counts: tuple[int, ...]

@@ -28,7 +28,7 @@ from resexp.errors import DataError
 if TYPE_CHECKING:
     from resexp.settings import DataConfig
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -151,8 +151,9 @@ def _build(source: Source, image_size: int | None, facts: Facts, target: Path, p
 def _decode(
     source: Source, image_size: int | None, facts: Facts, folder: Path, progress: Progress
 ) -> dict[str, Any]:
-    counts, moments, unreadable = {}, Moments(facts.channels), list[str]()
-    shape = (facts.height, facts.width, facts.channels)
+    counts, moments, unreadable = {}, Moments(facts.shape[0]), list[str]()
+    channels, *pixels = facts.shape
+    shape = (*pixels, channels)
     splits: tuple[tuple[Split, int], ...] = (("train", facts.train), ("test", facts.test))
     for split, expected in splits:
         counts[split] = np.zeros(len(facts.classes), np.int64)

@@ -114,7 +114,7 @@ class Cifar100(Source):
 def _facts(edition: Edition, kind: str, image_size: int | None) -> Facts:
     size, names = image_size or 32, edition.classes
     train, test = ((n // len(names),) * len(names) for n in (50000, 10000))
-    return Facts(3, size, size, names, train, test, fingerprint(kind, 1, size))
+    return Facts((3, size, size), "labels", names, train, test, fingerprint(kind, 1, size))
 
 
 def _read(

@@ -24,7 +24,7 @@ class Digits(Source):
     def facts(self, image_size: int | None) -> Facts:
         size = image_size or 8
         names = tuple(str(digit) for digit in range(10))
-        return Facts(1, size, size, names, TRAIN, TEST, fingerprint("digits", 1, size))
+        return Facts((1, size, size), "labels", names, TRAIN, TEST, fingerprint("digits", 1, size))
 
     def read(self, split: Split, image_size: int | None, progress: Progress) -> Iterator[Chunk]:
         from sklearn.datasets import load_digits

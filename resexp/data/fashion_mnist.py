@@ -58,7 +58,14 @@ class FashionMnist(Source):
     def facts(self, image_size: int | None) -> Facts:
         size = image_size or 28
         names = tuple(CLASSES.split("|"))
-        return Facts(1, size, size, names, (6000,) * 10, (1000,) * 10, fingerprint("fashion_mnist", 1, size))
+        return Facts(
+            (1, size, size),
+            "labels",
+            names,
+            (6000,) * 10,
+            (1000,) * 10,
+            fingerprint("fashion_mnist", 1, size),
+        )
 
     def read(self, split: Split, image_size: int | None, progress: Progress) -> Iterator[Chunk]:
         count = 60000 if split == "train" else 10000

@@ -58,7 +58,7 @@ class ImageFolder(Source):
         counts = [tuple(np.bincount(t.labels, minlength=len(train.classes)).tolist()) for t in (train, test)]
         fraction = self.test_fraction if train.folder == test.folder else None
         key = fingerprint("image_folder", 1, size, fraction, train.digest, test.digest)
-        return Facts(3, size, size, train.classes, counts[0], counts[1], key)
+        return Facts((3, size, size), "labels", train.classes, counts[0], counts[1], key)
 
     def read(self, split: Split, image_size: int | None, progress: Progress) -> Iterator[Chunk]:
         tree, size = self._splits[split], image_size or DEFAULT_SIZE

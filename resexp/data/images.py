@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -102,7 +103,7 @@ def open_images(config: DataConfig, device: torch.device | str) -> Data:
     prepared = cache.load(cache.prepare(config))
     facts = cache.narrowed(prepared.facts, config)
     device = torch.device(device)
-    pixels = (facts.train + facts.test) * facts.height * facts.width * facts.channels
+    pixels = (facts.train + facts.test) * math.prod(facts.shape)
     moves = device.type == "cuda" and pixels <= torch.cuda.mem_get_info(device)[0] // 2
     classes = pick_classes(prepared.facts.classes, config.classes)
 

@@ -36,9 +36,8 @@ class Synthetic(Source):
         names = tuple(f"class {label}" for label in range(self.groups))
         counts = [np.bincount(self._labels(n), minlength=self.groups) for n in (self.train, self.test)]
         train, test = (tuple(count.tolist()) for count in counts)
-        return Facts(
-            self.channels, size, size, names, train, test, fingerprint("synthetic", 1, image_size, vars(self))
-        )
+        key = fingerprint("synthetic", 1, image_size, vars(self))
+        return Facts((self.channels, size, size), "labels", names, train, test, key)
 
     def read(self, split: Split, image_size: int | None, progress: Progress) -> Iterator[Chunk]:
         labels = self._labels(self.train if split == "train" else self.test)

@@ -5,30 +5,54 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
+import torch
 from torch import Tensor, nn
 
 from resexp.connections.base import Connection, Site
 
-Placement = Literal["post", "bn_after_add", "relu_before_add", "relu_only_pre", "pre"]
-"""Of norm and activation: `parts.ORDERS`."""
+Placement = Literal["post", "bn_after_add", "relu_before_add", "relu_only_pre", "pre", "peri", "deep_norm"]
+"""Of norm and activation: `parts.ORDERS`; in transformers, `attention.PLACEMENTS`."""
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """What a task asks of a network: of an example of `shape`, (C, H, W) or (T,), `classes` numbers a unit.
+
+    `targets` says what the units are: an image's label ("labels", output (B, classes)), its pixels
+    ("masks", output (B, classes, H, W)), characters ("tokens", output (B, classes, T)), or whatever a
+    network that learns from "images" alone agrees on with its task. In a `causal` one a position's output
+    knows no later position.
+    """
+
+    shape: tuple[int, ...]
+    classes: int
+    targets: str = "labels"
+    causal: bool = False
+
+    def made_up(self, batch: int, device: torch.device | str) -> Tensor:
+        """Inputs of the right shape and type: noise (batch, C, H, W), or tokens (batch, T), all 0."""
+        if self.targets == "tokens":
+            return torch.zeros(batch, *self.shape, dtype=torch.long, device=device)
+        return torch.randn(batch, *self.shape, device=device)
 
 
 @dataclass(frozen=True)
 class Design:
     """What every trunk is built from, whatever its kind.
 
-    `shape` is one image's (channels, height, width); `connection` builds the connection of a site.
+    `shape`, `classes` and `causal` are as `Purpose` has them; `connection` builds the connection of a site.
     """
 
     depth: int
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     classes: int
     connection: Callable[[Site], Connection]
     order: Placement = "post"
     norm: Literal["batch", "none", "layer", "group"] = "batch"
-    activation: Literal["relu", "tanh", "sigmoid"] = "relu"
+    activation: Literal["relu", "tanh", "sigmoid", "gelu"] = "relu"
+    causal: bool = False
 
 
 class Block(nn.Module):
@@ -45,8 +69,12 @@ class Block(nn.Module):
         return (self.after(h[0]), *h[1:]) if isinstance(h, tuple) else self.after(h)
 
 
-class Network(nn.Module):
-    """Images (B, C, H, W) -> logits (B, classes). A block's index is the depth that probes plot."""
+class Network(nn.Module, ABC):
+    """Images (B, C, H, W) or tokens (B, T) -> logits (B, classes, ...): see `Purpose`.
+
+    States have their channels in dimension 1: (B, C), (B, C, H, W), and (B, C, T) for tokens. A block's
+    index is the depth that probes plot; `blocks` is flat, in the order in which they are passed.
+    """
 
     def __init__(self, stem: nn.Module, blocks: Sequence[Block], head: nn.Module) -> None:
         super().__init__()
@@ -54,12 +82,9 @@ class Network(nn.Module):
         self.blocks = nn.ModuleList(blocks)
         self.head = head
 
+    @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
-        blocks: list[Block] = list(self.blocks)  # type: ignore[arg-type]
-        h = blocks[0].connection.enter(self.stem(x))
-        for block in blocks:
-            h = block(h)
-        return self.head(blocks[-1].connection.leave(h))  # type: ignore[no-any-return]
+        """The logits."""
 
     def weight_layers(self) -> Iterator[tuple[str, nn.Conv2d | nn.Linear]]:
         """The layers that count as depth, in order: those of stem, branches and head, not of connections,
@@ -74,13 +99,30 @@ class Network(nn.Module):
                 yield name, module
 
 
+class Chain(Network):
+    """Each block's state goes to the next block and nowhere else."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        blocks: list[Block] = list(self.blocks)  # type: ignore[arg-type]
+        h = blocks[0].connection.enter(self.stem(x))
+        for block in blocks:
+            h = block(h)
+        return self.head(blocks[-1].connection.leave(h))  # type: ignore[no-any-return]
+
+
 class Trunk(ABC):
-    """How a kind of network is built; its options are its constructor's keyword-only arguments."""
+    """How a kind of network is built; its options are its constructor's keyword-only arguments.
+
+    `targets` are those of the tasks it has a head for; `network` is the kind of network it builds.
+    """
+
+    targets: ClassVar[tuple[str, ...]] = ("labels",)
+    network: ClassVar[type[Network]] = Chain
 
     @abstractmethod
     def build(self, design: Design) -> Network:
         """The network, with PyTorch's default weights.
 
         Raises:
-            ConfigError: `design.depth` is not one this trunk has; the error names depths near it that are.
+            ConfigError: the design's depth or shape is not one this trunk has; the error names what is near.
         """

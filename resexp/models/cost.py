@@ -11,6 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from resexp.connections.base import Connection
+from resexp.models.base import Purpose
 from resexp.plan import Cost
 
 BATCH = 2**34
@@ -22,8 +23,8 @@ def count_params(network: nn.Module) -> int:
     return sum(p.numel() for p in network.parameters() if p.requires_grad)
 
 
-def measure_cost(network: nn.Module, shape: tuple[int, int, int]) -> Cost:
-    """Parameters, and per image of `shape` the multiply-accumulates of convolutions and matrix products
+def measure_cost(network: nn.Module, purpose: Purpose) -> Cost:
+    """Parameters, and per example of its purpose the multiply-accumulates of convolutions and matrix products
     (half of PyTorch's FLOP count) and the bytes autograd keeps for the backward pass, in float32.
 
     `network` is on the meta device and in training mode. A connection that drops its branch at random is
@@ -44,7 +45,7 @@ def measure_cost(network: nn.Module, shape: tuple[int, int, int]) -> Cost:
         return tensor
 
     with FlopCount() as count, saved_tensors_hooks(keep, lambda tensor: tensor):
-        network(torch.empty(BATCH, *shape, device="meta"))
+        network(purpose.made_up(BATCH, "meta"))
     return Cost(count_params(network), count.flops // (2 * BATCH), sum(kept.values()) // BATCH)
 
 

@@ -13,7 +13,7 @@ from torch import nn
 from resexp.connections.base import Connection
 from resexp.connections.core import Plain
 from resexp.errors import ConfigError, Problem
-from resexp.models.base import Block, Design, Network, Trunk
+from resexp.models.base import Block, Chain, Design, Network, Trunk
 from resexp.models.images import conv, image_layers, pooled_head
 from resexp.models.parts import (
     Layers,
@@ -126,7 +126,7 @@ def dense(
         wrong = f"{type(first).__name__} keeps more than features, which a densenet's transitions cannot map"
         raise ConfigError([Problem("", "model.connection", wrong, "skip, or another trunk")])
     last = final_steps(design, layers.norm, inputs)
-    return Network(nn.Sequential(stem), blocks, pooled_head(inputs, design.classes, last))
+    return Chain(nn.Sequential(stem), blocks, pooled_head(inputs, design.classes, last))
 
 
 def growing_layers(design: Design, block: str) -> Layers:

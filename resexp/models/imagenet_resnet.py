@@ -7,7 +7,7 @@ from functools import partial
 
 from torch import nn
 
-from resexp.models.base import Design, Network, Trunk
+from resexp.models.base import Chain, Design, Network, Trunk
 from resexp.models.images import conv, image_layers, pooled_head
 from resexp.models.parts import final_steps, make_activation, make_norm, stack, wrong_depth
 from resexp.options import PositiveInt
@@ -44,4 +44,4 @@ class ImagenetResnet(Trunk):
         stem["act"] = make_activation(design.activation, in_place=True)
         stem["pool"] = nn.MaxPool2d(3, stride=2, padding=1)
         last = final_steps(design, partial(make_norm, design.norm), channels)
-        return Network(nn.Sequential(stem), blocks, pooled_head(channels, design.classes, last))
+        return Chain(nn.Sequential(stem), blocks, pooled_head(channels, design.classes, last))

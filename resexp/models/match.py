@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 from resexp.models.build import network_budget
 
 if TYPE_CHECKING:
+    from resexp.models.base import Purpose
     from resexp.settings import ModelConfig
 
 
-def match_size(
-    model: ModelConfig, baseline: ModelConfig, shape: tuple[int, int, int], classes: int
-) -> dict[str, int]:
+def match_size(model: ModelConfig, baseline: ModelConfig, purpose: Purpose) -> dict[str, int]:
     """The size option of `model` at which its budget (`model.match`: params or macs) is nearest to
     `baseline`'s: the connection's `growth` if it has one, else the trunk's `width`.
 
@@ -24,11 +23,11 @@ def match_size(
     growing = "growth" in model.connection.options()
     name = "growth" if growing else "width"
     start = int((model.connection if growing else model).options()[name])
-    target = network_budget(baseline, shape, classes, model.match)
+    target = network_budget(baseline, purpose, model.match)
 
     @cache
     def budget(size: int) -> int:
-        return network_budget(model, shape, classes, model.match, **{name: size})
+        return network_budget(model, purpose, model.match, **{name: size})
 
     size = nearest(budget, target, start)
     return {f"connection.{name}" if growing else name: size}

@@ -7,7 +7,7 @@ from collections import OrderedDict
 
 from torch import nn
 
-from resexp.models.base import Design, Network, Trunk
+from resexp.models.base import Chain, Design, Network, Trunk
 from resexp.models.parts import (
     Layers,
     final_steps,
@@ -50,4 +50,4 @@ class Mlp(Trunk):
         head = OrderedDict(
             [*final_steps(design, norm, channels), ("fc", nn.Linear(channels, design.classes))]
         )
-        return Network(nn.Sequential(stem), blocks, nn.Sequential(head))
+        return Chain(nn.Sequential(stem), blocks, nn.Sequential(head))

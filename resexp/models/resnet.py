@@ -8,7 +8,7 @@ from typing import Literal
 
 from torch import nn
 
-from resexp.models.base import Design, Network, Trunk
+from resexp.models.base import Chain, Design, Network, Trunk
 from resexp.models.images import conv, image_layers, pooled_head
 from resexp.models.parts import final_steps, first_steps, make_norm, stack, wrong_depth
 from resexp.options import PositiveInt
@@ -45,4 +45,4 @@ class Resnet(Trunk):
         stem = OrderedDict[str, nn.Module](conv=conv(design, design.shape[0], self.width, 3))
         stem |= first_steps(design, norm, self.width)
         last = final_steps(design, norm, channels)
-        return Network(nn.Sequential(stem), blocks, pooled_head(channels, design.classes, last))
+        return Chain(nn.Sequential(stem), blocks, pooled_head(channels, design.classes, last))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from resexp.models.base import Network
 
@@ -25,7 +26,8 @@ class Reading:
 class Snapshot:
     """A copy of a training run on a fixed batch, for the probe to use up: nothing leads back to the run.
 
-    `network` is in training mode and in float32; the batch is `images` (B, C, H, W) with `labels` (B,).
+    `network` is in training mode and in float32; the batch is `images` (B, C, H, W) with `labels` (B,), or
+    whatever inputs and target the task has.
     `loss()` runs it forward on the batch; `step()` makes the update that the run's optimiser, in its
     present state, would make on this batch.
     """
@@ -38,7 +40,13 @@ class Snapshot:
 
 
 class Probe(ABC):
-    """A measurement of a training run at one instant."""
+    """A measurement of a training run at one instant.
+
+    `network` is the kind of network it can measure; `targets` are those of the tasks it can, None: any.
+    """
+
+    network: ClassVar[type[nn.Module]] = Network
+    targets: ClassVar[tuple[str, ...] | None] = None
 
     @abstractmethod
     def measure(self, snapshot: Snapshot) -> Iterator[Reading]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from resexp.models.base import Chain
 from resexp.probes.base import Probe, Reading, Snapshot
 from resexp.probes.states import block_states, flat, settled
 
@@ -19,6 +20,8 @@ class Cka(Probe):
     block. Biased upward where features outnumber the B images. States that are equal for all images have
     none. Norms use the batch's statistics.
     """
+
+    network = Chain
 
     @torch.no_grad()
     def measure(self, snapshot: Snapshot) -> Iterator[Reading]:

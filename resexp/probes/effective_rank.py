@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import torch
 
+from resexp.models.base import Chain
 from resexp.probes.base import Probe, Reading, Snapshot
 from resexp.probes.states import block_states, flat, settled
 
@@ -17,6 +18,8 @@ class EffectiveRank(Probe):
     one. `spread`: ||X - 1 mean(X)|| / ||X||, which is 0 where all states are equal: rank collapse, as Dong
     et al. 2021 (arXiv:2103.03404). States that are all 0 have neither. Norms use the batch's statistics.
     """
+
+    network = Chain
 
     @torch.no_grad()
     def measure(self, snapshot: Snapshot) -> Iterator[Reading]:

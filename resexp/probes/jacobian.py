@@ -8,7 +8,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from resexp.models.base import Block
+from resexp.models.base import Block, Chain
 from resexp.options import PositiveInt
 from resexp.probes.base import Probe, Reading, Snapshot
 from resexp.probes.states import settled
@@ -22,6 +22,8 @@ class Jacobian(Probe):
     `draws` vector-Jacobian products with random signs v: E||J'v||^2 = ||J||^2. J is that of the
     whole batch, whose statistics norms use; what a state remembers besides h is held fixed.
     """
+
+    network = Chain
 
     def __init__(self, *, draws: PositiveInt = 4) -> None:
         self.draws = draws

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from resexp.models.base import Block
+from resexp.models.base import Block, Chain
 from resexp.options import PositiveInt
 from resexp.probes.base import Probe, Reading, Snapshot
 
@@ -24,6 +24,9 @@ class Lesion(Probe):
     `draws`. Nothing removed: `intact_error` and `intact_loss`. Losses are in nats. A block that changes the
     shape and has no shortcut cannot be removed: of it there is no reading.
     """
+
+    network = Chain
+    targets = ("labels",)
 
     def __init__(
         self, *, draws: PositiveInt = 20, counts: tuple[PositiveInt, ...] = (1, 2, 4, 8, 16, 32)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from resexp.models.base import Chain
 from resexp.options import PositiveFloat
 from resexp.probes.base import Probe, Reading, Snapshot
 from resexp.probes.states import block_states, settled
@@ -21,6 +22,9 @@ class LinearProbe(Probe):
     to their variance. It is fitted on the first half of the probe batch and its error is that on the
     second: give a `batch_size` well above the number of channels. Norms use the batch's statistics.
     """
+
+    network = Chain
+    targets = ("labels",)
 
     def __init__(self, *, ridge: PositiveFloat = 0.01) -> None:
         self.ridge = ridge

@@ -9,7 +9,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from resexp.models.base import Block
+from resexp.models.base import Block, Chain
 from resexp.options import NaturalInt, PositiveInt
 from resexp.probes.base import Probe, Reading, Snapshot
 from resexp.probes.states import settled
@@ -26,6 +26,9 @@ class PathLength(Probe):
     through a gate or a weight that depends on the state goes with the shortcut. A network without
     shortcuts has one path, of length n: all shorter ones give 0. Norms use the batch's statistics.
     """
+
+    network = Chain
+    targets = ("labels",)
 
     def __init__(self, *, draws: PositiveInt = 5, longest: NaturalInt = 20) -> None:
         self.draws = draws

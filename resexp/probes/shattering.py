@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from resexp.models.base import Chain
 from resexp.options import PositiveInt, ShrinkFactor
 from resexp.probes.base import Probe, Reading, Snapshot
 from resexp.probes.states import block_states, settled
@@ -24,6 +25,9 @@ class Shattering(Probe):
     that image; a small one is a neighbour. Norms use the batch's statistics, as the theorem does. Pairs
     with a gradient of exactly 0 have no cosine; a block with no other pairs gives no reading.
     """
+
+    network = Chain
+    targets = ("labels", "masks", "images")
 
     def __init__(self, *, distance: ShrinkFactor = 1.0, projections: PositiveInt = 4) -> None:
         self.distance = distance

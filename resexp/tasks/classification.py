@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from torch import Tensor
 from torch.nn import functional
 
+from resexp.options import ProperFraction
+from resexp.tasks.base import Task
 
-class Classification:
-    """Loss and error of logits (B, classes) against labels (B,)."""
 
-    def __init__(self, label_smoothing: float = 0.0) -> None:
+class Classification(Task):
+    """One class for each image: cross-entropy in nats, and the share of labels missed.
+
+    `label_smoothing` (Szegedy et al. 2016, arXiv:1512.00567) is in the training loss alone.
+    """
+
+    targets: ClassVar[str] = "labels"
+    evaluation_batch: ClassVar[int] = 500
+
+    def __init__(self, *, label_smoothing: ProperFraction = 0.0) -> None:
         self.label_smoothing = label_smoothing
 
-    def training_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Mean cross-entropy in nats, with label smoothing (Szegedy et al. 2016, arXiv:1512.00567)."""
-        return functional.cross_entropy(logits.float(), labels, label_smoothing=self.label_smoothing)
+    def training_loss(self, output: Tensor, target: Tensor) -> Tensor:
+        return functional.cross_entropy(output.float(), target, label_smoothing=self.label_smoothing)
 
-    def loss_sum(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Summed cross-entropy in nats, without smoothing: what is reported."""
-        return functional.cross_entropy(logits.float(), labels, reduction="sum")
+    def loss_sum(self, output: Tensor, target: Tensor) -> Tensor:
+        return functional.cross_entropy(output.float(), target, reduction="sum")
 
-    def mistakes(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """How many labels are missed."""
-        return (logits.argmax(dim=1) != labels).sum()
+    def mistakes(self, output: Tensor, target: Tensor) -> Tensor:
+        return (output.argmax(dim=1) != target).sum()

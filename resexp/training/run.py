@@ -6,18 +6,18 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from resexp import catalog
 from resexp.data.order import Draws, draws, permutation
 from resexp.errors import Diverged
 from resexp.models.build import build_network
 from resexp.models.init import initialise
 from resexp.random import key_of
-from resexp.tasks.classification import Classification
+from resexp.tasks.base import Task
 from resexp.training.optimizers import Optimizer
 from resexp.training.schedules import Schedule, warmed
 
@@ -25,11 +25,19 @@ if TYPE_CHECKING:
     from resexp.data.images import Data, ImageSet
     from resexp.settings import Settings
 
-EVALUATION_BATCH = 500
 CUDA_CHECK_STEPS = 50
 """On CUDA the loss is looked at this often, so that no step waits for the device."""
 SMOOTHING = 0.98
 """Of the training error that ends a low starting rate: an average over about 50 batches."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """What an evaluation gives: error as a fraction, mean loss, the task's measures; None: not measured."""
+
+    error: float | None = None
+    loss: float | None = None
+    measures: dict[str, float | None] | None = None
 
 
 class Run:
@@ -37,12 +45,11 @@ class Run:
 
     def __init__(self, settings: Settings, data: Data, device: torch.device) -> None:
         training = settings.training
-        facts = data.facts
         self.settings = settings
         self.data = data
         self.device = device
-        shape = (facts.channels, facts.height, facts.width)
-        network = build_network(settings.model, shape, len(facts.classes))
+        self.task: Task = settings.task.build()
+        network = build_network(settings.model, self.task.purpose(data.facts))
         initialise(network, settings.model.init, settings.seed)
         layout = torch.channels_last if training.channels_last else torch.contiguous_format
         self.network = network.to(device, memory_format=layout)  # type: ignore[call-overload]
@@ -50,14 +57,9 @@ class Run:
         self.forward: nn.Module = self.network
         if training.compile:
             self.forward = cast(nn.Module, torch.compile(self.network))
-        self.recipe: Optimizer = catalog.load("optimizer", training.optimizer.kind)(
-            **training.optimizer.options()
-        )
+        self.recipe: Optimizer = training.optimizer.build()
         self.optimizer = self.recipe.make(self.network.parameters())
-        self.schedule: Schedule = catalog.load("schedule", training.schedule.kind)(
-            **training.schedule.options()
-        )
-        self.task = Classification(training.label_smoothing)
+        self.schedule: Schedule = training.schedule.build()
         self.batch_size = min(training.batch_size, len(data.train))
         self.steps_per_epoch = len(data.train) // self.batch_size
         self.total = training.iterations or (training.epochs or 0) * self.steps_per_epoch
@@ -67,6 +69,8 @@ class Run:
         self.low_rate = training.schedule.low_rate is not None
         self.smoothed_error = torch.ones((), device=device)
         self.sums = torch.zeros(2, device=device, dtype=torch.float64)  # of loss and mistakes in this epoch
+        self.units = 1
+        """That a batch's mistakes are counted of."""
         self._ordered_epoch = -1
         self._order = torch.empty(0, dtype=torch.long)
         self._draws: Draws | None = None
@@ -85,14 +89,14 @@ class Run:
             Diverged: the loss is no longer a number.
         """
         with self._clock():
-            images, labels = self.next_batch()
-            loss, logits = self.forward_pass(images, labels)
+            inputs, target = self.next_batch()
+            loss, output = self.forward_pass(inputs, target)
             loss.backward()  # type: ignore[no-untyped-call]
             self.update()
-            self.account(loss, logits, labels)
+            self.account(loss, output, target)
 
     def next_batch(self) -> tuple[Tensor, Tensor]:
-        """This step's images (B, C, H, W), normalised and augmented, and labels (B,)."""
+        """This step's inputs, such as images (B, C, H, W), normalised and augmented, and target (B, ...)."""
         config, train = self.settings.data, self.data.train
         if self._ordered_epoch != self.epoch:
             seed, n = self.settings.seed, len(train)
@@ -102,16 +106,17 @@ class Run:
             self._ordered_epoch = self.epoch
         start = self.step % self.steps_per_epoch * self.batch_size
         index = self._order[start : start + self.batch_size]
-        return train.augmented(index, self._draws) if self._draws else train.batch(index)
+        batch = train.augmented(index, self._draws) if self._draws else train.batch(index)
+        return self.task.posed(*batch, self.settings.seed, self.step)
 
-    def forward_pass(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """This step's loss, to go backward from, and the logits (B, classes) it was computed of."""
+    def forward_pass(self, inputs: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """This step's loss, to go backward from, and the output (B, classes, ...) it was computed of."""
         # What a step draws at random depends on the seed and the step, so resuming restores no generator.
         torch.manual_seed(key_of(self.settings.seed, self.step, "step"))
         self.forward.train()
         with self.autocast():
-            logits = self.forward(images)
-        return self.task.training_loss(logits, labels), logits
+            output = self.forward(inputs)
+        return self.task.training_loss(output, target), output
 
     def update(self) -> None:
         """Move the weights along the gradients, which are gone afterwards."""
@@ -121,12 +126,13 @@ class Run:
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
 
-    def account(self, loss: Tensor, logits: Tensor, labels: Tensor) -> None:
+    def account(self, loss: Tensor, output: Tensor, target: Tensor) -> None:
         """Count the step, its loss and its mistakes. Raises Diverged."""
-        mistakes = self.task.mistakes(logits.detach(), labels)
+        self.units = self.task.units(target)
+        mistakes = self.task.mistakes(output.detach(), target)
         self.sums += torch.stack([loss.detach().double(), mistakes.double()])
         if self.low_rate:
-            self.smoothed_error.lerp_(mistakes / self.batch_size, 1 - SMOOTHING)
+            self.smoothed_error.lerp_(mistakes / self.units, 1 - SMOOTHING)
         self.step += 1
         if self.device.type == "cpu" or self.step % CUDA_CHECK_STEPS == 0:
             self._check()
@@ -168,12 +174,14 @@ class Run:
             "seconds": self.seconds,
             "lr": self.rate(self.step - 1),
             "loss": loss / steps,
-            "running_error": mistakes / (steps * self.batch_size),
+            "running_error": number(mistakes / (steps * self.units)),
         }
         self.sums.zero_()
-        for name, images in (("train", self.data.train), ("test", self.data.test)):
+        for name, examples in (("train", self.data.train), ("test", self.data.test)):
             due = self.evaluation_due(name, row["epoch"])
-            row[f"{name}_error"], row[f"{name}_loss"] = self.evaluate(images) if due else (None, None)
+            score = self.evaluate(examples) if due else Score()
+            row[f"{name}_error"], row[f"{name}_loss"] = score.error, score.loss
+        row["test_measures"] = score.measures
         return row
 
     def evaluation_due(self, split: str, epoch: int) -> bool:
@@ -184,18 +192,24 @@ class Run:
         return epoch == self.epochs or epoch % (every if split == "train" else training.test_every) == 0
 
     @torch.inference_mode()
-    def evaluate(self, images: ImageSet) -> tuple[float, float]:
-        """Error (a fraction) and mean cross-entropy (nats) in eval mode, without augmentation."""
+    def evaluate(self, examples: ImageSet) -> Score:
+        """Error, loss and measures in eval mode, without augmentation."""
+        task = self.task
         self.forward.eval()
         mistakes = torch.zeros((), device=self.device, dtype=torch.float64)
         loss = torch.zeros_like(mistakes)
-        for index in torch.split(torch.arange(len(images), device=self.device), EVALUATION_BATCH):
-            x, y = images.batch(index)
+        counts, units = torch.zeros((), device=self.device, dtype=torch.float64), 0
+        indices = torch.split(torch.arange(len(examples), device=self.device), task.evaluation_batch)
+        for batch, index in enumerate(indices):
+            x, y = task.posed(*examples.batch(index), "evaluation", batch)
             with self.autocast():
-                logits = self.forward(x)
-            mistakes += self.task.mistakes(logits, y)
-            loss += self.task.loss_sum(logits, y)
-        return mistakes.item() / len(images), loss.item() / len(images)
+                output = self.forward(x)
+            mistakes += task.mistakes(output, y)
+            loss += task.loss_sum(output, y)
+            counts = counts + task.counts(output, y)
+            units += task.units(y)
+        mean = loss.item() / units
+        return Score(number(mistakes.item() / units), mean, task.measures(mean, counts))
 
     def autocast(self) -> torch.autocast:
         """bfloat16 arithmetic where the trial asks for it; weights and norms' statistics stay float32."""
@@ -231,3 +245,8 @@ class Run:
         self.low_rate = state["low_rate"]
         self.smoothed_error.copy_(state["smoothed_error"])
         self.sums.copy_(state["sums"])
+
+
+def number(value: float) -> float | None:
+    """None for what is not a number: nothing was to be measured."""
+    return None if math.isnan(value) else value

@@ -119,6 +119,7 @@ class Course:
                 for part in ("train", "test")
                 for what in ("error", "loss")
             },
+            "test_measures": row.get("test_measures"),
             "seconds": self.seconds(),
             "step_seconds": step_seconds,
             "images_per_second": run.batch_size / step_seconds if step_seconds else None,

@@ -124,8 +124,8 @@ def test_without_network_one_line_says_what_to_do(tmp_path: Path) -> None:
 
 def test_facts() -> None:
     ten, hundred = Cifar10().facts(None), Cifar100().facts(16)
-    assert (ten.train, ten.test, ten.channels, ten.height, ten.width) == (50000, 10000, 3, 32, 32)
-    assert (hundred.train, hundred.test, hundred.height, len(hundred.classes)) == (50000, 10000, 16, 100)
+    assert (ten.train, ten.test, ten.shape) == (50000, 10000, (3, 32, 32))
+    assert (hundred.train, hundred.test, hundred.shape[1], len(hundred.classes)) == (50000, 10000, 16, 100)
     assert list(hundred.classes) == sorted(hundred.classes)
     assert ten.fingerprint != hundred.fingerprint
     for known in (CIFAR10, CIFAR100):

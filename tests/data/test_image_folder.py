@@ -46,7 +46,7 @@ def test_one_tree_is_split_by_class(tmp_path: Path, configure: Configure) -> Non
     for train, test, all_of_them in zip(facts.train_counts, facts.test_counts, (20, 10, 10), strict=True):
         assert train + test == all_of_them
         assert abs(test - all_of_them / 4) <= 1
-    assert (facts.height, facts.width, facts.channels) == (64, 64, 3)
+    assert facts.shape == (3, 64, 64)
 
 
 def test_no_image_is_in_both_parts(tmp_path: Path, configure: Configure) -> None:

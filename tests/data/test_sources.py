@@ -27,7 +27,7 @@ def test_facts_are_what_comes(
     facts = prepared.facts
     for split in ("train", "test"):
         counts = getattr(facts, f"{split}_counts")
-        assert prepared.images[split].shape == (sum(counts), facts.height, facts.width, facts.channels)
+        assert prepared.images[split].shape == (sum(counts), *facts.shape[1:], facts.shape[0])
         assert np.bincount(prepared.labels[split]).tolist() == list(counts)
     values = prepared.images["train"] / 255
     assert np.allclose(prepared.mean, values.mean((0, 1, 2)), rtol=0, atol=1e-12)

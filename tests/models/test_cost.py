@@ -15,7 +15,7 @@ from resexp.connections.core import Gated, Plain, Residual, Scaled, Skip
 from resexp.connections.history import AttentionResidual
 from resexp.connections.streams import ManifoldHyper
 from resexp.errors import ConfigError
-from resexp.models.base import Design, Network, Trunk
+from resexp.models.base import Design, Network, Purpose, Trunk
 from resexp.models.cost import count_params, measure_cost
 from resexp.models.imagenet_resnet import ImagenetResnet
 from resexp.models.mlp import Mlp
@@ -50,13 +50,13 @@ def test_params_of_plain_and_option_a(connection: type[Connection], depth: int, 
 @pytest.mark.parametrize("depth", [20, 56])
 def test_macs_of_plain_and_option_a(connection: type[Connection], depth: int) -> None:
     n = (depth - 2) // 6
-    cost = measure_cost(on_meta(Resnet(), depth, connection), CIFAR)
+    cost = measure_cost(on_meta(Resnet(), depth, connection), Purpose(CIFAR, 10))
     assert cost.macs == 2_359_296 * (6 * n - 1) + 443_008
 
 
 def test_option_b_adds_its_projections_and_nothing_else() -> None:
     a, b = (
-        measure_cost(on_meta(Resnet(), 20, partial(Residual, shortcut=kind)), CIFAR)
+        measure_cost(on_meta(Resnet(), 20, partial(Residual, shortcut=kind)), Purpose(CIFAR, 10))
         for kind in ("pad", "projection")
     )
     assert (b.params - a.params, b.macs - a.macs) == (2_752, 262_144)
@@ -66,7 +66,7 @@ def test_activation_bytes_of_a_net_small_enough_to_count_by_hand() -> None:
     net = on_meta(Mlp(width=8), 4, Plain, (1, 2, 2))
     # Kept per image, float32: the 4 inputs; the outputs of three linear layers (inputs of the norms), of
     # the stem's and the inner activation, and of the activation after the merge: six of 8 numbers each.
-    assert measure_cost(net, (1, 2, 2)).activation_bytes == 4 * (4 + 6 * 8)
+    assert measure_cost(net, Purpose((1, 2, 2), 1)).activation_bytes == 4 * (4 + 6 * 8)
 
 
 def by_difference(network: Network, shape: tuple[int, int, int]) -> tuple[int, int]:
@@ -93,7 +93,7 @@ def test_cost_is_what_one_more_image_adds(connection: type[Connection], order: s
     with torch.device("meta"):
         net = Resnet(width=4).build(Design(14, (3, 8, 8), 5, connection, order, norm))  # type: ignore[arg-type]
     expected = by_difference(net, (3, 8, 8))
-    cost = measure_cost(net, (3, 8, 8))
+    cost = measure_cost(net, Purpose((3, 8, 8), 5))
     assert (cost.macs, cost.activation_bytes) == expected
 
 

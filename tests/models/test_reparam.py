@@ -8,7 +8,7 @@ from torch import nn
 
 from resexp.connections.core import Plain, Residual
 from resexp.errors import ConfigError
-from resexp.models.base import Design, Network
+from resexp.models.base import Design, Network, Purpose
 from resexp.models.cost import measure_cost
 from resexp.models.init import initialise
 from resexp.models.reparam import DiracConv, RepConv, fuse
@@ -67,7 +67,7 @@ def test_cost(block: str) -> None:
         basic, other = (
             measure_cost(
                 Resnet(width=4, block=b).build(Design(14, shape, 5, Residual)),  # type: ignore[arg-type]
-                shape,
+                Purpose(shape, 5),
             )
             for b in ("basic", block)
         )

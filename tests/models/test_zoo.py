@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from resexp import catalog
 from resexp.connections.base import Connection
-from resexp.models.base import Design, Network, Trunk
+from resexp.models.base import Design, Network, Purpose, Trunk
 from resexp.models.cost import measure_cost
 from resexp.models.mlp import Mlp
 from resexp.models.resnet import Resnet
@@ -98,11 +98,11 @@ def test_compiled_is_eager(kind: str) -> None:
 def test_cost(kind: str) -> None:
     with torch.device("meta"):
         net = build(kind, Resnet(width=4), 8)
-    first, second = (measure_cost(net, (3, 8, 8)) for _ in range(2))
+    first, second = (measure_cost(net, Purpose((3, 8, 8), 5)) for _ in range(2))
     assert first == second, "nothing in it is left to chance"
     assert first.params == sum(p.numel() for p in net.parameters())
     if kind not in ("skip", "dual"):  # they set the branches' widths
         with torch.device("meta"):
-            plain = measure_cost(build("plain", Resnet(width=4), 8), (3, 8, 8))
+            plain = measure_cost(build("plain", Resnet(width=4), 8), Purpose((3, 8, 8), 5))
         assert first.macs >= plain.macs
         assert first.activation_bytes >= plain.activation_bytes

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from resexp.connections.base import Connection, Site
-from resexp.models.base import Block, Design, Network
+from resexp.models.base import Block, Chain, Design, Network
 from resexp.models.init import initialise
 from resexp.models.resnet import Resnet
 from resexp.probes.base import Reading, Snapshot
@@ -39,7 +39,7 @@ def chain() -> Build:
         for index, branch in enumerate(branches):
             site = Site(index, len(branches), width, width, 1, lambda *_, **__: nn.Identity(), nn.Linear)
             blocks.append(Block(connection(site), branch, nn.Identity()))
-        return Network(nn.Identity(), blocks, nn.Identity())
+        return Chain(nn.Identity(), blocks, nn.Identity())
 
     return make
 

@@ -1,0 +1,60 @@
+"""What a network is trained for: the loss, the mistakes, and what else is measured."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, ClassVar
+
+from torch import Tensor
+
+from resexp.models.base import Purpose
+
+if TYPE_CHECKING:
+    from resexp.data.base import Facts
+
+
+class Task(ABC):
+    """A task; its options are its constructor's keyword-only arguments.
+
+    An output is (B, classes, ...) and its target (B, ...): one class for each label, pixel or character,
+    called a unit here. What is summed over units may be added up over batches of any size. `targets` is what
+    it learns from: "labels", "masks", "tokens", or "images", which every set of images has.
+    """
+
+    targets: ClassVar[str]
+    causal: ClassVar[bool] = False
+    """Whether an output at a position must not depend on later positions."""
+    evaluation_batch: ClassVar[int] = 64
+    """Examples evaluated at once."""
+
+    def purpose(self, facts: Facts) -> Purpose:
+        """What a network for this task on such data must be like."""
+        return Purpose(facts.shape, len(facts.classes), self.targets, self.causal)
+
+    def posed(self, inputs: Tensor, target: Tensor, *key: object) -> tuple[Tensor, Tensor]:
+        """The question and its answer, made of a batch; what is random about it is a function of `key`."""
+        return inputs, target
+
+    @abstractmethod
+    def training_loss(self, output: Tensor, target: Tensor) -> Tensor:
+        """The mean loss, to go backward from."""
+
+    @abstractmethod
+    def loss_sum(self, output: Tensor, target: Tensor) -> Tensor:
+        """The loss that is reported, summed over units."""
+
+    @abstractmethod
+    def mistakes(self, output: Tensor, target: Tensor) -> Tensor:
+        """How many units are wrong, a scalar; NaN where a task knows no mistakes."""
+
+    def units(self, target: Tensor) -> int:
+        """How many units loss and mistakes are of."""
+        return target.numel()
+
+    def counts(self, output: Tensor, target: Tensor) -> Tensor:
+        """Whatever else is added up over batches for `measures`, (k,)."""
+        return output.new_zeros(0)
+
+    def measures(self, loss: float, counts: Tensor) -> dict[str, float | None]:
+        """Measures beyond loss and error, by name, of the mean loss and the added counts (k,) in float64."""
+        return {}
