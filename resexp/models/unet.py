@@ -1,0 +1,168 @@
+"""A network that goes down to small images and up again, for one answer a pixel."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from resexp.connections.base import Branch, Connection
+from resexp.errors import ConfigError, Problem
+from resexp.models.base import Block, Design, Network, Trunk
+from resexp.models.images import conv, image_layers
+from resexp.models.long_skip import KINDS, LongSkip
+from resexp.models.parts import (
+    Layers,
+    final_steps,
+    first_steps,
+    make_block,
+    make_norm,
+    ordered_branch,
+    wrong_depth,
+)
+from resexp.options import PositiveInt
+
+
+class UnetNetwork(Network):
+    """Images (B, C, H, W) -> logits (B, classes, H, W).
+
+    `kept` are the blocks, by index, whose states go over; `long_skips` the blocks behind which they come in,
+    the last kept first. With several streams each goes to its own.
+    """
+
+    def __init__(
+        self,
+        stem: nn.Module,
+        blocks: Sequence[Block],
+        head: nn.Module,
+        kept: Iterable[int],
+        long_skips: Mapping[int, LongSkip],
+    ) -> None:
+        super().__init__(stem, blocks, head)
+        self.kept = frozenset(kept)
+        self.long_skips = nn.ModuleDict({str(index): skip for index, skip in long_skips.items()})
+
+    def forward(self, x: Tensor) -> Tensor:
+        blocks: list[Block] = list(self.blocks)  # type: ignore[arg-type]
+        h = blocks[0].connection.enter(self.stem(x))
+        kept: list[Tensor] = []
+        for index, block in enumerate(blocks):
+            h = block(h)
+            if index in self.kept:
+                kept.append(h[0] if isinstance(h, tuple) else h)
+            elif str(index) in self.long_skips:
+                h = joined(self.long_skips[str(index)], h, kept.pop())
+        return self.head(blocks[-1].connection.leave(h))  # type: ignore[no-any-return]
+
+    def weight_layers(self) -> Iterator[tuple[str, nn.Conv2d | nn.Linear]]:
+        """In order of depth; long skips, like connections, add none."""
+        for name, layer in super().weight_layers():
+            if not name.startswith("long_skips."):
+                yield name, layer
+
+
+def joined(skip: nn.Module, state: Any, m: Tensor) -> Any:
+    """The state after a long skip; what it remembers grows by as many channels, but takes in nothing."""
+    if not isinstance(state, tuple):
+        return skip(state, m)
+    h, *memory = state
+    return (skip(h, m), *(skip(v, torch.zeros_like(m)) for v in memory))
+
+
+class Unet(Trunk):
+    """Images to masks: down through `levels` sizes, each half the one before, and up through the same again.
+
+    Ronneberger et al. 2015 (U-Net, arXiv:1505.04597), with short skips as in Drozdzal et al. 2016
+    (arXiv:1608.04117): level l has `width` 2^l channels and n basic blocks (two 3x3 layers) on the way
+    down and n on the way up, the smallest size n in all; the connection applies to each of them. A level
+    downward begins with a stride of 2; upward with a 1x1 layer, which no connection spans, and growth by the
+    nearest pixel, which unlike a transposed convolution leaves no chequered pattern (Odena et al. 2016,
+    doi:10.23915/distill.00003). Depth is (4 levels - 2) n + levels + 1: 10n+4 for three levels.
+    `long_skip`: none, add, concat or gate, see `long_skip.py`.
+    """
+
+    targets: ClassVar[tuple[str, ...]] = ("masks",)
+    network: ClassVar[type[Network]] = UnetNetwork
+
+    def __init__(
+        self,
+        *,
+        width: PositiveInt = 16,
+        levels: PositiveInt = 3,
+        long_skip: Literal["none", "add", "concat", "gate"] = "concat",
+    ) -> None:
+        self.width = width
+        self.levels = levels
+        self.long_skip = long_skip
+
+    def build(self, design: Design) -> Network:
+        unit, rest = 4 * self.levels - 2, self.levels + 1
+        if design.depth < unit + rest or (design.depth - rest) % unit:
+            rule = f"{unit}n+{rest} with levels: {self.levels}"
+            raise wrong_depth("unet", design.depth, rule, lambda d: d > rest and (d - rest) % unit == 0)
+        n = (design.depth - rest) // unit
+        channels, *sides = design.shape
+        most = min(sides).bit_length()
+        if self.levels > most:
+            wrong = f"unet cannot halve images of {sides[0]}x{sides[1]} {self.levels - 1} times"
+            raise ConfigError([Problem("", "model.levels", wrong, f"at most {most}")])
+        stem = OrderedDict[str, nn.Module](conv=conv(design, channels, self.width, 3))
+        stem |= first_steps(design, partial(make_norm, design.norm), self.width)
+        blocks, long_skips = self._down_and_up(design, n)
+        last = blocks[-1].connection.out
+        steps = final_steps(design, partial(make_norm, design.norm), last)
+        head = OrderedDict([*steps, ("conv", nn.Conv2d(last, design.classes, 1))])
+        kept = [n * (level + 1) - 1 for level in range(self.levels - 1)]
+        return UnetNetwork(nn.Sequential(stem), blocks, nn.Sequential(head), kept, long_skips)
+
+    def _down_and_up(self, design: Design, n: int) -> tuple[list[Block], dict[int, LongSkip]]:
+        """The blocks, and by the index of the block that they follow, the long skips."""
+        layers = image_layers(design, "basic")
+        spanned = (2 * self.levels - 1) * n
+        inputs = self.width
+        blocks: list[Block] = []
+        long_skips: dict[int, LongSkip] = {}
+
+        def add(design: Design, layers: Layers, width: int, stride: int = 1) -> None:
+            nonlocal inputs
+            # A connection counts the blocks that it spans, for that is how long its memory is.
+            index = len(blocks) - len(long_skips)
+            made = make_block(design, layers, inputs, width, stride=stride, index=index, depth=spanned)
+            blocks.append(made)
+            inputs = made.connection.out
+
+        for level in range(self.levels):
+            for i in range(n):
+                add(design, layers, self.width * 2**level, stride=2 if level and i == 0 else 1)
+        for level in reversed(range(self.levels - 1)):
+            width = self.width * 2**level
+            size = [-(-side // 2**level) for side in design.shape[1:]]
+            upward = replace(layers, branch=partial(grow, design, size))
+            add(replace(design, connection=Through), upward, width)
+            kept = blocks[n * (level + 1) - 1].connection.out
+            skip = KINDS[self.long_skip](width, kept, lambda i, o: layers.map(i, o, 1))
+            long_skips[len(blocks) - 1] = skip
+            inputs = skip.out
+            for _ in range(n):
+                add(design, layers, width)
+        return blocks, long_skips
+
+
+class Through(Connection):
+    """h' = f(h), and f of everything else that the state holds."""
+
+    def forward(self, h: Any, f: Branch) -> Any:
+        return tuple(map(f, h)) if isinstance(h, tuple) else f(h)
+
+
+def grow(design: Design, size: list[int], inputs: int, outputs: int, stride: int) -> nn.Sequential:
+    """A 1x1 layer, then every pixel repeated; in this order, which gives the same, it costs a quarter."""
+    norm = partial(make_norm, design.norm)
+    branch = ordered_branch([(conv(design, inputs, outputs, 1), inputs, outputs)], design, norm)
+    branch.append(nn.Upsample(tuple(size)))
+    return branch
