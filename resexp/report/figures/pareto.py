@@ -1,0 +1,91 @@
+"""What depth buys: the Pareto front of error and multiply-accumulates, and the gain of every step."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+from resexp.report import frames, style, words
+from resexp.report.tables import pareto
+
+if TYPE_CHECKING:
+    from resexp.store import Records
+
+ORDER = 45
+TITLE = "What depth buys"
+CAPTION = (
+    "Left: mean test error of every connection and depth against the multiply-accumulates of one image; the "
+    "line is the Pareto front. Right: how much lower the test error is than at the depth before, with the "
+    "95 % interval over paired seeds; filled where the step pays by the table's criterion. Its axis is "
+    "linear between -1 and 1."
+)
+
+
+def figure(records: Records) -> Figure | None:
+    """Two panels; None where the table has nothing to say."""
+    found = pareto.table(records)
+    if found is None:
+        return None
+    rows = [dict(row) for row in found.rows]
+    looks = style.looks(frames.done(records.trials).dropna(subset=["test_error"]))
+    drawn, axes = style.panels(1, 2)
+    front, gains = axes[0]
+    _front(front, rows, looks)
+    _gains(gains, rows, looks)
+    line = Line2D([], [], color=style.INK, linewidth=0.9, label="front")
+    style.variant_key(drawn, looks, [line])
+    return drawn
+
+
+def _front(axes: Axes, rows: list[dict[str, Any]], looks: dict[str, style.Look]) -> None:
+    for variant, look in looks.items():
+        mine = [row for row in rows if row["variant"] == variant and row["macs"]]
+        errors = [100 * row["test_error_mean"] for row in mine]
+        axes.plot([row["macs"] for row in mine], errors, look.marker, color=look.color)
+    best = pareto.front([row for row in rows if row["macs"]], "macs")
+    errors = [100 * row["test_error_mean"] for row in best]
+    axes.step([row["macs"] for row in best], errors, where="post", color=style.INK, linewidth=0.9, zorder=1)
+    _few_ticks(axes.xaxis, axes.set_xscale, words.scaled)
+    if all(row["test_error_mean"] > 0 for row in rows):
+        _few_ticks(axes.yaxis, axes.set_yscale, lambda y: f"{y:g}")
+    axes.set_xlabel("MACs an image")
+    axes.set_ylabel("test error (%)")
+
+
+def _few_ticks(axis: Axis, scale: Callable[[str], None], shown: Callable[[float], str]) -> None:
+    """A logarithmic axis with ticks at 1, 2 and 5, of which none ends in zeros that say nothing."""
+    scale("log")
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=8))
+    axis.set_major_formatter(FuncFormatter(lambda x, _: re.sub(r"\.0+\b", "", shown(x))))
+    axis.set_minor_locator(NullLocator())
+
+
+def _gains(axes: Axes, rows: list[dict[str, Any]], looks: dict[str, style.Look]) -> None:
+    steps = [row for row in rows if row["gain"] is not None]
+    for place, (variant, look) in enumerate(looks.items()):
+        # Side by side, so that no variant's interval hides another's.
+        aside = 1.03 ** (place - (len(looks) - 1) / 2)
+        for row in (row for row in steps if row["variant"] == variant):
+            x, y = row["depth"] * aside, 100 * row["gain"]
+            if row["gain_low"] is not None:
+                axes.plot(
+                    [x, x], [100 * row["gain_low"], 100 * row["gain_high"]], color=look.color, linewidth=1.2
+                )
+            fill = look.color if row["pays"] else "none"
+            axes.plot(x, y, look.marker, color=look.color, markerfacecolor=fill)
+    axes.axhline(0, color=style.INK, linewidth=0.7)
+    axes.set_xscale("log")
+    style.depth_axis(axes, sorted({row["depth"] for row in steps}))
+    # A plain net loses tens of points where a residual one gains tenths.
+    axes.set_yscale("symlog", linthresh=1, linscale=1.5)
+    axes.margins(y=0.1)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: words.fixed(y, 0)))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.set_ylabel("gain of the step (points)")

@@ -1,0 +1,74 @@
+"""How fast the layers learn, against their position: Drozdzal's picture."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from resexp.report import frames, style, words
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from resexp.store import Records
+
+ORDER = 31
+TITLE = "Update by layer"
+CAPTION = (
+    "Size of the next update of each layer's weights, divided by that of the weights, from input to output, "
+    "at fractions of training; geometric mean over seeds, each connection's deepest network that was "
+    "measured. After Drozdzal et al. 2016, figure 4."
+)
+COLUMNS = 3
+
+
+def figure(records: Records) -> Figure | None:
+    """One panel a fraction of training, one line a variant; None without update ratios."""
+    rows = records.probes[records.probes["probe"] == "update_ratio"] if len(records.probes) else None
+    if rows is None or rows.empty:
+        return None
+    rows = frames.deepest(rows[rows["value"] > 0])  # a rate of 0 updates nothing
+    moments = sorted(rows["at"].unique())
+    if not moments:
+        return None
+    looks = style.looks(rows.sort_values("variant"))
+    columns = min(COLUMNS, len(moments))
+    drawn, axes = style.panels(math.ceil(len(moments) / columns), columns, height=2.5, sharey=True)
+    for place, panel in enumerate(axes.flat):
+        panel.set_visible(place < len(moments))
+        if place >= len(moments):
+            continue
+        for variant, group in frames.by_variant(rows[rows["at"] == moments[place]]):
+            means = _geometric(group)
+            panel.plot(
+                means.index + 1,
+                means,
+                color=looks[variant].color,
+                linestyle=looks[variant].dash,
+                linewidth=1.4,
+            )
+        panel.set_yscale("log")
+        if panel.get_ylim()[1] > 10 * panel.get_ylim()[0]:
+            style.log_axis(panel.yaxis)
+        style.title(panel, _when(moments[place]), columns)
+        panel.set_xlabel("layer")
+        panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        if place % columns == 0:
+            panel.set_ylabel("||dW|| / ||W||")
+    style.variant_key(drawn, looks)
+    return drawn
+
+
+def _geometric(rows: pd.DataFrame) -> pd.Series[float]:
+    """By layer, the geometric mean over seeds."""
+    means = rows.assign(log=np.log(rows["value"])).groupby("index")["log"].mean().sort_index()
+    return means.map(math.exp)
+
+
+def _when(at: float) -> str:
+    """A moment of training, as a panel's title."""
+    return {0.0: "at initialisation", 1.0: "at the end"}.get(at, f"after {words.fixed(100 * at, 0)} %")

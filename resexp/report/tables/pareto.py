@@ -1,0 +1,131 @@
+"""What depth buys: the Pareto front of error and cost, and the gain of every step in depth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from resexp.report import frames, statistics, words
+from resexp.report.table import Column, Sentence, Table, integer, number, spread, text
+
+if TYPE_CHECKING:
+    from resexp.store import Records
+
+ORDER = 45
+FEWEST_DEPTHS = 4
+LEVEL = 0.05
+COSTS = {"params": "params", "macs": "MACs", "seconds": "time"}
+CAPTION = (
+    "Test error of the last epoch, mean ± standard deviation over n seeds; parameters and "
+    "multiply-accumulates of one image; median training time on this machine. On the front: no other "
+    "connection or depth has both a lower or equal mean error and a lower or equal cost. Gain: how much "
+    "lower the test error is than at the depth before, over the seeds that finished at both, with a 95 % "
+    "percentile bootstrap interval, too narrow where seeds are few; p: of a paired t-test, after Holm's "
+    "correction for the steps of one connection. A step pays if its interval lies above 0, its p is at most "
+    "0.05, and no shallower net of the connection has a lower mean error. One that does not pay is not shown "
+    "to gain nothing: its gain is not told from 0 with so many seeds."
+)
+
+
+def table(records: Records) -> Table | None:
+    """Rows: variant x depth. None under four finished depths of one variant: too few to see a bend."""
+    done = frames.done(records.trials).dropna(subset=["test_error"])
+    if done.empty or done.groupby("variant", observed=True)["depth"].nunique().max() < FEWEST_DEPTHS:
+        return None
+    rows = [row for _, group in frames.by_variant(done) for row in _steps(group)]
+    for cost, name in COSTS.items():
+        for row in front(rows, cost):
+            row["front"].append(name)
+    columns = (
+        text("variant", "Connection"),
+        integer("depth", "Depth"),
+        integer("n", "n"),
+        spread("test_error", "Test error"),
+        number("params", "Params", words.scaled),
+        number("macs", "MACs", words.scaled),
+        number("seconds", "Training", words.duration),
+        Column("On the front of", lambda r: words.joined(r["front"]) or words.DASH, numeric=False),
+        Column("Gain", lambda r: words.points(r["gain"]), "points"),
+        Column("95 % interval", lambda r: words.interval(r["gain_low"], r["gain_high"])),
+        number("p", "p (Holm)", words.probability),
+    )
+    sentences = tuple(_sentence(variant, list(group)) for variant, group in _by_variant(rows))
+    return Table("pareto", "What depth buys", CAPTION, columns, tuple(rows), sentences)
+
+
+def _by_variant(rows: list[dict[str, Any]]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    for variant in dict.fromkeys(row["variant"] for row in rows):
+        mine = [row for row in rows if row["variant"] == variant]
+        if len(mine) > 1:
+            yield variant, mine
+
+
+def _steps(group: pd.DataFrame) -> list[dict[str, Any]]:
+    """One variant's rows, from its shallowest to its deepest net, each compared with the one before."""
+    rows: list[dict[str, Any]] = []
+    before: pd.Series[float] | None = None
+    for place in frames.by_place(group):
+        trials = place[2]
+        errors = trials.groupby("seed")["test_error"].mean()
+        stats = statistics.summary(errors)
+        gain = None if before is None else statistics.difference(before, errors)
+        rows.append(
+            {
+                **frames.opening(place),
+                "test_error_mean": stats.mean,
+                "test_error_sd": stats.sd,
+                **{cost: frames.value(trials[cost].median()) for cost in COSTS},
+                "front": [],
+                "gain": gain.mean if gain else None,
+                "gain_low": gain.low if gain else None,
+                "gain_high": gain.high if gain else None,
+                "pairs": gain.pairs if gain else None,
+                "p": gain.p if gain else None,
+                "pays": False,
+            }
+        )
+        before = errors
+    least = float("inf")
+    for row, p in zip(rows, statistics.holm([row["p"] for row in rows]), strict=True):
+        row["p"] = p
+        sure = row["gain_low"] is not None and row["gain_low"] > 0 and p is not None and p <= LEVEL
+        row["pays"] = sure and row["test_error_mean"] <= least
+        least = min(least, row["test_error_mean"])
+    return rows
+
+
+def front(rows: list[dict[str, Any]], cost: str) -> list[dict[str, Any]]:
+    """The rows on the Pareto front of mean test error and `cost`, from the cheapest to the best."""
+    known = [row for row in rows if row[cost] is not None]
+    found: list[dict[str, Any]] = []
+    for row in sorted(known, key=lambda row: (row[cost], row["test_error_mean"])):
+        if not found or row["test_error_mean"] < found[-1]["test_error_mean"]:
+            found.append(row)
+    return found
+
+
+def _sentence(variant: str, rows: list[dict[str, Any]]) -> Sentence:
+    paying = [place for place, row in enumerate(rows) if row["pays"]]
+    last = paying[-1] if paying else 0
+    depth, deepest = rows[last]["depth"], rows[-1]["depth"]
+    if all(row["gain_low"] is None for row in rows):
+        return Sentence(variant, "single seed", "open", f"{variant}: no step in depth has two paired seeds.")
+    if paying:
+        row = rows[last]
+        gain = f"{words.points(row['gain'])} points {words.interval(row['gain_low'], row['gain_high'])}"
+        step = f"the step from depth {rows[last - 1]['depth']} to {depth} lowers the test error by {gain}"
+    else:
+        step = f"no step from depth {depth} on lowers the test error by more than chance"
+    if last == len(rows) - 1:
+        return Sentence(variant, f"pays up to {deepest}", "good", f"{variant}: {step}; it is the last one.")
+    if paying:
+        step += ", no later one by more than chance"
+    change = rows[last]["test_error_mean"] - rows[-1]["test_error_mean"]
+    cost = rows[-1]["macs"] / rows[last]["macs"] if rows[last]["macs"] and rows[-1]["macs"] else None
+    times = f" at {words.fixed(cost, 1)} times the multiply-accumulates" if cost else ""
+    moved = "less" if change > 0 else "more"
+    ends = f"depth {deepest} has {words.percent(abs(change))} points {moved} error than depth {depth}{times}"
+    badge = f"pays up to {depth}" if paying else "no step pays"
+    return Sentence(variant, badge, "open", f"{variant}: {step}; {ends}.")

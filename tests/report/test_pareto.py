@@ -1,0 +1,101 @@
+"""What depth buys: the front, the steps, and the sentence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from made_up import FINAL, trial
+
+from resexp.report import build, frames
+from resexp.report.table import Row, Table
+from resexp.report.tables import pareto
+
+NOISE = (0.0, 0.001, -0.001, 0.002, 0.0005)
+DEPTHS = (8, 20, 32, 56)
+
+
+@pytest.fixture(autouse=True)
+def four_depths(monkeypatch: pytest.MonkeyPatch) -> None:
+    for finals in FINAL.values():
+        monkeypatch.setitem(finals, 32, finals[20])
+
+
+def nets(connection: str, errors: tuple[float, ...], seeds: int = 5, **changes: Any) -> list[dict[str, Any]]:
+    """Trials of four depths; a seed has the same luck, but for a little, at every depth."""
+    return [
+        trial(connection, depth, seed, test_error=error + NOISE[seed] + 1e-4 * (seed % 2) * place, **changes)
+        for place, (depth, error) in enumerate(zip(DEPTHS, errors, strict=True))
+        for seed in range(seeds)
+    ]
+
+
+def table_of(make: Any, rows: list[dict[str, Any]]) -> Table | None:
+    return pareto.table(frames.prepared(make(rows)))
+
+
+def row(table: Table | None, **where: Any) -> Row:
+    assert table is not None
+    (found,) = [r for r in table.rows if all(r[key] == value for key, value in where.items())]
+    return found
+
+
+def test_three_depths_have_no_bend(make: Any, complete: Any) -> None:
+    assert pareto.table(frames.prepared(complete)) is None
+    assert table_of(make, []) is None
+    assert table_of(make, [r for r in nets("plain", (0.1, 0.2, 0.3, 0.4)) if r["depth"] > 8]) is None
+
+
+def test_the_step_past_which_depth_does_not_pay(make: Any) -> None:
+    table = table_of(make, nets("residual", (0.08, 0.05, 0.0499, 0.0501)))
+    assert table is not None
+    (said,) = table.sentences
+    assert said.badge == "pays up to 20"
+    assert "from depth 8 to 20 lowers the test error by +3.00 points" in said.text
+    assert "at 2.8 times the multiply-accumulates" in said.text
+    assert row(table, depth=8)["gain"] is None
+    assert row(table, depth=20)["gain"] == pytest.approx(0.03, abs=1e-4)
+    assert row(table, depth=20)["pays"]
+    assert not row(table, depth=56)["pays"]
+    assert not {"nan", "None"} & {word for cells in table.cells() for c in cells for word in c.split()}
+
+
+def test_a_recovery_from_a_worse_net_does_not_pay(make: Any) -> None:
+    table = table_of(make, nets("plain", (0.05, 0.3, 0.1, 0.2)))
+    assert row(table, depth=32)["gain"] == pytest.approx(0.2, abs=1e-3)
+    assert not row(table, depth=32)["pays"]
+    assert table is not None
+    assert table.sentences[0].badge == "no step pays"
+    assert "depth 56 has 15.0" in table.sentences[0].text
+
+
+def test_every_step_may_pay(make: Any) -> None:
+    table = table_of(make, nets("residual", (0.4, 0.3, 0.2, 0.1)))
+    assert table is not None
+    assert table.sentences[0].badge == "pays up to 56"
+    assert "it is the last one" in table.sentences[0].text
+
+
+def test_one_seed_says_nothing_of_steps(make: Any) -> None:
+    table = table_of(make, nets("residual", (0.4, 0.3, 0.2, 0.1), seeds=1))
+    assert table is not None
+    assert table.sentences[0].badge == "single seed"
+    assert not any(r["pays"] for r in table.rows)
+
+
+def test_the_front_is_over_all_connections_and_each_cost(make: Any) -> None:
+    rows = nets("plain", (0.08, 0.2, 0.3, 0.4)) + nets("residual", (0.07, 0.04, 0.05, 0.03), seconds=0.1)
+    table = table_of(make, rows)
+    best = {(r["connection"], r["depth"]): r["front"] for r in table.rows if r["front"]} if table else {}
+    assert best == {
+        ("residual", 8): ["params", "MACs"],
+        ("residual", 20): ["params", "MACs"],
+        ("residual", 56): ["params", "MACs", "time"],
+    }
+
+
+def test_the_figure_has_both_panels(make: Any) -> None:
+    records = make(nets("plain", (0.08, 0.2, 0.3, 0.4)) + nets("residual", (0.08, 0.05, 0.04, 0.03)))
+    (drawn,) = [d for d in build(records).drawings if d.key == "pareto"]
+    for words in ("MACs an image", "test error (%)", "gain of the step (points)", "depth (layers)", "front"):
+        assert f">{words}<" in drawn.svg

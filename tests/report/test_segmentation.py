@@ -1,0 +1,131 @@
+"""Masks: the table, the gain of a long skip, and whether it grows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import made_up
+import pandas as pd
+import pytest
+
+from resexp.report import build, frames
+from resexp.report.table import Row, Table
+from resexp.report.tables import segmentation
+
+NOISE = (0.0, 0.004, -0.002, 0.001)
+
+
+def trial(kind: str, long_skip: str, iou: float | None, seed: int, **axes: Any) -> dict[str, Any]:
+    """A U-Net's trial; it diverged where it has no IoU."""
+    details = ", ".join([long_skip, *(f"{key}={value}" for key, value in axes.items())])
+    name = f"{kind} ({details})"
+    status = "done" if iou is not None else "diverged"
+    found = {"test_iou": iou, "test_dice": iou and iou + 0.1, "test_error": iou and (1 - iou) / 10}
+    same = {"id": f"{name}-{seed}", "variant": name, "model.long_skip": long_skip}
+    return made_up.trial(kind, 20, seed, status, **same, **found, **axes)
+
+
+def table_of(rows: list[dict[str, Any]], **changes: Any) -> Table | None:
+    return segmentation.table(frames.prepared(made_up.make_records(rows, **changes)))
+
+
+def cell(table: Table | None, variant: str) -> Row:
+    assert table is not None
+    (found,) = [row for row in table.rows if row["variant"] == variant]
+    return found
+
+
+def test_a_run_without_masks_has_no_such_table(complete: Any) -> None:
+    assert segmentation.table(frames.prepared(complete)) is None
+    assert table_of([trial("plain", "none", None, 0)]) is None
+
+
+def test_means_and_the_gain_over_paired_seeds() -> None:
+    rows = [trial("plain", "none", 0.6 + e, s) for s, e in enumerate(NOISE)]
+    rows += [trial("plain", "concat", 0.7 + 2 * e, s) for s, e in enumerate(NOISE[:3])]
+    rows += [trial("plain", "concat", None, 3), trial("residual", "none", 0.9, 0)]
+    table = table_of(rows)
+    bare, joined = cell(table, "plain (none)"), cell(table, "plain (concat)")
+    assert bare["iou_mean"] == pytest.approx(0.60075)
+    assert bare["dice_mean"] == pytest.approx(0.70075)
+    assert bare["error_mean"] == pytest.approx(0.039925)
+    assert (bare["n"], bare["gain"], bare["long_skip"]) == (4, None, "none")
+    assert joined["n"] == 3
+    assert joined["gain"] == pytest.approx(0.1 + sum(NOISE[:3]) / 3)
+    assert joined["gain_low"] == pytest.approx(0.098, abs=1e-3)
+    assert joined["gain_high"] == pytest.approx(0.104, abs=1e-3)
+    assert table is not None
+    assert not {"nan", "None"} & {word for cells in table.cells() for c in cells for word in c.split()}
+
+
+def test_without_a_twin_there_is_no_gain() -> None:
+    rows = [trial("plain", "concat", 0.7, 0), trial("residual", "none", 0.6, 0)]
+    assert cell(table_of(rows), "plain (concat)")["gain"] is None
+
+
+def test_a_twin_is_alike_in_all_but_the_long_skip() -> None:
+    rows = [trial("plain", "none", 0.2, 0, **{"data.texture": 0.0})]
+    rows += [trial("plain", "none", 0.4, 0, **{"data.texture": 1.0})]
+    rows += [trial("plain", "concat", 0.5, 0, **{"data.texture": 1.0})]
+    table = table_of(rows)
+    assert cell(table, "plain (concat, data.texture=1.0)")["gain"] == pytest.approx(0.1)
+
+
+def textures(growth: float, noise: float) -> list[dict[str, Any]]:
+    """Nets whose long skip gains 0.1 at texture 0, and 0.1 + `growth` at texture 1."""
+    rows = []
+    for seed, e in enumerate(NOISE):
+        for texture in (0.0, 0.5, 1.0):
+            gain = 0.1 + growth * texture + noise * e
+            rows.append(trial("plain", "none", 0.5, seed, **{"data.texture": texture}))
+            rows.append(
+                trial(
+                    "plain",
+                    "concat",
+                    0.5 + gain * (1 if texture else 1.02),
+                    seed,
+                    **{"data.texture": texture},
+                )
+            )
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("growth", "noise", "badge"),
+    [(0.2, 1, "gain grows"), (-0.08, 1, "gain shrinks"), (0.0, 100, "undecided")],
+)
+def test_whether_the_gain_grows(growth: float, noise: float, badge: str) -> None:
+    table = table_of(textures(growth, noise))
+    assert table is not None
+    (said,) = table.sentences
+    assert said.badge == badge
+    assert "texture 0" in said.text
+    assert "n = 4 paired seeds" in said.text
+
+
+def test_a_single_seed_decides_nothing() -> None:
+    table = table_of([row for row in textures(0.2, 1) if row["seed"] == 0])
+    assert table is not None
+    assert [said.badge for said in table.sentences] == ["undecided"]
+
+
+def update_rows(row: dict[str, Any], at: float) -> list[dict[str, Any]]:
+    return [
+        {
+            **{"id": row["id"], "probe": "update_ratio", "step": 3, "at": at, "name": "update_ratio"},
+            **{"layer": f"blocks.{i}.branch.layer1", "index": i, "value": at * 10.0 ** -(i % 3)},
+        }
+        for i in range(6)
+    ]
+
+
+def test_the_update_ratio_is_drawn_by_layer() -> None:
+    rows = [trial("plain", kind, 0.5, seed) for kind in ("none", "concat") for seed in (0, 1)]
+    probes = pd.DataFrame(
+        [reading for row in rows for at in (0.0, 0.1, 0.5) for reading in update_rows(row, at)]
+    )
+    records = made_up.make_records(rows, probes=probes)
+    (drawn,) = [d for d in build(records).drawings if d.key == "update_ratio"]
+    for words in ("after 10 %", "after 50 %", "layer", "||dW|| / ||W||", "plain (concat)"):
+        assert f">{words}<" in drawn.svg
+    assert "at initialisation" not in drawn.svg, "no update, no panel"
