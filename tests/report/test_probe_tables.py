@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -201,3 +202,35 @@ def test_all_of_it_stands_in_the_report(lesions: Records) -> None:
     assert report.table("lesion") is not None
     (drawing,) = [d for d in report.drawings if d.key == "lesion"]
     assert re.search("removed block", drawing.svg)
+
+
+def test_swapped_blocks_stand_beside_removed_ones(lesions: Records, make: Make) -> None:
+    residual = [trial("residual", 8, seed) for seed in (0, 1)]
+    swaps = [
+        reading(row, "lesion", "swapped_error", k, e + 0.02 * row["seed"])
+        for row in residual
+        for k, e in ((1, 0.05), (4, 0.30))
+    ]
+    records = replace(lesions, probes=pd.concat([lesions.probes, pd.DataFrame(swaps)]))
+    table = lesion.table(frames.prepared(records))
+    found = only(table, variant="residual")
+    assert (found["swaps"], found["swapped"]) == (4, pytest.approx(0.31))
+    assert table is not None
+    assert [column.title for column in table.columns[-2:]] == ["Swaps", "Swapped"]
+    assert [cells[-2:] for cells in table.cells()] == [["–", "–"], ["4", "31.00"]]
+    with rc_context(style.RC):
+        drawn = lesion_figure.figure(frames.prepared(records))
+    assert drawn is not None
+    (line,) = drawn.axes[2].lines
+    assert (list(line.get_xdata()), list(line.get_ydata())) == ([0, 1, 4], pytest.approx([1, 6, 31]))
+
+
+def test_without_swaps_nothing_is_said_of_them(lesions: Records) -> None:
+    prepared = frames.prepared(lesions)
+    table = lesion.table(prepared)
+    assert table is not None
+    assert "Swaps" not in [column.title for column in table.columns]
+    with rc_context(style.RC):
+        drawn = lesion_figure.figure(prepared)
+    assert drawn is not None
+    assert len(drawn.axes) == 2

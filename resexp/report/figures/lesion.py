@@ -1,10 +1,12 @@
-"""The error after removing each block, and after removing more and more of them."""
+"""The error after removing each block, after removing more and more of them, and after swapping them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
@@ -19,42 +21,51 @@ TITLE = "Error without some of the blocks"
 CAPTION = (
     "Of each connection's deepest network that was measured, on a fixed batch of training images, mean over "
     "seeds. Left: without one block; a gap is a block that cannot be removed, a ring one where a stage "
-    "begins, and the dotted line the network with all blocks. Right: without k blocks inside stages, drawn "
-    "at random."
+    "begins, and the dotted line the network with all blocks. Right of it: without k blocks inside stages, "
+    "drawn at random; and, where measured, after k swaps of two blocks of equal shape, drawn at random."
 )
+COUNTED = {"random_error": "number of removed blocks k", "swapped_error": "number of swaps k"}
 
 
 def figure(records: Records) -> Figure | None:
-    """Two panels over one y axis, one line a variant; None without lesions."""
+    """A panel a kind of lesion over one y axis, one line a variant; None without lesions."""
     rows = frames.deepest(frames.readings(records, "lesion", 1.0))
     if rows.empty:
         return None
     found = style.looks(rows.sort_values("variant"))
-    drawn, axes = style.panels(1, 2, sharey=True)
-    single, several = axes[0]
+    counted = ["random_error", *(["swapped_error"] if (rows["name"] == "swapped_error").any() else [])]
+    drawn, axes = style.panels(1, 1 + len(counted), sharey=True)
     for variant, group in frames.by_variant(rows):
-        look = found[variant]
         means = 100 * group.groupby(["name", "index"])["value"].mean()
-        kept = means.index.get_level_values("name")
-        alone = means[kept.isin(["error", "transition_error"])].droplevel("name").sort_index()
-        if len(alone):
-            every = alone.reindex(range(int(alone.index.max()) + 1))
-            place = every.index.to_numpy() + 1
-            single.plot(place, every.to_numpy(), color=look.color, linestyle=look.dash, linewidth=1.2)
-            isolated = every.notna() & every.shift(1).isna() & every.shift(-1).isna()
-            single.plot(place[isolated], every[isolated].to_numpy(), look.marker, color=look.color)
-        begins = means[kept == "transition_error"].droplevel("name")
-        single.plot(begins.index.to_numpy() + 1, begins.to_numpy(), "o", mec=look.color, mfc="none", ms=7)
-        intact = means[kept == "intact_error"].to_numpy()
-        single.axhline(float(np.mean(intact)), color=look.color, linestyle=":", linewidth=0.9)
-        random = means[kept.isin(["random_error"])].droplevel("name").sort_index()
-        x, y = [0, *random.index], [float(np.mean(intact)), *random]
-        several.plot(x, y, color=look.color, marker=look.marker, linestyle=look.dash)
-    single.set_xlabel("removed block")
-    several.set_xlabel("number of removed blocks k")
-    single.set_ylabel("error on the probe batch (%)")
-    for panel in (single, several):
+        by_name = {str(name): part.droplevel("name").sort_index() for name, part in means.groupby("name")}
+        intact = float(by_name["intact_error"].mean()) if "intact_error" in by_name else np.nan
+        _single(axes[0][0], by_name, intact, found[variant])
+        for panel, name in zip(axes[0][1:], counted, strict=True):
+            if name in by_name:
+                look, several = found[variant], by_name[name]
+                x, y = [0, *several.index], [intact, *several]
+                panel.plot(x, y, color=look.color, marker=look.marker, linestyle=look.dash)
+    for panel, label in zip(axes[0], ["removed block", *(COUNTED[name] for name in counted)], strict=True):
+        panel.set_xlabel(label)
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes[0][0].set_ylabel("error on the probe batch (%)")
     ring = Line2D([], [], color=style.INK, marker="o", mfc="none", ms=7, linestyle="", label="stage begins")
     style.variant_key(drawn, found, [ring])
     return drawn
+
+
+def _single(axes: Axes, by_name: dict[str, pd.Series[float]], intact: float, look: style.Look) -> None:
+    """The error without each block, at its place in the network."""
+    axes.axhline(intact, color=look.color, linestyle=":", linewidth=0.9)
+    parts = [by_name[name] for name in ("error", "transition_error") if name in by_name]
+    if not parts:
+        return
+    alone = pd.concat(parts)
+    every = alone.reindex(range(int(alone.index.max()) + 1))
+    place = every.index.to_numpy() + 1
+    axes.plot(place, every.to_numpy(), color=look.color, linestyle=look.dash, linewidth=1.2)
+    isolated = (every.notna() & every.shift(1).isna() & every.shift(-1).isna()).to_numpy()
+    axes.plot(place[isolated], every[isolated].to_numpy(), look.marker, color=look.color)
+    if "transition_error" in by_name:
+        begins = by_name["transition_error"]
+        axes.plot(begins.index.to_numpy() + 1, begins.to_numpy(), "o", mec=look.color, mfc="none", ms=7)

@@ -16,8 +16,9 @@ ORDER = 32
 CAPTION = (
     "Error in % on the probe batch, a fixed batch of training images, after blocks are removed from the "
     "trained network (Veit et al. 2016): none, one block inside a stage (mean and worst over blocks), one "
-    "block where a stage begins, k blocks inside stages drawn at random (the largest k measured). Mean over "
-    "n seeds. A dash: there is no such block, or without a shortcut it cannot be removed."
+    "block where a stage begins, k blocks inside stages drawn at random (the largest k measured). Swapped, "
+    "where measured: after so many swaps of two blocks of equal shape drawn at random (the most measured). "
+    "Mean over n seeds. A dash: there is no such block, or without a shortcut it cannot be removed."
 )
 
 
@@ -27,6 +28,7 @@ def table(records: Records) -> Table | None:
     rows = [_row(place) for place in frames.by_place(found) if (place[2]["name"] == "intact_error").any()]
     if not rows:
         return None
+    swapped = any(row["swaps"] is not None for row in rows)
     columns = (
         *places(),
         _error("intact", "Intact"),
@@ -35,6 +37,7 @@ def table(records: Records) -> Table | None:
         _error("transition", "One transition"),
         integer("k", "k"),
         _error("random", "k blocks"),
+        *((integer("swaps", "Swaps"), _error("swapped", "Swapped")) if swapped else ()),
     )
     deepest = {row["variant"]: row for row in rows if row["single"] is not None}
     sentences = tuple(_sentence(row) for row in deepest.values())
@@ -47,8 +50,8 @@ def _error(key: str, title: str) -> Column:
 
 def _row(place: frames.Place) -> dict[str, Any]:
     by_name = {str(name): rows for name, rows in place[2].groupby("name")}
-    random = by_name.get("random_error")
-    k = None if random is None else int(random["index"].max())
+    k, random = _most(by_name.get("random_error"))
+    swaps, swapped = _most(by_name.get("swapped_error"))
     return {
         **frames.opening(place),
         "intact": _mean(by_name.get("intact_error")),
@@ -56,8 +59,18 @@ def _row(place: frames.Place) -> dict[str, Any]:
         "worst": _worst(by_name.get("error")),
         "transition": _mean(by_name.get("transition_error")),
         "k": k,
-        "random": None if random is None else _mean(random[random["index"] == k]),
+        "random": random,
+        "swaps": swaps,
+        "swapped": swapped,
     }
+
+
+def _most(rows: pd.DataFrame | None) -> tuple[int | None, float | None]:
+    """The largest number of lesions measured, and the error after them."""
+    if rows is None:
+        return None, None
+    count = int(rows["index"].max())
+    return count, _mean(rows[rows["index"] == count])
 
 
 def _mean(rows: pd.DataFrame | None) -> float | None:
