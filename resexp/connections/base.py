@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from torch import Tensor, nn
 
@@ -23,8 +23,8 @@ class MakesShortcut(Protocol):
 class Site:
     """Where a connection stands in its trunk; all it may know of it.
 
-    The state h is (B, inputs, H, W), (B, inputs) or (B, T, inputs) by trunk; `width` is the number of
-    channels the trunk plans after this block; `mix(inputs, outputs)` builds a 1x1 map.
+    The state h is (B, inputs, H, W), (B, inputs) or, of T tokens, (B, inputs, T) by trunk; `width` is
+    the number of channels the trunk plans after this block; `mix(inputs, outputs)` builds a 1x1 map.
     """
 
     index: int
@@ -43,8 +43,11 @@ class Connection(nn.Module, ABC):
     merge, and the head, apply to. Many streams are one tensor of streams x B images, the first stream first.
 
     `branch` is the number of channels f must return here and `out` the number h' has; a subclass may
-    set both. A connection may call f once or not at all, and never knows what f is.
+    set both. A connection may call f once or not at all, and never knows what f is. One whose h' at a
+    position depends on h at others says so in `mixes_positions`: no causal mask bears it.
     """
+
+    mixes_positions: ClassVar[bool] = False
 
     def __init__(self, site: Site) -> None:
         super().__init__()

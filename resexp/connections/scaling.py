@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from resexp.connections.base import Branch, Connection, Site, along_channels
-from resexp.options import Fraction, PadLayout, Real, ShortcutKind
+from resexp.options import Fraction, PadLayout, PositiveInt, Real, ShortcutKind
 
 
 class FixedScale(Connection):
@@ -65,7 +65,9 @@ class Decayed(Connection):
     """h' = a_l S h + f(h),  a_l = 1 - (1 - a_min) l / (L - 1)
 
     Decayed identity shortcuts: Zhang et al. 2024 (arXiv:2404.10947). a is a constant that falls linearly
-    from 1 in the first block (l = 0) to `a_min` in the last; a_min = 1 is residual.
+    from 1 in the first block (l = 0) to `a_min` in the last; a_min = 1 is residual. Every `share` blocks in a row
+    have one a, and count as one in l and L: in a transformer 1, as the authors' code has it, gives attention
+    and MLP an a each, and 2 gives a whole layer one.
     """
 
     def __init__(
@@ -73,12 +75,14 @@ class Decayed(Connection):
         site: Site,
         *,
         a_min: Fraction = 0.6,
+        share: PositiveInt = 1,
         shortcut: ShortcutKind = "pad",
         layout: PadLayout = "both",
     ) -> None:
         super().__init__(site)
         self.shortcut = site.shortcut(shortcut, site.width, layout)
-        self.a = 1 - (1 - a_min) * site.index / max(1, site.depth - 1)
+        last = max(1, (site.depth - 1) // share)
+        self.a = 1 - (1 - a_min) * (site.index // share) / last
 
     def forward(self, h: Tensor, f: Branch) -> Tensor:
         return self.a * self.shortcut(h) + f(h)  # type: ignore[no-any-return]

@@ -7,6 +7,8 @@ sum, and normalise). Where the shape changes, S is applied after the streams are
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -57,6 +59,8 @@ class DynamicHyper(Connection):
     start as in `hyper`, W at 0 and s at 0.01, which is residual.
     """
 
+    mixes_positions: ClassVar[bool] = True
+
     def __init__(
         self,
         site: Site,
@@ -99,6 +103,8 @@ class ManifoldHyper(Connection):
     times all streams of an image (the mean over positions, RMS-normalised over channels); s starts at 0.01.
     Ours: W starts at 0, and a at 0.9 for stream l mod n and equal elsewhere, so that at first h' is residual.
     """
+
+    mixes_positions: ClassVar[bool] = True
 
     def __init__(
         self,

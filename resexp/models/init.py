@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from resexp.errors import ConfigError, Problem
+from resexp.models.attention import Attention, Projection
 from resexp.models.base import Network
 from resexp.random import keyed_generator
 
@@ -39,6 +40,10 @@ def _dirac(weight: Tensor, generator: torch.Generator) -> Tensor:
     return nn.init.eye_(weight) if weight.ndim == 2 else nn.init.dirac_(weight)
 
 
+def _gpt2(weight: Tensor, generator: torch.Generator) -> Tensor:
+    return nn.init.normal_(weight, std=0.02, generator=generator)
+
+
 def _delta_orthogonal(weight: Tensor, generator: torch.Generator) -> Tensor:
     weight.zero_()
     centre = weight.view(*weight.shape[:2], -1)[..., weight[0, 0].numel() // 2]
@@ -56,6 +61,7 @@ SCHEMES: dict[str, Scheme] = {
     "delta_orthogonal": _delta_orthogonal,
     "looks_linear": _delta_orthogonal,
     "fixup": _he,
+    "gpt2": _gpt2,  # Radford et al. 2019: normal, std 0.02, less in the last layer of a branch
 }
 
 
@@ -63,26 +69,35 @@ SCHEMES: dict[str, Scheme] = {
 def initialise(network: Network, scheme: str, seed: int) -> None:
     """Draw every convolution's and linear map's weight in place; biases are 0 but for `default`.
 
-    Norms keep weight 1 and bias 0, connections the coefficients their constructors set.
+    Embeddings are normal, of std 1/sqrt(width), with `gpt2` 0.02. Norms keep weight 1 and bias 0,
+    connections the coefficients their constructors set.
 
     Raises:
-        ConfigError: `looks_linear` and a layer with an odd number of channels.
+        ConfigError: `looks_linear` or `fixup` and a network that they were not made for.
     """
+    if scheme in ("looks_linear", "fixup") and any(isinstance(m, Attention) for m in network.modules()):
+        wrong = f"{scheme} is made for branches of convolutions or linear maps, not for attention"
+        raise ConfigError([Problem("", "model.init", wrong, "gpt2, default, xavier or he")])
     for name, module in network.named_modules():
+        if isinstance(module, nn.Embedding):
+            std = 0.02 if scheme == "gpt2" else module.embedding_dim**-0.5
+            module.weight.normal_(std=std, generator=keyed_generator(seed, name, "weight"))
         if not isinstance(module, nn.Conv2d | nn.Linear):
             continue
         SCHEMES[scheme](module.weight, keyed_generator(seed, name, "weight"))
-        if module.bias is None:
-            continue
-        if scheme == "default":
+        if module.bias is not None and scheme == "default":
             bound = 1 / math.sqrt(module.weight[0].numel())
             module.bias.uniform_(-bound, bound, generator=keyed_generator(seed, name, "bias"))
-        else:
+        elif module.bias is not None:
             module.bias.zero_()
+        if isinstance(module, Projection):
+            module.rescale()
     if scheme == "looks_linear":
         mirror(network, seed)
     elif scheme == "fixup":
         shrink_branches(network)
+    elif scheme == "gpt2":
+        shrink_last_layers(network)
 
 
 def mirror(network: Network, seed: int) -> None:
@@ -102,6 +117,14 @@ def mirror(network: Network, seed: int) -> None:
         half = _delta_orthogonal(half, keyed_generator(seed, name, "weight"))
         row = torch.cat([half, -half][:columns], dim=1)
         layer.weight.copy_(torch.cat([row, -row][:rows]))
+
+
+def shrink_last_layers(network: Network) -> None:
+    """GPT-2: the last layer of each of L branches is scaled by 1/sqrt(L)."""
+    for block in network.blocks:
+        branch = block.get_submodule("branch")
+        *_, last = [m for m in branch.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+        last.weight.mul_(len(network.blocks) ** -0.5)
 
 
 def shrink_branches(network: Network) -> None:

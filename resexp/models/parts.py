@@ -37,7 +37,7 @@ def make_activation(kind: str, in_place: bool = False) -> nn.Module:
     """`in_place` saves a pass over memory where nobody else reads the input."""
     if kind == "relu":
         return nn.ReLU(inplace=in_place)
-    return {"tanh": nn.Tanh, "sigmoid": nn.Sigmoid}[kind]()
+    return {"tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "gelu": nn.GELU}[kind]()
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,19 @@ ORDERS: dict[str, Order] = {
 }
 
 
+def order_of(design: Design) -> Order:
+    """Raises ConfigError for the orders that only transformers have."""
+    if design.order not in ORDERS:
+        wrong = f"{design.order} is an order of transformers"
+        raise ConfigError([Problem("", "model.order", wrong, f"one of {', '.join(ORDERS)}")])
+    return ORDERS[design.order]
+
+
 def ordered_branch(
     layers: Sequence[tuple[nn.Module, int, int]], design: Design, norm: Callable[[int], nn.Module]
 ) -> nn.Sequential:
     """Weight layers, given as (layer, inputs, outputs), with norm and activation in the design's order."""
-    order = ORDERS[design.order]
+    order = order_of(design)
     steps: list[tuple[str, nn.Module]] = []
     fresh = False  # before anything else, an activation in place would overwrite the state itself
     for number, (layer, inputs, outputs) in enumerate(layers, 1):
@@ -97,7 +105,7 @@ def steps_of(
 
 def make_after(design: Design, norm: Callable[[int], nn.Module], channels: int) -> nn.Module:
     """What follows the merge."""
-    order = ORDERS[design.order]
+    order = order_of(design)
     steps = steps_of(order.unit[3 - order.after :], design, norm, channels)
     if len(steps) == 1:
         return steps[0][1]
@@ -134,14 +142,14 @@ def first_steps(
     design: Design, norm: Callable[[int], nn.Module], channels: int
 ) -> list[tuple[str, nn.Module]]:
     """What follows the stem's layer."""
-    return steps_of(ORDERS[design.order].stem, design, norm, channels)
+    return steps_of(order_of(design).stem, design, norm, channels)
 
 
 def final_steps(
     design: Design, norm: Callable[[int], nn.Module], channels: int
 ) -> list[tuple[str, nn.Module]]:
     """What a trunk owes the last state before its head, where activations come first in a branch."""
-    return steps_of(ORDERS[design.order].last, design, norm, channels, in_place=False)
+    return steps_of(order_of(design).last, design, norm, channels, in_place=False)
 
 
 def wrong_depth(trunk: str, depth: int, rule: str, allowed: Callable[[int], bool]) -> ConfigError:

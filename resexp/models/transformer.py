@@ -1,0 +1,98 @@
+"""Transformers on sequences of tokens: a decoder like GPT's, or an encoder like BERT's."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import ClassVar, Literal
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from resexp.errors import ConfigError, Problem
+from resexp.models.attention import AlongTokens, Recipe, head_steps, token_blocks
+from resexp.models.base import Chain, Design, Trunk
+from resexp.options import Fraction, NaturalInt, PositiveFloat, PositiveInt
+
+
+class Transformer(Trunk):
+    """Tokens: embeddings, `depth` layers of attention and MLP, logits of the vocabulary at every token.
+
+    Vaswani et al. 2017 (arXiv:1706.03762). `mask: causal` is a decoder (GPT), in which no token sees
+    a later one; `none` an encoder (BERT). Attention and MLP are a block each, under any connection; `span: k`
+    makes k of them one block, which one shortcut crosses, and 0 takes all shortcuts away. `mlp: false` leaves
+    attention alone. `tied`: logits come from the embedding's weights. Dropout by site: attention's
+    weights, the MLP's hidden units, a sub-layer's output (`branch`), the shortcut (`skip`).
+    """
+
+    targets: ClassVar[tuple[str, ...]] = ("tokens",)
+
+    def __init__(
+        self,
+        *,
+        width: PositiveInt = 128,
+        heads: PositiveInt = 4,
+        mask: Literal["causal", "none"] = "causal",
+        tied: bool = True,
+        span: NaturalInt = 1,
+        mlp: bool = True,
+        mlp_ratio: PositiveFloat = 4.0,
+        dropout_attention: Fraction = 0.0,
+        dropout_mlp: Fraction = 0.0,
+        dropout_branch: Fraction = 0.0,
+        dropout_skip: Fraction = 0.0,
+    ) -> None:
+        self.tied = tied
+        self.recipe = Recipe(
+            width=width,
+            heads=heads,
+            mlp=mlp,
+            mlp_ratio=mlp_ratio,
+            causal=mask == "causal",
+            span=span,
+            dropout_attention=dropout_attention,
+            dropout_mlp=dropout_mlp,
+            dropout_branch=dropout_branch,
+            dropout_skip=dropout_skip,
+        )
+
+    def build(self, design: Design) -> Chain:
+        if len(design.shape) != 1:
+            wrong = f"a transformer reads tokens, and the data are images of shape {design.shape}"
+            raise ConfigError([Problem("", "model.kind", wrong, "vit, or data of tokens")])
+        if design.causal and not self.recipe.causal:
+            wrong = "this task is to foretell tokens, and without a mask the network would see them"
+            raise ConfigError([Problem("", "model.mask", wrong, "causal")])
+        (length,) = design.shape
+        stem = Embedding(design.classes, length, self.recipe.width)
+        blocks, channels = token_blocks(design, self.recipe)
+        head = OrderedDict(head_steps(design, channels))
+        if self.tied and channels != self.recipe.width:
+            wrong = f"the last state has {channels} channels, the embedding {self.recipe.width}"
+            raise ConfigError([Problem("", "model.tied", wrong, "tied: false")])
+        head["fc"] = (
+            Unembedding(stem.tokens) if self.tied else nn.Linear(channels, design.classes, bias=False)
+        )
+        return Chain(stem, blocks, AlongTokens(head))
+
+
+class Embedding(nn.Module):
+    """Tokens (B, T), integers -> (B, width, T): a vector of the token plus one of its position."""
+
+    def __init__(self, vocabulary: int, length: int, width: int) -> None:
+        super().__init__()
+        self.tokens = nn.Embedding(vocabulary, width)
+        self.positions = nn.Embedding(length, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (self.tokens(x) + self.positions.weight[: x.shape[1]]).transpose(1, 2)  # type: ignore[no-any-return]
+
+
+class Unembedding(nn.Module):
+    """(B, T, width) -> logits (B, T, vocabulary) by the embedding's own weights (Press and Wolf 2017)."""
+
+    def __init__(self, embedding: nn.Embedding) -> None:
+        super().__init__()
+        self.embedding = embedding
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.linear(x, self.embedding.weight)

@@ -1,0 +1,81 @@
+"""Vision transformers: images as sequences of patches."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import torch
+from torch import Tensor, nn
+
+from resexp.errors import ConfigError, Problem
+from resexp.models.attention import Recipe, head_steps, token_blocks
+from resexp.models.base import Chain, Design, Trunk
+from resexp.options import Fraction, NaturalInt, PositiveFloat, PositiveInt
+
+
+class Vit(Trunk):
+    """Images: patches, a class token, learned positions, `depth` layers of attention and MLP, a linear head.
+
+    Dosovitskiy et al. 2020 (arXiv:2010.11929); the defaults are small. Blocks and options are those of the
+    trunk `transformer`, without a mask; `patch` is in pixels a side.
+    """
+
+    def __init__(
+        self,
+        *,
+        patch: PositiveInt = 4,
+        width: PositiveInt = 128,
+        heads: PositiveInt = 4,
+        span: NaturalInt = 1,
+        mlp_ratio: PositiveFloat = 4.0,
+        dropout_branch: Fraction = 0.0,
+    ) -> None:
+        self.patch = patch
+        self.recipe = Recipe(
+            width=width, heads=heads, span=span, mlp_ratio=mlp_ratio, dropout_branch=dropout_branch
+        )
+
+    def build(self, design: Design) -> Chain:
+        stem = Patches(design, self.patch, self.recipe.width, class_token=True)
+        blocks, channels = token_blocks(design, self.recipe)
+        head = OrderedDict[str, nn.Module](first=FirstToken())
+        head |= head_steps(design, channels)
+        head["fc"] = nn.Linear(channels, design.classes)
+        return Chain(stem, blocks, nn.Sequential(head))
+
+
+class FirstToken(nn.Module):
+    """(B, C, T) -> (B, C): the class token."""
+
+    def forward(self, h: Tensor) -> Tensor:
+        return h[..., 0]
+
+
+class Patches(nn.Module):
+    """Images (B, C, H, W) -> (B, width, T): a linear map of each patch, plus a vector of its position.
+
+    The class token, where there is one, is the first.
+
+    Raises:
+        ConfigError: the data are no images, or not whole patches wide and high.
+    """
+
+    def __init__(self, design: Design, patch: int, width: int, *, class_token: bool) -> None:
+        super().__init__()
+        if len(design.shape) != 3:
+            wrong = f"patches are of images, and the data have shape {design.shape}"
+            raise ConfigError([Problem("", "model.kind", wrong, "transformer, or data of images")])
+        channels, height, wide = design.shape
+        if height % patch or wide % patch:
+            wrong = f"{patch} does not divide images of {height}x{wide} pixels"
+            raise ConfigError([Problem("", "model.patch", wrong, "a divisor of both")])
+        self.grid = (height // patch, wide // patch)
+        self.patches = nn.Conv2d(channels, width, patch, stride=patch)
+        self.class_token = nn.Parameter(torch.zeros(1, width, 1)) if class_token else None
+        self.positions = nn.Embedding(self.grid[0] * self.grid[1] + class_token, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.patches(x).flatten(2)
+        if self.class_token is not None:
+            h = torch.cat([self.class_token.expand(len(x), -1, -1), h], dim=2)
+        return h + self.positions.weight.T  # type: ignore[no-any-return]
