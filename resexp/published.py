@@ -26,7 +26,9 @@ FOLDER = Path(__file__).parent / "references"
 Reduce = Literal["mean", "max", "min", "first", "last", "slope"]
 """Over the layers of a network: `first` is nearest the input; `slope` is of log10, in decades a layer."""
 
-_COLUMN = re.compile(r"(train|validation|test)_[a-z][a-z0-9_]*|params|macs|seconds|step_seconds|steps")
+_COLUMN = re.compile(
+    r"(train|validation)_(error|loss)|test_[a-z][a-z0-9_]*|params|macs|seconds|step_seconds|steps"
+)
 _READING = re.compile(
     r"(?P<probe>[a-z0-9_]+)\.(?P<name>[a-z0-9_]+)@(?P<at>0|1|0?\.\d+):"
     r"(?P<reduce>mean|max|min|first|last|slope)"
@@ -72,7 +74,9 @@ def _fraction(metric: str, *values: float) -> None:
             raise _refuse(f"gives {value:g} as an error", "give a fraction, 0 to 1")
 
 
-When = Annotated[dict[str, Any], Field(min_length=1)]
+Keys = Annotated[dict[str, Any], AfterValidator(wording.plain)]
+"""Dotted keys of the settings, with plain JSON data."""
+When = Annotated[Keys, Field(min_length=1)]
 Metric = Annotated[str, AfterValidator(_metric)]
 Text = Annotated[str, Field(min_length=1)]
 Verified = Annotated[
@@ -88,7 +92,7 @@ class Reference(Frozen):
     `tier` is what a run may be held to: the value itself (`exact`), its rank among others, or the trend.
     """
 
-    when: dict[str, Any]
+    when: Keys
     metric: Metric
     value: Real
     statistic: Literal["single", "best", "mean", "median"]
@@ -117,7 +121,9 @@ class Claim(Frozen):
     higher: When
     metric: Metric
     within: PositiveFloat | None = None
-    published: tuple[Real, Real] | None = Field(None, description="the value of lower, then of higher")
+    published: tuple[Real, Real] | None = Field(
+        default=None, description="the value of lower, then of higher"
+    )
     source: Text
     verified: Verified = "memory"
     tier: Literal["ordering", "trend"] = "ordering"
@@ -143,7 +149,7 @@ class Published(Frozen):
 
     paper: str | None = None
     claim: str | None = None
-    protocol: dict[str, Any] = Field(default_factory=dict)
+    protocol: Keys = Field(default_factory=dict)
     references: tuple[Reference, ...] = ()
     claims: tuple[Claim, ...] = ()
     note: str | None = None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from resexp.report import frames, scan, words
 from resexp.report.table import Sentence, Table
+from resexp.report.tables import claims
 
 if TYPE_CHECKING:
     from resexp.report.svg import Drawing
@@ -42,10 +43,12 @@ def build(records: Records) -> Report:
     records = frames.prepared(records)
     found = [module.table(records) for module in scan.modules("tables")]
     tables = tuple(table for table in found if table is not None)
-    verdicts = next((table.sentences for table in tables if table.key == "degradation"), ())
+    by_key = {table.key: table for table in tables}
+    opening = claims.opening(records, by_key.get("claims"), by_key.get("published"))
+    verdicts = by_key["degradation"].sentences if "degradation" in by_key else ()
     return Report(
         experiment=words.clean(records.experiment),
-        sentences=verdicts,
+        sentences=(*opening, *verdicts),
         tables=tables,
         status=_status(records),
         environment=tuple(_facts(records.environment)),
@@ -72,7 +75,7 @@ def _notes(records: Records) -> list[str]:
         notes.append("Failed trials are rows, and are tried again when the same command is run again.")
     if "mixed" in records.trials and (records.trials["mixed"] == True).any():  # noqa: E712 (may hold None)
         notes.append("Some trials were continued on another machine or version (mixed): see the CSV file.")
-    if records.references:
+    if records.published.get("references") or records.published.get("claims"):
         notes.append(
             "Published values are set beside the measured ones. Where data, size or length of training "
             "differ, a run can at most agree in direction: a smaller run is not a reproduction."

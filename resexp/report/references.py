@@ -1,72 +1,211 @@
-"""Which trials a published value is about, and whether two of them come in the published order."""
+"""Published statements against the records: which trials they are about, and what those measured."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from resexp.report import frames, statistics
+from resexp.published import Claim, Published, Reference, reading
+from resexp.report import frames, protocol, statistics, words
 
-COLUMNS = {"model.connection": "connection", "model.depth": "depth", "data": "data", "model": "model"}
+if TYPE_CHECKING:
+    from resexp.store import Records
+
+DEPTH = "model.depth"
+DEPTH_WORDS = {"deepest": max, "shallowest": min}
+REDUCE: Mapping[str, Callable[[NDArray[np.float64]], float | None]] = {
+    "mean": lambda values: float(values.mean()),
+    "max": lambda values: float(values.max()),
+    "min": lambda values: float(values.min()),
+    "first": lambda values: float(values[0]),
+    "last": lambda values: float(values[-1]),
+    "slope": statistics.slope,
+}
 
 
-def matching(trials: pd.DataFrame, when: Mapping[str, Any]) -> pd.DataFrame:
-    """The done trials that a reference's `when` describes; none if it names what the trials do not tell."""
-    found = frames.done(trials)
-    for key, wanted in when.items():
-        column = key.removesuffix(".kind")
-        column = column if column in found else COLUMNS.get(column, column)
-        if column not in found:
-            return found.iloc[:0]
-        choices = wanted if isinstance(wanted, list) else [wanted]
-        fits = [any(_fits(value, choice) for choice in choices) for value in found[column]]
-        found = found[np.array(fits, dtype=bool)]  # an empty list would be taken for names of columns
-    return found
+@dataclass(frozen=True)
+class Comparison:
+    """What was measured of an ordering: both sides' means, and higher - lower with its 95 % interval.
+
+    `n` pairs of seeds, of which `diverged` have no error on one side or both; such a pair counts as an
+    infinite error, so it has a sign but no size. The verdict is one of `direction agrees`, `direction
+    disagrees`, `undecided`, `not comparable`.
+    """
+
+    lower: float | None
+    higher: float | None
+    difference: float | None
+    low: float | None
+    high: float | None
+    n: int
+    diverged: int
+    verdict: str
 
 
-def _fits(value: Any, wanted: Any) -> bool:
-    """Whether an axis value is the wanted one; a part fits its kind's name, whatever its options."""
-    if isinstance(value, Mapping) and not isinstance(wanted, Mapping):
-        value = value.get("kind")
-    if isinstance(value, Mapping) and isinstance(wanted, Mapping):
-        return all(value.get(key) == choice for key, choice in wanted.items())
-    return bool(value == wanted)
+NOTHING = Comparison(None, None, None, None, None, 0, 0, "not comparable")
+
+
+def published(records: Records) -> Published:
+    """What the experiment's plan says of the paper."""
+    return Published.from_json(records.published)
+
+
+def matching(records: Records, when: Mapping[str, Any]) -> pd.DataFrame:
+    """The trials, ended or not, whose settings `when` describes; a list in it gives alternatives."""
+    settings = [records.settings.get(id, {}) for id in records.trials["id"]]
+    fits = [
+        all(protocol.fits(protocol.setting(s, key), wanted) for key, wanted in when.items()) for s in settings
+    ]
+    return records.trials[np.array(fits, dtype=bool)]  # an empty list would be taken for names of columns
 
 
 def named(when: Mapping[str, Any]) -> str:
     """`residual 56` for {model.connection: residual, model.depth: 56}; other keys spelled out."""
-    short = ("model.connection", "model.connection.kind", "model.depth")
-    shown = {k: v.get("kind", v) if isinstance(v, Mapping) else v for k, v in when.items()}
-    first = [str(shown[key]) for key in short if key in shown]
+    short = ("model.connection", "model.connection.kind", DEPTH)
+    shown = {key: protocol.shown(value) for key, value in when.items()}
+    first = [shown[key] for key in short if key in shown]
     return " ".join([*first, *(f"{key}={value}" for key, value in shown.items() if key not in short)])
 
 
-def direction(trials: pd.DataFrame, a: Mapping[str, Any], b: Mapping[str, Any]) -> tuple[float | None, str]:
-    """Measured difference a - b of two references' metric, and whether its sign is the published one.
-
-    Says `undecided` where the 95 % interval over the paired seeds includes 0, and `not comparable`
-    where one of the two was not measured. Without two paired seeds there is no interval, which is said.
-    """
-    metric = a["metric"]
-    if metric not in trials:
-        return None, "not comparable"
-    left, right = (
-        matching(trials, reference["when"]).groupby("seed")[metric].mean().dropna() for reference in (a, b)
+def compare(records: Records, claim: Claim) -> Comparison:
+    """Whether the trials come in the claimed order, or tie as claimed, over paired seeds."""
+    sides = _sides(records, claim)
+    if sides is None:
+        return NOTHING
+    by_depth = any(DEPTH not in when for when in sides)
+    lower, higher = (_values(records, when, claim.metric, by_depth) for when in sides)
+    pairs = pd.DataFrame({"lower": lower, "higher": higher}).dropna()
+    if pairs.empty:
+        return replace(NOTHING, lower=_finite_mean(lower), higher=_finite_mean(higher))
+    seeds = pairs.groupby(level="seed").mean()
+    found = replace(
+        NOTHING,
+        lower=_finite_mean(pairs["lower"]),
+        higher=_finite_mean(pairs["higher"]),
+        n=len(seeds),
+        diverged=int(np.isinf(seeds).any(axis=1).sum()),
     )
-    if left.empty or right.empty:
-        return None, "not comparable"
-    both = left.index.intersection(right.index)
-    if len(both):
-        left, right = left.loc[both], right.loc[both]
-    measured = float(left.mean() - right.mean())
-    agrees = np.sign(measured) == np.sign(a["value"] - b["value"])
-    verdict = f"direction {'agrees' if agrees else 'disagrees'}"
-    if len(both) < 2:
-        return measured, f"{verdict}, single seed"
-    samples = [left.to_numpy(float), right.to_numpy(float)]
-    low, high = statistics.paired_interval(samples, statistics.mean_difference)
-    undecided = low is None or high is None or low <= 0 <= high
-    return measured, "undecided" if undecided else verdict
+    if found.diverged:
+        return replace(found, verdict=_signs(seeds, claim.within))
+    a, b = seeds["higher"].to_numpy(float), seeds["lower"].to_numpy(float)
+    low, high = statistics.paired_interval([a, b], statistics.mean_difference)
+    verdict = _verdict(low, high, claim.within)
+    return replace(found, difference=float(a.mean() - b.mean()), low=low, high=high, verdict=verdict)
+
+
+def _sides(records: Records, claim: Claim) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """Lower and higher with their depths as numbers: of those that every side with such a word has."""
+    depths: set[int] | None = None
+    for when in (claim.lower, claim.higher):
+        if when.get(DEPTH) in DEPTH_WORDS:
+            rest = {key: value for key, value in when.items() if key != DEPTH}
+            mine = set(matching(records, rest)["depth"].dropna().astype(int))
+            depths = mine if depths is None else depths & mine
+    if depths is not None and not depths:
+        return None
+    lower, higher = (
+        {k: DEPTH_WORDS[v](depths) if depths and k == DEPTH and v in DEPTH_WORDS else v for k, v in w.items()}
+        for w in (claim.lower, claim.higher)
+    )
+    return None if lower == higher else (lower, higher)
+
+
+def _values(records: Records, when: Mapping[str, Any], metric: str, by_depth: bool) -> pd.Series:
+    """The metric by seed (and depth) of the trials that ended; a diverged net's error is infinite."""
+    trials = matching(records, when)
+    trials = trials[trials["status"].isin(("done", "diverged"))]
+    found = reading(metric)
+    if found is not None:
+        rows = frames.readings(records, found.probe, found.at)
+        rows = rows[(rows["name"] == found.name) & rows["id"].isin(trials["id"])].sort_values("index")
+        reduce = REDUCE[found.reduce]
+        rows = rows.dropna(subset=["value"])
+        reduced = {id: reduce(group["value"].to_numpy(float)) for id, group in rows.groupby("id")}
+        values = trials["id"].map(reduced)
+    elif metric in trials:
+        values = pd.to_numeric(trials[metric], errors="coerce")
+        if metric.endswith(("_error", "_loss")):
+            values = values.mask(trials["status"] == "diverged", np.inf)
+    else:
+        values = pd.Series(np.nan, index=trials.index)
+    keys = ["seed", "depth"] if by_depth else ["seed"]
+    return trials.assign(value=values.astype(float)).groupby(keys)["value"].mean().dropna()
+
+
+def _finite_mean(values: pd.Series) -> float | None:
+    return frames.value(values[np.isfinite(values)].mean())
+
+
+def _verdict(low: float | None, high: float | None, within: float | None) -> str:
+    if low is None or high is None:
+        return "undecided"
+    agrees = low > 0 if within is None else -within <= low and high <= within
+    disagrees = high < 0 if within is None else within < low or high < -within
+    return "direction agrees" if agrees else "direction disagrees" if disagrees else "undecided"
+
+
+def _signs(pairs: pd.DataFrame, within: float | None) -> str:
+    """The verdict where nets diverged: only if every pair says the same."""
+    if len(pairs) < 2:
+        return "undecided"
+    above, below = (pairs["higher"] > pairs["lower"]).all(), (pairs["higher"] < pairs["lower"]).all()
+    if within is not None:
+        return "direction disagrees" if above or below else "undecided"
+    return "direction agrees" if above else "direction disagrees" if below else "undecided"
+
+
+def judge(records: Records, paper: Published, reference: Reference) -> tuple[statistics.Summary, str]:
+    """The mean of a reference's trials, and what may be said of it beside the published value.
+
+    Only the paper's own recipe can be `reproduced`: no setting differs, every trial is done, and the mean is
+    within the published standard deviation or, without one, the value within the mean's 95 % interval.
+    """
+    trials = matching(records, reference.when)
+    values = _values(records, reference.when, reference.metric, by_depth=True)
+    summary = statistics.summary(values[np.isfinite(values)])
+    exact = reference.tier == "exact" and paper.protocol and not protocol.differences(records, paper, trials)
+    if not summary.n or summary.mean is None or not exact:
+        return summary, "not comparable"
+    if summary.n < 2 or summary.n < len(trials):
+        return summary, "undecided"
+    if reference.sd is not None:
+        within = abs(summary.mean - reference.value) <= reference.sd
+    else:
+        low, high = statistics.paired_interval([values.to_numpy(float)], _mean)
+        assert low is not None
+        assert high is not None
+        within = low <= reference.value <= high
+    return summary, "reproduced" if within else "not reproduced"
+
+
+def _mean(values: NDArray[np.float64], axis: int = -1) -> NDArray[np.float64]:
+    return np.asarray(values.mean(axis=axis))
+
+
+def titled(metric: str) -> str:
+    """`train error`; `slope of weight_rms (gradient_norms) at initialisation`."""
+    found = reading(metric)
+    if found is None:
+        return metric.replace("_", " ")
+    when = {0.0: "initialisation", 1.0: "the end"}.get(found.at, f"{found.at:g} of training")
+    return f"{found.reduce} of {found.name} ({found.probe}) at {when}"
+
+
+def amount(metric: str, value: float | None, *, sign: bool = False) -> str:
+    """A value of a metric, or with `sign` a difference of two, without its unit."""
+    if value is None or metric.endswith("_error"):
+        return words.fixed(None if value is None else 100 * value, sign=sign)
+    text = f"{value:{'+' if sign else ''}.3g}" if abs(value) < 1e6 else f"{value:{'+' if sign else ''}.2e}"
+    return text.replace("-", words.MINUS)
+
+
+def unit(metric: str, *, difference: bool = False) -> str:
+    """What follows a number of the metric, with its space; nothing where it has no unit."""
+    if metric.endswith("_error"):
+        return " points" if difference else "\u00a0%"
+    return " nats" if metric.endswith("_loss") else " s" if metric.endswith("seconds") else ""

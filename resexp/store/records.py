@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +37,8 @@ class Records:
     params, macs, activation_bytes, errors as fractions, losses in nats, seconds, ..., and one column a
     swept axis, named by its dotted key). metrics and probes: `id` and each row's fields. notes: what the
     reader must know, such as damaged files and trials left aside. published: what papers report of this
-    experiment, as `published.Published` has it in JSON; {} where that is not known.
+    experiment, as `published.Published` has it in JSON; {} where that is not known. settings: each trial's
+    own, by its id, as plain JSON data.
     """
 
     experiment: str
@@ -47,6 +48,7 @@ class Records:
     environment: dict[str, Any]
     published: dict[str, Any]
     notes: list[str]
+    settings: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def references(self) -> list[dict[str, Any]]:
@@ -98,6 +100,7 @@ def _read(folder: ExperimentFolder) -> Records:
         environment=_environment(folder, notes),
         published=published,
         notes=notes,
+        settings={trial.id: trial.settings for trial in trials},
     )
 
 

@@ -149,10 +149,29 @@ def make_records(rows: list[dict[str, Any]], *, epochs: int = 6, **changes: Any)
         "metrics": pd.DataFrame(metrics, columns=None if metrics else METRIC_COLUMNS),
         "probes": pd.DataFrame(probes, columns=None if probes else PROBE_COLUMNS),
         "environment": ENVIRONMENT,
-        "published": {"references": changes.pop("references", REFERENCES)},
+        "published": {"references": REFERENCES},
+        "settings": {row["id"]: settings(row) for row in rows},
         "notes": [],
     }
     return Records(**{**fields, **changes})
+
+
+def settings(row: dict[str, Any]) -> dict[str, Any]:
+    """The settings that such a trial would have, as far as tables look at them."""
+    swept = {key: value for key, value in row.items() if "." in key}
+    tree: dict[str, Any] = {
+        "data": {"kind": row["data"], "train_size": None},
+        "model": {"kind": row["model"], "connection": {"kind": row["connection"]}, "depth": row["depth"]},
+        "training": {"epochs": 6, "iterations": None, "optimizer": {"kind": "sgd", "lr": 0.1}},
+        "seed": row["seed"],
+    }
+    for key, value in swept.items():
+        *path, last = key.split(".")
+        place = tree
+        for step in path:
+            place = place.setdefault(step, {})
+        place[last] = value
+    return tree
 
 
 def sweep() -> list[dict[str, Any]]:

@@ -57,7 +57,8 @@ def hostile() -> Report:
         }
         for evil in EVIL
     ]
-    records = make_records(rows, experiment=everything, notes=list(EVIL), references=references)
+    published = {"paper": everything, "claim": everything, "references": references}
+    records = make_records(rows, experiment=everything, notes=list(EVIL), published=published)
     return build(replace(records, environment={"processor": everything}))
 
 

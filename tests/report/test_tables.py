@@ -50,7 +50,7 @@ def errors(connection: str, by_depth: dict[int, list[float | None]]) -> list[dic
 
 @pytest.mark.parametrize("module", ALL, ids=lambda module: module.__name__.rpartition(".")[2])
 def test_without_trials_there_is_no_table(module: Any, make: Make) -> None:
-    assert module.table(frames.prepared(make([], references=[]))) is None
+    assert module.table(frames.prepared(make([], published={}))) is None
 
 
 @pytest.mark.parametrize("module", ALL, ids=lambda module: module.__name__.rpartition(".")[2])
@@ -207,8 +207,9 @@ def test_published_values_stand_beside_measured_ones(complete: Records) -> None:
     assert found["measured"] == pytest.approx(0.025)
     missing = row(table, case="residual 110")
     assert (missing["measured"], missing["n"]) == (None, 0)
-    assert "unverified" in row(table, case="plain 56")["source"]
-    assert "unverified" not in found["source"]
+    assert found["difference"] == pytest.approx(0.025 - 0.0740)
+    assert row(table, case="plain 56")["verified"] == "memory"
+    assert found["verified"] == "text"
 
 
 def reference(connection: str, value: float) -> dict[str, Any]:
@@ -222,7 +223,7 @@ def reference(connection: str, value: float) -> dict[str, Any]:
         ([0.3, 0.3], [0.1, 0.1], "direction agrees"),
         ([0.1, 0.1], [0.3, 0.3], "direction disagrees"),
         ([0.1, 0.3], [0.2, 0.1], "undecided"),
-        ([0.3], [0.1], "direction agrees, single seed"),
+        ([0.3], [0.1], "undecided"),
         ([0.3], [], "not comparable"),
     ],
 )
@@ -234,7 +235,8 @@ def test_only_the_direction_is_compared(
         for connection, values in (("plain", plain), ("residual", residual))
         for seed, e in enumerate(values)
     ]
-    table = of(orderings, make(rows, references=[reference("plain", 0.13), reference("residual", 0.07)]))
+    published = {"references": [reference("plain", 0.13), reference("residual", 0.07)]}
+    table = of(orderings, make(rows, published=published))
     assert [r["verdict"] for r in table.rows] == [verdict]
 
 

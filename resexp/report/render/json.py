@@ -26,6 +26,14 @@ GAP = (
     "gap_low",
     "gap_high",
 )
+CLAIM = (
+    *("say", "metric", "within", "tier", "published_lower", "published_higher", "lower", "higher"),
+    *("difference", "low", "high", "n", "diverged", "verdict", "verified", "source"),
+)
+REFERENCE = (
+    *("case", "metric", "tier", "published", "published_sd", "statistic", "measured", "measured_sd", "n"),
+    *("difference", "verdict", "verified", "source"),
+)
 GRADIENT = ("connection", "variant", "depth", "when", "n", "first", "last", "slope", "verdict")
 
 
@@ -44,6 +52,7 @@ def document(report: Report) -> dict[str, Any]:
         "trials": rows,
         "degradation": _rows(report, "degradation", GAP),
         "gradients": _rows(report, "gradients", GRADIENT),
+        "published": _published(report),
         "environment": words.plain_value(report.records.environment),
         "notes": list(report.notes),
     }
@@ -56,6 +65,17 @@ def render(report: Report) -> str:
 def _value(field: str, value: Any) -> Any:
     value = words.plain_value(value)
     return int(value) if field in WHOLE and value is not None else value
+
+
+def _published(report: Report) -> dict[str, Any]:
+    """What the paper says, each statement with what was measured of it."""
+    paper = report.records.published
+    return {
+        **{key: paper.get(key) for key in ("paper", "claim", "note")},
+        "claims": _rows(report, "claims", CLAIM),
+        "references": _rows(report, "published", REFERENCE),
+        "differences": _rows(report, "protocol", ("key", "here", "paper")),
+    }
 
 
 def _rows(report: Report, key: str, fields: tuple[str, ...]) -> list[dict[str, Any]]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from resexp.published import Claim, Reference
 from resexp.report import references, words
 from resexp.report.table import Column, Row, Sentence, Table, text
 
@@ -16,47 +17,56 @@ if TYPE_CHECKING:
 ORDER = 61
 CAPTION = (
     "Pairs of published values of one source and metric that differ in one respect, and the same "
-    "difference measured here over paired seeds. Undecided, if its 95 % bootstrap interval includes 0; "
-    "not comparable, if either side was not measured. Only the direction is compared, for the protocols "
-    "may differ."
+    "difference measured here over paired seeds. Undecided, if its 95 % bootstrap interval includes 0 or "
+    "there are fewer than two pairs; not comparable, if either side was not measured. Only the direction is "
+    "compared, for the protocols may differ."
 )
 
 
 def table(records: Records) -> Table | None:
-    """Rows: pairs of references, the published difference and the measured one. None without such a pair."""
-    rows: list[Row] = []
-    for a, b in _pairs(records.references):
-        measured, verdict = references.direction(records.trials, a, b)
-        rows.append(
-            {
-                "pair": f"{references.named(a['when'])} − {references.named(b['when'])}",
-                "metric": a["metric"].replace("_", " "),
-                "published": a["value"] - b["value"],
-                "measured": measured,
-                "verdict": verdict,
-            }
-        )
+    """Rows: pairs of references, the published difference and the measured one.
+
+    None without such a pair, and where the experiment's claims say which orderings matter.
+    """
+    paper = references.published(records)
+    pairs = [] if paper.claims else _pairs(paper.references)
+    rows = tuple(_row(records, lower, higher) for lower, higher in pairs)
     if not rows:
         return None
     columns = (
         text("pair", "Difference"),
-        text("metric", "Metric"),
+        text("metric_title", "Metric"),
         Column("Published", lambda r: _show(r, r["published"])),
         Column("Measured", lambda r: _show(r, r["measured"])),
         text("verdict", "Verdict"),
     )
-    counts = Counter(row["verdict"].removesuffix(", single seed") for row in rows)
-    return Table("orderings", "Published orderings", CAPTION, columns, tuple(rows), (_sentence(counts),))
+    counts = Counter(row["verdict"] for row in rows)
+    return Table("orderings", "Published orderings", CAPTION, columns, rows, (_sentence(counts),))
 
 
-def _pairs(found: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """Pairs with one source, metric and statistic whose `when` differs in the value of one key."""
-    same = ("source", "metric", "statistic")
+def _pairs(found: Sequence[Reference]) -> Iterator[tuple[Reference, Reference]]:
+    """Pairs, the lower first, of one source, metric and statistic whose `when` differs in one key's value."""
     for a, b in combinations(found, 2):
-        if any(a[key] != b[key] for key in same) or a["when"].keys() != b["when"].keys():
+        if (a.source, a.metric, a.statistic) != (b.source, b.metric, b.statistic):
             continue
-        if sum(a["when"][key] != b["when"][key] for key in a["when"]) == 1 and a["value"] != b["value"]:
-            yield a, b
+        if a.when.keys() != b.when.keys() or a.value == b.value:
+            continue
+        if sum(a.when[key] != b.when[key] for key in a.when) == 1:
+            yield (a, b) if a.value < b.value else (b, a)
+
+
+def _row(records: Records, lower: Reference, higher: Reference) -> Row:
+    pair = f"{references.named(higher.when)} − {references.named(lower.when)}"
+    claim = Claim(say=pair, lower=lower.when, higher=higher.when, metric=lower.metric, source=lower.source)
+    found = references.compare(records, claim)
+    return {
+        "pair": pair,
+        "metric": lower.metric,
+        "metric_title": references.titled(lower.metric),
+        "published": higher.value - lower.value,
+        "measured": found.difference,
+        "verdict": found.verdict,
+    }
 
 
 def _sentence(counts: Counter[str]) -> Sentence:
@@ -78,7 +88,5 @@ def _sentence(counts: Counter[str]) -> Sentence:
 def _show(row: Row, difference: float | None) -> str:
     if difference is None:
         return words.DASH
-    error = row["metric"].endswith("error")
-    return (
-        words.fixed(100 * difference, sign=True) + " pt" if error else words.fixed(difference, 3, sign=True)
-    )
+    shown = references.amount(row["metric"], difference, sign=True)
+    return shown + references.unit(row["metric"], difference=True)

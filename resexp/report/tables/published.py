@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from resexp.report import references, statistics, words
+from resexp.published import Published, Reference
+from resexp.report import references, words
 from resexp.report.table import Column, Row, Table, integer, text
 
 if TYPE_CHECKING:
@@ -13,49 +14,64 @@ if TYPE_CHECKING:
 ORDER = 60
 CAPTION = (
     "Values as published, with their statistic and number of runs, beside the mean ± standard deviation "
-    "measured here over n seeds. They were obtained under each source's own protocol, which this run "
-    "need not share. Unverified values were not checked against the source itself."
+    "measured here over n seeds. Only a run of the paper's own recipe, all of whose trials are done, is held "
+    "to the value itself: reproduced, if the mean lies within the published standard deviation or, where "
+    "none is published, the value within the mean's 95 % bootstrap interval; any other is not comparable, "
+    "or agrees in direction at most. Verified: read in the paper's text, in a secondary source, or not "
+    "checked (memory)."
 )
 
 
 def table(records: Records) -> Table | None:
     """Rows: the experiment's references. None if its config states none."""
-    if not records.references:
-        return None
-    rows: tuple[Row, ...] = tuple(_row(records, reference) for reference in records.references)
+    paper = references.published(records)
+    rows = tuple(_row(records, paper, reference) for reference in paper.references)
     columns = (
         text("case", "Case"),
-        text("metric", "Metric"),
-        Column("Published", lambda r: _show(r, r["published"], r["published_sd"])),
+        text("metric_title", "Metric"),
+        Column("Published", lambda r: _spread(r, "published")),
         text("statistic", "Statistic"),
-        Column("Measured", lambda r: _show(r, r["measured"], r["measured_sd"])),
+        Column("Measured", lambda r: _spread(r, "measured")),
         integer("n", "n"),
+        Column("Difference", _difference),
+        text("verdict", "Verdict"),
+        text("verified", "Verified"),
         text("source", "Source"),
     )
-    return Table("published", "Published values", CAPTION, columns, rows)
+    return Table("published", "Published values", CAPTION, columns, rows) if rows else None
 
 
-def _row(records: Records, reference: dict[str, Any]) -> Row:
-    trials = references.matching(records.trials, reference["when"])
-    metric = reference["metric"]
-    measured = statistics.summary(trials.get(metric, []))
-    runs = reference.get("runs")
-    note = reference.get("note")
+def _row(records: Records, paper: Published, reference: Reference) -> Row:
+    measured, verdict = references.judge(records, paper, reference)
+    runs = reference.runs
     return {
-        "case": references.named(reference["when"]),
-        "metric": metric.replace("_", " "),
-        "published": reference["value"],
-        "published_sd": reference.get("sd"),
-        "statistic": f"{reference['statistic']}{f' of {runs}' if runs and runs > 1 else ''}",
+        "case": references.named(reference.when),
+        "metric": reference.metric,
+        "metric_title": references.titled(reference.metric),
+        "tier": reference.tier,
+        "published": reference.value,
+        "published_sd": reference.sd,
+        "statistic": f"{reference.statistic}{f' of {runs}' if runs and runs > 1 else ''}",
         "measured": measured.mean,
         "measured_sd": measured.sd,
         "n": measured.n,
-        "source": f"{reference['source']}{'' if reference.get('verified') else ' (unverified)'}"
-        + (f"; {note}" if note else ""),
+        "difference": None if measured.mean is None else measured.mean - reference.value,
+        "verdict": verdict,
+        "verified": reference.verified,
+        "source": reference.source + (f"; {reference.note}" if reference.note else ""),
     }
 
 
-def _show(row: Row, mean: float | None, sd: float | None) -> str:
-    if row["metric"].endswith("error"):
-        return f"{words.spread(mean, sd)} %" if mean is not None else words.DASH
-    return words.fixed(mean, 3) + (f" ± {words.fixed(sd, 3)}" if sd is not None else "")
+def _spread(row: Row, key: str) -> str:
+    metric, mean, sd = row["metric"], row[key], row[f"{key}_sd"]
+    if mean is None:
+        return words.DASH
+    spread = "" if sd is None else f" ± {references.amount(metric, sd)}"
+    return references.amount(metric, mean) + spread + references.unit(metric)
+
+
+def _difference(row: Row) -> str:
+    if row["difference"] is None:
+        return words.DASH
+    shown = references.amount(row["metric"], row["difference"], sign=True)
+    return shown + references.unit(row["metric"], difference=True)

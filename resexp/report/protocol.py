@@ -1,0 +1,93 @@
+"""The settings of trials against what a paper's recipe wants of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from resexp.published import Published
+    from resexp.store import Records
+
+BUDGETS = {"training.iterations": "training.epochs", "training.epochs": "training.iterations"}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A setting on which trials differ from the paper's recipe, as a reader sees it."""
+
+    key: str
+    here: str
+    paper: str
+
+
+def setting(settings: Mapping[str, Any], key: str) -> Any:
+    """The value of a dotted key; None where there is none."""
+    value: Any = settings
+    for step in key.split("."):
+        value = value.get(step) if isinstance(value, Mapping) else None
+    return value
+
+
+def fits(value: Any, wanted: Any) -> bool:
+    """Whether a setting is what is wanted, or one of the alternatives in a list."""
+    return any(_equal(value, choice) for choice in (wanted if isinstance(wanted, list) else [wanted]))
+
+
+def _equal(value: Any, wanted: Any) -> bool:
+    """A part fits its kind's name, and a mapping of some of its options."""
+    if isinstance(value, Mapping) and isinstance(wanted, Mapping):
+        return all(_equal(value.get(key), choice) for key, choice in wanted.items())
+    if isinstance(value, Mapping) and isinstance(wanted, str):
+        value = value.get("kind")
+    return bool(value == wanted)
+
+
+def differences(records: Records, paper: Published, trials: pd.DataFrame) -> list[Difference]:
+    """Where the settings of these trials are not those of the paper's recipe, one a key."""
+    found: dict[str, tuple[dict[str, None], str]] = {}
+    for id in trials["id"]:
+        settings = records.settings.get(id, {})
+        for key, wanted in paper.protocol.items():
+            value = setting(settings, key)
+            if fits(value, wanted):
+                continue
+            for place, mine, theirs in _unequal(key, value, wanted):
+                alternatives = theirs if place == key and isinstance(theirs, list) else [theirs]
+                here, _ = found.setdefault(place, ({}, " or ".join(map(shown, alternatives))))
+                here[_budget(settings, place) if mine is None else shown(mine)] = None
+    return [Difference(key, ", ".join(here), paper) for key, (here, paper) in found.items()]
+
+
+def _budget(settings: Mapping[str, Any], key: str) -> str:
+    """What stands for a setting that is not there: of iterations and epochs only one is given."""
+    other = BUDGETS.get(key, "")
+    value = setting(settings, other) if other else None
+    return shown(None) if value is None else f"{value} {other.rpartition('.')[2]}"
+
+
+def _unequal(key: str, value: Any, wanted: Any) -> Iterator[tuple[str, Any, Any]]:
+    """The places inside a part where it differs, or the whole part where it is of another kind."""
+    both = isinstance(value, Mapping) and isinstance(wanted, Mapping)
+    if both and value.get("kind") == wanted.get("kind", value.get("kind")):
+        for name, choice in wanted.items():
+            if not _equal(value.get(name), choice):
+                yield from _unequal(f"{key}.{name}", value.get(name), choice)
+    else:
+        yield key, value.get("kind") if isinstance(value, Mapping) else value, wanted
+
+
+def shown(value: Any) -> str:
+    """A setting in a few words: `step (milestones=[0.5, 0.75], gamma=0.1)`."""
+    if isinstance(value, Mapping):
+        options = ", ".join(f"{key}={shown(item)}" for key, item in value.items() if key != "kind")
+        kind = str(value.get("kind", ""))
+        return f"{kind} ({options})" if kind and options else kind or options
+    if isinstance(value, list):
+        return f"[{', '.join(map(shown, value))}]"
+    if value is None:
+        return "not set"
+    return str(value).lower() if isinstance(value, bool) else str(value)

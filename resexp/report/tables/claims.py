@@ -1,0 +1,118 @@
+"""What the paper says comes out lower or higher: does it here?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from resexp.published import Claim, Published
+from resexp.report import protocol, references, words
+from resexp.report.table import Column, Row, Sentence, Table, Tone, integer, text
+
+if TYPE_CHECKING:
+    from resexp.store import Records
+
+ORDER = 5
+CAPTION = (
+    "What the paper states, and the same difference measured here, over n paired seeds with a 95 % "
+    "percentile bootstrap interval. The direction agrees, or disagrees, where the interval excludes 0; a tie "
+    "agrees where the interval lies within its margin, and disagrees where it lies outside. Undecided: the "
+    "interval does not tell, or there are fewer than two pairs. Not comparable: one side was not measured. A "
+    "diverged net counts as worse than any error, and leaves the difference without a size. Of few seeds "
+    "such an interval is narrower than the truth."
+)
+
+
+def table(records: Records) -> Table | None:
+    """Rows: the claims. None where the experiment states none."""
+    paper = references.published(records)
+    if not paper.claims:
+        return None
+    columns = (
+        text("say", "Claim"),
+        text("metric_title", "Metric"),
+        Column("Published", lambda r: _change(r, r["published"])),
+        Column("Measured", lambda r: _change(r, r["difference"])),
+        Column("95 % interval", _interval),
+        integer("n", "n"),
+        text("verdict", "Verdict"),
+        text("verified", "Verified"),
+    )
+    return Table("claims", "Claims", CAPTION, columns, tuple(_row(records, claim) for claim in paper.claims))
+
+
+def _row(records: Records, claim: Claim) -> Row:
+    found = references.compare(records, claim)
+    pair = claim.published
+    return {
+        "say": claim.say,
+        "metric": claim.metric,
+        "metric_title": references.titled(claim.metric),
+        "within": claim.within,
+        "tier": claim.tier,
+        "published_lower": pair[0] if pair else None,
+        "published_higher": pair[1] if pair else None,
+        "published": pair[1] - pair[0] if pair else None,
+        "lower": found.lower,
+        "higher": found.higher,
+        "difference": found.difference,
+        "low": found.low,
+        "high": found.high,
+        "n": found.n,
+        "diverged": found.diverged,
+        "verdict": found.verdict,
+        "verified": claim.verified,
+        "source": claim.source,
+    }
+
+
+def opening(records: Records, found: Table | None, values: Table | None) -> tuple[Sentence, ...]:
+    """The paper's claim and what became of it, in a sentence: how a report on a paper begins."""
+    paper = references.published(records)
+    if not paper.claim:
+        return ()
+    counts = Counter(row["verdict"] for row in found.rows) if found else Counter()
+    total = counts.total()
+    agree, disagree = counts["direction agrees"], counts["direction disagrees"]
+    said = [f"{agree} of {words.counted(total, 'statement')} agree in direction"] if total else []
+    said += [
+        f"{counts[verdict]} {word}"
+        for verdict, word in (
+            ("direction disagrees", "disagree"),
+            ("undecided", "undecided"),
+            ("not comparable", "not comparable"),
+        )
+        if counts[verdict]
+    ]
+    judged = [row["verdict"] for row in values.rows] if values else []
+    if reproduced := judged.count("reproduced"):
+        said.append(f"{reproduced} of {words.counted(len(judged), 'published value')} reproduced")
+    tone: Tone = "bad" if disagree else "good" if total and agree == total else "open"
+    badge = f"{agree} of {total} agree" if total else "open"
+    here = f"Here: {', '.join(said)}; " if said else "Here: "
+    text = f"Claim: {paper.claim} ({paper.paper}) {here}{_recipe(records, paper)}."
+    return (Sentence("Claim", badge, tone, text),)
+
+
+def _recipe(records: Records, paper: Published) -> str:
+    if not paper.protocol:
+        return "the paper's recipe is not stated"
+    count = len(protocol.differences(records, paper, records.trials))
+    if not count:
+        return "the recipe is the paper's own"
+    settings = words.counted(count, "setting")
+    return f"the recipe differs from the paper's in {settings}, so this is no reproduction"
+
+
+def _change(row: Row, difference: float | None) -> str:
+    if difference is None:
+        return "diverged" if row["diverged"] and row["n"] else words.DASH
+    shown = references.amount(row["metric"], difference, sign=True)
+    return shown + references.unit(row["metric"], difference=True)
+
+
+def _interval(row: Row) -> str:
+    if row["low"] is None:
+        return words.DASH
+    low, high = (references.amount(row["metric"], row[end]) for end in ("low", "high"))
+    return f"[{low}, {high}]"

@@ -1,0 +1,26 @@
+"""Where this run did otherwise than the paper."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from resexp.report import protocol, references
+from resexp.report.table import Table, text
+
+if TYPE_CHECKING:
+    from resexp.store import Records
+
+ORDER = 62
+CAPTION = (
+    "Every setting of the paper's recipe from which a trial here departs, with the values here that do. "
+    "What the paper does beyond the settings named in its recipe, such as its software, is not compared."
+)
+
+
+def table(records: Records) -> Table | None:
+    """Rows: key, value here, the paper's value. None where no recipe is stated or nothing differs."""
+    paper = references.published(records)
+    rows = tuple(map(asdict, protocol.differences(records, paper, records.trials)))
+    columns = (text("key", "Setting"), text("here", "Here"), text("paper", "Paper"))
+    return Table("protocol", "Differences of protocol", CAPTION, columns, rows) if rows else None

@@ -1,0 +1,222 @@
+"""What is said of a paper: verdicts, differences of protocol, and how the report opens."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from made_up import trial
+
+from resexp.report import Report, build, frames
+from resexp.report.render import json as json_format
+from resexp.report.render import markdown
+from resexp.report.tables import claims, protocol, published
+from resexp.store import Records
+
+Make = Callable[..., Records]
+Errors = dict[str, list[float | None]]
+AGREES, DISAGREES = "direction agrees", "direction disagrees"
+
+
+def claim(**changes: Any) -> dict[str, Any]:
+    plain, residual = ({"model.connection": kind, "model.depth": "deepest"} for kind in ("plain", "residual"))
+    sides = {"say": "Plain is worse.", "lower": residual, "higher": plain}
+    return {**sides, "metric": "train_error", "source": "A", **changes}
+
+
+def trials(errors: Errors, depth: int = 8, **changes: Any) -> list[dict[str, Any]]:
+    """Trials of each connection with the given errors, one a seed; None diverged."""
+    return [
+        trial(
+            kind, depth, seed, "done" if e is not None else "diverged", train_error=e, test_error=e, **changes
+        )
+        for kind, values in errors.items()
+        for seed, e in enumerate(values)
+    ]
+
+
+def verdict(records: Records) -> Any:
+    table = claims.table(frames.prepared(records))
+    assert table is not None
+    return table.rows[0]
+
+
+@pytest.mark.parametrize(
+    ("plain", "residual", "expected"),
+    [
+        ([0.3, 0.4], [0.1, 0.1], (AGREES, 2, 0.25)),
+        ([0.1, 0.1], [0.3, 0.3], (DISAGREES, 2, -0.2)),
+        ([0.1, 0.3], [0.2, 0.1], ("undecided", 2, 0.05)),
+        ([0.3], [0.1], ("undecided", 1, 0.2)),
+        ([0.3, 0.3, 0.9], [0.1, 0.1], (AGREES, 2, 0.2)),
+        ([0.3], [], ("not comparable", 0, None)),
+        ([None, None], [0.1, 0.1], (AGREES, 2, None)),
+        ([0.1, 0.2], [None, None], (DISAGREES, 2, None)),
+        ([None, 0.0], [0.1, 0.1], ("undecided", 2, None)),
+        ([None, None], [None, None], ("undecided", 2, None)),
+        ([None], [0.1], ("undecided", 1, None)),
+    ],
+)
+def test_an_ordering_needs_an_interval_beside_0(
+    plain: list[float | None], residual: list[float | None], expected: tuple[str, int, float], make: Make
+) -> None:
+    rows = trials({"plain": plain, "residual": residual})
+    found = verdict(make(rows, published={"claims": [claim()]}))
+    difference = None if expected[2] is None else pytest.approx(expected[2])
+    assert (found["verdict"], found["n"], found["difference"]) == (*expected[:2], difference)
+
+
+@pytest.mark.parametrize(
+    ("plain", "expected"),
+    [([0.1, 0.105], AGREES), ([0.2, 0.3], DISAGREES), ([0.1, 0.3], "undecided"), ([None, None], DISAGREES)],
+)
+def test_a_tie_needs_an_interval_within_its_margin(
+    plain: list[float | None], expected: str, make: Make
+) -> None:
+    rows = trials({"plain": plain, "residual": [0.1, 0.1]})
+    assert verdict(make(rows, published={"claims": [claim(within=0.01)]}))["verdict"] == expected
+
+
+def test_deepest_is_the_greatest_depth_that_both_sides_have(make: Make) -> None:
+    rows = trials({"plain": [0.1, 0.1], "residual": [0.0, 0.0]}, 8)
+    rows += trials({"plain": [0.8, 0.9], "residual": [0.1, 0.1]}, 20)
+    rows += trials({"residual": [0.95, 0.95]}, 56)
+    found = verdict(make(rows, published={"claims": [claim()]}))
+    assert (found["lower"], found["higher"]) == (pytest.approx(0.1), pytest.approx(0.85))
+    sides = {"lower": {"model.depth": "shallowest"}, "higher": {"model.depth": "deepest"}}
+    found = verdict(make(rows, published={"claims": [claim(**sides)]}))
+    assert (found["lower"], found["higher"]) == (pytest.approx(0.05), pytest.approx(0.95))
+    one = make(trials({"plain": [0.1, 0.1]}), published={"claims": [claim(**sides)]})
+    assert verdict(one)["verdict"] == "not comparable"
+
+
+def test_without_a_depth_only_depths_that_both_have_are_paired(make: Make) -> None:
+    rows = trials({"plain": [0.2, 0.2], "residual": [0.1, 0.1]}, 8)
+    rows += trials({"residual": [0.9, 0.9]}, 56)
+    sides = {"lower": {"model.connection": "residual"}, "higher": {"model.connection": "plain"}}
+    found = verdict(make(rows, published={"claims": [claim(**sides)]}))
+    assert (found["difference"], found["n"]) == (pytest.approx(0.1), 2)
+
+
+@pytest.mark.parametrize(
+    ("metric", "lower", "higher"),
+    [
+        ("gradient_norms.weight_rms@0:slope", -0.05, -0.003),
+        ("gradient_norms.weight_rms@0:last", 0.008, 0.009),
+        ("gradient_norms.weight_rms@0:max", None, None),
+        ("gradient_norms.weight_rms@0.3:mean", None, None),
+    ],
+)
+def test_a_claim_can_be_about_a_probe(metric: str, lower: float, higher: float, complete: Records) -> None:
+    sides = {"lower": claim()["higher"], "higher": claim()["lower"]}
+    found = verdict(replace(complete, published={"claims": [claim(metric=metric, **sides)]}))
+    if metric.endswith("@0.3:mean"):
+        assert (found["n"], found["verdict"]) == (0, "not comparable")
+    elif metric.endswith("max"):
+        assert (found["n"], found["verdict"]) == (3, DISAGREES)
+    else:
+        assert found["lower"] == pytest.approx(lower, rel=0.2)
+        assert found["higher"] == pytest.approx(higher, rel=0.2)
+
+
+RECIPE = {"data": "digits", "model.depth": [8, 20], "training.epochs": 6}
+
+
+def reference(**changes: Any) -> dict[str, Any]:
+    when = {"model.connection": "plain", "model.depth": 8}
+    value = {"when": when, "metric": "test_error", "value": 0.2, "statistic": "mean", "source": "A"}
+    return {**value, "tier": "exact", **changes}
+
+
+@pytest.mark.parametrize(
+    ("protocol", "changes", "errors", "expected"),
+    [
+        (RECIPE, {"sd": 0.02}, [0.2, 0.21], "reproduced"),
+        (RECIPE, {"sd": 0.02}, [0.3, 0.31], "not reproduced"),
+        (RECIPE, {}, [0.1, 0.3], "reproduced"),
+        (RECIPE, {}, [0.3, 0.31], "not reproduced"),
+        (RECIPE, {"sd": 0.02}, [0.2], "undecided"),
+        (RECIPE, {"sd": 0.02}, [0.2, 0.2, None], "undecided"),
+        (RECIPE, {"sd": 0.02, "tier": "ordering"}, [0.2, 0.2], "not comparable"),
+        (RECIPE, {}, [], "not comparable"),
+        ({}, {"sd": 0.02}, [0.2, 0.2], "not comparable"),
+        ({**RECIPE, "training.epochs": 164}, {"sd": 0.02}, [0.2, 0.2], "not comparable"),
+    ],
+)
+def test_only_the_paper_s_own_recipe_reproduces(
+    protocol: dict[str, Any], changes: dict[str, Any], errors: list[float | None], expected: str, make: Make
+) -> None:
+    rows = [*trials({"plain": errors}), *trials({"residual": [0.1]}, 56)]
+    records = make(rows, published={"protocol": protocol, "references": [reference(**changes)]})
+    table = published.table(frames.prepared(records))
+    assert table is not None
+    assert table.rows[0]["verdict"] == expected
+
+
+def test_every_difference_of_protocol_is_listed_once(make: Make) -> None:
+    recipe = {
+        "data": "cifar10",
+        "data.train_size": None,
+        "model.connection": [{"kind": "residual", "shortcut": "pad"}],
+        "model.depth": [8, 20],
+        "training.iterations": 64000,
+        "training.optimizer": {"kind": "sgd", "lr": 0.05, "nesterov": True},
+        "training.schedule": {"kind": "step", "milestones": [0.5, 0.75]},
+    }
+    rows = trials({"plain": [0.1], "residual": [0.1]}) + trials({"plain": [0.1]}, 56)
+    table = protocol.table(frames.prepared(make(rows, published={"protocol": recipe})))
+    assert table is not None
+    assert table.cells() == [
+        ["data", "digits", "cifar10"],
+        ["model.connection", "plain, residual", "residual (shortcut=pad)"],
+        ["training.iterations", "6 epochs", "64000"],
+        ["training.optimizer.lr", "0.1", "0.05"],
+        ["training.optimizer.nesterov", "not set", "true"],
+        ["training.schedule", "not set", "step (milestones=[0.5, 0.75])"],
+        ["model.depth", "56", "8 or 20"],
+    ]
+
+
+def about_a_paper(make: Make, errors: Errors, **changes: Any) -> Report:
+    said = {
+        "paper": "A paper, 2015",
+        "claim": "Plain nets are worse.",
+        "protocol": RECIPE,
+        "claims": [claim()],
+    }
+    return build(make(trials(errors), published={**said, **changes}))
+
+
+def test_the_report_opens_with_the_claim_and_what_became_of_it(make: Make) -> None:
+    good = about_a_paper(make, {"plain": [0.3, 0.3], "residual": [0.1, 0.1]}).sentences[0]
+    assert (good.badge, good.tone) == ("1 of 1 agree", "good")
+    assert good.text == (
+        "Claim: Plain nets are worse. (A paper, 2015) Here: 1 of 1 statement agree in direction; "
+        "the recipe is the paper's own."
+    )
+    bad = about_a_paper(make, {"plain": [0.1, 0.1], "residual": [0.3, 0.3]}, protocol={"seed": 7})
+    assert (bad.sentences[0].badge, bad.sentences[0].tone) == ("0 of 1 agree", "bad")
+    assert (
+        "1 disagree; the recipe differs from the paper's in 1 setting, so this is no" in bad.sentences[0].text
+    )
+    assert "Claim: Plain nets are worse." in markdown.render(bad)
+
+
+def test_json_has_the_claims_the_values_and_the_differences(make: Make) -> None:
+    errors: Errors = {"plain": [0.3, 0.4], "residual": [0.1, 0.1]}
+    recipe = {**RECIPE, "data": "cifar10"}
+    report = about_a_paper(make, errors, references=[reference()], protocol=recipe)
+    found = json.loads(json_format.render(report))["published"]
+    assert (found["paper"], found["claim"]) == ("A paper, 2015", "Plain nets are worse.")
+    (one,) = found["claims"]
+    assert (one["verdict"], one["n"], one["low"], one["high"]) == (
+        AGREES,
+        2,
+        pytest.approx(0.2),
+        pytest.approx(0.3),
+    )
+    assert found["references"][0]["difference"] == pytest.approx(0.15)
+    assert found["differences"] == [{"key": "data", "here": "digits", "paper": "cifar10"}]

@@ -1,0 +1,82 @@
+"""Papers as data: every file that ships reads well, and a wrong one is refused with its line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from resexp import published
+from resexp.errors import ConfigError
+from resexp.published import Claim, Published, Reference, load, names, reading
+from resexp.schema import known_keys
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_paper_names_keys_that_exist(name: str) -> None:
+    paper = load(name)
+    whens = [r.when for r in paper.references] + [w for c in paper.claims for w in (c.lower, c.higher)]
+    assert {*paper.protocol, *(key for when in whens for key in when)} <= set(known_keys())
+    assert paper.claims or paper.references
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_paper_survives_the_results_folder(name: str) -> None:
+    assert Published.from_json(load(name).model_dump(mode="json")) == load(name)
+
+
+def test_an_unknown_paper_is_refused_with_the_nearest() -> None:
+    with pytest.raises(ConfigError, match="did you mean he2015_cifar10"):
+        load("he2015_cifar")
+
+
+GOOD: dict[str, Any] = {
+    "say": "Plain is worse.",
+    "lower": {"model.connection": "residual"},
+    "higher": {"model.connection": "plain"},
+    "metric": "train_error",
+    "source": "A paper",
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "wrong"),
+    [
+        ({"metric": "train_eror"}, "'train_eror' is not a metric"),
+        ({"metric": "lesion.error@2:mean"}, "is not a metric"),
+        ({"metric": "lesion.error@1:median"}, "is not a metric"),
+        ({"published": (0.2, 0.1)}, "is not what its published numbers say"),
+        ({"published": (0.1, 0.2), "within": 0.05}, "is not what its published numbers say"),
+        ({"published": (1, 2)}, "gives 2 as an error"),
+        ({"higher": GOOD["lower"]}, "compares trials with themselves"),
+        ({"verified": "yes"}, "Input should be"),
+    ],
+)
+def test_a_claim_that_cannot_be_meant_is_refused(change: dict[str, Any], wrong: str) -> None:
+    Claim.model_validate(GOOD)
+    with pytest.raises(ValueError, match=wrong):
+        Claim.model_validate({**GOOD, **change})
+
+
+def test_a_reading_of_a_probe_is_taken_apart() -> None:
+    assert reading("gradient_norms.weight_rms@0.5:slope") == ("gradient_norms", "weight_rms", 0.5, "slope")
+    assert reading("train_error") is None
+
+
+def test_verification_was_once_true_or_false() -> None:
+    old = {"when": {}, "metric": "test_error", "value": 0.1, "statistic": "mean", "source": "A"}
+    assert Reference.model_validate({**old, "verified": True}).verified == "text"
+    assert Reference.model_validate({**old, "verified": False}).verified == "memory"
+    assert Reference.model_validate(old).verified == "memory"
+
+
+def test_problems_of_a_file_have_their_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(published, "FOLDER", tmp_path)
+    text = "claim: A\nclaims:\n- {say: A, lower: {seed: 0}, higher: {seed: 1}, source: A,\n   metric: eror}\n"
+    (tmp_path / "bad.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=r"bad.yaml:4: claims.0.metric: 'eror' is not a metric"):
+        load("bad")
+    (tmp_path / "bad.yaml").write_text("claim: All is well.\n")
+    with pytest.raises(ConfigError, match=r"bad.yaml:1: paper: is missing"):
+        load("bad")
