@@ -64,11 +64,14 @@ class Point:
 
 @dataclass(frozen=True)
 class Experiment:
-    """A configuration file, read and checked. Points are in grid order, each once; `tier` is their size."""
+    """A configuration file, read and checked. Points are in grid order, each once; `tier` is their size,
+    `tuned` the dotted keys of the axes that are chosen among by validation error.
+    """
 
     name: str
     tier: str
     points: tuple[Point, ...]
+    tuned: tuple[str, ...]
     published: Published
     text: str
     overrides: tuple[str, ...]
@@ -109,24 +112,25 @@ def load(path: str | Path, overrides: Sequence[str] = (), *, tier: str = FULL) -
     laid = {
         k: [Assignment(k, v, None) for v in vs] for key, vs in given.items() if (k := tuple(key.split(".")))
     }
-    singles = [values[0] for values in laid.values() if len(values) == 1]
     tiers = tiers_of(top, draft)
     if tier not in tiers:
         draft.wrong(None, "--tier", f"there is no tier {tier!r}", suggest(tier, tiers))
     chosen = tiers.pop(tier, tiers[FULL])
-    chosen = replace(chosen, grids=tuple(grid.with_axes(axes, laid) for axes in chosen.grids))
+    tuned = tuple(map(dotted, chosen.tuned))
     rules = rules_of(head.overrides if head else (), draft)
     base = {key: top[key] for key in Settings.model_fields if key in top}
     # A tier, or a sweep narrowed on the command line, may well leave rules without a point.
-    points = _points(base, chosen, rules, singles, draft, may_idle=bool(laid) or tier != FULL)
+    points = _points(base, chosen, rules, laid, draft, may_idle=bool(laid) or tier != FULL)
+    if tuned and any(point.settings.data.validation_size is None for point in points):
+        draft.wrong(("tune",), "tune", "needs data.validation_size", "set it: training images to choose by")
     for other in tiers.values():
         if other.name != FULL:
-            _points(base, other, rules, (), draft, may_idle=True)
+            _points(base, other, rules, {}, draft, may_idle=True)
     if draft.problems or head is None:
         raise wording.refuse(draft.problems, str(path))
     name = head.name if tier == FULL else f"{head.name}-{tier}"
     told = paper or Published(references=head.references)
-    return Experiment(name, tier, points, told, text, tuple(overrides), path)
+    return Experiment(name, tier, points, tuned, told, text, tuple(overrides), path)
 
 
 def parse_settings(mapping: Mapping[str, Any]) -> Settings:
@@ -151,21 +155,23 @@ def _points(
     base: Mapping[str, Any],
     tier: Tier,
     rules: Sequence[Rule],
-    singles: Sequence[Assignment],
+    laid: Mapping[grid.Path, Sequence[Assignment]],
     draft: Draft,
     *,
     may_idle: bool,
 ) -> tuple[Point, ...]:
     """Every point, validated; equal ones merged. Unless rules `may_idle`, each must match one."""
-    if (count := grid.size(tier.grids)) > MAX_POINTS:
+    grids = [grid.with_axes({**axes, **tier.tuned}, laid) for axes in tier.grids]
+    singles = [values[0] for values in laid.values() if len(values) == 1]
+    if (count := grid.size(grids)) > MAX_POINTS:
         where = ("sweep",) if tier.name == FULL else ("tiers", tier.name, "sweep")
         draft.wrong(where, dotted(where), f"has {count:,} points", f"at most {MAX_POINTS:,} are possible")
         return ()
     partial = bool(draft.problems)
-    swept = list(dict.fromkeys(path for axes in tier.grids for path in axes))
+    swept = list(dict.fromkeys(path for axes in grids for path in axes))
     found: dict[Settings, Point] = {}
     idle = set(range(len(rules)))
-    for point in grid.points(base, tier.set, tier.grids, rules, singles):
+    for point in grid.points(base, tier.set, grids, rules, singles):
         idle.difference_update(point.rules)
         settings = draft.validate(Settings, point.tree, point.origin, partial=partial)
         if settings and settings not in found:

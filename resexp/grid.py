@@ -20,6 +20,8 @@ from resexp.settings import DEFAULT_KINDS, Settings, expand, models, nested_mode
 Path = tuple[str, ...]
 Tree = Mapping[str, Any]
 MISSING: Any = object()
+DEPTH, SEED, CONNECTION = "model.depth", "seed", "model.connection"
+"""What results are compared over, as dotted keys."""
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ def show(found: Outline) -> None:
         table.add_row(
             variant,
             str(depth),
-            str(len(trials)),
+            str(len({trial.seed for trial in trials})),
             f"{cost.params:,}",
             si(cost.macs),
             f"{cost.activation_bytes / 1024:,.0f} KiB",

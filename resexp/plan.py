@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from resexp.errors import ConfigError, Problem
+from resexp.grid import CONNECTION, DEPTH, SEED
 from resexp.wording import refuse
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Trial:
 
     `name` says what varies in its experiment (safe as a folder's name); `id` is its identity;
     `variant` tells apart trials of one connection with other options; `axes` maps each swept dotted
-    key to this trial's value.
+    key to this trial's value, and `tuned` those that are chosen by validation error.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Trial:
     settings: Mapping[str, Any]
     axes: Mapping[str, Any] = field(default_factory=dict)
     cost: Cost | None = None
+    tuned: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -106,10 +108,11 @@ def make_plan(experiment: Experiment, measures: Measures) -> list[Trial]:
             continue
         id = identity(settings, measures.data_fingerprint(settings))
         model = settings.model
-        name = re.sub(r"[^A-Za-z0-9=.+-]+", "-", variant)[:60].strip("-.")
+        tuned = {key: point.axes[key] for key in experiment.tuned}
+        chosen = safe(" ".join(short(key, value, named=True) for key, value in tuned.items()))
         trials[id] = Trial(
             id=id,
-            name=f"{name}_d{model.depth}_s{settings.seed}",
+            name="_".join(filter(None, [safe(variant), chosen, f"d{model.depth}", f"s{settings.seed}"])),
             connection=model.connection.kind,
             variant=variant,
             depth=model.depth,
@@ -117,47 +120,54 @@ def make_plan(experiment: Experiment, measures: Measures) -> list[Trial]:
             settings=settings.model_dump(mode="json"),
             axes=dict(point.axes),
             cost=cost,
+            tuned=tuned,
         )
     if problems:
         raise refuse(problems, str(experiment.path))
     return list(trials.values())
 
 
-DEPTH, SEED, CONNECTION = "model.depth", "seed", "model.connection"
+def safe(text: str) -> str:
+    """A text as part of a folder's name."""
+    return re.sub(r"[^A-Za-z0-9=.+-]+", "-", text)[:60].strip("-.")
 
 
 def variant_labels(experiment: Experiment) -> list[str]:
     """For each point the label of its variant: the connection's kind, and in brackets whatever else the
-    sweep varies among points of that kind, depth and seed aside.
+    sweep varies among points of that kind; depth, seed and what is tuned aside.
     """
     by_kind: dict[str, list[dict[str, Any]]] = {}
-    for point in experiment.points:
-        by_kind.setdefault(point.settings.model.connection.kind, []).append(swept_options(point))
+    options = [swept_options(point, experiment.tuned) for point in experiment.points]
+    kinds = [point.settings.model.connection.kind for point in experiment.points]
+    for kind, own in zip(kinds, options, strict=True):
+        by_kind.setdefault(kind, []).append(own)
     labels = []
-    for point in experiment.points:
-        kind = point.settings.model.connection.kind
-        siblings, own = by_kind[kind], swept_options(point)
-        telling = [key for key in own if any(other.get(key, own) != own[key] for other in siblings)]
+    for kind, own in zip(kinds, options, strict=True):
+        telling = [key for key in own if any(other.get(key, own) != own[key] for other in by_kind[kind])]
         details = ", ".join(short(key, own[key]) for key in telling)
         labels.append(f"{kind} ({details})" if details else kind)
     return labels
 
 
-def swept_options(point: Point) -> dict[str, Any]:
-    """What the sweep sets at this point, depth and seed aside, with the options of parts spelled out."""
+def swept_options(point: Point, tuned: Collection[str]) -> dict[str, Any]:
+    """What the sweep sets at this point, with the options of parts spelled out; without depth, seed and what
+    is tuned.
+    """
     options: dict[str, Any] = {}
     for key, value in point.axes.items():
-        if key in (DEPTH, SEED):
+        if key in (DEPTH, SEED, *tuned):
             continue
         if key == CONNECTION:
             full = point.settings.model.connection.options()
             options |= {f"{key}.{name}": option for name, option in full.items()}
         else:
             options[key] = value
-    return options
+    return {key: value for key, value in options.items() if key not in tuned}
 
 
-def short(key: str, value: Any) -> str:
-    """An option in a label: a word stands for itself, a part is its kind, a number needs its name."""
+def short(key: str, value: Any, *, named: bool = False) -> str:
+    """An option in a label: a word stands for itself unless `named`, a part is its kind, a number needs its
+    name.
+    """
     value = value["kind"] if isinstance(value, Mapping) and "kind" in value else value
-    return value if isinstance(value, str) else f"{key.rpartition('.')[2]}={value}"
+    return value if isinstance(value, str) and not named else f"{key.rpartition('.')[2]}={value}"

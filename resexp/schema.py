@@ -23,12 +23,13 @@ SAFE_NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$"
 
 
 class TierText(Frozen):
-    """Another size of the experiment: `set` is laid over the base, `sweep` over the file's, axis by axis;
-    an axis set to [] or null is dropped. A list, or any sweep where the file's is a list, replaces it whole.
+    """Another size of the experiment: `set` is laid over the base, `sweep` and `tune` over the file's, axis
+    by axis; one set to [] or null is dropped. Where either sweep is a list, the tier's replaces the file's.
     """
 
     set: dict[str, Any] = Field({})
     sweep: Any = Field({})
+    tune: Any = Field({})
 
 
 class Header(Frozen):
@@ -39,6 +40,9 @@ class Header(Frozen):
     )
     sweep: Any = Field(
         {}, description="dotted keys to lists: their product; or a list of such mappings: the union"
+    )
+    tune: Any = Field(
+        {}, description="axes of which the report keeps the value with the least validation error"
     )
     overrides: tuple[RuleText, ...] = ()
     tiers: dict[str, TierText] = Field({}, description="other sizes of the experiment, chosen by --tier")
@@ -77,6 +81,7 @@ def json_schema() -> dict[str, Any]:
     keys = {"enum": list(known_keys())}
     grid = {"type": "object", "propertyNames": keys, "additionalProperties": {"type": "array", "minItems": 1}}
     schema["properties"]["sweep"] |= {"anyOf": [grid, {"type": "array", "items": grid}]}
+    schema["properties"]["tune"] |= grid
     listed = schema["properties"]["references"]
     listed["anyOf"] = [{k: listed.pop(k) for k in ("type", "items")}, {"enum": list(names())}]
     for rule in ("RuleText", "Reference", "TierText"):

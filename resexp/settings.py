@@ -76,6 +76,9 @@ class DataConfig(PartConfig):
         None, description="training images, a stratified subset; null: all"
     )
     test_size: PositiveInt | None = Field(None, description="test images, a stratified subset; null: all")
+    validation_size: PositiveInt | None = Field(
+        None, description="images taken out of those for training, stratified, to choose by; null: none"
+    )
     classes: PositiveInt | Annotated[tuple[str | int, ...], Field(min_length=1)] | None = Field(
         None, description="the first so many classes, or the named ones; null: all"
     )
@@ -98,12 +101,12 @@ class ModelConfig(PartConfig):
 
     depth: PositiveInt = Field(description="weight layers; each trunk says which depths fit")
     connection: Annotated[ConnectionConfig, OneOf("connection")] = Field("plain", validate_default=True)
-    order: Literal[
-        "post", "bn_after_add", "relu_before_add", "relu_only_pre", "pre", "peri", "deep_norm"
-    ] = Field(
-        "post",
-        description="norm and activation, as figure 4 of He et al. 2016: pre is before the layers; "
-        "transformers have post, pre, peri and deep_norm",
+    order: Literal["post", "bn_after_add", "relu_before_add", "relu_only_pre", "pre", "peri", "deep_norm"] = (
+        Field(
+            "post",
+            description="norm and activation, as figure 4 of He et al. 2016: pre is before the layers; "
+            "transformers have post, pre, peri and deep_norm",
+        )
     )
     norm: Literal["batch", "none", "layer", "group"] = "batch"
     activation: Literal["relu", "tanh", "sigmoid", "gelu"] = "relu"

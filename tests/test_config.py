@@ -302,3 +302,28 @@ def test_the_schema_knows_what_tiers_and_references_may_say() -> None:
     schema = config.json_schema()
     assert "seed" in schema["$defs"]["TierText"]["properties"]["set"]["propertyNames"]["enum"]
     assert "he2015_cifar10" in schema["properties"]["references"]["anyOf"][1]["enum"]
+
+
+TUNE = """
+tune: {training.optimizer.lr: [0.1, 0.3]}
+tiers:
+  quick: {sweep: {seed: []}, tune: {training.optimizer.lr: [0.5]}}
+  sure: {tune: {training.optimizer.lr: null}}
+"""
+KEPT = ["data.validation_size=9"]
+
+
+def test_what_is_tuned_is_an_axis_of_every_grid(tmp_path: Path) -> None:
+    tune = TUNE.partition("tiers:")[0]
+    experiment = load(tmp_path, tune + "sweep: [{seed: [0, 1]}, {model.depth: [14]}]", KEPT)
+    assert experiment.tuned == ("training.optimizer.lr",)
+    assert lrs(experiment) == [0.1, 0.3] * 3
+    assert [point.axes["training.optimizer.lr"] for point in experiment.points] == [0.1, 0.3] * 3
+    assert lrs(config.load(tmp_path / "x.yaml", [*KEPT, "training.optimizer.lr=0.2"])) == [0.2] * 3
+
+
+def test_a_tier_may_tune_otherwise(tmp_path: Path) -> None:
+    load(tmp_path, TUNE + "sweep: {seed: [0, 1]}", KEPT)
+    quick, sure = (config.load(tmp_path / "x.yaml", KEPT, tier=tier) for tier in ("quick", "sure"))
+    assert (quick.tuned, lrs(quick)) == (("training.optimizer.lr",), [0.5])
+    assert (sure.tuned, len(sure.points)) == ((), 2)

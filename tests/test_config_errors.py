@@ -151,6 +151,20 @@ CASES: dict[str, tuple[str, int, str, tuple[str, ...]]] = {
         "seed",
         ("under sweep",),
     ),
+    "tune without validation": (
+        FULL + "tune:\n  training.optimizer.lr: [0.1, 0.2]\n",
+        5,
+        "tune",
+        ("needs data.validation_size",),
+    ),
+    "tune as a list": (FULL + "tune: [seed]\n", 5, "tune", ("is not a mapping",)),
+    "tune the seed": (FULL + "tune: {seed: [1, 2]}\n", 5, "seed", ("put it into sweep",)),
+    "tune and sweep": (
+        FULL + "sweep: {model.norm: [none]}\ntune: {model.norm: [batch]}\n",
+        6,
+        "model.norm",
+        ("is an axis of sweep too",),
+    ),
     "rule never matches": (
         FULL + "overrides:\n- when: {model.depth: 9}\n  set: {seed: 1}\n",
         6,

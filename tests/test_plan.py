@@ -140,6 +140,20 @@ def test_a_union_of_grids_labels_what_only_some_of_them_vary(tmp_path: Path) -> 
     ]
 
 
+def test_what_is_tuned_is_in_the_name_and_not_in_the_label(tmp_path: Path) -> None:
+    found = planned(
+        tmp_path,
+        "sweep: {model.connection: [plain, residual]}\n"
+        "tune: {training.optimizer.lr: [0.1, 0.3], training.schedule: [constant, cosine]}\n",
+        "data.validation_size=10",
+    )
+    assert [trial.variant for trial in found] == ["plain"] * 4 + ["residual"] * 4
+    assert found[1].name == "plain_lr=0.1-schedule=cosine_d8_s0"
+    assert found[1].tuned == {"training.optimizer.lr": 0.1, "training.schedule": "cosine"}
+    assert found[1].axes == {"model.connection": "plain", **found[1].tuned}
+    assert len(ids(found)) == 8
+
+
 @pytest.mark.parametrize("budget", ["params", "macs"])
 def test_a_matched_variant_costs_what_the_plain_net_costs(budget: str, tmp_path: Path) -> None:
     rule = f"overrides: [{{when: {{model.connection: skip}}, set: {{model.match: {budget}}}}}]\n"

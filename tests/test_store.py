@@ -1,8 +1,10 @@
 import json
+import math
 import os
 import random
 import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +81,24 @@ def test_a_finished_experiment_reads_back_as_tidy_frames(tmp_path: Path) -> None
     assert records.environment == {"processor": "a test's"}
     assert records.notes == []
     assert run_all(tmp_path, trials) == []
+
+
+def test_tuned_keys_and_the_tasks_own_measures_are_columns(tmp_path: Path) -> None:
+    tuned = {"training.optimizer.lr": 0.1}
+    trials = [replace(TRIALS[0], axes=tuned, tuned=tuned), TRIALS[1]]
+    with create(tmp_path, trials) as experiment:
+        hold = attempt(experiment, trials[0])
+        hold.begin(stub.FINGERPRINT)
+        hold.metric({"epoch": 1, "validation_error": 0.25, "test_measures": {"iou": 0.4}})
+        measured = {"validation_error": 0.25, "validation_loss": 0.5, "test_measures": {"iou": 0.4}}
+        hold.commit({"status": "done", "cause": None, **measured})
+    records = store.read(tmp_path / "exp")
+    assert records.tuned == ("training.optimizer.lr",)
+    done, pending = records.trials.to_dict("records")
+    assert (done["training.optimizer.lr"], done["validation_error"], done["test_iou"]) == (0.1, 0.25, 0.4)
+    assert math.isnan(pending["validation_error"])
+    assert math.isnan(pending["test_iou"])
+    assert list(records.metrics["test_iou"]) == [0.4]
 
 
 def test_only_what_is_new_runs_and_the_rest_is_left_aside(tmp_path: Path) -> None:

@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _RESULT_COLUMNS = (
-    *("train_error", "train_loss", "test_error", "test_loss", "seconds", "step_seconds"),
+    *("train_error", "train_loss", "validation_error", "validation_loss", "test_error", "test_loss"),
+    *("seconds", "step_seconds"),
     *("peak_memory_bytes", "epochs", "steps", "images_per_second", "mixed"),
 )
 _METRIC_COLUMNS = (
     *("epoch", "step", "seconds", "lr", "loss", "running_error"),
-    *("train_error", "train_loss", "test_error", "test_loss"),
+    *("train_error", "train_loss", "validation_error", "validation_loss", "test_error", "test_loss"),
 )
 _PROBE_COLUMNS = ("probe", "step", "at", "name", "layer", "index", "value")
 
@@ -38,7 +39,7 @@ class Records:
     swept axis, named by its dotted key). metrics and probes: `id` and each row's fields. notes: what the
     reader must know, such as damaged files and trials left aside. published: what papers report of this
     experiment, as `published.Published` has it in JSON; {} where that is not known. settings: each trial's
-    own, by its id, as plain JSON data.
+    own, by its id, as plain JSON data. tuned: the axes of which validation error chooses a value.
     """
 
     experiment: str
@@ -49,6 +50,7 @@ class Records:
     published: dict[str, Any]
     notes: list[str]
     settings: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    tuned: tuple[str, ...] = ()
 
     @property
     def references(self) -> list[dict[str, Any]]:
@@ -82,14 +84,17 @@ def _read(folder: ExperimentFolder) -> Records:
         place = folder.trial(trial)
         state = state_of(place, trial.id, run)
         notes += state.notes
-        trial_rows.append(_trial_row(trial, state))
+        trial_rows.append(_trial_row(trial, state) | _measures(state.result))
         rows = rows_of(place)
-        metrics += _with_id(trial.id, place.metrics, rows, notes)
+        metrics += [
+            {key: value for key, value in row.items() if key != "test_measures"} | _measures(row)
+            for row in _with_id(trial.id, place.metrics, rows, notes)
+        ]
         later = later_rows(place, state.result, notes) if state.status == "done" else []
         measured = _with_id(trial.id, place.probes, rows, notes)
         probes += merged(measured, [{"id": trial.id, **row} for row in later])
     _note_left_aside(folder, trials, notes)
-    frame = pd.DataFrame(trial_rows, columns=_trial_columns(trials))
+    frame = pd.DataFrame(trial_rows, columns=_columns(trial_rows, _trial_columns(trials)))
     for name in ("params", "macs", "activation_bytes", *_RESULT_COLUMNS[:-1]):
         frame[name] = pd.to_numeric(frame[name])  # a column of nothing but None is numeric, too
     return Records(
@@ -101,6 +106,7 @@ def _read(folder: ExperimentFolder) -> Records:
         published=published,
         notes=notes,
         settings={trial.id: trial.settings for trial in trials},
+        tuned=tuple(dict.fromkeys(key for trial in trials for key in trial.tuned)),
     )
 
 
@@ -149,6 +155,11 @@ def _trial_row(trial: Trial, state: State) -> dict[str, Any]:
         "data": _kind(trial, "data"),
         "model": _kind(trial, "model"),
     }
+
+
+def _measures(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A column for each of the task's own measures: test_iou, test_dice."""
+    return {f"test_{name}": value for name, value in (row.get("test_measures") or {}).items()}
 
 
 def _trial_columns(trials: Iterable[Trial]) -> list[str]:
