@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import made_up
-import pandas as pd
 import pytest
 
-from resexp.report import build, frames
+from resexp.report import frames
 from resexp.report.table import Row, Table
 from resexp.report.tables import segmentation
 
@@ -63,12 +62,18 @@ def test_without_a_twin_there_is_no_gain() -> None:
     assert cell(table_of(rows), "plain (concat)")["gain"] is None
 
 
-def test_a_twin_is_alike_in_all_but_the_long_skip() -> None:
+def test_a_twin_is_alike_in_all_but_the_long_skip_and_what_was_tuned() -> None:
     rows = [trial("plain", "none", 0.2, 0, **{"data.texture": 0.0})]
     rows += [trial("plain", "none", 0.4, 0, **{"data.texture": 1.0})]
     rows += [trial("plain", "concat", 0.5, 0, **{"data.texture": 1.0})]
     table = table_of(rows)
     assert cell(table, "plain (concat, data.texture=1.0)")["gain"] == pytest.approx(0.1)
+    rates = [
+        {**trial("plain", kind, iou, 0), "training.optimizer.lr": rate, "validation_error": 0.1}
+        for kind, iou, rate in (("none", 0.4, 0.1), ("concat", 0.5, 0.3))
+    ]
+    table = table_of(rates, tuned=("training.optimizer.lr",))
+    assert cell(table, "plain (concat)")["gain"] == pytest.approx(0.1)
 
 
 def textures(growth: float, noise: float) -> list[dict[str, Any]]:
@@ -107,25 +112,3 @@ def test_a_single_seed_decides_nothing() -> None:
     table = table_of([row for row in textures(0.2, 1) if row["seed"] == 0])
     assert table is not None
     assert [said.badge for said in table.sentences] == ["undecided"]
-
-
-def update_rows(row: dict[str, Any], at: float) -> list[dict[str, Any]]:
-    return [
-        {
-            **{"id": row["id"], "probe": "update_ratio", "step": 3, "at": at, "name": "update_ratio"},
-            **{"layer": f"blocks.{i}.branch.layer1", "index": i, "value": at * 10.0 ** -(i % 3)},
-        }
-        for i in range(6)
-    ]
-
-
-def test_the_update_ratio_is_drawn_by_layer() -> None:
-    rows = [trial("plain", kind, 0.5, seed) for kind in ("none", "concat") for seed in (0, 1)]
-    probes = pd.DataFrame(
-        [reading for row in rows for at in (0.0, 0.1, 0.5) for reading in update_rows(row, at)]
-    )
-    records = made_up.make_records(rows, probes=probes)
-    (drawn,) = [d for d in build(records).drawings if d.key == "update_ratio"]
-    for words in ("after 10 %", "after 50 %", "layer", "||dW|| / ||W||", "plain (concat)"):
-        assert f">{words}<" in drawn.svg
-    assert "at initialisation" not in drawn.svg, "no update, no panel"

@@ -9,7 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from resexp.report import frames, style, words
+from resexp.report import frames, style
+from resexp.report.tables.update_ratio import when
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +55,7 @@ def figure(records: Records) -> Figure | None:
         panel.set_yscale("log")
         if panel.get_ylim()[1] > 10 * panel.get_ylim()[0]:
             style.log_axis(panel.yaxis)
-        style.title(panel, _when(moments[place]), columns)
+        style.title(panel, when(moments[place]), columns)
         panel.set_xlabel("layer")
         panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         if place % columns == 0:
@@ -67,8 +68,3 @@ def _geometric(rows: pd.DataFrame) -> pd.Series[float]:
     """By layer, the geometric mean over seeds."""
     means = rows.assign(log=np.log(rows["value"])).groupby("index")["log"].mean().sort_index()
     return means.map(math.exp)
-
-
-def _when(at: float) -> str:
-    """A moment of training, as a panel's title."""
-    return {0.0: "at initialisation", 1.0: "at the end"}.get(at, f"after {words.fixed(100 * at, 0)} %")

@@ -1,0 +1,80 @@
+"""How fast the middle of a network learns, beside its two ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from resexp.report import frames, words
+from resexp.report.table import Column, Row, Sentence, Table, number, places, text
+
+if TYPE_CHECKING:
+    from resexp.store import Records
+
+ORDER = 31
+CAPTION = (
+    "Size of the next update of a layer's weights, divided by that of the weights (||dW|| / ||W||), on a "
+    "fixed batch: geometric mean over seeds and over the first, middle and last third of the layers. Middle / "
+    "ends: the middle third's mean divided by that of the two others together; under 1 the middle learns less."
+)
+
+
+def table(records: Records) -> Table | None:
+    """Rows: variant x depth x when. None without update ratios, or with fewer than three layers."""
+    if records.probes.empty:
+        return None
+    found = records.probes[(records.probes["probe"] == "update_ratio") & (records.probes["value"] > 0)]
+    rows = [
+        _row(place, at, profile)
+        for place in frames.by_place(found)
+        for at in sorted(place[2]["at"].unique())
+        if len(profile := _profile(place[2][place[2]["at"] == at])) > 2
+    ]
+    if not rows:
+        return None
+    columns = (
+        *places(text("when", "When")),
+        number("first", "First third", words.scientific),
+        number("middle", "Middle third", words.scientific),
+        number("last", "Last third", words.scientific),
+        Column("Middle / ends", lambda r: words.fixed(r["middle_to_ends"])),
+    )
+    return Table("update_ratio", "Update by layer", CAPTION, columns, tuple(rows), tuple(_sentences(rows)))
+
+
+def _profile(rows: pd.DataFrame) -> pd.Series[float]:
+    """By layer, the mean over seeds of the logarithm."""
+    return rows.assign(log=np.log(rows["value"])).groupby("index")["log"].mean().sort_index()
+
+
+def when(at: float) -> str:
+    """A fraction of training in words."""
+    return {0.0: "at initialisation", 1.0: "at the end"}.get(at, f"after {words.fixed(100 * at, 0)} %")
+
+
+def _row(place: frames.Place, at: float, profile: pd.Series[float]) -> dict[str, Any]:
+    thirds = np.array_split(profile.to_numpy(), 3)
+    first, middle, last = (float(np.exp(third.mean())) for third in thirds)
+    ends = np.exp(np.concatenate([thirds[0], thirds[2]]).mean())
+    row = frames.opening(place, when=when(at), at=at)
+    return {**row, "first": first, "middle": middle, "last": last, "middle_to_ends": float(middle / ends)}
+
+
+def _sentences(rows: list[dict[str, Any]]) -> Iterator[Sentence]:
+    """The deepest net of each variant, at the first moment after initialisation."""
+    for variant in dict.fromkeys(row["variant"] for row in rows):
+        mine = [row for row in rows if row["variant"] == variant]
+        deepest = [row for row in mine if row["depth"] == mine[-1]["depth"]]
+        yield _sentence(next((row for row in deepest if row["at"] > 0), deepest[0]))
+
+
+def _sentence(row: Row) -> Sentence:
+    times = words.fixed(row["middle_to_ends"])
+    what = (
+        f"{row['variant']} at depth {row['depth']}, {row['when']}: the middle third of the layers is updated "
+        f"at {times} times the relative rate of the two ends."
+    )
+    return Sentence(row["variant"], f"{times} ×", "open", what)
