@@ -1,0 +1,90 @@
+"""Every paper's configuration: it loads and plans in each tier, says why, and its references are about it."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import resexp
+from resexp import published
+from resexp.api import trials
+from resexp.config import Experiment, load
+from resexp.errors import DataError
+from resexp.report.protocol import fits, setting
+from resexp.yaml_text import parse, read_text
+
+FOLDER = Path(resexp.__file__).parent / "papers"
+PAPERS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+DEPTH_WORDS = ("deepest", "shallowest")
+
+
+def path_of(name: str) -> Path:
+    return FOLDER / f"{name}.yaml"
+
+
+def tiers(name: str) -> list[str]:
+    document: Any = parse(read_text(path_of(name)), name).value
+    return ["full", *document.get("tiers", {})]
+
+
+EVERY_TIER = [(name, tier) for name in PAPERS for tier in tiers(name)]
+
+
+@cache
+def read(name: str, tier: str) -> Experiment:
+    return load(path_of(name), tier=tier)
+
+
+@pytest.mark.parametrize(("name", "tier"), EVERY_TIER)
+def test_every_tier_plans(name: str, tier: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(FOLDER.parents[1])  # folders of images are named from there
+    experiment = read(name, tier)
+    try:
+        found = trials(experiment, "cpu")
+    except DataError as error:
+        pytest.skip(f"the data are not here: {error}")
+    assert len(found) == len(experiment.points)
+    assert len({trial.name for trial in found}) == len(found), "two trials would pass for one in the report"
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_a_file_says_why_and_what_to_expect_and_has_its_own_name(name: str) -> None:
+    lines = read_text(path_of(name)).splitlines()
+    assert lines[0].startswith("# why: ")
+    assert any(line.startswith("# expect: ") for line in lines[1:5])
+    assert f"name: {name}" in lines
+    assert "quick" in tiers(name)
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_references_are_about_trials_of_the_full_tier(name: str) -> None:
+    experiment = read(name, "full")
+    settings = [point.settings.model_dump(mode="json") for point in experiment.points]
+    for reference in experiment.published.references:
+        assert about(settings, reference.when), reference
+    for claim in experiment.published.claims:
+        assert about(settings, claim.lower), claim
+        assert about(settings, claim.higher), claim
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_claims_on_probes_are_about_probes_that_are_read_then(name: str) -> None:
+    for tier in tiers(name):
+        experiment = read(name, tier)
+        readings = [
+            found for claim in experiment.published.claims if (found := published.reading(claim.metric))
+        ]
+        for point in experiment.points:
+            taken = {(probe.kind, at) for probe in point.settings.probes for at in probe.at}
+            assert {(found.probe, found.at) for found in readings} <= taken
+
+
+def about(settings: list[dict[str, Any]], when: dict[str, Any]) -> bool:
+    """Whether some trial fits: the words for depths fit any."""
+    wanted = {
+        key: value for key, value in when.items() if not (isinstance(value, str) and value in DEPTH_WORDS)
+    }
+    return any(all(fits(setting(s, key), value) for key, value in wanted.items()) for s in settings)
