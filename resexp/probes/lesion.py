@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
+from itertools import combinations
 from typing import Any
 
 import torch
@@ -15,14 +16,16 @@ from resexp.probes.base import Probe, Reading, Snapshot
 
 
 class Lesion(Probe):
-    """Error and loss on the probe batch, in eval mode, after blocks are removed without any retraining.
+    """Error and loss on the probe batch, in eval mode, after blocks are removed or swapped, not retrained.
 
-    Veit et al. 2016 (arXiv:1605.06431), sections 4.1 and 4.2. A removed block's branch gives 0, so that its
+    Veit et al. 2016 (arXiv:1605.06431), sections 4.1 to 4.3. A removed block's branch gives 0, so that its
     shortcut alone is left; a block without a shortcut passes its state on as it is. Removing one block:
     `error` and `loss`; of a block where a stage begins, `transition_error` and `transition_loss`. Removing k
     blocks drawn at random, none of them a transition, index k: `random_error` and `random_loss`, the mean of
-    `draws`. Nothing removed: `intact_error` and `intact_loss`. Losses are in nats. A block that changes the
-    shape and has no shortcut cannot be removed: of it there is no reading.
+    `draws`. After k swaps, each of a pair of blocks drawn at random, index k: `swapped_error` and
+    `swapped_loss`, the mean of `draws`; the two of a pair take states of one shape and have parameters of the
+    same shapes, and neither is a transition. Nothing removed: `intact_error` and `intact_loss`. Losses are in
+    nats. A block that changes the shape and has no shortcut cannot be removed: of it there is no reading.
     """
 
     network = Chain
@@ -49,8 +52,14 @@ class Lesion(Probe):
                 break
             chosen = [torch.randperm(len(inside))[:k].tolist() for _ in range(self.draws)]
             scores = [patient.score(patient.entered, 0, {inside[i] for i in some}) for some in chosen]
-            mean = torch.tensor(scores, dtype=torch.float64).mean(0).tolist()
-            yield from _both("random_", "network", k, (mean[0], mean[1]))
+            yield from _both("random_", "network", k, _mean(scores))
+        pairs = patient.pairs()
+        for k in sorted(self.counts):
+            if k > len({index for pair in pairs for index in pair}):
+                break
+            orders = [swapped(len(patient.blocks), pairs, k) for _ in range(self.draws)]
+            scores = [patient.score(patient.entered, 0, (), order) for order in orders]
+            yield from _both("swapped_", "network", k, _mean(scores))
 
 
 class Patient:
@@ -80,9 +89,22 @@ class Patient:
                 self.removable.append(index)
             state = after
 
-    def score(self, state: Any, start: int, removed: Collection[int]) -> tuple[float, float]:
-        """Error (a fraction) and loss (nats) from the state before block `start`, without `removed`."""
-        for index in range(start, len(self.blocks)):
+    def pairs(self) -> list[tuple[int, int]]:
+        """The blocks that can stand in each other's place."""
+        shapes = [
+            (_first(state).shape, *((name, p.shape) for name, p in block.named_parameters()))
+            for block, state in zip(self.blocks, self.before, strict=True)
+        ]
+        inside = [index for index in range(len(self.blocks)) if index not in self.transitions]
+        return [(i, j) for i, j in combinations(inside, 2) if shapes[i] == shapes[j]]
+
+    def score(
+        self, state: Any, start: int, removed: Collection[int], order: Sequence[int] | None = None
+    ) -> tuple[float, float]:
+        """Error (a fraction) and loss (nats) from the state before block `start`, without `removed`; the
+        blocks are passed in `order`, None: their own.
+        """
+        for index in order or range(start, len(self.blocks)):
             block = self.blocks[index]
             if index not in removed:
                 state = block(state)
@@ -91,6 +113,20 @@ class Patient:
         logits = self.network.head(self.blocks[-1].connection.leave(state)).float()
         error = (logits.argmax(1) != self.labels).double().mean().item()
         return error, functional.cross_entropy(logits, self.labels).item()
+
+
+def swapped(count: int, pairs: Sequence[tuple[int, int]], swaps: int) -> list[int]:
+    """The order of `count` blocks after so many swaps of the places of a random pair."""
+    order = list(range(count))
+    for choice in torch.randint(len(pairs), (swaps,)).tolist():
+        i, j = pairs[choice]
+        order[i], order[j] = order[j], order[i]
+    return order
+
+
+def _mean(scores: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    error, loss = torch.tensor(scores, dtype=torch.float64).mean(0).tolist()
+    return error, loss
 
 
 def _both(prefix: str, layer: str, index: int, score: tuple[float, float]) -> Iterator[Reading]:

@@ -80,6 +80,44 @@ def test_random_lesions_of_one_block_lie_among_those_of_single_blocks(
     assert min(losses) < at(readings, "random_loss")[1] < max(losses)
 
 
+def reordered(net: Network, order: list[int]) -> Network:
+    """The same network with its blocks really in another order."""
+    other = copy.deepcopy(net)
+    blocks = list(other.blocks)
+    other.blocks = nn.ModuleList(blocks[index] for index in order)
+    return other
+
+
+@pytest.mark.parametrize("kind", [Residual, Plain, Hyper])
+def test_swaps_are_among_blocks_of_one_shape(
+    kind: type[Connection], build: Callable, measure: Callable
+) -> None:
+    net = build(kind, 20)
+    possible = []
+    for i, j in [(0, 1), (0, 2), (1, 2), (4, 5), (7, 8)]:  # 3 and 6 are transitions
+        order = list(range(9))
+        order[i], order[j] = j, i
+        possible.append(scored(reordered(net, order))[1])
+    one = at(measure(Lesion(draws=1, counts=(1,)), copy.deepcopy(net)), "swapped_loss")
+    assert min(abs(one[1] - loss) for loss in possible) < 1e-6
+    many = at(measure(Lesion(draws=200, counts=(1,)), copy.deepcopy(net)), "swapped_loss")
+    losses = torch.tensor(possible)
+    assert abs(many[1] - losses.mean().item()) < 4 * losses.std().item() / 200**0.5
+
+
+def test_swaps_add_up(build: Callable, measure: Callable) -> None:
+    net = build(Residual)  # the only pair is of blocks 0 and 1
+    readings = measure(Lesion(draws=2, counts=(1, 2)), copy.deepcopy(net))
+    intact, swapped = at(readings, "intact_loss")[0], at(readings, "swapped_loss")
+    once = scored(reordered(net, [1, 0, 2, 3, 4, 5]))[1]
+    assert swapped == pytest.approx({1: once, 2: intact}, abs=1e-6)
+    assert abs(once - intact) > 1e-4
+
+
+def test_blocks_of_different_shapes_are_not_swapped(build: Callable, measure: Callable) -> None:
+    assert not at(measure(Lesion(draws=1), build(Skip)), "swapped_loss")
+
+
 @pytest.mark.parametrize("kind", [AttentionResidual, DenseAverage, Gated, Hyper, Momentum, Skip])
 def test_every_other_state_can_lose_a_block(
     kind: type[Connection], build: Callable, measure: Callable
