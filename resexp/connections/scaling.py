@@ -65,9 +65,9 @@ class Decayed(Connection):
     """h' = a_l S h + f(h),  a_l = 1 - (1 - a_min) l / (L - 1)
 
     Decayed identity shortcuts: Zhang et al. 2024 (arXiv:2404.10947). a is a constant that falls linearly
-    from 1 in the first block (l = 0) to `a_min` in the last; a_min = 1 is residual. Every `share` blocks in a row
-    have one a, and count as one in l and L: in a transformer 1, as the authors' code has it, gives attention
-    and MLP an a each, and 2 gives a whole layer one.
+    from 1 in the first block (l = 0) to `a_min` in the last; a_min = 1 is residual. `share` blocks in a row
+    have one a and count as one in l and L: in a transformer 1, as the authors' code has it, gives attention
+    and MLP an a each, and 2 gives each layer one.
     """
 
     def __init__(

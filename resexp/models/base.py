@@ -99,8 +99,14 @@ class Network(nn.Module, ABC):
                 yield name, module
 
 
-class Chain(Network):
-    """Each block's state goes to the next block and nowhere else."""
+class Series(Network, ABC):
+    """A network whose blocks may be passed one after another, from the stem's output on: what is measured of
+    states holds for it, whatever else its `forward` does.
+    """
+
+
+class Chain(Series):
+    """Each block's state goes to the next block and nowhere else, and the last one's to the head."""
 
     def forward(self, x: Tensor) -> Tensor:
         blocks: list[Block] = list(self.blocks)  # type: ignore[arg-type]

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
+from resexp.errors import TrialError
 from resexp.models.base import Network
 
 
@@ -26,8 +27,8 @@ class Reading:
 class Snapshot:
     """A copy of a training run on a fixed batch, for the probe to use up: nothing leads back to the run.
 
-    `network` is in training mode and in float32; the batch is `images` (B, C, H, W) with `labels` (B,), or
-    whatever inputs and target the task has.
+    `network` is in training mode and in float32; the batch is `images` (B, C, H, W), or whatever inputs the
+    task has, with what the data know of them: `labels` (B,), whether or not the task makes use of them.
     `loss()` runs it forward on the batch; `step()` makes the update that the run's optimiser, in its
     present state, would make on this batch.
     """
@@ -37,6 +38,13 @@ class Snapshot:
     labels: Tensor
     loss: Callable[[], Tensor]
     step: Callable[[], None]
+
+
+def class_labels(snapshot: Snapshot) -> Tensor:
+    """The labels (B,). Raises TrialError where the data have something else."""
+    if snapshot.labels.ndim != 1:
+        raise TrialError("the data have no classes of images for a probe to tell apart; remove the probe")
+    return snapshot.labels
 
 
 class Probe(ABC):

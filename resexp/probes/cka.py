@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from resexp.models.base import Chain
+from resexp.models.base import Series
 from resexp.probes.base import Probe, Reading, Snapshot
 from resexp.probes.states import block_states, flat, settled
 
@@ -21,7 +21,7 @@ class Cka(Probe):
     none. Norms use the batch's statistics.
     """
 
-    network = Chain
+    network = Series
 
     @torch.no_grad()
     def measure(self, snapshot: Snapshot) -> Iterator[Reading]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import torch
 
-from resexp.models.base import Chain
+from resexp.models.base import Series
 from resexp.probes.base import Probe, Reading, Snapshot
 from resexp.probes.states import block_states, flat, settled
 
@@ -19,7 +19,7 @@ class EffectiveRank(Probe):
     et al. 2021 (arXiv:2103.03404). States that are all 0 have neither. Norms use the batch's statistics.
     """
 
-    network = Chain
+    network = Series
 
     @torch.no_grad()
     def measure(self, snapshot: Snapshot) -> Iterator[Reading]:

@@ -8,7 +8,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from resexp.models.base import Block, Chain
+from resexp.models.base import Block, Series
 from resexp.options import PositiveInt
 from resexp.probes.base import Probe, Reading, Snapshot
 from resexp.probes.states import settled
@@ -23,7 +23,7 @@ class Jacobian(Probe):
     whole batch, whose statistics norms use; what a state remembers besides h is held fixed.
     """
 
-    network = Chain
+    network = Series
 
     def __init__(self, *, draws: PositiveInt = 4) -> None:
         self.draws = draws

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from resexp.models.base import Chain
+from resexp.models.base import Series
 from resexp.options import PositiveFloat
-from resexp.probes.base import Probe, Reading, Snapshot
-from resexp.probes.states import block_states, settled
+from resexp.probes.base import Probe, Reading, Snapshot, class_labels
+from resexp.probes.states import block_states, pooled, settled
 
 
 class LinearProbe(Probe):
@@ -23,21 +23,21 @@ class LinearProbe(Probe):
     second: give a `batch_size` well above the number of channels. Norms use the batch's statistics.
     """
 
-    network = Chain
-    targets = ("labels",)
+    network = Series
+    targets = ("labels", "images")
 
     def __init__(self, *, ridge: PositiveFloat = 0.01) -> None:
         self.ridge = ridge
 
     @torch.no_grad()
     def measure(self, snapshot: Snapshot) -> Iterator[Reading]:
-        labels = snapshot.labels
+        labels = class_labels(snapshot)
         half = len(labels) // 2
         if half == 0:
             return
         targets = functional.one_hot(labels).double()
         for index, state in enumerate(block_states(settled(snapshot.network), snapshot.images)):
-            x = state.double().flatten(2).mean(2) if state.ndim > 2 else state.double()
+            x = pooled(state)
             scores = ridge_scores(x[:half], targets[:half], x[half:], self.ridge)
             error = (scores.argmax(1) != labels[half:]).double().mean().item()
             yield Reading("linear_probe_error", f"blocks.{index}", index, error)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from resexp.models.base import Chain
+from resexp.models.base import Series
 from resexp.options import PositiveInt, ShrinkFactor
 from resexp.probes.base import Probe, Reading, Snapshot
 from resexp.probes.states import block_states, settled
@@ -26,7 +26,7 @@ class Shattering(Probe):
     with a gradient of exactly 0 have no cosine; a block with no other pairs gives no reading.
     """
 
-    network = Chain
+    network = Series
     targets = ("labels", "masks", "images")
 
     def __init__(self, *, distance: ShrinkFactor = 1.0, projections: PositiveInt = 4) -> None:

@@ -38,3 +38,8 @@ def settled(network: Network) -> Network:
 def flat(state: Tensor) -> Tensor:
     """(B, ...) -> (B, features), in float64: what is made of it are sums of many products."""
     return cast(Tensor, nn.Flatten()(state)).double()
+
+
+def pooled(state: Tensor) -> Tensor:
+    """(B, C, ...) -> (B, C): the mean over positions, in float64."""
+    return state.double().flatten(2).mean(2) if state.ndim > 2 else state.double()

@@ -38,7 +38,8 @@ def measured(run: Run, config: ProbeConfig, at: float) -> Iterator[dict[str, Any
 def take_snapshot(run: Run, batch_size: int) -> Snapshot:
     """A copy of the run on a fixed batch: the same one for every trial on the same data."""
     index = permutation(len(run.data.train), 0, -1)[:batch_size].to(run.device)
-    inputs, target = run.task.posed(*run.data.train.batch(index), "probe")
+    examples, labels = run.data.train.batch(index)
+    inputs, target = run.task.posed(examples, labels, "probe")
     network = copy.deepcopy(run.network).train()
     network.zero_grad(set_to_none=True)
 
@@ -53,4 +54,4 @@ def take_snapshot(run: Run, batch_size: int) -> Snapshot:
         loss().backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
-    return Snapshot(network, inputs, target, loss, step)
+    return Snapshot(network, inputs, labels, loss, step)

@@ -1,0 +1,31 @@
+"""Whether tokens stay different from each other along the depth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+
+from resexp.models.base import Series
+from resexp.probes.base import Probe, Reading, Snapshot
+from resexp.probes.states import block_states, settled
+
+
+class TokenRank(Probe):
+    """`token_spread`: ||X - 1 mean(X)|| / ||X|| of each block's state X (T x C), one example's T tokens.
+
+    0 is rank one, all tokens alike: what attention alone comes to doubly exponentially in depth (Dong et al.
+    2021, arXiv:2103.03404, with the Frobenius norm and the mean for its best row). The mean over the batch;
+    an image's positions are its tokens. States of one position, or all 0, have none.
+    """
+
+    network = Series
+
+    @torch.no_grad()
+    def measure(self, snapshot: Snapshot) -> Iterator[Reading]:
+        for index, state in enumerate(block_states(settled(snapshot.network), snapshot.images)):
+            x = state.double().flatten(2) if state.ndim > 2 else state.unsqueeze(2)
+            spread = (x - x.mean(2, keepdim=True)).norm(dim=(1, 2)) / x.norm(dim=(1, 2))
+            spread = spread[spread.isfinite()]
+            if len(spread) and x.shape[2] > 1:
+                yield Reading("token_spread", f"blocks.{index}", index, spread.mean().item())

@@ -1,0 +1,39 @@
+"""Filling in the hidden parts of images."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from resexp.tasks.base import Task
+
+
+class MaskedAutoencoding(Task):
+    """The mean squared error of hidden pixels: He et al. 2021 (arXiv:2111.06377), section 3.
+
+    Pixels are as normalised for the network, so that 1 is the error of a grey image. An output is
+    (B, C + 1, H, W): the image as drawn, and last where it was hidden. The units are images; there is
+    nothing to be right or wrong, so there is no error.
+    """
+
+    targets: ClassVar[str] = "images"
+
+    def posed(self, inputs: Tensor, target: Tensor, *key: object) -> tuple[Tensor, Tensor]:
+        return inputs, inputs
+
+    def training_loss(self, output: Tensor, target: Tensor) -> Tensor:
+        return self.loss_sum(output, target) / len(target)
+
+    def loss_sum(self, output: Tensor, target: Tensor) -> Tensor:
+        output, channels = output.float(), target.shape[1]
+        image, hidden = output.split([channels, 1], dim=1)
+        squares = ((image - target).square() * hidden).flatten(1).sum(1)
+        return (squares / (channels * hidden.flatten(1).sum(1))).sum()
+
+    def mistakes(self, output: Tensor, target: Tensor) -> Tensor:
+        return torch.full((), torch.nan, device=output.device)
+
+    def units(self, target: Tensor) -> int:
+        return len(target)

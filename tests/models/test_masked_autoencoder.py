@@ -1,0 +1,115 @@
+"""What the encoder may see, where the loss is, and what starts at 0."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from resexp import catalog
+from resexp.connections.base import Connection
+from resexp.connections.core import Residual
+from resexp.connections.scaling import Decayed
+from resexp.models.base import Design
+from resexp.models.init import initialise
+from resexp.models.masked_autoencoder import Autoencoder, MaskedAutoencoder
+from resexp.probes.base import Snapshot
+from resexp.probes.effective_rank import EffectiveRank
+from resexp.probes.linear_probe import LinearProbe
+from resexp.tasks.masked_autoencoding import MaskedAutoencoding
+
+
+def build(connection: Any = Residual, depth: int = 2, **options: Any) -> Autoencoder:
+    trunk = MaskedAutoencoder(**{"patch": 2, "width": 16, "heads": 2, "decoder_width": 8, **options})
+    net = trunk.build(Design(depth, (3, 8, 8), 10, connection, "pre", "layer", "gelu"))
+    initialise(net, "xavier", 0)
+    return net
+
+
+def images(n: int = 3) -> Tensor:
+    return torch.randn(n, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+
+
+def test_the_output_is_an_image_and_where_it_was_hidden() -> None:
+    net = build(mask_ratio=0.75).eval()
+    out = net(images())
+    assert out.shape == (3, 4, 8, 8)
+    hidden = out[:, 3]
+    assert set(hidden.unique().tolist()) == {0.0, 1.0}
+    assert hidden.mean((1, 2)).tolist() == [0.75] * 3
+    patches = hidden.unfold(1, 2, 2).unfold(2, 2, 2)
+    torch.testing.assert_close(patches.amax((3, 4)), patches.amin((3, 4)))
+    torch.testing.assert_close(net(images()), out)
+
+
+def test_the_mask_is_drawn_anew_while_training() -> None:
+    net = build().train()
+    torch.manual_seed(0)
+    first, second = net(images())[:, 3], net(images())[:, 3]
+    assert not torch.equal(first, second)
+
+
+@pytest.mark.parametrize("links", [False, True])
+def test_hidden_pixels_reach_nothing(links: bool) -> None:
+    net = build(links=links, decoder_depth=2).eval()
+    x = images().requires_grad_()
+    out = net(x)
+    out[:, :3].square().sum().backward()
+    assert x.grad is not None
+    hidden = out[:, 3:].expand_as(x) == 1
+    assert not x.grad[hidden].any()
+    assert x.grad[~hidden].abs().min() > 0
+
+
+@pytest.mark.parametrize("links", [False, True])
+@pytest.mark.parametrize("kind", catalog.parts("connection"))
+def test_every_connection_learns_in_the_encoder(kind: str, links: bool) -> None:
+    connection: type[Connection] = catalog.load("connection", kind)
+    net = build(partial(connection, p_last=1.0) if kind == "stochastic_depth" else connection, links=links)
+    with torch.no_grad():
+        for p in net.parameters():
+            p.add_(torch.randn_like(p), alpha=0.1)
+    MaskedAutoencoding().training_loss(net(images()), images()).backward()
+    assert not [name for name, p in net.named_parameters() if p.grad is None or not p.grad.isfinite().all()]
+
+
+def test_zero_outputs_make_every_block_the_identity() -> None:
+    net = build(zero_outputs=True)
+    h = net.stem(images())
+    for block in net.blocks:
+        torch.testing.assert_close(block(h), h)
+    assert any((block(h) - h).abs().max() > 0.01 for block in build().blocks)
+
+
+@pytest.mark.parametrize(
+    ("share", "expected"), [(1, [1, 0.88, 0.76, 0.64, 0.52, 0.4]), (2, [1, 1, 0.7, 0.7, 0.4, 0.4])]
+)
+def test_both_readings_of_decayed_shortcuts(share: int, expected: list[float]) -> None:
+    net = build(partial(Decayed, a_min=0.4, share=share), depth=3)
+    assert [block.connection.a for block in net.blocks] == pytest.approx(expected)
+
+
+def test_the_loss_is_of_hidden_pixels_alone() -> None:
+    task = MaskedAutoencoding()
+    target = torch.zeros(2, 3, 4, 4)
+    output = torch.zeros(2, 4, 4, 4)
+    output[:, :3] = 2.0
+    output[:, 3, :2] = 1.0
+    output[:, :3, 2:] = 100.0
+    assert task.training_loss(output, target).item() == pytest.approx(4)
+    assert task.loss_sum(output, target).item() == pytest.approx(8)
+    assert task.units(target) == 2
+    assert task.mistakes(output, target).isnan()
+
+
+def test_features_are_of_the_whole_image() -> None:
+    net = build()
+    x, labels = images(8), torch.arange(8) % 2
+    snapshot = Snapshot(net.train(), x, labels, lambda: net(x).sum(), lambda: None)
+    ranks = [r for r in EffectiveRank().measure(snapshot) if r.name == "effective_rank"]
+    assert len(ranks) == 4
+    assert all(1 < r.value <= 8 for r in ranks)
+    assert len(list(LinearProbe().measure(snapshot))) == 4
