@@ -21,7 +21,7 @@ CAPTION = (
     "Mean over seeds, each connection's deepest network that was measured. Over blocks, from input to "
     "output; the share of a path length over the number of its branches; the loss over the distance along "
     "a random, filter-normalised direction. s.v.: singular value of a block's Jacobian; probe: a linear "
-    "classifier of a block's state."
+    "classifier of a block's state; neighbours: the vote of the images nearest by it."
 )
 COLUMNS = 3
 PANELS = {  # (probe, name): what stands above the panel, and whether its axis is logarithmic
@@ -31,6 +31,7 @@ PANELS = {  # (probe, name): what stands above the panel, and whether its axis i
     ("cka", "cka_last"): ("CKA, last block", False),
     ("jacobian", "mean_squared_singular_value"): ("mean squared s.v.", True),
     ("linear_probe", "linear_probe_error"): ("probe error (%)", False),
+    ("nearest_neighbours", "knn_error"): ("neighbours' error (%)", False),
     ("path_length", "path_share"): ("share of path length", False),
     ("sharpness", "slice_loss"): ("loss along a slice", True),
 }
@@ -71,7 +72,7 @@ def _quantity(rows: pd.DataFrame, name: str) -> pd.DataFrame:
         return rows.assign(x=rows["layer"].astype(float))
     if name == "path_share":
         return rows.assign(x=rows["index"])
-    percent = 100 if name == "linear_probe_error" else 1
+    percent = 100 if name in ("linear_probe_error", "knn_error") else 1
     return rows.assign(x=rows["index"] + 1, value=percent * rows["value"])
 
 

@@ -1,0 +1,52 @@
+"""What connections have learned to let through, by depth."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from resexp.report import frames, style
+
+if TYPE_CHECKING:
+    from resexp.store import Records
+
+ORDER = 33
+TITLE = "Weights of shortcut and branch"
+CAPTION = (
+    "By how much each connection multiplies its state (left) and its branch (right), block by block, at the "
+    "end of training; dotted, at initialisation. Mean over seeds, each connection's deepest network that was "
+    "measured. Where the shape changes, the shortcut's weight has in it what the change does."
+)
+PANELS = {"shortcut_weight": "shortcut", "branch_weight": "branch"}
+
+
+def figure(records: Records) -> Figure | None:
+    """A panel for the shortcut and one for the branch, a line a variant; None without these probes."""
+    if records.probes.empty:
+        return None
+    ends = frames.deepest(frames.readings(records, "coefficients", 1.0))
+    starts = frames.deepest(frames.readings(records, "coefficients", 0.0))
+    if ends.empty:
+        return None
+    looks = style.looks(ends.sort_values("variant"))
+    drawn, axes = style.panels(1, 2, height=3.0)
+    for panel, (name, title) in zip(axes[0], PANELS.items(), strict=True):
+        for rows, started in ((starts, True), (ends, False)):
+            for variant, group in frames.by_variant(rows[rows["name"] == name]):
+                if variant not in looks:
+                    continue
+                means = group.groupby("index")["value"].mean().sort_index()
+                look = looks[variant]
+                line = {"linestyle": ":", "alpha": 0.6} if started else {"linestyle": look.dash}
+                marker = None if started else look.marker
+                panel.plot(means.index + 1, means, color=look.color, marker=marker, ms=3.5, lw=1.3, **line)
+        panel.set_xlabel("block")
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+        style.title(panel, title, 2)
+    axes[0][0].set_ylabel("weight")
+    dotted = Line2D([], [], color=style.INK, linestyle=":", label="at initialisation")
+    style.variant_key(drawn, looks, [dotted] if len(starts) else [])
+    return drawn

@@ -1,0 +1,66 @@
+"""Test loss against the rate of dropout, by site and span."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from resexp.report import style
+from resexp.report.tables.synergy import SITES, cells
+
+if TYPE_CHECKING:
+    from resexp.store import Records
+
+ORDER = 23
+TITLE = "Dropout by site and span"
+CAPTION = (
+    "Test loss against the rate of dropout at one site, one line a span: how many sub-layers a shortcut "
+    "crosses, none at span 0. Mean over seeds, with a bar of one standard deviation; the greatest depth."
+)
+
+
+def figure(records: Records) -> Figure | None:
+    """A panel a site; None without dropout at two rates."""
+    found = cells(records)
+    sites = [site for site in SITES if (found["site"] == site).any()]
+    if not sites:
+        return None
+    found = found[found["depth"] == found["depth"].max()]
+    spans = sorted(found["span"].unique())
+    colors = style.depth_looks(list(range(len(spans))))
+    drawn, axes = style.panels(1, len(sites), height=2.8, sharey=True)
+    for panel, site in zip(axes[0], sites, strict=True):
+        for place, span in enumerate(spans):
+            rows = found[(found["span"] == span) & (found["site"].isna() | (found["site"] == site))]
+            losses = pd.to_numeric(rows["test_loss"]).groupby(rows["rate"])
+            mean, sd = losses.mean(), losses.std().fillna(0.0)
+            panel.errorbar(
+                np.asarray(mean.index, float),
+                mean.to_numpy(),
+                sd.to_numpy(),
+                color=colors[place][0],
+                linestyle="--" if span == 0 else "-",
+                marker=style.MARKERS[place % len(style.MARKERS)],
+                markersize=4,
+                capsize=2,
+            )
+        panel.set_xlabel("p")
+        style.title(panel, SITES[site], len(sites))
+    axes[0][0].set_ylabel("test loss (nats)")
+    lines = [
+        Line2D(
+            [],
+            [],
+            color=colors[place][0],
+            linestyle="--" if span == 0 else "-",
+            marker=style.MARKERS[place % len(style.MARKERS)],
+            label=f"span {span}" if span else "no shortcut",
+        )
+        for place, span in enumerate(spans)
+    ]
+    drawn.legend(handles=lines, loc="outside upper left", ncols=6)
+    return drawn

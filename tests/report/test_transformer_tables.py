@@ -1,0 +1,119 @@
+"""Synergy, language, coefficients and token rank, on numbers whose answers can be read off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+import pytest
+from made_up import trial
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+
+from resexp.report import frames, style
+from resexp.report.figures import coefficients as coefficients_figure
+from resexp.report.figures import dropout as dropout_figure
+from resexp.report.figures import token_rank as token_rank_figure
+from resexp.report.tables import language, other_probes, synergy
+from resexp.store import Records
+
+Make = Callable[..., Records]
+
+
+def grid(make: Make, gain: float, seeds: int = 4) -> Records:
+    """Dropout at p costs p, with shortcuts less `gain` and 0.01 for each seed; what else differs is shared by all."""
+    rows, settings = [], {}
+    for span in (0, 1, 2):
+        for rate in (0.0, 0.1, 0.5):
+            for seed in range(seeds):
+                loss = 2 + 0.1 * seed + 0.3 * (span == 0)
+                if rate:
+                    loss += rate - (gain + 0.01 * seed if span else 0)
+                row = trial("residual", 8, seed, id=f"{span}-{rate}-{seed}", test_loss=loss)
+                rows.append(row)
+                model = {"kind": "transformer", "span": span, "dropout_branch": rate, "dropout_mlp": 0.0}
+                settings[row["id"]] = {"model": model}
+    return frames.prepared(replace(make(rows), settings=settings))
+
+
+def test_an_interaction_is_found_with_its_sign(make: Make) -> None:
+    found = synergy.table(grid(make, 0.2))
+    assert found is not None
+    assert [(r["site"], r["rate"], r["span"]) for r in found.rows] == [
+        ("dropout_branch", rate, span) for rate in (0.1, 0.5) for span in (1, 2)
+    ]
+    for row in found.rows:
+        assert row["without"] == pytest.approx(row["rate"])
+        assert row["with_shortcut"] == pytest.approx(row["rate"] - 0.215)
+        assert row["interaction"] == pytest.approx(-0.215)
+        assert row["low"] < row["interaction"] < row["high"] < 0
+    (sentence,) = found.sentences
+    assert sentence.badge == "synergy"
+    assert "−0.215 nats" in sentence.text
+    (against,) = synergy.table(grid(make, -0.2)).sentences  # type: ignore[union-attr]
+    assert against.badge == "in each other's way"
+
+
+def test_one_seed_or_noise_decides_nothing(make: Make) -> None:
+    (single,) = synergy.table(grid(make, 0.2, seeds=1)).sentences  # type: ignore[union-attr]
+    (noise,) = synergy.table(grid(make, -0.015)).sentences  # type: ignore[union-attr]
+    assert (single.badge, noise.badge) == ("undecided", "undecided")
+
+
+def test_a_missing_cell_is_no_interaction(make: Make) -> None:
+    records = grid(make, 0.2)
+    bare = records.trials["id"].str.startswith("0-0.5")
+    rows = synergy.table(replace(records, trials=records.trials[~bare])).rows  # type: ignore[union-attr]
+    assert {row["rate"] for row in rows} == {0.1}
+    assert synergy.table(replace(records, settings={})) is None
+
+
+def test_the_figure_of_dropout_has_a_panel_a_site(make: Make) -> None:
+    with rc_context(style.RC):
+        drawn = dropout_figure.figure(grid(make, 0.2))
+    assert isinstance(drawn, Figure)
+    (panel,) = drawn.axes
+    assert panel.get_title(loc="left") == "branch output"
+    assert dropout_figure.figure(replace(grid(make, 0.2), settings={})) is None
+
+
+def test_language_is_told_in_nats_and_bits(make: Make) -> None:
+    rows = [trial("residual", 8, seed, test_loss=1.0 + seed, test_bits=1.5 + seed) for seed in (0, 1)]
+    found = language.table(frames.prepared(make(rows)))
+    assert found is not None
+    assert found.cells()[0][-3:] == ["1.500 ± 0.707", "2.000 ± 0.707", "2"]
+    assert language.table(frames.prepared(make([trial("residual", 8, 0)]))) is None
+
+
+def measured(make: Make, probe: str, values: dict[str, list[float]]) -> Records:
+    row = trial("residual", 8, 0)
+    readings: list[dict[str, Any]] = [
+        {"id": row["id"], "probe": probe, "step": 0, "at": at, "name": name, "layer": f"blocks.{i}"}
+        | {"index": i, "value": value}
+        for at in (0.0, 1.0)
+        for name, found in values.items()
+        for i, value in enumerate(found)
+    ]
+    return frames.prepared(make([row], probes=pd.DataFrame(readings)))
+
+
+def test_coefficients_and_ranks_are_drawn_and_listed(make: Make) -> None:
+    weights = {"shortcut_weight": [1.0, 0.5], "branch_weight": [0.1, 0.2], "mean_a": [0.1, -0.2]}
+    records = measured(make, "coefficients", weights)
+    with rc_context(style.RC):
+        drawn = coefficients_figure.figure(records)
+    assert drawn is not None
+    assert [list(panel.lines[-1].get_ydata()) for panel in drawn.axes] == [[1.0, 0.5], [0.1, 0.2]]
+    rows = other_probes.table(records).rows  # type: ignore[union-attr]
+    assert {(r["quantity"], r["last"]) for r in rows} == {
+        ("weight of the shortcut", 0.5),
+        ("weight of the branch", 0.2),
+    }
+    spreads = measured(make, "token_rank", {"token_spread": [0.9, 0.0]})
+    with rc_context(style.RC):
+        ranks = token_rank_figure.figure(spreads)
+    assert ranks is not None
+    assert list(ranks.axes[0].lines[0].get_ydata()) == [0.9, token_rank_figure.FLOOR]
+    assert coefficients_figure.figure(spreads) is None
