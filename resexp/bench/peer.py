@@ -21,7 +21,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from resexp.config import Settings, parse_settings
-from resexp.data.images import ImageSet, open_images
+from resexp.data.images import ImageSet
+from resexp.data.opening import open_data
 from resexp.errors import TrialError
 from resexp.models.base import Purpose
 from resexp.models.build import build_network
@@ -38,7 +39,7 @@ class PilImages(Dataset[tuple[Tensor, int]]):
 
         rows = slice(None) if images.rows is None else images.rows
         self.pixels = images.images[rows].cpu().numpy()
-        self.labels = images.labels.tolist()
+        self.labels = images.labels[rows].tolist()
         steps = [transforms.RandomCrop(self.pixels.shape[1:3], padding=crop)] if crop else []
         steps += [transforms.RandomHorizontalFlip()] if flip else []
         normalize = transforms.Normalize(images.mean.tolist(), images.std.clamp(min=1e-6).tolist())
@@ -74,7 +75,9 @@ def batches(loader: DataLoader[tuple[Tensor, int]]) -> Iterator[tuple[Tensor, Te
 
 def train(settings: Settings, workers: int, steps: int, device: torch.device) -> float:
     """The loop itself; images a second after the warm-up."""
-    data = open_images(settings.data, "cpu")
+    data = open_data(settings.data, "cpu")
+    if not isinstance(data.train, ImageSet) or data.facts.targets != "labels":
+        raise TrialError("it is a loop over images with labels")
     images = PilImages(data.train, settings.data.crop, settings.data.flip)
     size = min(settings.training.batch_size, len(images))
     loader = DataLoader(

@@ -12,7 +12,7 @@ import torch
 from resexp.bench.ceiling import ceiling_gflops
 from resexp.bench.timing import Effort, Stopwatch, changed
 from resexp.config import Settings
-from resexp.data.images import open_images
+from resexp.data.opening import open_data
 from resexp.errors import ConfigError
 from resexp.models.build import network_cost
 from resexp.training.run import Run
@@ -51,7 +51,7 @@ def timed_step(run: Run) -> dict[str, float]:
 
 def warm_run(settings: Settings, device: torch.device) -> Run:
     """A run of these settings that has taken its first steps."""
-    run = Run(settings, open_images(settings.data, device), device)
+    run = Run(settings, open_data(settings.data, device), device)
     for _ in range(WARM_UP):
         run.train_step()
     return run
@@ -82,7 +82,7 @@ def measure_steps(
 
 def image_macs(run: Run) -> int:
     """Multiply-accumulates of one image's forward pass."""
-    return network_cost(run.settings.model, run.task.purpose(run.data.facts)).macs
+    return network_cost(run.settings.model, run.purpose).macs
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ from PIL import Image
 
 Images = NDArray[np.uint8]
 Labels = NDArray[np.int64]
+Masks = NDArray[np.uint8]
+Tokens = NDArray[np.uint16]
 Split = Literal["train", "test"]
 Targets = Literal["labels", "masks", "tokens"]
 Progress = Callable[[str, int, int], None]
@@ -28,7 +30,8 @@ class Facts:
     `shape` is one example's: (channels, height, width) of an image, (T,) of T tokens. `targets` says what
     the `classes` are of: an image's label, the pixels of a mask that comes with it, or the tokens themselves.
     `train_counts` and `test_counts` hold the number of images of each class, in the order of `classes`, or
-    where there are no labels one number; `fingerprint` changes whenever a pixel or a label may have.
+    where there are no labels one number; `validation_counts` of those that a configuration keeps from
+    training, if any. `fingerprint` changes whenever a pixel or a label may have.
     """
 
     shape: tuple[int, ...]
@@ -37,10 +40,15 @@ class Facts:
     train_counts: tuple[int, ...]
     test_counts: tuple[int, ...]
     fingerprint: str
+    validation_counts: tuple[int, ...] = ()
 
     @property
     def train(self) -> int:
         return sum(self.train_counts)
+
+    @property
+    def validation(self) -> int:
+        return sum(self.validation_counts)
 
     @property
     def test(self) -> int:
@@ -49,10 +57,12 @@ class Facts:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Decoded images, (n, height, width, channels) uint8, their labels (n,), and what could not be read."""
+    """Decoded images, (n, height, width, channels) uint8, with labels (n,) or masks (n, height, width) of
+    class numbers, and what could not be read; or a stretch of text, tokens (n,), without labels.
+    """
 
-    images: Images
-    labels: Labels
+    images: Images | Tokens
+    labels: Labels | Masks | None
     unreadable: tuple[str, ...] = ()
 
 

@@ -9,9 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Iterable
-from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
@@ -19,10 +17,10 @@ import numpy as np
 from filelock import FileLock
 
 from resexp import catalog
-from resexp.data.base import Chunk, Facts, Images, Labels, Progress, Source, Split, fingerprint
+from resexp.data.base import Facts, Progress, Source, Split, fingerprint
+from resexp.data.decode import decode
 from resexp.data.folder import data_folder
-from resexp.data.rows import RowWriter
-from resexp.data.subset import pick_classes, quotas
+from resexp.data.subset import kept_back, pick_classes, quotas
 from resexp.errors import DataError
 
 if TYPE_CHECKING:
@@ -33,15 +31,15 @@ FORMAT = 2
 
 @dataclass(frozen=True)
 class Prepared:
-    """A decoded set: memory-mapped images (n, H, W, C) uint8 and labels (n,) int64 of each split.
+    """A decoded set: of each split the memory-mapped arrays that `Chunk` describes, put together.
 
     `mean` and `std` are per channel, over the training images divided by 255; `unreadable` names the
     files left out.
     """
 
     facts: Facts
-    images: dict[Split, Images]
-    labels: dict[Split, Labels]
+    images: dict[Split, Any]
+    labels: dict[Split, Any]
     mean: tuple[float, ...]
     std: tuple[float, ...]
     unreadable: tuple[str, ...]
@@ -57,21 +55,25 @@ def describe(config: DataConfig) -> Facts:
 
 def narrowed(facts: Facts, config: DataConfig) -> Facts:
     """The facts of a subset of a set that has these facts."""
-    classes = pick_classes(facts.classes, config.classes)
-    train, test = ([counts[c] for c in classes] for counts in (facts.train_counts, facts.test_counts))
+    labelled = facts.targets == "labels"
+    classes = pick_classes(facts.classes, config.classes if labelled else None)
+    strata = classes if labelled else (0,)
+    train, test = ([counts[c] for c in strata] for counts in (facts.train_counts, facts.test_counts))
+    held = kept_back(train, config.validation_size)
+    rest = [count - taken for count, taken in zip(train, held or (0,) * len(train), strict=True)]
     chosen = replace(
         facts,
         classes=tuple(facts.classes[c] for c in classes),
-        train_counts=quotas(train, config.train_size, "data.train_size"),
+        train_counts=quotas(rest, config.train_size, "data.train_size"),
+        validation_counts=held,
         test_counts=quotas(test, config.test_size, "data.test_size"),
     )
     if chosen == facts:
         return facts
     drawn = (chosen.train, chosen.test) != (sum(train), sum(test))
+    sizes = (chosen.train, chosen.test, *((chosen.validation,) if held else ()))
     seed = config.subset_seed if drawn else None
-    return replace(
-        chosen, fingerprint=fingerprint(facts.fingerprint, classes, chosen.train, chosen.test, seed)
-    )
+    return replace(chosen, fingerprint=fingerprint(facts.fingerprint, classes, *sizes, seed))
 
 
 def prepare(config: DataConfig, progress: Progress | None = None) -> Path:
@@ -110,7 +112,7 @@ def load(folder: Path) -> Prepared:
     return Prepared(
         Facts(**facts),
         {split: arrays[f"{split}_images.npy"] for split in get_args(Split)},
-        {split: arrays[f"{split}_labels.npy"] for split in get_args(Split)},
+        {split: arrays.get(f"{split}_labels.npy") for split in get_args(Split)},
         tuple(meta["mean"]),
         tuple(meta["std"]),
         tuple(meta["unreadable"]),
@@ -138,7 +140,7 @@ def _build(source: Source, image_size: int | None, facts: Facts, target: Path, p
         shutil.rmtree(left, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix=f"{target.name}.", suffix=".tmp", dir=target.parent))
     try:
-        meta = _decode(source, image_size, facts, folder, progress)
+        meta = {"format": FORMAT, **decode(source, image_size, facts, folder, progress)}
         (folder / "meta.json").write_text(json.dumps(meta, indent=1))
         if target.exists():
             target.rename(folder / "damaged")
@@ -146,73 +148,3 @@ def _build(source: Source, image_size: int | None, facts: Facts, target: Path, p
         shutil.rmtree(target / "damaged", ignore_errors=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _decode(
-    source: Source, image_size: int | None, facts: Facts, folder: Path, progress: Progress
-) -> dict[str, Any]:
-    counts, moments, unreadable = {}, Moments(facts.shape[0]), list[str]()
-    channels, *pixels = facts.shape
-    shape = (*pixels, channels)
-    splits: tuple[tuple[Split, int], ...] = (("train", facts.train), ("test", facts.test))
-    for split, expected in splits:
-        counts[split] = np.zeros(len(facts.classes), np.int64)
-        with (
-            closing(RowWriter(folder / f"{split}_images.npy", np.uint8, shape)) as images,
-            closing(RowWriter(folder / f"{split}_labels.npy", np.int64, ())) as labels,
-        ):
-            for chunk in cast(Iterable[Chunk], source.read(split, image_size, progress)):
-                images.write(chunk.images)
-                labels.write(chunk.labels)
-                counts[split] += np.bincount(chunk.labels, minlength=len(facts.classes))
-                unreadable += chunk.unreadable
-                if split == "train":
-                    moments.add(chunk.images)
-                progress(f"decoding the {split} images", images.rows, expected)
-    _check_classes(facts, counts["train"], unreadable)
-    if unreadable:
-        some = ", ".join(unreadable[:3]) + (", ..." if len(unreadable) > 3 else "")
-        progress(f"left out {len(unreadable)} unreadable images: {some}", images.rows, images.rows)
-    found = replace(
-        facts, train_counts=tuple(counts["train"].tolist()), test_counts=tuple(counts["test"].tolist())
-    )
-    mean, std = moments.result()
-    sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
-    return {
-        "format": FORMAT,
-        "facts": asdict(found),
-        "bytes": sizes,
-        "mean": mean,
-        "std": std,
-        "unreadable": unreadable,
-    }
-
-
-def _check_classes(facts: Facts, counts: Labels, unreadable: list[str]) -> None:
-    empty = [name for name, count in zip(facts.classes, counts, strict=True) if not count]
-    if empty:
-        raise DataError(
-            f"no readable training image of class {empty[0]!r} ({len(unreadable)} files are unreadable, "
-            f"such as {', '.join(unreadable[:3]) or '-'}); mend them or take the class's folder out"
-        )
-
-
-class Moments:
-    """Mean and standard deviation per channel of a stream of uint8 images: whole numbers, so exact."""
-
-    def __init__(self, channels: int) -> None:
-        self.count, self.total, self.squares = 0, [0] * channels, [0] * channels
-
-    def add(self, images: Images) -> None:
-        histogram = np.stack([np.bincount(c.ravel(), minlength=256) for c in np.moveaxis(images, -1, 0)])
-        self.count += images[..., 0].size
-        self.total = [t + int(v) for t, v in zip(self.total, histogram @ np.arange(256), strict=True)]
-        self.squares = [
-            s + int(v) for s, v in zip(self.squares, histogram @ np.arange(256) ** 2, strict=True)
-        ]
-
-    def result(self) -> tuple[list[float], list[float]]:
-        """Means and deviations of the values divided by 255."""
-        means = [total / self.count for total in self.total]
-        variances = [s / self.count - m * m for s, m in zip(self.squares, means, strict=True)]
-        return [m / 255 for m in means], [max(v, 0.0) ** 0.5 / 255 for v in variances]

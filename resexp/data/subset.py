@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from resexp.data.base import Labels
 from resexp.errors import DataError
+
+if TYPE_CHECKING:
+    from resexp.settings import DataConfig
+
+VALIDATION = "data.validation_size"
 
 
 def pick_classes(names: Sequence[str], wanted: int | Sequence[str | int] | None) -> tuple[int, ...]:
@@ -61,11 +67,14 @@ def quotas(counts: Sequence[int], size: int | None, key: str = "size") -> tuple[
     return tuple(shares)
 
 
-def select(labels: Labels, size: int | None, seed: int, key: str = "size") -> Labels:
+def select(
+    labels: Labels, size: int | None, seed: int, key: str = "size", stream: tuple[int, ...] = ()
+) -> Labels:
     """Rows (sorted, int64) of a stratified subset of `size` images; raises DataError as `quotas` does.
 
-    It depends on nothing but its arguments, and a smaller subset lies within a larger one but for
-    rounding. Raw PCG64 output is sorted because numpy keeps that stream, not its shuffles, the same.
+    It depends on nothing but its arguments (`stream` is for draws that must not be alike), and a smaller
+    subset lies within a larger one but for rounding. Raw PCG64 output is sorted because numpy keeps that
+    stream, not its shuffles, the same.
     """
     if size is None or size == len(labels):
         return np.arange(len(labels))
@@ -73,17 +82,40 @@ def select(labels: Labels, size: int | None, seed: int, key: str = "size") -> La
     chosen = []
     for label, quota in enumerate(quotas(counts.tolist(), size, key)):
         rows = np.flatnonzero(labels == label)
-        keys = np.random.PCG64([seed, label]).random_raw(len(rows))
+        keys = np.random.PCG64([seed, label, *stream]).random_raw(len(rows))
         chosen.append(rows[np.argsort(keys, kind="stable")[:quota]])
     return np.sort(np.concatenate(chosen))
 
 
-def subset(
-    labels: Labels, classes: Sequence[int], size: int | None, seed: int, key: str
-) -> tuple[Labels, Labels]:
-    """Rows of the images taken, and their labels counted from 0 in the order of `classes`."""
+def kept_back(counts: Sequence[int], size: int | None) -> tuple[int, ...]:
+    """How many training images of each class `validation_size` keeps from training.
+
+    Raises DataError where that leaves a class without any.
+    """
+    if size is None:
+        return ()
+    held = quotas(counts, size, VALIDATION)
+    if any(0 < count == taken for count, taken in zip(counts, held, strict=True)):
+        raise DataError(f"{VALIDATION}: {size} of {sum(counts)} images leave a class none; give fewer")
+    return held
+
+
+def drawn(strata: Labels, config: DataConfig) -> dict[str, Labels]:
+    """The rows (sorted) of the training and the validation images, of the training split's `strata`.
+
+    The validation images are drawn first, and alike whatever the other sizes are. Raises DataError.
+    """
+    held = np.empty(0, np.int64)
+    if config.validation_size is not None:
+        kept_back(np.bincount(strata).tolist(), config.validation_size)
+        held = select(strata, config.validation_size, config.subset_seed, VALIDATION, (1,))
+    rest = np.setdiff1d(np.arange(len(strata)), held)
+    taken = select(strata[rest], config.train_size, config.subset_seed, "data.train_size")
+    return {"train": rest[taken], "validation": held}
+
+
+def renumbered(labels: Labels, classes: Sequence[int]) -> Labels:
+    """Labels counted from 0 in the order of `classes`; -1 for those of other classes."""
     renamed = np.full(int(labels.max(initial=-1)) + 1 + max(classes), -1)
     renamed[list(classes)] = np.arange(len(classes))
-    rows = np.flatnonzero(renamed[labels] >= 0)
-    rows = rows[select(renamed[labels[rows]], size, seed, key)]
-    return rows, renamed[labels[rows]]
+    return renamed[labels]

@@ -10,19 +10,20 @@ import torch
 
 from resexp import yaml_text
 from resexp.catalog import suggest
-from resexp.config import ProbeConfig, parse_settings
-from resexp.data.images import open_images
+from resexp.config import ProbeConfig, Settings
+from resexp.data.opening import open_data
 from resexp.errors import ConfigError
+from resexp.plugins import Plugin
 from resexp.settings import expand, models
 from resexp.training.probing import measured
 from resexp.training.run import Run
 from resexp.wording import COMMAND_LINE, Draft, refuse
 
 
-def parse_probes(texts: Sequence[str]) -> list[ProbeConfig]:
+def parse_probes(texts: Sequence[str], plugins: tuple[Plugin, ...] = ()) -> list[ProbeConfig]:
     """Probes from what is written for them: a kind, or a mapping in YAML. Raises ConfigError."""
-    draft = Draft(COMMAND_LINE, {})
-    kinds = models("probe")
+    draft = Draft(COMMAND_LINE, {}, plugins=plugins)
+    kinds = models("probe", plugins)
     found = []
     for text in texts:
         try:
@@ -47,12 +48,11 @@ def parse_probes(texts: Sequence[str]) -> list[ProbeConfig]:
 
 
 def measure(
-    trial: Mapping[str, Any], checkpoint: bytes, probes: Sequence[ProbeConfig], device: str, threads: int
+    settings: Settings, checkpoint: bytes, probes: Sequence[ProbeConfig], device: str, threads: int
 ) -> list[dict[str, Any]]:
-    """The rows of the probes on a trial, given its settings and the bytes of its last checkpoint."""
+    """The rows of the probes on a trial of these settings, given the bytes of its last checkpoint."""
     torch.set_num_threads(threads)
-    settings = parse_settings(trial)
     place = torch.device(device)
-    run = Run(settings, open_images(settings.data, place), place)
+    run = Run(settings, open_data(settings.data, place), place)
     run.restore(torch.load(io.BytesIO(checkpoint), map_location=place, weights_only=True)["run"])
     return [row for config in probes for row in measured(run, config, 1.0)]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import Tensor, nn
 
-from resexp.data.order import Draws, draws, permutation
+from resexp.data.order import permutation
 from resexp.errors import Diverged
 from resexp.models.build import build_network
 from resexp.models.init import initialise
@@ -22,7 +22,8 @@ from resexp.training.optimizers import Optimizer
 from resexp.training.schedules import Schedule, warmed
 
 if TYPE_CHECKING:
-    from resexp.data.images import Data, ImageSet
+    from resexp.data.examples import Batches, Examples
+    from resexp.data.opening import Data
     from resexp.settings import Settings
 
 CUDA_CHECK_STEPS = 50
@@ -49,7 +50,8 @@ class Run:
         self.data = data
         self.device = device
         self.task: Task = settings.task.build()
-        network = build_network(settings.model, self.task.purpose(data.facts))
+        self.purpose = self.task.purpose(data.facts)
+        network = build_network(settings.model, self.purpose)
         initialise(network, settings.model.init, settings.seed)
         layout = torch.channels_last if training.channels_last else torch.contiguous_format
         self.network = network.to(device, memory_format=layout)  # type: ignore[call-overload]
@@ -73,7 +75,7 @@ class Run:
         """That a batch's mistakes are counted of."""
         self._ordered_epoch = -1
         self._order = torch.empty(0, dtype=torch.long)
-        self._draws: Draws | None = None
+        self._batches: Batches = data.train.batch
 
     # -- one step ---------------------------------------------------------------------------------
 
@@ -97,17 +99,14 @@ class Run:
 
     def next_batch(self) -> tuple[Tensor, Tensor]:
         """This step's inputs, such as images (B, C, H, W), normalised and augmented, and target (B, ...)."""
-        config, train = self.settings.data, self.data.train
         if self._ordered_epoch != self.epoch:
-            seed, n = self.settings.seed, len(train)
-            self._order = permutation(n, seed, self.epoch).to(self.device)
-            if config.crop or config.flip:
-                self._draws = draws(n, seed, self.epoch, config.crop, config.flip).to(self.device)
+            seed, train = self.settings.seed, self.data.train
+            self._order = permutation(len(train), seed, self.epoch).to(self.device)
+            self._batches = train.training(seed, self.epoch)
             self._ordered_epoch = self.epoch
         start = self.step % self.steps_per_epoch * self.batch_size
         index = self._order[start : start + self.batch_size]
-        batch = train.augmented(index, self._draws) if self._draws else train.batch(index)
-        return self.task.posed(*batch, self.settings.seed, self.step)
+        return self.task.posed(*self._batches(index), self.settings.seed, self.step)
 
     def forward_pass(self, inputs: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """This step's loss, to go backward from, and the output (B, classes, ...) it was computed of."""
@@ -177,22 +176,23 @@ class Run:
             "running_error": number(mistakes / (steps * self.units)),
         }
         self.sums.zero_()
-        for name, examples in (("train", self.data.train), ("test", self.data.test)):
-            due = self.evaluation_due(name, row["epoch"])
-            score = self.evaluate(examples) if due else Score()
+        data = self.data
+        for name, examples in (("train", data.train), ("validation", data.validation), ("test", data.test)):
+            due = examples is not None and self.evaluation_due(name, row["epoch"])
+            score = self.evaluate(examples) if examples is not None and due else Score()
             row[f"{name}_error"], row[f"{name}_loss"] = score.error, score.loss
         row["test_measures"] = score.measures
         return row
 
     def evaluation_due(self, split: str, epoch: int) -> bool:
-        """Whether `train` or `test` error is measured after this epoch, 1-based; always after the last."""
+        """Whether the error of a split is measured after this epoch, 1-based; always after the last."""
         training = self.settings.training
         # Without a wish of the user's at most four times: it costs a third of a training epoch.
         every = training.train_every or max(10, math.ceil(self.epochs / 4))
         return epoch == self.epochs or epoch % (every if split == "train" else training.test_every) == 0
 
     @torch.inference_mode()
-    def evaluate(self, examples: ImageSet) -> Score:
+    def evaluate(self, examples: Examples) -> Score:
         """Error, loss and measures in eval mode, without augmentation."""
         task = self.task
         self.forward.eval()

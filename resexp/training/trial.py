@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from resexp.config import parse_settings
-from resexp.data.images import open_images
+from resexp.data.opening import open_data
 from resexp.errors import Diverged
 from resexp.training.memory import keep_freed_memory, peak_memory
 from resexp.training.probing import probe_rows
@@ -27,13 +27,13 @@ SAVE_SHARE = 0.02
 
 def train(attempt: Attempt) -> None:
     """Train the attempt's trial to its end, to its divergence, or to the step after it is told to stop."""
-    settings = parse_settings(attempt.trial.settings)
+    settings = parse_settings(attempt.trial.settings, attempt.plugins())
     device = torch.device(attempt.device)
     keep_freed_memory()
     torch.set_num_threads(attempt.threads)
     torch.use_deterministic_algorithms(settings.training.deterministic)
     clock = time.monotonic()
-    run = Run(settings, open_images(settings.data, device), device)
+    run = Run(settings, open_data(settings.data, device), device)
     course = Course(run, attempt, clock)
     saved = attempt.begin(fingerprint(device, attempt.threads))
     if saved is not None:
@@ -116,7 +116,7 @@ class Course:
         return {
             **{
                 f"{part}_{what}": row.get(f"{part}_{what}")
-                for part in ("train", "test")
+                for part in ("train", "validation", "test")
                 for what in ("error", "loss")
             },
             "test_measures": row.get("test_measures"),

@@ -11,7 +11,7 @@ from PIL import Image
 
 from resexp.data import cache
 from resexp.data.image_folder import CHUNK, decoded
-from resexp.data.images import open_images
+from resexp.data.opening import open_data
 from resexp.errors import DataError
 from resexp.settings import DataConfig
 
@@ -79,7 +79,7 @@ def test_unreadable_images_are_counted_and_named(tmp_path: Path, configure: Conf
     assert len(warnings) == 1
     assert warnings[0].startswith("left out 4 unreadable images: ")
     assert str(root / "train" / "ant" / "001.png") in warnings[0]
-    data = open_images(config, "cpu")
+    data = open_data(config, "cpu")
     assert (len(data.train), len(data.test)) == (8, 3) == (data.facts.train, data.facts.test)
     assert [Path(name).name for name in data.unreadable] == ["001.png", "003.png", "000.png", "link.png"]
 
@@ -169,7 +169,7 @@ def test_unknown_class_in_val(tmp_path: Path, configure: Configure) -> None:
 def test_tiny_imagenet(unpack: Callable[[str, str], Path], configure: Configure) -> None:
     root = unpack("tiny-imagenet-10.tar.gz", "tiny-imagenet-10/val")
     config = configure("image_folder", root=str(root), image_size=32, test_fraction=0.2, classes=3)
-    data = open_images(config, "cpu")
+    data = open_data(config, "cpu")
     assert (len(data.train), len(data.test)) == (120, 30)
     assert data.facts.classes == ("n01443537", "n02085620", "n02125311")
     assert data.unreadable == ()

@@ -9,7 +9,8 @@ import torch
 import torchvision.transforms.functional as F
 
 from resexp.data import cache
-from resexp.data.images import ImageSet, open_images
+from resexp.data.images import ImageSet
+from resexp.data.opening import open_data
 from resexp.data.order import Draws, draws, permutation
 from resexp.settings import DataConfig
 
@@ -70,7 +71,7 @@ def test_constant_channel_is_only_centred() -> None:
 
 def test_opened_without_a_copy(configure: Callable[..., DataConfig]) -> None:
     config = configure("digits")
-    data = open_images(config, "cpu")
+    data = open_data(config, "cpu")
     again = cache.load(cache.prepare(config)).images["train"]
     assert isinstance(again, np.memmap)
     assert np.shares_memory(again, torch.from_numpy(again).numpy())
@@ -84,8 +85,8 @@ def test_opened_without_a_copy(configure: Callable[..., DataConfig]) -> None:
 
 
 def test_subset_holds_the_right_images(configure: Callable[..., DataConfig]) -> None:
-    data = open_images(configure("digits", classes=("8", "3"), train_size=50, test_size=20), "cpu")
-    whole = open_images(configure("digits"), "cpu")
+    data = open_data(configure("digits", classes=("8", "3"), train_size=50, test_size=20), "cpu")
+    whole = open_data(configure("digits"), "cpu")
     assert data.facts.classes == ("8", "3")
     assert data.train.rows is not None
     assert len(data.train) == 50 == data.facts.train
@@ -111,7 +112,7 @@ def test_cuda_gives_the_same_batches(
     if not fits:
         monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (0, 0))
     config = configure("digits", train_size=500)
-    host, device = open_images(config, "cpu").train, open_images(config, "cuda").train
+    host, device = open_data(config, "cpu").train, open_data(config, "cuda").train
     assert (device.images.device.type == "cuda") == fits
     index, drawn = torch.arange(100), draws(500, 0, 0, 2, True)
     for x, y in ((device.batch(index)), device.augmented(index.cuda(), drawn.to("cuda"))):

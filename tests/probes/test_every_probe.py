@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from resexp import catalog
-from resexp.data.images import open_images
+from resexp.data.opening import open_data
 from resexp.settings import Settings, models
 from resexp.training.probing import measured
 from resexp.training.run import Run
@@ -33,7 +33,7 @@ def test_a_probe_measures_and_leaves_no_trace(
         }
     )
     place = torch.device(device)
-    run = Run(settings, open_images(settings.data, place), place)
+    run = Run(settings, open_data(settings.data, place), place)
     run.train_step()
     before, draws = copy.deepcopy(run.state()), torch.get_rng_state()
     rows = list(measured(run, models("probe")[kind].model_validate({"kind": kind, "batch_size": 16}), 0.5))  # type: ignore[arg-type]

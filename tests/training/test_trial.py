@@ -13,7 +13,7 @@ import torch
 
 from resexp import store
 from resexp.config import Settings, parse_settings
-from resexp.data.images import open_images
+from resexp.data.opening import open_data
 from resexp.plan import Trial
 from resexp.store import Attempt, TrialFolder, read
 from resexp.training.probing import probe_rows
@@ -158,7 +158,7 @@ def test_a_resume_that_forgets_something_would_be_noticed(
 
 def test_probes_do_not_change_one_bit(attempts: Attempts) -> None:
     def final(probes: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        run = Run(settings_with(probes=probes), open_images(settings_with().data, CPU), CPU)
+        run = Run(settings_with(probes=probes), open_data(settings_with().data, CPU), CPU)
         while run.step < run.total:
             assert bool(list(probe_rows(run))) == bool(probes)
             run.train_step()
@@ -182,7 +182,7 @@ def test_divergence_is_an_outcome_not_a_crash(attempts: Attempts) -> None:
 
 def make_run(**changes: Any) -> Run:
     settings = settings_with(**changes)
-    return Run(settings, open_images(settings.data, CPU), CPU)
+    return Run(settings, open_data(settings.data, CPU), CPU)
 
 
 def test_a_low_rate_ends_when_the_training_error_has_fallen() -> None:
@@ -264,3 +264,27 @@ def test_train_error_is_measured_seldom_unless_asked_for(epochs: int, every: int
     run = make_run(training_epochs=epochs, training_train_every=every)
     assert [epoch for epoch in range(1, epochs + 1) if run.evaluation_due("train", epoch)] == when
     assert all(run.evaluation_due("test", epoch) for epoch in range(1, epochs + 1))
+
+
+def test_the_validation_split_is_measured_and_changes_nothing_else(attempts: Attempts) -> None:
+    attempt = attempts(settings_with(data_validation_size=16, probes=[]))
+    train(attempt)
+    records = read(attempt._folder.path.parents[1])
+    rows = [json.loads(line) for line in attempt._folder.metrics.read_text().splitlines()]
+    result = json.loads(attempt._folder.result.read_text())
+    assert all(0 <= row["validation_error"] <= 1 and row["validation_loss"] > 0 for row in rows)
+    assert rows[-1]["validation_error"] == records.trials["validation_error"].item()
+    assert "validation_loss" in json.dumps(result)
+    run = make_run(data_validation_size=16)  # never evaluated on anything
+    while run.step < run.total:
+        run.train_step()
+    assert same(weights(attempt._folder.path), run.network.state_dict())
+
+
+def test_without_a_validation_split_it_is_null() -> None:
+    run = make_run(training_epochs=1)
+    while run.step < run.total:
+        run.train_step()
+    row = run.close_epoch()
+    assert (row["validation_error"], row["validation_loss"]) == (None, None)
+    assert row["test_measures"] == {}

@@ -1,0 +1,115 @@
+"""From a source to arrays on disk, a chunk at a time. Free of torch."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+
+from resexp.data.base import Chunk, Facts, Images, Labels, Progress, Source, Split, Tokens
+from resexp.data.rows import RowWriter
+from resexp.errors import DataError
+
+
+def decode(
+    source: Source, image_size: int | None, facts: Facts, folder: Path, progress: Progress
+) -> dict[str, Any]:
+    """Write the arrays of every split into `folder`; what must be known of them. Raises DataError."""
+    splits: tuple[Split, ...] = get_args(Split)
+    counts = {split: np.zeros(len(facts.train_counts), np.int64) for split in splits}
+    moments, unreadable = Moments(_channels(facts)), list[str]()
+    for split in splits:
+        with ExitStack() as stack:
+            files = {
+                name: stack.enter_context(closing(RowWriter(folder / f"{split}_{name}.npy", *row)))
+                for name, row in _layout(facts).items()
+            }
+            for chunk in source.read(split, image_size, progress):
+                for name, file in files.items():
+                    file.write(getattr(chunk, name))
+                counts[split] += np.bincount(_strata(facts, chunk), minlength=len(counts[split]))
+                unreadable += chunk.unreadable
+                if split == "train":
+                    moments.add(chunk.images)
+                rows = files["images"].rows
+                progress(f"decoding the {split} images", rows, getattr(facts, split))
+    _check_classes(facts, counts["train"], unreadable)
+    if unreadable:
+        some = ", ".join(unreadable[:3]) + (", ..." if len(unreadable) > 3 else "")
+        progress(f"left out {len(unreadable)} unreadable images: {some}", rows, rows)
+    mean, std = moments.result()
+    sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
+    return {
+        "facts": asdict(_found(facts, counts)),
+        "bytes": sizes,
+        "mean": mean,
+        "std": std,
+        "unreadable": unreadable,
+    }
+
+
+def _layout(facts: Facts) -> dict[str, tuple[type[np.generic], tuple[int, ...]]]:
+    """The arrays of a split: type, and shape of a row."""
+    if facts.targets == "tokens":
+        return {"images": (np.uint16, ())}
+    channels, *pixels = facts.shape
+    labels = (np.uint8, tuple(pixels)) if facts.targets == "masks" else (np.int64, ())
+    return {"images": (np.uint8, (*pixels, channels)), "labels": labels}
+
+
+def _channels(facts: Facts) -> int:
+    return 0 if facts.targets == "tokens" else facts.shape[0]
+
+
+def _strata(facts: Facts, chunk: Chunk) -> Labels:
+    """What subsets are stratified by."""
+    if facts.targets == "labels" and chunk.labels is not None:
+        return chunk.labels.astype(np.int64)
+    return np.zeros(len(chunk.images), np.int64)
+
+
+def _found(facts: Facts, counts: dict[Split, Labels]) -> Facts:
+    """The facts of what could be read; a text is read whole."""
+    if facts.targets == "tokens":
+        return facts
+    train, test = (tuple(counts[split].tolist()) for split in ("train", "test"))
+    return replace(facts, train_counts=train, test_counts=test)
+
+
+def _check_classes(facts: Facts, counts: Labels, unreadable: list[str]) -> None:
+    names = facts.classes if facts.targets == "labels" else ("any",)
+    empty = [name for name, count in zip(names, counts, strict=True) if not count]
+    if empty:
+        raise DataError(
+            f"no readable training image of class {empty[0]!r} ({len(unreadable)} files are unreadable, "
+            f"such as {', '.join(unreadable[:3]) or '-'}); mend them or take the class's folder out"
+        )
+
+
+class Moments:
+    """Mean and standard deviation per channel of a stream of uint8 images: whole numbers, so exact.
+
+    Of tokens, which have no channels, it knows nothing.
+    """
+
+    def __init__(self, channels: int) -> None:
+        self.count, self.total, self.squares = 0, [0] * channels, [0] * channels
+
+    def add(self, images: Images | Tokens) -> None:
+        if not self.total:
+            return
+        histogram = np.stack([np.bincount(c.ravel(), minlength=256) for c in np.moveaxis(images, -1, 0)])
+        self.count += images[..., 0].size
+        self.total = [t + int(v) for t, v in zip(self.total, histogram @ np.arange(256), strict=True)]
+        self.squares = [
+            s + int(v) for s, v in zip(self.squares, histogram @ np.arange(256) ** 2, strict=True)
+        ]
+
+    def result(self) -> tuple[list[float], list[float]]:
+        """Means and deviations of the values divided by 255."""
+        means = [total / self.count for total in self.total]
+        variances = [s / self.count - m * m for s, m in zip(self.squares, means, strict=True)]
+        return [m / 255 for m in means], [max(v, 0.0) ** 0.5 / 255 for v in variances]

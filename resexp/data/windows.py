@@ -1,0 +1,62 @@
+"""Windows of a text: inputs, and what comes one token later."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from resexp.data.examples import Batches, Examples
+from resexp.random import key_of
+
+if TYPE_CHECKING:
+    from resexp.data.cache import Prepared
+    from resexp.settings import DataConfig
+
+
+class TokenSet(Examples):
+    """One split of a text, tokens (N,) of any integer type, as (N - 1) // `context` windows.
+
+    In training all windows begin at a phase drawn for the epoch, so that no place in the text always ends
+    one; the last is moved back where it would pass the end. An evaluation's phase is 0.
+    """
+
+    def __init__(self, tokens: Tensor, context: int, device: torch.device) -> None:
+        self.tokens = tokens.long().to(device)
+        self.context = context
+
+    def __len__(self) -> int:
+        return (len(self.tokens) - 1) // self.context
+
+    def batch(self, index: Tensor, phase: int = 0) -> tuple[Tensor, Tensor]:
+        """Tokens (B, T) int64, and those one place further (B, T)."""
+        last = len(self.tokens) - 1 - self.context
+        start = (index.to(self.tokens.device) * self.context + phase).clamp(max=last)
+        places = start[:, None] + torch.arange(self.context, device=self.tokens.device)
+        return self.tokens[places], self.tokens[places + 1]
+
+    def training(self, seed: int, epoch: int) -> Batches:
+        return partial(self.batch, phase=key_of(seed, epoch, "phase") % self.context)
+
+
+def token_sets(prepared: Prepared, config: DataConfig, device: torch.device) -> dict[str, TokenSet]:
+    """The splits of a prepared text. Sizes count windows from its beginning, but validation has the last ones
+    of the training text; what the windows of one split foretell no window of another does.
+    """
+    (context,) = prepared.facts.shape
+    train, test = prepared.facts.train, prepared.facts.test
+    rest = train - (config.validation_size or 0)
+    places = {
+        "train": (0, min(config.train_size or rest, rest)),
+        "test": (0, config.test_size or test),
+        "validation": (rest, train),
+    }
+
+    def token_set(name: str, first: int, last: int) -> TokenSet:
+        tokens = prepared.images["test" if name == "test" else "train"]
+        stretch = torch.from_numpy(tokens[first * context : last * context + 1].astype("int64"))
+        return TokenSet(stretch, context, device)
+
+    return {name: token_set(name, *place) for name, place in places.items() if place[0] < place[1]}
