@@ -18,7 +18,6 @@ from resexp.yaml_text import parse, read_text
 
 FOLDER = Path(resexp.__file__).parent / "papers"
 PAPERS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
-DEPTH_WORDS = ("deepest", "shallowest")
 
 
 def path_of(name: str) -> Path:
@@ -84,7 +83,6 @@ def test_claims_on_probes_are_about_probes_that_are_read_then(name: str) -> None
 
 def about(settings: list[dict[str, Any]], when: dict[str, Any]) -> bool:
     """Whether some trial fits: the words for depths fit any."""
-    wanted = {
-        key: value for key, value in when.items() if not (isinstance(value, str) and value in DEPTH_WORDS)
-    }
+    words = published.DEPTH_WORDS
+    wanted = {key: value for key, value in when.items() if not (isinstance(value, str) and value in words)}
     return any(all(fits(setting(s, key), value) for key, value in wanted.items()) for s in settings)
