@@ -51,8 +51,8 @@ def points(fraction: Missing, digits: int = 2) -> str:
 
 
 def probability(p: Missing) -> str:
-    """Three decimals, and no 0 where only the digits end: 0.034, < 0.001."""
-    return "< 0.001" if p is not None and p < 0.0005 else fixed(p, 3)
+    """Three decimals, and no 0 where only the digits end: 0.034, <0.001."""
+    return "<0.001" if p is not None and p < 0.0005 else fixed(p, 3)
 
 
 def whole(value: Missing) -> str:

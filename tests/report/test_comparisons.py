@@ -155,8 +155,10 @@ def test_holm_counts_the_variants_of_one_depth_and_error(make: Make) -> None:
     assert {r["depth"] for r in table.rows if r["variant"] == "skip"} == {8}
     # The sentences are about the deepest depth that all variants have.
     assert all("depth 8" in sentence.text for sentence in table.sentences)
-    assert table.sentences[0].text.startswith("plain at depth 8: the test error is 10.40 points higher than")
-    assert table.sentences[0].text.endswith("p < 0.001 after correction for 2 comparisons.")
+    assert table.sentences[0].text == (
+        "plain at depth 8: the test error is higher than that of residual, by +10.40 points [9.60, 11.20], "
+        "n = 5 paired seeds, p <0.001 after correction for 2 comparisons."
+    )
 
 
 def curve(row: dict[str, Any], seconds: list[float], tests: list[float | None], train: float) -> Any:
@@ -178,18 +180,18 @@ def test_equal_steps_and_equal_time(make: Make) -> None:
         *curve(slow, [4.5, 9, 13.5], [0.6, 0.3, 0.2], 0.1),
     ]
     table = of(equal_budget, make(rows, metrics=pd.DataFrame(metrics)))
-    found = {variant: row(table, variant=variant) for variant in ("plain", "skip", "residual")}
-    assert {(r["steps"], r["seconds"]) for r in table.rows} == {(30, 4.0)}  # plain's slower seed ended at 4 s
-    assert found["plain"]["test_error_at_time_mean"] == pytest.approx(0.3)
-    assert found["plain"]["train_error_at_time_mean"] == pytest.approx(0.2)
-    assert (found["skip"]["test_error_at_time_mean"], found["skip"]["epochs"]) == (pytest.approx(0.2), 2)
-    assert found["skip"]["test_error_at_steps_mean"] == pytest.approx(
-        0.2
-    )  # at step 30 there was no evaluation
-    assert found["skip"]["train_error_at_steps_mean"] is None
-    assert found["residual"]["test_error_at_time_mean"] is None
-    assert found["residual"]["test_error_at_steps_mean"] == pytest.approx(0.2)
-    assert table.cells()[1][-3:] == ["–", "–", "–"]
+    assert {(r["equal"], r["budget"]) for r in table.rows} == {
+        ("steps", 30),
+        ("time", 4.0),
+    }  # plain's slower seed
+    found = {(r["variant"], r["equal"]): (r["test_error_mean"], r["train_error_mean"]) for r in table.rows}
+    assert found["plain", "time"] == found["plain", "steps"] == pytest.approx((0.3, 0.2))
+    assert found["skip", "time"] == pytest.approx((0.2, None))
+    assert found["skip", "steps"] == pytest.approx((0.2, None))  # at step 30 there was no evaluation
+    assert found["residual", "time"] == (None, None)
+    assert found["residual", "steps"] == pytest.approx((0.2, 0.1))
+    assert [(r["epochs"]) for r in table.rows] == [3, 3, 3, None, 2, 2]
+    assert table.cells()[3] == ["residual", "8", "time", "1", "4.0 s", "–", "–", "–"]
     assert table.sentences[0].text == (
         "depth 8 after 4.0 s of training each: test error of skip 20.0\u00a0% and plain 30.0\u00a0%."
     )
@@ -202,8 +204,8 @@ def test_a_mean_at_equal_time_is_of_all_seeds_or_of_none(make: Make) -> None:
         *curve(rows[1], [2, 4], [0.4, 0.1], 0.0),
         *curve(rows[2], [3, 4], [0.4, 0.1], 0.0),
     ]
-    found = row(of(equal_budget, make(rows, metrics=pd.DataFrame(metrics))), variant="skip")
-    assert (found["n"], found["test_error_at_time_mean"], found["epochs"]) == (2, None, None)
+    found = row(of(equal_budget, make(rows, metrics=pd.DataFrame(metrics))), variant="skip", equal="time")
+    assert (found["n"], found["test_error_mean"], found["epochs"]) == (2, None, None)
 
 
 def test_one_variant_alone_is_compared_with_nothing(make: Make) -> None:

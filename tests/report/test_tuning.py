@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_up import make_records, trial
 from matplotlib import rc_context
@@ -69,6 +69,7 @@ def test_each_variant_and_depth_has_its_own_value() -> None:
     assert found == {("plain", 8): 0.1, ("plain", 20): 0.3, ("residual", 8): 0.3}
 
 
+@settings(deadline=None, max_examples=30)
 @given(st.lists(st.sampled_from([0.0, 0.3, 0.9, None]), min_size=6, max_size=6))
 def test_the_test_errors_take_no_part_in_the_choice(test_errors: list[float | None]) -> None:
     rows = tried({0.1: [0.3, 0.2], 0.3: [0.1, 0.2], 1.0: [0.6, None]})

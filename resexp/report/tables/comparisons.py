@@ -18,13 +18,13 @@ LEVEL = 0.05
 MEASURES = {"test_error": "test", "train_error": "train"}
 CAPTION = (
     "Error of the last epoch minus that of the baseline at the same depth, in percentage points, over the n "
-    "seeds that finished in both; negative is better. The baseline is {baseline}. Interval: 95 % percentile "
-    "bootstrap over the paired seeds, which is too narrow where seeds are few (under about ten), so the "
-    "verdict rests on the p of a paired t-test, after Holm's correction for all comparisons of one error at "
-    "one depth. Noise: the difference that two sets of n seeds of the baseline itself stay under 95 times in "
-    "100, from its standard deviation over seeds. The verdict: within noise, if the difference is under it; "
-    "else lower or higher, if the corrected p is at most 0.05; else undecided. A dash: too few seeds, or "
-    "differences that are all equal."
+    "seeds that finished in both; negative is better. The baseline is {baseline}. In brackets: its 95 % "
+    "percentile bootstrap interval over the paired seeds, which is too narrow where seeds are few (under "
+    "about ten), so the verdict rests on the p of a paired t-test, after Holm's correction for all "
+    "comparisons of one error at one depth. Noise: the points by which two sets of n seeds of the baseline "
+    "itself differ less, 95 times in 100, from its standard deviation over seeds. The verdict: within noise, "
+    "if the difference is under it; else lower or higher, if the corrected p is at most 0.05; else "
+    "undecided. A dash: too few seeds, or differences that are all equal."
 )
 
 
@@ -47,16 +47,22 @@ def table(records: Records) -> Table | None:
     rows.sort(key=lambda row: (order[row["variant"]], row["depth"]))
     columns = (
         *places(text("error", "Error")),
-        Column("Difference", lambda r: words.points(r["difference"]), "points"),
-        Column("95 % interval", lambda r: words.interval(r["low"], r["high"])),
+        Column("Difference", _difference),
         number("p", "p", words.probability),
-        number("p_holm", "p (Holm)", words.probability),
-        number("noise", "Noise", words.percent, "points"),
+        number("p_holm", "Holm", words.probability),
+        number("noise", "Noise", words.percent),
         text("verdict", "Verdict"),
     )
     caption = CAPTION.format(baseline=f"{name}, {why}")
     sentences = tuple(_sentences(name, rows, frames.common_depth(ended)))
     return Table("comparisons", f"Compared with {name}", caption, columns, tuple(rows), sentences)
+
+
+def _difference(row: Row) -> str:
+    digits = 1 if abs(row["difference"] or 0) >= 0.1 else 2
+    shown = words.points(row["difference"], digits)
+    interval = words.interval(row["low"], row["high"], digits)
+    return shown if interval == words.DASH else f"{shown} {interval}"
 
 
 def baseline(trials: pd.DataFrame) -> tuple[str, str] | None:
@@ -147,10 +153,10 @@ REST = {
 
 
 def _finding(name: str, row: Row) -> str:
-    size = words.percent(abs(row["difference"]))
     p = words.probability(row["p_holm"])
     return (
-        f"{row['variant']} at depth {row['depth']}: the test error is {size} points {row['verdict']} than "
-        f"that of {name} {words.interval(row['low'], row['high'])}, n = {row['n']} paired seeds, "
-        f"p {p if p.startswith('<') else f'= {p}'} after correction for {row['family']} comparisons."
+        f"{row['variant']} at depth {row['depth']}: the test error is {row['verdict']} than that of {name}, "
+        f"by {words.points(row['difference'])} points {words.interval(row['low'], row['high'])}, "
+        f"n = {row['n']} paired seeds, p {p if p.startswith('<') else f'= {p}'} after correction for "
+        f"{words.counted(row['family'], 'comparison')}."
     )

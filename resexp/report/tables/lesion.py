@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 ORDER = 32
 CAPTION = (
-    "Error in % on the probe batch, a fixed batch of training images, after blocks are removed from the "
-    "trained network (Veit et al. 2016): none, one block inside a stage (mean and worst over blocks), one "
-    "block where a stage begins, k blocks inside stages drawn at random (the largest k measured). Swapped, "
-    "where measured: after so many swaps of two blocks of equal shape drawn at random (the most measured). "
+    "Errors in % on the probe batch, a fixed batch of training images, after blocks are removed from the "
+    "trained network (Veit et al. 2016): none; one block inside a stage (mean and worst over blocks); one "
+    "where a stage begins; k blocks inside stages drawn at random (the largest k measured). Swapped, where "
+    "measured: after so many swaps of two blocks of equal shape drawn at random (the most measured). "
     "Mean over n seeds. A dash: there is no such block, or without a shortcut it cannot be removed."
 )
 
@@ -32,11 +32,11 @@ def table(records: Records) -> Table | None:
     columns = (
         *places(),
         _error("intact", "Intact"),
-        _error("single", "One block"),
-        _error("worst", "Worst block"),
-        _error("transition", "One transition"),
+        _error("single", "One out"),
+        _error("worst", "Worst"),
+        _error("transition", "Stage"),
         integer("k", "k"),
-        _error("random", "k blocks"),
+        _error("random", "k out"),
         *((integer("swaps", "Swaps"), _error("swapped", "Swapped")) if swapped else ()),
     )
     deepest = {row["variant"]: row for row in rows if row["single"] is not None}
@@ -45,7 +45,7 @@ def table(records: Records) -> Table | None:
 
 
 def _error(key: str, title: str) -> Column:
-    return number(key, title, words.percent, "%")
+    return number(key, title, words.percent)
 
 
 def _row(place: frames.Place) -> dict[str, Any]:
