@@ -23,7 +23,7 @@ Make = Callable[..., Records]
 
 
 def grid(make: Make, gain: float, seeds: int = 4) -> Records:
-    """Dropout at p costs p, with shortcuts less `gain` and 0.01 for each seed; what else differs is shared by all."""
+    """Dropout at p costs p, with shortcuts less `gain` and 0.01 for each seed."""
     rows, settings = [], {}
     for span in (0, 1, 2):
         for rate in (0.0, 0.1, 0.5):
