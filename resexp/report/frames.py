@@ -41,7 +41,6 @@ class Prepared(Records):
     """
 
     tried: pd.DataFrame
-    tuned: tuple[str, ...] = ()
 
 
 def prepared(records: Records) -> Prepared:
@@ -59,7 +58,7 @@ def prepared(records: Records) -> Prepared:
     order = sorted(kinds, key=lambda variant: (_rank(kinds[variant]), variant))
     trials["variant"] = pd.Categorical(trials["variant"], categories=order, ordered=True)
     trials = trials.sort_values(["variant", "depth", "seed"], kind="stable")
-    tried = trials.assign(chosen=chosen(trials, tuned(records)))
+    tried = trials.assign(chosen=chosen(trials, records.tuned))
     trials = trials[tried["chosen"]]
     probes = records.probes.merge(trials[["id", "variant", "connection", "depth", "seed"]], on="id")
     probes = probes.assign(
@@ -71,18 +70,13 @@ def prepared(records: Records) -> Prepared:
         **{name: pd.to_numeric(records.metrics[name]) for name in ERRORS if name in records.metrics}
     )
     same = {field.name: getattr(records, field.name) for field in fields(Records)}
-    same |= {"trials": trials, "metrics": metrics, "probes": probes, "tuned": tuple(tuned(records))}
+    same |= {"trials": trials, "metrics": metrics, "probes": probes}
     return Prepared(**same, tried=tried)
 
 
 def _rank(connection: str) -> tuple[int, str]:
     known = CONNECTIONS.index(connection) if connection in CONNECTIONS else len(CONNECTIONS)
     return known, connection
-
-
-def tuned(records: Records) -> list[str]:
-    """The dotted keys over which values are chosen."""
-    return [key for key in getattr(records, "tuned", ()) if key in records.trials]
 
 
 def chosen(trials: pd.DataFrame, keys: Sequence[str]) -> pd.Series[bool]:

@@ -32,9 +32,7 @@ def tried(errors: Errors, connection: str = "plain", depth: int = 8, **changes: 
 
 
 def search(rows: list[dict[str, Any]], *keys: str) -> Records:
-    records = make_records(rows)
-    object.__setattr__(records, "tuned", keys or (LR,))
-    return records
+    return make_records(rows, tuned=keys or (LR,))
 
 
 def tuned(rows: list[dict[str, Any]], *keys: str) -> frames.Prepared:

@@ -18,8 +18,8 @@ ORDER = 22
 LONG_SKIP = "model.long_skip"
 MEASURES = {"iou": "test_iou", "dice": "test_dice", "error": "test_error"}
 CAPTION = (
-    "On the test set at the end of training: IoU and Dice, each the mean over mask classes, and the part of "
-    "pixels that are wrong; mean ± standard deviation over n seeds. Gain: IoU minus that of the same net "
+    "On the test set at the end of training: IoU and Dice of the foreground (of more than two classes, the "
+    "mean over them), and the part of pixels that are wrong; mean ± standard deviation over n seeds. Gain: IoU minus that of the same net "
     "without a long skip, over the seeds that finished in both, with a 95 % percentile bootstrap interval, "
     "which is too narrow where seeds are few. Whether a gain grows is said if the interval of its growth "
     "excludes 0 and a paired t-test has p of at most 0.05."
@@ -33,7 +33,7 @@ def table(records: Records) -> Table | None:
     numbers = {column: pd.to_numeric(done[column], errors="coerce") for column in measured}
     if not any(column.notna().any() for column in numbers.values()):
         return None
-    axes = sorted(key for key in done.columns if "." in key and key not in frames.tuned(records))
+    axes = sorted(key for key in done.columns if "." in key and key not in records.tuned)
     done = done.assign(**numbers, twin=_labels(done, [key for key in axes if key != LONG_SKIP]))
     rows = [_row(place, _gain(place[2], done)) for place in frames.by_place(done)]
     columns = (
