@@ -88,9 +88,9 @@ def test_the_front_is_over_all_connections_and_each_cost(make: Any) -> None:
     table = table_of(make, rows)
     best = {(r["connection"], r["depth"]): r["front"] for r in table.rows if r["front"]} if table else {}
     assert best == {
-        ("residual", 8): ["params", "MACs"],
-        ("residual", 20): ["params", "MACs"],
-        ("residual", 56): ["params", "MACs", "time"],
+        ("residual", 8): ["P", "M"],
+        ("residual", 20): ["P", "M"],
+        ("residual", 56): ["P", "M", "T"],
     }
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from resexp.report import frames, statistics, words
-from resexp.report.table import Column, Sentence, Table, integer, number, spread, text
+from resexp.report.table import Column, Sentence, Table, number, places, spread
 
 if TYPE_CHECKING:
     from resexp.store import Records
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 ORDER = 45
 FEWEST_DEPTHS = 4
 LEVEL = 0.05
-COSTS = {"params": "params", "macs": "MACs", "seconds": "time"}
+COSTS = {"params": "P", "macs": "M", "seconds": "T"}
 CAPTION = (
-    "Test error of the last epoch, mean ± standard deviation over n seeds; parameters and "
-    "multiply-accumulates of one image; median training time on this machine. On the front: no other "
-    "connection or depth has both a lower or equal mean error and a lower or equal cost. Gain: how much "
-    "lower the test error is than at the depth before, over the seeds that finished at both, with a 95 % "
-    "percentile bootstrap interval, too narrow where seeds are few; p: of a paired t-test, after Holm's "
-    "correction for the steps of one connection. A step pays if its interval lies above 0, its p is at most "
-    "0.05, and no shallower net of the connection has a lower mean error. One that does not pay is not shown "
-    "to gain nothing: its gain is not told from 0 with so many seeds."
+    "Test error of the last epoch, mean ± standard deviation over n seeds. Front: no other connection or "
+    "depth has both a lower or equal mean error and lower or equal parameters (P), multiply-accumulates "
+    "(M) or training time on this machine (T). Gain: by how many points the test error is lower than at "
+    "the depth before, over the seeds that finished at both, with a 95 % percentile bootstrap interval, "
+    "too narrow where seeds are few; p: of a paired t-test, after Holm's correction for the steps of one "
+    "connection. A step pays if its interval lies above 0, its p is at most 0.05, and no shallower net of "
+    "the connection has a lower mean error. One that does not pay is not shown to gain nothing: its gain "
+    "is not told from 0 with so many seeds."
 )
 
 
@@ -39,15 +39,11 @@ def table(records: Records) -> Table | None:
         for row in front(rows, cost):
             row["front"].append(name)
     columns = (
-        text("variant", "Connection"),
-        integer("depth", "Depth"),
-        integer("n", "n"),
+        *places(),
         spread("test_error", "Test error"),
-        number("params", "Params", words.scaled),
         number("macs", "MACs", words.scaled),
-        number("seconds", "Training", words.duration),
-        Column("On the front of", lambda r: words.joined(r["front"]) or words.DASH, numeric=False),
-        Column("Gain", lambda r: words.points(r["gain"]), "points"),
+        Column("Front", lambda r: " ".join(r["front"]), numeric=False),
+        Column("Gain", lambda r: words.points(r["gain"])),
         Column("95 % interval", lambda r: words.interval(r["gain_low"], r["gain_high"])),
         number("p", "p (Holm)", words.probability),
     )

@@ -9,7 +9,7 @@ import pandas as pd
 
 from resexp.report import frames, statistics, words
 from resexp.report.statistics import Difference
-from resexp.report.table import Column, Row, Sentence, Table, Tone, places, spread, text
+from resexp.report.table import Column, Row, Sentence, Table, Tone, places, spread
 
 if TYPE_CHECKING:
     from resexp.store import Records
@@ -18,11 +18,11 @@ ORDER = 22
 LONG_SKIP = "model.long_skip"
 MEASURES = {"iou": "test_iou", "dice": "test_dice", "error": "test_error"}
 CAPTION = (
-    "On the test set at the end of training: IoU and Dice of the foreground (of more than two classes, the "
-    "mean over them), and the part of pixels that are wrong; mean ± standard deviation over n seeds. Gain: IoU minus that of the same net "
-    "without a long skip, over the seeds that finished in both, with a 95 % percentile bootstrap interval, "
-    "which is too narrow where seeds are few. Whether a gain grows is said if the interval of its growth "
-    "excludes 0 and a paired t-test has p of at most 0.05."
+    "On the test set at the end of training: IoU and Dice of the foreground (of more than two classes, "
+    "the mean over them), and the part of pixels that are wrong; mean ± standard deviation over n seeds. "
+    "Gain: IoU minus that of the same net without a long skip, in points, over the seeds that finished in "
+    "both, with a 95 % percentile bootstrap interval, too narrow where seeds are few. Whether a gain "
+    "grows is said if the interval of its growth excludes 0 and a paired t-test has p of at most 0.05."
 )
 
 
@@ -37,12 +37,12 @@ def table(records: Records) -> Table | None:
     done = done.assign(**numbers, twin=_labels(done, [key for key in axes if key != LONG_SKIP]))
     rows = [_row(place, _gain(place[2], done)) for place in frames.by_place(done)]
     columns = (
-        *places(*((text("long_skip", "Long skip"),) if LONG_SKIP in done else ())),
-        spread("iou", "IoU"),
-        spread("dice", "Dice"),
+        *places(),
+        Column("IoU", lambda r: words.spread(r["iou_mean"], r["iou_sd"], 1), "%"),
+        Column("Dice", lambda r: words.spread(r["dice_mean"], r["dice_sd"], 1), "%"),
         spread("error", "Pixel error"),
-        Column("Gain", lambda r: words.points(r["gain"]), "points of IoU"),
-        Column("95 % interval", lambda r: words.interval(r["gain_low"], r["gain_high"])),
+        Column("Gain", lambda r: words.points(r["gain"], 1)),
+        Column("95 % interval", lambda r: words.interval(r["gain_low"], r["gain_high"], 1)),
     )
     growth = tuple(_growth(done, axes)) if LONG_SKIP in done and "test_iou" in done else ()
     return Table("segmentation", "Segmentation", CAPTION, columns, tuple(rows), growth)
