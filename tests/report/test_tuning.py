@@ -127,7 +127,7 @@ def test_a_choice_among_parts_has_no_edge() -> None:
     assert table is not None
     assert [cells[2] for cells in table.cells()] == ["sgd (lr=0.1)", "adamw (lr=0.1)"]
     assert [cells[-1] for cells in table.cells()] == ["", "chosen"]
-    assert table.sentences == ()
+    assert [sentence.badge for sentence in table.sentences] == ["chosen"]
     assert tuning_figure.figure(tuned(rows, key)) is None
 
 
@@ -149,8 +149,9 @@ def test_the_table_has_every_value_tried(searched: frames.Prepared) -> None:
         ("residual", "8", "0.1", "2", "0", "10.00 ± 0.00", "chosen, at the edge of lr"),
         ("residual", "8", "0.3", "2", "0", "10.00 ± 7.07", ""),
     ]
-    (sentence,) = table.sentences
-    assert sentence.text.startswith("residual at depth 8: lr 0.1 is at the edge of the values tried")
+    kept, edge = table.sentences
+    assert kept.text == "Of 12 trials, 4 are at the chosen values."
+    assert edge.text.startswith("residual at depth 8: lr 0.1 is at the edge of the values tried")
 
 
 def test_the_figure_marks_the_choice_and_what_was_lost(searched: frames.Prepared) -> None:

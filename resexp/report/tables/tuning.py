@@ -37,7 +37,9 @@ def table(records: Prepared) -> Table | None:
         spread("test_error", "Test error"),
         Column("", _mark, numeric=False),
     )
-    return Table("tuning", "Tuned options", CAPTION, columns, tuple(rows), tuple(_sentences(rows)))
+    kept = f"Of {words.counted(len(records.tried), 'trial')}, {len(records.trials)} are at the chosen values."
+    sentences = (Sentence("", "chosen", "open", kept), *_edges(rows))
+    return Table("tuning", "Tuned options", CAPTION, columns, tuple(rows), sentences)
 
 
 def _rows(place: frames.Place, keys: tuple[str, ...]) -> list[dict[str, Any]]:
@@ -70,7 +72,7 @@ def _mark(row: Row) -> str:
     return "chosen" if row["chosen"] else ""
 
 
-def _sentences(rows: list[dict[str, Any]]) -> Iterator[Sentence]:
+def _edges(rows: list[dict[str, Any]]) -> Iterator[Sentence]:
     """One a variant and value at the edge, for all its depths."""
     depths: dict[tuple[str, str], list[str]] = {}
     for row in rows:
