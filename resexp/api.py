@@ -22,15 +22,22 @@ TRAINER = "resexp.training.trial:train"
 PRELOAD = "resexp.training.preload"
 
 
-def load(path: str | Path, overrides: Sequence[str] = (), *, tier: str = "full") -> Experiment:
-    """Read a configuration, with overrides such as "model.depth=8,20", in one of its tiers.
+def load(
+    path: str | Path,
+    overrides: Sequence[str] = (),
+    *,
+    tier: str = "full",
+    plugins: Sequence[str | Path] = (),
+) -> Experiment:
+    """Read a configuration, with overrides such as "model.depth=8,20", in one of its tiers; `plugins` are
+    Python files of your own parts.
 
     Raises:
         ConfigError: with every problem of the file.
     """
     from resexp import config
 
-    return config.load(path, overrides, tier=tier)
+    return config.load(path, overrides, tier=tier, plugins=plugins)
 
 
 def trials(experiment: Experiment, device: str = "auto") -> list[Trial]:
@@ -44,7 +51,7 @@ def trials(experiment: Experiment, device: str = "auto") -> list[Trial]:
     from resexp.measure import Measurer
     from resexp.plan import make_plan
 
-    return make_plan(experiment, Measurer(device_slots(device, 1)[0]))
+    return make_plan(experiment, Measurer(device_slots(device, 1)[0], experiment.plugins))
 
 
 def run(
@@ -101,6 +108,7 @@ def run(
                 "jobs": len(slots),
             },
             published=experiment.published.model_dump(mode="json"),
+            plugins=experiment.plugins,
             fresh=fresh,
             held=held,
         )
@@ -112,6 +120,7 @@ def probe(
     name: str | Path | None,
     probes: Sequence[str],
     *,
+    plugins: Sequence[str | Path] = (),
     root: Path = RESULTS,
     device: str = "auto",
     threads: int = 1,
@@ -120,8 +129,8 @@ def probe(
     """Measure the trained networks of an experiment's done trials; returns how many there are.
 
     `probes` are kinds, or mappings in YAML: "lesion", "{kind: lesion, draws: 5}". The rows appear in
-    `results(name).probes` with `at` 1; they replace earlier ones of the same probe there. `name` as in
-    `results`.
+    `results(name).probes` with `at` 1; they replace earlier ones of the same probe there. `plugins` are files
+    of probes of your own. `name` as in `results`.
 
     Raises:
         ConfigError: there is no such probe, option or device.
@@ -129,12 +138,13 @@ def probe(
         BusyError: another process runs this experiment.
         StoreError: a checkpoint is missing, or the folder cannot be written.
     """
+    from resexp.config import parse_settings, read_plugins
     from resexp.devices import device_slots
     from resexp.store import finished, hold
     from resexp.training.finished import measure, parse_probes
 
     folder = experiment_folder(name, root).resolve()
-    configs = parse_probes(probes)
+    configs = parse_probes(probes, read_plugins(plugins))
     place = device_slots(device, threads)[0]
     with hold(folder.parent, folder.name):
         found = finished(folder)
@@ -143,7 +153,8 @@ def probe(
         for count, one in enumerate(found):
             if progress is not None:
                 progress("probing", count, len(found))
-            one.add(measure(one.trial.settings, one.checkpoint(), configs, place, threads))
+            settings = parse_settings(one.trial.settings, one.plugins())
+            one.add(measure(settings, one.checkpoint(), configs, place, threads))
     return len(found)
 
 

@@ -23,8 +23,8 @@ def command_line(overrides: Sequence[str], draft: Draft) -> dict[str, tuple[Any,
         if not equals:
             draft.wrong(None, text, "has no =", "write key=value")
             continue
-        if key != "name" and key not in known_keys():
-            draft.wrong(None, key, "is not a known key", suggest(key, ["name", *known_keys()]))
+        if key != "name" and key not in known_keys(draft.plugins):
+            draft.wrong(None, key, "is not a known key", suggest(key, ["name", *known_keys(draft.plugins)]))
             continue
         try:
             document = yaml_text.parse(f"[{value}]", COMMAND_LINE)
@@ -62,8 +62,8 @@ def grids_of(sweep: Any, draft: Draft, origin: Key = ("sweep",)) -> tuple[Axes, 
 def _grid(axes: Mapping[str, Any], origin: Key, draft: Draft) -> Axes:
     result = {}
     for key, values in axes.items():
-        if key not in known_keys():
-            draft.wrong((*origin, key), key, "is not a known key", suggest(key, known_keys()))
+        if key not in known_keys(draft.plugins):
+            draft.wrong((*origin, key), key, "is not a known key", suggest(key, known_keys(draft.plugins)))
         elif not isinstance(values, tuple) or not values:
             right = "give a list of values" + (
                 "" if isinstance(values, tuple) else f": [{wording.show(values)}]"
@@ -88,7 +88,7 @@ def rules_of(texts: Iterable[RuleText], draft: Draft) -> tuple[Rule, ...]:
 
 
 def check_keys(mapping: Mapping[str, Any], origin: Key, draft: Draft) -> bool:
-    unknown = [key for key in mapping if key not in known_keys()]
+    unknown = [key for key in mapping if key not in known_keys(draft.plugins)]
     for key in unknown:
-        draft.wrong((*origin, key), key, "is not a known key", suggest(key, known_keys()))
+        draft.wrong((*origin, key), key, "is not a known key", suggest(key, known_keys(draft.plugins)))
     return not unknown

@@ -9,20 +9,18 @@ from __future__ import annotations
 
 import ast
 import difflib
-import hashlib
 import importlib
-import importlib.util
 import re
-import sys
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import GenericAlias, ModuleType
+from types import GenericAlias
 from typing import Any, Literal, Union
 
 from resexp.errors import ConfigError, Problem
 from resexp.options import OPTION_TYPES
+from resexp.plugins import Plugin
 
 PACKAGE = Path(__file__).parent
 REQUIRED: Any = ...
@@ -61,27 +59,38 @@ class PartInfo:
     file: Path
     line: int
     options: Mapping[str, Option]
+    plugin: Plugin | None = None
 
 
 @cache
-def parts(role: str, plugins: tuple[Path, ...] = ()) -> Mapping[str, PartInfo]:
-    """Every part of `role` by kind, in alphabetical order; `plugins` are further files to look into.
+def parts(role: str, plugins: tuple[Plugin, ...] = ()) -> Mapping[str, PartInfo]:
+    """Every part of `role` by kind, in alphabetical order, the package's and the plugins'.
 
     Raises ConfigError where two parts share a kind or an option's annotation is not understood.
     """
-    place, base = ROLES[role]
+    place, _ = ROLES[role]
     root = PACKAGE / place
     files = sorted(root.glob("*.py")) if root.is_dir() else [root] * root.is_file()
     found: dict[str, PartInfo] = {}
-    for file in (*files, *map(Path, plugins)):
-        for part in _scan(role, base, file):
+    for plugin in (*(Plugin(file, file.read_bytes()) for file in files), *plugins):
+        for part in _scan(role, plugin, plugin in plugins):
             if part.kind in found:
                 raise error(part, "", f"is defined in {found[part.kind].file} too", "rename one of them")
             found[part.kind] = part
     return dict(sorted(found.items()))
 
 
-def load(role: str, kind: str, plugins: tuple[Path, ...] = ()) -> type[Any]:
+def check(plugins: tuple[Plugin, ...]) -> None:
+    """Raises ConfigError where a plugin's parts are not sound, or where it has none."""
+    for plugin in plugins:
+        if not any(part.plugin == plugin for role in ROLES for part in parts(role, plugins).values()):
+            bases = ", ".join(base for _, base in ROLES.values())
+            wrong = "defines no part"
+            right = f"name one of {bases} among the bases of a class"
+            raise ConfigError([Problem(f"{plugin.file}:1", "", wrong, right)])
+
+
+def load(role: str, kind: str, plugins: tuple[Plugin, ...] = ()) -> type[Any]:
     """Import the module of a part and return its class. Raises ConfigError for an unknown kind."""
     known = parts(role, plugins)
     if kind not in known:
@@ -90,8 +99,13 @@ def load(role: str, kind: str, plugins: tuple[Path, ...] = ()) -> type[Any]:
 
 
 def part_class(part: PartInfo) -> type[Any]:
-    """A part's class; its module is imported now."""
-    loaded: type[Any] = getattr(_module(part.file), part.class_name)
+    """A part's class; its module is imported now. Raises ConfigError where a plugin cannot be imported."""
+    if part.plugin is not None:
+        module = part.plugin.module()
+    else:
+        name = ".".join(("resexp", *part.file.relative_to(PACKAGE).with_suffix("").parts))
+        module = importlib.import_module(name)
+    loaded: type[Any] = getattr(module, part.class_name)
     return loaded
 
 
@@ -112,23 +126,12 @@ def snake_case(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
-def _module(file: Path) -> ModuleType:
-    if file.is_relative_to(PACKAGE):
-        return importlib.import_module(".".join(("resexp", *file.relative_to(PACKAGE).with_suffix("").parts)))
-    name = f"resexp_plugin_{hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:12]}"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, file)
-        assert spec is not None
-        assert spec.loader is not None
-        module = sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    return sys.modules[name]
-
-
-def _scan(role: str, base: str, file: Path) -> Iterator[PartInfo]:
+def _scan(role: str, plugin: Plugin, own: bool) -> Iterator[PartInfo]:
+    """The parts of a file; `own` is one of the user's."""
+    file, base = plugin.file, ROLES[role][1]
     try:
-        tree = ast.parse(file.read_bytes())
-    except (OSError, SyntaxError, ValueError) as cause:
+        tree = ast.parse(plugin.source)
+    except (SyntaxError, ValueError) as cause:
         where = f"{file}:{getattr(cause, 'lineno', None) or 1}"
         raise ConfigError([Problem(where, "", f"cannot be read: {cause}", "it should be Python")]) from None
     aliases = {
@@ -152,6 +155,7 @@ def _scan(role: str, base: str, file: Path) -> Iterator[PartInfo]:
                 file=file,
                 line=node.lineno,
                 options=dict(_options(node, file, aliases)),
+                plugin=plugin if own else None,
             )
 
 
@@ -163,7 +167,7 @@ def _options(part: ast.ClassDef, file: Path, aliases: Mapping[str, ast.expr]) ->
             try:
                 annotation = _type(arg.annotation, aliases)
                 value = REQUIRED if default is None else ast.literal_eval(default)
-            except (TypeError, ValueError) as cause:
+            except (TypeError, ValueError, SyntaxError) as cause:
                 right = "annotate it with a builtin, a name of options.py, Literal, | None or tuple[X, ...]"
                 where = f"{file}:{arg.lineno}"
                 raise ConfigError([Problem(where, f"{part.name}.{arg.arg}", str(cause), right)]) from None

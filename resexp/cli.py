@@ -24,21 +24,18 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+
 Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file; see configs/.")]
 OVERRIDES = "Overrides: training.epochs=2; commas make an axis: model.depth=8,20."
 Overrides = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help=OVERRIDES)]
 Tier = Annotated[str, typer.Option(help="One of the file's tiers; full is the file as it stands.")]
+Plugins = Annotated[list[Path] | None, typer.Option("--plugin", help="A Python file of your own parts.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
-Jobs = Annotated[
-    int | None, typer.Option(min=1, help="Trials at once. Default: one a core; on CUDA one a GPU.")
-]
-Threads = Annotated[
-    int, typer.Option(min=1, help="CPU threads a trial; more than 1 gives up bit-exact repeats.")
-]
+Jobs = Annotated[int | None, typer.Option(min=1, help="Trials at once. Default: one a core, or a GPU.")]
+Threads = Annotated[int, typer.Option(min=1, help="CPU threads a trial; above 1, no bit-exact repeats.")]
 Results = Annotated[Path, typer.Option("--results", help="Where experiments are kept.")]
-Name = Annotated[
-    str | None, typer.Argument(metavar="[EXPERIMENT]", help="A name or folder. Default: the latest.")
-]
+NAME = "A name or folder. Default: the latest."
+Name = Annotated[str | None, typer.Argument(metavar="[EXPERIMENT]", help=NAME)]
 
 
 class Format(StrEnum):
@@ -60,13 +57,12 @@ def run(
     config: Config,
     overrides: Overrides = None,
     tier: Tier = "full",
+    plugin: Plugins = None,
     device: Device = "auto",
     jobs: Jobs = None,
     threads: Threads = 1,
     results: Results = RESULTS,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Delete this experiment's earlier trials first.")
-    ] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Delete its earlier trials first.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before --fresh deletes.")] = False,
     keep_going: Annotated[
         bool, typer.Option("--keep-going", help="Go on though the first three trials failed alike.")
@@ -88,7 +84,7 @@ def run(
     """
     from resexp import api, console
 
-    experiment = api.load(config, overrides or [], tier=tier)
+    experiment = api.load(config, overrides or [], tier=tier, plugins=plugin or [])
     folder = results / experiment.name
     if fresh and folder.exists() and not yes:
         typer.confirm(f"Delete all trials in {folder}?", abort=True, err=True)
@@ -115,6 +111,7 @@ def plan(
     config: Config,
     overrides: Overrides = None,
     tier: Tier = "full",
+    plugin: Plugins = None,
     device: Device = "auto",
     jobs: Jobs = None,
     results: Results = RESULTS,
@@ -123,7 +120,7 @@ def plan(
     """Show the trials of CONFIG, what each costs, how long all will take, and what is done already."""
     from resexp import api, outline
 
-    experiment = api.load(config, overrides or [], tier=tier)
+    experiment = api.load(config, overrides or [], tier=tier, plugins=plugin or [])
     found = outline.outline(experiment, device, jobs, results)
     if format is Listing.JSON:
         typer.echo(json.dumps(found.to_json(), indent=1))
@@ -163,6 +160,7 @@ def probe(
         list[str] | None,
         typer.Option(help="A kind, or '{kind: lesion, draws: 5}'; may be repeated. See `show probes`."),
     ] = None,
+    plugin: Plugins = None,
     device: Device = "auto",
     threads: Threads = 1,
     results: Results = RESULTS,
@@ -171,7 +169,15 @@ def probe(
     from resexp import api, console
 
     with console.watching() as (progress, _):
-        count = api.probe(name, probe or [], root=results, device=device, threads=threads, progress=progress)
+        count = api.probe(
+            name,
+            probe or [],
+            plugins=plugin or [],
+            root=results,
+            device=device,
+            threads=threads,
+            progress=progress,
+        )
     typer.echo(f"Measured {count} trained network{'' if count == 1 else 's'}.")
     typer.echo(f"Next: resexp report {name or ''}".rstrip())
 
@@ -180,11 +186,13 @@ def probe(
 def show(
     role: Annotated[str, typer.Argument(metavar="connections|models|data|probes|optimizers|schedules")],
     kind: Annotated[str | None, typer.Argument(help="One of them, with its options.")] = None,
+    plugin: Plugins = None,
 ) -> None:
     """List the parts a config can name: each with its equation or purpose, source and options."""
+    from resexp.config import read_plugins
     from resexp.show import show_parts
 
-    typer.echo(show_parts(role, kind))
+    typer.echo(show_parts(role, kind, read_plugins(plugin or [])))
 
 
 @app.command()

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from resexp import grid, published, wording, yaml_text
+from resexp import catalog, grid, published, wording, yaml_text
 from resexp.axes import check_keys, command_line, rules_of
 from resexp.catalog import suggest
 from resexp.errors import ConfigError, Problem
 from resexp.grid import Assignment, Rule, dotted
+from resexp.plugins import Plugin
+from resexp.plugins import read as read_plugin
 from resexp.published import Published
 from resexp.schema import Header, json_schema
 from resexp.settings import (
@@ -25,6 +27,7 @@ from resexp.settings import (
     ScheduleConfig,
     Settings,
     TrainingConfig,
+    models,
 )
 from resexp.tiers import FULL, Tier, tiers_of
 from resexp.wording import Draft
@@ -45,6 +48,7 @@ __all__ = [
     "json_schema",
     "load",
     "parse_settings",
+    "read_plugins",
 ]
 
 MAX_POINTS = 100_000
@@ -72,18 +76,25 @@ class Experiment:
     tier: str
     points: tuple[Point, ...]
     tuned: tuple[str, ...]
+    plugins: tuple[Plugin, ...]
     published: Published
     text: str
     overrides: tuple[str, ...]
     path: Path
 
 
-def load(path: str | Path, overrides: Sequence[str] = (), *, tier: str = FULL) -> Experiment:
+def load(
+    path: str | Path,
+    overrides: Sequence[str] = (),
+    *,
+    tier: str = FULL,
+    plugins: Sequence[str | Path] = (),
+) -> Experiment:
     """Read a configuration file and `key=value` overrides; `key=a,b` makes an axis.
 
     Overrides replace the base's value or the axis of the same key, and win over the file's rules.
-    `tier` is one of the file's: the experiment's name ends with it. Raises ConfigError with every problem,
-    those of the other tiers too, in line order.
+    `tier` is one of the file's: the experiment's name ends with it. `plugins` are files of further parts.
+    Raises ConfigError with every problem, those of the other tiers too, in line order.
     """
     path = Path(path)
     try:
@@ -100,6 +111,7 @@ def load(path: str | Path, overrides: Sequence[str] = (), *, tier: str = FULL) -
         known = [*Header.model_fields, *Settings.model_fields]
         draft.wrong((key,), key, "is not a known key", suggest(key, known))
 
+    draft.plugins = _plugins(top.get("plugins"), plugins, draft)
     given = command_line(overrides, draft)
     names = given.pop("name", ())
     header = {key: top[key] for key in Header.model_fields.keys() - {"tiers"} if key in top}
@@ -130,16 +142,39 @@ def load(path: str | Path, overrides: Sequence[str] = (), *, tier: str = FULL) -
         raise wording.refuse(draft.problems, str(path))
     name = head.name if tier == FULL else f"{head.name}-{tier}"
     told = paper or Published(references=head.references)
-    return Experiment(name, tier, points, tuned, told, text, tuple(overrides), path)
+    return Experiment(name, tier, points, tuned, draft.plugins, told, text, tuple(overrides), path)
 
 
-def parse_settings(mapping: Mapping[str, Any]) -> Settings:
+def parse_settings(mapping: Mapping[str, Any], plugins: tuple[Plugin, ...] = ()) -> Settings:
     """The settings in a trial's plain JSON data. Raises ConfigError."""
-    draft = Draft("settings", {})
+    draft = Draft("settings", {}, plugins=plugins)
     settings = draft.validate(Settings, _with_tuples(mapping), lambda key: key)
     if settings is None:
         raise wording.refuse(draft.problems, draft.file)
     return settings
+
+
+def read_plugins(files: Sequence[str | Path]) -> tuple[Plugin, ...]:
+    """The plugins in some files, each once. Raises ConfigError where their parts are not sound."""
+    return _sound([read_plugin(Path(file)) for file in files])
+
+
+def _plugins(told: Any, further: Sequence[str | Path], draft: Draft) -> tuple[Plugin, ...]:
+    """The plugins that the file names and those of the command line. What they define decides what all else
+    means, so that no other problem is told beside theirs.
+    """
+    names = told if isinstance(told, tuple) and all(isinstance(name, str) for name in told) else ()
+    folder = Path(draft.file).parent
+    own = [read_plugin(folder / name, draft.where(("plugins", i))) for i, name in enumerate(names)]
+    return _sound([*own, *(read_plugin(Path(file)) for file in further)])
+
+
+def _sound(plugins: Iterable[Plugin]) -> tuple[Plugin, ...]:
+    found = tuple({plugin.file: plugin for plugin in plugins}.values())
+    catalog.check(found)
+    for role in catalog.ROLES:
+        models(role, found)
+    return found
 
 
 def _paper(name: str, draft: Draft) -> Published | None:
@@ -171,11 +206,11 @@ def _points(
     swept = list(dict.fromkeys(path for axes in grids for path in axes))
     found: dict[Settings, Point] = {}
     idle = set(range(len(rules)))
-    for point in grid.points(base, tier.set, grids, rules, singles):
+    for point in grid.points(base, tier.set, grids, rules, singles, plugins=draft.plugins):
         idle.difference_update(point.rules)
         settings = draft.validate(Settings, point.tree, point.origin, partial=partial)
         if settings and settings not in found:
-            axes = {path: grid.given(point.tree, path) for path in swept}
+            axes = {path: grid.given(point.tree, path, draft.plugins) for path in swept}
             shown = {
                 dotted(path): wording.plain(value)
                 for path, value in axes.items()

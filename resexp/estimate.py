@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import torch
 
-from resexp.config import parse_settings
 from resexp.measure import Measurer
 from resexp.models.build import build_network
 from resexp.models.init import initialise
@@ -41,7 +40,7 @@ def image_macs(trial: Trial) -> int:
 
 def images_seen(trial: Trial, measurer: Measurer) -> int:
     """Training images a trial goes through, repeats counted."""
-    settings = parse_settings(trial.settings)
+    settings = measurer.parse(trial.settings)
     training = settings.training
     if training.iterations is not None:
         return training.iterations * training.batch_size
@@ -50,7 +49,7 @@ def images_seen(trial: Trial, measurer: Measurer) -> int:
 
 def seconds_per_image(trial: Trial, measurer: Measurer) -> float:
     """Forward and backward of one image, by the second of two steps on made-up images."""
-    settings = parse_settings(trial.settings)
+    settings = measurer.parse(trial.settings)
     batch = int(min(max(2, TIMED_MACS / image_macs(trial)), settings.training.batch_size))
     torch.set_num_threads(1)
     purpose = measurer.purpose(settings)

@@ -15,7 +15,9 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from resexp.settings import DEFAULT_KINDS, Settings, expand, models, nested_model, role_of
+from resexp.anatomy import nested_model, role_of
+from resexp.plugins import Plugin
+from resexp.settings import DEFAULT_KINDS, Settings, expand, models
 
 Path = tuple[str, ...]
 Tree = Mapping[str, Any]
@@ -75,36 +77,42 @@ class Spot:
     model: type[BaseModel] | None
     role: str | None
     value: Any
+    plugins: tuple[Plugin, ...] = ()
 
     @property
     def fields(self) -> Mapping[str, FieldInfo]:
         return self.model.model_fields if self.model else {}
 
 
-def locate(tree: Any, path: Sequence[str | int], root: type[BaseModel] = Settings) -> Spot:
+def locate(
+    tree: Any,
+    path: Sequence[str | int],
+    root: type[BaseModel] = Settings,
+    plugins: tuple[Plugin, ...] = (),
+) -> Spot:
     """The spot at `path`, given the kinds of the parts on the way; one without a field if there is none."""
-    spot = Spot(None, root, None, tree)
+    spot = Spot(None, root, None, tree, plugins)
     for key in path:
         spot = _item(spot, key) if isinstance(key, int) else _child(spot, key)
     return spot
 
 
-def lookup(tree: Any, path: Path) -> Any:
+def lookup(tree: Any, path: Path, plugins: tuple[Plugin, ...] = ()) -> Any:
     """The value at `path`, defaults filled in; MISSING where there is none and no such key is possible."""
-    spot = locate(tree, path)
+    spot = locate(tree, path, plugins=plugins)
     if spot.model is None:
         return spot.value
-    filled = {key: lookup(tree, (*path, key)) for key in spot.fields}
+    filled = {key: lookup(tree, (*path, key), plugins) for key in spot.fields}
     return {key: value for key, value in filled.items() if value is not MISSING}
 
 
-def given(tree: Any, path: Path) -> Any:
+def given(tree: Any, path: Path, plugins: tuple[Plugin, ...] = ()) -> Any:
     """The value at `path` as written, or its default where nothing is."""
     node = tree
     for key in path:
         node = expand(node)
         if not isinstance(node, Mapping) or key not in node:
-            return lookup(tree, path)
+            return lookup(tree, path, plugins)
         node = node[key]
     return node
 
@@ -147,17 +155,23 @@ def points(
     grids: Sequence[Axes],
     rules: Sequence[Rule],
     singles: Sequence[Assignment],
+    *,
+    plugins: tuple[Plugin, ...] = (),
 ) -> Iterator[Point]:
     """Every point of every grid, the last axis fastest; `under` changes the base before all else, `singles`
     are the command line's, not axes.
     """
     for axes in grids:
         for combination in itertools.product(*axes.values()):
-            yield _point(base, under, (*singles, *combination), rules)
+            yield _point(base, under, (*singles, *combination), rules, plugins)
 
 
 def _point(
-    base: Tree, under: Sequence[Assignment], chosen: Sequence[Assignment], rules: Sequence[Rule]
+    base: Tree,
+    under: Sequence[Assignment],
+    chosen: Sequence[Assignment],
+    rules: Sequence[Rule],
+    plugins: tuple[Plugin, ...],
 ) -> Point:
     tree: Tree = base
     made: list[Assignment] = []
@@ -176,7 +190,8 @@ def _point(
     # The command line wins: its keys, and all below them, are closed to rules.
     closed = [a for a in made if a.origin is None]
     for i, rule in enumerate(rules):
-        if not all(any(matches(v, lookup(tree, p)) for v in values) for p, values in rule.when.items()):
+        found = {path: lookup(tree, path, plugins) for path in rule.when}
+        if not all(any(matches(v, found[path]) for v in values) for path, values in rule.when.items()):
             continue
         matched.append(i)
         for assignment in rule.set:
@@ -192,25 +207,25 @@ def _point(
 def _child(parent: Spot, key: str) -> Spot:
     field = parent.fields.get(key)
     if field is None:
-        return Spot(None, None, None, MISSING)
+        return Spot(None, None, None, MISSING, parent.plugins)
     value = parent.value.get(key, MISSING) if isinstance(parent.value, Mapping) else MISSING
     if value is MISSING and not field.is_required():
         value = field.get_default(call_default_factory=True)
-    return _spot(field, value)
+    return _spot(field, value, parent.plugins)
 
 
 def _item(parent: Spot, index: int) -> Spot:
     args = getattr(parent.field and parent.field.annotation, "__args__", ())
     inside = isinstance(parent.value, tuple) and index < len(parent.value)
-    return _spot(
-        FieldInfo.from_annotation(args[0]) if args else None, parent.value[index] if inside else MISSING
-    )
+    field = FieldInfo.from_annotation(args[0]) if args else None
+    return _spot(field, parent.value[index] if inside else MISSING, parent.plugins)
 
 
-def _spot(field: FieldInfo | None, value: Any) -> Spot:
+def _spot(field: FieldInfo | None, value: Any, plugins: tuple[Plugin, ...]) -> Spot:
     role = role_of(field) if field else None
     if field is None or role is None:
-        return Spot(field, nested_model(field) if field else None, None, value)
+        return Spot(field, nested_model(field) if field else None, None, value, plugins)
     value = expand(value)
     kind = value.get("kind", DEFAULT_KINDS.get(role)) if isinstance(value, Mapping) else None
-    return Spot(field, models(role).get(kind) if isinstance(kind, str) else None, role, value)
+    model = models(role, plugins).get(kind) if isinstance(kind, str) else None
+    return Spot(field, model, role, value, plugins)

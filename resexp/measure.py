@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from resexp.anatomy import plugins_of
 from resexp.config import parse_settings
 from resexp.data.cache import describe
 from resexp.fit import check
@@ -18,6 +20,7 @@ from resexp.training.precision import resolve_precision
 if TYPE_CHECKING:
     from resexp.data.base import Facts
     from resexp.models.base import Purpose
+    from resexp.plugins import Plugin
     from resexp.settings import Settings
     from resexp.tasks.base import Task
 
@@ -25,12 +28,17 @@ if TYPE_CHECKING:
 class Measurer:
     """Answers for one plan: `plan.Measures` on a device such as "cpu" or "cuda:0"."""
 
-    def __init__(self, device: str) -> None:
+    def __init__(self, device: str, plugins: tuple[Plugin, ...] = ()) -> None:
         self._device = device
+        self._plugins = plugins
         self._facts: dict[str, Facts] = {}
         self._costs: dict[str, Cost] = {}
         self._sizes: dict[str, dict[str, int]] = {}
         self._remembered = Remembered()
+
+    def parse(self, settings: Mapping[str, Any]) -> Settings:
+        """A trial's settings, from plain JSON data."""
+        return parse_settings(settings, self._plugins)
 
     def facts(self, settings: Settings) -> Facts:
         """What is known of the data set without loading it."""
@@ -50,14 +58,14 @@ class Measurer:
             for key, size in self._matched(settings).items():
                 part, _, option = key.rpartition(".")
                 (data["model"][part] if part else data["model"])[option] = size
-        return parse_settings(data)
+        return self.parse(data)
 
     def _matched(self, settings: Settings) -> dict[str, int]:
         key = self._network_key(settings)
         if key not in self._sizes:
             plain = settings.model_dump(mode="json")
             plain["model"]["connection"] = "plain"
-            baseline = parse_settings(plain).model
+            baseline = self.parse(plain).model
             self._sizes[key] = self._remembered.answer(
                 f"size {key}", lambda: match_size(settings.model, baseline, self.purpose(settings))
             )
@@ -79,4 +87,5 @@ class Measurer:
 
     def _network_key(self, settings: Settings) -> str:
         model: dict[str, Any] = settings.model.model_dump(mode="json", exclude={"init"})
-        return json.dumps([model, asdict(self.purpose(settings))], sort_keys=True)
+        code = [plugin.sha256 for plugin in plugins_of(settings)]
+        return json.dumps([model, asdict(self.purpose(settings)), *code], sort_keys=True)

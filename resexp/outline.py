@@ -44,7 +44,7 @@ def outline(experiment: Experiment, device: str, jobs: int | None, results: Path
     from resexp.store import states
 
     slots = device_slots(device, 1, jobs)
-    measurer = Measurer(slots[0])
+    measurer = Measurer(slots[0], experiment.plugins)
     trials = make_plan(experiment, measurer)
     found = states(results / experiment.name, trials)
     status = {trial.id: found[trial.id].status for trial in trials}

@@ -13,8 +13,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from resexp.errors import ConfigError, Problem
+from resexp.anatomy import plugins_of
+from resexp.errors import ConfigError, Problem, ResexpError
 from resexp.grid import CONNECTION, DEPTH, SEED
+from resexp.plugins import blamed
 from resexp.wording import refuse
 
 if TYPE_CHECKING:
@@ -42,7 +44,8 @@ class Trial:
 
     `name` says what varies in its experiment (safe as a folder's name); `id` is its identity;
     `variant` tells apart trials of one connection with other options; `axes` maps each swept dotted
-    key to this trial's value, and `tuned` those that are chosen by validation error.
+    key to this trial's value, and `tuned` those that are chosen by validation error. `plugins` maps the
+    SHA-256 of each plugin whose parts it uses to its file's name.
     """
 
     id: str
@@ -55,6 +58,7 @@ class Trial:
     axes: Mapping[str, Any] = field(default_factory=dict)
     cost: Cost | None = None
     tuned: Mapping[str, Any] = field(default_factory=dict)
+    plugins: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -71,8 +75,9 @@ def identity(settings: Settings, data_fingerprint: str) -> str:
     A value that equals its default is left out, so that an option added later leaves the trials done before
     it theirs; the kind of a part has no default and is never left out.
     """
-    told = settings.model_dump(mode="json", exclude_defaults=True, serialize_as_any=True)
-    text = json.dumps([NUMERICS, told, data_fingerprint], sort_keys=True, separators=(",", ":"))
+    told = settings.model_dump(mode="json", exclude_defaults=True)
+    code = sorted(plugin.sha256 for plugin in plugins_of(settings))
+    text = json.dumps([NUMERICS, told, data_fingerprint, *code], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -104,7 +109,15 @@ def make_plan(experiment: Experiment, measures: Measures) -> list[Trial]:
             settings = measures.resolve(point.settings)
             cost = measures.cost(settings)
         except ConfigError as error:
-            problems += [replace(p, where=point.depth_at) for p in error.problems]
+            problems += [p if p.where else replace(p, where=point.depth_at) for p in error.problems]
+            continue
+        except ResexpError:
+            raise
+        except Exception as error:
+            fault = blamed(error, plugins_of(point.settings))
+            if fault is None:
+                raise
+            problems.append(fault)
             continue
         id = identity(settings, measures.data_fingerprint(settings))
         model = settings.model
@@ -121,6 +134,7 @@ def make_plan(experiment: Experiment, measures: Measures) -> list[Trial]:
             axes=dict(point.axes),
             cost=cost,
             tuned=tuned,
+            plugins={plugin.sha256: plugin.file.name for plugin in plugins_of(settings)},
         )
     if problems:
         raise refuse(problems, str(experiment.path))

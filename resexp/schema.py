@@ -8,8 +8,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
+from resexp.anatomy import nested_model, role_of
+from resexp.plugins import Plugin
 from resexp.published import Reference, names
-from resexp.settings import Frozen, Settings, models, nested_model, role_of
+from resexp.settings import Frozen, Settings, models
 
 
 class RuleText(Frozen):
@@ -41,6 +43,9 @@ class Header(Frozen):
     sweep: Any = Field(
         {}, description="dotted keys to lists: their product; or a list of such mappings: the union"
     )
+    plugins: tuple[str, ...] = Field(
+        (), description="files of your own parts, from this file's folder; also --plugin"
+    )
     tune: Any = Field(
         {}, description="axes of which the report keeps the value with the least validation error"
     )
@@ -56,17 +61,17 @@ class _File(Header, Settings):
 
 
 @cache
-def known_keys() -> tuple[str, ...]:
+def known_keys(plugins: tuple[Plugin, ...] = ()) -> tuple[str, ...]:
     """Every dotted key that a sweep, a rule or the command line can name, whatever the kinds of the parts."""
-    return tuple(dict.fromkeys(_keys(Settings, "")))
+    return tuple(dict.fromkeys(_keys(Settings, "", plugins)))
 
 
-def _keys(model: type[BaseModel], prefix: str) -> Iterator[str]:
+def _keys(model: type[BaseModel], prefix: str, plugins: tuple[Plugin, ...]) -> Iterator[str]:
     for name, field in model.model_fields.items():
         yield prefix + name
         role, nested = role_of(field), nested_model(field)
-        for inner in models(role).values() if role else [nested] if nested else []:
-            yield from _keys(inner, f"{prefix}{name}.")
+        for inner in models(role, plugins).values() if role else [nested] if nested else []:
+            yield from _keys(inner, f"{prefix}{name}.", plugins)
 
 
 def json_schema() -> dict[str, Any]:

@@ -10,12 +10,20 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, create_model, model_validator
-from pydantic.fields import FieldInfo
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    ValidationInfo,
+    create_model,
+    model_validator,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError, core_schema
 
 from resexp import catalog
 from resexp.options import Fraction, NaturalInt, PositiveFloat, PositiveInt
+from resexp.plugins import Plugin
 
 DEFAULT_KINDS = {"task": "classification", "connection": "plain", "optimizer": "sgd", "schedule": "constant"}
 """The kind a part has where the file names none."""
@@ -48,7 +56,10 @@ class PartConfig(Frozen):
 
 
 class OneOf:
-    """Annotation of a field that holds a part: validates with the model of the kind it names."""
+    """Annotation of a field that holds a part: validates with the model of the kind it names.
+
+    Kinds are the package's and those of the plugins in the validation's context, as `context` makes it.
+    """
 
     def __init__(self, role: str) -> None:
         self.role = role
@@ -59,9 +70,29 @@ class OneOf:
             {kind: handler.generate_schema(model) for kind, model in kinds.items()}, discriminator="kind"
         )
         names = core_schema.literal_schema(list(kinds))
-        return core_schema.no_info_before_validator_function(
-            expand, union, json_schema_input_schema=core_schema.union_schema([names, union])
+        return core_schema.with_info_plain_validator_function(
+            self._validate, json_schema_input_schema=core_schema.union_schema([names, union])
         )
+
+    def _validate(self, value: Any, info: ValidationInfo) -> PartConfig:
+        part = expand(value)
+        if isinstance(part, ROLE_CONFIGS[self.role]):
+            return part
+        if not isinstance(part, Mapping):
+            raise PydanticKnownError("model_attributes_type")
+        if "kind" not in part:
+            raise PydanticKnownError("union_tag_not_found", {"discriminator": "kind"})
+        kind = part["kind"]
+        kinds = models(self.role, (info.context or {}).get("plugins", ()))
+        if not isinstance(kind, str) or kind not in kinds:
+            tags = {"discriminator": "kind", "tag": str(kind), "expected_tags": ", ".join(kinds)}
+            raise PydanticKnownError("union_tag_invalid", tags)
+        return kinds[kind].model_validate(part, context=info.context)
+
+
+def context(plugins: tuple[Plugin, ...]) -> dict[str, Any]:
+    """The context of a validation in which the plugins' parts are known."""
+    return {"plugins": plugins}
 
 
 def expand(part: Any) -> Any:
@@ -200,33 +231,20 @@ ROLE_CONFIGS: dict[str, type[PartConfig]] = {
 
 
 @cache
-def models(role: str) -> Mapping[str, type[PartConfig]]:
+def models(role: str, plugins: tuple[Plugin, ...] = ()) -> Mapping[str, type[PartConfig]]:
     """The model of every kind of a role. Raises ConfigError where an option takes a common field's name."""
-    base = ROLE_CONFIGS[role]
-    result: dict[str, type[PartConfig]] = {}
-    for kind, part in catalog.parts(role).items():
-        for name in part.options.keys() & base.model_fields.keys():
-            raise catalog.error(
-                part, name, "is an option's name that all parts of this role have", "rename it"
-            )
-        options: dict[str, Any] = {name: (o.annotation, o.default) for name, o in part.options.items()}
-        options["kind"] = (Literal[kind], ...)
-        result[kind] = create_model(
-            f"{part.class_name}{base.__name__}",
-            __base__=base,
-            __doc__=part.doc or base.__doc__,
-            **options,
-        )
-        result[kind].info = part
-    return result
+    known = models(role) if plugins else {}
+    found = catalog.parts(role, plugins)
+    return {kind: known.get(kind) or _model(part) for kind, part in found.items()}
 
 
-def role_of(field: FieldInfo) -> str | None:
-    """The role of the part that a field holds, if it holds one."""
-    return next((m.role for m in field.metadata if isinstance(m, OneOf)), None)
-
-
-def nested_model(field: FieldInfo) -> type[BaseModel] | None:
-    """The model that a field holds as `Model`, `Model | None` or `tuple[Model, ...]`, if it holds one."""
-    candidates = (field.annotation, *getattr(field.annotation, "__args__", ()))
-    return next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
+def _model(part: catalog.PartInfo) -> type[PartConfig]:
+    base = ROLE_CONFIGS[part.role]
+    for name in part.options.keys() & base.model_fields.keys():
+        raise catalog.error(part, name, "is an option's name that all parts of this role have", "rename it")
+    options: dict[str, Any] = {name: (o.annotation, o.default) for name, o in part.options.items()}
+    options["kind"] = (Literal[part.kind], ...)
+    doc = part.doc or base.__doc__
+    made = create_model(f"{part.class_name}{base.__name__}", __base__=base, __doc__=doc, **options)
+    made.info = part
+    return made

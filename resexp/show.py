@@ -8,11 +8,12 @@ import typing
 
 from resexp import catalog
 from resexp.errors import ConfigError, Problem
+from resexp.plugins import Plugin
 
 ROLES = {f"{role}s" if role != "data" else role: role for role in catalog.ROLES}
 
 
-def show_parts(role: str, kind: str | None = None) -> str:
+def show_parts(role: str, kind: str | None = None, plugins: tuple[Plugin, ...] = ()) -> str:
     """All parts of a role, or one of them, each with its docstring and options.
 
     Raises:
@@ -23,7 +24,7 @@ def show_parts(role: str, kind: str | None = None) -> str:
         raise ConfigError(
             [Problem("command line", role, "is not a kind of part", f"one of {', '.join(ROLES)}")]
         )
-    parts = catalog.parts(name)
+    parts = catalog.parts(name, plugins)
     if kind is not None and kind not in parts:
         raise ConfigError([Problem("command line", kind, f"is not a {name}", catalog.suggest(kind, parts))])
     chosen = parts.values() if kind is None else [parts[kind]]

@@ -52,7 +52,7 @@ def tiers_of(top: Mapping[str, Any], draft: Draft) -> dict[str, Tier]:
 
 def _tier(name: str, block: Mapping[str, Any], full: Tier, listed: bool, draft: Draft) -> Tier:
     origin: Key = ("tiers", name)
-    text = draft.validate(TierText, block, lambda key: (*origin, *key)) or TierText()
+    text = draft.validate(TierText, block, lambda key: (*origin, *key)) or TierText.model_validate({})
     check_keys(text.set, (*origin, "set"), draft)
     grids = full.grids
     if isinstance(text.sweep, Mapping) and not listed:

@@ -15,7 +15,8 @@ from pydantic_core import ErrorDetails
 from resexp.catalog import suggest
 from resexp.errors import ConfigError, Problem
 from resexp.grid import dotted, locate
-from resexp.settings import OneOf, models
+from resexp.plugins import Plugin
+from resexp.settings import OneOf, context, models
 from resexp.yaml_text import UNREAD, Key
 
 COMMAND_LINE = "command line"
@@ -56,6 +57,7 @@ class Draft:
     file: str
     lines: Mapping[Key, int]
     problems: list[Problem] = field(default_factory=list)
+    plugins: tuple[Plugin, ...] = ()
 
     def wrong(self, origin: Key | None, key: str, wrong: str, right: str) -> None:
         self.problems.append(Problem(self.where(origin), key, wrong, right))
@@ -73,13 +75,13 @@ class Draft:
     ) -> M | None:
         """The validated tree, or None and its problems; a `partial` tree may lack what it must have."""
         try:
-            return model.model_validate(tree)
+            return model.model_validate(tree, context=context(self.plugins))
         except ValidationError as error:
             for details in error.errors(include_url=False):
                 lacking = partial and details["type"] in {"missing", "settings"}
                 if lacking or details["input"] is UNREAD:
                     continue
-                path, wrong, right = explain(details, tree, model)
+                path, wrong, right = explain(details, tree, model, self.plugins)
                 self.wrong(origin(path), dotted(path), wrong, right)
         return None
 
@@ -110,31 +112,35 @@ def refuse(problems: Iterable[Problem], file: str) -> ConfigError:
     return ConfigError(ordered)
 
 
-def explain(error: ErrorDetails, tree: Any, root: type[BaseModel]) -> tuple[Key, str, str]:
+def explain(
+    error: ErrorDetails, tree: Any, root: type[BaseModel], plugins: tuple[Plugin, ...] = ()
+) -> tuple[Key, str, str]:
     """Where in `tree` an error of the model `root` is, what is wrong, and what would be right."""
-    path = place(error["loc"], tree, root)
-    return (path, *_words(error, locate(tree, path, root).field, locate(tree, path[:-1], root).fields))
+    path = place(error["loc"], tree, root, plugins)
+    known = locate(tree, path[:-1], root, plugins).fields
+    return (path, *_words(error, locate(tree, path, root, plugins).field, known, plugins))
 
 
-def place(loc: tuple[int | str, ...], tree: Any, root: type[BaseModel]) -> Key:
-    """An error's location without pydantic's own steps: a part's kind, a branch of a union."""
+def place(
+    loc: tuple[int | str, ...], tree: Any, root: type[BaseModel], plugins: tuple[Plugin, ...] = ()
+) -> Key:
+    """An error's location without pydantic's own steps: the branches of a union."""
     path: Key = ()
-    tagged = False
     for step in loc:
-        spot = locate(tree, path, root)
-        if spot.role and not tagged:
-            tagged = True
-            continue
-        tagged = False
-        if isinstance(step, str) and spot.model is None:
+        if isinstance(step, str) and locate(tree, path, root, plugins).model is None:
             break
         path = (*path, step)
     return path
 
 
-def _words(error: ErrorDetails, field: FieldInfo | None, known: Mapping[str, FieldInfo]) -> tuple[str, str]:
-    kind, value, context = error["type"], error["input"], error.get("ctx", {})
-    right = f"give {describe(field.annotation, field.metadata)}" if field else ""
+def _words(
+    error: ErrorDetails,
+    field: FieldInfo | None,
+    known: Mapping[str, FieldInfo],
+    plugins: tuple[Plugin, ...],
+) -> tuple[str, str]:
+    kind, value, told = error["type"], error["input"], error.get("ctx", {})
+    right = f"give {describe(field.annotation, field.metadata, plugins)}" if field else ""
     match kind:
         case "missing":
             return "is missing", right
@@ -146,24 +152,24 @@ def _words(error: ErrorDetails, field: FieldInfo | None, known: Mapping[str, Fie
         case "extra_forbidden":
             return "is not a known key", suggest(str(error["loc"][-1]), known)
         case "union_tag_invalid":
-            kinds = [k.strip("'") for k in str(context["expected_tags"]).split(", ")]
-            return f"{show(context['tag'])} is not known", suggest(str(context["tag"]), kinds)
+            kinds = str(told["expected_tags"]).split(", ")
+            return f"{show(told['tag'])} is not known", suggest(str(told["tag"]), kinds)
         case "union_tag_not_found":
             return "has no kind", right.replace("give ", "give kind: ").partition(", or a mapping")[0]
         case "settings":
-            return str(context["wrong"]), str(context["right"])
+            return str(told["wrong"]), str(told["right"])
         case "literal_error" if isinstance(value, str) and field:
             choices = _choices(field.annotation)
             return f"{show(value)} is not known", suggest(value, choices) if choices else right
     return f"{show(value)} {_WRONG.get(kind, 'does not fit: ' + error['msg'])}", right
 
 
-def describe(annotation: Any, metadata: Iterable[Any] = ()) -> str:
+def describe(annotation: Any, metadata: Iterable[Any] = (), plugins: tuple[Plugin, ...] = ()) -> str:
     """What a field takes, as a noun phrase: `a whole number greater than 0 or null`."""
     metadata = [m for item in metadata for m in (getattr(item, "metadata", None) or [item])]
     role = next((m.role for m in metadata if isinstance(m, OneOf)), None)
     if role:
-        return f"one of {', '.join(models(role))}, or a mapping with kind and options"
+        return f"one of {', '.join(models(role, plugins))}, or a mapping with kind and options"
     origin, args = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return describe(args[0], args[1:])

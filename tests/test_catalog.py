@@ -9,8 +9,9 @@ from typing import Literal
 
 import pytest
 
-from resexp import catalog, options
+from resexp import catalog, options, plugins
 from resexp.errors import ConfigError
+from resexp.plugins import Plugin
 from resexp.settings import models
 
 PART = """
@@ -33,10 +34,10 @@ class Helper: ...
 """
 
 
-def plugin(folder: Path, name: str, text: str) -> tuple[Path, ...]:
+def plugin(folder: Path, name: str, text: str) -> tuple[Plugin, ...]:
     path = folder / name
     path.write_text(text)
-    return (path,)
+    return (plugins.read(path),)
 
 
 def test_reads_kind_doc_options_and_defaults(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The results folder: the only part that knows its file names.
 
     results/<experiment>/
-      config.yaml  plan.json  environment.json  lock  holder  report/
+      config.yaml  plan.json  environment.json  lock  holder  report/  plugins/<SHA-256>.py
       trials/<name>-<id>/
         trial.json  attempt  progress  log.txt
         metrics.jsonl  probes.jsonl  checkpoint-*.{json,pt}

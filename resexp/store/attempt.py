@@ -16,7 +16,8 @@ from typing import Any
 from resexp import durable
 from resexp.errors import StaleAttempt, StoreError
 from resexp.plan import Trial
-from resexp.store.layout import FORMAT, TrialFolder, read_or_empty, rows_of
+from resexp.plugins import Plugin
+from resexp.store.layout import FORMAT, TrialFolder, plugins_of, read_or_empty, rows_of
 
 DURABLE_EVERY = 10.0
 """Seconds between checkpoints that are fsynced: more often costs more than it can save."""
@@ -59,6 +60,10 @@ class Attempt:
         self._beat = 0
         self._last_progress = float("-inf")
         self._last_durable = time.monotonic()
+
+    def plugins(self) -> tuple[Plugin, ...]:
+        """The plugins that the trial uses. Raises StoreError where their copies are missing or damaged."""
+        return plugins_of(self._folder, self.trial)
 
     def begin(self, fingerprint: Mapping[str, Any]) -> bytes | None:
         """Take up the trial where the newest checkpoint that fits left it; returns its bytes.

@@ -11,6 +11,7 @@ from typing import Any
 from resexp import durable
 from resexp.errors import StoreError
 from resexp.plan import Trial
+from resexp.plugins import Plugin
 from resexp.store.attempt import write_failure
 from resexp.store.layout import FORMAT, ExperimentFolder, State, read_or_empty, state_of
 from resexp.store.lock import Hold, check_plain, explained, hold
@@ -79,6 +80,14 @@ class Experiment:
         row = read_or_empty(self._folder.trial(trial).progress)
         return row if row.get("attempt") == number else {}
 
+    def _keep(self, plugins: Sequence[Plugin]) -> None:
+        """Copy the plugins that trials use, so that these stay readable wherever the originals go."""
+        used = {sha256 for trial in self.trials for sha256 in trial.plugins}
+        for plugin in plugins:
+            if plugin.sha256 in used:
+                durable.make_folder(self._folder.plugins)
+                durable.write_atomic(self._folder.plugin(plugin.sha256), plugin.source)
+
     def _write(self, config_text: str, published: Mapping[str, Any]) -> None:
         durable.sweep_temporaries(self.path)
         durable.write_atomic(self._folder.config, config_text.encode())
@@ -100,6 +109,7 @@ def create(
     trials: Sequence[Trial],
     environment: Mapping[str, Any],
     published: Mapping[str, Any] | None = None,
+    plugins: Sequence[Plugin] = (),
     fresh: bool = False,
     held: Hold | None = None,
 ) -> Experiment:
@@ -122,9 +132,11 @@ def create(
             refuse_newer(folder)
             if fresh:
                 _remove_tree(folder.trials)
+                _remove_tree(folder.plugins)
             durable.make_folder(folder.trials)
             if experiment.pending() or not folder.environment.exists():
                 durable.write_document(folder.environment, environment)
+            experiment._keep(plugins)
             experiment._write(config_text, published or {})
     except BaseException:
         experiment.close()

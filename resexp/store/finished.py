@@ -13,7 +13,8 @@ from typing import Any
 from resexp import durable
 from resexp.errors import StoreError
 from resexp.plan import Trial
-from resexp.store.layout import FORMAT, TrialFolder, read_or_empty
+from resexp.plugins import Plugin
+from resexp.store.layout import FORMAT, TrialFolder, plugins_of, read_or_empty
 from resexp.store.lock import explained
 
 Row = Mapping[str, Any]
@@ -40,6 +41,10 @@ class Finished:
             f"{self.folder.path}: its last checkpoint is missing or damaged; "
             "delete this folder and run the experiment again"
         )
+
+    def plugins(self) -> tuple[Plugin, ...]:
+        """The plugins it was trained with. Raises StoreError where their copies are missing or damaged."""
+        return plugins_of(self.folder, self.trial)
 
     def add(self, rows: Iterable[Row]) -> None:
         """Keep probe rows; they replace the rows of the same probes. Raises StoreError."""

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from resexp import durable
+from resexp.errors import StoreError
 from resexp.plan import Trial
+from resexp.plugins import Plugin
 
 FORMAT = 1
 """Version of the results folder. A newer one is refused, with the reason."""
@@ -45,6 +47,11 @@ class TrialFolder:
     later_probes = _Name("later-probes.json")
     log = _Name("log.txt")
 
+    @property
+    def experiment(self) -> ExperimentFolder:
+        """The folder of the experiment that this trial is of."""
+        return ExperimentFolder(self.path.parent.parent)
+
     def checkpoints(self) -> list[Path]:
         """The sidecars of the checkpoints, oldest first (their names sort so)."""
         return sorted(self.path.glob("checkpoint-*.json"))
@@ -76,6 +83,11 @@ class ExperimentFolder:
     holder = _Name("holder")
     report = _Name("report")
     trials = _Name("trials")
+    plugins = _Name("plugins")
+
+    def plugin(self, sha256: str) -> Path:
+        """The copy of a plugin that some trial uses."""
+        return self.plugins / f"{sha256}.py"
 
     def trial(self, trial: Trial) -> TrialFolder:
         return TrialFolder(self.trials / f"{trial.name}-{trial.id}")
@@ -131,6 +143,21 @@ def rows_of(folder: TrialFolder) -> dict[str, bytes]:
         except FileNotFoundError:
             found[path.name] = b""
     return found
+
+
+def plugins_of(folder: TrialFolder, trial: Trial) -> tuple[Plugin, ...]:
+    """The plugins that a trial uses, as copied for it. Raises StoreError where a copy is not whole."""
+    found = []
+    for sha256, name in trial.plugins.items():
+        path = folder.experiment.plugin(sha256)
+        try:
+            plugin = Plugin(path, path.read_bytes())
+        except OSError as problem:
+            raise StoreError(f"{path}: {problem.strerror}; run the experiment again with {name}") from None
+        if plugin.sha256 != sha256:
+            raise StoreError(f"{path}: is not {name} as it was used; run the experiment again with that")
+        found.append(plugin)
+    return tuple(found)
 
 
 def state_of(folder: TrialFolder, trial_id: str, current_run: str | None) -> State:
