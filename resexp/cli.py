@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from resexp import cli_gallery
 from resexp.api import RESULTS
 from resexp.errors import ResexpError
 
@@ -24,6 +25,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+app.add_typer(cli_gallery.app, name="gallery")
 
 Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file; see configs/.")]
 OVERRIDES = "Overrides: training.epochs=2; commas make an axis: model.depth=8,20."

@@ -26,6 +26,9 @@ FOLDER = Path(__file__).parent / "references"
 Reduce = Literal["mean", "max", "min", "first", "last", "slope"]
 """Over the layers of a network: `first` is nearest the input; `slope` is of log10, in decades a layer."""
 
+DEPTH_WORDS = ("deepest", "shallowest", "best_shallower")
+"""What a claim may say for `model.depth`; each experiment fills in its own, of those that both sides have."""
+
 _COLUMN = re.compile(
     r"(train|validation)_(error|loss)|test_[a-z][a-z0-9_]*|params|macs|seconds|step_seconds|steps"
 )
@@ -112,8 +115,9 @@ class Reference(Frozen):
 class Claim(Frozen):
     """One ordering that a paper states: `metric` is lower for `lower` than for `higher`.
 
-    In both, `model.depth` may be `deepest` or `shallowest`, which each experiment fills in. With `within`
-    the claim is a tie instead: the two differ by no more than that. `published` are both sides' numbers.
+    In both, `model.depth` may be `deepest`, `shallowest`, or `best_shallower`: of those less deep than the
+    deepest the one where the metric is least, as in the definition of degradation. With `within` the claim
+    is a tie instead: the two differ by no more than that. `published` are both sides' numbers.
     """
 
     say: Text

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from resexp.store import Records
 
 BUDGETS = {"training.iterations": "training.epochs", "training.epochs": "training.iterations"}
+ALL = ("data.train_size", "data.test_size", "data.classes")
+"""Settings that are null where everything is used."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def differences(records: Records, paper: Published, trials: pd.DataFrame) -> lis
                 continue
             for place, mine, theirs in _unequal(key, value, wanted):
                 alternatives = theirs if place == key and isinstance(theirs, list) else [theirs]
-                here, _ = found.setdefault(place, ({}, " or ".join(map(shown, alternatives))))
+                here, _ = found.setdefault(place, ({}, " or ".join(_told(place, a) for a in alternatives)))
                 here[_budget(settings, place) if mine is None else shown(mine)] = None
     return [Difference(key, ", ".join(here), paper) for key, (here, paper) in found.items()]
 
@@ -66,7 +68,11 @@ def _budget(settings: Mapping[str, Any], key: str) -> str:
     """What stands for a setting that is not there: of iterations and epochs only one is given."""
     other = BUDGETS.get(key, "")
     value = setting(settings, other) if other else None
-    return shown(None) if value is None else f"{value} {other.rpartition('.')[2]}"
+    return _told(key, None) if value is None else f"{value} {other.rpartition('.')[2]}"
+
+
+def _told(key: str, value: Any) -> str:
+    return "all" if value is None and key in ALL else shown(value)
 
 
 def _unequal(key: str, value: Any, wanted: Any) -> Iterator[tuple[str, Any, Any]]:

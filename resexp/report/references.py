@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +10,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from resexp.published import Claim, Published, Reference, reading
+from resexp.published import DEPTH_WORDS, Claim, Published, Reference, reading
 from resexp.report import frames, protocol, statistics, words
 
 if TYPE_CHECKING:
     from resexp.store import Records
 
 DEPTH = "model.depth"
-DEPTH_WORDS = {"deepest": max, "shallowest": min}
 REDUCE: Mapping[str, Callable[[NDArray[np.float64]], float | None]] = {
     "mean": lambda values: float(values.mean()),
     "max": lambda values: float(values.max()),
@@ -99,20 +98,35 @@ def compare(records: Records, claim: Claim) -> Comparison:
 
 
 def _sides(records: Records, claim: Claim) -> tuple[dict[str, Any], dict[str, Any]] | None:
-    """Lower and higher with their depths as numbers: of those that every side with such a word has."""
-    depths: set[int] | None = None
-    for when in (claim.lower, claim.higher):
-        if when.get(DEPTH) in DEPTH_WORDS:
-            rest = {key: value for key, value in when.items() if key != DEPTH}
-            mine = set(matching(records, rest)["depth"].dropna().astype(int))
-            depths = mine if depths is None else depths & mine
-    if depths is not None and not depths:
+    """Lower and higher with numbers for the words of their depths, of which both must have the depth."""
+    worded = [when for when in (claim.lower, claim.higher) if when.get(DEPTH) in DEPTH_WORDS]
+    depths = [set(matching(records, _without_depth(when))["depth"].astype(int)) for when in worded]
+    shared = sorted(set.intersection(*depths)) if depths else []
+    if worded and not shared:
         return None
-    lower, higher = (
-        {k: DEPTH_WORDS[v](depths) if depths and k == DEPTH and v in DEPTH_WORDS else v for k, v in w.items()}
-        for w in (claim.lower, claim.higher)
-    )
-    return None if lower == higher else (lower, higher)
+    lower, higher = (_at_depth(records, w, shared, claim.metric) for w in (claim.lower, claim.higher))
+    return None if lower is None or higher is None or lower == higher else (lower, higher)
+
+
+def _without_depth(when: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in when.items() if key != DEPTH}
+
+
+def _at_depth(
+    records: Records, when: dict[str, Any], depths: list[int], metric: str
+) -> dict[str, Any] | None:
+    """One side of a claim at a depth that is a number. None where no depth is shallower than the deepest."""
+    match when.get(DEPTH):
+        case "deepest":
+            return {**when, DEPTH: depths[-1]}
+        case "shallowest":
+            return {**when, DEPTH: depths[0]}
+        case "best_shallower":
+            places = [{**when, DEPTH: depth} for depth in depths[:-1]]
+            means = {n: _values(records, place, metric, False).mean() for n, place in enumerate(places)}
+            known = {n: mean for n, mean in means.items() if not np.isnan(mean)}
+            return places[min(known, key=lambda n: known[n])] if known else None
+    return when
 
 
 def _values(records: Records, when: Mapping[str, Any], metric: str, by_depth: bool) -> pd.Series:
@@ -196,6 +210,16 @@ def titled(metric: str) -> str:
     return f"{found.reduce} of {found.name} ({found.probe}) at {when}"
 
 
+CHECKED = {"text": "read in the paper", "secondary": "from a secondary source", "memory": "from memory"}
+
+
+def notes(sources: Sequence[str]) -> tuple[list[str], str]:
+    """The mark of each row's source, [1] for the first, and the sentence that lists what they stand for."""
+    known = list(dict.fromkeys(sources))
+    listed = "; ".join(f"[{number}] {words.clean(source)}" for number, source in enumerate(known, 1))
+    return [f"[{known.index(source) + 1}]" for source in sources], f"Sources: {listed}."
+
+
 def amount(metric: str, value: float | None, *, sign: bool = False) -> str:
     """A value of a metric, or with `sign` a difference of two, without its unit."""
     if value is None or metric.endswith("_error"):
@@ -207,5 +231,5 @@ def amount(metric: str, value: float | None, *, sign: bool = False) -> str:
 def unit(metric: str, *, difference: bool = False) -> str:
     """What follows a number of the metric, with its space; nothing where it has no unit."""
     if metric.endswith("_error"):
-        return " points" if difference else "\u00a0%"
+        return " pt" if difference else "\u00a0%"
     return " nats" if metric.endswith("_loss") else " s" if metric.endswith("seconds") else ""

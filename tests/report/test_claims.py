@@ -194,13 +194,14 @@ def test_the_report_opens_with_the_claim_and_what_became_of_it(make: Make) -> No
     good = about_a_paper(make, {"plain": [0.3, 0.3], "residual": [0.1, 0.1]}).sentences[0]
     assert (good.badge, good.tone) == ("1 of 1 agree", "good")
     assert good.text == (
-        "Claim: Plain nets are worse. (A paper, 2015) Here: 1 of 1 statement agree in direction; "
+        "Claim: Plain nets are worse. (A paper, 2015) Here: 1 of 1 statement agrees in direction; "
         "the recipe is the paper's own."
     )
     bad = about_a_paper(make, {"plain": [0.1, 0.1], "residual": [0.3, 0.3]}, protocol={"seed": 7})
     assert (bad.sentences[0].badge, bad.sentences[0].tone) == ("0 of 1 agree", "bad")
     assert (
-        "1 disagree; the recipe differs from the paper's in 1 setting, so this is no" in bad.sentences[0].text
+        "1 disagrees; the recipe differs from the paper's in 1 setting, so this is no"
+        in bad.sentences[0].text
     )
     assert "Claim: Plain nets are worse." in markdown.render(bad)
 

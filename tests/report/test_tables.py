@@ -208,8 +208,11 @@ def test_published_values_stand_beside_measured_ones(complete: Records) -> None:
     missing = row(table, case="residual 110")
     assert (missing["measured"], missing["n"]) == (None, 0)
     assert found["difference"] == pytest.approx(0.025 - 0.0740)
-    assert row(table, case="plain 56")["verified"] == "memory"
-    assert found["verified"] == "text"
+    assert (found["verified"], found["mark"]) == ("text", "[2]")
+    assert (
+        "[1] A paper, table 6 (mean of 5, from memory); [2] A paper, table 6 (mean of 5, read"
+        in table.caption
+    )
 
 
 def reference(connection: str, value: float) -> dict[str, Any]:

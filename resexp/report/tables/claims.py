@@ -28,17 +28,19 @@ def table(records: Records) -> Table | None:
     paper = references.published(records)
     if not paper.claims:
         return None
+    rows = [_row(records, claim) for claim in paper.claims]
+    marks, listed = references.notes([f"{r['source']} ({references.CHECKED[r['verified']]})" for r in rows])
     columns = (
-        text("say", "Claim"),
+        Column("Claim", lambda r: f"{r['say']} {r['mark']}", numeric=False),
         text("metric_title", "Metric"),
         Column("Published", lambda r: _change(r, r["published"])),
         Column("Measured", lambda r: _change(r, r["difference"])),
         Column("95 % interval", _interval),
         integer("n", "n"),
         text("verdict", "Verdict"),
-        text("verified", "Verified"),
     )
-    return Table("claims", "Claims", CAPTION, columns, tuple(_row(records, claim) for claim in paper.claims))
+    marked = tuple({**row, "mark": mark} for row, mark in zip(rows, marks, strict=True))
+    return Table("claims", "Claims", f"{CAPTION} {listed}", columns, marked)
 
 
 def _row(records: Records, claim: Claim) -> Row:
@@ -74,24 +76,25 @@ def opening(records: Records, found: Table | None, values: Table | None) -> tupl
     counts = Counter(row["verdict"] for row in found.rows) if found else Counter()
     total = counts.total()
     agree, disagree = counts["direction agrees"], counts["direction disagrees"]
-    said = [f"{agree} of {words.counted(total, 'statement')} agree in direction"] if total else []
-    said += [
-        f"{counts[verdict]} {word}"
-        for verdict, word in (
-            ("direction disagrees", "disagree"),
-            ("undecided", "undecided"),
-            ("not comparable", "not comparable"),
-        )
-        if counts[verdict]
-    ]
+    said = (
+        [f"{agree} of {words.counted(total, 'statement')} {_verb(agree, 'agree')} in direction"]
+        if total
+        else []
+    )
+    said += [f"{disagree} {_verb(disagree, 'disagree')}"] if disagree else []
+    said += [f"{counts[word]} {word}" for word in ("undecided", "not comparable") if counts[word]]
     judged = [row["verdict"] for row in values.rows] if values else []
     if reproduced := judged.count("reproduced"):
         said.append(f"{reproduced} of {words.counted(len(judged), 'published value')} reproduced")
     tone: Tone = "bad" if disagree else "good" if total and agree == total else "open"
     badge = f"{agree} of {total} agree" if total else "open"
     here = f"Here: {', '.join(said)}; " if said else "Here: "
-    text = f"Claim: {paper.claim} ({paper.paper}) {here}{_recipe(records, paper)}."
+    text = words.clean(f"Claim: {paper.claim} ({paper.paper}) {here}{_recipe(records, paper)}.")
     return (Sentence("Claim", badge, tone, text),)
+
+
+def _verb(count: int, verb: str) -> str:
+    return f"{verb}s" if count == 1 else verb
 
 
 def _recipe(records: Records, paper: Published) -> str:

@@ -13,32 +13,39 @@ if TYPE_CHECKING:
 
 ORDER = 60
 CAPTION = (
-    "Values as published, with their statistic and number of runs, beside the mean ± standard deviation "
-    "measured here over n seeds. Only a run of the paper's own recipe, all of whose trials are done, is held "
-    "to the value itself: reproduced, if the mean lies within the published standard deviation or, where "
-    "none is published, the value within the mean's 95 % bootstrap interval; any other is not comparable, "
-    "or agrees in direction at most. Verified: read in the paper's text, in a secondary source, or not "
-    "checked (memory)."
+    "{metric} as published, beside the mean ± standard deviation measured here over n seeds. Only a run of "
+    "the paper's own recipe, all of whose trials are done, is held to the value itself: reproduced, if the "
+    "mean lies within the published standard deviation or, where none is published, the value within the "
+    "mean's 95 % bootstrap interval. Any other is not comparable, and agrees in direction at most."
 )
 
 
 def table(records: Records) -> Table | None:
     """Rows: the experiment's references. None if its config states none."""
     paper = references.published(records)
-    rows = tuple(_row(records, paper, reference) for reference in paper.references)
+    if not paper.references:
+        return None
+    rows = [_row(records, paper, reference) for reference in paper.references]
+    metrics = list(dict.fromkeys(row["metric"] for row in rows))
+    marks, listed = references.notes([_source(row) for row in rows])
+    one = metrics[0] if len(metrics) == 1 else None  # then its unit is in the headings, else in the cells
+    unit = references.unit(one).strip() if one else ""
     columns = (
         text("case", "Case"),
-        text("metric_title", "Metric"),
-        Column("Published", lambda r: _spread(r, "published")),
-        text("statistic", "Statistic"),
-        Column("Measured", lambda r: _spread(r, "measured")),
+        *(() if one else (text("metric_title", "Metric"),)),
+        Column("Published", lambda r: _spread(r, "published", one), unit),
+        Column("Measured", lambda r: _spread(r, "measured", one), unit),
         integer("n", "n"),
-        Column("Difference", _difference),
+        Column(
+            "Off by", lambda r: _off(r, one), references.unit(one, difference=True).strip() if one else ""
+        ),
         text("verdict", "Verdict"),
-        text("verified", "Verified"),
-        text("source", "Source"),
+        text("mark", "Source"),
     )
-    return Table("published", "Published values", CAPTION, columns, rows) if rows else None
+    marked = tuple({**row, "mark": mark} for row, mark in zip(rows, marks, strict=True))
+    metric = references.titled(one).capitalize() if one else "Values"
+    caption = f"{CAPTION.format(metric=metric)} {listed}"
+    return Table("published", "Published values", caption, columns, marked)
 
 
 def _row(records: Records, paper: Published, reference: Reference) -> Row:
@@ -62,16 +69,20 @@ def _row(records: Records, paper: Published, reference: Reference) -> Row:
     }
 
 
-def _spread(row: Row, key: str) -> str:
+def _source(row: Row) -> str:
+    return f"{row['source']} ({row['statistic']}, {references.CHECKED[row['verified']]})"
+
+
+def _spread(row: Row, key: str, one: str | None) -> str:
     metric, mean, sd = row["metric"], row[key], row[f"{key}_sd"]
     if mean is None:
         return words.DASH
     spread = "" if sd is None else f" ± {references.amount(metric, sd)}"
-    return references.amount(metric, mean) + spread + references.unit(metric)
+    return references.amount(metric, mean) + spread + ("" if one else references.unit(metric))
 
 
-def _difference(row: Row) -> str:
+def _off(row: Row, one: str | None) -> str:
     if row["difference"] is None:
         return words.DASH
     shown = references.amount(row["metric"], row["difference"], sign=True)
-    return shown + references.unit(row["metric"], difference=True)
+    return shown + ("" if one else references.unit(row["metric"], difference=True))

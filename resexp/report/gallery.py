@@ -1,0 +1,99 @@
+"""The gallery's index: what papers claim, what they measured, and what came out here, in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from resexp.report import references, words
+from resexp.report.render.markdown import MARKS, escape
+
+HEAD = ("Experiment", "Claim", "Published", "Measured here", "Verdict")
+TONES = {"direction agrees": "good", "direction disagrees": "bad"}
+READING = """\
+## How to read it
+
+These are small runs: fewer images, steps or layers than in the papers, as the *differences of protocol*
+in each report say. Such a run is no reproduction, whatever its verdict.
+
+- 🟢 **direction agrees**: what the paper has lower is lower here too, and the 95 % bootstrap interval of
+  the difference over n paired seeds excludes 0. For a tie: the interval lies within its margin.
+- 🔴 **direction disagrees**: the interval excludes 0 on the other side. For a tie: it lies outside.
+- ⚪ **undecided**: the interval does not tell, or there are fewer than two pairs.
+- ⚪ **not comparable**: one of the two sides was not measured.
+
+*Published* and *measured here* give the lower side, then the higher one, then their difference. In
+brackets is where the published number was checked: in the paper's text, in a secondary source, or not at
+all (memory). A net that diverged counts as worse than any error: the difference then has a direction,
+but no size. The verdicts are not corrected for their number; the comparisons within each report are. Of
+few seeds an interval is narrower than the truth.
+"""
+
+
+def page(reports: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
+    """The page for published reports: each folder's name and its report.json."""
+    claimed = [(name, report) for name, report in reports if _claims(report)]
+    others = [name for name, report in reports if not _claims(report)]
+    rows = [row for name, report in claimed for row in _rows(name, report)]
+    lines = [HEAD, ["---"] * len(HEAD), *rows]
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    intro = (
+        "Each result of the literature that `resexp gallery` lists, run small, beside what was published: "
+        "whether it came out or not. Written by `resexp gallery publish`; do not edit."
+    )
+    parts = ["# Gallery", intro, table, READING.strip()]
+    if others:
+        links = ", ".join(_link(name) for name in others)
+        parts.append(f"Further reports, of experiments without a published claim: {links}.")
+    return "\n\n".join(parts) + "\n"
+
+
+def _claims(report: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    found: Sequence[Mapping[str, Any]] = (report.get("published") or {}).get("claims") or ()
+    return found
+
+
+def _rows(name: str, report: Mapping[str, Any]) -> list[list[str]]:
+    return [
+        [
+            _link(name) if first else "",
+            escape(claim["say"]),
+            _published(claim),
+            _measured(claim),
+            _verdict(claim),
+        ]
+        for first, claim in ((claim is _claims(report)[0], claim) for claim in _claims(report))
+    ]
+
+
+def _link(name: str) -> str:
+    return f"[{escape(name)}]({name}/report.md)"
+
+
+def _published(claim: Mapping[str, Any]) -> str:
+    metric, low, high = claim["metric"], claim["published_lower"], claim["published_higher"]
+    checked = escape(f"({claim['verified']})")
+    if low is None:
+        return f"no number {checked}"
+    ends = " / ".join(references.amount(metric, value) for value in (low, high))
+    return f"{escape(ends)}{references.unit(metric)} {checked}"
+
+
+def _measured(claim: Mapping[str, Any]) -> str:
+    metric, n = claim["metric"], claim["n"]
+    if not n:
+        return words.DASH
+    ends = " / ".join(references.amount(metric, claim[side]) for side in ("lower", "higher"))
+    values = f"{ends}{references.unit(metric)}"
+    if claim["difference"] is None:
+        return escape(f"{values}, {claim['diverged']} of {n} pairs diverged")
+    change = references.amount(metric, claim["difference"], sign=True)
+    span = ""
+    if claim["low"] is not None:
+        low, high = (references.amount(metric, claim[end]) for end in ("low", "high"))
+        span = f" [{low}, {high}]"
+    return escape(f"{values}: {change}{span}{references.unit(metric, difference=True)}, n = {n}")
+
+
+def _verdict(claim: Mapping[str, Any]) -> str:
+    return f"{MARKS[TONES.get(claim['verdict'], 'open')]} {claim['verdict']}"
