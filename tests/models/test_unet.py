@@ -197,3 +197,13 @@ def test_what_is_kept_is_not_overwritten() -> None:
         net(images())
         for out, copy in zip(seen, copies, strict=True):
             assert torch.equal(out, copy)
+
+
+def test_layers_are_listed_in_the_order_in_which_they_are_passed() -> None:
+    net = net_of(Residual, "gate", depth=24)
+    passed: list[str] = []
+    listed = dict(net.weight_layers())
+    for name, layer in listed.items():
+        layer.register_forward_hook(lambda *_, name=name: passed.append(name))  # type: ignore[misc]
+    net(images())
+    assert passed == list(listed)
