@@ -48,7 +48,7 @@ def _rows(place: frames.Place, keys: tuple[str, ...]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for values, group in frames.candidates(trials, keys):
         done = frames.done(group)
-        row = frames.opening((variant, depth, done if len(done) else group))
+        row = frames.opening((variant, depth, group))
         row |= {key: words.choice(value) for key, value in zip(keys, values, strict=True)}
         row |= {"n": len(done), "lost": len(frames.ended(group)) - len(done)}
         for error in ("validation_error", "test_error"):
