@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from resexp.data.base import Facts
     from resexp.settings import Settings
 
+IDLE = {
+    "labels": (),
+    "masks": ("classes",),
+    "tokens": ("classes", "image_size", "crop", "flip", "subset_seed"),
+}
+"""Options of every data set that say nothing to some, by what comes with the examples."""
+
 
 def check(settings: Settings, facts: Facts) -> None:
     """Raises ConfigError where data, task, trunk and probes do not fit each other, naming what would."""
@@ -21,6 +28,10 @@ def check(settings: Settings, facts: Facts) -> None:
 
 
 def _misfits(settings: Settings, facts: Facts) -> Iterator[Problem]:
+    for name in IDLE[facts.targets]:
+        if getattr(settings.data, name) != type(settings.data).model_fields[name].default:
+            wrong = f"{settings.data.kind} has {facts.targets}, which know no such option"
+            yield Problem("", f"data.{name}", wrong, "remove it")
     task, trunk = (catalog.part_class(part.info) for part in (settings.task, settings.model))
     offered = {facts.targets, *(("images",) if len(facts.shape) == 3 else ())}
     wanted = task.targets

@@ -35,7 +35,7 @@ def decode(
                 if split == "train":
                     moments.add(chunk.images)
                 rows = files["images"].rows
-                progress(f"decoding the {split} images", rows, getattr(facts, split))
+                progress(f"decoding the {split} images", rows, max(rows, getattr(facts, split)))
     _check_classes(facts, counts["train"], unreadable)
     if unreadable:
         some = ", ".join(unreadable[:3]) + (", ..." if len(unreadable) > 3 else "")

@@ -150,12 +150,16 @@ def decoded(file: Path, size: int) -> Images | None:
     """One image file as (size, size, 3) uint8, or None if it cannot be decoded."""
     try:
         with Image.open(file) as image:
-            scale = size / min(image.size)
-            width, height = (max(size, round(side * scale)) for side in image.size)
-            left, top = (width - size) // 2, (height - size) // 2
-            picture = image.convert("RGB").resize((width, height), Image.Resampling.BILINEAR)
-            return np.asarray(picture.crop((left, top, left + size, top + size)))
+            return np.asarray(middle(image.convert("RGB"), size, Image.Resampling.BILINEAR))
     except MemoryError:
         raise
     except Exception:  # decoders raise whatever comes to hand on a damaged file
         return None
+
+
+def middle(image: Image.Image, size: int, filter: Image.Resampling) -> Image.Image:
+    """The square in the middle of an image whose shorter side is made `size` pixels."""
+    scale = size / min(image.size)
+    width, height = (max(size, round(side * scale)) for side in image.size)
+    left, top = (width - size) // 2, (height - size) // 2
+    return image.resize((width, height), filter).crop((left, top, left + size, top + size))

@@ -28,7 +28,7 @@ class MaskedAutoencoding(Task):
 
     def loss_sum(self, output: Tensor, target: Tensor) -> Tensor:
         output, channels = output.float(), target.shape[1]
-        image, hidden = output.split([channels, 1], dim=1)
+        image, hidden = output[:, :channels], output[:, channels:]
         squares = ((image - target).square() * hidden).flatten(1).sum(1)
         return (squares / (channels * hidden.flatten(1).sum(1))).sum()
 

@@ -13,6 +13,7 @@ from resexp.catalog import suggest
 from resexp.config import ProbeConfig, Settings
 from resexp.data.opening import open_data
 from resexp.errors import ConfigError
+from resexp.fit import check
 from resexp.plugins import Plugin
 from resexp.settings import expand, models
 from resexp.training.probing import measured
@@ -54,5 +55,6 @@ def measure(
     torch.set_num_threads(threads)
     place = torch.device(device)
     run = Run(settings, open_data(settings.data, place), place)
+    check(settings.model_copy(update={"probes": tuple(probes)}), run.data.facts)
     run.restore(torch.load(io.BytesIO(checkpoint), map_location=place, weights_only=True)["run"])
     return [row for config in probes for row in measured(run, config, 1.0)]

@@ -1,0 +1,118 @@
+"""Handwritten digits on textured ground, with exact masks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from resexp.data.base import Chunk, Facts, Images, Masks, Progress, Source, Split, fingerprint
+from resexp.data.digits import SPLIT_SEED, TEST
+from resexp.data.subset import select
+from resexp.errors import DataError
+from resexp.options import Fraction, NaturalInt, PositiveInt
+
+Values = NDArray[np.float64]
+
+DEFAULT_SIZE = 32
+SMALLEST = 16
+SIDES = (0.35, 0.6)
+"""Of a digit, as fractions of the scene's side."""
+INK = 0.47
+"""Darkness, of 1, from which a pixel is ink: a value that no rounding error decides about."""
+CELLS = (16, 8, 4, 2)
+"""Pixels between the knots of the ground's octaves, coarsest first."""
+GROUND, OCTAVE = 100.0, 45.0
+"""Mean grey value of the ground, and how far one octave goes up and down."""
+PENS = (160.0, 230.0)
+CHUNK = 200
+
+
+class DigitScenes(Source):
+    """Grey scenes with `digits` handwritten digits at random places and scales, and their masks.
+
+    `texture` is how complex the ground is: 0 is flat, and each quarter adds an octave of smooth noise, from
+    cells of 16 pixels to cells of 2, which are as fine as strokes of the pen and at their peaks as bright.
+    A scene is `image_size` pixels a side (32 unless given). Digits are scikit-learn's (see `digits`), those
+    of test scenes in no training scene. A mask is where there is ink. Every scene is a function of
+    `seed`, split and number, and `texture` changes nothing but its ground.
+    """
+
+    def __init__(
+        self,
+        *,
+        texture: Fraction = 0.5,
+        digits: PositiveInt = 2,
+        train: PositiveInt = 1000,
+        test: PositiveInt = 500,
+        seed: NaturalInt = 0,
+    ) -> None:
+        self.texture, self.digits, self.train, self.test, self.seed = texture, digits, train, test, seed
+
+    def facts(self, image_size: int | None) -> Facts:
+        size = image_size or DEFAULT_SIZE
+        if size < SMALLEST:
+            raise DataError(
+                f"data.image_size: {size} pixels are too few for digits; give at least {SMALLEST}"
+            )
+        key = fingerprint("digit_scenes", 1, size, vars(self))
+        return Facts((1, size, size), "masks", ("ground", "digit"), (self.train,), (self.test,), key)
+
+    def read(self, split: Split, image_size: int | None, progress: Progress) -> Iterator[Chunk]:
+        size, glyphs = image_size or DEFAULT_SIZE, handwritten(split)
+        count = self.train if split == "train" else self.test
+        for start in range(0, count, CHUNK):
+            numbers = range(start, min(start + CHUNK, count))
+            scenes = [self._scene(split, number, size, glyphs) for number in numbers]
+            yield Chunk(np.stack([scene for scene, _ in scenes]), np.stack([mask for _, mask in scenes]))
+
+    def _scene(self, split: Split, number: int, size: int, glyphs: Values) -> tuple[Images, Masks]:
+        """One scene (size, size, 1) and its mask (size, size)."""
+        stream = (self.seed, int(split == "test"), number)
+        scene = GROUND + OCTAVE * ground(uniform(*stream, 1, count=size * size), size, self.texture)
+        mask = np.zeros((size, size), np.uint8)
+        for which, scale, top, left, pen in uniform(*stream, 0, count=5 * self.digits).reshape(-1, 5):
+            side = round(size * (SIDES[0] + (SIDES[1] - SIDES[0]) * scale))
+            rows, columns = (
+                slice(first, first + side) for first in (int(at * (size - side + 1)) for at in (top, left))
+            )
+            ink = stretched(glyphs[int(which * len(glyphs))], side) > INK
+            scene[rows, columns][ink] = PENS[0] + (PENS[1] - PENS[0]) * pen
+            mask[rows, columns][ink] = 1
+        return scene.round().clip(0, 255).astype(np.uint8)[..., None], mask
+
+
+def handwritten(split: Split) -> Values:
+    """The digits of a split (n, 8, 8), as scikit-learn's set is divided by `digits`; 1 is ink."""
+    from sklearn.datasets import load_digits
+
+    values, labels = load_digits(return_X_y=True)
+    rows = select(labels, sum(TEST), SPLIT_SEED)
+    rows = rows if split == "test" else np.setdiff1d(np.arange(len(labels)), rows)
+    return np.asarray(values[rows].reshape(-1, 8, 8) / 16, np.float64)
+
+
+def ground(draws: Values, size: int, texture: float) -> Values:
+    """Noise (size, size) about 0: octaves of values in [-1, 1] between which it is linear."""
+    total = np.zeros((size, size))
+    for number, cell in enumerate(CELLS):
+        knots = size // cell + 1
+        octave, draws = draws[: knots**2].reshape(knots, knots), draws[knots**2 :]
+        total += min(max(len(CELLS) * texture - number, 0.0), 1.0) * stretched(2 * octave - 1, size)
+    return total
+
+
+def stretched(grid: Values, size: int) -> Values:
+    """A grid (n, n) as (size, size): linear between its values, which span the whole width."""
+    at = np.linspace(0, len(grid) - 1, size)
+    low = np.minimum(at.astype(int), len(grid) - 2)
+    part = at - low
+    rows = grid[low] * (1 - part[:, None]) + grid[low + 1] * part[:, None]
+    return np.asarray(rows[:, low] * (1 - part) + rows[:, low + 1] * part)
+
+
+def uniform(*stream: int, count: int) -> Values:
+    """`count` values in [0, 1) that depend on the stream alone: numpy keeps PCG64's raw output the same."""
+    raw = np.random.PCG64(list(stream)).random_raw(count)
+    return (raw >> np.uint64(11)).astype(np.float64) * 2.0**-53

@@ -1,0 +1,34 @@
+"""English about Python, which every Python brings along."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+
+from resexp.data.base import Chunk, Facts, Progress, Source, Split
+from resexp.data.text import text_chunks, text_facts
+from resexp.options import PositiveInt
+
+
+class PythonTopics(Source):
+    """The texts of CPython's own help() topics, `pydoc_data.topics`, in windows of `context` characters.
+
+    About 450,000 characters, topics in the order of their names; the last tenth is the test set. Nothing is
+    downloaded, and the text is the Python version's own: trials of two versions are two trials. `train_size`
+    and `test_size` count windows, the first ones, `validation_size` the last ones of the training text.
+    """
+
+    def __init__(self, *, context: PositiveInt = 64) -> None:
+        self.context = context
+
+    def facts(self, image_size: int | None) -> Facts:
+        return text_facts("python_topics", _text(), self.context, platform.python_version())
+
+    def read(self, split: Split, image_size: int | None, progress: Progress) -> Iterator[Chunk]:
+        yield from text_chunks(_text(), split)
+
+
+def _text() -> str:
+    from pydoc_data.topics import topics
+
+    return "\n\n".join(topics[name] for name in sorted(topics))

@@ -1,0 +1,36 @@
+"""A text of your own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from resexp.data.base import Chunk, Facts, Progress, Source, Split
+from resexp.data.text import text_chunks, text_facts
+from resexp.errors import DataError
+from resexp.options import PositiveInt
+
+
+class TextFile(Source):
+    """The characters of the file `root`, UTF-8, in windows of `context`; the last tenth is the test set.
+
+    The vocabulary is every character that occurs. `train_size` and `test_size` count windows, the first ones,
+    `validation_size` the last ones of the training text.
+    """
+
+    def __init__(self, *, root: str, context: PositiveInt = 64) -> None:
+        self.root = Path(root).expanduser()
+        self.context = context
+
+    def facts(self, image_size: int | None) -> Facts:
+        return text_facts("text_file", self._text(), self.context)
+
+    def read(self, split: Split, image_size: int | None, progress: Progress) -> Iterator[Chunk]:
+        yield from text_chunks(self._text(), split)
+
+    def _text(self) -> str:
+        try:
+            return self.root.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise DataError(f"{self.root}: {reason}; data.root names a text file in UTF-8") from error

@@ -1,0 +1,41 @@
+"""Forty thousand lines of Shakespeare."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterator
+from pathlib import Path
+
+from resexp.data.base import Chunk, Facts, Progress, Source, Split
+from resexp.data.download import Remote, fetch
+from resexp.data.folder import data_folder
+from resexp.data.text import text_chunks, window_facts
+from resexp.options import PositiveInt
+
+VOCABULARY = ("\n", *" !$&',-.3:;?", *string.ascii_uppercase, *string.ascii_lowercase)
+REMOTE = Remote(
+    "tinyshakespeare.txt",
+    1115394,
+    "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed",
+    ("https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt",),
+)
+
+
+class TinyShakespeare(Source):
+    """1,115,394 characters of Shakespeare's plays, 65 different ones, in windows of `context`.
+
+    Karpathy 2015 (char-rnn); the first nine tenths are for training, as in nanoGPT. The folder `root` (the
+    data folder unless given) may hold `tinyshakespeare.txt`, which is used if it is the same text; otherwise
+    it is fetched into it. `train_size` and `test_size` count windows, the first ones, `validation_size` the
+    last ones of the training text.
+    """
+
+    def __init__(self, *, root: str | None = None, context: PositiveInt = 64) -> None:
+        self.root = data_folder() if root is None else Path(root).expanduser()
+        self.context = context
+
+    def facts(self, image_size: int | None) -> Facts:
+        return window_facts("tiny_shakespeare", REMOTE.size, VOCABULARY, self.context)
+
+    def read(self, split: Split, image_size: int | None, progress: Progress) -> Iterator[Chunk]:
+        yield from text_chunks(fetch(REMOTE, self.root, progress).read_bytes().decode("ascii"), split)
