@@ -116,7 +116,8 @@ def test_nothing_in_the_repository_names_a_place_of_ours() -> None:
     listed = subprocess.run(
         ["git", "-C", str(root), "ls-files", "-z"], capture_output=True, text=True, check=False
     )
-    for name in filter(None, listed.stdout.split("\0")):
+    files = [name for name in listed.stdout.split("\0") if (root / name).is_file()]  # no linked folders
+    for name in files:
         data = (root / name).read_bytes()
         for word in (b"/wo" + b"rk/", b"pypi" + b".org", b"files.python" + b"hosted"):
             assert word not in data, f"{name} names {word.decode()}"
