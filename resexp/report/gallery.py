@@ -16,17 +16,18 @@ READING = """\
 These are small runs: fewer images, steps or layers than in the papers, as the *differences of protocol*
 in each report say. Such a run is no reproduction, whatever its verdict.
 
-- 🟢 **direction agrees**: what the paper has lower is lower here too, and the 95 % bootstrap interval of
-  the difference over n paired seeds excludes 0. For a tie: the interval lies within its margin.
+- 🟢 **direction agrees**: what the paper has lower is lower here too, and the 95 % interval of the
+  difference over n paired seeds excludes 0. For a tie: the interval lies within its margin.
 - 🔴 **direction disagrees**: the interval excludes 0 on the other side. For a tie: it lies outside.
 - ⚪ **undecided**: the interval does not tell, or there are fewer than two pairs.
 - ⚪ **not comparable**: one of the two sides was not measured.
 
 *Published* and *measured here* give the lower side, then the higher one, then their difference. In
 brackets is where the published number was checked: in the paper's text, in a secondary source, or not at
-all (memory). A net that diverged counts as worse than any error: the difference then has a direction,
-but no size. The verdicts are not corrected for their number; the comparisons within each report are. Of
-few seeds an interval is narrower than the truth.
+all (memory). Shown is the percentile bootstrap interval; as it is too narrow where seeds are few, the
+verdict rests on the wider of it and Student's. A net that diverged counts as worse than any error: the
+difference then has a direction, but no size. The verdicts are not corrected for their number; the
+comparisons within each report are.
 """
 
 

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 ORDER = 5
 CAPTION = (
     "What the paper states, and the same difference measured here, over n paired seeds with a 95 % "
-    "percentile bootstrap interval. The direction agrees, or disagrees, where the interval excludes 0; a tie "
-    "agrees where the interval lies within its margin, and disagrees where it lies outside. Undecided: the "
-    "interval does not tell, or there are fewer than two pairs. Not comparable: one side was not measured. A "
-    "diverged net counts as worse than any error, and leaves the difference without a size. Of few seeds "
-    "such an interval is narrower than the truth."
+    "percentile bootstrap interval. The direction agrees, or disagrees, where this interval and that of "
+    "Student's t (the bootstrap's is too narrow where seeds are few) both exclude 0; a tie agrees where both "
+    "lie within its margin, and disagrees where both lie outside. Otherwise it is undecided, as it is from "
+    "a single pair. Not comparable: one side was not measured. A diverged net counts as worse than any "
+    "error, and leaves the difference without a size."
 )
 
 

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 ORDER = 61
 CAPTION = (
     "Pairs of published values of one source and metric that differ in one respect, and the same "
-    "difference measured here over paired seeds. Undecided, if its 95 % bootstrap interval includes 0 or "
-    "there are fewer than two pairs; not comparable, if either side was not measured. Only the direction is "
-    "compared, for the protocols may differ."
+    "difference measured here over paired seeds. Undecided, if its 95 % interval, by the bootstrap or by "
+    "Student's t, includes 0, or there are fewer than two pairs; not comparable, if either side was not "
+    "measured. Only the direction is compared, for the protocols may differ."
 )
 
 
