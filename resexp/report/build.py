@@ -25,7 +25,7 @@ class Report:
     status: str
     environment: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
-    records: Records
+    records: frames.Prepared
 
     def table(self, key: str) -> Table | None:
         return next((table for table in self.tables if table.key == key), None)
@@ -40,46 +40,48 @@ class Report:
 
 def build(records: Records) -> Report:
     """The report of the records as they stand, whether or not the run has ended."""
-    records = frames.prepared(records)
-    found = [module.table(records) for module in scan.modules("tables")]
+    prepared = frames.prepared(records)
+    found = [module.table(prepared) for module in scan.modules("tables")]
     tables = tuple(table for table in found if table is not None)
     by_key = {table.key: table for table in tables}
-    opening = claims.opening(records, by_key.get("claims"), by_key.get("published"))
+    opening = claims.opening(prepared, by_key.get("claims"), by_key.get("published"))
     verdicts = by_key["degradation"].sentences if "degradation" in by_key else ()
     return Report(
         experiment=words.clean(records.experiment),
         sentences=(*opening, *verdicts),
         tables=tables,
-        status=_status(records),
-        environment=tuple(_facts(records.environment)),
-        notes=tuple(_notes(records)),
-        records=records,
+        status=_status(prepared),
+        environment=tuple(_facts(prepared.environment)),
+        notes=tuple(_notes(prepared)),
+        records=prepared,
     )
 
 
-def _status(records: Records) -> str:
-    counts = records.trials["status"].value_counts()
+def _status(records: frames.Prepared) -> str:
+    counts = records.tried["status"].value_counts()
     parts = [f"{counts[s]} {s}" for s in (*frames.ENDED, "running", "pending") if counts.get(s)]
     return (
-        f"{words.counted(len(records.trials), 'trial')}: {words.joined(parts)}" if parts else "no trials yet"
+        f"{words.counted(len(records.tried), 'trial')}: {words.joined(parts)}" if parts else "no trials yet"
     )
 
 
-def _notes(records: Records) -> list[str]:
+def _notes(records: frames.Prepared) -> list[str]:
     notes = [words.clean(note) for note in records.notes]
-    counts = records.trials["status"].value_counts()
+    counts = records.tried["status"].value_counts()
     left = int(counts.get("running", 0) + counts.get("pending", 0))
     if left:
         notes.insert(0, f"{words.counted(left, 'trial')} not finished: every number here may still change.")
     if int(counts.get("failed", 0)):
         notes.append("Failed trials are rows, and are tried again when the same command is run again.")
-    if "mixed" in records.trials and (records.trials["mixed"] == True).any():  # noqa: E712 (may hold None)
+    if "mixed" in records.tried and (records.tried["mixed"] == True).any():  # noqa: E712 (may hold None)
         notes.append("Some trials were continued on another machine or version (mixed): see the CSV file.")
     if records.published.get("references") or records.published.get("claims"):
         notes.append(
             "Published values are set beside the measured ones. Where data, size or length of training "
             "differ, a run can at most agree in direction: a smaller run is not a reproduction."
         )
+    if note := records.published.get("note"):
+        notes.append(words.clean(note))
     return notes
 
 

@@ -26,8 +26,9 @@ FIRST = (
 
 
 def render(report: Report) -> str:
-    """One row a trial: the usual columns first, then the swept axes. A missing number is an empty cell."""
-    trials = report.records.trials
+    """One row a trial: the usual columns first, then the swept axes; of a tuned option every value tried. A missing number is an empty cell."""
+    records = report.records
+    trials = records.tried if records.tuned else records.trials
     columns = [c for c in FIRST if c in trials] + [str(c) for c in trials.columns if c not in FIRST]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")

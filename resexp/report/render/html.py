@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from resexp.report.build import Report
 
-# After which section each figure stands; others follow at the end.
+# After which section a figure stands that has not its table's key; those without one follow at the end.
 BESIDE = {
     "error_vs_depth": "degradation",
     "gradient_norms": "gradients",
@@ -28,7 +28,7 @@ def render(report: Report) -> str:
     keys = {table.key for table in report.tables}
     beside: dict[str, list[object]] = {}
     for drawing in report.drawings:
-        place = BESIDE.get(drawing.key, "")
+        place = BESIDE.get(drawing.key, drawing.key)
         beside.setdefault(place if place in keys else "", []).append(drawing)
     template = environment.get_template("report.html")
     return template.render(report=report, beside=beside, svg=lambda drawing: Markup(drawing.svg))

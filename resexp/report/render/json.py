@@ -39,8 +39,8 @@ GRADIENT = ("connection", "variant", "depth", "when", "n", "first", "last", "slo
 
 def document(report: Report) -> dict[str, Any]:
     """The object as Python data; `schema_version` rises when a field changes its meaning."""
-    trials = report.records.trials
-    fields = [f for f in TRIAL if f in trials]
+    trials = report.records.tried
+    fields = [f for f in (*TRIAL, *(("chosen",) if report.records.tuned else ())) if f in trials]
     axes = [str(c) for c in trials.columns if "." in str(c)]
     rows = []
     for record in trials[[*fields, *axes]].to_dict("records"):
@@ -53,6 +53,7 @@ def document(report: Report) -> dict[str, Any]:
         "degradation": _rows(report, "degradation", GAP),
         "gradients": _rows(report, "gradients", GRADIENT),
         "published": _published(report),
+        "tables": {table.key: [words.plain_value(row) for row in table.rows] for table in report.tables},
         "environment": words.plain_value(report.records.environment),
         "notes": list(report.notes),
     }
