@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -26,11 +27,11 @@ Steps = list[tuple[str, nn.Module]]
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a transformer's sub-layers are made of; dropout is a rate by site.
+    """What a transformer's sub-layers are made of.
 
-    `dropout_attention` is of attention's weights, `dropout_mlp` of the MLP's hidden units, `dropout_branch`
-    of each sub-layer's output before it is added (Vaswani et al. 2017), `dropout_skip` of S h. One
-    shortcut crosses `span` sub-layers; 0: there is none. With `zero_outputs`, every f(h) is 0 at first.
+    `dropout` is a rate at one site: attention's weights, the MLP's hidden units, both, each sub-layer's
+    output before it is added (`branch`, Vaswani et al. 2017), or S h (`skip`). One shortcut crosses `span`
+    sub-layers; 0: there is none. With `zero_outputs`, every f(h) is 0 at first.
     """
 
     width: int
@@ -40,10 +41,13 @@ class Recipe:
     causal: bool = False
     span: int = 1
     zero_outputs: bool = False
-    dropout_attention: float = 0.0
-    dropout_mlp: float = 0.0
-    dropout_branch: float = 0.0
-    dropout_skip: float = 0.0
+    dropout: float = 0.0
+    dropout_at: Literal["attention", "mlp", "both", "branch", "skip"] = "branch"
+
+    def rate(self, site: str) -> float:
+        """Of dropout at a site: attention, mlp, branch or skip."""
+        sites = ("attention", "mlp") if self.dropout_at == "both" else (self.dropout_at,)
+        return self.dropout if site in sites else 0.0
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,7 @@ class Attention(nn.Module):
         width = recipe.heads * (recipe.width // recipe.heads)
         self.heads = recipe.heads
         self.causal = recipe.causal
-        self.dropout = recipe.dropout_attention
+        self.dropout = recipe.rate("attention")
         self.qkv = Projection(inputs, 3 * width, 1.0, 1.0, gain)
         self.out = Projection(width, outputs, 0.0 if recipe.zero_outputs else gain)
 
@@ -151,7 +155,7 @@ def token_blocks(design: Design, recipe: Recipe) -> tuple[list[Block], int]:
     blocks: list[Block] = []
     channels = recipe.width
     for index in range(len(kinds) // span):
-        shortcut = TokenShortcut(design, channels, recipe.dropout_skip)
+        shortcut = TokenShortcut(design, channels, recipe.rate("skip"))
         site = Site(index, len(kinds) // span, channels, recipe.width, 1, shortcut, TokenMap)
         connection = make(site)
         if recipe.causal and connection.mixes_positions:
@@ -212,12 +216,12 @@ def sublayers(
             hidden = round(recipe.mlp_ratio * recipe.width)
             yield f"expand{mark}", Projection(inputs, hidden, gain)
             yield f"act{mark}", make_activation(design.activation, in_place=True)
-            yield from dropout(recipe.dropout_mlp, f"drop_hidden{mark}")
+            yield from dropout(recipe.rate("mlp"), f"drop_hidden{mark}")
             yield f"shrink{mark}", Projection(hidden, width, 0.0 if recipe.zero_outputs else gain)
         # Of the sub-layers that one shortcut crosses, all but the last have no merge to be followed by.
         if placement.behind or (placement.after and not last):
             yield from norm_steps(design, width, f"norm_behind{mark}")
-        yield from dropout(recipe.dropout_branch, f"drop{mark}")
+        yield from dropout(recipe.rate("branch"), f"drop{mark}")
         inputs = width
     if a != 1.0:  # LN(a h + f) = LN(h + f / a), in which h may be any connection's
         yield "scale", Scale(1 / a)

@@ -20,8 +20,8 @@ class Transformer(Trunk):
     Vaswani et al. 2017 (arXiv:1706.03762). `mask: causal` is a decoder (GPT), in which no token sees
     a later one; `none` an encoder (BERT). Attention and MLP are a block each, under any connection; `span: k`
     makes k of them one block, which one shortcut crosses, and 0 takes all shortcuts away. `mlp: false` leaves
-    attention alone. `tied`: logits come from the embedding's weights. Dropout by site: attention's
-    weights, the MLP's hidden units, a sub-layer's output (`branch`), the shortcut (`skip`).
+    attention alone. `tied`: logits come from the embedding's weights. `dropout` is the rate at one site:
+    attention's weights, the MLP's hidden units, both, a sub-layer's output (`branch`), the shortcut (`skip`).
     """
 
     targets: ClassVar[tuple[str, ...]] = ("tokens",)
@@ -36,10 +36,8 @@ class Transformer(Trunk):
         span: NaturalInt = 1,
         mlp: bool = True,
         mlp_ratio: PositiveFloat = 4.0,
-        dropout_attention: Fraction = 0.0,
-        dropout_mlp: Fraction = 0.0,
-        dropout_branch: Fraction = 0.0,
-        dropout_skip: Fraction = 0.0,
+        dropout: Fraction = 0.0,
+        dropout_at: Literal["attention", "mlp", "both", "branch", "skip"] = "branch",
     ) -> None:
         self.tied = tied
         self.recipe = Recipe(
@@ -49,10 +47,8 @@ class Transformer(Trunk):
             mlp_ratio=mlp_ratio,
             causal=mask == "causal",
             span=span,
-            dropout_attention=dropout_attention,
-            dropout_mlp=dropout_mlp,
-            dropout_branch=dropout_branch,
-            dropout_skip=dropout_skip,
+            dropout=dropout,
+            dropout_at=dropout_at,
         )
 
     def build(self, design: Design) -> Chain:

@@ -17,7 +17,7 @@ class Vit(Trunk):
     """Images: patches, a class token, learned positions, `depth` layers of attention and MLP, a linear head.
 
     Dosovitskiy et al. 2020 (arXiv:2010.11929); the defaults are small. Blocks and options are those of the
-    trunk `transformer`, without a mask; `patch` is in pixels a side.
+    trunk `transformer`, without a mask and with dropout of branches; `patch` is in pixels a side.
     """
 
     def __init__(
@@ -28,12 +28,10 @@ class Vit(Trunk):
         heads: PositiveInt = 4,
         span: NaturalInt = 1,
         mlp_ratio: PositiveFloat = 4.0,
-        dropout_branch: Fraction = 0.0,
+        dropout: Fraction = 0.0,
     ) -> None:
         self.patch = patch
-        self.recipe = Recipe(
-            width=width, heads=heads, span=span, mlp_ratio=mlp_ratio, dropout_branch=dropout_branch
-        )
+        self.recipe = Recipe(width=width, heads=heads, span=span, mlp_ratio=mlp_ratio, dropout=dropout)
 
     def build(self, design: Design) -> Chain:
         stem = Patches(design, self.patch, self.recipe.width, class_token=True)

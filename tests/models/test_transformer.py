@@ -226,9 +226,9 @@ def test_tied_logits_come_from_the_embedding() -> None:
     assert tied.get_submodule("head.fc.embedding") is tied.get_submodule("stem.tokens")
 
 
-@pytest.mark.parametrize("site", ["attention", "mlp", "branch", "skip"])
+@pytest.mark.parametrize("site", ["attention", "mlp", "both", "branch", "skip"])
 def test_dropout_acts_at_its_site_while_training(site: str) -> None:
-    net = build(**{f"dropout_{site}": 0.5})
+    net = build(dropout=0.5, dropout_at=site)
     still = build()
     torch.manual_seed(0)
     assert not torch.allclose(net.train()(tokens()), still(tokens()))

@@ -33,7 +33,7 @@ def grid(make: Make, gain: float, seeds: int = 4) -> Records:
                     loss += rate - (gain + 0.01 * seed if span else 0)
                 row = trial("residual", 8, seed, id=f"{span}-{rate}-{seed}", test_loss=loss)
                 rows.append(row)
-                model = {"kind": "transformer", "span": span, "dropout_branch": rate, "dropout_mlp": 0.0}
+                model = {"kind": "transformer", "span": span, "dropout": rate, "dropout_at": "branch"}
                 settings[row["id"]] = {"model": model}
     return frames.prepared(replace(make(rows), settings=settings))
 
@@ -42,7 +42,7 @@ def test_an_interaction_is_found_with_its_sign(make: Make) -> None:
     found = synergy.table(grid(make, 0.2))
     assert found is not None
     assert [(r["site"], r["rate"], r["span"]) for r in found.rows] == [
-        ("dropout_branch", rate, span) for rate in (0.1, 0.5) for span in (1, 2)
+        ("branch", rate, span) for rate in (0.1, 0.5) for span in (1, 2)
     ]
     for row in found.rows:
         assert row["without"] == pytest.approx(row["rate"])

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
 ORDER = 23
 SITES = {
-    "dropout_attention": "attention",
-    "dropout_mlp": "MLP",
-    "dropout_branch": "branch output",
-    "dropout_skip": "shortcut",
+    "attention": "attention",
+    "mlp": "MLP",
+    "both": "attention and MLP",
+    "branch": "branch output",
+    "skip": "shortcut",
 }
 LEVEL = 0.05
 CAPTION = (
@@ -33,18 +34,22 @@ CAPTION = (
 
 
 def cells(records: Records) -> pd.DataFrame:
-    """A row a finished transformer with dropout at one site at most: id, connection, depth, seed, test_loss,
-    span, site (None: no dropout) and rate.
+    """A row a finished transformer: id, connection, depth, seed, test_loss, span, site (None: no dropout)
+    and rate; `rest` is alike where nothing else differs.
     """
     rows = []
     for trial in frames.done(records.trials).to_dict("records"):
         model = records.settings.get(trial["id"], {}).get("model", {})
-        rates = {site: model[site] for site in SITES if model.get(site)}
-        if "span" not in model or len(rates) > 1 or words.missing(trial["test_loss"]):
+        if not {"span", "dropout", "dropout_at"} <= model.keys() or words.missing(trial["test_loss"]):
             continue
-        site, rate = next(iter(rates.items()), (None, 0.0))
+        rate = model["dropout"]
+        site = model["dropout_at"] if rate else None
         same = {key: trial[key] for key in ("id", "connection", "depth", "seed", "test_loss")}
-        rest = {key: value for key, value in model.items() if key not in (*SITES, "span", "depth")}
+        rest = {
+            key: value
+            for key, value in model.items()
+            if key not in ("dropout", "dropout_at", "span", "depth")
+        }
         rows.append({**same, "span": model["span"], "site": site, "rate": rate, "rest": repr(rest)})
     columns = ["id", "connection", "depth", "seed", "test_loss", "span", "site", "rate", "rest"]
     return pd.DataFrame(rows, columns=columns)
