@@ -26,7 +26,10 @@ FIRST = (
 
 
 def render(report: Report) -> str:
-    """One row a trial: the usual columns first, then the swept axes; of a tuned option every value tried. A missing number is an empty cell."""
+    """One row a trial, at every value tried: the usual columns first, then the swept axes.
+
+    A missing number is an empty cell.
+    """
     records = report.records
     trials = records.tried if records.tuned else records.trials
     columns = [c for c in FIRST if c in trials] + [str(c) for c in trials.columns if c not in FIRST]
