@@ -16,6 +16,7 @@ from resexp.plan import Trial
 from resexp.probes.base import Probe
 from resexp.store import TrialFolder
 from resexp.store.attempt import PROGRESS_EVERY
+from resexp.training.evaluation import evaluate
 from resexp.training.probing import take_snapshot
 from resexp.training.run import Run
 from resexp.training.trial import SAVE_SECONDS, SAVE_SHARE, Course, fingerprint
@@ -35,9 +36,9 @@ def trial_seconds(run: Run, phases: Mapping[str, float]) -> dict[str, float]:
 def evaluation_seconds(run: Run) -> float:
     """Of all the evaluations between a trial's epochs."""
     total = 0.0
-    for split, images in (("train", run.data.train), ("test", run.data.test)):
+    for split, examples in (("train", run.data.train), ("test", run.data.test)):
         times = sum(run.evaluation_due(split, epoch) for epoch in range(1, run.epochs + 1))
-        total += times * seconds_of(partial(run.evaluate, images), run.device) if times else 0
+        total += times * seconds_of(partial(evaluate, run, examples), run.device) if times else 0
     return total
 
 

@@ -53,9 +53,9 @@ def quotas(counts: Sequence[int], size: int | None, key: str = "size") -> tuple[
     if size is None or size == total:
         return tuple(counts)
     if size > total:
-        raise DataError(f"{key}: {size} images are asked for and there are {total}; give at most {total}")
+        raise DataError(f"{key}: {size} examples are asked for and there are {total}; give at most {total}")
     if size < present:
-        raise DataError(f"{key}: {size} images cannot cover {present} classes; give at least {present}")
+        raise DataError(f"{key}: {size} examples cannot cover {present} classes; give at least {present}")
     shares = [size * count // total for count in counts]
     by_remainder = sorted(range(len(counts)), key=lambda c: (-(size * counts[c] % total), c))
     for c in by_remainder[: size - sum(shares)]:
@@ -96,7 +96,7 @@ def kept_back(counts: Sequence[int], size: int | None) -> tuple[int, ...]:
         return ()
     held = quotas(counts, size, VALIDATION)
     if any(0 < count == taken for count, taken in zip(counts, held, strict=True)):
-        raise DataError(f"{VALIDATION}: {size} of {sum(counts)} images leave a class none; give fewer")
+        raise DataError(f"{VALIDATION}: {size} of {sum(counts)} examples leave a class none; give fewer")
     return held
 
 

@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -18,11 +17,12 @@ from resexp.models.build import build_network
 from resexp.models.init import initialise
 from resexp.random import key_of
 from resexp.tasks.base import Task
+from resexp.training.evaluation import Score, evaluate, number
 from resexp.training.optimizers import Optimizer
 from resexp.training.schedules import Schedule, warmed
 
 if TYPE_CHECKING:
-    from resexp.data.examples import Batches, Examples
+    from resexp.data.examples import Batches
     from resexp.data.opening import Data
     from resexp.settings import Settings
 
@@ -30,15 +30,6 @@ CUDA_CHECK_STEPS = 50
 """On CUDA the loss is looked at this often, so that no step waits for the device."""
 SMOOTHING = 0.98
 """Of the training error that ends a low starting rate: an average over about 50 batches."""
-
-
-@dataclass(frozen=True)
-class Score:
-    """What an evaluation gives: error as a fraction, mean loss, the task's measures; None: not measured."""
-
-    error: float | None = None
-    loss: float | None = None
-    measures: dict[str, float | None] | None = None
 
 
 class Run:
@@ -179,7 +170,7 @@ class Run:
         data = self.data
         for name, examples in (("train", data.train), ("validation", data.validation), ("test", data.test)):
             due = examples is not None and self.evaluation_due(name, row["epoch"])
-            score = self.evaluate(examples) if examples is not None and due else Score()
+            score = evaluate(self, examples) if examples is not None and due else Score()
             row[f"{name}_error"], row[f"{name}_loss"] = score.error, score.loss
         row["test_measures"] = score.measures
         return row
@@ -190,26 +181,6 @@ class Run:
         # Without a wish of the user's at most four times: it costs a third of a training epoch.
         every = training.train_every or max(10, math.ceil(self.epochs / 4))
         return epoch == self.epochs or epoch % (every if split == "train" else training.test_every) == 0
-
-    @torch.inference_mode()
-    def evaluate(self, examples: Examples) -> Score:
-        """Error, loss and measures in eval mode, without augmentation."""
-        task = self.task
-        self.forward.eval()
-        mistakes = torch.zeros((), device=self.device, dtype=torch.float64)
-        loss = torch.zeros_like(mistakes)
-        counts, units = torch.zeros((), device=self.device, dtype=torch.float64), 0
-        indices = torch.split(torch.arange(len(examples), device=self.device), task.evaluation_batch)
-        for batch, index in enumerate(indices):
-            x, y = task.posed(*examples.batch(index), "evaluation", batch)
-            with self.autocast():
-                output = self.forward(x)
-            mistakes += task.mistakes(output, y)
-            loss += task.loss_sum(output, y)
-            counts = counts + task.counts(output, y)
-            units += task.units(y)
-        mean = loss.item() / units
-        return Score(number(mistakes.item() / units), mean, task.measures(mean, counts))
 
     def autocast(self) -> torch.autocast:
         """bfloat16 arithmetic where the trial asks for it; weights and norms' statistics stay float32."""
@@ -245,8 +216,3 @@ class Run:
         self.low_rate = state["low_rate"]
         self.smoothed_error.copy_(state["smoothed_error"])
         self.sums.copy_(state["sums"])
-
-
-def number(value: float) -> float | None:
-    """None for what is not a number: nothing was to be measured."""
-    return None if math.isnan(value) else value

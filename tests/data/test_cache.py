@@ -138,9 +138,9 @@ def test_fingerprint_follows_whatever_changes_the_images(configure: Callable[...
 
 
 def test_asking_for_too_much_says_how_much_there_is(configure: Callable[..., DataConfig]) -> None:
-    with pytest.raises(DataError, match=r"data\.train_size: 2000 images are asked for and there are 1437"):
+    with pytest.raises(DataError, match=r"data\.train_size: 2000 examples are asked for and there are 1437"):
         cache.describe(configure("digits", train_size=2000))
-    with pytest.raises(DataError, match=r"data\.test_size: 5 images cannot cover 10 classes"):
+    with pytest.raises(DataError, match=r"data\.test_size: 5 examples cannot cover 10 classes"):
         cache.describe(configure("digits", test_size=5))
 
 

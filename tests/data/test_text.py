@@ -86,7 +86,7 @@ def test_no_character_is_foretold_in_two_splits(file: str, configure: Configure)
     assert (len(data.train), len(data.validation), len(data.test)) == (80, 9, 4)
     assert decoded(data.train, data.facts.classes)[1:] == TEXT[1:801]
     assert decoded(data.validation, data.facts.classes)[1:] == TEXT[801:891]
-    with pytest.raises(DataError, match="train_size: 81 images are asked for and there are 80"):
+    with pytest.raises(DataError, match="train_size: 81 examples are asked for and there are 80"):
         cache.describe(configure("text_file", root=file, context=10, validation_size=9, train_size=81))
 
 

@@ -11,6 +11,7 @@ import torch
 
 from resexp.config import parse_settings
 from resexp.data.opening import open_data
+from resexp.training.evaluation import evaluate
 from resexp.training.run import Run
 
 CPU = torch.device("cpu")
@@ -83,10 +84,10 @@ def test_training_lowers_the_loss(trial: Any) -> None:
     settings, _ = trial
     longer = settings.training.model_copy(update={"epochs": 8})
     run = new_run(settings.model_copy(update={"training": longer}))
-    before = run.evaluate(run.data.train)
-    again = run.evaluate(run.data.train)
+    before = evaluate(run, run.data.train)
+    again = evaluate(run, run.data.train)
     to_the_end(run)
-    after = run.evaluate(run.data.train)
+    after = evaluate(run, run.data.train)
     assert before == again, "an evaluation draws nothing at random"
     assert before.loss is not None
     assert after.loss is not None

@@ -1,0 +1,47 @@
+"""A run's network on a whole split."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from resexp.data.examples import Examples
+    from resexp.training.run import Run
+
+
+@dataclass(frozen=True)
+class Score:
+    """What an evaluation gives: error as a fraction, mean loss, the task's measures; None: not measured."""
+
+    error: float | None = None
+    loss: float | None = None
+    measures: dict[str, float | None] | None = None
+
+
+@torch.inference_mode()
+def evaluate(run: Run, examples: Examples) -> Score:
+    """Error, loss and measures in eval mode, without augmentation."""
+    task, device = run.task, run.device
+    run.forward.eval()
+    mistakes = torch.zeros((), device=device, dtype=torch.float64)
+    loss, counts, units = torch.zeros_like(mistakes), torch.zeros_like(mistakes), 0
+    indices = torch.split(torch.arange(len(examples), device=device), task.evaluation_batch)
+    for batch, index in enumerate(indices):
+        inputs, target = task.posed(*examples.batch(index), "evaluation", batch)
+        with run.autocast():
+            output = run.forward(inputs)
+        mistakes += task.mistakes(output, target)
+        loss += task.loss_sum(output, target)
+        counts = counts + task.counts(output, target)
+        units += task.units(target)
+    mean = loss.item() / units
+    return Score(number(mistakes.item() / units), mean, task.measures(mean, counts))
+
+
+def number(value: float) -> float | None:
+    """None for what is not a number: nothing was to be measured."""
+    return None if math.isnan(value) else value
