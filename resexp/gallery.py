@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -75,12 +74,11 @@ def _entry(name: str, results: Path) -> Entry:
 
 
 def _size(name: str, experiment: Experiment, expect: str | None, results: Path) -> Size:
-    folder, total, ended = results / experiment.name, len(experiment.points), 0
+    folder, ended = results / experiment.name, 0
     if folder.is_dir():
-        status = Counter(api.results(folder).trials["status"])
-        total, ended = status.total(), status["done"] + status["diverged"]
+        ended = int(api.results(folder).trials["status"].isin(("done", "diverged")).sum())
     shown = (results / FOLDER / _place(name, experiment.tier) / "report.json").exists()
-    return Size(experiment.tier, experiment.name, total, ended, expect, shown)
+    return Size(experiment.tier, experiment.name, len(experiment.points), ended, expect, shown)
 
 
 def _said(text: str) -> dict[str, str]:

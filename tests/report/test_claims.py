@@ -210,6 +210,8 @@ def test_the_report_opens_with_the_claim_and_what_became_of_it(make: Make) -> No
         in bad.sentences[0].text
     )
     assert "Claim: Plain nets are worse." in markdown.render(bad)
+    noted = about_a_paper(make, {"plain": [0.1]}, note="Its nets are wider.")
+    assert "Its nets are wider." in noted.notes
 
 
 def test_json_has_the_claims_the_values_and_the_differences(make: Make) -> None:
