@@ -105,7 +105,8 @@ class Attention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         qkv = self.qkv(x).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)  # (3, B, heads, T, ...)
         rate = self.dropout if self.training else 0.0
-        y = functional.scaled_dot_product_attention(*qkv, dropout_p=rate, is_causal=self.causal)
+        q, k, v = qkv.unbind(0)
+        y = functional.scaled_dot_product_attention(q, k, v, dropout_p=rate, is_causal=self.causal)
         return self.out(y.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
 
 
@@ -113,7 +114,10 @@ class AlongTokens(nn.Sequential):
     """Steps on (B, T, C), applied to (B, C, T)."""
 
     def forward(self, h: Tensor) -> Tensor:
-        return super().forward(h.transpose(1, 2)).transpose(1, 2)  # type: ignore[no-any-return]
+        h = h.transpose(1, 2)
+        for step in self:
+            h = step(h)
+        return h.transpose(1, 2)
 
 
 class TokenMap(nn.Linear):

@@ -60,7 +60,7 @@ class Decoder(nn.Module):
             h = block(h)
         patches = self.pixels(self.norm(h).transpose(1, 2)).transpose(1, 2).unflatten(2, self.grid)
         image = functional.pixel_shuffle(patches, self.patch)
-        hidden = (1 - seen).unflatten(2, self.grid)
+        hidden = (1 - seen).reshape(-1, 1, height, wide)
         hidden = hidden.repeat_interleave(self.patch, 2).repeat_interleave(self.patch, 3)
         return torch.cat([image, hidden.to(image.dtype)], dim=1)
 

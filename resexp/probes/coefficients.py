@@ -60,7 +60,7 @@ def _weights(block: Block, state: Any, layer: str, index: int) -> Iterator[Readi
 
 def _size(x: Tensor) -> float:
     """The norm of one image's, or one stream's, x: the root mean square over them."""
-    return x.norm().item() / len(x) ** 0.5
+    return float(x.norm().item() / len(x) ** 0.5)
 
 
 def _first(state: Any) -> Tensor:

@@ -77,11 +77,10 @@ def table(records: Records) -> Table | None:
 
 def _rows(found: pd.DataFrame) -> Iterator[tuple[Row, pd.Series[float]]]:
     """Each row of the table, and its interaction by seed."""
-    for (depth, _), trials in found.groupby(["depth", "rest"], sort=True):
+    for _, trials in found.groupby(["depth", "rest"], sort=True):
         dropped = trials[trials["site"].notna() & (trials["span"] > 0)]
-        keys = ["site", "rate", "span"]
-        order = sorted(dropped.groupby(keys).groups, key=lambda key: (list(SITES).index(key[0]), key[1:]))
-        for site, rate, span in order:
+        present = set(dropped[["site", "rate", "span"]].itertuples(index=False, name=None))
+        for site, rate, span in sorted(present, key=lambda cell: (list(SITES).index(cell[0]), *cell[1:])):
             shortcut, bare = _effect(trials, site, rate, span), _effect(trials, site, rate, 0)
             difference = statistics.difference(shortcut, bare)
             if difference is None:
@@ -92,7 +91,7 @@ def _rows(found: pd.DataFrame) -> Iterator[tuple[Row, pd.Series[float]]]:
                 "place": SITES[site],
                 "rate": float(rate),
                 "span": int(span),
-                "depth": int(depth),
+                "depth": int(trials["depth"].iloc[0]),
                 "n": difference.pairs,
                 "with_shortcut": float(shortcut[both.index].mean()),
                 "without": float(bare[both.index].mean()),
