@@ -83,7 +83,7 @@ def _unequal(key: str, value: Any, wanted: Any) -> Iterator[tuple[str, Any, Any]
             if not _equal(value.get(name), choice):
                 yield from _unequal(f"{key}.{name}", value.get(name), choice)
     else:
-        yield key, value.get("kind") if isinstance(value, Mapping) else value, wanted
+        yield key, value.get("kind", value) if isinstance(value, Mapping) else value, wanted
 
 
 def shown(value: Any) -> str:

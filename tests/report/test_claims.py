@@ -99,6 +99,16 @@ def test_deepest_is_the_greatest_depth_that_both_sides_have(make: Make) -> None:
     assert verdict(one)["verdict"] == "not comparable"
 
 
+def test_best_shallower_is_the_depth_with_the_least_mean_before_the_deepest(make: Make) -> None:
+    sides = {"lower": {"model.depth": "best_shallower"}, "higher": {"model.depth": "deepest"}}
+    rows = trials({"plain": [0.3, 0.3]}, 8) + trials({"plain": [0.1, 0.12]}, 20)
+    rows += trials({"plain": [0.2, 0.2]}, 56)
+    found = verdict(make(rows, published={"claims": [claim(**sides)]}))
+    assert (found["lower"], found["higher"]) == (pytest.approx(0.11), pytest.approx(0.2))
+    shallow = make(rows[:2], published={"claims": [claim(**sides)]})
+    assert verdict(shallow)["verdict"] == "not comparable"
+
+
 def test_without_a_depth_only_depths_that_both_have_are_paired(make: Make) -> None:
     rows = trials({"plain": [0.2, 0.2], "residual": [0.1, 0.1]}, 8)
     rows += trials({"residual": [0.9, 0.9]}, 56)
@@ -171,8 +181,10 @@ def test_every_difference_of_protocol_is_listed_once(make: Make) -> None:
         "training.iterations": 64000,
         "training.optimizer": {"kind": "sgd", "lr": 0.05, "nesterov": True},
         "training.schedule": {"kind": "step", "milestones": [0.5, 0.75]},
+        "training.low_rate": None,
     }
     rows = trials({"plain": [0.1], "residual": [0.1]}) + trials({"plain": [0.1]}, 56)
+    rows[0]["training.low_rate"] = {"factor": 0.1}
     table = protocol.table(frames.prepared(make(rows, published={"protocol": recipe})))
     assert table is not None
     assert table.cells() == [
@@ -182,6 +194,7 @@ def test_every_difference_of_protocol_is_listed_once(make: Make) -> None:
         ["training.optimizer.lr", "0.1", "0.05"],
         ["training.optimizer.nesterov", "not set", "true"],
         ["training.schedule", "not set", "step (milestones=[0.5, 0.75])"],
+        ["training.low_rate", "factor=0.1", "not set"],
         ["model.depth", "56", "8 or 20"],
     ]
 
