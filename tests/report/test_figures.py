@@ -8,9 +8,11 @@ from collections.abc import Callable
 
 import pytest
 from made_up import trial
+from matplotlib import rc_context
 
-from resexp.report import Report, build
-from resexp.report.style import INK, looks
+from resexp.report import Report, build, frames
+from resexp.report.figures import error_vs_depth
+from resexp.report.style import INK, RC, looks
 from resexp.report.svg import standalone
 from resexp.store import Records
 
@@ -92,3 +94,13 @@ def test_one_colour_a_connection_and_another_marker_a_variant(make: Callable[...
 def test_a_label_is_only_text(variant: str, make: Callable[..., Records]) -> None:
     shown = build(make([trial("plain", 8, 0, variant=variant)])).drawings[0].svg
     assert variant.replace("\x1b", "") in texts(shown)
+
+
+def test_both_errors_lie_within_the_panels_they_share(make: Callable[..., Records]) -> None:
+    row = trial("plain", 8, 0) | {"train_error": 0.001, "test_error": 0.4}
+    with rc_context(RC):
+        drawn = error_vs_depth.figure(frames.prepared(make([row])))
+    assert drawn is not None
+    for panel in drawn.axes:
+        assert panel.get_ylim()[0] == 0
+        assert panel.get_ylim()[1] > 40

@@ -15,6 +15,7 @@ from matplotlib import rc_context
 from resexp.report import build, frames, style
 from resexp.report.figures import lesion as lesion_figure
 from resexp.report.figures import other_probes as other_figure
+from resexp.report.figures import path_length as path_figure
 from resexp.report.figures import shattering as shattering_figure
 from resexp.report.table import Row, Table
 from resexp.report.tables import lesion, other_probes, shattering
@@ -177,21 +178,40 @@ def test_the_other_probes_have_a_panel_each(make: Make) -> None:
         probes += [reading(row, "linear_probe", "linear_probe_error", i, 0.5 - 0.1 * i) for i in range(3)]
         slices = [reading(row, "sharpness", "slice_loss", i, 1.0 + i + row["seed"]) for i in range(3)]
         probes += [{**r, "layer": f"{r['index'] / 2 - 0.5:+.3g}"} for r in slices]
-        probes += [reading(row, "path_length", "path_share", k, 0.1) for k in range(3)]
         probes += [reading(row, "jacobian", "mean_squared_singular_value", 0, float("inf"))]
     with rc_context(style.RC):
         drawn = other_figure.figure(frames.prepared(with_probes(make, rows, probes)))
     assert drawn is not None
-    probe, share, loss = drawn.axes
+    probe, loss = drawn.axes
     assert list(probe.lines[0].get_xdata()) == [1, 2, 3]
     assert list(probe.lines[0].get_ydata()) == pytest.approx([50, 40, 30])
-    assert list(share.lines[0].get_xdata()) == [0, 1, 2]
     assert list(loss.lines[0].get_xdata()) == [-0.5, 0, 0.5]
     assert list(loss.lines[0].get_ydata()) == pytest.approx([1.5, 2.5, 3.5])
-    assert [len(panel.lines) for panel in drawn.axes] == [1, 1, 1]
+    assert [len(panel.lines) for panel in drawn.axes] == [1, 1]
 
 
-@pytest.mark.parametrize("module", [lesion_figure, shattering_figure, other_figure])
+def test_shares_of_path_lengths_are_of_their_sum(make: Make) -> None:
+    rows = [trial("residual", 8, 0), trial("residual", 8, 1), trial("plain", 8, 0)]
+    probes = []
+    for row in rows[:2]:  # two blocks: 1, 2 and 1 of the four paths
+        probes += [reading(row, "path_length", "path_gradient", k, 4 - k) for k in range(3)]
+        probes += [
+            reading(row, "path_length", "path_share", k, (4 - k) * n / 4) for k, n in enumerate((1, 2, 1))
+        ]
+    probes += [reading(rows[2], "path_length", "path_gradient", k, float(k == 2)) for k in range(3)]
+    probes += [reading(rows[2], "path_length", "path_share", k, float(k == 2) / 4) for k in range(3)]
+    with rc_context(style.RC):
+        drawn = path_figure.figure(frames.prepared(with_probes(make, rows, probes)))
+    assert drawn is not None
+    gradient, share = drawn.axes
+    assert [list(line.get_ydata()) for line in gradient.lines] == [[1], [4, 3, 2]]
+    plain, residual, paths = (list(line.get_ydata()) for line in share.lines)
+    assert plain == [0, 0, 100]
+    assert residual == pytest.approx([100 / 3, 50, 100 / 6])
+    assert paths == [25, 50, 25]
+
+
+@pytest.mark.parametrize("module", [lesion_figure, shattering_figure, other_figure, path_figure])
 def test_without_such_probes_there_is_no_figure(module: Any, make: Make) -> None:
     assert module.figure(frames.prepared(make([trial("plain", 8, 0)]))) is None
     assert module.figure(frames.prepared(make([]))) is None

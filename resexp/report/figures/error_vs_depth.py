@@ -43,7 +43,7 @@ def figure(records: Records) -> Figure | None:
         style.depth_axis(panel, depths)
         panel.set_title(error.replace("_", " ").capitalize())
         panel.margins(y=0.12)  # room for the crosses
-        panel.set_ylim(bottom=0)
+    axes[0][0].set_ylim(bottom=0)  # of both, once both are drawn: it ends autoscaling
     axes[0][0].set_ylabel("error (%)")
     cross = Line2D([], [], color=style.INK, marker="x", linestyle="", label="no result")
     lost = (frames.done(trials)["id"].size < trials["id"].size) and [cross]

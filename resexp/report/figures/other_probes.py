@@ -19,9 +19,9 @@ ORDER = 36
 TITLE = "Other probes, at the end"
 CAPTION = (
     "Mean over seeds, each connection's deepest network that was measured. Over blocks, from input to "
-    "output; the share of a path length over the number of its branches; the loss over the distance along "
-    "a random, filter-normalised direction. s.v.: singular value of a block's Jacobian; probe: a linear "
-    "classifier of a block's state; neighbours: the vote of the images nearest by it."
+    "output; the loss over the distance along a random, filter-normalised direction. s.v.: singular value of "
+    "a block's Jacobian; probe: a linear classifier of a block's state; neighbours: the vote of the images "
+    "nearest by it."
 )
 COLUMNS = 3
 PANELS = {  # (probe, name): what stands above the panel, and whether its axis is logarithmic
@@ -32,7 +32,6 @@ PANELS = {  # (probe, name): what stands above the panel, and whether its axis i
     ("jacobian", "mean_squared_singular_value"): ("mean squared s.v.", True),
     ("linear_probe", "linear_probe_error"): ("probe error (%)", False),
     ("nearest_neighbours", "knn_error"): ("neighbours' error (%)", False),
-    ("path_length", "path_share"): ("share of path length", False),
     ("sharpness", "slice_loss"): ("loss along a slice", True),
 }
 
@@ -70,8 +69,6 @@ def _quantity(rows: pd.DataFrame, name: str) -> pd.DataFrame:
     rows = rows[(rows["name"] == name) & rows["value"].abs().lt(float("inf"))]
     if name == "slice_loss":
         return rows.assign(x=rows["layer"].astype(float))
-    if name == "path_share":
-        return rows.assign(x=rows["index"])
     percent = 100 if name in ("linear_probe_error", "knn_error") else 1
     return rows.assign(x=rows["index"] + 1, value=percent * rows["value"])
 
@@ -81,6 +78,6 @@ def _axes(panel: Axes, probe: str, logarithmic: bool) -> None:
         panel.set_yscale("log")
         if panel.get_ylim()[1] > 10 * panel.get_ylim()[0]:
             style.log_axis(panel.yaxis)
-    panel.set_xlabel({"sharpness": "distance", "path_length": "branches"}.get(probe, "block"))
+    panel.set_xlabel("distance" if probe == "sharpness" else "block")
     if probe != "sharpness":
         panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))

@@ -1,0 +1,59 @@
+"""Through how many branches the gradient comes, beside how many paths take so many."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from resexp.report import frames, style
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from resexp.store import Records
+
+ORDER = 33
+TITLE = "Short paths carry the gradient"
+CAPTION = (
+    "After Veit et al. 2016, figure 6: of each connection's deepest network that was measured, at the end, "
+    "mean over seeds. Left: the gradient that comes through one path of k branches. Right: the part of the "
+    "gradient that all paths of k branches bring, were they aligned, in % of the lengths measured; dotted: "
+    "the part of the paths that have this length. A net without shortcuts has one path."
+)
+
+
+def figure(records: Records) -> Figure | None:
+    """Two panels over the number of branches on a path; None where path lengths were not measured."""
+    rows = frames.deepest(frames.readings(records, "path_length", 1.0))
+    if rows.empty:
+        return None
+    looks = style.looks(rows.sort_values("variant"))
+    drawn, (panels,) = style.panels(1, 2)
+    for variant, group in frames.by_variant(rows):
+        look = looks[variant]
+        means = group.groupby(["name", "index"])["value"].mean()
+        gradient, share = (means[name].sort_index() for name in ("path_gradient", "path_share"))
+        telling = gradient[gradient > 0]
+        panels[0].plot(telling.index, telling, color=look.color, marker=look.marker, linestyle=look.dash)
+        panels[1].plot(*_percent(share), color=look.color, marker=look.marker, linestyle=look.dash)
+        if (gradient > 0).all():
+            panels[1].plot(*_percent(share / gradient), color=look.color, linestyle=":")
+    panels[0].set_yscale("log")
+    style.log_axis(panels[0].yaxis)
+    panels[0].set_ylabel("norm of the gradient")
+    panels[1].set_ylabel("part (%)")
+    for panel in panels:
+        panel.set_xlabel("branches on the path k")
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+    dotted = Line2D([], [], color=style.INK, linestyle=":", label="paths of this length")
+    style.variant_key(drawn, looks, [dotted])
+    return drawn
+
+
+def _percent(parts: pd.Series[float]) -> tuple[np.ndarray, np.ndarray]:
+    """Where and how high: parts in percent of their sum."""
+    return parts.index.to_numpy(), (100 * parts / parts.sum()).to_numpy()
