@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from resexp.options import PositiveFloat, PositiveInt
 from resexp.probes.base import Probe, Reading, Snapshot
@@ -35,7 +36,9 @@ class Sharpness(Probe):
 
     def measure(self, snapshot: Snapshot) -> Iterator[Reading]:
         weights = tuple(settled(snapshot.network).parameters())
-        yield Reading("hessian_eigenvalue", "network", 0, self._eigenvalue(snapshot.loss(), weights))
+        with sdpa_kernel(SDPBackend.MATH):  # fused attention has no second derivative
+            loss = snapshot.loss()
+        yield Reading("hessian_eigenvalue", "network", 0, self._eigenvalue(loss, weights))
         direction = tuple(map(_direction, weights))
         centre = tuple(w.detach().clone() for w in weights)
         with torch.no_grad():
