@@ -1,28 +1,16 @@
-"""Blocks of attention and MLP, shared by the trunks that work on tokens.
-
-A state is (B, C, T), channels second as everywhere, so that connections need not know of tokens; a branch
-turns it round, works on (B, T, C) and turns it back, which moves no memory.
+"""Attention and the small layers around it, on states (B, C, T): channels second, as everywhere, so that
+connections need not know of tokens. A branch turns its input round, works on (B, T, C) and turns it back,
+which moves no memory.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-
-from resexp.connections.base import Site
-from resexp.connections.core import Plain
-from resexp.errors import ConfigError, Problem
-from resexp.models.base import Block, Design
-from resexp.models.parts import make_activation
-from resexp.models.shortcut import ShortcutFactory
-
-Steps = list[tuple[str, nn.Module]]
 
 
 @dataclass(frozen=True)
@@ -48,27 +36,6 @@ class Recipe:
         """Of dropout at a site: attention, mlp, branch or skip."""
         sites = ("attention", "mlp") if self.dropout_at == "both" else (self.dropout_at,)
         return self.dropout if site in sites else 0.0
-
-
-@dataclass(frozen=True)
-class Placement:
-    """Where layer norms stand: before a sub-layer's layers, behind them, after the merge, before the head."""
-
-    before: bool = False
-    behind: bool = False
-    after: bool = False
-
-    @property
-    def last(self) -> bool:
-        return not self.after
-
-
-PLACEMENTS = {
-    "post": Placement(after=True),  # Vaswani et al. 2017 (arXiv:1706.03762)
-    "pre": Placement(before=True),  # Xiong et al. 2020 (arXiv:2002.04745)
-    "peri": Placement(before=True, behind=True),  # Kim et al. 2025 (arXiv:2502.02732)
-    "deep_norm": Placement(after=True),  # Wang et al. 2022 (arXiv:2203.00555)
-}
 
 
 class Projection(nn.Linear):
@@ -139,123 +106,3 @@ class Scale(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.a * x
-
-
-def token_blocks(design: Design, recipe: Recipe) -> tuple[list[Block], int]:
-    """`design.depth` layers, each attention and (with `mlp`) an MLP, and the channels of the last state.
-
-    Every `span` sub-layers are one block, so that the flat list holds two blocks a layer at span 1.
-
-    Raises:
-        ConfigError: the norm, order, heads, span or connection do not fit tokens; the error says what does.
-    """
-    check(design, recipe)
-    kinds = ("attention", "mlp") * design.depth if recipe.mlp else ("attention",) * design.depth
-    span = recipe.span or 1
-    if len(kinds) % span:
-        wrong = f"{span} does not divide the {len(kinds)} sub-layers of depth {design.depth}"
-        raise ConfigError([Problem("", "model.span", wrong, "a divisor, or 0 for no shortcuts")])
-    make = design.connection if recipe.span else Plain
-    blocks: list[Block] = []
-    channels = recipe.width
-    for index in range(len(kinds) // span):
-        shortcut = TokenShortcut(design, channels, recipe.rate("skip"))
-        site = Site(index, len(kinds) // span, channels, recipe.width, 1, shortcut, TokenMap)
-        connection = make(site)
-        if recipe.causal and connection.mixes_positions:
-            wrong = (
-                f"{type(connection).__name__} looks at all tokens, and under this mask none sees later ones"
-            )
-            raise ConfigError([Problem("", "model.connection", wrong, "mask: none, or another connection")])
-        steps = sublayers(
-            kinds[index * span : (index + 1) * span], channels, connection.branch, design, recipe
-        )
-        after = PLACEMENTS[design.order].after
-        blocks.append(
-            Block(
-                connection,
-                AlongTokens(OrderedDict(steps)),
-                AlongTokens(OrderedDict(norm_steps(design, connection.out, "norm") if after else [])),
-            )
-        )
-        channels = connection.out
-    return blocks, channels
-
-
-@dataclass(frozen=True)
-class TokenShortcut:
-    """Builds S, with dropout behind it where there is any."""
-
-    design: Design
-    inputs: int
-    dropout: float
-
-    def __call__(self, kind: str, outputs: int, layout: str = "both") -> nn.Module:
-        factory = ShortcutFactory(lambda i, o, _: TokenMap(i, o), self._norm, self.inputs, 1)
-        shortcut = factory(kind, outputs, layout)
-        return nn.Sequential(shortcut, nn.Dropout(self.dropout)) if self.dropout else shortcut
-
-    def _norm(self, channels: int) -> nn.Module:
-        return AlongTokens(OrderedDict(norm_steps(self.design, channels, "norm")))
-
-
-def sublayers(
-    kinds: tuple[str, ...], inputs: int, outputs: int, design: Design, recipe: Recipe
-) -> Iterator[tuple[str, nn.Module]]:
-    """The steps of one branch from `inputs` channels to `outputs`; numbered where there are several."""
-    placement = PLACEMENTS[design.order]
-    layers = design.depth
-    a, gain = 1.0, 1.0
-    if design.order == "deep_norm":  # its table 2, for an encoder or a decoder alone
-        a, gain = (2 * layers) ** 0.25, (8 * layers) ** -0.25
-    for number, kind in enumerate(kinds, 1):
-        mark = str(number) if len(kinds) > 1 else ""
-        last = number == len(kinds)
-        width = outputs if last else recipe.width
-        if placement.before:
-            yield from norm_steps(design, inputs, f"norm{mark}")
-        if kind == "attention":
-            yield f"attention{mark}", Attention(inputs, width, recipe, gain)
-        else:
-            hidden = round(recipe.mlp_ratio * recipe.width)
-            yield f"expand{mark}", Projection(inputs, hidden, gain)
-            yield f"act{mark}", make_activation(design.activation, in_place=True)
-            yield from dropout(recipe.rate("mlp"), f"drop_hidden{mark}")
-            yield f"shrink{mark}", Projection(hidden, width, 0.0 if recipe.zero_outputs else gain)
-        # Of the sub-layers that one shortcut crosses, all but the last have no merge to be followed by.
-        if placement.behind or (placement.after and not last):
-            yield from norm_steps(design, width, f"norm_behind{mark}")
-        yield from dropout(recipe.rate("branch"), f"drop{mark}")
-        inputs = width
-    if a != 1.0:  # LN(a h + f) = LN(h + f / a), in which h may be any connection's
-        yield "scale", Scale(1 / a)
-
-
-def norm_steps(design: Design, channels: int, name: str) -> Steps:
-    """A layer norm of every token by itself, or nothing."""
-    return [(name, nn.LayerNorm(channels))] if design.norm == "layer" else []
-
-
-def dropout(rate: float, name: str) -> Steps:
-    return [(name, nn.Dropout(rate))] if rate else []
-
-
-def head_steps(design: Design, channels: int) -> Steps:
-    """The norm that a head begins with where no block ends with one."""
-    return norm_steps(design, channels, "norm") if PLACEMENTS[design.order].last else []
-
-
-def check(design: Design, recipe: Recipe) -> None:
-    """Raises ConfigError with everything about the design that no transformer has."""
-    problems = []
-    if design.order not in PLACEMENTS:
-        wrong = f"{design.order} is no order of a transformer"
-        problems.append(Problem("", "model.order", wrong, f"one of {', '.join(PLACEMENTS)}"))
-    if design.norm not in ("layer", "none"):
-        wrong = f"{design.norm} would mix tokens, and a transformer normalises each by itself"
-        problems.append(Problem("", "model.norm", wrong, "layer or none"))
-    if recipe.heads > recipe.width:
-        wrong = f"{recipe.heads} heads share {recipe.width} channels"
-        problems.append(Problem("", "model.heads", wrong, "at most as many heads as channels"))
-    if problems:
-        raise ConfigError(problems)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from resexp.connections.base import Connection, Site
 
 Placement = Literal["post", "bn_after_add", "relu_before_add", "relu_only_pre", "pre", "peri", "deep_norm"]
-"""Of norm and activation: `parts.ORDERS`; in transformers, `attention.PLACEMENTS`."""
+"""Of norm and activation: `parts.ORDERS`; in transformers, `encoder.PLACEMENTS`."""
 
 
 @dataclass(frozen=True)

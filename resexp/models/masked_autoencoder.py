@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from resexp.connections.core import Residual
-from resexp.models.attention import AlongTokens, Recipe, TokenMap, head_steps, token_blocks
+from resexp.models.attention import AlongTokens, Recipe, TokenMap
 from resexp.models.base import Block, Design, Series, Trunk
+from resexp.models.encoder import head_steps, token_blocks
 from resexp.models.vit import Patches
 from resexp.options import NaturalInt, PositiveFloat, PositiveInt, ShrinkFactor
 

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from resexp.errors import ConfigError, Problem
-from resexp.models.attention import AlongTokens, Recipe, head_steps, token_blocks
+from resexp.models.attention import AlongTokens, Recipe
 from resexp.models.base import Chain, Design, Trunk
+from resexp.models.encoder import head_steps, token_blocks
 from resexp.options import Fraction, NaturalInt, PositiveFloat, PositiveInt
 
 

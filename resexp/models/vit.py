@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from resexp.errors import ConfigError, Problem
-from resexp.models.attention import Recipe, head_steps, token_blocks
+from resexp.models.attention import Recipe
 from resexp.models.base import Chain, Design, Trunk
+from resexp.models.encoder import head_steps, token_blocks
 from resexp.options import Fraction, NaturalInt, PositiveFloat, PositiveInt
 
 

@@ -48,14 +48,14 @@ def test_a_probe_measures_or_is_refused_before_training(
     }
     settings = Settings.model_validate(document)
     probe = catalog.part_class(settings.probes[0].info)
-    try:
-        fit.check(settings, describe(settings.data))
-    except ConfigError as refusal:
-        assert kind in str(refusal)
-        assert probe.targets is not None or not issubclass(
-            catalog.part_class(settings.model.info).network, probe.network
-        )
+    facts = describe(settings.data)
+    trunk = catalog.part_class(settings.model.info)
+    wanted = catalog.part_class(settings.task.info).targets
+    if not issubclass(trunk.network, probe.network) or wanted not in (probe.targets or (wanted,)):
+        with pytest.raises(ConfigError, match=kind):
+            fit.check(settings, facts)
         return
+    fit.check(settings, facts)
     device = torch.device("cpu")
     run = Run(settings, open_data(settings.data, device), device)
     run.train_step()
