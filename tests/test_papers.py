@@ -54,7 +54,7 @@ def test_a_file_says_why_and_what_to_expect_and_has_its_own_name(name: str) -> N
     lines = read_text(path_of(name)).splitlines()
     assert lines[0].startswith("# why: ")
     assert any(line.startswith("# expect: ") for line in lines[1:5])
-    assert f"name: {name}" in lines
+    assert read(name, "full").name == name
     assert "quick" in tiers(name)
 
 
