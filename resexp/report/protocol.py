@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from resexp.report import words
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -68,7 +70,9 @@ def _budget(settings: Mapping[str, Any], key: str) -> str:
     """What stands for a setting that is not there: of iterations and epochs only one is given."""
     other = BUDGETS.get(key, "")
     value = setting(settings, other) if other else None
-    return _told(key, None) if value is None else f"{value} {other.rpartition('.')[2]}"
+    if value is None:
+        return _told(key, None)
+    return words.counted(value, other.rpartition(".")[2].removesuffix("s"))
 
 
 def _told(key: str, value: Any) -> str:
