@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 ORDER = 31
 CAPTION = (
     "Size of the next update of a layer's weights, divided by that of the weights (||dW|| / ||W||), on a "
-    "fixed batch: geometric mean over seeds and over the first, middle and last third of the layers. Middle "
-    "to ends: the mean of the middle third divided by that of the others; under 1 the middle learns less."
+    "fixed batch: geometric mean over seeds and over the first, middle and last third of the layers. Ratio: "
+    "the mean of the middle third divided by that of the others; under 1 the middle learns less."
 )
 
 
@@ -37,10 +37,10 @@ def table(records: Records) -> Table | None:
         return None
     columns = (
         *places(text("when", "When")),
-        number("first", "First third", words.scientific),
-        number("middle", "Middle third", words.scientific),
-        number("last", "Last third", words.scientific),
-        Column("Middle to ends", lambda r: words.fixed(r["middle_to_ends"])),
+        number("first", "First", words.scientific),
+        number("middle", "Middle", words.scientific),
+        number("last", "Last", words.scientific),
+        Column("Ratio", lambda r: words.fixed(r["middle_to_ends"])),
     )
     return Table("update_ratio", "Update by layer", CAPTION, columns, tuple(rows), tuple(_sentences(rows)))
 
