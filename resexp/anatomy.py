@@ -28,9 +28,9 @@ def plugins_of(settings: Settings) -> tuple[Plugin, ...]:
     return tuple(dict.fromkeys(plugin for plugin in found if plugin is not None))
 
 
-def _parts(value: object) -> Iterator[PartConfig]:
+def _parts(value: BaseModel | list[object] | tuple[object, ...]) -> Iterator[PartConfig]:
     if isinstance(value, PartConfig):
         yield value
-    inner = [item for _, item in value] if isinstance(value, BaseModel) else value
-    for item in inner if isinstance(inner, list | tuple) else ():
-        yield from _parts(item)
+    for item in vars(value).values() if isinstance(value, BaseModel) else value:
+        if isinstance(item, BaseModel | list | tuple):
+            yield from _parts(item)

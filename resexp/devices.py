@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 from resexp.environment import cores
 from resexp.errors import ConfigError, Problem
+
+DEV = Path("/dev")
+GPU_FILES = ("nvidia*", "nvhost*", "nvgpu*", "nvmap*", "dxg", "kfd")
+"""Of Linux, one of these for every GPU that PyTorch calls CUDA: also Jetson's, WSL's and ROCm's."""
 
 
 def device_slots(device: str, threads: int = 1, jobs: int | None = None) -> list[str]:
@@ -15,7 +22,7 @@ def device_slots(device: str, threads: int = 1, jobs: int | None = None) -> list
     Raises:
         ConfigError: there is no such device here.
     """
-    if device == "cpu":
+    if device == "cpu" or (device == "auto" and surely_no_gpu()):
         return ["cpu"] * (jobs or max(1, cores() // threads))
     import torch
 
@@ -37,3 +44,8 @@ def device_slots(device: str, threads: int = 1, jobs: int | None = None) -> list
             )
         ]
     )
+
+
+def surely_no_gpu() -> bool:
+    """Whether it takes no PyTorch, which is slow to import, to know that there is no GPU."""
+    return sys.platform == "linux" and not any(any(DEV.glob(name)) for name in GPU_FILES)

@@ -1,4 +1,7 @@
-"""What planning asks of data sets and networks; each distinct question is answered once."""
+"""What planning asks of data sets and networks; each distinct question is answered once.
+
+What needs PyTorch is imported where an answer is not remembered: that is longer than all else together.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,6 @@ from resexp.anatomy import plugins_of
 from resexp.config import parse_settings
 from resexp.data.cache import describe
 from resexp.fit import check
-from resexp.models.build import network_cost
-from resexp.models.match import match_size
 from resexp.plan import Cost
 from resexp.remembered import Remembered
 from resexp.training.precision import resolve_precision
@@ -32,9 +33,7 @@ class Measurer:
         self._device = device
         self._plugins = plugins
         self._facts: dict[str, Facts] = {}
-        self._costs: dict[str, Cost] = {}
-        self._sizes: dict[str, dict[str, int]] = {}
-        self._remembered = Remembered()
+        self.remembered = Remembered()
 
     def parse(self, settings: Mapping[str, Any]) -> Settings:
         """A trial's settings, from plain JSON data."""
@@ -51,41 +50,59 @@ class Measurer:
         return self.facts(settings).fingerprint
 
     def resolve(self, settings: Settings) -> Settings:
-        check(settings, self.facts(settings))
+        self._check(settings)
+        precision = resolve_precision(settings.training.precision, self._device)
+        sizes = self._matched(settings) if settings.model.match != "none" else {}
+        if precision == settings.training.precision and not sizes:
+            return settings
         data = settings.model_dump(mode="json")
-        data["training"]["precision"] = resolve_precision(settings.training.precision, self._device)
-        if settings.model.match != "none":
-            for key, size in self._matched(settings).items():
-                part, _, option = key.rpartition(".")
-                (data["model"][part] if part else data["model"])[option] = size
+        data["training"]["precision"] = precision
+        for key, size in sizes.items():
+            part, _, option = key.rpartition(".")
+            (data["model"][part] if part else data["model"])[option] = size
         return self.parse(data)
 
+    def _check(self, settings: Settings) -> None:
+        facts = self.facts(settings)
+
+        def fits() -> dict[str, int]:
+            check(settings, facts)
+            return {}
+
+        parts = [settings.task.kind, settings.model.kind, [probe.kind for probe in settings.probes]]
+        told = [settings.data.model_dump(mode="json"), facts.targets, facts.shape, parts, code(settings)]
+        self.remembered.answer(f"fit {json.dumps(told)}", fits)
+
     def _matched(self, settings: Settings) -> dict[str, int]:
-        key = self._network_key(settings)
-        if key not in self._sizes:
+        def match() -> dict[str, int]:
+            from resexp.models.match import match_size
+
             plain = settings.model_dump(mode="json")
             plain["model"]["connection"] = "plain"
-            baseline = self.parse(plain).model
-            self._sizes[key] = self._remembered.answer(
-                f"size {key}", lambda: match_size(settings.model, baseline, self.purpose(settings))
-            )
-        return self._sizes[key]
+            return match_size(settings.model, self.parse(plain).model, self.purpose(settings))
+
+        return self.remembered.answer(f"size {self.network_key(settings)}", match)
 
     def cost(self, settings: Settings) -> Cost:
-        key = self._network_key(settings)
-        if key not in self._costs:
-            found = self._remembered.answer(
-                f"cost {key}", lambda: asdict(network_cost(settings.model, self.purpose(settings)))
-            )
-            self._costs[key] = Cost(**found)
-        return self._costs[key]
+        def measure() -> dict[str, int]:
+            from resexp.models.build import network_cost
+
+            return asdict(network_cost(settings.model, self.purpose(settings)))
+
+        return Cost(**self.remembered.answer(f"cost {self.network_key(settings)}", measure))
 
     def purpose(self, settings: Settings) -> Purpose:
         """What the trial's network must be like."""
         task: Task = settings.task.build()
         return task.purpose(self.facts(settings))
 
-    def _network_key(self, settings: Settings) -> str:
-        model: dict[str, Any] = settings.model.model_dump(mode="json", exclude={"init"})
-        code = [plugin.sha256 for plugin in plugins_of(settings)]
-        return json.dumps([model, asdict(self.purpose(settings)), *code], sort_keys=True)
+    def network_key(self, settings: Settings) -> str:
+        """Tells networks apart: all that determines `purpose` and what is built for it."""
+        model = settings.model.model_dump_json(exclude={"init"})
+        facts, task = self.facts(settings), settings.task.model_dump_json()
+        return json.dumps([model, task, facts.shape, facts.classes, facts.targets, code(settings)])
+
+
+def code(settings: Settings) -> list[str]:
+    """What tells the code of plugins' parts apart: their kinds alone do not."""
+    return [plugin.sha256 for plugin in plugins_of(settings)]

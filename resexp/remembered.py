@@ -1,4 +1,6 @@
-"""Answers that take long and never change, kept on disk beside the data: what a network costs."""
+"""Answers that take long and never change, kept on disk beside the data: what a network costs, which parts
+go together, how long a step takes.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from pathlib import Path
 from resexp import durable
 from resexp.data.folder import data_folder
 
-CODE = ("models", "connections", "options.py")
+CODE = ("models", "connections", "tasks", "probes", "options.py", "fit.py", "measure.py", "estimate.py")
 """Below this package: what the answers are computed by, together with PyTorch. A change forgets them all."""
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from resexp import remembered
+from resexp import api, devices, remembered
 from resexp.config import parse_settings
+from resexp.errors import ConfigError
 from resexp.measure import Measurer
 from resexp.remembered import Remembered, code_fingerprint
 
@@ -78,6 +81,87 @@ def test_a_second_plan_builds_no_network(monkeypatch: pytest.MonkeyPatch) -> Non
         return resolved, measurer.cost(resolved)
 
     first = plan()
-    for name in ("network_cost", "match_size"):
-        monkeypatch.setattr(f"resexp.measure.{name}", lambda *_: pytest.fail("a network was built again"))
+    for name in ("build.network_cost", "match.match_size"):
+        monkeypatch.setattr(f"resexp.models.{name}", lambda *_: pytest.fail("a network was built again"))
     assert plan() == first
+
+
+CONFIG = """\
+name: known
+data: digits
+model: {kind: resnet, depth: 8, width: 4, match: params}
+training: {epochs: 1, precision: auto}
+probes: [gradient_norms]
+sweep: {model.connection: [plain, skip], seed: [0, 1]}
+"""
+PLAN = """\
+import sys
+from pathlib import Path
+from resexp import api
+from resexp.outline import outline
+found = outline(api.load("known.yaml"), "cpu", 1, Path("results"))
+print("torch" in sys.modules, found.seconds_left)
+"""
+
+
+def test_a_second_plan_does_without_torch(tmp_path: Path) -> None:
+    (tmp_path / "known.yaml").write_text(CONFIG)
+
+    def planned() -> list[str]:
+        command = [sys.executable, "-c", PLAN]
+        return subprocess.run(
+            command, cwd=tmp_path, check=True, capture_output=True, text=True
+        ).stdout.split()
+
+    first, second = planned(), planned()
+    assert (first[0], second[0]) == ("True", "False")
+    assert first[1] == second[1], "the timed steps are remembered"
+
+
+def test_what_does_not_fit_is_refused_every_time(tmp_path: Path) -> None:
+    wrong = parse_settings({**SETTINGS, "task": "segmentation"})
+    for _ in range(2):
+        with pytest.raises(ConfigError, match="segmentation learns from masks"):
+            Measurer("cpu").resolve(wrong)
+
+
+PLUGIN = """\
+import torch
+from resexp.connections.base import Connection
+
+
+class Mine(Connection):
+    def __init__(self, site):
+        super().__init__(site)
+        self.extra = torch.nn.Parameter(torch.zeros({count}))
+
+    def forward(self, h, f):
+        return f(h)
+"""
+
+
+def test_another_plugin_of_that_name_costs_its_own(tmp_path: Path) -> None:
+    (tmp_path / "known.yaml").write_text(CONFIG)
+    params = []
+    for count in (1, 1000):
+        (tmp_path / "mine.py").write_text(PLUGIN.format(count=count))
+        options = ["model.connection=mine", "model.match=none", "seed=0"]
+        experiment = api.load(tmp_path / "known.yaml", options, plugins=[tmp_path / "mine.py"])
+        (trial,) = api.trials(experiment, "cpu")
+        assert trial.cost is not None
+        params.append(trial.cost.params)
+    assert params[1] - params[0] == 3 * 999  # a resnet of depth 8 has three blocks
+
+
+@pytest.mark.parametrize(
+    ("file", "sure"), [("null", True), ("nvme0", True), ("nvidiactl", False), ("dxg", False), ("kfd", False)]
+)
+def test_no_gpu_is_known_from_its_files(
+    file: str, sure: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / file).touch()
+    monkeypatch.setattr(devices, "DEV", tmp_path)
+    monkeypatch.setattr(devices.sys, "platform", "linux")
+    assert devices.surely_no_gpu() == sure
+    monkeypatch.setattr(devices.sys, "platform", "win32")
+    assert not devices.surely_no_gpu()

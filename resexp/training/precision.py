@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-
 NATIVE_FLAGS = {"avx512_bf16", "amx_bf16", "bf16", "svebf16"}
 """What /proc/cpuinfo calls bfloat16 arithmetic, on x86 and on Arm."""
 
@@ -17,6 +15,8 @@ def resolve_precision(precision: str, device: str) -> str:
     if precision != "auto":
         return precision
     if device.startswith("cuda"):
+        import torch  # here alone: planning for the CPU does without
+
         native = torch.cuda.get_device_capability(device) >= (8, 0)
     else:
         cpuinfo = Path("/proc/cpuinfo")
