@@ -15,7 +15,8 @@ from resexp.connections.base import Connection
 from resexp.connections.core import Plain, Residual, Skip
 from resexp.errors import ConfigError
 from resexp.models.attention import AlongTokens
-from resexp.models.base import Chain, Design
+from resexp.models.base import Chain, Design, Purpose
+from resexp.models.cost import measure_cost
 from resexp.models.init import initialise
 from resexp.models.transformer import Transformer
 from resexp.models.vit import Vit
@@ -271,3 +272,14 @@ def test_shapes_that_do_not_fit() -> None:
         Vit(patch=3).build(Design(2, (3, 8, 8), 5, Residual, "pre", "layer"))
     with pytest.raises(ConfigError, match=r"model\.mask"):
         Transformer(mask="none").build(Design(2, (8,), 5, Residual, "pre", "layer", causal=True))
+
+
+def test_cost_counts_maps_attention_and_logits() -> None:
+    """A token costs 12 C^2 a layer, 2 T C for the two products of attention, and its logits."""
+    with torch.device("meta"):
+        design = Design(4, (64,), 65, Residual, "pre", "layer", "gelu", causal=True)
+        net = Transformer(width=128, heads=4).build(design)
+    cost = measure_cost(net, Purpose((64,), 65, "tokens", causal=True))
+    per_token = 4 * (12 * 128**2 + 2 * 64 * 128) + 65 * 128
+    assert cost.macs == 64 * per_token
+    assert cost.params == 4 * (12 * 128**2 + 13 * 128) + (65 + 64) * 128 + 2 * 128
