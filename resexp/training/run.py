@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from resexp.settings import Settings
 
 CUDA_CHECK_STEPS = 50
-"""On CUDA the loss is looked at this often, so that no step waits for the device."""
+"""On CUDA the loss, and what ends a low rate, are looked at this often, so that few steps wait."""
 SMOOTHING = 0.98
 """Of the training error that ends a low starting rate: an average over about 50 batches."""
 
@@ -136,9 +136,6 @@ class Run:
         return self.recipe.lr * factor
 
     def _set_rate(self) -> None:
-        low = self.settings.training.schedule.low_rate
-        if self.low_rate and low and self.smoothed_error.item() < low.until_train_error:
-            self.low_rate = False
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate(self.step)
 
@@ -146,6 +143,9 @@ class Run:
         loss = self.sums[0].item()
         if not math.isfinite(loss):
             raise Diverged(f"the loss became {loss} by step {self.step} of {self.total}")
+        low = self.settings.training.schedule.low_rate
+        if self.low_rate and low and self.smoothed_error.item() < low.until_train_error:
+            self.low_rate = False
 
     # -- an epoch's end ---------------------------------------------------------------------------
 
@@ -162,7 +162,7 @@ class Run:
             "epoch": math.ceil(self.step / self.steps_per_epoch),
             "step": self.step,
             "seconds": self.seconds,
-            "lr": self.rate(self.step - 1),
+            "lr": self.optimizer.param_groups[0]["lr"],
             "loss": loss / steps,
             "running_error": number(mistakes / (steps * self.units)),
         }
