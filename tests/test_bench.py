@@ -15,6 +15,7 @@ import pytest
 import torch
 
 from resexp.bench.ceiling import _convolution, _product
+from resexp.bench.peer import peer_images_per_second
 from resexp.bench.render import sentences, view
 from resexp.bench.step import fit_line, timed_step, warm_run
 from resexp.bench.sweep import run_sweep, short
@@ -119,6 +120,30 @@ def test_a_trial_that_fails_is_not_a_measurement(settings: Settings, tmp_path: P
     diverging = changed(short(settings, 2, 32), {"training.optimizer.lr": 1e30, "model.norm": "none"})
     with pytest.raises(TrialError, match="ended badly: the loss became"):
         run_sweep([diverging], ["cpu"], tmp_path)
+
+
+PLUGIN = """\
+from resexp.connections.base import Connection
+
+
+class Halved(Connection):
+    def __init__(self, site):
+        super().__init__(site)
+        self.shortcut = site.shortcut("pad", site.width)
+
+    def forward(self, h, f):
+        return self.shortcut(h) + f(h) / 2
+"""
+
+
+@pytest.mark.usefixtures("settings")
+def test_plugins_go_with_the_trials_and_with_the_loop(tmp_path: Path) -> None:
+    (tmp_path / "halved.py").write_text(PLUGIN)
+    options = [*SMALL, "model.connection=halved"]
+    own = load(ROOT / "configs/bench.yaml", options, plugins=[tmp_path / "halved.py"]).points[0].settings
+    ended = run_sweep([short(own, 2, 32)], ["cpu"], tmp_path)
+    assert len(ended.images_per_second) == 1
+    assert peer_images_per_second(own, 0, 1, "cpu") > 0
 
 
 def test_laps_add_up() -> None:

@@ -1,7 +1,7 @@
 """The loop one would write otherwise: PIL images, torchvision's transforms in a DataLoader, float32, the
 default memory layout, all of the machine's threads.
 
-    python -m resexp.bench.peer SETTINGS_JSON WORKERS STEPS DEVICE
+    python -m resexp.bench.peer SETTINGS_JSON WORKERS STEPS DEVICE [PLUGIN]...
 
 prints the images a second of STEPS steps, on the same network, images and optimiser's rates as ours.
 """
@@ -20,7 +20,8 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from resexp.config import Settings, parse_settings
+from resexp.anatomy import plugins_of
+from resexp.config import Settings, parse_settings, read_plugins
 from resexp.data.images import ImageSet
 from resexp.data.opening import open_data
 from resexp.errors import TrialError
@@ -61,7 +62,8 @@ def peer_images_per_second(settings: Settings, workers: int, steps: int, device:
         TrialError: it failed.
     """
     text = json.dumps(settings.model_dump(mode="json"))
-    command = [sys.executable, "-m", __name__, text, str(workers), str(steps), device]
+    files = [str(plugin.file) for plugin in plugins_of(settings)]
+    command = [sys.executable, "-m", __name__, text, str(workers), str(steps), device, *files]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     if ended.returncode:
         raise TrialError(f"the DataLoader loop failed: {ended.stderr.strip().rpartition(chr(10))[2]}")
@@ -111,5 +113,6 @@ def train(settings: Settings, workers: int, steps: int, device: torch.device) ->
 
 
 if __name__ == "__main__":
-    text, workers, steps, device = sys.argv[1:]
-    print(train(parse_settings(json.loads(text)), int(workers), int(steps), torch.device(device)))
+    text, workers, steps, device, *files = sys.argv[1:]
+    asked = parse_settings(json.loads(text), read_plugins(files))
+    print(train(asked, int(workers), int(steps), torch.device(device)))

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from resexp.anatomy import plugins_of
 from resexp.api import PRELOAD, TRAINER
 from resexp.bench.timing import Effort, changed
 from resexp.config import Settings
@@ -63,7 +64,8 @@ def run_sweep(settings: Sequence[Settings], slots: Sequence[str], folder: Path) 
     trials = [as_trial(number, each) for number, each in enumerate(settings)]
     name = f"sweep{next(_names)}"
     events = Events()
-    with create(folder, name, config_text="", trials=trials, environment={}) as opened:
+    plugins = tuple({plugin for each in settings for plugin in plugins_of(each)})
+    with create(folder, name, config_text="", trials=trials, environment={}, plugins=plugins) as opened:
         launcher = LocalLauncher([PRELOAD])
         summary = supervise(opened, launcher, Options(TRAINER), slots=slots, display=events)
         places = [TrialFolder(ExperimentFolder(opened.path).trial(trial).path) for trial in trials]
@@ -103,7 +105,9 @@ def startup_seconds(folder: TrialFolder) -> float:
 def as_trial(number: int, settings: Settings) -> Trial:
     kind = settings.model.connection.kind
     dump = settings.model_dump(mode="json")
-    return Trial(f"{number:012x}", f"trial{number}", kind, kind, settings.model.depth, settings.seed, dump)
+    plugins = {plugin.sha256: plugin.file.name for plugin in plugins_of(settings)}
+    name, depth = f"trial{number}", settings.model.depth
+    return Trial(f"{number:012x}", name, kind, kind, depth, settings.seed, dump, plugins=plugins)
 
 
 def short(settings: Settings, epochs: int, batch: int, seed: int = 0) -> Settings:

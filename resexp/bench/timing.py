@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from resexp.anatomy import plugins_of
 from resexp.config import Settings, parse_settings
 
 
@@ -81,4 +82,4 @@ def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
         for name in path:
             part = part[name]
         part[last] = value
-    return parse_settings(data)
+    return parse_settings(data, plugins_of(settings))
