@@ -57,13 +57,18 @@ def outline(experiment: Experiment, device: str, jobs: int | None, results: Path
 def show(found: Outline) -> None:
     """One row for all seeds of a variant and depth."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("variant", "depth", "seeds", "params", "MACs", "activations", "size", "done"):
-        table.add_column(heading, justify="left" if heading in ("variant", "size") else "right")
+    table.add_column("variant", overflow="fold")  # its end may be all that tells it from another
+    for heading in ("depth", "seeds", "params", "MACs", "activations"):
+        table.add_column(heading, justify="right")
+    sizes = {trial.id: matched(trial.settings["model"]) for trial in found.trials}
+    if any(sizes.values()):
+        table.add_column("size")
+    table.add_column("done", justify="right")
     groups: dict[tuple[str, int], list[Trial]] = {}
     for trial in found.trials:
         groups.setdefault((trial.variant, trial.depth), []).append(trial)
     for (variant, depth), trials in groups.items():
-        cost, settings = trials[0].cost, trials[0].settings
+        cost = trials[0].cost
         assert cost is not None
         done = sum(found.status[trial.id] == "done" for trial in trials)
         table.add_row(
@@ -73,7 +78,7 @@ def show(found: Outline) -> None:
             f"{cost.params:,}",
             si(cost.macs),
             f"{cost.activation_bytes / 1024:,.0f} KiB",
-            matched(settings["model"]),
+            *([sizes[trials[0].id]] if any(sizes.values()) else []),
             f"{done}/{len(trials)}",
         )
     console = Console()
