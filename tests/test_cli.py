@@ -117,7 +117,7 @@ def test_status_and_plan(here: Here) -> None:
     assert {trial["status"] for trial in outline["trials"]} == {"done"}
     assert outline["seconds_left"] == 0
     more = here("plan", SMOKE, "seed=7,8").stdout
-    assert more.split()[:8] == ["variant", "depth", "seeds", "params", "MACs", "activations", "size", "done"]
+    assert more.split()[:7] == ["variant", "depth", "seeds", "params", "MACs", "activations", "done"]
     assert "12 trials: 12 pending." in more
 
 
