@@ -13,6 +13,7 @@ import pytest
 from resexp import api, config
 from resexp.anatomy import plugins_of
 from resexp.cli import main
+from resexp.data import cache
 from resexp.errors import ConfigError, StoreError
 from resexp.plan import Trial
 from resexp.settings import context, models
@@ -43,6 +44,25 @@ model: {kind: resnet, depth: 8, width: 4}
 training: {epochs: 1, batch_size: 32}
 sweep: {model.connection: [residual, {kind: damped, initial: 0.5}]}
 """
+DATA = '''\
+import numpy as np
+
+from resexp.data.base import Facts, Source, chunks
+
+
+class Halves(Source):
+    """Images that are bright above or below."""
+
+    def facts(self, image_size):
+        return Facts((1, 8, 8), "labels", ("up", "down"), (32, 32), (8, 8), "halves")
+
+    def read(self, split, image_size, progress):
+        labels = np.arange(64 if split == "train" else 16) % 2
+        images = np.zeros((len(labels), 8, 8, 1), np.uint8)
+        for image, label in zip(images, labels):
+            image[4 * label : 4 * label + 4] = BRIGHT
+        yield from chunks(images, labels, image_size)
+'''
 
 
 @pytest.fixture
@@ -180,3 +200,16 @@ def test_a_file_that_is_not_there_is_told_where_it_is_named(place: Path) -> None
     (place / "mine.yaml").write_text(CONFIG + "plugins:\n- none.py\n")
     with pytest.raises(ConfigError, match=r"^mine.yaml:7: plugin: none.py: No such file"):
         api.load("mine.yaml")
+
+
+def test_a_data_set_of_its_own_is_decoded_anew_when_its_code_changes(place: Path) -> None:
+    levels = []
+    for bright in (100, 200):
+        (place / "my_data.py").write_text(DATA.replace("BRIGHT", str(bright)))
+        experiment = api.load(
+            "mine.yaml", ["data={kind: halves}", "model.connection=plain,residual"], plugins=["my_data.py"]
+        )
+        assert len(api.trials(experiment, "cpu")) == 2
+        decoded = cache.load(cache.prepare(experiment.points[0].settings.data))
+        levels.append(int(decoded.images["train"].max()))
+    assert levels == [100, 200]

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 import numpy as np
 from filelock import FileLock
 
-from resexp import catalog
 from resexp.data.base import Facts, Progress, Source, Split, fingerprint
 from resexp.data.decode import decode
 from resexp.data.folder import data_folder
@@ -83,7 +82,7 @@ def prepare(config: DataConfig, progress: Progress | None = None) -> Path:
     """
     source = _source(config)
     facts = source.facts(config.image_size)
-    target = data_folder() / "decoded" / f"{config.kind}-{facts.fingerprint}"
+    target = data_folder() / "decoded" / _name(config, facts)
     if _complete(target):  # before the lock: the folder may belong to somebody else and be read-only
         return target
     try:
@@ -120,7 +119,13 @@ def load(folder: Path) -> Prepared:
 
 
 def _source(config: DataConfig) -> Source:
-    return cast(Source, catalog.load("data", config.kind)(**config.options()))
+    return cast(Source, config.build())
+
+
+def _name(config: DataConfig, facts: Facts) -> str:
+    """Of a plugin's set, its code is part of the name: a fingerprint need not know that it was edited."""
+    plugin = config.info.plugin
+    return "-".join([config.kind, facts.fingerprint, *([plugin.sha256[:16]] if plugin else [])])
 
 
 def _complete(folder: Path) -> dict[str, Any] | None:
