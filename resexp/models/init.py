@@ -129,13 +129,15 @@ def shrink_last_layers(network: Network) -> None:
 
 def shrink_branches(network: Network) -> None:
     """Fixup: Zhang et al. 2019 (arXiv:1901.09321), section 3: in each of L branches of m layers, the last is
-    0 and the others are scaled by L^(-1 / (2m - 2)); the head is 0.
+    0 and the others are scaled by L^(-1 / (2m - 2)); the head is 0. A lone layer, as on a U-Net's way up,
+    is what its block passes on, and stays.
     """
     *_, (_, head) = network.weight_layers()
     head.weight.zero_()
     for block in network.blocks:
         branch = block.get_submodule("branch")
         *others, last = [m for m in branch.children() if isinstance(m, nn.Conv2d | nn.Linear)]
-        last.weight.zero_()
+        if others:
+            last.weight.zero_()
         for layer in others:
             layer.weight.mul_(len(network.blocks) ** (-1 / (2 * len(others))))

@@ -207,3 +207,15 @@ def test_layers_are_listed_in_the_order_in_which_they_are_passed() -> None:
         layer.register_forward_hook(lambda *_, name=name: passed.append(name))  # type: ignore[misc]
     net(images())
     assert passed == list(listed)
+
+
+def test_fixup_leaves_the_way_up_open() -> None:
+    net = net_of(Residual)
+    initialise(net, "fixup", 0)
+    with torch.no_grad():
+        for block in net.blocks:
+            assert block(torch.randn(2, _inputs(block), 4, 4)).any()
+
+
+def _inputs(block: nn.Module) -> int:
+    return next(m.in_channels for m in block.modules() if isinstance(m, nn.Conv2d))
