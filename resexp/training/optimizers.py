@@ -38,7 +38,7 @@ class Sgd(Optimizer):
         self.weight_decay = weight_decay
 
     def make(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        return torch.optim.SGD(
+        optimizer = torch.optim.SGD(
             parameters,
             lr=self.lr,
             momentum=self.momentum,
@@ -46,6 +46,13 @@ class Sgd(Optimizer):
             weight_decay=self.weight_decay,
             fused=True,
         )
+        if self.momentum:
+            # The fused step takes momentum of all parameters or of none, but in stochastic depth some
+            # get their first gradient later than others. From 0, the first step is the same.
+            for group in optimizer.param_groups:
+                for p in group["params"]:
+                    optimizer.state[p]["momentum_buffer"] = torch.zeros_like(p)
+        return optimizer
 
 
 class Adamw(Optimizer):
