@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 RESULTS = Path("results")
 TRAINER = "resexp.training.trial:train"
 PRELOAD = "resexp.training.preload"
+PRELOAD_OTHERS = "resexp.training.rounds"
 
 
 def load(
@@ -112,7 +113,9 @@ def run(
             fresh=fresh,
             held=held,
         )
-        launcher = LocalLauncher([PRELOAD])
+        # Networks' trials must not wait for what the others, which have no cost in advance, alone need.
+        others = [PRELOAD_OTHERS] if any(trial.cost is None for trial in planned) else []
+        launcher = LocalLauncher([PRELOAD, *others])
         return supervise(opened, launcher, options, slots=slots, display=(display or Silent)())
 
 

@@ -26,16 +26,16 @@ PACKAGE = Path(__file__).parent
 REQUIRED: Any = ...
 """The default of an option that has none."""
 
-ROLES = {
+ROLES: dict[str, tuple[str, ...]] = {
     "connection": ("connections", "Connection"),
-    "model": ("models", "Trunk"),
+    "model": ("models", "Trunk", "Booster"),
     "data": ("data", "Source"),
     "task": ("tasks", "Task"),
     "probe": ("probes", "Probe"),
     "optimizer": ("training/optimizers.py", "Optimizer"),
     "schedule": ("training/schedules.py", "Schedule"),
 }
-"""Role -> where its parts live inside the package, and the name of their base class."""
+"""Role -> where its parts live inside the package, and the names of their base classes."""
 
 _BUILTINS = {"int": int, "float": float, "str": str, "bool": bool}
 
@@ -68,7 +68,7 @@ def parts(role: str, plugins: tuple[Plugin, ...] = ()) -> Mapping[str, PartInfo]
 
     Raises ConfigError where two parts share a kind or an option's annotation is not understood.
     """
-    place, _ = ROLES[role]
+    place = ROLES[role][0]
     root = PACKAGE / place
     files = sorted(root.glob("*.py")) if root.is_dir() else [root] * root.is_file()
     found: dict[str, PartInfo] = {}
@@ -84,7 +84,7 @@ def check(plugins: tuple[Plugin, ...]) -> None:
     """Raises ConfigError where a plugin's parts are not sound, or where it has none."""
     for plugin in plugins:
         if not any(part.plugin == plugin for role in ROLES for part in parts(role, plugins).values()):
-            bases = ", ".join(base for _, base in ROLES.values())
+            bases = ", ".join(base for _, *bases in ROLES.values() for base in bases)
             wrong = "defines no part"
             right = f"name one of {bases} among the bases of a class"
             raise ConfigError([Problem(f"{plugin.file}:1", "", wrong, right)])
@@ -128,7 +128,7 @@ def snake_case(name: str) -> str:
 
 def _scan(role: str, plugin: Plugin, own: bool) -> Iterator[PartInfo]:
     """The parts of a file; `own` is one of the user's."""
-    file, base = plugin.file, ROLES[role][1]
+    file, bases = plugin.file, {*ROLES[role][1:]}
     try:
         tree = ast.parse(plugin.source)
     except (SyntaxError, ValueError) as cause:
@@ -145,7 +145,7 @@ def _scan(role: str, plugin: Plugin, own: bool) -> Iterator[PartInfo]:
         if (
             isinstance(node, ast.ClassDef)
             and not node.name.startswith("_")
-            and base in map(_name, node.bases)
+            and not bases.isdisjoint(map(_name, node.bases))
         ):
             yield PartInfo(
                 role=role,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from resexp import catalog
@@ -13,11 +14,13 @@ if TYPE_CHECKING:
     from resexp.settings import Settings
 
 IDLE = {
-    "labels": (),
     "masks": ("classes",),
     "tokens": ("classes", "image_size", "crop", "flip", "subset_seed"),
+    "rows": ("image_size", "crop", "flip"),
 }
-"""Options of every data set that say nothing to some, by what comes with the examples."""
+"""Options of every data set that say nothing to some, by what these have."""
+LEAST = {"training.epochs": 1}
+"""What has to be given even where it says nothing."""
 
 
 def check(settings: Settings, facts: Facts) -> None:
@@ -28,9 +31,10 @@ def check(settings: Settings, facts: Facts) -> None:
 
 
 def _misfits(settings: Settings, facts: Facts) -> Iterator[Problem]:
-    for name in IDLE[facts.targets]:
+    idle = [(what, name) for what in (facts.targets, facts.form) for name in IDLE.get(what, ())]
+    for what, name in idle:
         if getattr(settings.data, name) != type(settings.data).model_fields[name].default:
-            wrong = f"{settings.data.kind} has {facts.targets}, which know no such option"
+            wrong = f"{settings.data.kind} has {what}, which know no such option"
             yield Problem("", f"data.{name}", wrong, "remove it")
     task, trunk = (catalog.part_class(part.info) for part in (settings.task, settings.model))
     offered = {facts.targets, *(("images",) if len(facts.shape) == 3 else ())}
@@ -42,14 +46,37 @@ def _misfits(settings: Settings, facts: Facts) -> Iterator[Problem]:
         wrong = f"{settings.model.kind} is for tasks with {' or '.join(trunk.targets)}"
         right = f"{settings.task.kind} needs {_kinds('model', lambda part: wanted in part.targets)}"
         yield Problem("", "model", wrong, right)
+    elif facts.form not in trunk.forms:
+        taken = " or ".join(trunk.forms)
+        wrong = f"{settings.model.kind} takes {taken}, and {settings.data.kind} has {facts.form}"
+        right = f"known: {_kinds('model', lambda part: facts.form in part.forms and wanted in part.targets)}"
+        yield Problem("", "model", wrong, right)
+    connection = settings.model.connection
+    if not issubclass(catalog.part_class(connection.info), trunk.connections):
+        wrong = f"{settings.model.kind} has no room for {connection.kind}"
+        right = f"known: {_kinds('connection', lambda part: issubclass(part, trunk.connections))}"
+        yield Problem("", "model.connection", wrong, right)
+    yield from _idle(settings, trunk.idle)
     for number, config in enumerate(settings.probes):
         probe = catalog.part_class(config.info)
-        if not issubclass(trunk.network, probe.network):
+        if trunk.network is None or not issubclass(trunk.network, probe.network):
             wrong = f"{config.kind} follows a chain of blocks, and {settings.model.kind} is none"
             yield Problem("", f"probes.{number}", wrong, "remove the probe")
         if probe.targets is not None and wanted not in probe.targets:
             wrong = f"{config.kind} is for tasks with {' or '.join(probe.targets)}"
             yield Problem("", f"probes.{number}", wrong, f"remove it, for {settings.task.kind} has {wanted}")
+
+
+def _idle(settings: Settings, keys: tuple[str, ...]) -> Iterator[Problem]:
+    """A problem for each of the keys whose value is not its default."""
+    for key in keys:
+        *path, name = key.split(".")
+        part: Any = reduce(getattr, path, settings)
+        if name in type(part).model_fields:
+            default = LEAST.get(key, type(part).model_fields[name].get_default())
+            told = part.model_dump(include={name}, exclude_defaults=True)
+            if told not in ({}, {name: default}, {name: {"kind": default}}):
+                yield Problem("", key, f"says nothing to {settings.model.kind}", f"leave it at {default}")
 
 
 def _kinds(role: str, fits: Callable[[type[Any]], bool]) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from resexp import catalog
 from resexp.anatomy import plugins_of
 from resexp.config import parse_settings
 from resexp.data.cache import describe
@@ -69,8 +70,9 @@ class Measurer:
             check(settings, facts)
             return {}
 
-        parts = [settings.task.kind, settings.model.kind, [probe.kind for probe in settings.probes]]
-        told = [settings.data.model_dump(mode="json"), facts.targets, facts.shape, parts, code(settings)]
+        said = settings.model_dump_json(include={"data": True, "task": True, "training": True})
+        model, probes = settings.model.model_dump_json(exclude={"depth"}), [p.kind for p in settings.probes]
+        told = [said, model, probes, facts.targets, facts.shape, code(settings)]
         self.remembered.answer(f"fit {json.dumps(told)}", fits)
 
     def _matched(self, settings: Settings) -> dict[str, int]:
@@ -83,13 +85,16 @@ class Measurer:
 
         return self.remembered.answer(f"size {self.network_key(settings)}", match)
 
-    def cost(self, settings: Settings) -> Cost:
+    def cost(self, settings: Settings) -> Cost | None:
         def measure() -> dict[str, int]:
             from resexp.models.build import network_cost
 
+            if catalog.part_class(settings.model.info).network is None:
+                return {}
             return asdict(network_cost(settings.model, self.purpose(settings)))
 
-        return Cost(**self.remembered.answer(f"cost {self.network_key(settings)}", measure))
+        found = self.remembered.answer(f"cost {self.network_key(settings)}", measure)
+        return Cost(**found) if found else None
 
     def purpose(self, settings: Settings) -> Purpose:
         """What the trial's network must be like."""

@@ -49,7 +49,8 @@ def outline(experiment: Experiment, device: str, jobs: int | None, results: Path
     found = states(results / experiment.name, trials)
     status = {trial.id: found[trial.id].status for trial in trials}
     left = [trial for trial in trials if status[trial.id] not in ("done", "diverged")]
-    timed = not slots[0].startswith("cuda")  # a GPU's time cannot be told from the CPU's
+    # A GPU's time cannot be told from the CPU's, nor that of what is no network from a network's steps.
+    timed = not slots[0].startswith("cuda") and all(trial.cost for trial in left)
     seconds = sweep_seconds(left, measurer, len(slots)) if left and timed else None if left else 0.0
     return Outline(experiment.name, trials, status, tuple(slots), seconds)
 
@@ -69,15 +70,14 @@ def show(found: Outline) -> None:
         groups.setdefault((trial.variant, trial.depth), []).append(trial)
     for (variant, depth), trials in groups.items():
         cost = trials[0].cost
-        assert cost is not None
         done = sum(found.status[trial.id] == "done" for trial in trials)
         table.add_row(
             variant,
             str(depth),
             str(len({trial.seed for trial in trials})),
-            f"{cost.params:,}",
-            si(cost.macs),
-            f"{cost.activation_bytes / 1024:,.0f} KiB",
+            f"{cost.params:,}" if cost else DASH,
+            si(cost.macs) if cost else DASH,
+            f"{cost.activation_bytes / 1024:,.0f} KiB" if cost else DASH,
             *([sizes[trials[0].id]] if any(sizes.values()) else []),
             f"{done}/{len(trials)}",
         )
@@ -88,7 +88,7 @@ def show(found: Outline) -> None:
     slots = f"{len(found.slots)} at once on {found.slots[0]} in {precisions}"
     console.print(f"\n{len(found.trials)} trials: {counts}. {slots}.")
     if found.seconds_left is None:
-        console.print("Time left: not estimated on a GPU.")
+        console.print("Time left: not estimated, for a GPU or what is no network.")
     elif found.seconds_left:
         console.print(f"Time left: about {duration(found.seconds_left)}, from two timed steps.")
     console.print("Cost is of one image: activations are what backward keeps, in float32.", style="dim")

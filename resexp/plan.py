@@ -90,8 +90,8 @@ class Measures(Protocol):
     def data_fingerprint(self, settings: Settings) -> str:
         """A hash of all that determines the images and labels."""
 
-    def cost(self, settings: Settings) -> Cost:
-        """What one image costs in this network."""
+    def cost(self, settings: Settings) -> Cost | None:
+        """What one image costs in this network; None where there is none."""
 
 
 def make_plan(experiment: Experiment, measures: Measures) -> list[Trial]:

@@ -138,7 +138,11 @@ def test_defaults_fit_their_own_types(role: str, kind: str) -> None:
         if o.default is not catalog.REQUIRED
     }
     common = {"kind": kind} | ({"depth": 8} if role == "model" else {})
-    missing = {n: "x" for n, o in catalog.parts(role)[kind].options.items() if o.default is catalog.REQUIRED}
+    missing = {  # of a choice the first
+        n: (*typing.get_args(o.annotation), "x")[0]
+        for n, o in catalog.parts(role)[kind].options.items()
+        if o.default is catalog.REQUIRED
+    }
     part = models(role)[kind].model_validate(common | missing | given)
     assert part.options() == missing | given
     types_kept = [type(v) for v in (missing | given).values()]

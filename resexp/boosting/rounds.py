@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from resexp.boosting.weights import Beta, Weights, flow, vote, weighted_error
+from resexp.boosting.weights import Connect, Rule, Weights, flow, vote, weighted_error
 
 Features = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -37,7 +37,8 @@ class Round:
 class Boosting:
     """An ensemble in the making, on features x (n, d) and labels y (n,) in 0 .. classes - 1.
 
-    A learner is given weights whose mean is 1, so that its first round is the learner alone.
+    `connect(t, b)` is how weights flow past round t, 0-based; b is `beta` in the first and follows
+    `rule`. A learner is given weights whose mean is 1, so that its first round is the learner alone.
     """
 
     x: Features
@@ -45,14 +46,15 @@ class Boosting:
     classes: int
     rounds: int
     make: Callable[[], Learner]
-    beta: Beta
+    connect: Callable[[int, float], Connect]
+    beta: float
+    rule: Rule
     done: list[Round] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.weights: Weights = np.full(len(self.y), 1 / len(self.y))
         self.scores: NDArray[np.float64] = np.zeros((len(self.y), self.classes))
         self.accuracy = 0.0
-        self._beta = self.beta.first()
 
     def step(self) -> None:
         """One round. Accuracy, whose drop an adaptive b answers, is the ensemble's on x."""
@@ -62,11 +64,12 @@ class Boosting:
         correct = predicted == self.y
         error = weighted_error(self.weights, correct, self.classes)
         alpha = vote(error, self.classes)
-        self.done.append(Round(learner, alpha, error, self._beta))
-        self.weights = flow(self.weights, correct, alpha, self._beta)
+        connect = self.connect(len(self.done), self.beta)
+        self.done.append(Round(learner, alpha, error, self.beta))
+        self.weights = flow(self.weights, correct, alpha, connect)
         self.scores[np.arange(len(self.y)), predicted] += alpha
         accuracy = float((self.scores.argmax(1) == self.y).mean())
-        self._beta = self.beta.then(self._beta, len(self.done), self.rounds, accuracy < self.accuracy)
+        self.beta = self.rule(self.beta, len(self.done), self.rounds, accuracy < self.accuracy)
         self.accuracy = accuracy
 
 

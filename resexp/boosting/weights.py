@@ -7,14 +7,15 @@ Statistics and Its Interface 2(3)), which for two is AdaBoost's.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 Weights = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+Connect = Callable[[Weights, Callable[[Weights], Weights]], Weights]
+"""A connection h' = connect(h, f): the state is the weights, and the branch AdaBoost's update of them."""
 
 CHANCE_MARGIN = 1e-4
 """Below the error of guessing: the paper replaces an error of .5 and more by .4999."""
@@ -22,40 +23,19 @@ LEAST_ERROR = 1e-10
 """Of a learner without mistakes, whose vote would be infinite."""
 
 
-class Beta(Protocol):
-    """How much of the weights before a round is carried past it."""
-
-    def first(self) -> float:
-        """b of round 1."""
-
-    def then(self, beta: float, round: int, rounds: int, dropped: bool) -> float:
-        """b after round `round` (1-based) of `rounds`; `dropped`: the training accuracy fell in it."""
+def fixed(beta: float, round: int, rounds: int, dropped: bool) -> float:
+    """b is a constant."""
+    return beta
 
 
-@dataclass(frozen=True)
-class Fixed:
-    """b is a constant; 0 is AdaBoost."""
-
-    beta: float = 0.0
-
-    def first(self) -> float:
-        return self.beta
-
-    def then(self, beta: float, round: int, rounds: int, dropped: bool) -> float:
-        return beta
-
-
-@dataclass(frozen=True)
-class Adaptive:
+def adaptive(beta: float, round: int, rounds: int, dropped: bool) -> float:
     """b <- min(1, 1.05 b s) where accuracy dropped in round t of n, else max(0, 0.95 b s);  s = 1 - t / 2n"""
+    return min(1.0, (1.05 if dropped else 0.95) * beta * (1 - round / (2 * rounds)))
 
-    initial: float = 0.5
 
-    def first(self) -> float:
-        return self.initial
-
-    def then(self, beta: float, round: int, rounds: int, dropped: bool) -> float:
-        return min(1.0, (1.05 if dropped else 0.95) * beta * (1 - round / (2 * rounds)))
+Rule = Callable[[float, int, int, bool], float]
+"""b after round `round` (1-based) of `rounds`, from that before; `dropped`: training accuracy fell in it."""
+RULES: Mapping[str, Rule] = {"fixed": fixed, "adaptive": adaptive}
 
 
 def weighted_error(weights: Weights, correct: Flags, classes: int) -> float:
@@ -69,8 +49,10 @@ def vote(error: float, classes: int) -> float:
     return 0.5 * float(np.log((1 - error) / error) + np.log(classes - 1))
 
 
-def flow(weights: Weights, correct: Flags, alpha: float, beta: float) -> Weights:
-    """w' = (w exp(-a (2 [correct] - 1)) + b w) / (1 + b), then made to sum to 1: a round with a shortcut."""
-    boosted = weights * np.exp(np.where(correct, -alpha, alpha))
-    mixed = (boosted + beta * weights) / (1 + beta)
-    return np.asarray(mixed / mixed.sum())
+def flow(weights: Weights, correct: Flags, alpha: float, connect: Connect) -> Weights:
+    """w' = connect(w, f) made to sum to 1, where f(w) = w exp(-a (2 [correct] - 1)).
+
+    With f(w) + b w, that is the paper's (f(w) + b w) / (1 + b).
+    """
+    flowed = connect(weights, lambda w: w * np.exp(np.where(correct, -alpha, alpha)))
+    return np.asarray(flowed / flowed.sum())

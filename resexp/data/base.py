@@ -17,8 +17,10 @@ Images = NDArray[np.uint8]
 Labels = NDArray[np.int64]
 Masks = NDArray[np.uint8]
 Tokens = NDArray[np.uint16]
+Rows = NDArray[np.float64]
 Split = Literal["train", "test"]
 Targets = Literal["labels", "masks", "tokens"]
+Form = Literal["images", "rows", "text"]
 Progress = Callable[[str, int, int], None]
 """Called with (description, done, total); the caller decides how to show it."""
 
@@ -27,8 +29,9 @@ Progress = Callable[[str, int, int], None]
 class Facts:
     """What is known of a data set without decoding it.
 
-    `shape` is one example's: (channels, height, width) of an image, (T,) of T tokens. `targets` says what
-    the `classes` are of: an image's label, the pixels of a mask that comes with it, or the tokens themselves.
+    `shape` is one example's: (channels, height, width) of an image, (T,) of T tokens, (features,)
+    of a row of a table. `targets` says what the `classes` are of: an image's or a row's label, the pixels of
+    a mask that comes with an image, or the tokens themselves.
     `train_counts` and `test_counts` hold the number of images of each class, in the order of `classes`, or
     where there are no labels one number; `validation_counts` of those that a configuration keeps from
     training, if any. `fingerprint` changes whenever a pixel or a label may have.
@@ -41,6 +44,13 @@ class Facts:
     test_counts: tuple[int, ...]
     fingerprint: str
     validation_counts: tuple[int, ...] = ()
+
+    @property
+    def form(self) -> Form:
+        """What the examples are."""
+        if self.targets == "tokens":
+            return "text"
+        return "images" if len(self.shape) == 3 else "rows"
 
     @property
     def train(self) -> int:
@@ -58,10 +68,11 @@ class Facts:
 @dataclass(frozen=True)
 class Chunk:
     """Decoded images, (n, height, width, channels) uint8, with labels (n,) or masks (n, height, width) of
-    class numbers, and what could not be read; or a stretch of text, tokens (n,), without labels.
+    class numbers, and what could not be read; or a stretch of text, tokens (n,), without labels; or rows of a
+    table, (n, features) float64, with labels (n,).
     """
 
-    images: Images | Tokens
+    images: Images | Tokens | Rows
     labels: Labels | Masks | None
     unreadable: tuple[str, ...] = ()
 

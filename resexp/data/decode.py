@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
-from resexp.data.base import Chunk, Facts, Images, Labels, Progress, Source, Split, Tokens
+from resexp.data.base import Chunk, Facts, Labels, Progress, Source, Split
 from resexp.data.rows import RowWriter
 from resexp.errors import DataError
 
@@ -53,15 +54,17 @@ def decode(
 
 def _layout(facts: Facts) -> dict[str, tuple[type[np.generic], tuple[int, ...]]]:
     """The arrays of a split: type, and shape of a row."""
-    if facts.targets == "tokens":
+    if facts.form == "text":
         return {"images": (np.uint16, ())}
+    if facts.form == "rows":
+        return {"images": (np.float64, facts.shape), "labels": (np.int64, ())}
     channels, *pixels = facts.shape
     labels = (np.uint8, tuple(pixels)) if facts.targets == "masks" else (np.int64, ())
     return {"images": (np.uint8, (*pixels, channels)), "labels": labels}
 
 
 def _channels(facts: Facts) -> int:
-    return 0 if facts.targets == "tokens" else facts.shape[0]
+    return facts.shape[0] if facts.form == "images" else 0
 
 
 def _strata(facts: Facts, chunk: Chunk) -> Labels:
@@ -92,13 +95,13 @@ def _check_classes(facts: Facts, counts: Labels, unreadable: list[str]) -> None:
 class Moments:
     """Mean and standard deviation per channel of a stream of uint8 images: whole numbers, so exact.
 
-    Of tokens, which have no channels, it knows nothing.
+    Of what has no channels, tokens and rows, it knows nothing.
     """
 
     def __init__(self, channels: int) -> None:
         self.count, self.total, self.squares = 0, [0] * channels, [0] * channels
 
-    def add(self, images: Images | Tokens) -> None:
+    def add(self, images: NDArray[Any]) -> None:
         if not self.total:
             return
         histogram = np.stack([np.bincount(c.ravel(), minlength=256) for c in np.moveaxis(images, -1, 0)])

@@ -10,6 +10,7 @@ import torch
 
 from resexp.data import cache
 from resexp.data.images import image_sets
+from resexp.data.tables import row_sets
 from resexp.data.windows import token_sets
 
 if TYPE_CHECKING:
@@ -17,12 +18,13 @@ if TYPE_CHECKING:
     from resexp.data.examples import Examples
     from resexp.settings import DataConfig
 
-OPENERS: dict[str, Callable[[cache.Prepared, DataConfig, torch.device], Mapping[str, Examples]]] = {
-    "labels": image_sets,
-    "masks": image_sets,
-    "tokens": token_sets,
+Opener = Callable[["cache.Prepared", "DataConfig", torch.device, int], Mapping[str, "Examples"]]
+OPENERS: dict[str, Opener] = {
+    "images": lambda prepared, config, device, seed: image_sets(prepared, config, device),
+    "text": lambda prepared, config, device, seed: token_sets(prepared, config, device),
+    "rows": row_sets,
 }
-"""How a prepared set becomes examples, by what comes with them."""
+"""How a prepared set becomes examples, by the form they have. A table's split is drawn from the seed."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,13 @@ class Data:
     unreadable: tuple[str, ...]
 
 
-def open_data(config: DataConfig, device: torch.device | str) -> Data:
-    """The configured part of a prepared set, which is prepared now if it is not. Raises DataError."""
+def open_data(config: DataConfig, device: torch.device | str, seed: int = 0) -> Data:
+    """The configured part of a prepared set, which is prepared now if it is not, for a trial of this seed.
+
+    Raises DataError.
+    """
     prepared = cache.load(cache.prepare(config))
-    sets = OPENERS[prepared.facts.targets](prepared, config, torch.device(device))
+    sets = OPENERS[prepared.facts.form](prepared, config, torch.device(device), seed)
     return Data(
         sets["train"],
         sets["test"],

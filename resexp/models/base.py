@@ -116,14 +116,28 @@ class Chain(Series):
         return self.head(blocks[-1].connection.leave(h))  # type: ignore[no-any-return]
 
 
-class Trunk(ABC):
-    """How a kind of network is built; its options are its constructor's keyword-only arguments.
+class Recipe:
+    """A kind of model; its options are its constructor's keyword-only arguments.
 
-    `targets` are those of the tasks it has a head for; `network` is the kind of network it builds.
+    `learner` is the module whose `Run` trains it, `network` the kind of network it builds, if it builds one.
+    `targets` are those of the tasks it can do, `forms` those of examples it takes; `connections` are the base
+    classes of those it has room for. `idle` are dotted keys of settings that say nothing to it.
     """
 
+    learner: ClassVar[str]
+    network: ClassVar[type[Network] | None] = None
     targets: ClassVar[tuple[str, ...]] = ("labels",)
-    network: ClassVar[type[Network]] = Chain
+    forms: ClassVar[tuple[str, ...]]
+    connections: ClassVar[tuple[type[Connection], ...]] = (Connection,)
+    idle: ClassVar[tuple[str, ...]] = ()
+
+
+class Trunk(Recipe, ABC):
+    """How a kind of network is built."""
+
+    learner: ClassVar[str] = "resexp.training.run"
+    network: ClassVar[type[Network] | None] = Chain
+    forms: ClassVar[tuple[str, ...]] = ("images", "text")
 
     @abstractmethod
     def build(self, design: Design) -> Network:
@@ -132,3 +146,26 @@ class Trunk(ABC):
         Raises:
             ConfigError: the design's depth or shape is not one this trunk has; the error names what is near.
         """
+
+
+class Booster(Recipe, ABC):
+    """How learners that take weighted rows are boosted, one a round: `depth` is the number of rounds.
+
+    `beta` is how much of the weights a shortcut carries past the first round, and `rule` how it goes on.
+    """
+
+    learner: ClassVar[str] = "resexp.training.rounds"
+    forms: ClassVar[tuple[str, ...]] = ("rows",)
+    idle: ClassVar[tuple[str, ...]] = (
+        *("model.order", "model.norm", "model.activation", "model.init", "model.match"),
+        *("task.label_smoothing", "training.iterations", "training.epochs", "training.batch_size"),
+        *("training.optimizer", "training.schedule", "training.precision", "training.clip"),
+        *("training.compile", "training.channels_last", "training.test_every", "training.train_every"),
+    )
+
+    def __init__(self, beta: float, rule: str) -> None:
+        self.beta, self.rule = beta, rule
+
+    @abstractmethod
+    def weak_learner(self) -> Any:
+        """A new learner: `fit(x, y, sample_weight)` of rows x (n, d), labels y (n,), and `predict(x)`."""

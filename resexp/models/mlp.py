@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from typing import ClassVar
 
 from torch import nn
 
@@ -22,6 +23,8 @@ from resexp.options import PositiveInt
 
 class Mlp(Trunk):
     """Vectors: a linear stem, blocks of two linear layers of `width`, a linear head; depth 2n+2."""
+
+    forms: ClassVar[tuple[str, ...]] = ("images", "rows")
 
     def __init__(self, *, width: PositiveInt = 64) -> None:
         self.width = width

@@ -87,7 +87,7 @@ class Unet(Trunk):
     """
 
     targets: ClassVar[tuple[str, ...]] = ("masks",)
-    network: ClassVar[type[Network]] = UnetNetwork
+    network: ClassVar[type[Network] | None] = UnetNetwork
 
     def __init__(
         self,

@@ -25,6 +25,8 @@ COSTS = (
     "steps",
 )
 ENDED = ("done", "diverged", "failed")
+TRAINING_DATA = ("data.train_size", "data.validation_size", "data.crop", "data.flip")
+"""Axes of the data that leave the test set as it is."""
 WORST = {"validation_error": 1.0, "validation_loss": inf}
 """What selection goes by, and what a trial without a result counts as: leaving it out would flatter."""
 
@@ -137,6 +139,14 @@ def by_variant(trials: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     """The trials of each variant, in the report's order."""
     for variant, group in trials.groupby("variant", observed=True, sort=True):
         yield str(variant), group
+
+
+def by_test_data(trials: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """The trials by the data that they are tested on: errors on other data cannot be compared."""
+    keys = [key for key in trials if str(key).startswith("data.") and key not in TRAINING_DATA]
+    labels = trials[["data", *keys]].map(repr).agg(" ".join, axis=1) if keys else trials["data"].map(repr)
+    for _, group in trials.groupby(labels, sort=False):
+        yield group
 
 
 def by_place(trials: pd.DataFrame) -> Iterator[Place]:

@@ -10,7 +10,7 @@ import torch
 
 if TYPE_CHECKING:
     from resexp.data.examples import Examples
-    from resexp.training.run import Run
+    from resexp.training.learner import Learner
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Score:
 
 
 @torch.inference_mode()
-def evaluate(run: Run, examples: Examples) -> Score:
+def evaluate(run: Learner, examples: Examples) -> Score:
     """Error, loss and measures in eval mode, without augmentation."""
     task, device = run.task, run.device
     run.forward.eval()

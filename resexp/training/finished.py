@@ -54,7 +54,8 @@ def measure(
     """The rows of the probes on a trial of these settings, given the bytes of its last checkpoint."""
     torch.set_num_threads(threads)
     place = torch.device(device)
-    run = Run(settings, open_data(settings.data, place), place)
-    check(settings.model_copy(update={"probes": tuple(probes)}), run.data.facts)
+    data = open_data(settings.data, place, settings.seed)
+    check(settings.model_copy(update={"probes": tuple(probes)}), data.facts)
+    run = Run(settings, data, place)
     run.restore(torch.load(io.BytesIO(checkpoint), map_location=place, weights_only=True)["run"])
     return [row for config in probes for row in measured(run, config, 1.0)]

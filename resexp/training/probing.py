@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor
@@ -15,15 +15,16 @@ from resexp.probes.base import Probe, Snapshot
 
 if TYPE_CHECKING:
     from resexp.settings import ProbeConfig
+    from resexp.training.learner import Learner
     from resexp.training.run import Run
 
 
-def probe_rows(run: Run) -> Iterator[dict[str, Any]]:
-    """The rows of every probe that is due before the run's next step."""
+def probe_rows(run: Learner) -> Iterator[dict[str, Any]]:
+    """The rows of every probe that is due before the run's next step; a run without a network has none."""
     for config in run.settings.probes:
         for at in config.at:
             if round(at * run.total) == run.step:
-                yield from measured(run, config, at)
+                yield from measured(cast("Run", run), config, at)
 
 
 def measured(run: Run, config: ProbeConfig, at: float) -> Iterator[dict[str, Any]]:

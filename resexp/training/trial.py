@@ -11,9 +11,9 @@ import torch
 from resexp.config import parse_settings
 from resexp.data.opening import open_data
 from resexp.errors import Diverged
+from resexp.training.learner import Learner, learner_of
 from resexp.training.memory import keep_freed_memory, peak_memory
 from resexp.training.probing import probe_rows
-from resexp.training.run import Run
 
 if TYPE_CHECKING:
     from resexp.store.attempt import Attempt
@@ -33,7 +33,7 @@ def train(attempt: Attempt) -> None:
     torch.set_num_threads(attempt.threads)
     torch.use_deterministic_algorithms(settings.training.deterministic)
     clock = time.monotonic()
-    run = Run(settings, open_data(settings.data, device), device)
+    run = learner_of(settings.model).Run(settings, open_data(settings.data, device, settings.seed), device)
     course = Course(run, attempt, clock)
     saved = attempt.begin(fingerprint(device, attempt.threads))
     if saved is not None:
@@ -53,7 +53,7 @@ class Course:
     Every checkpoint is taken before the probes of its step, so that a resumed run writes each row once.
     """
 
-    def __init__(self, run: Run, attempt: Attempt, started: float) -> None:
+    def __init__(self, run: Learner, attempt: Attempt, started: float) -> None:
         self.run = run
         self.attempt = attempt
         self.started = started

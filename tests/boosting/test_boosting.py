@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from resexp.boosting.rounds import Boosting, votes
-from resexp.boosting.weights import Adaptive, Beta, Fixed, flow, vote, weighted_error
+from resexp.boosting.weights import Connect, Rule, adaptive, fixed, flow, vote, weighted_error
 
 LOADERS = {"iris": load_iris, "wine": load_wine, "breast_cancer": load_breast_cancer}
 
@@ -24,9 +24,14 @@ def split(name: str, seed: int) -> list[NDArray[np.float64]]:
     return [scaler.transform(train_x), train_y, scaler.transform(test_x), test_y]
 
 
-def boosted(x: NDArray[np.float64], y: NDArray[np.int64], beta: Beta, c: float, rounds: int = 10) -> Boosting:
-    boosting = Boosting(x, y, int(y.max()) + 1, rounds, lambda: SVC(C=c), beta)
-    for _ in range(rounds):
+def shortcut(b: float) -> Connect:
+    return lambda w, f: f(w) + b * w
+
+
+def boosted(x: NDArray[np.float64], y: NDArray[np.int64], beta: float, rule: Rule = fixed) -> Boosting:
+    classes = int(y.max()) + 1
+    boosting = Boosting(x, y, classes, 10, lambda: SVC(C=0.02), lambda _, b: shortcut(b), beta, rule)
+    for _ in range(10):
         boosting.step()
     return boosting
 
@@ -35,7 +40,7 @@ def boosted(x: NDArray[np.float64], y: NDArray[np.int64], beta: Beta, c: float, 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_without_a_shortcut_it_is_adaboost_of_scikit_learn(name: str, seed: int) -> None:
     x, y, test_x, _ = split(name, seed)
-    ours = boosted(x, y, Fixed(0), c=0.02)
+    ours = boosted(x, y, 0)
     # scikit-learn's weights sum to 1, ours to n; an SVM multiplies them by C.
     theirs = AdaBoostClassifier(SVC(C=0.02 * len(y)), n_estimators=10, random_state=0).fit(x, y)
     assert len(theirs.estimators_) == 10
@@ -47,7 +52,7 @@ def test_without_a_shortcut_it_is_adaboost_of_scikit_learn(name: str, seed: int)
 
 def test_the_votes_of_training_are_those_of_prediction() -> None:
     x, y, _, _ = split("wine", 0)
-    boosting = boosted(x, y, Adaptive(), c=0.02)
+    boosting = boosted(x, y, 0.5, adaptive)
     np.testing.assert_allclose(votes(boosting.done, x, 3), boosting.scores)
 
 
@@ -57,16 +62,17 @@ def test_flow_by_hand() -> None:
     alpha = vote(0.25, 2)
     assert alpha == pytest.approx(0.5 * np.log(3))
     half = np.array([0.25 / 3**0.5, 0.25 * 3**0.5, 0.5 / 3**0.5])
-    np.testing.assert_allclose(flow(weights, correct, alpha, 0), half / half.sum())
-    mixed = half + 0.5 * weights
-    np.testing.assert_allclose(flow(weights, correct, alpha, 0.5), mixed / mixed.sum())
+    np.testing.assert_allclose(flow(weights, correct, alpha, shortcut(0)), half / half.sum())
+    mixed = (half + 0.5 * weights) / (1 + 0.5)
+    np.testing.assert_allclose(flow(weights, correct, alpha, shortcut(0.5)), mixed / mixed.sum())
 
 
 def test_after_adaboost_the_last_learner_is_no_better_than_guessing_and_a_shortcut_softens_that() -> None:
     rng = np.random.default_rng(0)
     weights, correct = rng.dirichlet(np.ones(50)), rng.random(50) < 0.8
     alpha = vote(weighted_error(weights, correct, 2), 2)
-    errors = [weighted_error(flow(weights, correct, alpha, b), correct, 2) for b in (0, 0.5, 1, 1e9)]
+    flows = [flow(weights, correct, alpha, shortcut(b)) for b in (0, 0.5, 1, 1e9)]
+    errors = [weighted_error(flowed, correct, 2) for flowed in flows]
     assert errors[0] == pytest.approx(0.5, abs=2e-4)
     assert errors == sorted(errors, reverse=True)
     assert errors[-1] == pytest.approx(weighted_error(weights, correct, 2))
@@ -85,8 +91,6 @@ def test_a_learner_without_mistakes_decides() -> None:
 
 
 def test_adaptive_beta() -> None:
-    rule = Adaptive()
-    assert rule.first() == 0.5
-    assert rule.then(0.5, 1, 10, dropped=False) == pytest.approx(0.95 * 0.5 * 0.95)
-    assert rule.then(0.5, 1, 10, dropped=True) == pytest.approx(1.05 * 0.5 * 0.95)
-    assert Adaptive(1.0).then(1.0, 0, 10, dropped=True) == 1
+    assert adaptive(0.5, 1, 10, False) == pytest.approx(0.95 * 0.5 * 0.95)
+    assert adaptive(0.5, 1, 10, True) == pytest.approx(1.05 * 0.5 * 0.95)
+    assert adaptive(1.0, 0, 10, True) == 1

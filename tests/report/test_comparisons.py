@@ -136,6 +136,22 @@ def test_the_verdict(errors: list[float | None], verdict: str, make: Make) -> No
     assert "The baseline is residual, the residual connection with its default options" in table.caption
 
 
+def test_errors_on_other_data_are_not_compared(make: Make) -> None:
+    rows = [
+        {**one, "data.name": name}
+        for name, up in (("iris", 0.0), ("wine", 0.3))
+        for one in measured({f"residual ({name})": [e + up for e in BASE], f"plain ({name})": [0.2 + up] * 5})
+    ]
+    table = of(comparisons, make(rows))
+    iris, wine = (r for r in table.rows if r["error"] == "test")
+    assert (iris["variant"], wine["variant"]) == ("plain (iris)", "plain (wine)")
+    assert iris["difference"] == pytest.approx(wine["difference"])
+    assert table.title == "Compared with residual (iris) and residual (wine)"
+    assert "each of the variants on the same data" in table.caption
+    split = [{**one, "data.train_size": size} for size, one in zip((9, 8), rows[:1] + rows[5:6], strict=True)]
+    assert row(of(comparisons, make(split)), n=1)["variant"] == "plain (iris)"
+
+
 def test_a_single_seed_of_the_baseline_says_nothing(make: Make) -> None:
     table = of(comparisons, make(measured({"residual": [0.1], "plain": [0.9]})))
     assert row(table, error="test")["verdict"] == "single seed"

@@ -31,16 +31,18 @@ CAPTION = (
 def table(records: Records) -> Table | None:
     """Rows: variant x depth x error, all but the baseline's. None where nothing can be compared."""
     ended = frames.ended(records.trials)
-    chosen = baseline(ended)
-    if chosen is None:
-        return None
-    name, why = chosen
-    rows = [
-        row
-        for depth in sorted(int(d) for d in ended["depth"].unique())
-        for error in MEASURES
-        for row in _family(ended[ended["depth"] == depth], name, depth, error)
-    ]
+    found: dict[str, list[dict[str, Any]]] = {}
+    why = ""
+    for trials in frames.by_test_data(ended):
+        if chosen := baseline(trials):
+            name, why = chosen
+            found[name] = [
+                row
+                for depth in sorted(int(d) for d in trials["depth"].unique())
+                for error in MEASURES
+                for row in _family(trials[trials["depth"] == depth], name, depth, error)
+            ]
+    rows = [row for own in found.values() for row in own]
     if not any(row["difference"] is not None for row in rows):
         return None
     order = {variant: place for place, variant in enumerate(ended["variant"].cat.categories)}
@@ -53,9 +55,12 @@ def table(records: Records) -> Table | None:
         number("noise", "Noise", words.percent),
         text("verdict", "Verdict"),
     )
-    caption = CAPTION.format(baseline=f"{name}, {why}")
-    sentences = tuple(_sentences(name, rows, frames.common_depth(ended)))
-    return Table("comparisons", f"Compared with {name}", caption, columns, tuple(rows), sentences)
+    names = words.joined(list(found))
+    said = f"{names}, {why}" if len(found) == 1 else f"{names}, each of the variants on the same data, {why}"
+    depth = frames.common_depth(ended)
+    sentences = tuple(told for name, own in found.items() for told in _sentences(name, own, depth))
+    caption = CAPTION.format(baseline=said)
+    return Table("comparisons", f"Compared with {names}", caption, columns, tuple(rows), sentences)
 
 
 def _difference(row: Row) -> str:

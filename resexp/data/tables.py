@@ -1,0 +1,55 @@
+"""Tables whose split is drawn from a trial's seed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from resexp.data.examples import Batches, Examples
+from resexp.data.subset import drawn, pick_classes, renumbered, select
+
+if TYPE_CHECKING:
+    from resexp.data.cache import Prepared
+    from resexp.settings import DataConfig
+
+
+class RowSet(Examples):
+    """One split of a table: rows (n, features) float32, labels (n,) int64, both on a device."""
+
+    def __init__(self, rows: Tensor, labels: Tensor) -> None:
+        self.rows, self.labels = rows, labels
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Rows (B, features) and labels (B,)."""
+        index = index.to(self.rows.device)
+        return self.rows[index], self.labels[index]
+
+    def training(self, seed: int, epoch: int) -> Batches:
+        return self.batch
+
+
+def row_sets(prepared: Prepared, config: DataConfig, device: torch.device, seed: int) -> dict[str, RowSet]:
+    """The splits of a prepared table, as configured. Raises DataError.
+
+    Both parts of the table are put together and split anew, stratified, by `seed`. Features have mean 0 and
+    variance 1 over the training rows; one that never varies there is only centred.
+    """
+    table, labels = (
+        np.concatenate([part["train"], part["test"]]) for part in (prepared.images, prepared.labels)
+    )
+    held = select(labels, prepared.facts.test, seed)
+    kept = np.setdiff1d(np.arange(len(labels)), held)
+    labels = renumbered(labels, pick_classes(prepared.facts.classes, config.classes))
+    held, kept = (rows[labels[rows] >= 0] for rows in (held, kept))
+    rows = {"test": held[select(labels[held], config.test_size, config.subset_seed, "data.test_size")]}
+    rows |= {name: kept[chosen] for name, chosen in drawn(labels[kept], config).items()}
+    mean, std = table[rows["train"]].mean(0), table[rows["train"]].std(0)
+    scaled = torch.from_numpy((table - mean) / np.where(std > 0, std, 1)).float().to(device)
+    beside = torch.from_numpy(labels).to(device)
+    return {name: RowSet(scaled[chosen], beside[chosen]) for name, chosen in rows.items() if len(chosen)}

@@ -1,0 +1,57 @@
+"""What a trial needs of whatever learns in it."""
+
+from __future__ import annotations
+
+import importlib
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+from torch import nn
+
+from resexp import catalog
+from resexp.tasks.base import Task
+
+if TYPE_CHECKING:
+    from resexp.settings import ModelConfig, Settings
+
+
+class Learner(Protocol):
+    """One training run in memory, `step` of its `total` steps done. `epoch` is 0-based; `seconds` are those
+    of its steps. `forward` is what gets evaluated.
+    """
+
+    settings: Settings
+    device: torch.device
+    task: Task
+    forward: nn.Module
+    step: int
+    total: int
+    epochs: int
+    seconds: float
+    batch_size: int
+
+    @property
+    def epoch(self) -> int: ...
+
+    def train_step(self) -> None:
+        """One step. Raises Diverged where nothing more can be learned."""
+
+    def epoch_ended(self) -> bool: ...
+
+    def close_epoch(self) -> dict[str, Any]:
+        """The metrics row of the epoch that ended."""
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """The arithmetic to evaluate in."""
+
+    def state(self) -> dict[str, Any]:
+        """All that the next step depends on: tensors and plain numbers."""
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on where `state` was taken."""
+
+
+def learner_of(model: ModelConfig) -> Any:
+    """The module whose `Run(settings, data, device)` trains such a model, a Learner."""
+    return importlib.import_module(catalog.part_class(model.info).learner)

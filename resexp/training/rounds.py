@@ -1,0 +1,113 @@
+"""Boosting as a training run: a round is a step and an epoch."""
+
+from __future__ import annotations
+
+import time
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+import sklearn.svm  # noqa: F401 (the first round would import it, in each trial anew)
+import torch
+from torch import Tensor, nn
+
+from resexp.boosting.rounds import Boosting, votes
+from resexp.boosting.weights import RULES, Connect
+from resexp.connections.base import Connection, Site
+from resexp.tasks.base import Task
+from resexp.training.evaluation import Score, evaluate
+
+if TYPE_CHECKING:
+    from resexp.data.opening import Data
+    from resexp.models.base import Booster
+    from resexp.settings import Settings
+
+
+class Carried(nn.Module):
+    """S w = b w"""
+
+    def __init__(self, beta: float) -> None:
+        super().__init__()
+        self.beta = beta
+
+    def forward(self, w: Any) -> Any:
+        return self.beta * w
+
+
+class Votes(nn.Module):
+    """Rows (B, features) -> logits (B, classes): twice the votes, which are half the log odds."""
+
+    def __init__(self, boosting: Boosting) -> None:
+        super().__init__()
+        self.boosting = boosting
+
+    def forward(self, x: Tensor) -> Tensor:
+        found = votes(self.boosting.done, x.double().cpu().numpy(), self.boosting.classes)
+        return torch.from_numpy(2 * found).to(x.device)
+
+
+class Run:
+    """An ensemble of a trial's settings, and how far it has come: a `training.learner.Learner`."""
+
+    def __init__(self, settings: Settings, data: Data, device: torch.device) -> None:
+        self.settings = settings
+        self.data = data
+        self.device = device
+        self.task: Task = settings.task.build()
+        self.total = self.epochs = settings.model.depth
+        self.step = 0
+        self.seconds = 0.0
+        self.batch_size = len(data.train)
+        booster: Booster = settings.model.build()
+        x, y = (part.cpu().numpy() for part in data.train.batch(torch.arange(len(data.train))))
+        self.boosting = Boosting(
+            x.astype("float64"),
+            y,
+            len(data.facts.classes),
+            self.total,
+            booster.weak_learner,
+            self._connection,
+            booster.beta,
+            RULES[booster.rule],
+        )
+        self.forward: nn.Module = Votes(self.boosting)
+
+    def _connection(self, round: int, beta: float) -> Connect:
+        """The connection after a round; the state is all the weights."""
+        rows = self.batch_size
+        site = Site(round, self.total, rows, rows, 1, lambda *_: Carried(beta), nn.Linear)
+        connection: Connection = self.settings.model.connection.build(site)
+        return connection
+
+    @property
+    def epoch(self) -> int:
+        return self.step
+
+    def train_step(self) -> None:
+        start = time.perf_counter()
+        self.boosting.step()
+        self.step += 1
+        self.seconds += time.perf_counter() - start
+
+    def epoch_ended(self) -> bool:
+        return True
+
+    def close_epoch(self) -> dict[str, Any]:
+        """The metrics row of the round: there is no learning rate, and no loss but that of evaluation."""
+        row: dict[str, Any] = {"epoch": self.step, "step": self.step, "seconds": self.seconds, "lr": None}
+        data = self.data
+        for name, examples in (("train", data.train), ("validation", data.validation), ("test", data.test)):
+            score = evaluate(self, examples) if examples is not None else Score()
+            row[f"{name}_error"], row[f"{name}_loss"] = score.error, score.loss
+        return {**row, "loss": row["train_loss"], "running_error": row["train_error"], "test_measures": {}}
+
+    def autocast(self) -> nullcontext[None]:
+        return nullcontext()
+
+    def state(self) -> dict[str, Any]:
+        """Rounds are a function of the data: they are done again, which takes less than a second for ten."""
+        return {"step": self.step, "seconds": self.seconds}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        while self.step < state["step"]:
+            self.train_step()
+        self.seconds = state["seconds"]
