@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 ORDER = 33
 TITLE = "Short paths carry the gradient"
 CAPTION = (
-    "After Veit et al. 2016, section 4.3: of each connection's deepest network that was measured, at the end, "
-    "mean over seeds. Left: the gradient that comes through one path of k branches. Right: the part of the "
-    "gradient that all paths of k branches bring, were they aligned, in % of the lengths measured; dotted: "
-    "the part of the paths that have this length. A net without shortcuts has one path."
+    "After Veit et al. 2016, section 4.3: of each connection's deepest network that was measured, at the "
+    "end, mean over seeds. Left: the gradient that comes through one path of k branches. Right: the part of "
+    "the gradient that all paths of k branches bring, were they aligned, in % of the lengths measured; "
+    "dotted: the part of the paths that have this length. A net without shortcuts has one path."
 )
 
 
