@@ -22,7 +22,8 @@ class Shattering(Probe):
     `gradient_correlation` of block l is the mean, over pairs and over `projections` random sums u of the
     block's state h_l, of the cosine between d(u . h_l)/dx at x and at its partner. A pair is an
     image and the point the fraction `distance` of the way to the next image of the batch: 1, the default, is
-    that image; a small one is a neighbour. Norms use the batch's statistics, as the theorem does. Pairs
+    that image; a small one is a neighbour. Norms use the batch's statistics, as the theorem does: at distance
+    1 BatchNorm, whose way back takes out what the batch shares, leaves about 0 from the first block on. Pairs
     with a gradient of exactly 0 have no cosine; a block with no other pairs gives no reading.
     """
 
