@@ -6,12 +6,11 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from resexp.models.base import Series
 from resexp.options import PositiveFloat
-from resexp.probes.base import Probe, Reading, Snapshot, class_labels
-from resexp.probes.states import block_states, pooled, settled
+from resexp.probes.base import Probe, Reading, Snapshot
+from resexp.probes.states import errors_read_off
 
 
 class LinearProbe(Probe):
@@ -31,16 +30,11 @@ class LinearProbe(Probe):
 
     @torch.no_grad()
     def measure(self, snapshot: Snapshot) -> Iterator[Reading]:
-        labels = class_labels(snapshot)
-        half = len(labels) // 2
-        if half == 0:
-            return
-        targets = functional.one_hot(labels).double()
-        for index, state in enumerate(block_states(settled(snapshot.network), snapshot.images)):
-            x = pooled(state)
-            scores = ridge_scores(x[:half], targets[:half], x[half:], self.ridge)
-            error = (scores.argmax(1) != labels[half:]).double().mean().item()
+        for index, error in errors_read_off(snapshot, self._scores):
             yield Reading("linear_probe_error", f"blocks.{index}", index, error)
+
+    def _scores(self, x: Tensor, known: Tensor, new: Tensor) -> Tensor:
+        return ridge_scores(x, known, new, self.ridge)
 
 
 def ridge_scores(x: Tensor, y: Tensor, new: Tensor, ridge: float) -> Tensor:

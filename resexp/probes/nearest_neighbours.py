@@ -10,8 +10,8 @@ from torch.nn import functional
 
 from resexp.models.base import Series
 from resexp.options import PositiveInt
-from resexp.probes.base import Probe, Reading, Snapshot, class_labels
-from resexp.probes.states import block_states, pooled, settled
+from resexp.probes.base import Probe, Reading, Snapshot
+from resexp.probes.states import errors_read_off
 
 
 class NearestNeighbours(Probe):
@@ -30,19 +30,14 @@ class NearestNeighbours(Probe):
 
     @torch.no_grad()
     def measure(self, snapshot: Snapshot) -> Iterator[Reading]:
-        labels = class_labels(snapshot)
-        half = len(labels) // 2
-        if half == 0:
-            return
-        for index, state in enumerate(block_states(settled(snapshot.network), snapshot.images)):
-            x = functional.normalize(pooled(state))
-            guess = votes(x[half:] @ x[:half].T, labels[:half], self.k).argmax(1)
-            error = (guess != labels[half:]).double().mean().item()
+        for index, error in errors_read_off(snapshot, self._votes):
             yield Reading("knn_error", f"blocks.{index}", index, error)
 
+    def _votes(self, x: Tensor, known: Tensor, new: Tensor) -> Tensor:
+        return votes(functional.normalize(new) @ functional.normalize(x).T, known, self.k)
 
-def votes(cosines: Tensor, labels: Tensor, k: int) -> Tensor:
-    """Cosines (m, n) with n voters of these labels (n,) -> the votes for each class (m, classes)."""
+
+def votes(cosines: Tensor, known: Tensor, k: int) -> Tensor:
+    """Cosines (m, n) with n voters of these one-hot labels (n, classes) -> the votes (m, classes)."""
     near, who = cosines.topk(min(k, cosines.shape[1]))
-    classes = functional.one_hot(labels)[who].double()
-    return ((near + 1).unsqueeze(2) * classes).sum(1)
+    return ((near + 1).unsqueeze(2) * known[who]).sum(1)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from resexp.connections.core import Plain
 from resexp.errors import TrialError
@@ -16,8 +17,9 @@ from resexp.probes.nearest_neighbours import NearestNeighbours, votes
 def test_the_nearest_vote_and_no_others() -> None:
     cosines = torch.tensor([[1.0, 0.5, -1.0, 0.9]], dtype=torch.float64)
     labels = torch.tensor([0, 1, 1, 2])
-    torch.testing.assert_close(votes(cosines, labels, 2), torch.tensor([[2.0, 0.0, 1.9]]).double())
-    torch.testing.assert_close(votes(cosines, labels, 9), torch.tensor([[2.0, 1.5, 1.9]]).double())
+    known = functional.one_hot(labels).double()
+    torch.testing.assert_close(votes(cosines, known, 2), torch.tensor([[2.0, 0.0, 1.9]]).double())
+    torch.testing.assert_close(votes(cosines, known, 9), torch.tensor([[2.0, 1.5, 1.9]]).double())
 
 
 def test_the_error_of_states_that_tell_classes_and_of_states_that_do_not(
