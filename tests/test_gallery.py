@@ -188,6 +188,20 @@ def test_what_diverged_or_is_missing_has_no_size_in_the_index() -> None:
     assert "without a published claim: [two](two/report.md)" in text
 
 
+def test_a_paper_that_states_values_alone_has_a_line_for_each() -> None:
+    value = {
+        **{"metric": "test_loss", "published": 1.88, "verified": "text", "verdict": "not reproduced"},
+        **{"measured": 1.908, "measured_sd": 0.0015, "n": 3},
+    }
+    unmeasured = {**value, "measured": None, "measured_sd": None, "n": 0, "verdict": "not comparable"}
+    paper = {"claim": "It reaches 1.88.", "claims": [], "references": [value, unmeasured]}
+    text = page([("one", {"published": paper}), ("two", {"published": {**paper, "claim": None}})])
+    measured = "| 1.88 nats (text) | 1.91 ± 0.0015 nats, n = 3 | 🔴 not reproduced |"
+    assert f"| [one](one/report.md) | It reaches 1.88. {measured}" in text
+    assert "| 1.88 nats (text) | – | ⚪ not comparable |" in text
+    assert "without a published claim: [two](two/report.md)" in text
+
+
 def test_the_command_lists_and_refuses(paper: Path) -> None:
     run(paper)
     runner = CliRunner()

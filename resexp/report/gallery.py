@@ -9,16 +9,21 @@ from resexp.report import references, words
 from resexp.report.render.markdown import MARKS, escape
 
 HEAD = ("Experiment", "Claim", "Published", "Measured here", "Verdict")
-TONES = {"direction agrees": "good", "direction disagrees": "bad"}
+TONES = {
+    **{"reproduced": "good", "direction agrees": "good"},
+    **{"not reproduced": "bad", "direction disagrees": "bad"},
+}
 READING = """\
 ## How to read it
 
-These are small runs: fewer images, steps or layers than in the papers, as the *differences of protocol*
+Most are small runs: fewer images, steps or layers than in the papers, as the *differences of protocol*
 in each report say. Such a run is no reproduction, whatever its verdict.
 
 - 🟢 **direction agrees**: what the paper has lower is lower here too, and the 95 % interval of the
   difference over n paired seeds excludes 0. For a tie: the interval lies within its margin.
 - 🔴 **direction disagrees**: the interval excludes 0 on the other side. For a tie: it lies outside.
+- 🟢 **reproduced**, or 🔴 **not reproduced**: of a run by the paper's own recipe, whether the mean lies
+  within the published spread, or the published value within the interval measured.
 - ⚪ **undecided**: the interval does not tell, or there are fewer than two pairs.
 - ⚪ **not comparable**: one of the two sides was not measured.
 
@@ -33,9 +38,9 @@ comparisons within each report are.
 
 def page(reports: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
     """The page for published reports: each folder's name and its report.json."""
-    claimed = [(name, report) for name, report in reports if _claims(report)]
-    others = [name for name, report in reports if not _claims(report)]
-    rows = [row for name, report in claimed for row in _rows(name, report)]
+    found = {name: _rows(name, report) for name, report in reports}
+    others = [name for name, rows in found.items() if not rows]
+    rows = [row for rows in found.values() for row in rows]
     lines = [HEAD, ["---"] * len(HEAD), *rows]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     intro = (
@@ -49,22 +54,30 @@ def page(reports: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _claims(report: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
-    found: Sequence[Mapping[str, Any]] = (report.get("published") or {}).get("claims") or ()
-    return found
-
-
 def _rows(name: str, report: Mapping[str, Any]) -> list[list[str]]:
-    return [
-        [
-            _link(name) if first else "",
-            escape(claim["say"]),
-            _published(claim),
-            _measured(claim),
-            _verdict(claim),
-        ]
-        for first, claim in ((claim is _claims(report)[0], claim) for claim in _claims(report))
+    """A line a claim; where a paper has none of them that can be ordered, a line for each of its values."""
+    paper = report.get("published") or {}
+    lines = [
+        [escape(claim["say"]), _published(claim), _measured(claim), _verdict(claim)]
+        for claim in paper.get("claims") or ()
     ]
+    if not lines and paper.get("claim"):
+        lines = [
+            [escape(paper["claim"]), *_value(one), _verdict(one)] for one in paper.get("references") or ()
+        ]
+    return [["" if number else _link(name), *line] for number, line in enumerate(lines)]
+
+
+def _value(reference: Mapping[str, Any]) -> tuple[str, str]:
+    """A value as published, and its mean and standard deviation as measured."""
+    metric, n = reference["metric"], reference["n"]
+    told, mean, sd = (reference[key] for key in ("published", "measured", "measured_sd"))
+    published = f"{references.amount(metric, told)}{references.unit(metric)} ({reference['verified']})"
+    if mean is None:
+        return escape(published), words.DASH
+    spread = f" ± {references.amount(metric, sd)}" if sd is not None else ""
+    measured = f"{references.amount(metric, mean)}{spread}{references.unit(metric)}, n = {n}"
+    return escape(published), escape(measured)
 
 
 def _link(name: str) -> str:
