@@ -72,8 +72,12 @@ def test_a_depth_at_which_nothing_finished_keeps_its_place(make: Callable[..., R
     assert {"8", "56", "no result"} <= texts(build(make(rows)).drawings[0].svg)
 
 
-def test_a_single_depth_and_seed_are_drawn(make: Callable[..., Records]) -> None:
-    assert len(build(make([trial("plain", 8, 0)])).drawings) == 4
+def test_of_a_single_depth_every_variant_has_a_line(make: Callable[..., Records]) -> None:
+    rows = [trial("plain", 8, 0), trial("plain", 8, 1, "diverged"), trial("residual", 8, 0)]
+    drawings = build(make(rows)).drawings
+    assert drawings[0].key == "error_by_variant"
+    assert len(drawings) == 4
+    assert {"plain", "residual", "×", "no result", "error (%)", "Test error"} <= texts(drawings[0].svg)
 
 
 def test_one_colour_a_connection_and_another_marker_a_variant(make: Callable[..., Records]) -> None:
@@ -97,9 +101,9 @@ def test_a_label_is_only_text(variant: str, make: Callable[..., Records]) -> Non
 
 
 def test_both_errors_lie_within_the_panels_they_share(make: Callable[..., Records]) -> None:
-    row = trial("plain", 8, 0) | {"train_error": 0.001, "test_error": 0.4}
+    rows = [trial("plain", d, 0) | {"train_error": 0.001, "test_error": 0.4} for d in (8, 20)]
     with rc_context(RC):
-        drawn = error_vs_depth.figure(frames.prepared(make([row])))
+        drawn = error_vs_depth.figure(frames.prepared(make(rows)))
     assert drawn is not None
     for panel in drawn.axes:
         assert panel.get_ylim()[0] == 0

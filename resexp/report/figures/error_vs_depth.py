@@ -24,9 +24,9 @@ CAPTION = (
 
 
 def figure(records: Records) -> Figure | None:
-    """Two panels over one y axis; None before any trial is done."""
+    """Two panels over one y axis; None before any trial is done, or where all are of one depth."""
     trials = frames.ended(records.trials)
-    if frames.done(trials).empty:
+    if frames.done(trials).empty or trials["depth"].nunique() == 1:
         return None
     found = style.looks(trials)
     drawn, axes = style.panels(1, 2, sharey=True)

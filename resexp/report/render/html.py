@@ -9,6 +9,7 @@ from resexp.report.build import Report
 
 # After which section a figure stands that has not its table's key; those without one follow at the end.
 BESIDE = {
+    "error_by_variant": "degradation",
     "error_vs_depth": "degradation",
     "gradient_norms": "gradients",
     "training_curves": "convergence",

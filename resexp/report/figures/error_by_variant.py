@@ -1,0 +1,68 @@
+"""Training and test error of every variant, where all are of one depth."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from resexp.report import frames, style
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from resexp.store import Records
+
+ORDER = 10
+TITLE = "Training and test error"
+CAPTION = (
+    "Mean over seeds, bar ± one standard deviation, faint points the single seeds. A cross at the right "
+    "marks trials that diverged or failed and so have no error."
+)
+
+
+def figure(records: Records) -> Figure | None:
+    """Two panels, a line a variant; None before any trial is done, or where depths differ."""
+    trials = frames.ended(records.trials)
+    if frames.done(trials).empty or trials["depth"].nunique() > 1:
+        return None
+    found = style.looks(trials)
+    drawn, axes = style.panels(1, 2, height=0.7 + 0.22 * len(found), sharey=True)
+    for panel, error in zip(axes[0], ("train_error", "test_error"), strict=True):
+        for place, (variant, look) in enumerate(found.items()):
+            _variant(panel, trials[trials["variant"] == variant], error, look, place)
+        panel.set_title(error.replace("_", " ").capitalize())
+        panel.set_xlabel("error (%)")
+        panel.margins(x=0.1)  # room for the crosses
+        panel.set_xlim(left=0)
+    axes[0][0].set_yticks(range(len(found)), [style.shortened(name, 40) for name in found])
+    axes[0][0].set_ylim(len(found) - 0.5, -0.5)
+    if len(frames.done(trials)) < len(trials):
+        cross = Line2D([], [], color=style.INK, marker="x", linestyle="", label="no result")
+        drawn.legend(handles=[cross], loc="outside upper left")
+    return drawn
+
+
+def _variant(axes: Axes, trials: pd.DataFrame, error: str, look: style.Look, place: int) -> None:
+    percent = 100 * frames.done(trials)[error].dropna()
+    if len(percent):
+        axes.plot(percent, [place] * len(percent), "o", color=look.color, alpha=0.3, ms=3, mew=0)
+        spread = percent.std() if len(percent) > 1 else None
+        axes.errorbar(
+            percent.mean(), place, xerr=spread, color=look.color, marker=look.marker, lw=1.2, clip_on=False
+        )
+    lost = int((trials["status"] != "done").sum())
+    if lost:
+        text = "×" * lost if lost <= 3 else f"{lost}×"
+        axes.text(
+            0.995,
+            place,
+            text,
+            transform=axes.get_yaxis_transform(),
+            color=look.color,
+            weight="bold",
+            ha="right",
+            va="center",
+        )
