@@ -102,7 +102,7 @@ def _recipe(records: Records, paper: Published) -> str:
         return "the paper's recipe is not stated"
     count = len(protocol.differences(records, paper, records.trials))
     if not count:
-        return "the recipe is the paper's own"
+        return "in all settings stated of it the recipe is the paper's own"
     settings = words.counted(count, "setting")
     return f"the recipe differs from the paper's in {settings}, so this is no reproduction"
 
