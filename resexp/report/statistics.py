@@ -12,6 +12,8 @@ from scipy.stats import bootstrap, t, ttest_rel
 
 RESAMPLES = 2000
 LEVEL = 0.95
+ALPHA = 0.05
+"""A p above it decides nothing."""
 MARGIN = 0.01
 """The smallest gap called degradation: 1 percentage point of training error, fixed before any run."""
 
@@ -52,6 +54,13 @@ class Difference:
     high: float | None
     p: float | None
     pairs: int
+
+    @property
+    def decided(self) -> bool:
+        """Whether interval and p both exclude 0; not so where either is missing."""
+        if self.low is None or self.high is None or self.p is None:
+            return False
+        return not self.low <= 0 <= self.high and self.p <= ALPHA
 
 
 def summary(values: Sequence[float] | pd.Series) -> Summary:

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from resexp.store import Records
 
 ORDER = 25
-LEVEL = 0.05
 MEASURES = {"test_error": "test", "train_error": "train"}
 CAPTION = (
     "Error of the last epoch minus that of the baseline at the same depth, in percentage points, over the n "
@@ -126,7 +125,7 @@ def verdict(difference: float, noise: float | None, p: float | None) -> str:
         return "single seed"
     if abs(difference) <= noise:
         return "within noise"
-    if p is None or p > LEVEL:
+    if p is None or p > statistics.ALPHA:
         return "undecided"
     return "lower" if difference < 0 else "higher"
 

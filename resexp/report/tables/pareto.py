@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 ORDER = 45
 FEWEST_DEPTHS = 4
-LEVEL = 0.05
 COSTS = {"params": "P", "macs": "M", "seconds": "T"}
 CAPTION = (
     "Test error of the last epoch, mean ± standard deviation over n seeds. Front: no other connection or "
@@ -86,7 +85,7 @@ def _steps(group: pd.DataFrame) -> list[dict[str, Any]]:
     least = float("inf")
     for row, p in zip(rows, statistics.holm([row["p"] for row in rows]), strict=True):
         row["p"] = p
-        sure = row["gain_low"] is not None and row["gain_low"] > 0 and p is not None and p <= LEVEL
+        sure = row["gain_low"] is not None and row["gain_low"] > 0 and p is not None and p <= statistics.ALPHA
         row["pays"] = sure and row["test_error_mean"] <= least
         least = min(least, row["test_error_mean"])
     return rows

@@ -121,8 +121,6 @@ def _sentence(
 
 def _verdict(found: Difference) -> tuple[str, Tone]:
     """The criterion of the caption."""
-    if found.low is None or found.high is None or found.p is None:
-        return "undecided", "open"
-    if found.low <= 0 <= found.high or found.p > 0.05:
+    if not found.decided:
         return "undecided", "open"
     return ("gain grows", "good") if found.mean > 0 else ("gain shrinks", "bad")

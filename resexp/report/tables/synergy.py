@@ -22,7 +22,6 @@ SITES = {
     "branch": "branch output",
     "skip": "shortcut",
 }
-LEVEL = 0.05
 CAPTION = (
     "What dropout at rate p adds to the test loss (nats) of networks whose shortcuts cross `span` "
     "sub-layers, and of the same networks without shortcuts; negative is better. Interaction: the first "
@@ -136,9 +135,7 @@ def _sentences(found: list[tuple[Row, pd.Series[float]]]) -> Iterator[Sentence]:
 
 def verdict(found: Difference) -> tuple[str, Tone]:
     """The criterion of the caption."""
-    if found.low is None or found.high is None or found.p is None:
-        return "undecided", "open"
-    if found.low <= 0 <= found.high or found.p > LEVEL:
+    if not found.decided:
         return "undecided", "open"
     return ("synergy", "good") if found.mean < 0 else ("in each other's way", "bad")
 
