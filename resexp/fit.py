@@ -39,18 +39,21 @@ def _misfits(settings: Settings, facts: Facts) -> Iterator[Problem]:
     task, trunk = (catalog.part_class(part.info) for part in (settings.task, settings.model))
     offered = {facts.targets, *(("images",) if len(facts.shape) == 3 else ())}
     wanted = task.targets
+
+    def takes(part: type[Any]) -> bool:
+        return wanted in part.targets and facts.form in part.forms
+
     if wanted not in offered:
         wrong = f"{settings.task.kind} learns from {wanted}, and {settings.data.kind} has {facts.targets}"
         yield Problem("", "task", wrong, f"known: {_kinds('task', lambda part: part.targets in offered)}")
     elif wanted not in trunk.targets:
         wrong = f"{settings.model.kind} is for tasks with {' or '.join(trunk.targets)}"
-        right = f"{settings.task.kind} needs {_kinds('model', lambda part: wanted in part.targets)}"
+        right = f"{settings.task.kind} needs {_kinds('model', takes)}"
         yield Problem("", "model", wrong, right)
     elif facts.form not in trunk.forms:
         taken = " or ".join(trunk.forms)
         wrong = f"{settings.model.kind} takes {taken}, and {settings.data.kind} has {facts.form}"
-        right = f"known: {_kinds('model', lambda part: facts.form in part.forms and wanted in part.targets)}"
-        yield Problem("", "model", wrong, right)
+        yield Problem("", "model", wrong, f"known: {_kinds('model', takes)}")
     connection = settings.model.connection
     if not issubclass(catalog.part_class(connection.info), trunk.connections):
         wrong = f"{settings.model.kind} has no room for {connection.kind}"
