@@ -87,14 +87,27 @@ def run(
     from resexp.execution.local import LocalLauncher
     from resexp.execution.supervisor import run as supervise
     from resexp.execution.sweep import Options
+    from resexp.measure import Measurer, learn
+    from resexp.plan import make_plan
+    from resexp.remembered import Remembered
     from resexp.store import create, hold
 
+    settings = [point.settings for point in experiment.points]
+    # Networks' trials must not wait for what boosters' alone need.
+    others = [PRELOAD_OTHERS] if any(each.model.info.base == "Booster" for each in settings) else []
+    launcher = LocalLauncher([PRELOAD, *others])
     options = Options(TRAINER, threads, stall_timeout, keep_going, allow_environment_change)
     record = environment([Path(sys.argv[0]).name, *sys.argv[1:]])
     with hold(results, experiment.name) as held:  # before torch loads, so that a second start leaves at once
         slots = device_slots(device, threads, jobs)
-        planned = trials(experiment, slots[0])
-        data = {point.settings.data.model_dump_json(): point.settings.data for point in experiment.points}
+
+        def ask_worker() -> None:
+            distinct = {each.model_copy(update={"seed": 0}).model_dump_json() for each in settings}
+            launcher.call(learn, slots[0], experiment.plugins, sorted(distinct))
+
+        measurer = Measurer(slots[0], experiment.plugins, Remembered(ask_worker))
+        planned = make_plan(experiment, measurer)
+        data = {each.data.model_dump_json(): each.data for each in settings}
         for config in data.values():
             prepare(config, progress)
         opened = create(
@@ -113,9 +126,6 @@ def run(
             fresh=fresh,
             held=held,
         )
-        # Networks' trials must not wait for what the others, which have no cost in advance, alone need.
-        others = [PRELOAD_OTHERS] if any(trial.cost is None for trial in planned) else []
-        launcher = LocalLauncher([PRELOAD, *others])
         return supervise(opened, launcher, options, slots=slots, display=(display or Silent)())
 
 

@@ -50,11 +50,12 @@ class Option:
 
 @dataclass(frozen=True)
 class PartInfo:
-    """What the syntax tree says about one part."""
+    """What the syntax tree says about one part. `base` is its role's base class, by name."""
 
     role: str
     kind: str
     class_name: str
+    base: str
     doc: str
     file: Path
     line: int
@@ -128,7 +129,7 @@ def snake_case(name: str) -> str:
 
 def _scan(role: str, plugin: Plugin, own: bool) -> Iterator[PartInfo]:
     """The parts of a file; `own` is one of the user's."""
-    file, bases = plugin.file, {*ROLES[role][1:]}
+    file, bases = plugin.file, ROLES[role][1:]
     try:
         tree = ast.parse(plugin.source)
     except (SyntaxError, ValueError) as cause:
@@ -142,15 +143,14 @@ def _scan(role: str, plugin: Plugin, own: bool) -> Iterator[PartInfo]:
         if isinstance(target, ast.Name)
     }
     for node in tree.body:
-        if (
-            isinstance(node, ast.ClassDef)
-            and not node.name.startswith("_")
-            and not bases.isdisjoint(map(_name, node.bases))
-        ):
+        if not isinstance(node, ast.ClassDef) or node.name.startswith("_"):
+            continue
+        if named := [base for base in map(_name, node.bases) if base in bases]:
             yield PartInfo(
                 role=role,
                 kind=snake_case(node.name),
                 class_name=node.name,
+                base=named[0],
                 doc=ast.get_docstring(node) or "",
                 file=file,
                 line=node.lineno,

@@ -6,7 +6,8 @@ What needs PyTorch is imported where an answer is not remembered: that is longer
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -30,11 +31,13 @@ if TYPE_CHECKING:
 class Measurer:
     """Answers for one plan: `plan.Measures` on a device such as "cpu" or "cuda:0"."""
 
-    def __init__(self, device: str, plugins: tuple[Plugin, ...] = ()) -> None:
+    def __init__(
+        self, device: str, plugins: tuple[Plugin, ...] = (), remembered: Remembered | None = None
+    ) -> None:
         self._device = device
         self._plugins = plugins
         self._facts: dict[str, Facts] = {}
-        self.remembered = Remembered()
+        self.remembered = remembered or Remembered()
 
     def parse(self, settings: Mapping[str, Any]) -> Settings:
         """A trial's settings, from plain JSON data."""
@@ -106,6 +109,16 @@ class Measurer:
         model = settings.model.model_dump_json(exclude={"init"})
         facts, task = self.facts(settings), settings.task.model_dump_json()
         return json.dumps([model, task, facts.shape, facts.classes, facts.targets, code(settings)])
+
+
+def learn(device: str, plugins: tuple[Plugin, ...], settings: Sequence[str]) -> None:
+    """Have the answers that a plan of these trials asks for remembered; each is the JSON of one's settings.
+    What is wrong with a trial is told where its plan is made.
+    """
+    measurer = Measurer(device, plugins)
+    for each in settings:
+        with suppress(Exception):
+            measurer.cost(measurer.resolve(measurer.parse(json.loads(each))))
 
 
 def code(settings: Settings) -> list[str]:

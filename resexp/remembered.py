@@ -21,7 +21,9 @@ CODE = ("models", "connections", "tasks", "probes", "options.py", "fit.py", "mea
 class Remembered:
     """JSON answers in one file. Losing it costs time only, so it is no error if the disk refuses."""
 
-    def __init__(self) -> None:
+    def __init__(self, learn: Callable[[], None] | None = None) -> None:
+        """`learn` is called before the first answer is computed here: it may have others write answers."""
+        self._learn = learn
         self._path = data_folder() / "networks.json"
         self._code = code_fingerprint()
         self._answers = self._read()
@@ -29,6 +31,10 @@ class Remembered:
     def answer(self, question: str, compute: Callable[[], dict[str, int]]) -> dict[str, int]:
         """What `compute` gave when the question was first asked, now or in an earlier process."""
         key = hashlib.sha256(question.encode()).hexdigest()[:16]
+        if key not in self._answers and self._learn is not None:
+            learn, self._learn = self._learn, None
+            learn()
+            self._answers = {**self._read(), **self._answers}
         if key not in self._answers:
             answer = compute()
             self._answers = {**self._answers, **self._read(), key: answer}  # others may write meanwhile

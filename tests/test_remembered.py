@@ -10,8 +10,9 @@ import pytest
 
 from resexp import api, devices, remembered
 from resexp.config import parse_settings
+from resexp.durable import read_document
 from resexp.errors import ConfigError
-from resexp.measure import Measurer
+from resexp.measure import Measurer, learn
 from resexp.remembered import Remembered, code_fingerprint
 
 SETTINGS = {
@@ -116,6 +117,33 @@ def test_a_second_plan_does_without_torch(tmp_path: Path) -> None:
     first, second = planned(), planned()
     assert (first[0], second[0]) == ("True", "False")
     assert first[1] == second[1], "the timed steps are remembered"
+
+
+RUN = """\
+import sys
+from pathlib import Path
+from resexp import api
+if __name__ == "__main__":
+    api.run(api.load("known.yaml", ["data=synthetic"]), results=Path("results"))
+    print("torch" in sys.modules)
+"""
+
+
+def test_a_first_run_leaves_torch_to_its_workers(tmp_path: Path, folder: Path) -> None:
+    (tmp_path / "known.yaml").write_text(CONFIG)
+    done = subprocess.run(
+        [sys.executable, "-c", RUN], cwd=tmp_path, check=True, capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["False"]
+    assert len(read_document(folder / "networks.json")["answers"]) >= 3, "two networks and a size"
+
+
+def test_a_trial_that_cannot_be_learned_of_leaves_the_others(folder: Path) -> None:
+    wrong = parse_settings({**SETTINGS, "task": "segmentation"})
+    right = parse_settings(SETTINGS)
+    learn("cpu", (), [wrong.model_dump_json(), right.model_dump_json()])
+    measurer = Measurer("cpu", remembered=Remembered(lambda: pytest.fail("it was not learned")))
+    assert measurer.cost(measurer.resolve(right)) is not None
 
 
 def test_what_does_not_fit_is_refused_every_time(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import connection, forkserver, resource_tracker
 from multiprocessing.process import BaseProcess
@@ -26,19 +26,33 @@ class LocalLauncher:
         multiprocessing.set_forkserver_preload([__name__, *preload])
         self._processes: list[BaseProcess] = []
 
+    def call(self, function: Callable[..., object], *arguments: object) -> None:
+        """Run a function of a module in a process of its own, which has the libraries; returns when it ends,
+        however it does. Raises TrialError when the system gives no process.
+        """
+        process = self._fork(function, arguments, function.__name__)
+        try:
+            process.join()
+        finally:
+            process.kill()
+
     def start(self, task: Task) -> BaseProcess:
         """Fork a worker. The first call waits until the server has its libraries.
 
         Raises TrialError when the system gives no process.
         """
-        process = self._context.Process(target=work, args=(task,), name=task.folder.name)
+        process = self._fork(work, (task,), task.folder.name)
+        self._processes.append(process)
+        return process
+
+    def _fork(self, function: Callable[..., object], arguments: tuple[object, ...], name: str) -> BaseProcess:
+        process = self._context.Process(target=function, args=arguments, name=name)
         _ensure_server()
         try:
             with _no_main_module():
                 process.start()
         except (OSError, EOFError) as problem:
-            raise TrialError(f"{task.folder.name}: no process could be started: {problem!r}") from problem
-        self._processes.append(process)
+            raise TrialError(f"{name}: no process could be started: {problem!r}") from problem
         return process
 
     def poll(self, handle: BaseProcess) -> int | None:
