@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from resexp.errors import NoExperimentError
 
@@ -59,7 +59,7 @@ def run(
     experiment: Experiment,
     *,
     device: str = "auto",
-    jobs: int | None = None,
+    jobs: int | Literal["auto"] | None = None,
     threads: int = 1,
     results: Path = RESULTS,
     fresh: bool = False,
@@ -71,15 +71,17 @@ def run(
 ) -> Summary:
     """Train whatever of the experiment is not done yet; returns when all of it is, or it was stopped.
 
-    `jobs` trials run at once: by default one a core divided by `threads`, on CUDA one a GPU. `fresh`
-    deletes the experiment's earlier trials. `stall_timeout` is in seconds. `display` makes what shows the
-    run, once it begins.
+    `jobs` trials run at once: by default one a core divided by `threads`, on CUDA one a GPU; with "auto" as
+    many as train fastest, which takes some seconds to find out and is remembered. `fresh` deletes the
+    experiment's earlier trials. `stall_timeout` is in seconds. `display` makes what shows the run, once it
+    begins.
 
     Raises:
         ConfigError, DataError: before anything is written.
         BusyError: another process runs this experiment.
         StoreError: the results folder cannot be written.
     """
+    from resexp.bench.at_once import best_slots
     from resexp.data.cache import prepare
     from resexp.devices import device_slots
     from resexp.environment import environment
@@ -90,7 +92,7 @@ def run(
     from resexp.measure import Measurer, learn
     from resexp.plan import make_plan
     from resexp.remembered import Remembered
-    from resexp.store import create, hold
+    from resexp.store import create, hold, states
 
     settings = [point.settings for point in experiment.points]
     # Networks' trials must not wait for what boosters' alone need.
@@ -99,17 +101,22 @@ def run(
     options = Options(TRAINER, threads, stall_timeout, keep_going, allow_environment_change)
     record = environment([Path(sys.argv[0]).name, *sys.argv[1:]])
     with hold(results, experiment.name) as held:  # before torch loads, so that a second start leaves at once
-        slots = device_slots(device, threads, jobs)
-
-        def ask_worker() -> None:
-            distinct = {each.model_copy(update={"seed": 0}).model_dump_json() for each in settings}
-            launcher.call(learn, slots[0], experiment.plugins, sorted(distinct))
-
-        measurer = Measurer(slots[0], experiment.plugins, Remembered(ask_worker))
+        slots = device_slots(device, threads, None if jobs == "auto" else jobs)
+        task = (
+            slots[0],
+            experiment.plugins,
+            list({each.model_dump_json(exclude={"seed"}) for each in settings}),
+        )
+        remembered = Remembered(learn=lambda: launcher.together(learn, [task]))
+        measurer = Measurer(slots[0], experiment.plugins, remembered)
         planned = make_plan(experiment, measurer)
         data = {each.data.model_dump_json(): each.data for each in settings}
         for config in data.values():
             prepare(config, progress)
+        if jobs == "auto":
+            found = {} if fresh else states(results / experiment.name, planned)
+            left = [trial for trial in planned if fresh or not found[trial.id].finished]
+            slots = best_slots(slots, left, threads, measurer, launcher)
         opened = create(
             results,
             experiment.name,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +14,22 @@ import typer
 
 from resexp import cli_gallery
 from resexp.api import RESULTS
+from resexp.cli_options import (
+    AsListing,
+    Config,
+    Device,
+    Format,
+    Jobs,
+    JobsOrAuto,
+    Listing,
+    Name,
+    Overrides,
+    Plugins,
+    Results,
+    Threads,
+    Tier,
+    number_or_auto,
+)
 from resexp.errors import ResexpError
 
 app = typer.Typer(
@@ -27,32 +42,6 @@ app = typer.Typer(
 
 app.add_typer(cli_gallery.app, name="gallery")
 
-Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file; see configs/.")]
-OVERRIDES = "Overrides: training.epochs=2; commas make an axis: model.depth=8,20."
-Overrides = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help=OVERRIDES)]
-Tier = Annotated[str, typer.Option(help="One of the file's tiers; full is the file as it stands.")]
-Plugins = Annotated[list[Path] | None, typer.Option("--plugin", help="A Python file of your own parts.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
-Jobs = Annotated[int | None, typer.Option(min=1, help="Trials at once. Default: one a core, or a GPU.")]
-Threads = Annotated[int, typer.Option(min=1, help="CPU threads a trial; above 1, no bit-exact repeats.")]
-Results = Annotated[Path, typer.Option("--results", help="Where experiments are kept.")]
-NAME = "A name or folder. Default: the latest."
-Name = Annotated[str | None, typer.Argument(metavar="[EXPERIMENT]", help=NAME)]
-
-
-class Format(StrEnum):
-    TERMINAL = "terminal"
-    MARKDOWN = "markdown"
-    HTML = "html"
-    CSV = "csv"
-    LATEX = "latex"
-    JSON = "json"
-
-
-class Listing(StrEnum):
-    TERMINAL = "terminal"
-    JSON = "json"
-
 
 @app.command()
 def run(
@@ -61,7 +50,7 @@ def run(
     tier: Tier = "full",
     plugin: Plugins = None,
     device: Device = "auto",
-    jobs: Jobs = None,
+    jobs: JobsOrAuto = None,
     threads: Threads = 1,
     results: Results = RESULTS,
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete its earlier trials first.")] = False,
@@ -94,7 +83,7 @@ def run(
         summary = api.run(
             experiment,
             device=device,
-            jobs=jobs,
+            jobs=number_or_auto(jobs),
             threads=threads,
             results=results,
             fresh=fresh,
@@ -117,7 +106,7 @@ def plan(
     device: Device = "auto",
     jobs: Jobs = None,
     results: Results = RESULTS,
-    format: Annotated[Listing, typer.Option(help="terminal or json.")] = Listing.TERMINAL,
+    format: AsListing = Listing.TERMINAL,
 ) -> None:
     """Show the trials of CONFIG, what each costs, how long all will take, and what is done already."""
     from resexp import api, outline
@@ -221,7 +210,7 @@ def bench(
         str | None, typer.Argument(metavar="[CONFIG]", help="Its first trial is timed. Default: ResNet-20.")
     ] = None,
     overrides: Overrides = None,
-    format: Annotated[Listing, typer.Option(help="terminal or json.")] = Listing.TERMINAL,
+    format: AsListing = Listing.TERMINAL,
     device: Device = "auto",
     quick: Annotated[bool, typer.Option("--quick", help="Coarser, in about half a minute.")] = False,
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from resexp.environment import cores
+from resexp.environment import cores, processor
 from resexp.errors import ConfigError, Problem
 
 DEV = Path("/dev")
@@ -44,6 +44,15 @@ def device_slots(device: str, threads: int = 1, jobs: int | None = None) -> list
             )
         ]
     )
+
+
+def device_name(device: str) -> str | None:
+    """The processor's, or the GPU's."""
+    if device == "cpu":
+        return processor()
+    import torch
+
+    return torch.cuda.get_device_name(device)
 
 
 def surely_no_gpu() -> bool:

@@ -35,13 +35,13 @@ class Measurer:
         self, device: str, plugins: tuple[Plugin, ...] = (), remembered: Remembered | None = None
     ) -> None:
         self._device = device
-        self._plugins = plugins
+        self.plugins = plugins
         self._facts: dict[str, Facts] = {}
         self.remembered = remembered or Remembered()
 
     def parse(self, settings: Mapping[str, Any]) -> Settings:
         """A trial's settings, from plain JSON data."""
-        return parse_settings(settings, self._plugins)
+        return parse_settings(settings, self.plugins)
 
     def facts(self, settings: Settings) -> Facts:
         """What is known of the data set without loading it."""

@@ -21,7 +21,7 @@ CODE = ("models", "connections", "tasks", "probes", "options.py", "fit.py", "mea
 class Remembered:
     """JSON answers in one file. Losing it costs time only, so it is no error if the disk refuses."""
 
-    def __init__(self, learn: Callable[[], None] | None = None) -> None:
+    def __init__(self, learn: Callable[[], object] | None = None) -> None:
         """`learn` is called before the first answer is computed here: it may have others write answers."""
         self._learn = learn
         self._path = data_folder() / "networks.json"

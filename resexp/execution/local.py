@@ -26,15 +26,27 @@ class LocalLauncher:
         multiprocessing.set_forkserver_preload([__name__, *preload])
         self._processes: list[BaseProcess] = []
 
-    def call(self, function: Callable[..., object], *arguments: object) -> None:
-        """Run a function of a module in a process of its own, which has the libraries; returns when it ends,
-        however it does. Raises TrialError when the system gives no process.
+    def together(self, function: Callable[..., object], calls: Sequence[tuple[object, ...]]) -> bool:
+        """Run a function of a module once for each of `calls`, its arguments, all at the same time, each in a
+        process that has the libraries. Returns whether all ended well; when one does not, the others are
+        killed.
+
+        Raises TrialError when the system gives no process.
         """
-        process = self._fork(function, arguments, function.__name__)
+        processes: list[BaseProcess] = []
         try:
-            process.join()
+            for arguments in calls:
+                processes.append(self._fork(function, arguments, function.__name__))
+            while not any(each.exitcode for each in processes):
+                alive = [each.sentinel for each in processes if each.exitcode is None]
+                if not alive:
+                    return True
+                connection.wait(alive)
+            return False
         finally:
-            process.kill()
+            for process in processes:
+                process.kill()
+                process.join()
 
     def start(self, task: Task) -> BaseProcess:
         """Fork a worker. The first call waits until the server has its libraries.

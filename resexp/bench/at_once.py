@@ -1,0 +1,126 @@
+"""How many trials at once a machine trains fastest: found by trying, and remembered.
+
+Free of PyTorch: the trials that are tried run in processes of their own.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from resexp.config import parse_settings
+from resexp.devices import device_name
+from resexp.environment import cores
+from resexp.errors import Diverged, TrialError
+from resexp.execution.local import LocalLauncher
+
+if TYPE_CHECKING:
+    from resexp.measure import Measurer
+    from resexp.plan import Trial
+    from resexp.plugins import Plugin
+
+SECONDS = 3.0
+"""Of training, by which a number of trials is judged."""
+GAIN = 1.05
+"""What more trials at once must bring, or fewer stay: they need memory."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A trial's settings, as JSON, the plugins they name, and its CPU threads."""
+
+    settings: str
+    plugins: tuple[Plugin, ...]
+    threads: int
+
+
+def best_slots(
+    slots: Sequence[str], trials: Iterable[Trial], threads: int, measurer: Measurer, launcher: LocalLauncher
+) -> list[str]:
+    """One device for each trial that should run at once, of the devices among `slots`, so that the dearest of
+    the trials trains fastest in all. Each has a core to itself at least. Without a network, `slots` again.
+
+    Their data must be prepared.
+    """
+    priced = [(trial.cost.macs, trial.settings) for trial in trials if trial.cost]
+    if not priced:
+        return list(slots)
+    _, dearest = max(priced, key=lambda pair: pair[0])
+    places = list(dict.fromkeys(slots))
+    most = max(1, cores() // threads // len(places))
+
+    tried = Tried(json.dumps(dearest), measurer.plugins, threads)
+
+    def total(number: int) -> float:
+        return _rate(tried, number * places, launcher)
+
+    settings = measurer.parse(dearest)
+    machine = [*map(device_name, places), most, threads]
+    told = [settings.training.precision, settings.training.batch_size, measurer.network_key(settings)]
+    question = f"at once {json.dumps([machine, told])}"
+    try:
+        found = measurer.remembered.answer(question, lambda: {"number": best_number(most, total)})
+    except TrialError:
+        return list(slots)
+    return found["number"] * places
+
+
+def best_number(most: int, total: Callable[[int], float]) -> int:
+    """Of 1, 2, 4, ... up to `most` the last that gains enough over the one before. `total(number)` is what so
+    many do together; it raises TrialError where there is no room for them.
+    """
+    best, best_rate = 1, total(1)
+    for number in [*(2**i for i in range(1, most.bit_length()) if 2**i < most), most][: most - 1]:
+        try:
+            rate = total(number)
+        except TrialError:
+            break
+        if rate < GAIN * best_rate:
+            break
+        best, best_rate = number, rate
+    return best
+
+
+def _rate(tried: Tried, slots: Sequence[str], launcher: LocalLauncher) -> float:
+    """Examples a second of one trial in each of `slots`, all of them together. Raises TrialError."""
+    context = multiprocessing.get_context("forkserver")
+    start, rates = context.Barrier(len(slots)), context.SimpleQueue()
+    if not launcher.together(train_a_while, [(tried, slot, start, rates) for slot in slots]):
+        raise TrialError(f"{len(slots)} at once failed")
+    return sum(float(rates.get()) for _ in slots)
+
+
+def train_a_while(tried: Tried, slot: str, start: Any, rates: Any) -> None:
+    """In a process of its own: wait until all are warm, train for SECONDS, tell the examples a second.
+
+    Ends with status 1 where that fails; whoever trains the trial for real says why.
+    """
+    import torch
+
+    from resexp.bench.step import warm_run
+    from resexp.bench.timing import changed
+    from resexp.training.memory import keep_freed_memory
+
+    keep_freed_memory()
+    torch.set_num_threads(tried.threads)
+    try:
+        settings = parse_settings(json.loads(tried.settings), tried.plugins)
+        endless = changed(settings, {"training.epochs": None, "training.iterations": 10**6})
+        run = warm_run(endless, torch.device(slot))
+        start.wait()
+        began, steps = time.perf_counter(), 0
+        while time.perf_counter() - began < SECONDS:
+            with suppress(Diverged):  # speed is asked for, not sense
+                run.train_step()
+            steps += 1
+        if run.device.type == "cuda":
+            torch.cuda.synchronize(run.device)
+        rates.put(steps * run.batch_size / (time.perf_counter() - began))
+    except Exception:
+        sys.exit(1)
