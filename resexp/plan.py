@@ -73,9 +73,11 @@ def identity(settings: Settings, data_fingerprint: str) -> str:
     """Twelve hex digits of the hash of all that determines a trial's numbers.
 
     A value that equals its default is left out, so that an option added later leaves the trials done before
-    it theirs; the kind of a part has no default and is never left out.
+    it theirs; the kind of a part has no default and is never left out. `data.root` says where the data lie
+    and not what they are, which is what their fingerprint says.
     """
     told = settings.model_dump(mode="json", exclude_defaults=True)
+    told["data"].pop("root", None)
     code = sorted(plugin.sha256 for plugin in plugins_of(settings))
     text = json.dumps([NUMERICS, told, data_fingerprint, *code], sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]

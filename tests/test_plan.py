@@ -104,6 +104,14 @@ def test_an_option_added_with_a_default_leaves_the_id(tmp_path: Path) -> None:
     assert with_optimizer(added=0.25) != with_optimizer()
 
 
+def test_data_that_were_moved_are_the_same_data(tmp_path: Path) -> None:
+    file = tmp_path / "t.yaml"
+    file.write_text(BASE)
+    points = [resexp.load(file, [f"data={{kind: cifar10, root: {root}}}"]).points for root in ("a", "b")]
+    first, second = (identity(point.settings, "data") for (point,) in points)
+    assert first == second
+
+
 def test_the_kind_of_a_part_is_in_the_id_though_all_its_options_have_defaults(tmp_path: Path) -> None:
     kinds = ["model.connection=plain", "model.connection=residual", "training.optimizer=adamw"]
     assert len(set.union(*(ids(planned(tmp_path, "", kind)) for kind in kinds))) == 3

@@ -80,7 +80,8 @@ class Chunk:
 class Source(ABC):
     """One data set. A concrete one takes its options as keyword-only arguments.
 
-    Images come in chunks, not as one array, so that a set larger than memory can be decoded.
+    Images come in chunks, not as one array, so that a set larger than memory can be decoded. Where a set lies
+    is the option `root`, and no other: trials are the same after a move if the fingerprint is.
     """
 
     @abstractmethod
