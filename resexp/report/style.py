@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 import numpy as np
 import pandas as pd
@@ -16,21 +18,26 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
+if TYPE_CHECKING:
+    from resexp.store import Records
+
 INK = "#010203"
 """Stands for the page's text colour: `svg` puts `currentColor` in its place."""
-# Middle tones, so that a line is read on a white and on a dark page; apart in hue for colour-blind readers.
-COLORS = {
-    "plain": "#d9622b",
-    "residual": "#2b86c8",
-    "skip": "#159a76",
-    "scaled": "#b163a8",
-    "gated": "#a98a00",
-}
-OTHERS = ("#7a6fd0", "#8c6d46", "#c2477f", "#5f7f95", "#4f9d2f")
+# Middle tones, so that a line is read on a white and on a dark page; told apart in any colour-blindness.
+HUES = (
+    *("#d9622b", "#2b86c8", "#159a76", "#af84ba", "#938c57"),
+    *("#647c94", "#945d2e", "#a83871", "#406b49"),
+)
+# A connection's place in this list is its look: new ones go to the end, so that no other changes.
+CONNECTIONS = (
+    *("plain", "residual", "skip", "scaled", "gated", "hyper", "stochastic_depth", "fixup", "layer_scale"),
+    *("fixed_scale", "dense_average", "dual", "decayed", "attention_residual", "momentum"),
+    *("shortcut_gated", "shortcut_dropout", "dynamic_hyper", "manifold_hyper"),
+)
 DEPTHS = LinearSegmentedColormap.from_list("depth", ["#1fa08c", "#2b86c8", "#7a5fd0", "#c03d86"])
 WIDTH = 7.4
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1.2, 1.4)), (0, (6, 2, 1.2, 2)), (0, (3, 1.2)))
+DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1.2, 1.4)), (0, (6, 2, 1.2, 2)), (0, (3, 1, 1, 1, 1, 1)))
 RC: dict[Any, Any] = {
     **{"font.family": "DejaVu Sans", "font.size": 9.0, "svg.fonttype": "none", "svg.hashsalt": "resexp"},
     # A label is text, whatever dollar signs it holds.
@@ -69,22 +76,36 @@ RC: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class Look:
-    """A variant's colour (its connection's), marker and dash."""
+    """How a variant is drawn. The colour is its connection's, marker and dash are its own."""
 
     color: str
     marker: str
     dash: Any
 
 
-def looks(trials: pd.DataFrame) -> dict[str, Look]:
-    """The look of every variant, by name, in the report's order."""
+def look(connection: str, nth: int = 0) -> Look:
+    """The look of a connection's nth variant, whatever else is drawn.
+
+    One number gives all three channels. Their sizes 9, 5 and 8 have no common factor, so two connections
+    that share one differ in the other two. A plugin's number comes from its name.
+    """
+    known = connection in CONNECTIONS
+    place = CONNECTIONS.index(connection) if known else crc32(connection.encode())
+    place += 27 * nth  # keeps the colour, changes marker and dash, and meets no other connection's soon
+    return Look(HUES[place % len(HUES)], MARKERS[place % len(MARKERS)], DASHES[place % len(DASHES)])
+
+
+def looks(records: Records, shown: pd.DataFrame) -> dict[str, Look]:
+    """The look of every variant that is shown, in the report's order; the same in all figures of a report."""
+    trials = records.trials
     kinds = {str(v): str(c) for v, c in zip(trials["variant"], trials["connection"], strict=True)}
-    unknown = sorted({kind for kind in kinds.values() if kind not in COLORS})
-    colors = {**COLORS, **{kind: OTHERS[i % len(OTHERS)] for i, kind in enumerate(unknown)}}
-    return {
-        variant: Look(colors[kind], MARKERS[i % len(MARKERS)], DASHES[i % len(DASHES)])
-        for i, (variant, kind) in enumerate(kinds.items())
-    }
+    numbers: Counter[str] = Counter()
+    found = {}
+    for variant, kind in kinds.items():
+        found[variant] = look(kind, numbers[kind])
+        numbers[kind] += 1
+    wanted = set(shown["variant"])
+    return {variant: drawn for variant, drawn in found.items() if variant in wanted}
 
 
 def depth_looks(depths: Sequence[int]) -> dict[int, tuple[str, float]]:
@@ -107,8 +128,20 @@ def shortened(text: str, limit: int) -> str:
 
 def title(axes: Axes, text: str, columns: int) -> None:
     """A panel's title, broken so that it stays above its own panel."""
-    lines = textwrap.wrap(shortened(text, 60), width=60 // columns)
-    axes.set_title("\n".join(lines), fontsize=10 if len(lines) == 1 else 8)
+    large, small = (textwrap.wrap(shortened(text, 60), width=letters // columns) for letters in (60, 75))
+    axes.set_title("\n".join(small if len(large) > 1 else large), fontsize=8 if len(large) > 1 else 10)
+
+
+def from_zero(axes: Axes) -> None:
+    """The y axis, and those that share it, from 0 to a little above what is drawn."""
+    top = max(float(panel.dataLim.y1) for panel in axes.get_shared_y_axes().get_siblings(axes))
+    axes.set_ylim(0, 1.08 * top if top > 0 else 1.0)
+
+
+def line(axes: Axes, x: Any, y: Any, look: Look, **more: Any) -> None:
+    """A variant's line, with a marker every so often, so that it is known without its colour."""
+    line = {"color": look.color, "marker": look.marker, "linestyle": look.dash, "markevery": 0.13}
+    axes.plot(x, y, **{**line, "linewidth": 1.4, "markersize": 4, **more})
 
 
 def band(axes: Axes, x: Any, mean: pd.Series[float], sd: pd.Series[float], color: str) -> None:
@@ -153,8 +186,8 @@ def variant_key(figure: Figure, found: dict[str, Look], extra: Sequence[Line2D] 
         Line2D([], [], color=look.color, marker=look.marker, linestyle=look.dash, label=shortened(name, 90))
         for name, look in found.items()
     ]
-    longest = max(map(len, found))
-    columns = 6 if longest < 12 else 2 if longest < 40 else 1
+    longest = max(len(str(line.get_label())) for line in (*lines, *extra))
+    columns = min(6, max(1, int(WIDTH / (0.5 + 0.078 * longest))))  # inches of a handle and of a letter
     # Long legends take their room from nobody: the figure grows.
     figure.set_figheight(figure.get_figheight() + 0.19 * (-(-len(lines) // columns) - 1))
     figure.legend(handles=[*lines, *extra], loc="outside upper left", ncols=columns, handlelength=2.6)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import re
 import xml.etree.ElementTree as ET
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from made_up import trial
 from matplotlib import rc_context
 
 from resexp.report import Report, build, frames
-from resexp.report.figures import error_vs_depth
-from resexp.report.style import INK, RC, looks
+from resexp.report.figures import error_vs_depth, pareto, training_curves
+from resexp.report.style import INK, RC
 from resexp.report.svg import standalone
 from resexp.store import Records
 
@@ -80,20 +83,6 @@ def test_of_a_single_depth_every_variant_has_a_line(make: Callable[..., Records]
     assert {"plain", "residual", "×", "no result", "error (%)", "Test error"} <= texts(drawings[0].svg)
 
 
-def test_one_colour_a_connection_and_another_marker_a_variant(make: Callable[..., Records]) -> None:
-    rows = [
-        trial("plain", 8, 0),
-        trial("residual", 8, 0),
-        trial("residual", 8, 1, variant="residual (order=pre)"),
-    ]
-    found = looks(build(make(rows)).records.trials)
-    assert list(found) == ["plain", "residual", "residual (order=pre)"]
-    assert found["residual"].color == found["residual (order=pre)"].color != found["plain"].color
-    assert (
-        len({look.marker for look in found.values()}) == len({str(look.dash) for look in found.values()}) == 3
-    )
-
-
 @pytest.mark.parametrize("variant", ["plain ($x^2$)", "plain (<b>&amp;)", "plain (\x1b[31m)"])
 def test_a_label_is_only_text(variant: str, make: Callable[..., Records]) -> None:
     shown = build(make([trial("plain", 8, 0, variant=variant)])).drawings[0].svg
@@ -108,3 +97,27 @@ def test_both_errors_lie_within_the_panels_they_share(make: Callable[..., Record
     for panel in drawn.axes:
         assert panel.get_ylim()[0] == 0
         assert panel.get_ylim()[1] > 40
+
+
+def test_a_later_panel_with_a_larger_error_is_not_cut_off(make: Callable[..., Records]) -> None:
+    records = make([trial("plain", 8, 0), trial("residual", 8, 0)])
+    late = records.metrics["id"] == "residual8-0"
+    records.metrics["test_error"] = records.metrics["test_error"].mask(late, 0.95)
+    with rc_context(RC):
+        drawn = training_curves.figure(frames.prepared(records))
+    assert drawn is not None
+    assert all(panel.get_ylim() == drawn.axes[0].get_ylim() for panel in drawn.axes)
+    assert drawn.axes[0].get_ylim()[1] > 95
+
+
+def test_gains_stand_nearest_to_their_own_depth(make: Callable[..., Records]) -> None:
+    names = [f"plain ({n})" for n in range(20)]
+    rows = [trial("plain", 8, 0, variant=v) for v in names for _ in range(4)]
+    records = make(rows)
+    trials = records.trials.assign(depth=[8, 14, 20, 26] * 20, id=[str(n) for n in range(80)])
+    with rc_context(RC):
+        drawn = pareto.figure(frames.prepared(replace(records, trials=trials)))
+    assert drawn is not None
+    places = [float(line.get_xdata()[0]) for line in drawn.axes[1].lines if line.get_marker() != "None"]
+    nearest = [min((14, 20, 26), key=lambda d: abs(math.log(d / x))) for x in places]
+    assert Counter(nearest) == {14: 20, 20: 20, 26: 20}

@@ -17,8 +17,9 @@ ORDER = 33
 TITLE = "Weights of shortcut and branch"
 CAPTION = (
     "By how much each connection multiplies its state (left) and its branch (right), block by block, at the "
-    "end of training; dotted, at initialisation. Mean over seeds, each connection's deepest network that was "
-    "measured. Where the shape changes, the shortcut's weight has in it what the change does."
+    "end of training; dotted and without markers, at initialisation. Mean over seeds, each connection's "
+    "deepest network that was measured. Where the shape changes, the shortcut's weight has in it what the "
+    "change does."
 )
 PANELS = {"shortcut_weight": "shortcut", "branch_weight": "branch"}
 
@@ -31,7 +32,7 @@ def figure(records: Records) -> Figure | None:
     starts = frames.deepest(frames.readings(records, "coefficients", 0.0))
     if ends.empty:
         return None
-    looks = style.looks(ends.sort_values("variant"))
+    looks = style.looks(records, ends)
     drawn, axes = style.panels(1, 2, height=3.0)
     for panel, (name, title) in zip(axes[0], PANELS.items(), strict=True):
         for rows, started in ((starts, True), (ends, False)):

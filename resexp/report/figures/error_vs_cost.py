@@ -30,7 +30,7 @@ def figure(records: Records) -> Figure | None:
     costs = {cost: label for cost, label in COSTS.items() if (done[cost] > 0).any()}
     if done.empty or not costs:
         return None
-    found = style.looks(done)
+    found = style.looks(records, done)
     drawn, axes = style.panels(1, len(costs), sharey=True)
     for panel, (cost, label) in zip(axes[0], costs.items(), strict=True):
         for variant, group in frames.by_variant(done[done[cost] > 0]):
@@ -45,7 +45,7 @@ def figure(records: Records) -> Figure | None:
         panel.xaxis.set_major_formatter(FuncFormatter(partial(_tick, shown)))
         panel.xaxis.set_minor_formatter(NullFormatter())
         panel.margins(x=0.1)
-        panel.set_ylim(bottom=0)
+    style.from_zero(axes[0][0])
     axes[0][0].set_ylabel("test error (%)")
     style.variant_key(drawn, found)
     return drawn

@@ -28,7 +28,7 @@ def figure(records: Records) -> Figure | None:
     trials = frames.ended(records.trials)
     if frames.done(trials).empty or trials["depth"].nunique() == 1:
         return None
-    found = style.looks(trials)
+    found = style.looks(records, trials)
     drawn, axes = style.panels(1, 2, sharey=True)
     depths = sorted(int(d) for d in trials["depth"].unique())
     for panel, error in zip(axes[0], ("train_error", "test_error"), strict=True):

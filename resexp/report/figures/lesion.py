@@ -32,7 +32,7 @@ def figure(records: Records) -> Figure | None:
     rows = frames.deepest(frames.readings(records, "lesion", 1.0))
     if rows.empty:
         return None
-    found = style.looks(rows.sort_values("variant"))
+    found = style.looks(records, rows)
     counted = ["random_error", *(["swapped_error"] if (rows["name"] == "swapped_error").any() else [])]
     drawn, axes = style.panels(1, 1 + len(counted), sharey=True)
     for variant, group in frames.by_variant(rows):
@@ -63,7 +63,7 @@ def _single(axes: Axes, by_name: dict[str, pd.Series[float]], intact: float, loo
     alone = pd.concat(parts)
     every = alone.reindex(range(int(alone.index.max()) + 1))
     place = every.index.to_numpy() + 1
-    axes.plot(place, every.to_numpy(), color=look.color, linestyle=look.dash, linewidth=1.2)
+    style.line(axes, place, every.to_numpy(), look, linewidth=1.2)
     isolated = (every.notna() & every.shift(1).isna() & every.shift(-1).isna()).to_numpy()
     axes.plot(place[isolated], every[isolated].to_numpy(), look.marker, color=look.color)
     if "transition_error" in by_name:

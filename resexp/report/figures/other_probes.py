@@ -45,7 +45,7 @@ def figure(records: Records) -> Figure | None:
     }
     if not found:
         return None
-    looks = style.looks(pd.concat(found.values()).sort_values("variant"))
+    looks = style.looks(records, pd.concat(found.values()))
     columns = min(COLUMNS, len(found))
     drawn, axes = style.panels(ceil(len(found) / columns), columns, height=2.2)
     for panel in axes.flat[len(found) :]:
@@ -54,10 +54,7 @@ def figure(records: Records) -> Figure | None:
         title, logarithmic = PANELS[probe, name]
         for variant, group in frames.by_variant(rows):
             means = group.groupby("x")["value"].mean().sort_index()
-            look = looks[variant]
-            panel.plot(means.index, means, color=look.color, linestyle=look.dash, linewidth=1.4)
-            if len(means) == 1:
-                panel.plot(means.index, means, look.marker, color=look.color)
+            style.line(panel, means.index, means, looks[variant])
         _axes(panel, probe, logarithmic and bool((rows["value"] > 0).all()))
         style.title(panel, title, columns)
     style.variant_key(drawn, looks)

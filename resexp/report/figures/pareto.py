@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from matplotlib.axes import Axes
@@ -34,7 +36,7 @@ def figure(records: Records) -> Figure | None:
     if found is None:
         return None
     rows = [dict(row) for row in found.rows]
-    looks = style.looks(frames.done(records.trials).dropna(subset=["test_error"]))
+    looks = style.looks(records, frames.done(records.trials).dropna(subset=["test_error"]))
     drawn, axes = style.panels(1, 2)
     front, gains = axes[0]
     _front(front, rows, looks)
@@ -69,9 +71,12 @@ def _few_ticks(axis: Axis, scale: Callable[[str], None], shown: Callable[[float]
 
 def _gains(axes: Axes, rows: list[dict[str, Any]], looks: dict[str, style.Look]) -> None:
     steps = [row for row in rows if row["gain"] is not None]
+    depths = sorted({row["depth"] for row in steps})
+    # Side by side, so that no variant's interval hides another's, and nearer to its own depth than to others.
+    nearest = min((b / a for a, b in pairwise(depths)), default=inf)
+    step = min(1.03, nearest ** (0.6 / len(looks)))
     for place, (variant, look) in enumerate(looks.items()):
-        # Side by side, so that no variant's interval hides another's.
-        aside = 1.03 ** (place - (len(looks) - 1) / 2)
+        aside = step ** (place - (len(looks) - 1) / 2)
         for row in (row for row in steps if row["variant"] == variant):
             x, y = row["depth"] * aside, 100 * row["gain"]
             if row["gain_low"] is not None:
@@ -82,7 +87,7 @@ def _gains(axes: Axes, rows: list[dict[str, Any]], looks: dict[str, style.Look])
             axes.plot(x, y, look.marker, color=look.color, markerfacecolor=fill)
     axes.axhline(0, color=style.INK, linewidth=0.7)
     axes.set_xscale("log")
-    style.depth_axis(axes, sorted({row["depth"] for row in steps}))
+    style.depth_axis(axes, depths)
     # A plain net loses tens of points where a residual one gains tenths.
     axes.set_yscale("symlog", linthresh=1, linscale=1.5)
     axes.margins(y=0.1)

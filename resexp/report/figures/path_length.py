@@ -22,7 +22,8 @@ CAPTION = (
     "After Veit et al. 2016, section 4.3: of each connection's deepest network that was measured, at the "
     "end, mean over seeds. Left: the gradient that comes through one path of k branches. Right: the part of "
     "the gradient that all paths of k branches bring, were they aligned, in % of the lengths measured; "
-    "dotted: the part of the paths that have this length. A net without shortcuts has one path."
+    "dotted and without markers: the part of the paths that have this length. A net without shortcuts has "
+    "one path."
 )
 
 
@@ -31,7 +32,7 @@ def figure(records: Records) -> Figure | None:
     rows = frames.deepest(frames.readings(records, "path_length", 1.0))
     if rows.empty:
         return None
-    looks = style.looks(rows.sort_values("variant"))
+    looks = style.looks(records, rows)
     drawn, (panels,) = style.panels(1, 2)
     for variant, group in frames.by_variant(rows):
         look = looks[variant]

@@ -36,7 +36,7 @@ def figure(records: Records) -> Figure | None:
     if not rows:
         return None
     both = pd.concat(rows.values())
-    found = style.looks(both.sort_values("variant"))
+    found = style.looks(records, both)
     drawn, axes = style.panels(1, len(rows), height=3.2, sharey=True)
     for panel, (when, shown) in zip(axes[0], rows.items(), strict=True):
         for variant, group in frames.by_variant(shown):

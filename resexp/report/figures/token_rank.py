@@ -35,7 +35,7 @@ def figure(records: Records) -> Figure | None:
     }
     if not found:
         return None
-    looks = style.looks(pd.concat(found.values()).sort_values("variant"))
+    looks = style.looks(records, pd.concat(found.values()))
     drawn, axes = style.panels(1, len(found), height=3.2, sharey=True)
     for panel, (said, rows) in zip(axes[0], found.items(), strict=True):
         for variant, group in frames.by_variant(rows):

@@ -6,6 +6,7 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from resexp.report import frames, style
 
@@ -45,8 +46,9 @@ def figure(records: Records) -> Figure | None:
                 color, width = found[int(str(depth))]
                 stats = (100 * group[error].astype(float)).groupby(group["epoch"]).agg(["mean", "std"])
                 style.band(panel, stats.index, stats["mean"], stats["std"], color)
-                panel.plot(stats.index, stats["mean"], color=color, linewidth=width)
-            panel.set_ylim(0, None)
+                marker = "o" if len(stats) == 1 else ""
+                panel.plot(stats.index, stats["mean"], marker=marker, color=color, linewidth=width)
+            panel.xaxis.set_major_locator(MaxNLocator(4, integer=True))
             if offset == 0:
                 style.title(panel, variant, columns)
             else:
@@ -54,5 +56,6 @@ def figure(records: Records) -> Figure | None:
                 panel.tick_params(labelbottom=True)
             if place % columns == 0:
                 panel.set_ylabel(label)
+    style.from_zero(axes[0][0])
     style.depth_key(drawn, found)
     return drawn

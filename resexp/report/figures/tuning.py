@@ -32,7 +32,7 @@ def figure(records: Prepared) -> Figure | None:
     if not keys or frames.done(tried)["validation_error"].isna().all():
         return None
     depths = sorted(int(d) for d in tried["depth"].unique())
-    found = style.looks(tried)
+    found = style.looks(records, tried)
     drawn, axes = style.panels(len(keys), len(depths), height=2.7)
     for key, across in zip(keys, axes, strict=True):
         others = [other for other in tuned if other != key]

@@ -36,7 +36,7 @@ def figure(records: Records) -> Figure | None:
     moments = sorted(rows["at"].unique())
     if not moments:
         return None
-    looks = style.looks(rows.sort_values("variant"))
+    looks = style.looks(records, rows)
     columns = min(COLUMNS, len(moments))
     drawn, axes = style.panels(math.ceil(len(moments) / columns), columns, height=2.5, sharey=True)
     for place, panel in enumerate(axes.flat):
@@ -45,13 +45,7 @@ def figure(records: Records) -> Figure | None:
             continue
         for variant, group in frames.by_variant(rows[rows["at"] == moments[place]]):
             means = _geometric(group)
-            panel.plot(
-                means.index + 1,
-                means,
-                color=looks[variant].color,
-                linestyle=looks[variant].dash,
-                linewidth=1.4,
-            )
+            style.line(panel, means.index + 1, means, looks[variant])
         panel.set_yscale("log")
         if panel.get_ylim()[1] > 10 * panel.get_ylim()[0]:
             style.log_axis(panel.yaxis)
