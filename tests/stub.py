@@ -75,6 +75,13 @@ def train(attempt: Attempt) -> None:
     attempt.commit({"status": "done", "cause": None, "train_error": _number(state), "seconds": seconds})
 
 
+def nap(path: Path, before: float, after: float = 0.0) -> None:
+    """Sleep, write this process's number, sleep again."""
+    time.sleep(before)
+    path.write_text(str(os.getpid()))
+    time.sleep(after)
+
+
 def take_over(folder: TrialFolder, number: int) -> None:
     """Be another run's worker: take attempt `number` at the trial, and end it."""
     durable.write_document(folder.attempt, {"attempt": number, "run": "another"})

@@ -15,7 +15,7 @@ from multiprocessing.process import BaseProcess
 from resexp.errors import TrialError
 from resexp.execution.launcher import Task
 from resexp.execution.signals import GROUP_SIGNALS
-from resexp.execution.worker import work
+from resexp.execution.worker import attached, work
 
 
 class LocalLauncher:
@@ -36,7 +36,7 @@ class LocalLauncher:
         processes: list[BaseProcess] = []
         try:
             for arguments in calls:
-                processes.append(self._fork(function, arguments, function.__name__))
+                processes.append(self._fork(attached, (function, *arguments), function.__name__))
             while not any(each.exitcode for each in processes):
                 alive = [each.sentinel for each in processes if each.exitcode is None]
                 if not alive:

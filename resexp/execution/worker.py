@@ -59,6 +59,12 @@ def work(task: Task) -> None:
         sys.exit(1)
 
 
+def attached(function: Callable[..., object], *arguments: object) -> None:
+    """Run a function in this process, which ends with the one that asked for it."""
+    _die_with_parent()
+    function(*arguments)
+
+
 def describe(error: BaseException) -> tuple[str, str]:
     """The kind ("oom" or "error") and the cause of a failure, in one line.
 

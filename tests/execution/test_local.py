@@ -1,0 +1,56 @@
+"""Functions that run beside each other, each in a process forked from the server."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+import stub
+
+from resexp.execution.local import LocalLauncher
+
+T = TypeVar("T")
+
+
+def test_all_of_them_end_well_or_none_goes_on(tmp_path: Path) -> None:
+    launcher = LocalLauncher(["stub"])
+    assert launcher.together(stub.nap, [(tmp_path / "a", 0.0), (tmp_path / "b", 0.1)])
+    assert {path.name for path in tmp_path.iterdir()} == {"a", "b"}
+    assert not launcher.together(stub.nap, [(tmp_path / "absent/c", 0.0), (tmp_path / "d", 60.0)])
+    time.sleep(0.1)
+    assert not (tmp_path / "d").exists(), "it was killed while it slept"
+
+
+ALONE = """\
+import sys
+from pathlib import Path
+import stub
+from resexp.execution.local import LocalLauncher
+if __name__ == "__main__":
+    LocalLauncher(["stub"]).together(stub.nap, [(Path("begun"), 0.0, 60.0)])
+"""
+
+
+def eventually(asked: Callable[[], T], seconds: float) -> T:
+    """What is asked for, as soon as it is true; what it is after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not (found := asked()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="asks /proc which processes there are")
+def test_they_end_with_whom_they_work_for(tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    environment = {**os.environ, "PYTHONPATH": str(Path(stub.__file__).parent)}
+    with subprocess.Popen([sys.executable, "-c", ALONE], cwd=tmp_path, env=environment) as asking:
+        child = int(eventually(lambda: begun.exists() and begun.read_text(), 60))
+        asking.send_signal(signal.SIGKILL)
+    assert eventually(lambda: not Path(f"/proc/{child}").exists(), 10)
