@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import signal
 import sys
 from pathlib import Path
 
@@ -44,4 +45,5 @@ def main(results: Path, trials: list[dict[str, object]]) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # it is ignored where the tests run under nohup
     sys.exit(main(Path(sys.argv[1]), json.loads(sys.argv[2])))
