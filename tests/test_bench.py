@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -13,15 +15,18 @@ from typing import Any
 
 import pytest
 import torch
+from rich.console import Console
 
+from resexp.bench import measure
 from resexp.bench.ceiling import _convolution, _product
+from resexp.bench.command import bench
 from resexp.bench.peer import peer_images_per_second
 from resexp.bench.render import sentences, view
-from resexp.bench.step import fit_line, timed_step, warm_run
+from resexp.bench.step import depths_to_fit, fit_line, timed_step, warm_run
 from resexp.bench.sweep import run_sweep, short
-from resexp.bench.timing import Spread, Stopwatch, changed
+from resexp.bench.timing import QUICK, Effort, Spread, Stopwatch, changed
 from resexp.config import Settings, load
-from resexp.errors import TrialError
+from resexp.errors import ConfigError, TrialError
 
 ROOT = Path(__file__).parents[1]
 CPU = torch.device("cpu")
@@ -80,16 +85,19 @@ def test_what_is_not_arithmetic_stays_small(found: dict[str, Any]) -> None:
     assert found["breakdown"]["evaluation"] < 0.25
 
 
-def test_the_terminal_says_the_same(found: dict[str, Any]) -> None:
-    from rich.console import Console
+def printed(found: dict[str, Any]) -> str:
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(view(found))
+    return console.export_text()
 
-    console = Console(width=100, record=True, file=open(os.devnull, "w"))  # noqa: SIM115
-    with console.file:
-        console.print(view(found))
-        text = console.export_text()
+
+def test_the_terminal_says_the_same(found: dict[str, Any]) -> None:
+    text = printed(found)
     assert "share of the ceiling (MFU)" in text
     assert "DataLoader" in text
-    assert f"{found['ratio_to_peer']['auto']['median']:.2f} times" in text
+    assert "one trial, images/s" in text
+    (row,) = (line for line in text.splitlines() if line.startswith("times a DataLoader loop"))
+    assert row.split()[-2:] == [f"{found['ratio_to_peer'][p]['median']:.2f}" for p in ("float32", "auto")]
 
 
 @pytest.mark.parametrize(("share", "warned"), [(0.5, True), (0.99, False), (None, False)])
@@ -144,6 +152,66 @@ def test_plugins_go_with_the_trials_and_with_the_loop(tmp_path: Path) -> None:
     ended = run_sweep([short(own, 2, 32)], ["cpu"], tmp_path)
     assert len(ended.images_per_second) == 1
     assert peer_images_per_second(own, 0, 1, "cpu") > 0
+
+
+LEAST = Effort(rounds=1, steps=4, depths=3, reach=2.0, batch=4)
+TRANSFORMER = "{kind: transformer, depth: 2, width: 16, heads: 2, order: pre, norm: layer, init: xavier}"
+AUTOENCODER = TRANSFORMER.replace("transformer", "masked_autoencoder").replace("16", "16, decoder_width: 16")
+TASKS = {
+    "language": [
+        "data={kind: python_topics, context: 16, train_size: 40, test_size: 10}",
+        f"model={TRANSFORMER}",
+    ],
+    "segmentation": [
+        "data={kind: digit_scenes, train: 40, test: 10}",
+        "model={kind: unet, depth: 14, width: 4}",
+    ],
+    "masked_autoencoding": ["data={kind: synthetic, size: 8, train: 40, test: 10}", f"model={AUTOENCODER}"],
+}
+
+
+@pytest.mark.usefixtures("settings")
+@pytest.mark.parametrize("task", TASKS)
+def test_every_task_is_measured_in_its_own_examples(
+    task: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(measure, "QUICK", LEAST)
+    own = [
+        *TASKS[task],
+        f"task={task}",
+        "training.batch_size=64",
+        "training.epochs=2",
+        "probes=[gradient_norms]",
+    ]
+    found = bench(None, own, "cpu", quick=True)
+    assert found["trial"]["batch_size"] == 40, "no batch is larger than the training set"
+    for rates in (found["images_per_second"], found["sweep_images_per_second"], found["mfu"]):
+        assert min(spread["median"] for spread in rates.values()) > 0
+    assert found["probe_overhead"] > 0
+    assert found["trial_startup_seconds"]["median"] > 0
+    assert (found["peer"], found["ratio_to_peer"]) == (None, None)
+    text = printed(found)
+    examples = "windows" if task == "language" else "images"
+    assert f"one trial, {examples}/s" in text
+    assert f"–: the DataLoader loop is for images with labels; this trial is {task} on {examples}." in text
+    assert re.search(r"times a DataLoader loop +– +–\n", text)
+    json.dumps(found, allow_nan=False)  # as `--format json` prints it
+
+
+@pytest.mark.usefixtures("settings")
+def test_what_cannot_be_trained_is_told_before_anything_is_measured() -> None:
+    with pytest.raises(ConfigError, match=r"model\.kind: svbm has no network.*; one of densenet, .*, vit"):
+        bench(str(ROOT / "resexp/papers/svbm.yaml"), [], "cpu", quick=True)
+    with pytest.raises(ConfigError, match="language learns from tokens, and synthetic has labels"):
+        bench(None, ["task=language"], "cpu", quick=True)
+
+
+def test_depths_are_those_of_the_trunk_up_to_a_bound_on_work(settings: Settings) -> None:
+    assert depths_to_fit(settings, QUICK) == [8, 14, 20]
+    assert depths_to_fit(changed(settings, {"model.depth": 20}), QUICK) == [8, 32, 62]
+    deep = changed(settings, {"model": {"kind": "imagenet_resnet", "depth": 18}})
+    assert depths_to_fit(deep, QUICK) == [18, 34, 50]
 
 
 def test_laps_add_up() -> None:

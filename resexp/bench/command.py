@@ -16,13 +16,20 @@ __all__ = ["bench", "show"]
 DEFAULT = Path(__file__).parents[1] / "configs/bench.yaml"
 
 
-def bench(config: str | None, overrides: Sequence[str], device: str, quick: bool) -> dict[str, Any]:
-    """Measure a configuration's first trial; `config` may be left out, or be the first override.
+def bench(
+    config: str | None,
+    overrides: Sequence[str],
+    device: str,
+    quick: bool,
+    plugins: Sequence[str | Path] = (),
+) -> dict[str, Any]:
+    """Measure a configuration's first trial; `config` may be left out, or be the first override. `plugins`
+    are files of your own parts.
 
     Raises what `measure.measure` raises.
     """
     if config and "=" in config and not Path(config).exists():
         overrides = [config, *overrides]
         config = None
-    experiment = load(config or DEFAULT, overrides)
+    experiment = load(config or DEFAULT, overrides, plugins=plugins)
     return measure(experiment, device, quick, lambda text: print(f"measuring {text}", file=sys.stderr))

@@ -5,14 +5,15 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from resexp import catalog
 from resexp.bench import sweep
-from resexp.bench.peer import peer_images_per_second
+from resexp.bench.peer import applies, peer_images_per_second
 from resexp.bench.step import StepTimes, fit_line, measure_depths, measure_steps, warm_run
 from resexp.bench.timing import FULL, QUICK, Effort, Spread, changed
 from resexp.bench.trial import trial_seconds
@@ -20,26 +21,32 @@ from resexp.config import Experiment, Settings
 from resexp.data.cache import prepare
 from resexp.devices import device_slots
 from resexp.environment import cores, environment
+from resexp.errors import ConfigError, Problem
+from resexp.measure import Measurer
+from resexp.plan import make_plan
 from resexp.training.memory import keep_freed_memory
 from resexp.training.precision import resolve_precision
 
 PRECISIONS = ("float32", "bfloat16")
+EXAMPLES = {"images": "images", "text": "windows", "rows": "rows"}
+"""What is counted, by the form of the data."""
 
 
 def measure(experiment: Experiment, device: str, quick: bool, tell: Callable[[str], None]) -> dict[str, Any]:
     """Measure the first trial of an experiment on a device; `tell` hears what is being measured.
 
-    The result is JSON data: rates in images a second, times in seconds, shares and ratios as fractions;
-    what could not be measured is None.
+    The result is JSON data: rates in examples a second, times in seconds, shares and ratios as fractions;
+    what could not be measured is None. Examples are images or windows of text: `trial.examples` says which.
 
     Raises:
-        ConfigError, DataError: the trial cannot be built.
+        ConfigError, DataError: the trial cannot be built, or has no network.
         TrialError: a trial or the DataLoader loop failed.
     """
     effort = QUICK if quick else FULL
     slots = device_slots(device)
     where = torch.device(slots[0])
-    settings = changed(experiment.points[0].settings, {"training.precision": "float32"})
+    measurer = Measurer(slots[0], experiment.plugins)
+    settings = first_trial(experiment, measurer)
     prepare(settings.data)
     keep_freed_memory()
     threads = torch.get_num_threads()
@@ -60,7 +67,7 @@ def measure(experiment: Experiment, device: str, quick: bool, tell: Callable[[st
         torch.set_num_threads(threads)
     gc.collect()
     with sweep.scratch() as folder:
-        compared = compare(settings, slots, effort, Path(folder), tell)
+        swept = sweeps(settings, slots, effort, Path(folder), tell, peer=applies(measurer.purpose(settings)))
         tell("many short trials: start-up, and how they end together")
         uneven = sweep.uneven(settings, slots, effort, Path(folder))
         counts, seconds = sweep.growing(settings, slots, effort, Path(folder))
@@ -68,12 +75,18 @@ def measure(experiment: Experiment, device: str, quick: bool, tell: Callable[[st
     return {
         "schema_version": 1,
         "quick": quick,
-        "trial": describe(experiment, settings, where, len(slots), auto),
+        "trial": {
+            **describe(experiment, settings),
+            "examples": EXAMPLES[measurer.facts(settings).form],
+            "device": str(where),
+            "at_once": len(slots),
+            "auto": auto,
+        },
         **from_steps(steps),
         "breakdown": {name: value / whole for name, value in pieces.items()},
         "probe_overhead": pieces["probes"] / whole,
         "durability_overhead": pieces["checkpoint"] / whole,
-        **compared,
+        **swept,
         "trial_startup_seconds": Spread.of(uneven.startup_seconds[len(slots) :]).to_json(),
         "tail_idle_fraction": uneven.tail_idle,
         "scaling": {
@@ -85,19 +98,33 @@ def measure(experiment: Experiment, device: str, quick: bool, tell: Callable[[st
     }
 
 
-def describe(
-    experiment: Experiment, settings: Settings, device: torch.device, slots: int, auto: str
-) -> dict[str, Any]:
+def first_trial(experiment: Experiment, measurer: Measurer) -> Settings:
+    """The settings of an experiment's first trial as planning leaves them, in float32, its batches no larger
+    than the training set. Raises ConfigError.
+    """
+    asked = experiment.points[0].settings
+    if catalog.part_class(asked.model.info).network is None:
+        known = catalog.parts("model").items()
+        networks = [kind for kind, part in known if catalog.part_class(part).network is not None]
+        wrong = f"{asked.model.kind} has no network, whose steps could be timed"
+        raise ConfigError(
+            [Problem(str(experiment.path), "model.kind", wrong, f"one of {', '.join(networks)}")]
+        )
+    (trial,) = make_plan(replace(experiment, points=experiment.points[:1]), measurer)
+    settings = measurer.parse(trial.settings)
+    batch = min(settings.training.batch_size, measurer.facts(settings).train)
+    return changed(settings, {"training.precision": "float32", "training.batch_size": batch})
+
+
+def describe(experiment: Experiment, settings: Settings) -> dict[str, Any]:
     """What was measured."""
     return {
         "experiment": experiment.name,
+        "task": settings.task.kind,
         "model": settings.model.kind,
         "connection": settings.model.connection.kind,
         "depth": settings.model.depth,
         "batch_size": settings.training.batch_size,
-        "device": str(device),
-        "at_once": slots,
-        "auto": auto,
     }
 
 
@@ -105,35 +132,43 @@ def from_steps(steps: dict[str, StepTimes]) -> dict[str, Any]:
     """The numbers of one trial alone, by precision."""
     return {
         "ceiling_gflops": {p: Spread.of(s.ceilings).to_json() for p, s in steps.items()},
-        "images_per_second": {p: Spread.of(s.images_per_second).to_json() for p, s in steps.items()},
+        "images_per_second": {p: Spread.of(s.examples_per_second).to_json() for p, s in steps.items()},
         "mfu": {p: Spread.of(s.mfu).to_json() for p, s in steps.items()},
         "phase_seconds": {p: s.phases for p, s in steps.items()},
     }
 
 
-def compare(
-    settings: Settings, slots: Sequence[str], effort: Effort, folder: Path, tell: Callable[[str], None]
+def sweeps(
+    settings: Settings,
+    slots: Sequence[str],
+    effort: Effort,
+    folder: Path,
+    tell: Callable[[str], None],
+    *,
+    peer: bool,
 ) -> dict[str, Any]:
-    """Sweeps of both precisions and the DataLoader loop at its best number of workers, in turn."""
+    """Sweeps of both precisions and, with `peer`, the DataLoader loop with as many workers as suit it."""
 
-    def peer(workers: int) -> float:
+    def loop(workers: int) -> float:
         return peer_images_per_second(settings, workers, effort.steps, slots[0])
 
-    tell("the DataLoader loop's best number of workers")
-    candidates = [0] if effort.rounds == 1 else sorted({0, 1, 2, cores()})
-    tried = {workers: peer(workers) for workers in candidates} if len(candidates) > 1 else {}
+    tried: dict[int, float] = {}
+    if peer and effort.rounds > 1:
+        tell("the DataLoader loop's best number of workers")
+        tried = {workers: loop(workers) for workers in sorted({0, 1, 2, cores()})}
     best = max(tried, key=lambda workers: tried[workers], default=0)
     rates: dict[str, list[float]] = {p: [] for p in PRECISIONS}
     peers: list[float] = []
     memory: dict[str, int] = {}
     for number in range(effort.rounds):
-        tell(f"sweeps and the DataLoader loop in turn, {number + 1} of {effort.rounds}")
+        tell(f"sweeps{' and the DataLoader loop in turn' * peer}, {number + 1} of {effort.rounds}")
         for precision in PRECISIONS:
             trial = changed(settings, {"training.precision": precision})
             ended = sweep.throughput(trial, slots, effort, folder)
             rates[precision].append(sum(ended.images_per_second))
             memory[precision] = max(memory.get(precision, 0), ended.peak_memory_bytes)
-        peers.append(peer(best))
+        if peer:
+            peers.append(loop(best))
     auto = resolve_precision("auto", slots[0])
     return {
         "sweep_images_per_second": {p: Spread.of(values).to_json() for p, values in rates.items()},
@@ -142,9 +177,13 @@ def compare(
             "workers": best,
             "images_per_second": Spread.of(peers).to_json(),
             "tried": {str(workers): rate for workers, rate in tried.items()},
-        },
+        }
+        if peer
+        else None,
         "ratio_to_peer": {
             name: Spread.of([ours / theirs for ours, theirs in zip(rates[p], peers, strict=True)]).to_json()
             for name, p in (("float32", "float32"), ("auto", auto))
-        },
+        }
+        if peer
+        else None,
     }

@@ -32,6 +32,11 @@ from resexp.models.init import initialise
 WARM_UP = 3
 
 
+def applies(purpose: Purpose) -> bool:
+    """Whether there is such a loop for what a network is asked: images, and their labels."""
+    return purpose.targets == "labels" and len(purpose.shape) == 3
+
+
 class PilImages(Dataset[tuple[Tensor, int]]):
     """One PIL image at a time through the transforms, as torchvision's own CIFAR-10 does."""
 
@@ -78,8 +83,7 @@ def batches(loader: DataLoader[tuple[Tensor, int]]) -> Iterator[tuple[Tensor, Te
 def train(settings: Settings, workers: int, steps: int, device: torch.device) -> float:
     """The loop itself; images a second after the warm-up."""
     data = open_data(settings.data, "cpu")
-    if not isinstance(data.train, ImageSet) or data.facts.targets != "labels":
-        raise TrialError("it is a loop over images with labels")
+    assert isinstance(data.train, ImageSet)
     images = PilImages(data.train, settings.data.crop, settings.data.flip)
     size = min(settings.training.batch_size, len(images))
     loader = DataLoader(

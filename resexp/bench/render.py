@@ -8,6 +8,8 @@ from typing import Any
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 
+DASH = "–"
+
 
 def show(found: Mapping[str, Any]) -> None:
     """Print a benchmark to the terminal."""
@@ -22,9 +24,9 @@ def view(found: Mapping[str, Any]) -> RenderableType:
 def headline(found: Mapping[str, Any]) -> str:
     trial, machine = found["trial"], found["machine"]
     return (
-        f"{trial['connection']} {trial['model']}, depth {trial['depth']}, batch {trial['batch_size']}, "
-        f"on {trial['device']}: {machine['processor']}, {machine['cores']} cores, "
-        f"torch {machine['versions']['torch']}"
+        f"{trial['connection']} {trial['model']}, depth {trial['depth']}, {trial['batch_size']} "
+        f"{trial['examples']} a step, on {trial['device']}: {machine['processor']}, "
+        f"{machine['cores']} cores, torch {machine['versions']['torch']}"
     )
 
 
@@ -34,14 +36,19 @@ def rates(found: Mapping[str, Any]) -> Table:
     precisions = list(found["images_per_second"])
     for precision in precisions:
         table.add_column(precision, justify="right")
+    examples, at_once = found["trial"]["examples"], found["trial"]["at_once"]
     rows = (
         ("matrix product, GFLOP/s", "ceiling_gflops", ".0f"),
-        ("one trial, images/s", "images_per_second", ".0f"),
+        (f"one trial, {examples}/s", "images_per_second", ".0f"),
         ("share of the ceiling (MFU)", "mfu", ".2f"),
-        (f"{found['trial']['at_once']} trials at once, images/s", "sweep_images_per_second", ".0f"),
+        (f"{at_once} trials at once, {examples}/s", "sweep_images_per_second", ".0f"),
     )
     for label, key, form in rows:
         table.add_row(label, *(spread(found[key][precision], form) for precision in precisions))
+    ratios = found["ratio_to_peer"] or {}
+    by_precision = {found["trial"]["auto"]: ratios.get("auto"), "float32": ratios.get("float32")}
+    times = (by_precision.get(precision) for precision in precisions)
+    table.add_row("times a DataLoader loop", *(spread(each, ".2f") if each else DASH for each in times))
     memory = (f"{found['peak_memory_bytes'][precision] / 2**20:,.0f} MiB" for precision in precisions)
     table.add_row("most memory of a trial", *memory)
     return table
@@ -57,18 +64,23 @@ def spending(found: Mapping[str, Any]) -> Table:
 
 
 def sentences(found: Mapping[str, Any]) -> Iterator[str]:
-    peer, ratio, share = found["peer"], found["ratio_to_peer"], found["cpu_share"]
+    trial, peer, share = found["trial"], found["peer"], found["cpu_share"]
     if share is not None and share < 0.95:
         yield (
             f"Not to be trusted: something else was running, and left this process {share:.0%} of the time "
             "it asked for. A loop with many threads suffers most from that. Measure again alone."
         )
-    yield (
-        f"A DataLoader loop in float32, {peer['workers']} workers, reaches "
-        f"{spread(peer['images_per_second'], '.0f')} images/s; "
-        f"a sweep here {spread(ratio['float32'], '.2f')} times that in float32 and "
-        f"{spread(ratio['auto'], '.2f')} times with precision: auto ({found['trial']['auto']})."
-    )
+    if peer is None:
+        yield (
+            f"{DASH}: the DataLoader loop is for images with labels; this trial is {trial['task']} on "
+            f"{trial['examples']}."
+        )
+    else:
+        yield (
+            f"The DataLoader loop in float32, {peer['workers']} workers, reaches "
+            f"{spread(peer['images_per_second'], '.0f')} images/s; its ratio is to the trials at once. "
+            f"`precision: auto` is {trial['auto']} here."
+        )
     startup = found["trial_startup_seconds"]
     yield (
         f"A trial after the first starts in {1000 * startup['median']:.0f} ms "
@@ -83,7 +95,7 @@ def sentences(found: Mapping[str, Any]) -> Iterator[str]:
                 f"R2 {line['r2']:.4f}, {of} {line['x'][0]:g} to {line['x'][-1]:g}."
             )
     yield (
-        "Median (least to greatest). MFU: images/s x 6 x multiply-accumulates of an image / ceiling; "
+        f"Median (least to greatest). MFU: {trial['examples']}/s x 6 x its multiply-accumulates / ceiling; "
         "backward counts twice forward, and padding's multiplications by zero count, which convolutions skip."
     )
 

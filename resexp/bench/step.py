@@ -1,9 +1,10 @@
-"""One trial's step, alone on the machine: images a second, share of the ceiling, and its pieces."""
+"""One trial's step, alone on the machine: examples a second, share of the ceiling, and its pieces."""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,9 +13,11 @@ import torch
 from resexp.bench.ceiling import ceiling_gflops
 from resexp.bench.timing import Effort, Stopwatch, changed
 from resexp.config import Settings
+from resexp.data.cache import describe
 from resexp.data.opening import open_data
 from resexp.errors import ConfigError
 from resexp.models.build import network_cost
+from resexp.tasks.base import Task
 from resexp.training.run import Run
 
 WARM_UP = 2
@@ -27,7 +30,7 @@ FLOPS_PER_MAC = 6
 class StepTimes:
     """Rounds of steps at one precision; `phases` holds the median seconds of each piece of a step."""
 
-    images_per_second: list[float] = field(default_factory=list)
+    examples_per_second: list[float] = field(default_factory=list)
     ceilings: list[float] = field(default_factory=list)
     mfu: list[float] = field(default_factory=list)
     phases: dict[str, float] = field(default_factory=dict)
@@ -36,22 +39,22 @@ class StepTimes:
 def timed_step(run: Run) -> dict[str, float]:
     """One training step as `Run.train_step` takes it; the seconds of each of its pieces."""
     watch = Stopwatch(run.device)
-    images, labels = run.next_batch()
+    inputs, target = run.next_batch()
     watch.lap("data")
-    loss, logits = run.forward_pass(images, labels)
+    loss, output = run.forward_pass(inputs, target)
     watch.lap("forward")
     loss.backward()  # type: ignore[no-untyped-call]
     watch.lap("backward")
     run.update()
     watch.lap("optimiser")
-    run.account(loss, logits, labels)
+    run.account(loss, output, target)
     watch.lap("accounting")
     return watch.laps
 
 
 def warm_run(settings: Settings, device: torch.device) -> Run:
     """A run of these settings that has taken its first steps."""
-    run = Run(settings, open_data(settings.data, device), device)
+    run = Run(settings, open_data(settings.data, device, settings.seed), device)
     for _ in range(WARM_UP):
         run.train_step()
     return run
@@ -63,7 +66,7 @@ def measure_steps(
     """Steps and ceilings of every precision in turn, so that a change of the machine's mood meets all."""
     runs = {p: warm_run(changed(settings, {"training.precision": p}), device) for p in precisions}
     found = {p: StepTimes() for p in precisions}
-    macs = image_macs(runs[precisions[0]])
+    macs = example_macs(runs[precisions[0]])
     laps: dict[str, list[dict[str, float]]] = {p: [] for p in precisions}
     for _ in range(effort.rounds):
         for precision, run in runs.items():
@@ -71,7 +74,7 @@ def measure_steps(
             rate = run.batch_size / statistics.median(sum(step.values()) for step in steps)
             limit = ceiling_gflops(precision, device)
             times = found[precision]
-            times.images_per_second.append(rate)
+            times.examples_per_second.append(rate)
             times.ceilings.append(limit)
             times.mfu.append(rate * macs * FLOPS_PER_MAC / (limit * 1e9))
             laps[precision] += steps
@@ -80,8 +83,8 @@ def measure_steps(
     return found
 
 
-def image_macs(run: Run) -> int:
-    """Multiply-accumulates of one image's forward pass."""
+def example_macs(run: Run) -> int:
+    """Multiply-accumulates of one example's forward pass."""
     return network_cost(run.settings.model, run.purpose).macs
 
 
@@ -106,17 +109,34 @@ def fit_line(x: Sequence[float], y: Sequence[float]) -> Line | None:
 
 
 def measure_depths(settings: Settings, device: torch.device, effort: Effort) -> Line | None:
-    """Seconds a step against depth, at the depths that the trunk has; the best of a few rounds of each."""
-    runs: dict[int, Run] = {}
-    for depth in effort.depths:
-        try:
-            runs[depth] = warm_run(
-                changed(settings, {"model.depth": depth, "training.batch_size": effort.batch}), device
-            )
-        except ConfigError:
-            continue  # the trunk has no such depth
+    """Seconds a step against depth; the best of a few rounds of each, None where the trunk has too few."""
+    small = changed(settings, {"training.batch_size": effort.batch})
+    runs = {
+        depth: warm_run(changed(small, {"model.depth": depth}), device)
+        for depth in depths_to_fit(small, effort)
+    }
     best = dict.fromkeys(runs, float("inf"))
     for _ in range(effort.rounds + 1):
         for depth, run in runs.items():
             best[depth] = min(best[depth], sum(timed_step(run).values()))
     return fit_line(list(best), list(best.values()))
+
+
+def depths_to_fit(settings: Settings, effort: Effort) -> list[int]:
+    """Depths spread evenly over those that the trunk has, up to `effort.reach` times the configured one and
+    its work: in some trunks a layer costs more, the deeper the net.
+    """
+    task: Task = settings.task.build()
+    purpose, model = task.purpose(describe(settings.data)), settings.model
+
+    def macs(depth: int) -> int:
+        return network_cost(model.model_copy(update={"depth": depth}), purpose).macs
+
+    most, found = effort.reach * macs(model.depth), []
+    for depth in range(1, round(effort.reach * model.depth) + 1):
+        with suppress(ConfigError):  # the trunk has no such depth
+            if macs(depth) > most:
+                break
+            found.append(depth)
+    places = np.linspace(0, len(found) - 1, min(effort.depths, len(found)))
+    return [found[round(place)] for place in places]

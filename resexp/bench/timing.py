@@ -16,17 +16,20 @@ from resexp.config import Settings, parse_settings
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is measured: rounds of everything compared, timed steps of each, and the depths of the fit."""
+    """How much is measured: rounds of everything compared, timed steps of each, and of the fit over depth so
+    many depths, up to `reach` times the configured one.
+    """
 
     rounds: int
     steps: int
-    depths: tuple[int, ...]
+    depths: int
+    reach: float
     batch: int
-    """Images of a step where only ratios to other steps of this size are wanted."""
+    """Examples of a step where only ratios to other steps of this size are wanted."""
 
 
-FULL = Effort(rounds=3, steps=12, depths=(8, 20, 32, 44, 56, 110), batch=32)
-QUICK = Effort(rounds=1, steps=4, depths=(8, 14, 20), batch=16)
+FULL = Effort(rounds=3, steps=12, depths=6, reach=6.5, batch=32)
+QUICK = Effort(rounds=1, steps=4, depths=3, reach=3.5, batch=16)
 
 
 @dataclass(frozen=True)
