@@ -15,12 +15,20 @@ if TYPE_CHECKING:
     from resexp.store import Records
 
 
+LEADING = ("degradation", "synergy", "segmentation", "comparisons")
+"""The tables of which the first that has a sentence opens the report: depth, if anything is said of it."""
+
+
 @dataclass(frozen=True)
 class Report:
-    """One experiment's report. `records.trials` has the column `variant` beside those of `store.read`."""
+    """One experiment's report. `records.trials` has the column `variant` beside those of `store.read`.
+
+    `sentences` open it: what the paper claims, and those of the table with the key `leading`.
+    """
 
     experiment: str
     sentences: tuple[Sentence, ...]
+    leading: str
     tables: tuple[Table, ...]
     status: str
     environment: tuple[tuple[str, str], ...]
@@ -29,6 +37,20 @@ class Report:
 
     def table(self, key: str) -> Table | None:
         return next((table for table in self.tables if table.key == key), None)
+
+    def own(self, table: Table) -> tuple[Sentence, ...]:
+        """What is said where a table stands: its sentences, unless the report opens with them."""
+        return () if table.key == self.leading else table.sentences
+
+    @property
+    def silence(self) -> str:
+        """What is said where nothing was found."""
+        done = not frames.done(self.records.trials).empty
+        return (
+            "Nothing here compares depths or connections: the tables show what was measured."
+            if done
+            else "No trial has finished yet, so there is nothing to say about depth."
+        )
 
     @cached_property
     def drawings(self) -> tuple[Drawing, ...]:
@@ -45,10 +67,12 @@ def build(records: Records) -> Report:
     tables = tuple(table for table in found if table is not None)
     by_key = {table.key: table for table in tables}
     opening = claims.opening(prepared, by_key.get("claims"), by_key.get("published"))
-    verdicts = by_key["degradation"].sentences if "degradation" in by_key else ()
+    leading = next((key for key in LEADING if key in by_key and by_key[key].sentences), "")
+    verdicts = by_key[leading].sentences if leading else ()
     return Report(
         experiment=words.clean(records.experiment),
         sentences=(*opening, *verdicts),
+        leading=leading,
         tables=tables,
         status=_status(prepared),
         environment=tuple(_facts(prepared.environment)),
@@ -75,6 +99,11 @@ def _notes(records: frames.Prepared) -> list[str]:
         notes.append("Failed trials are rows, and are tried again when the same command is run again.")
     if "mixed" in records.tried and (records.tried["mixed"] == True).any():  # noqa: E712 (may hold None)
         notes.append("Some trials were continued on another machine or version (mixed): see the CSV file.")
+    if len(records.tried) and not frames.trained(records):
+        notes.append(
+            "The nets were trained for one step only, so that probes could measure them as initialised: "
+            "their errors say nothing of training, and are not compared."
+        )
     if records.published.get("references") or records.published.get("claims"):
         notes.append(
             "Published values are set beside the measured ones. Where data, size or length of training "

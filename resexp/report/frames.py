@@ -49,7 +49,7 @@ def prepared(records: Records) -> Prepared:
     """The records with numbers as numbers, tuned values chosen, and trials by variant, depth and seed.
 
     The column `variant` becomes an ordered category: the connections in the order in which they are
-    usually compared, others after them by name.
+    usually compared, others after them by name. The index stays that of the plan.
     """
     trials = records.trials.copy()
     for column in ("depth", "seed", *ERRORS, *COSTS):
@@ -123,6 +123,12 @@ def candidates(place: pd.DataFrame, keys: Sequence[str]) -> list[tuple[tuple[Any
 def numeric(value: Any) -> bool:
     """Whether a swept value is a number: True and False are choices."""
     return pd.api.types.is_number(value) and not pd.api.types.is_bool(value) and not words.missing(value)
+
+
+def trained(records: Records) -> bool:
+    """Whether any net was trained for more than one step, the fewest there are: one is for probes alone."""
+    budgets = [settings.get("training", {}).get("iterations") for settings in records.settings.values()]
+    return not budgets or any(iterations != 1 for iterations in budgets)
 
 
 def done(trials: pd.DataFrame) -> pd.DataFrame:

@@ -227,6 +227,15 @@ def test_the_report_opens_with_the_claim_and_what_became_of_it(make: Make) -> No
     assert "Its nets are wider." in noted.notes
 
 
+def test_where_values_alone_are_published_it_says_what_became_of_them(make: Make) -> None:
+    values = {"claims": [], "references": [reference(sd=0.02)], "protocol": RECIPE}
+    good = about_a_paper(make, {"plain": [0.2, 0.21]}, **values).sentences[0]
+    assert (good.tone, "Here: 1 of 1 published value reproduced" in good.text) == ("good", True)
+    bad = about_a_paper(make, {"plain": [0.3, 0.31]}, **values).sentences[0]
+    assert (bad.badge, bad.tone) == ("not reproduced", "bad")
+    assert "Here: 0 of 1 published value reproduced" in bad.text
+
+
 def test_json_has_the_claims_the_values_and_the_differences(make: Make) -> None:
     errors: Errors = {"plain": [0.3, 0.31], "residual": [0.1, 0.1]}
     recipe = {**RECIPE, "data": "cifar10"}

@@ -112,8 +112,19 @@ def test_the_baseline_is_residual_then_plain_then_the_first(make: Make) -> None:
     assert chosen("skip", "residual", "plain", "residual (order=pre)") == "residual"
     assert chosen("plain", "residual (order=pre)", "skip") == "plain"
     assert chosen("plain (a)", "residual (b)", "residual (c)") == "residual (b)"
-    assert chosen("skip (b)", "skip (a)") == "skip (a)"
+    # Of several, the one that the plan has first, not the first of the alphabet.
+    assert chosen("residual (post)", "residual (bn_after_add)") == "residual (post)"
+    assert chosen("skip (b)", "skip (a)") == "skip (b)"
     assert chosen("skip") is None
+
+
+def test_a_baseline_that_finished_nothing_at_the_deepest_depth_is_passed_over(make: Make) -> None:
+    shallow = measured({"residual": [0.1, 0.1], "plain": [0.2, 0.2], "skip": [0.1, 0.2]}, 8)
+    deep = measured({"residual": [None, None], "plain": [0.3, 0.3], "skip": [0.1, 0.2]}, 20)
+    assert of(comparisons, make(shallow)).title == "Compared with residual"
+    table = of(comparisons, make(shallow + deep))
+    assert table.title == "Compared with plain"
+    assert row(table, variant="residual", depth=20, error="test")["verdict"] == "no pair"
 
 
 BASE = [0.10, 0.11, 0.12, 0.11, 0.10]
@@ -134,6 +145,19 @@ def test_the_verdict(errors: list[float | None], verdict: str, make: Make) -> No
     table = of(comparisons, make(measured({"residual": [*BASE], "plain": errors, "skip": [*BASE]})))
     assert row(table, variant="plain", error="test")["verdict"] == verdict
     assert "The baseline is residual, the residual connection with its default options" in table.caption
+
+
+def test_a_lower_error_is_lower_by_a_positive_number(make: Make) -> None:
+    less = [e - s for e, s in zip(BASE, [0.05, 0.06, 0.05, 0.05, 0.06], strict=True)]
+    (sentence,) = of(comparisons, make(measured({"residual": [*BASE], "plain": less}))).sentences
+    assert "lower than that of residual, by 5.40 points [5.00, 5.80]" in sentence.text
+
+
+def test_many_variants_within_noise_are_counted_rather_than_listed(make: Make) -> None:
+    many = {f"plain ({n})": [*BASE] for n in range(20)}
+    (sentence,) = of(comparisons, make(measured({"residual": [*BASE], **many}))).sentences
+    assert sentence.subject.startswith("plain (0), ")
+    assert sentence.subject.endswith(" and 15 more")
 
 
 def test_errors_on_other_data_are_not_compared(make: Make) -> None:
@@ -172,7 +196,7 @@ def test_holm_counts_the_variants_of_one_depth_and_error(make: Make) -> None:
     # The sentences are about the deepest depth that all variants have.
     assert all("depth 8" in sentence.text for sentence in table.sentences)
     assert table.sentences[0].text == (
-        "plain at depth 8: the test error is higher than that of residual, by +10.40 points [9.60, 11.20], "
+        "plain at depth 8: the test error is higher than that of residual, by 10.40 points [9.60, 11.20], "
         "n = 5 paired seeds, p <0.001 after correction for 2 comparisons."
     )
 

@@ -76,6 +76,15 @@ def test_every_step_may_pay(make: Any) -> None:
     assert "it is the last one" in table.sentences[0].text
 
 
+def test_the_last_step_that_pays_is_not_the_last_where_deeper_nets_diverged(make: Any) -> None:
+    rows = nets("residual", (0.4, 0.3, 0.2, 0.1))
+    lost = [{**one, "depth": 110, "id": f"lost{n}", "status": "diverged"} for n, one in enumerate(rows[:2])]
+    table = table_of(make, rows + lost)
+    assert table is not None
+    assert table.sentences[0].tone == "open"
+    assert table.sentences[0].text.endswith("; of the deeper ones, up to 110, none finished.")
+
+
 def test_one_seed_says_nothing_of_steps(make: Any) -> None:
     table = table_of(make, nets("residual", (0.4, 0.3, 0.2, 0.1), seeds=1))
     assert table is not None

@@ -15,6 +15,7 @@ import pytest
 from made_up import DEPTHS, FINAL, trial
 
 from resexp.report import Report, build, write
+from resexp.report.render import html, markdown, terminal
 from resexp.store import Records
 
 FILES = {
@@ -22,6 +23,29 @@ FILES = {
     *("figures/error_vs_depth.svg", "figures/training_curves.svg"),
     *("figures/gradient_norms.svg", "figures/error_vs_cost.svg"),
 }
+
+
+def test_of_one_depth_the_report_opens_with_the_comparison(make: Callable[..., Records]) -> None:
+    rows = [trial(kind, 8, seed, test_error=0.1 + seed / 50) for kind in FINAL for seed in range(3)]
+    report = build(make(rows))
+    compared = report.table("comparisons")
+    assert compared is not None
+    assert report.sentences == compared.sentences
+    assert compared.sentences[0].badge == "within noise"
+    for module in (html, markdown, terminal):  # and says it once
+        assert " ".join(module.render(report).split()).count("another draw of residual") == 1
+
+
+def test_a_report_without_findings_says_why(make: Callable[..., Records]) -> None:
+    measured = build(make([trial("plain", 8, 0)]))
+    assert measured.sentences == ()
+    once = {id: {"training": {"iterations": 1}} for id in measured.records.settings}
+    for module in (html, markdown, terminal):
+        assert "Nothing here compares" in module.render(measured)
+        assert "No trial has finished yet" in module.render(build(make([trial("plain", 8, 0, "running")])))
+    (note,) = build(make([trial("plain", 8, 0)], settings=once, published={})).notes
+    assert "trained for one step only" in note
+    assert not build(make([trial("plain", 8, 0)], settings=once, published={})).drawings[1:]
 
 
 def test_write_leaves_every_file_and_nothing_else(report: Report, tmp_path: Path) -> None:

@@ -14,12 +14,15 @@ from resexp.report import frames
 from resexp.report.table import Row, Table
 from resexp.report.tables import (
     accuracy,
+    comparisons,
     convergence,
     cost,
     degradation,
+    equal_budget,
     failures,
     gradients,
     orderings,
+    pareto,
     published,
 )
 from resexp.store import Records
@@ -39,15 +42,6 @@ def row(table: Table, **where: Any) -> Row:
     return found
 
 
-def errors(connection: str, by_depth: dict[int, list[float | None]]) -> list[dict[str, Any]]:
-    """Trials with the given training errors; None diverged."""
-    return [
-        trial(connection, depth, seed, "done" if e is not None else "diverged", train_error=e)
-        for depth, values in by_depth.items()
-        for seed, e in enumerate(values)
-    ]
-
-
 @pytest.mark.parametrize("module", ALL, ids=lambda module: module.__name__.rpartition(".")[2])
 def test_without_trials_there_is_no_table(module: Any, make: Make) -> None:
     assert module.table(frames.prepared(make([], published={}))) is None
@@ -61,47 +55,14 @@ def test_every_cell_of_a_troubled_run_is_text(module: Any, troubled: Records) ->
         assert not {"nan", "None", "<NA>"} & {word for cell in cells for word in cell.split()}
 
 
-def test_plain_degrades_and_residual_does_not(make: Make) -> None:
-    rows = errors("plain", {8: [0.0, 0.002], 56: [0.8, 0.9]}) + errors(
-        "residual", {8: [0.01, 0.02], 56: [0.0, 0.0]}
-    )
-    plain, residual = of(degradation, make(rows)).sentences
-    assert (plain.badge, residual.badge) == ("degrades", "does not degrade")
-    assert plain.text == (
-        "plain degrades: at depth 56 its training error is 85.0\u00a0% against 0.10\u00a0% at depth 8, "
-        "a gap of +84.9 points [80.0, 89.8], n = 2."
-    )
-    assert "a gap of −1.5 points" in residual.text
-
-
-@pytest.mark.parametrize(
-    ("shallow", "deep", "badge", "words"),
-    [
-        ([0.1, 0.1, 0.1], [0.05, 0.2, 0.3], "undecided", "the interval includes 0"),
-        (
-            [0.0, 0.0, 0.0],
-            [0.004, 0.005, 0.012],
-            "degrades slightly",
-            "[0.40, 1.20], n = 3; the gap is under 1 point",
-        ),
-        ([0.0, 0.0, 0.0], [0.004, 0.004, 0.004], "does not degrade", "+0.40 points"),
-        ([0.1], [0.9], "single seed", "without an interval"),
-        ([0.1, 0.1, 0.1], [0.9, 0.9, None], "degrades", "1 of 3 diverged at depth 56"),
-        ([0.1, 0.1], [None, None], "one depth", "2 of 2 diverged at depth 56"),
-        ([None], [None], "nothing finished", "1 of 1 diverged at depth 8"),
-    ],
-)
-def test_the_verdict(
-    shallow: list[float | None], deep: list[float | None], badge: str, words: str, make: Make
+@pytest.mark.parametrize("module", [degradation, comparisons, convergence, equal_budget, pareto])
+def test_nets_of_a_single_step_are_measured_and_not_compared(
+    module: Any, complete: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (sentence,) = of(degradation, make(errors("plain", {8: shallow, 56: deep}))).sentences
-    assert sentence.badge == badge
-    assert words in sentence.text
-
-
-def test_lost_trials_are_counted_and_enter_no_mean(make: Make) -> None:
-    found = row(of(degradation, make(errors("plain", {8: [0.1, None, 0.3]}))), depth=8)
-    assert (found["n"], found["lost"], found["train_error_mean"]) == (2, 1, pytest.approx(0.2))
+    monkeypatch.setattr(pareto, "FEWEST_DEPTHS", 3)
+    assert module.table(frames.prepared(complete)) is not None
+    once = {id: {**s, "training": {"epochs": None, "iterations": 1}} for id, s in complete.settings.items()}
+    assert module.table(frames.prepared(replace(complete, settings=once))) is None
 
 
 def test_accuracy_and_the_generalisation_gap(make: Make) -> None:
@@ -241,6 +202,8 @@ def test_only_the_direction_is_compared(
     published = {"references": [reference("plain", 0.13), reference("residual", 0.07)]}
     table = of(orderings, make(rows, published=published))
     assert [r["verdict"] for r in table.rows] == [verdict]
+    said = {"direction agrees": "agrees in direction", "direction disagrees": "disagrees"}
+    assert table.sentences[0].text == f"Of 1 published ordering, 1 {said.get(verdict, 'is ' + verdict)}."
 
 
 def test_a_reference_to_what_trials_do_not_tell_matches_none(complete: Records) -> None:

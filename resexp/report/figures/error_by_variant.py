@@ -26,7 +26,7 @@ CAPTION = (
 def figure(records: Records) -> Figure | None:
     """Two panels, a line a variant; None before any trial is done, or where depths differ."""
     trials = frames.ended(records.trials)
-    if frames.done(trials).empty or trials["depth"].nunique() > 1:
+    if frames.done(trials).empty or trials["depth"].nunique() > 1 or not frames.trained(records):
         return None
     found = style.looks(records, trials)
     drawn, axes = style.panels(1, 2, height=0.7 + 0.22 * len(found), sharey=True)

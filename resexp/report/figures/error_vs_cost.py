@@ -28,7 +28,7 @@ def figure(records: Records) -> Figure | None:
     """Two panels over one y axis; None without a test error and its cost."""
     done = frames.done(records.trials).dropna(subset=["test_error"])
     costs = {cost: label for cost, label in COSTS.items() if (done[cost] > 0).any()}
-    if done.empty or not costs:
+    if done.empty or not costs or not frames.trained(records):
         return None
     found = style.looks(records, done)
     drawn, axes = style.panels(1, len(costs), sharey=True)

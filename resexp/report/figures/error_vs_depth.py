@@ -26,7 +26,7 @@ CAPTION = (
 def figure(records: Records) -> Figure | None:
     """Two panels over one y axis; None before any trial is done, or where all are of one depth."""
     trials = frames.ended(records.trials)
-    if frames.done(trials).empty or trials["depth"].nunique() == 1:
+    if frames.done(trials).empty or trials["depth"].nunique() == 1 or not frames.trained(records):
         return None
     found = style.looks(records, trials)
     drawn, axes = style.panels(1, 2, sharey=True)

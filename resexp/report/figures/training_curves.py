@@ -28,7 +28,7 @@ def figure(records: Records) -> Figure | None:
     """For each variant a panel of running training error above one of test error; None without curves."""
     done = frames.done(records.trials)
     rows = records.metrics.merge(done[["id", "variant", "depth"]], on="id")
-    if rows.empty:
+    if rows.empty or not frames.trained(records):
         return None
     variants = [str(v) for v in done["variant"].cat.categories if (rows["variant"] == v).any()]
     columns = min(COLUMNS, len(variants))

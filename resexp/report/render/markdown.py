@@ -17,14 +17,14 @@ def render(report: Report) -> str:
     if report.sentences:
         parts.append(_said(report.sentences))
     else:
-        parts.append("No trial has finished yet, so there is nothing to say about depth.")
+        parts.append(report.silence)
     parts += [f"> **Note.** {escape(note)}" for note in report.notes]
     if report.drawings:
         parts.append(_figure(report.drawings[0].key, report.drawings[0].title, report.drawings[0].caption))
     for table in report.tables:
         parts += [
             f"## {escape(table.title)}",
-            *([_said(table.sentences)] if _own(table) else []),
+            *([_said(report.own(table))] if report.own(table) else []),
             _grid(table),
         ]
         parts.append(f"<sub>{escape(table.caption)}</sub>")
@@ -40,10 +40,6 @@ def render(report: Report) -> str:
 def escape(text: str) -> str:
     """Text in which nothing is markup."""
     return SPECIAL.sub(r"\\\1", text)
-
-
-def _own(table: Table) -> bool:
-    return bool(table.sentences) and table.key != "degradation"
 
 
 def _said(sentences: tuple[Sentence, ...]) -> str:

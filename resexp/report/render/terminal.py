@@ -35,9 +35,9 @@ def view(report: Report) -> RenderableType:
         *(_sentence(sentence) for sentence in report.sentences),
     ]
     if not report.sentences:
-        parts.append(Text("No trial has finished yet, so there is nothing to say about depth."))
+        parts.append(Text(report.silence))
     for table in report.tables:
-        parts += [Text(), _section(table)]
+        parts += [Text(), _section(table, report.own(table))]
     if report.environment:
         facts = "; ".join(f"{name}: {value}" for name, value in report.environment)
         parts += [Text(), Text("Measured with", "bold"), Padding(Text(facts, "dim"), (0, 0, 0, 2))]
@@ -57,9 +57,8 @@ def _hanging(mark: str, style: str, text: Text) -> RenderableType:
     return grid
 
 
-def _section(table: Table) -> RenderableType:
-    # The verdicts on degradation open the report already.
-    said = [] if table.key == "degradation" else [_sentence(s) for s in table.sentences]
+def _section(table: Table, sentences: tuple[Sentence, ...]) -> RenderableType:
+    said = [_sentence(sentence) for sentence in sentences]
     return Group(
         Text(table.title, "bold"),
         Padding(Group(*said, *([Text()] if said else []), _grid(table)), (0, 0, 0, 2)),

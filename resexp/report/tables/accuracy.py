@@ -18,8 +18,10 @@ CAPTION = (
 
 
 def table(records: Records) -> Table | None:
-    """Rows: variant x depth. None before any trial is done."""
+    """Rows: variant x depth. None before any trial is done, and where no test error was measured."""
     done = frames.done(records.trials)
+    if done["test_error"].isna().all():
+        return None
     done = done.assign(accuracy=1 - done["test_error"], gap=done["test_error"] - done["train_error"])
     rows: list[Row] = []
     for place in frames.by_place(done):
@@ -28,8 +30,6 @@ def table(records: Records) -> Table | None:
             stats = statistics.summary(place[2][name])
             row |= {f"{name}_mean": stats.mean, f"{name}_sd": stats.sd}
         rows.append(row)
-    if not rows:
-        return None
     columns = (
         *places(),
         spread("accuracy", "Test accuracy"),

@@ -84,10 +84,12 @@ def opening(records: Records, found: Table | None, values: Table | None) -> tupl
     said += [f"{disagree} {_verb(disagree, 'disagree')}"] if disagree else []
     said += [f"{counts[word]} {word}" for word in ("undecided", "not comparable") if counts[word]]
     judged = [row["verdict"] for row in values.rows] if values else []
-    if reproduced := judged.count("reproduced"):
+    reproduced, missed = judged.count("reproduced"), judged.count("not reproduced")
+    if reproduced or missed:
         said.append(f"{reproduced} of {words.counted(len(judged), 'published value')} reproduced")
-    tone: Tone = "bad" if disagree else "good" if total and agree == total else "open"
-    badge = f"{agree} of {total} agree" if total else "open"
+    good = agree == total and (total or reproduced)
+    tone: Tone = "bad" if disagree or missed else "good" if good else "open"
+    badge = f"{agree} of {total} agree" if total else "not reproduced" if missed else "open"
     here = f"Here: {', '.join(said)}; " if said else "Here: "
     text = words.clean(f"Claim: {paper.claim} ({paper.paper}) {here}{_recipe(records, paper)}.")
     return (Sentence("Claim", badge, tone, text),)

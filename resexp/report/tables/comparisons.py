@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from resexp.store import Records
 
 ORDER = 25
+MOST_NAMED = 6
 MEASURES = {"test_error": "test", "train_error": "train"}
 CAPTION = (
     "Error of the last epoch minus that of the baseline at the same depth, in percentage points, over the n "
@@ -30,6 +31,8 @@ CAPTION = (
 def table(records: Records) -> Table | None:
     """Rows: variant x depth x error, all but the baseline's. None where nothing can be compared."""
     ended = frames.ended(records.trials)
+    if not frames.trained(records):
+        return None
     found: dict[str, list[dict[str, Any]]] = {}
     why = ""
     for trials in frames.by_test_data(ended):
@@ -73,17 +76,28 @@ def baseline(trials: pd.DataFrame) -> tuple[str, str] | None:
     """The variant that all others are compared with, and why; None without two variants.
 
     Residual with its default options, else plain with its own: the two that the literature compares with.
+    Those that finished nothing at the deepest common depth are passed over, where any did: nothing can be
+    compared with them there.
     """
+    deep = frames.done(trials[trials["depth"] == frames.common_depth(trials)])
     kinds = {variant: str(group["connection"].iloc[0]) for variant, group in frames.by_variant(trials)}
     if len(kinds) < 2:
         return None
+    kinds = {name: kind for name, kind in kinds.items() if (deep["variant"] == name).any()} or kinds
     for kind in ("residual", "plain"):
         if kind in kinds:
             return kind, f"the {kind} connection with its default options"
     for kind in ("residual", "plain"):
         if found := [variant for variant in kinds if kinds[variant] == kind]:
-            return found[0], f"the first of the {kind} variants"
-    return next(iter(kinds)), "the first variant listed, for there is neither residual nor plain"
+            return _first(found, trials), f"the first of the {kind} variants in the plan"
+    return _first(
+        list(kinds), trials
+    ), "the first variant in the plan, for neither residual nor plain can be it"
+
+
+def _first(variants: list[str], trials: pd.DataFrame) -> str:
+    """The one that the plan has first: an experiment's author opens with what the others vary."""
+    return min(variants, key=lambda variant: int(trials.index[trials["variant"] == variant].min()))
 
 
 def _family(trials: pd.DataFrame, name: str, depth: int, error: str) -> list[dict[str, Any]]:
@@ -140,7 +154,7 @@ def _sentences(name: str, rows: list[dict[str, Any]], depth: int | None) -> Iter
     for badge, what in REST.items():
         found = [row for row in here if row["verdict"] == badge]
         if found:
-            subject = words.joined([row["variant"] for row in found])
+            subject = words.listed([row["variant"] for row in found], MOST_NAMED)
             noise = max((row["noise"] or 0.0 for row in found), default=0.0)
             said = what.format(name=name, noise=words.percent(noise))
             yield Sentence(subject, badge, "open", f"{subject} at depth {depth}: {said}.")
@@ -158,9 +172,11 @@ REST = {
 
 def _finding(name: str, row: Row) -> str:
     p = words.probability(row["p_holm"])
+    sign = -1 if row["verdict"] == "lower" else 1
+    size, *ends = (sign * row[key] for key in ("difference", "low", "high"))
     return (
         f"{row['variant']} at depth {row['depth']}: the test error is {row['verdict']} than that of {name}, "
-        f"by {words.points(row['difference'])} points {words.interval(row['low'], row['high'])}, "
+        f"by {words.percent(size)} points {words.interval(*sorted(ends))}, "
         f"n = {row['n']} paired seeds, p {p if p.startswith('<') else f'= {p}'} after correction for "
         f"{words.counted(row['family'], 'comparison')}."
     )

@@ -27,6 +27,8 @@ CAPTION = (
 
 def table(records: Records) -> Table | None:
     """Rows: error x variant x depth. None without metric rows."""
+    if not frames.trained(records):
+        return None
     trials = frames.ended(records.trials)
     metrics = records.metrics[records.metrics["id"].isin(trials["id"])]
     rows: list[Row] = []

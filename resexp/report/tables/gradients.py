@@ -107,5 +107,9 @@ def _sentence(row: Row) -> Sentence:
         f"{row['variant']} at depth {row['depth']}, {WHEN[row['when']]}: {said}; the gradient is "
         f"{first} at the first layer and {last} at the last{slope}."
     )
-    tones: dict[str, Tone] = {"steady": "good", "one layer": "open"}
+    tones: dict[str, Tone] = {
+        "steady": "good",
+        "one layer": "open",
+        "zero": "open",
+    }  # zero: branches that start at 0
     return Sentence(row["variant"], row["verdict"], tones.get(row["verdict"], "bad"), what)

@@ -23,6 +23,14 @@ CAPTION = (
 )
 
 
+SAID = {  # of one, and of several
+    "direction agrees": ("agrees in direction", "agree in direction"),
+    "direction disagrees": ("disagrees", "disagree"),
+    "undecided": ("is undecided", "are undecided"),
+    "not comparable": ("is not comparable", "are not comparable"),
+}
+
+
 def table(records: Records) -> Table | None:
     """Rows: pairs of references, the published difference and the measured one.
 
@@ -71,11 +79,8 @@ def _row(records: Records, lower: Reference, higher: Reference) -> Row:
 
 def _sentence(counts: Counter[str]) -> Sentence:
     agree, disagree = counts["direction agrees"], counts["direction disagrees"]
-    text = (
-        f"Of {words.counted(counts.total(), 'published ordering')}, {agree} agree in direction, "
-        f"{disagree} disagree, {counts['undecided']} are undecided "
-        f"and {counts['not comparable']} not comparable."
-    )
+    said = [f"{counts[word]} {verbs[counts[word] > 1]}" for word, verbs in SAID.items() if counts[word]]
+    text = f"Of {words.counted(counts.total(), 'published ordering')}, {words.joined(said)}."
     if disagree:
         return Sentence("orderings", "disagrees", "bad", text)
     return (

@@ -30,8 +30,13 @@ CAPTION = (
 
 def table(records: Records) -> Table | None:
     """Rows: variant x depth. None under four finished depths of one variant: too few to see a bend."""
+    deepest = frames.ended(records.trials).groupby("variant", observed=True)["depth"].max()
     done = frames.done(records.trials).dropna(subset=["test_error"])
-    if done.empty or done.groupby("variant", observed=True)["depth"].nunique().max() < FEWEST_DEPTHS:
+    if (
+        done.empty
+        or not frames.trained(records)
+        or done.groupby("variant", observed=True)["depth"].nunique().max() < FEWEST_DEPTHS
+    ):
         return None
     rows = [row for _, group in frames.by_variant(done) for row in _steps(group)]
     for cost, name in COSTS.items():
@@ -46,7 +51,7 @@ def table(records: Records) -> Table | None:
         Column("95 % interval", lambda r: words.interval(r["gain_low"], r["gain_high"])),
         number("p", "p (Holm)", words.probability),
     )
-    sentences = tuple(_sentence(variant, list(group)) for variant, group in _by_variant(rows))
+    sentences = tuple(_sentence(v, group, int(deepest[v])) for v, group in _by_variant(rows))
     return Table("pareto", "What depth buys", CAPTION, columns, tuple(rows), sentences)
 
 
@@ -101,7 +106,8 @@ def front(rows: list[dict[str, Any]], cost: str) -> list[dict[str, Any]]:
     return found
 
 
-def _sentence(variant: str, rows: list[dict[str, Any]]) -> Sentence:
+def _sentence(variant: str, rows: list[dict[str, Any]], tried: int) -> Sentence:
+    """How deep it pays to be. `tried` is the greatest depth, at which maybe no trial finished."""
     paying = [place for place, row in enumerate(rows) if row["pays"]]
     last = paying[-1] if paying else 0
     depth, deepest = rows[last]["depth"], rows[-1]["depth"]
@@ -113,6 +119,9 @@ def _sentence(variant: str, rows: list[dict[str, Any]]) -> Sentence:
         step = f"the step from depth {rows[last - 1]['depth']} to {depth} lowers the test error by {gain}"
     else:
         step = f"no step from depth {depth} on lowers the test error by more than chance"
+    if last == len(rows) - 1 and tried > deepest:
+        said = f"{variant}: {step}; of the deeper ones, up to {tried}, none finished."
+        return Sentence(variant, f"pays up to {deepest}", "open", said)
     if last == len(rows) - 1:
         return Sentence(variant, f"pays up to {deepest}", "good", f"{variant}: {step}; it is the last one.")
     if paying:
