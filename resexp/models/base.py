@@ -22,14 +22,14 @@ class Purpose:
 
     `targets` says what the units are: an image's label ("labels", output (B, classes)), its pixels
     ("masks", output (B, classes, H, W)), characters ("tokens", output (B, classes, T)), or whatever a
-    network that learns from "images" alone agrees on with its task. In a `causal` one a position's output
-    knows no later position.
+    network that learns from "images" alone agrees on with its task. If `causal`, a position's output must
+    know no later position; if that is False, it should; None: either will do.
     """
 
     shape: tuple[int, ...]
     classes: int
     targets: str = "labels"
-    causal: bool = False
+    causal: bool | None = None
 
     def made_up(self, batch: int, device: torch.device | str) -> Tensor:
         """Inputs of the right shape and type: noise (batch, C, H, W), or tokens (batch, T), all 0."""
@@ -52,7 +52,7 @@ class Design:
     order: Placement = "post"
     norm: Literal["batch", "none", "layer", "group"] = "batch"
     activation: Literal["relu", "tanh", "sigmoid", "gelu"] = "relu"
-    causal: bool = False
+    causal: bool | None = None
 
 
 class Block(nn.Module):

@@ -56,9 +56,13 @@ class Transformer(Trunk):
         if len(design.shape) != 1:
             wrong = f"a transformer reads tokens, and the data are images of shape {design.shape}"
             raise ConfigError([Problem("", "model.kind", wrong, "vit, or data of tokens")])
-        if design.causal and not self.recipe.causal:
-            wrong = "this task is to foretell tokens, and without a mask the network would see them"
-            raise ConfigError([Problem("", "model.mask", wrong, "causal")])
+        if design.causal not in (None, self.recipe.causal):
+            foretell = "this task is to foretell tokens, and without a mask the network would see them"
+            fill_in = (
+                "this task is to fill in tokens from both sides, and under this mask none sees later ones"
+            )
+            wrong, right = (foretell, "causal") if design.causal else (fill_in, "none")
+            raise ConfigError([Problem("", "model.mask", wrong, right)])
         (length,) = design.shape
         stem = Embedding(design.classes, length, self.recipe.width)
         blocks, channels = token_blocks(design, self.recipe)

@@ -22,8 +22,8 @@ class Task(ABC):
     """
 
     targets: ClassVar[str]
-    causal: ClassVar[bool] = False
-    """Whether an output at a position must not depend on later positions."""
+    causal: ClassVar[bool | None] = None
+    """Whether an output at a position must not depend on later ones (True), or should (False)."""
     evaluation_batch: ClassVar[int] = 64
     """Examples evaluated at once."""
 

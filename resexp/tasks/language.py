@@ -18,7 +18,7 @@ class Language(Task):
     """
 
     targets: ClassVar[str] = "tokens"
-    causal: ClassVar[bool] = True
+    causal: ClassVar[bool | None] = True
 
     def training_loss(self, output: Tensor, target: Tensor) -> Tensor:
         return functional.cross_entropy(output.float(), target)

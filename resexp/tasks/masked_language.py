@@ -28,10 +28,11 @@ class MaskedLanguage(Task):
     Devlin et al. 2018 (BERT, arXiv:1810.04805), section 3.1: of the chosen positions 80 % show a mask, 10 %
     another character of the batch, drawn at random, and 10 % their own. Ours: every window has equally many,
     at least one, and an evaluation always has the same. The mask is a class as well, the first, which is
-    never an answer. `bits` is the loss in bits a character.
+    never an answer. `bits` is the loss in bits a character. Networks must see both sides of a position.
     """
 
     targets: ClassVar[str] = "tokens"
+    causal: ClassVar[bool | None] = False
 
     def __init__(self, *, rate: ShrinkFactor = 0.15) -> None:
         self.rate = rate

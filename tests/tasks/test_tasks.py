@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from resexp.config import parse_settings
 from resexp.data.cache import describe
 from resexp.errors import ConfigError
 from resexp.fit import check
+from resexp.measure import Measurer
 from resexp.tasks.classification import Classification
 from resexp.tasks.language import Language
 from resexp.tasks.masked_language import IGNORED, MaskedLanguage
@@ -161,6 +163,27 @@ def test_parts_that_do_not_go_together(changes: dict[str, Any], says: str) -> No
 )
 def test_parts_that_do(changes: dict[str, Any]) -> None:
     fit(changes)
+
+
+@pytest.mark.parametrize(
+    ("task", "mask", "says"),
+    [
+        ("masked_language", "causal", r"^model\.mask: .* from both sides, and .*; none$"),
+        ("language", "none", r"^model\.mask: .* to foretell tokens, and .*; causal$"),
+    ],
+)
+def test_a_mask_that_hides_too_much_or_too_little_is_refused_in_planning(
+    task: str, mask: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RESEXP_DATA", str(tmp_path))
+    measurer = Measurer("cpu")
+    text = {"data": "python_topics", "task": task, "training": {"epochs": 1}}
+    model = {"kind": "transformer", "depth": 1, "width": 8, "heads": 1, "order": "pre", "norm": "layer"}
+    wrong = measurer.parse({**text, "model": {**model, "mask": mask}})
+    right = measurer.parse({**text, "model": {**model, "mask": {"causal": "none", "none": "causal"}[mask]}})
+    assert measurer.cost(right) is not None
+    with pytest.raises(ConfigError, match=says):
+        measurer.cost(wrong)
 
 
 def fit(changes: dict[str, Any]) -> None:
