@@ -1,5 +1,7 @@
 """Long campaigns run only where they are asked for, and every campaign's count is told at the end."""
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Iterator
 from pathlib import Path
