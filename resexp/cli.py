@@ -210,6 +210,7 @@ def bench(
         str | None, typer.Argument(metavar="[CONFIG]", help="Its first trial is timed. Default: ResNet-20.")
     ] = None,
     overrides: Overrides = None,
+    plugin: Plugins = None,
     format: AsListing = Listing.TERMINAL,
     device: Device = "auto",
     quick: Annotated[bool, typer.Option("--quick", help="Coarser, in about half a minute.")] = False,
@@ -217,7 +218,7 @@ def bench(
     """Measure how fast this machine trains, what share of its arithmetic that is, and where the rest goes."""
     from resexp.bench import command
 
-    found = command.bench(config, overrides or [], device, quick)
+    found = command.bench(config, overrides or [], device, quick, plugin or [])
     if format is Listing.JSON:
         typer.echo(json.dumps(found, indent=1))
     else:
