@@ -1,7 +1,8 @@
 """A trainer without torch: a chain of hashes stands for the weights, so that any lost or doubled step shows.
 
 Its behaviour is told by the trial's settings: `steps`, `epoch` (steps an epoch), `sleep` (seconds a step),
-and `misbehave`: {"at": step, "how": "abort" | "hang" | "exit" | "raise" | "memory" | "diverge" | "spin"}.
+`gate` (a path: after its first step it waits until there is something), and `misbehave`:
+{"at": step, "how": "abort" | "hang" | "exit" | "raise" | "memory" | "diverge" | "spin"}.
 """
 
 from __future__ import annotations
@@ -54,6 +55,8 @@ def train(attempt: Attempt) -> None:
         attempt.progress(
             epoch=step // epoch, epochs=steps // epoch, step=step, steps=steps, error=loss, loss=loss
         )
+        while "gate" in settings and not (attempt.stopping or Path(settings["gate"]).exists()):
+            time.sleep(0.01)
         if step % epoch == 0 or math.isnan(loss):
             seconds = time.monotonic() - began
             attempt.metric({"epoch": step // epoch, "step": step, "loss": loss, "seconds": seconds})

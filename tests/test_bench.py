@@ -45,7 +45,7 @@ def found(place: Path) -> dict[str, Any]:
     command = [sys.executable, "-m", "resexp", "bench", *SMALL, "--quick", "--format", "json"]
     env = {**os.environ, "RESEXP_DATA": str(place / "data")}
     ended = subprocess.run(
-        command, cwd=place, env=env, capture_output=True, text=True, check=False, timeout=300
+        command, cwd=place, env=env, capture_output=True, text=True, check=False, timeout=600
     )
     assert ended.returncode == 0, ended.stderr
     assert list(place.glob(".resexp-bench-*")) == []

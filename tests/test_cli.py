@@ -32,7 +32,7 @@ def resexp(folder: Path, *arguments: str, stdin: str = "") -> subprocess.Complet
     env = {**os.environ, "RESEXP_DATA": str(folder / "data"), "COLUMNS": "100"}
     command = [sys.executable, "-m", "resexp", *arguments]
     return subprocess.run(
-        command, cwd=folder, env=env, input=stdin, capture_output=True, text=True, check=False, timeout=120
+        command, cwd=folder, env=env, input=stdin, capture_output=True, text=True, check=False, timeout=600
     )
 
 

@@ -240,7 +240,7 @@ def test_the_schema_knows_every_part_and_option() -> None:
     assert "model.connection.shortcut" in schema["properties"]["sweep"]["anyOf"][0]["propertyNames"]["enum"]
 
 
-def test_a_thousand_points_load_within_a_second(tmp_path: Path) -> None:
+def test_a_thousand_points_load_in_a_moment(tmp_path: Path, turn: float) -> None:
     more = (
         RULE
         + f"sweep: {{seed: {list(range(250))}, model.depth: [8, 14], model.connection: [plain, residual]}}"
@@ -249,7 +249,7 @@ def test_a_thousand_points_load_within_a_second(tmp_path: Path) -> None:
     start = time.process_time()
     experiment = load(tmp_path, more)
     assert len(experiment.points) == 1000
-    assert time.process_time() - start < 1
+    assert time.process_time() - start < 50 * turn  # of which 6 are used
 
 
 TIERS = """

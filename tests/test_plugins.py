@@ -81,7 +81,7 @@ def planned(*overrides: str) -> list[Trial]:
 
 def resexp(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "resexp", *arguments]
-    return subprocess.run(command, env=os.environ, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(command, env=os.environ, capture_output=True, text=True, check=False, timeout=600)
 
 
 def test_from_the_file_to_the_report_though_the_file_is_gone(place: Path) -> None:

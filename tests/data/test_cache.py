@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -56,23 +57,22 @@ def test_damage_is_mended(
     assert {path.name for path in folder.parent.iterdir()} == {folder.name, f"{folder.name}.lock"}
 
 
-def _prepare_at(start: float, queue: multiprocessing.Queue[str]) -> None:
+def _prepare_together(barrier: threading.Barrier, queue: multiprocessing.Queue[str]) -> None:
     built = cache._build
     cache._build = lambda *args: (queue.put("built"), time.sleep(0.2), built(*args))  # type: ignore[assignment]
-    time.sleep(max(0.0, start - time.time()))
+    barrier.wait(600)
     cache.prepare(models("data")["synthetic"](kind="synthetic"))  # type: ignore[arg-type]
     queue.put("done")
 
 
 def test_two_at_once_build_once() -> None:
     context = multiprocessing.get_context("spawn")
-    queue = context.Queue()
-    start = time.time() + 2
-    both = [context.Process(target=_prepare_at, args=(start, queue)) for _ in range(2)]
+    queue, barrier = context.Queue(), context.Barrier(2)
+    both = [context.Process(target=_prepare_together, args=(barrier, queue)) for _ in range(2)]
     for process in both:
         process.start()
     for process in both:
-        process.join(60)
+        process.join(600)
     assert sorted(queue.get(timeout=5) for _ in range(3)) == ["built", "done", "done"]
     assert [process.exitcode for process in both] == [0, 0]
 

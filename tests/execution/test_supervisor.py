@@ -74,9 +74,9 @@ def test_failed_trials_are_tried_again_and_done_ones_are_not(tmp_path: Path) -> 
 
 
 def test_a_trial_without_progress_is_killed(tmp_path: Path) -> None:
-    summary, states = run(tmp_path, [bad("hang"), bad("spin"), stub.trial("good")], stall_timeout=1.0)
+    summary, states = run(tmp_path, [bad("hang"), bad("spin"), stub.trial("good")], stall_timeout=3.0)
     for name in ("hang", "spin"):
-        assert states[name].cause == "stalled: no step for 1 s"
+        assert states[name].cause == "stalled: no step for 3 s"
         assert states[name].failure["kind"] == "stall"
     assert states["good"].status == "done"
     assert summary.counts == {"done": 1, "failed": 2}
@@ -156,24 +156,34 @@ class Recording(LocalLauncher):
 
 
 def test_a_signal_stops_the_run_and_the_next_goes_on(tmp_path: Path) -> None:
-    trials = [
-        stub.trial("slow", steps=200, epoch=100, sleep=0.02),
-        stub.trial("other", 1, 9, steps=200, sleep=0.02),
-    ]
-    threading.Timer(1.2, os.kill, (os.getpid(), signal.SIGINT)).start()
-    began = time.monotonic()
+    gate = tmp_path / "gate"
+    trials = [stub.trial("slow", gate=str(gate)), stub.trial("other", 1, 9, gate=str(gate))]
+    places = [store.ExperimentFolder(tmp_path / "exp").trial(trial) for trial in trials]
+    sent: list[float] = []
+
+    def interrupt() -> None:
+        while not all(place.progress.exists() for place in places):
+            time.sleep(0.01)
+        sent.append(time.monotonic())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt, daemon=True)
+    thread.start()
     summary, states = run(tmp_path, trials)
-    assert time.monotonic() - began < 5
+    thread.join()
+    assert time.monotonic() - sent[0] < 5
     assert summary.exit_status == 130
     assert summary.interrupted
     assert {state.status for state in states.values()} == {"pending"}
-    place = store.ExperimentFolder(tmp_path / "exp").trial(trials[0])
-    assert place.checkpoints()  # mid-epoch: SIGTERM made it save
+    assert places[0].checkpoints()  # mid-epoch: SIGTERM made it save
+    gate.touch()
     summary, states = run(tmp_path, trials)
     assert summary.exit_status == 0
     assert {state.result["attempt"] for state in states.values()} == {2}
     run(tmp_path / "whole", trials)
-    assert stub.trace(place) == stub.trace(store.ExperimentFolder(tmp_path / "whole/exp").trial(trials[0]))
+    assert stub.trace(places[0]) == stub.trace(
+        store.ExperimentFolder(tmp_path / "whole/exp").trial(trials[0])
+    )
 
 
 def test_a_users_script_without_a_guard_is_not_run_again_in_workers(tmp_path: Path) -> None:
@@ -185,7 +195,7 @@ def test_a_users_script_without_a_guard_is_not_run_again_in_workers(tmp_path: Pa
         env={**os.environ, "PYTHONPATH": path},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         check=True,
     )
     assert done.stdout.splitlines() == ["once", "0"]
@@ -214,7 +224,7 @@ def test_a_suspended_supervisor_does_not_blame_its_workers(
     """A laptop sleeps for a day: the clock jumps between two looks, and nobody has stalled."""
     clock = Jumping()
     monkeypatch.setattr(sweep, "time", types.SimpleNamespace(monotonic=clock))
-    _, states = run(tmp_path, [stub.trial("t", sleep=0.05)], stall_timeout=50.0)
+    _, states = run(tmp_path, [stub.trial("t", sleep=0.05)], stall_timeout=500.0)
     assert clock.calls > 5
     assert states["t"].status == "done"
 

@@ -36,7 +36,7 @@ class Run:
             start_new_session=True,
         )
 
-    def finish(self, seconds: float = 60) -> tuple[int, str]:
+    def finish(self, seconds: float = 600) -> tuple[int, str]:
         """Wait for its end; returns the exit status and what it told."""
         _, told = self.process.communicate(timeout=seconds)
         return self.process.returncode, told

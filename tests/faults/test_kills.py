@@ -79,7 +79,7 @@ def kill_once(results: Path, phases: Path, trials: list[dict[str, Any]], blow: B
     run = Run(results, trials, STUB_PHASES=str(phases))
     if blow.aim != "anywhere":
         there = lambda: any(path.read_text() == blow.aim for path in phases.iterdir())  # noqa: E731
-        wait_until(lambda: run.process.poll() is not None or there(), 20)
+        wait_until(lambda: run.process.poll() is not None or there(), 600)
     time.sleep(blow.delay)
     workers = [path for path in phases.iterdir() if Path("/proc", path.name).exists()]
     if run.process.poll() is not None:

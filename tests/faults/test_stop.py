@@ -25,7 +25,7 @@ def started(results: Path, trials: list[dict[str, Any]]) -> Run:
     """A run whose first two trials are under way."""
     run = Run(results, trials)
     both = folders(results, trials)[:2]
-    assert wait_until(lambda: all(read_or_empty(folder.progress) for folder in both), 20), run.alive()
+    assert wait_until(lambda: all(read_or_empty(folder.progress) for folder in both), 600), run.alive()
     return run
 
 
@@ -74,7 +74,7 @@ def test_a_signal_at_any_time_of_the_start_stops_the_run(tmp_path: Path, record:
     late = 0
     for number in range(5):
         run = Run(tmp_path / str(number), SLOW)
-        assert wait_until(lambda n=number: (tmp_path / f"{n}/exp/plan.json").exists(), 20)  # type: ignore[misc]
+        assert wait_until(lambda n=number: (tmp_path / f"{n}/exp/plan.json").exists(), 600)  # type: ignore[misc]
         time.sleep(0.03 * number)
         run.process.send_signal(signal.SIGTERM)
         run.finish(5)

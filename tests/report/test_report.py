@@ -89,12 +89,14 @@ def test_the_terminal_needs_no_matplotlib() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_a_thousand_trials_are_reported_in_five_seconds(make: Callable[..., Records], tmp_path: Path) -> None:
+def test_a_thousand_trials_are_reported_in_seconds(
+    make: Callable[..., Records], tmp_path: Path, turn: float
+) -> None:
     rows = [trial(c, d, s) for c in FINAL for d in DEPTHS for s in range(111)]
     records = make(rows, epochs=100)
     start = time.process_time()
     write(build(records), tmp_path)
-    assert time.process_time() - start < 5
+    assert time.process_time() - start < 500 * turn  # of which 170 are used
 
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -123,7 +125,7 @@ def browse(page: Path, profile: Path, width: int = 1200) -> subprocess.Completed
         "--dump-dom",
         page.as_uri(),
     ]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    return subprocess.run(command, capture_output=True, text=True, timeout=600, check=True)
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")

@@ -1,0 +1,27 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_data_folder_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test sees or changes the user's data folder; nor do workers, whose server keeps the environment that
+    the first test to need it had.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RESEXP_DATA", str(tmp_path_factory.mktemp("data")))
+        yield
+
+
+@pytest.fixture
+def turn() -> float:
+    """Processor seconds of a million turns of a plain loop, here and now: limits in it follow the machine."""
+    start = time.process_time()
+    for _ in range(10_000_000):
+        pass
+    return (time.process_time() - start) / 10
