@@ -55,6 +55,12 @@ def probability(p: Missing) -> str:
     return "<0.001" if p is not None and p < 0.0005 else fixed(p, 3)
 
 
+def p(value: Missing) -> str:
+    """A probability as it stands in a sentence: p = 0.034, p <0.001."""
+    shown = probability(value)
+    return f"p {shown}" if shown.startswith("<") else f"p = {shown}"
+
+
 def whole(value: Missing) -> str:
     """An integer with thin groups: 1 727 962."""
     return DASH if value is None or missing(value) else f"{int(value):,}".replace(",", "\u202f")

@@ -1,55 +1,133 @@
-r"""Tables for a paper, by booktabs and longtable: \input it."""
+r"""Tables for a paper, by array, booktabs and longtable, as wide as lines of the article class: \input it."""
 
 from __future__ import annotations
 
-from resexp.report.build import Report
-from resexp.report.table import Table
+import re
+from dataclasses import dataclass
 
-ESCAPES = {
-    **{c: f"\\{c}" for c in "&%$#_{}"},
-    **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
-    **{"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': "''"},
-    **{"−": "$-$", "±": r"$\pm$", "×": r"$\times$", "≤": r"$\leq$", "·": r"\textperiodcentered{}", "–": "--"},
-    **{"\u00a0": "~", "\u202f": r"\,", "∞": r"$\infty$", "[": "{[}", "]": "{]}"},
-}
-# Each sign on its own, for a translation in one pass never escapes what it wrote itself.
-TRANSLATION = str.maketrans(ESCAPES)
+from resexp.report.build import Report
+from resexp.report.table import Column, Sentence, Table
+from resexp.report.tex import escape
+
+PACKAGES = r"\usepackage{array,booktabs,longtable}"
+SIZES = {"footnotesize": 79, "scriptsize": 85, "tiny": 98}
+"""How many letters go into a line of 345 pt, which is article's."""
+GAP = 1.7
+"""The space between columns, in letters."""
+NARROWEST = 13
+"""Letters that a column of text needs at least, so that it breaks between words."""
+WAYS = ((False, False), (True, False), (True, True), (False, True))
+"""Whether the first column is above the others, and whether text is broken into lines."""
 
 
 def render(report: Report) -> str:
     """A fragment: the verdicts as a list, then one longtable a table."""
     parts = [
         f"% {escape(report.experiment)}: {escape(report.status)}",
-        r"% needs: \usepackage{booktabs,longtable}",
+        f"% needs: {PACKAGES}",
+        r"\begingroup\sloppy",  # names and paths are longer than what TeX likes to break at
+        *_said(report.sentences),
     ]
-    if report.sentences:
-        items = [rf"  \item {escape(sentence.text)}" for sentence in report.sentences]
-        parts.append("\n".join([r"\begin{itemize}", *items, r"\end{itemize}"]))
-    parts += [_table(table) for table in report.tables]
+    for table in report.tables:
+        said = _said(report.own(table))
+        parts += [rf"\paragraph{{{escape(table.title)}}}", *said] if said else []
+        parts.append(_table(table))
     parts += [rf"\paragraph{{Note}} {escape(note)}" for note in report.notes]
-    facts = "; ".join(f"{escape(name)}: {escape(value)}" for name, value in report.environment)
+    facts = "; ".join(f"{escape(name)}: {_breaking(escape(value))}" for name, value in report.environment)
     if facts:
         parts.append(rf"\paragraph{{Measured with}} {facts}")
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join([*parts, r"\endgroup"]) + "\n"
 
 
-def escape(text: str) -> str:
-    """Text in which LaTeX sees no command."""
-    return text.translate(TRANSLATION)
+def _said(sentences: tuple[Sentence, ...]) -> list[str]:
+    items = [rf"  \item {escape(sentence.text)}" for sentence in sentences]
+    return ["\n".join([r"\begin{itemize}", *items, r"\end{itemize}"])] if items else []
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """How a table fits its page: the size of its letters, its columns, whether the first of them has rows of
+    its own above the others', which have their text broken, and how many letters are left in a line."""
+
+    size: str
+    spec: str
+    spanned: bool
+    broken: frozenset[int]
+    spare: float
 
 
 def _table(table: Table) -> str:
-    spec = "".join("r" if column.numeric else "l" for column in table.columns)
-    rows = [" & ".join(map(escape, cells)) + r" \\" for cells in table.cells()]
+    rows = table.cells()
+    layout = _layout(table.columns, rows)
+    columns = table.columns[1:] if layout.spanned else table.columns
+    head = [_row([escape(column.title) for column in columns])]
+    if any(column.unit for column in columns):
+        head.append(_row([escape(f"({column.unit})") if column.unit else "" for column in columns]))
+    title = escape(table.title)
     return "\n".join(
         [
-            rf"\begin{{longtable}}{{{spec}}}",
-            rf"\caption{{{escape(table.title)}. {escape(table.caption)}}}\label{{tab:{table.key}}}\\",
-            r"\toprule",
-            " & ".join(escape(column.heading) for column in table.columns) + r" \\",
-            r"\midrule\endhead",
-            *rows,
-            r"\bottomrule",
-            r"\end{longtable}",
+            rf"{{\{layout.size}\setlength{{\tabcolsep}}{{3pt}}\setlength{{\LTcapwidth}}{{\linewidth}}",
+            rf"\begin{{longtable}}{{{layout.spec}}}",
+            rf"\caption[{title}]{{{title}. {escape(table.caption)}}}\label{{tab:{table.key}}}\\",
+            *(r"\toprule", *head, r"\midrule\endfirsthead"),
+            *(r"\toprule", *head, r"\midrule\endhead"),
+            r"\bottomrule\endfoot",
+            *_body(rows, layout, len(columns)),
+            r"\end{longtable}}",
         ]
     )
+
+
+def _body(rows: list[list[str]], layout: _Layout, columns: int) -> list[str]:
+    lines: list[str] = []
+    first = None
+    for cells in rows:
+        if layout.spanned and cells[0] != first:
+            lines += [r"\addlinespace"] if first is not None else []
+            lines.append(rf"\multicolumn{{{columns}}}{{l}}{{\itshape {escape(cells[0])}}}\\*")
+        first = cells[0]
+        shown = [_breaking(escape(c)) if i in layout.broken else escape(c) for i, c in enumerate(cells)]
+        lines.append(_row(shown[1:] if layout.spanned else shown) + ("[2pt]" if layout.broken else ""))
+    return lines
+
+
+def _row(cells: list[str]) -> str:
+    return " & ".join(cells) + r" \\"
+
+
+def _layout(columns: tuple[Column, ...], rows: list[list[str]]) -> _Layout:
+    """The largest letters with which the table fits: as it is; with what its first column repeats said once,
+    above the other columns; or with its text broken into lines."""
+    natural = [
+        max(len(column.title), len(column.unit) + 2 if column.unit else 0, *(len(cells[i]) for cells in rows))
+        for i, column in enumerate(columns)
+    ]
+    repeats = len({cells[0] for cells in rows}) < len(rows)
+    tried = [
+        _laid_out(columns, natural, size, spanned, breaks)
+        for size in SIZES
+        for spanned, breaks in WAYS
+        if repeats or not spanned
+    ]
+    return next((layout for layout in tried if layout.spare >= 0), tried[-1])
+
+
+def _laid_out(
+    columns: tuple[Column, ...], natural: list[int], size: str, spanned: bool, breaks: bool
+) -> _Layout:
+    """Columns of these natural widths, in letters; those of broken text share what the others leave."""
+    shown = range(int(spanned), len(columns))
+    broken = [i for i in shown if breaks and not columns[i].numeric and natural[i] > NARROWEST]
+    spare = SIZES[size] - GAP * len(shown) - sum(NARROWEST if i in broken else natural[i] for i in shown)
+    beyond = {i: natural[i] - NARROWEST for i in broken}
+    part = min(1.0, max(spare, 0.0) / max(sum(beyond.values()), 1))
+    spec = {i: "r" if columns[i].numeric else "l" for i in shown}
+    for i, more in beyond.items():
+        width = (NARROWEST + part * more) / SIZES[size]
+        spec[i] = rf">{{\raggedright\arraybackslash}}p{{{width:.3f}\linewidth}}"
+    return _Layout(size, "".join(spec.values()), spanned, frozenset(broken), spare)
+
+
+def _breaking(text: str) -> str:
+    """Escaped text that may be broken inside long names: training.optimizer.lr, shortcut_gated."""
+    return re.sub(r"(\\_|[./=(])(?=[^\W\d])", r"\1\\allowbreak{}", text)

@@ -171,12 +171,11 @@ REST = {
 
 
 def _finding(name: str, row: Row) -> str:
-    p = words.probability(row["p_holm"])
     sign = -1 if row["verdict"] == "lower" else 1
     size, *ends = (sign * row[key] for key in ("difference", "low", "high"))
     return (
         f"{row['variant']} at depth {row['depth']}: the test error is {row['verdict']} than that of {name}, "
         f"by {words.percent(size)} points {words.interval(*sorted(ends))}, "
-        f"n = {row['n']} paired seeds, p {p if p.startswith('<') else f'= {p}'} after correction for "
+        f"n = {row['n']} paired seeds, {words.p(row['p_holm'])} after correction for "
         f"{words.counted(row['family'], 'comparison')}."
     )

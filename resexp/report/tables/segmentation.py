@@ -114,7 +114,7 @@ def _sentence(
         f"{connection} with {kind}: the long skip's gain in IoU is {large} points at {where[1]} and {small} "
         f"at {where[0]}, a growth of {words.points(found.mean, 1)} points "
         f"{words.interval(found.low, found.high, 1)}, n = {found.pairs} paired seeds, "
-        f"p = {words.probability(found.p)}."
+        f"{words.p(found.p)}."
     )
     return Sentence(f"{connection} with {kind}", badge, tone, what)
 

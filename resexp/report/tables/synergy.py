@@ -125,10 +125,10 @@ def _sentences(found: list[tuple[Row, pd.Series[float]]]) -> Iterator[Sentence]:
             continue
         badge, tone = verdict(difference)
         what = (
-            f"dropout at the {place}: over {words.counted(len(some), 'pair')} of rate and span, it adds "
-            f"{_nats(difference.mean)} nats to the test loss {_interval(difference.low, difference.high)} "
-            f"more with shortcuts than without, n = {difference.pairs} paired seeds, "
-            f"p = {words.probability(difference.p)}."
+            f"dropout at the {place}: over {words.counted(len(some), 'pair')} of rate and span, it changes "
+            f"the test loss by {_nats(difference.mean)} nats {_interval(difference.low, difference.high)} "
+            f"with shortcuts, next to what it does without, n = {difference.pairs} paired seeds, "
+            f"{words.p(difference.p)}."
         )
         yield Sentence(f"dropout at the {place}", badge, tone, what)
 
