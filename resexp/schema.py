@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from resexp.anatomy import nested_model, role_of
 from resexp.plugins import Plugin
 from resexp.published import Reference, names
-from resexp.settings import Frozen, Settings, models
+from resexp.settings import ROLE_CONFIGS, Frozen, Settings, models
 
 
 class RuleText(Frozen):
@@ -74,16 +74,17 @@ def _keys(model: type[BaseModel], prefix: str, plugins: tuple[Plugin, ...]) -> I
             yield from _keys(inner, f"{prefix}{name}.", plugins)
 
 
-def json_schema() -> dict[str, Any]:
-    """The JSON Schema of a configuration file, for editors.
+def json_schema(plugins: tuple[Plugin, ...] = ()) -> dict[str, Any]:
+    """The JSON Schema of a configuration file, for editors; with the plugins' parts among the package's.
 
     What a sweep or a rule may supply is not required here; `load` checks every point in full.
     """
     schema = _File.model_json_schema()
+    _admit(schema, plugins)
     for model in (schema, *schema["$defs"].values()):
         fixed = {"when", "set", "metric", "value", "statistic", "source", "kind", "name"}
         model["required"] = [key for key in model.get("required", ()) if key in fixed]
-    keys = {"enum": list(known_keys())}
+    keys = {"enum": list(known_keys(plugins))}
     grid = {"type": "object", "propertyNames": keys, "additionalProperties": {"type": "array", "minItems": 1}}
     schema["properties"]["sweep"] |= {"anyOf": [grid, {"type": "array", "items": grid}]}
     schema["properties"]["tune"] |= grid
@@ -98,3 +99,31 @@ def json_schema() -> dict[str, Any]:
         **schema,
         "title": "resexp configuration",
     }
+
+
+def _admit(schema: dict[str, Any], plugins: tuple[Plugin, ...]) -> None:
+    """Add the plugins' parts to the definitions, and to each place that may hold a part of their role."""
+    roles = {f"#/$defs/{model.__name__}": role for role in ROLE_CONFIGS for model in models(role).values()}
+    further = {role: models(role, plugins).keys() - models(role).keys() for role in ROLE_CONFIGS}
+    for role, added in further.items():
+        for kind in added:
+            model = models(role, plugins)[kind]
+            described = model.model_json_schema()
+            schema["$defs"] |= described.pop("$defs", {})
+            schema["$defs"][model.__name__] = described
+    for kinds, union in list(_choices(schema)):
+        mapping = union["discriminator"]["mapping"]
+        role = roles[next(iter(mapping.values()))]
+        for kind in sorted(further[role]):
+            mapping[kind] = f"#/$defs/{models(role, plugins)[kind].__name__}"
+            union["oneOf"].append({"$ref": mapping[kind]})
+            kinds["enum"].append(kind)
+
+
+def _choices(node: Any) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Every place that holds a part: the list of its kinds, and the union of their descriptions."""
+    if isinstance(node, dict) and "discriminator" in (node.get("anyOf") or [{}])[-1]:
+        kinds, union = node["anyOf"]
+        yield kinds, union
+    for inner in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from _choices(inner)
