@@ -104,7 +104,7 @@ def json_schema(plugins: tuple[Plugin, ...] = ()) -> dict[str, Any]:
 def _admit(schema: dict[str, Any], plugins: tuple[Plugin, ...]) -> None:
     """Add the plugins' parts to the definitions, and to each place that may hold a part of their role."""
     roles = {f"#/$defs/{model.__name__}": role for role in ROLE_CONFIGS for model in models(role).values()}
-    further = {role: models(role, plugins).keys() - models(role).keys() for role in ROLE_CONFIGS}
+    further = {r: sorted(models(r, plugins).keys() - models(r).keys()) for r in ROLE_CONFIGS}
     for role, added in further.items():
         for kind in added:
             model = models(role, plugins)[kind]
@@ -114,7 +114,7 @@ def _admit(schema: dict[str, Any], plugins: tuple[Plugin, ...]) -> None:
     for kinds, union in list(_choices(schema)):
         mapping = union["discriminator"]["mapping"]
         role = roles[next(iter(mapping.values()))]
-        for kind in sorted(further[role]):
+        for kind in further[role]:
             mapping[kind] = f"#/$defs/{models(role, plugins)[kind].__name__}"
             union["oneOf"].append({"$ref": mapping[kind]})
             kinds["enum"].append(kind)
