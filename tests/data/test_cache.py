@@ -135,6 +135,8 @@ def test_fingerprint_follows_whatever_changes_the_images(configure: Callable[...
     assert len(set(prints)) == len(prints)
     same = {"subset_seed": 3, "train_size": 256, "crop": 2, "flip": True}
     assert cache.describe(configure("synthetic", **same)).fingerprint == prints[0]
+    undrawn = cache.describe(configure("synthetic", classes=2, subset_seed=3))
+    assert undrawn.fingerprint == prints[fields.index({"classes": 2})]
 
 
 def test_asking_for_too_much_says_how_much_there_is(configure: Callable[..., DataConfig]) -> None:

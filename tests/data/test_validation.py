@@ -47,6 +47,8 @@ def test_it_is_the_same_whatever_is_trained_on(configure: Configure) -> None:
     first, *same, other = map(pictures, sets)
     assert all(each == first for each in same)
     assert other != first
+    alone = open_data(configure("digits", train_size=50), "cpu").train
+    assert pictures(alone) != first, "what is kept is no draw of what would be trained on"
 
 
 def test_without_it_nothing_changes(configure: Configure) -> None:
