@@ -6,6 +6,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
@@ -188,8 +189,10 @@ def variant_key(figure: Figure, found: dict[str, Look], extra: Sequence[Line2D] 
     ]
     longest = max(len(str(line.get_label())) for line in (*lines, *extra))
     columns = min(6, max(1, int(WIDTH / (0.5 + 0.078 * longest))))  # inches of a handle and of a letter
+    entries = len(lines) + len(extra)
+    columns = ceil(entries / ceil(entries / columns))  # as many as the rows need, so that all are full
     # Long legends take their room from nobody: the figure grows.
-    figure.set_figheight(figure.get_figheight() + 0.19 * (-(-len(lines) // columns) - 1))
+    figure.set_figheight(figure.get_figheight() + 0.19 * (ceil(entries / columns) - 1))
     figure.legend(handles=[*lines, *extra], loc="outside upper left", ncols=columns, handlelength=2.6)
 
 

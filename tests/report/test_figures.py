@@ -79,7 +79,7 @@ def test_of_a_single_depth_every_variant_has_a_line(make: Callable[..., Records]
     rows = [trial("plain", 8, 0), trial("plain", 8, 1, "diverged"), trial("residual", 8, 0)]
     drawings = build(make(rows)).drawings
     assert drawings[0].key == "error_by_variant"
-    assert len(drawings) == 4
+    assert len(drawings) == 3  # nor do their costs differ
     assert {"plain", "residual", "×", "no result", "error (%)", "Test error"} <= texts(drawings[0].svg)
 
 
@@ -121,3 +121,22 @@ def test_gains_stand_nearest_to_their_own_depth(make: Callable[..., Records]) ->
     places = [float(line.get_xdata()[0]) for line in drawn.axes[1].lines if line.get_marker() != "None"]
     nearest = [min((14, 20, 26), key=lambda d: abs(math.log(d / x))) for x in places]
     assert Counter(nearest) == {14: 20, 20: 20, 26: 20}
+
+
+def test_the_crosses_of_several_variants_stand_side_by_side(make: Callable[..., Records]) -> None:
+    rows = [trial(kind, 8, s) for kind in ("plain", "residual", "skip") for s in range(5)]
+    rows += [trial("plain", 56, s, "diverged") for s in range(5)]
+    rows += [trial("residual", 56, s, "diverged") for s in range(2)] + [trial("skip", 56, 0, "failed")]
+    with rc_context(RC):
+        drawn = error_vs_depth.figure(frames.prepared(make(rows)))
+    assert drawn is not None
+    crosses = [(text.get_text(), text.xyann[0]) for text in drawn.axes[0].texts]
+    assert [text for text, _ in crosses] == ["5×", "××", "×"]
+    letter = error_vs_depth.LETTER
+    assert [place for _, place in crosses] == [-2.5 * letter, -0.5 * letter, 1.5 * letter]
+
+
+def test_a_cost_that_is_the_same_for_all_has_no_panel(make: Callable[..., Records]) -> None:
+    drawings = {d.key: d.svg for d in build(make([trial("plain", 8, 0), trial("residual", 8, 1)])).drawings}
+    assert "training time" in texts(drawings["error_vs_cost"])
+    assert "MACs an image" not in texts(drawings["error_vs_cost"])

@@ -48,7 +48,7 @@ def figure(records: Records) -> Figure | None:
                 markersize=4,
                 capsize=2,
             )
-        panel.set_xlabel("p")
+        panel.set_xlabel("rate p")
         style.title(panel, SITES[site], len(sites))
     axes[0][0].set_ylabel("test loss (nats)")
     lines = [

@@ -25,9 +25,9 @@ COSTS = {"macs": "MACs an image", "seconds": "training time"}
 
 
 def figure(records: Records) -> Figure | None:
-    """Two panels over one y axis; None without a test error and its cost."""
+    """A panel a cost that differs, over one y axis; None without a test error and its cost."""
     done = frames.done(records.trials).dropna(subset=["test_error"])
-    costs = {cost: label for cost, label in COSTS.items() if (done[cost] > 0).any()}
+    costs = {cost: label for cost, label in COSTS.items() if done.loc[done[cost] > 0, cost].nunique() > 1}
     if done.empty or not costs or not frames.trained(records):
         return None
     found = style.looks(records, done)

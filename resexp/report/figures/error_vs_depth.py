@@ -22,6 +22,9 @@ CAPTION = (
     "marks trials that diverged or failed and so have no error."
 )
 
+LETTER = 8.0
+"""Points that a cross or a digit takes, with a little room."""
+
 
 def figure(records: Records) -> Figure | None:
     """Two panels over one y axis; None before any trial is done, or where all are of one depth."""
@@ -32,14 +35,9 @@ def figure(records: Records) -> Figure | None:
     drawn, axes = style.panels(1, 2, sharey=True)
     depths = sorted(int(d) for d in trials["depth"].unique())
     for panel, error in zip(axes[0], ("train_error", "test_error"), strict=True):
-        for place, (variant, look) in enumerate(found.items()):
+        for variant, look in found.items():
             _variant(panel, trials[trials["variant"] == variant], error, look)
-            _lost(
-                panel,
-                trials[trials["variant"] == variant],
-                look,
-                min(7, 40 / len(found)) * (place - (len(found) - 1) / 2),
-            )
+        _lost(panel, trials[trials["status"] != "done"], found)
         style.depth_axis(panel, depths)
         panel.set_title(error.replace("_", " ").capitalize())
         panel.margins(y=0.12)  # room for the crosses
@@ -62,19 +60,22 @@ def _variant(axes: Axes, trials: pd.DataFrame, error: str, look: style.Look) -> 
     axes.plot(stats.index, stats["mean"], color=look.color, marker=look.marker, linestyle=look.dash)
 
 
-def _lost(axes: Axes, trials: pd.DataFrame, look: style.Look, place: float) -> None:
-    """Crosses for lost trials; `place`, in points, tells the variants apart."""
-    counts = trials[trials["status"] != "done"].groupby("depth").size()
-    # Above the data and side by side, so that no variant's crosses hide another's.
-    for depth, count in counts.items():
-        axes.annotate(
-            "×" * int(count) if count <= 3 else f"{count}×",
-            (float(str(depth)), 0.995),
-            xycoords=("data", "axes fraction"),
-            xytext=(place, 0),
-            textcoords="offset points",
-            color=look.color,
-            weight="bold",
-            ha="center",
-            va="top",
-        )
+def _lost(axes: Axes, trials: pd.DataFrame, found: dict[str, style.Look]) -> None:
+    """Crosses for lost trials: above the data and side by side, so that no variant's hide another's."""
+    for depth, here in trials.groupby("depth"):
+        counts = {variant: len(group) for variant, group in frames.by_variant(here)}
+        texts = {variant: "×" * count if count <= 3 else f"{count}×" for variant, count in counts.items()}
+        place = -LETTER * sum(map(len, texts.values())) / 2
+        for variant, text in texts.items():
+            axes.annotate(
+                text,
+                (float(str(depth)), 0.995),
+                xycoords=("data", "axes fraction"),
+                xytext=(place, 0),
+                textcoords="offset points",
+                color=found[variant].color,
+                weight="bold",
+                ha="left",
+                va="top",
+            )
+            place += LETTER * len(text)
