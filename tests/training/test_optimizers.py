@@ -1,11 +1,14 @@
-"""Optimisers: parameters whose gradients come and go."""
+"""Optimisers against PyTorch's own, and parameters whose gradients come and go."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 import torch
 from torch import nn
 
-from resexp.training.optimizers import Sgd
+from resexp.training.optimizers import Adamw, Optimizer, Sgd
 
 
 def test_a_parameter_may_get_its_first_gradient_after_others() -> None:
@@ -21,3 +24,27 @@ def test_a_parameter_may_get_its_first_gradient_after_others() -> None:
         ours.step()
         plain.step()
         torch.testing.assert_close([early, late], copies)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "options"),
+    [
+        (Sgd, torch.optim.SGD, {"lr": 0.05, "momentum": 0.8, "weight_decay": 0.1}),
+        (Sgd, torch.optim.SGD, {"lr": 0.05, "momentum": 0.8, "weight_decay": 0.1, "nesterov": True}),
+        (Sgd, torch.optim.SGD, {"lr": 0.05, "momentum": 0.0, "weight_decay": 0.0}),
+        (Adamw, torch.optim.AdamW, {"lr": 0.02, "betas": (0.7, 0.8), "weight_decay": 0.2}),
+    ],
+)
+def test_every_option_reaches_torchs_optimiser(
+    ours: type[Optimizer], theirs: type[torch.optim.Optimizer], options: dict[str, Any]
+) -> None:
+    beta1, beta2 = options.get("betas", (None, None))
+    own = {key: value for key, value in options.items() if key != "betas"}
+    recipe = ours(**own, **({"beta1": beta1, "beta2": beta2} if beta1 else {}))
+    p, q = (nn.Parameter(torch.tensor([2.0, -1.0])) for _ in range(2))
+    optimizers = recipe.make([p]), theirs([q], **options)
+    for gradient in (1.0, -3.0, 0.5):
+        for weight, optimizer in zip((p, q), optimizers, strict=True):
+            weight.grad = torch.tensor([gradient, gradient**2])
+            optimizer.step()
+        torch.testing.assert_close(p, q)
