@@ -129,8 +129,11 @@ def shortened(text: str, limit: int) -> str:
 
 def title(axes: Axes, text: str, columns: int) -> None:
     """A panel's title, broken so that it stays above its own panel."""
-    large, small = (textwrap.wrap(shortened(text, 60), width=letters // columns) for letters in (60, 75))
-    axes.set_title("\n".join(small if len(large) > 1 else large), fontsize=8 if len(large) > 1 else 10)
+    text = shortened(text, 60)
+    longest = max(map(len, text.split()), default=1)
+    # A long name stays whole if it fits at all.
+    width = max(66 // columns, min(longest, 76 // columns))
+    axes.set_title("\n".join(textwrap.wrap(text, width=width)), fontsize=9)
 
 
 def from_zero(axes: Axes) -> None:

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from made_up import trial
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
 
 from resexp import catalog
 from resexp.report import build
-from resexp.report.style import CONNECTIONS, HUES, look, looks
+from resexp.report.style import CONNECTIONS, HUES, look, looks, title
 from resexp.store import Records
 
 
@@ -104,3 +105,17 @@ def test_colours_stand_out_from_both_papers(paper: str) -> None:
     for color in HUES:
         low, high = sorted(float((XYZ @ linear(each))[1]) + 0.05 for each in (color, paper))
         assert high / low > 2.8
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("attention_residual", "attention_residual"),
+        ("residual (shortcut=pad)", "residual\n(shortcut=pad)"),
+        ("a" * 30, "a" * 19 + "\n" + "a" * 11),
+    ],
+)
+def test_a_title_stays_above_its_panel_and_breaks_between_words(text: str, shown: str) -> None:
+    axes = Figure().subplots()
+    title(axes, text, 4)
+    assert (axes.get_title() or axes.get_title("left")) == shown
