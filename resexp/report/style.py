@@ -29,7 +29,8 @@ HUES = (
     *("#d9622b", "#2b86c8", "#159a76", "#af84ba", "#938c57"),
     *("#647c94", "#945d2e", "#a83871", "#406b49"),
 )
-# A connection's place in this list is its look: new ones go to the end, so that no other changes.
+# A connection's place in this list is its look: a new one goes to the end, so that no other changes. One
+# that is not in it, as a plugin's, has a look by its name.
 CONNECTIONS = (
     *("plain", "residual", "skip", "scaled", "gated", "hyper", "stochastic_depth", "fixup", "layer_scale"),
     *("fixed_scale", "dense_average", "dual", "decayed", "attention_residual", "momentum"),

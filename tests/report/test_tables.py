@@ -91,6 +91,11 @@ def test_gradient_verdicts(
     assert gradients.verdict(first, last, slope, layers) == expected
 
 
+def test_branches_that_start_at_0_have_no_gradient_and_no_fault(complete: Records) -> None:
+    still = replace(complete, probes=complete.probes.assign(value=0.0))
+    assert {(said.badge, said.tone) for said in of(gradients, still).sentences} == {("zero", "open")}
+
+
 def test_gradients_are_of_block_layers_and_averaged_geometrically(make: Make) -> None:
     rows = [trial("plain", 8, seed) for seed in (0, 1)]
     layers = [("stem.0", 9.0), ("blocks.0.branch.0", 1e-4), ("blocks.0.branch.3", 1e-2), ("head.2", 9.0)]
