@@ -131,7 +131,9 @@ def test_settings_know_their_plugins_and_need_them_again(place: Path) -> None:
     with pytest.raises(ConfigError, match=r"model\.connection: 'damped' is not known"):
         config.parse_settings(data)
     assert models("connection", experiment.plugins)["plain"] is models("connection")["plain"]
-    assert context(experiment.plugins)["plugins"][0].file == place / "my_connection.py"
+    (plugin,) = context(experiment.plugins)["plugins"]
+    assert plugin.file == place / "my_connection.py"
+    assert plugin.module() is plugin.module(), "it runs once"
 
 
 def test_a_damaged_copy_is_told(place: Path) -> None:

@@ -288,3 +288,19 @@ def test_without_a_validation_split_it_is_null() -> None:
     row = run.close_epoch()
     assert (row["validation_error"], row["validation_loss"]) == (None, None)
     assert row["test_measures"] == {}
+
+
+def test_clipping_shortens_the_gradient_and_keeps_its_direction() -> None:
+    def moved(clip: float | None) -> torch.Tensor:
+        plain = {"kind": "sgd", "lr": 1.0, "momentum": 0.0, "weight_decay": 0.0}
+        settings = settings_with(training_clip=clip, training_optimizer=plain, training_schedule="constant")
+        run = Run(settings, open_data(settings.data, CPU), CPU)
+        before = [p.detach().clone() for p in run.network.parameters()]
+        run.train_step()
+        after = run.network.parameters()
+        return torch.cat([(p.detach() - q).flatten() for p, q in zip(after, before, strict=True)])
+
+    free = moved(None)
+    assert free.norm() > 0.1
+    torch.testing.assert_close(moved(0.01), 0.01 * free / free.norm(), rtol=1e-3, atol=1e-7)
+    torch.testing.assert_close(moved(1000.0), free)
