@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from resexp.bench import measure
+from resexp.bench import ceiling, measure, trial
 from resexp.bench.ceiling import _convolution, _product
 from resexp.bench.command import bench
 from resexp.bench.peer import peer_images_per_second
@@ -122,6 +123,22 @@ def test_a_timed_step_is_the_training_step(settings: Settings) -> None:
     assert timed.step == trained.step
     for p, q in zip(timed.network.parameters(), trained.network.parameters(), strict=True):
         assert torch.equal(p, q)
+
+
+def test_pieces_count_as_often_as_a_trial_has_them(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def one_second(action: Callable[[], object], device: torch.device) -> float:
+        action()
+        return 1.0
+
+    monkeypatch.setattr(trial, "seconds_of", one_second)
+    counted = {"training.epochs": 30, "training.test_every": 2, "data.validation_size": 64}
+    run = warm_run(changed(settings, counted), CPU)
+    assert trial.probe_seconds(run) == 3 * 5
+    assert trial.evaluation_seconds(run) == 15 + 15 + 3, (
+        "validation and test every 2nd epoch, train every 10th"
+    )
 
 
 def test_a_trial_that_fails_is_not_a_measurement(settings: Settings, tmp_path: Path) -> None:
@@ -238,3 +255,13 @@ def test_both_ways_to_the_ceiling_are_one_product() -> None:
     assert isinstance(product, torch.Tensor)
     assert isinstance(convolution, torch.Tensor)
     torch.testing.assert_close(convolution.permute(0, 2, 3, 1).reshape(64, 64), product)
+
+
+def test_the_ceiling_is_the_fastest_way_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ceiling, "seconds_of", lambda *_: 0.5)
+    assert ceiling._gflops(_product, 256, "float32", CPU) == pytest.approx(
+        ceiling.WORK["cpu"] / 0.5e9, rel=0.01
+    )
+    rates = {(_product, 512): 3.0, (_convolution, 256): 7.0}
+    monkeypatch.setattr(ceiling, "_gflops", lambda way, size, *_: rates.get((way, size), 1.0))
+    assert ceiling.ceiling_gflops("float32", CPU) == 7.0

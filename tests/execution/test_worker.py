@@ -46,6 +46,8 @@ def test_a_kill_by_the_kernel_for_want_of_memory_is_told_apart() -> None:
     before = endings.oom_kills() - 1
     found = endings.cause_of(-signal.SIGKILL, stalled_after=None, oom_kills_before=before)
     assert found == ("oom", "out of memory")
+    kind, _ = endings.cause_of(-signal.SIGSEGV, stalled_after=None, oom_kills_before=before)
+    assert kind == "crash", "the kernel killed another process meanwhile"
 
 
 @pytest.mark.skipif(not Path("/proc/vmstat").exists() or os.uname().sysname != "Linux", reason="Linux only")
