@@ -145,6 +145,8 @@ def from_zero(axes: Axes) -> None:
 
 def line(axes: Axes, x: Any, y: Any, look: Look, **more: Any) -> None:
     """A variant's line, with a marker every so often, so that it is known without its colour."""
+    if not np.isfinite(np.asarray(y, float)).any():
+        return  # matplotlib 3.9 cannot space markers where there is no point
     line = {"color": look.color, "marker": look.marker, "linestyle": look.dash, "markevery": 0.13}
     axes.plot(x, y, **{**line, "linewidth": 1.4, "markersize": 4, **more})
 

@@ -55,7 +55,7 @@ def table(records: Records) -> Table | None:
 
 
 def _median(trials: pd.DataFrame, name: str) -> float | None:
-    return frames.value(trials[name].median()) if name in trials else None
+    return frames.value(trials[name].dropna().median()) if name in trials else None
 
 
 def _size(size: float | None) -> str:
