@@ -187,11 +187,11 @@ def show(
 
 
 @app.command()
-def schema() -> None:
+def schema(plugin: Plugins = None) -> None:
     """Print the JSON Schema of configuration files, for editors."""
-    from resexp.config import json_schema
+    from resexp.config import json_schema, read_plugins
 
-    typer.echo(json.dumps(json_schema(), indent=2))
+    typer.echo(json.dumps(json_schema(read_plugins(plugin or [])), indent=2))
 
 
 @app.command()
@@ -210,6 +210,7 @@ def bench(
         str | None, typer.Argument(metavar="[CONFIG]", help="Its first trial is timed. Default: ResNet-20.")
     ] = None,
     overrides: Overrides = None,
+    tier: Tier = "full",
     plugin: Plugins = None,
     format: AsListing = Listing.TERMINAL,
     device: Device = "auto",
@@ -218,7 +219,7 @@ def bench(
     """Measure how fast this machine trains, what share of its arithmetic that is, and where the rest goes."""
     from resexp.bench import command
 
-    found = command.bench(config, overrides or [], device, quick, plugin or [])
+    found = command.bench(config, overrides or [], device, quick, tier=tier, plugins=plugin or [])
     if format is Listing.JSON:
         typer.echo(json.dumps(found, indent=1))
     else:

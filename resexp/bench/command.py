@@ -21,15 +21,17 @@ def bench(
     overrides: Sequence[str],
     device: str,
     quick: bool,
+    *,
+    tier: str = "full",
     plugins: Sequence[str | Path] = (),
 ) -> dict[str, Any]:
-    """Measure a configuration's first trial; `config` may be left out, or be the first override. `plugins`
-    are files of your own parts.
+    """Measure the first trial of a configuration's tier; `config` may be left out, or be the first override.
+    `plugins` are files of your own parts.
 
     Raises what `measure.measure` raises.
     """
     if config and "=" in config and not Path(config).exists():
         overrides = [config, *overrides]
         config = None
-    experiment = load(config or DEFAULT, overrides, plugins=plugins)
+    experiment = load(config or DEFAULT, overrides, tier=tier, plugins=plugins)
     return measure(experiment, device, quick, lambda text: print(f"measuring {text}", file=sys.stderr))
