@@ -6,11 +6,13 @@ file may be edited while it runs.
 
 from __future__ import annotations
 
-import torch._dynamo  # noqa: F401 (the first optimiser would import it)
+import numpy.ma  # noqa: F401 (the first np.unique would import it)
+import torch._dynamo
+import torch.utils.serialization.config  # noqa: F401 (the first torch.save would)
 
 from resexp import catalog
 from resexp.settings import Settings
-from resexp.training import trial  # noqa: F401
+from resexp.training import run, trial  # noqa: F401 (run is what a network's trunk names as its learner)
 
 Settings.model_rebuild(force=True)
 for role in catalog.ROLES:
