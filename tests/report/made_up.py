@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from resexp.report import frames
+from resexp.report.table import Row, Table
 from resexp.store import Records
 
 DEPTHS = (8, 20, 56)
@@ -176,3 +178,16 @@ def settings(row: dict[str, Any]) -> dict[str, Any]:
 
 def sweep() -> list[dict[str, Any]]:
     return [trial(c, d, s) for c in FINAL for d in DEPTHS for s in range(3)]
+
+
+def of(module: Any, records: Records) -> Table:
+    """The table that a module of `report/tables` makes of the records."""
+    table: Table | None = module.table(frames.prepared(records))
+    assert table is not None
+    return table
+
+
+def row(table: Table, **where: Any) -> Row:
+    """The one row that has these values."""
+    (found,) = [r for r in table.rows if all(r[key] == value for key, value in where.items())]
+    return found

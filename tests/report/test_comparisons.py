@@ -10,27 +10,15 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_up import trial
+from made_up import of, row, trial
 
 from resexp.report import frames
 from resexp.report.statistics import difference, holm, noise_floor
-from resexp.report.table import Row, Table
 from resexp.report.tables import comparisons, equal_budget
 from resexp.store import Records
 
 Make = Callable[..., Records]
 probabilities = st.lists(st.floats(0, 1), min_size=1, max_size=12)
-
-
-def of(module: Any, records: Records) -> Table:
-    table: Table | None = module.table(frames.prepared(records))
-    assert table is not None
-    return table
-
-
-def row(table: Table, **where: Any) -> Row:
-    (found,) = [r for r in table.rows if all(r[key] == value for key, value in where.items())]
-    return found
 
 
 def measured(by_variant: dict[str, list[float | None]], depth: int = 8) -> list[dict[str, Any]]:

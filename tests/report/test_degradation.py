@@ -6,25 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from made_up import trial
+from made_up import of, row, trial
 
 from resexp.report import frames
-from resexp.report.table import Row, Table
 from resexp.report.tables import accuracy, degradation
 from resexp.store import Records
 
 Make = Callable[..., Records]
-
-
-def of(module: Any, records: Records) -> Table:
-    table: Table | None = module.table(frames.prepared(records))
-    assert table is not None
-    return table
-
-
-def row(table: Table, **where: Any) -> Row:
-    (found,) = [r for r in table.rows if all(r[key] == value for key, value in where.items())]
-    return found
 
 
 def errors(connection: str, by_depth: dict[int, list[float | None]]) -> list[dict[str, Any]]:

@@ -8,10 +8,9 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from made_up import trial
+from made_up import of, row, trial
 
 from resexp.report import frames
-from resexp.report.table import Row, Table
 from resexp.report.tables import (
     accuracy,
     comparisons,
@@ -29,17 +28,6 @@ from resexp.store import Records
 
 Make = Callable[..., Records]
 ALL = (accuracy, convergence, cost, degradation, failures, gradients, orderings, published)
-
-
-def of(module: Any, records: Records) -> Table:
-    table: Table | None = module.table(frames.prepared(records))
-    assert table is not None
-    return table
-
-
-def row(table: Table, **where: Any) -> Row:
-    (found,) = [r for r in table.rows if all(r[key] == value for key, value in where.items())]
-    return found
 
 
 @pytest.mark.parametrize("module", ALL, ids=lambda module: module.__name__.rpartition(".")[2])
