@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from resexp.config import Experiment
     from resexp.data.base import Progress
     from resexp.execution.display import Display
+    from resexp.execution.local import LocalLauncher
     from resexp.execution.supervisor import Summary
+    from resexp.measure import Measurer
     from resexp.plan import Trial
     from resexp.store import Records
 
@@ -89,9 +91,7 @@ def run(
     from resexp.execution.local import LocalLauncher
     from resexp.execution.supervisor import run as supervise
     from resexp.execution.sweep import Options
-    from resexp.measure import Measurer, learn
     from resexp.plan import make_plan
-    from resexp.remembered import Remembered
     from resexp.store import create, hold, states
 
     settings = [point.settings for point in experiment.points]
@@ -102,13 +102,7 @@ def run(
     record = environment([Path(sys.argv[0]).name, *sys.argv[1:]])
     with hold(results, experiment.name) as held:  # before torch loads, so that a second start leaves at once
         slots = device_slots(device, threads, None if jobs == "auto" else jobs)
-        task = (
-            slots[0],
-            experiment.plugins,
-            list({each.model_dump_json(exclude={"seed"}) for each in settings}),
-        )
-        remembered = Remembered(learn=lambda: launcher.together(learn, [task]))
-        measurer = Measurer(slots[0], experiment.plugins, remembered)
+        measurer = _measurer(experiment, slots[0], launcher)
         planned = make_plan(experiment, measurer)
         data = {each.data.model_dump_json(): each.data for each in settings}
         for config in data.values():
@@ -134,6 +128,18 @@ def run(
             held=held,
         )
         return supervise(opened, launcher, options, slots=slots, display=(display or Silent)())
+
+
+def _measurer(experiment: Experiment, device: str, launcher: LocalLauncher) -> Measurer:
+    """Asks a worker, which has PyTorch, for what is not remembered, so that this process does without."""
+    from resexp.measure import Measurer, learn
+    from resexp.remembered import Remembered
+
+    def ask() -> None:
+        distinct = {point.settings.model_dump_json(exclude={"seed"}) for point in experiment.points}
+        launcher.together(learn, [(device, experiment.plugins, sorted(distinct))])
+
+    return Measurer(device, experiment.plugins, Remembered(learn=ask))
 
 
 def probe(
