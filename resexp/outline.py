@@ -90,7 +90,7 @@ def show(found: Outline) -> None:
     if found.seconds_left is None:
         console.print("Time left: not estimated, for a GPU or what is no network.")
     elif found.seconds_left:
-        console.print(f"Time left: about {duration(found.seconds_left)}, from two timed steps.")
+        console.print(f"Time left: about {duration(found.seconds_left)}, from timed steps of two networks.")
     console.print("Cost is of one image: activations are what backward keeps, in float32.", style="dim")
 
 
