@@ -108,7 +108,7 @@ def run(
         for config in data.values():
             prepare(config, progress)
         if jobs == "auto":
-            found = {} if fresh else states(results / experiment.name, planned)
+            found = states(results / experiment.name, planned)
             left = [trial for trial in planned if fresh or not found[trial.id].finished]
             slots = best_slots(slots, left, threads, measurer, launcher)
         opened = create(

@@ -75,8 +75,9 @@ def best_number(most: int, total: Callable[[int], float]) -> int:
     """Of 1, 2, 4, ... up to `most` the last that gains enough over the one before. `total(number)` is what so
     many do together; it raises TrialError where there is no room for them.
     """
+    numbers = sorted({*(2**i for i in range(most.bit_length())), most})
     best, best_rate = 1, total(1)
-    for number in [*(2**i for i in range(1, most.bit_length()) if 2**i < most), most][: most - 1]:
+    for number in numbers[1:]:
         try:
             rate = total(number)
         except TrialError:
@@ -104,7 +105,7 @@ def train_a_while(tried: Tried, slot: str, start: Any, rates: Any) -> None:
     import torch
 
     from resexp.bench.step import warm_run
-    from resexp.bench.timing import changed
+    from resexp.bench.timing import Stopwatch, changed
     from resexp.training.memory import keep_freed_memory
 
     keep_freed_memory()
@@ -114,13 +115,12 @@ def train_a_while(tried: Tried, slot: str, start: Any, rates: Any) -> None:
         endless = changed(settings, {"training.epochs": None, "training.iterations": 10**6})
         run = warm_run(endless, torch.device(slot))
         start.wait()
-        began, steps = time.perf_counter(), 0
-        while time.perf_counter() - began < SECONDS:
+        watch, end, steps = Stopwatch(run.device), time.perf_counter() + SECONDS, 0
+        while time.perf_counter() < end:
             with suppress(Diverged):  # speed is asked for, not sense
                 run.train_step()
             steps += 1
-        if run.device.type == "cuda":
-            torch.cuda.synchronize(run.device)
-        rates.put(steps * run.batch_size / (time.perf_counter() - began))
+        watch.lap("training")
+        rates.put(steps * run.batch_size / watch.laps["training"])
     except Exception:
         sys.exit(1)

@@ -143,6 +143,11 @@ def from_zero(axes: Axes) -> None:
     axes.set_ylim(0, 1.08 * top if top > 0 else 1.0)
 
 
+def crosses(count: int) -> str:
+    """So many lost trials."""
+    return "×" * count if count <= 3 else f"{count}×"
+
+
 def line(axes: Axes, x: Any, y: Any, look: Look, **more: Any) -> None:
     """A variant's line, with a marker every so often, so that it is known without its colour."""
     if not np.isfinite(np.asarray(y, float)).any():

@@ -7,7 +7,7 @@ file may be edited while it runs.
 from __future__ import annotations
 
 import numpy.ma  # noqa: F401 (the first np.unique would import it)
-import torch._dynamo
+import torch._dynamo  # the first optimiser would
 import torch.utils.serialization.config  # noqa: F401 (the first torch.save would)
 
 from resexp import catalog

@@ -55,11 +55,10 @@ def _variant(axes: Axes, trials: pd.DataFrame, error: str, look: style.Look, pla
         )
     lost = int((trials["status"] != "done").sum())
     if lost:
-        text = "×" * lost if lost <= 3 else f"{lost}×"
         axes.text(
             0.995,
             place,
-            text,
+            style.crosses(lost),
             transform=axes.get_yaxis_transform(),
             color=look.color,
             weight="bold",

@@ -63,8 +63,7 @@ def _variant(axes: Axes, trials: pd.DataFrame, error: str, look: style.Look) -> 
 def _lost(axes: Axes, trials: pd.DataFrame, found: dict[str, style.Look]) -> None:
     """Crosses for lost trials: above the data and side by side, so that no variant's hide another's."""
     for depth, here in trials.groupby("depth"):
-        counts = {variant: len(group) for variant, group in frames.by_variant(here)}
-        texts = {variant: "×" * count if count <= 3 else f"{count}×" for variant, count in counts.items()}
+        texts = {variant: style.crosses(len(group)) for variant, group in frames.by_variant(here)}
         place = -LETTER * sum(map(len, texts.values())) / 2
         for variant, text in texts.items():
             axes.annotate(
