@@ -36,8 +36,7 @@ def trial_seconds(run: Run, phases: Mapping[str, float]) -> dict[str, float]:
 def evaluation_seconds(run: Run) -> float:
     """Of all the evaluations between a trial's epochs."""
     total = 0.0
-    data = run.data
-    for split, examples in (("train", data.train), ("validation", data.validation), ("test", data.test)):
+    for split, examples in run.data.splits.items():
         if examples is not None:
             times = sum(run.evaluation_due(split, epoch) for epoch in range(1, run.epochs + 1))
             total += times * seconds_of(partial(evaluate, run, examples), run.device)

@@ -40,6 +40,11 @@ class Data:
     facts: Facts
     unreadable: tuple[str, ...]
 
+    @property
+    def splits(self) -> dict[str, Examples | None]:
+        """In the order in which they are evaluated."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
 
 def open_data(config: DataConfig, device: torch.device | str, seed: int = 0) -> Data:
     """The configured part of a prepared set, which is prepared now if it is not, for a trial of this seed.

@@ -104,7 +104,7 @@ def joined(items: list[str]) -> str:
     return items[0] if len(items) == 1 else ", ".join(items[:-1]) + " and " + items[-1] if items else ""
 
 
-def listed(items: list[str], most: int) -> str:
+def listed(items: list[str], most: int = 6) -> str:
     """The items as `joined` has them; of more than `most`, the first ones and how many more there are."""
     return joined(items if len(items) <= most else [*items[: most - 1], f"{len(items) - most + 1} more"])
 

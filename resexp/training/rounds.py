@@ -94,8 +94,7 @@ class Run:
     def close_epoch(self) -> dict[str, Any]:
         """The metrics row of the round: there is no learning rate, and no loss but that of evaluation."""
         row: dict[str, Any] = {"epoch": self.step, "step": self.step, "seconds": self.seconds, "lr": None}
-        data = self.data
-        for name, examples in (("train", data.train), ("validation", data.validation), ("test", data.test)):
+        for name, examples in self.data.splits.items():
             score = evaluate(self, examples) if examples is not None else Score()
             row[f"{name}_error"], row[f"{name}_loss"] = score.error, score.loss
         return {**row, "loss": row["train_loss"], "running_error": row["train_error"], "test_measures": {}}

@@ -167,8 +167,7 @@ class Run:
             "running_error": number(mistakes / (steps * self.units)),
         }
         self.sums.zero_()
-        data = self.data
-        for name, examples in (("train", data.train), ("validation", data.validation), ("test", data.test)):
+        for name, examples in self.data.splits.items():
             due = examples is not None and self.evaluation_due(name, row["epoch"])
             score = evaluate(self, examples) if examples is not None and due else Score()
             row[f"{name}_error"], row[f"{name}_loss"] = score.error, score.loss

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from resexp.store import Records
 
 ORDER = 25
-MOST_NAMED = 6
 MEASURES = {"test_error": "test", "train_error": "train"}
 CAPTION = (
     "Error of the last epoch minus that of the baseline at the same depth, in percentage points, over the n "
@@ -154,7 +153,7 @@ def _sentences(name: str, rows: list[dict[str, Any]], depth: int | None) -> Iter
     for badge, what in REST.items():
         found = [row for row in here if row["verdict"] == badge]
         if found:
-            subject = words.listed([row["variant"] for row in found], MOST_NAMED)
+            subject = words.listed([row["variant"] for row in found])
             noise = max((row["noise"] or 0.0 for row in found), default=0.0)
             said = what.format(name=name, noise=words.percent(noise))
             yield Sentence(subject, badge, "open", f"{subject} at depth {depth}: {said}.")

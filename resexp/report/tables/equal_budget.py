@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from resexp.store import Records
 
 ORDER = 45
-MOST_NAMED = 6
 CAPTION = (
     "At each depth, the errors of all variants after as many steps as the shortest of them was trained for, "
     "and after the time in which the variant that needs least of it had finished all its seeds; mean ± "
@@ -72,7 +71,5 @@ def _sentence(rows: list[dict[str, Any]], depth: int | None) -> Iterator[Sentenc
     if len(measured) > 1:
         shown = [f"{row['variant']} {words.percent(row['test_error_mean'], 1)}\u00a0%" for row in measured]
         budget = words.duration(measured[0]["budget"])
-        said = (
-            f"depth {depth} after {budget} of training each: test error of {words.listed(shown, MOST_NAMED)}."
-        )
+        said = f"depth {depth} after {budget} of training each: test error of {words.listed(shown)}."
         yield Sentence(f"depth {depth}", "equal time", "open", said)
