@@ -92,13 +92,17 @@ def printed(found: dict[str, Any]) -> str:
     return console.export_text()
 
 
-def test_the_terminal_says_the_same(found: dict[str, Any]) -> None:
-    text = printed(found)
+@pytest.mark.parametrize("auto", ["float32", "bfloat16"])
+def test_the_terminal_says_the_same(auto: str, found: dict[str, Any]) -> None:
+    """On a processor with bfloat16 arithmetic, where `precision: auto` is bfloat16, and on one without."""
+    text = printed({**found, "trial": {**found["trial"], "auto": auto}})
     assert "share of the ceiling (MFU)" in text
     assert "DataLoader" in text
     assert "one trial, images/s" in text
     (row,) = (line for line in text.splitlines() if line.startswith("times a DataLoader loop"))
-    assert row.split()[-2:] == [f"{found['ratio_to_peer'][p]['median']:.2f}" for p in ("float32", "auto")]
+    ratios = {auto: found["ratio_to_peer"]["auto"], "float32": found["ratio_to_peer"]["float32"]}
+    shown = [f"{ratios[p]['median']:.2f}" if p in ratios else "–" for p in found["images_per_second"]]
+    assert row.removeprefix("times a DataLoader loop").split() == shown
 
 
 @pytest.mark.parametrize(("share", "warned"), [(0.5, True), (0.99, False), (None, False)])

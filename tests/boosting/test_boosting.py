@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 from sklearn.ensemble import AdaBoostClassifier
 from sklearn.model_selection import train_test_split
+from sklearn.naive_bayes import GaussianNB
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from resexp.boosting.rounds import Boosting, votes
+from resexp.boosting.rounds import Boosting, Learner, votes
 from resexp.boosting.weights import Connect, Rule, adaptive, fixed, flow, vote, weighted_error
 
 LOADERS = {"iris": load_iris, "wine": load_wine, "breast_cancer": load_breast_cancer}
@@ -28,29 +31,43 @@ def shortcut(b: float) -> Connect:
     return lambda w, f: f(w) + b * w
 
 
-def boosted(x: NDArray[np.float64], y: NDArray[np.int64], beta: float, rule: Rule = fixed) -> Boosting:
+def boosted(
+    x: NDArray[np.float64],
+    y: NDArray[np.int64],
+    beta: float,
+    rule: Rule = fixed,
+    make: Callable[[], Learner] = lambda: SVC(C=0.02),
+) -> Boosting:
     classes = int(y.max()) + 1
-    boosting = Boosting(x, y, classes, 10, lambda: SVC(C=0.02), lambda _, b: shortcut(b), beta, rule)
+    boosting = Boosting(x, y, classes, 10, make, lambda _, b: shortcut(b), beta, rule)
     for _ in range(10):
         boosting.step()
     return boosting
 
 
-# In other splits of breast_cancer it depends on the order of a sum to which side an example falls.
+# An SVM is found by iteration, so that rounding of the weights decides on which side a training example
+# near its boundary falls, and boosting doubles that example's weight: on iris and breast_cancer, noise of
+# 1e-15 in the weights changes later rounds. Naive Bayes is a closed formula, and on wine the SVMs have no
+# example that near: with both, noise of 1e-12 changes no prediction of any round.
+@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(
-    ("name", "seed"),
-    [(name, seed) for name in ("iris", "wine") for seed in range(3)] + [("breast_cancer", 0)],
+    ("name", "kernel"), [("iris", False), ("wine", False), ("breast_cancer", False), ("wine", True)]
 )
-def test_without_a_shortcut_it_is_adaboost_of_scikit_learn(name: str, seed: int) -> None:
+def test_without_a_shortcut_it_is_adaboost_of_scikit_learn(name: str, kernel: bool, seed: int) -> None:
     x, y, test_x, _ = split(name, seed)
-    ours = boosted(x, y, 0)
+    ours = boosted(x, y, 0, make=(lambda: SVC(C=0.02)) if kernel else GaussianNB)
     # scikit-learn's weights sum to 1, ours to n; an SVM multiplies them by C.
-    theirs = AdaBoostClassifier(SVC(C=0.02 * len(y)), n_estimators=10, random_state=0).fit(x, y)
-    assert len(theirs.estimators_) == 10
-    assert [r.error for r in ours.done] == pytest.approx(theirs.estimator_errors_, rel=1e-9)
-    assert [2 * r.alpha for r in ours.done] == pytest.approx(theirs.estimator_weights_, rel=1e-9)
+    base = SVC(C=0.02 * len(y)) if kernel else GaussianNB()
+    theirs = AdaBoostClassifier(base, n_estimators=10, random_state=0).fit(x, y)
+    # scikit-learn stops before a learner that is no better than guessing, and after one without mistakes.
+    rounds = sum(error > 0 for error in theirs.estimator_errors_[: len(theirs.estimators_)])
+    assert rounds >= 6
+    assert [r.error for r in ours.done[:rounds]] == pytest.approx(theirs.estimator_errors_[:rounds], rel=1e-9)
+    alphas = [2 * r.alpha for r in ours.done[:rounds]]
+    assert alphas == pytest.approx(theirs.estimator_weights_[:rounds], rel=1e-9)
     classes = int(y.max()) + 1
-    assert (votes(ours.done, test_x, classes).argmax(1) == theirs.predict(test_x)).all()
+    predicted = list(theirs.staged_predict(test_x))[rounds - 1]
+    assert (votes(ours.done[:rounds], test_x, classes).argmax(1) == predicted).all()
 
 
 def test_the_votes_of_training_are_those_of_prediction() -> None:
