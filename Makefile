@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 
-.PHONY: run test check smoke faults lint types clean
+.PHONY: run test check smoke faults processors lint types clean
 
 run: $(VENV)/.installed
 	$(BIN)/resexp run configs/depth_sweep.yaml
@@ -25,16 +25,27 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy
 
+# What trains or compares numbers, as on processors with older instruction sets.
+NUMBERS := $(addprefix tests/,boosting connections models probes tasks training test_bench.py)
+
+processors: $(VENV)/.test
+	ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 OPENBLAS_CORETYPE=Haswell $(BIN)/python -m pytest $(NUMBERS)
+	ONEDNN_MAX_CPU_ISA=SSE41 ATEN_CPU_CAPABILITY=default $(BIN)/python -m pytest $(NUMBERS)
+
 faults: $(VENV)/.test
 	$(BIN)/python -m pytest tests/faults -m "faults or not faults"
 
 # One environment, made with uv where it is installed, else with venv and pip; extras are added to it.
 $(VENV)/.installed: pyproject.toml
+	@command -v uv >/dev/null || test -x $(BIN)/python \
+		|| $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "No Python 3.11 or newer was found as '$(PYTHON)'. Name one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; \
+		exit 1; }
 	@if command -v uv >/dev/null; then \
-		test -d $(VENV) || uv venv --python $(PYTHON) $(VENV); \
+		test -x $(BIN)/python || uv venv --python $(PYTHON) $(VENV); \
 		uv pip install --python $(BIN)/python -e .; \
 	else \
-		test -d $(VENV) || $(PYTHON) -m venv $(VENV); \
+		test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .; \
 	fi
 	@touch $@
