@@ -83,7 +83,10 @@ def seal(value: Mapping[str, Any], indent: int | None = None) -> bytes:
 
     NaN and infinities become the strings "NaN", "Infinity" and "-Infinity", for strict JSON readers.
     """
-    text = json.dumps({"crc": _BLANK, **_encode(value)}, indent=indent, allow_nan=False) + "\n"
+    try:
+        text = json.dumps({"crc": _BLANK, **value}, indent=indent, allow_nan=False) + "\n"
+    except ValueError:  # there are such numbers: walking through every value takes longer than the writing
+        text = json.dumps({"crc": _BLANK, **_encode(value)}, indent=indent, allow_nan=False) + "\n"
     return text.replace(_BLANK, f"{zlib.crc32(text.encode()):08x}", 1).encode()
 
 
@@ -116,9 +119,11 @@ def _values(sealed: list[bytes]) -> list[dict[str, Any]]:
     return values
 
 
-def write_document(path: Path, value: Mapping[str, Any], *, durable: bool = True) -> None:
-    """Write a sealed, indented JSON document atomically."""
-    write_atomic(path, seal(value, indent=1), durable=durable)
+def write_document(
+    path: Path, value: Mapping[str, Any], *, durable: bool = True, indent: int | None = 1
+) -> None:
+    """Write a sealed JSON document atomically. A large one is written ten times faster without `indent`."""
+    write_atomic(path, seal(value, indent), durable=durable)
 
 
 def read_document(path: Path) -> dict[str, Any]:

@@ -61,7 +61,8 @@ class Trial:
     plugins: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """Plain JSON data, which shares its mappings with the trial: to be written, not to be changed."""
+        return {**vars(self), "cost": asdict(self.cost) if self.cost else None}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Trial:

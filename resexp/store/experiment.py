@@ -98,7 +98,7 @@ class Experiment:
             "trials": [trial.to_json() for trial in self.trials],
             "published": dict(published),
         }
-        durable.write_document(self._folder.plan, plan)
+        durable.write_document(self._folder.plan, plan, indent=None)  # it may hold 20,000 trials
 
 
 def create(
