@@ -111,7 +111,7 @@ class DataConfig(PartConfig):
         None, description="images taken out of those for training, stratified, to choose by; null: none"
     )
     classes: PositiveInt | Annotated[tuple[str | int, ...], Field(min_length=1)] | None = Field(
-        None, description="the first so many classes, or the named ones; null: all"
+        None, description="the first so many classes, or a list of names and of positions from 0; null: all"
     )
     image_size: PositiveInt | None = Field(None, description="pixels a side; null: the data set's own")
     crop: NaturalInt = Field(0, description="pad by so many pixels and crop at random, while training")

@@ -34,7 +34,8 @@ class Facts:
     a mask that comes with an image, or the tokens themselves.
     `train_counts` and `test_counts` hold the number of images of each class, in the order of `classes`, or
     where there are no labels one number; `validation_counts` of those that a configuration keeps from
-    training, if any. `fingerprint` changes whenever a pixel or a label may have.
+    training, if any. `fingerprint` changes whenever a pixel or a label may have. `notes` are sentences that
+    a reader of the results must know: which files were left out, which folder is the test set.
     """
 
     shape: tuple[int, ...]
@@ -44,6 +45,7 @@ class Facts:
     test_counts: tuple[int, ...]
     fingerprint: str
     validation_counts: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def form(self) -> Form:
@@ -68,13 +70,15 @@ class Facts:
 @dataclass(frozen=True)
 class Chunk:
     """Decoded images, (n, height, width, channels) uint8, with labels (n,) or masks (n, height, width) of
-    class numbers, and what could not be read; or a stretch of text, tokens (n,), without labels; or rows of a
-    table, (n, features) float64, with labels (n,).
+    class numbers; or a stretch of text, tokens (n,), without labels; or rows of a table, (n, features)
+    float64, with labels (n,). `unreadable` names the files that give no image, each with why, and
+    `first_frames` those of several frames, of which the first was taken.
     """
 
     images: Images | Tokens | Rows
     labels: Labels | Masks | None
     unreadable: tuple[str, ...] = ()
+    first_frames: tuple[str, ...] = ()
 
 
 class Source(ABC):

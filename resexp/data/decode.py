@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resexp.data.base import Chunk, Facts, Labels, Progress, Source, Split
+from resexp.data.check import Layout, check
+from resexp.data.notes import listed
 from resexp.data.rows import RowWriter
 from resexp.errors import DataError
 
@@ -21,7 +23,7 @@ def decode(
     """Write the arrays of every split into `folder`; what must be known of them. Raises DataError."""
     splits: tuple[Split, ...] = get_args(Split)
     counts = {split: np.zeros(len(facts.train_counts), np.int64) for split in splits}
-    moments, unreadable = Moments(_channels(facts)), list[str]()
+    moments, unreadable, first_frames = Moments(_channels(facts)), list[str](), list[str]()
     for split in splits:
         with ExitStack() as stack:
             files = {
@@ -29,22 +31,26 @@ def decode(
                 for name, row in _layout(facts).items()
             }
             for chunk in source.read(split, image_size, progress):
+                check(chunk, facts, _layout(facts), split, files["images"].rows)
                 for name, file in files.items():
                     file.write(getattr(chunk, name))
                 counts[split] += np.bincount(_strata(facts, chunk), minlength=len(counts[split]))
                 unreadable += chunk.unreadable
+                first_frames += chunk.first_frames
                 if split == "train":
                     moments.add(chunk.images)
                 rows = files["images"].rows
                 progress(f"decoding the {split} images", rows, max(rows, getattr(facts, split)))
-    _check_classes(facts, counts["train"], unreadable)
-    if unreadable:
-        some = ", ".join(unreadable[:3]) + (", ..." if len(unreadable) > 3 else "")
-        progress(f"left out {len(unreadable)} unreadable images: {some}", rows, rows)
+    _check_classes(facts, counts, unreadable)
+    notes = (
+        *facts.notes,
+        *listed(unreadable, "left out because they cannot be read"),
+        *listed(first_frames, "of several frames, of which the first is taken"),
+    )
     mean, std = moments.result()
     sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
     return {
-        "facts": asdict(_found(facts, counts)),
+        "facts": asdict(replace(_found(facts, counts), notes=notes)),
         "bytes": sizes,
         "mean": mean,
         "std": std,
@@ -52,7 +58,7 @@ def decode(
     }
 
 
-def _layout(facts: Facts) -> dict[str, tuple[type[np.generic], tuple[int, ...]]]:
+def _layout(facts: Facts) -> Layout:
     """The arrays of a split: type, and shape of a row."""
     if facts.form == "text":
         return {"images": (np.uint16, ())}
@@ -82,14 +88,17 @@ def _found(facts: Facts, counts: dict[Split, Labels]) -> Facts:
     return replace(facts, train_counts=train, test_counts=test)
 
 
-def _check_classes(facts: Facts, counts: Labels, unreadable: list[str]) -> None:
+def _check_classes(facts: Facts, counts: dict[Split, Labels], unreadable: list[str]) -> None:
     names = facts.classes if facts.targets == "labels" else ("any",)
-    empty = [name for name, count in zip(names, counts, strict=True) if not count]
+    empty = [name for name, count in zip(names, counts["train"], strict=True) if not count]
+    some = f"{len(unreadable)} files are unreadable, such as {', '.join(unreadable[:3]) or '-'}"
     if empty:
         raise DataError(
-            f"no readable training image of class {empty[0]!r} ({len(unreadable)} files are unreadable, "
-            f"such as {', '.join(unreadable[:3]) or '-'}); mend them or take the class's folder out"
+            f"no readable training image of class {empty[0]!r} ({some}); mend them or take the class's "
+            "folder out"
         )
+    if facts.test and not counts["test"].sum():
+        raise DataError(f"no readable test image ({some}); mend them")
 
 
 class Moments:

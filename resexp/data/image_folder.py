@@ -5,21 +5,23 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from resexp.data.base import Chunk, Facts, Images, Labels, Progress, Source, Split, fingerprint
+from resexp.data.base import Chunk, Facts, Labels, Progress, Source, Split, fingerprint
+from resexp.data.listing import folders_in, images_below, stray_images
+from resexp.data.names import same
+from resexp.data.notes import listed
+from resexp.data.pixels import FORMATS, Picture, Reader, Unreadable
+from resexp.data.splits import Splits, find_splits
 from resexp.data.subset import select
 from resexp.errors import DataError
 from resexp.options import Fraction
 
-SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".ppm", ".pgm", ".bmp", ".tif", ".tiff", ".webp"))
-TEST_FOLDERS = ("val", "test")
 DEFAULT_SIZE = 64
 CHUNK = 256
 SPLIT_SEED = 0
@@ -27,26 +29,32 @@ SPLIT_SEED = 0
 
 @dataclass(frozen=True)
 class Tree:
-    """The images below a folder with one folder for each class: relative paths, in order, and labels."""
+    """The images below a folder with one folder for each class: relative paths, in order, and labels.
+
+    `left_out` names what is there and is no image.
+    """
 
     folder: Path
     classes: tuple[str, ...]
     files: tuple[str, ...]
     labels: Labels
     digest: str
+    left_out: tuple[str, ...] = ()
 
     def part(self, rows: Labels) -> Tree:
         files = tuple(self.files[row] for row in rows)
-        return Tree(self.folder, self.classes, files, self.labels[rows], self.digest)
+        return Tree(self.folder, self.classes, files, self.labels[rows], self.digest, self.left_out)
 
 
 class ImageFolder(Source):
     """Images in `root/train/<class>/` and `root/val/<class>/` (or `test`), at any depth below these.
 
-    Without `root/train`, the classes lie in `root` itself. Without `val` and `test`, a stratified
-    `test_fraction` of the images, always the same, is the test set. An image becomes three channels, its
-    shorter side is resized to `image_size` pixels (64 unless given) with antialiasing, and the middle
-    square is cut out. Files that cannot be decoded are left out, counted and named.
+    Other usual names of these folders are known, such as `Training` and `valid`; of `val` and `test` the
+    first is tested on. Without `train`, the classes lie in `root` itself. Without `val` and `test`, a
+    stratified `test_fraction` of the images, always the same, is the test set. An image is turned upright and
+    laid on white where it is transparent; it becomes three channels of 8 bits, its shorter side is resized to
+    `image_size` pixels (64 unless given) with antialiasing, and the middle square is cut out. Of several
+    frames the first is taken. Files that are no images are left out, counted and named.
     """
 
     def __init__(self, *, root: str, test_fraction: Fraction = 0.2) -> None:
@@ -57,31 +65,30 @@ class ImageFolder(Source):
         size, train, test = image_size or DEFAULT_SIZE, self._splits["train"], self._splits["test"]
         counts = [tuple(np.bincount(t.labels, minlength=len(train.classes)).tolist()) for t in (train, test)]
         fraction = self.test_fraction if train.folder == test.folder else None
-        key = fingerprint("image_folder", 1, size, fraction, train.digest, test.digest)
-        return Facts((3, size, size), "labels", train.classes, counts[0], counts[1], key)
+        key = fingerprint("image_folder", 2, size, fraction, train.digest, test.digest)
+        aside = [self._name(tree, path) for tree in (train, test) for path in tree.left_out]
+        notes = (*self._found.notes, *listed(aside, "left out"))
+        return Facts((3, size, size), "labels", train.classes, counts[0], counts[1], key, notes=notes)
 
     def read(self, split: Split, image_size: int | None, progress: Progress) -> Iterator[Chunk]:
         tree, size = self._splits[split], image_size or DEFAULT_SIZE
-        # Decoding leaves Python's lock alone, so threads do; a chunk at a time bounds the memory.
-        with ThreadPoolExecutor(max_workers=min(16, os.cpu_count() or 1)) as pool:
+        with Reader() as reader:
             for start in range(0, len(tree.files), CHUNK):
                 files, labels = tree.files[start : start + CHUNK], tree.labels[start : start + CHUNK]
-                images = list(pool.map(lambda file: decoded(tree.folder / file, size), files))
-                good = [row for row, image in enumerate(images) if image is not None]
-                kept = [image for image in images if image is not None]
-                yield Chunk(
-                    np.stack(kept) if kept else np.empty((0, size, size, 3), np.uint8),
-                    labels[good],
-                    tuple(str(tree.folder / f) for f, i in zip(files, images, strict=True) if i is None),
-                )
+                read = reader.map(lambda file: reader.picture(tree.folder / file, size), files)
+                names = [self._name(tree, file) for file in files]
+                yield chunk_of(read, labels, names, size)
+
+    @cached_property
+    def _found(self) -> Splits:
+        with readable_root():
+            return find_splits(self.root)
 
     @cached_property
     def _splits(self) -> dict[Split, Tree]:
-        apart = self.root / "train"
-        tree = scan(apart if apart.is_dir() else self.root)
-        for name in TEST_FOLDERS:
-            if apart.is_dir() and (self.root / name).is_dir():
-                return {"train": tree, "test": scan(self.root / name, tree.classes)}
+        tree = scan(self._found.train)
+        if self._found.test is not None:
+            return {"train": tree, "test": scan(self._found.test, tree.classes)}
         counts = np.bincount(tree.labels, minlength=len(tree.classes)).tolist()
         size = round(self.test_fraction * len(tree.files))
         lone = [name for name, count in zip(tree.classes, counts, strict=True) if count < 2]
@@ -94,72 +101,71 @@ class ImageFolder(Source):
             )
         rows = select(tree.labels, size, SPLIT_SEED)
         rest = np.setdiff1d(np.arange(len(tree.files)), rows)
-        return {"train": tree.part(rest), "test": tree.part(rows)}
+        return {"train": tree.part(rest), "test": replace(tree.part(rows), left_out=())}
+
+    def _name(self, tree: Tree, path: str) -> str:
+        return (tree.folder / path).relative_to(self.root).as_posix()
+
+
+def chunk_of(read: Sequence[Picture | Unreadable], labels: Labels, names: Sequence[str], size: int) -> Chunk:
+    """What was read of files of these names, and what could not be."""
+    good = [row for row, one in enumerate(read) if isinstance(one, Picture)]
+    kept = [one for one in read if isinstance(one, Picture)]
+    return Chunk(
+        np.stack([one.pixels for one in kept]) if kept else np.empty((0, size, size, 3), np.uint8),
+        labels[good],
+        tuple(
+            f"{name} ({one})" for name, one in zip(names, read, strict=True) if isinstance(one, Unreadable)
+        ),
+        tuple(names[row] for row, one in zip(good, kept, strict=True) if one.more),
+    )
 
 
 def scan(folder: Path, classes: Sequence[str] | None = None) -> Tree:
     """List the images below a folder by class; `classes`, if given, are those there may be.
 
-    The digest covers relative paths, sizes and modification times. Raises DataError where there is no
-    such folder, no class, a class without an image, or a class not among `classes`.
+    The digest covers relative paths, sizes and modification times. Raises DataError where there is no such
+    folder, no class, a class without an image, or a class not among `classes`. Where these are given, a
+    folder without images is as if it were absent.
     """
+    left_out, images = list[str](), dict[str, list[tuple[str, os.DirEntry[str]]]]()
+    with readable_root():
+        for name in folders_in(folder):
+            images[name] = list(images_below(folder, name, left_out))
+        left_out += stray_images(folder)
+    if classes is not None:
+        images = {name: found for name, found in images.items() if found}
+    if not images:
+        raise DataError(f"{folder}: no folders in it; there must be one for each class, with its images")
+    names = dict[str, str]()
+    for name in images:
+        if (twin := names.setdefault(same(name), name)) != name:
+            raise DataError(f"{folder}: two folders have the name {twin!r} in two spellings; merge them")
+        if not images[name]:
+            raise DataError(f"{folder / name}: no images in it; known kinds: {', '.join(FORMATS)}")
+        if classes is not None and same(name) not in classes:
+            raise DataError(f"{folder}: there is no class {name!r} in the training folder; remove it here")
+    known = tuple(names if classes is None else classes)
+    files, labels, digest = list[str](), list[int](), hashlib.sha256()
+    for name, found in images.items():
+        for file, entry in found:
+            digest.update(f"{file}\0{_stamp(entry)}\n".encode("utf-8", "surrogateescape"))
+            files.append(file)
+        labels += [known.index(same(name))] * len(found)
+    return Tree(folder, known, tuple(files), np.array(labels, np.int64), digest.hexdigest(), tuple(left_out))
+
+
+def _stamp(entry: os.DirEntry[str]) -> str:
+    stat = entry.stat()
+    return f"{stat.st_size}\0{stat.st_mtime_ns}"
+
+
+@contextmanager
+def readable_root() -> Iterator[None]:
+    """What the system refuses, as a DataError."""
     try:
-        found = sorted(e.name for e in os.scandir(folder) if e.is_dir() and not e.name.startswith("."))
-        images = {name: list(_images(folder, name)) for name in found}
+        yield
     except OSError as error:
         raise DataError(
             f"{error.filename}: {error.strerror}; data.root names a readable folder with one for each class"
         ) from error
-    if not found:
-        raise DataError(f"{folder}: no folders in it; there must be one for each class, with its images")
-    if strange := [name for name in found if classes is not None and name not in classes]:
-        raise DataError(f"{folder}: there is no class {strange[0]!r} in the training folder; remove it here")
-    names = tuple(found if classes is None else classes)
-    files, labels, digest = list[str](), list[int](), hashlib.sha256()
-    for name in found:
-        if not images[name]:
-            raise DataError(f"{folder / name}: no images in it; known kinds: {', '.join(sorted(SUFFIXES))}")
-        for file, stamp in images[name]:
-            digest.update(f"{file}\0{stamp}\n".encode("utf-8", "surrogateescape"))
-            files.append(file)
-        labels += [names.index(name)] * len(images[name])
-    return Tree(folder, names, tuple(files), np.array(labels, np.int64), digest.hexdigest())
-
-
-def _images(folder: Path, inner: str) -> Iterator[tuple[str, str]]:
-    """The images below `folder/inner`: path from `folder`, and size and time. Text, for there may be many."""
-    for entry in sorted(os.scandir(folder / inner), key=lambda entry: entry.name):
-        path = f"{inner}/{entry.name}"
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir(follow_symlinks=False):  # links could lead round in a circle
-            yield from _images(folder, path)
-        elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:
-            yield path, _stamp(entry)
-
-
-def _stamp(entry: os.DirEntry[str]) -> str:
-    try:
-        stat = entry.stat()
-    except OSError:  # a broken link, which decoding will count among the unreadable
-        return "-"
-    return f"{stat.st_size}\0{stat.st_mtime_ns}"
-
-
-def decoded(file: Path, size: int) -> Images | None:
-    """One image file as (size, size, 3) uint8, or None if it cannot be decoded."""
-    try:
-        with Image.open(file) as image:
-            return np.asarray(middle(image.convert("RGB"), size, Image.Resampling.BILINEAR))
-    except MemoryError:
-        raise
-    except Exception:  # decoders raise whatever comes to hand on a damaged file
-        return None
-
-
-def middle(image: Image.Image, size: int, filter: Image.Resampling) -> Image.Image:
-    """The square in the middle of an image whose shorter side is made `size` pixels."""
-    scale = size / min(image.size)
-    width, height = (max(size, round(side * scale)) for side in image.size)
-    left, top = (width - size) // 2, (height - size) // 2
-    return image.resize((width, height), filter).crop((left, top, left + size, top + size))

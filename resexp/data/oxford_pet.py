@@ -13,7 +13,8 @@ from PIL import Image
 
 from resexp.data.base import Chunk, Facts, Progress, Source, Split, fingerprint
 from resexp.data.folder import data_folder
-from resexp.data.image_folder import CHUNK, DEFAULT_SIZE, middle
+from resexp.data.image_folder import CHUNK, DEFAULT_SIZE
+from resexp.data.pixels import middle
 from resexp.errors import DataError
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from resexp.data.base import Labels
+from resexp.data.names import same
 from resexp.errors import DataError
 
 if TYPE_CHECKING:
@@ -17,10 +18,11 @@ VALIDATION = "data.validation_size"
 
 
 def pick_classes(names: Sequence[str], wanted: int | Sequence[str | int] | None) -> tuple[int, ...]:
-    """Positions of the wanted classes: the first k, or those named, in the order given.
+    """Positions of the wanted classes: the first k, or those in a list, in the order given.
 
-    A number in a list is a class's name where one is called so, otherwise its position from 0.
-    Raises DataError for an unknown, repeated or missing class.
+    In a list, a number is a position, from 0, and text is a name. A number that is another class's name is
+    refused, for nobody can know which of the two is meant. Raises DataError for that and for an unknown,
+    repeated or missing class.
     """
     if wanted is None:
         return tuple(range(len(names)))
@@ -28,19 +30,30 @@ def pick_classes(names: Sequence[str], wanted: int | Sequence[str | int] | None)
         if not 1 <= wanted <= len(names):
             raise DataError(f"data.classes: {wanted} classes are asked for; give 1 to {len(names)}")
         return tuple(range(wanted))
-    picked = tuple(_position(names, name) for name in wanted)
+    known = [same(name) for name in names]
+    picked = tuple(_position(known, name) for name in wanted)
     if not picked or len(set(picked)) < len(picked):
         raise DataError(f"data.classes: {list(wanted)} is empty or names a class twice; name each class once")
     return picked
 
 
-def _position(names: Sequence[str], name: str | int) -> int:
-    if str(name) in names:
-        return names.index(str(name))
-    if isinstance(name, int) and 0 <= name < len(names):
-        return name
+def _position(names: Sequence[str], wanted: str | int) -> int:
+    if isinstance(wanted, str):
+        if same(wanted) in names:
+            return names.index(same(wanted))
+    elif 0 <= wanted < len(names) and (str(wanted) not in names or names[wanted] == str(wanted)):
+        return wanted
+    quoted = f'write "{wanted}", in quotes, for the class of that name'
+    if not isinstance(wanted, str) and 0 <= wanted < len(names):
+        raise DataError(
+            f"data.classes: {wanted} may be the class at position {wanted}, counted from 0, which is "
+            f"{names[wanted]!r}, or the class named '{wanted}'; {quoted}, or \"{names[wanted]}\" for the "
+            "other"
+        )
+    what = "class" if isinstance(wanted, str) else "position, counted from 0,"
     shown = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
-    raise DataError(f"data.classes: there is no class {str(name)!r}; there are {len(names)}: {shown}")
+    hint = f"; {quoted}" if str(wanted) in names else ""
+    raise DataError(f"data.classes: there is no {what} {wanted!r}; there are {len(names)}: {shown}{hint}")
 
 
 def quotas(counts: Sequence[int], size: int | None, key: str = "size") -> tuple[int, ...]:

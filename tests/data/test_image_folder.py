@@ -5,12 +5,11 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
 from resexp.data import cache
-from resexp.data.image_folder import CHUNK, decoded
+from resexp.data.image_folder import CHUNK
 from resexp.data.opening import open_data
 from resexp.errors import DataError
 from resexp.settings import DataConfig
@@ -67,21 +66,28 @@ def test_unreadable_images_are_counted_and_named(tmp_path: Path, configure: Conf
     plant(root / "train", {"ant": 5, "bee": 5})
     plant(root / "val", {"ant": 2, "bee": 2})
     good = (root / "train" / "ant" / "001.png").read_bytes()
-    (root / "train" / "ant" / "001.png").write_bytes(good[: len(good) // 2])
+    (root / "train" / "ant" / "001.png").write_bytes(good[:-24])
     (root / "train" / "bee" / "003.png").write_bytes(b"no image")
     (root / "val" / "bee" / "000.png").write_bytes(b"")
     (root / "val" / "bee" / "link.png").symlink_to("nowhere")
     (root / "val" / "bee" / "notes.txt").write_text("not an image, nor meant as one")
-    told: list[tuple[str, int, int]] = []
     config = configure("image_folder", root=str(root), image_size=8)
-    cache.prepare(config, lambda *event: told.append(event))
-    warnings = [text for text, _, _ in told if "unreadable" in text]
-    assert len(warnings) == 1
-    assert warnings[0].startswith("left out 4 unreadable images: ")
-    assert str(root / "train" / "ant" / "001.png") in warnings[0]
+    listed = (
+        "2 files left out: val/bee/link.png (leads nowhere), "
+        "val/bee/notes.txt (no image that is known here, or a damaged one)"
+    )
+    assert cache.describe(config).notes == (listed,)
     data = open_data(config, "cpu")
     assert (len(data.train), len(data.test)) == (8, 3) == (data.facts.train, data.facts.test)
-    assert [Path(name).name for name in data.unreadable] == ["001.png", "003.png", "000.png", "link.png"]
+    assert data.unreadable == (
+        "train/ant/001.png (cut off or damaged)",
+        "train/bee/003.png (no image that is known here, or a damaged one)",
+        "val/bee/000.png (empty)",
+    )
+    assert data.facts.notes[0] == listed
+    assert data.facts.notes[1] == (
+        f"3 files left out because they cannot be read: {', '.join(data.unreadable)}"
+    )
 
 
 def test_class_left_empty_is_an_error(tmp_path: Path, configure: Configure) -> None:
@@ -121,29 +127,12 @@ def test_fingerprint_follows_the_files(tmp_path: Path, configure: Configure) -> 
     assert seen() != touched
 
 
-def test_resizes_the_shorter_side_and_cuts_the_middle(tmp_path: Path) -> None:
-    pixels = np.zeros((10, 30, 3), np.uint8)
-    pixels[:, 10:20] = 255
-    Image.fromarray(pixels).save(tmp_path / "wide.png")
-    Image.fromarray(pixels.transpose(1, 0, 2)).save(tmp_path / "tall.png")
-    for name in ("wide.png", "tall.png"):
-        image = decoded(tmp_path / name, 10)
-        assert image is not None
-        assert image.shape == (10, 10, 3)
-        assert (image == 255).all()
-    small = decoded(tmp_path / "wide.png", 4)
-    assert small is not None
-    assert small[:, 1:3].min() > 250
-    Image.fromarray(pixels).convert("P").save(tmp_path / "palette.png")
-    assert decoded(tmp_path / "palette.png", 20) is not None
-
-
 @pytest.mark.parametrize(
     ("counts", "fields", "says"),
     [
         (None, {}, "No such file"),
         ({}, {}, "no folders in it"),
-        ({"ant": 3, "bee": 0}, {}, r"bee: no images in it; known kinds: \.bmp"),
+        ({"ant": 3, "bee": 0}, {}, "bee: no images in it; known kinds: JPEG"),
         ({"ant": 9, "bee": 1}, {}, "'bee' has one image"),
         ({"ant": 5, "bee": 5}, {"test_fraction": 0.0}, "cannot be split with test_fraction 0.0"),
         ({"ant": 5, "bee": 5}, {"test_fraction": 1.0}, "cannot be split with test_fraction 1.0"),

@@ -48,10 +48,27 @@ def test_classes_are_relabelled_in_the_order_given() -> None:
 
 @pytest.mark.parametrize(
     ("wanted", "picked"),
-    [(None, (0, 1, 2)), (2, (0, 1)), (("cat", "ant"), (2, 0)), ((1,), (1,)), ((7,), (1,)), ((2,), (2,))],
+    [(None, (0, 1, 2)), (2, (0, 1)), (("cat", "ant"), (2, 0)), ((1,), (1,)), (("7",), (1,)), ((2,), (2,))],
 )
 def test_pick_classes(wanted: object, picked: tuple[int, ...]) -> None:
     assert pick_classes(("ant", "7", "cat"), wanted) == picked  # type: ignore[arg-type]
+
+
+def test_a_number_is_a_position_and_never_the_name_of_another_class() -> None:
+    names = ("1", "2", "3")
+    assert pick_classes(names, (0,)) == (0,)
+    assert pick_classes(names, ("1", "3")) == (0, 2)
+    assert pick_classes(("0", "1", "2"), (2, 0)) == (2, 0)  # where both meanings agree, nothing is asked
+    for wanted in ((0, 2), (1, 2), (2,)):
+        with pytest.raises(DataError, match=r"may be the class at position \d, .* or the class named '\d'"):
+            pick_classes(names, wanted)
+
+
+def test_names_are_compared_in_one_spelling() -> None:
+    composed, decomposed = "caf\u00e9", "cafe\u0301"
+    assert composed != decomposed
+    assert pick_classes(("tea", composed), (decomposed,)) == (1,)
+    assert pick_classes(("tea", decomposed), (composed,)) == (1,)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +78,9 @@ def test_pick_classes(wanted: object, picked: tuple[int, ...]) -> None:
         (("dog",), "no class 'dog'.*ant, 7, cat"),
         (("ant", 0), "twice"),
         ((), "empty"),
-        ((9,), "'9'"),
+        ((9,), "no position, counted from 0, 9"),
+        ((7,), 'write "7", in quotes'),
+        ((-1,), "-1"),
     ],
 )
 def test_wrong_classes(wanted: object, says: str) -> None:

@@ -1,0 +1,146 @@
+"""What the values in an image file mean: as brightness of 8 bits, or as the class numbers of a mask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from resexp.errors import DataError
+
+STRIP = 2**20
+"""Pixels that are converted at once, which bounds the memory."""
+
+PAGE = "white"
+"""What is seen through transparent pixels."""
+
+WIDE_GREY = ("PNG", "PPM")
+"""Formats whose integers have 16 bits, in whichever type Pillow gives them."""
+
+LOSSY = ("JPEG", "MPO")
+
+
+def in_8_bits(image: Image.Image, file: Path) -> Image.Image:
+    """An image in grey (L) or RGB: itself if it is so already.
+
+    Values of 16 bits are divided by 257, and floating-point values run from 0, black, to 1, white. What is
+    transparent lies on white. Raises DataError for values of which nobody knows which is white.
+    """
+    deep = image.mode.startswith("I;16") or (image.mode == "I" and image.format in WIDE_GREY)
+    if deep:
+        return _by_strips(image, "L", lambda strip: _from_16_bits(strip, image.info.get("transparency")))
+    if image.mode == "F":
+        return _by_strips(image, "L", lambda strip: _from_fractions(strip, file))
+    if image.mode == "I":
+        low, high = image.getextrema()
+        raise DataError(
+            f"{file}: has integers of 32 bits, from {low} to {high}, and none is known to be white; save the "
+            "images with 8 or 16 bits"
+        )
+    if image.has_transparency_data:
+        return _by_strips(image, "RGB", _on_the_page)
+    if image.mode in ("L", "RGB"):
+        return image
+    if image.mode == "1":
+        return image.convert("L")
+    return _by_strips(image, "RGB", _from_lab if image.mode == "LAB" else lambda strip: strip.convert("RGB"))
+
+
+def class_numbers(image: Image.Image, file: Path, groups: int) -> Image.Image:
+    """The numbers of a mask's pixels, below `groups`, as an image in grey (L).
+
+    Of two groups, what is not 0 is 1, and in a JPEG file, which blurs, what is brighter than half.
+    Raises DataError.
+    """
+    if groups > 2 and image.format in LOSSY:
+        raise DataError(
+            f"{file}: is a JPEG file, whose compression changes the numbers of classes; save masks as PNG"
+        )
+    least = 128 if image.format in LOSSY else 1
+
+    def numbered(strip: Image.Image) -> Image.Image:
+        numbers = _numbers(strip, file)
+        if groups == 2:
+            return Image.fromarray((numbers >= least).astype(np.uint8))
+        if numbers.min() < 0 or numbers.max() >= groups:
+            wrong = numbers.max() if numbers.max() >= groups else numbers.min()
+            raise DataError(
+                f"{file}: has class {wrong}; classes are 0 to {groups - 1}, so mend it or raise data.groups"
+            )
+        return Image.fromarray(numbers.astype(np.uint8))
+
+    return _by_strips(image, "L", numbered)
+
+
+def _numbers(strip: Image.Image, file: Path) -> NDArray[Any]:
+    """One number a pixel: a palette's index rather than its colour. Raises DataError."""
+    values = np.asarray(strip)
+    if values.dtype == bool:
+        return values.astype(np.uint8)
+    if strip.mode in ("LA", "RGBA", "PA") and values[..., -1].min() == 255:
+        values = values[..., :-1]
+    if values.ndim == 3 and (values == values[..., :1]).all():
+        values = values[..., 0]
+    if values.ndim == 3:
+        raise DataError(
+            f"{file}: is a mask in colours or partly transparent ({strip.mode}); a mask has one number for "
+            "each pixel, as a PNG file in grey or with a palette"
+        )
+    if strip.mode == "F" and not (np.isfinite(values) & (values == np.rint(values))).all():
+        raise DataError(
+            f"{file}: is a mask of floating-point values; a mask has whole numbers, as in a PNG file"
+        )
+    if values.min() < 0:
+        raise DataError(f"{file}: is a mask with the number {values.min()}; classes are numbered from 0")
+    return values
+
+
+def _from_16_bits(strip: Image.Image, transparent: Any) -> Image.Image:
+    values = np.asarray(strip).astype(np.uint32)
+    grey = (values + 128) // 257
+    if isinstance(transparent, int):
+        grey[values == transparent] = 255
+    return Image.fromarray(grey.astype(np.uint8))
+
+
+def _from_fractions(strip: Image.Image, file: Path) -> Image.Image:
+    values = np.asarray(strip)
+    low, high = values.min(), values.max()
+    if not (low >= 0 and high <= 1):  # so that what is not a number is refused, too
+        raise DataError(
+            f"{file}: has floating-point values from {low:g} to {high:g}; save the images with values from "
+            "0, black, to 1, white, or with 8 or 16 bits"
+        )
+    return Image.fromarray(np.rint(values * 255).astype(np.uint8))
+
+
+def _on_the_page(strip: Image.Image) -> Image.Image:
+    colours = strip.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", colours.size, PAGE), colours).convert("RGB")
+
+
+def _from_lab(strip: Image.Image) -> Image.Image:
+    from PIL import ImageCms
+
+    lab, colours = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+    made = ImageCms.profileToProfile(strip, lab, colours, outputMode="RGB")
+    assert made is not None  # which only a conversion in place gives
+    return made
+
+
+def _by_strips(image: Image.Image, mode: str, convert: Callable[[Image.Image], Image.Image]) -> Image.Image:
+    """An image put together from its strips, each converted by itself."""
+    whole = Image.new(mode, image.size)
+    for top, bottom in _strips(image):
+        whole.paste(convert(image.crop((0, top, image.width, bottom))), (0, top))
+    return whole
+
+
+def _strips(image: Image.Image) -> Iterator[tuple[int, int]]:
+    rows = max(1, STRIP // image.width)
+    for top in range(0, image.height, rows):
+        yield top, min(top + rows, image.height)
