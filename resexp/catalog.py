@@ -50,7 +50,9 @@ class Option:
 
 @dataclass(frozen=True)
 class PartInfo:
-    """What the syntax tree says about one part. `base` is its role's base class, by name."""
+    """What the syntax tree says about one part. `base` is its role's base class, by name; `numerics` the
+    version of its numbers.
+    """
 
     role: str
     kind: str
@@ -61,6 +63,7 @@ class PartInfo:
     line: int
     options: Mapping[str, Option]
     plugin: Plugin | None = None
+    numerics: int = 1
 
 
 @cache
@@ -156,7 +159,21 @@ def _scan(role: str, plugin: Plugin, own: bool) -> Iterator[PartInfo]:
                 line=node.lineno,
                 options=dict(_options(node, file, aliases)),
                 plugin=plugin if own else None,
+                numerics=_numerics(node, file),
             )
+
+
+def _numerics(part: ast.ClassDef, file: Path) -> int:
+    """The `numerics = 2` in a class's own body; 1 where there is none."""
+    for node in part.body:
+        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+        if isinstance(node, ast.Assign | ast.AnnAssign) and _name(target) == "numerics":
+            value = node.value.value if isinstance(node.value, ast.Constant) else None
+            if type(value) is int and value > 0:
+                return value
+            where, right = f"{file}:{node.lineno}", "write a whole number, such as numerics = 2"
+            raise ConfigError([Problem(where, f"{part.name}.numerics", "is no version", right)])
+    return 1
 
 
 def _options(part: ast.ClassDef, file: Path, aliases: Mapping[str, ast.expr]) -> Iterator[tuple[str, Option]]:
@@ -199,6 +216,6 @@ def _type(node: ast.expr | None, aliases: Mapping[str, ast.expr]) -> Any:
     raise TypeError(f"{ast.unparse(node) if node else 'no annotation'} is not an option's type")
 
 
-def _name(node: ast.expr) -> str:
+def _name(node: ast.expr | None) -> str:
     """The last name of `Connection` or `base.Connection`."""
     return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""

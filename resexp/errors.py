@@ -6,6 +6,7 @@
     ├── NoExperimentError       2   there is no such experiment
     ├── StoreError             74   the results folder cannot be read or written
     │   └── BusyError          75   another process is running this experiment
+    ├── MixedError              1   two different trials would be averaged as one
     └── TrialError              3   a trial failed
         ├── Diverged            3   its loss stopped being a number
         └── StaleAttempt        3   another attempt took the trial over
@@ -72,6 +73,10 @@ class BusyError(StoreError):
     """Another process is running this experiment."""
 
     exit_status = 75
+
+
+class MixedError(ResexpError):
+    """Two different trials would be averaged as one: an error of the program."""
 
 
 class TrialError(ResexpError):

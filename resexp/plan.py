@@ -8,25 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
+from resexp import numerics, translation
 from resexp.anatomy import plugins_of
 from resexp.errors import ConfigError, Problem, ResexpError
 from resexp.grid import CONNECTION, DEPTH, SEED
+from resexp.groups import labelled, name_of, short
 from resexp.plugins import blamed
 from resexp.wording import refuse
 
 if TYPE_CHECKING:
     from resexp.config import Experiment, Point
     from resexp.settings import Settings
-
-NUMERICS = 1
-"""Raised when the code changes the numbers a trial gives, by a default's change too, so that old results are
-not mixed with new.
-"""
 
 
 @dataclass(frozen=True)
@@ -43,9 +39,10 @@ class Trial:
     """One training run. `settings` is plain JSON data: `config.parse_settings` gives it types.
 
     `name` says what varies in its experiment (safe as a folder's name); `id` is its identity;
-    `variant` tells apart trials of one connection with other options; `axes` maps each swept dotted
-    key to this trial's value, and `tuned` those that are chosen by validation error. `plugins` maps the
-    SHA-256 of each plugin whose parts it uses to its file's name.
+    `variant` is the label of its line, as `groups` has it; `axes` maps each swept dotted key to this
+    trial's value, and `tuned` those that are chosen by validation error. `plugins` maps the SHA-256 of each
+    plugin whose parts it uses to its file's name, `numerics` what it uses to the versions that are not 1,
+    and `data` is its data's fingerprint, "" where an older version planned it.
     """
 
     id: str
@@ -59,6 +56,8 @@ class Trial:
     cost: Cost | None = None
     tuned: Mapping[str, Any] = field(default_factory=dict)
     plugins: Mapping[str, str] = field(default_factory=dict)
+    numerics: Mapping[str, int] = field(default_factory=dict)
+    data: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON data, which shares its mappings with the trial: to be written, not to be changed."""
@@ -66,8 +65,11 @@ class Trial:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Trial:
+        """From what `to_json` gave, in this version or an older one."""
         cost = data.get("cost")
-        return cls(**{**data, "cost": Cost(**cost) if cost else None})
+        told = {name: translation.keys(data[name]) for name in ("axes", "tuned") if name in data}
+        told["settings"] = translation.translated(data["settings"])
+        return cls(**{**data, **told, "cost": Cost(**cost) if cost else None})
 
 
 def identity(settings: Settings, data_fingerprint: str) -> str:
@@ -75,12 +77,16 @@ def identity(settings: Settings, data_fingerprint: str) -> str:
 
     A value that equals its default is left out, so that an option added later leaves the trials done before
     it theirs; the kind of a part has no default and is never left out. `data.root` says where the data lie
-    and not what they are, which is what their fingerprint says.
+    and not what they are, which is what their fingerprint says. Versions of numbers are in it where they are
+    not 1.
     """
-    told = settings.model_dump(mode="json", exclude_defaults=True)
+    told = translation.as_hashed(settings.model_dump(mode="json", exclude_defaults=True))
     told["data"].pop("root", None)
-    code = sorted(plugin.sha256 for plugin in plugins_of(settings))
-    text = json.dumps([NUMERICS, told, data_fingerprint, *code], sort_keys=True, separators=(",", ":"))
+    plugins = plugins_of(settings)
+    code = sorted(plugin.sha256 for plugin in plugins)
+    versions = numerics.versions(settings.model_dump(mode="json"), plugins)
+    hashed = [numerics.PROGRAM, told, data_fingerprint, *code, *([versions] if versions else [])]
+    text = json.dumps(hashed, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
@@ -103,6 +109,7 @@ def make_plan(experiment: Experiment, measures: Measures) -> list[Trial]:
     Raises:
         ConfigError: some trial cannot be built; every such problem at once.
         DataError: a data set is missing.
+        MixedError: two trials would be averaged as one, which is an error of the program.
     """
     trials: dict[str, Trial] = {}
     problems: list[Problem] = []
@@ -122,31 +129,29 @@ def make_plan(experiment: Experiment, measures: Measures) -> list[Trial]:
                 raise
             problems.append(fault)
             continue
-        id = identity(settings, measures.data_fingerprint(settings))
+        data = measures.data_fingerprint(settings)
+        id = identity(settings, data)
         model = settings.model
-        tuned = {key: point.axes[key] for key in experiment.tuned}
-        chosen = safe(" ".join(short(key, value, named=True) for key, value in tuned.items()))
-        trials[id] = Trial(
+        plugins = plugins_of(settings)
+        trial = Trial(
             id=id,
-            name="_".join(filter(None, [safe(variant), chosen, f"d{model.depth}", f"s{settings.seed}"])),
+            name="",
             connection=model.connection.kind,
             variant=variant,
             depth=model.depth,
             seed=settings.seed,
-            settings=settings.model_dump(mode="json"),
+            settings=(told := settings.model_dump(mode="json")),
             axes=dict(point.axes),
             cost=cost,
-            tuned=tuned,
-            plugins={plugin.sha256: plugin.file.name for plugin in plugins_of(settings)},
+            tuned={key: point.axes[key] for key in experiment.tuned},
+            plugins={plugin.sha256: plugin.file.name for plugin in plugins},
+            numerics=numerics.versions(told, plugins),
+            data=data,
         )
+        trials[id] = replace(trial, name=name_of(trial))
     if problems:
         raise refuse(problems, str(experiment.path))
-    return list(trials.values())
-
-
-def safe(text: str) -> str:
-    """A text as part of a folder's name."""
-    return re.sub(r"[^A-Za-z0-9=.+-]+", "-", text)[:60].strip("-.")
+    return labelled(list(trials.values()))
 
 
 def variant_labels(experiment: Experiment) -> list[str]:
@@ -180,11 +185,3 @@ def swept_options(point: Point, tuned: Collection[str]) -> dict[str, Any]:
         else:
             options[key] = value
     return {key: value for key, value in options.items() if key not in tuned}
-
-
-def short(key: str, value: Any, *, named: bool = False) -> str:
-    """An option in a label: a word stands for itself unless `named`, a part is its kind, a number needs its
-    name.
-    """
-    value = value["kind"] if isinstance(value, Mapping) and "kind" in value else value
-    return value if isinstance(value, str) and not named else f"{key.rpartition('.')[2]}={value}"

@@ -354,7 +354,7 @@ def test_a_hold_that_nothing_came_of_leaves_nothing(tmp_path: Path) -> None:
 def test_a_newer_format_is_refused_with_the_reason(tmp_path: Path) -> None:
     run_all(tmp_path)
     plan = tmp_path / "exp/plan.json"
-    durable.write_document(plan, {**durable.read_document(plan), "format": store.FORMAT + 1})
+    durable.write_document(plan, {**durable.read_document(plan), "format": store.PLAN_FORMAT + 1})
     for act in (lambda: store.read(tmp_path / "exp"), lambda: create(tmp_path)):
         with pytest.raises(StoreError, match="newer resexp"):
             act()

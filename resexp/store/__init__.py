@@ -15,12 +15,13 @@ committed with are intact. JSON carries a checksum of its own bytes; rows one a 
 from resexp.store.attempt import Attempt
 from resexp.store.experiment import Experiment, create
 from resexp.store.finished import Finished
-from resexp.store.layout import FORMAT, ExperimentFolder, State, TrialFolder
+from resexp.store.layout import FORMAT, PLAN_FORMAT, ExperimentFolder, State, TrialFolder
 from resexp.store.lock import Hold, hold
 from resexp.store.records import Records, experiments, finished, latest, read, states
 
 __all__ = [
     "FORMAT",
+    "PLAN_FORMAT",
     "Attempt",
     "Experiment",
     "ExperimentFolder",

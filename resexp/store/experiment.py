@@ -13,7 +13,7 @@ from resexp.errors import StoreError
 from resexp.plan import Trial
 from resexp.plugins import Plugin
 from resexp.store.attempt import write_failure
-from resexp.store.layout import FORMAT, ExperimentFolder, State, read_or_empty, state_of
+from resexp.store.layout import FORMAT, PLAN_FORMAT, ExperimentFolder, State, read_or_empty, state_of
 from resexp.store.lock import Hold, check_plain, explained, hold
 
 
@@ -92,7 +92,7 @@ class Experiment:
         durable.sweep_temporaries(self.path)
         durable.write_atomic(self._folder.config, config_text.encode())
         plan = {
-            "format": FORMAT,
+            "format": PLAN_FORMAT,
             "experiment": self.path.name,
             "config_sha256": hashlib.sha256(config_text.encode()).hexdigest(),
             "trials": [trial.to_json() for trial in self.trials],
@@ -146,10 +146,10 @@ def create(
 
 def refuse_newer(folder: ExperimentFolder) -> None:
     """Raises StoreError when a newer resexp wrote the folder."""
-    found = read_or_empty(folder.plan).get("format", FORMAT)
-    if found > FORMAT:
+    found = read_or_empty(folder.plan).get("format", PLAN_FORMAT)
+    if found > PLAN_FORMAT:
         raise StoreError(
-            f"{folder.plan}: written by a newer resexp (format {found}, this one knows {FORMAT}); "
+            f"{folder.plan}: written by a newer resexp (format {found}, this one knows {PLAN_FORMAT}); "
             "upgrade resexp, or choose another name"
         )
 

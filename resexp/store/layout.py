@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +17,12 @@ from resexp.plan import Trial
 from resexp.plugins import Plugin
 
 FORMAT = 1
-"""Version of the results folder. A newer one is refused, with the reason."""
+"""Version of a trial's documents: a result of a newer one is no result."""
+
+PLAN_FORMAT = 2
+"""Version of the plan, by which a newer results folder is refused, with the reason. 2: trials tell the
+versions of their numbers and the fingerprint of their data.
+"""
 
 Status = Literal["done", "diverged", "failed", "running", "pending"]
 
@@ -90,7 +96,22 @@ class ExperimentFolder:
         return self.plugins / f"{sha256}.py"
 
     def trial(self, trial: Trial) -> TrialFolder:
-        return TrialFolder(self.trials / f"{trial.name}-{trial.id}")
+        """The folder of a trial. Its id finds it: what a trial is called may have changed since."""
+        own = TrialFolder(self.trials / f"{trial.name}-{trial.id}")
+        if own.result.exists():
+            return own
+        others = [TrialFolder(path) for path in self._by_id.get(trial.id, ()) if path != own.path]
+        finished = (folder for folder in others if folder.result.exists())
+        return next(finished, own if own.path.exists() else next(iter(others), own))
+
+    @cached_property
+    def _by_id(self) -> Mapping[str, Sequence[Path]]:
+        """The trials' folders by id, listed once. Later ones are called what this program calls them."""
+        found: dict[str, list[Path]] = {}
+        with suppress(FileNotFoundError):
+            for name in sorted(os.listdir(self.trials)):
+                found.setdefault(name.rpartition("-")[2], []).append(self.trials / name)
+        return found
 
     def current_run(self) -> str | None:
         """The token of the run that is going on here, or None.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from resexp import durable
 from resexp.errors import NoExperimentError, StoreError
+from resexp.groups import labelled
 from resexp.plan import Trial
 from resexp.store.experiment import refuse_newer
 from resexp.store.finished import Finished, later_rows, merged
@@ -78,6 +79,7 @@ def _read(folder: ExperimentFolder) -> Records:
 
     notes: list[str] = []
     trials, published = _plan(folder, notes)
+    trials = labelled(trials)
     run = folder.current_run()
     trial_rows, metrics, probes = [], [], []
     for trial in trials:

@@ -31,7 +31,10 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The experiment `e` below the folder: one done trial, one pending."""
     monkeypatch.setenv("RESEXP_DATA", str(tmp_path / "data"))
     settings = Settings.model_validate(SETTINGS).model_dump(mode="json")
-    trials = [Trial(c * 12, f"small-{c}", "residual", "residual", 8, 0, settings) for c in "ab"]
+    trials = [
+        Trial(c * 12, f"small-{c}", "residual", "residual", 8, seed, {**settings, "seed": seed})
+        for seed, c in enumerate("ab")
+    ]
     with store.create(tmp_path, "e", config_text="", trials=trials, environment={}) as experiment:
         train(Attempt(*experiment.claim(trials[0])))
     return tmp_path
