@@ -30,15 +30,16 @@ def labelled(trials: Sequence[Trial]) -> list[Trial]:
     A label that only one line had stays as it was, and so does the name of its trials' folders. Raises
     MixedError where two different trials would be one group's at one seed.
     """
-    facts = [_facts(trial) for trial in trials]
+    told = [_values(trial) for trial in trials]
+    facts: list[Facts] = [{path: repr(value) for path, value in own.items()} for own in told]
     tuned = [tuple(_tuned(trial)) for trial in trials]
     telling = _telling(trials, facts, tuned)
     lines = [_line(own, telling) for own in facts]
     names: dict[Line, str] = {}
     values: dict[Line, Mapping[str, Any]] = {}
-    for line, trial in zip(lines, trials, strict=True):
+    for line, trial, own in zip(lines, trials, told, strict=True):
         names[line] = max(names.get(line, ""), printable(trial.variant), key=len)
-        values.setdefault(line, _values(trial))
+        values.setdefault(line, own)
     names = _spelled(names, values, telling)
     _refuse_mixed(trials, lines, tuned)
     taken = Counter(trial.name for trial in trials)
@@ -72,29 +73,32 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(tree: Any) -> list[tuple[str, Any]]:
     """Every single value in plain JSON data, with its dotted path; a list of plain values is one."""
-    if isinstance(value, Mapping) and value:
-        for key, item in value.items():
-            yield from leaves(item, f"{path}.{key}" if path else str(key))
-    elif isinstance(value, list | tuple) and any(isinstance(item, Mapping) for item in value):
-        for number, item in enumerate(value):
-            yield from leaves(item, f"{path}.{number}")
+    found: list[tuple[str, Any]] = []
+    _collect(tree, "", found)
+    return found
+
+
+def _collect(tree: Any, path: str, found: list[tuple[str, Any]]) -> None:
+    if isinstance(tree, dict) and tree:
+        for key, item in tree.items():
+            _collect(item, f"{path}.{key}" if path else key, found)
+    elif isinstance(tree, list | tuple) and any(isinstance(item, dict) for item in tree):
+        for number, item in enumerate(tree):
+            _collect(item, f"{path}.{number}", found)
     else:
-        yield path, value
+        found.append((path, tree))
 
 
 def _values(trial: Trial) -> dict[str, Any]:
     """All that determines a trial's numbers, except for depth, seed and what is tuned."""
-    found = {path: v for path, v in leaves(trial.settings) if path not in (DEPTH, SEED)}
-    found = {path: v for path, v in found.items() if not _within(path, trial.tuned)}
+    found = dict(leaves(trial.settings))
+    for path in [DEPTH, SEED, *(p for p in found if trial.tuned and _within(p, trial.tuned))]:
+        found.pop(path, None)
     found |= {f"numbers of {part.rpartition('.')[2]}": v for part, v in trial.numerics.items()}
     found["code of plugins"] = " ".join(sorted(trial.plugins))
     return {**found, "content of the data": trial.data}
-
-
-def _facts(trial: Trial) -> Facts:
-    return {path: repr(value) for path, value in _values(trial).items()}
 
 
 def _tuned(trial: Trial) -> Iterator[str]:

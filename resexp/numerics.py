@@ -37,7 +37,9 @@ def versions(settings: Settings, plugins: tuple[Plugin, ...] = ()) -> dict[str, 
 
     A part of a plugin has none: its code is in the identity as it is.
     """
-    found = {f"{place}.{kind}": _parts(role).get(kind, 1) for place, role, kind in parts(settings)}
+    if not CHOICES and not any(_mended(role) for role in catalog.ROLES):
+        return {}
+    found = {f"{place}.{kind}": _mended(role).get(kind, 1) for place, role, kind in parts(settings)}
     own = {kind for role in catalog.ROLES for kind in _own(role, plugins)}
     found = {place: n for place, n in found.items() if place.rpartition(".")[2] not in own}
     for key, values in CHOICES.items():
@@ -62,7 +64,7 @@ def parts(value: Any, role: str = "", place: str = "") -> Iterator[tuple[str, st
 
 def probe_version(kind: str) -> int:
     """The version of the numbers that this program's probe of a kind gives."""
-    return _parts("probe").get(kind, 1)
+    return _mended("probe").get(kind, 1)
 
 
 def changed(old: Mapping[str, int], new: Mapping[str, int]) -> list[str]:
@@ -72,8 +74,9 @@ def changed(old: Mapping[str, int], new: Mapping[str, int]) -> list[str]:
 
 
 @cache
-def _parts(role: str) -> Mapping[str, int]:
-    return {kind: part.numerics for kind, part in catalog.parts(role).items()}
+def _mended(role: str) -> Mapping[str, int]:
+    """The package's parts of a role whose version is not 1."""
+    return {kind: part.numerics for kind, part in catalog.parts(role).items() if part.numerics != 1}
 
 
 def _own(role: str, plugins: tuple[Plugin, ...]) -> list[str]:
