@@ -71,6 +71,27 @@ def later_rows(folder: TrialFolder, result: Mapping[str, Any], notes: list[str])
     return rows
 
 
+def note_of_lost_end(finished: Finished, rows: Iterable[Row]) -> str | None:
+    """What to tell of a done trial that has no probe rows of its end though some were due there: earlier
+    versions lost them where they were stopped in a trial's last step. Once measured later, they are there.
+    """
+    result, steps = finished.result, finished.result.get("steps") or 0
+    due = [
+        probe["kind"]
+        for probe in finished.trial.settings.get("probes", ())
+        if any(round(at * steps) == steps for at in probe["at"])
+    ]
+    if not due or result.get("probed") or finished.folder.later_probes.exists():
+        return None
+    if any(row["step"] == steps for row in rows):
+        return None
+    asked = " ".join(f"--probe {kind}" for kind in dict.fromkeys(due))
+    return (
+        f"{finished.folder.path}: the probes of its end are missing, as where an older version was stopped "
+        f"in its last step; `resexp probe {finished.folder.experiment.path.name} {asked}` measures them"
+    )
+
+
 def merged(rows: list[dict[str, Any]], later: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Rows as recorded in training, those at its end replaced where they were measured again later."""
     again = {row["probe"] for row in later}

@@ -13,7 +13,7 @@ from resexp.errors import NoExperimentError, StoreError
 from resexp.groups import labelled
 from resexp.plan import Trial
 from resexp.store.experiment import refuse_newer
-from resexp.store.finished import Finished, later_rows, merged
+from resexp.store.finished import Finished, later_rows, merged, note_of_lost_end
 from resexp.store.layout import ExperimentFolder, State, TrialFolder, read_or_empty, rows_of, state_of
 
 if TYPE_CHECKING:
@@ -94,6 +94,9 @@ def _read(folder: ExperimentFolder) -> Records:
         ]
         later = later_rows(place, state.result, notes) if state.status == "done" else []
         measured = _with_id(trial.id, place.probes, rows, notes)
+        if state.status == "done":
+            lost = note_of_lost_end(Finished(place, trial, state.result), measured)
+            notes += [lost] if lost else []
         probes += merged(measured, [{"id": trial.id, **row} for row in later])
     _note_left_aside(folder, trials, notes)
     frame = pd.DataFrame(trial_rows, columns=_columns(trial_rows, _trial_columns(trials)))

@@ -33,18 +33,20 @@ def train(attempt: Attempt) -> None:
     torch.set_num_threads(attempt.threads)
     torch.use_deterministic_algorithms(settings.training.deterministic)
     clock = time.monotonic()
-    run = learner_of(settings.model).Run(settings, open_data(settings.data, device, settings.seed), device)
-    course = Course(run, attempt, clock)
-    saved = attempt.begin(fingerprint(device, attempt.threads))
-    if saved is not None:
-        course.restore(saved)
+    data = open_data(settings.data, device, settings.seed)
+
+    def new() -> Course:
+        return Course(learner_of(settings.model).Run(settings, data, device), attempt, clock)
+
+    environment = fingerprint(device, attempt.threads)
+    course: Course = attempt.begin(environment, lambda saved: new().restored(saved)) or new()
     try:
-        course.advance()
+        ended = course.advance()
     except Diverged as error:
         attempt.commit({"status": "diverged", "cause": str(error), **course.result({})})
         return
-    if run.step == run.total:
-        attempt.commit({"status": "done", "cause": None, **course.result(course.row)})
+    if ended:
+        attempt.commit({"status": "done", "cause": None, "probed": True, **course.result(course.row)})
 
 
 class Course:
@@ -62,12 +64,15 @@ class Course:
         self.save_cost = 0.0
         self.row: dict[str, Any] = {}
 
-    def advance(self) -> None:
+    def advance(self) -> bool:
+        """Go on to the end, or to the step after a stop. Returns whether all is done, the probes of the end
+        included: that all steps are made does not say so.
+        """
         run, attempt = self.run, self.attempt
         while not attempt.stopping:
             attempt.probe(probe_rows(run))
             if run.step == run.total:
-                return
+                return True
             run.train_step()
             if run.epoch_ended():
                 self.row = run.close_epoch()
@@ -83,6 +88,7 @@ class Course:
                 loss=self.row.get("loss"),
             )
         self.save()
+        return False
 
     def save_due(self) -> bool:
         """At the end of every epoch that lasts long enough, and at the very end."""
@@ -99,11 +105,13 @@ class Course:
         self.saved = time.monotonic()
         self.save_cost = self.saved - begun
 
-    def restore(self, data: bytes) -> None:
+    def restored(self, data: bytes) -> Course:
+        """This one, where a checkpoint's bytes say that the trial was."""
         state = torch.load(io.BytesIO(data), map_location=self.run.device, weights_only=True)
         self.run.restore(state["run"])
         self.row = state["row"]
         self.earlier_seconds = state["seconds"]
+        return self
 
     def seconds(self) -> float:
         """Wall time over all attempts, evaluation and probes included."""
