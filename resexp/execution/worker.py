@@ -18,7 +18,7 @@ from pathlib import Path
 from resexp.errors import StaleAttempt
 from resexp.execution.launcher import Task
 from resexp.execution.signals import GROUP_SIGNALS
-from resexp.store import Attempt, TrialFolder
+from resexp.store import Attempt, TrialFolder, fail
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _PR_SET_PDEATHSIG = 1
@@ -32,6 +32,23 @@ def work(task: Task) -> None:
     """
     os.setsid()
     _die_with_parent()
+    try:
+        _resolve(task.trainer)(_begin(task))
+    except StaleAttempt as stale:
+        with suppress(OSError):
+            print(stale)
+        sys.exit(1)
+    except Exception as error:
+        with suppress(OSError):  # a full disk must not hide the cause
+            traceback.print_exc()
+            sys.stderr.flush()
+        with suppress(OSError, StaleAttempt):  # the supervisor writes what could not be written here
+            fail(TrialFolder(task.folder), task.number, *describe(error))
+        sys.exit(1)
+
+
+def _begin(task: Task) -> Attempt:
+    """The attempt, with this process's output in the trial's log and its signals handled."""
     _redirect_output(TrialFolder(task.folder).log, task.number)
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(task.threads)))
     attempt = Attempt(
@@ -46,17 +63,7 @@ def work(task: Task) -> None:
     signal.signal(signal.SIGTERM, lambda *_: setattr(attempt, "stopping", True))
     # A worker is born with these blocked, so that none ends it before it has its handlers.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, GROUP_SIGNALS)
-    try:
-        _resolve(task.trainer)(attempt)
-    except StaleAttempt as stale:
-        print(stale)
-        sys.exit(1)
-    except Exception as error:
-        traceback.print_exc()
-        sys.stderr.flush()
-        with suppress(OSError, StaleAttempt):  # the supervisor writes what could not be written here
-            attempt.fail(*describe(error))
-        sys.exit(1)
+    return attempt
 
 
 def attached(function: Callable[..., object], *arguments: object) -> None:
@@ -85,13 +92,18 @@ def _resolve(trainer: str) -> Callable[[Attempt], object]:
 
 
 def _redirect_output(log: Path, number: int) -> None:
-    """Send what this process and its libraries print to the trial's log; read nothing."""
-    fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    for source, target in ((nothing, 0), (fd, 1), (fd, 2)):
-        os.dup2(source, target)
-    os.close(fd)
+    """Send what this process and its libraries print to the trial's log; read nothing.
+
+    Where there can be no log it is sent nowhere: the user's terminal is the supervisor's.
+    """
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for target in (0, 1, 2):
+        os.dup2(nothing, target)
     os.close(nothing)
+    fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    os.dup2(fd, 1)
+    os.dup2(fd, 2)
+    os.close(fd)
     sys.stdout = open(1, "w", buffering=1, closefd=False, errors="replace")  # noqa: SIM115
     sys.stderr = open(2, "w", buffering=1, closefd=False, errors="replace")  # noqa: SIM115
     faulthandler.enable(sys.stderr)

@@ -14,6 +14,7 @@ committed with are intact. JSON carries a checksum of its own bytes; rows one a 
 
 from resexp.store.attempt import Attempt
 from resexp.store.experiment import Experiment, create
+from resexp.store.failure import fail
 from resexp.store.finished import Finished
 from resexp.store.layout import FORMAT, PLAN_FORMAT, ExperimentFolder, State, TrialFolder
 from resexp.store.lock import Hold, hold
@@ -32,6 +33,7 @@ __all__ = [
     "TrialFolder",
     "create",
     "experiments",
+    "fail",
     "finished",
     "hold",
     "latest",

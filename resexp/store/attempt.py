@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from resexp import durable
-from resexp.errors import StaleAttempt, StoreError
+from resexp.errors import StoreError
 from resexp.plan import Trial
 from resexp.plugins import Plugin
+from resexp.store.failure import check_current, fail
 from resexp.store.layout import FORMAT, TrialFolder, plugins_of, read_or_empty, rows_of
 
 DURABLE_EVERY = 10.0
@@ -53,9 +54,11 @@ class Attempt:
         self.device = device
         self.threads = threads
         self.stopping = False
+        self.notes: list[str] = []
         self._allow_environment_change = allow_environment_change
         self._fingerprint: Mapping[str, Any] = {}
         self._mixed = False
+        self._useless: list[Path] = []
         self._logs: dict[str, durable.RowLog] = {}
         self._beat = 0
         self._last_progress = float("-inf")
@@ -65,32 +68,47 @@ class Attempt:
         """The plugins that the trial uses. Raises StoreError where their copies are missing or damaged."""
         return plugins_of(self._folder, self.trial)
 
-    def begin(self, fingerprint: Mapping[str, Any]) -> bytes | None:
-        """Take up the trial where the newest checkpoint that fits left it; returns its bytes.
+    def begin(self, fingerprint: Mapping[str, Any], load: Callable[[bytes], Any] = bytes) -> Any:
+        """Take up the trial where the newest checkpoint left it that fits; returns what `load` makes of it.
 
-        None means: start anew, with empty row files. `fingerprint` (device, processor, torch version,
-        threads, ...) must equal the checkpoint's, else the trial starts again, or goes on and its
+        None means: start anew, with empty row files. Where `load` raises, the checkpoint is of no use though
+        its bytes are whole: the one before it is taken, with a note. `fingerprint` (device, processor, torch
+        version, threads, ...) must equal the checkpoint's, else the trial starts again, or goes on and its
         result says `mixed` where an environment change is allowed.
         """
         self._check_current()
         self._fingerprint = durable.unseal(durable.seal(fingerprint))  # as it will be read back
         rows = rows_of(self._folder)
-        kept, data = dict.fromkeys(rows, 0), None
+        kept, loaded = dict.fromkeys(rows, 0), None
         for sidecar in reversed(self._folder.checkpoints()):
             found = read_or_empty(sidecar)
             data = self._fitting(sidecar, found, rows)
-            if data is not None:
-                kept = {name: found["rows"][name]["bytes"] for name in rows}
-                self._mixed = found["mixed"] or found["fingerprint"] != self._fingerprint
-                break
-            _remove(sidecar)
+            if data is None:
+                _remove(sidecar)
+                continue
+            try:
+                loaded = load(data)
+            except Exception as problem:
+                self._put_aside(sidecar, problem)
+                continue
+            kept = {name: found["rows"][name]["bytes"] for name in rows}
+            self._mixed = found["mixed"] or found["fingerprint"] != self._fingerprint
+            break
         for orphan in set(self._folder.path.glob("checkpoint-*.pt")) - self._with_sidecar():
             orphan.unlink(missing_ok=True)
         self._logs = {
             name: durable.RowLog(self._folder.path / name, content[: kept[name]])
             for name, content in rows.items()
         }
-        return data
+        return loaded
+
+    def _put_aside(self, sidecar: Path, problem: Exception) -> None:
+        """Do without a checkpoint that cannot be loaded. It stays until there is a new one: where memory was
+        short, it can be loaded next time.
+        """
+        self._useless.append(sidecar)
+        self.notes.append(f"{sidecar}: cannot be loaded ({problem!r}); the trial went on from the one before")
+        print(self.notes[-1])
 
     def _fitting(self, sidecar: Path, found: Mapping[str, Any], rows: Mapping[str, bytes]) -> bytes | None:
         """The checkpoint's bytes, if all that its sidecar records is still there."""
@@ -165,6 +183,8 @@ class Attempt:
         )
         if sync:
             self._last_durable = time.monotonic()
+        while self._useless:
+            _remove(self._useless.pop())
         self._prune()
 
     def commit(self, result: Mapping[str, Any]) -> None:
@@ -185,6 +205,7 @@ class Attempt:
                 "trial": self.trial.id,
                 "attempt": self.number,
                 **result,
+                **({"notes": self.notes} if self.notes else {}),
                 "fingerprint": self._fingerprint,
                 "mixed": self._mixed,
                 "rows": self._extents(),
@@ -197,15 +218,10 @@ class Attempt:
 
     def fail(self, kind: str, cause: str) -> None:
         """Record why this attempt ended without a result. Raises StaleAttempt."""
-        self._check_current()
-        write_failure(self._folder, self.number, kind, cause)
+        fail(self._folder, self.number, kind, cause)
 
     def _check_current(self) -> None:
-        current = read_or_empty(self._folder.attempt).get("attempt")
-        if current != self.number:
-            raise StaleAttempt(
-                f"{self._folder.path}: attempt {self.number} was taken over by attempt {current}"
-            )
+        check_current(self._folder, self.number)
 
     def _sync_rows(self) -> None:
         for log in self._logs.values():
@@ -223,13 +239,6 @@ class Attempt:
             older = [path for path in older if not read_or_empty(path).get("durable")]
         for sidecar in older:
             _remove(sidecar)
-
-
-def write_failure(folder: TrialFolder, attempt: int, kind: str, cause: str) -> None:
-    """Record a failed attempt with the tail of its log. Not fsynced: losing it costs a retry."""
-    tail = folder.log_tail()
-    failure = {"status": "failed", "kind": kind, "cause": cause, "log_tail": tail, "attempt": attempt}
-    durable.write_document(folder.failure, failure, durable=False)
 
 
 def _remove(sidecar: Path) -> None:

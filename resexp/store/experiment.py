@@ -12,7 +12,7 @@ from resexp import durable
 from resexp.errors import StoreError
 from resexp.plan import Trial
 from resexp.plugins import Plugin
-from resexp.store.attempt import write_failure
+from resexp.store.failure import write_failure
 from resexp.store.layout import FORMAT, PLAN_FORMAT, ExperimentFolder, State, read_or_empty, state_of
 from resexp.store.lock import Hold, check_plain, explained, hold
 
@@ -55,9 +55,13 @@ class Experiment:
         """Take a trial over for a new attempt: its folder and the attempt's number.
 
         Every earlier attempt is stale from here on, and an earlier outcome is gone.
+
+        Raises StoreError where the system refuses, or the experiment's folder was deleted.
         """
         folder = self._folder.trial(trial)
         with explained(folder.path):
+            if not self._folder.plan.exists():
+                raise StoreError(f"{self.path}: was deleted while the experiment ran; start it again")
             durable.make_folder(folder.path)
             number = int(read_or_empty(folder.attempt).get("attempt", 0)) + 1
             folder.result.unlink(missing_ok=True)
@@ -69,10 +73,15 @@ class Experiment:
                 durable.write_document(folder.trial, written, durable=False)
         return folder.path, number
 
+    def holds(self, trial: Trial) -> bool:
+        """Whether the folder of a trial that was claimed is still there."""
+        return self._folder.trial(trial).attempt.exists()
+
     def fail(self, trial: Trial, number: int, kind: str, cause: str) -> None:
         """Record the failure of an attempt that could not do so itself."""
         folder = self._folder.trial(trial)
         with explained(folder.path):
+            durable.make_folder(folder.path)
             write_failure(folder, number, kind, cause)
 
     def progress(self, trial: Trial, number: int) -> dict[str, Any]:

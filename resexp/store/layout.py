@@ -6,7 +6,7 @@ import fcntl
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -182,17 +182,22 @@ def plugins_of(folder: TrialFolder, trial: Trial) -> tuple[Plugin, ...]:
 
 
 def state_of(folder: TrialFolder, trial_id: str, current_run: str | None) -> State:
-    """The state of a trial, checked against every checksum; damage is told in `notes`."""
+    """The state of a trial, checked against every checksum; damage is told in `notes`.
+
+    A result that does not count is as none: what else the folder says then holds.
+    """
     try:
         result = durable.read_document(folder.result)
+        wrong = _mismatch(folder, trial_id, result)
     except FileNotFoundError:
         return _unfinished(folder, current_run)
     except durable.Damaged as damage:
-        return State("pending", notes=(f"{folder.result}: {damage}; the trial will be run again",))
-    wrong = _mismatch(folder, trial_id, result)
-    if wrong:
-        return State("pending", notes=(f"{wrong}; the trial will be run again",))
-    return State(result["status"], result.get("cause"), result=result)
+        wrong = f"{folder.result}: {damage}"
+    if wrong is None:
+        notes = tuple(result.get("notes", ()))
+        return State(result["status"], result.get("cause"), result=result, notes=notes)
+    state = _unfinished(folder, current_run)
+    return replace(state, notes=(f"{wrong}; the trial will be run again", *state.notes))
 
 
 def _mismatch(folder: TrialFolder, trial_id: str, result: Mapping[str, Any]) -> str | None:

@@ -46,7 +46,8 @@ class Hold:
                 self.folder.holder.unlink(missing_ok=True)
                 self.folder.lock.unlink(missing_ok=True)
                 self.folder.path.rmdir()
-        self._lock.release()
+        with suppress(OSError):  # it must not hide why the run ends, and the process's end lets it go
+            self._lock.release()
 
 
 def hold(results: Path, name: str) -> Hold:

@@ -1,0 +1,32 @@
+"""How an attempt that came to nothing is recorded, by its worker or by whoever started it."""
+
+from __future__ import annotations
+
+from resexp import durable
+from resexp.errors import StaleAttempt
+from resexp.store.layout import TrialFolder, read_or_empty
+
+
+def check_current(folder: TrialFolder, number: int) -> None:
+    """Raises StaleAttempt when attempt `number` is no longer the trial's."""
+    if not folder.path.is_dir():
+        raise StaleAttempt(f"{folder.path}: was deleted while attempt {number} was under way")
+    current = read_or_empty(folder.attempt).get("attempt")
+    if current != number:
+        raise StaleAttempt(f"{folder.path}: attempt {number} was taken over by attempt {current}")
+
+
+def fail(folder: TrialFolder, number: int, kind: str, cause: str) -> None:
+    """Record why attempt `number` ended without a result, even before there was an Attempt.
+
+    Raises StaleAttempt.
+    """
+    check_current(folder, number)
+    write_failure(folder, number, kind, cause)
+
+
+def write_failure(folder: TrialFolder, attempt: int, kind: str, cause: str) -> None:
+    """Record a failed attempt with the tail of its log. Not fsynced: losing it costs a retry."""
+    tail = folder.log_tail()
+    failure = {"status": "failed", "kind": kind, "cause": cause, "log_tail": tail, "attempt": attempt}
+    durable.write_document(folder.failure, failure, durable=False)
