@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -29,9 +29,10 @@ def watching() -> Iterator[tuple[Report, Callable[[], Display]]]:
     """What standard error shows of a run: a bar while it is planned and data are fetched or decoded, then
     the display that fits, which takes the bar's place once it is made.
     """
-    from resexp.execution.display import choose
+    from resexp.execution.display import Fading, choose
 
-    console = Console(stderr=True)
+    # Without a standard error there is none to fade, and rich knows what to do.
+    console = Console(file=cast("IO[str]", Fading(sys.stderr))) if sys.stderr else Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         tasks = {"planning": bar.add_task("planning", total=None)}

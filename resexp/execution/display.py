@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -53,11 +55,47 @@ class Display(Protocol):
 
     def started(self, trial: Trial, number: int) -> None: ...
 
+    def again(self, trial: Trial, why: str) -> None:
+        """A trial goes back into the queue, because of something that was not its own fault."""
+
     def finished(self, trial: Trial, state: State) -> None: ...
 
     def tick(self, view: View) -> None: ...
 
     def close(self) -> None: ...
+
+
+class Fading:
+    """A text file that falls silent, for good, where nobody reads it any more or its disk is full.
+
+    What a run shows is for whoever looks: that nobody can look must not end the run.
+    """
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def write(self, text: str) -> int:
+        try:
+            return self._file.write(text)
+        except OSError:
+            self._fall_silent()
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._file.flush()
+        except OSError:
+            self._fall_silent()
+
+    def _fall_silent(self) -> None:
+        """Lead the handle nowhere: what is still buffered goes there, too, when the interpreter ends."""
+        with suppress(OSError):  # a file in memory has no handle
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._file.fileno())
+            os.close(nowhere)
 
 
 def choose(console: Console) -> Display:
@@ -69,6 +107,9 @@ class Silent:
     """Shows nothing: for notebooks and tests."""
 
     def started(self, trial: Trial, number: int) -> None:
+        pass
+
+    def again(self, trial: Trial, why: str) -> None:
         pass
 
     def finished(self, trial: Trial, state: State) -> None:
@@ -90,6 +131,9 @@ class LineDisplay:
     def started(self, trial: Trial, number: int) -> None:
         again = f" (attempt {number})" if number > 1 else ""
         self._print(f"started   {trial.name}{again}")
+
+    def again(self, trial: Trial, why: str) -> None:
+        self._print(f"again     {trial.name}  {why}")
 
     def finished(self, trial: Trial, state: State) -> None:
         self._print(outcome(trial, state))
@@ -113,6 +157,9 @@ class TableDisplay:
 
     def started(self, trial: Trial, number: int) -> None:
         pass
+
+    def again(self, trial: Trial, why: str) -> None:
+        self._console.print(Text(f"again     {trial.name}  {why}", style="yellow"), soft_wrap=True)
 
     def finished(self, trial: Trial, state: State) -> None:
         style = {"done": "", "diverged": "yellow", "failed": "red"}.get(state.status, "dim")

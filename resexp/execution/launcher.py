@@ -27,7 +27,10 @@ class Launcher(Protocol):
         """Start `worker.work(task)` in a process of its own; returns a handle."""
 
     def poll(self, handle: Any) -> int | None:
-        """The exit status of a worker, minus the signal that ended it, or None while it runs."""
+        """The exit status of a worker, minus the signal that ended it, or None while it runs.
+
+        A status is told once: the handle is of no use afterwards, and holds on to nothing.
+        """
 
     def wait(self, handles: Sequence[Any], seconds: float) -> None:
         """Return when one of the workers has ended, or after `seconds`."""

@@ -24,7 +24,7 @@ class LocalLauncher:
     def __init__(self, preload: Sequence[str] = ()) -> None:
         self._context = multiprocessing.get_context("forkserver")
         multiprocessing.set_forkserver_preload([__name__, *preload])
-        self._processes: list[BaseProcess] = []
+        self._processes: set[BaseProcess] = set()
 
     def together(self, function: Callable[..., object], calls: Sequence[tuple[object, ...]]) -> bool:
         """Run a function of a module once for each of `calls`, its arguments, all at the same time, each in a
@@ -37,16 +37,19 @@ class LocalLauncher:
         try:
             for arguments in calls:
                 processes.append(self._fork(attached, (function, *arguments), function.__name__))
-            while not any(each.exitcode for each in processes):
-                alive = [each.sentinel for each in processes if each.exitcode is None]
+            while True:
+                # Asked once and decided by: asked again, another one may have ended, or failed, in between.
+                statuses = [each.exitcode for each in processes]
+                if any(statuses):
+                    return False
+                alive = [p.sentinel for p, status in zip(processes, statuses, strict=True) if status is None]
                 if not alive:
                     return True
                 connection.wait(alive)
-            return False
         finally:
             for process in processes:
                 process.kill()
-                process.join()
+                _bury(process)
 
     def start(self, task: Task) -> BaseProcess:
         """Fork a worker. The first call waits until the server has its libraries.
@@ -54,7 +57,7 @@ class LocalLauncher:
         Raises TrialError when the system gives no process.
         """
         process = self._fork(work, (task,), task.folder.name)
-        self._processes.append(process)
+        self._processes.add(process)
         return process
 
     def _fork(self, function: Callable[..., object], arguments: tuple[object, ...], name: str) -> BaseProcess:
@@ -68,7 +71,11 @@ class LocalLauncher:
         return process
 
     def poll(self, handle: BaseProcess) -> int | None:
-        return handle.exitcode
+        status = handle.exitcode
+        if status is not None:
+            self._processes.remove(handle)
+            _bury(handle)
+        return status
 
     def wait(self, handles: Sequence[BaseProcess], seconds: float) -> None:
         connection.wait([handle.sentinel for handle in handles], seconds)
@@ -90,7 +97,17 @@ class LocalLauncher:
             self.stop(process, kill=True)
         for process in alive:
             process.join(5 / len(alive))
+            if process.exitcode is not None:
+                process.close()
         self._processes.clear()
+
+
+def _bury(process: BaseProcess) -> None:
+    """Wait for a process that ends, and give its two file handles back: nothing else would, as long as
+    anybody remembers the process.
+    """
+    process.join()
+    process.close()
 
 
 def _ensure_server() -> None:

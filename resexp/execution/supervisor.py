@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from resexp.execution.display import Display
+from resexp.execution.display import Display, Silent
 from resexp.execution.launcher import Launcher
 from resexp.execution.signals import stop_signals
-from resexp.execution.sweep import Options, Sweep, by_cost
+from resexp.execution.sweep import Options, Sweep
 from resexp.store import Experiment
 
 
@@ -23,10 +24,10 @@ class Summary:
 
     @property
     def exit_status(self) -> int:
-        """0 all done, 3 some trials failed or diverged, 130 interrupted."""
+        """0 every trial is done, 3 some are not (failed, diverged, left over), 130 interrupted."""
         if self.interrupted:
             return 130
-        return 3 if self.stopped or self.counts.get("failed") or self.counts.get("diverged") else 0
+        return 0 if sum(self.counts.values()) == self.counts.get("done", 0) else 3
 
 
 def run(
@@ -49,18 +50,18 @@ def run(
     stopped: str | None = None
     interrupted = False
     try:
-        with stop_signals(lambda: not sweep.running) as signalled:
-            queue = by_cost(experiment.pending())
+        with stop_signals(lambda: not sweep.running) as signalled, _saved(sweep):
+            sweep.gather()
             free = list(slots)
-            while (queue or sweep.running) and not (interrupted or stopped):
-                while queue and free:
-                    sweep.start(queue.pop(0), free.pop(0))
-                sweep.watch(queue)
+            while (sweep.queue or sweep.running) and not (interrupted or stopped):
+                while sweep.queue and free:
+                    sweep.start(free.pop(0))
+                sweep.watch()
                 free += sweep.reap()
                 interrupted = signalled()
                 stopped = None if options.keep_going else sweep.failing_alike()
             if sweep.running:
-                sweep.stop(queue)
+                sweep.stop()
     except KeyboardInterrupt:
         interrupted = True
     finally:
@@ -69,3 +70,15 @@ def run(
     return Summary(
         Counter(experiment.state(trial).status for trial in experiment.trials), interrupted, stopped
     )
+
+
+@contextmanager
+def _saved(sweep: Sweep) -> Iterator[None]:
+    """Whatever ends a run, its workers save their state first; the error that ended it is the one told."""
+    try:
+        yield
+    except Exception:
+        sweep.display = Silent()  # it may be what failed
+        with suppress(Exception):
+            sweep.stop()
+        raise

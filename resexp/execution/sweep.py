@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,10 @@ GRACE = 4.0
 
 ALIKE = 3
 """So many first trials that fail in the same way stop the sweep."""
+
+TRIES = 3
+"""So often a trial is started in one run at most, where each time something took it away that was not its
+own fault."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,10 @@ class RunningWorker:
 
 
 class Sweep:
-    """The trials that run now, and the outcomes so far."""
+    """The trials that wait, those that run now, and what became of the others.
+
+    What it holds, and what a look at it costs, depends on the trials that run, not on those that ended.
+    """
 
     def __init__(
         self, experiment: Experiment, launcher: Launcher, options: Options, display: Display
@@ -72,13 +79,26 @@ class Sweep:
         self.launcher = launcher
         self.options = options
         self.display = display
+        self.queue: deque[Trial] = deque()
         self.running: list[RunningWorker] = []
-        self.outcomes: list[tuple[Trial, State]] = []
+        self.counts: Counter[str] = Counter()
+        self.first: list[State] = []
+        self.tries: Counter[str] = Counter()
         self.stopping = False
+        self.all_work = self.work_done = 0.0
+        self.before = 0
         self.began = self.last_tick = time.monotonic()
 
-    def start(self, trial: Trial, device: str) -> None:
-        options = self.options
+    def gather(self) -> None:
+        """Queue what the experiment has pending."""
+        self.queue.extend(by_cost(self.experiment.pending()))
+        self.all_work = sum(map(weight, self.queue))
+        self.before = len(self.experiment.trials) - len(self.queue)
+
+    def start(self, device: str) -> None:
+        """Start the next trial of the queue."""
+        trial, options = self.queue.popleft(), self.options
+        self.tries[trial.id] += 1
         folder, number = self.experiment.claim(trial)
         task = Task(
             folder, number, device, options.threads, options.trainer, options.allow_environment_change
@@ -87,7 +107,7 @@ class Sweep:
         self.running.append(RunningWorker(trial, number, device, self.launcher.start(task), kills))
         self.display.started(trial, number)
 
-    def watch(self, queue: Sequence[Trial] = ()) -> None:
+    def watch(self) -> None:
         """Wait a little for an end; see who makes progress, and kill who has made none for too long."""
         self.launcher.wait([worker.handle for worker in self.running], TICK)
         now = time.monotonic()
@@ -102,7 +122,7 @@ class Sweep:
             if worker.idle > self.options.stall_timeout and not worker.stalled:
                 worker.stalled = True
                 self.launcher.stop(worker.handle, kill=True)
-        self.display.tick(self.view(queue, now))
+        self.display.tick(self.view(now))
 
     def reap(self) -> list[str]:
         """Record the trials that have ended; returns the devices they leave."""
@@ -113,55 +133,77 @@ class Sweep:
                 continue
             self.running.remove(worker)
             freed.append(worker.device)
-            state = self.experiment.state(worker.trial)
-            if not state.finished and state.status != "failed" and not self.stopping:
-                stalled = self.options.stall_timeout if worker.stalled else None
-                kind, cause = cause_of(status, stalled_after=stalled, oom_kills_before=worker.oom_kills)
-                self.experiment.fail(worker.trial, worker.number, kind, cause)
-                state = self.experiment.state(worker.trial)
-            self.outcomes.append((worker.trial, state))
-            self.display.finished(worker.trial, state)
+            self._record(worker, status)
         return freed
+
+    def _record(self, worker: RunningWorker, status: int) -> None:
+        """Say, and keep, how a trial ended whose worker left with this status; or have it run again."""
+        trial = worker.trial
+        state = self.experiment.state(trial)
+        if not state.finished and state.status != "failed" and not self.stopping:
+            taken = self._taken_away(worker)
+            if taken is not None and self.tries[trial.id] < TRIES:
+                self.queue.appendleft(trial)
+                self.display.again(trial, taken)
+                return
+            self.experiment.fail(trial, worker.number, *self._cause(worker, status, state, taken))
+            state = self.experiment.state(trial)
+        self.counts[state.status] += 1
+        self.work_done += weight(trial)
+        if len(self.first) < ALIKE:
+            self.first.append(state)
+        self.display.finished(trial, state)
+
+    def _taken_away(self, worker: RunningWorker) -> str | None:
+        """What ended a trial through no fault of its own, if anything did."""
+        if not self.experiment.holds(worker.trial):
+            return "its folder was deleted while it ran"
+        return None
+
+    def _cause(self, worker: RunningWorker, status: int, state: State, taken: str | None) -> tuple[str, str]:
+        """The kind and the cause of an end without a result that counts."""
+        if taken is not None:
+            return "crash", f"{taken}, {TRIES} times"
+        if state.notes:
+            return "damage", state.notes[0]
+        stalled = self.options.stall_timeout if worker.stalled else None
+        return cause_of(status, stalled_after=stalled, oom_kills_before=worker.oom_kills)
 
     def failing_alike(self) -> str | None:
         """Why the sweep should stop: its first trials failed in the same way.
 
         Being out of memory is no such way: the dearest trials come first, and cheaper ones may fit.
         """
-        first = [state.failure for _, state in self.outcomes[:ALIKE]]
-        ways = {(failure.get("kind"), failure.get("cause")) for failure in first}
+        ways = {(state.failure.get("kind"), state.failure.get("cause")) for state in self.first}
         kind, cause = next(iter(ways), (None, None))
-        if len(first) < ALIKE or len(ways) > 1 or kind in (None, "oom"):
+        if len(self.first) < ALIKE or len(ways) > 1 or kind in (None, "oom"):
             return None
         return (
             f"the first {ALIKE} trials failed in the same way ({cause}); "
             "mend that, or add --keep-going to run the others all the same"
         )
 
-    def stop(self, queue: Sequence[Trial]) -> None:
+    def stop(self) -> None:
         """Ask the workers to save and leave, and wait for GRACE."""
         self.stopping = True
         for worker in self.running:
             self.launcher.stop(worker.handle, kill=False)
         deadline = time.monotonic() + GRACE
         while self.running and time.monotonic() < deadline:
-            self.watch(queue)
+            self.watch()
             self.reap()
 
-    def view(self, queue: Sequence[Trial], now: float) -> View:
+    def view(self, now: float) -> View:
         """What there is to show."""
         running = tuple(
             RunningTrial(worker.trial, worker.progress, _seconds_left(worker, now)) for worker in self.running
         )
-        ended = sum(weight(trial) for trial, _ in self.outcomes)
         under_way = sum(weight(item.trial) * item.fraction for item in running)
-        total = ended + sum(map(weight, queue)) + sum(weight(item.trial) for item in running)
-        share = (ended + under_way) / total if total else 0.0
-        counts: Counter[str] = Counter(state.status for _, state in self.outcomes)
+        share = (self.work_done + under_way) / self.all_work if self.all_work else 0.0
         return View(
             total=len(self.experiment.trials),
-            before=len(self.experiment.trials) - len(queue) - len(self.running) - len(self.outcomes),
-            counts=counts,
+            before=self.before,
+            counts=self.counts,
             running=running,
             share=share,
             seconds_left=(now - self.began) * (1 - share) / share if share > 0.01 else None,
