@@ -70,13 +70,14 @@ def run(
     allow_environment_change: bool = False,
     display: Callable[[], Display] | None = None,
     progress: Progress | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> Summary:
     """Train whatever of the experiment is not done yet; returns when all of it is, or it was stopped.
 
     `jobs` trials run at once: by default one a core divided by `threads`, on CUDA one a GPU; with "auto" as
     many as train fastest, which takes some seconds to find out and is remembered. `fresh` deletes the
     experiment's earlier trials. `stall_timeout` is in seconds. `display` makes what shows the run, once it
-    begins.
+    begins. `tell` is given each sentence that the user must read, such as which files were left out.
 
     Raises:
         ConfigError, DataError: before anything is written.
@@ -84,7 +85,8 @@ def run(
         StoreError: the results folder cannot be written.
     """
     from resexp.bench.at_once import best_slots
-    from resexp.data.cache import prepare
+    from resexp.data import cache
+    from resexp.data.notes import told
     from resexp.devices import device_slots
     from resexp.environment import environment
     from resexp.execution.display import Silent
@@ -104,9 +106,14 @@ def run(
         slots = device_slots(device, threads, None if jobs == "auto" else jobs)
         measurer = _measurer(experiment, slots[0], launcher)
         planned = make_plan(experiment, measurer)
-        data = {each.data.model_dump_json(): each.data for each in settings}
-        for config in data.values():
-            prepare(config, progress)
+        data = {each.data.model_dump_json(): each for each in settings}
+        notes = []
+        for each in data.values():
+            prepared = cache.load(cache.prepare(each.data, progress))
+            notes += told(each.data, (*measurer.facts(each).notes, *prepared.notes))
+        if tell:
+            for note in notes:
+                tell(note)
         if jobs == "auto":
             found = states(results / experiment.name, planned)
             left = [trial for trial in planned if fresh or not found[trial.id].finished]
@@ -123,6 +130,7 @@ def run(
                 "jobs": len(slots),
             },
             published=experiment.published.model_dump(mode="json"),
+            notes=notes,
             plugins=experiment.plugins,
             fresh=fresh,
             held=held,

@@ -79,7 +79,7 @@ def run(
     folder = results / experiment.name
     if fresh and folder.exists() and not yes:
         typer.confirm(f"Delete all trials in {folder}?", abort=True, err=True)
-    with console.watching() as (progress, display):
+    with console.watching() as (progress, display, tell):
         summary = api.run(
             experiment,
             device=device,
@@ -92,6 +92,7 @@ def run(
             allow_environment_change=allow_environment_change,
             display=display,
             progress=progress,
+            tell=tell,
         )
     typer.echo(console.summary_line(experiment.name, folder, summary))
     raise typer.Exit(summary.exit_status)
@@ -159,7 +160,7 @@ def probe(
     """Measure the trained networks of an experiment: what lesions do, how sharp the minimum is, and so on."""
     from resexp import api, console
 
-    with console.watching() as (progress, _):
+    with console.watching() as (progress, _, _):
         count = api.probe(
             name,
             probe or [],

@@ -49,7 +49,7 @@ def run(
     from resexp.gallery import path
 
     experiment = api.load(path(name), overrides or [], tier=tier)
-    with console.watching() as (progress, display):
+    with console.watching() as (progress, display, tell):
         summary = api.run(
             experiment,
             device=device,
@@ -57,6 +57,7 @@ def run(
             results=results,
             display=display,
             progress=progress,
+            tell=tell,
         )
     typer.echo(console.summary_line(experiment.name, results / experiment.name, summary))
     raise typer.Exit(summary.exit_status)

@@ -25,9 +25,9 @@ def printable(text: str) -> str:
 
 
 @contextmanager
-def watching() -> Iterator[tuple[Report, Callable[[], Display]]]:
-    """What standard error shows of a run: a bar while it is planned and data are fetched or decoded, then
-    the display that fits, which takes the bar's place once it is made.
+def watching() -> Iterator[tuple[Report, Callable[[], Display], Callable[[str], None]]]:
+    """What standard error shows of a run: a bar while it is planned and data are fetched or decoded, the
+    display that fits, which takes the bar's place once it is made, and sentences, which stay.
     """
     from resexp.execution.display import Fading, choose
 
@@ -46,7 +46,10 @@ def watching() -> Iterator[tuple[Report, Callable[[], Display]]]:
             bar.stop()
             return choose(console)
 
-        yield advance, display
+        def tell(sentence: str) -> None:
+            console.print(printable(sentence), markup=False, highlight=False, soft_wrap=True)
+
+        yield advance, display, tell
 
 
 def summary_line(name: str, folder: Path, summary: Summary) -> str:

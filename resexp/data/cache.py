@@ -33,7 +33,7 @@ class Prepared:
     """A decoded set: of each split the memory-mapped arrays that `Chunk` describes, put together.
 
     `mean` and `std` are per channel, over the training images divided by 255; `unreadable` names the
-    files left out.
+    files left out, and `notes` are the sentences on them.
     """
 
     facts: Facts
@@ -42,6 +42,7 @@ class Prepared:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     unreadable: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 def describe(config: DataConfig) -> Facts:
@@ -115,6 +116,7 @@ def load(folder: Path) -> Prepared:
         tuple(meta["mean"]),
         tuple(meta["std"]),
         tuple(meta["unreadable"]),
+        tuple(meta.get("notes", ())),  # older sets have none
     )
 
 

@@ -42,19 +42,18 @@ def decode(
                 rows = files["images"].rows
                 progress(f"decoding the {split} images", rows, max(rows, getattr(facts, split)))
     _check_classes(facts, counts, unreadable)
-    notes = (
-        *facts.notes,
-        *listed(unreadable, "left out because they cannot be read"),
-        *listed(first_frames, "of several frames, of which the first is taken"),
-    )
     mean, std = moments.result()
     sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
     return {
-        "facts": asdict(replace(_found(facts, counts), notes=notes)),
+        "facts": asdict(_found(facts, counts)),
         "bytes": sizes,
         "mean": mean,
         "std": std,
         "unreadable": unreadable,
+        "notes": [
+            *listed(unreadable, "left out as unreadable"),
+            *listed(first_frames, "of several frames, of which the first is taken"),
+        ],
     }
 
 

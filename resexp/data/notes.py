@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from resexp.data.base import Facts
     from resexp.settings import DataConfig
 
 NAMED = 5
@@ -21,7 +20,7 @@ def listed(files: Sequence[str], what: str) -> tuple[str, ...]:
     return (f"{len(files)} {'file' if len(files) == 1 else 'files'} {what}: {some}",)
 
 
-def told(facts: Facts, config: DataConfig) -> list[str]:
+def told(config: DataConfig, notes: Iterable[str]) -> list[str]:
     """The notes on a configured set, each with where the set lies."""
     where = getattr(config, "root", None) or config.kind
-    return [f"{where}: {note}" for note in facts.notes]
+    return [f"{where}: {note}" for note in notes]

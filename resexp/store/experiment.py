@@ -97,7 +97,7 @@ class Experiment:
                 durable.make_folder(self._folder.plugins)
                 durable.write_atomic(self._folder.plugin(plugin.sha256), plugin.source)
 
-    def _write(self, config_text: str, published: Mapping[str, Any]) -> None:
+    def _write(self, config_text: str, published: Mapping[str, Any], notes: Sequence[str]) -> None:
         durable.sweep_temporaries(self.path)
         durable.write_atomic(self._folder.config, config_text.encode())
         plan = {
@@ -106,6 +106,7 @@ class Experiment:
             "config_sha256": hashlib.sha256(config_text.encode()).hexdigest(),
             "trials": [trial.to_json() for trial in self.trials],
             "published": dict(published),
+            "notes": list(notes),
         }
         durable.write_document(self._folder.plan, plan, indent=None)  # it may hold 20,000 trials
 
@@ -118,6 +119,7 @@ def create(
     trials: Sequence[Trial],
     environment: Mapping[str, Any],
     published: Mapping[str, Any] | None = None,
+    notes: Sequence[str] = (),
     plugins: Sequence[Plugin] = (),
     fresh: bool = False,
     held: Hold | None = None,
@@ -126,7 +128,7 @@ def create(
 
     `fresh` deletes the trials there. Otherwise trials that are not in `trials` stay, left aside. The
     environment is that of the last run that had something to do. `held` is the lock, where the caller
-    has taken it already; closing the experiment releases it.
+    has taken it already; closing the experiment releases it. `notes` are what a reader must know of the data.
 
     Raises BusyError when another process is running it, StoreError when the folder is of a newer
     format or the system refuses.
@@ -146,7 +148,7 @@ def create(
             if experiment.pending() or not folder.environment.exists():
                 durable.write_document(folder.environment, environment)
             experiment._keep(plugins)
-            experiment._write(config_text, published or {})
+            experiment._write(config_text, published or {}, notes)
     except BaseException:
         experiment.close()
         raise

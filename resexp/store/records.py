@@ -129,6 +129,7 @@ def _plan(folder: ExperimentFolder, notes: list[str]) -> tuple[list[Trial], dict
     digest = hashlib.sha256(folder.config.read_bytes()).hexdigest() if folder.config.exists() else None
     if digest != plan["config_sha256"]:
         notes.append(f"{folder.config}: is not the configuration that was run")
+    notes += plan.get("notes", ())
     published = plan["published"] if "published" in plan else {"references": plan["references"]}
     return [Trial.from_json(trial) for trial in plan["trials"]], published
 
