@@ -14,12 +14,14 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from types import GenericAlias
 from typing import Any, Literal, Union
 
 from resexp.errors import ConfigError, Problem
 from resexp.options import OPTION_TYPES
+from resexp.plugin_imports import parse
 from resexp.plugins import Plugin
 
 PACKAGE = Path(__file__).parent
@@ -36,6 +38,9 @@ ROLES: dict[str, tuple[str, ...]] = {
     "schedule": ("training/schedules.py", "Schedule"),
 }
 """Role -> where its parts live inside the package, and the names of their base classes."""
+
+MAX_ALTERNATIVES = 20
+"""Types that an option's union may join: each costs time wherever a value is checked or described."""
 
 _BUILTINS = {"int": int, "float": float, "str": str, "bool": bool}
 
@@ -103,14 +108,27 @@ def load(role: str, kind: str, plugins: tuple[Plugin, ...] = ()) -> type[Any]:
 
 
 def part_class(part: PartInfo) -> type[Any]:
-    """A part's class; its module is imported now. Raises ConfigError where a plugin cannot be imported."""
-    if part.plugin is not None:
-        module = part.plugin.module()
-    else:
+    """A part's class; its module is imported now. Raises ConfigError where a plugin cannot be imported, or
+    has something else by that name once it has run.
+    """
+    if part.plugin is None:
         name = ".".join(("resexp", *part.file.relative_to(PACKAGE).with_suffix("").parts))
-        module = importlib.import_module(name)
-    loaded: type[Any] = getattr(module, part.class_name)
-    return loaded
+        builtin: type[Any] = getattr(importlib.import_module(name), part.class_name)
+        return builtin
+    loaded: object = getattr(part.plugin.module(), part.class_name, None)
+    place = _base_module(part.role)
+    base: type[Any] = getattr(importlib.import_module(place), part.base)
+    if isinstance(loaded, type) and issubclass(loaded, base):
+        return loaded
+    wrong = f"is no {part.base} of this package once its file has run"
+    raise error(part, "", wrong, f"let it be a class, and its base {place}.{part.base}")
+
+
+def _base_module(role: str) -> str:
+    """The module that defines the base classes of a role."""
+    place = ROLES[role][0]
+    path = place.removesuffix(".py").replace("/", ".")
+    return f"resexp.{path}" if place.endswith(".py") else f"resexp.{path}.base"
 
 
 def suggest(name: str, known: Collection[str]) -> str:
@@ -133,11 +151,7 @@ def snake_case(name: str) -> str:
 def _scan(role: str, plugin: Plugin, own: bool) -> Iterator[PartInfo]:
     """The parts of a file; `own` is one of the user's."""
     file, bases = plugin.file, ROLES[role][1:]
-    try:
-        tree = ast.parse(plugin.source)
-    except (SyntaxError, ValueError) as cause:
-        where = f"{file}:{getattr(cause, 'lineno', None) or 1}"
-        raise ConfigError([Problem(where, "", f"cannot be read: {cause}", "it should be Python")]) from None
+    tree = parse(file, plugin.source)
     aliases = {
         target.id: node.value
         for node in tree.body
@@ -184,36 +198,50 @@ def _options(part: ast.ClassDef, file: Path, aliases: Mapping[str, ast.expr]) ->
             try:
                 annotation = _type(arg.annotation, aliases)
                 value = REQUIRED if default is None else ast.literal_eval(default)
-            except (TypeError, ValueError, SyntaxError) as cause:
+            except (TypeError, ValueError, SyntaxError, RecursionError, MemoryError) as cause:
                 right = "annotate it with a builtin, a name of options.py, Literal, | None or tuple[X, ...]"
-                where = f"{file}:{arg.lineno}"
-                raise ConfigError([Problem(where, f"{part.name}.{arg.arg}", str(cause), right)]) from None
+                where, wrong = f"{file}:{arg.lineno}", str(cause)[:200]
+                raise ConfigError([Problem(where, f"{part.name}.{arg.arg}", wrong, right)]) from None
             yield arg.arg, Option(annotation, value)
 
 
 def _type(node: ast.expr | None, aliases: Mapping[str, ast.expr]) -> Any:
     """The type an annotation stands for, without running it. Raises TypeError for one not understood."""
+    members = list(islice(_members(node, aliases), MAX_ALTERNATIVES + 1))
+    if len(members) > MAX_ALTERNATIVES:
+        raise TypeError(f"has more than {MAX_ALTERNATIVES} alternatives")
+    return Union[tuple(members)]  # noqa: UP007  (types known at run time)
+
+
+def _members(node: ast.expr | None, aliases: Mapping[str, ast.expr]) -> Iterator[Any]:
+    """The types that a union joins, one by one: names of unions of names can stand for millions."""
     match node:
         case ast.Constant(value=None):
-            return None
+            yield None
         case ast.Constant(value=str(quoted)):
-            return _type(ast.parse(quoted, mode="eval").body, aliases)
+            yield from _members(ast.parse(quoted, mode="eval").body, aliases)
         case ast.Name(id=name) if name in _BUILTINS:
-            return _BUILTINS[name]
+            yield _BUILTINS[name]
         case ast.Name(id=name) | ast.Attribute(attr=name) if name in OPTION_TYPES:
-            return OPTION_TYPES[name]
+            yield OPTION_TYPES[name]
         case ast.Name(id=name) if name in aliases:
-            return _type(aliases[name], {k: v for k, v in aliases.items() if k != name})
+            yield from _members(aliases[name], {k: v for k, v in aliases.items() if k != name})
         case ast.BinOp(left=left, op=ast.BitOr(), right=right):
-            return Union[_type(left, aliases), _type(right, aliases)]  # noqa: UP007  (types known at run time)
+            yield from _members(left, aliases)
+            yield from _members(right, aliases)
         case ast.Subscript(value=value, slice=slice_) if _name(value) == "Literal":
             choices = ast.literal_eval(slice_)
-            return Literal[choices]
+            choices = choices if isinstance(choices, tuple) else (choices,)
+            if not choices or not all(isinstance(choice, str | int | None) for choice in choices):
+                raise TypeError("Literal may have texts, whole numbers, truth values and None")
+            yield Literal[choices]
         case ast.Subscript(value=value, slice=ast.Tuple(elts=[item, ast.Constant(value=rest)])) if (
             _name(value) == "tuple" and rest is ...
         ):
-            return GenericAlias(tuple, (_type(item, aliases), ...))
-    raise TypeError(f"{ast.unparse(node) if node else 'no annotation'} is not an option's type")
+            yield GenericAlias(tuple, (_type(item, aliases), ...))
+        case _:
+            shown = ast.unparse(node) if node else "no annotation"
+            raise TypeError(f"{shown[:100]} is not an option's type")
 
 
 def _name(node: ast.expr | None) -> str:

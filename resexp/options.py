@@ -6,9 +6,9 @@ the schema. `catalog` understands these names, the builtins, `Literal[...]`, `X 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 PositiveInt = Annotated[int, Field(gt=0)]
 NaturalInt = Annotated[int, Field(ge=0)]
@@ -35,3 +35,13 @@ OPTION_TYPES: dict[str, object] = {
     "ShortcutKind": ShortcutKind,
     "PadLayout": PadLayout,
 }
+
+
+def accepts(annotation: Any, value: Any) -> bool:
+    """Whether a configuration could give an option of this type this value."""
+    adapter: TypeAdapter[Any] = TypeAdapter(annotation, config=ConfigDict(strict=True))
+    try:
+        adapter.validate_python(value)
+    except (ValidationError, RecursionError):
+        return False
+    return True

@@ -123,7 +123,7 @@ def make_plan(experiment: Experiment, measures: Measures) -> list[Trial]:
             continue
         except ResexpError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a plugin's part that leaves must not end the command well
             fault = blamed(error, plugins_of(point.settings))
             if fault is None:
                 raise

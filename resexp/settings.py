@@ -22,7 +22,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError, core_schema
 
 from resexp import catalog
-from resexp.options import Fraction, NaturalInt, PositiveFloat, PositiveInt
+from resexp.options import Fraction, NaturalInt, PositiveFloat, PositiveInt, accepts
 from resexp.plugins import Plugin
 
 DEFAULT_KINDS = {"task": "classification", "connection": "plain", "optimizer": "sgd", "schedule": "constant"}
@@ -240,8 +240,17 @@ def models(role: str, plugins: tuple[Plugin, ...] = ()) -> Mapping[str, type[Par
 
 def _model(part: catalog.PartInfo) -> type[PartConfig]:
     base = ROLE_CONFIGS[part.role]
-    for name in part.options.keys() & base.model_fields.keys():
-        raise catalog.error(part, name, "is an option's name that all parts of this role have", "rename it")
+    for name in part.options:
+        if name in base.model_fields:
+            raise catalog.error(
+                part, name, "is an option's name that all parts of this role have", "rename it"
+            )
+        if name.startswith("_") or name in base.__class_vars__ or hasattr(base, name):
+            raise catalog.error(part, name, "is a name that no option can have", "rename it")
+    for name, option in part.options.items() if part.plugin else ():
+        if option.default is not catalog.REQUIRED and not accepts(option.annotation, option.default):
+            wrong = f"has the default {repr(option.default)[:50]}, which it would refuse"
+            raise catalog.error(part, name, wrong, "change one of them")
     options: dict[str, Any] = {name: (o.annotation, o.default) for name, o in part.options.items()}
     options["kind"] = (Literal[part.kind], ...)
     doc = part.doc or base.__doc__

@@ -59,8 +59,13 @@ def test_leaves_out_private_classes_and_bases(tmp_path: Path) -> None:
 
 
 def test_loads_the_class_of_a_file_outside_the_package(tmp_path: Path) -> None:
-    wide = catalog.load("connection", "wide_sum", plugin(tmp_path, "wide.py", PART))
-    assert wide(width=5, must=1.0).width == 5
+    text = "from resexp.data.base import Source\nclass Mine(Source):\n    size = 5\n"
+    assert catalog.load("data", "mine", plugin(tmp_path, "mine.py", text)).size == 5
+
+
+def test_a_base_that_only_has_the_name_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"wide\.py:9: WideSum: is no Connection of this package once"):
+        catalog.load("connection", "wide_sum", plugin(tmp_path, "wide.py", PART))
 
 
 def test_one_kind_twice_names_both_files(tmp_path: Path) -> None:

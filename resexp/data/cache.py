@@ -7,6 +7,7 @@ complete set, with `meta.json` written last, or is rebuilt.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tempfile
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from resexp.data.decode import decode
 from resexp.data.folder import data_folder
 from resexp.data.subset import kept_back, pick_classes, quotas
 from resexp.errors import DataError
+from resexp.plugins import Plugin, blaming
 
 if TYPE_CHECKING:
     from resexp.settings import DataConfig
@@ -50,7 +52,8 @@ def describe(config: DataConfig) -> Facts:
 
     Raises DataError if the set cannot give what is asked. The counts take every file for readable.
     """
-    return narrowed(_source(config).facts(config.image_size), config)
+    with blaming(_plugins(config)):
+        return narrowed(_source(config).facts(config.image_size), config)
 
 
 def narrowed(facts: Facts, config: DataConfig) -> Facts:
@@ -81,14 +84,15 @@ def prepare(config: DataConfig, progress: Progress | None = None) -> Path:
 
     Two at once do the work once. Raises DataError where the set is missing, unfit or has no room.
     """
-    source = _source(config)
-    facts = source.facts(config.image_size)
-    target = data_folder() / "decoded" / _name(config, facts)
+    with blaming(_plugins(config)):
+        source = _source(config)
+        facts = source.facts(config.image_size)
+        target = data_folder() / "decoded" / _name(config, facts)
     if _complete(target):  # before the lock: the folder may belong to somebody else and be read-only
         return target
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(target.with_suffix(".lock")):
+        with FileLock(target.with_suffix(".lock")), blaming(_plugins(config)):
             if not _complete(target):
                 _build(source, config.image_size, facts, target, progress or (lambda *_: None))
     except OSError as error:
@@ -124,9 +128,17 @@ def _source(config: DataConfig) -> Source:
     return cast(Source, config.build())
 
 
+def _plugins(config: DataConfig) -> list[Plugin]:
+    """The plugin that the set is of, if it is of one."""
+    return [plugin] if (plugin := config.info.plugin) else []
+
+
 def _name(config: DataConfig, facts: Facts) -> str:
     """Of a plugin's set, its code is part of the name: a fingerprint need not know that it was edited."""
     plugin = config.info.plugin
+    if not re.fullmatch(r"[\w.=+-]{1,100}", facts.fingerprint):  # it becomes part of a folder's name
+        wrong = f"its fingerprint is {facts.fingerprint[:50]!r}; use at most 100 letters, digits and -"
+        raise DataError(f"the data source {config.kind}: {wrong}")
     return "-".join([config.kind, facts.fingerprint, *([plugin.sha256[:16]] if plugin else [])])
 
 

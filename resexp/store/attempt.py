@@ -17,8 +17,9 @@ from resexp import durable
 from resexp.errors import StoreError
 from resexp.plan import Trial
 from resexp.plugins import Plugin
+from resexp.store.copies import plugins_of
 from resexp.store.failure import check_current, fail
-from resexp.store.layout import FORMAT, TrialFolder, plugins_of, read_or_empty, rows_of
+from resexp.store.layout import FORMAT, TrialFolder, read_or_empty, rows_of
 
 DURABLE_EVERY = 10.0
 """Seconds between checkpoints that are fsynced: more often costs more than it can save."""

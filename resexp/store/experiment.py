@@ -12,6 +12,7 @@ from resexp import durable
 from resexp.errors import StoreError
 from resexp.plan import Trial
 from resexp.plugins import Plugin
+from resexp.store.copies import keep
 from resexp.store.failure import write_failure
 from resexp.store.layout import FORMAT, PLAN_FORMAT, ExperimentFolder, State, read_or_empty, state_of
 from resexp.store.lock import Hold, check_plain, explained, hold
@@ -92,10 +93,7 @@ class Experiment:
     def _keep(self, plugins: Sequence[Plugin]) -> None:
         """Copy the plugins that trials use, so that these stay readable wherever the originals go."""
         used = {sha256 for trial in self.trials for sha256 in trial.plugins}
-        for plugin in plugins:
-            if plugin.sha256 in used:
-                durable.make_folder(self._folder.plugins)
-                durable.write_atomic(self._folder.plugin(plugin.sha256), plugin.source)
+        keep(self._folder, [plugin for plugin in plugins if plugin.sha256 in used])
 
     def _write(self, config_text: str, published: Mapping[str, Any], notes: Sequence[str]) -> None:
         durable.sweep_temporaries(self.path)

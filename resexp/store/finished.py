@@ -14,7 +14,8 @@ from resexp import durable
 from resexp.errors import StoreError
 from resexp.plan import Trial
 from resexp.plugins import Plugin
-from resexp.store.layout import FORMAT, TrialFolder, plugins_of, read_or_empty
+from resexp.store.copies import plugins_of
+from resexp.store.layout import FORMAT, TrialFolder, read_or_empty
 from resexp.store.lock import explained
 
 Row = Mapping[str, Any]

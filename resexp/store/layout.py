@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from resexp import durable
-from resexp.errors import StoreError
 from resexp.plan import Trial
-from resexp.plugins import Plugin
 
 FORMAT = 1
 """Version of a trial's documents: a result of a newer one is no result."""
@@ -95,6 +93,10 @@ class ExperimentFolder:
         """The copy of a plugin that some trial uses."""
         return self.plugins / f"{sha256}.py"
 
+    def plugin_modules(self, sha256: str) -> Path:
+        """The folder of the copies of what a plugin imports from its own folder, if anything."""
+        return self.plugins / sha256
+
     def trial(self, trial: Trial) -> TrialFolder:
         """The folder of a trial. Its id finds it: what a trial is called may have changed since."""
         own = TrialFolder(self.trials / f"{trial.name}-{trial.id}")
@@ -164,21 +166,6 @@ def rows_of(folder: TrialFolder) -> dict[str, bytes]:
         except FileNotFoundError:
             found[path.name] = b""
     return found
-
-
-def plugins_of(folder: TrialFolder, trial: Trial) -> tuple[Plugin, ...]:
-    """The plugins that a trial uses, as copied for it. Raises StoreError where a copy is not whole."""
-    found = []
-    for sha256, name in trial.plugins.items():
-        path = folder.experiment.plugin(sha256)
-        try:
-            plugin = Plugin(path, path.read_bytes())
-        except OSError as problem:
-            raise StoreError(f"{path}: {problem.strerror}; run the experiment again with {name}") from None
-        if plugin.sha256 != sha256:
-            raise StoreError(f"{path}: is not {name} as it was used; run the experiment again with that")
-        found.append(plugin)
-    return tuple(found)
 
 
 def state_of(folder: TrialFolder, trial_id: str, current_run: str | None) -> State:

@@ -1,0 +1,232 @@
+"""The modules beside a plugin that it imports: found by syntax tree, imported under own names.
+
+A plugin's `import helpers` means `helpers.py` in its folder if there is such a file, and what that file
+imports is looked for there in turn. Every plugin has its own copies in memory, so that two plugins, or two
+versions of one, may each have a `helpers.py`. A name that is computed at run time is not seen here.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import stat
+import sys
+import sysconfig
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
+from functools import lru_cache
+from importlib.abc import InspectLoader, MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.util import decode_source
+from pathlib import Path, PurePosixPath
+from types import CodeType
+from typing import Any
+
+from resexp.errors import ConfigError, Problem
+
+MAX_BYTES = 1_000_000
+"""Bytes of source that a plugin may have, its modules included: more would take seconds and gigabytes."""
+
+
+def read_source(file: Path) -> bytes:
+    """The bytes of a regular file of at most MAX_BYTES. Raises OSError; never waits for a pipe's writer."""
+    fd = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(fd, "rb") as opened:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise OSError(0, "is not a regular file", str(file))
+        data = opened.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise OSError(0, f"is larger than {MAX_BYTES:,} bytes, which is more than code", str(file))
+    return data
+
+
+@lru_cache(maxsize=256)
+def parse(file: Path, source: bytes) -> ast.Module:
+    """The syntax tree of a file's source. Raises ConfigError where that is not Python."""
+    try:
+        return ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as cause:
+        where = f"{file}:{getattr(cause, 'lineno', None) or 1}"
+        told = str(cause) or type(cause).__name__
+        raise ConfigError([Problem(where, "", f"cannot be read: {told}", "it should be Python")]) from None
+
+
+def modules_beside(file: Path, source: bytes) -> tuple[tuple[str, bytes], ...]:
+    """The files in a plugin's folder that it imports, directly or not: their paths there, sorted, and bytes.
+
+    Raises ConfigError where one cannot be read or has the name of an installed module: either meaning of that
+    name would surprise somebody.
+    """
+    folder = file.parent
+    if any(folder.is_relative_to(path) for path in _installation()):
+        return ()
+    found: dict[str, bytes] = {}
+    todo: list[tuple[Path, bytes, tuple[str, ...]]] = [(file, source, ())]
+    size = len(source)
+    while todo:
+        importer, code, package = todo.pop()
+        for node in _import_statements(parse(importer, code)):
+            for dotted in _names(node, package):
+                for path in _files(folder, dotted):
+                    where = f"{importer}:{node.lineno}"
+                    if isinstance(node, ast.Import) or not node.level:
+                        _refuse_installed(dotted[0], folder, where)
+                    if path in found:
+                        continue
+                    if path == file.name:
+                        wrong, right = "imports the plugin itself", "put what both need into a third file"
+                        raise ConfigError([Problem(where, "", wrong, right)])
+                    found[path] = _source_of(folder / path, where)
+                    size += len(found[path])
+                    if size > MAX_BYTES:
+                        wrong = f"imports more than {MAX_BYTES:,} bytes of code from its folder"
+                        raise ConfigError(
+                            [Problem(f"{file}:1", "", wrong, "install that code, or import less")]
+                        )
+                    todo.append((folder / path, found[path], PurePosixPath(path).parent.parts))
+    return tuple(sorted(found.items()))
+
+
+def _installation() -> set[Path]:
+    """Where Python and its packages lie: what is imported there is installed, and no plugin's own."""
+    return {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib")}
+
+
+def _import_statements(tree: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
+    """The imports of a module, at any depth, but those for type checkers alone."""
+    todo = [tree]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node
+        elif isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            todo += node.orelse
+        elif not isinstance(node, ast.expr):
+            todo += ast.iter_child_nodes(node)
+
+
+def _names(node: ast.Import | ast.ImportFrom, package: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """What a statement imports, as dotted names from the plugin's folder; the last may be no module."""
+    if isinstance(node, ast.Import):
+        yield from (tuple(alias.name.split(".")) for alias in node.names)
+        return
+    up = node.level - 1
+    if up > len(package):
+        return  # above the folder: importing it fails, and says so
+    base = package[: len(package) - up] if node.level else ()
+    base += tuple(node.module.split(".")) if node.module else ()
+    yield from (base if alias.name == "*" else (*base, alias.name) for alias in node.names)
+
+
+def _files(folder: Path, dotted: tuple[str, ...]) -> Iterator[str]:
+    """The files that importing a dotted name runs, as Python would look for them; paths within the folder."""
+    if dotted[:1] == ("resexp",):
+        return
+    for end in range(1, len(dotted) + 1):
+        place = PurePosixPath(*dotted[:end])
+        if (folder / place / "__init__.py").is_file():
+            yield str(place / "__init__.py")
+        elif (folder / place.with_suffix(".py")).is_file():
+            yield str(place.with_suffix(".py"))
+            return
+        elif not (folder / place).is_dir():
+            return
+
+
+def _refuse_installed(name: str, folder: Path, where: str) -> None:
+    """Raises ConfigError where a module of the plugin's folder is installed, too, and from somewhere else."""
+    beside = [folder / name / "__init__.py", folder / f"{name}.py"]
+    if name in sys.stdlib_module_names:
+        origin = "Python's own"
+    else:
+        spec = PathFinder.find_spec(name, _import_path())
+        if (
+            spec is None
+            or spec.origin is None
+            or Path(spec.origin).resolve() in [p.resolve() for p in beside]
+        ):
+            return
+        origin = spec.origin
+    if file := next((path for path in beside if path.is_file()), None):
+        wrong = f"imports {name}, which is both {file} and an installed module ({origin})"
+        raise ConfigError([Problem(where, "", wrong, "rename the file beside the plugin")])
+
+
+def _import_path() -> list[str]:
+    """Where installed modules are looked for: `python -m resexp` also has the current folder in its path."""
+    with suppress(OSError):
+        return [path for path in sys.path if path and not os.path.samefile(path, os.curdir)]
+    return [path for path in sys.path if path and os.path.isdir(path)]
+
+
+def _source_of(file: Path, where: str) -> bytes:
+    try:
+        return read_source(file)
+    except OSError as error:
+        raise ConfigError([Problem(where, "", f"{file}: {error.strerror}", "mend or remove it")]) from None
+
+
+class Package(MetaPathFinder, InspectLoader):
+    """A plugin's module and those beside it as the submodules of one package, from bytes in memory."""
+
+    def __init__(
+        self, name: str, folder: Path, entry: tuple[Path, bytes], modules: Mapping[str, bytes]
+    ) -> None:
+        self._own = {PurePosixPath(path).with_suffix("").parts[0] for path in modules}
+        self.name = name
+        self.entry = f"{name}.__plugin__"
+        self._files = {self.entry: entry}
+        self._packages = {name}
+        for path, source in modules.items():
+            parts = PurePosixPath(path).with_suffix("").parts
+            if parts[-1] == "__init__":
+                parts = parts[:-1]
+                self._packages.add(".".join((name, *parts)))
+            self._files[".".join((name, *parts))] = (folder / path, source)
+            self._packages |= {".".join((name, *parts[:end])) for end in range(1, len(parts))}
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        if fullname in self._files:
+            is_package = fullname in self._packages
+            spec = ModuleSpec(fullname, self, origin=str(self._files[fullname][0]), is_package=is_package)
+            spec.has_location = True
+            return spec
+        if fullname in self._packages:
+            return ModuleSpec(fullname, None, is_package=True)  # a folder without __init__.py
+        return None
+
+    def get_source(self, fullname: str) -> str:
+        return decode_source(self._files[fullname][1])
+
+    def get_code(self, fullname: str) -> CodeType:
+        file, source = self._files[fullname]
+        tree = _Renamed(self.name, self._own).visit(ast.parse(source)) if self._own else source
+        code: CodeType = compile(tree, str(file), "exec", dont_inherit=True)
+        return code
+
+
+class _Renamed(ast.NodeTransformer):
+    """Imports of a plugin's own modules, by their names within its package."""
+
+    def __init__(self, package: str, own: Collection[str]) -> None:
+        self._package = package
+        self._own = own
+
+    def visit_Import(self, node: ast.Import) -> list[ast.stmt]:
+        statements: list[ast.stmt] = []
+        for alias in node.names:
+            top, _, rest = alias.name.partition(".")
+            if top not in self._own:
+                names = [alias]
+            elif alias.asname or not rest:
+                names = [ast.alias(f"{self._package}.{alias.name}", alias.asname or top)]
+            else:  # `import a.b` binds a
+                names = [ast.alias(f"{self._package}.{alias.name}"), ast.alias(f"{self._package}.{top}", top)]
+            statements += [ast.copy_location(ast.Import([name]), node) for name in names]
+        return [ast.fix_missing_locations(statement) for statement in statements]
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.stmt:
+        if node.level or not node.module or node.module.partition(".")[0] not in self._own:
+            return node
+        renamed = ast.ImportFrom(f"{self._package}.{node.module}", node.names, 0)
+        return ast.copy_location(renamed, node)

@@ -1,0 +1,44 @@
+"""The copies of plugins in a results folder: trials stay readable wherever the originals go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from resexp import durable
+from resexp.errors import StoreError
+from resexp.plan import Trial
+from resexp.plugin_imports import read_source
+from resexp.plugins import Plugin
+from resexp.store.layout import ExperimentFolder, TrialFolder
+
+
+def keep(folder: ExperimentFolder, plugins: Iterable[Plugin]) -> None:
+    """Copy plugins, and what they import from their own folders."""
+    for plugin in plugins:
+        modules = folder.plugin_modules(plugin.sha256)
+        copies = {modules / path: source for path, source in plugin.modules}
+        for path, source in {**copies, folder.plugin(plugin.sha256): plugin.source}.items():
+            durable.make_folder(path.parent)
+            durable.write_atomic(path, source)
+
+
+def plugins_of(folder: TrialFolder, trial: Trial) -> tuple[Plugin, ...]:
+    """The plugins that a trial uses, as copied for it. Raises StoreError where a copy is not whole."""
+    found = []
+    for sha256, name in trial.plugins.items():
+        path = folder.experiment.plugin(sha256)
+        try:
+            modules = tuple(_modules(folder.experiment.plugin_modules(sha256)))
+            plugin = Plugin(path, read_source(path), modules, path.with_suffix(""))
+        except OSError as problem:
+            raise StoreError(f"{path}: {problem.strerror}; run the experiment again with {name}") from None
+        if plugin.sha256 != sha256:
+            raise StoreError(f"{path}: is not {name} as it was used; run the experiment again with that")
+        found.append(plugin)
+    return tuple(found)
+
+
+def _modules(folder: Path) -> Iterator[tuple[str, bytes]]:
+    for path in sorted(folder.rglob("*.py"), key=lambda path: path.relative_to(folder).as_posix()):
+        yield path.relative_to(folder).as_posix(), read_source(path)
