@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from resexp.errors import NoExperimentError
 if TYPE_CHECKING:
     from resexp.config import Experiment
     from resexp.data.base import Progress
+    from resexp.data.cache import Checked, Survey
     from resexp.execution.display import Display
     from resexp.execution.local import LocalLauncher
     from resexp.execution.supervisor import Summary
@@ -85,7 +87,7 @@ def run(
         StoreError: the results folder cannot be written.
     """
     from resexp.bench.at_once import best_slots
-    from resexp.data import cache
+    from resexp.data.cache import Survey
     from resexp.data.notes import told
     from resexp.devices import device_slots
     from resexp.environment import environment
@@ -100,24 +102,22 @@ def run(
     # Networks' trials must not wait for what boosters' alone need.
     others = [PRELOAD_OTHERS] if any(each.model.info.base == "Booster" for each in settings) else []
     launcher = LocalLauncher([PRELOAD, *others])
-    options = Options(TRAINER, threads, stall_timeout, keep_going, allow_environment_change)
     record = environment([Path(sys.argv[0]).name, *sys.argv[1:]])
     with hold(results, experiment.name) as held:  # before torch loads, so that a second start leaves at once
         slots = device_slots(device, threads, None if jobs == "auto" else jobs)
-        measurer = _measurer(experiment, slots[0], launcher)
+        survey = Survey(progress)
+        measurer = _measurer(experiment, slots[0], launcher, survey)
         planned = make_plan(experiment, measurer)
-        data = {each.data.model_dump_json(): each for each in settings}
-        notes = []
-        for each in data.values():
-            prepared = cache.load(cache.prepare(each.data, progress))
-            notes += told(each.data, (*measurer.facts(each).notes, *prepared.notes))
+        found = states(results / experiment.name, planned)
+        left = [trial for trial in planned if fresh or not found[trial.id].finished]
+        data = _prepared(left, measurer, survey)
+        configs = {each.data.model_dump_json(): each.data for each in settings}.values()
+        notes = [note for config in configs for note in told(config, survey.notes(config))]
         if tell:
             for note in notes:
                 tell(note)
         if jobs == "auto":
-            found = states(results / experiment.name, planned)
-            left = [trial for trial in planned if fresh or not found[trial.id].finished]
-            slots = best_slots(slots, left, threads, measurer, launcher)
+            slots = best_slots(slots, left, threads, measurer, launcher, data=data)
         opened = create(
             results,
             experiment.name,
@@ -135,19 +135,35 @@ def run(
             fresh=fresh,
             held=held,
         )
+        options = Options(TRAINER, threads, stall_timeout, keep_going, allow_environment_change, data)
         return supervise(opened, launcher, options, slots=slots, display=(display or Silent)())
 
 
-def _measurer(experiment: Experiment, device: str, launcher: LocalLauncher) -> Measurer:
+def _measurer(experiment: Experiment, device: str, launcher: LocalLauncher, survey: Survey) -> Measurer:
     """Asks a worker, which has PyTorch, for what is not remembered, so that this process does without."""
-    from resexp.measure import Measurer, learn
+    from resexp.measure import Measurer, data_key, learn
     from resexp.remembered import Remembered
 
     def ask() -> None:
-        distinct = {point.settings.model_dump_json(exclude={"seed"}) for point in experiment.points}
-        launcher.together(learn, [(device, experiment.plugins, sorted(distinct))])
+        settings = [point.settings for point in experiment.points]
+        distinct = {each.model_dump_json(exclude={"seed"}) for each in settings}
+        facts = {data_key(each): measurer.facts(each) for each in settings}
+        launcher.together(learn, [(device, experiment.plugins, sorted(distinct), facts)])
 
-    return Measurer(device, experiment.plugins, Remembered(learn=ask))
+    measurer = Measurer(device, experiment.plugins, Remembered(learn=ask), survey)
+    return measurer
+
+
+def _prepared(trials: Sequence[Trial], measurer: Measurer, survey: Survey) -> dict[str, Checked]:
+    """The prepared data of each trial, by its id, so that no worker has to look for them."""
+    sets: dict[str, Checked] = {}
+    found: dict[str, Checked] = {}
+    for trial in trials:
+        key = json.dumps(trial.settings["data"])
+        if key not in sets:
+            sets[key] = survey.prepare(measurer.parse(trial.settings).data)
+        found[trial.id] = sets[key]
+    return found
 
 
 def probe(
@@ -173,6 +189,7 @@ def probe(
         StoreError: a checkpoint is missing, or the folder cannot be written.
     """
     from resexp.config import parse_settings, read_plugins
+    from resexp.data.cache import Survey
     from resexp.devices import device_slots
     from resexp.store import finished, hold
     from resexp.training.finished import measure, parse_probes
@@ -180,6 +197,7 @@ def probe(
     folder = experiment_folder(name, root).resolve()
     configs = parse_probes(probes, read_plugins(plugins))
     place = device_slots(device, threads)[0]
+    survey = Survey(progress)
     with hold(folder.parent, folder.name):
         found = finished(folder)
         if not found:
@@ -188,7 +206,8 @@ def probe(
             if progress is not None:
                 progress("probing", count, len(found))
             settings = parse_settings(one.trial.settings, one.plugins())
-            one.add(measure(settings, one.checkpoint(), configs, place, threads))
+            data = survey.prepare(settings.data)
+            one.add(measure(settings, one.checkpoint(), configs, place, threads, checked=data))
     return len(found)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from resexp import catalog
 from resexp.anatomy import plugins_of
 from resexp.config import parse_settings
-from resexp.data.cache import describe
+from resexp.data.cache import Survey
 from resexp.fit import check
 from resexp.plan import Cost
 from resexp.remembered import Remembered
@@ -32,11 +32,18 @@ class Measurer:
     """Answers for one plan: `plan.Measures` on a device such as "cpu" or "cuda:0"."""
 
     def __init__(
-        self, device: str, plugins: tuple[Plugin, ...] = (), remembered: Remembered | None = None
+        self,
+        device: str,
+        plugins: tuple[Plugin, ...] = (),
+        remembered: Remembered | None = None,
+        survey: Survey | None = None,
+        known: Mapping[str, Facts] | None = None,
     ) -> None:
+        """`known` are facts that another Measurer found, so that no data set is scanned for them again."""
         self._device = device
         self.plugins = plugins
-        self._facts: dict[str, Facts] = {}
+        self._facts = dict(known or {})
+        self._survey = survey or Survey()
         self.remembered = remembered or Remembered()
 
     def parse(self, settings: Mapping[str, Any]) -> Settings:
@@ -45,9 +52,9 @@ class Measurer:
 
     def facts(self, settings: Settings) -> Facts:
         """What is known of the data set without loading it."""
-        key = settings.data.model_dump_json()
+        key = data_key(settings)
         if key not in self._facts:
-            self._facts[key] = describe(settings.data)
+            self._facts[key] = self._survey.facts(settings.data)
         return self._facts[key]
 
     def data_fingerprint(self, settings: Settings) -> str:
@@ -111,11 +118,18 @@ class Measurer:
         return json.dumps([model, task, facts.shape, facts.classes, facts.targets, code(settings)])
 
 
-def learn(device: str, plugins: tuple[Plugin, ...], settings: Sequence[str]) -> None:
+def data_key(settings: Settings) -> str:
+    """Tells configured data sets apart."""
+    return settings.data.model_dump_json()
+
+
+def learn(
+    device: str, plugins: tuple[Plugin, ...], settings: Sequence[str], known: Mapping[str, Facts]
+) -> None:
     """Have the answers that a plan of these trials asks for remembered; each is the JSON of one's settings.
-    What is wrong with a trial is told where its plan is made.
+    What is wrong with a trial is told where its plan is made. `known` are the facts of their data sets.
     """
-    measurer = Measurer(device, plugins)
+    measurer = Measurer(device, plugins, known=known)
     for each in settings:
         with suppress(Exception):
             measurer.cost(measurer.resolve(measurer.parse(json.loads(each))))

@@ -100,7 +100,7 @@ def test_a_run_takes_the_slots_that_are_found(
 ) -> None:
     asked: list[int] = []
 
-    def found(slots: list[str], left: list[Trial], *_: object) -> list[str]:
+    def found(slots: list[str], left: list[Trial], *_: object, **__: object) -> list[str]:
         asked.append(len(left))
         return slots[:1]
 

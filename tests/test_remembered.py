@@ -141,7 +141,7 @@ def test_a_first_run_leaves_torch_to_its_workers(tmp_path: Path, folder: Path) -
 def test_a_trial_that_cannot_be_learned_of_leaves_the_others(folder: Path) -> None:
     wrong = parse_settings({**SETTINGS, "task": "segmentation"})
     right = parse_settings(SETTINGS)
-    learn("cpu", (), [wrong.model_dump_json(), right.model_dump_json()])
+    learn("cpu", (), [wrong.model_dump_json(), right.model_dump_json()], {})
     measurer = Measurer("cpu", remembered=Remembered(lambda: pytest.fail("it was not learned")))
     assert measurer.cost(measurer.resolve(right)) is not None
 

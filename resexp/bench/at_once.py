@@ -9,7 +9,7 @@ import json
 import multiprocessing
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from resexp.errors import Diverged, TrialError
 from resexp.execution.local import LocalLauncher
 
 if TYPE_CHECKING:
+    from resexp.data.cache import Checked
     from resexp.measure import Measurer
     from resexp.plan import Trial
     from resexp.plugins import Plugin
@@ -33,29 +34,36 @@ GAIN = 1.05
 
 @dataclass(frozen=True)
 class Tried:
-    """A trial's settings, as JSON, the plugins they name, and its CPU threads."""
+    """A trial's settings, as JSON, the plugins they name, its CPU threads, and its prepared data."""
 
     settings: str
     plugins: tuple[Plugin, ...]
     threads: int
+    data: Checked | None = None
 
 
 def best_slots(
-    slots: Sequence[str], trials: Iterable[Trial], threads: int, measurer: Measurer, launcher: LocalLauncher
+    slots: Sequence[str],
+    trials: Iterable[Trial],
+    threads: int,
+    measurer: Measurer,
+    launcher: LocalLauncher,
+    *,
+    data: Mapping[str, Checked] | None = None,
 ) -> list[str]:
     """One device for each trial that should run at once, of the devices among `slots`, so that the dearest of
     the trials trains fastest in all. Each has a core to itself at least. Without a network, `slots` again.
 
-    Their data must be prepared.
+    `data` are their prepared data by their ids; what is not among them is prepared where it is tried.
     """
-    priced = [(trial.cost.macs, trial.settings) for trial in trials if trial.cost]
+    priced = [(trial.cost.macs, trial.id, trial.settings) for trial in trials if trial.cost]
     if not priced:
         return list(slots)
-    _, dearest = max(priced, key=lambda pair: pair[0])
+    _, id, dearest = max(priced, key=lambda each: each[0])
     places = list(dict.fromkeys(slots))
     most = max(1, cores() // threads // len(places))
 
-    tried = Tried(json.dumps(dearest), measurer.plugins, threads)
+    tried = Tried(json.dumps(dearest), measurer.plugins, threads, (data or {}).get(id))
 
     def total(number: int) -> float:
         return _rate(tried, number * places, launcher)
@@ -113,7 +121,7 @@ def train_a_while(tried: Tried, slot: str, start: Any, rates: Any) -> None:
     try:
         settings = parse_settings(json.loads(tried.settings), tried.plugins)
         endless = changed(settings, {"training.epochs": None, "training.iterations": 10**6})
-        run = warm_run(endless, torch.device(slot))
+        run = warm_run(endless, torch.device(slot), tried.data)
         start.wait()
         watch, end, steps = Stopwatch(run.device), time.perf_counter() + SECONDS, 0
         while time.perf_counter() < end:

@@ -13,7 +13,7 @@ import torch
 from resexp.bench.ceiling import ceiling_gflops
 from resexp.bench.timing import Effort, Stopwatch, changed
 from resexp.config import Settings
-from resexp.data.cache import describe
+from resexp.data.cache import Checked, describe
 from resexp.data.opening import open_data
 from resexp.errors import ConfigError
 from resexp.models.build import network_cost
@@ -52,9 +52,9 @@ def timed_step(run: Run) -> dict[str, float]:
     return watch.laps
 
 
-def warm_run(settings: Settings, device: torch.device) -> Run:
-    """A run of these settings that has taken its first steps."""
-    run = Run(settings, open_data(settings.data, device, settings.seed), device)
+def warm_run(settings: Settings, device: torch.device, checked: Checked | None = None) -> Run:
+    """A run of these settings that has taken its first steps; `checked` are its data, if prepared."""
+    run = Run(settings, open_data(settings.data, device, settings.seed, checked), device)
     for _ in range(WARM_UP):
         run.train_step()
     return run

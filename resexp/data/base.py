@@ -7,11 +7,14 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+
+if TYPE_CHECKING:
+    from resexp.data.contents import Contents
 
 Images = NDArray[np.uint8]
 Labels = NDArray[np.int64]
@@ -91,6 +94,12 @@ class Source(ABC):
     @abstractmethod
     def facts(self, image_size: int | None) -> Facts:
         """The whole set's facts at this size; no download, no decoding. Raises DataError."""
+
+    def identity(self, contents: Contents) -> str | None:
+        """What the fingerprint of its facts does not cover: the hash, by `contents`, of whatever files of the
+        user's its examples come from. None where the facts say all. Raises DataError.
+        """
+        return None
 
     @abstractmethod
     def read(self, split: Split, image_size: int | None, progress: Progress) -> Iterator[Chunk]:

@@ -1,15 +1,19 @@
 """Decoded data sets on disk, each in a folder that every process maps into memory. Free of torch.
 
-The data folder is $RESEXP_DATA, or ~/.cache/resexp. A folder under its `decoded/` either holds a
-complete set, with `meta.json` written last, or is rebuilt.
+The data folder is $RESEXP_DATA, or ~/.cache/resexp. A folder under its `decoded/` either holds a complete
+set, with the sealed `meta.json` written last, or is rebuilt. That file has the hash of every array: a command
+that trains checks them once, and its trials only see that no file was changed since.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import os
 import shutil
 import tempfile
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
@@ -17,7 +21,9 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 import numpy as np
 from filelock import FileLock
 
+from resexp import durable
 from resexp.data.base import Facts, Progress, Source, Split, fingerprint
+from resexp.data.contents import Contents, digest_of, stamp_of
 from resexp.data.decode import decode
 from resexp.data.folder import data_folder
 from resexp.data.subset import kept_back, pick_classes, quotas
@@ -27,7 +33,8 @@ from resexp.plugins import Plugin, blaming
 if TYPE_CHECKING:
     from resexp.settings import DataConfig
 
-FORMAT = 2
+FORMAT = 3
+META = "meta.json"
 
 
 @dataclass(frozen=True)
@@ -47,13 +54,72 @@ class Prepared:
     notes: tuple[str, ...]
 
 
-def describe(config: DataConfig) -> Facts:
-    """The facts of the set as configured, after `classes` and the sizes; decodes and fetches nothing.
-
-    Raises DataError if the set cannot give what is asked. The counts take every file for readable.
+@dataclass(frozen=True)
+class Checked:
+    """A decoded set whose files had the right contents when they had these stamps. It may be sent to other
+    processes of this machine.
     """
-    with blaming(_plugins(config)):
-        return narrowed(_source(config).facts(config.image_size), config)
+
+    folder: Path
+    stamps: dict[str, str]
+
+
+class Survey:
+    """The data sets of one command: each is scanned once, its files' contents are hashed once and its decoded
+    arrays are checked once, however many configurations draw from it.
+    """
+
+    def __init__(self, progress: Progress | None = None) -> None:
+        self._progress = progress or (lambda *_: None)
+        self._facts: dict[str, Facts] = {}
+        self._sources: dict[str, Source] = {}
+        self._checked: dict[str, Checked] = {}
+
+    def facts(self, config: DataConfig) -> Facts:
+        """The facts of the set as configured, after `classes` and the sizes; decodes and fetches nothing.
+
+        Raises DataError if the set cannot give what is asked. The counts take every file for readable.
+        """
+        with blaming(_plugins(config)):
+            return narrowed(self._whole(config), config)
+
+    def notes(self, config: DataConfig) -> tuple[str, ...]:
+        """What a reader of results on the set must know, in sentences; a decoded set is not checked for it."""
+        facts = self._whole(config)
+        try:
+            meta = durable.read_document(_place(config, facts) / META)
+        except (OSError, durable.Damaged):
+            meta = durable.read_document(self.prepare(config).folder / META)
+        return (*facts.notes, *meta.get("notes", ()))
+
+    def prepare(self, config: DataConfig) -> Checked:
+        """Fetch and decode the whole set unless that is done already, and check what there is.
+
+        Two at once do the work once. Raises DataError where the set is missing, unfit or has no room.
+        """
+        key = _key(config)
+        if key not in self._checked:
+            facts = self._whole(config)
+            self._checked[key] = _prepare(config, self._sources[key], facts, self._progress)
+        return self._checked[key]
+
+    def _whole(self, config: DataConfig) -> Facts:
+        key = _key(config)
+        if key not in self._facts:
+            with blaming(_plugins(config)):
+                self._sources[key] = _source(config)
+                self._facts[key] = _identified(self._sources[key], config, self._progress)
+        return self._facts[key]
+
+
+def describe(config: DataConfig) -> Facts:
+    """The facts of one set as configured: see `Survey.facts`."""
+    return Survey().facts(config)
+
+
+def prepare(config: DataConfig, progress: Progress | None = None) -> Checked:
+    """One set, fetched, decoded and checked: see `Survey.prepare`."""
+    return Survey(progress).prepare(config)
 
 
 def narrowed(facts: Facts, config: DataConfig) -> Facts:
@@ -79,40 +145,21 @@ def narrowed(facts: Facts, config: DataConfig) -> Facts:
     return replace(chosen, fingerprint=fingerprint(facts.fingerprint, classes, *sizes, seed))
 
 
-def prepare(config: DataConfig, progress: Progress | None = None) -> Path:
-    """Fetch and decode the whole set unless that is done already; the folder that holds it.
-
-    Two at once do the work once. Raises DataError where the set is missing, unfit or has no room.
-    """
-    with blaming(_plugins(config)):
-        source = _source(config)
-        facts = source.facts(config.image_size)
-        target = data_folder() / "decoded" / _name(config, facts)
-    if _complete(target):  # before the lock: the folder may belong to somebody else and be read-only
-        return target
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(target.with_suffix(".lock")), blaming(_plugins(config)):
-            if not _complete(target):
-                _build(source, config.image_size, facts, target, progress or (lambda *_: None))
-    except OSError as error:
-        raise DataError(
-            f"{target}: {error.strerror or error}; set RESEXP_DATA to a folder with room to write"
-        ) from error
-    return target
-
-
-def load(folder: Path) -> Prepared:
-    """Map a folder that `prepare` gave. Raises DataError if it is not whole.
+def load(checked: Checked) -> Prepared:
+    """Map what `prepare` gave. Raises DataError if a file of it was changed since.
 
     The mapping is copy-on-write and nobody writes: processes share its pages, and torch, which has no
     read-only tensors, does not warn.
     """
-    meta = _complete(folder)
-    if meta is None:
-        raise DataError(f"{folder}: not a complete decoded data set; delete the folder and run again")
+    folder = checked.folder
+    try:
+        if _stamps(folder, checked.stamps) != checked.stamps:
+            raise DataError(f"{folder}: was changed after it had been checked; run again")
+        meta = durable.read_document(folder / META)
+        arrays = {name: np.load(folder / name, mmap_mode="c", allow_pickle=False) for name in meta["sha256"]}
+    except (OSError, ValueError) as error:
+        raise DataError(f"{folder}: {error}; run again") from error
     facts: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in meta["facts"].items()}
-    arrays = {name: np.load(folder / name, mmap_mode="c", allow_pickle=False) for name in meta["bytes"]}
     return Prepared(
         Facts(**facts),
         {split: arrays[f"{split}_images.npy"] for split in get_args(Split)},
@@ -133,34 +180,84 @@ def _plugins(config: DataConfig) -> list[Plugin]:
     return [plugin] if (plugin := config.info.plugin) else []
 
 
-def _name(config: DataConfig, facts: Facts) -> str:
-    """Of a plugin's set, its code is part of the name: a fingerprint need not know that it was edited."""
+def _key(config: DataConfig) -> str:
+    """Tells whole sets apart: neither sizes nor augmentation matter. What a plugin's options are, pydantic
+    knows how to write.
+    """
+    own = config.model_dump_json(include={"kind", "image_size", *config.options()})
+    return json.dumps([own, config.info.plugin.sha256 if config.info.plugin else None])
+
+
+def _identified(source: Source, config: DataConfig, progress: Progress) -> Facts:
+    """The whole set's facts; the contents of the user's files are in the fingerprint."""
+    facts = source.facts(config.image_size)
+    identity = source.identity(Contents(progress))
+    if identity is None:
+        return facts
+    return replace(facts, fingerprint=fingerprint(facts.fingerprint, identity))
+
+
+def _prepare(config: DataConfig, source: Source, facts: Facts, progress: Progress) -> Checked:
+    target = _place(config, facts)
+    if checked := check(target):  # before the lock: the folder may belong to somebody else and be read-only
+        return checked
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(target.with_suffix(".lock")), blaming(_plugins(config)):
+            if not (checked := check(target)):
+                if target.exists():
+                    progress(f"{target} was damaged, or of an older version: decoding it again", 0, 1)
+                _build(source, config, facts, target, progress)
+                checked = check(target)
+    except OSError as error:
+        raise DataError(
+            f"{target}: {error.strerror or error}; set RESEXP_DATA to a folder with room to write"
+        ) from error
+    if checked is None:
+        raise DataError(f"{target}: what was written just now reads differently; check the disk")
+    return checked
+
+
+def _place(config: DataConfig, facts: Facts) -> Path:
+    """Where the decoded set lies. Of a plugin's set, its code is part of the name: a fingerprint need not know that it was edited."""
     plugin = config.info.plugin
     if not re.fullmatch(r"[\w.=+-]{1,100}", facts.fingerprint):  # it becomes part of a folder's name
         wrong = f"its fingerprint is {facts.fingerprint[:50]!r}; use at most 100 letters, digits and -"
         raise DataError(f"the data source {config.kind}: {wrong}")
-    return "-".join([config.kind, facts.fingerprint, *([plugin.sha256[:16]] if plugin else [])])
+    name = "-".join([config.kind, facts.fingerprint, *([plugin.sha256[:16]] if plugin else [])])
+    return data_folder() / "decoded" / name
 
 
-def _complete(folder: Path) -> dict[str, Any] | None:
-    """The folder's meta data if every file it lists has the size it had when written."""
+def check(folder: Path) -> Checked | None:
+    """A folder all of whose arrays, read from end to end, have the contents that they were written with."""
     try:
-        meta = json.loads((folder / "meta.json").read_bytes())
-        whole = meta["format"] == FORMAT and all(
-            (folder / name).stat().st_size == size for name, size in meta["bytes"].items()
-        )
+        before = _stamps(folder, [META])
+        meta = durable.read_document(folder / META)
+        if meta["format"] != FORMAT:
+            return None
+        wanted: dict[str, str] = meta["sha256"]
+        before |= _stamps(folder, wanted)
+        with ThreadPoolExecutor(len(wanted)) as pool:
+            found = list(pool.map(lambda name: digest_of(folder / name), wanted))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return meta if whole else None
+    return Checked(folder, before) if found == list(wanted.values()) else None
 
 
-def _build(source: Source, image_size: int | None, facts: Facts, target: Path, progress: Progress) -> None:
+def _stamps(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    return {name: stamp_of(os.stat(folder / name)) for name in names}
+
+
+def _build(source: Source, config: DataConfig, facts: Facts, target: Path, progress: Progress) -> None:
     for left in target.parent.glob(f"{target.name}.*.tmp"):  # of builders that were killed: we hold the lock
         shutil.rmtree(left, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix=f"{target.name}.", suffix=".tmp", dir=target.parent))
     try:
-        meta = {"format": FORMAT, **decode(source, image_size, facts, folder, progress)}
-        (folder / "meta.json").write_text(json.dumps(meta, indent=1))
+        meta = decode(source, config.image_size, facts, folder, progress)
+        if _identified(_source(config), config, progress).fingerprint != facts.fingerprint:
+            raise DataError(f"data.{config.kind}: files changed while they were read; run again")
+        hashes = {path.name: digest_of(path) for path in sorted(folder.iterdir())}
+        durable.write_document(folder / META, {"format": FORMAT, **meta, "sha256": hashes}, durable=False)
         if target.exists():
             target.rename(folder / "damaged")
         folder.rename(target)

@@ -43,10 +43,8 @@ def decode(
                 progress(f"decoding the {split} images", rows, max(rows, getattr(facts, split)))
     _check_classes(facts, counts, unreadable)
     mean, std = moments.result()
-    sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
     return {
         "facts": asdict(_found(facts, counts)),
-        "bytes": sizes,
         "mean": mean,
         "std": std,
         "unreadable": unreadable,

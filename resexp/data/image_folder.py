@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from resexp.data.base import Chunk, Facts, Labels, Progress, Source, Split, fingerprint
+from resexp.data.contents import Contents
 from resexp.data.listing import folders_in, images_below, stray_images
 from resexp.data.names import same
 from resexp.data.notes import listed
@@ -38,12 +38,11 @@ class Tree:
     classes: tuple[str, ...]
     files: tuple[str, ...]
     labels: Labels
-    digest: str
     left_out: tuple[str, ...] = ()
 
     def part(self, rows: Labels) -> Tree:
         files = tuple(self.files[row] for row in rows)
-        return Tree(self.folder, self.classes, files, self.labels[rows], self.digest, self.left_out)
+        return Tree(self.folder, self.classes, files, self.labels[rows], self.left_out)
 
 
 class ImageFolder(Source):
@@ -65,10 +64,14 @@ class ImageFolder(Source):
         size, train, test = image_size or DEFAULT_SIZE, self._splits["train"], self._splits["test"]
         counts = [tuple(np.bincount(t.labels, minlength=len(train.classes)).tolist()) for t in (train, test)]
         fraction = self.test_fraction if train.folder == test.folder else None
-        key = fingerprint("image_folder", 2, size, fraction, train.digest, test.digest)
+        key = fingerprint("image_folder", 2, size, fraction)
         aside = [self._name(tree, path) for tree in (train, test) for path in tree.left_out]
         notes = (*self._found.notes, *listed(aside, "left out"))
         return Facts((3, size, size), "labels", train.classes, counts[0], counts[1], key, notes=notes)
+
+    def identity(self, contents: Contents) -> str:
+        trees = self._splits.values()
+        return fingerprint([[tree.classes, contents.of(tree.folder, tree.files)] for tree in trees])
 
     def read(self, split: Split, image_size: int | None, progress: Progress) -> Iterator[Chunk]:
         tree, size = self._splits[split], image_size or DEFAULT_SIZE
@@ -124,9 +127,8 @@ def chunk_of(read: Sequence[Picture | Unreadable], labels: Labels, names: Sequen
 def scan(folder: Path, classes: Sequence[str] | None = None) -> Tree:
     """List the images below a folder by class; `classes`, if given, are those there may be.
 
-    The digest covers relative paths, sizes and modification times. Raises DataError where there is no such
-    folder, no class, a class without an image, or a class not among `classes`. Where these are given, a
-    folder without images is as if it were absent.
+    Raises DataError where there is no such folder, no class, a class without an image, or a class not among
+    `classes`. Where these are given, a folder without images is as if it were absent.
     """
     left_out, images = list[str](), dict[str, list[tuple[str, os.DirEntry[str]]]]()
     with readable_root():
@@ -146,18 +148,11 @@ def scan(folder: Path, classes: Sequence[str] | None = None) -> Tree:
         if classes is not None and same(name) not in classes:
             raise DataError(f"{folder}: there is no class {name!r} in the training folder; remove it here")
     known = tuple(names if classes is None else classes)
-    files, labels, digest = list[str](), list[int](), hashlib.sha256()
+    files, labels = list[str](), list[int]()
     for name, found in images.items():
-        for file, entry in found:
-            digest.update(f"{file}\0{_stamp(entry)}\n".encode("utf-8", "surrogateescape"))
-            files.append(file)
+        files += [file for file, _ in found]
         labels += [known.index(same(name))] * len(found)
-    return Tree(folder, known, tuple(files), np.array(labels, np.int64), digest.hexdigest(), tuple(left_out))
-
-
-def _stamp(entry: os.DirEntry[str]) -> str:
-    stat = entry.stat()
-    return f"{stat.st_size}\0{stat.st_mtime_ns}"
+    return Tree(folder, known, tuple(files), np.array(labels, np.int64), tuple(left_out))
 
 
 @contextmanager

@@ -46,12 +46,15 @@ class Data:
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
 
-def open_data(config: DataConfig, device: torch.device | str, seed: int = 0) -> Data:
-    """The configured part of a prepared set, which is prepared now if it is not, for a trial of this seed.
+def open_data(
+    config: DataConfig, device: torch.device | str, seed: int = 0, checked: cache.Checked | None = None
+) -> Data:
+    """The configured part of a set for a trial of this seed. `checked` is the set if it is prepared already,
+    else it is prepared now.
 
     Raises DataError.
     """
-    prepared = cache.load(cache.prepare(config))
+    prepared = cache.load(checked or cache.prepare(config))
     sets = OPENERS[prepared.facts.form](prepared, config, torch.device(device), seed)
     return Data(
         sets["train"],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from functools import cached_property, partial
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from resexp.data.base import Chunk, Facts, Masks, Progress, Source, Split, fingerprint
+from resexp.data.contents import Contents
 from resexp.data.image_folder import CHUNK, DEFAULT_SIZE
 from resexp.data.listing import ignored, unfit
 from resexp.data.names import same
@@ -41,11 +41,13 @@ class SegmentationFolder(Source):
     def facts(self, image_size: int | None) -> Facts:
         size, (train, test) = image_size or DEFAULT_SIZE, self._splits.values()
         names = tuple(f"class {number}" for number in range(self.groups))
-        stamps = [[_stamp(file) for file in pair] for pair in (*train, *test)]
-        digest = hashlib.sha256(repr(stamps).encode("utf-8", "surrogateescape")).hexdigest()
-        key = fingerprint("segmentation_folder", 2, size, self.groups, len(train), digest)
+        key = fingerprint("segmentation_folder", 2, size, self.groups)
         notes = (*self._found.notes, *listed(self._left_out, "left out"))
         return Facts((3, size, size), "masks", names, (len(train),), (len(test),), key, notes=notes)
+
+    def identity(self, contents: Contents) -> str:
+        splits = [[self._name(file) for pair in pairs for file in pair] for pairs in self._splits.values()]
+        return fingerprint([contents.of(self.root, names) for names in splits])
 
     def read(self, split: Split, image_size: int | None, progress: Progress) -> Iterator[Chunk]:
         pairs, size = self._splits[split], image_size or DEFAULT_SIZE
@@ -132,8 +134,3 @@ class SegmentationFolder(Source):
 
     def _name(self, file: Path) -> str:
         return file.relative_to(self.root).as_posix()
-
-
-def _stamp(file: Path) -> tuple[str, int, int]:
-    stat = file.stat()
-    return file.name, stat.st_size, stat.st_mtime_ns

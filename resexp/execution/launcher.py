@@ -18,6 +18,7 @@ class Task:
     threads: int
     trainer: str
     allow_environment_change: bool = False
+    data: Any = None
 
 
 class Launcher(Protocol):

@@ -30,13 +30,16 @@ own fault."""
 
 @dataclass(frozen=True)
 class Options:
-    """How to run trials. `trainer` is `module:function`, called in the worker with the Attempt."""
+    """How to run trials. `trainer` is `module:function`, called in the worker with the Attempt, whose `data`
+    is what this `data` has for the trial's id.
+    """
 
     trainer: str
     threads: int = 1
     stall_timeout: float = 600.0
     keep_going: bool = False
     allow_environment_change: bool = False
+    data: Mapping[str, Any] = field(default_factory=dict)
 
 
 def by_cost(trials: Iterable[Trial]) -> list[Trial]:
@@ -101,7 +104,13 @@ class Sweep:
         self.tries[trial.id] += 1
         folder, number = self.experiment.claim(trial)
         task = Task(
-            folder, number, device, options.threads, options.trainer, options.allow_environment_change
+            folder,
+            number,
+            device,
+            options.threads,
+            options.trainer,
+            options.allow_environment_change,
+            options.data.get(trial.id),
         )
         kills = oom_kills()
         self.running.append(RunningWorker(trial, number, device, self.launcher.start(task), kills))

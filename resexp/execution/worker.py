@@ -57,6 +57,7 @@ def _begin(task: Task) -> Attempt:
         device=task.device,
         threads=task.threads,
         allow_environment_change=task.allow_environment_change,
+        data=task.data,
     )
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # the supervisor's business: it sends SIGTERM

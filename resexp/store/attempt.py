@@ -45,7 +45,9 @@ class Attempt:
         device: str = "cpu",
         threads: int = 1,
         allow_environment_change: bool = False,
+        data: Any = None,
     ) -> None:
+        """`data` is what training was told of the trial's data; what it means is training's own business."""
         self._folder = TrialFolder(folder)
         try:
             self.trial = Trial.from_json(durable.read_document(self._folder.trial)["trial"])
@@ -54,6 +56,7 @@ class Attempt:
         self.number = number
         self.device = device
         self.threads = threads
+        self.data = data
         self.stopping = False
         self.notes: list[str] = []
         self._allow_environment_change = allow_environment_change

@@ -11,6 +11,7 @@ import torch
 from resexp import yaml_text
 from resexp.catalog import suggest
 from resexp.config import ProbeConfig, Settings
+from resexp.data.cache import Checked
 from resexp.data.opening import open_data
 from resexp.errors import ConfigError
 from resexp.fit import check
@@ -49,12 +50,18 @@ def parse_probes(texts: Sequence[str], plugins: tuple[Plugin, ...] = ()) -> list
 
 
 def measure(
-    settings: Settings, checkpoint: bytes, probes: Sequence[ProbeConfig], device: str, threads: int
+    settings: Settings,
+    checkpoint: bytes,
+    probes: Sequence[ProbeConfig],
+    device: str,
+    threads: int,
+    *,
+    checked: Checked | None = None,
 ) -> list[dict[str, Any]]:
     """The rows of the probes on a trial of these settings, given the bytes of its last checkpoint."""
     torch.set_num_threads(threads)
     place = torch.device(device)
-    data = open_data(settings.data, place, settings.seed)
+    data = open_data(settings.data, place, settings.seed, checked)
     check(settings.model_copy(update={"probes": tuple(probes)}), data.facts)
     run = Run(settings, data, place)
     run.restore(torch.load(io.BytesIO(checkpoint), map_location=place, weights_only=True)["run"])

@@ -33,7 +33,7 @@ def train(attempt: Attempt) -> None:
     torch.set_num_threads(attempt.threads)
     torch.use_deterministic_algorithms(settings.training.deterministic)
     clock = time.monotonic()
-    data = open_data(settings.data, device, settings.seed)
+    data = open_data(settings.data, device, settings.seed, attempt.data)
 
     def new() -> Course:
         return Course(learner_of(settings.model).Run(settings, data, device), attempt, clock)

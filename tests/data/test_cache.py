@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ def test_prepared_twice_is_prepared_once(
     builds = counted(monkeypatch)
     config = configure("synthetic")
     folder = cache.prepare(config)
-    assert cache.prepare(configure("synthetic", train_size=50, classes=2)) == folder
+    assert folder == cache.prepare(config) == cache.prepare(configure("synthetic", train_size=50, classes=2))
     assert len(builds) == 1
     assert cache.prepare(configure("synthetic", image_size=4)) != folder
     assert cache.prepare(configure("synthetic", seed=1)) != folder
@@ -36,25 +37,92 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     return builds
 
 
-@pytest.mark.parametrize("damage", ["cut", "gone", "meta", "no meta"])
+def flip(file: Path) -> None:
+    """Change a byte in the middle and leave size and modification time as they are."""
+    before = file.stat()
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def inflate(file: Path) -> None:
+    """Another mean in the description, which is JSON all the same."""
+    found = json.loads(file.read_text())
+    found["mean"] = [found["mean"][0] + 0.1]
+    file.write_text(json.dumps(found, indent=1))
+
+
+DAMAGE: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "cut": ("train_images.npy", lambda file: file.write_bytes(file.read_bytes()[:-1])),
+    "gone": ("train_images.npy", Path.unlink),
+    "another pixel": ("train_images.npy", flip),
+    "another label": ("train_labels.npy", flip),
+    "another test label": ("test_labels.npy", flip),
+    "no JSON": ("meta.json", flip),
+    "another mean": ("meta.json", inflate),
+    "no description": ("meta.json", Path.unlink),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
 def test_damage_is_mended(
     damage: str, configure: Callable[..., DataConfig], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = configure("synthetic")
-    folder = cache.prepare(config)
-    before = cache.load(folder).images["train"].copy()
-    file = folder / ("meta.json" if "meta" in damage else "train_images.npy")
-    if damage in ("gone", "no meta"):
-        file.unlink()
-    else:
-        file.write_bytes(file.read_bytes()[:-1])
-    with pytest.raises(DataError, match="not a complete"):
-        cache.load(folder)
+    checked = cache.prepare(config)
+    before = cache.load(checked)
+    images, labels = before.images["train"].copy(), before.labels["train"].copy()
+    name, harm = DAMAGE[damage]
+    harm(checked.folder / name)
+    with pytest.raises(DataError, match="run again"):
+        cache.load(checked)
     builds = counted(monkeypatch)
-    assert cache.prepare(config) == folder
+    told: list[str] = []
+    again = cache.prepare(config, lambda text, *_: told.append(text))
+    assert again.folder == checked.folder
     assert len(builds) == 1
-    assert (cache.load(folder).images["train"] == before).all()
-    assert {path.name for path in folder.parent.iterdir()} == {folder.name, f"{folder.name}.lock"}
+    assert any("damaged" in text for text in told)
+    after = cache.load(again)
+    assert (after.images["train"] == images).all()
+    assert (after.labels["train"] == labels).all()
+    assert (after.mean, after.std) == (before.mean, before.std)
+    kept = {path.name for path in checked.folder.parent.iterdir()}
+    assert kept == {checked.folder.name, f"{checked.folder.name}.lock"}
+
+
+def test_a_command_looks_at_each_set_once(
+    configure: Callable[..., DataConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    survey, looked = cache.Survey(), list[str]()
+    identified, checked = cache._identified, cache.check
+    monkeypatch.setattr(cache, "_identified", lambda *args: (looked.append("scan"), identified(*args))[1])
+    monkeypatch.setattr(cache, "check", lambda *args: (looked.append("check"), checked(*args))[1])
+    cache.prepare(configure("synthetic"))
+    looked.clear()
+    for fields in ({}, {"train_size": 100}, {"classes": 2, "crop": 1}, {"subset_seed": 3, "test_size": 8}):
+        survey.facts(configure("synthetic", **fields))
+        survey.prepare(configure("synthetic", **fields))
+    assert looked == ["scan", "check"]
+    survey.prepare(configure("synthetic", seed=1))
+    assert looked.count("scan") > 1
+
+
+def test_files_that_change_while_they_are_read_are_no_set(
+    configure: Callable[..., DataConfig], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    text = tmp_path / "text"
+    text.write_text("abc" * 1000)
+    decode = cache.decode
+
+    def meanwhile(*args: Any) -> dict[str, Any]:
+        found = decode(*args)
+        text.write_text("abd" * 1000)
+        return found
+
+    monkeypatch.setattr(cache, "decode", meanwhile)
+    with pytest.raises(DataError, match="changed while they were read"):
+        cache.prepare(configure("text_file", root=str(text)))
 
 
 def _prepare_together(barrier: threading.Barrier, queue: multiprocessing.Queue[str]) -> None:
@@ -79,7 +147,7 @@ def test_two_at_once_build_once() -> None:
 
 def test_leftovers_of_a_killed_builder_are_swept(configure: Callable[..., DataConfig]) -> None:
     config = configure("synthetic")
-    target = cache.prepare(config)
+    target = cache.prepare(config).folder
     (target / "meta.json").unlink()
     left = target.with_name(f"{target.name}.abc.tmp")
     left.mkdir()
@@ -159,4 +227,4 @@ def test_progress_is_told(configure: Callable[..., DataConfig]) -> None:
     told: list[tuple[str, int, int]] = []
     folder = cache.prepare(configure("synthetic"), lambda *event: told.append(event))
     assert ("decoding the train images", 256, 256) in told
-    assert json.loads((folder / "meta.json").read_text())["unreadable"] == []
+    assert json.loads((folder.folder / "meta.json").read_text())["unreadable"] == []
