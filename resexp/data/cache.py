@@ -8,8 +8,8 @@ that trains checks them once, and its trials only see that no file was changed s
 from __future__ import annotations
 
 import json
-import re
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable
@@ -26,7 +26,7 @@ from resexp.data.base import Facts, Progress, Source, Split, fingerprint
 from resexp.data.contents import Contents, digest_of, stamp_of
 from resexp.data.decode import decode
 from resexp.data.folder import data_folder
-from resexp.data.subset import kept_back, pick_classes, quotas
+from resexp.data.subset import narrowed
 from resexp.errors import DataError
 from resexp.plugins import Plugin, blaming
 
@@ -84,7 +84,7 @@ class Survey:
             return narrowed(self._whole(config), config)
 
     def notes(self, config: DataConfig) -> tuple[str, ...]:
-        """What a reader of results on the set must know, in sentences; a decoded set is not checked for it."""
+        """What a reader of results on the set must know, in sentences; nothing decoded is checked for it."""
         facts = self._whole(config)
         try:
             meta = durable.read_document(_place(config, facts) / META)
@@ -120,29 +120,6 @@ def describe(config: DataConfig) -> Facts:
 def prepare(config: DataConfig, progress: Progress | None = None) -> Checked:
     """One set, fetched, decoded and checked: see `Survey.prepare`."""
     return Survey(progress).prepare(config)
-
-
-def narrowed(facts: Facts, config: DataConfig) -> Facts:
-    """The facts of a subset of a set that has these facts."""
-    labelled = facts.targets == "labels"
-    classes = pick_classes(facts.classes, config.classes if labelled else None)
-    strata = classes if labelled else (0,)
-    train, test = ([counts[c] for c in strata] for counts in (facts.train_counts, facts.test_counts))
-    held = kept_back(train, config.validation_size)
-    rest = [count - taken for count, taken in zip(train, held or (0,) * len(train), strict=True)]
-    chosen = replace(
-        facts,
-        classes=tuple(facts.classes[c] for c in classes),
-        train_counts=quotas(rest, config.train_size, "data.train_size"),
-        validation_counts=held,
-        test_counts=quotas(test, config.test_size, "data.test_size"),
-    )
-    if chosen == facts:
-        return facts
-    drawn = (chosen.train, chosen.test) != (sum(train), sum(test))
-    sizes = (chosen.train, chosen.test, *((chosen.validation,) if held else ()))
-    seed = config.subset_seed if drawn else None
-    return replace(chosen, fingerprint=fingerprint(facts.fingerprint, classes, *sizes, seed))
 
 
 def load(checked: Checked) -> Prepared:
@@ -219,7 +196,9 @@ def _prepare(config: DataConfig, source: Source, facts: Facts, progress: Progres
 
 
 def _place(config: DataConfig, facts: Facts) -> Path:
-    """Where the decoded set lies. Of a plugin's set, its code is part of the name: a fingerprint need not know that it was edited."""
+    """Where the decoded set lies. The code of a plugin is part of the name: a fingerprint need not know
+    that it was edited.
+    """
     plugin = config.info.plugin
     if not re.fullmatch(r"[\w.=+-]{1,100}", facts.fingerprint):  # it becomes part of a folder's name
         wrong = f"its fingerprint is {facts.fingerprint[:50]!r}; use at most 100 letters, digits and -"

@@ -30,8 +30,8 @@ AHEAD = 2
 """Batches for each worker that wait for it."""
 BLOCK = 1 << 20
 SETTLED = 2.0
-"""Seconds since a file's last change from which its times are believed: clocks have coarse ticks, and a file
-may change twice in one.
+"""Seconds between a file's last change and the command's beginning from which its times are believed: clocks
+have coarse ticks, and a file may change twice in one.
 """
 COMMIT = 1.0
 """Seconds between commits: what a sudden end can lose."""
@@ -41,14 +41,13 @@ NOTHING = b"-"
 
 @dataclass(frozen=True)
 class Found:
-    """A file's hash, and the stamp it had then; `fresh` if the file was read for it just now, and `settled`
-    if it may be remembered.
+    """A file's hash, and the stamp it had then. If it was read just now and did not change meanwhile,
+    `changed` is when it last did.
     """
 
     stamp: str
     digest: bytes
-    fresh: bool = False
-    settled: bool = False
+    changed: float | None = None
 
 
 def stamp_of(found: os.stat_result) -> str:
@@ -72,7 +71,7 @@ class Contents:
             for batch in _hashed(folder, names, memory):
                 for name, found in batch.items():
                     whole.update(os.fsencode(name) + b"\0" + found.digest + b"\n")
-                    reading = reading or found.fresh
+                    reading = reading or found.changed is not None
                 memory.keep(folder, batch)
                 done += len(batch)
                 if reading:
@@ -126,9 +125,8 @@ def _one(path: str, known: tuple[str, bytes] | None, stopped: threading.Event) -
             after = os.fstat(file.fileno())
     except OSError:
         return Found("", NOTHING)
-    quiet = time.time() - max(after.st_mtime, after.st_ctime) > SETTLED
-    settled = quiet and stamp_of(before) == stamp_of(after) and not stopped.is_set()
-    return Found(stamp_of(after), digest.digest(), True, settled)
+    same = stamp_of(before) == stamp_of(after) and not stopped.is_set()
+    return Found(stamp_of(after), digest.digest(), max(after.st_mtime, after.st_ctime) if same else None)
 
 
 class Memory:
@@ -136,12 +134,15 @@ class Memory:
 
     def __init__(self) -> None:
         self._base: sqlite3.Connection | None = None
+        self._began = 0.0
         self._committed = time.monotonic()
         path = data_folder() / "contents.sqlite"
         for _ in range(2):  # the second time without a file that was damaged
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 self._base = _opened(path)
+                os.utime(path)
+                self._began = path.stat().st_mtime  # by the clock that files' times are of
                 return
             except sqlite3.OperationalError:
                 return
@@ -166,7 +167,11 @@ class Memory:
     def keep(self, folder: Path, found: Mapping[str, Found]) -> None:
         """Remember what was just read."""
         place = os.fsencode(folder.absolute())
-        rows = [(place, os.fsencode(name), f.stamp, f.digest) for name, f in found.items() if f.settled]
+        rows = [
+            (place, os.fsencode(name), one.stamp, one.digest)
+            for name, one in found.items()
+            if one.changed is not None and self._began - one.changed > SETTLED
+        ]
         if self._base is None or not rows:
             return
         with suppress(sqlite3.Error):

@@ -10,6 +10,7 @@ import torch
 
 from resexp.data import cache
 from resexp.data.images import image_sets
+from resexp.data.subset import narrowed
 from resexp.data.tables import row_sets
 from resexp.data.windows import token_sets
 
@@ -60,6 +61,6 @@ def open_data(
         sets["train"],
         sets["test"],
         sets.get("validation"),
-        cache.narrowed(prepared.facts, config),
+        narrowed(prepared.facts, config),
         prepared.unreadable,
     )

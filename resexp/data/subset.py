@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from resexp.data.base import Labels
+from resexp.data.base import Facts, Labels, fingerprint
 from resexp.data.names import same
 from resexp.errors import DataError
 
@@ -132,3 +133,26 @@ def renumbered(labels: Labels, classes: Sequence[int]) -> Labels:
     renamed = np.full(int(labels.max(initial=-1)) + 1 + max(classes), -1)
     renamed[list(classes)] = np.arange(len(classes))
     return renamed[labels]
+
+
+def narrowed(facts: Facts, config: DataConfig) -> Facts:
+    """The facts of a subset of a set that has these facts."""
+    labelled = facts.targets == "labels"
+    classes = pick_classes(facts.classes, config.classes if labelled else None)
+    strata = classes if labelled else (0,)
+    train, test = ([counts[c] for c in strata] for counts in (facts.train_counts, facts.test_counts))
+    held = kept_back(train, config.validation_size)
+    rest = [count - taken for count, taken in zip(train, held or (0,) * len(train), strict=True)]
+    chosen = replace(
+        facts,
+        classes=tuple(facts.classes[c] for c in classes),
+        train_counts=quotas(rest, config.train_size, "data.train_size"),
+        validation_counts=held,
+        test_counts=quotas(test, config.test_size, "data.test_size"),
+    )
+    if chosen == facts:
+        return facts
+    drawn = (chosen.train, chosen.test) != (sum(train), sum(test))
+    sizes = (chosen.train, chosen.test, *((chosen.validation,) if held else ()))
+    seed = config.subset_seed if drawn else None
+    return replace(chosen, fingerprint=fingerprint(facts.fingerprint, classes, *sizes, seed))

@@ -36,10 +36,10 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def counted(path: str, known: tuple[str, bytes] | None, stopped: threading.Event) -> contents.Found:
         found = one(path, known, stopped)
-        names.extend([Path(path).name] * found.fresh)
+        names.extend([Path(path).name] * (found.changed is not None))
         return found
 
-    monkeypatch.setattr(contents, "SETTLED", -1.0)
+    monkeypatch.setattr(contents, "SETTLED", -1e9)
     monkeypatch.setattr(contents, "_one", counted)
     return names
 
