@@ -136,6 +136,9 @@ def run(
             held=held,
         )
         options = Options(TRAINER, threads, stall_timeout, keep_going, allow_environment_change, data)
+        if tell:
+            for warning in opened.warnings:
+                tell(warning)
         return supervise(opened, launcher, options, slots=slots, display=(display or Silent)())
 
 

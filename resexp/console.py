@@ -55,7 +55,7 @@ def watching() -> Iterator[tuple[Report, Callable[[], Display], Callable[[str], 
 def summary_line(name: str, folder: Path, summary: Summary) -> str:
     """How a run ended, in a line or two, and what to do next."""
     counts = ", ".join(f"{count} {status}" for status, count in summary.counts.items() if count)
-    line = f"{folder}: {counts}."
+    line = "\n".join([f"{folder}: {counts}.", *summary.warnings])
     if summary.stopped:
         return f"{line}\nStopped: {summary.stopped}. Mend the cause and run again, or add --keep-going."
     if summary.interrupted:

@@ -167,6 +167,8 @@ def portable(records: Records) -> Records:
         environment=_without_folders(records.environment),
         notes=_without_folders(records.notes),
         settings=_without_folders(records.settings),
+        runs=_without_folders(records.runs),
+        aside=_without_folders(records.aside),
     )
 
 

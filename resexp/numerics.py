@@ -2,9 +2,9 @@
 
 A part carries its version itself, as `numerics = 2` in the body of its class: every kind its own, whatever
 it inherits. What is chosen by name and no part of its own, such as an initialisation, has it in `CHOICES`.
-What concerns every trial is `PROGRAM`. All are 1 where nothing is said, and only others are in a trial's
-identity. The probes that a trial takes while it trains are in its identity, and so are their versions: their
-rows cannot be had without training again.
+What concerns every trial is `PROGRAM`, told as resexp's. All are 1 where nothing is said, and only others
+are in a trial's identity. The probes that a trial takes while it trains are in its identity, and so are
+their versions: their rows cannot be had without training again.
 """
 
 from __future__ import annotations
@@ -37,11 +37,12 @@ def versions(settings: Settings, plugins: tuple[Plugin, ...] = ()) -> dict[str, 
 
     A part of a plugin has none: its code is in the identity as it is.
     """
-    if not CHOICES and not any(_mended(role) for role in catalog.ROLES):
+    if PROGRAM == 1 and not CHOICES and not any(_mended(role) for role in catalog.ROLES):
         return {}
     found = {f"{place}.{kind}": _mended(role).get(kind, 1) for place, role, kind in parts(settings)}
     own = {kind for role in catalog.ROLES for kind in _own(role, plugins)}
     found = {place: n for place, n in found.items() if place.rpartition(".")[2] not in own}
+    found["resexp"] = PROGRAM
     for key, values in CHOICES.items():
         value = _at(settings, key.split("."))
         name = value if isinstance(value, str) else "*" if value not in (None, False) else ""

@@ -109,6 +109,8 @@ def show_status(records: Records) -> None:
         seconds = duration(known(row["seconds"]))
         table.add_row(row["name"], row["status"], DASH if epoch is None else f"{epoch:.0f}", *errors, seconds)
     console = Console()
+    if records.aside:
+        console.print(f"{records.aside}\n", style="bold", markup=False)
     console.print(table)
     console.print(f"\n{records.experiment}: {len(records.trials)} trials: {tally(records.trials['status'])}.")
     causes = records.trials.dropna(subset=["cause"])

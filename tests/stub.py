@@ -133,7 +133,7 @@ def _misbehave(told: Mapping[str, Any], step: int) -> None:
             bytearray(2 << 30)
 
 
-TIMING = ("seconds", "attempt", "rows")
+TIMING = ("run", "seconds", "attempt", "rows")
 
 
 def trace(folder: TrialFolder) -> dict[str, Any]:

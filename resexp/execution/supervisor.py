@@ -16,11 +16,14 @@ from resexp.store import Experiment
 
 @dataclass(frozen=True)
 class Summary:
-    """How a run ended: the number of the plan's trials by status, and why it stopped early, if it did."""
+    """How a run ended: the number of the plan's trials by status, why it stopped early, if it did,
+    and what the experiment warned of.
+    """
 
     counts: Mapping[str, int]
     interrupted: bool = False
     stopped: str | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def exit_status(self) -> int:
@@ -67,9 +70,8 @@ def run(
     finally:
         launcher.close()
         display.close()
-    return Summary(
-        Counter(experiment.state(trial).status for trial in experiment.trials), interrupted, stopped
-    )
+    counts: Counter[str] = Counter(experiment.state(trial).status for trial in experiment.trials)
+    return Summary(counts, interrupted, stopped, tuple(experiment.warnings))
 
 
 @contextmanager

@@ -75,7 +75,7 @@ def build(records: Records) -> Report:
         leading=leading,
         tables=tables,
         status=_status(prepared),
-        environment=tuple(_facts(prepared.environment)),
+        environment=tuple(_measured_with(prepared)),
         notes=tuple(_notes(prepared)),
         records=prepared,
     )
@@ -84,9 +84,10 @@ def build(records: Records) -> Report:
 def _status(records: frames.Prepared) -> str:
     counts = records.tried["status"].value_counts()
     parts = [f"{counts[s]} {s}" for s in (*frames.ENDED, "running", "pending") if counts.get(s)]
-    return (
+    said = (
         f"{words.counted(len(records.tried), 'trial')}: {words.joined(parts)}" if parts else "no trials yet"
     )
+    return f"{said}. {words.clean(records.aside).rstrip('.')}" if records.aside else said
 
 
 def _notes(records: frames.Prepared) -> list[str]:
@@ -112,6 +113,26 @@ def _notes(records: frames.Prepared) -> list[str]:
     if note := records.published.get("note"):
         notes.append(words.clean(note))
     return notes
+
+
+def _measured_with(records: frames.Prepared) -> list[tuple[str, str]]:
+    """What is known of the runs that trained the trials; where they differ, of how many trials each is."""
+    if len(records.runs) < 2:
+        return list(_facts(records.environment))
+    shown: dict[str, dict[str, int]] = {}
+    for run in records.runs:
+        for name, value in _facts(run["environment"]):
+            counts = shown.setdefault(name, {})
+            counts[value] = counts.get(value, 0) + len(run["trials"])
+    total = sum(len(run["trials"]) for run in records.runs)
+    return [
+        (name, next(iter(counts)) if set(counts.values()) == {total} else _each(counts))
+        for name, counts in shown.items()
+    ]
+
+
+def _each(counts: dict[str, int]) -> str:
+    return words.listed([f"{value} ({words.counted(count, 'trial')})" for value, count in counts.items()])
 
 
 def _facts(environment: dict[str, Any]) -> list[tuple[str, str]]:

@@ -63,6 +63,7 @@ class Attempt:
         self._fingerprint: Mapping[str, Any] = {}
         self._mixed = False
         self._useless: list[Path] = []
+        self._run: str | None = None
         self._logs: dict[str, durable.RowLog] = {}
         self._beat = 0
         self._last_progress = float("-inf")
@@ -81,6 +82,7 @@ class Attempt:
         result says `mixed` where an environment change is allowed.
         """
         self._check_current()
+        self._run = read_or_empty(self._folder.attempt).get("run")
         self._fingerprint = durable.unseal(durable.seal(fingerprint))  # as it will be read back
         rows = rows_of(self._folder)
         kept, loaded = dict.fromkeys(rows, 0), None
@@ -210,6 +212,7 @@ class Attempt:
                 "attempt": self.number,
                 **result,
                 **({"notes": self.notes} if self.notes else {}),
+                "run": self._run,
                 "fingerprint": self._fingerprint,
                 "mixed": self._mixed,
                 "rows": self._extents(),

@@ -12,6 +12,7 @@ from resexp import durable
 from resexp.errors import StoreError
 from resexp.plan import Trial
 from resexp.plugins import Plugin
+from resexp.store import changes
 from resexp.store.copies import keep
 from resexp.store.failure import write_failure
 from resexp.store.layout import FORMAT, PLAN_FORMAT, ExperimentFolder, State, read_or_empty, state_of
@@ -19,13 +20,19 @@ from resexp.store.lock import Hold, check_plain, explained, hold
 
 
 class Experiment:
-    """An experiment's folder, locked by this process until `close`. Made by `create`; a context manager."""
+    """An experiment's folder, locked by this process until `close`. Made by `create`; a context manager.
 
-    def __init__(self, held: Hold, trials: Sequence[Trial]) -> None:
+    `warnings` say why trials that were done are trained again, and how many are left aside.
+    """
+
+    def __init__(self, held: Hold, trials: Sequence[Trial], environment: Mapping[str, Any]) -> None:
         self._folder = held.folder
         self._held = held
+        self._environment = environment
         self.trials = tuple(trials)
         self.notes: list[str] = []
+        self.warnings: list[str] = []
+        self._told = False
 
     @property
     def path(self) -> Path:
@@ -63,6 +70,7 @@ class Experiment:
         with explained(folder.path):
             if not self._folder.plan.exists():
                 raise StoreError(f"{self.path}: was deleted while the experiment ran; start it again")
+            self._tell_run()
             durable.make_folder(folder.path)
             number = int(read_or_empty(folder.attempt).get("attempt", 0)) + 1
             folder.result.unlink(missing_ok=True)
@@ -90,12 +98,30 @@ class Experiment:
         row = read_or_empty(self._folder.trial(trial).progress)
         return row if row.get("attempt") == number else {}
 
+    def _tell_run(self) -> None:
+        """Write down where and how this run happens, before its first trial; a run of nothing has none."""
+        if not self._told:
+            durable.make_folder(self._folder.runs)
+            durable.write_document(self._folder.run(self._held.run), self._environment)
+            self._told = True
+
     def _keep(self, plugins: Sequence[Plugin]) -> None:
         """Copy the plugins that trials use, so that these stay readable wherever the originals go."""
         used = {sha256 for trial in self.trials for sha256 in trial.plugins}
         keep(self._folder, [plugin for plugin in plugins if plugin.sha256 in used])
 
-    def _write(self, config_text: str, published: Mapping[str, Any], notes: Sequence[str]) -> None:
+    def _compare(self, before: Mapping[str, Any]) -> list[str]:
+        """Fill in `warnings`, given the plan before this one; returns the ids of the trials set aside."""
+        overrides = self._environment.get("overrides", ())
+        self.warnings = changes.reasons(self._folder, self.trials, self.pending())
+        aside = changes.set_aside(before, self.trials)
+        if aside:
+            self.warnings.append(changes.warning(self._folder, self.trials, aside, overrides))
+        return aside if overrides else []
+
+    def _write(
+        self, config_text: str, published: Mapping[str, Any], notes: Sequence[str], aside: Sequence[str]
+    ) -> None:
         durable.sweep_temporaries(self.path)
         durable.write_atomic(self._folder.config, config_text.encode())
         plan = {
@@ -105,6 +131,8 @@ class Experiment:
             "trials": [trial.to_json() for trial in self.trials],
             "published": dict(published),
             "notes": list(notes),
+            "overrides": list(self._environment.get("overrides", ())),
+            "aside": list(aside),
         }
         durable.write_document(self._folder.plan, plan, indent=None)  # it may hold 20,000 trials
 
@@ -122,11 +150,12 @@ def create(
     fresh: bool = False,
     held: Hold | None = None,
 ) -> Experiment:
-    """Open `results`/`name` for a run: lock it, then write its config, plan and environment, durably.
+    """Open `results`/`name` for a run: lock it, then write its config and plan, durably.
 
     `fresh` deletes the trials there. Otherwise trials that are not in `trials` stay, left aside. The
-    environment is that of the last run that had something to do. `held` is the lock, where the caller
-    has taken it already; closing the experiment releases it. `notes` are what a reader must know of the data.
+    `environment`, of which `overrides` are what narrows the configuration, is written when the first trial
+    is claimed: it is that of the trials which this run trains. `held` is the lock, where the caller has
+    taken it already; closing the experiment releases it. `notes` are what a reader must know of the data.
 
     Raises BusyError when another process is running it, StoreError when the folder is of a newer
     format or the system refuses.
@@ -135,18 +164,18 @@ def create(
         check_plain(trial.name)
     held = held or hold(results, name)
     folder = held.folder
-    experiment = Experiment(held, trials)
+    experiment = Experiment(held, trials, environment)
     try:
         with explained(folder.path):
             refuse_newer(folder)
             if fresh:
-                _remove_tree(folder.trials)
-                _remove_tree(folder.plugins)
+                for old in (folder.trials, folder.plugins, folder.runs):
+                    _remove_tree(old)
+                folder.environment.unlink(missing_ok=True)
             durable.make_folder(folder.trials)
-            if experiment.pending() or not folder.environment.exists():
-                durable.write_document(folder.environment, environment)
+            aside = experiment._compare({} if fresh else read_or_empty(folder.plan))
             experiment._keep(plugins)
-            experiment._write(config_text, published or {}, notes)
+            experiment._write(config_text, published or {}, notes, aside)
     except BaseException:
         experiment.close()
         raise

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from resexp import durable
+from resexp import durable, numerics
 from resexp.errors import StoreError
 from resexp.plan import Trial
 from resexp.plugins import Plugin
@@ -52,7 +52,11 @@ class Finished:
         new = list(rows)
         kinds = {row["probe"] for row in new}
         old = [row for row in later_rows(self.folder, self.result, []) if row["probe"] not in kinds]
-        document = {"format": FORMAT, "attempt": self.result["attempt"], "rows": [*old, *new]}
+        rows = [*old, *new]
+        versions = {row["probe"]: numerics.probe_version(row["probe"]) for row in rows}
+        document = {"format": FORMAT, "attempt": self.result["attempt"], "rows": rows}
+        if mended := {kind: version for kind, version in versions.items() if version != 1}:
+            document["numerics"] = mended
         with explained(self.folder.path):
             durable.write_document(self.folder.later_probes, document)
 
@@ -68,8 +72,16 @@ def later_rows(folder: TrialFolder, result: Mapping[str, Any], notes: list[str])
         return []
     if found["attempt"] != result.get("attempt"):
         return []
+    versions = found.get("numerics", {})
     rows: list[dict[str, Any]] = found["rows"]
-    return rows
+    older = {row["probe"] for row in rows}
+    older = {kind for kind in older if versions.get(kind, 1) != numerics.probe_version(kind)}
+    for kind in sorted(older):
+        notes.append(
+            f"{folder.later_probes}: {kind}'s numbers have changed since, and its rows are left out; "
+            "`resexp probe` measures anew"
+        )
+    return [row for row in rows if row["probe"] not in older]
 
 
 def note_of_lost_end(finished: Finished, rows: Iterable[Row]) -> str | None:

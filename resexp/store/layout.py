@@ -88,6 +88,11 @@ class ExperimentFolder:
     report = _Name("report")
     trials = _Name("trials")
     plugins = _Name("plugins")
+    runs = _Name("runs")
+
+    def run(self, token: str) -> Path:
+        """Where and how a run happened that trained something here."""
+        return self.runs / f"{token}.json"
 
     def plugin(self, sha256: str) -> Path:
         """The copy of a plugin that some trial uses."""
@@ -102,12 +107,12 @@ class ExperimentFolder:
         own = TrialFolder(self.trials / f"{trial.name}-{trial.id}")
         if own.result.exists():
             return own
-        others = [TrialFolder(path) for path in self._by_id.get(trial.id, ()) if path != own.path]
+        others = [TrialFolder(path) for path in self.by_id.get(trial.id, ()) if path != own.path]
         finished = (folder for folder in others if folder.result.exists())
         return next(finished, own if own.path.exists() else next(iter(others), own))
 
     @cached_property
-    def _by_id(self) -> Mapping[str, Sequence[Path]]:
+    def by_id(self) -> Mapping[str, Sequence[Path]]:
         """The trials' folders by id, listed once. Later ones are called what this program calls them."""
         found: dict[str, list[Path]] = {}
         with suppress(FileNotFoundError):

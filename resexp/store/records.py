@@ -12,6 +12,7 @@ from resexp import durable
 from resexp.errors import NoExperimentError, StoreError
 from resexp.groups import labelled
 from resexp.plan import Trial
+from resexp.store import provenance
 from resexp.store.experiment import refuse_newer
 from resexp.store.finished import Finished, later_rows, merged, note_of_lost_end
 from resexp.store.layout import ExperimentFolder, State, TrialFolder, read_or_empty, rows_of, state_of
@@ -40,7 +41,9 @@ class Records:
     swept axis, named by its dotted key). metrics and probes: `id` and each row's fields. notes: what the
     reader must know, such as damaged files and trials left aside. published: what papers report of this
     experiment, as `published.Published` has it in JSON; {} where that is not known. settings: each trial's
-    own, by its id, as plain JSON data. tuned: the axes of which validation error chooses a value.
+    own, by its id, as plain JSON data. tuned: the axes of which validation error chooses a value. runs: where
+    and how trials were trained, each as {"environment": ..., "trials": ids}; environment: of the latest of
+    them. aside: what the reader must know first, of trials that the plan leaves out; "" where it does not.
     """
 
     experiment: str
@@ -52,6 +55,8 @@ class Records:
     notes: list[str]
     settings: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     tuned: tuple[str, ...] = ()
+    runs: list[dict[str, Any]] = field(default_factory=list)
+    aside: str = ""
 
     @property
     def references(self) -> list[dict[str, Any]]:
@@ -78,14 +83,17 @@ def _read(folder: ExperimentFolder) -> Records:
     import pandas as pd
 
     notes: list[str] = []
-    trials, published = _plan(folder, notes)
+    plan, trials = _plan(folder, notes)
     trials = labelled(trials)
+    trained_by: dict[str, list[str]] = {}
     run = folder.current_run()
     trial_rows, metrics, probes = [], [], []
     for trial in trials:
         place = folder.trial(trial)
         state = state_of(place, trial.id, run)
         notes += state.notes
+        if state.status in ("done", "diverged", "failed"):
+            trained_by.setdefault(provenance.run_of(place, state), []).append(trial.id)
         trial_rows.append(_trial_row(trial, state) | _measures(state.result))
         rows = rows_of(place)
         metrics += [
@@ -98,7 +106,9 @@ def _read(folder: ExperimentFolder) -> Records:
             lost = note_of_lost_end(Finished(place, trial, state.result), measured)
             notes += [lost] if lost else []
         probes += merged(measured, [{"id": trial.id, **row} for row in later])
-    _note_left_aside(folder, trials, notes)
+    aside = provenance.left_aside(folder, trials, plan, notes)
+    provenance.note_older(trials, notes)
+    runs = provenance.runs(folder, trained_by, notes)
     frame = pd.DataFrame(trial_rows, columns=_columns(trial_rows, _trial_columns(trials)))
     for name in ("params", "macs", "activation_bytes", *_RESULT_COLUMNS[:-1]):
         frame[name] = pd.to_numeric(frame[name])  # a column of nothing but None is numeric, too
@@ -107,16 +117,18 @@ def _read(folder: ExperimentFolder) -> Records:
         trials=frame,
         metrics=pd.DataFrame(metrics, columns=_columns(metrics, _METRIC_COLUMNS)),
         probes=pd.DataFrame(probes, columns=_columns(probes, _PROBE_COLUMNS)),
-        environment=_environment(folder, notes),
-        published=published,
+        environment=max((one["environment"] for one in runs), key=lambda e: e.get("date", ""), default={}),
+        published=_published(plan),
         notes=notes,
         settings={trial.id: trial.settings for trial in trials},
         tuned=tuple(dict.fromkeys(key for trial in trials for key in trial.tuned)),
+        runs=runs,
+        aside=aside,
     )
 
 
-def _plan(folder: ExperimentFolder, notes: list[str]) -> tuple[list[Trial], dict[str, Any]]:
-    """The planned trials, and what is published; a lost plan is made up for by what the trials say."""
+def _plan(folder: ExperimentFolder, notes: list[str]) -> tuple[dict[str, Any], list[Trial]]:
+    """The plan, and its trials; a lost plan is made up for by what the trials say."""
     try:
         plan = durable.read_document(folder.plan)
     except (FileNotFoundError, durable.Damaged) as damage:
@@ -125,21 +137,17 @@ def _plan(folder: ExperimentFolder, notes: list[str]) -> tuple[list[Trial], dict
             "Running the experiment again writes it anew"
         )
         found = [read_or_empty(TrialFolder(path).trial) for path in sorted(folder.trials.glob("*"))]
-        return [Trial.from_json(document["trial"]) for document in found if document], {}
+        return {}, [Trial.from_json(document["trial"]) for document in found if document]
     digest = hashlib.sha256(folder.config.read_bytes()).hexdigest() if folder.config.exists() else None
     if digest != plan["config_sha256"]:
         notes.append(f"{folder.config}: is not the configuration that was run")
     notes += plan.get("notes", ())
-    published = plan["published"] if "published" in plan else {"references": plan["references"]}
-    return [Trial.from_json(trial) for trial in plan["trials"]], published
+    return plan, [Trial.from_json(trial) for trial in plan["trials"]]
 
 
-def _environment(folder: ExperimentFolder, notes: list[str]) -> dict[str, Any]:
-    try:
-        return durable.read_document(folder.environment)
-    except (FileNotFoundError, durable.Damaged) as damage:
-        notes.append(f"{folder.environment}: {damage}; the machine is not known")
-        return {}
+def _published(plan: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = plan.get("published") or {"references": plan.get("references", [])}
+    return found if plan else {}
 
 
 def _trial_row(trial: Trial, state: State) -> dict[str, Any]:
@@ -192,13 +200,6 @@ def _columns(rows: list[dict[str, Any]], fixed: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(["id", *fixed, *(key for row in rows for key in row)]))
 
 
-def _note_left_aside(folder: ExperimentFolder, trials: Iterable[Trial], notes: list[str]) -> None:
-    known = {folder.trial(trial).path for trial in trials}
-    aside = [path for path in folder.trials.glob("*") if path.is_dir() and path not in known]
-    if aside:
-        notes.append(f"{len(aside)} trial(s) of an earlier configuration are left aside in {folder.trials}")
-
-
 def experiments(results: Path) -> list[Path]:
     """The experiments' folders under `results`, the latest run first."""
     found = [ExperimentFolder(path) for path in results.glob("*") if path.is_dir()]
@@ -229,7 +230,7 @@ def finished(path: Path) -> list[Finished]:
     folder = ExperimentFolder(path)
     refuse_newer(folder)
     try:
-        trials, _ = _plan(folder, [])
+        _, trials = _plan(folder, [])
         found = [(trial, folder.trial(trial)) for trial in trials]
         states = [state_of(place, trial.id, None) for trial, place in found]
     except OSError as problem:

@@ -55,6 +55,8 @@ def document(report: Report) -> dict[str, Any]:
         "published": _published(report),
         "tables": {table.key: [words.plain_value(row) for row in table.rows] for table in report.tables},
         "environment": words.plain_value(report.records.environment),
+        "runs": words.plain_value(report.records.runs),
+        "aside": report.records.aside or None,
         "notes": list(report.notes),
     }
 
