@@ -85,6 +85,7 @@ def run(
         ConfigError, DataError: before anything is written.
         BusyError: another process runs this experiment.
         StoreError: the results folder cannot be written.
+        KeyboardInterrupt: SIGINT, SIGTERM or SIGHUP came while the trials were planned.
     """
     from resexp.bench.at_once import best_slots
     from resexp.data.cache import Survey
@@ -93,6 +94,7 @@ def run(
     from resexp.environment import environment
     from resexp.execution.display import Silent
     from resexp.execution.local import LocalLauncher
+    from resexp.execution.signals import stop_signals
     from resexp.execution.supervisor import run as supervise
     from resexp.execution.sweep import Options
     from resexp.plan import make_plan
@@ -103,7 +105,8 @@ def run(
     others = [PRELOAD_OTHERS] if any(each.model.info.base == "Booster" for each in settings) else []
     launcher = LocalLauncher([PRELOAD, *others])
     record = environment([Path(sys.argv[0]).name, *sys.argv[1:]])
-    with hold(results, experiment.name) as held:  # before torch loads, so that a second start leaves at once
+    # The lock is taken before torch loads, so that a second start leaves at once.
+    with stop_signals(lambda: True), hold(results, experiment.name) as held:
         slots = device_slots(device, threads, None if jobs == "auto" else jobs)
         survey = Survey(progress)
         measurer = _measurer(experiment, slots[0], launcher, survey)

@@ -31,6 +31,8 @@ from resexp.cli_options import (
     number_or_auto,
 )
 from resexp.errors import ResexpError
+from resexp.execution.descriptors import open_standard_descriptors
+from resexp.execution.signals import stop_signals
 
 app = typer.Typer(
     help="What do shortcuts do for deep networks? Train a sweep, then report what depth did.",
@@ -237,14 +239,22 @@ def init(path: Annotated[Path, typer.Argument(help="The file to write.")] = Path
 
 
 def main() -> None:
-    """The program: what the user did wrong is said in a line or a few, never as a traceback."""
-    try:
-        app()
-    except ResexpError as error:
-        from resexp.console import printable
+    """The program: what the user did wrong is said in a line or a few, never as a traceback. A signal that
+    asks it to stop, at any time, leaves nothing behind.
+    """
+    open_standard_descriptors()
+    with stop_signals(lambda: True) as stopped:
+        try:
+            app()
+        except ResexpError as error:
+            from resexp.console import printable
 
-        print(printable(str(error)), file=sys.stderr)
-        sys.exit(error.exit_status)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
+            print(printable(str(error)), file=sys.stderr)
+            sys.exit(error.exit_status)
+        except BrokenPipeError:
+            sys.stderr.close()
+            sys.exit(0)
+        except SystemExit:
+            if stopped():
+                print("Interrupted.", file=sys.stderr)
+            raise

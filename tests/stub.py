@@ -8,12 +8,13 @@ Its behaviour is told by the trial's settings: `steps`, `epoch` (steps an epoch)
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import math
 import os
 import resource
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,11 @@ def nap(path: Path, before: float, after: float = 0.0) -> None:
     time.sleep(before)
     path.write_text(str(os.getpid()))
     time.sleep(after)
+
+
+def say_where(path: Path, names: Sequence[str]) -> None:
+    """Write where each of the modules comes from that a program here imports by these names."""
+    path.write_text(json.dumps({name: importlib.import_module(name).__file__ for name in names}))
 
 
 def take_over(folder: TrialFolder, number: int) -> None:

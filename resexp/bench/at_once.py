@@ -6,13 +6,13 @@ Free of PyTorch: the trials that are tried run in processes of their own.
 from __future__ import annotations
 
 import json
-import multiprocessing
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING
 
 from resexp.config import parse_settings
 from resexp.devices import device_name
@@ -98,14 +98,18 @@ def best_number(most: int, total: Callable[[int], float]) -> int:
 
 def _rate(tried: Tried, slots: Sequence[str], launcher: LocalLauncher) -> float:
     """Examples a second of one trial in each of `slots`, all of them together. Raises TrialError."""
-    context = multiprocessing.get_context("forkserver")
-    start, rates = context.Barrier(len(slots)), context.SimpleQueue()
-    if not launcher.together(train_a_while, [(tried, slot, start, rates) for slot in slots]):
-        raise TrialError(f"{len(slots)} at once failed")
-    return sum(float(rates.get()) for _ in slots)
+    with launcher.beside(train_a_while, [(tried, slot) for slot in slots]) as trials:
+        try:
+            for each in trials:
+                each.recv()  # it is warm
+            for each in trials:
+                each.send(None)
+            return sum(float(each.recv()) for each in trials)
+        except (EOFError, OSError):
+            raise TrialError(f"{len(slots)} at once failed") from None
 
 
-def train_a_while(tried: Tried, slot: str, start: Any, rates: Any) -> None:
+def train_a_while(talk: Connection, tried: Tried, slot: str) -> None:
     """In a process of its own: wait until all are warm, train for SECONDS, tell the examples a second.
 
     Ends with status 1 where that fails; whoever trains the trial for real says why.
@@ -122,13 +126,14 @@ def train_a_while(tried: Tried, slot: str, start: Any, rates: Any) -> None:
         settings = parse_settings(json.loads(tried.settings), tried.plugins)
         endless = changed(settings, {"training.epochs": None, "training.iterations": 10**6})
         run = warm_run(endless, torch.device(slot), tried.data)
-        start.wait()
+        talk.send(None)
+        talk.recv()
         watch, end, steps = Stopwatch(run.device), time.perf_counter() + SECONDS, 0
         while time.perf_counter() < end:
             with suppress(Diverged):  # speed is asked for, not sense
                 run.train_step()
             steps += 1
         watch.lap("training")
-        rates.put(steps * run.batch_size / watch.laps["training"])
+        talk.send(steps * run.batch_size / watch.laps["training"])
     except Exception:
         sys.exit(1)

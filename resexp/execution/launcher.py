@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+LOST = 1000
+"""The status of a worker that ended with the machinery that started it, and not by its own doing: nothing is
+known against its trial, which may be started again. No process leaves with such a status."""
+
 
 @dataclass(frozen=True)
 class Task:
@@ -28,9 +32,10 @@ class Launcher(Protocol):
         """Start `worker.work(task)` in a process of its own; returns a handle."""
 
     def poll(self, handle: Any) -> int | None:
-        """The exit status of a worker, minus the signal that ended it, or None while it runs.
+        """The exit status of a worker, minus the signal that ended it, or LOST; None while it runs.
 
-        A status is told once: the handle is of no use afterwards, and holds on to nothing.
+        It only looks at what `wait` has heard, so that a signal handler may ask, too. A handle with a status
+        holds on to nothing.
         """
 
     def wait(self, handles: Sequence[Any], seconds: float) -> None:

@@ -2,133 +2,125 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
-import sys
-import types
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from multiprocessing import connection, forkserver, resource_tracker
-from multiprocessing.process import BaseProcess
+from multiprocessing import connection
+from multiprocessing.connection import Connection
 
-from resexp.errors import TrialError
 from resexp.execution.launcher import Task
-from resexp.execution.signals import GROUP_SIGNALS
-from resexp.execution.worker import attached, work
+from resexp.execution.server_process import ServerProcess, Worker
+from resexp.execution.worker import work
+
+CLOSING = 3.0
+"""Seconds that killed workers are given to end."""
+
+_idle: dict[tuple[int, tuple[str, ...]], list[ServerProcess]] = {}
+"""Servers that nobody uses now, by the process that started them and their modules: where a process makes
+several runs, as a notebook does, the next one need not load PyTorch again."""
 
 
 class LocalLauncher:
     """Forks each worker from a server that has imported `preload` once: 10 ms a start instead of seconds."""
 
     def __init__(self, preload: Sequence[str] = ()) -> None:
-        self._context = multiprocessing.get_context("forkserver")
-        multiprocessing.set_forkserver_preload([__name__, *preload])
-        self._processes: set[BaseProcess] = set()
+        self._preload = tuple(preload)
+        self._server: ServerProcess | None = None
+
+    @contextmanager
+    def beside(
+        self, function: Callable[..., object], calls: Sequence[tuple[object, ...]]
+    ) -> Iterator[list[Connection]]:
+        """Run a function of a module once for each of `calls`, all at the same time, each in a process that
+        has the libraries. The function is given a connection to this process, then its arguments; yields this
+        process's ends. A connection raises EOFError once its process has ended. All are killed at the end.
+
+        Raises TrialError when the system gives no process.
+        """
+        server, own = self._running_server(), self._server is None
+        workers: list[Worker] = []
+        try:
+            workers += (server.fork(function, arguments) for arguments in calls)
+            yield [worker.talk for worker in workers]
+        finally:
+            for worker in workers:
+                server.stop(worker, kill=True)
+            server.wait_for(workers, CLOSING)
+            if own:
+                self._leave(server)
 
     def together(self, function: Callable[..., object], calls: Sequence[tuple[object, ...]]) -> bool:
-        """Run a function of a module once for each of `calls`, its arguments, all at the same time, each in a
-        process that has the libraries. Returns whether all ended well; when one does not, the others are
-        killed.
+        """Run a function of a module as `beside` does, with its arguments alone. Returns whether all ended
+        well; when one does not, the others are killed.
 
         Raises TrialError when the system gives no process.
         """
-        processes: list[BaseProcess] = []
-        try:
-            for arguments in calls:
-                processes.append(self._fork(attached, (function, *arguments), function.__name__))
-            while True:
-                # Asked once and decided by: asked again, another one may have ended, or failed, in between.
-                statuses = [each.exitcode for each in processes]
-                if any(statuses):
-                    return False
-                alive = [p.sentinel for p, status in zip(processes, statuses, strict=True) if status is None]
-                if not alive:
-                    return True
-                connection.wait(alive)
-        finally:
-            for process in processes:
-                process.kill()
-                _bury(process)
+        with self.beside(_answer, [(function, *arguments) for arguments in calls]) as waiting:
+            while waiting:
+                for each in connection.wait(waiting):
+                    assert isinstance(each, Connection)
+                    try:
+                        each.recv()
+                    except (EOFError, OSError):
+                        return False
+                    waiting.remove(each)
+        return True
 
-    def start(self, task: Task) -> BaseProcess:
+    def start(self, task: Task) -> Worker:
         """Fork a worker. The first call waits until the server has its libraries.
 
-        Raises TrialError when the system gives no process.
+        Raises TrialError when no server can be started.
         """
-        process = self._fork(work, (task,), task.folder.name)
-        self._processes.add(process)
-        return process
+        self._server = self._running_server()
+        return self._server.fork(_work, (task,))
 
-    def _fork(self, function: Callable[..., object], arguments: tuple[object, ...], name: str) -> BaseProcess:
-        process = self._context.Process(target=function, args=arguments, name=name)
-        _ensure_server()
-        try:
-            with _no_main_module():
-                process.start()
-        except (OSError, EOFError) as problem:
-            raise TrialError(f"{name}: no process could be started: {problem!r}") from problem
-        return process
+    def poll(self, handle: Worker) -> int | None:
+        return handle.status
 
-    def poll(self, handle: BaseProcess) -> int | None:
-        status = handle.exitcode
-        if status is not None:
-            self._processes.remove(handle)
-            _bury(handle)
-        return status
-
-    def wait(self, handles: Sequence[BaseProcess], seconds: float) -> None:
-        connection.wait([handle.sentinel for handle in handles], seconds)
-
-    def stop(self, handle: BaseProcess, *, kill: bool) -> None:
-        """SIGTERM to the worker or, with `kill`, SIGKILL to it and whatever it started."""
-        pid = handle.pid
-        if pid is None or handle.exitcode is not None:
+    def wait(self, handles: Sequence[Worker], seconds: float) -> None:
+        if self._server is None or any(handle.status is not None for handle in handles):
             return
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL if kill else signal.SIGTERM)
-        if kill:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(pid, signal.SIGKILL)
+        self._server.listen(seconds)
+
+    def stop(self, handle: Worker, *, kill: bool) -> None:
+        """SIGTERM to the worker or, with `kill`, SIGKILL to it and whatever it started."""
+        if self._server is not None:
+            self._server.stop(handle, kill=kill)
 
     def close(self) -> None:
-        alive = [process for process in self._processes if process.exitcode is None]
-        for process in alive:
-            self.stop(process, kill=True)
-        for process in alive:
-            process.join(5 / len(alive))
-            if process.exitcode is not None:
-                process.close()
-        self._processes.clear()
+        server, self._server = self._server, None
+        if server is None:
+            return
+        for worker in server.running():
+            server.stop(worker, kill=True)
+        server.wait_for(server.running(), CLOSING)
+        self._leave(server)
+
+    def _running_server(self) -> ServerProcess:
+        """The server; another one where it has ended. Raises TrialError."""
+        if self._server is not None and self._server.alive():
+            return self._server
+        waiting = _idle.get((os.getpid(), self._preload), [])
+        while waiting:
+            with suppress(IndexError):  # another thread took it
+                server = waiting.pop()
+                if server.alive():
+                    return server
+        return ServerProcess.start(self._preload)
+
+    def _leave(self, server: ServerProcess) -> None:
+        """Keep a server for the next run, if it answers."""
+        if server.running():
+            server.end()
+        if server.alive():
+            _idle.setdefault((os.getpid(), self._preload), []).append(server)
 
 
-def _bury(process: BaseProcess) -> None:
-    """Wait for a process that ends, and give its two file handles back: nothing else would, as long as
-    anybody remembers the process.
-    """
-    process.join()
-    process.close()
+def _work(talk: Connection, task: Task) -> None:
+    talk.close()
+    work(task)
 
 
-def _ensure_server() -> None:
-    """Start the server, if it is not there, deaf to the signals that a terminal or a batch system sends to
-    whole groups: it must outlive its workers, which save their state first. A blocked signal stays
-    blocked through exec; in this process it is only delayed.
-    """
-    resource_tracker.ensure_running()  # on its own: where it starts, it unblocks signals
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, GROUP_SIGNALS)
-    try:
-        forkserver.ensure_running()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextmanager
-def _no_main_module() -> Iterator[None]:
-    """Keep multiprocessing from running the user's script or notebook again in every worker."""
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = types.ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
+def _answer(talk: Connection, function: Callable[..., object], *arguments: object) -> None:
+    function(*arguments)
+    talk.send(None)

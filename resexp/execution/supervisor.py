@@ -53,7 +53,7 @@ def run(
     stopped: str | None = None
     interrupted = False
     try:
-        with stop_signals(lambda: not sweep.running) as signalled, _saved(sweep):
+        with stop_signals(lambda: not sweep.alive()) as signalled, _saved(sweep):
             sweep.gather()
             free = list(slots)
             while (sweep.queue or sweep.running) and not (interrupted or stopped):
@@ -62,7 +62,7 @@ def run(
                 sweep.watch()
                 free += sweep.reap()
                 interrupted = signalled()
-                stopped = None if options.keep_going else sweep.failing_alike()
+                stopped = sweep.losing() or (None if options.keep_going else sweep.failing_alike())
             if sweep.running:
                 sweep.stop()
     except KeyboardInterrupt:

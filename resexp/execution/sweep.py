@@ -10,7 +10,7 @@ from typing import Any
 
 from resexp.execution.display import Display, RunningTrial, View
 from resexp.execution.endings import cause_of, oom_kills
-from resexp.execution.launcher import Launcher, Task
+from resexp.execution.launcher import LOST, Launcher, Task
 from resexp.plan import Trial
 from resexp.store import Experiment, State
 
@@ -26,6 +26,9 @@ ALIKE = 3
 TRIES = 3
 """So often a trial is started in one run at most, where each time something took it away that was not its
 own fault."""
+
+LOSSES = 20
+"""So many workers may be lost with what started them, while no trial ends, until the sweep stops."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,7 @@ class Sweep:
         self.counts: Counter[str] = Counter()
         self.first: list[State] = []
         self.tries: Counter[str] = Counter()
+        self.losses = 0
         self.stopping = False
         self.all_work = self.work_done = 0.0
         self.before = 0
@@ -115,6 +119,10 @@ class Sweep:
         kills = oom_kills()
         self.running.append(RunningWorker(trial, number, device, self.launcher.start(task), kills))
         self.display.started(trial, number)
+
+    def alive(self) -> bool:
+        """Whether a worker runs that could lose something."""
+        return any(self.launcher.poll(worker.handle) is None for worker in self.running)
 
     def watch(self) -> None:
         """Wait a little for an end; see who makes progress, and kill who has made none for too long."""
@@ -150,6 +158,12 @@ class Sweep:
         trial = worker.trial
         state = self.experiment.state(trial)
         if not state.finished and state.status != "failed" and not self.stopping:
+            if status == LOST and not worker.stalled:
+                self.losses += 1
+                self.tries[trial.id] -= 1
+                self.queue.appendleft(trial)
+                self.display.again(trial, "the process that starts trials ended, or had none to give")
+                return
             taken = self._taken_away(worker)
             if taken is not None and self.tries[trial.id] < TRIES:
                 self.queue.appendleft(trial)
@@ -157,6 +171,7 @@ class Sweep:
                 return
             self.experiment.fail(trial, worker.number, *self._cause(worker, status, state, taken))
             state = self.experiment.state(trial)
+        self.losses = 0
         self.counts[state.status] += 1
         self.work_done += weight(trial)
         if len(self.first) < ALIKE:
@@ -177,6 +192,15 @@ class Sweep:
             return "damage", state.notes[0]
         stalled = self.options.stall_timeout if worker.stalled else None
         return cause_of(status, stalled_after=stalled, oom_kills_before=worker.oom_kills)
+
+    def losing(self) -> str | None:
+        """Why the sweep should stop: it cannot keep its workers. Their trials stay pending."""
+        if self.losses < LOSSES:
+            return None
+        return (
+            f"{self.losses} times in a row a worker was lost with the process that starts trials, or could "
+            "not be started; see whether memory or processes are short here"
+        )
 
     def failing_alike(self) -> str | None:
         """Why the sweep should stop: its first trials failed in the same way.

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import ctypes
 import faulthandler
 import importlib
 import os
 import signal
 import sys
-import threading
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from multiprocessing import connection, parent_process
 from pathlib import Path
 
 from resexp.errors import StaleAttempt
@@ -21,7 +18,6 @@ from resexp.execution.signals import GROUP_SIGNALS
 from resexp.store import Attempt, TrialFolder, fail
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-_PR_SET_PDEATHSIG = 1
 
 
 def work(task: Task) -> None:
@@ -30,8 +26,6 @@ def work(task: Task) -> None:
     The trainer is `module:function`, called with the Attempt. SIGTERM only sets `attempt.stopping`.
     Exits with status 1 after a failure that it has recorded, where it could.
     """
-    os.setsid()
-    _die_with_parent()
     try:
         _resolve(task.trainer)(_begin(task))
     except StaleAttempt as stale:
@@ -65,12 +59,6 @@ def _begin(task: Task) -> Attempt:
     # A worker is born with these blocked, so that none ends it before it has its handlers.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, GROUP_SIGNALS)
     return attempt
-
-
-def attached(function: Callable[..., object], *arguments: object) -> None:
-    """Run a function in this process, which ends with the one that asked for it."""
-    _die_with_parent()
-    function(*arguments)
 
 
 def describe(error: BaseException) -> tuple[str, str]:
@@ -109,22 +97,3 @@ def _redirect_output(log: Path, number: int) -> None:
     sys.stderr = open(2, "w", buffering=1, closefd=False, errors="replace")  # noqa: SIM115
     faulthandler.enable(sys.stderr)
     print(f"attempt {number}")
-
-
-def _die_with_parent() -> None:
-    """Leave no orphan, whatever kills the supervisor or the server that forked this process.
-
-    On Linux the kernel sees to it; elsewhere, and for a supervisor that is not the direct parent, a
-    thread waits for the supervisor's end.
-    """
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    parent = parent_process()
-    if parent is None:
-        return
-
-    def watch(sentinel: int) -> None:
-        connection.wait([sentinel])
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    threading.Thread(target=watch, args=(parent.sentinel,), daemon=True).start()

@@ -13,7 +13,6 @@ import pytest
 import stub
 
 from resexp import store
-from resexp.errors import TrialError
 from resexp.execution import supervisor, sweep
 from resexp.execution.display import Silent
 from resexp.execution.local import LocalLauncher
@@ -236,14 +235,3 @@ class Jumping:
     def __call__(self) -> float:
         self.calls += 1
         return time.monotonic() + 86400.0 * self.calls
-
-
-def test_no_process_to_be_had_is_a_trial_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise BlockingIOError(11, "Resource temporarily unavailable")
-
-    launcher = LocalLauncher(["stub"])
-    monkeypatch.setattr(launcher._context.Process, "start", refuse)
-    task = sweep.Task(tmp_path / "t", 1, "cpu", 1, "stub:train")
-    with pytest.raises(TrialError, match="no process could be started"):
-        launcher.start(task)

@@ -15,6 +15,7 @@ from rich.console import Console
 from resexp import store
 from resexp.errors import ResexpError
 from resexp.execution import supervisor
+from resexp.execution.descriptors import open_standard_descriptors
 from resexp.execution.display import LineDisplay
 from resexp.execution.local import LocalLauncher
 from resexp.execution.sweep import Options
@@ -34,7 +35,7 @@ def main(results: Path, trials: list[dict[str, object]]) -> int:
         ) as experiment:
             return supervisor.run(
                 experiment,
-                LocalLauncher(["stub"]),
+                LocalLauncher(["stub", *os.environ.get("PRELOAD", "").split()]),
                 Options("stub:train", keep_going=True),
                 slots=["cpu", "cpu"],
                 display=LineDisplay(Console(stderr=True)),
@@ -45,5 +46,6 @@ def main(results: Path, trials: list[dict[str, object]]) -> int:
 
 
 if __name__ == "__main__":
+    open_standard_descriptors()
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # it is ignored where the tests run under nohup
     sys.exit(main(Path(sys.argv[1]), json.loads(sys.argv[2])))

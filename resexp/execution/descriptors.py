@@ -1,0 +1,27 @@
+"""Descriptors 0 to 2, which every process and library takes for standard input, output and error."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def open_standard_descriptors() -> None:
+    """Open those that are closed on nothing. Otherwise the next file or connection that is opened would get
+    one of these numbers, be taken for the terminal, and be written to or closed as such.
+    """
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            opened = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+            if opened != number:
+                os.dup2(opened, number)
+                os.close(opened)
+            os.set_inheritable(number, True)
+    # Python's own streams are None where they were closed. Standard output stays None: who prints there shall
+    # know that nobody reads it.
+    if sys.stdin is None:
+        sys.stdin = open(0, closefd=False)  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115

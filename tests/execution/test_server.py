@@ -1,0 +1,114 @@
+"""The process that workers are forked from: what it imports, what it forks, and when it has none to give."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import stub
+
+import resexp
+from resexp import store
+from resexp.errors import TrialError
+from resexp.execution import server_process, supervisor, sweep
+from resexp.execution.display import Silent
+from resexp.execution.launcher import Task
+from resexp.execution.local import LocalLauncher
+
+ROOT = Path(resexp.__file__).parents[1]
+COMMON = ["random", "queue", "copy", "logging", "json", "tempfile", "multiprocessing", "resexp"]
+"""Names that users give to files of their own."""
+
+
+@pytest.fixture
+def standing_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder with such files, which is the current one and named by PYTHONPATH and by sys.path, too."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for name in COMMON:
+        (folder / f"{name}.py").write_text("raise RuntimeError('of the user')")
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), "", str(Path(stub.__file__).parent)]))
+    monkeypatch.setattr(sys, "path", ["", str(folder), *sys.path])
+    return folder
+
+
+def test_workers_import_nothing_from_the_current_folder(standing_in: Path, tmp_path: Path) -> None:
+    found = tmp_path / "found"
+    launcher = LocalLauncher(["stub", "colorsys"])  # a server of its own: it is started here
+    assert launcher.together(stub.say_where, [(found, COMMON)])
+    files = {name: Path(file) for name, file in json.loads(found.read_text()).items()}
+    assert files["resexp"] == Path(resexp.__file__)
+    assert [name for name, file in files.items() if standing_in in file.parents] == []
+
+
+def test_python_m_resexp_imports_nothing_from_the_current_folder(standing_in: Path) -> None:
+    (standing_in / "resexp.py").unlink()  # `python -m` itself would run it
+    (standing_in / "torch.py").write_text("raise RuntimeError('of the user')")
+    done = subprocess.run(
+        [sys.executable, "-m", "resexp", "doctor"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "of the user" not in done.stdout + done.stderr
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_no_file_takes_the_place_of_a_standard_stream(closed: str, tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    code = (
+        "import sys; from resexp.execution.descriptors import open_standard_descriptors as o; o();"
+        "file = open(sys.argv[1], 'w'); print(file.fileno(), file=file); sys.stdin.read();"
+        "print('told', file=sys.stderr)"
+    )
+    shell = f'exec "$0" -c "$1" "$2" {closed}'
+    subprocess.run(
+        ["sh", "-c", shell, sys.executable, code, told],
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=True,
+    )
+    assert int(told.read_text()) > 2
+
+
+def run(results: Path, preload: str) -> tuple[supervisor.Summary, list[store.State]]:
+    trials = [stub.trial("a"), stub.trial("b")]
+    with store.create(results, "exp", config_text="", trials=trials, environment={}) as experiment:
+        launcher = LocalLauncher(["stub", preload])
+        summary = supervisor.run(experiment, launcher, sweep.Options("stub:train"), display=Silent())
+        return summary, [experiment.state(trial) for trial in trials]
+
+
+def test_where_there_is_no_process_for_a_moment_the_trial_waits(tmp_path: Path) -> None:
+    """The server's first forks are refused, more often than it tries for one worker."""
+    summary, states = run(tmp_path, "few_forks")
+    assert summary.exit_status == 0
+    assert [state.status for state in states] == ["done", "done"]
+
+
+def test_where_there_is_never_a_process_the_sweep_stops_and_blames_no_trial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep, "LOSSES", 2)
+    summary, states = run(tmp_path, "no_forks")
+    assert summary.exit_status == 3
+    assert "memory or processes are short" in (summary.stopped or "")
+    assert [state.status for state in states] == ["pending", "pending"]
+
+
+def test_a_server_that_never_gets_ready_is_a_trial_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_process, "PAUSE", 0.0)
+    monkeypatch.setattr(server_process, "BOOT", "raise SystemExit(1)")
+    with pytest.raises(TrialError, match="ended while it loaded"):
+        LocalLauncher(["chunk"]).start(Task(tmp_path / "t", 1, "cpu", 1, "stub:train"))
