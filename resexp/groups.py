@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from resexp.errors import MixedError
 from resexp.grid import CONNECTION, DEPTH, SEED
+from resexp.numerics import name_of as name_of_part
 
 if TYPE_CHECKING:
     from resexp.plan import Trial
@@ -96,7 +97,7 @@ def _values(trial: Trial) -> dict[str, Any]:
     found = dict(leaves(trial.settings))
     for path in [DEPTH, SEED, *(p for p in found if trial.tuned and _within(p, trial.tuned))]:
         found.pop(path, None)
-    found |= {f"numbers of {part.rpartition('.')[2]}": v for part, v in trial.numerics.items()}
+    found |= {f"numbers of {name_of_part(place)}": v for place, v in trial.numerics.items()}
     found["code of plugins"] = " ".join(sorted(trial.plugins))
     return {**found, "content of the data": trial.data}
 

@@ -71,7 +71,12 @@ def probe_version(kind: str) -> int:
 def changed(old: Mapping[str, int], new: Mapping[str, int]) -> list[str]:
     """The names of what has another version in one than in the other."""
     places = dict.fromkeys([*new, *old])
-    return [place.rpartition(".")[2] for place in places if old.get(place, 1) != new.get(place, 1)]
+    return [name_of(place) for place in places if old.get(place, 1) != new.get(place, 1)]
+
+
+def name_of(place: str) -> str:
+    """The last word of a place that has a version: a kind, a choice, or the key of what is switched on."""
+    return place.removesuffix(".*").rpartition(".")[2]
 
 
 @cache

@@ -25,7 +25,8 @@ def reasons(folder: ExperimentFolder, trials: Sequence[Trial], pending: Sequence
         if (old := twins.get(_text(trial.settings)))
         for reason in _why(old, trial)
     )
-    return [f"{why}: {count} of {counted(len(trials))} trained again." for why, count in found.items()]
+    total = counted(len(trials))
+    return [f"{why}: {n} of {total} {'is' if n == 1 else 'are'} trained again." for why, n in found.items()]
 
 
 def _finished_others(folder: ExperimentFolder, known: set[str]) -> Iterable[Trial]:
@@ -65,10 +66,8 @@ def warning(
 ) -> str:
     """What is to be told of trials that are set aside."""
     ended = sum(TrialFolder(path).result.exists() for id in aside for path in folder.by_id.get(id, ()))
-    others = f"{len(aside)} other{'' if len(aside) == 1 else 's'} ({ended} finished) left aside"
-    return (
-        f"This covers {counted(len(trials), '')}: {others}, which `report` does not show. {back(overrides)}"
-    )
+    others = f"{counted(len(aside), 'other')} ({ended} finished) left aside, which `report` does not show"
+    return f"This plan covers {counted(len(trials))}, with {others}. {back(overrides)}"
 
 
 def back(overrides: Sequence[str]) -> str:

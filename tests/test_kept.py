@@ -1,0 +1,255 @@
+"""A results folder of an older version: reported, probed, resumed, and found done. See kept/kept.yaml."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import resexp
+from resexp import api, durable, numerics, store, translation
+from resexp.plan import Trial, identity, make_plan
+from resexp.report.build import build
+from resexp.settings import Settings
+from resexp.translation import Removed, Renamed, Revalued
+
+KEPT = Path(__file__).with_name("kept")
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """The folder as it was left: six trials done, one stopped half-way, two never started."""
+    shutil.copytree(KEPT / "kept", tmp_path / "kept")
+    return tmp_path
+
+
+def planned() -> list[Trial]:
+    return api.trials(resexp.load(KEPT / "kept.yaml"), "cpu")
+
+
+def opened(results: Path, trials: list[Trial]) -> store.Experiment:
+    text = (KEPT / "kept.yaml").read_text()
+    return store.create(results, "kept", config_text=text, trials=trials, environment={"processor": "new"})
+
+
+def test_it_is_reported_a_row_a_setting(results: Path) -> None:
+    report = build(store.read(results / "kept"))
+    accuracy = report.table("accuracy")
+    assert accuracy is not None
+    assert [(row["variant"], row["depth"], row["n"]) for row in accuracy.rows] == [
+        ("plain (sgd, lr=0.005)", 4, 1),
+        ("plain (sgd, lr=0.05)", 4, 2),
+        ("plain (sgd, lr=0.05)", 6, 2),
+        ("residual", 4, 1),
+    ]
+    assert report.notes[0].startswith("3 trials not finished")
+    assert len(report.notes) == 1
+    assert dict(report.environment)["command"] == "resexp run kept.yaml"
+
+
+def test_its_trials_are_found_done(results: Path) -> None:
+    with opened(results, planned()) as experiment:
+        assert [trial.name for trial in experiment.pending()] == [
+            "plain-sgd-lr=0.005_d4_s1",
+            "plain-sgd-lr=0.005_d6_s0",
+            "plain-sgd-lr=0.005_d6_s1",
+        ]
+        assert experiment.warnings == []
+    assert not (results / "kept/runs").exists()
+
+
+def test_its_half_done_trial_goes_on_where_it_stopped(results: Path) -> None:
+    from resexp.training.trial import train
+
+    (cut,) = (trial for trial in planned() if trial.id == "776a9373b734")
+    with opened(results, planned()) as experiment:
+        folder, number = experiment.claim(cut)
+        before = (folder / "metrics.jsonl").read_bytes()
+        train(store.Attempt(folder, number, allow_environment_change=True))
+        assert (folder.name, number) == ("plain-sgd_d4_s1-776a9373b734", 2)
+    assert (folder / "metrics.jsonl").read_bytes().startswith(before)
+    records = store.read(results / "kept")
+    done = records.trials.set_index("id").loc[cut.id]
+    assert (done["status"], done["steps"]) == ("done", 8)
+    assert list(records.metrics[records.metrics["id"] == cut.id]["step"]) == [4, 8]
+    assert [(run["environment"]["processor"], len(run["trials"])) for run in records.runs] == [
+        ("AMD EPYC", 6),
+        ("new", 1),
+    ]
+    assert dict(build(records).environment)["processor"] == "AMD EPYC (6 trials) and new (1 trial)"
+
+
+def test_its_trained_networks_are_probed(results: Path) -> None:
+    assert api.probe("kept", ["cka"], root=results, device="cpu") == 6
+    probes = store.read(results / "kept").probes
+    assert probes[probes["probe"] == "cka"]["id"].nunique() == 6
+
+
+def mend(monkeypatch: pytest.MonkeyPatch, choices: dict[str, dict[str, int]]) -> None:
+    monkeypatch.setattr(numerics, "CHOICES", choices)
+
+
+def test_mended_numbers_are_named_and_trained_again(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mend(monkeypatch, {"model.init": {"orthogonal": 2}, "training.schedule.low_rate": {"*": 3}})
+    notes = store.read(results / "kept").notes
+    assert notes == [
+        "orthogonal's numbers have changed since: 9 of 9 trials shown have the older ones. "
+        "`resexp run` trains them again",
+        "low_rate's numbers have changed since: 4 of 9 trials shown have the older ones. "
+        "`resexp run` trains them again",
+    ]
+    trials = planned()
+    assert not {trial.id for trial in trials} & {path.name[-12:] for path in results.glob("kept/trials/*")}
+    with opened(results, trials) as experiment:
+        assert len(experiment.pending()) == 9
+        assert experiment.warnings == [
+            "orthogonal's numbers changed: 4 of 9 trials are trained again.",
+            "orthogonal and low_rate's numbers changed: 2 of 9 trials are trained again.",
+        ]
+    records = store.read(results / "kept")
+    assert set(records.trials["status"]) == {"pending"}, "nothing old is averaged with new"
+
+
+def test_a_mended_part_changes_only_its_own_trials(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = planned()
+    monkeypatch.setattr(numerics, "_mended", {"connection": {"residual": 2}, "probe": {}}.get)
+    monkeypatch.setattr(numerics.catalog, "ROLES", {"connection": (), "probe": ()})
+    after = planned()
+    kept = [new.id == old.id for new, old in zip(after, before, strict=True)]
+    assert kept == [old.connection == "plain" for old in before]
+    assert after[-1].numerics == {"model.connection.residual": 2}
+
+
+def test_later_rows_of_a_mended_probe_are_left_out_with_a_note(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.probe("kept", ["cka"], root=results, device="cpu")
+    monkeypatch.setattr(numerics, "probe_version", {"cka": 2}.get)
+    records = store.read(results / "kept")
+    assert "cka" not in set(records.probes["probe"])
+    assert sum("cka's numbers have changed" in note for note in records.notes) == 6
+
+
+class Measures:
+    def resolve(self, settings: Settings) -> Settings:
+        return settings
+
+    def data_fingerprint(self, settings: Settings) -> str:
+        return "data"
+
+    def cost(self, _: Settings) -> None:
+        return None
+
+
+CHANGES = (
+    Renamed("model.breadth", "model.width"),
+    Revalued("model.init", "unitary", "orthogonal"),
+    Revalued("training.schedule.kind", "single_cycle", "one_cycle"),
+    Removed("training.momentum_dtype", "float32"),
+    Renamed("model.joint", "model.connection"),
+)
+
+
+def written_by_an_older_version(settings: dict[str, object]) -> dict[str, object]:
+    """What `settings` would have looked like before `CHANGES`."""
+    old = translation.as_hashed(settings)
+    training = old["training"]
+    assert isinstance(training, dict)
+    return {**old, "training": {**training, "momentum_dtype": "float32"}}
+
+
+def test_settings_of_an_older_version_are_read_by_translation_and_hashed_as_they_were(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = results / "kept/plan.json"
+    plan = durable.read_document(path)
+    experiment = resexp.load(KEPT / "kept.yaml")
+    today = [identity(point.settings, "data") for point in experiment.points]
+    monkeypatch.setattr(translation, "CHANGES", CHANGES)
+    new = [Trial.from_json(trial) for trial in plan["trials"]]
+    old = []
+    for trial in plan["trials"]:
+        axes = {key.replace("connection", "joint"): value for key, value in trial["axes"].items()}
+        old.append({**trial, "settings": written_by_an_older_version(trial["settings"]), "axes": axes})
+    model = old[0]["settings"]["model"]
+    assert (model["breadth"], model["init"], model["joint"]["kind"]) == (4, "unitary", "plain")
+    assert "width" not in model
+    assert [Trial.from_json(trial) for trial in old] == new
+    durable.write_document(path, {**plan, "trials": old})
+    assert len(build(store.read(results / "kept")).records.trials) == 9
+
+    hashed = [identity(point.settings, "data") for point in experiment.points]
+    assert not set(hashed) & set(today)
+    told = translation.as_hashed(experiment.points[0].settings.model_dump(mode="json", exclude_defaults=True))
+    told["data"].pop("root", None)
+    by_hand = json.dumps([1, told, "data"], sort_keys=True, separators=(",", ":"))
+    assert hashed[0] == hashlib.sha256(by_hand.encode()).hexdigest()[:12]
+    assert told["model"] == {
+        "kind": "mlp",
+        "depth": 4,
+        "breadth": 4,
+        "init": "unitary",
+        "joint": {"kind": "plain"},
+    }
+
+
+def test_a_removed_key_with_another_value_stays_and_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(translation, "CHANGES", CHANGES)
+    told = {"training": {"momentum_dtype": "bfloat16", "epochs": 1}}
+    assert translation.translated(told) == told
+
+
+def test_a_run_of_less_than_the_plan_says_so_everywhere(tmp_path: Path) -> None:
+    whole = resexp.load(KEPT / "kept.yaml", ["name=e"])
+    part = resexp.load(KEPT / "kept.yaml", ["name=e", "seed=0"])
+
+    def create(trials: list[Trial], overrides: list[str]) -> store.Experiment:
+        environment = {"overrides": overrides, "processor": "x"}
+        return store.create(tmp_path, "e", config_text="", trials=trials, environment=environment)
+
+    trials = make_plan(whole, Measures())
+    with create(trials, []) as experiment:
+        assert experiment.warnings == []
+        hold = store.Attempt(*experiment.claim(trials[1]))
+        hold.begin({})
+        hold.commit({"status": "done"})
+    fewer = make_plan(part, Measures())
+    for _ in range(2):  # told again by a second run of the same
+        with create(fewer, ["seed=0"]) as experiment:
+            assert experiment.warnings == [
+                "This plan covers 5 trials, with 4 others (1 finished) left aside, which `report` does not "
+                "show. They are kept: `resexp run` without seed=0 brings them back."
+            ]
+    said = (
+        "4 other trials left aside: the last run covered 5 only, with seed=0. "
+        "They are kept: `resexp run` without seed=0 brings them back."
+    )
+    records = store.read(tmp_path / "e")
+    assert records.aside == said
+    assert build(records).status == f"5 trials: 5 pending. {said.rstrip('.')}"
+    with create(trials, []) as experiment:
+        assert experiment.warnings == []
+        assert len(experiment.pending()) == 8
+    assert store.read(tmp_path / "e").aside == ""
+
+
+def test_why_trials_are_pending_is_told_of_data_and_code_too(tmp_path: Path) -> None:
+    trials = make_plan(resexp.load(KEPT / "kept.yaml", ["name=e"]), Measures())[:2]
+    with store.create(tmp_path, "e", config_text="", trials=trials, environment={}) as experiment:
+        for trial in trials:
+            hold = store.Attempt(*experiment.claim(trial))
+            hold.begin({})
+            hold.commit({"status": "done"})
+    new = [
+        replace(trials[0], id="0" * 12, data="other"),
+        replace(trials[1], id="1" * 12, plugins={"f": "p.py"}),
+    ]
+    with store.create(tmp_path, "e", config_text="", trials=new, environment={}) as experiment:
+        assert experiment.warnings == [
+            "the data changed: 1 of 2 trials is trained again.",
+            "the code of p.py changed: 1 of 2 trials is trained again.",
+        ]

@@ -1,0 +1,144 @@
+"""Versions of numbers: every one names something, is read without an import, and is hashed only if not 1."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+import resexp
+from resexp import catalog, grid, numerics
+from resexp.config import read_plugins
+from resexp.errors import ConfigError
+from resexp.plan import identity
+from resexp.schema import known_keys
+
+PART = """
+from resexp.connections.base import Connection
+
+class Mine(Connection):
+    \"\"\"A test's.\"\"\"
+    numerics = {version}
+"""
+
+
+def naming_nothing(choices: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """The keys and values of versions that no setting has."""
+    found = []
+    for key, values in choices.items():
+        spot = grid.locate(EVERYTHING, key.split("."))
+        if key not in known_keys(()) or spot.field is None:
+            found.append(key)
+            continue
+        for value in values:
+            try:
+                if value != "*":
+                    TypeAdapter(spot.field.annotation).validate_python(value, strict=True)
+            except ValidationError:
+                found.append(f"{key}={value}")
+    return found
+
+
+def test_every_version_of_a_choice_names_one() -> None:
+    assert naming_nothing(numerics.CHOICES) == []
+    right = {"model.init": {"orthogonal": 2, "he": 3}, "training.clip": {"*": 2}, "data.crop": {"*": 2}}
+    assert naming_nothing(right) == []
+    wrong = {"model.init": {"ortogonal": 2}, "model.innit": {"he": 2}, "norm": {"batch": 2}}
+    assert naming_nothing(wrong) == ["model.init=ortogonal", "model.innit", "norm"]
+
+
+def with_version(source: str) -> set[str]:
+    """The classes of a file that state a version."""
+    return {
+        node.name
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.ClassDef)
+        for line in node.body
+        if isinstance(line, ast.Assign | ast.AnnAssign) and isinstance(line.value, ast.Constant)
+        for target in (line.targets if isinstance(line, ast.Assign) else [line.target])
+        if isinstance(target, ast.Name) and target.id == "numerics"
+    }
+
+
+def test_every_version_of_a_class_is_of_a_part() -> None:
+    assert with_version(PART.format(version=2)) == {"Mine"}
+    parts = {(part.file, part.class_name) for role in catalog.ROLES for part in catalog.parts(role).values()}
+    for file in Path(resexp.__file__).parent.rglob("*.py"):
+        stated = with_version(file.read_text()) - {"PartInfo"}
+        assert {(file, name) for name in stated} <= parts, file
+
+
+def test_a_part_s_version_is_read_and_a_wrong_one_told(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(PART.format(version=2))
+    assert catalog.parts("connection", read_plugins([file]))["mine"].numerics == 2
+    for version in ("0", "'2'", "True", "1 + 1"):
+        file.write_text(PART.format(version=version))
+        with pytest.raises(ConfigError, match=r"Mine\.numerics: is no version; write a whole number"):
+            read_plugins([file])
+
+
+EVERYTHING: dict[str, Any] = {
+    "data": {"kind": "synthetic", "crop": 2},
+    "task": {"kind": "classification"},
+    "model": {"kind": "resnet", "depth": 8, "connection": {"kind": "gated"}, "norm": "group"},
+    "training": {
+        "epochs": 1,
+        "optimizer": {"kind": "adamw"},
+        "schedule": {"kind": "step", "low_rate": {"factor": 0.5}},
+        "clip": None,
+    },
+    "probes": [{"kind": "responses"}, {"kind": "lesion"}],
+}
+
+
+def test_every_part_a_trial_uses_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert numerics.versions(EVERYTHING) == {}
+    monkeypatch.setattr(numerics, "_mended", lambda role: dict.fromkeys(catalog.parts(role), 2))
+    assert set(numerics.versions(EVERYTHING)) == {
+        "data.synthetic",
+        "task.classification",
+        "model.resnet",
+        "model.connection.gated",
+        "training.optimizer.adamw",
+        "training.schedule.step",
+        "probes.responses",
+        "probes.lesion",
+    }
+
+
+def test_what_is_chosen_by_name_counts_where_it_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    choices = {
+        "model.norm": {"group": 2, "batch": 3},
+        "model.init": {"orthogonal": 2},
+        "data.crop": {"*": 4},
+        "training.clip": {"*": 5},
+        "training.schedule.low_rate": {"*": 6},
+    }
+    monkeypatch.setattr(numerics, "CHOICES", choices)
+    assert numerics.versions(EVERYTHING) == {
+        "model.norm.group": 2,
+        "data.crop.*": 4,
+        "training.schedule.low_rate.*": 6,
+    }
+
+
+def test_a_version_is_in_the_id_of_those_who_use_it_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "t.yaml"
+    text = "name: t\ndata: synthetic\nmodel: {kind: resnet, depth: 8}\ntraining: {epochs: 1}\n"
+    file.write_text(text + "sweep: {model.init: [he, orthogonal]}\n")
+    he, orthogonal = (point.settings for point in resexp.load(file).points)
+    before = [identity(settings, "data") for settings in (he, orthogonal)]
+    for version, same in ((1, True), (2, False)):
+        monkeypatch.setattr(numerics, "CHOICES", {"model.init": {"orthogonal": version}})
+        assert identity(he, "data") == before[0]
+        assert (identity(orthogonal, "data") == before[1]) is same
+    monkeypatch.setattr(numerics, "PROGRAM", 2)
+    assert identity(he, "data") != before[0]
+    assert numerics.changed({}, numerics.versions(he.model_dump(mode="json"))) == ["resexp"]
