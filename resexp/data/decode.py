@@ -88,7 +88,7 @@ def _found(facts: Facts, counts: dict[Split, Labels]) -> Facts:
 def _check_classes(facts: Facts, counts: dict[Split, Labels], unreadable: list[str]) -> None:
     names = facts.classes if facts.targets == "labels" else ("any",)
     empty = [name for name, count in zip(names, counts["train"], strict=True) if not count]
-    some = f"{len(unreadable)} files are unreadable, such as {', '.join(unreadable[:3]) or '-'}"
+    some = f"unreadable: {len(unreadable)}, such as {', '.join(unreadable[:3]) or '-'}"
     if empty:
         raise DataError(
             f"no readable training image of class {empty[0]!r} ({some}); mend them or take the class's "

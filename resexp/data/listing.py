@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from resexp.data.pixels import Unreadable, opened
+from resexp.data.pixels import Unreadable, opened, quiet
 
 PHOTOGRAPHS = (".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".avif", ".jp2", ".tif", ".tiff")
 PICTURES = (".png", ".apng", ".gif", ".bmp", ".ppm", ".pgm", ".pbm", ".pnm")
@@ -65,7 +65,7 @@ def unfit(entry: os.DirEntry[str]) -> str | None:
             return "leads nowhere" if entry.is_symlink() and not os.path.exists(entry) else "not a file"
         if os.path.splitext(entry.name)[1].lower() in SUFFIXES:
             return None
-        with opened(Path(entry.path)):
+        with quiet(), opened(Path(entry.path)):
             return None
     except Unreadable as reason:
         return str(reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -47,6 +48,10 @@ TURNS = {
 """What makes an image upright, by the orientation that its EXIF data state."""
 
 
+logging.getLogger("PIL").addHandler(logging.NullHandler())
+"""Without a handler, Python would print what Pillow logs of damaged files."""
+
+
 class Unreadable(Exception):
     """A file gives no image. The message says why and does not name the file."""
 
@@ -87,9 +92,7 @@ class Reader:
             except Unreadable as reason:
                 return reason
 
-        with warnings.catch_warnings():
-            # What Pillow warns of is decided here (sizes, transparency), or does not change the pixels.
-            warnings.simplefilter("ignore")
+        with quiet():
             return list(self._pool.map(guarded, items))
 
     def picture(self, file: Path, size: int) -> Picture:
@@ -135,6 +138,14 @@ class Reader:
             with self._changed:
                 self._free += needed
                 self._changed.notify_all()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """What Pillow warns of is decided here, such as sizes, or does not change the pixels."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 @contextmanager
