@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -130,7 +129,7 @@ def scan(folder: Path, classes: Sequence[str] | None = None) -> Tree:
     Raises DataError where there is no such folder, no class, a class without an image, or a class not among
     `classes`. Where these are given, a folder without images is as if it were absent.
     """
-    left_out, images = list[str](), dict[str, list[tuple[str, os.DirEntry[str]]]]()
+    left_out, images = list[str](), dict[str, list[str]]()
     with readable_root():
         for name in folders_in(folder):
             images[name] = list(images_below(folder, name, left_out))
@@ -150,7 +149,7 @@ def scan(folder: Path, classes: Sequence[str] | None = None) -> Tree:
     known = tuple(names if classes is None else classes)
     files, labels = list[str](), list[int]()
     for name, found in images.items():
-        files += [file for file, _ in found]
+        files += found
         labels += [known.index(same(name))] * len(found)
     return Tree(folder, known, tuple(files), np.array(labels, np.int64), tuple(left_out))
 

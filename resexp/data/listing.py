@@ -26,8 +26,8 @@ def folders_in(folder: Path) -> list[str]:
     return sorted(entry.name for entry in os.scandir(folder) if is_folder(entry) and not ignored(entry.name))
 
 
-def images_below(folder: Path, inner: str, left_out: list[str]) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """The images at any depth below `folder/inner`: path from `folder`, and entry. Raises OSError.
+def images_below(folder: Path, inner: str, left_out: list[str]) -> Iterator[str]:
+    """The images at any depth below `folder/inner`, each as its path from `folder`. Raises OSError.
 
     Links are followed, and no folder is entered twice. What is left out is appended to `left_out`, with why.
     """
@@ -44,7 +44,7 @@ def images_below(folder: Path, inner: str, left_out: list[str]) -> Iterator[tupl
         elif why := unfit(entry):
             left_out.append(f"{path} ({why})")
         else:
-            yield path, entry
+            yield path
 
 
 def stray_images(folder: Path) -> list[str]:

@@ -144,7 +144,7 @@ def test_files_are_known_by_content(tmp_path: Path) -> None:
     (tmp_path / "set" / "device.png").symlink_to("/dev/zero")
     (tmp_path / "set" / "round.png").symlink_to("round.png")
     left_out = list[str]()
-    found = [path for path, _ in images_below(tmp_path, "set", left_out)]
+    found = list(images_below(tmp_path, "set", left_out))
     assert found == [f"set/{name}" for name in ("E.BMP", "a.jfif", "b.gif", "c", "d.dat")]
     assert left_out == [
         "set/device.png (not a file)",
@@ -164,7 +164,7 @@ def test_links_to_folders_are_followed_and_no_folder_is_entered_twice(tmp_path: 
     (tmp_path / "set/again").symlink_to(tmp_path / "more")
     (tmp_path / "more/deep/up").symlink_to(tmp_path / "set")
     left_out = list[str]()
-    found = [path for path, _ in images_below(tmp_path, "set", left_out)]
+    found = list(images_below(tmp_path, "set", left_out))
     assert found == ["set/again/1.png", "set/again/deep/2.png", "set/own.png"]
     assert left_out == [
         "set/again/deep/up (leads to a folder that is listed already)",
