@@ -38,7 +38,9 @@ class Facts:
     `train_counts` and `test_counts` hold the number of images of each class, in the order of `classes`, or
     where there are no labels one number; `validation_counts` of those that a configuration keeps from
     training, if any. `fingerprint` changes whenever a pixel or a label may have. `notes` are sentences that
-    a reader of the results must know: which files were left out, which folder is the test set.
+    a reader of the results must know: which files were left out, which folder is the test set. With `redrawn`
+    every trial draws the test rows of a table anew from all rows, by its seed; otherwise the source's own
+    splits stay as they are.
     """
 
     shape: tuple[int, ...]
@@ -49,6 +51,7 @@ class Facts:
     fingerprint: str
     validation_counts: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
+    redrawn: bool = False
 
     @property
     def form(self) -> Form:

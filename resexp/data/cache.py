@@ -33,7 +33,7 @@ from resexp.plugins import Plugin, blaming
 if TYPE_CHECKING:
     from resexp.settings import DataConfig
 
-FORMAT = 3
+FORMAT = 4
 META = "meta.json"
 
 
@@ -168,10 +168,10 @@ def _key(config: DataConfig) -> str:
 def _identified(source: Source, config: DataConfig, progress: Progress) -> Facts:
     """The whole set's facts; the contents of the user's files are in the fingerprint."""
     facts = source.facts(config.image_size)
-    identity = source.identity(Contents(progress))
-    if identity is None:
-        return facts
-    return replace(facts, fingerprint=fingerprint(facts.fingerprint, identity))
+    more = [identity] if (identity := source.identity(Contents(progress))) is not None else []
+    if facts.form == "rows" and not facts.redrawn:
+        more.append("own splits")  # trials of older versions drew theirs anew, whatever the source gave
+    return replace(facts, fingerprint=fingerprint(facts.fingerprint, *more)) if more else facts
 
 
 def _prepare(config: DataConfig, source: Source, facts: Facts, progress: Progress) -> Checked:

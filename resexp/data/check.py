@@ -25,6 +25,16 @@ def check(chunk: Chunk, facts: Facts, layout: Layout, split: Split, start: int) 
                 f"{array.shape} of {array.dtype}" if isinstance(array, np.ndarray) else type(array).__name__
             )
             raise DataError(f"{where}: `{name}` is {told}; its facts promise {wanted}")
+    if facts.form == "rows" and not np.isfinite(chunk.images).all():
+        row, feature = np.argwhere(~np.isfinite(chunk.images))[0]
+        raise DataError(
+            f"{where}: feature {feature} of row {start + row}, both counted from 0, is "
+            f"{chunk.images[row, feature]}; fill in what is missing, or leave the row or the feature out"
+        )
+    if facts.form == "text" and len(chunk.images) and chunk.images.max() >= len(facts.classes):
+        raise DataError(
+            f"{where}: a token is {chunk.images.max()}; there are {len(facts.classes)}, numbered from 0"
+        )
     if chunk.labels is None or "labels" not in layout:
         return
     if len(chunk.labels) != len(chunk.images):

@@ -139,7 +139,8 @@ def _batches(edition: Edition, root: Path, files: dict[str, str], progress: Prog
 
 
 def _checked(path: Path, md5: str) -> bytes:
-    content = path.read_bytes() if path.is_file() else b""
+    fits = path.is_file() and path.stat().st_size <= UNPACKED_LIMIT
+    content = path.read_bytes() if fits else b""
     if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
         raise DataError(
             f"{path}: missing or damaged, its MD5 is not {md5}; remove {path.parent} to fetch it anew"

@@ -66,17 +66,26 @@ class Contents:
 
         Files are read by several threads. Where this is interrupted, it goes on from there the next time.
         """
-        whole, done, reading = hashlib.sha256(), 0, False
+        whole = hashlib.sha256()
+        for name, digest in self._each(folder, names):
+            whole.update(os.fsencode(name) + b"\0" + digest + b"\n")
+        return whole.hexdigest()
+
+    def file(self, path: Path) -> str:
+        """The SHA-256 of one file, in hexadecimal digits."""
+        ((_, digest),) = self._each(path.parent, [path.name])
+        return digest.hex()
+
+    def _each(self, folder: Path, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        done, reading = 0, False
         with closing(Memory()) as memory:
             for batch in _hashed(folder, names, memory):
-                for name, found in batch.items():
-                    whole.update(os.fsencode(name) + b"\0" + found.digest + b"\n")
-                    reading = reading or found.changed is not None
+                yield from ((name, found.digest) for name, found in batch.items())
                 memory.keep(folder, batch)
                 done += len(batch)
+                reading = reading or any(found.changed is not None for found in batch.values())
                 if reading:
                     self._progress(f"hashing the files of {folder}", done, len(names))
-        return whole.hexdigest()
 
 
 def digest_of(file: Path) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from resexp.data.base import Chunk, Facts, Images, Progress, Source, Split, chunks, fingerprint
+from resexp.data.contents import Contents
 from resexp.data.download import Remote, fetch
 from resexp.data.folder import data_folder
 from resexp.errors import DataError
@@ -43,13 +44,16 @@ FILES = {
         ("t10k-labels-idx1-ubyte", 5148, "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"),
     ),
 }
+HEADER = 16
+"""Bytes at the beginning of the longest kind of IDX file."""
 
 
 class FashionMnist(Source):
     """60,000 + 10,000 grey 28x28 images of ten kinds of clothes (Xiao, Rasul, Vollgraf 2017).
 
     `root` (the data folder unless given) may hold the four IDX files, gzipped or not, in
-    `FashionMNIST/raw` as torchvision leaves them or directly; otherwise they are fetched into it.
+    `FashionMNIST/raw` as torchvision leaves them or directly; otherwise they are fetched into it. Files that
+    are not the ones that would be fetched, byte for byte, make another data set.
     """
 
     def __init__(self, *, root: str | None = None) -> None:
@@ -67,21 +71,39 @@ class FashionMnist(Source):
             fingerprint("fashion_mnist", 1, size),
         )
 
+    def identity(self, contents: Contents) -> str | None:
+        remotes = [_remote(*file) for files in FILES.values() for file in files]
+        places = [self._place(remote) for remote in remotes]
+        known = [remote.sha256 for remote in remotes]
+        found = [contents.file(place) if place else sha for place, sha in zip(places, known, strict=True)]
+        return None if found == known else fingerprint(found)
+
     def read(self, split: Split, image_size: int | None, progress: Progress) -> Iterator[Chunk]:
         count = 60000 if split == "train" else 10000
         images, labels = (
-            parse_idx(*self._file(_remote(*file), progress), shape)
+            parse_idx(*self._file(_remote(*file), shape, progress), shape)
             for file, shape in zip(FILES[split], ((count, 28, 28, 1), (count,)), strict=True)
         )
         yield from chunks(images, labels.astype(np.int64), image_size)
 
-    def _file(self, remote: Remote, progress: Progress) -> tuple[Path, bytes]:
-        """A file's bytes, unpacked. One found here is used as it is: distributions compress it anew."""
-        raw = self.root / "FashionMNIST" / "raw"
-        places = [folder / name for folder in (raw, self.root) for name in (remote.name, remote.name[:-3])]
-        path = next((place for place in places if place.is_file()), None) or fetch(remote, raw, progress)
+    @property
+    def _raw(self) -> Path:
+        return self.root / "FashionMNIST" / "raw"
+
+    def _place(self, remote: Remote) -> Path | None:
+        """Where a file lies, if it does."""
+        folders, names = (self._raw, self.root), (remote.name, remote.name.removesuffix(".gz"))
+        places = (folder / name for folder in folders for name in names)
+        return next((place for place in places if place.is_file()), None)
+
+    def _file(self, remote: Remote, shape: tuple[int, ...], progress: Progress) -> tuple[Path, bytes]:
+        """A file's bytes, unpacked, but not more than a byte too many. One found here is used as it is:
+        distributions compress it anew.
+        """
+        path = self._place(remote) or fetch(remote, self._raw, progress)
         try:
-            return path, gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+            with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+                return path, file.read(HEADER + math.prod(shape) + 1)
         except (OSError, EOFError, zlib.error) as error:
             raise DataError(f"{path}: {error}; delete it to have it fetched again") from error
 

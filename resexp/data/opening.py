@@ -25,7 +25,7 @@ OPENERS: dict[str, Opener] = {
     "text": lambda prepared, config, device, seed: token_sets(prepared, config, device),
     "rows": row_sets,
 }
-"""How a prepared set becomes examples, by the form they have. A table's split is drawn from the seed."""
+"""How a prepared set becomes examples, by the form they have. The seed may draw the split of a table."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from filelock import FileLock
 from PIL import Image
 
 from resexp.data.base import Chunk, Facts, Progress, Source, Split, fingerprint
+from resexp.data.contents import Contents
 from resexp.data.folder import data_folder
 from resexp.data.image_folder import CHUNK, DEFAULT_SIZE
 from resexp.data.pixels import middle
@@ -25,14 +26,17 @@ CLASSES = ("background", "pet", "border")
 TRIMAP = np.array([0, 1, 0, 2], np.uint8)
 """Class of a trimap's 1, pet, 2, background, and 3, border."""
 TRAIN, TEST = 3680, 3669
+FETCHED = ".resexp-fetched"
+"""In a folder that was made of the original archives, the hash of its files as they were then."""
 
 
 class OxfordPet(Source):
     """Oxford-IIIT Pet (Parkhi et al. 2012): 7,349 photographs, pixels as background, pet or border.
 
     Through torchvision, which fetches 800 MB into `root` (the data folder unless given) and checks them by
-    MD5; a folder `oxford-iiit-pet` that is there is used as it is. The shorter side of images and masks is
-    resized to `image_size` pixels (64 unless given), of masks without mixing, and the middle square cut out.
+    MD5; a folder `oxford-iiit-pet` that is there is used as it is, and known by its content. The shorter side
+    of images and masks is resized to `image_size` pixels (64 unless given), of masks without mixing, and the
+    middle square cut out.
     """
 
     def __init__(self, *, root: str | None = None) -> None:
@@ -42,6 +46,14 @@ class OxfordPet(Source):
         size = image_size or DEFAULT_SIZE
         key = fingerprint("oxford_pet", 1, size)
         return Facts((3, size, size), "masks", CLASSES, (TRAIN,), (TEST,), key)
+
+    def identity(self, contents: Contents) -> str | None:
+        folder = self.root / NAME
+        if not folder.is_dir():
+            return None  # what will be fetched is known
+        found = contents.of(folder, _files(folder))
+        mark = folder / FETCHED
+        return None if mark.is_file() and mark.read_text().strip() == found else found
 
     def read(self, split: Split, image_size: int | None, progress: Progress) -> Iterator[Chunk]:
         size = image_size or DEFAULT_SIZE
@@ -64,10 +76,27 @@ class OxfordPet(Source):
                     part = self.root / f".{NAME}.part"
                     shutil.rmtree(part, ignore_errors=True)
                     OxfordIIITPet(part, target_types="segmentation", download=True)
+                    (part / NAME / FETCHED).write_text(Contents().of(part / NAME, _files(part / NAME)))
                     (part / NAME).rename(self.root / NAME)
                     shutil.rmtree(part, ignore_errors=True)
             return OxfordIIITPet(self.root, split, target_types="segmentation")
         except (OSError, RuntimeError, ValueError) as error:
-            wrong = " ".join(str(error).split())
-            right = "unpack images.tar.gz and annotations.tar.gz of the data set there"
-            raise DataError(f"{self.root / NAME}: cannot be fetched or read ({wrong}); {right}") from error
+            raise _unfit(self.root / NAME, error) from error
+
+
+def _files(folder: Path) -> list[str]:
+    """The files of the data set that its examples are made of. Raises DataError."""
+    lists = [f"annotations/{split}.txt" for split in ("trainval", "test")]
+    try:
+        lines = [line for name in lists for line in (folder / name).read_text("utf-8").splitlines()]
+    except (OSError, ValueError) as error:
+        raise _unfit(folder, error) from error
+    stems = [line.split()[0] for line in lines if line.strip()]
+    pairs = [(f"images/{stem}.jpg", f"annotations/trimaps/{stem}.png") for stem in stems]
+    return [*lists, *(name for pair in pairs for name in pair)]
+
+
+def _unfit(folder: Path, error: Exception) -> DataError:
+    wrong = " ".join(str(error).split())
+    right = "unpack images.tar.gz and annotations.tar.gz of the data set there"
+    return DataError(f"{folder}: cannot be fetched or read ({wrong}); {right}")

@@ -36,7 +36,7 @@ class Table(Source):
         train = tuple(count - held for count, held in zip(counts, test, strict=True))
         key = fingerprint("table", 1, self.name, self.held_out)
         names = tuple(map(str, table.target_names))
-        return Facts(table.data.shape[1:], "labels", names, train, test, key)
+        return Facts(table.data.shape[1:], "labels", names, train, test, key, redrawn=True)
 
     def read(self, split: Split, image_size: int | None, progress: Progress) -> Iterator[Chunk]:
         table = self._load()

@@ -1,4 +1,4 @@
-"""Tables whose split is drawn from a trial's seed."""
+"""Tables, with the splits of their source or with splits drawn from a trial's seed."""
 
 from __future__ import annotations
 
@@ -37,13 +37,17 @@ class RowSet(Examples):
 def row_sets(prepared: Prepared, config: DataConfig, device: torch.device, seed: int) -> dict[str, RowSet]:
     """The splits of a prepared table, as configured. Raises DataError.
 
-    Both parts of the table are put together and split anew, stratified, by `seed`. Features have mean 0 and
-    variance 1 over the training rows; one that never varies there is only centred.
+    Where the facts say so, both parts of the table are put together and split anew, stratified, by `seed`;
+    otherwise they stay as the source gives them. Features have mean 0 and variance 1 over the training rows;
+    one that never varies there is only centred.
     """
     table, labels = (
         np.concatenate([part["train"], part["test"]]) for part in (prepared.images, prepared.labels)
     )
-    held = select(labels, prepared.facts.test, seed)
+    if prepared.facts.redrawn:
+        held = select(labels, prepared.facts.test, seed)
+    else:
+        held = np.arange(len(prepared.labels["train"]), len(labels))
     kept = np.setdiff1d(np.arange(len(labels)), held)
     labels = renumbered(labels, pick_classes(prepared.facts.classes, config.classes))
     held, kept = (rows[labels[rows] >= 0] for rows in (held, kept))

@@ -10,9 +10,13 @@ from resexp.data.text import text_chunks, text_facts
 from resexp.errors import DataError
 from resexp.options import PositiveInt
 
+LIMIT = 1 << 30
+"""Bytes in a file: in memory a text takes up to six times as many."""
+
 
 class TextFile(Source):
-    """The characters of the file `root`, UTF-8, in windows of `context`; the last tenth is the test set.
+    """The characters of the file `root`, UTF-8, in windows of `context`; the last tenth is the test set. It
+    has at most 1 GiB.
 
     The vocabulary is every character that occurs. `train_size` and `test_size` count windows, the first ones,
     `validation_size` the last ones of the training text.
@@ -30,6 +34,12 @@ class TextFile(Source):
 
     def _text(self) -> str:
         try:
+            size = self.root.stat().st_size if self.root.is_file() else None
+            if size is None and self.root.exists():
+                raise DataError(f"{self.root}: is no regular file; data.root names a text file in UTF-8")
+            if size is not None and size > LIMIT:
+                wrong = f"has {size / 2**30:.1f} GiB, and the text must fit in memory"
+                raise DataError(f"{self.root}: {wrong}; give one of at most {LIMIT // 2**30} GiB")
             return self.root.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or error

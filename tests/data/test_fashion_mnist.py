@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from resexp.data import cache
+from resexp.data import cache, fashion_mnist
+from resexp.data.base import fingerprint
 from resexp.data.fashion_mnist import CLASSES, FILES, MIRRORS, FashionMnist, parse_idx
 from resexp.errors import DataError
 from resexp.settings import DataConfig
@@ -50,6 +53,45 @@ def test_damaged_gzip_is_named(tmp_path: Path) -> None:
     (tmp_path / "t10k-images-idx3-ubyte.gz").write_bytes(gzip.compress(b"0" * 100)[:30])
     with pytest.raises(DataError, match=r"t10k-images-idx3-ubyte\.gz: .*delete it"):
         list(FashionMnist(root=str(tmp_path)).read("test", None, lambda *_: None))
+
+
+def test_a_file_that_unpacks_to_more_than_it_should_is_not_unpacked_whole(tmp_path: Path) -> None:
+    with gzip.open(tmp_path / "t10k-images-idx3-ubyte.gz", "wb", 1) as file:
+        for _ in range(64):
+            file.write(bytes(1 << 20))
+    tracemalloc.start()
+    with pytest.raises(DataError, match=r"not an IDX file of 10000 items"):
+        list(FashionMnist(root=str(tmp_path)).read("test", None, lambda *_: None))
+    assert tracemalloc.get_traced_memory()[1] < 40 << 20
+    tracemalloc.stop()
+
+
+def test_files_that_are_not_the_known_ones_make_another_set(
+    tmp_path: Path, configure: Callable[..., DataConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = {name: name.encode() for files in FILES.values() for name, _, _ in files}
+    known = {
+        split: tuple(
+            (name, len(name), hashlib.sha256(gzip.compress(content[name], mtime=0)).hexdigest())
+            for name, _, _ in files
+        )
+        for split, files in FILES.items()
+    }
+    monkeypatch.setattr(fashion_mnist, "FILES", known)
+
+    def seen(folder: str, changed: bytes = b"") -> str:
+        """The identity of the files, of which one is changed."""
+        (tmp_path / folder).mkdir()
+        for number, (name, original) in enumerate(content.items()):
+            packed = gzip.compress(original + changed * (number == 2), mtime=0)
+            (tmp_path / folder / f"{name}.gz").write_bytes(packed)
+        return cache.describe(configure("fashion_mnist", root=str(tmp_path / folder))).fingerprint
+
+    fetched = cache.describe(configure("fashion_mnist", root=str(tmp_path / "nothing"))).fingerprint
+    assert fetched == fingerprint("fashion_mnist", 1, 28)
+    assert seen("known") == fetched
+    assert len({fetched, seen("one", b"1"), seen("two", b"2")}) == 3
+    assert seen("copy of one", b"1") == seen("another copy of one", b"1")
 
 
 def test_constants() -> None:

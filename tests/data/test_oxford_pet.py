@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import tarfile
 from collections.abc import Iterator
 from functools import partial
@@ -13,6 +14,7 @@ import pytest
 from PIL import Image
 from torchvision.datasets import OxfordIIITPet
 
+from resexp.data.contents import Contents
 from resexp.data.oxford_pet import OxfordPet
 from resexp.errors import DataError
 
@@ -68,6 +70,25 @@ def test_it_is_fetched_once_and_masks_lie_on_their_images(served: Path, tmp_path
     for archive in served.glob("*.gz"):
         archive.unlink()
     assert sum(len(chunk.images) for chunk in pets.read("test", 10, lambda *_: None)) == 1
+
+
+def test_it_is_known_by_its_content(served: Path, tmp_path: Path) -> None:
+    def seen(root: str) -> str | None:
+        return OxfordPet(root=str(tmp_path / root)).identity(Contents())
+
+    assert seen("root") is None
+    next(OxfordPet(root=str(tmp_path / "root")).read("train", 10, lambda *_: None))
+    shutil.copytree(tmp_path / "root", tmp_path / "copy")
+    assert seen("root") is None, "what was fetched is what would be fetched"
+    assert seen("copy") is None
+    identities: list[str | None] = [None]
+    for colour in (1, 2):
+        Image.new("L", (30, 20), colour).save(tmp_path / "copy/oxford-iiit-pet/annotations/trimaps/pug_3.png")
+        identities.append(seen("copy"))
+    assert len(set(identities)) == 3
+    (tmp_path / "copy/oxford-iiit-pet/annotations/test.txt").unlink()
+    with pytest.raises(DataError, match="cannot be fetched or read"):
+        seen("copy")
 
 
 def test_what_comes_wrong_is_no_data_set(served: Path, tmp_path: Path) -> None:

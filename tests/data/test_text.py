@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import torch
 
 from resexp.data import cache
 from resexp.data.opening import open_data
+from resexp.data.text_file import LIMIT
 from resexp.data.tiny_shakespeare import REMOTE, VOCABULARY
 from resexp.data.windows import TokenSet
 from resexp.errors import DataError
@@ -105,6 +107,17 @@ def test_texts_that_do_not_fit(tmp_path: Path, file: str, configure: Configure) 
     (tmp_path / "latin").write_bytes("é".encode("latin-1") * 2000)
     with pytest.raises(DataError, match="names a text file in UTF-8"):
         cache.describe(configure("text_file", root=str(tmp_path / "latin")))
+
+
+def test_only_a_regular_file_of_bounded_size_is_read(tmp_path: Path, configure: Configure) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for place in (tmp_path, tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(DataError, match="is no regular file"):
+            cache.describe(configure("text_file", root=str(place)))
+    with (tmp_path / "long").open("wb") as long:
+        long.truncate(LIMIT + 1)
+    with pytest.raises(DataError, match=r"long: has 1\.0 GiB.* at most 1 GiB"):
+        cache.describe(configure("text_file", root=str(tmp_path / "long")))
 
 
 def test_python_topics_are_english(configure: Configure) -> None:
