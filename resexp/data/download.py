@@ -9,12 +9,16 @@ from __future__ import annotations
 import hashlib
 import http.client
 import tarfile
+import threading
+import time
 import urllib.error
 import urllib.request
 import zlib
-from collections.abc import Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from queue import Empty, Queue
 from typing import IO
 from urllib.parse import urlsplit
 
@@ -26,6 +30,9 @@ from resexp.errors import DataError
 BLOCK = 1 << 20
 TIMEOUT = 30.0
 """Seconds without a byte after which the next address is tried."""
+PATIENCE = 60.0
+"""Seconds in each of which a server must send SLOWEST bytes on average, or the next address is tried."""
+SLOWEST = 16 << 10
 
 
 @dataclass(frozen=True)
@@ -107,11 +114,8 @@ def _download(address: str, remote: Remote, path: Path, progress: Progress) -> N
     request = urllib.request.Request(_allowed(address), headers={"User-Agent": "resexp"})
     temporary = path.with_name(f".{path.name}.part")  # ours alone while we hold the lock
     try:
-        with (
-            temporary.open("wb") as file,
-            urllib.request.build_opener(_SafeRedirects).open(request, timeout=TIMEOUT) as response,
-        ):
-            digest = _copy(response, file, remote, progress)
+        with temporary.open("wb") as file, closing(_arriving(request)) as blocks:
+            digest = _copy(blocks, file, remote, progress)
         if digest != remote.sha256:
             raise ValueError(f"what comes has SHA-256 {digest}")
         temporary.replace(path)
@@ -119,9 +123,55 @@ def _download(address: str, remote: Remote, path: Path, progress: Progress) -> N
         temporary.unlink(missing_ok=True)
 
 
-def _copy(source: IO[bytes], target: IO[bytes], remote: Remote, progress: Progress) -> str:
+def _arriving(request: urllib.request.Request) -> Generator[bytes, None, None]:
+    """What a server sends, in blocks. Raises TimeoutError where that takes too long, and what urllib raises.
+
+    The socket's own timeout begins anew with each byte, and a server that sends one a second, be it of a
+    header, could go on for ever: so a thread of its own waits for it, which is left alone in the end.
+    """
+    arrived: Queue[bytes | Exception] = Queue(maxsize=8)
+    left = threading.Event()
+
+    def receive() -> None:
+        try:
+            with urllib.request.build_opener(_SafeRedirects).open(request, timeout=TIMEOUT) as response:
+                while not left.is_set() and (block := response.read1(BLOCK)):
+                    arrived.put(block)
+            arrived.put(b"")
+        except Exception as error:
+            if isinstance(error, urllib.error.HTTPError):
+                error.close()
+            arrived.put(error)
+
+    threading.Thread(target=receive, daemon=True).start()
+    begun, size = time.monotonic(), 0
+    try:
+        while True:
+            try:
+                block = arrived.get(timeout=max(0.0, begun + PATIENCE - time.monotonic()))
+            except Empty:
+                block = None
+            if isinstance(block, Exception):
+                raise block
+            if block == b"":
+                return
+            size += len(block or b"")
+            if time.monotonic() - begun >= PATIENCE:
+                if size < PATIENCE * SLOWEST:
+                    raise TimeoutError(f"{size} bytes came in {PATIENCE:.0f} seconds")
+                begun, size = time.monotonic(), 0
+            if block:
+                yield block
+    finally:
+        left.set()
+        with suppress(Empty):  # so that the thread, if it waits for room, sees that it is left
+            while True:
+                arrived.get_nowait()
+
+
+def _copy(source: Iterable[bytes], target: IO[bytes], remote: Remote, progress: Progress) -> str:
     digest, done = hashlib.sha256(), 0
-    while block := source.read(BLOCK):
+    for block in source:
         target.write(block)
         digest.update(block)
         done += len(block)
@@ -153,4 +203,8 @@ class _SafeRedirects(urllib.request.HTTPRedirectHandler):
         headers: http.client.HTTPMessage,
         newurl: str,
     ) -> urllib.request.Request | None:
-        return super().redirect_request(req, fp, code, msg, headers, _allowed(newurl))
+        try:
+            return super().redirect_request(req, fp, code, msg, headers, _allowed(newurl))
+        except ValueError:
+            fp.close()
+            raise

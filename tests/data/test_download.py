@@ -3,14 +3,18 @@ from __future__ import annotations
 import hashlib
 import io
 import tarfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from urllib.parse import unquote
 
 import pytest
 
+from resexp.data import download
 from resexp.data.download import Remote, fetch, members
 from resexp.errors import DataError
 
@@ -22,9 +26,12 @@ class Handler(BaseHTTPRequestHandler):
     """Answers /good truthfully and every other path in the way its name says."""
 
     def do_GET(self) -> None:
-        what = self.path.strip("/")
+        what = unquote(self.path.strip("/"))
         self.server.asked.append(what)  # type: ignore[attr-defined]
         body = {"wrong": CONTENT[::-1], "short": CONTENT[:-1], "long": CONTENT * 2}.get(what, CONTENT)
+        if what.startswith("drip"):
+            self.drip(b"HTTP/1.1 200 OK\r\n" + b"X-Slow: 1\r\n" * 50 * (what == "drip of headers"))
+            return
         status = {"missing": 404, "astray": 302}.get(what, 200)
         self.send_response(status)
         if what == "astray":
@@ -32,6 +39,15 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body[: len(body) // 2] if what == "half" else body)
+
+    def drip(self, head: bytes) -> None:
+        """Send the head, or as much of it as there is, and then a body, a byte at a time."""
+        slowly = head[20:]
+        self.wfile.write(head[:20] + b"\r\n" * (not slowly))
+        with suppress(OSError):  # the client has left
+            for byte in slowly or CONTENT[:500]:
+                self.wfile.write(bytes([byte]))
+                time.sleep(0.02)
 
     def log_message(self, *args: object) -> None:
         pass
@@ -73,6 +89,19 @@ def test_fetches_once_and_says_how_far_it_is(server: ThreadingHTTPServer, tmp_pa
     assert told[-1] == ("fetching set.tar.gz", len(CONTENT), len(CONTENT))
     assert len(told) > 1
     assert visible(path.parent) == ["set.tar.gz"]
+
+
+@pytest.mark.parametrize("bad", ["drip", "drip%20of%20headers"])
+def test_a_server_that_sends_a_byte_now_and_then_gives_way(
+    bad: str, server: ThreadingHTTPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "PATIENCE", 0.3)
+    monkeypatch.setattr(download, "SLOWEST", 1000)
+    path = fetch(remote(server, bad, "good"), tmp_path, lambda *_: None)
+    assert path.read_bytes() == CONTENT
+    with pytest.raises(DataError, match="bytes came in 0 seconds"):
+        fetch(remote(server, bad), tmp_path / "alone", lambda *_: None)
+    assert visible(tmp_path / "alone") == []
 
 
 @pytest.mark.parametrize("bad", ["wrong", "short", "long", "half", "missing", "astray"])
