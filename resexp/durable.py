@@ -6,15 +6,17 @@ fail, or drop, each of them in turn. Functions raise OSError as the system gave 
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
 import re
 import secrets
+import stat
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 _SEAL = re.compile(rb'\{\s*"crc": ?"([0-9a-f]{8})"')
 _BLANK = "0" * 8
@@ -24,6 +26,10 @@ _NON_FINITE_ENDS = (b'NaN"', b'Infinity"')
 
 class Damaged(ValueError):
     """A file's bytes are not the ones that were written."""
+
+
+class NotAFile(OSError):
+    """Something else than a regular file, such as a named pipe, has a file's name."""
 
 
 def write_atomic(path: Path, data: bytes | memoryview, *, durable: bool = True) -> None:
@@ -55,6 +61,26 @@ def write_all(fd: int, data: bytes | memoryview) -> None:
         view = view[os.write(fd, view) :]
 
 
+def open_file(path: Path) -> BinaryIO:
+    """A regular file, open for reading; never waits for the other end of a pipe. Raises OSError, NotAFile."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError as problem:
+        if problem.errno == errno.ENXIO:  # a socket, or a device that is not there
+            raise NotAFile(problem.errno, "is not a regular file", str(path)) from None
+        raise
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise NotAFile(errno.EINVAL, "is not a regular file", str(path))
+    return os.fdopen(fd, "rb")
+
+
+def read_bytes(path: Path) -> bytes:
+    """All bytes of a regular file. Raises OSError, NotAFile."""
+    with open_file(path) as file:
+        return file.read()
+
+
 def sync(path: Path) -> None:
     """Make a file's bytes, or the names in a folder (new, replaced, removed), survive a power loss."""
     fd = os.open(path, os.O_RDONLY)
@@ -70,6 +96,17 @@ def make_folder(folder: Path) -> None:
         make_folder(folder.parent)
         folder.mkdir(exist_ok=True)
         sync(folder.parent)
+
+
+def make_own_folder(folder: Path) -> None:
+    """`make_folder`, of a folder that is ours to write into: where a link has its name, whoever made the link
+    would choose what is overwritten. Raises OSError.
+    """
+    if folder.is_symlink():
+        raise OSError(
+            errno.ELOOP, "is a link, and nothing is written through it; remove the link", str(folder)
+        )
+    make_folder(folder)
 
 
 def sweep_temporaries(folder: Path) -> None:
@@ -111,7 +148,10 @@ def _damage(data: bytes) -> str | None:
 def _values(sealed: list[bytes]) -> list[dict[str, Any]]:
     """What intact bytes hold, parsed in one go: 100,000 rows parsed one by one take twice as long."""
     data = b",".join(sealed)
-    values: list[dict[str, Any]] = json.loads(b"[" + data + b"]")
+    try:
+        values: list[dict[str, Any]] = json.loads(b"[" + data + b"]")
+    except (ValueError, RecursionError) as problem:
+        raise Damaged(f"its checksum fits, but it is no JSON that can be read: {problem}") from None
     if any(word in data for word in _NON_FINITE_ENDS):  # looking is faster than walking every row
         values = _decode(values)
     for value in values:
@@ -128,7 +168,10 @@ def write_document(
 
 def read_document(path: Path) -> dict[str, Any]:
     """Read what `write_document` wrote. Raises Damaged, or OSError (FileNotFoundError when absent)."""
-    return unseal(path.read_bytes())
+    try:
+        return unseal(read_bytes(path))
+    except NotAFile as problem:
+        raise Damaged(str(problem.strerror)) from None
 
 
 def _encode(value: Any) -> Any:
@@ -188,7 +231,23 @@ def read_rows(data: bytes) -> tuple[list[dict[str, Any]], int]:
         if _damage(line):
             break
         intact.append(line)
-    return _values(intact), sum(map(len, intact))
+    try:
+        return _values(intact), sum(map(len, intact))
+    except Damaged:
+        return _readable(intact)
+
+
+def _readable(lines: list[bytes]) -> tuple[list[dict[str, Any]], int]:
+    """The rows before the first that is no JSON though its checksum fits, and how many bytes they take."""
+    rows: list[dict[str, Any]] = []
+    size = 0
+    for line in lines:
+        try:
+            rows += _values([line])
+        except Damaged:
+            break
+        size += len(line)
+    return rows, size
 
 
 def fits(extent: Mapping[str, int], data: bytes) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import os
-import stat
 import sys
 import sysconfig
 from collections.abc import Collection, Iterator, Mapping
@@ -22,6 +21,7 @@ from pathlib import Path, PurePosixPath
 from types import CodeType
 from typing import Any
 
+from resexp import durable
 from resexp.errors import ConfigError, Problem
 
 MAX_BYTES = 1_000_000
@@ -30,10 +30,7 @@ MAX_BYTES = 1_000_000
 
 def read_source(file: Path) -> bytes:
     """The bytes of a regular file of at most MAX_BYTES. Raises OSError; never waits for a pipe's writer."""
-    fd = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(fd, "rb") as opened:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise OSError(0, "is not a regular file", str(file))
+    with durable.open_file(file) as opened:
         data = opened.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise OSError(0, f"is larger than {MAX_BYTES:,} bytes, which is more than code", str(file))

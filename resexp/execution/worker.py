@@ -89,7 +89,7 @@ def _redirect_output(log: Path, number: int) -> None:
     for target in (0, 1, 2):
         os.dup2(nothing, target)
     os.close(nothing)
-    fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    fd = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
     os.dup2(fd, 1)
     os.dup2(fd, 2)
     os.close(fd)

@@ -28,7 +28,7 @@ def write(report: Report, folder: Path) -> list[Path]:
         **{f"figures/{drawing.key}.svg": standalone(drawing) for drawing in report.drawings},
     }
     for place in (folder, folder / "figures"):
-        place.mkdir(parents=True, exist_ok=True)
+        durable.make_own_folder(place)
         durable.sweep_temporaries(place)
     for name, text in files.items():
         durable.write_atomic(folder / name, text.encode(), durable=False)

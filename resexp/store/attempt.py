@@ -18,8 +18,9 @@ from resexp.errors import StoreError
 from resexp.plan import Trial
 from resexp.plugins import Plugin
 from resexp.store.copies import plugins_of
+from resexp.store.documents import read, read_or_empty
 from resexp.store.failure import check_current, fail
-from resexp.store.layout import FORMAT, TrialFolder, read_or_empty, rows_of
+from resexp.store.layout import FORMAT, TrialFolder, rows_of
 
 DURABLE_EVERY = 10.0
 """Seconds between checkpoints that are fsynced: more often costs more than it can save."""
@@ -50,7 +51,7 @@ class Attempt:
         """`data` is what training was told of the trial's data; what it means is training's own business."""
         self._folder = TrialFolder(folder)
         try:
-            self.trial = Trial.from_json(durable.read_document(self._folder.trial)["trial"])
+            self.trial = Trial.from_json(read(self._folder.trial)["trial"])
         except (OSError, durable.Damaged) as problem:
             raise StoreError(f"{self._folder.trial}: {problem}; delete the folder to redo it") from problem
         self.number = number
@@ -125,8 +126,8 @@ class Attempt:
         if not all(durable.fits(found["rows"][name], content) for name, content in rows.items()):
             return None
         try:
-            data = sidecar.with_suffix(".pt").read_bytes()
-        except FileNotFoundError:
+            data = durable.read_bytes(sidecar.with_suffix(".pt"))
+        except (FileNotFoundError, durable.NotAFile):
             return None
         return data if hashlib.sha256(data).hexdigest() == found["sha256"] else None
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from resexp import numerics
 from resexp.plan import Trial
-from resexp.store.layout import ExperimentFolder, TrialFolder, read_or_empty
+from resexp.store.documents import read_or_empty
+from resexp.store.layout import ExperimentFolder, TrialFolder
 
 
 def reasons(folder: ExperimentFolder, trials: Sequence[Trial], pending: Sequence[Trial]) -> list[str]:

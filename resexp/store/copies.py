@@ -16,10 +16,11 @@ from resexp.store.layout import ExperimentFolder, TrialFolder
 def keep(folder: ExperimentFolder, plugins: Iterable[Plugin]) -> None:
     """Copy plugins, and what they import from their own folders."""
     for plugin in plugins:
+        durable.make_own_folder(folder.plugins)
         modules = folder.plugin_modules(plugin.sha256)
         copies = {modules / path: source for path, source in plugin.modules}
         for path, source in {**copies, folder.plugin(plugin.sha256): plugin.source}.items():
-            durable.make_folder(path.parent)
+            durable.make_own_folder(path.parent)
             durable.write_atomic(path, source)
 
 

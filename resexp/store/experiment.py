@@ -14,8 +14,9 @@ from resexp.plan import Trial
 from resexp.plugins import Plugin
 from resexp.store import changes
 from resexp.store.copies import keep
+from resexp.store.documents import read_or_empty
 from resexp.store.failure import write_failure
-from resexp.store.layout import FORMAT, PLAN_FORMAT, ExperimentFolder, State, read_or_empty, state_of
+from resexp.store.layout import FORMAT, PLAN_FORMAT, ExperimentFolder, State, state_of
 from resexp.store.lock import Hold, check_plain, explained, hold
 
 
@@ -71,7 +72,10 @@ class Experiment:
             if not self._folder.plan.exists():
                 raise StoreError(f"{self.path}: was deleted while the experiment ran; start it again")
             self._tell_run()
-            durable.make_folder(folder.path)
+            durable.make_own_folder(self._folder.trials)
+            durable.make_own_folder(folder.path)
+            if (folder.log.exists() and not folder.log.is_file()) or folder.log.is_symlink():
+                folder.log.unlink()  # the one file that is not replaced, but written into
             number = int(read_or_empty(folder.attempt).get("attempt", 0)) + 1
             folder.result.unlink(missing_ok=True)
             folder.failure.unlink(missing_ok=True)
@@ -101,7 +105,7 @@ class Experiment:
     def _tell_run(self) -> None:
         """Write down where and how this run happens, before its first trial; a run of nothing has none."""
         if not self._told:
-            durable.make_folder(self._folder.runs)
+            durable.make_own_folder(self._folder.runs)
             durable.write_document(self._folder.run(self._held.run), self._environment)
             self._told = True
 
@@ -172,7 +176,7 @@ def create(
                 for old in (folder.trials, folder.plugins, folder.runs):
                     _remove_tree(old)
                 folder.environment.unlink(missing_ok=True)
-            durable.make_folder(folder.trials)
+            durable.make_own_folder(folder.trials)
             aside = experiment._compare({} if fresh else read_or_empty(folder.plan))
             experiment._keep(plugins)
             experiment._write(config_text, published or {}, notes, aside)
@@ -184,8 +188,11 @@ def create(
 
 def refuse_newer(folder: ExperimentFolder) -> None:
     """Raises StoreError when a newer resexp wrote the folder."""
-    found = read_or_empty(folder.plan).get("format", PLAN_FORMAT)
-    if found > PLAN_FORMAT:
+    try:
+        found = durable.read_document(folder.plan).get("format")
+    except (OSError, durable.Damaged):
+        return
+    if isinstance(found, int) and found > PLAN_FORMAT:
         raise StoreError(
             f"{folder.plan}: written by a newer resexp (format {found}, this one knows {PLAN_FORMAT}); "
             "upgrade resexp, or choose another name"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from resexp import durable
 from resexp.errors import StaleAttempt
-from resexp.store.layout import TrialFolder, read_or_empty
+from resexp.store.documents import read_or_empty
+from resexp.store.layout import TrialFolder
 
 
 def check_current(folder: TrialFolder, number: int) -> None:

@@ -15,7 +15,8 @@ from resexp.errors import StoreError
 from resexp.plan import Trial
 from resexp.plugins import Plugin
 from resexp.store.copies import plugins_of
-from resexp.store.layout import FORMAT, TrialFolder, read_or_empty
+from resexp.store.documents import read, read_or_empty
+from resexp.store.layout import FORMAT, TrialFolder
 from resexp.store.lock import explained
 
 Row = Mapping[str, Any]
@@ -34,8 +35,8 @@ class Finished:
         with explained(self.folder.path):
             for sidecar in reversed(self.folder.checkpoints()):
                 found = read_or_empty(sidecar)
-                if found.get("step") == self.result["steps"] and found["trial"] == self.trial.id:
-                    data = sidecar.with_suffix(".pt").read_bytes()
+                if found and found["step"] == self.result.get("steps") and found["trial"] == self.trial.id:
+                    data = durable.read_bytes(sidecar.with_suffix(".pt"))
                     if hashlib.sha256(data).hexdigest() == found["sha256"]:
                         return data
         raise StoreError(
@@ -54,23 +55,33 @@ class Finished:
         old = [row for row in later_rows(self.folder, self.result, []) if row["probe"] not in kinds]
         rows = [*old, *new]
         versions = {row["probe"]: numerics.probe_version(row["probe"]) for row in rows}
-        document = {"format": FORMAT, "attempt": self.result["attempt"], "rows": rows}
+        document = {"format": FORMAT, **_belongs(self.result), "rows": rows}
         if mended := {kind: version for kind, version in versions.items() if version != 1}:
             document["numerics"] = mended
         with explained(self.folder.path):
+            durable.make_own_folder(self.folder.path)
             durable.write_document(self.folder.later_probes, document)
 
 
 def later_rows(folder: TrialFolder, result: Mapping[str, Any], notes: list[str]) -> list[dict[str, Any]]:
-    """The rows that were added to this very result: those of an earlier attempt do not count."""
+    """The rows that were added to this very result: those of an earlier attempt, or of another trial, do not
+    count.
+    """
     try:
-        found = durable.read_document(folder.later_probes)
+        found = read(folder.later_probes)
     except FileNotFoundError:
         return []
     except durable.Damaged as damage:
         notes.append(f"{folder.later_probes}: {damage}; `resexp probe` measures anew")
         return []
-    if found["attempt"] != result.get("attempt"):
+    if "trial" not in found:
+        old = "was written by an older resexp, which did not say of which trial"
+        notes.append(f"{folder.later_probes}: {old}; it is left aside, and `resexp probe` measures anew")
+        return []
+    if found["trial"] != result["trial"]:
+        notes.append(f"{folder.later_probes}: is of another trial; `resexp probe` measures anew")
+        return []
+    if any(found.get(key) != value for key, value in _belongs(result).items()):
         return []
     versions = found.get("numerics", {})
     rows: list[dict[str, Any]] = found["rows"]
@@ -82,6 +93,11 @@ def later_rows(folder: TrialFolder, result: Mapping[str, Any], notes: list[str])
             "`resexp probe` measures anew"
         )
     return [row for row in rows if row["probe"] not in older]
+
+
+def _belongs(result: Mapping[str, Any]) -> dict[str, Any]:
+    """What tells a result from any other: its trial, its attempt, and the rows it was committed with."""
+    return {"trial": result["trial"], "attempt": result["attempt"], "of": result["rows"]}
 
 
 def note_of_lost_end(finished: Finished, rows: Iterable[Row]) -> str | None:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from resexp import durable
 from resexp.plan import Trial
+from resexp.store.documents import read, read_or_empty
 
 FORMAT = 1
 """Version of a trial's documents: a result of a newer one is no result."""
@@ -66,7 +67,7 @@ class TrialFolder:
 
     def log_tail(self, lines: int = 30, width: int = 200) -> list[str]:
         """The last lines of the worker's output, so that a failure explains itself."""
-        with suppress(OSError), self.log.open("rb") as file:
+        with suppress(OSError), durable.open_file(self.log) as file:
             # Python's own crash report has one line that names every loaded library: cut, but not missed.
             file.seek(max(0, file.seek(0, os.SEEK_END) - 20_000))
             text = file.read().decode(errors="replace")
@@ -126,7 +127,7 @@ class ExperimentFolder:
         A shared lock is tried, never an exclusive one, and for an instant: readers do not hinder each other.
         """
         try:
-            fd = os.open(self.lock, os.O_RDONLY)
+            fd = os.open(self.lock, os.O_RDONLY | os.O_NONBLOCK)
         except OSError:
             return None
         try:
@@ -154,21 +155,13 @@ class State:
         return self.status in ("done", "diverged")
 
 
-def read_or_empty(path: Path) -> dict[str, Any]:
-    """A sealed document that other processes may be about to replace; {} when absent or damaged."""
-    try:
-        return durable.read_document(path)
-    except (OSError, durable.Damaged):
-        return {}
-
-
 def rows_of(folder: TrialFolder) -> dict[str, bytes]:
     """The bytes of both row files; an absent one is empty."""
     found = {}
     for path in (folder.metrics, folder.probes):
         try:
-            found[path.name] = path.read_bytes()
-        except FileNotFoundError:
+            found[path.name] = durable.read_bytes(path)
+        except (FileNotFoundError, durable.NotAFile):
             found[path.name] = b""
     return found
 
@@ -179,7 +172,7 @@ def state_of(folder: TrialFolder, trial_id: str, current_run: str | None) -> Sta
     A result that does not count is as none: what else the folder says then holds.
     """
     try:
-        result = durable.read_document(folder.result)
+        result = read(folder.result)
         wrong = _mismatch(folder, trial_id, result)
     except FileNotFoundError:
         return _unfinished(folder, current_run)
@@ -206,7 +199,7 @@ def _unfinished(folder: TrialFolder, current_run: str | None) -> State:
     if current_run is not None and attempt.get("run") == current_run and not folder.failure.exists():
         return State("running")
     try:
-        failure = durable.read_document(folder.failure)
+        failure = read(folder.failure)
     except FileNotFoundError:
         return State("pending")
     except durable.Damaged as damage:

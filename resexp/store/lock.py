@@ -14,7 +14,8 @@ from filelock import FileLock, Timeout
 
 from resexp import durable
 from resexp.errors import BusyError, StoreError
-from resexp.store.layout import ExperimentFolder, read_or_empty
+from resexp.store.documents import read_or_empty
+from resexp.store.layout import ExperimentFolder
 
 LOCK_WAIT = 1.0
 """Seconds before a held lock counts as busy: longer than a reader's glance at it, shorter than patience."""

@@ -11,7 +11,8 @@ from typing import Any
 from resexp import durable, numerics
 from resexp.plan import Trial
 from resexp.store import changes
-from resexp.store.layout import ExperimentFolder, State, TrialFolder, read_or_empty
+from resexp.store.documents import read, read_or_empty
+from resexp.store.layout import ExperimentFolder, State, TrialFolder
 
 
 def run_of(place: TrialFolder, state: State) -> str:
@@ -30,7 +31,7 @@ def runs(
     for run, ids in trained_by.items():
         path = folder.run(run) if run else folder.environment
         try:
-            environment = durable.read_document(path)
+            environment = read(path)
         except (FileNotFoundError, durable.Damaged) as damage:
             notes.append(f"{path}: {damage}; the machine that trained {len(ids)} trial(s) is not known")
             continue

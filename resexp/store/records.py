@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,9 +12,11 @@ from resexp.errors import NoExperimentError, StoreError
 from resexp.groups import labelled
 from resexp.plan import Trial
 from resexp.store import provenance
+from resexp.store.documents import sound_rows
 from resexp.store.experiment import refuse_newer
 from resexp.store.finished import Finished, later_rows, merged, note_of_lost_end
-from resexp.store.layout import ExperimentFolder, State, TrialFolder, read_or_empty, rows_of, state_of
+from resexp.store.layout import ExperimentFolder, State, rows_of, state_of
+from resexp.store.planned import planned, published
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,7 +84,7 @@ def _read(folder: ExperimentFolder) -> Records:
     import pandas as pd
 
     notes: list[str] = []
-    plan, trials = _plan(folder, notes)
+    plan, trials = planned(folder, notes)
     trials = labelled(trials)
     trained_by: dict[str, list[str]] = {}
     run = folder.current_run()
@@ -118,36 +119,13 @@ def _read(folder: ExperimentFolder) -> Records:
         metrics=pd.DataFrame(metrics, columns=_columns(metrics, _METRIC_COLUMNS)),
         probes=pd.DataFrame(probes, columns=_columns(probes, _PROBE_COLUMNS)),
         environment=max((one["environment"] for one in runs), key=lambda e: e.get("date", ""), default={}),
-        published=_published(plan),
+        published=published(plan, folder, notes),
         notes=notes,
         settings={trial.id: trial.settings for trial in trials},
         tuned=tuple(dict.fromkeys(key for trial in trials for key in trial.tuned)),
         runs=runs,
         aside=aside,
     )
-
-
-def _plan(folder: ExperimentFolder, notes: list[str]) -> tuple[dict[str, Any], list[Trial]]:
-    """The plan, and its trials; a lost plan is made up for by what the trials say."""
-    try:
-        plan = durable.read_document(folder.plan)
-    except (FileNotFoundError, durable.Damaged) as damage:
-        notes.append(
-            f"{folder.plan}: {damage}; only the trials that were started are shown, without references. "
-            "Running the experiment again writes it anew"
-        )
-        found = [read_or_empty(TrialFolder(path).trial) for path in sorted(folder.trials.glob("*"))]
-        return {}, [Trial.from_json(document["trial"]) for document in found if document]
-    digest = hashlib.sha256(folder.config.read_bytes()).hexdigest() if folder.config.exists() else None
-    if digest != plan["config_sha256"]:
-        notes.append(f"{folder.config}: is not the configuration that was run")
-    notes += plan.get("notes", ())
-    return plan, [Trial.from_json(trial) for trial in plan["trials"]]
-
-
-def _published(plan: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = plan.get("published") or {"references": plan.get("references", [])}
-    return found if plan else {}
 
 
 def _trial_row(trial: Trial, state: State) -> dict[str, Any]:
@@ -190,6 +168,10 @@ def _kind(trial: Trial, role: str) -> str | None:
 def _with_id(trial_id: str, path: Path, found: Mapping[str, bytes], notes: list[str]) -> list[dict[str, Any]]:
     data = found[path.name]
     rows, good = durable.read_rows(data)
+    count, wrong = sound_rows(path.name, rows)
+    if wrong:
+        notes.append(f"{path}: row {count + 1}: {wrong}; the {count} rows before it are shown")
+        return [{"id": trial_id, **row} for row in rows[:count]]
     # A torn last line is what an append in progress, or a kill, leaves: nothing to tell.
     if b"\n" in data[good:]:
         notes.append(f"{path}: damaged at byte {good}; the {len(rows)} rows before it are shown")
@@ -230,7 +212,7 @@ def finished(path: Path) -> list[Finished]:
     folder = ExperimentFolder(path)
     refuse_newer(folder)
     try:
-        _, trials = _plan(folder, [])
+        _, trials = planned(folder, [])
         found = [(trial, folder.trial(trial)) for trial in trials]
         states = [state_of(place, trial.id, None) for trial, place in found]
     except OSError as problem:

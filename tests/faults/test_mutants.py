@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 import test_durable
 import test_store
+import test_store_trust
 
 from resexp import durable, store
-from resexp.store import attempt, layout
+from resexp.store import attempt, documents, layout
 
 Test = Callable[[Path, pytest.MonkeyPatch], None]
 
@@ -59,9 +60,21 @@ def without_lock(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("fcntl.flock", lambda *_: None)
 
 
+def without_contents_check(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(documents, "_wrong", lambda *_: "")
+
+
 @pytest.mark.parametrize(
     ("mutate", "test"),
     [
+        (
+            without_contents_check,
+            lambda path, patch: (
+                test_store_trust.test_rows_with_wrong_contents_are_shown_as_far_as_they_are_right(
+                    test_store_trust.two_finished(path)
+                )
+            ),
+        ),
         (
             without_checksum,
             lambda path, patch: test_durable.test_every_flipped_bit_and_every_cut_is_noticed(None),
