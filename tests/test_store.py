@@ -113,7 +113,8 @@ def test_only_what_is_new_runs_and_the_rest_is_left_aside(tmp_path: Path) -> Non
 
 
 def test_what_is_published_is_kept_and_old_plans_have_it_as_references(tmp_path: Path) -> None:
-    reference = {"when": {"model.depth": 8}, "metric": "test_error", "value": 0.1, "source": "B"}
+    reference = {"when": {"model.depth": 8}, "metric": "test_error", "value": 0.1}
+    reference |= {"statistic": "mean", "source": "B"}
     create(tmp_path, published={"paper": "A", "references": [reference]}).close()
     records = store.read(tmp_path / "exp")
     assert (records.published["paper"], records.references) == ("A", [reference])

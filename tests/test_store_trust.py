@@ -109,8 +109,13 @@ def test_what_is_no_file_is_as_a_damaged_one_and_nothing_waits_for_it(
     results: Path, make: Callable[[Path], object]
 ) -> None:
     place = folder_of(results)
-    for path in (*(place.path / name for name in os.listdir(place.path)), *(results / "exp").iterdir()):
-        if path.name in ("trials", "lock") or (make is Path.mkdir and path.name != "result.json"):
+    ours = [
+        path
+        for path in (results / "exp").rglob("*")
+        if place.path in path.parents or "trials" not in str(path)
+    ]
+    for path in ours:
+        if not path.is_file() or path.name == "lock" or (make is Path.mkdir and path.name != "result.json"):
             continue
         kept = path.read_bytes()
         path.unlink()

@@ -220,11 +220,8 @@ _ROWS: dict[str, type[Document]] = {"metrics.jsonl": MetricRow, "probes.jsonl": 
 def read(path: Path) -> dict[str, Any]:
     """A sealed document, of which its name tells what it must hold. Raises Damaged, or OSError."""
     document = durable.read_document(path)
-    kind = _DOCUMENTS.get(path.name)
-    if kind is None and path.name.startswith("checkpoint-"):
-        kind = Checkpoint
-    elif path.parent.name == "runs":
-        kind = Environment
+    other = Environment if path.parent.name == "runs" else Checkpoint
+    kind = _DOCUMENTS.get(path.name, other if path.suffix == ".json" else None)
     if kind is not None and (wrong := _wrong(kind, document)):
         raise durable.Damaged(wrong)
     return document
