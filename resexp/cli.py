@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from resexp import cli_gallery
 from resexp.api import RESULTS
@@ -34,7 +35,20 @@ from resexp.errors import ResexpError
 from resexp.execution.descriptors import open_standard_descriptors
 from resexp.execution.signals import stop_signals
 
+
+class Commands(TyperGroup):
+    """Says that a signal ended a command; typer then leaves with status 130."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            print("Interrupted.", file=sys.stderr)
+            raise
+
+
 app = typer.Typer(
+    cls=Commands,
     help="What do shortcuts do for deep networks? Train a sweep, then report what depth did.",
     no_args_is_help=True,
     add_completion=False,
@@ -243,7 +257,7 @@ def main() -> None:
     asks it to stop, at any time, leaves nothing behind.
     """
     open_standard_descriptors()
-    with stop_signals(lambda: True) as stopped:
+    with stop_signals(lambda: True):
         try:
             app()
         except ResexpError as error:
@@ -254,7 +268,3 @@ def main() -> None:
         except BrokenPipeError:
             sys.stderr.close()
             sys.exit(0)
-        except SystemExit:
-            if stopped():
-                print("Interrupted.", file=sys.stderr)
-            raise

@@ -1,8 +1,9 @@
 """A trainer without torch: a chain of hashes stands for the weights, so that any lost or doubled step shows.
 
 Its behaviour is told by the trial's settings: `steps`, `epoch` (steps an epoch), `sleep` (seconds a step),
-`gate` (a path: after its first step it waits until there is something), and `misbehave`:
-{"at": step, "how": "abort" | "hang" | "exit" | "raise" | "memory" | "diverge" | "spin"}.
+`gate` (a path: after its first step it waits until there is something), `helper` (it starts a process that
+outlives it), and `misbehave`:
+{"at": step, "how": "abort" | "hang" | "exit" | "raise" | "memory" | "diverge" | "spin" | "eat"}.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import json
 import math
 import os
 import resource
+import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -38,6 +40,8 @@ def train(attempt: Attempt) -> None:
     settings = attempt.trial.settings
     durable.os = SlowDisk(settings["slow_disk"]) if "slow_disk" in settings else durable.os  # type: ignore
     tell("start")
+    if "helper" in settings:
+        subprocess.Popen(["sleep", "1000"])
     data = attempt.begin({**FINGERPRINT, **settings.get("fingerprint", {})})
     saved = json.loads(data) if data else {"step": 0, "state": f"seed {attempt.trial.seed}"}
     step, state = saved["step"], saved["state"]
@@ -137,6 +141,10 @@ def _misbehave(told: Mapping[str, Any], step: int) -> None:
         case "memory":
             resource.setrlimit(resource.RLIMIT_AS, (1 << 30, resource.RLIM_INFINITY))
             bytearray(2 << 30)
+        case "eat":  # all the memory there is; the kernel must see it used
+            eaten = []
+            while True:
+                eaten.append(b"x" * (8 << 20))
 
 
 TIMING = ("run", "seconds", "attempt", "rows")

@@ -36,7 +36,7 @@ def main(results: Path, trials: list[dict[str, object]]) -> int:
             return supervisor.run(
                 experiment,
                 LocalLauncher(["stub", *os.environ.get("PRELOAD", "").split()]),
-                Options("stub:train", keep_going=True),
+                Options("stub:train", stall_timeout=float(os.environ.get("STALL", "600")), keep_going=True),
                 slots=["cpu", "cpu"],
                 display=LineDisplay(Console(stderr=True)),
             ).exit_status

@@ -25,10 +25,13 @@ MARK = "RESEXP_TEST_MARK"
 class Run:
     """A run in a process group of its own, with a mark that all its processes inherit."""
 
-    def __init__(self, results: Path, trials: Sequence[dict[str, Any]], **variables: str) -> None:
+    def __init__(
+        self, results: Path, trials: Sequence[dict[str, Any]], shell: str = 'exec "$@"', **variables: str
+    ) -> None:
+        """`shell` is the command of a shell that starts it, as `"$@"`."""
         self.mark = uuid.uuid4().hex
         self.process = subprocess.Popen(
-            [sys.executable, DRIVE, results, json.dumps(trials)],
+            ["sh", "-c", shell, "sh", sys.executable, DRIVE, results, json.dumps(trials)],
             env={**os.environ, **variables, "PYTHONPATH": PATH, MARK: self.mark},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -50,6 +53,18 @@ class Run:
                 if marked and "\nState:\tZ" not in (place / "status").read_text():
                     found.append(int(place.name))
         return found
+
+    def server(self) -> int | None:
+        """The process that its workers are forked from, if there is one now: its only child."""
+        return next((pid for pid in self.alive() if parent_of(pid) == self.process.pid), None)
+
+
+def parent_of(pid: int) -> int:
+    """Its number; 0 where the process has ended."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
 
 
 def wait_until(condition: Callable[[], object], seconds: float) -> bool:

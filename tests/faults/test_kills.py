@@ -1,4 +1,6 @@
-"""SIGKILL at random instants, of the supervisor, a worker or both: the same command finishes the sweep."""
+"""SIGKILL at random instants, of the supervisor, the server, a worker, two of them or all: the same command
+finishes the sweep.
+"""
 
 import os
 import random
@@ -16,6 +18,13 @@ from tally import Record
 
 from resexp import durable
 
+TARGETS = {
+    "supervisor": {"supervisor"},
+    "server": {"server"},
+    "worker": {"worker"},
+    "both": {"supervisor", "worker"},
+    "all": {"supervisor", "server", "worker"},
+}
 PHASES = {"start", "epoch", "checkpoint", "commit"}
 
 
@@ -48,7 +57,7 @@ def test_killed_runs_end_as_if_they_never_were(kills: int, tmp_path: Path, recor
         results = tmp_path / str(number)
         kept: dict[Path, bytes] = {}
         for _ in range(8):
-            target = dice.choice(["supervisor", "worker", "both"])
+            target = dice.choice(sorted(TARGETS))
             aim = dice.choice(["anywhere", *sorted(PHASES)])
             delay = dice.uniform(0.2, 1.0) if aim == "anywhere" else dice.uniform(0.0, 0.03)
             phase = kill_once(results, tmp_path / f"phases-{number}", trials, Blow(target, aim, delay))
@@ -68,7 +77,7 @@ def test_killed_runs_end_as_if_they_never_were(kills: int, tmp_path: Path, recor
         losses += [str(cut.path) for cut, uncut in pairs if stub.trace(cut) != stub.trace(uncut)]
     assert set(phases) == PHASES
     record(f"SIGKILLs survived ({', '.join(sorted(phases))})", landed, len(losses))
-    assert len(targets) == 3
+    assert set(targets) == set(TARGETS)
 
 
 def kill_once(results: Path, phases: Path, trials: list[dict[str, Any]], blow: Blow) -> str | None:
@@ -86,15 +95,20 @@ def kill_once(results: Path, phases: Path, trials: list[dict[str, Any]], blow: B
         status, told = run.finish()
         assert status == 0, told
         return None
-    if blow.target != "worker":
+    phase = workers[0].read_text() or "start" if workers else "start"
+    targets = TARGETS[blow.target]
+    found = {"server": run.server() if "server" in targets else None}
+    found["worker"] = int(workers[0].name) if workers else None
+    if "supervisor" in targets:
         run.process.kill()
-    phase = "start"
-    if workers and blow.target != "supervisor":
-        with suppress(ProcessLookupError):
-            os.kill(int(workers[0].name), signal.SIGKILL)
-    if workers:
-        phase = workers[0].read_text() or "start"
-    run.finish()
+    for name in ("server", "worker"):
+        if name in targets and (pid := found[name]):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+    status, told = run.finish()
+    if targets == {"server"}:
+        assert (status, told.count("crashed")) == (0, 0), told  # the run itself goes on
+    assert wait_until(lambda: not run.alive(), 5)
     plan = results / "exp/plan.json"
     assert not plan.exists() or durable.read_document(plan)
     return phase

@@ -96,7 +96,7 @@ def test_a_killed_supervisor_leaves_no_process(
 def test_a_killed_server_is_replaced_and_its_trials_go_on(tmp_path: Path, record: Record) -> None:
     trials = [{**trial, "steps": 60, "epoch": 10} for trial in SLOW]
     run = started(tmp_path, trials)
-    os.kill(server_of(run), signal.SIGKILL)
+    os.kill(run.server(), signal.SIGKILL)
     status, told = run.finish()
     assert (status, told.count("crashed"), told.count("done")) == (0, 0, 3), told
     whole = tmp_path / "whole"
@@ -104,16 +104,6 @@ def test_a_killed_server_is_replaced_and_its_trials_go_on(tmp_path: Path, record
     pairs = zip(folders(tmp_path, trials), folders(whole, trials), strict=True)
     losses = sum(stub.trace(cut) != stub.trace(uncut) for cut, uncut in pairs)
     record("fork server killed: its trials went on in the same run", 1, losses)
-
-
-def server_of(run: Run) -> int:
-    """The one of its processes that workers are forked from."""
-    (server,) = {parent_of(int(pid)) for pid in run.alive()} - {run.process.pid, os.getpid()}
-    return server
-
-
-def parent_of(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
 def test_a_stopped_worker_that_comes_back_commits_nothing(tmp_path: Path, record: Record) -> None:
