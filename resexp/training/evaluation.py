@@ -29,7 +29,8 @@ def evaluate(run: Learner, examples: Examples) -> Score:
     run.forward.eval()
     mistakes = torch.zeros((), device=device, dtype=torch.float64)
     loss, counts, units = torch.zeros_like(mistakes), torch.zeros_like(mistakes), 0
-    indices = torch.split(torch.arange(len(examples), device=device), task.evaluation_batch)
+    size = task.evaluated_at_once(run.data.facts)
+    indices = torch.split(torch.arange(len(examples), device=device), size)
     for batch, index in enumerate(indices):
         inputs, target = task.posed(*examples.batch(index), "evaluation", batch)
         with run.autocast():

@@ -13,6 +13,7 @@ from resexp import catalog
 from resexp.tasks.base import Task
 
 if TYPE_CHECKING:
+    from resexp.data.opening import Data
     from resexp.settings import ModelConfig, Settings
 
 
@@ -22,6 +23,7 @@ class Learner(Protocol):
     """
 
     settings: Settings
+    data: Data
     device: torch.device
     task: Task
     forward: nn.Module
