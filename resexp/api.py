@@ -87,6 +87,7 @@ def run(
         StoreError: the results folder cannot be written.
         KeyboardInterrupt: SIGINT, SIGTERM or SIGHUP came while the trials were planned.
     """
+    from resexp import trusted
     from resexp.bench.at_once import best_slots
     from resexp.data.cache import Survey
     from resexp.data.notes import told
@@ -138,6 +139,7 @@ def run(
             fresh=fresh,
             held=held,
         )
+        trusted.remember(experiment.plugins)
         options = Options(TRAINER, threads, stall_timeout, keep_going, allow_environment_change, data)
         if tell:
             for warning in opened.warnings:
@@ -180,40 +182,51 @@ def probe(
     root: Path = RESULTS,
     device: str = "auto",
     threads: int = 1,
+    trust: bool = False,
     progress: Progress | None = None,
 ) -> int:
     """Measure the trained networks of an experiment's done trials; returns how many there are.
 
     `probes` are kinds, or mappings in YAML: "lesion", "{kind: lesion, draws: 5}". The rows appear in
     `results(name).probes` with `at` 1; they replace earlier ones of the same probe there. `plugins` are files
-    of probes of your own. `name` as in `results`.
+    of probes of your own. `name` as in `results`. `trust` runs the copies of plugins in the folder whoever
+    put them there; without it, only those that commands of yours were given.
 
     Raises:
-        ConfigError: there is no such probe, option or device.
+        ConfigError: there is no such probe, option or device, or the folder's code is not trusted.
         NoExperimentError: there is none such, or none of its trials is done.
         BusyError: another process runs this experiment.
         StoreError: a checkpoint is missing, or the folder cannot be written.
     """
+    from resexp import trusted
     from resexp.config import parse_settings, read_plugins
     from resexp.data.cache import Survey
     from resexp.devices import device_slots
+    from resexp.plugins import blaming
     from resexp.store import finished, hold
     from resexp.training.finished import measure, parse_probes
 
     folder = experiment_folder(name, root).resolve()
-    configs = parse_probes(probes, read_plugins(plugins))
+    given = read_plugins(plugins)
+    configs = parse_probes(probes, given)
     place = device_slots(device, threads)[0]
     survey = Survey(progress)
     with hold(folder.parent, folder.name):
         found = finished(folder)
         if not found:
             raise NoExperimentError(f"{folder}: none of its trials is done; `resexp run` trains them")
-        for count, one in enumerate(found):
+        copies = [one.plugins() for one in found]
+        if not trust:
+            trusted.check([plugin for each in copies for plugin in each], given)
+        trusted.remember(given)
+        for count, (one, code) in enumerate(zip(found, copies, strict=True)):
             if progress is not None:
                 progress("probing", count, len(found))
-            settings = parse_settings(one.trial.settings, one.plugins())
+            settings = parse_settings(one.trial.settings, code)
             data = survey.prepare(settings.data)
-            one.add(measure(settings, one.checkpoint(), configs, place, threads, checked=data))
+            with blaming([*given, *code]):
+                rows = measure(settings, one.checkpoint(), configs, place, threads, checked=data)
+            one.add(rows)
     return len(found)
 
 

@@ -172,6 +172,10 @@ def probe(
     device: Device = "auto",
     threads: Threads = 1,
     results: Results = RESULTS,
+    trust: Annotated[
+        bool,
+        typer.Option("--trust", help="Run the plugins in the folder though somebody else put them there."),
+    ] = False,
 ) -> None:
     """Measure the trained networks of an experiment: what lesions do, how sharp the minimum is, and so on."""
     from resexp import api, console
@@ -184,6 +188,7 @@ def probe(
             root=results,
             device=device,
             threads=threads,
+            trust=trust,
             progress=progress,
         )
     typer.echo(f"Measured {count} trained network{'' if count == 1 else 's'}.")

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from resexp import api, config
+from resexp import api, config, trusted
 from resexp.anatomy import plugins_of
 from resexp.cli import main
 from resexp.data import cache
 from resexp.errors import ConfigError, StoreError
 from resexp.plan import Trial
+from resexp.plugins import Plugin
+from resexp.report.build import build
 from resexp.settings import context, models
 from resexp.store import finished
 
@@ -215,3 +217,62 @@ def test_a_data_set_of_its_own_is_decoded_anew_when_its_code_changes(place: Path
         decoded = cache.load(cache.prepare(experiment.points[0].settings.data))
         levels.append(int(decoded.images["train"].max()))
     assert levels == [100, 200]
+
+
+@pytest.fixture
+def finished_by_somebody(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A results folder of one trial, made by another user: one with another data folder."""
+    experiment = api.load("mine.yaml", ["model.connection=damped"], plugins=["my_connection.py"])
+    assert api.run(experiment, device="cpu", jobs=1).exit_status == 0
+    (copy,) = (place / "results/mine/plugins").iterdir()
+    monkeypatch.setenv("RESEXP_DATA", str(place / "my data"))
+    return copy
+
+
+def test_code_in_a_results_folder_runs_only_where_its_user_gave_it(
+    place: Path, finished_by_somebody: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[Path] = []
+    whole = Plugin.module
+    monkeypatch.setattr(Plugin, "module", lambda self: ran.append(self.file) or whole(self))  # type: ignore[func-returns-value]
+    told = (
+        rf"{finished_by_somebody}: is code that lies in this results folder.* --trust; or give the same file"
+    )
+    with pytest.raises(ConfigError, match=told):
+        api.probe("mine", ["cka"], device="cpu")
+    (place / "other.py").write_text(MINE + "# other\n")
+    with pytest.raises(ConfigError, match=told):
+        api.probe("mine", ["cka"], plugins=["other.py"], device="cpu")
+    (place / "other.py").unlink()
+    assert len(build(api.results("mine")).tables) > 0
+    assert ran == [], "neither a refusal nor a report runs anything"
+    assert api.probe("mine", ["cka"], device="cpu", trust=True) == 1
+    assert finished_by_somebody in ran
+    with pytest.raises(ConfigError, match=told):  # trusted once is not trusted for ever
+        api.probe("mine", ["cka"], device="cpu")
+    assert api.probe("mine", ["cka"], plugins=["my_connection.py"], device="cpu") == 1
+    assert api.probe("mine", ["cka"], device="cpu") == 1, "what was given once is known"
+
+
+def test_what_others_can_write_into_is_no_record_of_what_its_user_gave(
+    place: Path, finished_by_somebody: Path
+) -> None:
+    (plugin,) = config.read_plugins(["my_connection.py"])
+    trusted.remember([plugin])
+    trusted.check([plugin], [])
+    record = place / "my data" / f"plugins-of-{os.getuid()}"
+    record.chmod(0o770)
+    with pytest.raises(ConfigError, match="--trust"):
+        trusted.check([plugin], [])
+    record.chmod(0o700)
+    record.rename(place / "elsewhere")
+    record.symlink_to(place / "elsewhere")
+    with pytest.raises(ConfigError, match="--trust"):
+        trusted.check([plugin], [])
+
+
+def test_the_command_says_what_to_do_about_code_of_others(place: Path, finished_by_somebody: Path) -> None:
+    refused = resexp("probe", "mine", "--probe", "cka", "--device", "cpu")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "Traceback" not in refused.stderr
+    assert "read it (and the files beside it), then add --trust" in refused.stderr
