@@ -29,6 +29,7 @@ from resexp.cli_options import (
     Results,
     Threads,
     Tier,
+    Trust,
     number_or_auto,
 )
 from resexp.errors import ResexpError
@@ -172,10 +173,7 @@ def probe(
     device: Device = "auto",
     threads: Threads = 1,
     results: Results = RESULTS,
-    trust: Annotated[
-        bool,
-        typer.Option("--trust", help="Run the plugins in the folder though somebody else put them there."),
-    ] = False,
+    trust: Trust = False,
 ) -> None:
     """Measure the trained networks of an experiment: what lesions do, how sharp the minimum is, and so on."""
     from resexp import api, console

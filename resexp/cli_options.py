@@ -23,6 +23,7 @@ JobsOrAuto = Annotated[
     ),
 ]
 Threads = Annotated[int, typer.Option(min=1, help="CPU threads a trial; above 1, no bit-exact repeats.")]
+Trust = Annotated[bool, typer.Option("--trust", help="Run the folder's plugins, whoever put them there.")]
 Results = Annotated[Path, typer.Option("--results", help="Where experiments are kept.")]
 NAME = "A name or folder. Default: the latest."
 Name = Annotated[str | None, typer.Argument(metavar="[EXPERIMENT]", help=NAME)]
