@@ -6,15 +6,14 @@ Nothing heavy is imported before a command needs it, so that `--help` answers at
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from resexp import cli_gallery
 from resexp.api import RESULTS
+from resexp.cli_ends import Commands, errors_told
 from resexp.cli_options import (
     AsListing,
     Config,
@@ -32,21 +31,8 @@ from resexp.cli_options import (
     Trust,
     number_or_auto,
 )
-from resexp.errors import ResexpError
 from resexp.execution.descriptors import open_standard_descriptors
 from resexp.execution.signals import stop_signals
-
-
-class Commands(TyperGroup):
-    """Says that a signal ended a command; typer then leaves with status 130."""
-
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt:
-            print("Interrupted.", file=sys.stderr)
-            raise
-
 
 app = typer.Typer(
     cls=Commands,
@@ -256,18 +242,7 @@ def init(path: Annotated[Path, typer.Argument(help="The file to write.")] = Path
 
 
 def main() -> None:
-    """The program: what the user did wrong is said in a line or a few, never as a traceback. A signal that
-    asks it to stop, at any time, leaves nothing behind.
-    """
+    """The program. A signal that asks it to stop, at any time, leaves nothing behind."""
     open_standard_descriptors()
-    with stop_signals(lambda: True):
-        try:
-            app()
-        except ResexpError as error:
-            from resexp.console import printable
-
-            print(printable(str(error)), file=sys.stderr)
-            sys.exit(error.exit_status)
-        except BrokenPipeError:
-            sys.stderr.close()
-            sys.exit(0)
+    with stop_signals(lambda: True), errors_told():
+        app()

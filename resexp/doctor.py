@@ -45,7 +45,8 @@ def _machine() -> Iterator[Finding]:
     for package, version in found["versions"].items():
         yield Finding(version is not None, package, version or "missing", f"pip install {package}")
     memory = found["memory_bytes"]
-    yield Finding(True, "processor", f"{found['processor']}, {found['cores']} cores to use")
+    cores = f"{found['cores']} core{'' if found['cores'] == 1 else 's'} to use"
+    yield Finding(True, "processor", f"{found['processor']}, {cores}")
     yield Finding(True, "memory", f"{memory / 2**30:.1f} GiB" if memory else "unknown")
 
 

@@ -13,6 +13,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from resexp.cgroups import core_quota, memory_limit
+
 PACKAGES = ("resexp", "torch", "torchvision", "numpy", "scipy", "pandas", "scikit-learn", "pydantic")
 
 VARIABLES = (
@@ -49,26 +51,23 @@ def processor() -> str | None:
 
 
 def cores() -> int:
-    """The cores this process may use: its affinity, and its container's quota where there is one."""
+    """The cores this process may use: its affinity, and its control groups' quota where there is one."""
     try:
         count = len(os.sched_getaffinity(0))
     except AttributeError:
         count = os.cpu_count() or 1
-    with suppress(OSError, ValueError):
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        count = min(count, max(1, round(int(quota) / int(period))))
-    return count
+    quota = core_quota()
+    return count if quota is None else min(count, max(1, round(quota)))
 
 
 def memory_bytes() -> int | None:
-    """The machine's memory, or its container's limit where that is less."""
+    """The machine's memory, or its control groups' limit where that is less."""
     try:
         total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError):
         return None
-    with suppress(OSError, ValueError):
-        total = min(total, int(Path("/sys/fs/cgroup/memory.max").read_text()))
-    return total
+    limit = memory_limit()
+    return total if limit is None else min(total, limit)
 
 
 def git_commit(folder: Path) -> str | None:

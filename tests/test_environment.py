@@ -1,5 +1,4 @@
 import json
-import os
 import subprocess
 from pathlib import Path
 
@@ -36,13 +35,3 @@ def test_a_commit_is_recorded_only_of_a_tracked_folder(tmp_path: Path) -> None:
     assert len(commit) == 40
     (tmp_path / "package/a.py").write_text("2")
     assert environment.git_commit(tmp_path / "package") == f"{commit}+changes"
-
-
-@pytest.mark.parametrize(("quota", "cores"), [("200000 100000", 2), ("10000 100000", 1), ("max 100000", 8)])
-def test_a_containers_quota_bounds_the_cores(
-    quota: str, cores: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "cpu.max").write_text(quota)
-    monkeypatch.setattr(environment, "Path", lambda _: tmp_path / "cpu.max")
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
-    assert environment.cores() == cores
