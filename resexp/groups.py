@@ -108,12 +108,6 @@ def _tuned(trial: Trial) -> Iterator[str]:
         yield from (f"{path}={v!r}" for path, v in leaves(trial.settings) if _within(path, trial.tuned))
 
 
-def candidate(settings: Mapping[str, Any], tuned: Iterable[str]) -> str:
-    """What tells trials at one value of what is tuned from those at another."""
-    keys = tuple(tuned)
-    return ", ".join(f"{path}={v!r}" for path, v in leaves(settings) if _within(path, keys))
-
-
 def _within(path: str, keys: Iterable[str]) -> bool:
     return any(path == key or path.startswith(f"{key}.") for key in keys)
 

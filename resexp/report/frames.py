@@ -25,8 +25,8 @@ COSTS = (
     "steps",
 )
 ENDED = ("done", "diverged", "failed")
-TRAINING_DATA = ("data.train_size", "data.validation_size", "data.crop", "data.flip")
-"""Axes of the data that leave the test set as it is."""
+TRAINING_DATA = ("train_size", "validation_size", "crop", "flip")
+"""Options of the data that leave the test set as it is."""
 WORST = {"validation_error": 1.0, "validation_loss": inf}
 """What selection goes by, and what a trial without a result counts as: leaving it out would flatter."""
 
@@ -112,12 +112,17 @@ def _judged(trials: pd.DataFrame, measure: str) -> pd.Series[float]:
 
 def candidates(place: pd.DataFrame, keys: Sequence[str]) -> list[tuple[tuple[Any, ...], pd.DataFrame]]:
     """The trials at each combination of tuned values: numbers ascending, others as they come."""
-    labels = pd.Series(list(zip(*(place[key].map(repr) for key in keys), strict=True)), index=place.index)
+    labels = pd.Series(list(zip(*(place[key].map(told) for key in keys), strict=True)), index=place.index)
     groups = [place[labels == label] for label in dict.fromkeys(labels)]
     found = [(tuple(group[key].iloc[0] for key in keys), group) for group in groups]
     if all(numeric(value) for values, _ in found for value in values):
         found.sort(key=lambda candidate: candidate[0])
     return found
+
+
+def told(value: Any) -> str:
+    """A swept value as text, alike for 1 and 1.0."""
+    return repr(float(value)) if numeric(value) else repr(value)
 
 
 def numeric(value: Any) -> bool:
@@ -147,11 +152,19 @@ def by_variant(trials: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
         yield str(variant), group
 
 
-def by_test_data(trials: pd.DataFrame) -> Iterator[pd.DataFrame]:
+def test_data(records: Records, trials: pd.DataFrame) -> pd.Series[str]:
+    """What each trial is tested on, as text: its whole data but for what concerns training alone."""
+
+    def told(id: str) -> str:
+        data = records.settings.get(id, {}).get("data", {})
+        return repr({key: value for key, value in data.items() if key not in TRAINING_DATA})
+
+    return trials["id"].map(told)
+
+
+def by_test_data(records: Records, trials: pd.DataFrame) -> Iterator[pd.DataFrame]:
     """The trials by the data that they are tested on: errors on other data cannot be compared."""
-    keys = [key for key in trials if str(key).startswith("data.") and key not in TRAINING_DATA]
-    labels = trials[["data", *keys]].map(repr).agg(" ".join, axis=1) if keys else trials["data"].map(repr)
-    for _, group in trials.groupby(labels, sort=False):
+    for _, group in trials.groupby(test_data(records, trials), sort=False):
         yield group
 
 

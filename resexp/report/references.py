@@ -13,6 +13,7 @@ from scipy.stats import t
 
 from resexp.published import DEPTH_WORDS, Claim, Published, Reference, reading
 from resexp.report import frames, protocol, statistics, words
+from resexp.report.alike import several, unspoken
 
 if TYPE_CHECKING:
     from resexp.store import Records
@@ -78,7 +79,9 @@ def compare(records: Records, claim: Claim) -> Comparison:
     if sides is None:
         return NOTHING
     by_depth = any(DEPTH not in when for when in sides)
-    lower, higher = (_values(records, when, claim.metric, by_depth) for when in sides)
+    mixed = any(several(matching(records, when)) for when in sides)
+    alike = unspoken(records, sides) if mixed else None
+    lower, higher = (_values(records, when, claim.metric, by_depth, alike) for when in sides)
     pairs = pd.DataFrame({"lower": lower, "higher": higher}).dropna()
     if pairs.empty:
         return replace(NOTHING, lower=_finite_mean(lower), higher=_finite_mean(higher))
@@ -130,8 +133,16 @@ def _at_depth(
     return when
 
 
-def _values(records: Records, when: Mapping[str, Any], metric: str, by_depth: bool) -> pd.Series:
-    """The metric by seed (and depth) of the trials that ended; a diverged net's error is infinite."""
+def _values(
+    records: Records,
+    when: Mapping[str, Any],
+    metric: str,
+    by_depth: bool,
+    alike: pd.Series[str] | None = None,
+) -> pd.Series:
+    """The metric by seed (and depth, and what must be alike) of the trials that ended; a diverged net's error
+    is infinite.
+    """
     trials = matching(records, when)
     trials = trials[trials["status"].isin(("done", "diverged"))]
     found = reading(metric)
@@ -149,7 +160,10 @@ def _values(records: Records, when: Mapping[str, Any], metric: str, by_depth: bo
     else:
         values = pd.Series(np.nan, index=trials.index)
     keys = ["seed", "depth"] if by_depth else ["seed"]
-    return trials.assign(value=values.astype(float)).groupby(keys)["value"].mean().dropna()
+    trials = trials.assign(value=values.astype(float))
+    if alike is not None:
+        trials, keys = trials.assign(alike=alike), [*keys, "alike"]
+    return trials.groupby(keys)["value"].mean().dropna()
 
 
 def _finite_mean(values: pd.Series) -> float | None:
@@ -186,8 +200,11 @@ def judge(records: Records, paper: Published, reference: Reference) -> tuple[sta
 
     Only the paper's own recipe can be `reproduced`: no setting differs, every trial is done, and the mean is
     within the published standard deviation or, without one, the value within the mean's 95 % interval.
+    Trials of several settings have no mean.
     """
     trials = matching(records, reference.when)
+    if several(trials):
+        return statistics.summary([]), "not comparable"
     values = _values(records, reference.when, reference.metric, by_depth=True)
     summary = statistics.summary(values[np.isfinite(values)])
     exact = reference.tier == "exact" and paper.protocol and not protocol.differences(records, paper, trials)

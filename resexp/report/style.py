@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, Any
@@ -128,9 +128,15 @@ def shortened(text: str, limit: int) -> str:
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
+def distinct(names: Iterable[str], limit: int) -> dict[str, str]:
+    """The names by what is shown of them: shortened, but for those that would then read alike."""
+    cut = {name: shortened(name, limit) for name in names}
+    counts = Counter(cut.values())
+    return {name: text if counts[text] == 1 else name for name, text in cut.items()}
+
+
 def title(axes: Axes, text: str, columns: int) -> None:
     """A panel's title, broken so that it stays above its own panel."""
-    text = shortened(text, 60)
     longest = max(map(len, text.split()), default=1)
     # A long name stays whole if it fits at all.
     width = max(66 // columns, min(longest, 76 // columns))
@@ -194,8 +200,9 @@ def power_of_ten(x: float) -> str:
 
 def variant_key(figure: Figure, found: dict[str, Look], extra: Sequence[Line2D] = ()) -> None:
     """The legend of variants, above the panels where it hides nothing."""
+    shown = distinct(found, 90)
     lines = [
-        Line2D([], [], color=look.color, marker=look.marker, linestyle=look.dash, label=shortened(name, 90))
+        Line2D([], [], color=look.color, marker=look.marker, linestyle=look.dash, label=shown[name])
         for name, look in found.items()
     ]
     longest = max(len(str(line.get_label())) for line in (*lines, *extra))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from resexp import durable
 from resexp.errors import NoExperimentError, StoreError
-from resexp.groups import labelled
+from resexp.groups import labelled, leaves
 from resexp.plan import Trial
 from resexp.store import provenance
 from resexp.store.documents import sound_rows
@@ -131,7 +131,7 @@ def _read(folder: ExperimentFolder) -> Records:
 def _trial_row(trial: Trial, state: State) -> dict[str, Any]:
     cost = trial.cost
     return {
-        **trial.axes,
+        **_swept(trial),
         "id": trial.id,
         "name": trial.name,
         "status": state.status,
@@ -149,6 +149,15 @@ def _trial_row(trial: Trial, state: State) -> dict[str, Any]:
     }
 
 
+def _swept(trial: Trial) -> dict[str, Any]:
+    """A column a swept axis; a whole part such as the data by its options: data.kind, data.root."""
+    found: dict[str, Any] = {}
+    for key, value in trial.axes.items():
+        part = {"kind": value} if isinstance(value, str) else value
+        found |= {key: value} if "." in key or key == "seed" else dict(leaves({key: part}))
+    return found
+
+
 def _measures(row: Mapping[str, Any]) -> dict[str, Any]:
     """A column for each of the task's own measures: test_iou, test_dice."""
     return {f"test_{name}": value for name, value in (row.get("test_measures") or {}).items()}
@@ -157,7 +166,7 @@ def _measures(row: Mapping[str, Any]) -> dict[str, Any]:
 def _trial_columns(trials: Iterable[Trial]) -> list[str]:
     fixed = ["id", "name", "status", "cause", "connection", "variant", "depth", "seed", "params", "macs"]
     fixed += ["activation_bytes", *_RESULT_COLUMNS, "data", "model"]
-    return list(dict.fromkeys([*fixed, *(axis for trial in trials for axis in trial.axes)]))
+    return list(dict.fromkeys([*fixed, *(axis for trial in trials for axis in _swept(trial))]))
 
 
 def _kind(trial: Trial, role: str) -> str | None:

@@ -37,7 +37,7 @@ def figure(records: Records) -> Figure | None:
         panel.set_xlabel("error (%)")
         panel.margins(x=0.1)  # room for the crosses
         panel.set_xlim(left=0)
-    axes[0][0].set_yticks(range(len(found)), [style.shortened(name, 44) for name in found])
+    axes[0][0].set_yticks(range(len(found)), list(style.distinct(found, 44).values()))
     axes[0][0].set_ylim(len(found) - 0.5, -0.5)
     if len(frames.done(trials)) < len(trials):
         cross = Line2D([], [], color=style.INK, marker="x", linestyle="", label="no result")

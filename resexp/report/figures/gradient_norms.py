@@ -34,6 +34,7 @@ def figure(records: Records) -> Figure | None:
     if not (rows["value"] > 0).any():
         return None
     variants = [str(v) for v in rows["variant"].cat.categories if (rows["variant"] == v).any()]
+    titles = style.distinct(variants, 60)
     columns = min(COLUMNS, len(variants))
     drawn, axes = style.panels(ceil(len(variants) / columns), columns, height=2.5, sharey=True)
     found = style.depth_looks(sorted(int(d) for d in rows["depth"].unique()))
@@ -46,7 +47,7 @@ def figure(records: Records) -> Figure | None:
             _profile(panel, group, *found[int(str(depth))])
         panel.set_yscale("log")
         style.log_axis(panel.yaxis)
-        style.title(panel, variants[place], columns)
+        style.title(panel, titles[variants[place]], columns)
         panel.set_xlabel("layer")
         if place % columns == 0:
             panel.set_ylabel("RMS of dL/dW")

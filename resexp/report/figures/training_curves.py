@@ -31,6 +31,7 @@ def figure(records: Records) -> Figure | None:
     if rows.empty or not frames.trained(records):
         return None
     variants = [str(v) for v in done["variant"].cat.categories if (rows["variant"] == v).any()]
+    titles = style.distinct(variants, 60)
     columns = min(COLUMNS, len(variants))
     bands = ceil(len(variants) / columns)
     drawn, axes = style.panels(2 * bands, columns, height=2.1, sharex=True, sharey=True)
@@ -50,7 +51,7 @@ def figure(records: Records) -> Figure | None:
                 panel.plot(stats.index, stats["mean"], marker=marker, color=color, linewidth=width)
             panel.xaxis.set_major_locator(MaxNLocator(4, integer=True))
             if offset == 0:
-                style.title(panel, variant, columns)
+                style.title(panel, titles[variant], columns)
             else:
                 panel.set_xlabel("epoch")
                 panel.tick_params(labelbottom=True)

@@ -34,15 +34,15 @@ def table(records: Records) -> Table | None:
         return None
     found: dict[str, list[dict[str, Any]]] = {}
     why = ""
-    for trials in frames.by_test_data(ended):
+    for trials in frames.by_test_data(records, ended):
         if chosen := baseline(trials):
             name, why = chosen
-            found[name] = [
+            found.setdefault(name, []).extend(
                 row
                 for depth in sorted(int(d) for d in trials["depth"].unique())
                 for error in MEASURES
                 for row in _family(trials[trials["depth"] == depth], name, depth, error)
-            ]
+            )
     rows = [row for own in found.values() for row in own]
     if not any(row["difference"] is not None for row in rows):
         return None

@@ -34,7 +34,8 @@ def table(records: Records) -> Table | None:
     if not any(column.notna().any() for column in numbers.values()):
         return None
     axes = sorted(key for key in done.columns if "." in key and key not in records.tuned)
-    done = done.assign(**numbers, twin=_labels(done, [key for key in axes if key != LONG_SKIP]))
+    done = done.assign(**numbers, tested=frames.test_data(records, done))
+    done["twin"] = _labels(done, ["tested", *(key for key in axes if key != LONG_SKIP)])
     rows = [_row(place, _gain(place[2], done)) for place in frames.by_place(done)]
     columns = (
         *places(),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from resexp.groups import leaves
 from resexp.report import frames, statistics, words
 from resexp.report.statistics import Difference
 from resexp.report.table import Column, Row, Sentence, Table, Tone, integer, number, text
@@ -44,11 +45,9 @@ def cells(records: Records) -> pd.DataFrame:
         rate = model["dropout"]
         site = model["dropout_at"] if rate else None
         same = {key: trial[key] for key in ("id", "connection", "depth", "seed", "test_loss")}
-        rest = {
-            key: value
-            for key, value in model.items()
-            if key not in ("dropout", "dropout_at", "span", "depth")
-        }
+        varied = ("seed", *(f"model.{key}" for key in ("dropout", "dropout_at", "span", "depth")))
+        apart = (*varied, *records.tuned)
+        rest = [leaf for leaf in leaves(records.settings[trial["id"]]) if leaf[0] not in apart]
         rows.append({**same, "span": model["span"], "site": site, "rate": rate, "rest": repr(rest)})
     columns = ["id", "connection", "depth", "seed", "test_loss", "span", "site", "rate", "rest"]
     return pd.DataFrame(rows, columns=columns)
