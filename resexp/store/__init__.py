@@ -1,7 +1,7 @@
 """The results folder: the only part that knows its file names.
 
     results/<experiment>/
-      config.yaml  plan.json  lock  holder  report/  plugins/<SHA-256>.py
+      config.yaml  plan.json  lock  holder  taken  report/  plugins/<SHA-256>.py
       runs/<run>.json  (environment.json: of the runs before each had a document of its own)
       trials/<name>-<id>/
         trial.json  attempt  progress  log.txt

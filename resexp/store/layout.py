@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -14,6 +13,7 @@ from typing import Any, Literal
 from resexp import durable
 from resexp.plan import Trial
 from resexp.store.documents import read, read_or_empty
+from resexp.store.locking import held
 
 FORMAT = 1
 """Version of a trial's documents: a result of a newer one is no result."""
@@ -85,6 +85,7 @@ class ExperimentFolder:
     plan = _Name("plan.json")
     environment = _Name("environment.json")
     lock = _Name("lock")
+    taken = _Name("taken")
     holder = _Name("holder")
     report = _Name("report")
     trials = _Name("trials")
@@ -122,20 +123,9 @@ class ExperimentFolder:
         return found
 
     def current_run(self) -> str | None:
-        """The token of the run that is going on here, or None.
-
-        A shared lock is tried, never an exclusive one, and for an instant: readers do not hinder each other.
-        """
-        try:
-            fd = os.open(self.lock, os.O_RDONLY | os.O_NONBLOCK)
-        except OSError:
-            return None
-        try:
-            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:
-            return str(read_or_empty(self.holder).get("run")) if self.holder.exists() else None
-        finally:
-            os.close(fd)
+        """The token of the run that is going on here, or None."""
+        if held(self.lock, self.taken) and self.holder.exists():
+            return str(read_or_empty(self.holder).get("run"))
         return None
 
 

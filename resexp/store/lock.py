@@ -5,17 +5,16 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from resexp import durable
 from resexp.errors import BusyError, StoreError
 from resexp.store.documents import read_or_empty
 from resexp.store.layout import ExperimentFolder
+from resexp.store.locking import Taken, take
 
 LOCK_WAIT = 1.0
 """Seconds before a held lock counts as busy: longer than a reader's glance at it, shorter than patience."""
@@ -26,13 +25,21 @@ _HOLDER_WORDS = (("host", "host"), ("process", "pid"), ("since", "started"))
 class Hold:
     """This process's hold on an experiment's folder, until `release`. Made by `hold`; a context manager.
 
-    The system lets the lock go when the process dies, however it dies; children do not inherit it.
+    The system lets the lock go when the process dies, however it dies; children do not inherit it. For file
+    systems without locks see `locking`. Raises Taken, OSError.
     """
 
-    def __init__(self, folder: ExperimentFolder, lock: FileLock) -> None:
+    def __init__(self, folder: ExperimentFolder) -> None:
         self.folder = folder
-        self.run = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
-        self._lock = lock
+        host, pid = socket.gethostname(), os.getpid()
+        self.run = f"{host}-{pid}-{secrets.token_hex(4)}"
+        holder = {"run": self.run, "host": host, "pid": pid, "started": _now()}
+        self._let_go: Callable[[], None] | None = take(folder.lock, folder.taken, holder, LOCK_WAIT)
+        try:
+            durable.write_document(folder.holder, holder, durable=False)
+        except BaseException:
+            self.release()
+            raise
 
     def __enter__(self) -> Hold:
         return self
@@ -42,13 +49,16 @@ class Hold:
 
     def release(self) -> None:
         """Let the lock go; a folder that nothing came of goes with it."""
-        if self._lock.is_locked and not self.folder.trials.exists():
+        if self._let_go is None:
+            return
+        let_go, self._let_go = self._let_go, None
+        if not self.folder.trials.exists():
             with suppress(OSError):
-                self.folder.holder.unlink(missing_ok=True)
-                self.folder.lock.unlink(missing_ok=True)
+                for path in (self.folder.holder, self.folder.lock, self.folder.taken):
+                    path.unlink(missing_ok=True)
                 self.folder.path.rmdir()
         with suppress(OSError):  # it must not hide why the run ends, and the process's end lets it go
-            self._lock.release()
+            let_go()
 
 
 def hold(results: Path, name: str) -> Hold:
@@ -61,21 +71,18 @@ def hold(results: Path, name: str) -> Hold:
     folder = ExperimentFolder(results / name)
     with explained(folder.path):
         durable.make_folder(folder.path)
-        lock = FileLock(folder.lock, thread_local=False)
         try:
-            lock.acquire(timeout=LOCK_WAIT, poll_interval=0.05)
-        except Timeout:
-            holder = read_or_empty(folder.holder)
+            return Hold(folder)
+        except Taken as other:
+            holder = read_or_empty(other.file or folder.holder)
             who = ", ".join(f"{word} {holder.get(key, 'unknown')}" for word, key in _HOLDER_WORDS)
-            raise BusyError(f"{folder.path}: another process is running this experiment: {who}") from None
-        held = Hold(folder, lock)
-        holder = {"run": held.run, "host": socket.gethostname(), "pid": os.getpid(), "started": _now()}
-        try:
-            durable.write_document(folder.holder, holder, durable=False)
-        except BaseException:
-            held.release()
-            raise
-    return held
+            told = f"{folder.path}: another process is running this experiment: {who}"
+            if other.file:
+                told += (
+                    ". This file system has no locks, so that nobody can tell whether that process lives: "
+                    f"if you know that it does not, delete {other.file} and run again"
+                )
+            raise BusyError(told) from None
 
 
 def check_plain(name: str) -> None:
