@@ -1,7 +1,7 @@
 """Who may write into a folder: a lock of the file system, or where that has none, a file that one creates.
 
-The system lets go of a lock when its process dies. Nothing does so for a file, so it says whose it is. The file
-of a dead process of this host is taken over at once. Of any other, the user is told which file to delete.
+The system lets go of a lock when its process dies. Nothing does so for a file, so it says whose it is. The
+file of a dead process of this host is taken over at once. For any other, the user is told what to delete.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def take(lock: Path, taken: Path, holder: Mapping[str, Any], wait: float) -> Cal
 
 
 def held(lock: Path, taken: Path) -> bool:
-    """Whether somebody holds the lock. A shared one is tried for an instant: readers do not hinder each other."""
+    """Whether somebody holds the lock. A shared one is tried, for an instant: readers hinder nobody."""
     try:
         fd = os.open(lock, os.O_RDONLY | os.O_NONBLOCK)
     except OSError:
