@@ -3,7 +3,8 @@
 Its behaviour is told by the trial's settings: `steps`, `epoch` (steps an epoch), `sleep` (seconds a step),
 `gate` (a path: after its first step it waits until there is something), `helper` (it starts a process that
 outlives it), and `misbehave`:
-{"at": step, "how": "abort" | "hang" | "exit" | "raise" | "memory" | "diverge" | "spin" | "eat"}.
+{"at": step, "how": "abort" | "hang" | "exit" | "raise" | "memory" | "diverge" | "spin" | "eat"}; {"how":
+"spoil"} changes the rows after they were committed.
 """
 
 from __future__ import annotations
@@ -81,6 +82,9 @@ def train(attempt: Attempt) -> None:
     seconds = time.monotonic() - began
     tell("commit")
     attempt.commit({"status": "done", "cause": None, "train_error": _number(state), "seconds": seconds})
+    if settings.get("misbehave") == {"how": "spoil"}:
+        with attempt._folder.metrics.open("ab") as rows:
+            rows.write(b"more")
 
 
 def nap(path: Path, before: float, after: float = 0.0) -> None:

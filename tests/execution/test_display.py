@@ -1,5 +1,9 @@
 import io
+import os
+from pathlib import Path
+from typing import IO, cast
 
+import pytest
 import stub
 from rich.console import Console
 
@@ -35,6 +39,7 @@ def test_elsewhere_each_event_is_one_line() -> None:
     lines.finished(stub.trial("a"), DONE)
     lines.finished(stub.trial("[b]"), FAILED)
     lines.finished(stub.trial("c"), State("pending"))
+    lines.again(stub.trial("d"), "its folder was deleted")
     lines.close()
     assert console.file.getvalue().splitlines() == [  # type: ignore[attr-defined]
         "started   plain-56-with-a-long-name-s0",
@@ -42,6 +47,7 @@ def test_elsewhere_each_event_is_one_line() -> None:
         "done      a  train error 12.3 %  test 20.0 %  1:05 min",
         "failed    [b]  out of memory",
         "stopped   c  the next run goes on with it",
+        "again     d  its folder was deleted",
     ]
 
 
@@ -64,7 +70,9 @@ def test_the_live_table_leaves_outcomes_above_it() -> None:
     live = display.choose(console)
     live.tick(view(1))
     live.finished(stub.trial("a"), FAILED)
+    live.again(stub.trial("b"), "its folder was deleted")
     live.close()
+    assert "again     b  its folder was deleted" in console.file.getvalue()  # type: ignore[attr-defined]
     assert "failed    a  out of memory" in console.file.getvalue()  # type: ignore[attr-defined]
 
 
@@ -72,3 +80,24 @@ def test_control_characters_of_a_cause_do_not_reach_the_terminal() -> None:
     line = display.outcome(stub.trial("a"), State("failed", "error: \x1b[2J\x07bad"))
     assert "\x1b" not in line
     assert "\x07" not in line
+
+
+def test_a_log_that_nobody_reads_any_more_falls_silent() -> None:
+    reading, writing = os.pipe()
+    with open(writing, "w", buffering=1) as file:
+        lines = display.choose(Console(file=cast("IO[str]", display.Fading(file))))
+        lines.started(stub.trial("a"), 1)
+        assert os.read(reading, 99) == b"started   a\n"
+        os.close(reading)
+        for _ in range(3):
+            lines.started(stub.trial("b"), 1)
+        lines.close()
+        assert os.path.samestat(os.fstat(writing), os.stat(os.devnull)), "closing it must not fail either"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
+def test_a_log_whose_disk_is_full_falls_silent() -> None:
+    with open("/dev/full", "w", buffering=1) as file:
+        lines = display.choose(Console(file=cast("IO[str]", display.Fading(file))))
+        lines.started(stub.trial("a"), 1)
+        lines.close()

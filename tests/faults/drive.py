@@ -1,4 +1,6 @@
-"""A run of the stub in a process of its own: `python drive.py RESULTS JSON`, as the command line does it."""
+"""A run of the stub in a process of its own, as the command line does it: `drive.py RESULTS JSON`, or,
+where there are too many trials for that, with the variable TRIALS, a file of JSON.
+"""
 
 from __future__ import annotations
 
@@ -10,35 +12,38 @@ import sys
 from pathlib import Path
 
 import stub
-from rich.console import Console
 
-from resexp import store
+from resexp import console, store
 from resexp.errors import ResexpError
 from resexp.execution import supervisor
 from resexp.execution.descriptors import open_standard_descriptors
-from resexp.execution.display import LineDisplay
 from resexp.execution.local import LocalLauncher
 from resexp.execution.sweep import Options
 
 
 def main(results: Path, trials: list[dict[str, object]]) -> int:
-    """Run the trials, two at once; returns the exit status."""
+    """Run the trials, two at once; returns the exit status. Limits are taken from the environment."""
     if limit := os.environ.get("LARGEST_FILE"):
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), resource.RLIM_INFINITY))
+    if limit := os.environ.get("OPEN_FILES"):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (int(limit), int(limit)))
     try:
-        with store.create(
-            results,
-            "exp",
-            config_text="a: 1\n",
-            trials=[stub.trial(**trial) for trial in trials],  # type: ignore[arg-type]
-            environment={},
-        ) as experiment:
+        with (
+            console.watching() as (_, display, _),
+            store.create(
+                results,
+                "exp",
+                config_text="a: 1\n",
+                trials=[stub.trial(**trial) for trial in trials],  # type: ignore[arg-type]
+                environment={},
+            ) as experiment,
+        ):
             return supervisor.run(
                 experiment,
                 LocalLauncher(["stub", *os.environ.get("PRELOAD", "").split()]),
                 Options("stub:train", stall_timeout=float(os.environ.get("STALL", "600")), keep_going=True),
                 slots=["cpu", "cpu"],
-                display=LineDisplay(Console(stderr=True)),
+                display=display(),
             ).exit_status
     except ResexpError as error:
         print(error, file=sys.stderr)
@@ -48,4 +53,5 @@ def main(results: Path, trials: list[dict[str, object]]) -> int:
 if __name__ == "__main__":
     open_standard_descriptors()
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # it is ignored where the tests run under nohup
-    sys.exit(main(Path(sys.argv[1]), json.loads(sys.argv[2])))
+    given = Path(os.environ["TRIALS"]).read_text() if "TRIALS" in os.environ else sys.argv[2]
+    sys.exit(main(Path(sys.argv[1]), json.loads(given)))

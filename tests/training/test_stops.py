@@ -1,0 +1,217 @@
+"""A trial that is stopped, or dies, during any step, evaluation, probe or save is the one left alone."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from resexp import api, durable, store
+from resexp.boosting.rounds import Boosting
+from resexp.config import parse_settings
+from resexp.plan import Trial
+from resexp.store import Attempt, TrialFolder
+from resexp.store.layout import read_or_empty
+from resexp.training import probing, rounds, run, trial
+from resexp.training.trial import Course, train
+
+NETWORK: dict[str, Any] = {
+    "data": {"kind": "synthetic", "train": 32, "test": 16, "size": 8, "crop": 1, "flip": True},
+    "model": {"kind": "resnet", "depth": 8, "width": 4, "connection": "residual"},
+    "training": {"epochs": 2, "batch_size": 16, "optimizer": {"kind": "sgd", "lr": 0.1}, "train_every": 1},
+    "probes": [
+        {"kind": "gradient_norms", "at": [0, 0.5, 1], "batch_size": 16},
+        {"kind": "update_ratio", "at": [0.75, 1], "batch_size": 16},
+    ],
+}
+ROUNDS: dict[str, Any] = {
+    "data": {"kind": "table", "name": "wine"},
+    "model": {"kind": "svbm", "depth": 3, "c": 0.1, "connection": "residual"},
+    "training": {"epochs": 1},
+}
+TIMING = ("seconds", "step_seconds", "images_per_second", "peak_memory_bytes", "attempt", "rows")
+
+
+class Cut(BaseException):
+    """The process dies here: nothing that handles errors may run."""
+
+
+class Watched:
+    """Counts what a trial does, and stops it, or lets it die, in the middle of number `at` of it."""
+
+    def __init__(self, at: int | None, dies: bool = False) -> None:
+        self.done: list[str] = []
+        self._at = at
+        self._dies = dies
+        self._attempt: Attempt | None = None
+
+    def train(self, attempt: Attempt) -> bool:
+        """Train; returns whether the trial lived to the end of its attempt."""
+        self._attempt = attempt
+        try:
+            train(attempt)
+        except Cut:
+            return False
+        return True
+
+    def around(self, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*arguments: Any, **options: Any) -> Any:
+            self.done.append(name)
+            if len(self.done) == self._at:
+                if self._dies:
+                    raise Cut
+                assert self._attempt is not None
+                self._attempt.stopping = True
+            return original(*arguments, **options)
+
+        return counted
+
+
+@pytest.fixture
+def patched(monkeypatch: pytest.MonkeyPatch) -> Callable[[Watched], None]:
+    """Lets a Watched hear of every step, evaluation, probe, row and save of the trials that come."""
+    places = [
+        (run.Run, "train_step", "step"),
+        (Boosting, "step", "step"),
+        (run, "evaluate", "evaluation"),
+        (rounds, "evaluate", "evaluation"),
+        (probing, "measured", "probe"),
+        (Course, "save", "save"),
+        (Attempt, "metric", "row"),
+        (Attempt, "progress", "progress"),
+        (Attempt, "commit", "commit"),
+        (trial, "open_data", "data"),
+    ]
+    originals = [(owner, name, what, getattr(owner, name)) for owner, name, what in places]
+
+    def patch(watched: Watched) -> None:
+        for owner, name, what, original in originals:
+            monkeypatch.setattr(owner, name, watched.around(what, original))
+
+    return patch
+
+
+def left(folder: TrialFolder) -> dict[str, Any]:
+    """All that a trial left, timing aside."""
+    result = durable.read_document(folder.result)
+    rows = [durable.read_rows(path.read_bytes())[0] for path in (folder.metrics, folder.probes)]
+    saved = torch.load(folder.checkpoints()[-1].with_suffix(".pt"), weights_only=True)
+    return without_timing({"result": result, "metrics and probes": rows, "saved": saved})
+
+
+def without_timing(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: without_timing(item) for key, item in value.items() if key not in TIMING}
+    if isinstance(value, list | tuple):
+        return [without_timing(item) for item in value]
+    return value.numpy().tobytes() if isinstance(value, torch.Tensor) else value
+
+
+@pytest.fixture
+def opened(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """An experiment of one trial of the settings given."""
+    monkeypatch.setenv("RESEXP_DATA", str(tmp_path / "data"))
+    dump = parse_settings(getattr(request, "param", NETWORK)).model_dump(mode="json")
+    one = Trial("a" * 12, "small", "residual", "residual", dump["model"]["depth"], 0, dump)
+    with store.create(tmp_path, "e", config_text="", trials=[one], environment={}) as experiment:
+        yield experiment
+
+
+def next_attempt(opened: store.Experiment) -> Attempt:
+    path, number = opened.claim(opened.trials[0])
+    return Attempt(path, number)
+
+
+def folder_of(opened: store.Experiment) -> TrialFolder:
+    return store.ExperimentFolder(opened.path).trial(opened.trials[0])
+
+
+@pytest.mark.parametrize("dies", [False, True], ids=["stopped", "killed"])
+@pytest.mark.parametrize("opened", [NETWORK, ROUNDS], ids=["network", "rounds"], indirect=True)
+def test_in_the_middle_of_anything(
+    opened: store.Experiment, dies: bool, patched: Callable[[Watched], None]
+) -> None:
+    def attempted(at: int | None) -> tuple[bool, Watched]:
+        watched = Watched(at, dies)
+        patched(watched)
+        return watched.train(next_attempt(opened)), watched
+
+    (one,), folder = opened.trials, folder_of(opened)
+    _, whole = attempted(None)
+    expected = left(folder)
+    assert opened.state(one).status == "done"
+    for at in range(1, len(whole.done) + 1):
+        shutil.rmtree(folder.path)
+        lived, _ = attempted(at)
+        what = f"{whole.done[at - 1]}, number {at} of {whole.done}"
+        assert lived is not dies, what
+        if not opened.state(one).finished:
+            attempted(None)
+        assert left(folder) == expected, what
+
+
+def half_a_network(saved: bytes) -> bytes:
+    state = torch.load(io.BytesIO(saved), weights_only=True)
+    state["run"]["network"].popitem()
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("spoil", [lambda _: b"no checkpoint", half_a_network], ids=["bytes", "weights"])
+@pytest.mark.parametrize("earlier", [0, 1], ids=["none before it", "one before it"])
+def test_a_checkpoint_that_cannot_be_loaded_gives_way_to_the_one_before(
+    spoil: Callable[[bytes], bytes],
+    earlier: int,
+    opened: store.Experiment,
+    patched: Callable[[Watched], None],
+) -> None:
+    train(next_attempt(opened))
+    folder = folder_of(opened)
+    expected = left(folder)
+    shutil.rmtree(folder.path)
+    stopping = Watched(12)  # in the first step of the second epoch
+    patched(stopping)
+    stopping.train(next_attempt(opened))
+    assert [read_or_empty(path)["step"] for path in folder.checkpoints()] == [2, 3]
+    for path in folder.checkpoints()[earlier:]:
+        saved = spoil(path.with_suffix(".pt").read_bytes())
+        path.with_suffix(".pt").write_bytes(saved)
+        sealed = {**durable.read_document(path), "sha256": hashlib.sha256(saved).hexdigest()}
+        durable.write_document(path, sealed)
+    again = Watched(None)
+    patched(again)
+    again.train(next_attempt(opened))
+    assert again.done.count("step") == 4 - 2 * earlier
+    (note,) = store.read(opened.path).notes if earlier else store.read(opened.path).notes[:1]
+    assert "cannot be loaded" in note
+    found = left(folder)
+    assert found["result"].pop("notes")
+    assert found == expected
+
+
+def test_probes_that_an_older_version_lost_at_a_trials_end_are_told(opened: store.Experiment) -> None:
+    train(next_attempt(opened))
+    assert store.read(opened.path).notes == []
+    folder = folder_of(opened)
+    result = durable.read_document(folder.result)
+    rows, _ = durable.read_rows(folder.probes.read_bytes())
+    kept = durable.RowLog(folder.probes)
+    kept.append(row for row in rows if row["at"] < 1)
+    kept.close()
+    result["rows"][folder.probes.name] = kept.extent()
+    durable.write_document(folder.result, result)
+    assert store.read(opened.path).notes == [], "who says that it was probed has nothing to tell"
+    del result["probed"]
+    durable.write_document(folder.result, result)
+    (note,) = store.read(opened.path).notes
+    assert "`resexp probe e --probe gradient_norms --probe update_ratio` measures them" in note
+    opened.close()
+    api.probe("e", ["gradient_norms"], root=opened.path.parent, device="cpu")
+    assert store.read(opened.path).notes == []
