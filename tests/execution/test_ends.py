@@ -172,13 +172,13 @@ def test_what_goes_wrong_before_an_attempt_has_begun_is_its_cause(
 ) -> None:
     nolog, damaged = stub.trial("nolog"), stub.trial("damaged")
     experiment = opened(nolog, damaged)
-    place(experiment, nolog).path.mkdir(parents=True)
-    place(experiment, nolog).log.mkdir()
 
     class Spoiling(LocalLauncher):
         def start(self, task: Any) -> Any:
             if task.folder.name.startswith("damaged"):
                 (task.folder / "trial.json").write_text("{")
+            else:
+                (task.folder / "log.txt").mkdir()
             return super().start(task)
 
     options = Options("stub:train", keep_going=True)
