@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from resexp.errors import MixedError
-from resexp.grid import CONNECTION, DEPTH, SEED
+from resexp.grid import DEPTH, SEED
 from resexp.numerics import name_of as name_of_part
 
 if TYPE_CHECKING:
@@ -136,10 +136,11 @@ def _telling(trials: Sequence[Trial], facts: Sequence[Facts], tuned: Sequence[tu
 
 
 def _written(axes: Mapping[str, Any], facts: Facts) -> Iterator[str]:
-    """The paths of what the values of axes write; of a connection, every option that it has."""
+    """The paths of what the values of axes write.
+
+    An option that they leave open is none of them: `match` may fill it in, with another size at every depth.
+    """
     for key, value in axes.items():
-        if key == CONNECTION:
-            yield from (path for path in facts if path.startswith(f"{key}."))
         yield from _paths(key, value, facts)
 
 

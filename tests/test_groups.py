@@ -17,6 +17,7 @@ import resexp
 from resexp import store
 from resexp.errors import ConfigError, MixedError
 from resexp.groups import labelled, leaves
+from resexp.measure import Measurer
 from resexp.plan import Trial, make_plan
 from resexp.settings import Settings
 
@@ -33,6 +34,12 @@ class Measures:
 
     def resolve(self, settings: Settings) -> Settings:
         return settings
+
+    def examples(self, settings: Settings) -> dict[str, int]:
+        return {}
+
+    def chance(self, settings: Settings) -> dict[str, float]:
+        return {}
 
     def data_fingerprint(self, settings: Settings) -> str:
         return settings.data.model_dump_json()
@@ -184,6 +191,19 @@ def test_a_line_over_depth_goes_on_where_a_rule_follows_the_depth(tmp_path: Path
     sweep = {"model.connection": ["plain", "residual"], "model.depth": [8, 14]}
     trials = planned(tmp_path, {"sweep": sweep, "overrides": [rule]})
     assert [trial.variant for trial in trials] == ["plain", "plain", "residual", "residual"]
+
+
+def test_a_line_over_depth_goes_on_where_matching_gives_each_depth_a_size_of_its_own(tmp_path: Path) -> None:
+    document = {
+        "model": {"kind": "resnet", "depth": 8, "match": "params"},
+        "sweep": {"model.connection": ["residual", "skip"], "model.depth": [8, 14], "seed": [0, 1]},
+    }
+    file = tmp_path / "t.yaml"
+    file.write_text(yaml.safe_dump({**BASE, **document}, sort_keys=False))
+    trials = make_plan(resexp.load(file), Measurer("cpu"))
+    growths = {trial.settings["model"]["connection"].get("growth") for trial in trials}
+    assert len(growths) == 3  # none for residual nets
+    assert variants(trials) == ["residual", "skip"]
 
 
 def test_a_rule_that_follows_the_seed_makes_another_row(tmp_path: Path) -> None:
