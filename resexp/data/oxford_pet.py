@@ -11,7 +11,7 @@ import numpy as np
 from filelock import FileLock
 from PIL import Image
 
-from resexp.data.base import Chunk, Facts, Progress, Source, Split, fingerprint
+from resexp.data.base import Chunk, Facts, Images, Masks, Progress, Source, Split, fingerprint
 from resexp.data.contents import Contents
 from resexp.data.folder import data_folder
 from resexp.data.image_folder import CHUNK, DEFAULT_SIZE
@@ -59,10 +59,24 @@ class OxfordPet(Source):
         size = image_size or DEFAULT_SIZE
         pets = self._open("trainval" if split == "train" else "test")
         for start in range(0, len(pets), CHUNK):
-            pairs = [pets[i] for i in range(start, min(start + CHUNK, len(pets)))]
-            images = [np.asarray(middle(image, size, Image.Resampling.BILINEAR)) for image, _ in pairs]
-            masks = [TRIMAP[np.asarray(middle(mask, size, Image.Resampling.NEAREST))] for _, mask in pairs]
-            yield Chunk(np.stack(images), np.stack(masks))
+            pairs = [self._pair(pets, split, i, size) for i in range(start, min(start + CHUNK, len(pets)))]
+            yield Chunk(np.stack([image for image, _ in pairs]), np.stack([mask for _, mask in pairs]))
+
+    def _pair(self, pets: OxfordIIITPet, split: Split, number: int, size: int) -> tuple[Images, Masks]:
+        """An image and its mask. Raises DataError: nothing of a known set is left out."""
+        where = f"{self.root / NAME}: {split} pair {number}"
+        try:
+            image, mask = pets[number]
+            with mask:
+                numbers = np.asarray(middle(mask, size, Image.Resampling.NEAREST))
+        except (OSError, SyntaxError, ValueError) as error:
+            raise DataError(f"{where} cannot be read ({error}); fetch the data set again") from error
+        if numbers.min() < 1 or numbers.max() >= len(TRIMAP):
+            raise DataError(
+                f"{where} has a mask with the numbers {numbers.min()} to {numbers.max()}, and 1 to 3 are "
+                "known; fetch the data set again"
+            )
+        return np.asarray(middle(image, size, Image.Resampling.BILINEAR)), TRIMAP[numbers]
 
     def _open(self, split: str) -> OxfordIIITPet:
         """The set, fetched first if need be. Raises DataError."""

@@ -3,7 +3,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -97,6 +97,26 @@ def test_what_comes_wrong_is_no_data_set(served: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="oxford-iiit-pet: cannot be fetched"):
         next(pets.read("train", 10, lambda *_: None))
     assert not (tmp_path / "root/oxford-iiit-pet").exists()
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (lambda file: file.write_bytes(file.read_bytes()[:60]), "train pair 1 cannot be read"),
+        (
+            lambda file: Image.new("L", (30, 20), 7).save(file),
+            "train pair 1 has a mask with the numbers 7 to 7",
+        ),
+    ],
+)
+def test_a_damaged_pair_is_told(
+    damage: Callable[[Path], object], says: str, served: Path, tmp_path: Path
+) -> None:
+    pets = OxfordPet(root=str(tmp_path / "root"))
+    next(pets.read("train", 10, lambda *_: None))
+    damage(tmp_path / "root/oxford-iiit-pet/annotations/trimaps/beagle_2.png")
+    with pytest.raises(DataError, match=says):
+        next(pets.read("train", 10, lambda *_: None))
 
 
 def test_facts_need_no_download() -> None:
