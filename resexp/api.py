@@ -92,7 +92,8 @@ def run(
     from resexp.data.cache import Survey
     from resexp.data.notes import told
     from resexp.devices import device_slots
-    from resexp.environment import environment
+    from resexp.environment import environment, memory_bytes
+    from resexp.estimate import room
     from resexp.execution.display import Silent
     from resexp.execution.local import LocalLauncher
     from resexp.execution.signals import stop_signals
@@ -120,6 +121,10 @@ def run(
         if tell:
             for note in notes:
                 tell(note)
+        fitting = room(slots, left, memory_bytes(), asked=jobs is not None)
+        slots = list(fitting.slots)
+        if tell and fitting.note:
+            tell(fitting.note)
         if jobs == "auto":
             slots = best_slots(slots, left, threads, measurer, launcher, data=data)
         opened = create(

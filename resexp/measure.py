@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from resexp import catalog
@@ -101,7 +101,9 @@ class Measurer:
 
             if catalog.part_class(settings.model.info).network is None:
                 return {}
-            return asdict(network_cost(settings.model, self.purpose(settings)))
+            task: Task = settings.task.build()
+            cost = network_cost(settings.model, self.purpose(settings))
+            return asdict(replace(cost, evaluated_at_once=task.evaluated_at_once(self.facts(settings))))
 
         found = self.remembered.answer(f"cost {self.network_key(settings)}", measure)
         return Cost(**found) if found else None

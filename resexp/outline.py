@@ -21,13 +21,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Outline:
-    """A plan as it stands: its trials, the status of each by id, and the seconds the rest will take."""
+    """A plan as it stands: its trials, the status of each by id, and the seconds the rest will take;
+    `note` is a sentence on memory, if one is needed.
+    """
 
     experiment: str
     trials: Sequence[Trial]
     status: Mapping[str, str]
     slots: tuple[str, ...]
     seconds_left: float | None
+    note: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         rows = [{**trial.to_json(), "status": self.status[trial.id]} for trial in self.trials]
@@ -38,7 +41,8 @@ class Outline:
 def outline(experiment: Experiment, device: str, jobs: int | None, results: Path) -> Outline:
     """The plan of an experiment on a device. Raises what `plan.make_plan` raises."""
     from resexp.devices import device_slots
-    from resexp.estimate import sweep_seconds
+    from resexp.environment import memory_bytes
+    from resexp.estimate import room, sweep_seconds
     from resexp.measure import Measurer
     from resexp.plan import make_plan
     from resexp.store import states
@@ -49,10 +53,12 @@ def outline(experiment: Experiment, device: str, jobs: int | None, results: Path
     found = states(results / experiment.name, trials)
     status = {trial.id: found[trial.id].status for trial in trials}
     left = [trial for trial in trials if status[trial.id] not in ("done", "diverged")]
+    found_room = room(slots, left, memory_bytes(), asked=jobs is not None)
+    slots = list(found_room.slots)
     # A GPU's time cannot be told from the CPU's, nor that of what is no network from a network's steps.
     timed = not slots[0].startswith("cuda") and all(trial.cost for trial in left)
     seconds = sweep_seconds(left, measurer, len(slots)) if left and timed else None if left else 0.0
-    return Outline(experiment.name, trials, status, tuple(slots), seconds)
+    return Outline(experiment.name, trials, status, tuple(slots), seconds, found_room.note)
 
 
 def show(found: Outline) -> None:
@@ -87,6 +93,8 @@ def show(found: Outline) -> None:
     precisions = " and ".join(sorted({trial.settings["training"]["precision"] for trial in found.trials}))
     slots = f"{len(found.slots)} at once on {found.slots[0]} in {precisions}"
     console.print(f"\n{len(found.trials)} trials: {counts}. {slots}.")
+    if found.note:
+        console.print(found.note, markup=False, highlight=False)
     if found.seconds_left is None:
         console.print("Time left: not estimated, for a GPU or what is no network.")
     elif found.seconds_left:

@@ -27,11 +27,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Cost:
-    """What one image costs: trainable parameters, multiply-accumulates, and bytes kept for backward."""
+    """What one image costs: trainable parameters, multiply-accumulates, and bytes kept for backward. Where it
+    is evaluated, the operation that holds most holds `evaluation_bytes` of it, and of `evaluated_at_once`
+    images together; 0 is unknown.
+    """
 
     params: int
     macs: int
     activation_bytes: int
+    evaluation_bytes: int = 0
+    evaluated_at_once: int = 0
 
 
 @dataclass(frozen=True)

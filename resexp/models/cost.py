@@ -25,7 +25,8 @@ def count_params(network: nn.Module) -> int:
 
 def measure_cost(network: nn.Module, purpose: Purpose) -> Cost:
     """Parameters, and per example of its purpose the multiply-accumulates of convolutions and matrix products
-    (half of PyTorch's FLOP count) and the bytes autograd keeps for the backward pass, in float32.
+    (half of PyTorch's FLOP count), the bytes autograd keeps for the backward pass, and those that the
+    operation with the largest inputs and outputs has, in float32.
 
     `network` is on the meta device and in training mode. A connection that drops its branch at random is
     counted with it.
@@ -46,7 +47,8 @@ def measure_cost(network: nn.Module, purpose: Purpose) -> Cost:
 
     with FlopCount() as count, saved_tensors_hooks(keep, lambda tensor: tensor):
         network(purpose.made_up(BATCH, "meta"))
-    return Cost(count_params(network), count.flops // (2 * BATCH), sum(kept.values()) // BATCH)
+    macs, kept_bytes, widest = (n // BATCH for n in (count.flops // 2, sum(kept.values()), count.widest))
+    return Cost(count_params(network), macs, kept_bytes, widest)
 
 
 class KeepInput(torch.autograd.Function):
@@ -59,14 +61,19 @@ class KeepInput(torch.autograd.Function):
 
 
 class FlopCount(TorchDispatchMode):
-    """PyTorch's formulas; `FlopCounterMode` takes longer than the network to keep a tally of every module."""
+    """PyTorch's formulas; `FlopCounterMode` takes longer than the network to keep a tally of every module.
+
+    `widest` are the bytes that the inputs and outputs of one operation have at most.
+    """
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.flops = 0
+        self.flops = self.widest = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
         if func.overloadpacket in flop_registry:
             self.flops += flop_registry[func.overloadpacket](*args, **(kwargs or {}), out_val=out)
+        held = sum(each.nbytes for each in (*args, out) if isinstance(each, Tensor))
+        self.widest = max(self.widest, held)
         return out
