@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from resexp.errors import NoExperimentError
 if TYPE_CHECKING:
     from resexp.config import Experiment
     from resexp.data.base import Progress
-    from resexp.data.cache import Checked, Survey
+    from resexp.data.cache import Survey
     from resexp.execution.display import Display
     from resexp.execution.local import LocalLauncher
     from resexp.execution.supervisor import Summary
@@ -115,7 +114,7 @@ def run(
         planned = make_plan(experiment, measurer)
         found = states(results / experiment.name, planned)
         left = [trial for trial in planned if fresh or not found[trial.id].finished]
-        data = _prepared(left, measurer, survey)
+        data = measurer.prepared(left)
         configs = {each.data.model_dump_json(): each.data for each in settings}.values()
         notes = [note for config in configs for note in told(config, survey.notes(config))]
         if tell:
@@ -165,18 +164,6 @@ def _measurer(experiment: Experiment, device: str, launcher: LocalLauncher, surv
 
     measurer = Measurer(device, experiment.plugins, Remembered(learn=ask), survey)
     return measurer
-
-
-def _prepared(trials: Sequence[Trial], measurer: Measurer, survey: Survey) -> dict[str, Checked]:
-    """The prepared data of each trial, by its id, so that no worker has to look for them."""
-    sets: dict[str, Checked] = {}
-    found: dict[str, Checked] = {}
-    for trial in trials:
-        key = json.dumps(trial.settings["data"])
-        if key not in sets:
-            sets[key] = survey.prepare(measurer.parse(trial.settings).data)
-        found[trial.id] = sets[key]
-    return found
 
 
 def probe(

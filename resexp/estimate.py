@@ -1,4 +1,4 @@
-"""How long a sweep will take, by a few timed steps of two networks, and how much of it fits into memory at once."""
+"""How long a sweep will take, by a few timed steps of two networks, and how many trials fit into memory."""
 
 from __future__ import annotations
 

@@ -22,7 +22,9 @@ from resexp.training.precision import resolve_precision
 
 if TYPE_CHECKING:
     from resexp.data.base import Facts
+    from resexp.data.cache import Checked
     from resexp.models.base import Purpose
+    from resexp.plan import Trial
     from resexp.plugins import Plugin
     from resexp.settings import Settings
     from resexp.tasks.base import Task
@@ -56,6 +58,17 @@ class Measurer:
         if key not in self._facts:
             self._facts[key] = self._survey.facts(settings.data)
         return self._facts[key]
+
+    def prepared(self, trials: Sequence[Trial]) -> dict[str, Checked]:
+        """The prepared data of each trial, by its id, so that no worker has to look for them."""
+        sets: dict[str, Checked] = {}
+        found: dict[str, Checked] = {}
+        for trial in trials:
+            key = json.dumps(trial.settings["data"])
+            if key not in sets:
+                sets[key] = self._survey.prepare(self.parse(trial.settings).data)
+            found[trial.id] = sets[key]
+        return found
 
     def data_fingerprint(self, settings: Settings) -> str:
         return self.facts(settings).fingerprint

@@ -77,10 +77,11 @@ class Settings(Document):
 
 class Cost(Document):
     model_config = ConfigDict(extra="forbid")
-
     params: Count
     macs: Count
     activation_bytes: Count
+    evaluation_bytes: Count = 0
+    evaluated_at_once: Count = 0
 
 
 class Trial(Document):
