@@ -113,10 +113,11 @@ def plan(
     format: AsListing = Listing.TERMINAL,
 ) -> None:
     """Show the trials of CONFIG, what each costs, how long all will take, and what is done already."""
-    from resexp import api, outline
+    from resexp import api, console, outline
 
     experiment = api.load(config, overrides or [], tier=tier, plugins=plugin or [])
-    found = outline.outline(experiment, device, jobs, results)
+    with console.watching() as (progress, *_):
+        found = outline.outline(experiment, device, jobs, results, progress)
     if format is Listing.JSON:
         typer.echo(json.dumps(found.to_json(), indent=1))
     else:

@@ -15,6 +15,7 @@ from resexp.execution.display import DASH, duration, percent
 
 if TYPE_CHECKING:
     from resexp.config import Experiment
+    from resexp.data.base import Progress
     from resexp.plan import Trial
     from resexp.store import Records
 
@@ -38,8 +39,11 @@ class Outline:
         return {"experiment": self.experiment, "slots": self.slots, "seconds_left": left, "trials": rows}
 
 
-def outline(experiment: Experiment, device: str, jobs: int | None, results: Path) -> Outline:
+def outline(
+    experiment: Experiment, device: str, jobs: int | None, results: Path, progress: Progress | None = None
+) -> Outline:
     """The plan of an experiment on a device. Raises what `plan.make_plan` raises."""
+    from resexp.data.cache import Survey
     from resexp.devices import device_slots
     from resexp.environment import memory_bytes
     from resexp.estimate import room, sweep_seconds
@@ -48,7 +52,7 @@ def outline(experiment: Experiment, device: str, jobs: int | None, results: Path
     from resexp.store import states
 
     slots = device_slots(device, 1, jobs)
-    measurer = Measurer(slots[0], experiment.plugins)
+    measurer = Measurer(slots[0], experiment.plugins, survey=Survey(progress))
     trials = make_plan(experiment, measurer)
     found = states(results / experiment.name, trials)
     status = {trial.id: found[trial.id].status for trial in trials}

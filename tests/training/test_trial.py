@@ -13,6 +13,7 @@ import torch
 
 from resexp import store
 from resexp.config import Settings, parse_settings
+from resexp.data import cache
 from resexp.data.opening import open_data
 from resexp.plan import Trial
 from resexp.store import Attempt, TrialFolder, read
@@ -304,3 +305,15 @@ def test_clipping_shortens_the_gradient_and_keeps_its_direction() -> None:
     assert free.norm() > 0.1
     torch.testing.assert_close(moved(0.01), 0.01 * free / free.norm(), rtol=1e-3, atol=1e-7)
     torch.testing.assert_close(moved(1000.0), free)
+
+
+def test_a_trial_whose_data_are_prepared_neither_scans_nor_checks_them(
+    attempts: Callable[..., Attempt], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_with()
+    attempt = attempts(settings)
+    attempt.data = cache.prepare(settings.data)
+    for name in ("_identified", "check"):
+        monkeypatch.setattr(cache, name, lambda *_: pytest.fail("the data were looked at again"))
+    train(attempt)
+    assert TrialFolder(attempt._folder.path).result.is_file()
