@@ -16,13 +16,17 @@ import math
 import os
 import resource
 import subprocess
+import sys
 import time
 from collections.abc import Mapping, Sequence
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 from resexp import durable
 from resexp.durable import read_document, read_rows
+from resexp.execution.launcher import Task
+from resexp.execution.worker import work
 from resexp.plan import Trial
 from resexp.store import Attempt, TrialFolder
 
@@ -97,6 +101,12 @@ def nap(path: Path, before: float, after: float = 0.0) -> None:
 def say_where(path: Path, names: Sequence[str]) -> None:
     """Write where each of the modules comes from that a program here imports by these names."""
     path.write_text(json.dumps({name: importlib.import_module(name).__file__ for name in names}))
+
+
+def work_and_tell_what_was_imported(talk: Connection, task: Task) -> None:
+    before = set(sys.modules)
+    work(task)
+    talk.send(sorted(set(sys.modules) - before))
 
 
 def take_over(folder: TrialFolder, number: int) -> None:

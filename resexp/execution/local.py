@@ -12,6 +12,9 @@ from resexp.execution.launcher import Task
 from resexp.execution.server_process import ServerProcess, Worker
 from resexp.execution.worker import work
 
+READY = "resexp.execution.ready"
+"""What every server loads, whatever is trained."""
+
 CLOSING = 3.0
 """Seconds that killed workers are given to end."""
 
@@ -24,7 +27,7 @@ class LocalLauncher:
     """Forks each worker from a server that has imported `preload` once: 10 ms a start instead of seconds."""
 
     def __init__(self, preload: Sequence[str] = ()) -> None:
-        self._preload = tuple(preload)
+        self._preload = (READY, *preload)
         self._server: ServerProcess | None = None
 
     @contextmanager

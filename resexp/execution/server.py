@@ -6,6 +6,7 @@ It runs nothing of a trial itself, and it ends every process that a worker has s
 from __future__ import annotations
 
 import ctypes
+import gc
 import importlib
 import os
 import signal
@@ -41,6 +42,9 @@ def serve(fileno: int, parent: int, preload: Sequence[str], path: Sequence[str])
     for module in preload:
         with suppress(Exception):  # the worker that needs it says what is wrong
             importlib.import_module(module)
+    # Workers share this process's memory until they write to it, which a collector would do to all of it.
+    gc.collect()
+    gc.freeze()
     _die_with_nobody()  # from here on the loop below sees the parent's end, and ends the workers' groups
     server = _Server(Connection(fileno), parent)
     with suppress(EOFError, OSError):  # what a connection to an ended process raises

@@ -246,14 +246,14 @@ def sound_rows(name: str, rows: Sequence[Mapping[str, Any]]) -> tuple[int, str]:
 
 
 @cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
+def adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
 def _wrong(kind: Any, value: Any) -> str:
     """What is wrong with a value, in words; "" where nothing is."""
     try:
-        _adapter(kind).validate_python(value)
+        adapter(kind).validate_python(value)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         return f"its {'.'.join(map(str, first['loc']))} is not what it should be ({first['msg']})"

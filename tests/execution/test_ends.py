@@ -16,6 +16,7 @@ from resexp import store
 from resexp.errors import StoreError
 from resexp.execution import supervisor
 from resexp.execution.display import Silent
+from resexp.execution.launcher import Task
 from resexp.execution.local import LocalLauncher
 from resexp.execution.supervisor import Summary
 from resexp.execution.sweep import TRIES, Options
@@ -186,6 +187,15 @@ def test_what_goes_wrong_before_an_attempt_has_begun_is_its_cause(
     causes = [experiment.state(trial).cause or "" for trial in (nolog, damaged)]
     assert "IsADirectoryError" in causes[0]
     assert "trial.json: cut short, or not written by resexp; delete the folder to redo it" in causes[1]
+
+
+def test_a_worker_imports_nothing(opened: Callable[..., store.Experiment]) -> None:
+    """Each would take its time from the trial; the server has done so once."""
+    trial = stub.trial("t")
+    folder, number = opened(trial).claim(trial)
+    task = Task(folder, number, "cpu", 1, "stub:train")
+    with LocalLauncher(["stub"]).beside(stub.work_and_tell_what_was_imported, [(task,)]) as (talk,):
+        assert talk.recv() == []
 
 
 def handles() -> int:
