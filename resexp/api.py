@@ -109,7 +109,7 @@ def run(
     # The lock is taken before torch loads, so that a second start leaves at once.
     with stop_signals(lambda: True), hold(results, experiment.name) as held:
         slots = device_slots(device, threads, None if jobs == "auto" else jobs)
-        survey = Survey(progress)
+        survey = Survey(progress, tell)
         measurer = _measurer(experiment, slots[0], launcher, survey)
         planned = make_plan(experiment, measurer)
         found = states(results / experiment.name, planned)

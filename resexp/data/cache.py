@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -69,8 +69,10 @@ class Survey:
     arrays are checked once, however many configurations draw from it.
     """
 
-    def __init__(self, progress: Progress | None = None) -> None:
+    def __init__(self, progress: Progress | None = None, tell: Callable[[str], None] | None = None) -> None:
+        """`tell` is given sentences that the user must read."""
         self._progress = progress or (lambda *_: None)
+        self._tell = tell or (lambda _: None)
         self._facts: dict[str, Facts] = {}
         self._sources: dict[str, Source] = {}
         self._checked: dict[str, Checked] = {}
@@ -100,7 +102,7 @@ class Survey:
         key = _key(config)
         if key not in self._checked:
             facts = self._whole(config)
-            self._checked[key] = _prepare(config, self._sources[key], facts, self._progress)
+            self._checked[key] = _prepare(config, self._sources[key], facts, self._progress, self._tell)
         return self._checked[key]
 
     def _whole(self, config: DataConfig) -> Facts:
@@ -174,7 +176,9 @@ def _identified(source: Source, config: DataConfig, progress: Progress) -> Facts
     return replace(facts, fingerprint=fingerprint(facts.fingerprint, *more)) if more else facts
 
 
-def _prepare(config: DataConfig, source: Source, facts: Facts, progress: Progress) -> Checked:
+def _prepare(
+    config: DataConfig, source: Source, facts: Facts, progress: Progress, tell: Callable[[str], None]
+) -> Checked:
     target = _place(config, facts)
     if checked := check(target):  # before the lock: the folder may belong to somebody else and be read-only
         return checked
@@ -183,7 +187,7 @@ def _prepare(config: DataConfig, source: Source, facts: Facts, progress: Progres
         with FileLock(target.with_suffix(".lock")), blaming(_plugins(config)):
             if not (checked := check(target)):
                 if target.exists():
-                    progress(f"{target} was damaged, or of an older version: decoding it again", 0, 1)
+                    tell(f"{target} was damaged, or of an older version; it is decoded again.")
                 _build(source, config, facts, target, progress)
                 checked = check(target)
     except OSError as error:

@@ -79,10 +79,12 @@ def test_damage_is_mended(
         cache.load(checked)
     builds = counted(monkeypatch)
     told: list[str] = []
-    again = cache.prepare(config, lambda text, *_: told.append(text))
+    again = cache.Survey(tell=told.append).prepare(config)
     assert again.folder == checked.folder
     assert len(builds) == 1
-    assert any("damaged" in text for text in told)
+    assert [text.partition(";")[0] for text in told] == [
+        f"{checked.folder} was damaged, or of an older version"
+    ]
     after = cache.load(again)
     assert (after.images["train"] == images).all()
     assert (after.labels["train"] == labels).all()
