@@ -171,13 +171,13 @@ def create(
     experiment = Experiment(held, trials, environment)
     try:
         with explained(folder.path):
-            refuse_newer(folder)
+            same = _shows(refuse_newer(folder), trials)
             if fresh:
                 for old in (folder.trials, folder.plugins, folder.runs):
                     _remove_tree(old)
                 folder.environment.unlink(missing_ok=True)
             durable.make_own_folder(folder.trials)
-            aside = experiment._compare({} if fresh else read_or_empty(folder.plan))
+            aside = experiment._compare({} if fresh or same else read_or_empty(folder.plan))
             experiment._keep(plugins)
             experiment._write(config_text, published or {}, notes, aside)
     except BaseException:
@@ -186,17 +186,26 @@ def create(
     return experiment
 
 
-def refuse_newer(folder: ExperimentFolder) -> None:
-    """Raises StoreError when a newer resexp wrote the folder."""
+def _shows(plan: Mapping[str, Any], trials: Sequence[Trial]) -> bool:
+    """Whether a plan, unchecked as it is, is of these very trials, none set aside: a look is all it needs."""
+    found = plan.get("trials")
+    known = [t.get("id") for t in found if isinstance(t, dict)] if isinstance(found, list) else []
+    return known == [trial.id for trial in trials] and not plan.get("aside")
+
+
+def refuse_newer(folder: ExperimentFolder) -> dict[str, Any]:
+    """The plan, unchecked; {} where none can be read. Raises StoreError when a newer resexp wrote it."""
     try:
-        found = durable.read_document(folder.plan).get("format")
+        plan = durable.read_document(folder.plan)
     except (OSError, durable.Damaged):
-        return
+        return {}
+    found = plan.get("format")
     if isinstance(found, int) and found > PLAN_FORMAT:
         raise StoreError(
             f"{folder.plan}: written by a newer resexp (format {found}, this one knows {PLAN_FORMAT}); "
             "upgrade resexp, or choose another name"
         )
+    return plan
 
 
 def _remove_tree(folder: Path) -> None:

@@ -74,7 +74,7 @@ def _difference(row: Row) -> str:
 def baseline(trials: pd.DataFrame) -> tuple[str, str] | None:
     """The variant that all others are compared with, and why; None without two variants.
 
-    Residual with its default options, else plain with its own: the two that the literature compares with.
+    Residual, else plain, each where its label says nothing else: the two that the literature compares with.
     Those that finished nothing at the deepest common depth are passed over, where any did: nothing can be
     compared with them there.
     """
@@ -85,7 +85,7 @@ def baseline(trials: pd.DataFrame) -> tuple[str, str] | None:
     kinds = {name: kind for name, kind in kinds.items() if (deep["variant"] == name).any()} or kinds
     for kind in ("residual", "plain"):
         if kind in kinds:
-            return kind, f"the {kind} connection with its default options"
+            return kind, f"the {kind} connection"
     for kind in ("residual", "plain"):
         if found := [variant for variant in kinds if kinds[variant] == kind]:
             return _first(found, trials), f"the first of the {kind} variants in the plan"
