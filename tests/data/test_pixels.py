@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -263,6 +265,11 @@ def test_no_file_runs_another_program(reader: Reader, tmp_path: Path) -> None:
     assert why(reader, tmp_path / "photo.png") == "no image that is known here, or a damaged one"
 
 
+def test_what_pillow_logs_is_not_printed() -> None:
+    """Without a handler of its own, Python prints it as a last resort, which no test under pytest can see."""
+    assert any(isinstance(handler, logging.NullHandler) for handler in logging.getLogger("PIL").handlers)
+
+
 def test_large_images_wait_for_room(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """With room for one at a time, no two are decoded at once, and all of them are."""
     monkeypatch.setattr(pixels, "BYTES", 64 * 64 * 8)
@@ -276,6 +283,7 @@ def test_large_images_wait_for_room(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     def counted(image: Image.Image, file: Path) -> Image.Image:
         inside[0] += 1
         most[0] = max(most[0], inside[0])
+        time.sleep(0.005)  # in which another thread would come in
         made = convert(image, file)
         inside[0] -= 1
         return made
