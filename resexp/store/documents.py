@@ -34,7 +34,7 @@ Number = Annotated[float, Field(strict=True)] | None
 class Document(BaseModel):
     """One document; keys that are not named here may hold anything."""
 
-    model_config = ConfigDict(strict=True, extra="allow", protected_namespaces=(), defer_build=True)
+    model_config = ConfigDict(strict=True, extra="ignore", protected_namespaces=(), defer_build=True)
 
 
 class Extent(Document):
@@ -45,34 +45,27 @@ class Extent(Document):
 Extents = dict[Literal["metrics.jsonl", "probes.jsonl"], Extent]
 
 
-class Part(Document):
-    kind: Text
+def _settings(value: dict[Any, Any]) -> dict[Any, Any]:
+    """Settings are checked by hand: as models, those of 20,000 trials would take two seconds."""
+    model, training, probes = (value.get(key) or {} for key in ("model", "training", "probes"))
+    if not isinstance(model, dict) or not isinstance(training, dict) or not isinstance(probes, list | dict):
+        raise ValueError("has a model, training or probes of another kind")  # noqa: TRY004  (for pydantic)
+    parts = [value[key] for key in ("data", "task", "model") if key in value]
+    parts += [model[key] for key in ("connection",) if key in model]
+    parts += [training[key] for key in ("optimizer", "schedule") if key in training]
+    counts = [model.get("depth"), *(training.get(key) for key in ("epochs", "iterations", "batch_size"))]
+    if not (
+        all(isinstance(part, dict) and isinstance(part.get("kind"), str) for part in (*parts, *probes))
+        and all(count is None or (type(count) is int and 0 <= count < 2**63) for count in counts)
+        and isinstance(training.get("precision", ""), str)
+        and all(isinstance(probe.get("at"), list) and all(map(_number, probe["at"])) for probe in probes)
+    ):
+        raise ValueError("has a part without a kind, or a size that is no number")
+    return value
 
 
-class Model(Part):
-    depth: Count | None = None
-    connection: Part | None = None
-
-
-class Training(Document):
-    epochs: Count | None = None
-    iterations: Count | None = None
-    batch_size: Count | None = None
-    precision: Text | None = None
-    optimizer: Part | None = None
-    schedule: Part | None = None
-
-
-class ProbeAt(Part):
-    at: list[float] = []
-
-
-class Settings(Document):
-    data: Part | None = None
-    task: Part | None = None
-    model: Model | None = None
-    training: Training | None = None
-    probes: list[ProbeAt] | None = None
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9
 
 
 class Cost(Document):
@@ -93,7 +86,7 @@ class Trial(Document):
     variant: Text
     depth: Count
     seed: Count
-    settings: Settings
+    settings: Annotated[dict[Any, Any], AfterValidator(_settings)]
     axes: dict[Text, Any] = {}
     cost: Cost | None = None
     tuned: dict[Text, Any] = {}
