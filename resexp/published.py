@@ -104,6 +104,9 @@ class Reference(Frozen):
     source: Text
     verified: Verified = "memory"
     tier: Literal["exact", "ordering", "trend"] = "ordering"
+    tolerance: PositiveFloat | None = Field(
+        default=None, description="half the width of a prediction interval that is narrow enough to tell"
+    )
     note: str | None = None
 
     @model_validator(mode="after")

@@ -72,6 +72,17 @@ class Facts:
     def test(self) -> int:
         return sum(self.test_counts)
 
+    def chance(self) -> dict[str, float]:
+        """The error on each split of always answering the most frequent class of the training split.
+
+        Nothing for data whose targets are not labels.
+        """
+        if self.targets != "labels":
+            return {}
+        most = max(range(len(self.train_counts)), key=self.train_counts.__getitem__)
+        splits = {"train": self.train_counts, "test": self.test_counts}
+        return {name: 1 - counts[most] / sum(counts) for name, counts in splits.items() if sum(counts)}
+
 
 @dataclass(frozen=True)
 class Chunk:

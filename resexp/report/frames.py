@@ -202,6 +202,22 @@ def common_depth(trials: pd.DataFrame) -> int | None:
     return int((counts if shared.empty else shared).index.max())
 
 
+def examples(trials: pd.DataFrame, split: str) -> int | None:
+    """How many examples the errors on a split are shares of; None where trials differ or it is not known."""
+    found = _only(trials, f"{split}_examples")
+    return None if found is None else int(found)
+
+
+def chance(trials: pd.DataFrame, split: str) -> float | None:
+    """The error on a split of always answering the majority class; None where trials differ or have none."""
+    return _only(trials, f"{split}_chance")
+
+
+def _only(trials: pd.DataFrame, column: str) -> float | None:
+    found = pd.to_numeric(trials.get(column, pd.Series(dtype=float))).unique()
+    return value(found[0]) if len(found) == 1 else None
+
+
 def value(x: Any) -> float | None:
     """A float, or None where pandas has NaN."""
     return None if pd.isna(x) else float(x)

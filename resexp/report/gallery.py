@@ -20,19 +20,19 @@ Most are small runs: fewer images, steps or layers than in the papers, as the *d
 in each report say. Such a run is no reproduction, whatever its verdict.
 
 - 🟢 **direction agrees**: what the paper has lower is lower here too, and the 95 % interval of the
-  difference over n paired seeds excludes 0. For a tie: the interval lies within its margin.
+  difference, over n seeds of each side, excludes 0. For a tie: the interval lies within its margin.
 - 🔴 **direction disagrees**: the interval excludes 0 on the other side. For a tie: it lies outside.
-- 🟢 **reproduced**, or 🔴 **not reproduced**: of a run by the paper's own recipe, whether the mean lies
-  within the published spread, or the published value within the interval measured.
-- ⚪ **undecided**: the interval does not tell, or there are fewer than two pairs.
+- 🟢 **reproduced**, or 🔴 **not reproduced**: of a run by the paper's own recipe, whether the published value
+  lies in the 95 % prediction interval. If that is wider than the tolerance, the two are ⚪ **compatible, too
+  imprecise to tell**.
+- ⚪ **undecided**: the interval does not tell, or one side has fewer than three seeds.
 - ⚪ **not comparable**: one of the two sides was not measured.
 
-*Published* and *measured here* give the lower side, then the higher one, then their difference. In
-brackets is where the published number was checked: in the paper's text, in a secondary source, or not at
-all (memory). Shown is the percentile bootstrap interval; as it is too narrow where seeds are few, the
-verdict rests on the wider of it and Student's. A net that diverged counts as worse than any error: the
-difference then has a direction, but no size. The verdicts are not corrected for their number; the
-comparisons within each report are.
+*Published* and *measured here* give the lower side, then the higher one, then their difference. In brackets
+is where the published number was checked: in the paper's text, in a secondary source, or not at all (memory).
+The intervals are Student's (Welch's, for seeds that are not paired). Where nets diverged, the difference has
+no size, and its direction rests on how many diverged on each side. The verdicts are not corrected for their
+number; the comparisons within each report are.
 """
 
 
@@ -100,7 +100,7 @@ def _measured(claim: Mapping[str, Any]) -> str:
     ends = " / ".join(references.amount(metric, claim[side]) for side in ("lower", "higher"))
     values = f"{ends}{references.unit(metric)}"
     if claim["difference"] is None:
-        return escape(f"{values}, {claim['diverged']} of {n} pairs diverged")
+        return escape(f"{values}, {claim['diverged']} trials diverged, n = {n}")
     change = references.amount(metric, claim["difference"], sign=True)
     span = ""
     if claim["low"] is not None:

@@ -1,21 +1,26 @@
-"""Means, spreads, paired intervals and tests; degradation; the slope of a gradient over depth."""
+"""Means, spreads, and what may be concluded from them: Student's intervals, degradation, corrections.
+
+One interval is used throughout: Student's, of a contrast of independent means with unequal variances (Welch
+1947, Biometrika 34). Seeds are not paired. Variants share weights and batches at one seed, which makes a
+comparison clean, but their errors hardly move together, and pairing would halve the degrees of freedom.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
-from scipy.stats import bootstrap, t, ttest_rel
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import t
 
-RESAMPLES = 2000
 LEVEL = 0.95
-ALPHA = 0.05
+ALPHA = 1 - LEVEL
 """A p above it decides nothing."""
 MARGIN = 0.01
 """The smallest gap called degradation: 1 percentage point of training error, fixed before any run."""
+LEAST = 3
+"""Seeds on each side, under which nothing is decided."""
 
 
 @dataclass(frozen=True)
@@ -28,110 +33,114 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class Gap:
-    """Degradation of one depth, as fractions of training error.
+class Estimate:
+    """A contrast of means, its 95 % interval, and the p of the test that it is 0.
 
-    `gap` is D(L); [`low`, `high`] its 95 % interval over `pairs` paired seeds, None under two pairs;
-    `reference` the shallower depth with the least mean error.
+    `n` is the number of seeds of the side that has fewest. Under `LEAST` of them the rest is None.
     """
 
-    gap: float
-    low: float | None
-    high: float | None
-    reference: int
-    pairs: int
-
-
-@dataclass(frozen=True)
-class Difference:
-    """Mean of a - b over `pairs` paired seeds, its 95 % bootstrap interval and the paired t-test's p.
-
-    `low`, `high` and `p` are None under two pairs; p also where all differences are equal.
-    """
-
-    mean: float
+    value: float
     low: float | None
     high: float | None
     p: float | None
-    pairs: int
+    n: int
 
     @property
     def decided(self) -> bool:
-        """Whether interval and p both exclude 0; not so where either is missing."""
-        if self.low is None or self.high is None or self.p is None:
-            return False
-        return not self.low <= 0 <= self.high and self.p <= ALPHA
+        """Whether the interval excludes 0."""
+        return self.low is not None and self.high is not None and not self.low <= 0 <= self.high
 
 
-def summary(values: Sequence[float] | pd.Series) -> Summary:
+@dataclass(frozen=True)
+class Gap:
+    """Degradation at one depth, as a fraction of training error.
+
+    `value` is D(L), [`low`, `high`] its 95 % interval, None with too few seeds; `reference` is the shallower
+    depth with the least mean error, and `n` the number of seeds of the depth that has fewest.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    reference: int
+    n: int
+
+
+def numbers(values: ArrayLike) -> NDArray[np.float64]:
+    """The values that are numbers."""
+    x: NDArray[np.float64] = np.asarray(values, dtype=float)
+    return x[~np.isnan(x)]
+
+
+def summary(values: ArrayLike) -> Summary:
     """Mean and standard deviation of the values that are numbers."""
-    x = np.asarray(values, dtype=float)
-    x = x[~np.isnan(x)]
+    x = numbers(values)
     return Summary(len(x), float(x.mean()) if len(x) else None, float(x.std(ddof=1)) if len(x) > 1 else None)
 
 
-def degradation(errors: pd.DataFrame, depth: int) -> Gap | None:
+def contrast(
+    samples: Sequence[ArrayLike],
+    weights: Sequence[float],
+    *,
+    examples: int | None = None,
+    level: float = LEVEL,
+) -> Estimate | None:
+    """The sum of weight x mean over independent samples, with Welch's interval. None if a sample is empty.
+
+    `examples` says that the values are shares of so many examples. Their variance then counts as no less than
+    that of (mistakes + 1) / n mistakes per seed: three seeds without a mistake do not show that there are
+    none.
+    """
+    cells = [numbers(sample) for sample in samples]
+    n = min(map(len, cells))
+    if not n:
+        return None
+    value = float(sum(w * x.mean() for w, x in zip(weights, cells, strict=True)))
+    if n < LEAST:
+        return Estimate(value, None, None, None, n)
+    parts = [w**2 * variance(x, examples) / len(x) for w, x in zip(weights, cells, strict=True)]
+    error = float(np.sqrt(sum(parts)))
+    if error == 0:
+        return Estimate(value, value, value, float(value == 0), n)
+    freedom = error**4 / sum(part**2 / (len(x) - 1) for part, x in zip(parts, cells, strict=True))
+    half = float(t.ppf((1 + level) / 2, freedom)) * error
+    p = 2 * float(t.sf(abs(value) / error, freedom))
+    return Estimate(value, value - half, value + half, p, n)
+
+
+def variance(x: NDArray[np.float64], examples: int | None) -> float:
+    """The sample variance or, of shares of so many `examples`, the floor that `contrast` describes."""
+    found = float(x.var(ddof=1))
+    return found if examples is None else max(found, (x.sum() * examples + 1) / len(x) / examples**2)
+
+
+def difference(a: ArrayLike, b: ArrayLike, *, examples: int | None = None) -> Estimate | None:
+    """mean(a) - mean(b); None where one side has no number."""
+    return contrast([a, b], [1.0, -1.0], examples=examples)
+
+
+def degradation(errors: Mapping[int, ArrayLike], depth: int, *, examples: int | None = None) -> Gap | None:
     """D(L) = mean error at `depth` minus the least mean error of any shallower depth (He et al. 2015).
 
-    errors: training error, one row a seed, one column a depth, NaN where a trial has none. A shallower
-    depth competes only with every seed that `depth` has; if none qualifies, the seeds that all depths
-    share are compared. None where there is nothing shallower to compare with.
+    `errors` are the training errors of the seeds at each depth. Shallower depths with fewer than `LEAST`
+    seeds are left aside where others have as many. None where there is nothing shallower.
+
+    The interval answers whether the net is worse than at *some* shallower depth. It reaches from the greatest
+    lower end to the greatest upper end of the differences to all shallower depths, each at a level that is
+    corrected for their number (Bonferroni), and so covers D(L) in at least 95 % of cases.
     """
-    here = errors[depth].dropna()
-    shallower = errors[[d for d in map(int, errors.columns) if d < depth]].dropna(axis="columns", how="all")
-    paired = shallower.loc[here.index].dropna(axis="columns")
-    if paired.empty:
-        paired = shallower.loc[here.index].dropna()
-    if paired.empty:
+    here = numbers(errors[depth])
+    shallower = {d: x for d in errors if d < depth and len(x := numbers(errors[d]))}
+    shallower = {d: x for d, x in shallower.items() if len(x) >= LEAST} or shallower
+    if not shallower or not len(here):
         return None
-    samples = [here.loc[paired.index].to_numpy(), *(paired[d].to_numpy() for d in paired.columns)]
-    low, high = paired_interval(samples, _gap)
-    best = int(paired.columns[int(paired.mean().to_numpy().argmin())])
-    return Gap(float(_gap(*samples)), low, high, best, len(paired))
-
-
-def _gap(here: NDArray[np.float64], *shallower: NDArray[np.float64], axis: int = -1) -> NDArray[np.float64]:
-    least = np.min([s.mean(axis=axis) for s in shallower], axis=0)
-    return np.asarray(here.mean(axis=axis) - least)
-
-
-def mean_difference(a: NDArray[np.float64], b: NDArray[np.float64], axis: int = -1) -> NDArray[np.float64]:
-    """mean(a) - mean(b), for `paired_interval`."""
-    return np.asarray(a.mean(axis=axis) - b.mean(axis=axis))
-
-
-def paired_interval(
-    samples: Sequence[NDArray[np.float64]], statistic: object
-) -> tuple[float | None, float | None]:
-    """95 % percentile bootstrap interval (Efron 1979) of a statistic of paired samples.
-
-    (None, None) under two pairs. The generator is seeded, so one set of results always gives one report.
-    """
-    if len(samples[0]) < 2:
-        return None, None
-    found = bootstrap(
-        samples,
-        statistic,
-        paired=True,
-        vectorized=True,
-        n_resamples=RESAMPLES,
-        confidence_level=LEVEL,
-        method="percentile",
-        rng=np.random.default_rng(0),
-    ).confidence_interval
-    return float(found.low), float(found.high)
-
-
-def difference(a: pd.Series[float], b: pd.Series[float]) -> Difference | None:
-    """a - b over the index values (seeds) at which both have a number; None without a shared one."""
-    both = pd.concat([a, b], axis="columns", join="inner").dropna().to_numpy(float)
-    if not len(both):
-        return None
-    left, right = both.T
-    low, high = paired_interval([left, right], mean_difference)
-    varies = len(both) > 1 and np.ptp(left - right) > 1e-12
-    p = float(ttest_rel(left, right).pvalue) if varies else None
-    return Difference(float(np.mean(left - right)), low, high, p, len(both))
+    best = min(shallower, key=lambda d: (shallower[d].mean(), d))
+    value = float(here.mean() - shallower[best].mean())
+    level = 1 - ALPHA / len(shallower)
+    against = [contrast([here, x], [1, -1], examples=examples, level=level) for x in shallower.values()]
+    low = max((found.low for found in against if found and found.low is not None), default=None)
+    high = max((found.high for found in against if found and found.high is not None), default=None)
+    return Gap(value, low, high, best, min(len(here), *map(len, shallower.values())))
 
 
 def holm(p: Sequence[float | None]) -> list[float | None]:
@@ -147,18 +156,6 @@ def holm(p: Sequence[float | None]) -> list[float | None]:
         least = max(least, min(1.0, (len(tests) - rank) * value))
         adjusted[place] = least
     return adjusted
-
-
-def noise_floor(values: Sequence[float] | pd.Series, n: int) -> float | None:
-    """The difference in mean that two sets of n further draws stay under in 95 % of cases.
-
-    t quantile x sd x sqrt(2 / n), with the sd, and its degrees of freedom, of `values`; None where the sd
-    or n is missing.
-    """
-    seen = summary(values)
-    if seen.sd is None or n < 1:
-        return None
-    return float(t.ppf((1 + LEVEL) / 2, seen.n - 1) * seen.sd * np.sqrt(2 / n))
 
 
 def slope(norms: Sequence[float] | NDArray[np.float64]) -> float | None:

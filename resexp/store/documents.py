@@ -27,6 +27,7 @@ Text = InstanceOf[str]
 Plain = Annotated[Text, AfterValidator(_plain)]
 """A name that becomes part of a path: it must not lead out of the results folder."""
 Count = Annotated[int, Field(ge=0, lt=2**63)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Number = Annotated[float, Field(strict=True)] | None
 """A finite number, NaN, an infinity, or nothing."""
 
@@ -92,6 +93,8 @@ class Trial(Document):
     tuned: dict[Text, Any] = {}
     plugins: dict[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")], Plain] = {}
     numerics: dict[Text, Count] = {}
+    examples: dict[Text, Count] = {}
+    chance: dict[Text, Share] = {}
     data: Text = ""
 
 

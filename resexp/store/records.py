@@ -30,6 +30,7 @@ _METRIC_COLUMNS = (
     *("epoch", "step", "seconds", "lr", "loss", "running_error"),
     *("train_error", "train_loss", "validation_error", "validation_loss", "test_error", "test_loss"),
 )
+SPLITS = ("train", "test")
 _PROBE_COLUMNS = ("probe", "step", "at", "name", "layer", "index", "value")
 
 
@@ -146,6 +147,8 @@ def _trial_row(trial: Trial, state: State) -> dict[str, Any]:
         **{name: state.result.get(name) for name in _RESULT_COLUMNS},
         "data": _kind(trial, "data"),
         "model": _kind(trial, "model"),
+        **{f"{split}_examples": trial.examples.get(split) for split in SPLITS},
+        **{f"{split}_chance": trial.chance.get(split) for split in SPLITS},
     }
 
 
@@ -166,6 +169,7 @@ def _measures(row: Mapping[str, Any]) -> dict[str, Any]:
 def _trial_columns(trials: Iterable[Trial]) -> list[str]:
     fixed = ["id", "name", "status", "cause", "connection", "variant", "depth", "seed", "params", "macs"]
     fixed += ["activation_bytes", *_RESULT_COLUMNS, "data", "model"]
+    fixed += [f"{split}_{what}" for what in ("examples", "chance") for split in SPLITS]
     return list(dict.fromkeys([*fixed, *(axis for trial in trials for axis in _swept(trial))]))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from made_up import trial
+from scipy.stats import t
 
 from resexp.report import Report, build, frames
 from resexp.report.render import json as json_format
@@ -47,18 +48,18 @@ def verdict(records: Records) -> Any:
 @pytest.mark.parametrize(
     ("plain", "residual", "expected"),
     [
-        ([0.3, 0.31], [0.1, 0.1], (AGREES, 2, 0.205)),
-        ([0.2, 0.4], [0.1, 0.1], ("undecided", 2, 0.2)),
-        ([0.1, 0.1], [0.3, 0.3], (DISAGREES, 2, -0.2)),
-        ([0.1, 0.3], [0.2, 0.1], ("undecided", 2, 0.05)),
-        ([0.3], [0.1], ("undecided", 1, 0.2)),
-        ([0.3, 0.3, 0.9], [0.1, 0.1], (AGREES, 2, 0.2)),
+        ([0.3, 0.31, 0.32], [0.1, 0.1, 0.1], (AGREES, 3, 0.21)),
+        ([0.2, 0.4, 0.3], [0.1, 0.1, 0.2], ("undecided", 3, 0.5 / 3)),
+        ([0.1, 0.1, 0.1], [0.3, 0.3, 0.3], (DISAGREES, 3, -0.2)),
+        ([0.1, 0.3, 0.2], [0.2, 0.1, 0.2], ("undecided", 3, 0.1 / 3)),
+        ([0.3, 0.31], [0.1, 0.1, 0.1], ("undecided", 2, 0.205)),  # two seeds decide nothing
+        ([0.3, 0.3, 0.3, 0.3], [0.1, 0.1, 0.1], (AGREES, 3, 0.2)),  # seeds are not paired
         ([0.3], [], ("not comparable", 0, None)),
-        ([None, None], [0.1, 0.1], (AGREES, 2, None)),
-        ([0.1, 0.2], [None, None], (DISAGREES, 2, None)),
-        ([None, 0.0], [0.1, 0.1], ("undecided", 2, None)),
-        ([None, None], [None, None], ("undecided", 2, None)),
-        ([None], [0.1], ("undecided", 1, None)),
+        ([None, None, None], [0.1, 0.1, 0.1], (AGREES, 3, None)),
+        ([0.1, 0.2, 0.1], [None, None, None], (DISAGREES, 3, None)),
+        ([None, None, 0.0], [0.1, 0.1, 0.1], ("undecided", 3, None)),
+        ([None, None, None], [None, None, None], ("undecided", 3, None)),
+        ([None, None], [0.1, 0.1], ("undecided", 2, None)),
     ],
 )
 def test_an_ordering_needs_an_interval_beside_0(
@@ -73,16 +74,17 @@ def test_an_ordering_needs_an_interval_beside_0(
 @pytest.mark.parametrize(
     ("plain", "expected"),
     [
-        ([0.1, 0.1001], AGREES),
-        ([0.1, 0.108], "undecided"),
-        ([0.2, 0.2], DISAGREES),
-        ([None, None], DISAGREES),
+        ([0.1, 0.1001, 0.1002], AGREES),
+        ([0.1, 0.108, 0.104], "undecided"),
+        ([0.2, 0.2, 0.2], DISAGREES),
+        ([None, None, None], DISAGREES),
+        ([0.1, 0.1], "undecided"),
     ],
 )
 def test_a_tie_needs_an_interval_within_its_margin(
     plain: list[float | None], expected: str, make: Make
 ) -> None:
-    rows = trials({"plain": plain, "residual": [0.1, 0.1]})
+    rows = trials({"plain": plain, "residual": [0.1, 0.1, 0.1]})
     assert verdict(make(rows, published={"claims": [claim(within=0.01)]}))["verdict"] == expected
 
 
@@ -110,7 +112,7 @@ def test_best_shallower_is_the_depth_with_the_least_mean_before_the_deepest(make
     assert verdict(shallow)["verdict"] == "not comparable"
 
 
-def test_without_a_depth_only_depths_that_both_have_are_paired(make: Make) -> None:
+def test_without_a_depth_the_depths_that_both_have_are_compared(make: Make) -> None:
     rows = trials({"plain": [0.2, 0.2], "residual": [0.1, 0.1]}, 8)
     rows += trials({"residual": [0.9, 0.9]}, 56)
     sides = {"lower": {"model.connection": "residual"}, "higher": {"model.connection": "plain"}}
@@ -151,16 +153,17 @@ def reference(**changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("protocol", "changes", "errors", "expected"),
     [
-        (RECIPE, {"sd": 0.02}, [0.2, 0.21], "reproduced"),
-        (RECIPE, {"sd": 0.02}, [0.3, 0.31], "not reproduced"),
-        (RECIPE, {}, [0.1, 0.3], "reproduced"),
-        (RECIPE, {}, [0.3, 0.31], "not reproduced"),
-        (RECIPE, {"sd": 0.02}, [0.2], "undecided"),
-        (RECIPE, {"sd": 0.02}, [0.2, 0.2, None], "undecided"),
-        (RECIPE, {"sd": 0.02, "tier": "ordering"}, [0.2, 0.2], "not comparable"),
+        (RECIPE, {"runs": 5}, [0.2, 0.201, 0.199], "reproduced"),
+        (RECIPE, {"runs": 5}, [0.3, 0.301, 0.299], "not reproduced"),
+        (RECIPE, {"runs": 5}, [0.1, 0.3, 0.2], "compatible, too imprecise to tell"),
+        (RECIPE, {"runs": 5, "tolerance": 0.5}, [0.1, 0.3, 0.2], "reproduced"),
+        (RECIPE, {"runs": 5}, [0.2, 0.2], "undecided"),
+        (RECIPE, {"runs": 5}, [0.2, 0.2, 0.2, None], "undecided"),
+        (RECIPE, {"statistic": "best", "runs": 5}, [0.2, 0.2, 0.2], "not comparable"),
+        (RECIPE, {"tier": "ordering"}, [0.2, 0.2, 0.2], "not comparable"),
         (RECIPE, {}, [], "not comparable"),
-        ({}, {"sd": 0.02}, [0.2, 0.2], "not comparable"),
-        ({**RECIPE, "training.epochs": 164}, {"sd": 0.02}, [0.2, 0.2], "not comparable"),
+        ({}, {}, [0.2, 0.2, 0.2], "not comparable"),
+        ({**RECIPE, "training.epochs": 164}, {}, [0.2, 0.2, 0.2], "not comparable"),
     ],
 )
 def test_only_the_paper_s_own_recipe_reproduces(
@@ -211,13 +214,13 @@ def about_a_paper(make: Make, errors: Errors, **changes: Any) -> Report:
 
 
 def test_the_report_opens_with_the_claim_and_what_became_of_it(make: Make) -> None:
-    good = about_a_paper(make, {"plain": [0.3, 0.3], "residual": [0.1, 0.1]}).sentences[0]
+    good = about_a_paper(make, {"plain": [0.3] * 3, "residual": [0.1] * 3}).sentences[0]
     assert (good.badge, good.tone) == ("1 of 1 agree", "good")
     assert good.text == (
         "Claim: Plain nets are worse. (A paper, 2015) Here: 1 of 1 statement agrees in direction; "
         "in all settings stated of it the recipe is the paper's own."
     )
-    bad = about_a_paper(make, {"plain": [0.1, 0.1], "residual": [0.3, 0.3]}, protocol={"seed": 7})
+    bad = about_a_paper(make, {"plain": [0.1] * 3, "residual": [0.3] * 3}, protocol={"seed": 7})
     assert (bad.sentences[0].badge, bad.sentences[0].tone) == ("0 of 1 agree", "bad")
     assert (
         "1 disagrees; the recipe differs from the paper's in 1 setting, so this is no"
@@ -229,16 +232,16 @@ def test_the_report_opens_with_the_claim_and_what_became_of_it(make: Make) -> No
 
 
 def test_where_values_alone_are_published_it_says_what_became_of_them(make: Make) -> None:
-    values = {"claims": [], "references": [reference(sd=0.02)], "protocol": RECIPE}
-    good = about_a_paper(make, {"plain": [0.2, 0.21]}, **values).sentences[0]
+    values = {"claims": [], "references": [reference(runs=5)], "protocol": RECIPE}
+    good = about_a_paper(make, {"plain": [0.2, 0.201, 0.199]}, **values).sentences[0]
     assert (good.tone, "Here: 1 of 1 published value reproduced" in good.text) == ("good", True)
-    bad = about_a_paper(make, {"plain": [0.3, 0.31]}, **values).sentences[0]
+    bad = about_a_paper(make, {"plain": [0.3, 0.301, 0.302]}, **values).sentences[0]
     assert (bad.badge, bad.tone) == ("not reproduced", "bad")
     assert "Here: 0 of 1 published value reproduced" in bad.text
 
 
 def test_json_has_the_claims_the_values_and_the_differences(make: Make) -> None:
-    errors: Errors = {"plain": [0.3, 0.31], "residual": [0.1, 0.1]}
+    errors: Errors = {"plain": [0.3, 0.31, 0.305], "residual": [0.1, 0.1, 0.1]}
     recipe = {**RECIPE, "data": "cifar10"}
     report = about_a_paper(make, errors, references=[reference()], protocol=recipe)
     found = json.loads(json_format.render(report))["published"]
@@ -246,9 +249,9 @@ def test_json_has_the_claims_the_values_and_the_differences(make: Make) -> None:
     (one,) = found["claims"]
     assert (one["verdict"], one["n"], one["low"], one["high"]) == (
         AGREES,
-        2,
-        pytest.approx(0.2),
-        pytest.approx(0.21),
+        3,
+        pytest.approx(0.205 - 0.005 / 3**0.5 * float(t.ppf(0.975, 2))),
+        pytest.approx(0.205 + 0.005 / 3**0.5 * float(t.ppf(0.975, 2))),
     )
     assert found["references"][0]["difference"] == pytest.approx(0.105)
     assert found["differences"] == [{"key": "data", "here": "digits", "paper": "cifar10"}]

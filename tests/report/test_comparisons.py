@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from made_up import of, row, trial
 
 from resexp.report import frames
-from resexp.report.statistics import difference, holm, noise_floor
+from resexp.report.statistics import holm
 from resexp.report.tables import comparisons, equal_budget
 from resexp.store import Records
 
@@ -59,38 +59,6 @@ def test_holm_is_what_statsmodels_defines(p: list[float]) -> None:
     assert holm(p) == pytest.approx(expected.tolist())
 
 
-def test_a_difference_is_paired_by_seed() -> None:
-    a = pd.Series({0: 0.2, 1: 0.5, 2: 0.9, 7: 0.0})
-    b = pd.Series({2: 0.6, 1: 0.3, 0: 0.1, 3: 0.9})
-    # 0.1, 0.2, 0.3: t = 0.2 / (0.1 / sqrt 3); with two degrees of freedom p = 1 - t / sqrt(t^2 + 2).
-    found = difference(a, b)
-    assert found is not None
-    assert (found.pairs, found.mean) == (3, pytest.approx(0.2))
-    assert found.p == pytest.approx(1 - 12**0.5 / 14**0.5)
-    # Of 27 resamples one is all 0.1 and one all 0.3: each more than 2.5 %.
-    assert (found.low, found.high) == (pytest.approx(0.1), pytest.approx(0.3))
-    assert difference(a, pd.Series({9: 1.0})) is None
-
-
-def test_what_cannot_be_tested_has_no_p() -> None:
-    single = difference(pd.Series([0.3]), pd.Series([0.1]))
-    assert single is not None
-    assert (single.low, single.p, single.pairs) == (None, None, 1)
-    equal = difference(pd.Series([0.3, 0.5]), pd.Series([0.1, 0.3]))
-    assert equal is not None
-    assert (equal.mean, equal.p) == (pytest.approx(0.2), None)
-
-
-def test_the_noise_floor_by_hand_and_by_drawing() -> None:
-    # sd of 0.1 and 0.3 is sqrt 0.02; t at 0.975 with one degree of freedom is tan(0.475 pi).
-    assert noise_floor([0.1, 0.3], 2) == pytest.approx(np.tan(0.475 * np.pi) * 0.02**0.5)
-    assert noise_floor([0.1, 0.3], 8) == pytest.approx(np.tan(0.475 * np.pi) * 0.02**0.5 / 2)
-    assert noise_floor([0.1], 2) is None
-    draws = np.random.default_rng(0).normal(size=(2000, 3, 5))
-    under = [abs(a.mean() - b.mean()) <= (noise_floor(seen, 5) or 0) for seen, a, b in draws]
-    assert np.mean(under) == pytest.approx(0.95, abs=0.015)
-
-
 def test_the_baseline_is_residual_then_plain_then_the_first(make: Make) -> None:
     def chosen(*variants: str) -> str | None:
         rows = measured({variant: [0.1] for variant in variants})
@@ -112,7 +80,7 @@ def test_a_baseline_that_finished_nothing_at_the_deepest_depth_is_passed_over(ma
     assert of(comparisons, make(shallow)).title == "Compared with residual"
     table = of(comparisons, make(shallow + deep))
     assert table.title == "Compared with plain"
-    assert row(table, variant="residual", depth=20, error="test")["verdict"] == "no pair"
+    assert row(table, variant="residual", depth=20, error="test")["verdict"] == "no seed"
 
 
 BASE = [0.10, 0.11, 0.12, 0.11, 0.10]
@@ -123,10 +91,10 @@ BASE = [0.10, 0.11, 0.12, 0.11, 0.10]
     [
         ([0.20, 0.21, 0.23, 0.21, 0.20], "higher"),
         ([0.05, 0.05, 0.07, 0.06, 0.05], "lower"),
-        ([0.11, 0.12, 0.13, 0.12, 0.12], "within noise"),  # significant by its pairs, and yet that small
+        ([0.11, 0.12, 0.13, 0.12, 0.12], "undecided"),
         ([0.10, 0.11, 0.12, 0.11, 0.50], "undecided"),
-        ([0.50, None, None, None, None], "undecided"),
-        ([None, None, None, None, None], "no pair"),
+        ([0.50, 0.50, None, None, None], "too few seeds"),
+        ([None, None, None, None, None], "no seed"),
     ],
 )
 def test_the_verdict(errors: list[float | None], verdict: str, make: Make) -> None:
@@ -135,13 +103,20 @@ def test_the_verdict(errors: list[float | None], verdict: str, make: Make) -> No
     assert "The baseline is residual, the residual connection" in table.caption
 
 
+def test_within_a_point_on_both_sides_is_a_tie(make: Make) -> None:
+    near = {"residual": [0.100, 0.101, 0.102], "plain": [0.101, 0.102, 0.100]}
+    table = of(comparisons, make(measured(near)))
+    assert row(table, variant="plain", error="test")["verdict"] == "tie"
+    assert "within 1 point of that of residual" in table.sentences[0].text
+
+
 def test_a_lower_error_is_lower_by_a_positive_number(make: Make) -> None:
     less = [e - s for e, s in zip(BASE, [0.05, 0.06, 0.05, 0.05, 0.06], strict=True)]
     (sentence,) = of(comparisons, make(measured({"residual": [*BASE], "plain": less}))).sentences
-    assert "lower than that of residual, by 5.40 points [5.00, 5.80]" in sentence.text
+    assert "lower than that of residual, by 5.40 points [3.92, 6.88], n = 5 seeds of each" in sentence.text
 
 
-def test_many_variants_within_noise_are_counted_rather_than_listed(make: Make) -> None:
+def test_many_variants_that_are_not_told_apart_are_counted_rather_than_listed(make: Make) -> None:
     many = {f"plain ({n})": [*BASE] for n in range(20)}
     (sentence,) = of(comparisons, make(measured({"residual": [*BASE], **many}))).sentences
     assert sentence.subject.startswith("plain (0), ")
@@ -166,7 +141,7 @@ def test_errors_on_other_data_are_not_compared(make: Make) -> None:
 
 def test_a_single_seed_of_the_baseline_says_nothing(make: Make) -> None:
     table = of(comparisons, make(measured({"residual": [0.1], "plain": [0.9]})))
-    assert row(table, error="test")["verdict"] == "single seed"
+    assert row(table, error="test")["verdict"] == "too few seeds"
     assert "nothing can be said" in table.sentences[0].text
 
 
@@ -184,8 +159,8 @@ def test_holm_counts_the_variants_of_one_depth_and_error(make: Make) -> None:
     # The sentences are about the deepest depth that all variants have.
     assert all("depth 8" in sentence.text for sentence in table.sentences)
     assert table.sentences[0].text == (
-        "plain at depth 8: the test error is higher than that of residual, by 10.40 points [9.60, 11.20], "
-        "n = 5 paired seeds, p <0.001 after correction for 2 comparisons."
+        "plain at depth 8: the test error is higher than that of residual, by 10.40 points [8.75, 12.05], "
+        "n = 5 seeds of each, p <0.001 after correction for 2 comparisons."
     )
 
 

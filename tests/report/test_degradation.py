@@ -25,14 +25,14 @@ def errors(connection: str, by_depth: dict[int, list[float | None]]) -> list[dic
 
 
 def test_plain_degrades_and_residual_does_not(make: Make) -> None:
-    rows = errors("plain", {8: [0.0, 0.002], 56: [0.8, 0.9]}) + errors(
-        "residual", {8: [0.01, 0.02], 56: [0.0, 0.0]}
+    rows = errors("plain", {8: [0.0, 0.001, 0.002], 56: [0.8, 0.85, 0.9]}) + errors(
+        "residual", {8: [0.01, 0.015, 0.02], 56: [0.0, 0.0, 0.0]}
     )
     plain, residual = of(degradation, make(rows)).sentences
-    assert (plain.badge, residual.badge) == ("degrades", "does not degrade")
+    assert (plain.badge, residual.badge) == ("degrades", "does not degrade by 1 point")
     assert plain.text == (
         "plain degrades: at depth 56 its training error is 85.0\u00a0% against 0.10\u00a0% at depth 8, "
-        "a gap of +84.9 points [80.0, 89.8], n = 2."
+        "a gap of +84.9 points [72.5, 97.3], n = 3."
     )
     assert "a gap of −1.5 points" in residual.text
 
@@ -43,13 +43,14 @@ def test_plain_degrades_and_residual_does_not(make: Make) -> None:
         ([0.1, 0.1, 0.1], [0.05, 0.2, 0.3], "undecided", "the interval includes 0"),
         (
             [0.0, 0.0, 0.0],
-            [0.004, 0.005, 0.012],
+            [0.007, 0.008, 0.011],
             "degrades slightly",
-            "[0.40, 1.20], n = 3; the gap is under 1 point",
+            "[0.35, 1.38], n = 3; the gap is under 1 point",
         ),
-        ([0.0, 0.0, 0.0], [0.004, 0.004, 0.004], "does not degrade", "+0.40 points"),
-        ([0.1], [0.9], "single seed", "without an interval"),
-        ([0.1, 0.1, 0.1], [0.9, 0.9, None], "degrades", "1 of 3 diverged at depth 56"),
+        ([0.0, 0.0, 0.0], [0.004, 0.004, 0.004], "does not degrade by 1 point", "+0.40 points"),
+        ([0.1], [0.9], "too few seeds", "three seeds are the fewest"),
+        ([0.1, 0.1, 0.1], [0.9, 0.9, None], "too few seeds", "1 of 3 diverged at depth 56"),
+        ([0.1, 0.1, 0.1, 0.1], [0.9, 0.9, 0.9, None], "degrades", "1 of 4 diverged at depth 56"),
         ([0.1, 0.1], [None, None], "diverges", "beyond depth 8 (2 of 2 diverged at depth 56); at depth 8"),
         ([None, None], [0.1, 0.1], "trials lost", "10.0\u00a0%, n = 2 (2 of 2 diverged at depth 8)"),
         ([None], [None], "nothing finished", "1 of 1 diverged at depth 8"),
@@ -69,7 +70,7 @@ def test_a_net_that_diverges_when_deep_is_not_said_to_be_spared(make: Make) -> N
     assert (sentence.badge, sentence.tone) == ("diverges", "bad")
     assert sentence.text == (
         "plain diverges beyond depth 20 (2 of 2 diverged at depth 56); at depth 20 its training error is "
-        "10.0\u00a0% against 30.0\u00a0% at depth 8, a gap of −20.0 points [−20.0, −20.0], n = 2."
+        "10.0\u00a0% against 30.0\u00a0% at depth 8, a gap of −20.0 points, n = 2."
     )
     rows[-1] |= {"status": "failed"}
     (sentence,) = of(degradation, make(rows)).sentences
@@ -92,3 +93,42 @@ def test_without_a_training_error_there_is_nothing_to_degrade(make: Make) -> Non
 def test_lost_trials_are_counted_and_enter_no_mean(make: Make) -> None:
     found = row(of(degradation, make(errors("plain", {8: [0.1, None, 0.3]}))), depth=8)
     assert (found["n"], found["lost"], found["train_error_mean"]) == (2, 1, pytest.approx(0.2))
+
+
+def of_ten_classes(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**row, "train_chance": 0.9, "train_examples": 1437} for row in rows]
+
+
+def test_nets_at_chance_did_not_train(make: Make) -> None:
+    rows = errors("plain", {8: [0.88, 0.89, 0.87], 56: [0.9, 0.9, 0.9]})
+    table = of(degradation, make(of_ten_classes(rows)))
+    (sentence,) = table.sentences
+    assert (sentence.badge, sentence.tone) == ("did not train", "bad")
+    assert "the majority class, 90.0\u00a0%; the least is 88.0\u00a0%" in sentence.text
+    assert "always answering the most frequent class, 90.0 %" in table.caption
+    one = errors("plain", {8: [0.5, 0.5, 0.5], 56: [0.9, 0.9, 0.9]})
+    (sentence,) = of(degradation, make(of_ten_classes(one))).sentences
+    assert sentence.badge == "degrades"
+
+
+def test_where_some_seeds_fail_no_verdict_rests_on_the_mean(make: Make) -> None:
+    rows = errors("plain", {8: [0.0, 0.0, 0.0], 20: [0.01, 0.8, 0.01], 56: [0.004, 0.004, 0.85]})
+    table = of(degradation, make(of_ten_classes(rows)))
+    (sentence,) = table.sentences
+    assert (sentence.badge, sentence.tone) == ("some seeds fail", "bad")
+    assert (
+        "1 of 3 seeds failed [1, 91]\u00a0%: their training errors are 0.40, 0.40, 85.0\u00a0%"
+        in sentence.text
+    )
+    assert row(table, depth=56)["gap"] is None
+    assert "no verdict rests on" in table.caption
+    # A mixed depth is no reference for deeper ones either.
+    deeper = errors("plain", {8: [0.1, 0.1, 0.1], 20: [0.0, 0.8, 0.0], 56: [0.3, 0.3, 0.3]})
+    assert row(of(degradation, make(of_ten_classes(deeper))), depth=56)["reference"] == 8
+
+
+def test_three_seeds_without_a_mistake_have_an_interval(make: Make) -> None:
+    rows = errors("residual", {8: [0.0, 0.0, 0.0], 56: [0.0, 0.0, 0.0]})
+    (sentence,) = of(degradation, make(of_ten_classes(rows))).sentences
+    assert sentence.badge == "does not degrade by 1 point"
+    assert "[−0.09, 0.09]" in sentence.text

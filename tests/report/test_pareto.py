@@ -65,8 +65,8 @@ def test_a_recovery_from_a_worse_net_does_not_pay(make: Any) -> None:
     assert row(table, depth=32)["gain"] == pytest.approx(0.2, abs=1e-3)
     assert not row(table, depth=32)["pays"]
     assert table is not None
-    assert table.sentences[0].badge == "no step pays"
-    assert "depth 56 has 15.0" in table.sentences[0].text
+    assert table.sentences[0].badge == "depth hurts"
+    assert "depth 56 errs on 15.0" in table.sentences[0].text
 
 
 def test_every_step_may_pay(make: Any) -> None:
@@ -88,7 +88,7 @@ def test_the_last_step_that_pays_is_not_the_last_where_deeper_nets_diverged(make
 def test_one_seed_says_nothing_of_steps(make: Any) -> None:
     table = table_of(make, nets("residual", (0.4, 0.3, 0.2, 0.1), seeds=1))
     assert table is not None
-    assert table.sentences[0].badge == "single seed"
+    assert table.sentences[0].badge == "too few seeds"
     assert not any(r["pays"] for r in table.rows)
 
 

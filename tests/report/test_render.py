@@ -77,7 +77,7 @@ def test_every_state_of_a_run_is_rendered(module: Any, state: str, make: Make, r
 )
 def test_verdicts_open_the_report(module: Any, report: Report) -> None:
     text = module.render(report).replace("</b>", "")
-    assert 0 < text.index("degrades: at depth 56") < text.lower().index("training error of the last epoch")
+    assert 0 < text.index("at depth 56 its training") < text.lower().index("training error of the last epoch")
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
+from scipy.stats import t, ttest_ind
 
-from resexp.report.statistics import degradation, mean_difference, paired_interval, slope, summary
+from resexp.report.statistics import contrast, degradation, difference, slope, summary
 
 NAN = float("nan")
 
@@ -24,60 +24,78 @@ def test_summary_leaves_missing_values_out_and_invents_none() -> None:
     assert (summary([]).n, summary([]).mean, summary([NAN]).mean) == (0, None, None)
 
 
+def test_a_difference_by_hand() -> None:
+    # Means 0.3 and 0.1, variances 0.01 and 0.0001 of three seeds each: the error is sqrt(0.0101 / 3) =
+    # 0.05802, and by Welch and Satterthwaite there are (0.0101)^2 / ((0.01^2 + 0.0001^2) / 2) = 2.0398
+    # degrees of freedom.
+    found = difference([0.2, 0.3, 0.4], [0.09, 0.10, 0.11])
+    by_scipy = ttest_ind([0.2, 0.3, 0.4], [0.09, 0.10, 0.11], equal_var=False)
+    assert found is not None
+    assert found.value == pytest.approx(0.2)
+    assert found.p == pytest.approx(by_scipy.pvalue)
+    ends = by_scipy.confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((ends.low, ends.high))
+    assert (found.decided, found.n) == (False, 3)  # p = 0.07, for there are only two degrees of freedom
+
+
+def test_two_seeds_decide_nothing() -> None:
+    found = difference([0.9, 0.9], [0.1, 0.1, 0.1])
+    assert found is not None
+    assert (found.value, found.low, found.high, found.p, found.n, found.decided) == pytest.approx(
+        (0.8, None, None, None, 2, False)
+    )
+    assert difference([], [0.1]) is None
+
+
+def test_three_seeds_without_a_mistake_do_not_show_that_there_are_none() -> None:
+    # One mistake is added: 1 / 3 mistakes per seed in variance, over three seeds, on both sides.
+    found = difference([0.0, 0.0, 0.0], [0.0, 0.0, 0.0], examples=1000)
+    assert found is not None
+    assert found.high == pytest.approx(float(t.ppf(0.975, 4)) * np.sqrt(2 / 9) / 1000)
+    exact = difference([0.0, 0.0, 0.0], [0.0, 0.0, 0.0])
+    assert exact is not None
+    assert (exact.low, exact.high, exact.p) == (0, 0, 1)
+
+
+def test_an_interaction_is_a_contrast_of_four_means() -> None:
+    four = [[4.0, 5, 6], [1, 2, 3], [3, 4, 5], [2, 3, 4]]
+    found = contrast(four, [1, -1, -1, 1])
+    assert found is not None
+    assert found.value == 2
+    assert found.high == pytest.approx(2 + float(t.ppf(0.975, 8)) * np.sqrt(4 / 3))
+
+
 def test_degradation_by_hand() -> None:
-    # Means 0.2, 0.15 and 0.6, so D(56) = 0.6 - 0.15. The four resamples of two pairs give
-    # 0.5 - min(0.1, 0.2) = 0.4, 0.45 twice, and 0.7 - min(0.3, 0.1) = 0.6: the interval is [0.4, 0.6].
-    errors = pd.DataFrame({8: [0.1, 0.3], 20: [0.2, 0.1], 56: [0.5, 0.7]}, index=[0, 1])
+    errors = {8: [0.1, 0.2, 0.3], 20: [0.1, 0.15, 0.2], 56: [0.5, 0.6, 0.7]}
     gap = degradation(errors, 56)
     assert gap is not None
-    assert (gap.reference, gap.pairs) == (20, 2)
-    assert gap.gap == pytest.approx(0.45)
-    assert gap.low == pytest.approx(0.4)
-    assert gap.high == pytest.approx(0.6)
+    assert (gap.value, gap.reference, gap.n) == (pytest.approx(0.45), 20, 3)
+    # Two shallower depths are looked at, so each interval is at 97.5 %; the greatest ends are that of depth
+    # 20.
+    at = contrast([errors[56], errors[20]], [1, -1], level=0.975)
+    assert at is not None
+    assert (gap.low, gap.high) == (at.low, at.high)
+    assert degradation(errors, 8) is None
 
 
 def test_degradation_is_signed() -> None:
-    gap = degradation(pd.DataFrame({8: [0.4, 0.4], 20: [0.1, 0.1]}), 20)
+    gap = degradation({8: [0.4, 0.4, 0.4], 20: [0.1, 0.1, 0.1]}, 20)
     assert gap is not None
-    assert (gap.gap, gap.low, gap.high) == pytest.approx((-0.3, -0.3, -0.3))
+    assert (gap.value, gap.low, gap.high) == pytest.approx((-0.3, -0.3, -0.3))
 
 
-def test_the_shallowest_depth_has_no_degradation() -> None:
-    assert degradation(pd.DataFrame({8: [0.1], 20: [0.2]}), 8) is None
-
-
-def test_a_single_seed_has_a_gap_but_no_interval() -> None:
-    gap = degradation(pd.DataFrame({8: [0.1], 20: [0.3]}), 20)
+def test_few_seeds_have_a_gap_but_no_interval() -> None:
+    gap = degradation({8: [0.1], 20: [0.3]}, 20)
     assert gap is not None
-    assert gap.gap == pytest.approx(0.2)
-    assert (gap.low, gap.high, gap.pairs) == (None, None, 1)
+    assert (gap.value, gap.low, gap.high, gap.n) == (pytest.approx(0.2), None, None, 1)
 
 
-def test_a_depth_that_lost_a_seed_does_not_compete_on_the_others() -> None:
-    # Depth 20 kept its lucky seed only; against it, depth 56 would seem to degrade by 0.3.
-    errors = pd.DataFrame({8: [0.1, 0.5], 20: [0.0, NAN], 56: [0.1, 0.5]})
-    gap = degradation(errors, 56)
+def test_a_depth_that_lost_its_seeds_does_not_compete() -> None:
+    # Depth 20 kept its lucky seed only; against it, depth 56 would seem to degrade.
+    gap = degradation({8: [0.1, 0.5, 0.3], 20: [0.0, NAN, NAN], 56: [0.1, 0.5, 0.3]}, 56)
     assert gap is not None
-    assert (gap.gap, gap.reference, gap.pairs) == (0.0, 8, 2)
-
-
-def test_where_every_shallower_depth_lost_a_seed_the_shared_ones_are_compared() -> None:
-    gap = degradation(pd.DataFrame({8: [0.1, NAN], 20: [0.4, 0.9]}), 20)
-    assert gap is not None
-    assert gap.gap == pytest.approx(0.3)
-    assert gap.pairs == 1
-
-
-def test_without_a_shared_seed_there_is_no_gap() -> None:
-    assert degradation(pd.DataFrame({8: [0.1, NAN], 20: [NAN, 0.9]}), 20) is None
-
-
-def test_the_interval_is_paired_and_repeatable() -> None:
-    # Each difference is exactly 0.1, however far apart the seeds are: only pairing can see that.
-    a, b = np.array([0.9, 0.5, 0.1]), np.array([0.8, 0.4, 0.0])
-    assert paired_interval([a, b], mean_difference) == pytest.approx((0.1, 0.1))
-    c = np.array([0.3, 0.1, 0.7])
-    assert paired_interval([a, c], mean_difference) == paired_interval([a, c], mean_difference)
+    assert (gap.value, gap.reference, gap.n) == (0.0, 8, 3)
+    assert degradation({8: [0.1, 0.2, 0.1], 20: [NAN, NAN]}, 20) is None
 
 
 def test_slope_in_decades_a_layer() -> None:

@@ -177,9 +177,9 @@ def reference(connection: str, value: float) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("plain", "residual", "verdict"),
     [
-        ([0.3, 0.3], [0.1, 0.1], "direction agrees"),
-        ([0.1, 0.1], [0.3, 0.3], "direction disagrees"),
-        ([0.1, 0.3], [0.2, 0.1], "undecided"),
+        ([0.3] * 3, [0.1] * 3, "direction agrees"),
+        ([0.1] * 3, [0.3] * 3, "direction disagrees"),
+        ([0.1, 0.3, 0.2], [0.2, 0.1, 0.3], "undecided"),
         ([0.3], [0.1], "undecided"),
         ([0.3], [], "not comparable"),
     ],

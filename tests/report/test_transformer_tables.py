@@ -28,7 +28,7 @@ def grid(make: Make, gain: float, seeds: int = 4) -> Records:
     for span in (0, 1, 2):
         for rate in (0.0, 0.1, 0.5):
             for seed in range(seeds):
-                loss = 2 + 0.1 * seed + 0.3 * (span == 0)
+                loss = 2 + 0.01 * seed + 0.3 * (span == 0)
                 if rate:
                     loss += rate - (gain + 0.01 * seed if span else 0)
                 row = trial("residual", 8, seed, id=f"{span}-{rate}-{seed}", test_loss=loss)

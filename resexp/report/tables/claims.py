@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from resexp.published import Claim, Published
-from resexp.report import protocol, references, words
+from resexp.report import ordering, protocol, references, words
 from resexp.report.table import Column, Row, Sentence, Table, Tone, integer, text
 
 if TYPE_CHECKING:
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 ORDER = 5
 CAPTION = (
-    "What the paper states, and the same difference measured here, over n paired seeds with a 95 % "
-    "percentile bootstrap interval. The direction agrees, or disagrees, where this interval and that of "
-    "Student's t (the bootstrap's is too narrow where seeds are few) both exclude 0; a tie agrees where both "
-    "lie within its margin, and disagrees where both lie outside. Otherwise it is undecided, as it is from "
-    "a single pair. Not comparable: one side was not measured. A diverged net counts as worse than any "
-    "error, and leaves the difference without a size."
+    "What the paper states, and the same difference measured here, over n seeds of each side, with a 95 % "
+    "interval by Student's t (Welch's, for seeds that are not paired). The direction agrees, or disagrees, "
+    "if this interval excludes 0. A tie agrees if the interval lies within its margin, and disagrees if it "
+    "lies outside. Otherwise the claim is undecided, as it is with fewer than three seeds. Not comparable: "
+    "one side was not measured. Where nets diverged, the difference has no size, and the direction rests on"
+    " how many diverged on each side (Barnard's exact test)."
 )
 
 
@@ -44,7 +44,7 @@ def table(records: Records) -> Table | None:
 
 
 def _row(records: Records, claim: Claim) -> Row:
-    found = references.compare(records, claim)
+    found = ordering.compare(records, claim)
     pair = claim.published
     return {
         "say": claim.say,

@@ -1,4 +1,4 @@
-"""Is the difference to the baseline more than noise? Paired tests, corrected for their number."""
+"""Is the difference to the baseline more than noise? Tests, corrected for their number."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ if TYPE_CHECKING:
 ORDER = 25
 MEASURES = {"test_error": "test", "train_error": "train"}
 CAPTION = (
-    "Error of the last epoch minus that of the baseline at the same depth, in percentage points, over the n "
-    "seeds that finished in both; negative is better. The baseline is {baseline}. In brackets: its 95 % "
-    "percentile bootstrap interval over the paired seeds, which is too narrow where seeds are few (under "
-    "about ten), so the verdict rests on the p of a paired t-test, after Holm's correction for all "
-    "comparisons of one error at one depth. Noise: the points by which two sets of n seeds of the baseline "
-    "itself differ less, 95 times in 100, from its standard deviation over seeds. The verdict: within noise, "
-    "if the difference is under it; else lower or higher, if the corrected p is at most 0.05; else "
-    "undecided. A dash: too few seeds, or differences that are all equal."
+    "Error of the last epoch minus that of the baseline at the same depth, in percentage points, over n "
+    "seeds of each; negative is better. The baseline is {baseline}. In brackets: its 95 % interval by "
+    "Student's t (Welch's, for seeds that are not paired). p: of that test, after Holm's correction for all"
+    " comparisons of one error at one depth. The verdict: lower or higher, if the corrected p is at most "
+    "0.05; else tie, if the interval lies within 1 point of 0 on both sides; else undecided. Fewer than "
+    "three seeds decide nothing. The intervals speak of other seeds of the same experiment, not of other "
+    "test images."
 )
 
 
@@ -51,9 +50,7 @@ def table(records: Records) -> Table | None:
     columns = (
         *places(text("error", "Error")),
         Column("Difference", _difference),
-        number("p", "p", words.probability),
-        number("p_holm", "Holm", words.probability),
-        number("noise", "Noise", words.percent),
+        number("p_holm", "p (Holm)", words.probability),
         text("verdict", "Verdict"),
     )
     names = words.joined(list(found))
@@ -101,46 +98,42 @@ def _first(variants: list[str], trials: pd.DataFrame) -> str:
 
 def _family(trials: pd.DataFrame, name: str, depth: int, error: str) -> list[dict[str, Any]]:
     """One depth and error: a row a variant, and Holm's correction over them."""
-    by_seed = {
-        variant: frames.done(group).groupby("seed")[error].mean().dropna()
-        for variant, group in frames.by_variant(trials)
+    errors = {
+        variant: statistics.numbers(frames.done(group)[error]) for variant, group in frames.by_variant(trials)
     }
-    if name not in by_seed:
+    if name not in errors:
         return []
-    base = by_seed.pop(name)
-    found = {variant: statistics.difference(errors, base) for variant, errors in by_seed.items()}
+    base, split = errors.pop(name), MEASURES[error]
+    examples = frames.examples(trials, split)
+    found = {v: statistics.difference(mine, base, examples=examples) for v, mine in errors.items()}
     adjusted = statistics.holm([d.p if d else None for d in found.values()])
-    rows = []
-    for (variant, d), p_holm in zip(found.items(), adjusted, strict=True):
-        noise = statistics.noise_floor(base, d.pairs) if d else None
-        rows.append(
-            {
-                "variant": variant,
-                "depth": depth,
-                "error": MEASURES[error],
-                "n": d.pairs if d else 0,
-                "difference": d.mean if d else None,
-                "low": d.low if d else None,
-                "high": d.high if d else None,
-                "p": d.p if d else None,
-                "p_holm": p_holm,
-                "noise": noise,
-                "verdict": verdict(d.mean, noise, p_holm) if d else "no pair",
-                "family": sum(p is not None for p in adjusted),
-            }
-        )
-    return rows
+    return [
+        {
+            "variant": variant,
+            "depth": depth,
+            "error": split,
+            "n": d.n if d else 0,
+            "difference": d.value if d else None,
+            "low": d.low if d else None,
+            "high": d.high if d else None,
+            "p": d.p if d else None,
+            "p_holm": p_holm,
+            "verdict": verdict(d, p_holm),
+            "family": sum(p is not None for p in adjusted),
+        }
+        for (variant, d), p_holm in zip(found.items(), adjusted, strict=True)
+    ]
 
 
-def verdict(difference: float, noise: float | None, p: float | None) -> str:
-    """The criterion of the caption, as a word or two."""
-    if noise is None:
-        return "single seed"
-    if abs(difference) <= noise:
-        return "within noise"
-    if p is None or p > statistics.ALPHA:
-        return "undecided"
-    return "lower" if difference < 0 else "higher"
+def verdict(found: statistics.Estimate | None, p: float | None) -> str:
+    """The criterion of the caption, as a word or two; `p` is corrected."""
+    if found is None:
+        return "no seed"
+    if found.low is None or found.high is None or p is None:
+        return "too few seeds"
+    if p <= statistics.ALPHA:
+        return "lower" if found.value < 0 else "higher"
+    return "tie" if max(-found.low, found.high) <= statistics.MARGIN else "undecided"
 
 
 def _sentences(name: str, rows: list[dict[str, Any]], depth: int | None) -> Iterator[Sentence]:
@@ -151,21 +144,17 @@ def _sentences(name: str, rows: list[dict[str, Any]], depth: int | None) -> Iter
         if row["verdict"] in tones:
             yield Sentence(row["variant"], row["verdict"], tones[row["verdict"]], _finding(name, row))
     for badge, what in REST.items():
-        found = [row for row in here if row["verdict"] == badge]
-        if found:
+        if found := [row for row in here if row["verdict"] == badge]:
             subject = words.listed([row["variant"] for row in found])
-            noise = max((row["noise"] or 0.0 for row in found), default=0.0)
-            said = what.format(name=name, noise=words.percent(noise))
-            yield Sentence(subject, badge, "open", f"{subject} at depth {depth}: {said}.")
+            said = f"{subject} at depth {depth}: {what.format(name=name)}."
+            yield Sentence(subject, badge, "open", said)
 
 
 REST = {
-    "within noise": "the test error differs from that of {name} by no more than another draw of {name}'s own "
-    "seeds would ({noise} points)",
-    "undecided": "the test error differs from that of {name} by more than noise, but not surely with so few "
-    "seeds for so many comparisons",
-    "single seed": "one paired seed with {name}, so nothing can be said",
-    "no pair": "no seed finished both here and in {name}",
+    "tie": "the test error is within 1 point of that of {name}",
+    "undecided": "the test error is not told apart from that of {name} by so few seeds",
+    "too few seeds": "fewer than three seeds here or in {name}, so nothing can be said",
+    "no seed": "no seed finished here or in {name}",
 }
 
 
@@ -175,6 +164,6 @@ def _finding(name: str, row: Row) -> str:
     return (
         f"{row['variant']} at depth {row['depth']}: the test error is {row['verdict']} than that of {name}, "
         f"by {words.percent(size)} points {words.interval(*sorted(ends))}, "
-        f"n = {row['n']} paired seeds, {words.p(row['p_holm'])} after correction for "
+        f"n = {row['n']} seeds of each, {words.p(row['p_holm'])} after correction for "
         f"{words.counted(row['family'], 'comparison')}."
     )

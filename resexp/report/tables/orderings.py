@@ -8,7 +8,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from resexp.published import Claim, Reference
-from resexp.report import references, words
+from resexp.report import ordering, references, words
 from resexp.report.table import Column, Row, Sentence, Table, text
 
 if TYPE_CHECKING:
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 ORDER = 61
 CAPTION = (
-    "Pairs of published values of one source and metric that differ in one respect, and the same "
-    "difference measured here over paired seeds. Undecided, if its 95 % interval, by the bootstrap or by "
-    "Student's t, includes 0, or there are fewer than two pairs; not comparable, if either side was not "
-    "measured. Only the direction is compared, for the protocols may differ."
+    "Pairs of published values of one source and metric that differ in one respect, and the same difference"
+    " measured here. Undecided, if its 95 % interval by Student's t (Welch's) includes 0, or there are "
+    "fewer than three seeds of a side; not comparable, if either side was not measured. Only the direction "
+    "is compared, for the protocols may differ."
 )
 
 
@@ -66,7 +66,7 @@ def _pairs(found: Sequence[Reference]) -> Iterator[tuple[Reference, Reference]]:
 def _row(records: Records, lower: Reference, higher: Reference) -> Row:
     pair = f"{references.named(higher.when)} − {references.named(lower.when)}"
     claim = Claim(say=pair, lower=lower.when, higher=higher.when, metric=lower.metric, source=lower.source)
-    found = references.compare(records, claim)
+    found = ordering.compare(records, claim)
     return {
         "pair": pair,
         "metric": lower.metric,

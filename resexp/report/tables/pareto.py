@@ -18,13 +18,14 @@ FEWEST_DEPTHS = 4
 COSTS = {"params": "P", "macs": "M", "seconds": "T"}
 CAPTION = (
     "Test error of the last epoch, mean ± standard deviation over n seeds. Front: no other connection or "
-    "depth has both a lower or equal mean error and lower or equal parameters (P), multiply-accumulates "
-    "(M) or training time on this machine (T). Gain: by how many points the test error is lower than at "
-    "the depth before, over the seeds that finished at both, with a 95 % percentile bootstrap interval, "
-    "too narrow where seeds are few; p: of a paired t-test, after Holm's correction for the steps of one "
-    "connection. A step pays if its interval lies above 0, its p is at most 0.05, and no shallower net of "
-    "the connection has a lower mean error. One that does not pay is not shown to gain nothing: its gain "
-    "is not told from 0 with so many seeds."
+    "depth has both a lower or equal mean error and lower or equal parameters (P), multiply-accumulates (M)"
+    " or training time on this machine (T). Gain: by how many points the test error is lower than at the "
+    "depth before, with a 95 % interval by Student's t (Welch's, for seeds that are not paired); p: of that"
+    " test, after Holm's correction for the steps of one connection. A step pays if it gains, its p is at "
+    "most 0.05, and no shallower net of the connection has a lower mean error. One that does not pay is not"
+    " shown to gain nothing: its gain is not told from 0 with so many seeds. Depth hurts if the deepest net"
+    " has a greater test error than some shallower one, by an interval that is corrected for having looked "
+    "at all of them (Bonferroni)."
 )
 
 
@@ -65,12 +66,15 @@ def _by_variant(rows: list[dict[str, Any]]) -> Iterator[tuple[str, list[dict[str
 def _steps(group: pd.DataFrame) -> list[dict[str, Any]]:
     """One variant's rows, from its shallowest to its deepest net, each compared with the one before."""
     rows: list[dict[str, Any]] = []
-    before: pd.Series[float] | None = None
+    errors: dict[int, pd.Series[float]] = {}
+    examples = frames.examples(group, "test")
     for place in frames.by_place(group):
-        trials = place[2]
-        errors = trials.groupby("seed")["test_error"].mean()
-        stats = statistics.summary(errors)
-        gain = None if before is None else statistics.difference(before, errors)
+        _, depth, trials = place
+        before = errors[rows[-1]["depth"]] if rows else None
+        errors[depth] = trials["test_error"]
+        stats = statistics.summary(errors[depth])
+        gain = None if before is None else statistics.difference(before, errors[depth], examples=examples)
+        loss = statistics.degradation(errors, depth, examples=examples)
         rows.append(
             {
                 **frames.opening(place),
@@ -78,20 +82,22 @@ def _steps(group: pd.DataFrame) -> list[dict[str, Any]]:
                 "test_error_sd": stats.sd,
                 **{cost: frames.value(trials[cost].median()) for cost in COSTS},
                 "front": [],
-                "gain": gain.mean if gain else None,
+                "gain": gain.value if gain else None,
                 "gain_low": gain.low if gain else None,
                 "gain_high": gain.high if gain else None,
-                "pairs": gain.pairs if gain else None,
                 "p": gain.p if gain else None,
                 "pays": False,
+                "best_shallower": loss.reference if loss else None,
+                "loss": loss.value if loss else None,
+                "loss_low": loss.low if loss else None,
+                "loss_high": loss.high if loss else None,
             }
         )
-        before = errors
     least = float("inf")
     for row, p in zip(rows, statistics.holm([row["p"] for row in rows]), strict=True):
         row["p"] = p
-        sure = row["gain_low"] is not None and row["gain_low"] > 0 and p is not None and p <= statistics.ALPHA
-        row["pays"] = sure and row["test_error_mean"] <= least
+        row["pays"] = p is not None and p <= statistics.ALPHA and row["gain"] > 0
+        row["pays"] = row["pays"] and row["test_error_mean"] <= least
         least = min(least, row["test_error_mean"])
     return rows
 
@@ -112,7 +118,15 @@ def _sentence(variant: str, rows: list[dict[str, Any]], tried: int) -> Sentence:
     last = paying[-1] if paying else 0
     depth, deepest = rows[last]["depth"], rows[-1]["depth"]
     if all(row["gain_low"] is None for row in rows):
-        return Sentence(variant, "single seed", "open", f"{variant}: no step in depth has two paired seeds.")
+        said = f"{variant}: no step in depth has three seeds on both sides, the fewest that decide anything."
+        return Sentence(variant, "too few seeds", "open", said)
+    deep = rows[-1]
+    if deep["loss_low"] is not None and deep["loss_low"] > 0:
+        said = (
+            f"{variant}: depth hurts, for depth {deepest} errs on {words.percent(deep['loss'])} points "
+            f"{words.interval(deep['loss_low'], deep['loss_high'])} more than depth {deep['best_shallower']}."
+        )
+        return Sentence(variant, "depth hurts", "bad", said)
     if paying:
         row = rows[last]
         gain = f"{words.points(row['gain'])} points {words.interval(row['gain_low'], row['gain_high'])}"

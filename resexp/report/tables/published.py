@@ -14,9 +14,12 @@ if TYPE_CHECKING:
 ORDER = 60
 CAPTION = (
     "{metric} as published, beside the mean ± standard deviation measured here over n seeds. Only a run of "
-    "the paper's own recipe, all of whose trials are done, is held to the value itself: reproduced, if the "
-    "mean lies within the published standard deviation or, where none is published, the value within the "
-    "mean's 95 % bootstrap interval. Any other is not comparable, and agrees in direction at most."
+    "the paper's own recipe, all of whose trials are done, is held to the value itself. It is reproduced, "
+    "if the published value lies in the 95 % prediction interval of what it is (one run, or a mean or "
+    "median of several) and half the width of that interval is at most the tolerance. If the interval is "
+    "wider, the two are compatible, and the run is too imprecise to tell. Fewer than three seeds decide "
+    "nothing, and a best of several runs is not comparable. Any other run is not comparable, and agrees in "
+    "direction at most."
 )
 
 
@@ -62,6 +65,7 @@ def _row(records: Records, paper: Published, reference: Reference) -> Row:
         "measured": measured.mean,
         "measured_sd": measured.sd,
         "n": measured.n,
+        "tolerance": references.tolerance(paper, reference) if reference.tier == "exact" else None,
         "difference": None if measured.mean is None else measured.mean - reference.value,
         "verdict": verdict,
         "verified": reference.verified,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from resexp.report import frames, statistics, words
-from resexp.report.statistics import Difference
+from resexp.report.statistics import Estimate
 from resexp.report.table import Column, Row, Sentence, Table, Tone, places, spread
 
 if TYPE_CHECKING:
@@ -18,11 +18,11 @@ ORDER = 22
 LONG_SKIP = "model.long_skip"
 MEASURES = {"iou": "test_iou", "dice": "test_dice", "error": "test_error"}
 CAPTION = (
-    "On the test set at the end of training: IoU and Dice of the foreground (of more than two classes, "
-    "the mean over them), and the part of pixels that are wrong; mean ± standard deviation over n seeds. "
-    "Gain: IoU minus that of the same net without a long skip, in points, over the seeds that finished in "
-    "both, with a 95 % percentile bootstrap interval, too narrow where seeds are few. Whether a gain "
-    "grows is said if the interval of its growth excludes 0 and a paired t-test has p of at most 0.05."
+    "On the test set at the end of training: IoU and Dice of the foreground (of more than two classes, the "
+    "mean over them), and the part of pixels that are wrong; mean ± standard deviation over n seeds. Gain: "
+    "IoU minus that of the same net without a long skip, in points, with a 95 % interval by Student's t "
+    "(Welch's, for seeds that are not paired). A gain is said to grow or to shrink if the interval of its "
+    "growth excludes 0."
 )
 
 
@@ -49,13 +49,13 @@ def table(records: Records) -> Table | None:
     return Table("segmentation", "Segmentation", CAPTION, columns, tuple(rows), growth)
 
 
-def _row(place: frames.Place, gain: Difference | None) -> Row:
+def _row(place: frames.Place, gain: Estimate | None) -> Row:
     group = place[2]
     row = frames.opening(place, long_skip=group[LONG_SKIP].iloc[0] if LONG_SKIP in group else None)
     for name, column in MEASURES.items():
         stats = statistics.summary(group.get(column, []))
         row |= {f"{name}_mean": stats.mean, f"{name}_sd": stats.sd}
-    row["gain"] = gain.mean if gain else None
+    row["gain"] = gain.value if gain else None
     row["gain_low"] = gain.low if gain else None
     row["gain_high"] = gain.high if gain else None
     return row
@@ -67,20 +67,16 @@ def _labels(trials: pd.DataFrame, keys: list[str]) -> pd.Series[str]:
     return pd.Series([repr(value) for value in values], index=trials.index, dtype=str)
 
 
-def _gain(place: pd.DataFrame, done: pd.DataFrame) -> Difference | None:
+def _gain(place: pd.DataFrame, done: pd.DataFrame) -> Estimate | None:
     """IoU of a place minus that of its twin without a long skip; None for the twin itself."""
     if LONG_SKIP not in place or "test_iou" not in place or place[LONG_SKIP].iloc[0] == "none":
         return None
-    return statistics.difference(_by_seed(place), _by_seed(_without(done, place)))
+    return statistics.difference(place["test_iou"], _without(done, place)["test_iou"])
 
 
 def _without(done: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
     """What differs from the trials in having no long skip."""
     return done[(done[LONG_SKIP] == "none") & done["twin"].isin(trials["twin"])]
-
-
-def _by_seed(trials: pd.DataFrame) -> pd.Series[float]:
-    return trials.groupby("seed")["test_iou"].mean()
 
 
 def _growth(done: pd.DataFrame, axes: list[str]) -> Iterator[Sentence]:
@@ -93,35 +89,29 @@ def _growth(done: pd.DataFrame, axes: list[str]) -> Iterator[Sentence]:
         for (_, kind), group in done.groupby([others, LONG_SKIP], sort=False):
             if kind == "none":
                 continue
-            ends = [_gains(done, group[group[axis] == value]) for value in (numbers[0], numbers[-1])]
-            found = statistics.difference(ends[1], ends[0])
-            if found:
+            ends = [group[group[axis] == value] for value in (numbers[0], numbers[-1])]
+            cells = [trials["test_iou"] for end in ends for trials in (end, _without(done, end))]
+            if found := statistics.contrast(cells, (-1.0, 1.0, 1.0, -1.0)):
                 name = axis.rpartition(".")[2]
                 where = [f"{name} {value:g}" for value in (numbers[0], numbers[-1])]
-                yield _sentence(str(group["connection"].iloc[0]), str(kind), where, ends, found)
+                gains = [cells[0].mean() - cells[1].mean(), cells[2].mean() - cells[3].mean()]
+                yield _sentence(str(group["connection"].iloc[0]), str(kind), where, gains, found)
 
 
-def _gains(done: pd.DataFrame, group: pd.DataFrame) -> pd.Series[float]:
-    """By seed, the IoU of trials with a long skip minus that of their twins."""
-    return (_by_seed(group) - _by_seed(_without(done, group))).dropna()
-
-
-def _sentence(
-    connection: str, kind: str, where: list[str], ends: list[pd.Series[float]], found: Difference
-) -> Sentence:
-    small, large = (words.points(end.mean(), 1) for end in ends)
+def _sentence(connection: str, kind: str, where: list[str], gains: list[float], found: Estimate) -> Sentence:
+    small, large = (words.points(gain, 1) for gain in gains)
     badge, tone = _verdict(found)
+    p = f", {words.p(found.p)}" if found.p is not None else ""
     what = (
         f"{connection} with {kind}: the long skip's gain in IoU is {large} points at {where[1]} and {small} "
-        f"at {where[0]}, a growth of {words.points(found.mean, 1)} points "
-        f"{words.interval(found.low, found.high, 1)}, n = {found.pairs} paired seeds, "
-        f"{words.p(found.p)}."
+        f"at {where[0]}, a growth of {words.points(found.value, 1)} points "
+        f"{words.interval(found.low, found.high, 1)}, n = {found.n} seeds of each{p}."
     )
     return Sentence(f"{connection} with {kind}", badge, tone, what)
 
 
-def _verdict(found: Difference) -> tuple[str, Tone]:
+def _verdict(found: Estimate) -> tuple[str, Tone]:
     """The criterion of the caption."""
     if not found.decided:
         return "undecided", "open"
-    return ("gain grows", "good") if found.mean > 0 else ("gain shrinks", "bad")
+    return ("gain grows", "good") if found.value > 0 else ("gain shrinks", "bad")

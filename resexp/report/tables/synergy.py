@@ -9,7 +9,7 @@ import pandas as pd
 
 from resexp.groups import leaves
 from resexp.report import frames, statistics, words
-from resexp.report.statistics import Difference
+from resexp.report.statistics import Estimate
 from resexp.report.table import Column, Row, Sentence, Table, Tone, integer, number, text
 
 if TYPE_CHECKING:
@@ -26,10 +26,9 @@ SITES = {
 CAPTION = (
     "What dropout at rate p adds to the test loss (nats) of networks whose shortcuts cross `span` "
     "sub-layers, and of the same networks without shortcuts; negative is better. Interaction: the first "
-    "minus the second, over the n seeds that finished in all four, with a 95 % percentile bootstrap "
-    "interval, which is too narrow where seeds are few. Synergy of a site: its interaction, averaged over "
-    "rates and spans, is negative, its interval excludes 0, and a paired t-test over seeds has p of at most "
-    "0.05."
+    "minus the second, over n seeds of each of the four, with a 95 % interval by Student's t (Welch's, for "
+    "seeds that are not paired). Synergy of a site: its interaction, averaged over rates and spans, is "
+    "negative, and its interval excludes 0."
 )
 
 
@@ -73,70 +72,82 @@ def table(records: Records) -> Table | None:
     return Table("synergy", "Dropout and shortcuts", CAPTION, columns, rows, tuple(_sentences(found)))
 
 
-def _rows(found: pd.DataFrame) -> Iterator[tuple[Row, pd.Series[float]]]:
-    """Each row of the table, and its interaction by seed."""
+Cells = list[pd.Series]
+"""Test losses with dropout and without of nets with shortcuts, then of nets without shortcuts."""
+INTERACTION = (1.0, -1.0, -1.0, 1.0)
+
+
+def _rows(found: pd.DataFrame) -> Iterator[tuple[Row, Cells]]:
+    """Each row of the table, and the losses it is of."""
     for _, trials in found.groupby(["depth", "rest"], sort=True):
         dropped = trials[trials["site"].notna() & (trials["span"] > 0)]
         present = set(dropped[["site", "rate", "span"]].itertuples(index=False, name=None))
         for site, rate, span in sorted(present, key=lambda cell: (list(SITES).index(cell[0]), *cell[1:])):
-            shortcut, bare = _effect(trials, site, rate, span), _effect(trials, site, rate, 0)
-            difference = statistics.difference(shortcut, bare)
+            four = [*_losses(trials, site, rate, span), *_losses(trials, site, rate, 0)]
+            difference = statistics.contrast(four, INTERACTION)
             if difference is None:
                 continue
-            both = (shortcut - bare).dropna()
             row = {
                 "site": site,
                 "place": SITES[site],
                 "rate": float(rate),
                 "span": int(span),
                 "depth": int(trials["depth"].iloc[0]),
-                "n": difference.pairs,
-                "with_shortcut": float(shortcut[both.index].mean()),
-                "without": float(bare[both.index].mean()),
-                "interaction": difference.mean,
+                "n": difference.n,
+                "with_shortcut": float(four[0].mean() - four[1].mean()),
+                "without": float(four[2].mean() - four[3].mean()),
+                "interaction": difference.value,
                 "low": difference.low,
                 "high": difference.high,
                 "p": difference.p,
             }
-            yield row, both
+            yield row, four
 
 
-def _effect(trials: pd.DataFrame, site: str, rate: float, span: int) -> pd.Series[float]:
-    """By seed, the loss with dropout minus that without, at one span."""
+def _losses(trials: pd.DataFrame, site: str, rate: float, span: int) -> tuple[pd.Series, pd.Series]:
+    """The test losses with dropout and those without, at one span."""
     trials = trials[trials["span"] == span]
     dropped = trials[(trials["site"] == site) & (trials["rate"] == rate)]
-    whole = trials[trials["site"].isna()]
-    return (_by_seed(dropped) - _by_seed(whole)).dropna()
+    return dropped["test_loss"], trials[trials["site"].isna()]["test_loss"]
 
 
-def _by_seed(trials: pd.DataFrame) -> pd.Series[float]:
-    return trials.groupby("seed")["test_loss"].mean()
-
-
-def _sentences(found: list[tuple[Row, pd.Series[float]]]) -> Iterator[Sentence]:
+def _sentences(found: list[tuple[Row, Cells]]) -> Iterator[Sentence]:
     for site, place in SITES.items():
-        some = [interaction for row, interaction in found if row["site"] == site]
+        some = [four for row, four in found if row["site"] == site]
         if not some:
             continue
-        mean = pd.concat(some, axis="columns").mean(axis="columns", skipna=False).dropna()
-        difference = statistics.difference(mean, 0 * mean)
-        if difference is None:
-            continue
+        difference = _mean_interaction(some)
         badge, tone = verdict(difference)
+        p = f", {words.p(difference.p)}" if difference.p is not None else ""
         what = (
             f"dropout at the {place}: over {words.counted(len(some), 'pair')} of rate and span, it changes "
-            f"the test loss by {_nats(difference.mean)} nats {_interval(difference.low, difference.high)} "
-            f"with shortcuts, next to what it does without, n = {difference.pairs} paired seeds, "
-            f"{words.p(difference.p)}."
+            f"the test loss by {_nats(difference.value)} nats {_interval(difference.low, difference.high)} "
+            f"with shortcuts, next to what it does without, n = {difference.n} seeds of each{p}."
         )
         yield Sentence(f"dropout at the {place}", badge, tone, what)
 
 
-def verdict(found: Difference) -> tuple[str, Tone]:
+def _mean_interaction(some: list[Cells]) -> Estimate:
+    """The mean of several interactions. Nets without dropout are in more than one, and count once each time:
+    their weights are summed, for they are the same nets.
+    """
+    weights: dict[tuple[int, ...], float] = {}
+    samples: dict[tuple[int, ...], pd.Series] = {}
+    for four in some:
+        for sample, sign in zip(four, INTERACTION, strict=True):
+            nets = tuple(sample.index)
+            samples[nets] = sample
+            weights[nets] = weights.get(nets, 0.0) + sign / len(some)
+    found = statistics.contrast(list(samples.values()), list(weights.values()))
+    assert found is not None  # every interaction has all of its cells
+    return found
+
+
+def verdict(found: Estimate) -> tuple[str, Tone]:
     """The criterion of the caption."""
     if not found.decided:
         return "undecided", "open"
-    return ("synergy", "good") if found.mean < 0 else ("in each other's way", "bad")
+    return ("synergy", "good") if found.value < 0 else ("in each other's way", "bad")
 
 
 def _nats(value: Any) -> str:

@@ -1,0 +1,52 @@
+"""Seeds that failed: where some trained and others did not, a mean describes neither, and is no evidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.stats import binomtest
+
+from resexp.report.statistics import LEVEL, numbers
+
+HALF = 0.5
+"""A seed has failed if its training error is more than this part of what the majority class errs."""
+APART = 2.0
+"""Failed and trained seeds are two groups if the gap between them is so many times either group's range."""
+RULE = (
+    "A seed counts as failed if its training error is more than half of the error of always answering the "
+    "most frequent class. Where some seeds of a depth failed and others did not, and the gap between the two "
+    "groups is at least twice the range of either, the seeds are listed one by one, the failed ones are "
+    "counted with an exact 95 % interval of their share (Clopper and Pearson 1934), and no verdict rests on "
+    "the mean."
+)
+
+
+@dataclass(frozen=True)
+class Failures:
+    """The seeds of one variant and depth, ascending; `failed` of them failed, a share in [`low`, `high`]."""
+
+    errors: tuple[float, ...]
+    failed: int
+    low: float
+    high: float
+
+    @property
+    def mixed(self) -> bool:
+        """Whether the failed seeds stand apart from the others, as `RULE` says."""
+        trained, failed = self.errors[: -self.failed or None], self.errors[len(self.errors) - self.failed :]
+        if not trained or not failed:
+            return False
+        within = max(trained[-1] - trained[0], failed[-1] - failed[0])
+        return failed[0] - trained[-1] >= APART * within
+
+
+def failures(errors: ArrayLike, chance: float) -> Failures | None:
+    """Which seeds failed, by their training errors and that of the majority class; None without a seed."""
+    found = np.sort(numbers(errors))
+    if not len(found):
+        return None
+    failed = int((found > HALF * chance).sum())
+    share = binomtest(failed, len(found)).proportion_ci(LEVEL)
+    return Failures(tuple(map(float, found)), failed, float(share.low), float(share.high))

@@ -1,0 +1,152 @@
+"""A published ordering against the records: do the trials come in the claimed order?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import barnard_exact
+
+from resexp.published import DEPTH_WORDS, Claim
+from resexp.report import frames, statistics
+from resexp.report.alike import several, unspoken
+from resexp.report.references import DEPTH, matching, values_of
+
+if TYPE_CHECKING:
+    from resexp.store import Records
+
+Cell = NDArray[np.float64]
+"""The values of the seeds of one side at one depth; infinite where a net diverged."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What was measured of an ordering: both sides' means, and higher - lower with its 95 % interval.
+
+    `n` is the number of seeds of the side that has fewest. `diverged` trials have no error: where there are
+    some, the verdict rests on how many there are on each side, and the difference has no size. The verdict is
+    one of `direction agrees`, `direction disagrees`, `undecided`, `not comparable`.
+    """
+
+    lower: float | None
+    higher: float | None
+    difference: float | None
+    low: float | None
+    high: float | None
+    n: int
+    diverged: int
+    verdict: str
+
+
+NOTHING = Comparison(None, None, None, None, None, 0, 0, "not comparable")
+
+
+def compare(records: Records, claim: Claim) -> Comparison:
+    """Whether the trials come in the claimed order, or tie as claimed.
+
+    Where both sides were trained at several depths, or in several settings of which the claim says nothing,
+    the mean over those that they share is compared.
+    """
+    sides = _sides(records, claim)
+    if sides is None:
+        return NOTHING
+    mixed = any(several(matching(records, when)) for when in sides)
+    alike = unspoken(records, sides) if mixed else None
+    by_depth = any(DEPTH not in when for when in sides)  # else each side names its own
+    lower, higher = (_cells(records, when, claim.metric, alike, by_depth) for when in sides)
+    pairs = [(lower[key], higher[key]) for key in lower if key in higher]
+    if not pairs:
+        return replace(NOTHING, lower=_finite_mean(lower.values()), higher=_finite_mean(higher.values()))
+    means = [_finite_mean(pair[side] for pair in pairs) for side in (0, 1)]
+    found = replace(NOTHING, lower=means[0], higher=means[1])
+    n = min(len(cell) for pair in pairs for cell in pair)
+    lost = [sum(int(np.isinf(pair[side]).sum()) for pair in pairs) for side in (0, 1)]
+    found = replace(found, n=n, diverged=sum(lost))
+    if any(lost):
+        runs = [sum(len(pair[side]) for pair in pairs) for side in (0, 1)]
+        return replace(found, verdict=_of_diverged(lost, runs, claim.within))
+    cells = [cell for pair in pairs for cell in pair]
+    weights = [-1 / len(pairs), 1 / len(pairs)] * len(pairs)
+    examples = _examples(records, sides, claim.metric)
+    estimate = statistics.contrast(cells, weights, examples=examples)
+    assert estimate is not None  # no cell is empty
+    verdict = _verdict(estimate, claim.within)
+    return replace(found, difference=estimate.value, low=estimate.low, high=estimate.high, verdict=verdict)
+
+
+def _cells(
+    records: Records, when: Mapping[str, Any], metric: str, alike: pd.Series[str] | None, by_depth: bool
+) -> dict[Any, Cell]:
+    """The values of one side by what must be alike on both, with `by_depth` the depth too."""
+    values = values_of(records, when, metric, alike)
+    keys = ["depth", "alike"] if by_depth else ["alike"]
+    return {key: cell.to_numpy(float) for key, cell in values.groupby(level=keys)}
+
+
+def _examples(records: Records, sides: Sequence[Mapping[str, Any]], metric: str) -> int | None:
+    """How many examples the values of both sides are shares of, where they are errors."""
+    if not metric.endswith("_error"):
+        return None
+    trials = pd.concat([matching(records, when) for when in sides])
+    return frames.examples(trials, metric.removesuffix("_error"))
+
+
+def _sides(records: Records, claim: Claim) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """Lower and higher with numbers for the words of their depths, of which both must have the depth."""
+    worded = [when for when in (claim.lower, claim.higher) if when.get(DEPTH) in DEPTH_WORDS]
+    depths = [set(matching(records, _without_depth(when))["depth"].astype(int)) for when in worded]
+    shared = sorted(set.intersection(*depths)) if depths else []
+    if worded and not shared:
+        return None
+    lower, higher = (_at_depth(records, w, shared, claim.metric) for w in (claim.lower, claim.higher))
+    return None if lower is None or higher is None or lower == higher else (lower, higher)
+
+
+def _without_depth(when: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in when.items() if key != DEPTH}
+
+
+def _at_depth(
+    records: Records, when: dict[str, Any], depths: list[int], metric: str
+) -> dict[str, Any] | None:
+    """One side of a claim at a depth that is a number. None where no depth is shallower than the deepest."""
+    match when.get(DEPTH):
+        case "deepest":
+            return {**when, DEPTH: depths[-1]}
+        case "shallowest":
+            return {**when, DEPTH: depths[0]}
+        case "best_shallower":
+            places = [{**when, DEPTH: depth} for depth in depths[:-1]]
+            means = {n: values_of(records, place, metric).mean() for n, place in enumerate(places)}
+            known = {n: mean for n, mean in means.items() if not np.isnan(mean)}
+            return places[min(known, key=lambda n: known[n])] if known else None
+    return when
+
+
+def _finite_mean(cells: Iterable[Cell]) -> float | None:
+    values = np.concatenate(list(cells) or [np.empty(0)])
+    values = values[np.isfinite(values)]
+    return float(values.mean()) if len(values) else None
+
+
+def _verdict(found: statistics.Estimate, within: float | None) -> str:
+    if found.low is None or found.high is None:
+        return "undecided"
+    low, high = found.low, found.high
+    agrees = low > 0 if within is None else -within <= low and high <= within
+    disagrees = high < 0 if within is None else within < low or high < -within
+    return "direction agrees" if agrees else "direction disagrees" if disagrees else "undecided"
+
+
+def _of_diverged(lost: Sequence[int], runs: Sequence[int], within: float | None) -> str:
+    """The verdict where nets diverged: by their shares, lower side first, in Barnard's exact test (1945)."""
+    table = [[lost[0], lost[1]], [runs[0] - lost[0], runs[1] - lost[1]]]
+    decided = min(runs) >= statistics.LEAST and barnard_exact(table).pvalue <= statistics.ALPHA
+    if not decided:
+        return "undecided"
+    more_above = lost[1] / runs[1] > lost[0] / runs[0]
+    return "direction agrees" if more_above and within is None else "direction disagrees"

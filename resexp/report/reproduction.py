@@ -1,0 +1,55 @@
+"""Is a published number reproduced? A prediction interval that must also be narrow enough to tell."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import gammaln
+from scipy.stats import norm, t
+
+from resexp.report.statistics import LEAST, LEVEL, numbers, summary
+
+Verdict = Literal["reproduced", "not reproduced", "compatible, too imprecise to tell", "undecided"]
+Statistic = Literal["single", "mean", "median"]
+
+
+def half_width(values: ArrayLike, statistic: Statistic, runs: int) -> float | None:
+    """Half the 95 % prediction interval, around the mean of `values`, of a statistic of `runs` further runs.
+
+    It is t(n - 1) x sd x sqrt(1 / n + f), where f is the variance of the published statistic in units of that
+    of one run: 1 for a single run, 1 / m for a mean, and that of a normal sample's median. None under two
+    values.
+    """
+    found = summary(values)
+    if found.sd is None:
+        return None
+    share = {"single": 1.0, "mean": 1 / runs, "median": median_variance(runs)}[statistic]
+    return float(t.ppf((1 + LEVEL) / 2, found.n - 1)) * found.sd * float(np.sqrt(1 / found.n + share))
+
+
+def median_variance(runs: int) -> float:
+    """The variance of the median of so many standard normal numbers; of an even number, of one fewer."""
+    middle = (runs - 1) // 2
+    x = np.linspace(-9, 9, 4001)
+    log_density = gammaln(2 * middle + 2) - 2 * gammaln(middle + 1)
+    log_density = log_density + middle * (norm.logcdf(x) + norm.logsf(x)) + norm.logpdf(x)
+    return float(np.trapezoid(x**2 * np.exp(log_density), x))
+
+
+def verdict(
+    values: ArrayLike, published: float, statistic: Statistic, runs: int, tolerance: float
+) -> Verdict:
+    """What the measured `values` say of a published number that was made by the same recipe.
+
+    `reproduced` needs at least three runs, the published number inside the prediction interval, and a
+    half-width of at most `tolerance`: a wide interval holds wrong numbers too.
+    """
+    x = numbers(values)
+    half = half_width(x, statistic, runs)
+    if len(x) < LEAST or half is None:
+        return "undecided"
+    if abs(x.mean() - published) > half:
+        return "not reproduced"
+    return "reproduced" if half <= tolerance else "compatible, too imprecise to tell"
