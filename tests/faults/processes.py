@@ -22,17 +22,14 @@ PATH = os.pathsep.join([str(DRIVE.parents[1]), str(DRIVE.parents[2])])
 MARK = "RESEXP_TEST_MARK"
 
 
-class Run:
-    """A run in a process group of its own, with a mark that all its processes inherit."""
+class Marked:
+    """A command in a process group of its own, with a mark that all its processes inherit."""
 
-    def __init__(
-        self, results: Path, trials: Sequence[dict[str, Any]], shell: str = 'exec "$@"', **variables: str
-    ) -> None:
-        """`shell` is the command of a shell that starts it, as `"$@"`."""
+    def __init__(self, command: Sequence[str | Path], **variables: str) -> None:
         self.mark = uuid.uuid4().hex
         self.process = subprocess.Popen(
-            ["sh", "-c", shell, "sh", sys.executable, DRIVE, results, json.dumps(trials)],
-            env={**os.environ, **variables, "PYTHONPATH": PATH, MARK: self.mark},
+            command,
+            env={**os.environ, **variables, MARK: self.mark},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -57,6 +54,26 @@ class Run:
     def server(self) -> int | None:
         """The process that its workers are forked from, if there is one now: its only child."""
         return next((pid for pid in self.alive() if parent_of(pid) == self.process.pid), None)
+
+    def workers(self) -> list[int]:
+        """The processes that trials run in: each leads a session."""
+        found = []
+        for pid in self.alive():
+            with suppress(ProcessLookupError):
+                if pid != self.process.pid and os.getsid(pid) == pid:
+                    found.append(pid)
+        return found
+
+
+class Run(Marked):
+    """A run of the stub."""
+
+    def __init__(
+        self, results: Path, trials: Sequence[dict[str, Any]], shell: str = 'exec "$@"', **variables: str
+    ) -> None:
+        """`shell` is the command of a shell that starts it, as `"$@"`."""
+        command = ["sh", "-c", shell, "sh", sys.executable, DRIVE, results, json.dumps(trials)]
+        super().__init__(command, PYTHONPATH=PATH, **variables)
 
 
 def parent_of(pid: int) -> int:
