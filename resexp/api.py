@@ -100,6 +100,7 @@ def run(
     from resexp.execution.sweep import Options
     from resexp.plan import make_plan
     from resexp.store import create, hold, states
+    from resexp.training.precision import emulated
 
     settings = [point.settings for point in experiment.points]
     # Networks' trials must not wait for what boosters' alone need.
@@ -117,13 +118,11 @@ def run(
         data = measurer.prepared(left)
         configs = {each.data.model_dump_json(): each.data for each in settings}.values()
         notes = [note for config in configs for note in told(config, survey.notes(config))]
-        if tell:
-            for note in notes:
-                tell(note)
         fitting = room(slots, left, memory_bytes(), asked=jobs is not None)
         slots = list(fitting.slots)
-        if tell and fitting.note:
-            tell(fitting.note)
+        tell = tell or (lambda _: None)
+        for note in (*notes, *filter(None, [fitting.note])):
+            tell(note)
         if jobs == "auto":
             slots = best_slots(slots, left, threads, measurer, launcher, data=data)
         opened = create(
@@ -145,9 +144,8 @@ def run(
         )
         trusted.remember(experiment.plugins)
         options = Options(TRAINER, threads, stall_timeout, keep_going, allow_environment_change, data)
-        if tell:
-            for warning in opened.warnings:
-                tell(warning)
+        for warning in (*opened.warnings, *emulated(left, slots[0])):
+            tell(warning)
         return supervise(opened, launcher, options, slots=slots, display=(display or Silent)())
 
 

@@ -57,12 +57,13 @@ def _torch() -> Iterator[Finding]:
     except (ImportError, RuntimeError) as problem:
         yield Finding(False, "torch", str(problem), "install torch and torchvision together, from one index")
         return
-    from resexp.training.precision import resolve_precision
+    from resexp.training.precision import emulation, resolve_precision
 
     names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     yield Finding(True, "CUDA", ", ".join(names) or "no GPU: trials run on the CPU")
     device = "cuda" if names else "cpu"
     yield Finding(True, "precision: auto", f"{resolve_precision('auto', device)} on {device}")
+    yield Finding(True, "bfloat16", emulation(device) or f"arithmetic of its own on {device}")
 
 
 def _folders(results: Path) -> Iterator[Finding]:

@@ -18,7 +18,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from resexp.bench import ceiling, trial
+from resexp.bench import ceiling, measure, trial
 from resexp.bench.ceiling import _convolution, _product
 from resexp.bench.command import bench
 from resexp.bench.peer import peer_images_per_second
@@ -55,7 +55,7 @@ def found(place: Path) -> dict[str, Any]:
 
 def test_every_key_is_there_and_by_precision(found: dict[str, Any]) -> None:
     for key in ("ceiling_gflops", "images_per_second", "sweep_images_per_second", "mfu"):
-        assert set(found[key]) == {"float32", "bfloat16"}
+        assert tuple(found[key]) == measure.precisions("cpu")
         for spread in found[key].values():
             assert 0 < spread["low"] <= spread["median"] <= spread["high"]
             assert spread["n"] >= 1
@@ -103,6 +103,18 @@ def test_the_terminal_says_the_same(auto: str, found: dict[str, Any]) -> None:
     ratios = {auto: found["ratio_to_peer"]["auto"], "float32": found["ratio_to_peer"]["float32"]}
     shown = [f"{ratios[p]['median']:.2f}" if p in ratios else "–" for p in found["images_per_second"]]
     assert row.removeprefix("times a DataLoader loop").split() == shown
+
+
+def test_emulated_bfloat16_is_not_measured_and_the_terminal_says_so(
+    found: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for native in (True, False):
+        monkeypatch.setattr(measure, "multiplies_bfloat16", lambda _, native=native: native)
+        assert measure.precisions("cpu") == (("float32", "bfloat16") if native else ("float32",))
+    keys = ("ceiling_gflops", "images_per_second", "sweep_images_per_second", "mfu", "peak_memory_bytes")
+    alone = {key: {"float32": found[key]["float32"]} for key in keys}
+    text = printed({**found, **alone, "trial": {**found["trial"], "auto": "float32"}})
+    assert "bfloat16 was not measured" in text
 
 
 @pytest.mark.parametrize(("share", "warned"), [(0.5, True), (0.99, False), (None, False)])

@@ -25,9 +25,8 @@ from resexp.errors import ConfigError, Problem
 from resexp.measure import Measurer
 from resexp.plan import make_plan
 from resexp.training.memory import keep_freed_memory
-from resexp.training.precision import resolve_precision
+from resexp.training.precision import multiplies_bfloat16, resolve_precision
 
-PRECISIONS = ("float32", "bfloat16")
 EXAMPLES = {"images": "images", "text": "windows", "rows": "rows"}
 """What is counted, by the form of the data."""
 
@@ -54,7 +53,7 @@ def measure(experiment: Experiment, device: str, quick: bool, tell: Callable[[st
     try:
         tell("steps of one trial, and the matrix product's ceiling")
         wall, busy = time.perf_counter(), time.process_time()
-        steps = measure_steps(settings, PRECISIONS, where, effort)
+        steps = measure_steps(settings, precisions(slots[0]), where, effort)
         granted = (time.process_time() - busy) / (time.perf_counter() - wall) if where.type == "cpu" else None
         auto = resolve_precision("auto", slots[0])
         tell("the pieces of a trial: evaluation, probes, checkpoints")
@@ -96,6 +95,11 @@ def measure(experiment: Experiment, device: str, quick: bool, tell: Callable[[st
         "cpu_share": granted,
         "machine": environment(),
     }
+
+
+def precisions(device: str) -> tuple[str, ...]:
+    """Those worth measuring: emulated bfloat16 takes most of the benchmark's time, and says nothing."""
+    return ("float32", "bfloat16") if multiplies_bfloat16(device) else ("float32",)
 
 
 def first_trial(experiment: Experiment, measurer: Measurer) -> Settings:
@@ -147,7 +151,7 @@ def sweeps(
     *,
     peer: bool,
 ) -> dict[str, Any]:
-    """Sweeps of both precisions and, with `peer`, the DataLoader loop with as many workers as suit it."""
+    """Sweeps of each precision and, with `peer`, the DataLoader loop with as many workers as suit it."""
 
     def loop(workers: int) -> float:
         return peer_images_per_second(settings, workers, effort.steps, slots[0])
@@ -157,15 +161,15 @@ def sweeps(
         tell("the DataLoader loop's best number of workers")
         tried = {workers: loop(workers) for workers in sorted({0, 1, 2, cores()})}
     best = max(tried, key=lambda workers: tried[workers], default=0)
-    rates: dict[str, list[float]] = {p: [] for p in PRECISIONS}
+    rates: dict[str, list[float]] = {p: [] for p in precisions(slots[0])}
     peers: list[float] = []
     memory: dict[str, int] = {}
     for number in range(effort.rounds):
         tell(f"sweeps{' and the DataLoader loop in turn' * peer}, {number + 1} of {effort.rounds}")
-        for precision in PRECISIONS:
+        for precision, reached in rates.items():
             trial = changed(settings, {"training.precision": precision})
             ended = sweep.throughput(trial, slots, effort, folder)
-            rates[precision].append(sum(ended.images_per_second))
+            reached.append(sum(ended.images_per_second))
             memory[precision] = max(memory.get(precision, 0), ended.peak_memory_bytes)
         if peer:
             peers.append(loop(best))

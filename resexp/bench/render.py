@@ -81,6 +81,8 @@ def sentences(found: Mapping[str, Any]) -> Iterator[str]:
             f"{spread(peer['images_per_second'], '.0f')} images/s; its ratio is to the trials at once. "
             f"`precision: auto` is {trial['auto']} here."
         )
+    if "bfloat16" not in found["images_per_second"]:
+        yield "bfloat16 was not measured: it would be emulated here, and be slower than float32."
     startup = found["trial_startup_seconds"]
     yield (
         f"A trial after the first starts in {1000 * startup['median']:.0f} ms "

@@ -103,11 +103,12 @@ def startup_seconds(folder: TrialFolder) -> float:
 
 
 def as_trial(number: int, settings: Settings) -> Trial:
+    """The trial of these settings; its number is its seed, for two trials alike are refused."""
     kind = settings.model.connection.kind
-    dump = settings.model_dump(mode="json")
+    dump = {**settings.model_dump(mode="json"), "seed": number}
     plugins = {plugin.sha256: plugin.file.name for plugin in plugins_of(settings)}
     name, depth = f"trial{number}", settings.model.depth
-    return Trial(f"{number:012x}", name, kind, kind, depth, settings.seed, dump, plugins=plugins)
+    return Trial(f"{number:012x}", name, kind, kind, depth, number, dump, plugins=plugins)
 
 
 def short(settings: Settings, epochs: int, batch: int, seed: int = 0) -> Settings:
