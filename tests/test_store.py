@@ -353,7 +353,7 @@ def test_a_second_run_is_refused_with_the_first_ones_name(tmp_path: Path) -> Non
 def test_a_hold_that_nothing_came_of_leaves_nothing(tmp_path: Path) -> None:
     with store.hold(tmp_path / "results", "exp"), pytest.raises(BusyError):
         store.hold(tmp_path / "results", "exp")
-    assert os.listdir(tmp_path / "results") == []
+    assert os.listdir(tmp_path) == [], "nor a folder for results that was made for it"
     with store.hold(tmp_path, "exp") as held, create(tmp_path, held=held) as experiment:
         assert experiment.pending() == list(TRIALS)
     assert len(store.read(tmp_path / "exp").trials) == 2

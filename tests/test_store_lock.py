@@ -85,8 +85,8 @@ def test_without_locks_a_holder_that_says_nothing_useful_is_never_taken_over(
 
 @pytest.mark.usefixtures("no_locks")
 def test_without_locks_nothing_is_left_where_nothing_came_of_it(tmp_path: Path) -> None:
-    store.hold(tmp_path / "results", "exp").release()
-    assert os.listdir(tmp_path / "results") == []
+    store.hold(tmp_path / "new/results", "exp").release()
+    assert os.listdir(tmp_path) == []
 
 
 def test_a_lock_is_not_taken_through_a_link(tmp_path: Path) -> None:

@@ -31,6 +31,8 @@ class Hold:
 
     def __init__(self, folder: ExperimentFolder) -> None:
         self.folder = folder
+        self._made = [path for path in (folder.path, *folder.path.parents) if not path.exists()]
+        durable.make_folder(folder.path)
         host, pid = socket.gethostname(), os.getpid()
         self.run = f"{host}-{pid}-{secrets.token_hex(4)}"
         holder = {"run": self.run, "host": host, "pid": pid, "started": _now()}
@@ -48,7 +50,7 @@ class Hold:
         self.release()
 
     def release(self) -> None:
-        """Let the lock go; a folder that nothing came of goes with it."""
+        """Let the lock go; a folder that nothing came of goes with it, and those that were made for it."""
         if self._let_go is None:
             return
         let_go, self._let_go = self._let_go, None
@@ -56,7 +58,8 @@ class Hold:
             with suppress(OSError):
                 for path in (self.folder.holder, self.folder.lock, self.folder.taken):
                     path.unlink(missing_ok=True)
-                self.folder.path.rmdir()
+                for path in self._made or [self.folder.path]:
+                    path.rmdir()
         with suppress(OSError):  # it must not hide why the run ends, and the process's end lets it go
             let_go()
 
@@ -70,7 +73,6 @@ def hold(results: Path, name: str) -> Hold:
     check_plain(name)
     folder = ExperimentFolder(results / name)
     with explained(folder.path):
-        durable.make_folder(folder.path)
         try:
             return Hold(folder)
         except Taken as other:
