@@ -74,7 +74,7 @@ def run(
     """Train every trial of CONFIG that is not done yet.
 
     Run it again to continue after an interruption, or after adding a depth or a seed to the file.
-    Exit status: 0 all done, 2 bad input, 3 some trials failed, 74 disk, 75 already running, 130 interrupted.
+    Exit status: 0 all done, 2 bad input, 3 some are not done, 74 disk, 75 already running, 130 interrupted.
     """
     from resexp import api, console
 

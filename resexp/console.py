@@ -60,6 +60,8 @@ def summary_line(name: str, folder: Path, summary: Summary) -> str:
         return f"{line}\nStopped: {summary.stopped}. Mend the cause and run again, or add --keep-going."
     if summary.interrupted:
         return f"{line}\nInterrupted; the same command continues."
+    if summary.counts.get("pending") or summary.counts.get("running"):
+        return f"{line}\nNot every trial has a result that counts; the same command trains the others."
     return f"{line}\nNext: resexp report {name}"
 
 

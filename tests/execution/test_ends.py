@@ -12,7 +12,7 @@ import pytest
 import stub
 from filelock import FileLock
 
-from resexp import store
+from resexp import console, store
 from resexp.errors import StoreError
 from resexp.execution import supervisor
 from resexp.execution.display import Silent
@@ -138,6 +138,8 @@ def test_a_result_that_does_not_fit_its_rows_is_no_success(opened: Callable[...,
 def test_status_0_says_that_every_trial_is_done(counts: dict[str, int], status: int) -> None:
     assert Summary(counts).exit_status == status
     assert Summary(counts, interrupted=True).exit_status == 130
+    told = console.summary_line("e", Path("results/e"), Summary(counts))
+    assert ("the same command trains the others" in told) is bool({"pending", "running"} & set(counts))
 
 
 def test_what_runs_saves_its_state_whatever_ends_the_run(

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from tally import Record
 
 from resexp import api, durable, store
 from resexp.boosting.rounds import Boosting
@@ -135,7 +136,7 @@ def folder_of(opened: store.Experiment) -> TrialFolder:
 @pytest.mark.parametrize("dies", [False, True], ids=["stopped", "killed"])
 @pytest.mark.parametrize("opened", [NETWORK, ROUNDS], ids=["network", "rounds"], indirect=True)
 def test_in_the_middle_of_anything(
-    opened: store.Experiment, dies: bool, patched: Callable[[Watched], None]
+    opened: store.Experiment, dies: bool, patched: Callable[[Watched], None], record: Record
 ) -> None:
     def attempted(at: int | None) -> tuple[bool, Watched]:
         watched = Watched(at, dies)
@@ -146,6 +147,7 @@ def test_in_the_middle_of_anything(
     _, whole = attempted(None)
     expected = left(folder)
     assert opened.state(one).status == "done"
+    lost = []
     for at in range(1, len(whole.done) + 1):
         shutil.rmtree(folder.path)
         lived, _ = attempted(at)
@@ -153,7 +155,14 @@ def test_in_the_middle_of_anything(
         assert lived is not dies, what
         if not opened.state(one).finished:
             attempted(None)
-        assert left(folder) == expected, what
+        if left(folder) != expected:
+            lost.append(what)
+    record(
+        f"{'killed' if dies else 'stopped'} in the middle of every step, probe and save",
+        len(whole.done),
+        len(lost),
+    )
+    assert lost == []
 
 
 def half_a_network(saved: bytes) -> bytes:
