@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from resexp import api
+from resexp.text import clean, command
 
 if TYPE_CHECKING:
     from resexp.data.base import Progress as Report
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 def printable(text: str) -> str:
     """Text without the control characters that could move a terminal's cursor; line ends stay."""
-    return "".join(c if c.isprintable() or c == "\n" else f"\\x{ord(c):02x}" for c in text)
+    return clean(text, lines=True)
 
 
 @contextmanager
@@ -62,7 +63,8 @@ def summary_line(name: str, folder: Path, summary: Summary) -> str:
         return f"{line}\nInterrupted; the same command continues."
     if summary.counts.get("pending") or summary.counts.get("running"):
         return f"{line}\nNot every trial has a result that counts; the same command trains the others."
-    return f"{line}\nNext: resexp report {name}"
+    here = folder == api.RESULTS / name
+    return f"{line}\nNext: {command('resexp', 'report', name if here else folder)}"
 
 
 def report(name: str | None, results: Path, format: str) -> None:

@@ -15,6 +15,7 @@ from resexp import catalog
 from resexp.anatomy import plugins_of
 from resexp.config import parse_settings
 from resexp.data.cache import Survey
+from resexp.errors import ConfigError, Problem
 from resexp.fit import check
 from resexp.plan import Cost
 from resexp.remembered import Remembered
@@ -125,8 +126,27 @@ class Measurer:
             cost = network_cost(settings.model, self.purpose(settings))
             return asdict(replace(cost, evaluated_at_once=task.evaluated_at_once(self.facts(settings))))
 
+        self._learns(settings)
         found = self.remembered.answer(f"cost {self.network_key(settings)}", measure)
         return Cost(**found) if found else None
+
+    def _learns(self, settings: Settings) -> None:
+        """Raises ConfigError where each batch is one example and the network's batch norm needs several."""
+        alone = min(settings.training.batch_size, self.facts(settings).train) == 1
+        if not alone or settings.model.norm != "batch":
+            return
+
+        def ask() -> dict[str, int]:
+            from resexp.models.build import network_learns_alone
+
+            if catalog.part_class(settings.model.info).network is None:
+                return {"learns": 1}
+            return {"learns": int(network_learns_alone(settings.model, self.purpose(settings)))}
+
+        if not self.remembered.answer(f"alone {self.network_key(settings)}", ask)["learns"]:
+            wrong = "batch norm cannot learn from batches of one example"
+            right = "give at least 2, or model.norm: none"
+            raise ConfigError([Problem("", "training.batch_size", wrong, right)])
 
     def purpose(self, settings: Settings) -> Purpose:
         """What the trial's network must be like."""

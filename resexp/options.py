@@ -2,6 +2,9 @@
 
 A part's keyword-only constructor arguments are its YAML options, so their annotations are
 the schema. `catalog` understands these names, the builtins, `Literal[...]`, `X | None` and `tuple[X, ...]`.
+
+Every size has a largest value, well above what anybody trains: a plan of what lies beyond it would take
+gigabytes or hours before it said anything.
 """
 
 from __future__ import annotations
@@ -10,12 +13,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-PositiveInt = Annotated[int, Field(gt=0)]
+PositiveInt = Annotated[int, Field(gt=0, le=10**9)]
 NaturalInt = Annotated[int, Field(ge=0)]
+Depth = Annotated[int, Field(gt=0, le=10_000)]
+Width = Annotated[int, Field(gt=0, le=65_536)]
+Side = Annotated[int, Field(gt=0, le=16_384)]
+Margin = Annotated[int, Field(ge=0, le=16_384)]
+Length = Annotated[int, Field(gt=0, le=1_048_576)]
+MadeUp = Annotated[int, Field(gt=0, le=1_000_000)]
+Repeats = Annotated[int, Field(gt=0, le=100_000)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NonNegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Real = Annotated[float, Field(allow_inf_nan=False)]
-StreamCount = Annotated[int, Field(ge=2)]
+Streams = Annotated[int, Field(gt=0, le=256)]
+StreamCount = Annotated[int, Field(ge=2, le=256)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 ProperFraction = Annotated[float, Field(ge=0, lt=1)]
 ShrinkFactor = Annotated[float, Field(gt=0, le=1)]
@@ -25,9 +36,17 @@ PadLayout = Literal["both", "end"]
 OPTION_TYPES: dict[str, object] = {
     "PositiveInt": PositiveInt,
     "NaturalInt": NaturalInt,
+    "Depth": Depth,
+    "Width": Width,
+    "Side": Side,
+    "Margin": Margin,
+    "Length": Length,
+    "MadeUp": MadeUp,
+    "Repeats": Repeats,
     "PositiveFloat": PositiveFloat,
     "NonNegativeFloat": NonNegativeFloat,
     "Real": Real,
+    "Streams": Streams,
     "StreamCount": StreamCount,
     "Fraction": Fraction,
     "ProperFraction": ProperFraction,

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from resexp.execution.display import DASH, duration, percent
+from resexp.text import clean
 
 if TYPE_CHECKING:
     from resexp.config import Experiment
@@ -82,7 +84,7 @@ def show(found: Outline) -> None:
         cost = trials[0].cost
         done = sum(found.status[trial.id] == "done" for trial in trials)
         table.add_row(
-            variant,
+            Text(clean(variant)),
             str(depth),
             str(len({trial.seed for trial in trials})),
             f"{cost.params:,}" if cost else DASH,
@@ -119,7 +121,13 @@ def show_status(records: Records) -> None:
         epoch = epochs.get(row["id"])
         errors = (percent(known(row[f"{part}_error"])) for part in ("train", "test"))
         seconds = duration(known(row["seconds"]))
-        table.add_row(row["name"], row["status"], DASH if epoch is None else f"{epoch:.0f}", *errors, seconds)
+        table.add_row(
+            Text(clean(row["name"])),
+            row["status"],
+            DASH if epoch is None else f"{epoch:.0f}",
+            *errors,
+            seconds,
+        )
     console = Console()
     if records.aside:
         console.print(f"{records.aside}\n", style="bold", markup=False)
@@ -127,9 +135,9 @@ def show_status(records: Records) -> None:
     console.print(f"\n{records.experiment}: {len(records.trials)} trials: {tally(records.trials['status'])}.")
     causes = records.trials.dropna(subset=["cause"])
     for name, cause in zip(causes["name"], causes["cause"], strict=True):
-        console.print(f"{name}: {cause}", markup=False)
+        console.print(clean(f"{name}: {cause}"), markup=False)
     for note in records.notes:
-        console.print(note, style="dim", markup=False)
+        console.print(clean(note), style="dim", markup=False)
 
 
 def tally(statuses: Iterable[str]) -> str:

@@ -22,7 +22,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError, core_schema
 
 from resexp import catalog
-from resexp.options import Fraction, NaturalInt, PositiveFloat, PositiveInt, accepts
+from resexp.options import Depth, Fraction, Margin, NaturalInt, PositiveFloat, PositiveInt, Side, accepts
 from resexp.plugins import Plugin
 
 DEFAULT_KINDS = {"task": "classification", "connection": "plain", "optimizer": "sgd", "schedule": "constant"}
@@ -113,8 +113,8 @@ class DataConfig(PartConfig):
     classes: PositiveInt | Annotated[tuple[str | int, ...], Field(min_length=1)] | None = Field(
         None, description="the first so many classes, or a list of names and of positions from 0; null: all"
     )
-    image_size: PositiveInt | None = Field(None, description="pixels a side; null: the data set's own")
-    crop: NaturalInt = Field(0, description="pad by so many pixels and crop at random, while training")
+    image_size: Side | None = Field(None, description="pixels a side; null: the data set's own")
+    crop: Margin = Field(0, description="pad by so many pixels and crop at random, while training")
     flip: bool = Field(False, description="mirror left and right at random, while training")
     subset_seed: NaturalInt = Field(0, description="the draw of the subset")
 
@@ -130,7 +130,7 @@ class ConnectionConfig(PartConfig):
 class ModelConfig(PartConfig):
     """A trunk of blocks, and what its blocks are made of."""
 
-    depth: PositiveInt = Field(description="weight layers; each trunk says which depths fit")
+    depth: Depth = Field(description="weight layers; each trunk says which depths fit")
     connection: Annotated[ConnectionConfig, OneOf("connection")] = Field("plain", validate_default=True)
     order: Literal["post", "bn_after_add", "relu_before_add", "relu_only_pre", "pre", "peri", "deep_norm"] = (
         Field(

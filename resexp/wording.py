@@ -17,6 +17,7 @@ from resexp.errors import ConfigError, Problem
 from resexp.grid import dotted, locate
 from resexp.plugins import Plugin
 from resexp.settings import OneOf, context, models
+from resexp.text import clean
 from resexp.yaml_text import UNREAD, Key
 
 COMMAND_LINE = "command line"
@@ -90,7 +91,7 @@ def show(value: object) -> str:
     """A value for an error message: on one line, without control characters, at most 60 characters."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
-    return _clean(repr(plain(value)))
+    return _short(repr(plain(value)))
 
 
 def plain(value: Any) -> Any:
@@ -103,12 +104,12 @@ def plain(value: Any) -> Any:
 def refuse(problems: Iterable[Problem], file: str) -> ConfigError:
     """All problems once each, in line order, the command line's last; at most MAX_LINES lines."""
     unique = dict.fromkeys(
-        Problem(_escape(p.where), _clean(p.key), _clean(p.wrong, 200), _clean(p.right, 300)) for p in problems
+        Problem(clean(p.where), _short(p.key), _short(p.wrong, 300), _short(p.right, 300)) for p in problems
     )
     ordered = sorted(unique, key=lambda p: _line(p.where))
     if len(ordered) > MAX_LINES:
         more = len(ordered) - MAX_LINES + 1
-        ordered[MAX_LINES - 1 :] = [Problem(_escape(file), "", f"has {more:,} more problems")]
+        ordered[MAX_LINES - 1 :] = [Problem(clean(file), "", f"has {more:,} more problems")]
     return ConfigError(ordered)
 
 
@@ -158,6 +159,8 @@ def _words(
             return "has no kind", right.replace("give ", "give kind: ").partition(", or a mapping")[0]
         case "settings":
             return str(told["wrong"]), str(told["right"])
+        case "string_type" if isinstance(value, int | float):
+            return f"{show(value)} is not text", "put it in quotes"
         case "literal_error" if isinstance(value, str) and field:
             choices = _choices(field.annotation)
             return f"{show(value)} is not known", suggest(value, choices) if choices else right
@@ -180,7 +183,7 @@ def describe(annotation: Any, metadata: Iterable[Any] = (), plugins: tuple[Plugi
     if origin is tuple:
         return "a list, each item " + describe(args[0])
     bounds = [
-        f"{words} {getattr(m, name):g}"
+        f"{words} {getattr(m, name):{',' if annotation is int else 'g'}}"
         for type_, name, words in _BOUNDS
         for m in metadata
         if isinstance(m, type_)
@@ -202,12 +205,6 @@ def _line(where: str) -> float:
     return int(number) if number.isdecimal() else float("inf") if where == COMMAND_LINE else 0
 
 
-def _clean(text: str, width: int = 60) -> str:
-    text = _escape(text)
+def _short(text: str, width: int = 60) -> str:
+    text = clean(text)
     return text if len(text) <= width else text[: width - 3] + "..."
-
-
-def _escape(text: str) -> str:
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text
-    )

@@ -8,6 +8,7 @@ values after aliases are expanded are bounded. Sequences become tuples, so a val
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 import yaml
 
 from resexp.errors import ConfigError, Problem
+from resexp.paths import read_regular
 
 MAX_BYTES = 2**20
 MAX_DEPTH = 20
@@ -77,13 +79,11 @@ for _name, _pattern in _SCALARS.items():
 def read_text(path: Path) -> str:
     """The text of a configuration file. Raises ConfigError where it cannot be read or is not UTF-8."""
     try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ConfigError([Problem(str(path), "", f"cannot be read: {reason}")]) from None
-    if len(data) > MAX_BYTES:
-        raise ConfigError([Problem(str(path), "", "is over 1 MiB", "a configuration is a few kilobytes")])
+        data = read_regular(path, MAX_BYTES)
+    except OSError as error:
+        right = "give a YAML file of a few kilobytes"
+        wrong = f"cannot be read: {error.strerror or error}"
+        raise ConfigError([Problem(str(path), "", wrong, right)]) from None
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -155,6 +155,8 @@ class _Builder:
         for name_node, value_node in node.value:
             line = name_node.start_mark.line + 1
             name = name_node.value
+            if isinstance(name, str):  # one name has several spellings in Unicode
+                name = unicodedata.normalize("NFKC", name)
             if not isinstance(name_node, yaml.ScalarNode) or name_node.tag != _TAG + "str":
                 self._wrong(line, key, "has a key that is not text", "quote it, or write a name")
             elif name == "<<":

@@ -1,5 +1,7 @@
 """Errors as data: a file, the line and key blamed, and words that the message must hold."""
 
+import os
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -301,7 +303,7 @@ def test_the_last_of_24_lines_says_how_many_more_there_are(tmp_path: Path) -> No
         (b"- a\n", "is not a mapping"),
         (FULL.encode("utf-16"), ":1: is not UTF-8 text"),
         (FULL.encode() + b"\xff", ":5: is not UTF-8 text"),
-        (b"#" * (2**20 + 1), "is over 1 MiB"),
+        (b"#" * (2**20 + 1), "is larger than 1,048,576 bytes"),
         (b"a: &a [1]\n" + b"b: [" + b"*a, " * 100_001 + b"]", "more than 100,000 values"),
         (b'a: "\\U00110000"', "escape that is no character"),
     ],
@@ -327,10 +329,46 @@ def test_an_alias_of_itself_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_and_a_missing_file(tmp_path: Path) -> None:
-    assert problems(tmp_path) == [f"{tmp_path}: cannot be read: Is a directory"]
-    assert problems(tmp_path / "none.yaml") == [
-        f"{tmp_path}/none.yaml: cannot be read: No such file or directory"
+    right = "give a YAML file of a few kilobytes"
+    assert problems(tmp_path) == [
+        f"{tmp_path}: cannot be read: it is a folder and not a regular file; {right}"
     ]
+    assert problems(tmp_path / "none.yaml") == [
+        f"{tmp_path}/none.yaml: cannot be read: No such file or directory; {right}"
+    ]
+
+
+def test_devices_and_pipes_are_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (Path("/dev/zero"), tmp_path / "pipe"):
+        assert "a device, pipe or socket and not a regular file" in problems(path)[0]
+        with pytest.raises(ConfigError, match="not a regular file"):
+            config.read_plugins([path])
+
+
+@pytest.mark.parametrize(
+    ("override", "most"),
+    [
+        ("model.depth=1000000000", "10,000"),
+        ("model.width=1000000000", "65,536"),
+        ("data.image_size=1000000", "16,384"),
+        ("data.train=1000000000", "1,000,000"),
+        ("training.batch_size=10000000000", "1,000,000,000"),
+    ],
+)
+def test_a_size_beyond_all_use_is_told_with_its_bound(tmp_path: Path, override: str, most: str) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(FULL, encoding="utf-8")
+    assert (
+        f"is too large; give a whole number greater than 0 and at most {most}" in problems(path, override)[0]
+    )
+
+
+@pytest.mark.parametrize("name", ["kind\u0301", "ki\u0323nd"])
+def test_names_of_one_look_are_one_name(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(f"{FULL}{name}: 1\n{unicodedata.normalize('NFC', name)}: 2\n", encoding="utf-8")
+    assert any("is given twice" in line for line in problems(path))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from resexp.connections.base import Branch, Connection, Site
-from resexp.options import PadLayout, PositiveInt, Real, ShortcutKind, ShrinkFactor
+from resexp.options import PadLayout, Real, ShortcutKind, ShrinkFactor, Width
 
 
 class Plain(Connection):
@@ -46,7 +46,7 @@ class Skip(Connection):
     where the stride changes, S pools and keeps the fraction `theta` of the channels.
     """
 
-    def __init__(self, site: Site, *, growth: PositiveInt = 12, theta: ShrinkFactor = 1.0) -> None:
+    def __init__(self, site: Site, *, growth: Width = 12, theta: ShrinkFactor = 1.0) -> None:
         super().__init__(site)
         kept = site.inputs if site.stride == 1 else max(1, int(theta * site.inputs))
         self.shortcut = site.shortcut("pool", kept)

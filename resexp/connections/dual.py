@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from resexp.connections.base import Branch, Connection, Site
-from resexp.options import PositiveInt
+from resexp.options import Width
 
 
 class Dual(Connection):
@@ -16,7 +16,7 @@ class Dual(Connection):
     f_2, of `growth` channels, is appended. Where a stage begins, S projects all of h to u, and v is empty.
     """
 
-    def __init__(self, site: Site, *, growth: PositiveInt = 12) -> None:
+    def __init__(self, site: Site, *, growth: Width = 12) -> None:
         super().__init__(site)
         inside = site.stride == 1 and site.inputs >= site.width
         kept = site.inputs if inside else site.width

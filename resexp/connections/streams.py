@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from resexp.connections.base import Branch, Connection, Site
-from resexp.options import PadLayout, PositiveInt, ShortcutKind, StreamCount
+from resexp.options import PadLayout, ShortcutKind, StreamCount, Streams
 
 
 class Hyper(Connection):
@@ -27,7 +27,7 @@ class Hyper(Connection):
         self,
         site: Site,
         *,
-        n: PositiveInt = 4,
+        n: Streams = 4,
         shortcut: ShortcutKind = "pad",
         layout: PadLayout = "both",
     ) -> None:
@@ -65,7 +65,7 @@ class DynamicHyper(Connection):
         self,
         site: Site,
         *,
-        n: PositiveInt = 4,
+        n: Streams = 4,
         shortcut: ShortcutKind = "pad",
         layout: PadLayout = "both",
     ) -> None:

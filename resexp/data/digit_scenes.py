@@ -11,7 +11,7 @@ from resexp.data.base import Chunk, Facts, Images, Masks, Progress, Source, Spli
 from resexp.data.digits import SPLIT_SEED, TEST
 from resexp.data.subset import select
 from resexp.errors import DataError
-from resexp.options import Fraction, NaturalInt, PositiveInt
+from resexp.options import Fraction, MadeUp, NaturalInt, Repeats
 
 Values = NDArray[np.float64]
 
@@ -43,9 +43,9 @@ class DigitScenes(Source):
         self,
         *,
         texture: Fraction = 0.5,
-        digits: PositiveInt = 2,
-        train: PositiveInt = 1000,
-        test: PositiveInt = 500,
+        digits: Repeats = 2,
+        train: MadeUp = 1000,
+        test: MadeUp = 500,
         seed: NaturalInt = 0,
     ) -> None:
         self.texture, self.digits, self.train, self.test, self.seed = texture, digits, train, test, seed

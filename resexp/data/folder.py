@@ -5,7 +5,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from resexp.errors import DataError
+
 
 def data_folder() -> Path:
-    """$RESEXP_DATA, or ~/.cache/resexp. Created by whoever writes there first."""
-    return Path(os.environ.get("RESEXP_DATA") or "~/.cache/resexp").expanduser()
+    """$RESEXP_DATA, or ~/.cache/resexp. Created by whoever writes there first. Raises DataError where neither
+    can be told.
+    """
+    told = os.environ.get("RESEXP_DATA") or "~/.cache/resexp"
+    try:
+        return Path(told).expanduser()
+    except RuntimeError:
+        wrong = f"{Path(told).parts[0]} has no home folder"
+        raise DataError(f"{told}: {wrong}; set RESEXP_DATA to the full path of a folder for data") from None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from resexp.data.base import Chunk, Facts, Progress, Source, Split
 from resexp.data.text import text_chunks, text_facts
-from resexp.options import PositiveInt
+from resexp.options import Length
 
 
 class PythonTopics(Source):
@@ -18,7 +18,7 @@ class PythonTopics(Source):
     and `test_size` count windows, the first ones, `validation_size` the last ones of the training text.
     """
 
-    def __init__(self, *, context: PositiveInt = 64) -> None:
+    def __init__(self, *, context: Length = 64) -> None:
         self.context = context
 
     def facts(self, image_size: int | None) -> Facts:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from resexp.data.base import Chunk, Facts, Progress, Source, Split, chunks, fingerprint
-from resexp.options import Fraction, NaturalInt, PositiveInt
+from resexp.options import Fraction, MadeUp, NaturalInt, Side, Width
 
 
 class Synthetic(Source):
@@ -20,11 +20,11 @@ class Synthetic(Source):
     def __init__(
         self,
         *,
-        size: PositiveInt = 8,
-        channels: PositiveInt = 1,
-        groups: PositiveInt = 4,
-        train: PositiveInt = 256,
-        test: PositiveInt = 64,
+        size: Side = 8,
+        channels: Width = 1,
+        groups: MadeUp = 4,
+        train: MadeUp = 256,
+        test: MadeUp = 64,
         noise: Fraction = 0.5,
         seed: NaturalInt = 0,
     ) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from resexp.data.base import Chunk, Facts, Progress, Source, Split
 from resexp.data.text import text_chunks, text_facts
 from resexp.errors import DataError
-from resexp.options import PositiveInt
+from resexp.options import Length
 
 LIMIT = 1 << 30
 """Bytes in a file: in memory a text takes up to six times as many."""
@@ -22,7 +22,7 @@ class TextFile(Source):
     `validation_size` the last ones of the training text.
     """
 
-    def __init__(self, *, root: str, context: PositiveInt = 64) -> None:
+    def __init__(self, *, root: str, context: Length = 64) -> None:
         self.root = Path(root).expanduser()
         self.context = context
 

@@ -10,7 +10,7 @@ from resexp.data.base import Chunk, Facts, Progress, Source, Split
 from resexp.data.download import Remote, fetch
 from resexp.data.folder import data_folder
 from resexp.data.text import text_chunks, window_facts
-from resexp.options import PositiveInt
+from resexp.options import Length
 
 VOCABULARY = ("\n", *" !$&',-.3:;?", *string.ascii_uppercase, *string.ascii_lowercase)
 REMOTE = Remote(
@@ -30,7 +30,7 @@ class TinyShakespeare(Source):
     last ones of the training text.
     """
 
-    def __init__(self, *, root: str | None = None, context: PositiveInt = 64) -> None:
+    def __init__(self, *, root: str | None = None, context: Length = 64) -> None:
         self.root = data_folder() if root is None else Path(root).expanduser()
         self.context = context
 

@@ -8,7 +8,7 @@ import torch
 
 from resexp.connections.base import Connection, Site
 from resexp.models.base import Design, Network, Purpose, Trunk
-from resexp.models.cost import count_params, measure_cost
+from resexp.models.cost import count_params, learns_alone, measure_cost, too_large
 from resexp.plan import Cost
 
 if TYPE_CHECKING:
@@ -43,14 +43,29 @@ def build_network(model: ModelConfig, purpose: Purpose, **sizes: int) -> Network
 
 def network_cost(model: ModelConfig, purpose: Purpose, **sizes: int) -> Cost:
     """Its cost, without allocating it."""
-    with torch.device("meta"):
-        network = build_network(model, purpose, **sizes)
-    return measure_cost(network, purpose)
+    return measure_cost(outlined(model, purpose, **sizes), purpose)
+
+
+def network_learns_alone(model: ModelConfig, purpose: Purpose) -> bool:
+    """Whether it can be trained on batches of one example."""
+    return learns_alone(outlined(model, purpose), purpose)
+
+
+def outlined(model: ModelConfig, purpose: Purpose, **sizes: int) -> Network:
+    """The network without its weights' memory. Raises ConfigError where not even their sizes can be told."""
+    try:
+        with torch.device("meta"):
+            return build_network(model, purpose, **sizes)
+    except RuntimeError as error:
+        if "overflow" not in str(error):
+            raise
+        raise too_large(
+            "a weight of the network has more bytes than can be counted", "choose a smaller width"
+        ) from None
 
 
 def network_budget(model: ModelConfig, purpose: Purpose, measure: str, **sizes: int) -> int:
     """Its `params` or `macs`; counting parameters alone needs no forward pass."""
     if measure == "macs":
         return network_cost(model, purpose, **sizes).macs
-    with torch.device("meta"):
-        return count_params(build_network(model, purpose, **sizes))
+    return count_params(outlined(model, purpose, **sizes))

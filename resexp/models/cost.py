@@ -11,11 +11,18 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from resexp.connections.base import Connection
+from resexp.errors import ConfigError, Problem
 from resexp.models.base import Purpose
 from resexp.plan import Cost
 
-BATCH = 2**34
-"""So many images that what is kept once, as weights and statistics are, is less than a byte an image."""
+BATCHES = (2**34, 2**20)
+"""So many images that what is kept once, as weights and statistics are, is less than a byte an image; fewer
+where a tensor of so many would have more bytes than can be counted.
+"""
+MOST_OPERATIONS = 100_000
+"""Of one pass: counting more takes longer than a user waits for a plan, and training them far longer."""
+MOST_PARAMS = 10**11
+"""Whose weights, gradients and momentum are more than a terabyte."""
 
 
 def count_params(network: nn.Module) -> int:
@@ -30,12 +37,35 @@ def measure_cost(network: nn.Module, purpose: Purpose) -> Cost:
 
     `network` is on the meta device and in training mode. A connection that drops its branch at random is
     counted with it.
+
+    Raises:
+        ConfigError: the network is too large for any machine, or to be counted in reasonable time.
     """
+    params = count_params(network)
+    if params > MOST_PARAMS:
+        raise too_large(f"the network has {params:,} parameters", f"at most {MOST_PARAMS:,} are possible")
     for module in network.modules():
         if isinstance(module, Connection):
             module.training = False
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             module.forward = KeepInput.apply  # type: ignore[method-assign]
+    for batch in BATCHES:
+        try:
+            sizes = _passed(network, purpose.made_up(batch, "meta"))
+        except RuntimeError as error:
+            if "overflow" not in str(error):
+                raise
+        else:
+            return Cost(params, *(size // batch for size in sizes))
+    raise too_large("one example takes more than a terabyte", "choose smaller examples or a smaller width")
+
+
+def too_large(wrong: str, right: str) -> ConfigError:
+    return ConfigError([Problem("", "model", wrong, right)])
+
+
+def _passed(network: nn.Module, inputs: Tensor) -> tuple[int, int, int]:
+    """A forward pass: its multiply-accumulates, the bytes kept for the backward pass, those of the widest."""
     kept: dict[int, int] = {}
     alive: list[Tensor] = []  # so that no storage's address is used twice
 
@@ -46,9 +76,21 @@ def measure_cost(network: nn.Module, purpose: Purpose) -> Cost:
         return tensor
 
     with FlopCount() as count, saved_tensors_hooks(keep, lambda tensor: tensor):
-        network(purpose.made_up(BATCH, "meta"))
-    macs, kept_bytes, widest = (n // BATCH for n in (count.flops // 2, sum(kept.values()), count.widest))
-    return Cost(count_params(network), macs, kept_bytes, widest)
+        network(inputs)
+    return count.flops // 2, sum(kept.values()), count.widest
+
+
+def learns_alone(network: nn.Module, purpose: Purpose) -> bool:
+    """Whether a batch of one example can be trained on: batch norm needs several values a channel. `network`
+    is on the meta device and in training mode.
+    """
+    try:
+        network(purpose.made_up(1, "meta"))
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        return False
+    return True
 
 
 class KeepInput(torch.autograd.Function):
@@ -68,9 +110,13 @@ class FlopCount(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.flops = self.widest = 0
+        self.flops = self.widest = self.operations = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.operations += 1
+        if self.operations > MOST_OPERATIONS:
+            wrong = f"one pass through the network takes more than {MOST_OPERATIONS:,} operations"
+            raise too_large(wrong, "choose a smaller depth, or a connection that keeps no history")
         out = func(*args, **(kwargs or {}))
         if func.overloadpacket in flop_registry:
             self.flops += flop_registry[func.overloadpacket](*args, **(kwargs or {}), out_val=out)

@@ -25,7 +25,7 @@ from resexp.models.parts import (
     ordered_branch,
     wrong_depth,
 )
-from resexp.options import PositiveInt, ShrinkFactor
+from resexp.options import ShrinkFactor, Width
 
 STAGES: dict[int, tuple[int, int, int, int]] = {
     121: (6, 12, 24, 16),
@@ -47,7 +47,7 @@ class Densenet(Trunk):
     def __init__(
         self,
         *,
-        width: PositiveInt = 16,
+        width: Width = 16,
         block: Literal["basic", "bottleneck"] = "basic",
         theta: ShrinkFactor = 1.0,
     ) -> None:
@@ -74,7 +74,7 @@ class ImagenetDensenet(Trunk):
     `order: pre`: depths 121, 169, 201, and 161, with a growth of 48 and a `width` of 96.
     """
 
-    def __init__(self, *, width: PositiveInt = 64, theta: ShrinkFactor = 0.5) -> None:
+    def __init__(self, *, width: Width = 64, theta: ShrinkFactor = 0.5) -> None:
         self.width = width
         self.theta = theta
 

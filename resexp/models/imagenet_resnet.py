@@ -10,7 +10,7 @@ from torch import nn
 from resexp.models.base import Chain, Design, Network, Trunk
 from resexp.models.images import conv, image_layers, pooled_head
 from resexp.models.parts import final_steps, make_activation, make_norm, stack, wrong_depth
-from resexp.options import PositiveInt
+from resexp.options import Width
 
 STAGES: dict[int, tuple[str, tuple[int, int, int, int]]] = {
     18: ("basic", (2, 2, 2, 2)),
@@ -27,7 +27,7 @@ class ImagenetResnet(Trunk):
     He et al. 2015 (arXiv:1512.03385), table 1: depths 18, 34 (basic blocks), 50, 101, 152 (bottlenecks).
     """
 
-    def __init__(self, *, width: PositiveInt = 64) -> None:
+    def __init__(self, *, width: Width = 64) -> None:
         self.width = width
 
     def build(self, design: Design) -> Network:

@@ -15,7 +15,7 @@ from resexp.models.attention import AlongTokens, Recipe, TokenMap
 from resexp.models.base import Block, Design, Series, Trunk
 from resexp.models.encoder import head_steps, token_blocks
 from resexp.models.vit import Patches
-from resexp.options import NaturalInt, PositiveFloat, PositiveInt, ShrinkFactor
+from resexp.options import Depth, NaturalInt, PositiveFloat, ShrinkFactor, Side, Width
 
 
 class Decoder(nn.Module):
@@ -125,15 +125,15 @@ class MaskedAutoencoder(Trunk):
     def __init__(
         self,
         *,
-        patch: PositiveInt = 4,
+        patch: Side = 4,
         mask_ratio: ShrinkFactor = 0.75,
-        width: PositiveInt = 128,
-        heads: PositiveInt = 4,
+        width: Width = 128,
+        heads: Width = 4,
         span: NaturalInt = 1,
         mlp_ratio: PositiveFloat = 4.0,
         zero_outputs: bool = False,
-        decoder_depth: PositiveInt = 1,
-        decoder_width: PositiveInt = 64,
+        decoder_depth: Depth = 1,
+        decoder_width: Width = 64,
         links: bool = False,
     ) -> None:
         self.patch = patch

@@ -36,12 +36,16 @@ def match_size(model: ModelConfig, baseline: ModelConfig, purpose: Purpose) -> d
 def nearest(budget: Callable[[int], int], target: int, start: int) -> int:
     """The size >= 1 whose budget, which grows with it, is nearest to `target`; the smaller one in a tie.
 
-    Budgets grow about with the square of the size, which gives the first guess.
+    Budgets grow about with the square of the size, which gives the first guess. From there the stride
+    doubles until the target lies between two sizes, and halves until they are neighbours.
     """
-    guess = max(1, round(start * math.sqrt(target / max(1, budget(start)))))
-    low = high = guess
+    low = high = max(1, round(start * math.sqrt(target / max(1, budget(start)))))
+    stride = 1
     while low > 1 and budget(low) > target:
-        low -= 1
+        low, stride = max(1, low - stride), 2 * stride
     while budget(high) < target:
-        high += 1
-    return min(range(low, high + 1), key=lambda size: (abs(budget(size) - target), size))
+        high, stride = high + stride, 2 * stride
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if budget(middle) <= target else (low, middle)
+    return min((low, high), key=lambda size: (abs(budget(size) - target), size))

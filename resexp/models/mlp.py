@@ -18,7 +18,7 @@ from resexp.models.parts import (
     stack,
     wrong_depth,
 )
-from resexp.options import PositiveInt
+from resexp.options import Width
 
 
 class Mlp(Trunk):
@@ -26,7 +26,7 @@ class Mlp(Trunk):
 
     forms: ClassVar[tuple[str, ...]] = ("images", "rows")
 
-    def __init__(self, *, width: PositiveInt = 64) -> None:
+    def __init__(self, *, width: Width = 64) -> None:
         self.width = width
 
     def build(self, design: Design) -> Network:

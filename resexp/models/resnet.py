@@ -11,7 +11,7 @@ from torch import nn
 from resexp.models.base import Chain, Design, Network, Trunk
 from resexp.models.images import conv, image_layers, pooled_head
 from resexp.models.parts import final_steps, first_steps, make_norm, stack, wrong_depth
-from resexp.options import PositiveInt
+from resexp.options import Width
 
 
 class Resnet(Trunk):
@@ -26,7 +26,7 @@ class Resnet(Trunk):
     def __init__(
         self,
         *,
-        width: PositiveInt = 16,
+        width: Width = 16,
         block: Literal["basic", "bottleneck", "dirac", "rep"] = "basic",
     ) -> None:
         self.width = width

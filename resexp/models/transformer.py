@@ -12,7 +12,7 @@ from resexp.errors import ConfigError, Problem
 from resexp.models.attention import AlongTokens, Recipe
 from resexp.models.base import Chain, Design, Trunk
 from resexp.models.encoder import head_steps, token_blocks
-from resexp.options import Fraction, NaturalInt, PositiveFloat, PositiveInt
+from resexp.options import Fraction, NaturalInt, PositiveFloat, Width
 
 
 class Transformer(Trunk):
@@ -30,8 +30,8 @@ class Transformer(Trunk):
     def __init__(
         self,
         *,
-        width: PositiveInt = 128,
-        heads: PositiveInt = 4,
+        width: Width = 128,
+        heads: Width = 4,
         mask: Literal["causal", "none"] = "causal",
         tied: bool = True,
         span: NaturalInt = 1,

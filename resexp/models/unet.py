@@ -25,7 +25,7 @@ from resexp.models.parts import (
     ordered_branch,
     wrong_depth,
 )
-from resexp.options import PositiveInt
+from resexp.options import Depth, Width
 
 
 class UnetNetwork(Network):
@@ -92,8 +92,8 @@ class Unet(Trunk):
     def __init__(
         self,
         *,
-        width: PositiveInt = 16,
-        levels: PositiveInt = 3,
+        width: Width = 16,
+        levels: Depth = 3,
         long_skip: Literal["none", "add", "concat", "gate"] = "concat",
     ) -> None:
         self.width = width

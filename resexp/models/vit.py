@@ -11,7 +11,7 @@ from resexp.errors import ConfigError, Problem
 from resexp.models.attention import Recipe
 from resexp.models.base import Chain, Design, Trunk
 from resexp.models.encoder import head_steps, token_blocks
-from resexp.options import Fraction, NaturalInt, PositiveFloat, PositiveInt
+from resexp.options import Fraction, NaturalInt, PositiveFloat, Side, Width
 
 
 class Vit(Trunk):
@@ -24,9 +24,9 @@ class Vit(Trunk):
     def __init__(
         self,
         *,
-        patch: PositiveInt = 4,
-        width: PositiveInt = 128,
-        heads: PositiveInt = 4,
+        patch: Side = 4,
+        width: Width = 128,
+        heads: Width = 4,
         span: NaturalInt = 1,
         mlp_ratio: PositiveFloat = 4.0,
         dropout: Fraction = 0.0,

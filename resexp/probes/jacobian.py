@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from resexp.models.base import Block, Series
-from resexp.options import PositiveInt
+from resexp.options import Repeats
 from resexp.probes.base import Probe, Reading, Snapshot
 from resexp.probes.states import settled
 
@@ -25,7 +25,7 @@ class Jacobian(Probe):
 
     network = Series
 
-    def __init__(self, *, draws: PositiveInt = 4) -> None:
+    def __init__(self, *, draws: Repeats = 4) -> None:
         self.draws = draws
 
     def measure(self, snapshot: Snapshot) -> Iterator[Reading]:

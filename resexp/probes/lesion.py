@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from resexp.models.base import Block, Chain
-from resexp.options import PositiveInt
+from resexp.options import PositiveInt, Repeats
 from resexp.probes.base import Probe, Reading, Snapshot
 
 
@@ -32,7 +32,7 @@ class Lesion(Probe):
     targets = ("labels",)
 
     def __init__(
-        self, *, draws: PositiveInt = 20, counts: tuple[PositiveInt, ...] = (1, 2, 4, 8, 16, 32)
+        self, *, draws: Repeats = 20, counts: tuple[PositiveInt, ...] = (1, 2, 4, 8, 16, 32)
     ) -> None:
         self.draws = draws
         self.counts = counts

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from resexp.models.base import Block, Chain
-from resexp.options import NaturalInt, PositiveInt
+from resexp.options import NaturalInt, Repeats
 from resexp.probes.base import Probe, Reading, Snapshot
 from resexp.probes.states import settled
 
@@ -30,7 +30,7 @@ class PathLength(Probe):
     network = Chain
     targets = ("labels",)
 
-    def __init__(self, *, draws: PositiveInt = 5, longest: NaturalInt = 20) -> None:
+    def __init__(self, *, draws: Repeats = 5, longest: NaturalInt = 20) -> None:
         self.draws = draws
         self.longest = longest
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from resexp.options import PositiveFloat, PositiveInt
+from resexp.options import PositiveFloat, Repeats
 from resexp.probes.base import Probe, Reading, Snapshot
 from resexp.probes.states import settled
 
@@ -27,9 +27,7 @@ class Sharpness(Probe):
     use the batch's statistics.
     """
 
-    def __init__(
-        self, *, reach: PositiveFloat = 1.0, points: PositiveInt = 10, iterations: PositiveInt = 20
-    ) -> None:
+    def __init__(self, *, reach: PositiveFloat = 1.0, points: Repeats = 10, iterations: Repeats = 20) -> None:
         self.reach = reach
         self.points = points
         self.iterations = iterations

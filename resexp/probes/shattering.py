@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from resexp.models.base import Series
-from resexp.options import PositiveInt, ShrinkFactor
+from resexp.options import Repeats, ShrinkFactor
 from resexp.probes.base import Probe, Reading, Snapshot
 from resexp.probes.states import block_states, settled
 
@@ -30,7 +30,7 @@ class Shattering(Probe):
     network = Series
     targets = ("labels", "masks", "images")
 
-    def __init__(self, *, distance: ShrinkFactor = 1.0, projections: PositiveInt = 4) -> None:
+    def __init__(self, *, distance: ShrinkFactor = 1.0, projections: Repeats = 4) -> None:
         self.distance = distance
         self.projections = projections
 

@@ -1,0 +1,26 @@
+"""Others' text on the way to a terminal, a message or a command line: paths, causes, docstrings, names."""
+
+from __future__ import annotations
+
+import shlex
+
+
+def clean(text: object, *, lines: bool = False) -> str:
+    """Text on one line without what could move a terminal's cursor or turn text round: control and format
+    characters, and halves of characters, are shown as their escapes. With `lines`, line ends stay.
+    """
+    return "".join(c if c.isprintable() or (lines and c == "\n") else _escape(c) for c in str(text))
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape", "surrogatepass").decode()
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 trial`, `1,200 trials`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def command(*words: object) -> str:
+    """A command that does what it says when it is pasted into a shell."""
+    return shlex.join(map(str, words))
