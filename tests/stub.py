@@ -10,7 +10,7 @@ outlives it), and `misbehave`:
 from __future__ import annotations
 
 import hashlib
-import importlib
+import importlib.util
 import json
 import math
 import os
@@ -99,8 +99,19 @@ def nap(path: Path, before: float, after: float = 0.0) -> None:
 
 
 def say_where(path: Path, names: Sequence[str]) -> None:
-    """Write where each of the modules comes from that a program here imports by these names."""
-    path.write_text(json.dumps({name: importlib.import_module(name).__file__ for name in names}))
+    """Write which file each of these names stands for where a program here imports it, None for no file."""
+    found = {name: importlib.util.find_spec(name) for name in names}
+    path.write_text(json.dumps({name: spec and spec.origin for name, spec in found.items()}))
+
+
+def say_oom_scores(path: Path) -> None:
+    """Write by how much this process, and the one that it was forked from, are preferred when one must go."""
+    scores = {"worker": "self", "server": str(os.getppid())}
+    path.write_text(
+        json.dumps(
+            {name: int(Path("/proc", pid, "oom_score_adj").read_text()) for name, pid in scores.items()}
+        )
+    )
 
 
 def work_and_tell_what_was_imported(talk: Connection, task: Task) -> None:

@@ -40,9 +40,12 @@ def standing_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
 
 def test_workers_import_nothing_from_the_current_folder(standing_in: Path, tmp_path: Path) -> None:
     found = tmp_path / "found"
+    (standing_in / "only_here.py").touch()
     launcher = LocalLauncher(["stub", "colorsys"])  # a server of its own: it is started here
-    assert launcher.together(stub.say_where, [(found, COMMON)])
-    files = {name: Path(file) for name, file in json.loads(found.read_text()).items()}
+    assert launcher.together(stub.say_where, [(found, [*COMMON, "only_here"])])
+    said = json.loads(found.read_text())
+    assert said.pop("only_here") is None
+    files = {name: Path(file) for name, file in said.items()}
     assert files["resexp"] == Path(resexp.__file__)
     assert [name for name, file in files.items() if standing_in in file.parents] == []
 
@@ -78,6 +81,14 @@ def test_no_file_takes_the_place_of_a_standard_stream(closed: str, tmp_path: Pat
         check=True,
     )
     assert int(told.read_text()) > 2
+
+
+@pytest.mark.skipif(not Path("/proc/self/oom_score_adj").exists(), reason="there is no such setting here")
+def test_workers_go_first_where_memory_runs_out(tmp_path: Path) -> None:
+    own = Path("/proc/self/oom_score_adj").read_text()
+    launcher = LocalLauncher(["stub"])
+    assert launcher.together(stub.say_oom_scores, [(tmp_path / "scores",)])
+    assert json.loads((tmp_path / "scores").read_text()) == {"worker": 1000, "server": int(own)}
 
 
 def run(results: Path, preload: str) -> tuple[supervisor.Summary, list[store.State]]:
