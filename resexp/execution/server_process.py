@@ -60,6 +60,7 @@ class ServerProcess:
         """Start it and wait until it is ready. Raises EOFError or OSError where it does not get there."""
         self._workers: dict[int, Worker] = {}
         self._number = 0
+        open_standard_descriptors()  # the server's end must not be one of them
         self._control, theirs = Pipe()
         self._process = _spawn(theirs, preload)
         theirs.close()
@@ -197,7 +198,6 @@ def _spawn(control: Connection, preload: Sequence[str]) -> subprocess.Popen[byte
     outlive its workers, which save their state first. A blocked signal stays blocked through exec; in this
     process it is only delayed.
     """
-    open_standard_descriptors()
     init = Path(resexp.__file__)
     boot = BOOT.format(
         init=str(init),
