@@ -141,6 +141,7 @@ def run(
             plugins=experiment.plugins,
             fresh=fresh,
             held=held,
+            states=found,
         )
         trusted.remember(experiment.plugins)
         options = Options(TRAINER, threads, stall_timeout, keep_going, allow_environment_change, data)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -109,35 +109,33 @@ def show(found: Outline) -> None:
 
 
 def show_status(records: Records) -> None:
-    """One row a trial, in the order of the plan."""
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    longest = min(40, max((len(name) for name in records.trials["name"]), default=5))
-    table.add_column("trial", no_wrap=True, min_width=longest)
-    table.add_column("status", no_wrap=True)
-    for heading in ("epoch", "train error", "test error", "time"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    """One row per trial, in the order of the plan. Rich would take seconds to lay out thousands of rows."""
     epochs = records.metrics.groupby("id")["epoch"].max().to_dict()
+    rows = [("trial", "status", "epoch", "train error", "test error", "time")]
     for row in records.trials.to_dict("records"):
         epoch = epochs.get(row["id"])
         errors = (percent(known(row[f"{part}_error"])) for part in ("train", "test"))
-        seconds = duration(known(row["seconds"]))
-        table.add_row(
-            Text(clean(row["name"])),
-            row["status"],
-            DASH if epoch is None else f"{epoch:.0f}",
-            *errors,
-            seconds,
-        )
-    console = Console()
+        shown = DASH if epoch is None else f"{epoch:.0f}"
+        rows.append((clean(row["name"]), row["status"], shown, *errors, duration(known(row["seconds"]))))
     if records.aside:
-        console.print(f"{records.aside}\n", style="bold", markup=False)
-    console.print(table)
-    console.print(f"\n{records.experiment}: {len(records.trials)} trials: {tally(records.trials['status'])}.")
+        print(f"{records.aside}\n")
+    for line in aligned(rows, left=2):
+        print(line)
+    print(f"\n{records.experiment}: {len(records.trials)} trials: {tally(records.trials['status'])}.")
     causes = records.trials.dropna(subset=["cause"])
     for name, cause in zip(causes["name"], causes["cause"], strict=True):
-        console.print(clean(f"{name}: {cause}"), markup=False)
+        print(f"{clean(name)}: {clean(cause)}")
     for note in records.notes:
-        console.print(clean(note), style="dim", markup=False)
+        print(clean(note))
+
+
+def aligned(rows: Sequence[Sequence[str]], left: int) -> Iterator[str]:
+    """The rows as lines of columns as wide as their widest cell, the first `left` of them flush left."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = zip(row, widths, strict=True)
+        padded = [c.ljust(w) if n < left else c.rjust(w) for n, (c, w) in enumerate(cells)]
+        yield "  ".join(padded).rstrip()
 
 
 def tally(statuses: Iterable[str]) -> str:

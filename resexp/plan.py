@@ -174,15 +174,17 @@ def variant_labels(experiment: Experiment) -> list[str]:
     """For each point the label of its variant: the connection's kind, and in brackets whatever else the
     sweep varies among points of that kind; depth, seed and what is tuned aside.
     """
-    by_kind: dict[str, list[dict[str, Any]]] = {}
     options = [swept_options(point, experiment.tuned) for point in experiment.points]
     kinds = [point.settings.model.connection.kind for point in experiment.points]
+    first: dict[str, dict[str, Any]] = {}
+    telling: dict[str, set[str]] = {}
     for kind, own in zip(kinds, options, strict=True):
-        by_kind.setdefault(kind, []).append(own)
+        one = first.setdefault(kind, own)
+        differing = {key for key in own.keys() | one.keys() if own.get(key, own) != one.get(key, one)}
+        telling.setdefault(kind, set()).update(differing)
     labels = []
     for kind, own in zip(kinds, options, strict=True):
-        telling = [key for key in own if any(other.get(key, own) != own[key] for other in by_kind[kind])]
-        details = ", ".join(short(key, own[key]) for key in telling)
+        details = ", ".join(short(key, value) for key, value in own.items() if key in telling[kind])
         labels.append(f"{kind} ({details})" if details else kind)
     return labels
 

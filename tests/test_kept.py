@@ -138,6 +138,12 @@ class Measures:
     def resolve(self, settings: Settings) -> Settings:
         return settings
 
+    def examples(self, _: Settings) -> dict[str, int]:
+        return {}
+
+    def chance(self, _: Settings) -> dict[str, float]:
+        return {}
+
     def data_fingerprint(self, settings: Settings) -> str:
         return "data"
 

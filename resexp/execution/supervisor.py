@@ -70,7 +70,8 @@ def run(
     finally:
         launcher.close()
         display.close()
-    counts: Counter[str] = Counter(experiment.state(trial).status for trial in experiment.trials)
+    states = map(experiment.last_state, experiment.trials)  # reads again what this run has started
+    counts: Counter[str] = Counter(state.status for state in states)
     return Summary(counts, interrupted, stopped, tuple(experiment.warnings))
 
 

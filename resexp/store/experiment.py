@@ -26,7 +26,13 @@ class Experiment:
     `warnings` say why trials that were done are trained again, and how many are left aside.
     """
 
-    def __init__(self, held: Hold, trials: Sequence[Trial], environment: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        held: Hold,
+        trials: Sequence[Trial],
+        environment: Mapping[str, Any],
+        states: Mapping[str, State] | None = None,
+    ) -> None:
         self._folder = held.folder
         self._held = held
         self._environment = environment
@@ -34,6 +40,7 @@ class Experiment:
         self.notes: list[str] = []
         self.warnings: list[str] = []
         self._told = False
+        self._states = dict(states or {})
 
     @property
     def path(self) -> Path:
@@ -54,9 +61,15 @@ class Experiment:
         with explained(self.path):
             return state_of(self._folder.trial(trial), trial.id, current_run=None)
 
+    def last_state(self, trial: Trial) -> State:
+        """The state as it was first read, unless the trial was claimed since: nobody else writes here."""
+        if trial.id not in self._states:
+            self._states[trial.id] = self.state(trial)
+        return self._states[trial.id]
+
     def pending(self) -> list[Trial]:
         """The trials that have no intact result; what was damaged is told in `notes`."""
-        states = [(trial, self.state(trial)) for trial in self.trials]
+        states = [(trial, self.last_state(trial)) for trial in self.trials]
         self.notes = [note for _, state in states for note in state.notes]
         return [trial for trial, state in states if not state.finished]
 
@@ -67,6 +80,7 @@ class Experiment:
 
         Raises StoreError where the system refuses, or the experiment's folder was deleted.
         """
+        self._states.pop(trial.id, None)
         folder = self._folder.trial(trial)
         with explained(folder.path):
             if not self._folder.plan.exists():
@@ -153,13 +167,15 @@ def create(
     plugins: Sequence[Plugin] = (),
     fresh: bool = False,
     held: Hold | None = None,
+    states: Mapping[str, State] | None = None,
 ) -> Experiment:
     """Open `results`/`name` for a run: lock it, then write its config and plan, durably.
 
     `fresh` deletes the trials there. Otherwise trials that are not in `trials` stay, left aside. The
     `environment`, of which `overrides` are what narrows the configuration, is written when the first trial
     is claimed: it is that of the trials which this run trains. `held` is the lock, where the caller has
-    taken it already; closing the experiment releases it. `notes` are what a reader must know of the data.
+    taken it already; closing the experiment releases it. `states` are those that it has read since.
+    `notes` are what a reader must know of the data.
 
     Raises BusyError when another process is running it, StoreError when the folder is of a newer
     format or the system refuses.
@@ -168,7 +184,7 @@ def create(
         check_plain(trial.name)
     held = held or hold(results, name)
     folder = held.folder
-    experiment = Experiment(held, trials, environment)
+    experiment = Experiment(held, trials, environment, {} if fresh else states)
     try:
         with explained(folder.path):
             same = _shows(refuse_newer(folder), trials)
