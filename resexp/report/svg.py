@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import io
+import logging
+import os
 import re
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from warnings import catch_warnings
 
+from resexp.errors import StoreError
 from resexp.report import scan
 
 if TYPE_CHECKING:
@@ -33,11 +39,7 @@ class Drawing:
 
 def draw(records: Records) -> Iterator[Drawing]:
     """Every figure that has something to show, in order."""
-    from matplotlib import rc_context
-
-    from resexp.report import style
-
-    with rc_context(style.RC):
+    with _own_settings() as ink:
         for module in scan.modules("figures"):
             figure = module.figure(records)
             if figure is None:
@@ -45,9 +47,60 @@ def draw(records: Records) -> Iterator[Drawing]:
             key = module.__name__.rpartition(".")[2]
             out = io.StringIO()
             figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
-            yield Drawing(
-                key, module.TITLE, module.CAPTION, _themed(out.getvalue(), key, module.TITLE, style.INK)
-            )
+            yield Drawing(key, module.TITLE, module.CAPTION, _themed(out.getvalue(), key, module.TITLE, ink))
+
+
+@contextmanager
+def _own_settings() -> Iterator[str]:
+    """Our settings of matplotlib and none of the user's, who makes other figures with it; gives the ink."""
+    matplotlib = _loaded()
+    from resexp.report import style
+
+    # A backend is for windows, and figures that are written to a file need none.
+    defaults = {key: value for key, value in matplotlib.rcParamsDefault.items() if key != "backend"}
+    with matplotlib.rc_context({**defaults, **style.RC}):
+        yield style.INK
+
+
+def _loaded() -> Any:
+    """matplotlib, whatever the user's settings of it are: it reads them when it is imported, and a backend
+    that it does not know, or a file in another encoding, ends that. They hold again afterwards if they can,
+    for this may be a program in which the user draws other figures. Its warnings are of those settings.
+    """
+    log, found = logging.getLogger("matplotlib"), "matplotlib" in sys.modules
+    level, backend = log.level, os.environ.get("MPLBACKEND")
+    log.setLevel(logging.ERROR)
+    try:
+        with _environment(MPLBACKEND="", MATPLOTLIBRC=os.devnull):
+            import matplotlib
+            import matplotlib.figure  # it looks for fonts, and for a folder to remember them in
+        if not found:
+            with suppress(Exception), catch_warnings(action="ignore"):
+                matplotlib.rcParams.update(matplotlib.rc_params())
+            if backend:
+                with suppress(ValueError):
+                    matplotlib.rcParams["backend"] = backend
+    except (OSError, UnicodeError) as problem:
+        wrong = f"matplotlib cannot be loaded, so no figure can be drawn: {problem}"
+        raise StoreError(f"{wrong}; is there a file matplotlibrc in this folder?") from problem
+    finally:
+        log.setLevel(level)
+    return matplotlib
+
+
+@contextmanager
+def _environment(**variables: str) -> Iterator[None]:
+    """The environment with these variables, which are as before at the end."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _themed(svg: str, key: str, title: str, ink: str) -> str:
