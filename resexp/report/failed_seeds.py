@@ -13,21 +13,27 @@ from resexp.report.statistics import LEVEL, numbers
 HALF = 0.5
 """A seed has failed if its training error is more than this part of what the majority class errs."""
 APART = 2.0
-"""Failed and trained seeds are two groups if the gap between them is so many times either group's range."""
+"""Failed and trained seeds are two groups if the gap between them is so many times either group's range..."""
+LEAST_GAP = 0.25
+"""... and at least this part of what the majority class errs: a few seeds about the bound are one group."""
 RULE = (
     "A seed counts as failed if its training error is more than half of the error of always answering the "
-    "most frequent class. Where some seeds of a depth failed and others did not, and the gap between the two "
-    "groups is at least twice the range of either, the seeds are listed one by one, the failed ones are "
-    "counted with an exact 95 % interval of their share (Clopper and Pearson 1934), and no verdict rests on "
-    "the mean."
+    "most frequent class. Where some seeds of a depth failed and others did not, and the gap between the "
+    "two groups is at least twice the range of either and a quarter of that error, the seeds are listed one"
+    " by one, the failed ones are counted with an exact 95 % interval of their share (Clopper and Pearson "
+    "1934), and no verdict rests on the mean."
 )
 
 
 @dataclass(frozen=True)
 class Failures:
-    """The seeds of one variant and depth, ascending; `failed` of them failed, a share in [`low`, `high`]."""
+    """The seeds of one variant and depth, ascending; `failed` of them failed, a share in [`low`, `high`].
+
+    `chance` is the error of the majority class.
+    """
 
     errors: tuple[float, ...]
+    chance: float
     failed: int
     low: float
     high: float
@@ -39,7 +45,7 @@ class Failures:
         if not trained or not failed:
             return False
         within = max(trained[-1] - trained[0], failed[-1] - failed[0])
-        return failed[0] - trained[-1] >= APART * within
+        return failed[0] - trained[-1] >= max(APART * within, LEAST_GAP * self.chance)
 
 
 def failures(errors: ArrayLike, chance: float) -> Failures | None:
@@ -49,4 +55,4 @@ def failures(errors: ArrayLike, chance: float) -> Failures | None:
         return None
     failed = int((found > HALF * chance).sum())
     share = binomtest(failed, len(found)).proportion_ci(LEVEL)
-    return Failures(tuple(map(float, found)), failed, float(share.low), float(share.high))
+    return Failures(tuple(map(float, found)), chance, failed, float(share.low), float(share.high))

@@ -125,9 +125,11 @@ def degradation(errors: Mapping[int, ArrayLike], depth: int, *, examples: int | 
     `errors` are the training errors of the seeds at each depth. Shallower depths with fewer than `LEAST`
     seeds are left aside where others have as many. None where there is nothing shallower.
 
-    The interval answers whether the net is worse than at *some* shallower depth. It reaches from the greatest
-    lower end to the greatest upper end of the differences to all shallower depths, each at a level that is
-    corrected for their number (Bonferroni), and so covers D(L) in at least 95 % of cases.
+    The interval answers whether the net is worse than at *some* shallower depth. Its lower end is the
+    greatest lower end of the differences to all shallower depths, at a level that is corrected for their
+    number (Bonferroni), for any of them may be the greatest by chance. Its upper end is the greatest upper
+    end, which needs no correction: it lies below D(L) only if that of the truly best depth does. So it covers
+    D(L) in at least 95 % of cases.
     """
     here = numbers(errors[depth])
     shallower = {d: x for d in errors if d < depth and len(x := numbers(errors[d]))}
@@ -136,10 +138,14 @@ def degradation(errors: Mapping[int, ArrayLike], depth: int, *, examples: int | 
         return None
     best = min(shallower, key=lambda d: (shallower[d].mean(), d))
     value = float(here.mean() - shallower[best].mean())
-    level = 1 - ALPHA / len(shallower)
-    against = [contrast([here, x], [1, -1], examples=examples, level=level) for x in shallower.values()]
-    low = max((found.low for found in against if found and found.low is not None), default=None)
-    high = max((found.high for found in against if found and found.high is not None), default=None)
+
+    def against(level: float) -> list[Estimate]:
+        found = (contrast([here, x], [1, -1], examples=examples, level=level) for x in shallower.values())
+        return [estimate for estimate in found if estimate is not None]
+
+    lows = [found.low for found in against(1 - ALPHA / len(shallower)) if found.low is not None]
+    highs = [found.high for found in against(LEVEL) if found.high is not None]
+    low, high = max(lows, default=None), max(highs, default=None)
     return Gap(value, low, high, best, min(len(here), *map(len, shallower.values())))
 
 

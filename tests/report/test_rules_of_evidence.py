@@ -106,6 +106,7 @@ def mixed(errors: Sequence[float]) -> bool:
         ([0.01, 0.02, 0.03, 0.85, 0.02], 1, True),
         ([0.80, 0.85, 0.02], 2, True),
         ([0.43, 0.55, 0.48], 2, False),  # one group about the bound
+        ([0.425, 0.539, 0.552], 2, False),
         ([0.1, 0.2, 0.3], 0, False),
         ([0.7, 0.8, 0.9], 3, False),
     ],

@@ -70,11 +70,11 @@ def test_degradation_by_hand() -> None:
     gap = degradation(errors, 56)
     assert gap is not None
     assert (gap.value, gap.reference, gap.n) == (pytest.approx(0.45), 20, 3)
-    # Two shallower depths are looked at, so each interval is at 97.5 %; the greatest ends are that of depth
-    # 20.
-    at = contrast([errors[56], errors[20]], [1, -1], level=0.975)
-    assert at is not None
-    assert (gap.low, gap.high) == (at.low, at.high)
+    # Two shallower depths are looked at, so the lower end is of a 97.5 % interval. Both ends are depth 20's.
+    corrected, plain = (contrast([errors[56], errors[20]], [1, -1], level=level) for level in (0.975, 0.95))
+    assert corrected is not None
+    assert plain is not None
+    assert (gap.low, gap.high) == (corrected.low, plain.high)
     assert degradation(errors, 8) is None
 
 

@@ -23,12 +23,13 @@ MEASURED = (
 CAPTION = (
     f"{MEASURED} D(L) is the mean training error at depth L minus the least mean training error of any "
     "shallower depth, in percentage points. Its 95 % interval is Student's (Welch's, over seeds that are "
-    "not paired), corrected for having looked at every shallower depth (Bonferroni). The verdict is about "
-    "the deepest depth that finished: it degrades, if the interval lies above 0 and D is at least 1 point; "
-    "it degrades slightly, if the interval lies above 0 and D is less; it does not degrade by 1 point, if "
-    "the interval ends below 1 point; otherwise it is undecided. Fewer than three seeds decide nothing. "
-    "Without an effect the verdict is wrong in at most 5 % of cases. An effect of three standard deviations"
-    " is found in about half of all cases with three seeds, and in about 98 % with five."
+    "not paired). Its lower end is corrected for having looked at every shallower depth (Bonferroni). The "
+    "verdict is about the deepest depth that finished: it degrades, if the interval lies above 0 and D is "
+    "at least 1 point; it degrades slightly, if the interval lies above 0 and D is less; it does not "
+    "degrade by 1 point, if the interval ends below 1 point; otherwise it is undecided. Fewer than three "
+    "seeds decide nothing. Without an effect the verdict is wrong in at most 5 % of cases. An effect of "
+    "three standard deviations is found in about half of all cases with three seeds, and in about 98 % with"
+    " five."
 )
 CHANCE = (
     "A variant did not train if at no depth its mean training error is at least 5 points below that of "
