@@ -199,16 +199,18 @@ def show(found: list[Entry]) -> None:
     """Print the configurations with their claims, and a line for each tier."""
     from rich.console import Console
     from rich.padding import Padding
-    from rich.table import Table
     from rich.text import Text
+
+    from resexp.columns import Column, Columns
 
     console = Console()
     for entry in found:
         console.print(Text(entry.name, "bold"))
         console.print(Padding(Text(entry.claim), (0, 0, 0, 2), expand=False))
-        table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+        rows = []
         for size in entry.sizes:
             state = f"{size.ended}/{size.trials}" + (", published" if size.published else "")
-            table.add_row(size.tier, Text(state, "" if size.ended else "dim"), Text(size.expect or "", "dim"))
-        console.print(Padding(table, (0, 0, 1, 2), expand=False))
+            cells = ((size.tier, ""), (state, "" if size.ended else "dim"), (size.expect or "", "dim"))
+            rows.append([Text(*cell) for cell in cells])
+        console.print(Padding(Columns([Column()] * 3, rows), (0, 0, 1, 2)))
     console.print("Next: resexp gallery run NAME --tier quick; then resexp gallery publish NAME")

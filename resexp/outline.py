@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
+from resexp.columns import Column, Columns
 from resexp.execution.display import DASH, duration, percent
 from resexp.text import clean
 
@@ -69,22 +68,19 @@ def outline(
 
 def show(found: Outline) -> None:
     """One row for all seeds of a variant and depth."""
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("variant", overflow="fold")  # its end may be all that tells it from another
-    for heading in ("depth", "seeds", "params", "MACs", "activations"):
-        table.add_column(heading, justify="right")
     sizes = {trial.id: matched(trial.settings["model"]) for trial in found.trials}
-    if any(sizes.values()):
-        table.add_column("size")
-    table.add_column("done", justify="right")
+    columns = [Column("variant")]
+    columns += [Column(head, True) for head in ("depth", "seeds", "params", "MACs", "activations")]
+    columns += [Column("size")] if any(sizes.values()) else []
+    rows: list[list[str]] = []
     groups: dict[tuple[str, int], list[Trial]] = {}
     for trial in found.trials:
         groups.setdefault((trial.variant, trial.depth), []).append(trial)
     for (variant, depth), trials in groups.items():
         cost = trials[0].cost
         done = sum(found.status[trial.id] == "done" for trial in trials)
-        table.add_row(
-            Text(clean(variant)),
+        cells = [
+            clean(variant),
             str(depth),
             str(len({trial.seed for trial in trials})),
             f"{cost.params:,}" if cost else DASH,
@@ -92,9 +88,10 @@ def show(found: Outline) -> None:
             f"{cost.activation_bytes / 1024:,.0f} KiB" if cost else DASH,
             *([sizes[trials[0].id]] if any(sizes.values()) else []),
             f"{done}/{len(trials)}",
-        )
+        ]
+        rows.append(cells)
     console = Console()
-    console.print(table)
+    console.print(Columns.of([*columns, Column("done", True)], rows))
     counts = tally(found.status.values())
     precisions = " and ".join(sorted({trial.settings["training"]["precision"] for trial in found.trials}))
     slots = f"{len(found.slots)} at once on {found.slots[0]} in {precisions}"

@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 import torch
 from rich.console import Console
+from whole_numbers import WIDTHS, cut
 
-from resexp.bench import ceiling, measure, trial
+from resexp.bench import ceiling, measure, render, trial
 from resexp.bench.ceiling import _convolution, _product
 from resexp.bench.command import bench
 from resexp.bench.peer import peer_images_per_second
@@ -103,6 +104,16 @@ def test_the_terminal_says_the_same(auto: str, found: dict[str, Any]) -> None:
     ratios = {auto: found["ratio_to_peer"]["auto"], "float32": found["ratio_to_peer"]["float32"]}
     shown = [f"{ratios[p]['median']:.2f}" if p in ratios else "–" for p in found["images_per_second"]]
     assert row.removeprefix("times a DataLoader loop").split() == shown
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_tables_have_their_numbers_whole(width: int, found: dict[str, Any]) -> None:
+    out = io.StringIO()
+    console = Console(file=out, width=width, color_system=None)
+    console.print(render.rates(found), render.spending(found))
+    numbers = [render.spread(each, ".2f") for each in found["mfu"].values()]
+    numbers += [render.spread(each, ".0f") for each in found["sweep_images_per_second"].values()]
+    assert not cut([*numbers, *(f"{share:.1%}" for share in found["breakdown"].values())], out.getvalue())
 
 
 def test_emulated_bfloat16_is_not_measured_and_the_terminal_says_so(

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
-from rich.table import Table
+
+from resexp.columns import Column, Columns
 
 DASH = "–"
 
@@ -30,37 +31,31 @@ def headline(found: Mapping[str, Any]) -> str:
     )
 
 
-def rates(found: Mapping[str, Any]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("")
+def rates(found: Mapping[str, Any]) -> Columns:
     precisions = list(found["images_per_second"])
-    for precision in precisions:
-        table.add_column(precision, justify="right")
     examples, at_once = found["trial"]["examples"], found["trial"]["at_once"]
-    rows = (
+    kinds = (
         ("matrix product, GFLOP/s", "ceiling_gflops", ".0f"),
         (f"one trial, {examples}/s", "images_per_second", ".0f"),
         ("share of the ceiling (MFU)", "mfu", ".2f"),
         (f"{at_once} trials at once, {examples}/s", "sweep_images_per_second", ".0f"),
     )
-    for label, key, form in rows:
-        table.add_row(label, *(spread(found[key][precision], form) for precision in precisions))
+    rows = [
+        [label, *(spread(found[key][precision], form) for precision in precisions)]
+        for label, key, form in kinds
+    ]
     ratios = found["ratio_to_peer"] or {}
     by_precision = {found["trial"]["auto"]: ratios.get("auto"), "float32": ratios.get("float32")}
     times = (by_precision.get(precision) for precision in precisions)
-    table.add_row("times a DataLoader loop", *(spread(each, ".2f") if each else DASH for each in times))
+    rows.append(["times a DataLoader loop", *(spread(each, ".2f") if each else DASH for each in times)])
     memory = (f"{found['peak_memory_bytes'][precision] / 2**20:,.0f} MiB" for precision in precisions)
-    table.add_row("most memory of a trial", *memory)
-    return table
+    rows.append(["most memory of a trial", *memory])
+    return Columns.of([Column(), *(Column(precision, True) for precision in precisions)], rows)
 
 
-def spending(found: Mapping[str, Any]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column(f"of a whole trial ({found['trial']['auto']})")
-    table.add_column("share", justify="right")
-    for name, share in found["breakdown"].items():
-        table.add_row(name, f"{share:.1%}")
-    return table
+def spending(found: Mapping[str, Any]) -> Columns:
+    columns = [Column(f"of a whole trial ({found['trial']['auto']})"), Column("share", True)]
+    return Columns.of(columns, [[name, f"{share:.1%}"] for name, share in found["breakdown"].items()])
 
 
 def sentences(found: Mapping[str, Any]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from made_up import make_records, trial
+from whole_numbers import WIDTHS, cut, within
 
 from resexp.report import Report, build
 from resexp.report.render import csv as csv_format
@@ -159,6 +160,18 @@ def test_the_terminal_gets_no_control_character_and_no_long_line(width: int, hos
     assert not [c for c in text if ord(c) < 32 and c != "\n"]
     assert "\u202e" not in text
     assert max(map(len, text.splitlines())) <= width
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_terminal_has_every_number_of_every_table_whole(width: int, report: Report) -> None:
+    text = terminal.render(report, width)
+    for table in report.tables:
+        for column, cells in zip(table.columns, zip(*table.cells(), strict=True), strict=True):
+            shown = [cell.replace("\u00a0", " ").replace("\u202f", " ") for cell in cells]
+            if column.numeric:
+                assert not cut((cell for cell in shown if cell), text), (table.key, column.title)
+            else:
+                assert not within(shown, text), (table.key, column.title)
 
 
 def test_json_is_strict_and_has_the_promised_fields(report: Report) -> None:

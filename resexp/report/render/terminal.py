@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import io
 
-from rich.console import Console, Group, JustifyMethod, RenderableType
+from rich.console import Console, Group, RenderableType
+from rich.constrain import Constrain
 from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
 
+from resexp.columns import Column, Columns
 from resexp.report import words
 from resexp.report.build import Report
 from resexp.report.table import Sentence, Table
 
 TONES = {"good": "bold green", "bad": "bold red", "open": "bold yellow"}
-NARROW = 80
-SHORT = 14
+READABLE = 100
+"""Letters in a line of prose at most, however wide the terminal is."""
 MARKS = {"good": "●", "bad": "▲", "open": "○"}
 
 
@@ -40,7 +42,7 @@ def view(report: Report) -> RenderableType:
         parts += [Text(), _section(table, report.own(table))]
     if report.environment:
         facts = "; ".join(f"{name}: {value}" for name, value in report.environment)
-        parts += [Text(), Text("Measured with", "bold"), Padding(Text(facts, "dim"), (0, 0, 0, 2))]
+        parts += [Text(), Text("Measured with", "bold"), _prose(Padding(Text(facts, "dim"), (0, 0, 0, 2)))]
     if report.notes:
         parts += [Text(), Text("Notes", "bold"), *(_hanging("·", "dim", Text(note)) for note in report.notes)]
     return Group(*parts)
@@ -54,7 +56,11 @@ def _sentence(sentence: Sentence) -> RenderableType:
 def _hanging(mark: str, style: str, text: Text) -> RenderableType:
     grid = Grid.grid(padding=(0, 1))
     grid.add_row(Text(f" {mark}", style), text)
-    return grid
+    return _prose(grid)
+
+
+def _prose(text: RenderableType) -> RenderableType:
+    return Constrain(text, READABLE)
 
 
 def _section(table: Table, sentences: tuple[Sentence, ...]) -> RenderableType:
@@ -62,31 +68,15 @@ def _section(table: Table, sentences: tuple[Sentence, ...]) -> RenderableType:
     return Group(
         Text(table.title, "bold"),
         Padding(Group(*said, *([Text()] if said else []), _grid(table)), (0, 0, 0, 2)),
-        Padding(Text(table.caption, "dim italic"), (0, 0, 0, 2)),
+        _prose(Padding(Text(table.caption, "dim italic"), (0, 0, 0, 2))),
     )
 
 
-def _grid(table: Table) -> Grid:
+def _grid(table: Table) -> Columns:
     rows = table.cells()
     heads = [c.heading if len(c.heading) < 16 else f"{c.title}\n({c.unit})" for c in table.columns]
-    widths = [
-        max(map(len, [*head.splitlines(), *cells]))
-        for head, cells in zip(heads, zip(*rows, strict=True), strict=True)
-    ]
-    gap = 1 if sum(widths) + 2 * len(widths) > NARROW else 2
-    grid = Grid(box=None, padding=(0, gap, 0, 0), pad_edge=False, header_style="dim", collapse_padding=True)
-    for column, head, width in zip(table.columns, heads, widths, strict=True):
-        # Numbers and short words stay whole; where the terminal is narrow, long words give way.
-        whole = column.numeric or width <= SHORT
-        justify: JustifyMethod = "right" if column.numeric else "left"
-        grid.add_column(Text(head), justify=justify, no_wrap=whole, overflow="fold", vertical="bottom")
-    grouped = len({cells[0] for cells in rows}) < len(rows)
-    first = None
-    for cells in rows:
-        if grouped and first is not None and cells[0] != first:
-            grid.add_row()
-        # A repeated first cell is left blank, so that the groups stand out.
-        shown = ["" if cells[0] == first else cells[0], *cells[1:]]
-        first = cells[0]
-        grid.add_row(*(Text(cell, "dim" if cell.startswith(words.DASH) else "") for cell in shown))
-    return grid
+    return Columns(
+        [Column(head, c.numeric) for head, c in zip(heads, table.columns, strict=True)],
+        [[Text(cell, "dim" if cell.startswith(words.DASH) else "") for cell in cells] for cells in rows],
+        grouped=len({cells[0] for cells in rows}) < len(rows),
+    )
