@@ -64,14 +64,14 @@ def build(records: Records) -> Report:
     """The report of the records as they stand, whether or not the run has ended."""
     prepared = frames.prepared(records)
     found = [module.table(prepared) for module in scan.modules("tables")]
-    tables = tuple(table for table in found if table is not None)
+    tables = tuple(table.cleaned() for table in found if table is not None)
     by_key = {table.key: table for table in tables}
     opening = claims.opening(prepared, by_key.get("claims"), by_key.get("published"))
     leading = next((key for key in LEADING if key in by_key and by_key[key].sentences), "")
     verdicts = by_key[leading].sentences if leading else ()
     return Report(
         experiment=words.clean(records.experiment),
-        sentences=(*opening, *verdicts),
+        sentences=(*(sentence.cleaned() for sentence in opening), *verdicts),
         leading=leading,
         tables=tables,
         status=_status(prepared),

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
-from warnings import catch_warnings
+from warnings import catch_warnings, filterwarnings
 
 from resexp.errors import StoreError
 from resexp.report import scan
@@ -58,7 +58,9 @@ def _own_settings() -> Iterator[str]:
 
     # A backend is for windows, and figures that are written to a file need none.
     defaults = {key: value for key, value in matplotlib.rcParamsDefault.items() if key != "backend"}
-    with matplotlib.rc_context({**defaults, **style.RC}):
+    with matplotlib.rc_context({**defaults, **style.RC}), catch_warnings():
+        # Text stays text, and whoever reads it has fonts for what they write.
+        filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         yield style.INK
 
 

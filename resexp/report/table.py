@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from resexp.report import words
@@ -25,6 +25,11 @@ class Sentence:
         """The subject that opens the text, for emphasis, and the rest."""
         opens = self.text.startswith(self.subject)
         return (self.subject, self.text[len(self.subject) :]) if opens else ("", self.text)
+
+    def cleaned(self) -> Sentence:
+        """The same without characters that could do harm where it is shown."""
+        subject, badge, text = map(words.clean, (self.subject, self.badge, self.text))
+        return Sentence(subject, badge, self.tone, text)
 
 
 @dataclass(frozen=True)
@@ -52,8 +57,17 @@ class Table:
     rows: tuple[Row, ...]
     sentences: tuple[Sentence, ...] = ()
 
+    def cleaned(self) -> Table:
+        """The same with its prose cleaned, which may name what a user named."""
+        return replace(
+            self,
+            title=words.clean(self.title),
+            caption=words.clean(self.caption),
+            sentences=tuple(sentence.cleaned() for sentence in self.sentences),
+        )
+
     def cells(self) -> list[list[str]]:
-        """The shown text of every row, with control characters removed."""
+        """The shown text of every row, cleaned."""
         return [[words.clean(column.show(row)) for column in self.columns] for row in self.rows]
 
 

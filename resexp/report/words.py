@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from typing import Any
 
 import pandas as pd
+
+from resexp.text import clean as printable
 
 DASH = "–"
 MINUS = "−"
@@ -126,9 +127,11 @@ def choice(value: Any) -> str:
 
 
 def clean(text: Any) -> str:
-    """Text without control and format characters, which could move a terminal's cursor or turn text round."""
-    spaced = re.sub(r"[\t\n\v\f\r]+", " ", str(text))
-    return "".join(c for c in spaced if unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn"))
+    """Text on one line in which control and format characters, and halves of characters, are escapes: they
+    could move a terminal's cursor or turn text round, and no file in UTF-8 can hold some of them.
+    """
+    spaced = re.sub(r"[\t-\r\x1c-\x1f\x85\u2028\u2029]+", " ", str(text))
+    return "".join(c if c.isspace() else printable(c) for c in spaced)
 
 
 def plain_value(value: Any) -> Any:

@@ -42,7 +42,7 @@ EVERYTHING = (
         ("e\u0301", r"\'{e}"),
         ("10⁻³ h₀", r"10\textsuperscript{$-$}\textsuperscript{3} h\textsubscript{0}"),
         ("深", "{[}U+6DF1{]}"),
-        ("a\x07\u202eb", "ab"),
+        ("a\x07\u202eb", r"a\textbackslash{}x07\textbackslash{}u202eb"),
         ("`resexp show`", r"\texttt{resexp show}"),
     ],
 )

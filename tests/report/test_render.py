@@ -5,9 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import re
-from collections.abc import Callable
+import unicodedata
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from html import unescape
 from html.parser import HTMLParser
 from typing import Any
 
@@ -19,6 +22,7 @@ from resexp.report import Report, build
 from resexp.report.render import csv as csv_format
 from resexp.report.render import html, latex, markdown, terminal
 from resexp.report.render import json as json_format
+from resexp.report.svg import standalone
 from resexp.store import Records
 
 Make = Callable[..., Records]
@@ -30,7 +34,15 @@ EVIL = (
     r"\input{/etc/passwd} & 100 % $x_1^2$ # ~ {}",
     "=HYPERLINK(1)",
     "\x1b]0;owned\x07\x1b[2J\u202egnp",
+    "\u200b=HYPERLINK(2)",
+    "\x01@HYPERLINK(3)",
+    "\t+HYPERLINK(4)",
+    "\N{FULLWIDTH EQUALS SIGN}HYPERLINK(5)",
+    "\u2028\x9b2J\ufeff\u2066-1\xad",
+    os.fsdecode(b"caf\xe9.csv"),
 )
+HARMFUL = ("Cc", "Cf", "Cs", "Zl", "Zp")
+"""Kinds of characters that are not seen, and change how others are."""
 TRIAL_FIELDS = (
     *("id", "status", "connection", "variant", "depth", "seed", "params", "macs"),
     *("train_error", "test_error", "seconds"),
@@ -56,9 +68,10 @@ def hostile() -> Report:
             "statistic": "mean",
             "source": evil,
         }
-        for evil in EVIL
+        for evil in EVIL[:-1]  # a config is text in UTF-8; paths and causes may be anything
     ]
-    published = {"paper": everything, "claim": everything, "references": references}
+    claim = " ".join(EVIL[:-1])
+    published = {"paper": claim, "claim": claim, "references": references}
     records = make_records(rows, experiment=everything, notes=list(EVIL), published=published)
     return build(replace(records, environment={"processor": everything}))
 
@@ -119,6 +132,76 @@ def test_html_is_inert_and_self_contained(hostile: Report) -> None:
     assert all(address.startswith(("#", "data:")) for address in addresses)
 
 
+def test_no_format_has_a_character_that_moves_or_turns_text(hostile: Report) -> None:
+    """And all can be written as UTF-8, which halves of characters cannot."""
+    texts = {module.__name__: module.render(hostile) for module in FORMATS}
+    texts |= {drawing.key: standalone(drawing) for drawing in hostile.drawings}
+    for name, text in texts.items():
+        text.encode()
+        found = [c for c in text if c != "\n" and unicodedata.category(c) in HARMFUL]
+        assert not found, name
+    for module in (html, markdown, csv_format):
+        assert "\\udce9.csv" in module.render(hostile).replace("\\\\", "\\")
+
+
+def in_html(text: str) -> str:
+    return unescape(re.sub(r"</?(b|p|li|span)\b[^>]*>", "", text))
+
+
+def in_terminal(text: str) -> str:
+    return " ".join(text.split())
+
+
+def in_json(text: str) -> str:
+    """Every text of the document, a line each."""
+
+    def found(value: Any) -> Iterator[str]:
+        for one in value.values() if isinstance(value, dict) else value if isinstance(value, list) else []:
+            yield from found(one)
+        if isinstance(value, str):
+            yield value
+
+    return "\n".join(found(json.loads(text)))
+
+
+AS_SHOWN: dict[str, tuple[Any, Callable[[str], str], Callable[[str], str]]] = {
+    "html": (html, in_html, str),
+    "json": (json_format, in_json, str),
+    "latex": (latex, str, latex.escape),
+    "markdown": (markdown, str, markdown.escape),
+    "terminal": (terminal, in_terminal, in_terminal),
+}
+"""How a format is read, and how a sentence stands in it."""
+
+
+@pytest.mark.parametrize("name", AS_SHOWN)
+def test_every_sentence_stands_in_every_format(
+    name: str, report: Report, hostile: Report, make: Make
+) -> None:
+    module, read, written = AS_SHOWN[name]
+    nothing = build(make([]))
+    assert nothing.silence
+    for one in (report, hostile, nothing):
+        text = read(module.render(one))
+        said = [sentence.text for table in one.tables for sentence in table.sentences]
+        said += [sentence.text for sentence in one.sentences] or [one.silence]
+        said += [one.status, *one.notes, *(table.caption for table in one.tables)]
+        assert len(said) > 1
+        for sentence in said:
+            assert written(sentence) in text
+
+
+def test_json_has_the_verdict_of_each_variant_where_it_was_reached(report: Report) -> None:
+    document = json.loads(json_format.render(report))
+    (table,) = (table for table in report.tables if table.key == "degradation")
+    badges = {sentence.subject: sentence.badge for sentence in table.sentences}
+    verdicts = {row["variant"]: row["verdict"] for row in document["degradation"] if row["verdict"]}
+    assert verdicts == badges
+    assert {row["depth"] for row in document["degradation"] if row["verdict"]} == {56}
+    told = [s for s in document["sentences"] if s["table"] == "degradation"]
+    assert {(s["subject"], s["badge"]) for s in told} == set(badges.items())
+
+
 def test_latex_escapes_every_special_character(hostile: Report) -> None:
     text = latex.render(hostile)
     assert r"\input" not in text
@@ -130,8 +213,12 @@ def test_latex_escapes_every_special_character(hostile: Report) -> None:
 
 def test_csv_cells_do_not_open_like_formulas(hostile: Report, make: Make) -> None:
     rows = list(csv.reader(io.StringIO(csv_format.render(hostile))))
-    assert not [cell for row in rows for cell in row if cell.startswith(("=", "+", "@", "\t"))]
-    assert "'=HYPERLINK(1)" in rows[5] or any("'=HYPERLINK(1)" in row for row in rows)
+    cells = [cell for row in rows for cell in row]
+    opening = tuple("=+@\t\r") + tuple("\N{FULLWIDTH EQUALS SIGN}")
+    visible = ["".join(c for c in cell if unicodedata.category(c) not in HARMFUL) for cell in cells]
+    assert not [cell for cell in visible if cell.lstrip().startswith(opening)]
+    for number in "145":  # behind nothing, a tab, and full-width
+        assert [c for c in cells if f"HYPERLINK({number})" in c and c.startswith("'")], number
     negative = make([trial("plain", 8, 0, train_loss=-0.5)])
     (row,) = csv.DictReader(io.StringIO(csv_format.render(build(negative))))
     assert row["train_loss"] == "-0.5"  # a number is no text

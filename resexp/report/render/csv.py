@@ -24,6 +24,9 @@ FIRST = (
     *frames.COSTS,
 )
 
+FORMULA = ("=", "+", "-", "@", *"＝＋－＠")
+"""How what a spreadsheet would run opens; the last four are full-width."""
+
 
 def render(report: Report) -> str:
     """One row a trial, at every value tried: the usual columns first, then the swept axes.
@@ -53,7 +56,6 @@ def _cell(column: str, value: Any) -> Any:
 
 
 def _text(text: str) -> str:
-    """An apostrophe in front of what opens like a formula (OWASP, CSV injection)."""
-    opening = ("=", "+", "-", "@", "\t", "\r", "\n")
-    guarded = text.startswith(opening) or text.lstrip().startswith(opening)
-    return words.clean(f"'{text}" if guarded else text)
+    """Cleaned text, with an apostrophe in front where it opens like a formula (OWASP, CSV injection)."""
+    shown = words.clean(text)
+    return f"'{shown}" if shown.lstrip().startswith(FORMULA) else shown

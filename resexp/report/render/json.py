@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 from resexp.report import frames, words
@@ -25,6 +26,7 @@ GAP = (
     "gap",
     "gap_low",
     "gap_high",
+    "verdict",
 )
 CLAIM = (
     *("say", "metric", "within", "tier", "published_lower", "published_higher", "lower", "higher"),
@@ -49,11 +51,15 @@ def document(report: Report) -> dict[str, Any]:
     return {
         "schema_version": SCHEMA_VERSION,
         "experiment": report.experiment,
+        "status": report.status,
+        "silence": None if report.sentences else report.silence,
+        "sentences": _sentences(report),
         "trials": rows,
         "degradation": _rows(report, "degradation", GAP),
         "gradients": _rows(report, "gradients", GRADIENT),
         "published": _published(report),
         "tables": {table.key: [words.plain_value(row) for row in table.rows] for table in report.tables},
+        "captions": {table.key: f"{table.title}. {table.caption}" for table in report.tables},
         "environment": words.plain_value(report.records.environment),
         "runs": words.plain_value(report.records.runs),
         "aside": report.records.aside or None,
@@ -62,7 +68,16 @@ def document(report: Report) -> dict[str, Any]:
 
 
 def render(report: Report) -> str:
-    return json.dumps(document(report), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+    """The object as text. What cannot be printed is escaped, so that its exact value is kept."""
+    text = json.dumps(document(report), indent=1, allow_nan=False, ensure_ascii=False)
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text) + "\n"
+
+
+def _sentences(report: Report) -> list[dict[str, Any]]:
+    """What is said in the order of the other formats, each with the key of the table that it is about."""
+    own = {sentence: table.key for table in report.tables for sentence in table.sentences}
+    opening = {sentence: own.get(sentence) for sentence in report.sentences}
+    return [{"table": key, **asdict(sentence)} for sentence, key in {**opening, **own}.items()]
 
 
 def _value(field: str, value: Any) -> Any:

@@ -26,7 +26,8 @@ def render(report: Report) -> str:
         f"% {escape(report.experiment)}: {escape(report.status)}",
         f"% needs: {PACKAGES}",
         r"\begingroup\sloppy",  # names and paths are longer than what TeX likes to break at
-        *_said(report.sentences),
+        rf"\paragraph{{{escape(report.experiment)}}} {escape(report.status)}.",
+        *(_said(report.sentences) or [escape(report.silence)]),
     ]
     for table in report.tables:
         said = _said(report.own(table))

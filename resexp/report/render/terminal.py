@@ -49,7 +49,7 @@ def view(report: Report) -> RenderableType:
 
 
 def _sentence(sentence: Sentence) -> RenderableType:
-    subject, rest = map(words.clean, sentence.parts())
+    subject, rest = sentence.parts()
     return _hanging(MARKS[sentence.tone], TONES[sentence.tone], Text.assemble((subject, "bold"), rest))
 
 

@@ -49,8 +49,12 @@ def table(records: Records) -> Table | None:
     chance = frames.chance(ended, "train")
     for variant, group in frames.by_variant(ended):
         mine = _rows(variant, group, chance)
+        said = tuple(_sentences(variant, mine, chance))
+        if said:  # it is about the deepest depth at which anything finished
+            deepest = max(mine, key=lambda row: (row["n"] > 0, row["depth"]))
+            deepest["verdict"] = said[0].badge
         rows += mine
-        sentences += _sentences(variant, mine, chance)
+        sentences += said
     lost = Column("Lost", lambda r: words.whole(r["lost"]) if r["lost"] else "")
     gaps = (
         Column("D(L)", lambda r: words.points(r["gap"]), "points"),
@@ -101,6 +105,7 @@ def _rows(variant: str, group: pd.DataFrame, chance: float | None) -> list[dict[
                 "failed_low": failures.low if failures else None,
                 "failed_high": failures.high if failures else None,
                 "mixed": bool(failures and failures.mixed),
+                "verdict": None,
                 "errors": failures.errors if failures and failures.mixed else None,
             }
         )
