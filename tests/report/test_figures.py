@@ -44,6 +44,20 @@ def test_lost_trials_are_marked(report: Report, make: Callable[..., Records]) ->
     assert "no result" not in texts(whole)
 
 
+def test_the_majority_class_is_a_line_where_errors_come_near_it(make: Callable[..., Records]) -> None:
+    shares = {"train_chance": 0.9, "test_chance": 0.85}
+
+    def line(*connections: str, **changes: float | None) -> bool:
+        rows = [trial(c, depth, 0, **{**shares, **changes}) for c in connections for depth in (8, 56)]
+        return "most frequent class" in texts(build(make(rows)).drawings[0].svg)
+
+    assert line("plain", "residual")  # plain errs on 85 % at depth 56
+    assert not line("residual")  # on 4 % at most: the line would leave them no room
+    assert not line("plain", train_chance=None, test_chance=None)
+    mixed = [trial("plain", 56, 0, **shares), trial("plain", 8, 0, train_chance=0.5, test_chance=0.5)]
+    assert "most frequent class" not in texts(build(make(mixed)).drawings[0].svg)
+
+
 def test_ink_is_the_pages_and_ids_are_unique_over_the_page(report: Report) -> None:
     drawings = report.drawings
     page = "".join(drawing.svg for drawing in drawings)

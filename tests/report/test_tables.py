@@ -53,6 +53,13 @@ def test_nets_of_a_single_step_are_measured_and_not_compared(
     assert module.table(frames.prepared(replace(complete, settings=once))) is None
 
 
+def test_accuracy_is_beside_that_of_the_majority_class_where_all_share_it(make: Make) -> None:
+    rows = [trial("plain", 8, 0, test_chance=0.898), trial("plain", 20, 0, test_chance=0.898)]
+    assert "has a test error of 89.8\u00a0%." in of(accuracy, make(rows)).caption
+    rows[1]["test_chance"] = 0.5
+    assert "most frequent class" not in of(accuracy, make(rows)).caption
+
+
 def test_accuracy_and_the_generalisation_gap(make: Make) -> None:
     rows = [trial("plain", 8, s, train_error=0.1, test_error=e) for s, e in enumerate([0.2, 0.4])]
     found = row(of(accuracy, make(rows)), depth=8)

@@ -19,8 +19,11 @@ ORDER = 10
 TITLE = "Training and test error against depth"
 CAPTION = (
     "Mean over seeds, band ± one standard deviation, faint points the single seeds. A cross at the top "
-    "marks trials that diverged or failed and so have no error."
+    "marks trials that diverged or failed and so have no error. A dotted line without marks is the error of "
+    "always answering the most frequent class; it is left out where all errors are far below it."
 )
+NEAR = 1.25
+"""How many times as high as what is drawn that line may be."""
 
 LETTER = 8.0
 """Points that a cross or a digit takes, with a little room."""
@@ -43,9 +46,14 @@ def figure(records: Records) -> Figure | None:
         panel.margins(y=0.12)  # room for the crosses
     axes[0][0].set_ylim(bottom=0)  # of both, once both are drawn: it ends autoscaling
     axes[0][0].set_ylabel("error (%)")
+    chances = [
+        line
+        for panel, split in zip(axes[0], ("train", "test"), strict=True)
+        for line in _chance(panel, frames.chance(trials, split))
+    ]
     cross = Line2D([], [], color=style.INK, marker="x", linestyle="", label="no result")
-    lost = (frames.done(trials)["id"].size < trials["id"].size) and [cross]
-    style.variant_key(drawn, found, lost or [])
+    lost = frames.done(trials)["id"].size < trials["id"].size
+    style.variant_key(drawn, found, [*([cross] if lost else []), *chances[:1]])
     return drawn
 
 
@@ -58,6 +66,16 @@ def _variant(axes: Axes, trials: pd.DataFrame, error: str, look: style.Look) -> 
         done["depth"], percent, look.marker, color=look.color, alpha=0.3, markersize=3, markeredgewidth=0
     )
     axes.plot(stats.index, stats["mean"], color=look.color, marker=look.marker, linestyle=look.dash)
+
+
+def _chance(axes: Axes, chance: float | None) -> list[Line2D]:
+    """The line at the error of the majority class; none where that is not known, or far above the errors."""
+    top = axes.get_ylim()[1]
+    if chance is None or 100 * chance > NEAR * top:
+        return []
+    axes.set_ylim(top=max(top, 105 * chance))
+    look = {"color": style.INK, "linestyle": ":", "linewidth": 0.8, "label": "most frequent class"}
+    return [axes.axhline(100 * chance, zorder=1, **look)]
 
 
 def _lost(axes: Axes, trials: pd.DataFrame, found: dict[str, style.Look]) -> None:

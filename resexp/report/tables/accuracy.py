@@ -15,6 +15,7 @@ CAPTION = (
     "Test accuracy and test error of the last epoch (never the best one); mean ± standard deviation "
     "over n seeds. The generalisation gap is test error minus training error."
 )
+CHANCE = " Always answering the most frequent class has a test error of {chance}\u00a0%."
 
 
 def table(records: Records) -> Table | None:
@@ -36,4 +37,6 @@ def table(records: Records) -> Table | None:
         spread("test_error", "Test error"),
         Column("Generalisation gap", lambda r: words.spread(r["gap_mean"], r["gap_sd"]), "points"),
     )
-    return Table("accuracy", "Accuracy", CAPTION, columns, tuple(rows))
+    chance = frames.chance(done, "test")
+    said = "" if chance is None else CHANCE.format(chance=words.percent(chance, 1))
+    return Table("accuracy", "Accuracy", CAPTION + said, columns, tuple(rows))
