@@ -74,8 +74,9 @@ def _chance(axes: Axes, chance: float | None) -> list[Line2D]:
     if chance is None or 100 * chance > NEAR * top:
         return []
     axes.set_ylim(top=max(top, 105 * chance))
-    look = {"color": style.INK, "linestyle": ":", "linewidth": 0.8, "label": "most frequent class"}
-    return [axes.axhline(100 * chance, zorder=1, **look)]
+    line = axes.axhline(100 * chance, color=style.INK, linestyle=":", linewidth=0.8, zorder=1)
+    line.set_label("most frequent class")
+    return [line]
 
 
 def _lost(axes: Axes, trials: pd.DataFrame, found: dict[str, style.Look]) -> None:
