@@ -23,6 +23,7 @@ from filelock import FileLock
 
 from resexp import durable
 from resexp.data.base import Facts, Progress, Source, Split, fingerprint
+from resexp.data.check import check_facts
 from resexp.data.contents import Contents, digest_of, stamp_of
 from resexp.data.decode import decode
 from resexp.data.folder import data_folder
@@ -110,7 +111,9 @@ class Survey:
         if key not in self._facts:
             with blaming(_plugins(config)):
                 self._sources[key] = _source(config)
-                self._facts[key] = _identified(self._sources[key], config, self._progress)
+                facts = _identified(self._sources[key], config, self._progress)
+            check_facts(config.kind, facts)
+            self._facts[key] = facts
         return self._facts[key]
 
 

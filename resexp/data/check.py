@@ -2,15 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from numbers import Integral
+from typing import Any, get_args
 
 import numpy as np
 
-from resexp.data.base import Chunk, Facts, Split
+from resexp.data.base import Chunk, Facts, Split, Targets
 from resexp.errors import DataError
 
 Layout = Mapping[str, tuple[type[np.generic], tuple[int, ...]]]
 """The arrays of a split: type, and shape of a row."""
+
+
+def check_facts(kind: str, facts: object) -> None:
+    """Raises DataError, naming the field, where a source's facts are not of the types that `Facts` states."""
+    if not isinstance(facts, Facts):
+        raise DataError(f"the data source {kind}: facts() gives {facts!r:.50}, and must give Facts")
+    counts = ("shape", "train_counts", "test_counts", "validation_counts")
+    fits = {
+        **{
+            name: _all(getattr(facts, name), lambda n: isinstance(n, Integral) and int(n) >= 0)
+            for name in counts
+        },
+        **{name: _all(getattr(facts, name), lambda t: isinstance(t, str)) for name in ("classes", "notes")},
+        "targets": facts.targets in get_args(Targets),
+        "fingerprint": isinstance(facts.fingerprint, str),
+    }
+    for name, good in fits.items():
+        if not good:
+            told = f"{getattr(facts, name)!r:.50}"
+            raise DataError(f"the data source {kind}: its facts have {name} {told}; see the class Facts")
+    sizes = {len(facts.classes), len(facts.train_counts), len(facts.test_counts)}
+    if facts.targets == "labels" and (len(sizes) > 1 or 0 in sizes):
+        wrong = "classes, train_counts and test_counts of different lengths, or of none"
+        raise DataError(f"the data source {kind}: its facts have {wrong}; labels need a count for each class")
+
+
+def _all(values: object, fits: Callable[[Any], bool]) -> bool:
+    return isinstance(values, tuple) and all(map(fits, values))
 
 
 def check(chunk: Chunk, facts: Facts, layout: Layout, split: Split, start: int) -> None:
