@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from typer.testing import CliRunner
+from unmeasured import Unmeasured
 
 from resexp import gallery
 from resexp.cli import app
@@ -16,7 +17,6 @@ from resexp.config import load
 from resexp.errors import ConfigError, NoExperimentError, StoreError
 from resexp.plan import Cost, make_plan
 from resexp.report.gallery import page
-from resexp.settings import Settings
 from resexp.store import Attempt, create
 
 TEXT = """\
@@ -38,25 +38,6 @@ tiers:
 """
 
 
-class NoData:
-    """Stands for the data sets and networks that a plan would otherwise build."""
-
-    def resolve(self, settings: Settings) -> Settings:
-        return settings
-
-    def examples(self, settings: Settings) -> dict[str, int]:
-        return {}
-
-    def chance(self, settings: Settings) -> dict[str, float]:
-        return {}
-
-    def data_fingerprint(self, settings: Settings) -> str:
-        return ""
-
-    def cost(self, settings: Settings) -> Cost:
-        return Cost(1, 1, 1)
-
-
 @pytest.fixture
 def paper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A gallery of one configuration; returns the results' folder."""
@@ -69,7 +50,7 @@ def paper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def run(results: Path, tier: str = "quick", *, trained: int = 4, **environment: Any) -> None:
     """What a run would leave: the plan, and results of the first trials."""
     experiment = load(gallery.path("made_up"), tier=tier)
-    trials = make_plan(experiment, NoData())
+    trials = make_plan(experiment, Unmeasured(Cost(1, 1, 1)))
     with create(
         results,
         experiment.name,

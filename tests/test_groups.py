@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import yaml
+from unmeasured import Unmeasured
 
 import resexp
 from resexp import store
@@ -19,7 +20,6 @@ from resexp.errors import ConfigError, MixedError
 from resexp.groups import labelled, leaves
 from resexp.measure import Measurer
 from resexp.plan import Trial, make_plan
-from resexp.settings import Settings
 
 BASE: dict[str, Any] = {
     "name": "t",
@@ -29,29 +29,10 @@ BASE: dict[str, Any] = {
 }
 
 
-class Measures:
-    """Takes every setting as it is: neither data nor networks are needed to tell trials apart."""
-
-    def resolve(self, settings: Settings) -> Settings:
-        return settings
-
-    def examples(self, settings: Settings) -> dict[str, int]:
-        return {}
-
-    def chance(self, settings: Settings) -> dict[str, float]:
-        return {}
-
-    def data_fingerprint(self, settings: Settings) -> str:
-        return settings.data.model_dump_json()
-
-    def cost(self, _: Settings) -> None:
-        return None
-
-
 def planned(folder: Path, document: Mapping[str, Any], *overrides: str) -> list[Trial]:
     file = folder / "t.yaml"
     file.write_text(yaml.safe_dump({**BASE, **document}, sort_keys=False))
-    return make_plan(resexp.load(file, overrides), Measures())
+    return make_plan(resexp.load(file, overrides), Unmeasured())
 
 
 def variants(trials: list[Trial]) -> list[str]:

@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from unmeasured import Unmeasured
 
 import resexp
 from resexp import api, durable, numerics, store, translation
 from resexp.plan import Trial, identity, make_plan
 from resexp.report.build import build
-from resexp.settings import Settings
 from resexp.translation import Removed, Renamed, Revalued
 
 KEPT = Path(__file__).with_name("kept")
@@ -134,23 +134,6 @@ def test_later_rows_of_a_mended_probe_are_left_out_with_a_note(
     assert sum("cka's numbers have changed" in note for note in records.notes) == 6
 
 
-class Measures:
-    def resolve(self, settings: Settings) -> Settings:
-        return settings
-
-    def examples(self, _: Settings) -> dict[str, int]:
-        return {}
-
-    def chance(self, _: Settings) -> dict[str, float]:
-        return {}
-
-    def data_fingerprint(self, settings: Settings) -> str:
-        return "data"
-
-    def cost(self, _: Settings) -> None:
-        return None
-
-
 CHANGES = (
     Renamed("model.breadth", "model.width"),
     Revalued("model.init", "unitary", "orthogonal"),
@@ -217,13 +200,13 @@ def test_a_run_of_less_than_the_plan_says_so_everywhere(tmp_path: Path) -> None:
         environment = {"overrides": overrides, "processor": "x"}
         return store.create(tmp_path, "e", config_text="", trials=trials, environment=environment)
 
-    trials = make_plan(whole, Measures())
+    trials = make_plan(whole, Unmeasured())
     with create(trials, []) as experiment:
         assert experiment.warnings == []
         hold = store.Attempt(*experiment.claim(trials[1]))
         hold.begin({})
         hold.commit({"status": "done"})
-    fewer = make_plan(part, Measures())
+    fewer = make_plan(part, Unmeasured())
     for _ in range(2):  # told again by a second run of the same
         with create(fewer, ["seed=0"]) as experiment:
             assert experiment.warnings == [
@@ -244,7 +227,7 @@ def test_a_run_of_less_than_the_plan_says_so_everywhere(tmp_path: Path) -> None:
 
 
 def test_why_trials_are_pending_is_told_of_data_and_code_too(tmp_path: Path) -> None:
-    trials = make_plan(resexp.load(KEPT / "kept.yaml", ["name=e"]), Measures())[:2]
+    trials = make_plan(resexp.load(KEPT / "kept.yaml", ["name=e"]), Unmeasured())[:2]
     with store.create(tmp_path, "e", config_text="", trials=trials, environment={}) as experiment:
         for trial in trials:
             hold = store.Attempt(*experiment.claim(trial))
