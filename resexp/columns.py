@@ -18,7 +18,7 @@ from rich.text import Text
 COMFORTABLE = 14
 """Letters that a column of text is given at least, if it needs them."""
 FURTHER = "Further columns of the same rows:"
-_NUMBER = re.compile(r"[+−-]?\d(?:[\d.,:/\u202f]*\d)?(?:e[+−-]?\d+)?(?:\u00a0?%)?")
+_NUMBER = re.compile(r"[+−-]?\d(?:[\d.,:/\u202f]*\d)?(?:e[+−-]?\d+)?(?:[ \u00a0]?%)?")
 _AFTER = "_/=(,;:.)-"
 """Signs after which a word that is too long is broken rather than elsewhere."""
 
@@ -150,7 +150,8 @@ def broken(text: str, width: int) -> list[str]:
 
 def _place(text: str, width: int) -> int:
     """How many letters of the text go into its first line."""
-    most = max((n for n in range(1, len(text)) if cell_len(text[:n]) <= width), default=1)
+    text = text[: 2 * width + 2]  # the rest has no say, and may be long
+    most = max((n for n in range(1, min(len(text), width + 1)) if cell_len(text[:n]) <= width), default=1)
     within = {n for number in _NUMBER.finditer(text) for n in range(number.start() + 1, number.end())}
     free = [n for n in range(1, most + 1) if n not in within]
     spaces = [n for n in free if text[n] == " " or text[n - 1] == " "]

@@ -74,6 +74,7 @@ def test_text_is_broken_between_words_then_after_signs_and_never_in_a_number() -
     assert broken("residual (init_scale=0.0001)", 14) == ["residual", "(init_scale=", "0.0001)"]
     assert broken("lr=0.0001", 6) == ["lr=", "0.0001"]
     assert broken("aaaa12,345", 7) == ["aaaa", "12,345"]
+    assert broken("it is 12.5 % here", 11) == ["it is", "12.5 % here"]
     assert broken("模型模型", 5) == ["模型", "模型"]
 
 

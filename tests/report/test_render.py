@@ -241,6 +241,18 @@ def test_markdown_shows_hostile_text_as_text(hostile: Report) -> None:
         assert len(re.findall(r"(?<!\\)\|", line)) >= 3
 
 
+def test_what_markdown_escapes_is_clean() -> None:
+    """Also the gallery's index, which is made of reports in JSON, that keep every character."""
+    assert markdown.escape("a\x1b[2J|\u202e") == r"a\\x1b\[2J\|\\u202e"
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_no_number_of_a_sentence_is_parted_from_its_unit(width: int, report: Report) -> None:
+    text = "\n" + terminal.render(report, width)
+    assert " %" in text
+    assert not re.search(r"\n *%", text)
+
+
 @pytest.mark.parametrize("width", [80, 100])
 def test_the_terminal_gets_no_control_character_and_no_long_line(width: int, hostile: Report) -> None:
     text = terminal.render(hostile, width)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from resexp.report import words
 from resexp.report.build import Report
 from resexp.report.table import Sentence, Table
 
@@ -38,8 +39,8 @@ def render(report: Report) -> str:
 
 
 def escape(text: str) -> str:
-    """Text in which nothing is markup."""
-    return SPECIAL.sub(r"\\\1", text)
+    """Cleaned text in which nothing is markup."""
+    return SPECIAL.sub(r"\\\1", words.clean(text))
 
 
 def _said(sentences: tuple[Sentence, ...]) -> str:

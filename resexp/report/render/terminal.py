@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass
 
-from rich.console import Console, Group, RenderableType
-from rich.constrain import Constrain
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
 
-from resexp.columns import Column, Columns
+from resexp.columns import Column, Columns, broken
 from resexp.report import words
 from resexp.report.build import Report
 from resexp.report.table import Sentence, Table
@@ -37,30 +37,45 @@ def view(report: Report) -> RenderableType:
         *(_sentence(sentence) for sentence in report.sentences),
     ]
     if not report.sentences:
-        parts.append(Text(report.silence))
+        parts.append(_Prose(report.silence))
     for table in report.tables:
         parts += [Text(), _section(table, report.own(table))]
     if report.environment:
         facts = "; ".join(f"{name}: {value}" for name, value in report.environment)
-        parts += [Text(), Text("Measured with", "bold"), _prose(Padding(Text(facts, "dim"), (0, 0, 0, 2)))]
+        parts += [Text(), Text("Measured with", "bold"), Padding(_Prose(facts, "dim"), (0, 0, 0, 2))]
     if report.notes:
-        parts += [Text(), Text("Notes", "bold"), *(_hanging("·", "dim", Text(note)) for note in report.notes)]
+        parts += [
+            Text(),
+            Text("Notes", "bold"),
+            *(_hanging("·", "dim", _Prose(note)) for note in report.notes),
+        ]
     return Group(*parts)
 
 
+@dataclass(frozen=True)
+class _Prose:
+    """Text in lines of a readable width that part no number from its unit; its first letters may be bold."""
+
+    text: str
+    style: str = ""
+    bold: int = 0
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        lines = broken(self.text, min(options.max_width, READABLE))
+        shown = Text("\n".join(lines), self.style)
+        shown.stylize("bold", 0, self.bold)
+        yield shown
+
+
 def _sentence(sentence: Sentence) -> RenderableType:
-    subject, rest = sentence.parts()
-    return _hanging(MARKS[sentence.tone], TONES[sentence.tone], Text.assemble((subject, "bold"), rest))
+    text = _Prose(sentence.text, bold=len(sentence.parts()[0]))
+    return _hanging(MARKS[sentence.tone], TONES[sentence.tone], text)
 
 
-def _hanging(mark: str, style: str, text: Text) -> RenderableType:
+def _hanging(mark: str, style: str, text: _Prose) -> RenderableType:
     grid = Grid.grid(padding=(0, 1))
     grid.add_row(Text(f" {mark}", style), text)
-    return _prose(grid)
-
-
-def _prose(text: RenderableType) -> RenderableType:
-    return Constrain(text, READABLE)
+    return grid
 
 
 def _section(table: Table, sentences: tuple[Sentence, ...]) -> RenderableType:
@@ -68,7 +83,7 @@ def _section(table: Table, sentences: tuple[Sentence, ...]) -> RenderableType:
     return Group(
         Text(table.title, "bold"),
         Padding(Group(*said, *([Text()] if said else []), _grid(table)), (0, 0, 0, 2)),
-        _prose(Padding(Text(table.caption, "dim italic"), (0, 0, 0, 2))),
+        Padding(_Prose(table.caption, "dim italic"), (0, 0, 0, 2)),
     )
 
 
