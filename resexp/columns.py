@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -151,7 +152,7 @@ def broken(text: str, width: int) -> list[str]:
 def _place(text: str, width: int) -> int:
     """How many letters of the text go into its first line."""
     text = text[: 2 * width + 2]  # the rest has no say, and may be long
-    most = max((n for n in range(1, min(len(text), width + 1)) if cell_len(text[:n]) <= width), default=1)
+    most = max(1, sum(size <= width for size in accumulate(map(cell_len, text))))
     within = {n for number in _NUMBER.finditer(text) for n in range(number.start() + 1, number.end())}
     free = [n for n in range(1, most + 1) if n not in within]
     spaces = [n for n in free if text[n] == " " or text[n - 1] == " "]

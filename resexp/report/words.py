@@ -130,7 +130,10 @@ def clean(text: Any) -> str:
     """Text on one line in which control and format characters, and halves of characters, are escapes: they
     could move a terminal's cursor or turn text round, and no file in UTF-8 can hold some of them.
     """
-    spaced = re.sub(r"[\t-\r\x1c-\x1f\x85\u2028\u2029]+", " ", str(text))
+    found = str(text)
+    if found.isprintable():
+        return found
+    spaced = re.sub(r"[\t-\r\x1c-\x1f\x85\u2028\u2029]+", " ", found)
     return "".join(c if c.isspace() else printable(c) for c in spaced)
 
 

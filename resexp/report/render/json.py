@@ -70,7 +70,11 @@ def document(report: Report) -> dict[str, Any]:
 def render(report: Report) -> str:
     """The object as text. What cannot be printed is escaped, so that its exact value is kept."""
     text = json.dumps(document(report), indent=1, allow_nan=False, ensure_ascii=False)
-    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text) + "\n"
+    return "".join(f"{line if line.isprintable() else _escaped(line)}\n" for line in text.split("\n"))
+
+
+def _escaped(line: str) -> str:
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
 
 
 def _sentences(report: Report) -> list[dict[str, Any]]:
