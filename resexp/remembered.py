@@ -19,13 +19,14 @@ CODE = ("models", "connections", "tasks", "probes", "options.py", "fit.py", "mea
 
 
 class Remembered:
-    """JSON answers in one file. Losing it costs time only, so it is no error if the disk refuses."""
+    """JSON answers in one file, one a line. Losing it costs time only, so it is no error if the disk refuses."""
 
     def __init__(self, learn: Callable[[], object] | None = None) -> None:
         """`learn` is called before the first answer is computed here: it may have others write answers."""
         self._learn = learn
         self._path = data_folder() / "networks.json"
         self._code = code_fingerprint()
+        self._whole = True
         self._answers = self._read()
 
     def answer(self, question: str, compute: Callable[[], dict[str, int]]) -> dict[str, int]:
@@ -36,23 +37,34 @@ class Remembered:
             learn()
             self._answers = {**self._read(), **self._answers}
         if key not in self._answers:
-            answer = compute()
-            self._answers = {**self._answers, **self._read(), key: answer}  # others may write meanwhile
-            self._write()
+            self._answers[key] = compute()
+            self._keep(key)
         return self._answers[key]
 
     def _read(self) -> dict[str, dict[str, int]]:
+        """The answers of this code. A file that holds others, or damage, is not added to but replaced."""
         try:
-            found = durable.read_document(self._path)
-        except (OSError, durable.Damaged):
+            data = durable.read_bytes(self._path)
+        except OSError as problem:
+            self._whole = isinstance(problem, FileNotFoundError)
             return {}
-        return dict(found["answers"]) if found.get("code") == self._code else {}
+        rows, good = durable.read_rows(data)
+        own = [row for row in rows if row.get("code") == self._code]
+        self._whole = good == len(data) and len(own) == len(rows)
+        return {row["question"]: row["answer"] for row in own}
 
-    def _write(self) -> None:
+    def _keep(self, key: str) -> None:
+        """Add an answer to the file, without writing again what is there: a plan may ask thousands."""
+        keys = [key] if self._whole else list(self._answers)
+        rows = [{"code": self._code, "question": each, "answer": self._answers[each]} for each in keys]
+        data = b"".join(map(durable.seal, rows))
         with suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            document = {"code": self._code, "answers": self._answers}
-            durable.write_document(self._path, document, durable=False)
+            if self._whole:
+                durable.append(self._path, data)
+            else:
+                durable.write_atomic(self._path, data, durable=False)
+                self._whole = True
 
 
 def code_fingerprint() -> str:

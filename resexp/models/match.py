@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
@@ -34,18 +35,23 @@ def match_size(model: ModelConfig, baseline: ModelConfig, purpose: Purpose) -> d
 
 
 def nearest(budget: Callable[[int], int], target: int, start: int) -> int:
-    """The size >= 1 whose budget, which grows with it, is nearest to `target`; the smaller one in a tie.
+    """The size >= 1 whose budget, which never falls as it grows, is nearest to `target`. Of several that are
+    equally near, it is the one that comes first on the way from the first guess to the target.
 
-    Budgets grow about with the square of the size, which gives the first guess. From there the stride
-    doubles until the target lies between two sizes, and halves until they are neighbours.
+    Budgets grow about with the square of the size, which gives that guess. From there the stride doubles
+    until the target lies between two sizes; then both are found by halving.
     """
-    low = high = max(1, round(start * math.sqrt(target / max(1, budget(start)))))
+    guess = max(1, round(start * math.sqrt(target / max(1, budget(start)))))
+    low = high = guess
     stride = 1
     while low > 1 and budget(low) > target:
         low, stride = max(1, low - stride), 2 * stride
     while budget(high) < target:
         high, stride = high + stride, 2 * stride
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if budget(middle) <= target else (low, middle)
-    return min((low, high), key=lambda size: (abs(budget(size) - target), size))
+    if low < guess:  # the largest size within the target, and the one above it
+        above = bisect_right(range(low, high), target, key=budget) + low
+        return min((max(1, above - 1), above), key=lambda size: (abs(budget(size) - target), size))
+    # The smallest size that reaches the target, and the first of those just below it.
+    above = bisect_left(range(low, high), target, key=budget) + low
+    below = bisect_left(range(low, above), budget(max(low, above - 1)), key=budget) + low
+    return min((below, above), key=lambda size: (abs(budget(size) - target), size))
