@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,19 +52,19 @@ __all__ = [
     "read_plugins",
 ]
 
-MAX_POINTS = 100_000
+MAX_POINTS = 20_000
 
 
 @dataclass(frozen=True)
 class Point:
     """One point of the sweep; `axes` gives each swept dotted key's value here, as plain JSON data.
 
-    `depth_at` is where its depth was written: whether it fits the trunk is found out in planning.
+    `where` tells where the value of a dotted key was written: what does not fit is found out in planning.
     """
 
     settings: Settings
     axes: Mapping[str, Any]
-    depth_at: str
+    where: Callable[[str], str] = field(compare=False)
 
 
 @dataclass(frozen=True)
@@ -202,13 +203,13 @@ def _points(
         where = ("sweep",) if tier.name == FULL else ("tiers", tier.name, "sweep")
         draft.wrong(where, dotted(where), f"has {count:,} points", f"at most {MAX_POINTS:,} are possible")
         return ()
-    partial = bool(draft.problems)
+    flawed = bool(draft.problems)
     swept = list(dict.fromkeys(path for axes in grids for path in axes))
     found: dict[Settings, Point] = {}
     idle = set(range(len(rules)))
     for point in grid.points(base, tier.set, grids, rules, singles, plugins=draft.plugins):
         idle.difference_update(point.rules)
-        settings = draft.validate(Settings, point.tree, point.origin, partial=partial)
+        settings = draft.validate(Settings, point.tree, point.origin, partial=flawed)
         if settings and settings not in found:
             axes = {path: grid.given(point.tree, path, draft.plugins) for path in swept}
             shown = {
@@ -216,12 +217,18 @@ def _points(
                 for path, value in axes.items()
                 if value is not grid.MISSING
             }
-            depth_at = draft.where(point.origin(("model", "depth")))
-            found[settings] = Point(settings, shown, depth_at)
-    for i in sorted(() if partial or may_idle else idle):
+            found[settings] = Point(settings, shown, partial(_written, draft, point))
+    for i in sorted(() if flawed or may_idle else idle):
         key = ("overrides", i, "when")
         draft.wrong(key, dotted(key), "matches no point of the sweep", "correct it or remove the rule")
     return tuple(found.values())
+
+
+def _written(draft: Draft, point: grid.Point, key: str) -> str:
+    """Where the value at a dotted key stands, or the nearest part around it."""
+    return draft.where(
+        point.origin(tuple(int(step) if step.isdecimal() else step for step in key.split(".")))
+    )
 
 
 def _with_tuples(value: Any) -> Any:

@@ -90,15 +90,6 @@ def sync(path: Path) -> None:
         os.close(fd)
 
 
-def append(path: Path, data: bytes) -> None:
-    """Add to a file, made where there is none, in one write, so that several processes may add to it."""
-    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
-    try:
-        write_all(fd, data)
-    finally:
-        os.close(fd)
-
-
 def make_folder(folder: Path) -> None:
     """mkdir -p whose new names survive a power loss."""
     if not folder.is_dir():

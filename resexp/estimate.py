@@ -11,6 +11,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from resexp.environment import processor
+from resexp.plan import Cost
 
 if TYPE_CHECKING:
     from resexp.measure import Measurer
@@ -19,8 +20,12 @@ if TYPE_CHECKING:
 
 TIMED_MACS = 3e9
 """Work of one timed step, which bounds what an estimate may cost."""
-TIMED = 3
-"""Steps, of which the shortest counts."""
+TIMED, ENOUGH = 3, 10**9
+"""Steps, of which the shortest counts, and the nanoseconds after which there are no more."""
+MOST_TIMED_DEPTH = 1_300
+MOST_TIMED = Cost(params=50_000_000, macs=5 * 10**9, activation_bytes=1 << 28)
+"""A network with more of any is not timed: its steps would take longer, and more memory, than a plan may.
+A timed batch has no more activations, either, beyond two images."""
 EVALUATION = 1.15
 """Share added for evaluation, probes and checkpoints."""
 
@@ -71,6 +76,17 @@ def trial_bytes(trial: Trial) -> int:
     return int(PROCESS_BYTES + WEIGHT_BYTES * cost.params + max(step, evaluation))
 
 
+def can_be_timed(trial: Trial) -> bool:
+    """Whether a few steps of the trial's network, if it has one, are soon done."""
+    cost, most = trial.cost, MOST_TIMED
+    return cost is not None and (
+        trial.depth <= MOST_TIMED_DEPTH
+        and cost.params <= most.params
+        and cost.macs <= most.macs
+        and cost.activation_bytes <= most.activation_bytes
+    )
+
+
 def sweep_seconds(trials: Sequence[Trial], measurer: Measurer, slots: int) -> float:
     """Wall seconds until `trials` are done, `slots` at a time, on a machine with nothing else to do: between
     the two timed networks the time a step takes is a straight line in multiply-accumulates. Timed on one CPU
@@ -107,7 +123,9 @@ def images_seen(settings: Settings, measurer: Measurer) -> int:
 def seconds_per_image(trial: Trial, measurer: Measurer) -> float:
     """Forward and backward of one image, of a step that is timed once on this kind of processor."""
     settings = measurer.parse(trial.settings)
-    batch = int(min(max(2, TIMED_MACS / image_macs(trial)), settings.training.batch_size))
+    assert trial.cost is not None
+    room = MOST_TIMED.activation_bytes / max(1, trial.cost.activation_bytes)
+    batch = int(min(max(2, min(TIMED_MACS / image_macs(trial), room)), settings.training.batch_size))
     network = measurer.network_key(settings)
     question = f"step {processor()} {settings.training.precision} {batch} {network}"
     answer = measurer.remembered.answer(question, partial(timed_step, settings, measurer, batch))
@@ -128,7 +146,7 @@ def timed_step(settings: Settings, measurer: Measurer, batch: int) -> dict[str, 
     torch.set_num_threads(1)
     purpose = measurer.purpose(settings)
     network = build_network(settings.model, purpose)
-    initialise(network, settings.model.init, settings.seed)
+    initialise(network, "he", settings.seed)  # whatever the trial's own is: it takes no part in the time
     network = network.to(memory_format=torch.channels_last)
     inputs = purpose.made_up(batch, "cpu")
     elapsed = []
@@ -138,4 +156,6 @@ def timed_step(settings: Settings, measurer: Measurer, batch: int) -> dict[str, 
             output = network(inputs)
         output.float().square().mean().backward()
         elapsed.append(time.process_time_ns() - start)
-    return {"nanoseconds": min(elapsed[1:])}
+        if sum(elapsed) > ENOUGH:
+            break
+    return {"nanoseconds": min(elapsed[1:] or elapsed)}

@@ -145,8 +145,9 @@ class Measurer:
 
         if not self.remembered.answer(f"alone {self.network_key(settings)}", ask)["learns"]:
             wrong = "batch norm cannot learn from batches of one example"
+            key = "training.batch_size" if settings.training.batch_size == 1 else "data"
             right = "give at least 2, or model.norm: none"
-            raise ConfigError([Problem("", "training.batch_size", wrong, right)])
+            raise ConfigError([Problem("", key, wrong, right)])
 
     def purpose(self, settings: Settings) -> Purpose:
         """What the trial's network must be like."""

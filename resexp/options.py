@@ -15,7 +15,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 PositiveInt = Annotated[int, Field(gt=0, le=10**9)]
 NaturalInt = Annotated[int, Field(ge=0)]
-Depth = Annotated[int, Field(gt=0, le=10_000)]
+Depth = Annotated[int, Field(gt=0, le=4_000)]
 Width = Annotated[int, Field(gt=0, le=65_536)]
 Side = Annotated[int, Field(gt=0, le=16_384)]
 Margin = Annotated[int, Field(ge=0, le=16_384)]

@@ -47,7 +47,7 @@ def outline(
     from resexp.data.cache import Survey
     from resexp.devices import device_slots
     from resexp.environment import memory_bytes
-    from resexp.estimate import room, sweep_seconds
+    from resexp.estimate import can_be_timed, room, sweep_seconds
     from resexp.measure import Measurer
     from resexp.plan import make_plan
     from resexp.store import states
@@ -61,7 +61,7 @@ def outline(
     found_room = room(slots, left, memory_bytes(), asked=jobs is not None)
     slots = list(found_room.slots)
     # A GPU's time cannot be told from the CPU's, nor that of what is no network from a network's steps.
-    timed = not slots[0].startswith("cuda") and all(trial.cost for trial in left)
+    timed = not slots[0].startswith("cuda") and all(map(can_be_timed, left))
     seconds = sweep_seconds(left, measurer, len(slots)) if left and timed else None if left else 0.0
     return Outline(experiment.name, trials, status, tuple(slots), seconds, found_room.note)
 
@@ -99,7 +99,7 @@ def show(found: Outline) -> None:
     if found.note:
         console.print(found.note, markup=False, highlight=False)
     if found.seconds_left is None:
-        console.print("Time left: not estimated, for a GPU or what is no network.")
+        console.print("Time left: not estimated, for a GPU, no network or one too large to time.")
     elif found.seconds_left:
         console.print(f"Time left: about {duration(found.seconds_left)}, from timed steps of two networks.")
     console.print("Cost is of one image: activations are what backward keeps, in float32.", style="dim")

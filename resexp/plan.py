@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from resexp.config import Experiment, Point
     from resexp.settings import Settings
 
+MOST_LAYERS = 50_000
+"""Of all different networks of a plan together. Measuring takes about a millisecond a layer."""
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -125,6 +128,7 @@ def make_plan(experiment: Experiment, measures: Measures) -> list[Trial]:
         DataError: a data set is missing.
         MixedError: two trials would be averaged as one, which is an error of the program.
     """
+    refuse_too_many(experiment)
     trials: dict[str, Trial] = {}
     problems: list[Problem] = []
     labels = variant_labels(experiment)
@@ -133,7 +137,7 @@ def make_plan(experiment: Experiment, measures: Measures) -> list[Trial]:
             settings = measures.resolve(point.settings)
             cost = measures.cost(settings)
         except ConfigError as error:
-            problems += [p if p.where else replace(p, where=point.depth_at) for p in error.problems]
+            problems += [p if p.where else replace(p, where=point.where(p.key)) for p in error.problems]
             continue
         except ResexpError:
             raise
@@ -168,6 +172,16 @@ def make_plan(experiment: Experiment, measures: Measures) -> list[Trial]:
     if problems:
         raise refuse(problems, str(experiment.path))
     return labelled(list(trials.values()))
+
+
+def refuse_too_many(experiment: Experiment) -> None:
+    """Raises ConfigError where the sweep has more different networks than can be measured for a plan."""
+    told = [point.settings for point in experiment.points]
+    networks = {(each.data, each.task, each.model): each.model.depth for each in told}
+    if (layers := sum(networks.values())) > MOST_LAYERS:
+        wrong = f"has {len(networks):,} different networks of {layers:,} layers together"
+        right = f"at most {MOST_LAYERS:,} can be measured for one plan: split the sweep"
+        raise ConfigError([Problem(str(experiment.path), "sweep", wrong, right)])
 
 
 def variant_labels(experiment: Experiment) -> list[str]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import metadata
@@ -19,7 +20,7 @@ CODE = ("models", "connections", "tasks", "probes", "options.py", "fit.py", "mea
 
 
 class Remembered:
-    """JSON answers in one file, one a line. Losing it costs time only, so it is no error if the disk refuses."""
+    """JSON answers in one file, one a line. Losing it costs time only: it is no error if the disk refuses."""
 
     def __init__(self, learn: Callable[[], object] | None = None) -> None:
         """`learn` is called before the first answer is computed here: it may have others write answers."""
@@ -61,10 +62,19 @@ class Remembered:
         with suppress(OSError):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             if self._whole:
-                durable.append(self._path, data)
+                _append(self._path, data)
             else:
                 durable.write_atomic(self._path, data, durable=False)
                 self._whole = True
+
+
+def _append(path: Path, data: bytes) -> None:
+    """Add to a file, made where there is none, in one write, so that several processes may add to it."""
+    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+    try:
+        durable.write_all(fd, data)
+    finally:
+        os.close(fd)
 
 
 def code_fingerprint() -> str:

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from resexp import load
+from resexp import estimate, load, outline
 from resexp.data import folder
 from resexp.errors import ConfigError, DataError
 from resexp.measure import Measurer
+from resexp.models import cost
 from resexp.plan import make_plan
 from resexp.text import clean, command
 
@@ -29,7 +30,6 @@ def refusal(tmp_path: Path, model: str, data: str = "synthetic", batch: int = 2)
     ("model", "data", "words"),
     [
         ("{kind: resnet, depth: 8, width: 65536}", "synthetic", "parameters; at most 100,000,000,000"),
-        ("{kind: resnet, depth: 1202, connection: dense_average}", "synthetic", "100,000 operations"),
         (
             "{kind: resnet, depth: 8, width: 16384}",
             "{kind: synthetic, image_size: 16384}",
@@ -41,9 +41,38 @@ def test_a_network_too_large_to_plan_is_refused(tmp_path: Path, model: str, data
     assert words in refusal(tmp_path, model, data)
 
 
+def test_a_network_of_too_many_operations_is_refused_while_they_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = "{kind: resnet, depth: 56, connection: dense_average}"
+    monkeypatch.setattr(cost, "MOST_OPERATIONS", 500)
+    assert "one pass through the network takes more than 500 operations" in refusal(tmp_path, model)
+
+
+def test_a_network_too_large_to_be_timed_is_not_timed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(estimate, "timed_step", lambda *_: pytest.fail("it was timed"))
+    (tmp_path / "x.yaml").write_text(
+        TEXT.format(model="{kind: resnet, depth: 8, width: 8192}", data="synthetic", batch=2)
+    )
+    found = outline.outline(load(tmp_path / "x.yaml"), "cpu", 1, tmp_path)
+    assert found.seconds_left is None
+
+
 def test_batch_norm_on_batches_of_one_is_refused_in_planning_and_the_advice_works(tmp_path: Path) -> None:
     told = refusal(tmp_path, "{kind: mlp, depth: 6}", batch=1)
     assert "training.batch_size: batch norm cannot learn from batches of one example" in told
+    (tmp_path / "y.yaml").write_text("""\
+name: x
+data: synthetic
+model: {kind: mlp, depth: 4}
+training:
+  epochs: 1
+  batch_size: 1
+""")
+    with pytest.raises(ConfigError, match=r"y.yaml:6: training.batch_size: .* batches of one"):
+        make_plan(load(tmp_path / "y.yaml", ["model.depth=6"]), Measurer("cpu"))
     for changed in ("training.batch_size=2", "model.norm=none"):
         assert make_plan(load(tmp_path / "x.yaml", [changed]), Measurer("cpu"))
     assert make_plan(load(tmp_path / "x.yaml", ["model={kind: resnet, depth: 8}"]), Measurer("cpu"))
@@ -61,3 +90,17 @@ def test_text_of_others_shows_on_one_line_without_control() -> None:
 
 def test_a_command_is_quoted_for_the_shell() -> None:
     assert command("resexp", "report", Path("my results/x")) == "resexp report 'my results/x'"
+
+
+def test_a_sweep_of_too_many_networks_is_refused_before_any_is_measured(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text(
+        TEXT.format(model="{kind: resnet, depth: 110}", data="synthetic", batch=2)
+        + f"sweep: {{model.width: {list(range(1, 1001))}, seed: [0, 1]}}\n"
+    )
+    with pytest.raises(ConfigError, match="1,000 different networks of 110,000 layers"):
+        make_plan(load(tmp_path / "x.yaml"), Measurer("cpu"))
+
+
+def test_the_size_of_a_very_deep_network_is_not_matched(tmp_path: Path) -> None:
+    model = "{kind: resnet, depth: 2000, connection: gated, match: params}"
+    assert "2,000 layers is too deep for its size to be matched" in refusal(tmp_path, model)

@@ -116,7 +116,7 @@ CASES: dict[str, tuple[str, int, str, tuple[str, ...]]] = {
         FULL + f"sweep: {{seed: {list(range(400))}, training.batch_size: {list(range(1, 300))}}}\n",
         5,
         "sweep",
-        ("119,600 points", "at most 100,000"),
+        ("119,600 points", "at most 20,000"),
     ),
     "tiers as text": (FULL + "tiers: quick\n", 5, "tiers", ("'quick' is not a mapping",)),
     "tier as text": (FULL + "tiers:\n  quick: small\n", 6, "tiers.quick", ("give set, sweep",)),
@@ -349,7 +349,7 @@ def test_devices_and_pipes_are_not_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "most"),
     [
-        ("model.depth=1000000000", "10,000"),
+        ("model.depth=1000000000", "4,000"),
         ("model.width=1000000000", "65,536"),
         ("data.image_size=1000000", "16,384"),
         ("data.train=1000000000", "1,000,000"),

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from resexp.errors import StaleAttempt
+from resexp.errors import StaleAttempt, out_of_memory
 from resexp.execution.launcher import Task
 from resexp.execution.signals import GROUP_SIGNALS
 from resexp.store import Attempt, TrialFolder, fail
@@ -62,15 +62,10 @@ def _begin(task: Task) -> Attempt:
 
 
 def describe(error: BaseException) -> tuple[str, str]:
-    """The kind ("oom" or "error") and the cause of a failure, in one line.
-
-    Memory errors are known by their names and words, so that no framework need be imported here.
-    """
-    names = {cls.__name__ for cls in type(error).__mro__}
-    text = " ".join(str(error).split())
-    words = ("can't allocate memory", "not enough memory", "CUDA out of memory", "ALLOC_FAILED")
-    if names & {"MemoryError", "OutOfMemoryError"} or any(word in text for word in words):
+    """The kind ("oom" or "error") and the cause of a failure, in one line."""
+    if out_of_memory(error):
         return "oom", "out of memory"
+    text = " ".join(str(error).split())
     return "error", f"error: {type(error).__name__}: {text}"[:500]
 
 

@@ -8,7 +8,7 @@ import torch
 
 from resexp.connections.base import Connection, Site
 from resexp.models.base import Design, Network, Purpose, Trunk
-from resexp.models.cost import count_params, learns_alone, measure_cost, too_large
+from resexp.models.cost import MOST_MATCHED, count_params, learns_alone, measure_cost, too_large
 from resexp.plan import Cost
 
 if TYPE_CHECKING:
@@ -41,9 +41,9 @@ def build_network(model: ModelConfig, purpose: Purpose, **sizes: int) -> Network
     return trunk.build(design)
 
 
-def network_cost(model: ModelConfig, purpose: Purpose, **sizes: int) -> Cost:
+def network_cost(model: ModelConfig, purpose: Purpose) -> Cost:
     """Its cost, without allocating it."""
-    return measure_cost(outlined(model, purpose, **sizes), purpose)
+    return measure_cost(outlined(model, purpose), purpose)
 
 
 def network_learns_alone(model: ModelConfig, purpose: Purpose) -> bool:
@@ -66,6 +66,5 @@ def outlined(model: ModelConfig, purpose: Purpose, **sizes: int) -> Network:
 
 def network_budget(model: ModelConfig, purpose: Purpose, measure: str, **sizes: int) -> int:
     """Its `params` or `macs`; counting parameters alone needs no forward pass."""
-    if measure == "macs":
-        return network_cost(model, purpose, **sizes).macs
-    return count_params(outlined(model, purpose, **sizes))
+    network = outlined(model, purpose, **sizes)
+    return measure_cost(network, purpose, MOST_MATCHED).macs if measure == "macs" else count_params(network)

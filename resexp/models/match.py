@@ -9,10 +9,14 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from resexp.models.build import network_budget
+from resexp.models.cost import too_large
 
 if TYPE_CHECKING:
     from resexp.models.base import Purpose
     from resexp.settings import ModelConfig
+
+MOST_DEPTH = 1_300
+"""Of a network whose size is matched: some eight sizes are tried."""
 
 
 def match_size(model: ModelConfig, baseline: ModelConfig, purpose: Purpose) -> dict[str, int]:
@@ -20,7 +24,13 @@ def match_size(model: ModelConfig, baseline: ModelConfig, purpose: Purpose) -> d
     `baseline`'s: the connection's `growth` if it has one, else the trunk's `width`.
 
     Returns the option's dotted key below `model` and the size, as {"connection.growth": 17}.
+
+    Raises:
+        ConfigError: the network is too deep for several sizes to be tried in reasonable time.
     """
+    if model.depth > MOST_DEPTH:
+        wrong = f"a network of {model.depth:,} layers is too deep for its size to be matched"
+        raise too_large(wrong, f"at most {MOST_DEPTH:,} are possible, or match: none and a width of your own")
     growing = "growth" in model.connection.options()
     name = "growth" if growing else "width"
     start = int((model.connection if growing else model).options()[name])

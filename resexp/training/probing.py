@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 
 from resexp.data.order import permutation
+from resexp.errors import out_of_memory
 from resexp.probes.base import Probe, Snapshot
+from resexp.text import clean
 
 if TYPE_CHECKING:
     from resexp.settings import ProbeConfig
@@ -19,12 +21,31 @@ if TYPE_CHECKING:
     from resexp.training.run import Run
 
 
-def probe_rows(run: Learner) -> Iterator[dict[str, Any]]:
-    """The rows of every probe that is due before the run's next step; a run without a network has none."""
+def probe_rows(run: Learner, failed: list[str]) -> Iterator[dict[str, Any]]:
+    """The rows of every probe that is due before the run's next step; a run without a network has none.
+
+    A probe that fails is told in `failed`, and has no rows at this step: training goes on without it.
+    """
     for config in run.settings.probes:
         for at in config.at:
             if round(at * run.total) == run.step:
-                yield from measured(cast("Run", run), config, at)
+                try:
+                    rows = list(measured(cast("Run", run), config, at))
+                except Exception as error:
+                    if out_of_memory(error):
+                        raise
+                    failed.append(f"{config.kind} failed at {100 * at:g} %: {reason(error)}")
+                    print(failed[-1])
+                else:
+                    yield from rows
+
+
+def reason(error: Exception) -> str:
+    """What an error says, in one line. One of a plugin may fail at that, too."""
+    try:
+        return clean(f"{type(error).__name__}: {' '.join(str(error).split())}"[:300])
+    except Exception:
+        return type(error).__name__
 
 
 def measured(run: Run, config: ProbeConfig, at: float) -> Iterator[dict[str, Any]]:

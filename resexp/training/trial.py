@@ -43,9 +43,11 @@ def train(attempt: Attempt) -> None:
     try:
         ended = course.advance()
     except Diverged as error:
+        course.tell_failures()
         attempt.commit({"status": "diverged", "cause": str(error), **course.result({})})
         return
     if ended:
+        course.tell_failures()
         attempt.commit({"status": "done", "cause": None, "probed": True, **course.result(course.row)})
 
 
@@ -63,6 +65,7 @@ class Course:
         self.saved = started
         self.save_cost = 0.0
         self.row: dict[str, Any] = {}
+        self.failed_probes: list[str] = []
 
     def advance(self) -> bool:
         """Go on to the end, or to the step after a stop. Returns whether all is done, the probes of the end
@@ -70,7 +73,7 @@ class Course:
         """
         run, attempt = self.run, self.attempt
         while not attempt.stopping:
-            attempt.probe(probe_rows(run))
+            attempt.probe(probe_rows(run, self.failed_probes))
             if run.step == run.total:
                 return True
             run.train_step()
@@ -100,7 +103,8 @@ class Course:
     def save(self) -> None:
         begun = time.monotonic()
         buffer = io.BytesIO()
-        torch.save({"run": self.run.state(), "row": self.row, "seconds": self.seconds()}, buffer)
+        state = {"run": self.run.state(), "row": self.row, "seconds": self.seconds()}
+        torch.save({**state, "failed_probes": self.failed_probes}, buffer)
         self.attempt.save_checkpoint(buffer.getbuffer(), self.run.step)
         self.saved = time.monotonic()
         self.save_cost = self.saved - begun
@@ -111,7 +115,13 @@ class Course:
         self.run.restore(state["run"])
         self.row = state["row"]
         self.earlier_seconds = state["seconds"]
+        self.failed_probes = list(state.get("failed_probes", ()))  # older versions knew none
         return self
+
+    def tell_failures(self) -> None:
+        """Have the result say which probes failed: their numbers are missing."""
+        name = self.attempt.trial.name
+        self.attempt.notes.extend(f"{name}: {failure}" for failure in self.failed_probes)
 
     def seconds(self) -> float:
         """Wall time over all attempts, evaluation and probes included."""

@@ -1,4 +1,4 @@
-"""Runs many commands and says what each costs: `python hostile_commands.py CASES` prints a JSON line for each.
+"""Runs many commands and says what each costs: `python hostile_commands.py CASES` prints a line of JSON each.
 
 PyTorch is imported once and each command is run in a fork, in an empty folder with a data folder of its own.
 """

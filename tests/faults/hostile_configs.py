@@ -32,15 +32,57 @@ NUMBERS: tuple[Any, ...] = (
     *(0.0, 0.5, 1.0, -0.5, 1e-300, 1e300, float("nan"), float("inf"), 1e999, True, None, "8", "", [8], {}),
 )
 TEXTS = (
-    *("", " ", ".", "..", "/", "~", "~nobody-here", "$HOME", "$NOT_SET", "${", "con", "-", "--help", "\\", "%s"),
+    *(
+        "",
+        " ",
+        ".",
+        "..",
+        "/",
+        "~",
+        "~nobody-here",
+        "$HOME",
+        "$NOT_SET",
+        "${",
+        "con",
+        "-",
+        "--help",
+        "\\",
+        "%s",
+    ),
     *("{}", "a/b", "../../x", "/dev/zero", "/dev/stdin", "/proc/self/mem", "/proc/1/root", "x" * 5000, "{0}"),
     *("[/x]", "[red]", "[link=x]", "<script>", "\x1b[31m", "\x1b]0;t\x07", "\u202eevil", "\u200b", "\ufeff"),
-    *("e\u0301", "\u00e9", "\ufb01", "\u2160", "\U0001f600", "\u0130", "\u0345", "\u0661", "\uff11", "\ue000"),
+    *(
+        "e\u0301",
+        "\u00e9",
+        "\ufb01",
+        "\u2160",
+        "\U0001f600",
+        "\u0130",
+        "\u0345",
+        "\u0661",
+        "\uff11",
+        "\ue000",
+    ),
     *("null", "no", "0x10", "1e3", "1_000", "12:30", ".inf", "2001-01-01", "=", "<<", "*a", "&a", "!x", "?"),
 )
 PIECES = (
-    *("&a [*a]", "*nothing", "&a &b x", "!!python/object/apply:os.system [id]", "!!binary aGk=", "!!set {a, b}"),
-    *("!<tag:yaml.org,2002:int> x", "!!float .nan", "!!null x", "!!str 8", "!!int '8'", "? [a]\n: b", "|\n  x"),
+    *(
+        "&a [*a]",
+        "*nothing",
+        "&a &b x",
+        "!!python/object/apply:os.system [id]",
+        "!!binary aGk=",
+        "!!set {a, b}",
+    ),
+    *(
+        "!<tag:yaml.org,2002:int> x",
+        "!!float .nan",
+        "!!null x",
+        "!!str 8",
+        "!!int '8'",
+        "? [a]\n: b",
+        "|\n  x",
+    ),
     *(">-\n  y", "'", '"', "\t", "%YAML 9.9", "---", "...", "@x", "`x", "{a: 1, a: 2}", "[1, [2, [3"),
     *('"\\U7fffffff"', '"\\ud800"', '"\\0"', "0o17", "0b1", "+1", "- - - x", "{<<: {a: 1}}", "{? a, ? b}"),
 )
@@ -79,7 +121,15 @@ def structures(dice: random.Random) -> Iterator[Case]:
         sweep={"model.depth": [8, 14], "model.connection": ["plain", {"kind": "gated", "bias": -1}]},
         overrides=[{"when": {"model.depth": 8}, "set": {"training.optimizer.lr": 0.01}}],
         tiers={"quick": {"set": {"training.epochs": 1}, "sweep": {"model.depth": [8]}}},
-        references=[{"when": {"model.depth": 8}, "metric": "test_error", "value": 0.1, "statistic": "mean", "source": "x"}],
+        references=[
+            {
+                "when": {"model.depth": 8},
+                "metric": "test_error",
+                "value": 0.1,
+                "statistic": "mean",
+                "source": "x",
+            }
+        ],
     )
     for number in range(220):
         tree = copy.deepcopy(rich)
@@ -130,12 +180,16 @@ def texts(dice: random.Random) -> Iterator[Case]:
         yield Case(f"in {codec}", sound.decode().encode(codec))
     yield Case("90,000 keys", sound + "".join(f"k{i}: {i}\n" for i in range(90_000)).encode())
     yield Case("a list of 99,000", sound.replace(b"- 1\n", b"- 1\n" * 99_000))
-    yield Case("a list of 60,000 different ones", sound + "".join(f"  - {i + 2}\n" for i in range(60_000)).encode())
+    yield Case(
+        "a list of 60,000 different ones", sound + "".join(f"  - {i + 2}\n" for i in range(60_000)).encode()
+    )
 
 
 def limits(annotation: Any) -> list[Any]:
     """The largest and smallest values that an option's type allows, and their neighbours."""
-    found: list[Any] = list(typing.get_args(annotation)) if typing.get_origin(annotation) is typing.Literal else []
+    found: list[Any] = (
+        list(typing.get_args(annotation)) if typing.get_origin(annotation) is typing.Literal else []
+    )
     for inner in typing.get_args(annotation):
         for bound in getattr(inner, "metadata", ()):
             for name in ("gt", "ge", "lt", "le"):
@@ -172,7 +226,12 @@ def sizes(dice: random.Random) -> Iterator[Case]:
 def kinds(dice: random.Random) -> Iterator[Case]:
     """Parts in the place of others, and options of every part at their limits."""
     places = {"connection": ("model", "connection"), "optimizer": ("training", "optimizer")}
-    places |= {"schedule": ("training", "schedule"), "data": ("data",), "task": ("task",), "model": ("model",)}
+    places |= {
+        "schedule": ("training", "schedule"),
+        "data": ("data",),
+        "task": ("task",),
+        "model": ("model",),
+    }
     for number in range(150):
         role, other = dice.choice(list(places)), dice.choice(list(catalog.ROLES))
         own = dice.choice(list(catalog.parts(role if dice.random() < 0.7 else other).values()))
@@ -193,24 +252,56 @@ def names(dice: random.Random) -> Iterator[Case]:
     """Unicode, escapes, markup and paths wherever text may stand, and as files that are no files."""
     for text in TEXTS:
         yield written(f"name {text[:20]!r}", changed(name=text))
-        yield written(f"root {text[:20]!r}", changed(data={"kind": dice.choice(["image_folder", "text_file", "cifar10"]), "root": text}))
+        yield written(
+            f"root {text[:20]!r}",
+            changed(data={"kind": dice.choice(["image_folder", "text_file", "cifar10"]), "root": text}),
+        )
         yield written(f"plugin {text[:20]!r}", changed(plugins=[text]))
-        yield written(f"swept {text[:20]!r}", changed(sweep={"data.classes": [[text], [0, text]], "seed": [0]}))
+        yield written(
+            f"swept {text[:20]!r}", changed(sweep={"data.classes": [[text], [0, text]], "seed": [0]})
+        )
         yield written(f"key {text[:20]!r}", changed(**{text: 1}) | {"tiers": {text: {}}})
-        yield written("overrides of the command line", SMALL, f"data.root={text}".replace("\0", ""), f"{text or 'x'}=1")
+        yield written(
+            "overrides of the command line", SMALL, f"data.root={text}".replace("\0", ""), f"{text or 'x'}=1"
+        )
 
 
 def overridden(dice: random.Random) -> Iterator[Case]:
     """Overrides, tiers and options of the command line."""
-    keys = ("model.depth", "model", "data", "training", "seed", "probes", "model.connection.kind", "name", "sweep")
-    keys += ("training.optimizer.lr", "training.iterations", "data.classes", "model.match", "tiers", "", "a.b.c")
+    keys = (
+        "model.depth",
+        "model",
+        "data",
+        "training",
+        "seed",
+        "probes",
+        "model.connection.kind",
+        "name",
+        "sweep",
+    )
+    keys += (
+        "training.optimizer.lr",
+        "training.iterations",
+        "data.classes",
+        "model.match",
+        "tiers",
+        "",
+        "a.b.c",
+    )
     for number in range(120):
         values = [str(dice.choice([*NUMBERS, *TEXTS, *PIECES])) for _ in range(dice.choice([1, 1, 2, 5]))]
         yield written(f"overrides {number}", SMALL, f"{dice.choice(keys)}={','.join(values)}", "seed=0,1")
     yield written("20,000 seeds", SMALL, "seed=" + ",".join(map(str, range(20_000))))
     for tier in TEXTS[:12]:
         yield written(f"tier {tier!r}", SMALL, "--tier", tier)
-    for option in ("--jobs=0", "--jobs=999999", "--device=cuda:99", "--device=[/x]", "--results=/proc/x", "--format=x"):
+    for option in (
+        "--jobs=0",
+        "--jobs=999999",
+        "--device=cuda:99",
+        "--device=[/x]",
+        "--results=/proc/x",
+        "--format=x",
+    ):
         yield written(option, SMALL, option)
 
 
@@ -229,17 +320,24 @@ def sweeps(dice: random.Random) -> Iterator[Case]:
         "model.match": ["none", "params", "macs"],
     }
     for number in range(110):
-        own = {key: axes[key][: dice.choice([1, 2, 10, 300, 10_000])] for key in dice.sample(list(axes), dice.choice([1, 2, 3]))}
+        own = {
+            key: axes[key][: dice.choice([1, 2, 10, 10_000])]
+            for key in dice.sample(list(axes), dice.choice([1, 2, 3]))
+        }
         tree = changed(sweep=own)
         if dice.random() < 0.3:
             tree["tune"] = {dice.choice(list(axes)): [1, 2]}
             tree["data"]["validation_size"] = dice.choice([None, 8, 10**9])
         if dice.random() < 0.3:
-            tree["overrides"] = [{"when": {"seed": i}, "set": {"training.epochs": i + 1}} for i in range(dice.choice([1, 50]))]
+            tree["overrides"] = [
+                {"when": {"seed": i}, "set": {"training.epochs": i + 1}} for i in range(dice.choice([1, 50]))
+            ]
         if dice.random() < 0.3:
             tree["tiers"] = {f"t{i}": {"sweep": {"seed": many[:100]}} for i in range(dice.choice([1, 40]))}
         if dice.random() < 0.3:
-            tree["references"] = dice.choice(["he2015", "nobody", 3, [{"when": {"seed": 0}, "metric": "test_iou", "value": 2}] * 500])
+            tree["references"] = dice.choice(
+                ["he2015", "nobody", 3, [{"when": {"seed": 0}, "metric": "test_iou", "value": 2}] * 500]
+            )
         yield written(f"sweep {number}: {' x '.join(f'{len(v)} {k}' for k, v in own.items())}", tree)
 
 

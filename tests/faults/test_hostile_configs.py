@@ -32,8 +32,9 @@ def tried(folder: Path, chosen: list[Case]) -> list[dict[str, Any]]:
         lines.append(json.dumps({"folder": str(own), "arguments": ["plan", "x.yaml", *case.arguments]}))
     (folder / "cases").write_text("\n".join(lines))
     runner = Path(__file__).with_name("hostile_commands.py")
+    single = {**os.environ, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-P", str(runner), str(folder / "cases")]
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=single)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 

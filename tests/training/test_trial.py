@@ -16,6 +16,8 @@ from resexp.config import Settings, parse_settings
 from resexp.data import cache
 from resexp.data.opening import open_data
 from resexp.plan import Trial
+from resexp.probes.base import Reading, Snapshot
+from resexp.probes.gradient_norms import GradientNorms
 from resexp.store import Attempt, TrialFolder, read
 from resexp.training.probing import probe_rows
 from resexp.training.run import Run
@@ -161,7 +163,7 @@ def test_probes_do_not_change_one_bit(attempts: Attempts) -> None:
     def final(probes: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         run = Run(settings_with(probes=probes), open_data(settings_with().data, CPU), CPU)
         while run.step < run.total:
-            assert bool(list(probe_rows(run))) == bool(probes)
+            assert bool(list(probe_rows(run, []))) == bool(probes)
             run.train_step()
         return run.network.state_dict()
 
@@ -317,3 +319,51 @@ def test_a_trial_whose_data_are_prepared_neither_scans_nor_checks_them(
         monkeypatch.setattr(cache, name, lambda *_: pytest.fail("the data were looked at again"))
     train(attempt)
     assert TrialFolder(attempt._folder.path).result.is_file()
+
+
+def fail_late(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """Have one probe fail after its first number, but not at the start of training."""
+    whole = GradientNorms.measure
+    calls = []
+
+    def measure(self: GradientNorms, snapshot: Snapshot) -> Iterator[Reading]:
+        calls.append(snapshot)
+        readings = whole(self, snapshot)
+        if len(calls) == 1:
+            yield from readings
+        else:
+            yield next(readings)
+            raise error
+
+    monkeypatch.setattr(GradientNorms, "measure", measure)
+
+
+@pytest.mark.parametrize("step", [None, 7, 9])
+def test_a_probe_that_fails_leaves_its_trial_as_it_was_and_a_note(
+    step: int | None, tmp_path: Path, attempts: Attempts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(straight := attempts(settings_with()))
+    expected, folder = weights(straight._folder.path), straight._folder.path
+    undisturbed = read(folder.parents[1]).probes
+    start_over(folder)
+    fail_late(monkeypatch, ValueError("no [red]\x1b[31m numbers"))
+    if step is not None:
+        train(StopAt(attempts(), step, False))  # type: ignore[arg-type]
+    train(attempts())
+    records = read(folder.parents[1])
+    assert records.trials["status"].tolist() == ["done"]
+    assert same(weights(folder), expected)
+    told = [
+        f"small: gradient_norms failed at {at} %: ValueError: no [red]\\x1b[31m numbers" for at in (50, 100)
+    ]
+    assert records.notes == told
+    lost = (undisturbed["probe"] == "gradient_norms") & (undisturbed["at"] > 0)
+    assert records.probes.to_json() == undisturbed[~lost].reset_index(drop=True).to_json()
+
+
+def test_a_probe_that_runs_out_of_memory_does_not_go_on(
+    attempts: Attempts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_late(monkeypatch, RuntimeError("DefaultCPUAllocator: can't allocate memory"))
+    with pytest.raises(RuntimeError, match="can't allocate memory"):
+        train(attempts(settings_with()))
