@@ -38,6 +38,7 @@ def figure(records: Records) -> Figure | None:
     found = style.depth_looks(sorted(int(d) for d in rows["depth"].unique()))
     for panel in axes.flat:
         panel.set_visible(False)
+        panel.set_autoscale_on(False)  # once for all of them at the end: each time it asks every other
     for place, variant in enumerate(variants):
         for offset, (error, label) in enumerate(ROWS.items()):
             panel = axes[2 * (place // columns) + offset][place % columns]
@@ -57,6 +58,7 @@ def figure(records: Records) -> Figure | None:
                 panel.tick_params(labelbottom=True)
             if place % columns == 0:
                 panel.set_ylabel(label)
+    axes[0][0].autoscale()
     style.from_zero(axes[0][0])
     style.depth_key(drawn, found)
     return drawn
