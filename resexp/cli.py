@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from resexp import cli_gallery
+from resexp import cli_gallery, text
 from resexp.api import RESULTS
 from resexp.cli_ends import Commands, errors_told
 from resexp.cli_options import (
@@ -81,7 +81,7 @@ def run(
     experiment = api.load(config, overrides or [], tier=tier, plugins=plugin or [])
     folder = results / experiment.name
     if fresh and folder.exists() and not yes:
-        typer.confirm(f"Delete all trials in {folder}?", abort=True, err=True)
+        typer.confirm(f"Delete all trials in {text.clean(folder)}?", abort=True, err=True)
     with console.watching() as (progress, display, tell):
         summary = api.run(
             experiment,
@@ -177,7 +177,7 @@ def probe(
             progress=progress,
         )
     typer.echo(f"Measured {count} trained network{'' if count == 1 else 's'}.")
-    typer.echo(f"Next: resexp report {name or ''}".rstrip())
+    typer.echo(f"Next: {text.clean(text.command('resexp', 'report', *filter(None, [name])))}")
 
 
 @app.command()
@@ -190,7 +190,7 @@ def show(
     from resexp.config import read_plugins
     from resexp.show import show_parts
 
-    typer.echo(show_parts(role, kind, read_plugins(plugin or [])))
+    typer.echo(text.clean(show_parts(role, kind, read_plugins(plugin or [])), lines=True))
 
 
 @app.command()
@@ -207,7 +207,7 @@ def doctor(results: Results = RESULTS) -> None:
     from resexp.doctor import examine, render
 
     findings = examine(results)
-    typer.echo(render(findings))
+    typer.echo(text.clean(render(findings), lines=True))
     raise typer.Exit(0 if all(finding.good for finding in findings) else 2)
 
 
@@ -239,7 +239,8 @@ def init(path: Annotated[Path, typer.Argument(help="The file to write.")] = Path
     from resexp.starter import write_starter
 
     write_starter(path)
-    typer.echo(f"Wrote {path}. Next: resexp plan {path}; resexp run {path}")
+    plan_it, run_it = (text.clean(text.command("resexp", each, path)) for each in ("plan", "run"))
+    typer.echo(f"Wrote {text.clean(path)}. Next: {plan_it}; {run_it}")
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ import typer
 
 from resexp.api import RESULTS
 from resexp.cli_options import AsListing, Device, JobsOrAuto, Listing, Overrides, Results, number_or_auto
+from resexp.text import clean
 
 app = typer.Typer(help="Results of the literature, ready to run: list them, run one, publish its report.")
 
@@ -68,4 +69,6 @@ def publish(name: Name, tier: Tier = "quick", results: Results = RESULTS) -> Non
     """Write the report of a finished experiment into the gallery, and the gallery's index anew."""
     from resexp import gallery
 
-    typer.echo(f"Published to {gallery.publish(name, results, tier)}; index: {results}/gallery/README.md")
+    typer.echo(
+        clean(f"Published to {gallery.publish(name, results, tier)}; index: {results}/gallery/README.md")
+    )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def printable(text: str) -> str:
-    """Text without the control characters that could move a terminal's cursor; line ends stay."""
+    """Others' text for the terminal, on as many lines as it has."""
     return clean(text, lines=True)
 
 
@@ -56,7 +56,7 @@ def watching() -> Iterator[tuple[Report, Callable[[], Display], Callable[[str], 
 def summary_line(name: str, folder: Path, summary: Summary) -> str:
     """How a run ended, in a line or two, and what to do next."""
     counts = ", ".join(f"{count} {status}" for status, count in summary.counts.items() if count)
-    line = "\n".join([f"{folder}: {counts}.", *summary.warnings])
+    line = "\n".join(map(clean, [f"{folder}: {counts}.", *summary.warnings]))
     if summary.stopped:
         return f"{line}\nStopped: {summary.stopped}. Mend the cause and run again, or add --keep-going."
     if summary.interrupted:
@@ -64,7 +64,7 @@ def summary_line(name: str, folder: Path, summary: Summary) -> str:
     if summary.counts.get("pending") or summary.counts.get("running"):
         return f"{line}\nNot every trial has a result that counts; the same command trains the others."
     here = folder == api.RESULTS / name
-    return f"{line}\nNext: {command('resexp', 'report', name if here else folder)}"
+    return f"{line}\nNext: {clean(command('resexp', 'report', name if here else folder))}"
 
 
 def report(name: str | None, results: Path, format: str) -> None:
@@ -93,4 +93,7 @@ def report(name: str | None, results: Path, format: str) -> None:
         from resexp.errors import StoreError
 
         raise StoreError(f"{target}: {problem.strerror or problem}") from problem
-    print(f"Written to {target}/: report.html, report.md, report.tex, trials.csv, figures/", file=sys.stderr)
+    print(
+        f"Written to {clean(target)}/: report.html, report.md, report.tex, trials.csv, figures/",
+        file=sys.stderr,
+    )

@@ -10,8 +10,10 @@ from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from resexp.anatomy import plugins_of
 from resexp.environment import processor
 from resexp.plan import Cost
+from resexp.plugins import blaming
 
 if TYPE_CHECKING:
     from resexp.measure import Measurer
@@ -128,7 +130,8 @@ def seconds_per_image(trial: Trial, measurer: Measurer) -> float:
     batch = int(min(max(2, min(TIMED_MACS / image_macs(trial), room)), settings.training.batch_size))
     network = measurer.network_key(settings)
     question = f"step {processor()} {settings.training.precision} {batch} {network}"
-    answer = measurer.remembered.answer(question, partial(timed_step, settings, measurer, batch))
+    with blaming(plugins_of(settings)):
+        answer = measurer.remembered.answer(question, partial(timed_step, settings, measurer, batch))
     return answer["nanoseconds"] / 1e9 / batch
 
 

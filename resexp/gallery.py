@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from resexp import api, durable, yaml_text
 from resexp.catalog import suggest
 from resexp.errors import ConfigError, NoExperimentError, Problem, StoreError
+from resexp.text import clean
 
 if TYPE_CHECKING:
     from resexp.config import Experiment
@@ -205,12 +206,12 @@ def show(found: list[Entry]) -> None:
 
     console = Console()
     for entry in found:
-        console.print(Text(entry.name, "bold"))
-        console.print(Padding(Text(entry.claim), (0, 0, 0, 2), expand=False))
+        console.print(Text(clean(entry.name), "bold"))
+        console.print(Padding(Text(clean(entry.claim)), (0, 0, 0, 2), expand=False))
         rows = []
         for size in entry.sizes:
             state = f"{size.ended}/{size.trials}" + (", published" if size.published else "")
             cells = ((size.tier, ""), (state, "" if size.ended else "dim"), (size.expect or "", "dim"))
-            rows.append([Text(*cell) for cell in cells])
+            rows.append([Text(clean(text), style) for text, style in cells])
         console.print(Padding(Columns([Column()] * 3, rows), (0, 0, 1, 2)))
     console.print("Next: resexp gallery run NAME --tier quick; then resexp gallery publish NAME")

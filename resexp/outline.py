@@ -115,10 +115,10 @@ def show_status(records: Records) -> None:
         shown = DASH if epoch is None else f"{epoch:.0f}"
         rows.append((clean(row["name"]), row["status"], shown, *errors, duration(known(row["seconds"]))))
     if records.aside:
-        print(f"{records.aside}\n")
+        print(f"{clean(records.aside)}\n")
     for line in aligned(rows, left=2):
         print(line)
-    print(f"\n{records.experiment}: {len(records.trials)} trials: {tally(records.trials['status'])}.")
+    print(f"\n{clean(records.experiment)}: {len(records.trials)} trials: {tally(records.trials['status'])}.")
     causes = records.trials.dropna(subset=["cause"])
     for name, cause in zip(causes["name"], causes["cause"], strict=True):
         print(f"{clean(name)}: {clean(cause)}")

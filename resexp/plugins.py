@@ -17,6 +17,7 @@ from types import ModuleType
 
 from resexp.errors import ConfigError, Problem, ResexpError
 from resexp.plugin_imports import Package, modules_beside, read_source
+from resexp.text import clean
 
 PATIENCE = 30.0
 """Seconds that importing a plugin may take before somebody is told what everything waits for."""
@@ -142,7 +143,9 @@ def _told_when_slow(plugin: Plugin) -> Iterator[None]:
     """Says what everything waits for where a plugin's import takes long; it may never end."""
 
     def tell() -> None:
-        print(f"{plugin.file}: importing it has taken {PATIENCE:.0f} s; Ctrl-C ends it", file=sys.stderr)
+        print(
+            f"{clean(plugin.file)}: importing it has taken {PATIENCE:.0f} s; Ctrl-C ends it", file=sys.stderr
+        )
 
     timer = threading.Timer(PATIENCE, tell)
     timer.daemon = True

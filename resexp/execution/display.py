@@ -17,6 +17,7 @@ from rich.text import Text
 
 from resexp.plan import Trial
 from resexp.store import State
+from resexp.text import clean
 
 ROWS = 16
 """Running trials shown at most: the table must stay on the screen."""
@@ -133,7 +134,7 @@ class LineDisplay:
         self._print(f"started   {trial.name}{again}")
 
     def again(self, trial: Trial, why: str) -> None:
-        self._print(f"again     {trial.name}  {why}")
+        self._print(f"again     {trial.name}  {clean(why)}")
 
     def finished(self, trial: Trial, state: State) -> None:
         self._print(outcome(trial, state))
@@ -159,7 +160,7 @@ class TableDisplay:
         pass
 
     def again(self, trial: Trial, why: str) -> None:
-        self._console.print(Text(f"again     {trial.name}  {why}", style="yellow"), soft_wrap=True)
+        self._console.print(Text(f"again     {trial.name}  {clean(why)}", style="yellow"), soft_wrap=True)
 
     def finished(self, trial: Trial, state: State) -> None:
         style = {"done": "", "diverged": "yellow", "failed": "red"}.get(state.status, "dim")
@@ -174,15 +175,14 @@ class TableDisplay:
 
 
 def outcome(trial: Trial, state: State) -> str:
-    """One line on how a trial ended."""
+    """One line on how a trial ended, and one for each thing to know of it."""
     result = state.result
     if state.status == "done":
         errors = f"train error {percent(result.get('train_error'))}  test {percent(result.get('test_error'))}"
-        return f"done      {trial.name}  {errors}  {duration(result.get('seconds'))}"
+        line = f"done      {trial.name}  {errors}  {duration(result.get('seconds'))}"
+        return "\n".join([line, *(f"note      {clean(note)}" for note in state.notes)])
     if state.finished or state.status == "failed":
-        # A cause quotes others' words: an escape sequence in them must not reach the terminal.
-        cause = "".join(sign if sign.isprintable() else "?" for sign in state.cause or "no cause given")
-        return f"{state.status:<9} {trial.name}  {cause}"
+        return f"{state.status:<9} {trial.name}  {clean(state.cause or 'no cause given')}"
     return f"stopped   {trial.name}  the next run goes on with it"
 
 
