@@ -33,6 +33,7 @@ from resexp.cli_options import (
 )
 from resexp.execution.descriptors import open_standard_descriptors
 from resexp.execution.signals import stop_signals
+from resexp.streams import refusals_told
 
 app = typer.Typer(
     cls=Commands,
@@ -246,5 +247,5 @@ def init(path: Annotated[Path, typer.Argument(help="The file to write.")] = Path
 def main() -> None:
     """The program. A signal that asks it to stop, at any time, leaves nothing behind."""
     open_standard_descriptors()
-    with stop_signals(lambda: True), errors_told():
+    with stop_signals(lambda: True), refusals_told(), errors_told():
         app()

@@ -33,6 +33,3 @@ def errors_told() -> Iterator[None]:
 
         print(printable(str(error)), file=sys.stderr)
         sys.exit(error.exit_status)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)

@@ -68,32 +68,34 @@ def summary_line(name: str, folder: Path, summary: Summary) -> str:
 
 
 def report(name: str | None, results: Path, format: str) -> None:
-    """Print an experiment's report in one format and write all formats into its folder.
+    """Write all formats of an experiment's report into its folder, then print one of them.
+
+    A report that cannot be written is printed all the same, and one that cannot be printed is written.
 
     Raises:
         StoreError: no such experiment, or its folder cannot be written.
     """
     import importlib
 
+    from resexp.errors import StoreError
     from resexp.report.build import build
     from resexp.report.render import terminal
     from resexp.report.write import write
 
     folder = api.experiment_folder(name, results)
     found = build(api.results(folder))
+    target, refused = folder / "report", None
+    try:
+        write(found, target)
+    except OSError as problem:
+        refused = problem
     if format == "terminal":
         Console().print(terminal.view(found))
     else:
         sys.stdout.write(importlib.import_module(f"resexp.report.render.{format}").render(found))
     sys.stdout.flush()
-    target = folder / "report"
-    try:
-        write(found, target)
-    except OSError as problem:
-        from resexp.errors import StoreError
-
-        raise StoreError(f"{target}: {problem.strerror or problem}") from problem
-    print(
-        f"Written to {clean(target)}/: report.html, report.md, report.tex, trials.csv, figures/",
-        file=sys.stderr,
-    )
+    if refused:
+        why = refused.strerror or refused
+        raise StoreError(f"{target}: the report's files cannot be written: {why}") from refused
+    files = "report.html, report.md, report.tex, report.json, trials.csv, figures/"
+    print(f"Written to {clean(target)}/: {files}", file=sys.stderr)
