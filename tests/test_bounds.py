@@ -104,3 +104,11 @@ def test_a_sweep_of_too_many_networks_is_refused_before_any_is_measured(tmp_path
 def test_the_size_of_a_very_deep_network_is_not_matched(tmp_path: Path) -> None:
     model = "{kind: resnet, depth: 2000, connection: gated, match: params}"
     assert "2,000 layers is too deep for its size to be matched" in refusal(tmp_path, model)
+
+
+@pytest.mark.parametrize("kind", ["image_folder", "text_file", "segmentation_folder", "cifar10"])
+def test_a_root_in_the_home_of_nobody_is_refused(tmp_path: Path, kind: str) -> None:
+    data = "{kind: " + kind + ", root: ~nobody-here}"
+    (tmp_path / "x.yaml").write_text(TEXT.format(data=data, model="{kind: resnet, depth: 8}", batch=2))
+    with pytest.raises(DataError, match="~nobody-here has no home folder"):
+        make_plan(load(tmp_path / "x.yaml"), Measurer("cpu"))

@@ -14,7 +14,7 @@ import numpy as np
 
 from resexp.data.base import Chunk, Facts, Progress, Source, Split, chunks, fingerprint
 from resexp.data.download import Remote, fetch, members
-from resexp.data.folder import data_folder
+from resexp.data.folder import data_folder, own_folder
 from resexp.errors import DataError
 
 UNPACKED_LIMIT = 256 << 20
@@ -85,7 +85,7 @@ class Cifar10(Source):
     """
 
     def __init__(self, *, root: str | None = None) -> None:
-        self.root = data_folder() if root is None else Path(root).expanduser()
+        self.root = data_folder() if root is None else own_folder(root)
 
     def facts(self, image_size: int | None) -> Facts:
         return _facts(CIFAR10, "cifar10", image_size)
@@ -102,7 +102,7 @@ class Cifar100(Source):
     """
 
     def __init__(self, *, root: str | None = None) -> None:
-        self.root = data_folder() if root is None else Path(root).expanduser()
+        self.root = data_folder() if root is None else own_folder(root)
 
     def facts(self, image_size: int | None) -> Facts:
         return _facts(CIFAR100, "cifar100", image_size)

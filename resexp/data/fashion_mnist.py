@@ -13,7 +13,7 @@ import numpy as np
 from resexp.data.base import Chunk, Facts, Images, Progress, Source, Split, chunks, fingerprint
 from resexp.data.contents import Contents
 from resexp.data.download import Remote, fetch
-from resexp.data.folder import data_folder
+from resexp.data.folder import data_folder, own_folder
 from resexp.errors import DataError
 
 CLASSES = "T-shirt/top|Trouser|Pullover|Dress|Coat|Sandal|Shirt|Sneaker|Bag|Ankle boot"
@@ -57,7 +57,7 @@ class FashionMnist(Source):
     """
 
     def __init__(self, *, root: str | None = None) -> None:
-        self.root = data_folder() if root is None else Path(root).expanduser()
+        self.root = data_folder() if root is None else own_folder(root)
 
     def facts(self, image_size: int | None) -> Facts:
         size = image_size or 28

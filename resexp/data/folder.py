@@ -18,3 +18,11 @@ def data_folder() -> Path:
     except RuntimeError:
         wrong = f"{Path(told).parts[0]} has no home folder"
         raise DataError(f"{told}: {wrong}; set RESEXP_DATA to the full path of a folder for data") from None
+
+
+def own_folder(root: str) -> Path:
+    """What a user means by a data set's `root`. Raises DataError where `~somebody` has no home folder."""
+    try:
+        return Path(root).expanduser()
+    except RuntimeError:
+        raise DataError(f"data.root: {Path(root).parts[0]} has no home folder; give the full path") from None

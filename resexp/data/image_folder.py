@@ -12,6 +12,7 @@ import numpy as np
 
 from resexp.data.base import Chunk, Facts, Labels, Progress, Source, Split, fingerprint
 from resexp.data.contents import Contents
+from resexp.data.folder import own_folder
 from resexp.data.listing import folders_in, images_below, stray_images
 from resexp.data.names import same
 from resexp.data.notes import listed
@@ -56,7 +57,7 @@ class ImageFolder(Source):
     """
 
     def __init__(self, *, root: str, test_fraction: Fraction = 0.2) -> None:
-        self.root = Path(root).expanduser()
+        self.root = own_folder(root)
         self.test_fraction = test_fraction
 
     def facts(self, image_size: int | None) -> Facts:

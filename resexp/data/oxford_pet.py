@@ -13,7 +13,7 @@ from PIL import Image
 
 from resexp.data.base import Chunk, Facts, Images, Masks, Progress, Source, Split, fingerprint
 from resexp.data.contents import Contents
-from resexp.data.folder import data_folder
+from resexp.data.folder import data_folder, own_folder
 from resexp.data.image_folder import CHUNK, DEFAULT_SIZE
 from resexp.data.pixels import middle
 from resexp.errors import DataError
@@ -40,7 +40,7 @@ class OxfordPet(Source):
     """
 
     def __init__(self, *, root: str | None = None) -> None:
-        self.root = Path(root).expanduser() if root else data_folder()
+        self.root = own_folder(root) if root else data_folder()
 
     def facts(self, image_size: int | None) -> Facts:
         size = image_size or DEFAULT_SIZE

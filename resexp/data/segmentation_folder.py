@@ -11,6 +11,7 @@ import numpy as np
 
 from resexp.data.base import Chunk, Facts, Masks, Progress, Source, Split, fingerprint
 from resexp.data.contents import Contents
+from resexp.data.folder import own_folder
 from resexp.data.image_folder import CHUNK, DEFAULT_SIZE
 from resexp.data.listing import ignored, unfit
 from resexp.data.names import same
@@ -34,7 +35,7 @@ class SegmentationFolder(Source):
     """
 
     def __init__(self, *, root: str, groups: StreamCount = 2) -> None:
-        self.root = Path(root).expanduser()
+        self.root = own_folder(root)
         self.groups = groups
         self._left_out = list[str]()
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from resexp.data.base import Chunk, Facts, Progress, Source, Split
+from resexp.data.folder import own_folder
 from resexp.data.text import text_chunks, text_facts
 from resexp.errors import DataError
 from resexp.options import Length
@@ -23,7 +23,7 @@ class TextFile(Source):
     """
 
     def __init__(self, *, root: str, context: Length = 64) -> None:
-        self.root = Path(root).expanduser()
+        self.root = own_folder(root)
         self.context = context
 
     def facts(self, image_size: int | None) -> Facts:

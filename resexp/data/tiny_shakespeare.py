@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import string
 from collections.abc import Iterator
-from pathlib import Path
 
 from resexp.data.base import Chunk, Facts, Progress, Source, Split
 from resexp.data.download import Remote, fetch
-from resexp.data.folder import data_folder
+from resexp.data.folder import data_folder, own_folder
 from resexp.data.text import text_chunks, window_facts
 from resexp.options import Length
 
@@ -31,7 +30,7 @@ class TinyShakespeare(Source):
     """
 
     def __init__(self, *, root: str | None = None, context: Length = 64) -> None:
-        self.root = data_folder() if root is None else Path(root).expanduser()
+        self.root = data_folder() if root is None else own_folder(root)
         self.context = context
 
     def facts(self, image_size: int | None) -> Facts:
