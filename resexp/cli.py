@@ -13,7 +13,7 @@ import typer
 
 from resexp import cli_gallery, text
 from resexp.api import RESULTS
-from resexp.cli_ends import Commands, errors_told
+from resexp.cli_ends import Commands, ended_by_a_signal, errors_told
 from resexp.cli_options import (
     AsListing,
     Config,
@@ -247,5 +247,5 @@ def init(path: Annotated[Path, typer.Argument(help="The file to write.")] = Path
 def main() -> None:
     """The program. A signal that asks it to stop, at any time, leaves nothing behind."""
     open_standard_descriptors()
-    with stop_signals(lambda: True), refusals_told(), errors_told():
+    with ended_by_a_signal(), stop_signals(lambda: True), refusals_told(), errors_told():
         app()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,3 +35,19 @@ def errors_told() -> Iterator[None]:
 
         print(printable(str(error)), file=sys.stderr)
         sys.exit(error.exit_status)
+
+
+@contextmanager
+def ended_by_a_signal() -> Iterator[None]:
+    """Another Ctrl-C, while a command or its process is ending, shows no traceback."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.exit(130)
+    finally:
+        atexit.register(_end_at_once)  # the last to be registered is the first to be called
+
+
+def _end_at_once() -> None:
+    if signal.getsignal(signal.SIGINT) == signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)

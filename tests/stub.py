@@ -98,6 +98,14 @@ def nap(path: Path, before: float, after: float = 0.0) -> None:
     time.sleep(after)
 
 
+def working(talk: Connection, begun: Path) -> None:
+    """Say so, and answer when there is a file `gate` beside that."""
+    begun.touch()
+    while not begun.with_name("gate").exists():
+        time.sleep(0.01)
+    talk.send("done")
+
+
 def say_where(path: Path, names: Sequence[str]) -> None:
     """Write which file each of these names stands for where a program here imports it, None for no file."""
     found = {name: importlib.util.find_spec(name) for name in names}

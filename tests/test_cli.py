@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -209,3 +210,19 @@ def test_every_config_loads_and_says_why(config: Path) -> None:
     why, expect = config.read_text().splitlines()[:2]
     assert why.startswith("# why: ")
     assert expect.startswith("# expect: ")
+
+
+LATE = """\
+import atexit, os, signal, sys
+from resexp.cli import main
+atexit.register(os.kill, os.getpid(), signal.SIGINT)
+sys.argv = ["resexp", "--help"]
+main()
+"""
+
+
+def test_a_signal_while_a_command_is_ending_shows_no_traceback() -> None:
+    """As a second Ctrl-C does, which comes while the process that starts trials is being ended."""
+    ended = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (-signal.SIGINT, "")
+    assert "Usage" in ended.stdout

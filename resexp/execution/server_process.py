@@ -60,6 +60,7 @@ class ServerProcess:
         """Start it and wait until it is ready. Raises EOFError or OSError where it does not get there."""
         self._workers: dict[int, Worker] = {}
         self._number = 0
+        self._owner = os.getpid()
         open_standard_descriptors()  # the server's end must not be one of them
         self._control, theirs = Pipe()
         self._process = _spawn(theirs, preload)
@@ -149,7 +150,13 @@ class ServerProcess:
         self._process.send_signal(signal.SIGCONT)
 
     def end(self) -> None:
-        """End the server and all of its workers; those that had not ended are LOST."""
+        """End the server and all of its workers; those that had not ended are LOST.
+
+        A process that was forked from this one calls it, too, where it ends as interpreters do. The server is
+        not its own.
+        """
+        if os.getpid() != self._owner:
+            return
         atexit.unregister(self.end)
         self._process.kill()
         self._process.wait()

@@ -54,3 +54,36 @@ def test_they_end_with_whom_they_work_for(tmp_path: Path) -> None:
         child = int(eventually(lambda: begun.exists() and begun.read_text(), 60))
         asking.send_signal(signal.SIGKILL)
     assert eventually(lambda: not Path(f"/proc/{child}").exists(), 10)
+
+
+FORKED = """\
+import atexit, os, sys, time
+from pathlib import Path
+import stub
+from resexp.execution.server_process import ServerProcess
+server = ServerProcess.start(["stub"])
+worker = server.fork(stub.working, (Path("begun"),))
+while worker.pid is None or not Path("begun").exists():
+    server.listen(0.1)
+if os.fork() == 0:
+    atexit._run_exitfuncs()
+    os._exit(0)
+os.wait()
+time.sleep(0.1)
+Path("gate").touch()
+sys.exit(worker.talk.recv() != "done")
+"""
+
+
+def test_a_process_that_the_caller_forks_takes_no_worker_with_it(tmp_path: Path) -> None:
+    """As a user's program may, beside a run: the child ends as an interpreter does, and cleans up."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(stub.__file__).parent)}
+    ended = subprocess.run(
+        [sys.executable, "-c", FORKED],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
