@@ -14,7 +14,6 @@ from resexp.catalog import suggest
 from resexp.errors import ConfigError, Problem
 from resexp.grid import Assignment, Rule, dotted
 from resexp.plugins import Plugin
-from resexp.plugins import read as read_plugin
 from resexp.published import Published
 from resexp.schema import Header, json_schema
 from resexp.settings import (
@@ -32,6 +31,7 @@ from resexp.settings import (
 )
 from resexp.tiers import FULL, Tier, tiers_of
 from resexp.wording import Draft
+from resexp.written_paths import plugin_at, with_root
 
 __all__ = [
     "ConnectionConfig",
@@ -157,7 +157,7 @@ def parse_settings(mapping: Mapping[str, Any], plugins: tuple[Plugin, ...] = ())
 
 def read_plugins(files: Sequence[str | Path]) -> tuple[Plugin, ...]:
     """The plugins in some files, each once. Raises ConfigError where their parts are not sound."""
-    return _sound([read_plugin(Path(file)) for file in files])
+    return _sound([plugin_at(str(file), Path(), wording.COMMAND_LINE) for file in files])
 
 
 def _plugins(told: Any, further: Sequence[str | Path], draft: Draft) -> tuple[Plugin, ...]:
@@ -166,8 +166,8 @@ def _plugins(told: Any, further: Sequence[str | Path], draft: Draft) -> tuple[Pl
     """
     names = told if isinstance(told, tuple) and all(isinstance(name, str) for name in told) else ()
     folder = Path(draft.file).parent
-    own = [read_plugin(folder / name, draft.where(("plugins", i))) for i, name in enumerate(names)]
-    return _sound([*own, *(read_plugin(Path(file)) for file in further)])
+    own = [plugin_at(name, folder, draft.where(("plugins", i))) for i, name in enumerate(names)]
+    return _sound([*own, *(plugin_at(str(file), Path(), wording.COMMAND_LINE) for file in further)])
 
 
 def _sound(plugins: Iterable[Plugin]) -> tuple[Plugin, ...]:
@@ -209,7 +209,8 @@ def _points(
     idle = set(range(len(rules)))
     for point in grid.points(base, tier.set, grids, rules, singles, plugins=draft.plugins):
         idle.difference_update(point.rules)
-        settings = draft.validate(Settings, point.tree, point.origin, partial=flawed)
+        tree = with_root(point, draft)
+        settings = draft.validate(Settings, tree, point.origin, partial=flawed)
         if settings and settings not in found:
             axes = {path: grid.given(point.tree, path, draft.plugins) for path in swept}
             shown = {

@@ -12,17 +12,20 @@ _VARIABLE = re.compile(r"\$(\w+|\{[^}]*\})")
 
 def located(name: str, folder: Path) -> Path:
     """The absolute path that a user means by `name`, which is relative to `folder`: `~` is the home folder,
-    and `$NAME` what the environment has. Raises ValueError, with a sentence, where there is none.
+    and `$NAME` what the environment has. Raises ValueError, with what is wrong and what would be right, where
+    there is none.
     """
     told = os.path.expandvars(name)
     if unset := _VARIABLE.search(told):
-        raise ValueError(f"the variable {unset.group()} is not set")
+        raise ValueError(f"the variable {unset.group()} is not set", "set it, or give the path in full")
     try:
         return Path(os.path.abspath(folder / Path(told).expanduser()))
     except RuntimeError:
-        raise ValueError(f"{Path(told).parts[0]} has no home folder") from None
+        raise ValueError(f"{Path(told).parts[0]} has no home folder", "give the path in full") from None
     except OSError:
-        raise ValueError("the current folder is gone") from None
+        raise ValueError(
+            "the current folder is gone", "change to another, or give the path in full"
+        ) from None
 
 
 def read_regular(path: Path, most: int) -> bytes:

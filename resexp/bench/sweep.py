@@ -152,5 +152,5 @@ def growing(
 
 
 def scratch() -> tempfile.TemporaryDirectory[str]:
-    """A folder on the disk that results would go to, gone afterwards."""
-    return tempfile.TemporaryDirectory(prefix=".resexp-bench-", dir=Path.cwd())
+    """A temporary folder, gone afterwards: the current one may be read-only, or gone."""
+    return tempfile.TemporaryDirectory(prefix="resexp-bench-")

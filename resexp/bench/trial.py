@@ -58,9 +58,10 @@ def probe_seconds(run: Run) -> float:
 
 def durability_seconds(run: Run, rest: float) -> float:
     """Of all that is written in a trial that otherwise takes `rest` seconds: checkpoints, each brought to the
-    disk as if none had been for long; a row and an epoch; signs of life; the result.
+    disk as if none had been for long; a row and an epoch; signs of life; the result. The disk is that of the
+    temporary folder.
     """
-    with tempfile.TemporaryDirectory(prefix=".resexp-bench-", dir=Path.cwd()) as folder:
+    with tempfile.TemporaryDirectory(prefix="resexp-bench-") as folder:
         return _write_all(run, rest, Path(folder))
 
 
