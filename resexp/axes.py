@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from resexp import wording, yaml_text
+from resexp import catalog, wording, yaml_text
 from resexp.catalog import suggest
 from resexp.errors import ConfigError
 from resexp.grid import Assignment, Axes, Rule, dotted
+from resexp.plugins import Plugin
 from resexp.schema import RuleText, known_keys
 from resexp.wording import COMMAND_LINE, Draft
 from resexp.yaml_text import Key
@@ -26,6 +29,9 @@ def command_line(overrides: Sequence[str], draft: Draft) -> dict[str, tuple[Any,
         if key != "name" and key not in known_keys(draft.plugins):
             draft.wrong(None, key, "is not a known key", suggest(key, ["name", *known_keys(draft.plugins)]))
             continue
+        if value and _is_text(key, draft.plugins) and value[0] not in "'\"":
+            given[key] = (value,) if key == "name" else _texts(value)
+            continue
         try:
             document = yaml_text.parse(f"[{value}]", COMMAND_LINE)
         except ConfigError as error:
@@ -39,6 +45,27 @@ def command_line(overrides: Sequence[str], draft: Draft) -> dict[str, tuple[Any,
         else:
             draft.wrong(None, key, "has no value", "write key=value, or key=null")
     return given
+
+
+ROLE_AT = {
+    **{"data": "data", "task": "task", "model": "model", "model.connection": "connection"},
+    **{"training.optimizer": "optimizer", "training.schedule": "schedule"},
+}
+
+
+def _is_text(key: str, plugins: tuple[Plugin, ...]) -> bool:
+    """Whether the key holds text in every part that has it: then 007 and 2024 are no numbers."""
+    place, _, option = key.rpartition(".")
+    known = catalog.parts(ROLE_AT[place], plugins).values() if place in ROLE_AT else ()
+    types = {part.options[option].annotation for part in known if option in part.options}
+    return key == "name" or (bool(types) and types <= {str, str | None})
+
+
+def _texts(value: str) -> tuple[str | None, ...]:
+    """The texts between commas. A path that is there is one text, commas or not."""
+    whole = "," not in value or os.path.lexists(os.path.expanduser(value))
+    pieces = [value] if whole else value.split(",")
+    return tuple(None if piece == "null" else piece.strip() for piece in pieces)
 
 
 def grids_of(sweep: Any, draft: Draft, origin: Key = ("sweep",)) -> tuple[Axes, ...]:
@@ -65,14 +92,26 @@ def _grid(axes: Mapping[str, Any], origin: Key, draft: Draft) -> Axes:
         if key not in known_keys(draft.plugins):
             draft.wrong((*origin, key), key, "is not a known key", suggest(key, known_keys(draft.plugins)))
         elif not isinstance(values, tuple) or not values:
-            right = "give a list of values" + (
-                "" if isinstance(values, tuple) else f": [{wording.show(values)}]"
-            )
-            draft.wrong((*origin, key), key, f"{wording.show(values)} is not a list of values", right)
+            wrong = f"{wording.show(values)} is not a list of values"
+            draft.wrong((*origin, key), key, wrong, _as_axis(key, values))
         else:
             path = tuple(key.split("."))
             result[path] = tuple(Assignment(path, v, (*origin, key, i)) for i, v in enumerate(values))
     return result
+
+
+def _as_axis(key: str, values: Any) -> str:
+    """How the values of an axis are written that was written otherwise."""
+    if isinstance(values, tuple):
+        return "give a list of values"
+    if isinstance(values, Mapping):
+        dots = ", ".join(f"{key}.{inner}: {wording.show(value)}" for inner, value in values.items())
+        return f"write keys with dots: {dots}"
+    if isinstance(values, str) and (ends := re.fullmatch(r"(\d{1,6})\s*(?:-|\.\.)\s*(\d{1,6})", values)):
+        first, last = map(int, ends.groups())
+        if first <= last < first + 1000:
+            return f"give a list of values: {list(range(first, last + 1))}"
+    return f"give a list of values: [{wording.show(values)}]"
 
 
 def rules_of(texts: Iterable[RuleText], draft: Draft) -> tuple[Rule, ...]:

@@ -40,7 +40,9 @@ def _groups(controller: str) -> Iterator[Path]:
     """The folders of this process's groups that may limit `controller`, each followed by those above it."""
     try:
         groups = [line.split(":", 2) for line in (PROC / "cgroup").read_text().splitlines()]
-        mounts = [line.split(" ") for line in (PROC / "mountinfo").read_text().splitlines()]
+        mounts = [
+            line.split(" ") for line in (PROC / "mountinfo").read_text(errors="surrogateescape").splitlines()
+        ]
     except OSError:  # there are no control groups here
         return
     own = {name: path for _, names, path in groups for name in names.split(",")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from typing import Any
 
 from typer.core import TyperGroup
 
-from resexp.errors import ResexpError
+from resexp.errors import ConfigError, Problem, ResexpError
 
 
 class Commands(TyperGroup):
@@ -29,12 +30,22 @@ class Commands(TyperGroup):
 def errors_told() -> Iterator[None]:
     """What the user did wrong is said in a line or a few, never as a traceback."""
     try:
+        _refuse_a_lost_folder()
         yield
     except ResexpError as error:
         from resexp.console import printable
 
         print(printable(str(error)), file=sys.stderr)
         sys.exit(error.exit_status)
+
+
+def _refuse_a_lost_folder() -> None:
+    """Raises ConfigError where the current folder was deleted: PyTorch ends the process there."""
+    try:
+        os.getcwd()
+    except OSError:
+        right = "change to a folder that exists"
+        raise ConfigError([Problem("current folder", "", "it is gone", right)]) from None
 
 
 @contextmanager
