@@ -74,13 +74,6 @@ class Measurer:
     def data_fingerprint(self, settings: Settings) -> str:
         return self.facts(settings).fingerprint
 
-    def examples(self, settings: Settings) -> Mapping[str, int]:
-        facts = self.facts(settings)
-        return {"train": facts.train, "test": facts.test}
-
-    def chance(self, settings: Settings) -> Mapping[str, float]:
-        return self.facts(settings).chance()
-
     def resolve(self, settings: Settings) -> Settings:
         self._check(settings)
         precision = resolve_precision(settings.training.precision, self._device)

@@ -50,8 +50,7 @@ class Trial:
     `variant` is the label of its line, as `groups` has it; `axes` maps each swept dotted key to this
     trial's value, and `tuned` those that are chosen by validation error. `plugins` maps the SHA-256 of each
     plugin whose parts it uses to its file's name, `numerics` what it uses to the versions that are not 1,
-    and `data` is its data's fingerprint, "" where an older version planned it. `examples` counts those of
-    each split, and `chance` is the error on it of always answering the majority class.
+    and `data` is its data's fingerprint, "" where an older version planned it.
     """
 
     id: str
@@ -67,8 +66,6 @@ class Trial:
     plugins: Mapping[str, str] = field(default_factory=dict)
     numerics: Mapping[str, int] = field(default_factory=dict)
     data: str = ""
-    examples: Mapping[str, int] = field(default_factory=dict)
-    chance: Mapping[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON data, which shares its mappings with the trial: to be written, not to be changed."""
@@ -109,12 +106,6 @@ class Measures(Protocol):
 
     def data_fingerprint(self, settings: Settings) -> str:
         """A hash of all that determines the images and labels."""
-
-    def examples(self, settings: Settings) -> Mapping[str, int]:
-        """How many examples each split has."""
-
-    def chance(self, settings: Settings) -> Mapping[str, float]:
-        """The error on each split of always answering the majority class; nothing without labels."""
 
     def cost(self, settings: Settings) -> Cost | None:
         """What one image costs in this network; None where there is none."""
@@ -165,8 +156,6 @@ def make_plan(experiment: Experiment, measures: Measures) -> list[Trial]:
             plugins={plugin.sha256: plugin.file.name for plugin in plugins},
             numerics=numerics.versions(told, plugins),
             data=data,
-            examples=measures.examples(settings),
-            chance=measures.chance(settings),
         )
         trials[id] = replace(trial, name=name_of(trial))
     if problems:

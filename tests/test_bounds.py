@@ -110,5 +110,5 @@ def test_the_size_of_a_very_deep_network_is_not_matched(tmp_path: Path) -> None:
 def test_a_root_in_the_home_of_nobody_is_refused(tmp_path: Path, kind: str) -> None:
     data = "{kind: " + kind + ", root: ~nobody-here}"
     (tmp_path / "x.yaml").write_text(TEXT.format(data=data, model="{kind: resnet, depth: 8}", batch=2))
-    with pytest.raises(DataError, match="~nobody-here has no home folder"):
-        make_plan(load(tmp_path / "x.yaml"), Measurer("cpu"))
+    with pytest.raises(ConfigError, match=r"x\.yaml:2: data\.root: .*~nobody-here has no home folder"):
+        load(tmp_path / "x.yaml")

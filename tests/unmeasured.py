@@ -20,11 +20,5 @@ class Unmeasured:
     def data_fingerprint(self, settings: Settings) -> str:
         return settings.data.model_dump_json()
 
-    def examples(self, _: Settings) -> dict[str, int]:
-        return {}
-
-    def chance(self, _: Settings) -> dict[str, float]:
-        return {}
-
     def cost(self, _: Settings) -> Cost | None:
         return self.price

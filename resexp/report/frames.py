@@ -214,7 +214,7 @@ def chance(trials: pd.DataFrame, split: str) -> float | None:
 
 
 def _only(trials: pd.DataFrame, column: str) -> float | None:
-    found = pd.to_numeric(trials.get(column, pd.Series(dtype=float))).unique()
+    found = pd.to_numeric(trials.get(column, pd.Series(dtype=float))).dropna().unique()
     return value(found[0]) if len(found) == 1 else None
 
 

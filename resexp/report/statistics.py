@@ -19,6 +19,8 @@ ALPHA = 1 - LEVEL
 """A p above it decides nothing."""
 MARGIN = 0.01
 """The smallest gap called degradation: 1 percentage point of training error, fixed before any run."""
+FEW = 5.0
+"""Mistakes per seed under which a few seeds may agree by chance: their variance has a floor then."""
 LEAST = 3
 """Seeds on each side, under which nothing is decided."""
 
@@ -87,9 +89,9 @@ def contrast(
 ) -> Estimate | None:
     """The sum of weight x mean over independent samples, with Welch's interval. None if a sample is empty.
 
-    `examples` says that the values are shares of so many examples. Their variance then counts as no less than
-    that of (mistakes + 1) / n mistakes per seed: three seeds without a mistake do not show that there are
-    none.
+    `examples` says that the values are shares of so many examples. Of fewer than `FEW` mistakes, the variance
+    then counts as no less than that of (mistakes + 1) / n mistakes per seed: three seeds without a mistake do
+    not show that there are none.
     """
     cells = [numbers(sample) for sample in samples]
     n = min(map(len, cells))
@@ -109,9 +111,11 @@ def contrast(
 
 
 def variance(x: NDArray[np.float64], examples: int | None) -> float:
-    """The sample variance or, of shares of so many `examples`, the floor that `contrast` describes."""
+    """The sample variance or, of few mistakes among so many `examples`, no less than `contrast` says."""
     found = float(x.var(ddof=1))
-    return found if examples is None else max(found, (x.sum() * examples + 1) / len(x) / examples**2)
+    if examples is None or x.mean() * examples >= FEW:
+        return found
+    return max(found, float(x.sum() * examples + 1) / len(x) / examples**2)
 
 
 def difference(a: ArrayLike, b: ArrayLike, *, examples: int | None = None) -> Estimate | None:

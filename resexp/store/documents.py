@@ -93,8 +93,6 @@ class Trial(Document):
     tuned: dict[Text, Any] = {}
     plugins: dict[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")], Plain] = {}
     numerics: dict[Text, Count] = {}
-    examples: dict[Text, Count] = {}
-    chance: dict[Text, Share] = {}
     data: Text = ""
 
 
@@ -161,6 +159,8 @@ class Result(Measured):
     steps: Count | None = None
     mixed: bool | None = None
     notes: list[Text] = []
+    examples: dict[Text, Count] = {}
+    chance: dict[Text, Share] = {}
     step_seconds: Number = None
     images_per_second: Number = None
     peak_memory_bytes: Number = None

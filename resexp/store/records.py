@@ -147,8 +147,11 @@ def _trial_row(trial: Trial, state: State) -> dict[str, Any]:
         **{name: state.result.get(name) for name in _RESULT_COLUMNS},
         "data": _kind(trial, "data"),
         "model": _kind(trial, "model"),
-        **{f"{split}_examples": trial.examples.get(split) for split in SPLITS},
-        **{f"{split}_chance": trial.chance.get(split) for split in SPLITS},
+        **{
+            f"{split}_{what}": state.result.get(what, {}).get(split)
+            for what in ("examples", "chance")
+            for split in SPLITS
+        },
     }
 
 

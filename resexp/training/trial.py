@@ -38,17 +38,21 @@ def train(attempt: Attempt) -> None:
     def new() -> Course:
         return Course(learner_of(settings.model).Run(settings, data, device), attempt, clock)
 
+    facts = data.facts  # of what could be read, which planning does not know
+    known = {"examples": {"train": facts.train, "test": facts.test}, "chance": facts.chance()}
     environment = fingerprint(device, attempt.threads)
     course: Course = attempt.begin(environment, lambda saved: new().restored(saved)) or new()
     try:
         ended = course.advance()
     except Diverged as error:
         course.tell_failures()
-        attempt.commit({"status": "diverged", "cause": str(error), **course.result({})})
+        attempt.commit({"status": "diverged", "cause": str(error), **known, **course.result({})})
         return
     if ended:
         course.tell_failures()
-        attempt.commit({"status": "done", "cause": None, "probed": True, **course.result(course.row)})
+        attempt.commit(
+            {"status": "done", "cause": None, "probed": True, **known, **course.result(course.row)}
+        )
 
 
 class Course:

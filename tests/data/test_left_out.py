@@ -44,6 +44,10 @@ def test_it_is_said_in_the_run_the_status_and_the_report(
     shutil.rmtree(tmp_path / "set")  # what is read later needs neither the data nor their cache
     records = api.results("img")
     assert set(said) <= set(records.notes)
+    # The file that could not be read is neither an example nor part of what the majority class errs on.
+    (trial,) = records.trials.to_dict("records")
+    assert (trial["train_examples"], trial["test_examples"]) == (4, 4)
+    assert (trial["train_chance"], trial["test_chance"]) == (0.5, 0.5)
     capsys.readouterr()
     outline.show_status(records)
     shown = " ".join(capsys.readouterr().out.split())

@@ -104,7 +104,7 @@ def test_nets_at_chance_did_not_train(make: Make) -> None:
     table = of(degradation, make(of_ten_classes(rows)))
     (sentence,) = table.sentences
     assert (sentence.badge, sentence.tone) == ("did not train", "bad")
-    assert "the majority class, 90.0\u00a0%; the least is 88.0\u00a0%" in sentence.text
+    assert "at any depth is 88.0\u00a0%, and always" in sentence.text
     assert "always answering the most frequent class, 90.0 %" in table.caption
     one = errors("plain", {8: [0.5, 0.5, 0.5], 56: [0.9, 0.9, 0.9]})
     (sentence,) = of(degradation, make(of_ten_classes(one))).sentences

@@ -69,7 +69,18 @@ def test_the_interval_of_degradation_covers_it(n: int, effect: float) -> None:
 
 @pytest.mark.parametrize("n", [3, 5])
 @pytest.mark.parametrize(
-    "rates", [(0.1, 0.1, 0.1), (0, 0, 0.5), (0.5, 0.5, 0.5), (0, 0.2, 1), (2, 2, 2), (0, 0, 3)]
+    "rates",
+    [
+        (0.1, 0.1, 0.1),
+        (0, 0, 0.5),
+        (0.5, 0.5, 0.5),
+        (0, 0.2, 1),
+        (2, 2, 2),
+        (0, 0, 3),
+        (4, 4, 5),
+        (6, 6, 6),
+        (0, 1, 8),
+    ],
 )
 def test_the_interval_covers_counts_near_zero(n: int, rates: tuple[float, ...]) -> None:
     """So many mistakes per seed on average, of 1,437 examples."""

@@ -123,8 +123,8 @@ def _sentences(variant: str, rows: list[dict[str, Any]], chance: float | None) -
     if chance is not None and all(row["train_error_mean"] > chance - TRAINED for row in trained):
         best = min(row["train_error_mean"] for row in trained)
         said = (
-            f"{variant} did not train: at no depth is its mean training error 5 points below that of the "
-            f"majority class, {words.percent(chance, 1)}\u00a0%; the least is {_brief(best)}\u00a0%{lost}."
+            f"{variant} did not train: its least mean training error at any depth is {_brief(best)}\u00a0%, "
+            f"and always answering the most frequent class errs on {words.percent(chance, 1)}\u00a0%{lost}."
         )
         yield Sentence(variant, "did not train", "bad", said)
         return
