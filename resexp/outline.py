@@ -12,7 +12,7 @@ from rich.console import Console
 
 from resexp.columns import Column, Columns
 from resexp.execution.display import DASH, duration, percent
-from resexp.text import clean
+from resexp.text import clean, counted
 
 if TYPE_CHECKING:
     from resexp.config import Experiment
@@ -95,7 +95,7 @@ def show(found: Outline) -> None:
     counts = tally(found.status.values())
     precisions = " and ".join(sorted({trial.settings["training"]["precision"] for trial in found.trials}))
     slots = f"{len(found.slots)} at once on {found.slots[0]} in {precisions}"
-    console.print(f"\n{len(found.trials)} trials: {counts}. {slots}.")
+    console.print(f"\n{counted(len(found.trials), 'trial')}: {counts}. {slots}.")
     if found.note:
         console.print(found.note, markup=False, highlight=False)
     if found.seconds_left is None:
@@ -118,7 +118,8 @@ def show_status(records: Records) -> None:
         print(f"{clean(records.aside)}\n")
     for line in aligned(rows, left=2):
         print(line)
-    print(f"\n{clean(records.experiment)}: {len(records.trials)} trials: {tally(records.trials['status'])}.")
+    total, statuses = counted(len(records.trials), "trial"), tally(records.trials["status"])
+    print(f"\n{clean(records.experiment)}: {total}: {statuses}.")
     causes = records.trials.dropna(subset=["cause"])
     for name, cause in zip(causes["name"], causes["cause"], strict=True):
         print(f"{clean(name)}: {clean(cause)}")
