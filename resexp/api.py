@@ -51,7 +51,7 @@ def trials(experiment: Experiment, device: str = "auto") -> list[Trial]:
         ConfigError: a trial cannot be built.
         DataError: the data set is missing or too small.
     """
-    from resexp.devices import device_slots
+    from resexp.machine.devices import device_slots
     from resexp.measure import Measurer
     from resexp.plan import make_plan
 
@@ -90,17 +90,17 @@ def run(
     from resexp.bench.at_once import best_slots
     from resexp.data.cache import Survey
     from resexp.data.notes import told
-    from resexp.devices import device_slots
-    from resexp.environment import environment, memory_bytes
     from resexp.estimate import room
     from resexp.execution.display import Silent
     from resexp.execution.local import LocalLauncher
     from resexp.execution.signals import stop_signals
     from resexp.execution.supervisor import run as supervise
     from resexp.execution.sweep import Options
+    from resexp.machine.devices import device_slots
+    from resexp.machine.environment import environment, memory_bytes
+    from resexp.machine.precision import emulated
     from resexp.plan import make_plan
     from resexp.store import create, hold, states
-    from resexp.training.precision import emulated
 
     settings = [point.settings for point in experiment.points]
     # Networks' trials must not wait for what boosters' alone need.
@@ -192,7 +192,7 @@ def probe(
     from resexp import trusted
     from resexp.config import parse_settings, read_plugins
     from resexp.data.cache import Survey
-    from resexp.devices import device_slots
+    from resexp.machine.devices import device_slots
     from resexp.plugins import blaming
     from resexp.store import finished, hold
     from resexp.training.finished import measure, parse_probes

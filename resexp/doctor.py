@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from resexp.data.folder import data_folder
-from resexp.environment import environment
+from resexp.machine.environment import environment
+from resexp.machine.folders import data_folder
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def _torch() -> Iterator[Finding]:
     except (ImportError, RuntimeError) as problem:
         yield Finding(False, "torch", str(problem), "install torch and torchvision together, from one index")
         return
-    from resexp.training.precision import emulation, resolve_precision
+    from resexp.machine.precision import emulation, resolve_precision
 
     names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     yield Finding(True, "CUDA", ", ".join(names) or "no GPU: trials run on the CPU")

@@ -11,7 +11,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from resexp.anatomy import plugins_of
-from resexp.environment import processor
+from resexp.machine.environment import processor
 from resexp.plan import Cost
 from resexp.plugins import blaming
 
@@ -141,9 +141,9 @@ def timed_step(settings: Settings, measurer: Measurer, batch: int) -> dict[str, 
     """
     import torch
 
+    from resexp.machine.memory import keep_freed_memory
     from resexp.models.build import build_network
     from resexp.models.init import initialise
-    from resexp.training.memory import keep_freed_memory
 
     keep_freed_memory()
     torch.set_num_threads(1)

@@ -17,9 +17,9 @@ from resexp.config import parse_settings
 from resexp.data.cache import Survey
 from resexp.errors import ConfigError, Problem
 from resexp.fit import check
+from resexp.machine.precision import resolve_precision
 from resexp.plan import Cost
 from resexp.remembered import Remembered
-from resexp.training.precision import resolve_precision
 
 if TYPE_CHECKING:
     from resexp.data.base import Facts

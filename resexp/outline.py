@@ -45,9 +45,9 @@ def outline(
 ) -> Outline:
     """The plan of an experiment on a device. Raises what `plan.make_plan` raises."""
     from resexp.data.cache import Survey
-    from resexp.devices import device_slots
-    from resexp.environment import memory_bytes
     from resexp.estimate import can_be_timed, room, sweep_seconds
+    from resexp.machine.devices import device_slots
+    from resexp.machine.environment import memory_bytes
     from resexp.measure import Measurer
     from resexp.plan import make_plan
     from resexp.store import states

@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 
 from resexp import durable
-from resexp.data.folder import data_folder
+from resexp.machine.folders import data_folder
 
 CODE = ("models", "connections", "tasks", "probes", "options.py", "fit.py", "measure.py", "estimate.py")
 """Below this package: what the answers are computed by, together with PyTorch. A change forgets them all."""

@@ -13,8 +13,8 @@ from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from resexp.data.folder import data_folder
 from resexp.errors import ConfigError, Problem
+from resexp.machine.folders import data_folder
 from resexp.plugins import Plugin
 
 

@@ -22,13 +22,14 @@ from whole_numbers import WIDTHS, cut
 from resexp.bench import ceiling, measure, render, trial
 from resexp.bench.ceiling import _convolution, _product
 from resexp.bench.command import bench
+from resexp.bench.effort import QUICK, changed
 from resexp.bench.peer import peer_images_per_second
 from resexp.bench.render import sentences, view
 from resexp.bench.step import depths_to_fit, fit_line, timed_step, warm_run
 from resexp.bench.sweep import run_sweep, short
-from resexp.bench.timing import QUICK, Spread, Stopwatch, changed
 from resexp.config import Settings, load
 from resexp.errors import ConfigError, TrialError
+from resexp.machine.clock import Spread, Stopwatch
 
 ROOT = Path(__file__).parents[1]
 CPU = torch.device("cpu")
@@ -218,7 +219,7 @@ BENCH = """\
 import json, sys
 from resexp.bench import measure
 from resexp.bench.command import bench
-from resexp.bench.timing import Effort
+from resexp.bench.effort import Effort
 if __name__ == "__main__":
     measure.QUICK = Effort(rounds=1, steps=4, depths=3, reach=2.0, batch=4)
     asked = json.loads(sys.argv[1])

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from resexp import estimate, load, outline
-from resexp.data import folder
 from resexp.errors import ConfigError, DataError
+from resexp.machine import folders
 from resexp.measure import Measurer
 from resexp.models import cost
 from resexp.plan import make_plan
@@ -81,7 +81,7 @@ training:
 def test_without_a_home_the_data_folder_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RESEXP_DATA", "~nobody-here/data")
     with pytest.raises(DataError, match="~nobody-here has no home folder; set RESEXP_DATA"):
-        folder.data_folder()
+        folders.data_folder()
 
 
 def test_text_of_others_shows_on_one_line_without_control() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from resexp import cgroups, environment
+from resexp.machine import cgroups, environment
 
 
 class Machine:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from resexp import environment
+from resexp.machine import environment
 
 
 def test_only_named_variables_are_recorded(monkeypatch: pytest.MonkeyPatch) -> None:

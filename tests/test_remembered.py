@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from resexp import api, devices, remembered
+from resexp import api, remembered
 from resexp.config import parse_settings
 from resexp.durable import read_rows
 from resexp.errors import ConfigError
+from resexp.machine import devices
 from resexp.measure import Measurer, learn
 from resexp.remembered import Remembered, code_fingerprint
 

@@ -15,10 +15,10 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
 from resexp.config import parse_settings
-from resexp.devices import device_name
-from resexp.environment import cores
 from resexp.errors import Diverged, TrialError
 from resexp.execution.local import LocalLauncher
+from resexp.machine.devices import device_name
+from resexp.machine.environment import cores
 
 if TYPE_CHECKING:
     from resexp.data.cache import Checked
@@ -116,9 +116,10 @@ def train_a_while(talk: Connection, tried: Tried, slot: str) -> None:
     """
     import torch
 
+    from resexp.bench.effort import changed
     from resexp.bench.step import warm_run
-    from resexp.bench.timing import Stopwatch, changed
-    from resexp.training.memory import keep_freed_memory
+    from resexp.machine.clock import Stopwatch
+    from resexp.machine.memory import keep_freed_memory
 
     keep_freed_memory()
     torch.set_num_threads(tried.threads)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch.nn import functional
 
-from resexp.bench.timing import seconds_of
+from resexp.machine.clock import seconds_of
 
 SIZES = {"cpu": (256, 512, 1024), "cuda": (4096, 8192)}
 """Several, of which the fastest counts: libraries favour one or another."""

@@ -13,19 +13,20 @@ import torch
 
 from resexp import catalog
 from resexp.bench import sweep
+from resexp.bench.effort import FULL, QUICK, Effort, changed
 from resexp.bench.peer import applies, peer_images_per_second
 from resexp.bench.step import StepTimes, fit_line, measure_depths, measure_steps, warm_run
-from resexp.bench.timing import FULL, QUICK, Effort, Spread, changed
 from resexp.bench.trial import trial_seconds
 from resexp.config import Experiment, Settings
 from resexp.data.cache import prepare
-from resexp.devices import device_slots
-from resexp.environment import cores, environment
 from resexp.errors import ConfigError, Problem
+from resexp.machine.clock import Spread
+from resexp.machine.devices import device_slots
+from resexp.machine.environment import cores, environment
+from resexp.machine.memory import keep_freed_memory
+from resexp.machine.precision import multiplies_bfloat16, resolve_precision
 from resexp.measure import Measurer
 from resexp.plan import make_plan
-from resexp.training.memory import keep_freed_memory
-from resexp.training.precision import multiplies_bfloat16, resolve_precision
 
 EXAMPLES = {"images": "images", "text": "windows", "rows": "rows"}
 """What is counted, by the form of the data."""

@@ -11,11 +11,12 @@ import numpy as np
 import torch
 
 from resexp.bench.ceiling import ceiling_gflops
-from resexp.bench.timing import Effort, Stopwatch, changed
+from resexp.bench.effort import Effort, changed
 from resexp.config import Settings
 from resexp.data.cache import Checked, describe
 from resexp.data.opening import open_data
 from resexp.errors import ConfigError
+from resexp.machine.clock import Stopwatch
 from resexp.models.build import network_cost
 from resexp.tasks.base import Task
 from resexp.training.run import Run

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from resexp.anatomy import plugins_of
 from resexp.api import PRELOAD, TRAINER
-from resexp.bench.timing import Effort, changed
+from resexp.bench.effort import Effort, changed
 from resexp.config import Settings
 from resexp.data.cache import describe
 from resexp.errors import TrialError

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from resexp import durable, store
-from resexp.bench.timing import seconds_of
+from resexp.machine.clock import seconds_of
 from resexp.plan import Trial
 from resexp.probes.base import Probe
 from resexp.store import TrialFolder

@@ -26,9 +26,9 @@ from resexp.data.base import Facts, Progress, Source, Split, fingerprint
 from resexp.data.check import check_facts
 from resexp.data.contents import Contents, digest_of, stamp_of
 from resexp.data.decode import decode
-from resexp.data.folder import data_folder
 from resexp.data.subset import narrowed
 from resexp.errors import DataError
+from resexp.machine.folders import data_folder
 from resexp.plugins import Plugin, blaming
 
 if TYPE_CHECKING:

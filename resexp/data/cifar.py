@@ -14,8 +14,8 @@ import numpy as np
 
 from resexp.data.base import Chunk, Facts, Progress, Source, Split, chunks, fingerprint
 from resexp.data.download import Remote, fetch, members
-from resexp.data.folder import data_folder, own_folder
 from resexp.errors import DataError
+from resexp.machine.folders import data_folder, own_folder
 
 UNPACKED_LIMIT = 256 << 20
 """Bytes in all members of an archive; the originals have 186 million."""

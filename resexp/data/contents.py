@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from resexp.data.base import Progress
-from resexp.data.folder import data_folder
+from resexp.machine.folders import data_folder
 
 WORKERS = min(16, 2 * (os.cpu_count() or 1))
 BATCH = 200

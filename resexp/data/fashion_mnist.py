@@ -13,8 +13,8 @@ import numpy as np
 from resexp.data.base import Chunk, Facts, Images, Progress, Source, Split, chunks, fingerprint
 from resexp.data.contents import Contents
 from resexp.data.download import Remote, fetch
-from resexp.data.folder import data_folder, own_folder
 from resexp.errors import DataError
+from resexp.machine.folders import data_folder, own_folder
 
 CLASSES = "T-shirt/top|Trouser|Pullover|Dress|Coat|Sandal|Shirt|Sneaker|Bag|Ankle boot"
 MIRRORS = (

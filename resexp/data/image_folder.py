@@ -12,7 +12,6 @@ import numpy as np
 
 from resexp.data.base import Chunk, Facts, Labels, Progress, Source, Split, fingerprint
 from resexp.data.contents import Contents
-from resexp.data.folder import own_folder
 from resexp.data.listing import folders_in, images_below, stray_images
 from resexp.data.names import same
 from resexp.data.notes import listed
@@ -20,6 +19,7 @@ from resexp.data.pixels import FORMATS, Picture, Reader, Unreadable
 from resexp.data.splits import Splits, find_splits
 from resexp.data.subset import select
 from resexp.errors import DataError
+from resexp.machine.folders import own_folder
 from resexp.options import Fraction
 
 DEFAULT_SIZE = 64

@@ -13,10 +13,10 @@ from PIL import Image
 
 from resexp.data.base import Chunk, Facts, Images, Masks, Progress, Source, Split, fingerprint
 from resexp.data.contents import Contents
-from resexp.data.folder import data_folder, own_folder
 from resexp.data.image_folder import CHUNK, DEFAULT_SIZE
 from resexp.data.pixels import middle
 from resexp.errors import DataError
+from resexp.machine.folders import data_folder, own_folder
 
 if TYPE_CHECKING:
     from torchvision.datasets import OxfordIIITPet

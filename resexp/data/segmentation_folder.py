@@ -11,7 +11,6 @@ import numpy as np
 
 from resexp.data.base import Chunk, Facts, Masks, Progress, Source, Split, fingerprint
 from resexp.data.contents import Contents
-from resexp.data.folder import own_folder
 from resexp.data.image_folder import CHUNK, DEFAULT_SIZE
 from resexp.data.listing import ignored, unfit
 from resexp.data.names import same
@@ -19,6 +18,7 @@ from resexp.data.notes import listed
 from resexp.data.pixels import Picture, Reader, Unreadable
 from resexp.data.splits import Splits, find_splits
 from resexp.errors import DataError
+from resexp.machine.folders import own_folder
 from resexp.options import StreamCount
 
 Pair = tuple[Path, Path]

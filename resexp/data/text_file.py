@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from resexp.data.base import Chunk, Facts, Progress, Source, Split
-from resexp.data.folder import own_folder
 from resexp.data.text import text_chunks, text_facts
 from resexp.errors import DataError
+from resexp.machine.folders import own_folder
 from resexp.options import Length
 
 LIMIT = 1 << 30

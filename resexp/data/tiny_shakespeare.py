@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from resexp.data.base import Chunk, Facts, Progress, Source, Split
 from resexp.data.download import Remote, fetch
-from resexp.data.folder import data_folder, own_folder
 from resexp.data.text import text_chunks, window_facts
+from resexp.machine.folders import data_folder, own_folder
 from resexp.options import Length
 
 VOCABULARY = ("\n", *" !$&',-.3:;?", *string.ascii_uppercase, *string.ascii_lowercase)

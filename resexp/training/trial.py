@@ -11,8 +11,8 @@ import torch
 from resexp.config import parse_settings
 from resexp.data.opening import open_data
 from resexp.errors import Diverged
+from resexp.machine.memory import keep_freed_memory, peak_memory
 from resexp.training.learner import Learner, learner_of
-from resexp.training.memory import keep_freed_memory, peak_memory
 from resexp.training.probing import probe_rows
 
 if TYPE_CHECKING:

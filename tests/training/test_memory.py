@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from resexp.data.base import Facts
+from resexp.machine.memory import own_peak, peak_memory
 from resexp.tasks.classification import Classification
 from resexp.tasks.masked_autoencoding import MaskedAutoencoding
 from resexp.tasks.segmentation import Segmentation
-from resexp.training.memory import own_peak, peak_memory
 
 STATUS = """Name:\tpython
 VmPeak:\t 9000000 kB

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from resexp import api, config, doctor
-from resexp.training import precision
+from resexp.machine import precision
 
 NEW = "flags\t\t: fpu sse2 avx2 avx512f avx512_bf16 amx_tile"
 OLD = "flags\t\t: fpu sse2 avx2 bmi2"

@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from resexp.cgroups import core_quota, memory_limit
+from resexp.machine.cgroups import core_quota, memory_limit
 
 PACKAGES = ("resexp", "torch", "torchvision", "numpy", "scipy", "pandas", "scikit-learn", "pydantic")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from resexp.environment import cores, processor
 from resexp.errors import ConfigError, Problem
+from resexp.machine.environment import cores, processor
 
 DEV = Path("/dev")
 GPU_FILES = ("nvidia*", "nvhost*", "nvgpu*", "nvmap*", "dxg", "kfd")
