@@ -9,7 +9,7 @@ from typing import get_args
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from resexp.plugins import Plugin
+from resexp.catalog.plugins import Plugin
 from resexp.settings import OneOf, PartConfig, Settings
 
 

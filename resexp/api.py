@@ -86,8 +86,8 @@ def run(
         StoreError: the results folder cannot be written.
         KeyboardInterrupt: SIGINT, SIGTERM or SIGHUP came while the trials were planned.
     """
-    from resexp import trusted
     from resexp.bench.at_once import best_slots
+    from resexp.catalog import trusted
     from resexp.data.cache import Survey
     from resexp.data.notes import told
     from resexp.estimate import room
@@ -189,11 +189,11 @@ def probe(
         BusyError: another process runs this experiment.
         StoreError: a checkpoint is missing, or the folder cannot be written.
     """
-    from resexp import trusted
+    from resexp.catalog import trusted
+    from resexp.catalog.plugins import blaming
     from resexp.config import parse_settings, read_plugins
     from resexp.data.cache import Survey
     from resexp.machine.devices import device_slots
-    from resexp.plugins import blaming
     from resexp.store import finished, hold
     from resexp.training.finished import measure, parse_probes
 

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from resexp import catalog, wording, yaml_text
-from resexp.catalog import suggest
+from resexp import wording, yaml_text
+from resexp.catalog import scan
+from resexp.catalog.plugins import Plugin
+from resexp.catalog.scan import suggest
 from resexp.errors import ConfigError
 from resexp.grid import Assignment, Axes, Rule, dotted
-from resexp.plugins import Plugin
 from resexp.schema import RuleText, known_keys
 from resexp.wording import COMMAND_LINE, Draft
 from resexp.yaml_text import Key
@@ -56,7 +57,7 @@ ROLE_AT = {
 def _is_text(key: str, plugins: tuple[Plugin, ...]) -> bool:
     """Whether the key holds text in every part that has it: then 007 and 2024 are no numbers."""
     place, _, option = key.rpartition(".")
-    known = catalog.parts(ROLE_AT[place], plugins).values() if place in ROLE_AT else ()
+    known = scan.parts(ROLE_AT[place], plugins).values() if place in ROLE_AT else ()
     types = {part.options[option].annotation for part in known if option in part.options}
     return key == "name" or (bool(types) and types <= {str, str | None})
 

@@ -8,12 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from resexp import catalog, grid, published, wording, yaml_text
+from resexp import grid, published, wording, yaml_text
 from resexp.axes import check_keys, command_line, rules_of
-from resexp.catalog import suggest
+from resexp.catalog import scan
+from resexp.catalog.plugins import Plugin
+from resexp.catalog.scan import suggest
 from resexp.errors import ConfigError, Problem
 from resexp.grid import Assignment, Rule, dotted
-from resexp.plugins import Plugin
 from resexp.published import Published
 from resexp.schema import Header, json_schema
 from resexp.settings import (
@@ -172,8 +173,8 @@ def _plugins(told: Any, further: Sequence[str | Path], draft: Draft) -> tuple[Pl
 
 def _sound(plugins: Iterable[Plugin]) -> tuple[Plugin, ...]:
     found = tuple({plugin.file: plugin for plugin in plugins}.values())
-    catalog.check(found)
-    for role in catalog.ROLES:
+    scan.check(found)
+    for role in scan.ROLES:
         models(role, found)
     return found
 

@@ -11,9 +11,9 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from resexp.anatomy import plugins_of
+from resexp.catalog.plugins import blaming
 from resexp.machine.environment import processor
 from resexp.plan import Cost
-from resexp.plugins import blaming
 
 if TYPE_CHECKING:
     from resexp.measure import Measurer

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
-from resexp import catalog
+from resexp.catalog import scan
 from resexp.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def _misfits(settings: Settings, facts: Facts) -> Iterator[Problem]:
         if getattr(settings.data, name) != type(settings.data).model_fields[name].default:
             wrong = f"{settings.data.kind} has {what}, which know no such option"
             yield Problem("", f"data.{name}", wrong, "remove it")
-    task, trunk = (catalog.part_class(part.info) for part in (settings.task, settings.model))
+    task, trunk = (scan.part_class(part.info) for part in (settings.task, settings.model))
     offered = {facts.targets, *(("images",) if len(facts.shape) == 3 else ())}
     wanted = task.targets
 
@@ -55,13 +55,13 @@ def _misfits(settings: Settings, facts: Facts) -> Iterator[Problem]:
         wrong = f"{settings.model.kind} takes {taken}, and {settings.data.kind} has {facts.form}"
         yield Problem("", "model", wrong, f"known: {_kinds('model', takes)}")
     connection = settings.model.connection
-    if not issubclass(catalog.part_class(connection.info), trunk.connections):
+    if not issubclass(scan.part_class(connection.info), trunk.connections):
         wrong = f"{settings.model.kind} has no room for {connection.kind}"
         right = f"known: {_kinds('connection', lambda part: issubclass(part, trunk.connections))}"
         yield Problem("", "model.connection", wrong, right)
     yield from _idle(settings, trunk.idle)
     for number, config in enumerate(settings.probes):
-        probe = catalog.part_class(config.info)
+        probe = scan.part_class(config.info)
         if trunk.network is None or not issubclass(trunk.network, probe.network):
             wrong = f"{config.kind} follows a chain of blocks, and {settings.model.kind} is none"
             yield Problem("", f"probes.{number}", wrong, "remove the probe")
@@ -83,5 +83,5 @@ def _idle(settings: Settings, keys: tuple[str, ...]) -> Iterator[Problem]:
 
 
 def _kinds(role: str, fits: Callable[[type[Any]], bool]) -> str:
-    known = catalog.parts(role).items()
-    return " or ".join(kind for kind, part in known if fits(catalog.part_class(part))) or "a part of your own"
+    known = scan.parts(role).items()
+    return " or ".join(kind for kind, part in known if fits(scan.part_class(part))) or "a part of your own"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from resexp import api, durable, yaml_text
-from resexp.catalog import suggest
+from resexp.catalog.scan import suggest
 from resexp.errors import ConfigError, NoExperimentError, Problem, StoreError
 from resexp.text import clean
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from resexp.anatomy import nested_model, role_of
-from resexp.plugins import Plugin
+from resexp.catalog.plugins import Plugin
 from resexp.settings import DEFAULT_KINDS, Settings, expand, models
 
 Path = tuple[str, ...]

@@ -11,8 +11,8 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from resexp import catalog
 from resexp.anatomy import plugins_of
+from resexp.catalog import scan
 from resexp.config import parse_settings
 from resexp.data.cache import Survey
 from resexp.errors import ConfigError, Problem
@@ -22,11 +22,11 @@ from resexp.plan import Cost
 from resexp.remembered import Remembered
 
 if TYPE_CHECKING:
+    from resexp.catalog.plugins import Plugin
     from resexp.data.base import Facts
     from resexp.data.cache import Checked
     from resexp.models.base import Purpose
     from resexp.plan import Trial
-    from resexp.plugins import Plugin
     from resexp.settings import Settings
     from resexp.tasks.base import Task
 
@@ -113,7 +113,7 @@ class Measurer:
         def measure() -> dict[str, int]:
             from resexp.models.build import network_cost
 
-            if catalog.part_class(settings.model.info).network is None:
+            if scan.part_class(settings.model.info).network is None:
                 return {}
             task: Task = settings.task.build()
             cost = network_cost(settings.model, self.purpose(settings))
@@ -132,7 +132,7 @@ class Measurer:
         def ask() -> dict[str, int]:
             from resexp.models.build import network_learns_alone
 
-            if catalog.part_class(settings.model.info).network is None:
+            if scan.part_class(settings.model.info).network is None:
                 return {"learns": 1}
             return {"learns": int(network_learns_alone(settings.model, self.purpose(settings)))}
 

@@ -13,10 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from resexp import catalog
+from resexp.catalog import scan
 
 if TYPE_CHECKING:
-    from resexp.plugins import Plugin
+    from resexp.catalog.plugins import Plugin
 
 PROGRAM = 1
 """Raised when the code changes the numbers of every trial."""
@@ -37,10 +37,10 @@ def versions(settings: Settings, plugins: tuple[Plugin, ...] = ()) -> dict[str, 
 
     A part of a plugin has none: its code is in the identity as it is.
     """
-    if PROGRAM == 1 and not CHOICES and not any(_mended(role) for role in catalog.ROLES):
+    if PROGRAM == 1 and not CHOICES and not any(_mended(role) for role in scan.ROLES):
         return {}
     found = {f"{place}.{kind}": _mended(role).get(kind, 1) for place, role, kind in parts(settings)}
-    own = {kind for role in catalog.ROLES for kind in _own(role, plugins)}
+    own = {kind for role in scan.ROLES for kind in _own(role, plugins)}
     found = {place: n for place, n in found.items() if place.rpartition(".")[2] not in own}
     found["resexp"] = PROGRAM
     for key, values in CHOICES.items():
@@ -56,7 +56,7 @@ def parts(value: Any, role: str = "", place: str = "") -> Iterator[tuple[str, st
         if role and isinstance(value.get("kind"), str):
             yield place, role, value["kind"]
         for key, item in value.items():
-            inner = "probe" if key == "probes" else key if key in catalog.ROLES else ""
+            inner = "probe" if key == "probes" else key if key in scan.ROLES else ""
             yield from parts(item, inner, f"{place}.{key}" if place else key)
     elif isinstance(value, Sequence) and not isinstance(value, str):
         for item in value:
@@ -82,13 +82,13 @@ def name_of(place: str) -> str:
 @cache
 def _mended(role: str) -> Mapping[str, int]:
     """The package's parts of a role whose version is not 1."""
-    return {kind: part.numerics for kind, part in catalog.parts(role).items() if part.numerics != 1}
+    return {kind: part.numerics for kind, part in scan.parts(role).items() if part.numerics != 1}
 
 
 def _own(role: str, plugins: tuple[Plugin, ...]) -> list[str]:
     if not plugins:
         return []
-    return [kind for kind, part in catalog.parts(role, plugins).items() if part.plugin is not None]
+    return [kind for kind, part in scan.parts(role, plugins).items() if part.plugin is not None]
 
 
 def _at(value: Any, path: Sequence[str]) -> Any:

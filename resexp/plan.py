@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from resexp import numerics, translation
 from resexp.anatomy import plugins_of
+from resexp.catalog.plugins import blamed
 from resexp.errors import ConfigError, Problem, ResexpError
 from resexp.grid import CONNECTION, DEPTH, SEED
 from resexp.groups import labelled, name_of, short
-from resexp.plugins import blamed
 from resexp.wording import refuse
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from resexp import wording, yaml_text
-from resexp.catalog import suggest
+from resexp.catalog.scan import suggest
 from resexp.errors import ConfigError, Problem
 from resexp.options import NonNegativeFloat, PositiveFloat, PositiveInt, Real
 from resexp.settings import Frozen

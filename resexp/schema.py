@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from resexp.anatomy import nested_model, role_of
-from resexp.plugins import Plugin
+from resexp.catalog.plugins import Plugin
 from resexp.published import Reference, names
 from resexp.settings import ROLE_CONFIGS, Frozen, Settings, models
 

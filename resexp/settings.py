@@ -21,9 +21,9 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError, core_schema
 
-from resexp import catalog
+from resexp.catalog import scan
+from resexp.catalog.plugins import Plugin
 from resexp.options import Depth, Fraction, Margin, NaturalInt, PositiveFloat, PositiveInt, Side, accepts
-from resexp.plugins import Plugin
 
 DEFAULT_KINDS = {"task": "classification", "connection": "plain", "optimizer": "sgd", "schedule": "constant"}
 """The kind a part has where the file names none."""
@@ -40,14 +40,14 @@ class Frozen(BaseModel):
 class PartConfig(Frozen):
     """One part: its kind, the fields all kinds of its role share, and the kind's own options."""
 
-    info: ClassVar[catalog.PartInfo]
+    info: ClassVar[scan.PartInfo]
     """What its file says of this kind; every model that `models` gives has it."""
 
     kind: str
 
     def build(self, *args: Any, **overrides: Any) -> Any:
         """The part itself: its class, imported now, called with `args`, its options and `overrides`."""
-        return catalog.part_class(self.info)(*args, **self.options() | overrides)
+        return scan.part_class(self.info)(*args, **self.options() | overrides)
 
     def options(self) -> dict[str, Any]:
         """The kind's own options: the keyword arguments of its class."""
@@ -234,23 +234,21 @@ ROLE_CONFIGS: dict[str, type[PartConfig]] = {
 def models(role: str, plugins: tuple[Plugin, ...] = ()) -> Mapping[str, type[PartConfig]]:
     """The model of every kind of a role. Raises ConfigError where an option takes a common field's name."""
     known = models(role) if plugins else {}
-    found = catalog.parts(role, plugins)
+    found = scan.parts(role, plugins)
     return {kind: known.get(kind) or _model(part) for kind, part in found.items()}
 
 
-def _model(part: catalog.PartInfo) -> type[PartConfig]:
+def _model(part: scan.PartInfo) -> type[PartConfig]:
     base = ROLE_CONFIGS[part.role]
     for name in part.options:
         if name in base.model_fields:
-            raise catalog.error(
-                part, name, "is an option's name that all parts of this role have", "rename it"
-            )
+            raise scan.error(part, name, "is an option's name that all parts of this role have", "rename it")
         if name.startswith("_") or name in base.__class_vars__ or hasattr(base, name):
-            raise catalog.error(part, name, "is a name that no option can have", "rename it")
+            raise scan.error(part, name, "is a name that no option can have", "rename it")
     for name, option in part.options.items() if part.plugin else ():
-        if option.default is not catalog.REQUIRED and not accepts(option.annotation, option.default):
+        if option.default is not scan.REQUIRED and not accepts(option.annotation, option.default):
             wrong = f"has the default {repr(option.default)[:50]}, which it would refuse"
-            raise catalog.error(part, name, wrong, "change one of them")
+            raise scan.error(part, name, wrong, "change one of them")
     options: dict[str, Any] = {name: (o.annotation, o.default) for name, o in part.options.items()}
     options["kind"] = (Literal[part.kind], ...)
     doc = part.doc or base.__doc__

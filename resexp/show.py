@@ -6,11 +6,11 @@ import inspect
 import types
 import typing
 
-from resexp import catalog
+from resexp.catalog import scan
+from resexp.catalog.plugins import Plugin
 from resexp.errors import ConfigError, Problem
-from resexp.plugins import Plugin
 
-ROLES = {f"{role}s" if role != "data" else role: role for role in catalog.ROLES}
+ROLES = {f"{role}s" if role != "data" else role: role for role in scan.ROLES}
 
 
 def show_parts(role: str, kind: str | None = None, plugins: tuple[Plugin, ...] = ()) -> str:
@@ -20,24 +20,24 @@ def show_parts(role: str, kind: str | None = None, plugins: tuple[Plugin, ...] =
         ConfigError: there is no such role or kind.
     """
     name = ROLES.get(role, role)
-    if name not in catalog.ROLES:
+    if name not in scan.ROLES:
         raise ConfigError(
             [Problem("command line", role, "is not a kind of part", f"one of {', '.join(ROLES)}")]
         )
-    parts = catalog.parts(name, plugins)
+    parts = scan.parts(name, plugins)
     if kind is not None and kind not in parts:
-        raise ConfigError([Problem("command line", kind, f"is not a {name}", catalog.suggest(kind, parts))])
+        raise ConfigError([Problem("command line", kind, f"is not a {name}", scan.suggest(kind, parts))])
     chosen = parts.values() if kind is None else [parts[kind]]
     return "\n\n".join(map(describe, chosen))
 
 
-def describe(part: catalog.PartInfo) -> str:
+def describe(part: scan.PartInfo) -> str:
     """A part's kind, docstring and options, in plain text."""
     first, _, rest = inspect.cleandoc(part.doc).partition("\n")
     lines = [part.kind, f"    {first}"]
     lines += [f"    {line}".rstrip() for line in rest.strip().splitlines()]
     for name, option in part.options.items():
-        default = "required" if option.default is catalog.REQUIRED else f"default {written(option.default)}"
+        default = "required" if option.default is scan.REQUIRED else f"default {written(option.default)}"
         lines.append(f"    - {name}: {type_name(option.annotation)}, {default}")
     return "\n".join(lines)
 

@@ -12,10 +12,10 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from resexp.catalog import suggest
+from resexp.catalog.plugins import Plugin
+from resexp.catalog.scan import suggest
 from resexp.errors import ConfigError, Problem
 from resexp.grid import dotted, locate
-from resexp.plugins import Plugin
 from resexp.settings import OneOf, context, models
 from resexp.text import clean
 from resexp.yaml_text import UNREAD, Key

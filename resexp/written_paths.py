@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from resexp import wording
+from resexp.catalog.plugins import Plugin, read
 from resexp.errors import ConfigError, Problem
 from resexp.grid import Point, Tree
 from resexp.paths import located
-from resexp.plugins import Plugin, read
 from resexp.wording import Draft
 
 

@@ -9,9 +9,10 @@ from typing import Literal
 
 import pytest
 
-from resexp import catalog, options, plugins
+from resexp import options
+from resexp.catalog import plugins, scan
+from resexp.catalog.plugins import Plugin
 from resexp.errors import ConfigError
-from resexp.plugins import Plugin
 from resexp.settings import models
 
 PART = """
@@ -41,7 +42,7 @@ def plugin(folder: Path, name: str, text: str) -> tuple[Plugin, ...]:
 
 
 def test_reads_kind_doc_options_and_defaults(tmp_path: Path) -> None:
-    part = catalog.parts("connection", plugin(tmp_path, "wide.py", PART))["wide_sum"]
+    part = scan.parts("connection", plugin(tmp_path, "wide.py", PART))["wide_sum"]
     assert (part.class_name, part.doc, part.line) == ("WideSum", "h' = f + f", 9)
     assert {name: o.annotation for name, o in part.options.items()} == {
         "width": options.PositiveInt,
@@ -49,29 +50,29 @@ def test_reads_kind_doc_options_and_defaults(tmp_path: Path) -> None:
         "names": tuple[str, ...] | None,
         "must": float,
     }
-    assert [o.default for o in part.options.values()] == [3, "a", None, catalog.REQUIRED]
+    assert [o.default for o in part.options.values()] == [3, "a", None, scan.REQUIRED]
 
 
 def test_leaves_out_private_classes_and_bases(tmp_path: Path) -> None:
-    with_plugin = catalog.parts("connection", plugin(tmp_path, "wide.py", PART))
-    assert with_plugin.keys() - catalog.parts("connection").keys() == {"wide_sum"}
+    with_plugin = scan.parts("connection", plugin(tmp_path, "wide.py", PART))
+    assert with_plugin.keys() - scan.parts("connection").keys() == {"wide_sum"}
     assert list(with_plugin) == sorted(with_plugin)
 
 
 def test_loads_the_class_of_a_file_outside_the_package(tmp_path: Path) -> None:
     text = "from resexp.data.base import Source\nclass Mine(Source):\n    size = 5\n"
-    assert catalog.load("data", "mine", plugin(tmp_path, "mine.py", text)).size == 5
+    assert scan.load("data", "mine", plugin(tmp_path, "mine.py", text)).size == 5
 
 
 def test_a_base_that_only_has_the_name_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"wide\.py:9: WideSum: is no Connection of this package once"):
-        catalog.load("connection", "wide_sum", plugin(tmp_path, "wide.py", PART))
+        scan.load("connection", "wide_sum", plugin(tmp_path, "wide.py", PART))
 
 
 def test_one_kind_twice_names_both_files(tmp_path: Path) -> None:
     files = plugin(tmp_path, "a.py", PART) + plugin(tmp_path, "b.py", PART)
     with pytest.raises(ConfigError, match=r"b\.py:9: WideSum: is defined in .*a\.py too"):
-        catalog.parts("connection", files)
+        scan.parts("connection", files)
 
 
 @pytest.mark.parametrize(
@@ -86,19 +87,19 @@ def test_one_kind_twice_names_both_files(tmp_path: Path) -> None:
 def test_an_option_not_understood_names_its_line(tmp_path: Path, argument: str, fragment: str) -> None:
     text = f"class Odd(Connection):\n    def __init__(self, *, {argument}): ...\n"
     with pytest.raises(ConfigError) as caught:
-        catalog.parts("connection", plugin(tmp_path, "odd.py", text))
+        scan.parts("connection", plugin(tmp_path, "odd.py", text))
     assert "odd.py:2: Odd.x: " in str(caught.value)
     assert fragment in str(caught.value)
 
 
 def test_a_file_that_is_not_python_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"bad\.py:2: cannot be read"):
-        catalog.parts("connection", plugin(tmp_path, "bad.py", "x = 1\nclass (:\n"))
+        scan.parts("connection", plugin(tmp_path, "bad.py", "x = 1\nclass (:\n"))
 
 
 def test_an_unknown_kind_suggests_the_nearest() -> None:
     with pytest.raises(ConfigError, match="there is no 'residul'; did you mean residual"):
-        catalog.load("connection", "residul")
+        scan.load("connection", "residul")
 
 
 @pytest.mark.parametrize(
@@ -112,21 +113,21 @@ def test_an_unknown_kind_suggests_the_nearest() -> None:
     ],
 )
 def test_snake_case(name: str, kind: str) -> None:
-    assert catalog.snake_case(name) == kind
+    assert scan.snake_case(name) == kind
 
 
-REAL = [(role, kind) for role in catalog.ROLES for kind in catalog.parts(role)]
+REAL = [(role, kind) for role in scan.ROLES for kind in scan.parts(role)]
 
 
 @pytest.mark.parametrize(("role", "kind"), REAL)
 def test_the_syntax_tree_says_what_the_class_says(role: str, kind: str) -> None:
-    loaded = catalog.load(role, kind)
+    loaded = scan.load(role, kind)
     keywords = {
-        name: p.default if p.default is not p.empty else catalog.REQUIRED
+        name: p.default if p.default is not p.empty else scan.REQUIRED
         for name, p in inspect.signature(loaded).parameters.items()
         if p.kind is p.KEYWORD_ONLY
     }
-    part = catalog.parts(role)[kind]
+    part = scan.parts(role)[kind]
     assert {name: o.default for name, o in part.options.items()} == keywords
     hints = typing.get_type_hints(loaded.__init__, include_extras=True)
     assert {name: o.annotation for name, o in part.options.items()} == {
@@ -138,15 +139,13 @@ def test_the_syntax_tree_says_what_the_class_says(role: str, kind: str) -> None:
 @pytest.mark.parametrize(("role", "kind"), REAL)
 def test_defaults_fit_their_own_types(role: str, kind: str) -> None:
     given = {
-        n: o.default
-        for n, o in catalog.parts(role)[kind].options.items()
-        if o.default is not catalog.REQUIRED
+        n: o.default for n, o in scan.parts(role)[kind].options.items() if o.default is not scan.REQUIRED
     }
     common = {"kind": kind} | ({"depth": 8} if role == "model" else {})
     missing = {  # of a choice the first
         n: (*typing.get_args(o.annotation), "x")[0]
-        for n, o in catalog.parts(role)[kind].options.items()
-        if o.default is catalog.REQUIRED
+        for n, o in scan.parts(role)[kind].options.items()
+        if o.default is scan.REQUIRED
     }
     part = models(role)[kind].model_validate(common | missing | given)
     assert part.options() == missing | given
@@ -158,8 +157,8 @@ def test_defaults_fit_their_own_types(role: str, kind: str) -> None:
 
 def test_listing_and_validating_import_no_torch() -> None:
     code = (
-        "import sys; from resexp import catalog, config;"
-        "[catalog.parts(r) for r in catalog.ROLES]; config.json_schema();"
+        "import sys; from resexp import config; from resexp.catalog import scan;"
+        "[scan.parts(r) for r in scan.ROLES]; config.json_schema();"
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -167,6 +166,6 @@ def test_listing_and_validating_import_no_torch() -> None:
 
 def test_a_part_builds_itself_from_its_options() -> None:
     sgd = models("optimizer")["sgd"].model_validate({"kind": "sgd", "lr": 0.5})
-    assert sgd.info == catalog.parts("optimizer")["sgd"]
+    assert sgd.info == scan.parts("optimizer")["sgd"]
     assert sgd.build().lr == 0.5
     assert sgd.build(lr=0.25).lr == 0.25

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from resexp import catalog, config, published
+from resexp import config, published
+from resexp.catalog import scan
 from resexp.errors import ConfigError
 from resexp.published import Published
 from resexp.settings import ROLE_CONFIGS, models
@@ -46,9 +47,7 @@ def test_a_file_without_a_sweep_is_one_point(tmp_path: Path) -> None:
         8,
         "plain",
     )
-    assert (
-        settings.training.optimizer.options()["lr"] == catalog.parts("optimizer")["sgd"].options["lr"].default
-    )
+    assert settings.training.optimizer.options()["lr"] == scan.parts("optimizer")["sgd"].options["lr"].default
     assert (settings.training.schedule.kind, settings.probes, settings.seed) == ("constant", (), 0)
 
 
@@ -233,7 +232,7 @@ def test_the_schema_knows_every_part_and_option() -> None:
         for kind, model in models(role).items():
             described = schema["$defs"][model.__name__]["properties"]
             assert described["kind"]["const"] == kind
-            assert described.keys() == {*base.model_fields, *catalog.parts(role)[kind].options}
+            assert described.keys() == {*base.model_fields, *scan.parts(role)[kind].options}
     short, long = schema["properties"]["data"]["anyOf"]
     assert "synthetic" in short["enum"]
     assert long["discriminator"]["propertyName"] == "kind"

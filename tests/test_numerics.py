@@ -11,7 +11,8 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 import resexp
-from resexp import catalog, grid, numerics
+from resexp import grid, numerics
+from resexp.catalog import scan
 from resexp.config import read_plugins
 from resexp.errors import ConfigError
 from resexp.plan import identity
@@ -66,7 +67,7 @@ def with_version(source: str) -> set[str]:
 
 def test_every_version_of_a_class_is_of_a_part() -> None:
     assert with_version(PART.format(version=2)) == {"Mine"}
-    parts = {(part.file, part.class_name) for role in catalog.ROLES for part in catalog.parts(role).values()}
+    parts = {(part.file, part.class_name) for role in scan.ROLES for part in scan.parts(role).values()}
     for file in Path(resexp.__file__).parent.rglob("*.py"):
         stated = with_version(file.read_text()) - {"PartInfo"}
         assert {(file, name) for name in stated} <= parts, file
@@ -75,7 +76,7 @@ def test_every_version_of_a_class_is_of_a_part() -> None:
 def test_a_part_s_version_is_read_and_a_wrong_one_told(tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     file.write_text(PART.format(version=2))
-    assert catalog.parts("connection", read_plugins([file]))["mine"].numerics == 2
+    assert scan.parts("connection", read_plugins([file]))["mine"].numerics == 2
     for version in ("0", "'2'", "True", "1 + 1"):
         file.write_text(PART.format(version=version))
         with pytest.raises(ConfigError, match=r"Mine\.numerics: is no version; write a whole number"):
@@ -98,7 +99,7 @@ EVERYTHING: dict[str, Any] = {
 
 def test_every_part_a_trial_uses_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     assert numerics.versions(EVERYTHING) == {}
-    monkeypatch.setattr(numerics, "_mended", lambda role: dict.fromkeys(catalog.parts(role), 2))
+    monkeypatch.setattr(numerics, "_mended", lambda role: dict.fromkeys(scan.parts(role), 2))
     assert set(numerics.versions(EVERYTHING)) == {
         "data.synthetic",
         "task.classification",

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from resexp import api, plugins
+from resexp import api
+from resexp.catalog import plugins
 from resexp.errors import ConfigError
 from resexp.store import finished
 

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from resexp import api, config, trusted
+from resexp import api, config
 from resexp.anatomy import plugins_of
+from resexp.catalog import trusted
+from resexp.catalog.plugins import Plugin
 from resexp.cli import main
 from resexp.data import cache
 from resexp.errors import ConfigError, StoreError
 from resexp.plan import Trial
-from resexp.plugins import Plugin
 from resexp.report.build import build
 from resexp.settings import context, models
 from resexp.store import finished

@@ -21,10 +21,10 @@ from resexp.machine.devices import device_name
 from resexp.machine.environment import cores
 
 if TYPE_CHECKING:
+    from resexp.catalog.plugins import Plugin
     from resexp.data.cache import Checked
     from resexp.measure import Measurer
     from resexp.plan import Trial
-    from resexp.plugins import Plugin
 
 SECONDS = 3.0
 """Of training, by which a number of trials is judged."""

@@ -11,12 +11,12 @@ from typing import Any
 
 import torch
 
-from resexp import catalog
 from resexp.bench import sweep
 from resexp.bench.effort import FULL, QUICK, Effort, changed
 from resexp.bench.peer import applies, peer_images_per_second
 from resexp.bench.step import StepTimes, fit_line, measure_depths, measure_steps, warm_run
 from resexp.bench.trial import trial_seconds
+from resexp.catalog import scan
 from resexp.config import Experiment, Settings
 from resexp.data.cache import prepare
 from resexp.errors import ConfigError, Problem
@@ -108,9 +108,9 @@ def first_trial(experiment: Experiment, measurer: Measurer) -> Settings:
     than the training set. Raises ConfigError.
     """
     asked = experiment.points[0].settings
-    if catalog.part_class(asked.model.info).network is None:
-        known = catalog.parts("model").items()
-        networks = [kind for kind, part in known if catalog.part_class(part).network is not None]
+    if scan.part_class(asked.model.info).network is None:
+        known = scan.parts("model").items()
+        networks = [kind for kind, part in known if scan.part_class(part).network is not None]
         wrong = f"{asked.model.kind} has no network, whose steps could be timed"
         raise ConfigError(
             [Problem(str(experiment.path), "model.kind", wrong, f"one of {', '.join(networks)}")]

@@ -22,6 +22,7 @@ import numpy as np
 from filelock import FileLock
 
 from resexp import durable
+from resexp.catalog.plugins import Plugin, blaming
 from resexp.data.base import Facts, Progress, Source, Split, fingerprint
 from resexp.data.check import check_facts
 from resexp.data.contents import Contents, digest_of, stamp_of
@@ -29,7 +30,6 @@ from resexp.data.decode import decode
 from resexp.data.subset import narrowed
 from resexp.errors import DataError
 from resexp.machine.folders import data_folder
-from resexp.plugins import Plugin, blaming
 
 if TYPE_CHECKING:
     from resexp.settings import DataConfig

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from resexp import durable
+from resexp.catalog.plugins import Plugin
 from resexp.errors import StoreError
 from resexp.plan import Trial
-from resexp.plugins import Plugin
 from resexp.store.copies import plugins_of
 from resexp.store.documents import read, read_or_empty
 from resexp.store.failure import check_current, fail

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from resexp import durable
+from resexp.catalog.plugin_imports import read_source
+from resexp.catalog.plugins import Plugin
 from resexp.errors import StoreError
 from resexp.plan import Trial
-from resexp.plugin_imports import read_source
-from resexp.plugins import Plugin
 from resexp.store.layout import ExperimentFolder, TrialFolder
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from resexp import durable
+from resexp.catalog.plugins import Plugin
 from resexp.errors import StoreError
 from resexp.plan import Trial
-from resexp.plugins import Plugin
 from resexp.store import changes
 from resexp.store.copies import keep
 from resexp.store.documents import read_or_empty

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from resexp import durable, numerics
+from resexp.catalog.plugins import Plugin
 from resexp.errors import StoreError
 from resexp.plan import Trial
-from resexp.plugins import Plugin
 from resexp.store.copies import plugins_of
 from resexp.store.documents import read, read_or_empty
 from resexp.store.layout import FORMAT, TrialFolder

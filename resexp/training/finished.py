@@ -9,13 +9,13 @@ from typing import Any
 import torch
 
 from resexp import yaml_text
-from resexp.catalog import suggest
+from resexp.catalog.plugins import Plugin
+from resexp.catalog.scan import suggest
 from resexp.config import ProbeConfig, Settings
 from resexp.data.cache import Checked
 from resexp.data.opening import open_data
 from resexp.errors import ConfigError
 from resexp.fit import check
-from resexp.plugins import Plugin
 from resexp.settings import expand, models
 from resexp.training.probing import measured
 from resexp.training.run import Run

@@ -10,11 +10,11 @@ import numpy.ma  # noqa: F401 (the first np.unique would import it)
 import torch._dynamo  # the first optimiser would
 import torch.utils.serialization.config  # noqa: F401 (the first torch.save would)
 
-from resexp import catalog
+from resexp.catalog import scan
 from resexp.settings import Settings
 from resexp.training import run, trial  # noqa: F401 (run is what a network's trunk names as its learner)
 
 Settings.model_rebuild(force=True)
-for role in catalog.ROLES:
-    for kind in catalog.parts(role):
-        catalog.load(role, kind)
+for role in scan.ROLES:
+    for kind in scan.parts(role):
+        scan.load(role, kind)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from sklearn.datasets import load_wine
 
-from resexp import plugins
+from resexp.catalog import plugins
 from resexp.data import cache
 from resexp.data.base import fingerprint
 from resexp.data.opening import Data, open_data

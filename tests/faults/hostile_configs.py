@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from resexp import catalog
+from resexp.catalog import scan
 
 SMALL = {
     "name": "x",
@@ -200,7 +200,7 @@ def limits(annotation: Any) -> list[Any]:
 
 def sizes(dice: random.Random) -> Iterator[Case]:
     """Every trunk with every connection at sizes that types allow and machines do not."""
-    trunks, connections = catalog.parts("model"), catalog.parts("connection")
+    trunks, connections = scan.parts("model"), scan.parts("connection")
     for number in range(330):
         kind = dice.choice(list(trunks))
         connection: dict[str, Any] = {"kind": dice.choice(list(connections))}
@@ -233,13 +233,13 @@ def kinds(dice: random.Random) -> Iterator[Case]:
         "model": ("model",),
     }
     for number in range(150):
-        role, other = dice.choice(list(places)), dice.choice(list(catalog.ROLES))
-        own = dice.choice(list(catalog.parts(role if dice.random() < 0.7 else other).values()))
+        role, other = dice.choice(list(places)), dice.choice(list(scan.ROLES))
+        own = dice.choice(list(scan.parts(role if dice.random() < 0.7 else other).values()))
         part = {"kind": own.kind, **({"depth": 8} if role == "model" else {})}
         for name, option in own.options.items():
             if dice.random() < 0.5:
                 part[name] = dice.choice([*limits(option.annotation), *NUMBERS, *TEXTS])
-        tree: dict[str, Any] = changed(probes=[{"kind": dice.choice(list(catalog.parts("probe")))}])
+        tree: dict[str, Any] = changed(probes=[{"kind": dice.choice(list(scan.parts("probe")))}])
         *above, last = places[role]
         inner = tree
         for key in above:
@@ -312,7 +312,7 @@ def sweeps(dice: random.Random) -> Iterator[Case]:
         "seed": many,
         "model.depth": [8, 14, 20, 26, 32, 38, 44, 50, 56, 1202],
         "model.width": [*range(1, 400)],
-        "model.connection": [*catalog.parts("connection")],
+        "model.connection": [*scan.parts("connection")],
         "training.optimizer.lr": [x / 997 for x in range(1, 997)],
         "training.batch_size": [*range(1, 500)],
         "data.size": [*range(1, 300)],

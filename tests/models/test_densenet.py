@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 import torch
 
-from resexp import catalog
+from resexp.catalog import scan
 from resexp.connections.core import Plain, Residual, Skip
 from resexp.errors import ConfigError
 from resexp.models.base import Design, Network, Trunk
@@ -79,10 +79,10 @@ def test_it_trains(connection: type[Skip], order: str, block: str) -> None:
 REFUSED = {"momentum", "dense_average", "attention_residual", "hyper", "dynamic_hyper", "manifold_hyper"}
 
 
-@pytest.mark.parametrize("kind", catalog.parts("connection"))
+@pytest.mark.parametrize("kind", scan.parts("connection"))
 def test_every_connection_fits_or_is_refused(kind: str) -> None:
     torch.manual_seed(0)
-    design = Design(10, (3, 8, 8), 5, catalog.load("connection", kind), "pre")
+    design = Design(10, (3, 8, 8), 5, scan.load("connection", kind), "pre")
     if kind in REFUSED:
         with pytest.raises(ConfigError, match="keeps more than features"):
             Densenet(width=4).build(design)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from resexp import catalog
+from resexp.catalog import scan
 from resexp.connections.base import Connection
 from resexp.connections.core import Residual
 from resexp.connections.scaling import Decayed
@@ -65,9 +65,9 @@ def test_hidden_pixels_reach_nothing(links: bool) -> None:
 
 
 @pytest.mark.parametrize("links", [False, True])
-@pytest.mark.parametrize("kind", catalog.parts("connection"))
+@pytest.mark.parametrize("kind", scan.parts("connection"))
 def test_every_connection_learns_in_the_encoder(kind: str, links: bool) -> None:
-    connection: type[Connection] = catalog.load("connection", kind)
+    connection: type[Connection] = scan.load("connection", kind)
     net = build(partial(connection, p_last=1.0) if kind == "stochastic_depth" else connection, links=links)
     with torch.no_grad():
         for p in net.parameters():

@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from resexp import catalog
+from resexp.catalog import scan
 from resexp.connections.base import Connection
 from resexp.models.base import Design, Network, Purpose, Trunk
 from resexp.models.cost import measure_cost
 from resexp.models.mlp import Mlp
 from resexp.models.resnet import Resnet
 
-KINDS = list(catalog.parts("connection"))
+KINDS = list(scan.parts("connection"))
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -30,7 +30,7 @@ def one_thread() -> Iterator[None]:
 
 def build(kind: str, trunk: Trunk, depth: int, order: str = "post", norm: str = "none") -> Network:
     torch.manual_seed(0)
-    connection: type[Connection] = catalog.load("connection", kind)
+    connection: type[Connection] = scan.load("connection", kind)
     # A dropped branch has no gradient.
     certain = partial(connection, p_last=1.0) if kind == "stochastic_depth" else connection
     net = trunk.build(Design(depth, (3, 8, 8), 5, certain, order, norm))  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from resexp import catalog
+from resexp.catalog import scan
 from resexp.data.opening import open_data
 from resexp.settings import Settings, models
 from resexp.training.probing import measured
@@ -20,7 +20,7 @@ DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("connection", ["plain", "residual", "momentum", "hyper", "stochastic_depth"])
-@pytest.mark.parametrize("kind", catalog.parts("probe"))
+@pytest.mark.parametrize("kind", scan.parts("probe"))
 def test_a_probe_measures_and_leaves_no_trace(
     kind: str, connection: str, device: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import torch
 
-from resexp import catalog, fit
+from resexp import fit
+from resexp.catalog import scan
 from resexp.data.cache import describe
 from resexp.data.opening import open_data
 from resexp.errors import ConfigError
@@ -35,7 +36,7 @@ COMMON = {"depth": 1, "width": 8, "heads": 2, "order": "pre", "norm": "layer", "
 
 
 @pytest.mark.parametrize("what", [TOKENS, IMAGES, HIDDEN], ids=["tokens", "images", "hidden"])
-@pytest.mark.parametrize("kind", catalog.parts("probe"))
+@pytest.mark.parametrize("kind", scan.parts("probe"))
 def test_a_probe_measures_or_is_refused_before_training(
     kind: str, what: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -47,10 +48,10 @@ def test_a_probe_measures_or_is_refused_before_training(
         "probes": ({"kind": kind, "batch_size": 8, "at": (0.5,)},),
     }
     settings = Settings.model_validate(document)
-    probe = catalog.part_class(settings.probes[0].info)
+    probe = scan.part_class(settings.probes[0].info)
     facts = describe(settings.data)
-    trunk = catalog.part_class(settings.model.info)
-    wanted = catalog.part_class(settings.task.info).targets
+    trunk = scan.part_class(settings.model.info)
+    wanted = scan.part_class(settings.task.info).targets
     if not issubclass(trunk.network, probe.network) or wanted not in (probe.targets or (wanted,)):
         with pytest.raises(ConfigError, match=kind):
             fit.check(settings, facts)

@@ -13,7 +13,7 @@ from made_up import trial
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from resexp import catalog
+from resexp.catalog import scan
 from resexp.report import build
 from resexp.report.style import CONNECTIONS, HUES, look, looks, title
 from resexp.store import Records
@@ -36,7 +36,7 @@ def test_one_colour_a_connection_and_another_marker_a_variant(make: Callable[...
 
 
 def test_every_connection_of_the_package_is_known_without_its_colour() -> None:
-    kinds = set(catalog.parts("connection"))
+    kinds = set(scan.parts("connection"))
     assert set(CONNECTIONS) <= kinds
     assert len({str(look(kind)) for kind in kinds}) == len(kinds)  # also of those that are not listed
     found = [(look(kind).color, look(kind).marker, str(look(kind).dash)) for kind in CONNECTIONS]

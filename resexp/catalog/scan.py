@@ -19,12 +19,12 @@ from pathlib import Path
 from types import GenericAlias
 from typing import Any, Literal, Union
 
+from resexp.catalog.plugin_imports import parse
+from resexp.catalog.plugins import Plugin
 from resexp.errors import ConfigError, Problem
 from resexp.options import OPTION_TYPES
-from resexp.plugin_imports import parse
-from resexp.plugins import Plugin
 
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parents[1]
 REQUIRED: Any = ...
 """The default of an option that has none."""
 

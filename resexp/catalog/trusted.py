@@ -13,9 +13,9 @@ from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from resexp.catalog.plugins import Plugin
 from resexp.errors import ConfigError, Problem
 from resexp.machine.folders import data_folder
-from resexp.plugins import Plugin
 
 
 def remember(plugins: Iterable[Plugin]) -> None:

@@ -15,8 +15,8 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+from resexp.catalog.plugin_imports import Package, modules_beside, read_source
 from resexp.errors import ConfigError, Problem, ResexpError
-from resexp.plugin_imports import Package, modules_beside, read_source
 from resexp.text import clean
 
 PATIENCE = 30.0
