@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from resexp.errors import NoExperimentError
 
 if TYPE_CHECKING:
-    from resexp.config import Experiment
+    from resexp.config.load import Experiment
     from resexp.data.base import Progress
     from resexp.data.cache import Survey
     from resexp.execution.display import Display
@@ -39,9 +39,9 @@ def load(
     Raises:
         ConfigError: with every problem of the file.
     """
-    from resexp import config
+    from resexp.config.load import load
 
-    return config.load(path, overrides, tier=tier, plugins=plugins)
+    return load(path, overrides, tier=tier, plugins=plugins)
 
 
 def trials(experiment: Experiment, device: str = "auto") -> list[Trial]:
@@ -191,11 +191,12 @@ def probe(
     """
     from resexp.catalog import trusted
     from resexp.catalog.plugins import blaming
-    from resexp.config import parse_settings, read_plugins
+    from resexp.config.load import read_plugins
+    from resexp.config.parse import parse_probes, parse_settings
     from resexp.data.cache import Survey
     from resexp.machine.devices import device_slots
     from resexp.store import finished, hold
-    from resexp.training.finished import measure, parse_probes
+    from resexp.training.finished import measure
 
     folder = experiment_folder(name, root).resolve()
     given = read_plugins(plugins)

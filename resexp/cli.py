@@ -188,7 +188,7 @@ def show(
     plugin: Plugins = None,
 ) -> None:
     """List the parts a config can name: each with its equation or purpose, source and options."""
-    from resexp.config import read_plugins
+    from resexp.config.load import read_plugins
     from resexp.show import show_parts
 
     typer.echo(text.clean(show_parts(role, kind, read_plugins(plugin or [])), lines=True))
@@ -197,7 +197,8 @@ def show(
 @app.command()
 def schema(plugin: Plugins = None) -> None:
     """Print the JSON Schema of configuration files, for editors."""
-    from resexp.config import json_schema, read_plugins
+    from resexp.config.load import read_plugins
+    from resexp.config.schema import json_schema
 
     typer.echo(json.dumps(json_schema(read_plugins(plugin or [])), indent=2))
 

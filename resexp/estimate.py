@@ -10,15 +10,15 @@ from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from resexp.anatomy import plugins_of
 from resexp.catalog.plugins import blaming
+from resexp.config.fields import plugins_of
 from resexp.machine.environment import processor
 from resexp.plan import Cost
 
 if TYPE_CHECKING:
+    from resexp.config.settings import Settings
     from resexp.measure import Measurer
     from resexp.plan import Trial
-    from resexp.settings import Settings
 
 TIMED_MACS = 3e9
 """Work of one timed step, which bounds what an estimate may cost."""

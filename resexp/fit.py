@@ -10,8 +10,8 @@ from resexp.catalog import scan
 from resexp.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
+    from resexp.config.settings import Settings
     from resexp.data.base import Facts
-    from resexp.settings import Settings
 
 IDLE = {
     "masks": ("classes",),

@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from resexp import api, durable, yaml_text
+from resexp import api, durable
 from resexp.catalog.scan import suggest
+from resexp.config import yaml_text
 from resexp.errors import ConfigError, NoExperimentError, Problem, StoreError
 from resexp.text import clean
 
 if TYPE_CHECKING:
-    from resexp.config import Experiment
+    from resexp.config.load import Experiment
     from resexp.store import Records
 
 PAPERS = Path(__file__).parent / "papers"

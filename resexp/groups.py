@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from resexp.config.grid import DEPTH, SEED
 from resexp.errors import MixedError
-from resexp.grid import DEPTH, SEED
 from resexp.numerics import name_of as name_of_part
 
 if TYPE_CHECKING:

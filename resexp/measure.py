@@ -11,9 +11,9 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from resexp.anatomy import plugins_of
 from resexp.catalog import scan
-from resexp.config import parse_settings
+from resexp.config.fields import plugins_of
+from resexp.config.parse import parse_settings
 from resexp.data.cache import Survey
 from resexp.errors import ConfigError, Problem
 from resexp.fit import check
@@ -23,11 +23,11 @@ from resexp.remembered import Remembered
 
 if TYPE_CHECKING:
     from resexp.catalog.plugins import Plugin
+    from resexp.config.settings import Settings
     from resexp.data.base import Facts
     from resexp.data.cache import Checked
     from resexp.models.base import Purpose
     from resexp.plan import Trial
-    from resexp.settings import Settings
     from resexp.tasks.base import Task
 
 

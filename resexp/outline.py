@@ -15,7 +15,7 @@ from resexp.execution.display import DASH, duration, percent
 from resexp.text import clean, counted
 
 if TYPE_CHECKING:
-    from resexp.config import Experiment
+    from resexp.config.load import Experiment
     from resexp.data.base import Progress
     from resexp.plan import Trial
     from resexp.store import Records

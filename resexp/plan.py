@@ -13,16 +13,16 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from resexp import numerics, translation
-from resexp.anatomy import plugins_of
 from resexp.catalog.plugins import blamed
+from resexp.config.fields import plugins_of
+from resexp.config.grid import CONNECTION, DEPTH, SEED
+from resexp.config.problems import refuse
 from resexp.errors import ConfigError, Problem, ResexpError
-from resexp.grid import CONNECTION, DEPTH, SEED
 from resexp.groups import labelled, name_of, short
-from resexp.wording import refuse
 
 if TYPE_CHECKING:
-    from resexp.config import Experiment, Point
-    from resexp.settings import Settings
+    from resexp.config.load import Experiment, Point
+    from resexp.config.settings import Settings
 
 MOST_LAYERS = 50_000
 """Of all different networks of a plan together. Measuring takes about a millisecond a layer."""
@@ -44,7 +44,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Trial:
-    """One training run. `settings` is plain JSON data: `config.parse_settings` gives it types.
+    """One training run. `settings` is plain JSON data: `config.parse.parse_settings` gives it types.
 
     `name` says what varies in its experiment (safe as a folder's name); `id` is its identity;
     `variant` is the label of its line, as `groups` has it; `axes` maps each swept dotted key to this

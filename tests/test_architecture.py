@@ -19,8 +19,8 @@ FORBIDDEN = {
     "config": ("plan", "store", "execution", "training", "models", "report", "api", "cli"),
     "plan": ("store", "execution", "training", "models", "data", "report", "api", "cli"),
     "connections": (
-        "config",
-        "settings",
+        "config.load",
+        "config.settings",
         "plan",
         "store",
         "execution",
@@ -32,10 +32,20 @@ FORBIDDEN = {
     "models": ("store", "execution", "training", "data", "report", "api", "cli"),
     "data": ("store", "execution", "training", "models", "report", "api", "cli"),
     "probes": ("store", "execution", "training", "data", "report", "api", "cli"),
-    "store": ("config", "settings", "execution", "training", "models", "data", "report", "api", "cli"),
-    "execution": ("config", "settings", "training", "models", "data", "report", "api", "cli"),
+    "store": (
+        "config.load",
+        "config.settings",
+        "execution",
+        "training",
+        "models",
+        "data",
+        "report",
+        "api",
+        "cli",
+    ),
+    "execution": ("config.load", "config.settings", "training", "models", "data", "report", "api", "cli"),
     "training": ("execution", "report", "api", "cli"),
-    "report": ("config", "settings", "execution", "training", "models", "data", "api", "cli"),
+    "report": ("config.load", "config.settings", "execution", "training", "models", "data", "api", "cli"),
 }
 
 
@@ -97,8 +107,8 @@ def test_files_fit_in_the_head(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["resexp", "resexp.cli", "resexp.config", "resexp.plan", "resexp.store", "resexp.report.write",
-               "resexp.execution.supervisor", "resexp.execution.worker", "resexp.show"]
+    "module", ["resexp", "resexp.cli", "resexp.config.load", "resexp.plan", "resexp.store",
+               "resexp.execution.supervisor", "resexp.execution.worker", "resexp.report.write", "resexp.show"]
 )  # fmt: skip
 def test_light_modules_do_not_load_torch(module: str) -> None:
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"

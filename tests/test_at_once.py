@@ -12,7 +12,7 @@ from resexp import api
 from resexp.bench import at_once
 from resexp.bench.at_once import Tried, _rate, best_number, best_slots
 from resexp.cli_options import number_or_auto
-from resexp.config import load
+from resexp.config.load import load
 from resexp.errors import TrialError
 from resexp.execution.local import LocalLauncher
 from resexp.measure import Measurer

@@ -27,7 +27,8 @@ from resexp.bench.peer import peer_images_per_second
 from resexp.bench.render import sentences, view
 from resexp.bench.step import depths_to_fit, fit_line, timed_step, warm_run
 from resexp.bench.sweep import run_sweep, short
-from resexp.config import Settings, load
+from resexp.config.load import load
+from resexp.config.settings import Settings
 from resexp.errors import ConfigError, TrialError
 from resexp.machine.clock import Spread, Stopwatch
 

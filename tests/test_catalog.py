@@ -12,8 +12,8 @@ import pytest
 from resexp import options
 from resexp.catalog import plugins, scan
 from resexp.catalog.plugins import Plugin
+from resexp.config.settings import models
 from resexp.errors import ConfigError
-from resexp.settings import models
 
 PART = """
 from typing import Literal
@@ -157,8 +157,8 @@ def test_defaults_fit_their_own_types(role: str, kind: str) -> None:
 
 def test_listing_and_validating_import_no_torch() -> None:
     code = (
-        "import sys; from resexp import config; from resexp.catalog import scan;"
-        "[scan.parts(r) for r in scan.ROLES]; config.json_schema();"
+        "import sys; from resexp.catalog import scan; from resexp.config.schema import json_schema;"
+        "[scan.parts(r) for r in scan.ROLES]; json_schema();"
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from resexp import config
+from resexp.config.load import load
 from resexp.errors import ConfigError
 
 TEXT = """name: e
@@ -30,11 +30,11 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("name", ["007", "20261127", "1e3", "yes", "null"])
 def test_a_name_is_text_whatever_it_looks_like(name: str, file: Path) -> None:
-    assert config.load(file, [f"name={name}"]).name == name
+    assert load(file, [f"name={name}"]).name == name
 
 
 def roots(file: Path, value: str) -> list[str]:
-    points = config.load(file, [f"data.root={value}"]).points
+    points = load(file, [f"data.root={value}"]).points
     return [os.path.relpath(point.settings.data.model_dump()["root"], file.parent) for point in points]
 
 
@@ -60,12 +60,12 @@ def test_a_path_is_text_whatever_it_looks_like(file: Path) -> None:
 def test_advice_on_a_sweep_works_when_it_is_followed(sweep: dict[str, Any], advice: str, file: Path) -> None:
     file.write_text(TEXT + yaml.safe_dump({"sweep": sweep}))
     with pytest.raises(ConfigError) as caught:
-        config.load(file)
+        load(file)
     told = str(caught.value).partition(advice)[2]
     (key,) = sweep
     mended = yaml.safe_load(f"{{{told}}}") if "dots" in advice else {key: yaml.safe_load(told)}
     file.write_text(TEXT + yaml.safe_dump({"sweep": mended}))
-    assert len(config.load(file).points) == {"seed": 5 if sweep == {"seed": "0-4"} else 3}.get(
+    assert len(load(file).points) == {"seed": 5 if sweep == {"seed": "0-4"} else 3}.get(
         key, 2 if key == "model" else 1
     )
 

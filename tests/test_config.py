@@ -8,11 +8,15 @@ from typing import Any
 
 import pytest
 
-from resexp import config, published
 from resexp.catalog import scan
+from resexp.config import published, yaml_text
+from resexp.config.load import Experiment
+from resexp.config.load import load as load_file
+from resexp.config.parse import parse_settings
+from resexp.config.published import Published
+from resexp.config.schema import json_schema
+from resexp.config.settings import ROLE_CONFIGS, models
 from resexp.errors import ConfigError
-from resexp.published import Published
-from resexp.settings import ROLE_CONFIGS, models
 
 BASE = """\
 name: small
@@ -22,17 +26,17 @@ training: {epochs: 2, optimizer: sgd}
 """
 
 
-def load(tmp_path: Path, more: str = "", overrides: Sequence[str] = ()) -> config.Experiment:
+def load(tmp_path: Path, more: str = "", overrides: Sequence[str] = ()) -> Experiment:
     path = tmp_path / "x.yaml"
     path.write_text(BASE + more, encoding="utf-8")
-    return config.load(path, overrides)
+    return load_file(path, overrides)
 
 
-def axes(experiment: config.Experiment) -> list[tuple[Any, ...]]:
+def axes(experiment: Experiment) -> list[tuple[Any, ...]]:
     return [tuple(point.axes.values()) for point in experiment.points]
 
 
-def lrs(experiment: config.Experiment) -> list[float]:
+def lrs(experiment: Experiment) -> list[float]:
     return [point.settings.training.optimizer.options()["lr"] for point in experiment.points]
 
 
@@ -198,7 +202,7 @@ def test_references_by_name_are_a_papers(tmp_path: Path) -> None:
     ],
 )
 def test_scalars_are_those_of_yaml_1_2(text: str, value: object) -> None:
-    document = config.yaml_text.parse(f"a: {text}", "x")
+    document = yaml_text.parse(f"a: {text}", "x")
     assert document.value == {"a": value}
     assert type(document.value["a"]) is type(value)
 
@@ -208,7 +212,7 @@ def test_settings_survive_json(tmp_path: Path) -> None:
     more = probes + "sweep: {training.optimizer: [sgd, adamw], training.schedule: [step, cosine]}"
     for point in load(tmp_path, more).points:
         data = json.loads(json.dumps(point.settings.model_dump(mode="json"), allow_nan=False))
-        assert config.parse_settings(data) == point.settings
+        assert parse_settings(data) == point.settings
         assert data["probes"][0]["at"] == [0.0, 0.01, 0.1, 0.5, 1.0]
 
 
@@ -216,7 +220,7 @@ def test_settings_from_damaged_json_are_refused(tmp_path: Path) -> None:
     data = load(tmp_path).points[0].settings.model_dump(mode="json")
     data["model"]["depth"] = "8"
     with pytest.raises(ConfigError, match=r"settings: model.depth: '8' is not a whole number"):
-        config.parse_settings(data)
+        parse_settings(data)
 
 
 def test_what_is_loaded_cannot_be_changed(tmp_path: Path) -> None:
@@ -226,7 +230,7 @@ def test_what_is_loaded_cannot_be_changed(tmp_path: Path) -> None:
 
 
 def test_the_schema_knows_every_part_and_option() -> None:
-    schema = config.json_schema()
+    schema = json_schema()
     json.dumps(schema, allow_nan=False)
     for role, base in ROLE_CONFIGS.items():
         for kind, model in models(role).items():
@@ -270,7 +274,7 @@ def test_the_file_is_the_full_tier(tmp_path: Path) -> None:
 
 def test_a_tier_sets_the_base_and_replaces_adds_and_drops_axes(tmp_path: Path) -> None:
     load(tmp_path, TIERS)
-    experiment = config.load(tmp_path / "x.yaml", tier="quick")
+    experiment = load_file(tmp_path / "x.yaml", tier="quick")
     assert (experiment.name, experiment.tier) == ("small-quick", "quick")
     assert [p.axes for p in experiment.points] == [
         {"model.depth": 3, "model.norm": "none"},
@@ -278,7 +282,7 @@ def test_a_tier_sets_the_base_and_replaces_adds_and_drops_axes(tmp_path: Path) -
     ]
     settings = experiment.points[0].settings
     assert (settings.training.epochs, settings.model.kind, settings.seed) == (1, "mlp", 0)
-    tiny = config.load(tmp_path / "x.yaml", ["seed=5", "name=mine"], tier="tiny")
+    tiny = load_file(tmp_path / "x.yaml", ["seed=5", "name=mine"], tier="tiny")
     assert (tiny.name, len(tiny.points)) == ("mine-tiny", 4)
     assert {(p.settings.training.epochs, p.settings.seed) for p in tiny.points} == {(3, 5)}
 
@@ -286,7 +290,7 @@ def test_a_tier_sets_the_base_and_replaces_adds_and_drops_axes(tmp_path: Path) -
 def test_a_tiers_sweep_replaces_a_list_of_grids_whole(tmp_path: Path) -> None:
     more = "sweep: [{seed: [1, 2]}, {model.depth: [14]}]\ntiers: {quick: {sweep: {seed: [7]}}}\n"
     load(tmp_path, more)
-    assert axes(config.load(tmp_path / "x.yaml", tier="quick")) == [(7,)]
+    assert axes(load_file(tmp_path / "x.yaml", tier="quick")) == [(7,)]
 
 
 def test_an_unknown_tier_suggests_one(tmp_path: Path) -> None:
@@ -294,11 +298,11 @@ def test_an_unknown_tier_suggests_one(tmp_path: Path) -> None:
     with pytest.raises(
         ConfigError, match=r"command line: --tier: there is no tier 'quik'; did you mean quick?"
     ):
-        config.load(tmp_path / "x.yaml", tier="quik")
+        load_file(tmp_path / "x.yaml", tier="quik")
 
 
 def test_the_schema_knows_what_tiers_and_references_may_say() -> None:
-    schema = config.json_schema()
+    schema = json_schema()
     assert "seed" in schema["$defs"]["TierText"]["properties"]["set"]["propertyNames"]["enum"]
     assert "he2015_cifar10" in schema["properties"]["references"]["anyOf"][1]["enum"]
 
@@ -318,11 +322,11 @@ def test_what_is_tuned_is_an_axis_of_every_grid(tmp_path: Path) -> None:
     assert experiment.tuned == ("training.optimizer.lr",)
     assert lrs(experiment) == [0.1, 0.3] * 3
     assert [point.axes["training.optimizer.lr"] for point in experiment.points] == [0.1, 0.3] * 3
-    assert lrs(config.load(tmp_path / "x.yaml", [*KEPT, "training.optimizer.lr=0.2"])) == [0.2] * 3
+    assert lrs(load_file(tmp_path / "x.yaml", [*KEPT, "training.optimizer.lr=0.2"])) == [0.2] * 3
 
 
 def test_a_tier_may_tune_otherwise(tmp_path: Path) -> None:
     load(tmp_path, TUNE + "sweep: {seed: [0, 1]}", KEPT)
-    quick, sure = (config.load(tmp_path / "x.yaml", KEPT, tier=tier) for tier in ("quick", "sure"))
+    quick, sure = (load_file(tmp_path / "x.yaml", KEPT, tier=tier) for tier in ("quick", "sure"))
     assert (quick.tuned, lrs(quick)) == (("training.optimizer.lr",), [0.5])
     assert (sure.tuned, len(sure.points)) == ((), 2)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from resexp import config
+from resexp.config.load import load, read_plugins
 from resexp.errors import ConfigError
 
 TOP = "name: x\ndata: synthetic\n"
@@ -234,7 +234,7 @@ CASES: dict[str, tuple[str, int, str, tuple[str, ...]]] = {
 
 def problems(path: Path, *overrides: str) -> list[str]:
     with pytest.raises(ConfigError) as caught:
-        config.load(path, overrides)
+        load(path, overrides)
     lines = str(caught.value).split("\n")
     assert len(lines) <= 24
     assert all(line.isprintable() for line in lines)
@@ -343,7 +343,7 @@ def test_devices_and_pipes_are_not_read(tmp_path: Path) -> None:
     for path in (Path("/dev/zero"), tmp_path / "pipe"):
         assert "a device, pipe or socket and not a regular file" in problems(path)[0]
         with pytest.raises(ConfigError, match="not a regular file"):
-            config.read_plugins([path])
+            read_plugins([path])
 
 
 @pytest.mark.parametrize(
@@ -377,4 +377,4 @@ def test_names_of_one_look_are_one_name(tmp_path: Path, name: str) -> None:
 def test_harmless_varieties_of_text_load(tmp_path: Path, text: str) -> None:
     path = tmp_path / "x.yaml"
     path.write_bytes(text.encode())
-    assert len(config.load(path).points) == 1
+    assert len(load(path).points) == 1

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from resexp import config
+from resexp.config.load import load, read_plugins
 from resexp.errors import ConfigError
 
 TEXT = """name: e
@@ -27,7 +27,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def roots(folder: Path, written: str, *overrides: str) -> list[str]:
     file = folder / "project" / "c.yaml"
     file.write_text(TEXT.format(root=written), encoding="utf-8")
-    data = [point.settings.data.model_dump() for point in config.load(file, overrides).points]
+    data = [point.settings.data.model_dump() for point in load(file, overrides).points]
     return [each["root"] for each in data]
 
 
@@ -65,8 +65,8 @@ def test_what_cannot_be_expanded_is_a_problem_of_its_line(elsewhere: Path, root:
 
 def test_a_plugin_of_the_command_line_is_relative_to_the_current_folder(elsewhere: Path) -> None:
     with pytest.raises(ConfigError) as caught:
-        config.read_plugins(["$NOT_SET_HERE/p.py"])
+        read_plugins(["$NOT_SET_HERE/p.py"])
     assert "$NOT_SET_HERE is not set" in str(caught.value)
     with pytest.raises(ConfigError) as caught:
-        config.read_plugins(["p.py"])
+        read_plugins(["p.py"])
     assert str(elsewhere / "elsewhere/p.py") in str(caught.value)

@@ -13,7 +13,7 @@ from unmeasured import Unmeasured
 
 from resexp import gallery
 from resexp.cli import app
-from resexp.config import load
+from resexp.config.load import load
 from resexp.errors import ConfigError, NoExperimentError, StoreError
 from resexp.plan import Cost, make_plan
 from resexp.report.gallery import page

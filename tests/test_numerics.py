@@ -11,12 +11,13 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 import resexp
-from resexp import grid, numerics
+from resexp import numerics
 from resexp.catalog import scan
-from resexp.config import read_plugins
+from resexp.config import grid
+from resexp.config.load import read_plugins
+from resexp.config.schema import known_keys
 from resexp.errors import ConfigError
 from resexp.plan import identity
-from resexp.schema import known_keys
 
 PART = """
 from resexp.connections.base import Connection

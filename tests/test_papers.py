@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 import resexp
-from resexp import published
 from resexp.api import trials
-from resexp.config import Experiment, load
+from resexp.config import published
+from resexp.config.load import Experiment, load
+from resexp.config.yaml_text import parse, read_text
 from resexp.errors import DataError
 from resexp.report.protocol import fits, setting
-from resexp.yaml_text import parse, read_text
 
 FOLDER = Path(resexp.__file__).parent / "papers"
 PAPERS = sorted(path.stem for path in FOLDER.glob("*.yaml"))

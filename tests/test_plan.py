@@ -12,7 +12,7 @@ from pydantic import create_model
 
 import resexp
 from resexp.api import trials
-from resexp.config import parse_settings
+from resexp.config.parse import parse_settings
 from resexp.errors import ConfigError
 from resexp.plan import Trial, identity
 

@@ -10,16 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from resexp import api, config
-from resexp.anatomy import plugins_of
+from resexp import api
 from resexp.catalog import trusted
 from resexp.catalog.plugins import Plugin
 from resexp.cli import main
+from resexp.config.fields import plugins_of
+from resexp.config.load import read_plugins
+from resexp.config.parse import parse_settings
+from resexp.config.settings import context, models
 from resexp.data import cache
 from resexp.errors import ConfigError, StoreError
 from resexp.plan import Trial
 from resexp.report.build import build
-from resexp.settings import context, models
 from resexp.store import finished
 
 MINE = '''\
@@ -130,9 +132,9 @@ def test_settings_know_their_plugins_and_need_them_again(place: Path) -> None:
     residual, damped = (point.settings for point in experiment.points)
     assert (plugins_of(residual), plugins_of(damped)) == ((), experiment.plugins)
     data = damped.model_dump(mode="json")
-    assert config.parse_settings(data, experiment.plugins) == damped
+    assert parse_settings(data, experiment.plugins) == damped
     with pytest.raises(ConfigError, match=r"model\.connection: 'damped' is not known"):
-        config.parse_settings(data)
+        parse_settings(data)
     assert models("connection", experiment.plugins)["plain"] is models("connection")["plain"]
     (plugin,) = context(experiment.plugins)["plugins"]
     assert plugin.file == place / "my_connection.py"
@@ -258,7 +260,7 @@ def test_code_in_a_results_folder_runs_only_where_its_user_gave_it(
 def test_what_others_can_write_into_is_no_record_of_what_its_user_gave(
     place: Path, finished_by_somebody: Path
 ) -> None:
-    (plugin,) = config.read_plugins(["my_connection.py"])
+    (plugin,) = read_plugins(["my_connection.py"])
     trusted.remember([plugin])
     trusted.check([plugin], [])
     record = place / "my data" / f"plugins-of-{os.getuid()}"

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from resexp import published
+from resexp.config import published
+from resexp.config.published import Claim, Published, Reference, load, names, reading
+from resexp.config.schema import known_keys
 from resexp.errors import ConfigError
-from resexp.published import Claim, Published, Reference, load, names, reading
-from resexp.schema import known_keys
 
 
 @pytest.mark.parametrize("name", names())

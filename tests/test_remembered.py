@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from resexp import api, remembered
-from resexp.config import parse_settings
+from resexp.config.parse import parse_settings
 from resexp.durable import read_rows
 from resexp.errors import ConfigError
 from resexp.machine import devices

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from resexp import config
-from resexp.schema import json_schema, known_keys
+from resexp.config.load import read_plugins
+from resexp.config.schema import json_schema, known_keys
 
 CONNECTION = '''\
 from resexp.connections.base import Connection
@@ -38,7 +38,7 @@ def schema(tmp_path: Path) -> dict[str, Any]:
     files = [tmp_path / "damped.py", tmp_path / "tower.py"]
     for file, text in zip(files, (CONNECTION, TRUNK), strict=True):
         file.write_text(text)
-    return json_schema(config.read_plugins(files))
+    return json_schema(read_plugins(files))
 
 
 def resolved(schema: dict[str, Any], place: dict[str, Any], kind: str) -> dict[str, Any]:

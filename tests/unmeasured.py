@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from resexp.config.settings import Settings
 from resexp.plan import Cost
-from resexp.settings import Settings
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
-from resexp.config import parse_settings
+from resexp.config.parse import parse_settings
 from resexp.errors import Diverged, TrialError
 from resexp.execution.local import LocalLauncher
 from resexp.machine.devices import device_name

@@ -9,7 +9,7 @@ from typing import Any
 
 from resexp.bench.measure import measure
 from resexp.bench.render import show
-from resexp.config import load
+from resexp.config.load import load
 
 __all__ = ["bench", "show"]
 

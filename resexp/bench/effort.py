@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from resexp.anatomy import plugins_of
-from resexp.config import Settings, parse_settings
+from resexp.config.fields import plugins_of
+from resexp.config.parse import parse_settings
+from resexp.config.settings import Settings
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from resexp.bench.peer import applies, peer_images_per_second
 from resexp.bench.step import StepTimes, fit_line, measure_depths, measure_steps, warm_run
 from resexp.bench.trial import trial_seconds
 from resexp.catalog import scan
-from resexp.config import Experiment, Settings
+from resexp.config.load import Experiment
+from resexp.config.settings import Settings
 from resexp.data.cache import prepare
 from resexp.errors import ConfigError, Problem
 from resexp.machine.clock import Spread

@@ -20,8 +20,10 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from resexp.anatomy import plugins_of
-from resexp.config import Settings, parse_settings, read_plugins
+from resexp.config.fields import plugins_of
+from resexp.config.load import read_plugins
+from resexp.config.parse import parse_settings
+from resexp.config.settings import Settings
 from resexp.data.images import ImageSet
 from resexp.data.opening import open_data
 from resexp.errors import TrialError

@@ -12,7 +12,7 @@ import torch
 
 from resexp.bench.ceiling import ceiling_gflops
 from resexp.bench.effort import Effort, changed
-from resexp.config import Settings
+from resexp.config.settings import Settings
 from resexp.data.cache import Checked, describe
 from resexp.data.opening import open_data
 from resexp.errors import ConfigError

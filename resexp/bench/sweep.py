@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from resexp.anatomy import plugins_of
 from resexp.api import PRELOAD, TRAINER
 from resexp.bench.effort import Effort, changed
-from resexp.config import Settings
+from resexp.config.fields import plugins_of
+from resexp.config.settings import Settings
 from resexp.data.cache import describe
 from resexp.errors import TrialError
 from resexp.execution.display import Silent

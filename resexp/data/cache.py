@@ -32,7 +32,7 @@ from resexp.errors import DataError
 from resexp.machine.folders import data_folder
 
 if TYPE_CHECKING:
-    from resexp.settings import DataConfig
+    from resexp.config.settings import DataConfig
 
 FORMAT = 4
 META = "meta.json"

@@ -16,9 +16,9 @@ from resexp.data.order import Draws, draws
 from resexp.data.subset import drawn, pick_classes, renumbered, select
 
 if TYPE_CHECKING:
+    from resexp.config.settings import DataConfig
     from resexp.data.base import Split
     from resexp.data.cache import Prepared
-    from resexp.settings import DataConfig
 
 
 class ImageSet(Examples):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from resexp.settings import DataConfig
+    from resexp.config.settings import DataConfig
 
 NAMED = 5
 """How many files a note names; the others it counts."""

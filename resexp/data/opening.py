@@ -15,9 +15,9 @@ from resexp.data.tables import row_sets
 from resexp.data.windows import token_sets
 
 if TYPE_CHECKING:
+    from resexp.config.settings import DataConfig
     from resexp.data.base import Facts
     from resexp.data.examples import Examples
-    from resexp.settings import DataConfig
 
 Opener = Callable[["cache.Prepared", "DataConfig", torch.device, int], Mapping[str, "Examples"]]
 OPENERS: dict[str, Opener] = {

@@ -13,7 +13,7 @@ from resexp.data.names import same
 from resexp.errors import DataError
 
 if TYPE_CHECKING:
-    from resexp.settings import DataConfig
+    from resexp.config.settings import DataConfig
 
 VALIDATION = "data.validation_size"
 

@@ -12,8 +12,8 @@ from resexp.data.examples import Batches, Examples
 from resexp.data.subset import drawn, pick_classes, renumbered, select
 
 if TYPE_CHECKING:
+    from resexp.config.settings import DataConfig
     from resexp.data.cache import Prepared
-    from resexp.settings import DataConfig
 
 
 class RowSet(Examples):

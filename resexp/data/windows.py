@@ -12,8 +12,8 @@ from resexp.data.examples import Batches, Examples
 from resexp.random import key_of
 
 if TYPE_CHECKING:
+    from resexp.config.settings import DataConfig
     from resexp.data.cache import Prepared
-    from resexp.settings import DataConfig
 
 
 class TokenSet(Examples):

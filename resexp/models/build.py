@@ -12,7 +12,7 @@ from resexp.models.cost import MOST_MATCHED, count_params, learns_alone, measure
 from resexp.plan import Cost
 
 if TYPE_CHECKING:
-    from resexp.settings import ModelConfig
+    from resexp.config.settings import ModelConfig
 
 
 def build_network(model: ModelConfig, purpose: Purpose, **sizes: int) -> Network:

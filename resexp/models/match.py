@@ -12,8 +12,8 @@ from resexp.models.build import network_budget
 from resexp.models.cost import too_large
 
 if TYPE_CHECKING:
+    from resexp.config.settings import ModelConfig
     from resexp.models.base import Purpose
-    from resexp.settings import ModelConfig
 
 MOST_DEPTH = 1_300
 """Of a network whose size is matched: some eight sizes are tried."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from resexp.grid import DEPTH
+from resexp.config.grid import DEPTH
 from resexp.report import frames
 
 if TYPE_CHECKING:

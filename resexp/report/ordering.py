@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import barnard_exact
 
-from resexp.published import DEPTH_WORDS, Claim
+from resexp.config.published import DEPTH_WORDS, Claim
 from resexp.report import frames, statistics
 from resexp.report.alike import several, unspoken
 from resexp.report.references import DEPTH, matching, values_of

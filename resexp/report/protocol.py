@@ -11,7 +11,7 @@ from resexp.report import words
 if TYPE_CHECKING:
     import pandas as pd
 
-    from resexp.published import Published
+    from resexp.config.published import Published
     from resexp.store import Records
 
 BUDGETS = {"training.iterations": "training.epochs", "training.epochs": "training.iterations"}

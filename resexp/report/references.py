@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from resexp.published import Published, Reference, reading
+from resexp.config.published import Published, Reference, reading
 from resexp.report import frames, protocol, reproduction, statistics, words
 from resexp.report.alike import several
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from resexp import durable
+from resexp.config.published import Published
 from resexp.plan import Trial
-from resexp.published import Published
 from resexp.store.documents import read, read_or_empty
 from resexp.store.layout import ExperimentFolder, TrialFolder
 

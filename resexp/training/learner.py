@@ -13,8 +13,8 @@ from resexp.catalog import scan
 from resexp.tasks.base import Task
 
 if TYPE_CHECKING:
+    from resexp.config.settings import ModelConfig, Settings
     from resexp.data.opening import Data
-    from resexp.settings import ModelConfig, Settings
 
 
 class Learner(Protocol):

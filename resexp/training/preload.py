@@ -11,7 +11,7 @@ import torch._dynamo  # the first optimiser would
 import torch.utils.serialization.config  # noqa: F401 (the first torch.save would)
 
 from resexp.catalog import scan
-from resexp.settings import Settings
+from resexp.config.settings import Settings
 from resexp.training import run, trial  # noqa: F401 (run is what a network's trunk names as its learner)
 
 Settings.model_rebuild(force=True)

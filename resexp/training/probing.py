@@ -16,7 +16,7 @@ from resexp.probes.base import Probe, Snapshot
 from resexp.text import clean
 
 if TYPE_CHECKING:
-    from resexp.settings import ProbeConfig
+    from resexp.config.settings import ProbeConfig
     from resexp.training.learner import Learner
     from resexp.training.run import Run
 

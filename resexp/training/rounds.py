@@ -17,9 +17,9 @@ from resexp.tasks.base import Task
 from resexp.training.evaluation import Score, evaluate
 
 if TYPE_CHECKING:
+    from resexp.config.settings import Settings
     from resexp.data.opening import Data
     from resexp.models.base import Booster
-    from resexp.settings import Settings
 
 
 class Carried(nn.Module):

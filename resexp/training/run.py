@@ -22,9 +22,9 @@ from resexp.training.optimizers import Optimizer
 from resexp.training.schedules import Schedule, warmed
 
 if TYPE_CHECKING:
+    from resexp.config.settings import Settings
     from resexp.data.examples import Batches
     from resexp.data.opening import Data
-    from resexp.settings import Settings
 
 CUDA_CHECK_STEPS = 50
 """On CUDA the loss, and what ends a low rate, are looked at this often, so that few steps wait."""

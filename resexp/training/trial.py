@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from resexp.config import parse_settings
+from resexp.config.parse import parse_settings
 from resexp.data.opening import open_data
 from resexp.errors import Diverged
 from resexp.machine.memory import keep_freed_memory, peak_memory

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from resexp.settings import DataConfig, models
+from resexp.config.settings import DataConfig, models
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 

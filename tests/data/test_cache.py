@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from resexp.config.settings import DataConfig, models
 from resexp.data import cache
 from resexp.data.rows import RowWriter
 from resexp.errors import DataError
-from resexp.settings import DataConfig, models
 
 
 def test_prepared_twice_is_prepared_once(

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from resexp.config.settings import DataConfig
 from resexp.data import contents
 from resexp.data.cache import describe
 from resexp.data.contents import Contents
-from resexp.settings import DataConfig
 
 NAMES = ("a/0", "a/1", "b/0")
 OLD = 10**9

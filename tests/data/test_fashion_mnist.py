@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from resexp.config.settings import DataConfig
 from resexp.data import cache, fashion_mnist
 from resexp.data.base import fingerprint
 from resexp.data.fashion_mnist import CLASSES, FILES, MIRRORS, FashionMnist, parse_idx
 from resexp.errors import DataError
-from resexp.settings import DataConfig
 
 
 def idx(array: np.ndarray) -> bytes:

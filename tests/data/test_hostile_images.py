@@ -19,10 +19,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from resexp.config.settings import DataConfig
 from resexp.data import cache
 from resexp.data.pixels import Picture, Reader, Unreadable
 from resexp.errors import DataError
-from resexp.settings import DataConfig
 
 SEED, COUNT = 20, 400
 FORMS = {"PNG": ".png", "JPEG": ".jpg", "GIF": ".gif", "BMP": ".bmp", "TIFF": ".tif", "WEBP": ".webp"}

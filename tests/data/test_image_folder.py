@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from resexp.config.settings import DataConfig
 from resexp.data import cache
 from resexp.data.image_folder import CHUNK
 from resexp.data.opening import open_data
 from resexp.errors import DataError
-from resexp.settings import DataConfig
 
 COLOURS = {"ant": (200, 0, 0), "bee": (0, 200, 0), "cat": (0, 0, 200)}
 Configure = Callable[..., DataConfig]

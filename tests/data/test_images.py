@@ -8,11 +8,11 @@ import pytest
 import torch
 import torchvision.transforms.functional as F
 
+from resexp.config.settings import DataConfig
 from resexp.data import cache
 from resexp.data.images import ImageSet
 from resexp.data.opening import open_data
 from resexp.data.order import Draws, draws, permutation
-from resexp.settings import DataConfig
 
 
 def pixels(n: int, channels: int, height: int = 9, width: int = 7) -> ImageSet:

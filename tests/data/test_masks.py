@@ -10,13 +10,13 @@ import pytest
 import torch
 from PIL import Image
 
+from resexp.config.settings import DataConfig
 from resexp.data import cache
 from resexp.data.digit_scenes import DigitScenes, handwritten, stretched
 from resexp.data.images import ImageSet
 from resexp.data.opening import open_data
 from resexp.data.order import draws
 from resexp.errors import DataError
-from resexp.settings import DataConfig
 
 Configure = Callable[..., DataConfig]
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from resexp.config.settings import DataConfig
 from resexp.data import cache, digits
 from resexp.data.base import resized
-from resexp.settings import DataConfig
 
 CONFIGS = [
     ("digits", {}),

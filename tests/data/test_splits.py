@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from resexp.config.settings import DataConfig
 from resexp.data import cache
 from resexp.data.listing import images_below
 from resexp.data.splits import find_splits
 from resexp.errors import DataError
-from resexp.settings import DataConfig
 
 Configure = Callable[..., DataConfig]
 COMPOSED, DECOMPOSED = "caf\u00e9", "cafe\u0301"

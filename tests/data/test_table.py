@@ -12,11 +12,11 @@ import torch
 from sklearn.datasets import load_wine
 
 from resexp.catalog import plugins
+from resexp.config.settings import DataConfig, models
 from resexp.data import cache
 from resexp.data.base import fingerprint
 from resexp.data.opening import Data, open_data
 from resexp.errors import DataError
-from resexp.settings import DataConfig, models
 
 Configure = Callable[..., DataConfig]
 SHAPES = {"iris": (150, 4, 3), "wine": (178, 13, 3), "breast_cancer": (569, 30, 2), "digits": (1797, 64, 10)}

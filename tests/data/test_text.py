@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from resexp.config.settings import DataConfig
 from resexp.data import cache
 from resexp.data.opening import open_data
 from resexp.data.text_file import LIMIT
 from resexp.data.tiny_shakespeare import REMOTE, VOCABULARY
 from resexp.data.windows import TokenSet
 from resexp.errors import DataError
-from resexp.settings import DataConfig
 from tests.data.conftest import SHARED
 
 Configure = Callable[..., DataConfig]

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
+from resexp.config.settings import DataConfig
 from resexp.data import cache
 from resexp.data.images import ImageSet
 from resexp.data.opening import open_data
 from resexp.errors import DataError
-from resexp.settings import DataConfig
 
 Configure = Callable[..., DataConfig]
 

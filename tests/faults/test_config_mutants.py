@@ -13,7 +13,8 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from resexp import config
+from resexp.config.load import load
+from resexp.config.parse import parse_settings
 from resexp.errors import ConfigError
 
 EXAMPLES = [
@@ -62,7 +63,7 @@ def check(path: Path) -> str:
     """Load the file: what became of it, with the promises about refusals kept."""
     before = sorted(path.parent.iterdir())
     try:
-        experiment = config.load(path)
+        experiment = load(path)
     except ConfigError as error:
         lines = str(error).split("\n")
         assert len(lines) <= 24
@@ -71,7 +72,7 @@ def check(path: Path) -> str:
     else:
         assert experiment.points
         first = experiment.points[0].settings
-        assert config.parse_settings(first.model_dump(mode="json")) == first
+        assert parse_settings(first.model_dump(mode="json")) == first
         outcome = "loaded"
     assert sorted(path.parent.iterdir()) == before
     return outcome

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from resexp.catalog import scan
+from resexp.config.settings import Settings, models
 from resexp.data.opening import open_data
-from resexp.settings import Settings, models
 from resexp.training.probing import measured
 from resexp.training.run import Run
 

@@ -11,10 +11,10 @@ import torch
 
 from resexp import fit
 from resexp.catalog import scan
+from resexp.config.settings import Settings
 from resexp.data.cache import describe
 from resexp.data.opening import open_data
 from resexp.errors import ConfigError
-from resexp.settings import Settings
 from resexp.training.probing import measured
 from resexp.training.run import Run
 

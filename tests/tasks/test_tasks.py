@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from resexp.config import parse_settings
+from resexp.config.parse import parse_settings
 from resexp.data.cache import describe
 from resexp.errors import ConfigError
 from resexp.fit import check

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from resexp.config import parse_settings
+from resexp.config.parse import parse_settings
 from resexp.data.opening import open_data
 from resexp.training.evaluation import evaluate
 from resexp.training.run import Run

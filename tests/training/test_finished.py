@@ -10,11 +10,11 @@ import pytest
 
 from resexp import api, store
 from resexp.cli import main
+from resexp.config.parse import parse_probes
+from resexp.config.settings import Settings
 from resexp.errors import BusyError, ConfigError, NoExperimentError, StoreError
 from resexp.plan import Trial
-from resexp.settings import Settings
 from resexp.store import Attempt, TrialFolder
-from resexp.training.finished import parse_probes
 from resexp.training.trial import train
 
 SETTINGS: dict[str, Any] = {

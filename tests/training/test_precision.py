@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from resexp import api, config, doctor
+from resexp import api, doctor
+from resexp.config.load import load
 from resexp.machine import precision
 
 NEW = "flags\t\t: fpu sse2 avx2 avx512f avx512_bf16 amx_tile"
@@ -70,7 +71,7 @@ def test_a_run_in_emulated_bfloat16_says_so(
     file = tmp_path / "exp.yaml"
     file.write_text(CONFIG)
     heard: list[str] = []
-    experiment = config.load(file, [f"training.precision={asked}"])
+    experiment = load(file, [f"training.precision={asked}"])
     summary = api.run(experiment, device="cpu", results=tmp_path, tell=heard.append)
     assert summary.exit_status == 0
     assert sum("emulates bfloat16" in sentence for sentence in heard) == told

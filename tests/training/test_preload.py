@@ -11,7 +11,7 @@ SMOKE = Path(__file__).parents[2] / "configs/smoke.yaml"
 TRIAL = """\
 import io, sys
 import resexp.training.preload
-from resexp.config import load
+from resexp.config.load import load
 settings = load(sys.argv[1]).points[0].settings
 loaded = set(sys.modules)
 

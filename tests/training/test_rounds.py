@@ -12,13 +12,13 @@ from sklearn.ensemble import AdaBoostClassifier
 from sklearn.svm import SVC
 
 from resexp import api, store
-from resexp.config import parse_settings
+from resexp.config.parse import parse_settings
+from resexp.config.settings import Settings
 from resexp.data.cache import describe
 from resexp.data.opening import open_data
 from resexp.errors import ConfigError
 from resexp.fit import check
 from resexp.plan import Trial
-from resexp.settings import Settings
 from resexp.store import Attempt
 from resexp.training.rounds import Run
 from resexp.training.trial import train

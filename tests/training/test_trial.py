@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from resexp import store
-from resexp.config import Settings, parse_settings
+from resexp.config.parse import parse_settings
+from resexp.config.settings import Settings
 from resexp.data import cache
 from resexp.data.opening import open_data
 from resexp.plan import Trial

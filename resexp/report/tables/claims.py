@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from resexp.published import Claim, Published
+from resexp.config.published import Claim, Published
 from resexp.report import ordering, protocol, references, words
 from resexp.report.table import Column, Row, Sentence, Table, Tone, integer, text
 

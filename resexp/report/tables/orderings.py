@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from resexp.published import Claim, Reference
+from resexp.config.published import Claim, Reference
 from resexp.report import ordering, references, words
 from resexp.report.table import Column, Row, Sentence, Table, text
 

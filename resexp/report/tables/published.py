@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from resexp.published import Published, Reference
+from resexp.config.published import Published, Reference
 from resexp.report import references, words
 from resexp.report.table import Column, Row, Table, integer, text
 

@@ -8,50 +8,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from resexp import grid, published, wording, yaml_text
-from resexp.axes import check_keys, command_line, rules_of
 from resexp.catalog import scan
 from resexp.catalog.plugins import Plugin
 from resexp.catalog.scan import suggest
+from resexp.config import grid, problems, published, yaml_text
+from resexp.config.grid import Assignment, Rule, dotted
+from resexp.config.overlays import FULL, Tier, check_keys, command_line, rules_of, tiers_of
+from resexp.config.paths import plugin_at, with_root
+from resexp.config.problems import Draft
+from resexp.config.published import Published
+from resexp.config.schema import Header
+from resexp.config.settings import Settings, models
 from resexp.errors import ConfigError, Problem
-from resexp.grid import Assignment, Rule, dotted
-from resexp.published import Published
-from resexp.schema import Header, json_schema
-from resexp.settings import (
-    ConnectionConfig,
-    DataConfig,
-    LowRate,
-    ModelConfig,
-    OptimizerConfig,
-    PartConfig,
-    ProbeConfig,
-    ScheduleConfig,
-    Settings,
-    TrainingConfig,
-    models,
-)
-from resexp.tiers import FULL, Tier, tiers_of
-from resexp.wording import Draft
-from resexp.written_paths import plugin_at, with_root
-
-__all__ = [
-    "ConnectionConfig",
-    "DataConfig",
-    "Experiment",
-    "LowRate",
-    "ModelConfig",
-    "OptimizerConfig",
-    "PartConfig",
-    "Point",
-    "ProbeConfig",
-    "ScheduleConfig",
-    "Settings",
-    "TrainingConfig",
-    "json_schema",
-    "load",
-    "parse_settings",
-    "read_plugins",
-]
 
 MAX_POINTS = 20_000
 
@@ -103,7 +71,7 @@ def load(
         text = yaml_text.read_text(path)
         document = yaml_text.parse(text, str(path))
     except ConfigError as error:
-        raise wording.refuse(error.problems, str(path)) from None
+        raise problems.refuse(error.problems, str(path)) from None
     draft = Draft(str(path), document.lines, list(document.problems))
     top = document.value
     if not isinstance(top, Mapping):
@@ -141,24 +109,15 @@ def load(
         if other.name != FULL:
             _points(base, other, rules, {}, draft, may_idle=True)
     if draft.problems or head is None:
-        raise wording.refuse(draft.problems, str(path))
+        raise problems.refuse(draft.problems, str(path))
     name = head.name if tier == FULL else f"{head.name}-{tier}"
     told = paper or Published(references=head.references)
     return Experiment(name, tier, points, tuned, draft.plugins, told, text, tuple(overrides), path)
 
 
-def parse_settings(mapping: Mapping[str, Any], plugins: tuple[Plugin, ...] = ()) -> Settings:
-    """The settings in a trial's plain JSON data. Raises ConfigError."""
-    draft = Draft("settings", {}, plugins=plugins)
-    settings = draft.validate(Settings, _with_tuples(mapping), lambda key: key)
-    if settings is None:
-        raise wording.refuse(draft.problems, draft.file)
-    return settings
-
-
 def read_plugins(files: Sequence[str | Path]) -> tuple[Plugin, ...]:
     """The plugins in some files, each once. Raises ConfigError where their parts are not sound."""
-    return _sound([plugin_at(str(file), Path(), wording.COMMAND_LINE) for file in files])
+    return _sound([plugin_at(str(file), Path(), problems.COMMAND_LINE) for file in files])
 
 
 def _plugins(told: Any, further: Sequence[str | Path], draft: Draft) -> tuple[Plugin, ...]:
@@ -168,7 +127,7 @@ def _plugins(told: Any, further: Sequence[str | Path], draft: Draft) -> tuple[Pl
     names = told if isinstance(told, tuple) and all(isinstance(name, str) for name in told) else ()
     folder = Path(draft.file).parent
     own = [plugin_at(name, folder, draft.where(("plugins", i))) for i, name in enumerate(names)]
-    return _sound([*own, *(plugin_at(str(file), Path(), wording.COMMAND_LINE) for file in further)])
+    return _sound([*own, *(plugin_at(str(file), Path(), problems.COMMAND_LINE) for file in further)])
 
 
 def _sound(plugins: Iterable[Plugin]) -> tuple[Plugin, ...]:
@@ -215,7 +174,7 @@ def _points(
         if settings and settings not in found:
             axes = {path: grid.given(point.tree, path, draft.plugins) for path in swept}
             shown = {
-                dotted(path): wording.plain(value)
+                dotted(path): problems.plain(value)
                 for path, value in axes.items()
                 if value is not grid.MISSING
             }
@@ -231,9 +190,3 @@ def _written(draft: Draft, point: grid.Point, key: str) -> str:
     return draft.where(
         point.origin(tuple(int(step) if step.isdecimal() else step for step in key.split(".")))
     )
-
-
-def _with_tuples(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _with_tuples(item) for key, item in value.items()}
-    return tuple(map(_with_tuples, value)) if isinstance(value, list | tuple) else value

@@ -15,9 +15,9 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from resexp.anatomy import nested_model, role_of
 from resexp.catalog.plugins import Plugin
-from resexp.settings import DEFAULT_KINDS, Settings, expand, models
+from resexp.config.fields import nested_model, role_of
+from resexp.config.settings import DEFAULT_KINDS, Settings, expand, models
 
 Path = tuple[str, ...]
 Tree = Mapping[str, Any]

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from resexp.anatomy import nested_model, role_of
 from resexp.catalog.plugins import Plugin
-from resexp.published import Reference, names
-from resexp.settings import ROLE_CONFIGS, Frozen, Settings, models
+from resexp.config.fields import nested_model, role_of
+from resexp.config.published import Reference, names
+from resexp.config.settings import ROLE_CONFIGS, Frozen, Settings, models
 
 
 class RuleText(Frozen):

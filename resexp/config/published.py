@@ -15,13 +15,13 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from resexp import wording, yaml_text
 from resexp.catalog.scan import suggest
+from resexp.config import problems, yaml_text
+from resexp.config.settings import Frozen
 from resexp.errors import ConfigError, Problem
 from resexp.options import NonNegativeFloat, PositiveFloat, PositiveInt, Real
-from resexp.settings import Frozen
 
-FOLDER = Path(__file__).parent / "references"
+FOLDER = Path(__file__).parents[1] / "references"
 
 Reduce = Literal["mean", "max", "min", "first", "last", "slope"]
 """Over the layers of a network: `first` is nearest the input; `slope` is of log10, in decades a layer."""
@@ -77,7 +77,7 @@ def _fraction(metric: str, *values: float) -> None:
             raise _refuse(f"gives {value:g} as an error", "give a fraction, 0 to 1")
 
 
-Keys = Annotated[dict[str, Any], AfterValidator(wording.plain)]
+Keys = Annotated[dict[str, Any], AfterValidator(problems.plain)]
 """Dotted keys of the settings, with plain JSON data."""
 When = Annotated[Keys, Field(min_length=1)]
 Metric = Annotated[str, AfterValidator(_metric)]
@@ -182,11 +182,11 @@ def load(name: str) -> Published:
         raise ConfigError([Problem("", "references", f"there is no {name!r}", suggest(name, names()))])
     path = FOLDER / f"{name}.yaml"
     document = yaml_text.parse(yaml_text.read_text(path), str(path))
-    draft = wording.Draft(str(path), document.lines, list(document.problems))
+    draft = problems.Draft(str(path), document.lines, list(document.problems))
     found = draft.validate(Published, document.value, lambda key: key)
     for key in ("paper", "claim"):
         if found and not getattr(found, key):
             draft.wrong((), key, "is missing", "say it in a sentence")
     if draft.problems or found is None:
-        raise wording.refuse(draft.problems, str(path))
+        raise problems.refuse(draft.problems, str(path))
     return found

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from resexp.catalog.plugins import Plugin
-from resexp.settings import OneOf, PartConfig, Settings
+from resexp.config.settings import OneOf, PartConfig, Settings
 
 
 def role_of(field: FieldInfo) -> str | None:

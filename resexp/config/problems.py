@@ -14,11 +14,11 @@ from pydantic_core import ErrorDetails
 
 from resexp.catalog.plugins import Plugin
 from resexp.catalog.scan import suggest
+from resexp.config.grid import dotted, locate
+from resexp.config.settings import OneOf, context, models
+from resexp.config.yaml_text import UNREAD, Key
 from resexp.errors import ConfigError, Problem
-from resexp.grid import dotted, locate
-from resexp.settings import OneOf, context, models
 from resexp.text import clean
-from resexp.yaml_text import UNREAD, Key
 
 COMMAND_LINE = "command line"
 MAX_LINES = 24

@@ -1,22 +1,33 @@
-"""What a file and the command line lay over the base: axes, rules and single values, with their places."""
+"""What is laid over a file's base settings: axes, rules, tiers, and values from the command line.
+
+Each value keeps the place where it was written, so that a problem can name it.
+"""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from resexp import wording, yaml_text
 from resexp.catalog import scan
 from resexp.catalog.plugins import Plugin
 from resexp.catalog.scan import suggest
+from resexp.config import problems, yaml_text
+from resexp.config.grid import CONNECTION, DEPTH, SEED, Assignment, Axes, Rule, dotted
+from resexp.config.problems import COMMAND_LINE, Draft
+from resexp.config.schema import SAFE_NAME, RuleText, TierText, known_keys
+from resexp.config.yaml_text import Key
 from resexp.errors import ConfigError
-from resexp.grid import Assignment, Axes, Rule, dotted
-from resexp.schema import RuleText, known_keys
-from resexp.wording import COMMAND_LINE, Draft
-from resexp.yaml_text import Key
+
+FULL = "full"
+"""The tier of the file as it stands."""
+
+ROLE_AT = {
+    **{"data": "data", "task": "task", "model": "model", "model.connection": "connection"},
+    **{"training.optimizer": "optimizer", "training.schedule": "schedule"},
+}
 
 
 def command_line(overrides: Sequence[str], draft: Draft) -> dict[str, tuple[Any, ...]]:
@@ -48,12 +59,6 @@ def command_line(overrides: Sequence[str], draft: Draft) -> dict[str, tuple[Any,
     return given
 
 
-ROLE_AT = {
-    **{"data": "data", "task": "task", "model": "model", "model.connection": "connection"},
-    **{"training.optimizer": "optimizer", "training.schedule": "schedule"},
-}
-
-
 def _is_text(key: str, plugins: tuple[Plugin, ...]) -> bool:
     """Whether the key holds text in every part that has it: then 007 and 2024 are no numbers."""
     place, _, option = key.rpartition(".")
@@ -82,7 +87,7 @@ def grids_of(sweep: Any, draft: Draft, origin: Key = ("sweep",)) -> tuple[Axes, 
         if isinstance(axes, Mapping):
             grids.append(_grid(axes, (*origin, i), draft))
         else:
-            wrong = f"{wording.show(axes)} is not a mapping"
+            wrong = f"{problems.show(axes)} is not a mapping"
             draft.wrong((*origin, i), dotted((*origin, i)), wrong, "give dotted keys")
     return tuple(grids)
 
@@ -93,7 +98,7 @@ def _grid(axes: Mapping[str, Any], origin: Key, draft: Draft) -> Axes:
         if key not in known_keys(draft.plugins):
             draft.wrong((*origin, key), key, "is not a known key", suggest(key, known_keys(draft.plugins)))
         elif not isinstance(values, tuple) or not values:
-            wrong = f"{wording.show(values)} is not a list of values"
+            wrong = f"{problems.show(values)} is not a list of values"
             draft.wrong((*origin, key), key, wrong, _as_axis(key, values))
         else:
             path = tuple(key.split("."))
@@ -106,13 +111,13 @@ def _as_axis(key: str, values: Any) -> str:
     if isinstance(values, tuple):
         return "give a list of values"
     if isinstance(values, Mapping):
-        dots = ", ".join(f"{key}.{inner}: {wording.show(value)}" for inner, value in values.items())
+        dots = ", ".join(f"{key}.{inner}: {problems.show(value)}" for inner, value in values.items())
         return f"write keys with dots: {dots}"
     if isinstance(values, str) and (ends := re.fullmatch(r"(\d{1,6})\s*(?:-|\.\.)\s*(\d{1,6})", values)):
         first, last = map(int, ends.groups())
         if first <= last < first + 1000:
             return f"give a list of values: {list(range(first, last + 1))}"
-    return f"give a list of values: [{wording.show(values)}]"
+    return f"give a list of values: [{problems.show(values)}]"
 
 
 def rules_of(texts: Iterable[RuleText], draft: Draft) -> tuple[Rule, ...]:
@@ -132,3 +137,86 @@ def check_keys(mapping: Mapping[str, Any], origin: Key, draft: Draft) -> bool:
     for key in unknown:
         draft.wrong((*origin, key), key, "is not a known key", suggest(key, known_keys(draft.plugins)))
     return not unknown
+
+
+@dataclass(frozen=True)
+class Tier:
+    """What a size of the experiment sets in the base, the grids of its sweep, and the axes it tunes."""
+
+    name: str
+    set: tuple[Assignment, ...]
+    grids: tuple[Axes, ...]
+    tuned: Axes
+
+
+def tiers_of(top: Mapping[str, Any], draft: Draft) -> dict[str, Tier]:
+    """The tiers of a file by name, the full one first. Problems of all of them go to the draft."""
+    tuned = _tuned_axes(top.get("tune"), ("tune",), draft)
+    full = Tier(FULL, (), grids_of(top.get("sweep"), draft), tuned)
+    _check_tuned(full, ("tune",), draft)
+    found = {FULL: full}
+    blocks = top.get("tiers", {})
+    if not isinstance(blocks, Mapping):
+        draft.wrong(("tiers",), "tiers", f"{problems.show(blocks)} is not a mapping", "give names of tiers")
+        return found
+    for name, block in blocks.items():
+        origin: Key = ("tiers", name)
+        if name == FULL or not re.fullmatch(SAFE_NAME, name):
+            wrong = "is the file as it stands" if name == FULL else "is not a safe name"
+            draft.wrong(origin, f"tiers.{name}", wrong, "call it quick, or what you like")
+        elif not isinstance(block, Mapping):
+            draft.wrong(origin, f"tiers.{name}", "is not a mapping", "give set, sweep or tune")
+        else:
+            found[name] = _tier(name, block, full, isinstance(top.get("sweep"), tuple), draft)
+    return found
+
+
+def _tier(name: str, block: Mapping[str, Any], full: Tier, listed: bool, draft: Draft) -> Tier:
+    origin: Key = ("tiers", name)
+    text = draft.validate(TierText, block, lambda key: (*origin, *key)) or TierText.model_validate({})
+    check_keys(text.set, (*origin, "set"), draft)
+    grids = full.grids
+    if isinstance(text.sweep, Mapping) and not listed:
+        grids = (_changed(full.grids[0], text.sweep, (*origin, "sweep"), draft),)
+    elif "sweep" in block:
+        grids = grids_of(text.sweep, draft, (*origin, "sweep"))
+    tuned = full.tuned
+    if isinstance(text.tune, Mapping):
+        tuned = _changed(full.tuned, text.tune, (*origin, "tune"), draft)
+    else:
+        _tuned_axes(text.tune, (*origin, "tune"), draft)
+    made = [Assignment(tuple(k.split(".")), v, (*origin, "set", k)) for k, v in text.set.items()]
+    for assignment in made:
+        if all(assignment.path in axes for axes in grids) or assignment.path in tuned:
+            right = "set it under sweep or tune instead"
+            draft.wrong(assignment.origin, dotted(assignment.path), "is an axis", right)
+    tier = Tier(name, tuple(sorted(made, key=lambda a: len(a.path))), grids, tuned)
+    _check_tuned(tier, (*origin, "tune"), draft)
+    return tier
+
+
+def _tuned_axes(tune: Any, origin: Key, draft: Draft) -> Axes:
+    if tune is not None and not isinstance(tune, Mapping):
+        draft.wrong(origin, dotted(origin), "is not a mapping", "give dotted keys with lists")
+        return {}
+    return grids_of(tune, draft, origin)[0]
+
+
+def _check_tuned(tier: Tier, origin: Key, draft: Draft) -> None:
+    """Tell of tuned axes that cannot be tuned."""
+    for path in tier.tuned:
+        key = dotted(path)
+        if key in (DEPTH, SEED, CONNECTION):
+            draft.wrong((*origin, key), key, "is what results are compared over", "put it into sweep")
+        elif any(path in axes for axes in tier.grids):
+            draft.wrong((*origin, key), key, "is an axis of sweep too", "keep one of the two")
+
+
+def _changed(axes: Axes, sweep: Mapping[str, Any], origin: Key, draft: Draft) -> Axes:
+    """A file's axes with the tier's in place of those of the same key; an empty one is dropped."""
+    dropped = {tuple(key.split(".")): key for key, values in sweep.items() if values is None or values == ()}
+    for path, key in dropped.items():
+        if path not in axes:
+            draft.wrong((*origin, key), key, f"is not an axis of the file's {origin[-1]}", "remove it")
+    (own,) = grids_of({k: v for k, v in sweep.items() if k not in dropped.values()}, draft, origin)
+    return {**{path: values for path, values in axes.items() if path not in dropped}, **own}

@@ -1,0 +1,55 @@
+"""Settings and probes from what is written for them, one trial's settings and one command's probes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from resexp.catalog.plugins import Plugin
+from resexp.catalog.scan import suggest
+from resexp.config import yaml_text
+from resexp.config.problems import COMMAND_LINE, Draft, refuse
+from resexp.config.settings import ProbeConfig, Settings, expand, models
+from resexp.errors import ConfigError
+
+
+def parse_settings(mapping: Mapping[str, Any], plugins: tuple[Plugin, ...] = ()) -> Settings:
+    """The settings in a trial's plain JSON data. Raises ConfigError."""
+    draft = Draft("settings", {}, plugins=plugins)
+    settings = draft.validate(Settings, _with_tuples(mapping), lambda key: key)
+    if settings is None:
+        raise refuse(draft.problems, draft.file)
+    return settings
+
+
+def parse_probes(texts: Sequence[str], plugins: tuple[Plugin, ...] = ()) -> list[ProbeConfig]:
+    """Probes from what is written for them: a kind, or a mapping in YAML. Raises ConfigError."""
+    draft = Draft(COMMAND_LINE, {}, plugins=plugins)
+    kinds = models("probe", plugins)
+    found = []
+    for text in texts:
+        try:
+            document = yaml_text.parse(text, COMMAND_LINE)
+        except ConfigError as error:
+            draft.problems += error.problems
+            continue
+        draft.problems += document.problems
+        part = expand(document.value)
+        kind = part.get("kind") if isinstance(part, Mapping) else None
+        if not isinstance(kind, str) or kind not in kinds:
+            draft.wrong(None, "--probe", f"there is no {text!r}", suggest(str(kind or ""), kinds))
+        elif "at" in part:
+            draft.wrong(None, "--probe", "has `at`", "a finished trial is measured at its end: remove it")
+        else:
+            found.append(draft.validate(kinds[kind], {**part, "at": (1.0,)}, lambda key: None))
+    if not texts:
+        draft.wrong(None, "--probe", "is missing", f"one of {', '.join(kinds)}")
+    if draft.problems:
+        raise refuse(draft.problems, COMMAND_LINE)
+    return [config for config in found if isinstance(config, ProbeConfig)]
+
+
+def _with_tuples(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _with_tuples(item) for key, item in value.items()}
+    return tuple(map(_with_tuples, value)) if isinstance(value, list | tuple) else value

@@ -1,0 +1,60 @@
+"""Paths that a user wrote: relative to the file in a configuration, to the current folder in a command."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from resexp.catalog.plugins import Plugin, read
+from resexp.config import problems
+from resexp.config.grid import Point, Tree
+from resexp.config.problems import Draft
+from resexp.errors import ConfigError, Problem
+
+_VARIABLE = re.compile(r"\$(\w+|\{[^}]*\})")
+
+
+def located(name: str, folder: Path) -> Path:
+    """The absolute path that a user means by `name`, which is relative to `folder`: `~` is the home folder,
+    and `$NAME` what the environment has. Raises ValueError, with what is wrong and what would be right, where
+    there is none.
+    """
+    told = os.path.expandvars(name)
+    if unset := _VARIABLE.search(told):
+        raise ValueError(f"the variable {unset.group()} is not set", "set it, or give the path in full")
+    try:
+        return Path(os.path.abspath(folder / Path(told).expanduser()))
+    except RuntimeError:
+        raise ValueError(f"{Path(told).parts[0]} has no home folder", "give the path in full") from None
+    except OSError:
+        raise ValueError(
+            "the current folder is gone", "change to another, or give the path in full"
+        ) from None
+
+
+def with_root(point: Point, draft: Draft) -> Tree:
+    """The point's tree with an absolute `data.root`; a path that leads nowhere is a problem of the draft."""
+    data = point.tree.get("data")
+    root = data.get("root") if isinstance(data, Mapping) else None
+    if not isinstance(data, Mapping) or not isinstance(root, str) or not root:
+        return point.tree
+    origin = point.origin(("data", "root"))
+    try:
+        found = located(root, Path() if origin is None else Path(draft.file).parent)
+    except ValueError as error:
+        wrong, right = error.args
+        draft.wrong(origin, "data.root", f"{problems.show(root)}: {wrong}", right)
+        return point.tree
+    return {**point.tree, "data": {**data, "root": str(found)}}
+
+
+def plugin_at(name: str, folder: Path, where: str) -> Plugin:
+    """The plugin in the file of this name. Raises ConfigError, blaming the place that names it."""
+    try:
+        file = located(name, folder)
+    except ValueError as error:
+        wrong, right = error.args
+        raise ConfigError([Problem(where, "plugins", f"{problems.show(name)}: {wrong}", right)]) from None
+    return read(file, where)
