@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from resexp.execution.local import LocalLauncher
     from resexp.execution.supervisor import Summary
     from resexp.measure import Measurer
-    from resexp.plan import Trial
+    from resexp.plan.trial import Trial
     from resexp.store import Records
 
 RESULTS = Path("results")
@@ -53,7 +53,7 @@ def trials(experiment: Experiment, device: str = "auto") -> list[Trial]:
     """
     from resexp.machine.devices import device_slots
     from resexp.measure import Measurer
-    from resexp.plan import make_plan
+    from resexp.plan.make import make_plan
 
     return make_plan(experiment, Measurer(device_slots(device, 1)[0], experiment.plugins))
 
@@ -99,7 +99,7 @@ def run(
     from resexp.machine.devices import device_slots
     from resexp.machine.environment import environment, memory_bytes
     from resexp.machine.precision import emulated
-    from resexp.plan import make_plan
+    from resexp.plan.make import make_plan
     from resexp.store import create, hold, states
 
     settings = [point.settings for point in experiment.points]

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from resexp.catalog.plugins import blaming
 from resexp.config.fields import plugins_of
 from resexp.machine.environment import processor
-from resexp.plan import Cost
+from resexp.plan.trial import Cost
 
 if TYPE_CHECKING:
     from resexp.config.settings import Settings
     from resexp.measure import Measurer
-    from resexp.plan import Trial
+    from resexp.plan.trial import Trial
 
 TIMED_MACS = 3e9
 """Work of one timed step, which bounds what an estimate may cost."""

@@ -16,9 +16,9 @@ from resexp.config.fields import plugins_of
 from resexp.config.parse import parse_settings
 from resexp.data.cache import Survey
 from resexp.errors import ConfigError, Problem
-from resexp.fit import check
 from resexp.machine.precision import resolve_precision
-from resexp.plan import Cost
+from resexp.plan.compatible import check
+from resexp.plan.trial import Cost
 from resexp.remembered import Remembered
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from resexp.data.base import Facts
     from resexp.data.cache import Checked
     from resexp.models.base import Purpose
-    from resexp.plan import Trial
+    from resexp.plan.trial import Trial
     from resexp.tasks.base import Task
 
 

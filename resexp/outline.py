@@ -17,7 +17,7 @@ from resexp.text import clean, counted
 if TYPE_CHECKING:
     from resexp.config.load import Experiment
     from resexp.data.base import Progress
-    from resexp.plan import Trial
+    from resexp.plan.trial import Trial
     from resexp.store import Records
 
 
@@ -49,7 +49,7 @@ def outline(
     from resexp.machine.devices import device_slots
     from resexp.machine.environment import memory_bytes
     from resexp.measure import Measurer
-    from resexp.plan import make_plan
+    from resexp.plan.make import make_plan
     from resexp.store import states
 
     slots = device_slots(device, 1, jobs)

@@ -27,7 +27,7 @@ from resexp import durable
 from resexp.durable import read_document, read_rows
 from resexp.execution.launcher import Task
 from resexp.execution.worker import work
-from resexp.plan import Trial
+from resexp.plan.trial import Trial
 from resexp.store import Attempt, TrialFolder
 
 FINGERPRINT = {"device": "stub", "threads": 1}

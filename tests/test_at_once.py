@@ -16,7 +16,7 @@ from resexp.config.load import load
 from resexp.errors import TrialError
 from resexp.execution.local import LocalLauncher
 from resexp.measure import Measurer
-from resexp.plan import Trial
+from resexp.plan.trial import Trial
 
 SMOKE = Path(__file__).parents[1] / "configs/smoke.yaml"
 

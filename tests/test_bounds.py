@@ -12,7 +12,7 @@ from resexp.errors import ConfigError, DataError
 from resexp.machine import folders
 from resexp.measure import Measurer
 from resexp.models import cost
-from resexp.plan import make_plan
+from resexp.plan.make import make_plan
 from resexp.text import clean, command
 
 TEXT = "name: x\ndata: {data}\nmodel: {model}\ntraining: {{epochs: 1, batch_size: {batch}}}\n"

@@ -13,7 +13,7 @@ from resexp.columns import FURTHER, Column, Columns, broken
 from resexp.gallery import Entry, Size, show
 from resexp.outline import Outline
 from resexp.outline import show as show_plan
-from resexp.plan import Cost, Trial
+from resexp.plan.trial import Cost, Trial
 
 
 def shown(table: Columns, width: int) -> str:

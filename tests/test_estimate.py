@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from resexp.estimate import PROCESS_BYTES, room, trial_bytes
-from resexp.plan import Cost, Trial
+from resexp.plan.trial import Cost, Trial
 
 GIB = 1 << 30
 

@@ -15,7 +15,8 @@ from resexp import gallery
 from resexp.cli import app
 from resexp.config.load import load
 from resexp.errors import ConfigError, NoExperimentError, StoreError
-from resexp.plan import Cost, make_plan
+from resexp.plan.make import make_plan
+from resexp.plan.trial import Cost
 from resexp.report.gallery import page
 from resexp.store import Attempt, create
 

@@ -17,9 +17,10 @@ from unmeasured import Unmeasured
 import resexp
 from resexp import store
 from resexp.errors import ConfigError, MixedError
-from resexp.groups import labelled, leaves
 from resexp.measure import Measurer
-from resexp.plan import Trial, make_plan
+from resexp.plan.groups import labelled, leaves
+from resexp.plan.make import make_plan
+from resexp.plan.trial import Trial
 
 BASE: dict[str, Any] = {
     "name": "t",

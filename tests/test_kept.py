@@ -12,10 +12,12 @@ import pytest
 from unmeasured import Unmeasured
 
 import resexp
-from resexp import api, durable, numerics, store, translation
-from resexp.plan import Trial, identity, make_plan
+from resexp import api, durable, store
+from resexp.plan import numerics, translation
+from resexp.plan.make import make_plan
+from resexp.plan.translation import Removed, Renamed, Revalued
+from resexp.plan.trial import Trial, identity
 from resexp.report.build import build
-from resexp.translation import Removed, Renamed, Revalued
 
 KEPT = Path(__file__).with_name("kept")
 
@@ -117,7 +119,7 @@ def test_mended_numbers_are_named_and_trained_again(results: Path, monkeypatch: 
 def test_a_mended_part_changes_only_its_own_trials(monkeypatch: pytest.MonkeyPatch) -> None:
     before = planned()
     monkeypatch.setattr(numerics, "_mended", {"connection": {"residual": 2}, "probe": {}}.get)
-    monkeypatch.setattr(numerics.catalog, "ROLES", {"connection": (), "probe": ()})
+    monkeypatch.setattr(numerics.scan, "ROLES", {"connection": (), "probe": ()})
     after = planned()
     kept = [new.id == old.id for new, old in zip(after, before, strict=True)]
     assert kept == [old.connection == "plain" for old in before]

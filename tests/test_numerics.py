@@ -11,13 +11,13 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 import resexp
-from resexp import numerics
 from resexp.catalog import scan
 from resexp.config import grid
 from resexp.config.load import read_plugins
 from resexp.config.schema import known_keys
 from resexp.errors import ConfigError
-from resexp.plan import identity
+from resexp.plan import numerics
+from resexp.plan.trial import identity
 
 PART = """
 from resexp.connections.base import Connection

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from resexp.outline import Outline, show
-from resexp.plan import Cost, Trial
+from resexp.plan.trial import Cost, Trial
 
 LONG = "residual (projection_everywhere)"
 

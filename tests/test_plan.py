@@ -14,7 +14,7 @@ import resexp
 from resexp.api import trials
 from resexp.config.parse import parse_settings
 from resexp.errors import ConfigError
-from resexp.plan import Trial, identity
+from resexp.plan.trial import Trial, identity
 
 BASE = """\
 name: t

@@ -20,7 +20,7 @@ from resexp.config.parse import parse_settings
 from resexp.config.settings import context, models
 from resexp.data import cache
 from resexp.errors import ConfigError, StoreError
-from resexp.plan import Trial
+from resexp.plan.trial import Trial
 from resexp.report.build import build
 from resexp.store import finished
 

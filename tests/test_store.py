@@ -13,7 +13,7 @@ import stub
 
 from resexp import durable, store
 from resexp.errors import BusyError, ResexpError, StaleAttempt, StoreError
-from resexp.plan import Cost, Trial
+from resexp.plan.trial import Cost, Trial
 from resexp.store import attempt as attempt_module
 
 TRIALS = (stub.trial("plain-8"), stub.trial("plain-20", seed=1, depth=20))

@@ -16,7 +16,7 @@ import stub
 
 from resexp import durable, store
 from resexp.errors import StoreError
-from resexp.plan import Trial
+from resexp.plan.trial import Trial
 from resexp.report.build import build
 from resexp.report.write import write
 

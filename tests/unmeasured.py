@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from resexp.config.settings import Settings
-from resexp.plan import Cost
+from resexp.plan.trial import Cost
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from resexp.catalog.plugins import Plugin
     from resexp.data.cache import Checked
     from resexp.measure import Measurer
-    from resexp.plan import Trial
+    from resexp.plan.trial import Trial
 
 SECONDS = 3.0
 """Of training, by which a number of trials is judged."""

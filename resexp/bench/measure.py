@@ -27,7 +27,7 @@ from resexp.machine.environment import cores, environment
 from resexp.machine.memory import keep_freed_memory
 from resexp.machine.precision import multiplies_bfloat16, resolve_precision
 from resexp.measure import Measurer
-from resexp.plan import make_plan
+from resexp.plan.make import make_plan
 
 EXAMPLES = {"images": "images", "text": "windows", "rows": "rows"}
 """What is counted, by the form of the data."""

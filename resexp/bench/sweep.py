@@ -19,7 +19,7 @@ from resexp.execution.display import Silent
 from resexp.execution.local import LocalLauncher
 from resexp.execution.supervisor import run as supervise
 from resexp.execution.sweep import Options
-from resexp.plan import Trial
+from resexp.plan.trial import Trial
 from resexp.store import ExperimentFolder, State, TrialFolder, create, read
 
 EPOCH = 4

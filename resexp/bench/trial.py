@@ -12,7 +12,7 @@ import torch
 
 from resexp import durable, store
 from resexp.machine.clock import seconds_of
-from resexp.plan import Trial
+from resexp.plan.trial import Trial
 from resexp.probes.base import Probe
 from resexp.store import TrialFolder
 from resexp.store.attempt import PROGRESS_EVERY

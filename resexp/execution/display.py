@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from resexp.plan import Trial
+from resexp.plan.trial import Trial
 from resexp.store import State
 from resexp.text import clean
 

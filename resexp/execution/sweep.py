@@ -11,7 +11,7 @@ from typing import Any
 from resexp.execution.display import Display, RunningTrial, View
 from resexp.execution.endings import cause_of, oom_kills
 from resexp.execution.launcher import LOST, Launcher, Task
-from resexp.plan import Trial
+from resexp.plan.trial import Trial
 from resexp.store import Experiment, State
 
 TICK = 0.2

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from resexp.plan import Trial
+    from resexp.plan.trial import Trial
 
 CPUINFO = Path("/proc/cpuinfo")
 

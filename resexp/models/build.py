@@ -9,7 +9,7 @@ import torch
 from resexp.connections.base import Connection, Site
 from resexp.models.base import Design, Network, Purpose, Trunk
 from resexp.models.cost import MOST_MATCHED, count_params, learns_alone, measure_cost, too_large
-from resexp.plan import Cost
+from resexp.plan.trial import Cost
 
 if TYPE_CHECKING:
     from resexp.config.settings import ModelConfig

@@ -13,7 +13,7 @@ from torch.utils.flop_counter import flop_registry
 from resexp.connections.base import Connection
 from resexp.errors import ConfigError, Problem
 from resexp.models.base import Purpose
-from resexp.plan import Cost
+from resexp.plan.trial import Cost
 
 BATCHES = (2**34, 2**20)
 """So many images that what is kept once, as weights and statistics are, is less than a byte an image; fewer

@@ -16,7 +16,7 @@ from typing import Any
 from resexp import durable
 from resexp.catalog.plugins import Plugin
 from resexp.errors import StoreError
-from resexp.plan import Trial
+from resexp.plan.trial import Trial
 from resexp.store.copies import plugins_of
 from resexp.store.documents import read, read_or_empty
 from resexp.store.failure import check_current, fail

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from resexp import numerics
-from resexp.plan import Trial
+from resexp.plan import numerics
+from resexp.plan.trial import Trial
 from resexp.store.documents import read_or_empty
 from resexp.store.layout import ExperimentFolder, TrialFolder
 

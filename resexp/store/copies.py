@@ -9,7 +9,7 @@ from resexp import durable
 from resexp.catalog.plugin_imports import read_source
 from resexp.catalog.plugins import Plugin
 from resexp.errors import StoreError
-from resexp.plan import Trial
+from resexp.plan.trial import Trial
 from resexp.store.layout import ExperimentFolder, TrialFolder
 
 

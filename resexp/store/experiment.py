@@ -11,7 +11,7 @@ from typing import Any
 from resexp import durable
 from resexp.catalog.plugins import Plugin
 from resexp.errors import StoreError
-from resexp.plan import Trial
+from resexp.plan.trial import Trial
 from resexp.store import changes
 from resexp.store.copies import keep
 from resexp.store.documents import read_or_empty

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from resexp import durable, numerics
+from resexp import durable
 from resexp.catalog.plugins import Plugin
 from resexp.errors import StoreError
-from resexp.plan import Trial
+from resexp.plan import numerics
+from resexp.plan.trial import Trial
 from resexp.store.copies import plugins_of
 from resexp.store.documents import read, read_or_empty
 from resexp.store.layout import FORMAT, TrialFolder

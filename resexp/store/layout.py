@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from resexp import durable
-from resexp.plan import Trial
+from resexp.plan.trial import Trial
 from resexp.store.documents import read, read_or_empty
 from resexp.store.locking import held
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from resexp import durable
 from resexp.config.published import Published
-from resexp.plan import Trial
+from resexp.plan.trial import Trial
 from resexp.store.documents import read, read_or_empty
 from resexp.store.layout import ExperimentFolder, TrialFolder
 

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from resexp import durable, numerics
-from resexp.plan import Trial
+from resexp import durable
+from resexp.plan import numerics
+from resexp.plan.trial import Trial
 from resexp.store import changes
 from resexp.store.documents import read, read_or_empty
 from resexp.store.layout import ExperimentFolder, State, TrialFolder

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from resexp import durable
 from resexp.errors import NoExperimentError, StoreError
-from resexp.groups import labelled, leaves
-from resexp.plan import Trial
+from resexp.plan.groups import labelled, leaves
+from resexp.plan.trial import Trial
 from resexp.store import provenance
 from resexp.store.documents import sound_rows
 from resexp.store.experiment import refuse_newer

@@ -11,7 +11,7 @@ import torch
 from resexp.config.settings import ProbeConfig, Settings
 from resexp.data.cache import Checked
 from resexp.data.opening import open_data
-from resexp.fit import check
+from resexp.plan.compatible import check
 from resexp.training.probing import measured
 from resexp.training.run import Run
 

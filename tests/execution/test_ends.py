@@ -20,7 +20,7 @@ from resexp.execution.launcher import Task
 from resexp.execution.local import LocalLauncher
 from resexp.execution.supervisor import Summary
 from resexp.execution.sweep import TRIES, Options
-from resexp.plan import Trial
+from resexp.plan.trial import Trial
 
 
 class Told(Silent):

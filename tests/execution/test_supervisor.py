@@ -17,7 +17,7 @@ from resexp.execution import supervisor, sweep
 from resexp.execution.display import Silent
 from resexp.execution.local import LocalLauncher
 from resexp.execution.sweep import Options
-from resexp.plan import Cost, Trial
+from resexp.plan.trial import Cost, Trial
 
 
 def run(

@@ -11,7 +11,7 @@ from typing import Any
 import stub
 
 from resexp import api, durable, store
-from resexp.plan import Trial
+from resexp.plan.trial import Trial
 
 CONFIG = """\
 name: exp

@@ -16,7 +16,7 @@ from tally import Record
 from resexp import api, durable, store
 from resexp.boosting.rounds import Boosting
 from resexp.config.parse import parse_settings
-from resexp.plan import Trial
+from resexp.plan.trial import Trial
 from resexp.store import Attempt, TrialFolder
 from resexp.store.layout import read_or_empty
 from resexp.training import probing, rounds, run, trial

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import torch
 
-from resexp import fit
 from resexp.catalog import scan
 from resexp.config.settings import Settings
 from resexp.data.cache import describe
 from resexp.data.opening import open_data
 from resexp.errors import ConfigError
+from resexp.plan import compatible
 from resexp.training.probing import measured
 from resexp.training.run import Run
 
@@ -54,9 +54,9 @@ def test_a_probe_measures_or_is_refused_before_training(
     wanted = scan.part_class(settings.task.info).targets
     if not issubclass(trunk.network, probe.network) or wanted not in (probe.targets or (wanted,)):
         with pytest.raises(ConfigError, match=kind):
-            fit.check(settings, facts)
+            compatible.check(settings, facts)
         return
-    fit.check(settings, facts)
+    compatible.check(settings, facts)
     device = torch.device("cpu")
     run = Run(settings, open_data(settings.data, device), device)
     run.train_step()

@@ -13,8 +13,8 @@ from torch.nn import functional
 from resexp.config.parse import parse_settings
 from resexp.data.cache import describe
 from resexp.errors import ConfigError
-from resexp.fit import check
 from resexp.measure import Measurer
+from resexp.plan.compatible import check
 from resexp.tasks.classification import Classification
 from resexp.tasks.language import Language
 from resexp.tasks.masked_language import IGNORED, MaskedLanguage

@@ -13,7 +13,7 @@ from resexp.cli import main
 from resexp.config.parse import parse_probes
 from resexp.config.settings import Settings
 from resexp.errors import BusyError, ConfigError, NoExperimentError, StoreError
-from resexp.plan import Trial
+from resexp.plan.trial import Trial
 from resexp.store import Attempt, TrialFolder
 from resexp.training.trial import train
 

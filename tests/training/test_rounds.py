@@ -17,8 +17,8 @@ from resexp.config.settings import Settings
 from resexp.data.cache import describe
 from resexp.data.opening import open_data
 from resexp.errors import ConfigError
-from resexp.fit import check
-from resexp.plan import Trial
+from resexp.plan.compatible import check
+from resexp.plan.trial import Trial
 from resexp.store import Attempt
 from resexp.training.rounds import Run
 from resexp.training.trial import train

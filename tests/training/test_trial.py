@@ -16,7 +16,7 @@ from resexp.config.parse import parse_settings
 from resexp.config.settings import Settings
 from resexp.data import cache
 from resexp.data.opening import open_data
-from resexp.plan import Trial
+from resexp.plan.trial import Trial
 from resexp.probes.base import Reading, Snapshot
 from resexp.probes.gradient_norms import GradientNorms
 from resexp.store import Attempt, TrialFolder, read

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from resexp.groups import leaves
+from resexp.plan.groups import leaves
 from resexp.report import frames, statistics, words
 from resexp.report.statistics import Estimate
 from resexp.report.table import Column, Row, Sentence, Table, Tone, integer, number, text

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from resexp.config.grid import DEPTH, SEED
 from resexp.errors import MixedError
-from resexp.numerics import name_of as name_of_part
+from resexp.plan.numerics import name_of as name_of_part
 
 if TYPE_CHECKING:
-    from resexp.plan import Trial
+    from resexp.plan.trial import Trial
 
 Facts = Mapping[str, str]
 """Dotted path -> the text of its value, for all that determines a trial's numbers."""
