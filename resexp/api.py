@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from resexp.store import Records
 
 RESULTS = Path("results")
-TRAINER = "resexp.training.trial:train"
-PRELOAD = "resexp.training.preload"
-PRELOAD_OTHERS = "resexp.training.rounds"
 
 
 def load(
@@ -101,11 +98,10 @@ def run(
     from resexp.machine.precision import emulated
     from resexp.plan.make import make_plan
     from resexp.store import create, hold, states
+    from resexp.training.entry import TRAINER, preloaded
 
     settings = [point.settings for point in experiment.points]
-    # Networks' trials must not wait for what boosters' alone need.
-    others = [PRELOAD_OTHERS] if any(each.model.info.base == "Booster" for each in settings) else []
-    launcher = LocalLauncher([PRELOAD, *others])
+    launcher = LocalLauncher(preloaded(each.model.info.base for each in settings))
     record = environment([Path(sys.argv[0]).name, *sys.argv[1:]])
     # The lock is taken before torch loads, so that a second start leaves at once.
     with stop_signals(lambda: True), hold(results, experiment.name) as held:

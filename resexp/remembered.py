@@ -15,7 +15,16 @@ from pathlib import Path
 from resexp import durable
 from resexp.machine.folders import data_folder
 
-CODE = ("models", "connections", "tasks", "probes", "options.py", "plan/compatible.py", "measure.py", "estimate.py")
+CODE = (
+    "models",
+    "connections",
+    "tasks",
+    "probes",
+    "options.py",
+    "plan/compatible.py",
+    "measure.py",
+    "estimate.py",
+)
 """Below this package: what the answers are computed by, together with PyTorch. A change forgets them all."""
 
 

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from resexp.api import PRELOAD, TRAINER
 from resexp.bench.effort import Effort, changed
 from resexp.config.fields import plugins_of
 from resexp.config.settings import Settings
@@ -21,6 +20,7 @@ from resexp.execution.supervisor import run as supervise
 from resexp.execution.sweep import Options
 from resexp.plan.trial import Trial
 from resexp.store import ExperimentFolder, State, TrialFolder, create, read
+from resexp.training.entry import PRELOAD, TRAINER
 
 EPOCH = 4
 """Steps of an epoch here, or a few more: the clock is read at its end, and the first is not counted."""

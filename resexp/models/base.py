@@ -119,12 +119,11 @@ class Chain(Series):
 class Recipe:
     """A kind of model; its options are its constructor's keyword-only arguments.
 
-    `learner` is the module whose `Run` trains it, `network` the kind of network it builds, if it builds one.
+    `network` is the kind of network it builds, if it builds one; `training.entry` knows what trains it.
     `targets` are those of the tasks it can do, `forms` those of examples it takes; `connections` are the base
     classes of those it has room for. `idle` are dotted keys of settings that say nothing to it.
     """
 
-    learner: ClassVar[str]
     network: ClassVar[type[Network] | None] = None
     targets: ClassVar[tuple[str, ...]] = ("labels",)
     forms: ClassVar[tuple[str, ...]]
@@ -135,7 +134,6 @@ class Recipe:
 class Trunk(Recipe, ABC):
     """How a kind of network is built."""
 
-    learner: ClassVar[str] = "resexp.training.run"
     network: ClassVar[type[Network] | None] = Chain
     forms: ClassVar[tuple[str, ...]] = ("images", "text")
 
@@ -154,7 +152,6 @@ class Booster(Recipe, ABC):
     `beta` is how much of the weights a shortcut carries past the first round, and `rule` how it goes on.
     """
 
-    learner: ClassVar[str] = "resexp.training.rounds"
     forms: ClassVar[tuple[str, ...]] = ("rows",)
     idle: ClassVar[tuple[str, ...]] = (
         *("model.order", "model.norm", "model.activation", "model.init", "model.match"),

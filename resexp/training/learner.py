@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 from torch import nn
 
-from resexp.catalog import scan
 from resexp.tasks.base import Task
+from resexp.training.entry import LEARNERS
 
 if TYPE_CHECKING:
     from resexp.config.settings import ModelConfig, Settings
@@ -56,4 +56,4 @@ class Learner(Protocol):
 
 def learner_of(model: ModelConfig) -> Any:
     """The module whose `Run(settings, data, device)` trains such a model, a Learner."""
-    return importlib.import_module(scan.part_class(model.info).learner)
+    return importlib.import_module(LEARNERS[model.info.base])

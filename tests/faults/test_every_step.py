@@ -14,12 +14,13 @@ import torch
 from tally import Record
 
 from resexp import api, durable, store
-from resexp.boosting.rounds import Boosting
 from resexp.config.parse import parse_settings
 from resexp.plan.trial import Trial
 from resexp.store import Attempt, TrialFolder
 from resexp.store.layout import read_or_empty
-from resexp.training import probing, rounds, run, trial
+from resexp.training import probing, run, trial
+from resexp.training.boosting import run as rounds
+from resexp.training.boosting.rounds import Boosting
 from resexp.training.trial import Course, train
 
 NETWORK: dict[str, Any] = {

@@ -20,7 +20,7 @@ from resexp.errors import ConfigError
 from resexp.plan.compatible import check
 from resexp.plan.trial import Trial
 from resexp.store import Attempt
-from resexp.training.rounds import Run
+from resexp.training.boosting.run import Run
 from resexp.training.trial import train
 
 

@@ -14,8 +14,8 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from resexp.boosting.rounds import Boosting, Learner, votes
-from resexp.boosting.weights import Connect, Rule, adaptive, fixed, flow, vote, weighted_error
+from resexp.training.boosting.rounds import Boosting, Learner, votes
+from resexp.training.boosting.weights import Connect, Rule, adaptive, fixed, flow, vote, weighted_error
 
 LOADERS = {"iris": load_iris, "wine": load_wine, "breast_cancer": load_breast_cancer}
 

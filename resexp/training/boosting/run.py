@@ -10,10 +10,10 @@ import sklearn.svm  # noqa: F401 (the first round would import it, in each trial
 import torch
 from torch import Tensor, nn
 
-from resexp.boosting.rounds import Boosting, votes
-from resexp.boosting.weights import RULES, Connect
 from resexp.connections.base import Connection, Site
 from resexp.tasks.base import Task
+from resexp.training.boosting.rounds import Boosting, votes
+from resexp.training.boosting.weights import RULES, Connect
 from resexp.training.evaluation import Score, evaluate
 
 if TYPE_CHECKING:

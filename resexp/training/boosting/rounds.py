@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from resexp.boosting.weights import Connect, Rule, Weights, flow, vote, weighted_error
+from resexp.training.boosting.weights import Connect, Rule, Weights, flow, vote, weighted_error
 
 Features = NDArray[np.float64]
 Labels = NDArray[np.int64]
