@@ -26,7 +26,7 @@ types: $(VENV)/.dev
 	$(BIN)/mypy
 
 # What trains or compares numbers, as on processors with older instruction sets.
-NUMBERS := $(addprefix tests/,boosting connections models probes tasks training test_bench.py)
+NUMBERS := $(addprefix tests/,bench connections models probes tasks training)
 
 processors: $(VENV)/.test
 	ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 OPENBLAS_CORETYPE=Haswell $(BIN)/python -m pytest $(NUMBERS)

@@ -1,5 +1,5 @@
 """`python -m resexp` is `resexp`."""
 
-from resexp.cli import main
+from resexp.cli.app import main
 
 main()

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from resexp.config.load import Experiment
     from resexp.data.base import Progress
     from resexp.data.cache import Survey
+    from resexp.estimate.network import Measurer
     from resexp.execution.display import Display
     from resexp.execution.local import LocalLauncher
     from resexp.execution.supervisor import Summary
-    from resexp.measure import Measurer
     from resexp.plan.trial import Trial
     from resexp.store import Records
 
@@ -48,8 +48,8 @@ def trials(experiment: Experiment, device: str = "auto") -> list[Trial]:
         ConfigError: a trial cannot be built.
         DataError: the data set is missing or too small.
     """
+    from resexp.estimate.network import Measurer
     from resexp.machine.devices import device_slots
-    from resexp.measure import Measurer
     from resexp.plan.make import make_plan
 
     return make_plan(experiment, Measurer(device_slots(device, 1)[0], experiment.plugins))
@@ -83,11 +83,11 @@ def run(
         StoreError: the results folder cannot be written.
         KeyboardInterrupt: SIGINT, SIGTERM or SIGHUP came while the trials were planned.
     """
-    from resexp.bench.at_once import best_slots
     from resexp.catalog import trusted
     from resexp.data.cache import Survey
     from resexp.data.notes import told
-    from resexp.estimate import room
+    from resexp.estimate.at_once import best_slots
+    from resexp.estimate.duration import room
     from resexp.execution.display import Silent
     from resexp.execution.local import LocalLauncher
     from resexp.execution.signals import stop_signals
@@ -148,8 +148,8 @@ def run(
 
 def _measurer(experiment: Experiment, device: str, launcher: LocalLauncher, survey: Survey) -> Measurer:
     """Asks a worker, which has PyTorch, for what is not remembered, so that this process does without."""
-    from resexp.measure import Measurer, data_key, learn
-    from resexp.remembered import Remembered
+    from resexp.estimate.memo import Remembered
+    from resexp.estimate.network import Measurer, data_key, learn
 
     def ask() -> None:
         settings = [point.settings for point in experiment.points]

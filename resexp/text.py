@@ -1,8 +1,11 @@
-"""Others' text on the way to a terminal, a message or a command line: paths, causes, docstrings, names."""
+"""Values and others' text on the way to a terminal, a message or a command line."""
 
 from __future__ import annotations
 
 import shlex
+
+DASH = "–"
+"""Stands where there is no number."""
 
 
 def clean(text: object, *, lines: bool = False) -> str:
@@ -24,3 +27,20 @@ def counted(count: int, noun: str) -> str:
 def command(*words: object) -> str:
     """A command that does what it says when it is pasted into a shell."""
     return shlex.join(map(str, words))
+
+
+def percent(error: float | None) -> str:
+    """A fraction as a percentage; a dash where there is none."""
+    return DASH if error is None else f"{100 * error:.1f} %"
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as a person says them; a dash where there are none."""
+    if seconds is None:
+        return DASH
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60}:{whole % 60:02d} min"
+    return f"{whole // 3600}:{whole % 3600 // 60:02d} h"

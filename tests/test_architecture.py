@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import importlib.util
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,43 +13,52 @@ from pathlib import Path
 
 import pytest
 
+from resexp.catalog import scan
+from resexp.training.entry import LEARNERS
+from resexp.training.learner import Learner
+
 PACKAGE = Path(__file__).parents[1] / "resexp"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-# config -> plan -> execution -> training (model + data + probes) -> store -> report: what each may not use.
-FORBIDDEN = {
-    "errors": ("",),
-    "config": ("plan", "store", "execution", "training", "models", "report", "api", "cli"),
-    "plan": ("store", "execution", "training", "models", "data", "report", "api", "cli"),
-    "connections": (
-        "config.load",
-        "config.settings",
-        "plan",
-        "store",
-        "execution",
-        "training",
-        "models",
-        "data",
-        "report",
-    ),
-    "models": ("plan.make", "store", "execution", "training", "data", "report", "api", "cli"),
-    "data": ("store", "execution", "training", "models", "report", "api", "cli"),
-    "probes": ("store", "execution", "training", "data", "report", "api", "cli"),
-    "store": (
-        "config.load",
-        "config.settings",
-        "execution",
-        "training",
-        "models",
-        "data",
-        "report",
-        "api",
-        "cli",
-    ),
-    "execution": ("config.load", "config.settings", "training", "models", "data", "report", "api", "cli"),
-    "training": ("execution", "report", "api", "cli"),
-    "report": ("config.load", "config.settings", "execution", "training", "models", "data", "api", "cli"),
+MAY_IMPORT: dict[str, str] = {
+    "errors": "",
+    "durable": "",
+    "random": "",
+    "options": "",
+    "text": "",
+    "machine": "errors",
+    "connections": "options",
+    "catalog": "machine durable errors options text",
+    "config": "catalog errors options text",
+    "data": "catalog machine durable errors options random",
+    "plan": "config catalog errors",
+    "models": "connections plan errors options random",
+    "store": "plan config catalog durable errors",
+    "probes": "models errors options",
+    "tasks": "models options random",
+    "execution": "store plan errors",
+    "report": "store plan config durable errors text",
+    "training": "tasks probes models connections data plan config catalog machine errors options random text",
+    "estimate": "training execution store models data plan config catalog machine durable errors",
+    "bench": "estimate training execution report store tasks probes models data plan config catalog machine"
+    " durable errors",
+    "api": "estimate training execution store plan data config catalog machine errors",
+    "gallery": "api report store config catalog durable errors text",
+    "cli": "gallery bench api estimate execution report store plan config catalog machine errors text",
+    "__init__": "api",
+    "__main__": "cli",
 }
+"""Every folder and module at the top of the package, with the others that it may import: lower ones first, so
+that a name can only stand for what stands above it here.
+"""
+
+NAMED = re.compile(r"resexp(\.[a-z_]+)+(:[a-z_]+)?")
+"""A module, or a function of one, that a string names."""
+
+
+def room(name: str) -> str:
+    """The folder or module at the top of the package that a dotted name lies in."""
+    return [*name.split("."), "__init__"][1]
 
 
 def tree(file: Path) -> ast.Module:
@@ -66,14 +78,54 @@ def imports(node: ast.AST) -> Iterator[str]:
         yield from imports(child)
 
 
+def test_everything_at_the_top_has_its_rule_and_nothing_goes_round() -> None:
+    top = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    assert top == set(MAY_IMPORT)
+    known: set[str] = set()
+    for name, others in MAY_IMPORT.items():
+        assert set(others.split()) <= known, f"{name} may import what stands below it in the table"
+        known.add(name)
+
+
 @pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(PACKAGE)))
-def test_no_stage_imports_a_later_one(file: Path) -> None:
-    stage = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    forbidden = tuple(f"resexp.{name}".rstrip(".") for name in FORBIDDEN.get(stage, ()))
-    for name in imports(tree(file)):
-        assert not any(name == bad or name.startswith(f"{bad}.") for bad in forbidden), (
-            f"{stage} imports {name}"
-        )
+def test_no_import_runs_back_up(file: Path) -> None:
+    own = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    used = {room(name) for name in imports(tree(file)) if name.split(".")[0] == "resexp"}
+    assert used - {own, "__init__"} <= set(MAY_IMPORT[own].split())
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(PACKAGE)))
+def test_what_a_string_names_is_there_and_may_be_imported(file: Path) -> None:
+    own = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    for node in ast.walk(tree(file)):
+        if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
+            continue
+        if NAMED.fullmatch(node.value.removesuffix(".")):
+            module = node.value.removesuffix(".").partition(":")[0]
+            assert importlib.util.find_spec(module), f"{node.value} leads nowhere"
+            assert room(module) in {own, *MAY_IMPORT[own].split()}, f"{own} names {node.value}"
+
+
+def test_every_kind_of_model_has_a_learner() -> None:
+    assert set(LEARNERS) == set(scan.ROLES["model"][1:])
+    for module in LEARNERS.values():
+        run = importlib.import_module(module).Run
+        assert all(hasattr(run, name) for name in vars(Learner) if not name.startswith("_"))
+
+
+def test_only_the_store_names_its_files() -> None:
+    own = {
+        node.value
+        for file in (PACKAGE / "store").glob("*.py")
+        for node in ast.walk(tree(file))
+        if isinstance(node, ast.Constant) and re.fullmatch(r"[a-z-]+\.(json|jsonl|yaml)", str(node.value))
+    }
+    assert {"plan.json", "result.json", "metrics.jsonl", "config.yaml"} <= own
+    for file in FILES:
+        if file.is_relative_to(PACKAGE / "store"):
+            continue
+        words = {node.value for node in ast.walk(tree(file)) if isinstance(node, ast.Constant)}
+        assert not own & words, file
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(PACKAGE)))
@@ -107,9 +159,13 @@ def test_files_fit_in_the_head(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["resexp", "resexp.cli", "resexp.config.load", "resexp.plan.make", "resexp.store",
-               "resexp.execution.supervisor", "resexp.execution.worker", "resexp.report.write", "resexp.show"]
-)  # fmt: skip
+    "module",
+    [
+        *("resexp", "resexp.cli.app", "resexp.cli.show", "resexp.config.load", "resexp.plan.make"),
+        *("resexp.store", "resexp.execution.supervisor", "resexp.execution.worker", "resexp.report.write"),
+        *("resexp.estimate.outline", "resexp.training.entry", "resexp.gallery.papers"),
+    ],
+)
 def test_light_modules_do_not_load_torch(module: str) -> None:
     code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -12,22 +12,24 @@ from typing import Any
 import torch
 
 from resexp.bench import sweep
-from resexp.bench.effort import FULL, QUICK, Effort, changed
+from resexp.bench.effort import FULL, QUICK, Effort
 from resexp.bench.peer import applies, peer_images_per_second
-from resexp.bench.step import StepTimes, fit_line, measure_depths, measure_steps, warm_run
+from resexp.bench.step import StepTimes, fit_line, measure_depths, measure_steps
 from resexp.bench.trial import trial_seconds
 from resexp.catalog import scan
 from resexp.config.load import Experiment
+from resexp.config.parse import changed
 from resexp.config.settings import Settings
 from resexp.data.cache import prepare
 from resexp.errors import ConfigError, Problem
+from resexp.estimate.network import Measurer
 from resexp.machine.clock import Spread
 from resexp.machine.devices import device_slots
 from resexp.machine.environment import cores, environment
 from resexp.machine.memory import keep_freed_memory
 from resexp.machine.precision import multiplies_bfloat16, resolve_precision
-from resexp.measure import Measurer
 from resexp.plan.make import make_plan
+from resexp.training.warm import warm_run
 
 EXAMPLES = {"images": "images", "text": "windows", "rows": "rows"}
 """What is counted, by the form of the data."""

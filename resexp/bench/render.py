@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console, Group, RenderableType
 
-from resexp.columns import Column, Columns
+from resexp.report.render.columns import Column, Columns
 
 DASH = "–"
 

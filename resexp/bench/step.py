@@ -11,18 +11,17 @@ import numpy as np
 import torch
 
 from resexp.bench.ceiling import ceiling_gflops
-from resexp.bench.effort import Effort, changed
+from resexp.bench.effort import Effort
+from resexp.config.parse import changed
 from resexp.config.settings import Settings
-from resexp.data.cache import Checked, describe
-from resexp.data.opening import open_data
+from resexp.data.cache import describe
 from resexp.errors import ConfigError
 from resexp.machine.clock import Stopwatch
 from resexp.models.build import network_cost
 from resexp.tasks.base import Task
 from resexp.training.run import Run
+from resexp.training.warm import warm_run
 
-WARM_UP = 2
-"""Steps that are not counted: the libraries choose their kernels in them."""
 FLOPS_PER_MAC = 6
 """Two forward, and twice that backward: the gradient of a layer's input and of its weights."""
 
@@ -51,14 +50,6 @@ def timed_step(run: Run) -> dict[str, float]:
     run.account(loss, output, target)
     watch.lap("accounting")
     return watch.laps
-
-
-def warm_run(settings: Settings, device: torch.device, checked: Checked | None = None) -> Run:
-    """A run of these settings that has taken its first steps; `checked` are its data, if prepared."""
-    run = Run(settings, open_data(settings.data, device, settings.seed, checked), device)
-    for _ in range(WARM_UP):
-        run.train_step()
-    return run
 
 
 def measure_steps(

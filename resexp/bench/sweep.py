@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from resexp.bench.effort import Effort, changed
+from resexp.bench.effort import Effort
 from resexp.config.fields import plugins_of
+from resexp.config.parse import changed
 from resexp.config.settings import Settings
 from resexp.data.cache import describe
 from resexp.errors import TrialError

@@ -8,6 +8,7 @@ from typing import Any
 from resexp.catalog.plugins import Plugin
 from resexp.catalog.scan import suggest
 from resexp.config import yaml_text
+from resexp.config.fields import plugins_of
 from resexp.config.problems import COMMAND_LINE, Draft, refuse
 from resexp.config.settings import ProbeConfig, Settings, expand, models
 from resexp.errors import ConfigError
@@ -20,6 +21,18 @@ def parse_settings(mapping: Mapping[str, Any], plugins: tuple[Plugin, ...] = ())
     if settings is None:
         raise refuse(draft.problems, draft.file)
     return settings
+
+
+def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
+    """Settings with some dotted keys set, such as {"training.epochs": 3}. Raises ConfigError."""
+    data = settings.model_dump(mode="json")
+    for key, value in changes.items():
+        *path, last = key.split(".")
+        part = data
+        for name in path:
+            part = part[name]
+        part[last] = value
+    return parse_settings(data, plugins_of(settings))
 
 
 def parse_probes(texts: Sequence[str], plugins: tuple[Plugin, ...] = ()) -> list[ProbeConfig]:

@@ -1,28 +1,13 @@
-"""What a run shows while it goes on: a live table on a terminal, one line an event elsewhere."""
+"""What a run tells of itself while it goes on, for anything that wants to show it."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import IO, Any, Protocol
-
-from rich import box
-from rich.console import Console, Group, RenderableType
-from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
-from rich.text import Text
+from typing import Any, Protocol
 
 from resexp.plan.trial import Trial
 from resexp.store import State
-from resexp.text import clean
-
-ROWS = 16
-"""Running trials shown at most: the table must stay on the screen."""
-
-DASH = "–"
 
 
 @dataclass(frozen=True)
@@ -66,44 +51,6 @@ class Display(Protocol):
     def close(self) -> None: ...
 
 
-class Fading:
-    """A text file that falls silent, for good, where nobody reads it any more or its disk is full.
-
-    What a run shows is for whoever looks: that nobody can look must not end the run.
-    """
-
-    def __init__(self, file: IO[str]) -> None:
-        self._file = file
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)
-
-    def write(self, text: str) -> int:
-        try:
-            return self._file.write(text)
-        except OSError:
-            self._fall_silent()
-            return len(text)
-
-    def flush(self) -> None:
-        try:
-            self._file.flush()
-        except OSError:
-            self._fall_silent()
-
-    def _fall_silent(self) -> None:
-        """Lead the handle nowhere: what is still buffered goes there, too, when the interpreter ends."""
-        with suppress(OSError):  # a file in memory has no handle
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self._file.fileno())
-            os.close(nowhere)
-
-
-def choose(console: Console) -> Display:
-    """The display that fits where `console` (standard error) leads."""
-    return TableDisplay(console) if console.is_terminal else LineDisplay(console)
-
-
 class Silent:
     """Shows nothing: for notebooks and tests."""
 
@@ -121,113 +68,3 @@ class Silent:
 
     def close(self) -> None:
         pass
-
-
-class LineDisplay:
-    """One line an event, for logs and continuous integration."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-
-    def started(self, trial: Trial, number: int) -> None:
-        again = f" (attempt {number})" if number > 1 else ""
-        self._print(f"started   {trial.name}{again}")
-
-    def again(self, trial: Trial, why: str) -> None:
-        self._print(f"again     {trial.name}  {clean(why)}")
-
-    def finished(self, trial: Trial, state: State) -> None:
-        self._print(outcome(trial, state))
-
-    def tick(self, view: View) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
-
-    def _print(self, line: str) -> None:
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-class TableDisplay:
-    """A table of the running trials that renews itself; ended trials scroll away above it."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._live = Live(console=console, auto_refresh=False, transient=True)
-
-    def started(self, trial: Trial, number: int) -> None:
-        pass
-
-    def again(self, trial: Trial, why: str) -> None:
-        self._console.print(Text(f"again     {trial.name}  {clean(why)}", style="yellow"), soft_wrap=True)
-
-    def finished(self, trial: Trial, state: State) -> None:
-        style = {"done": "", "diverged": "yellow", "failed": "red"}.get(state.status, "dim")
-        self._console.print(Text(outcome(trial, state), style=style), soft_wrap=True)
-
-    def tick(self, view: View) -> None:
-        self._live.start()
-        self._live.update(table(view), refresh=True)
-
-    def close(self) -> None:
-        self._live.stop()
-
-
-def outcome(trial: Trial, state: State) -> str:
-    """One line on how a trial ended, and one for each thing to know of it."""
-    result = state.result
-    if state.status == "done":
-        errors = f"train error {percent(result.get('train_error'))}  test {percent(result.get('test_error'))}"
-        line = f"done      {trial.name}  {errors}  {duration(result.get('seconds'))}"
-        return "\n".join([line, *(f"note      {clean(note)}" for note in state.notes)])
-    if state.finished or state.status == "failed":
-        return f"{state.status:<9} {trial.name}  {clean(state.cause or 'no cause given')}"
-    return f"stopped   {trial.name}  the next run goes on with it"
-
-
-def table(view: View) -> RenderableType:
-    """The live table: a row a running trial, and the whole sweep below."""
-    rows = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
-    rows.add_column("trial", no_wrap=True, overflow="ellipsis", min_width=12)
-    for name in ("epoch", "error", "loss", "time left"):
-        rows.add_column(name, justify="right", no_wrap=True)
-    for item in view.running[:ROWS]:
-        row = item.progress
-        epoch = f"{row['epoch']}/{row['epochs']}" if row else "starting"
-        loss = row.get("loss")
-        rows.add_row(
-            Text(item.trial.name),
-            epoch,
-            percent(row.get("error")),
-            DASH if loss is None else f"{loss:.3f}",
-            duration(item.seconds_left),
-        )
-    if len(view.running) > ROWS:
-        rows.add_row(Text(f"and {len(view.running) - ROWS} more", style="dim"))
-    ended = view.before + sum(view.counts.values())
-    words = [f"{ended}/{view.total} trials"]
-    words += [
-        f"{view.counts[status]} {status}" for status in ("failed", "diverged") if view.counts.get(status)
-    ]
-    words.append(f"{duration(view.seconds_left)} left")
-    line = Table.grid(padding=(0, 2))
-    line.add_row(ProgressBar(total=1.0, completed=view.share, width=30), Text("  ".join(words)))
-    return Group(rows, line)
-
-
-def percent(error: float | None) -> str:
-    """A fraction as a percentage; a dash where there is none."""
-    return DASH if error is None else f"{100 * error:.1f} %"
-
-
-def duration(seconds: float | None) -> str:
-    """Seconds as a person says them; a dash where there are none."""
-    if seconds is None:
-        return DASH
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60}:{whole % 60:02d} min"
-    return f"{whole // 3600}:{whole % 3600 // 60:02d} h"

@@ -17,6 +17,6 @@ LEARNERS = {"Trunk": "resexp.training.run", "Booster": "resexp.training.boosting
 def preloaded(bases: Iterable[str]) -> list[str]:
     """What is loaded before trials of models with these base classes.
 
-    PRELOAD loads what networks need. Boosters also need scikit-learn, for which networks' trials must not wait.
+    PRELOAD loads what networks need. Boosters also need scikit-learn, and networks must not wait for that.
     """
     return [PRELOAD, *sorted({LEARNERS[base] for base in bases} - {LEARNERS["Trunk"]})]

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from resexp import api, outline
+from resexp import api
+from resexp.cli.trials import show_status
 from resexp.report.build import build
 from resexp.report.render import json
 
@@ -49,7 +50,7 @@ def test_it_is_said_in_the_run_the_status_and_the_report(
     assert (trial["train_examples"], trial["test_examples"]) == (4, 4)
     assert (trial["train_chance"], trial["test_chance"]) == (0.5, 0.5)
     capsys.readouterr()
-    outline.show_status(records)
+    show_status(records)
     shown = " ".join(capsys.readouterr().out.split())
     report = build(records)
     for note in said:

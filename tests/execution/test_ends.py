@@ -12,7 +12,8 @@ import pytest
 import stub
 from filelock import FileLock
 
-from resexp import console, store
+from resexp import store
+from resexp.cli import console
 from resexp.errors import StoreError
 from resexp.execution import supervisor
 from resexp.execution.display import Silent

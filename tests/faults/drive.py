@@ -13,7 +13,8 @@ from pathlib import Path
 
 import stub
 
-from resexp import console, store
+from resexp import store
+from resexp.cli import console
 from resexp.errors import ResexpError
 from resexp.execution import supervisor
 from resexp.execution.descriptors import open_standard_descriptors

@@ -15,7 +15,9 @@ from typing import Any
 
 import torch  # noqa: F401 (a fork has it then)
 
-from resexp import api, cli, estimate, measure, outline  # noqa: F401
+from resexp import api  # noqa: F401
+from resexp.cli import app
+from resexp.estimate import duration, network, outline  # noqa: F401
 
 GUARD = 30, 8 << 30
 """Processor seconds and bytes of further addresses at which a command that does not end is ended."""
@@ -34,7 +36,7 @@ def child(folder: Path, arguments: list[str]) -> None:
     sys.argv = ["resexp", *arguments]
     status = 1
     try:
-        cli.main()
+        app.main()
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
     except BaseException:

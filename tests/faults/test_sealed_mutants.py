@@ -10,7 +10,8 @@ import pytest
 import sealed
 from tally import Record
 
-from resexp import outline, store
+from resexp import store
+from resexp.cli.trials import show_status
 from resexp.errors import ResexpError, StoreError
 from resexp.report.build import build
 from resexp.report.render import csv, html, json, latex, markdown
@@ -27,7 +28,7 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def look(results: Path, *, reported: bool) -> None:
     """What status, report, plan and probe read."""
     records = store.read(results / "exp")
-    outline.show_status(records)
+    show_status(records)
     if reported:
         report = build(records)
         for form in (markdown, json, csv, html, latex):

@@ -16,7 +16,7 @@ from made_up import DEPTHS, FINAL, trial
 
 from resexp.report import Report, build
 from resexp.report.render import latex
-from resexp.report.tex import LIKE_LATIN, MATHS, SIGNS, escape
+from resexp.report.render.tex import LIKE_LATIN, MATHS, SIGNS, escape
 from resexp.store import Records
 
 Make = Callable[..., Records]

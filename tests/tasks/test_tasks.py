@@ -13,7 +13,7 @@ from torch.nn import functional
 from resexp.config.parse import parse_settings
 from resexp.data.cache import describe
 from resexp.errors import ConfigError
-from resexp.measure import Measurer
+from resexp.estimate.network import Measurer
 from resexp.plan.compatible import check
 from resexp.tasks.classification import Classification
 from resexp.tasks.language import Language

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from resexp import api, store
-from resexp.cli import main
+from resexp.cli.app import main
 from resexp.config.parse import parse_probes
 from resexp.config.settings import Settings
 from resexp.errors import BusyError, ConfigError, NoExperimentError, StoreError

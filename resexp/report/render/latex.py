@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 
 from resexp.report.build import Report
+from resexp.report.render.tex import escape
 from resexp.report.table import Column, Sentence, Table
-from resexp.report.tex import escape
 
 PACKAGES = r"\usepackage{array,booktabs,longtable}"
 SIZES = {"footnotesize": 79, "scriptsize": 85, "tiny": 98}

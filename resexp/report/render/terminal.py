@@ -10,9 +10,9 @@ from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
 
-from resexp.columns import Column, Columns, broken
 from resexp.report import words
 from resexp.report.build import Report
+from resexp.report.render.columns import Column, Columns, broken
 from resexp.report.table import Sentence, Table
 
 TONES = {"good": "bold green", "bad": "bold red", "open": "bold yellow"}

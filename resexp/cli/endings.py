@@ -1,0 +1,64 @@
+"""How the program ends when a command does not end by itself: in words, and with a status of its own."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from typer.core import TyperGroup
+
+from resexp.errors import ConfigError, Problem, ResexpError
+
+
+class Commands(TyperGroup):
+    """Says that a signal ended a command; typer then leaves with status 130."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            print("Interrupted.", file=sys.stderr)
+            raise
+
+
+@contextmanager
+def errors_told() -> Iterator[None]:
+    """What the user did wrong is said in a line or a few, never as a traceback."""
+    try:
+        _refuse_a_lost_folder()
+        yield
+    except ResexpError as error:
+        from resexp.cli.console import printable
+
+        print(printable(str(error)), file=sys.stderr)
+        sys.exit(error.exit_status)
+
+
+def _refuse_a_lost_folder() -> None:
+    """Raises ConfigError where the current folder was deleted: PyTorch ends the process there."""
+    try:
+        os.getcwd()
+    except OSError:
+        right = "change to a folder that exists"
+        raise ConfigError([Problem("current folder", "", "it is gone", right)]) from None
+
+
+@contextmanager
+def ended_by_a_signal() -> Iterator[None]:
+    """Another Ctrl-C, while a command or its process is ending, shows no traceback."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.exit(130)
+    finally:
+        atexit.register(_end_at_once)  # the last to be registered is the first to be called
+
+
+def _end_at_once() -> None:
+    if signal.getsignal(signal.SIGINT) == signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -1,0 +1,97 @@
+"""`resexp gallery`: the papers' configurations that come with the package."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from resexp.api import RESULTS
+from resexp.cli.options import AsListing, Device, JobsOrAuto, Listing, Overrides, Results, number_or_auto
+from resexp.text import clean
+
+if TYPE_CHECKING:
+    from resexp.gallery.papers import Entry
+
+app = typer.Typer(help="Results of the literature, ready to run: list them, run one, publish its report.")
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="One of those that `resexp gallery` lists.")]
+Tier = Annotated[str, typer.Option(help="A size of the experiment: quick, or full as in the paper.")]
+
+
+@app.callback(invoke_without_command=True)
+def gallery(
+    context: typer.Context,
+    results: Results = RESULTS,
+    format: AsListing = Listing.TERMINAL,
+) -> None:
+    """List them: what each claims, what its tiers cost, and which have been run and published."""
+    if context.invoked_subcommand is not None:
+        return
+    from resexp.gallery.papers import entries
+
+    found = entries(results)
+    if format is Listing.JSON:
+        typer.echo(json.dumps([asdict(entry) for entry in found], indent=1))
+    else:
+        show(found)
+
+
+@app.command()
+def run(
+    name: Name,
+    overrides: Overrides = None,
+    tier: Tier = "quick",
+    device: Device = "auto",
+    jobs: JobsOrAuto = None,
+    results: Results = RESULTS,
+) -> None:
+    """Train every trial of NAME that is not done yet; the same as `resexp run` with its file."""
+    from resexp import api
+    from resexp.cli import console
+    from resexp.gallery.papers import path
+
+    experiment = api.load(path(name), overrides or [], tier=tier)
+    with console.watching() as (progress, display, tell):
+        summary = api.run(
+            experiment,
+            device=device,
+            jobs=number_or_auto(jobs),
+            results=results,
+            display=display,
+            progress=progress,
+            tell=tell,
+        )
+    typer.echo(console.summary_line(experiment.name, results / experiment.name, summary))
+    raise typer.Exit(summary.exit_status)
+
+
+@app.command()
+def publish(name: Name, tier: Tier = "quick", results: Results = RESULTS) -> None:
+    """Write the report of a finished experiment into the gallery, and the gallery's index anew."""
+    from resexp.gallery.publish import publish as write
+
+    typer.echo(clean(f"Published to {write(name, results, tier)}; index: {results}/gallery/README.md"))
+
+
+def show(found: list[Entry]) -> None:
+    """Print the configurations with their claims, and a line for each tier."""
+    from rich.console import Console
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from resexp.report.render.columns import Column, Columns
+
+    console = Console()
+    for entry in found:
+        console.print(Text(clean(entry.name), "bold"))
+        console.print(Padding(Text(clean(entry.claim)), (0, 0, 0, 2), expand=False))
+        rows = []
+        for size in entry.sizes:
+            state = f"{size.ended}/{size.trials}" + (", published" if size.published else "")
+            cells = ((size.tier, ""), (state, "" if size.ended else "dim"), (size.expect or "", "dim"))
+            rows.append([Text(clean(text), style) for text, style in cells])
+        console.print(Padding(Columns([Column()] * 3, rows), (0, 0, 1, 2)))
+    console.print("Next: resexp gallery run NAME --tier quick; then resexp gallery publish NAME")

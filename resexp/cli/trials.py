@@ -1,0 +1,113 @@
+"""What `resexp plan` and `resexp status` print: the trials before and while they run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from resexp.report.render.columns import Column, Columns
+from resexp.text import DASH, clean, counted, duration, percent
+
+if TYPE_CHECKING:
+    from resexp.estimate.outline import Outline
+    from resexp.plan.trial import Trial
+    from resexp.store import Records
+
+
+def show_plan(found: Outline) -> None:
+    """One row for all seeds of a variant and depth."""
+    sizes = {trial.id: matched(trial.settings["model"]) for trial in found.trials}
+    columns = [Column("variant")]
+    columns += [Column(head, True) for head in ("depth", "seeds", "params", "MACs", "activations")]
+    columns += [Column("size")] if any(sizes.values()) else []
+    rows: list[list[str]] = []
+    groups: dict[tuple[str, int], list[Trial]] = {}
+    for trial in found.trials:
+        groups.setdefault((trial.variant, trial.depth), []).append(trial)
+    for (variant, depth), trials in groups.items():
+        cost = trials[0].cost
+        done = sum(found.status[trial.id] == "done" for trial in trials)
+        cells = [
+            clean(variant),
+            str(depth),
+            str(len({trial.seed for trial in trials})),
+            f"{cost.params:,}" if cost else DASH,
+            si(cost.macs) if cost else DASH,
+            f"{cost.activation_bytes / 1024:,.0f} KiB" if cost else DASH,
+            *([sizes[trials[0].id]] if any(sizes.values()) else []),
+            f"{done}/{len(trials)}",
+        ]
+        rows.append(cells)
+    console = Console()
+    console.print(Columns.of([*columns, Column("done", True)], rows))
+    counts = tally(found.status.values())
+    precisions = " and ".join(sorted({trial.settings["training"]["precision"] for trial in found.trials}))
+    slots = f"{len(found.slots)} at once on {found.slots[0]} in {precisions}"
+    console.print(f"\n{counted(len(found.trials), 'trial')}: {counts}. {slots}.")
+    if found.note:
+        console.print(found.note, markup=False, highlight=False)
+    if found.seconds_left is None:
+        console.print("Time left: not estimated, for a GPU, no network or one too large to time.")
+    elif found.seconds_left:
+        console.print(f"Time left: about {duration(found.seconds_left)}, from timed steps of two networks.")
+    console.print("Cost is of one image: activations are what backward keeps, in float32.", style="dim")
+
+
+def show_status(records: Records) -> None:
+    """One row per trial, in the order of the plan. Rich would take seconds to lay out thousands of rows."""
+    epochs = records.metrics.groupby("id")["epoch"].max().to_dict()
+    rows = [("trial", "status", "epoch", "train error", "test error", "time")]
+    for row in records.trials.to_dict("records"):
+        epoch = epochs.get(row["id"])
+        errors = (percent(known(row[f"{part}_error"])) for part in ("train", "test"))
+        shown = DASH if epoch is None else f"{epoch:.0f}"
+        rows.append((clean(row["name"]), row["status"], shown, *errors, duration(known(row["seconds"]))))
+    if records.aside:
+        print(f"{clean(records.aside)}\n")
+    for line in aligned(rows, left=2):
+        print(line)
+    total, statuses = counted(len(records.trials), "trial"), tally(records.trials["status"])
+    print(f"\n{clean(records.experiment)}: {total}: {statuses}.")
+    causes = records.trials.dropna(subset=["cause"])
+    for name, cause in zip(causes["name"], causes["cause"], strict=True):
+        print(f"{clean(name)}: {clean(cause)}")
+    for note in records.notes:
+        print(clean(note))
+
+
+def aligned(rows: Sequence[Sequence[str]], left: int) -> Iterator[str]:
+    """The rows as lines of columns as wide as their widest cell, the first `left` of them flush left."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = zip(row, widths, strict=True)
+        padded = [c.ljust(w) if n < left else c.rjust(w) for n, (c, w) in enumerate(cells)]
+        yield "  ".join(padded).rstrip()
+
+
+def tally(statuses: Iterable[str]) -> str:
+    """How many trials have each status, in words."""
+    return ", ".join(f"{count} {status}" for status, count in Counter(statuses).most_common())
+
+
+def known(value: float | None) -> float | None:
+    """A number, or None where a frame has NaN."""
+    return None if value is None or value != value else value  # noqa: PLR0124
+
+
+def matched(model: dict[str, Any]) -> str:
+    """The size that `match` chose."""
+    if model["match"] == "none":
+        return ""
+    growth = model["connection"].get("growth")
+    return f"growth {growth}" if growth is not None else f"width {model['width']}"
+
+
+def si(count: int) -> str:
+    """A count with its decimal prefix."""
+    for factor, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if count >= factor:
+            return f"{count / factor:.1f} {prefix}"
+    return str(count)

@@ -1,0 +1,176 @@
+"""What planning asks of data sets and networks; each distinct question is answered once.
+
+What needs PyTorch is imported where an answer is not remembered: that is longer than all else together.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+from resexp.catalog import scan
+from resexp.config.fields import plugins_of
+from resexp.config.parse import parse_settings
+from resexp.data.cache import Survey
+from resexp.errors import ConfigError, Problem
+from resexp.estimate.memo import Remembered
+from resexp.machine.precision import resolve_precision
+from resexp.plan.compatible import check
+from resexp.plan.trial import Cost
+
+if TYPE_CHECKING:
+    from resexp.catalog.plugins import Plugin
+    from resexp.config.settings import Settings
+    from resexp.data.base import Facts
+    from resexp.data.cache import Checked
+    from resexp.models.base import Purpose
+    from resexp.plan.trial import Trial
+    from resexp.tasks.base import Task
+
+
+class Measurer:
+    """Answers for one plan: `plan.Measures` on a device such as "cpu" or "cuda:0"."""
+
+    def __init__(
+        self,
+        device: str,
+        plugins: tuple[Plugin, ...] = (),
+        remembered: Remembered | None = None,
+        survey: Survey | None = None,
+        known: Mapping[str, Facts] | None = None,
+    ) -> None:
+        """`known` are facts that another Measurer found, so that no data set is scanned for them again."""
+        self._device = device
+        self.plugins = plugins
+        self._facts = dict(known or {})
+        self._survey = survey or Survey()
+        self.remembered = remembered or Remembered()
+
+    def parse(self, settings: Mapping[str, Any]) -> Settings:
+        """A trial's settings, from plain JSON data."""
+        return parse_settings(settings, self.plugins)
+
+    def facts(self, settings: Settings) -> Facts:
+        """What is known of the data set without loading it."""
+        key = data_key(settings)
+        if key not in self._facts:
+            self._facts[key] = self._survey.facts(settings.data)
+        return self._facts[key]
+
+    def prepared(self, trials: Sequence[Trial]) -> dict[str, Checked]:
+        """The prepared data of each trial, by its id, so that no worker has to look for them."""
+        sets: dict[str, Checked] = {}
+        found: dict[str, Checked] = {}
+        for trial in trials:
+            key = json.dumps(trial.settings["data"])
+            if key not in sets:
+                sets[key] = self._survey.prepare(self.parse(trial.settings).data)
+            found[trial.id] = sets[key]
+        return found
+
+    def data_fingerprint(self, settings: Settings) -> str:
+        return self.facts(settings).fingerprint
+
+    def resolve(self, settings: Settings) -> Settings:
+        self._check(settings)
+        precision = resolve_precision(settings.training.precision, self._device)
+        sizes = self._matched(settings) if settings.model.match != "none" else {}
+        if precision == settings.training.precision and not sizes:
+            return settings
+        data = settings.model_dump(mode="json")
+        data["training"]["precision"] = precision
+        for key, size in sizes.items():
+            part, _, option = key.rpartition(".")
+            (data["model"][part] if part else data["model"])[option] = size
+        return self.parse(data)
+
+    def _check(self, settings: Settings) -> None:
+        facts = self.facts(settings)
+
+        def fits() -> dict[str, int]:
+            check(settings, facts)
+            return {}
+
+        said = settings.model_dump_json(include={"data": True, "task": True, "training": True})
+        model, probes = settings.model.model_dump_json(exclude={"depth"}), [p.kind for p in settings.probes]
+        told = [said, model, probes, facts.targets, facts.shape, code(settings)]
+        self.remembered.answer(f"fit {json.dumps(told)}", fits)
+
+    def _matched(self, settings: Settings) -> dict[str, int]:
+        def match() -> dict[str, int]:
+            from resexp.models.match import match_size
+
+            plain = settings.model_dump(mode="json")
+            plain["model"]["connection"] = "plain"
+            return match_size(settings.model, self.parse(plain).model, self.purpose(settings))
+
+        return self.remembered.answer(f"size {self.network_key(settings)}", match)
+
+    def cost(self, settings: Settings) -> Cost | None:
+        def measure() -> dict[str, int]:
+            from resexp.models.build import network_cost
+
+            if scan.part_class(settings.model.info).network is None:
+                return {}
+            task: Task = settings.task.build()
+            cost = network_cost(settings.model, self.purpose(settings))
+            return asdict(replace(cost, evaluated_at_once=task.evaluated_at_once(self.facts(settings))))
+
+        self._learns(settings)
+        found = self.remembered.answer(f"cost {self.network_key(settings)}", measure)
+        return Cost(**found) if found else None
+
+    def _learns(self, settings: Settings) -> None:
+        """Raises ConfigError where each batch is one example and the network's batch norm needs several."""
+        alone = min(settings.training.batch_size, self.facts(settings).train) == 1
+        if not alone or settings.model.norm != "batch":
+            return
+
+        def ask() -> dict[str, int]:
+            from resexp.models.build import network_learns_alone
+
+            if scan.part_class(settings.model.info).network is None:
+                return {"learns": 1}
+            return {"learns": int(network_learns_alone(settings.model, self.purpose(settings)))}
+
+        if not self.remembered.answer(f"alone {self.network_key(settings)}", ask)["learns"]:
+            wrong = "batch norm cannot learn from batches of one example"
+            key = "training.batch_size" if settings.training.batch_size == 1 else "data"
+            right = "give at least 2, or model.norm: none"
+            raise ConfigError([Problem("", key, wrong, right)])
+
+    def purpose(self, settings: Settings) -> Purpose:
+        """What the trial's network must be like."""
+        task: Task = settings.task.build()
+        return task.purpose(self.facts(settings))
+
+    def network_key(self, settings: Settings) -> str:
+        """Tells networks apart: all that determines `purpose` and what is built for it."""
+        model = settings.model.model_dump_json(exclude={"init"})
+        facts, task = self.facts(settings), settings.task.model_dump_json()
+        return json.dumps([model, task, facts.shape, facts.classes, facts.targets, code(settings)])
+
+
+def data_key(settings: Settings) -> str:
+    """Tells configured data sets apart."""
+    return settings.data.model_dump_json()
+
+
+def learn(
+    device: str, plugins: tuple[Plugin, ...], settings: Sequence[str], known: Mapping[str, Facts]
+) -> None:
+    """Have the answers that a plan of these trials asks for remembered; each is the JSON of one's settings.
+    What is wrong with a trial is told where its plan is made. `known` are the facts of their data sets.
+    """
+    measurer = Measurer(device, plugins, known=known)
+    for each in settings:
+        with suppress(Exception):
+            measurer.cost(measurer.resolve(measurer.parse(json.loads(each))))
+
+
+def code(settings: Settings) -> list[str]:
+    """What tells the code of plugins' parts apart: their kinds alone do not."""
+    return [plugin.sha256 for plugin in plugins_of(settings)]

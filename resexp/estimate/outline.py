@@ -1,0 +1,58 @@
+"""A plan as it stands: its trials, how far each is, and how long the rest will take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from resexp.config.load import Experiment
+    from resexp.data.base import Progress
+    from resexp.plan.trial import Trial
+
+
+@dataclass(frozen=True)
+class Outline:
+    """A plan as it stands: its trials, the status of each by id, and the seconds the rest will take;
+    `note` is a sentence on memory, if one is needed.
+    """
+
+    experiment: str
+    trials: Sequence[Trial]
+    status: Mapping[str, str]
+    slots: tuple[str, ...]
+    seconds_left: float | None
+    note: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        rows = [{**trial.to_json(), "status": self.status[trial.id]} for trial in self.trials]
+        left = self.seconds_left
+        return {"experiment": self.experiment, "slots": self.slots, "seconds_left": left, "trials": rows}
+
+
+def outline(
+    experiment: Experiment, device: str, jobs: int | None, results: Path, progress: Progress | None = None
+) -> Outline:
+    """The plan of an experiment on a device. Raises what `plan.make_plan` raises."""
+    from resexp.data.cache import Survey
+    from resexp.estimate.duration import can_be_timed, room, sweep_seconds
+    from resexp.estimate.network import Measurer
+    from resexp.machine.devices import device_slots
+    from resexp.machine.environment import memory_bytes
+    from resexp.plan.make import make_plan
+    from resexp.store import states
+
+    slots = device_slots(device, 1, jobs)
+    measurer = Measurer(slots[0], experiment.plugins, survey=Survey(progress))
+    trials = make_plan(experiment, measurer)
+    found = states(results / experiment.name, trials)
+    status = {trial.id: found[trial.id].status for trial in trials}
+    left = [trial for trial in trials if status[trial.id] not in ("done", "diverged")]
+    found_room = room(slots, left, memory_bytes(), asked=jobs is not None)
+    slots = list(found_room.slots)
+    # A GPU's time cannot be told from the CPU's, nor that of what is no network from a network's steps.
+    timed = not slots[0].startswith("cuda") and all(map(can_be_timed, left))
+    seconds = sweep_seconds(left, measurer, len(slots)) if left and timed else None if left else 0.0
+    return Outline(experiment.name, trials, status, tuple(slots), seconds, found_room.note)

@@ -1,0 +1,1 @@
+"""Configurations of papers that come with the package, and the gallery of their reports."""

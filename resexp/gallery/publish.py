@@ -1,0 +1,103 @@
+"""The gallery: reports of finished experiments, and an index that sets measured beside published."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from resexp import api, durable
+from resexp.errors import NoExperimentError, StoreError
+from resexp.gallery.page import page
+from resexp.gallery.papers import FOLDER, QUICK, folder_name, names, path
+from resexp.report import build
+from resexp.report.render import csv, markdown
+from resexp.report.render import json as json_format
+from resexp.report.svg import standalone
+from resexp.store import ExperimentFolder, Records
+from resexp.text import counted
+
+_ABSOLUTE = re.compile(r"(?<![\w:/.~])(?:/[^\s/'\",;:=()\[\]{}]+)+/(?=[^\s/])")
+
+
+def publish(name: str, results: Path, tier: str = QUICK) -> Path:
+    """Write the report of a finished experiment into the gallery, and the index anew; returns its folder.
+
+    `name` is a configuration of the gallery, whose tier is shown, or any experiment under `results`.
+
+    Raises:
+        ConfigError: there is no such configuration or experiment.
+        NoExperimentError: it has not been run, or not to its end.
+        StoreError: the gallery cannot be written, or a report there cannot be read.
+    """
+    own = name not in names() and ExperimentFolder(results / name).plan.exists()
+    experiment = name if own else api.load(path(name), tier=tier).name
+    if not (results / experiment).is_dir():
+        raise NoExperimentError(f"{results / experiment}: not run yet; {_next(name, tier)}")
+    records = api.results(results / experiment)
+    left = int(records.trials["status"].isin(("running", "pending")).sum())
+    if left:
+        raise NoExperimentError(
+            f"{results / experiment}: {counted(left, 'trial')} not finished; {_next(name, tier)}"
+        )
+    report = build(portable(records))
+    files = {
+        "report.md": markdown.render(report),
+        "report.json": json_format.render(report),
+        "trials.csv": csv.render(report),
+        **{f"figures/{drawing.key}.svg": standalone(drawing) for drawing in report.drawings},
+    }
+    gallery = results / FOLDER
+    folder = gallery / (name if own else folder_name(name, tier))
+    try:
+        (folder / "figures").mkdir(parents=True, exist_ok=True)
+        for old in (folder / "figures").glob("*.svg"):
+            if f"figures/{old.name}" not in files:
+                old.unlink()
+        for file, text in files.items():
+            durable.write_atomic(folder / file, text.encode(), durable=False)
+        durable.write_atomic(gallery / "README.md", index(gallery).encode(), durable=False)
+    except OSError as problem:
+        raise StoreError(f"{problem.filename or folder}: {problem.strerror or problem}") from problem
+    return folder
+
+
+def _next(name: str, tier: str) -> str:
+    return f"`resexp gallery run {name} --tier {tier}` does that" if name in names() else "run it first"
+
+
+def portable(records: Records) -> Records:
+    """The records without the folders of this machine: of an absolute path only the last step is left."""
+    return replace(
+        records,
+        trials=records.trials.map(_without_folders),
+        environment=_without_folders(records.environment),
+        notes=_without_folders(records.notes),
+        settings=_without_folders(records.settings),
+        runs=_without_folders(records.runs),
+        aside=_without_folders(records.aside),
+    )
+
+
+def _without_folders(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_folders(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(_without_folders, value))
+    return _ABSOLUTE.sub("", value) if isinstance(value, str) else value
+
+
+def index(gallery: Path) -> str:
+    """The gallery's page in Markdown, from the report.json files below it. Raises StoreError."""
+    return page(list(_reports(gallery)))
+
+
+def _reports(gallery: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    for file in sorted(gallery.glob("*/report.json")):
+        try:
+            yield file.parent.name, json.loads(file.read_bytes())
+        except (OSError, ValueError) as problem:
+            raise StoreError(f"{file}: {problem}; publish it again, or remove it") from problem

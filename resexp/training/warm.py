@@ -1,0 +1,21 @@
+"""A run that has taken its first steps, for whoever times the next ones."""
+
+from __future__ import annotations
+
+import torch
+
+from resexp.config.settings import Settings
+from resexp.data.cache import Checked
+from resexp.data.opening import open_data
+from resexp.training.run import Run
+
+WARM_UP = 2
+"""Steps that are not counted: the libraries choose their kernels in them."""
+
+
+def warm_run(settings: Settings, device: torch.device, checked: Checked | None = None) -> Run:
+    """A run of these settings that has taken its first steps; `checked` are its data, if prepared."""
+    run = Run(settings, open_data(settings.data, device, settings.seed, checked), device)
+    for _ in range(WARM_UP):
+        run.train_step()
+    return run

@@ -1,0 +1,228 @@
+"""The real program, as users and CI jobs call it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from resexp.cli.app import main
+
+ROOT = Path(__file__).parents[2]
+SMOKE = str(ROOT / "configs/smoke.yaml")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty folder in which one smoke sweep has been run, with a trial that diverges."""
+    folder = tmp_path_factory.mktemp("place")
+    done = resexp(folder, "run", SMOKE, "--jobs", "2")
+    assert done.returncode == 0, done.stderr
+    assert "6 done" in done.stdout
+    return folder
+
+
+def resexp(folder: Path, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, "RESEXP_DATA": str(folder / "data"), "COLUMNS": "100"}
+    command = [sys.executable, "-m", "resexp", *arguments]
+    return subprocess.run(
+        command, cwd=folder, env=env, input=stdin, capture_output=True, text=True, check=False, timeout=600
+    )
+
+
+Here = Callable[..., "Ended"]
+
+
+@dataclass(frozen=True)
+class Ended:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def here(place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
+    """The program in this process, for the many cases that would each wait for torch."""
+    monkeypatch.setenv("RESEXP_DATA", str(place / "data"))
+    monkeypatch.setenv("COLUMNS", "100")
+
+    def call(*arguments: str, folder: Path = place) -> Ended:
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr(sys, "argv", ["resexp", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        return Ended(int(ended.value.code or 0), out, err)
+
+    return call
+
+
+def report(folder: Path, name: str) -> dict[str, object]:
+    return json.loads(resexp(folder, "report", name, "--format", "json").stdout)
+
+
+def test_report_json_has_what_ci_jobs_read(place: Path) -> None:
+    found = report(place, "smoke")
+    assert found["schema_version"] == 1
+    assert found["experiment"] == "smoke"
+    trials = found["trials"]
+    assert isinstance(trials, list)
+    assert len(trials) == 6
+    for trial in trials:
+        assert trial["status"] == "done"
+        assert {trial["connection"]} <= {"plain", "residual", "skip"}
+        assert 0 <= trial["train_error"] <= 1
+        assert 0 <= trial["test_error"] <= 1
+        assert trial["params"] > 0
+        assert trial["macs"] > 0
+        assert trial["seconds"] > 0
+    assert {row["connection"] for row in found["degradation"]} == {"plain", "residual", "skip"}
+    assert {row["when"] for row in found["gradients"]} == {"init", "end"}
+
+
+def test_running_again_does_nothing_and_adding_a_seed_only_that(place: Path) -> None:
+    again = resexp(place, "run", SMOKE)
+    assert again.returncode == 0
+    assert "started" not in again.stderr
+    more = resexp(place, "run", SMOKE, "seed=0,1", "model.depth=8", "model.connection=plain")
+    assert more.returncode == 0
+    started = [line for line in more.stderr.splitlines() if line.startswith("started")]
+    assert started == ["started   plain_d8_s1"]
+    assert resexp(place, "run", SMOKE).returncode == 0
+
+
+def test_report_writes_every_format(place: Path) -> None:
+    shown = resexp(place, "report", "smoke")
+    assert shown.returncode == 0
+    assert "Degradation" in shown.stdout
+    folder = place / "results/smoke/report"
+    names = {path.name for path in folder.iterdir()}
+    assert {"report.html", "report.md", "report.tex", "report.json", "trials.csv", "figures"} <= names
+    assert list((folder / "figures").glob("*.svg"))
+
+
+def test_the_latest_experiment_is_reported_without_a_name(place: Path) -> None:
+    assert resexp(place, "report").stdout.splitlines()[0].startswith("smoke")
+
+
+def test_status_and_plan(here: Here) -> None:
+    assert "6 done" in here("status").stdout
+    outline = json.loads(here("plan", SMOKE, "--format", "json").stdout)
+    assert {trial["status"] for trial in outline["trials"]} == {"done"}
+    assert outline["seconds_left"] == 0
+    more = here("plan", SMOKE, "seed=7,8").stdout
+    assert more.split()[:7] == ["variant", "depth", "seeds", "params", "MACs", "activations", "done"]
+    assert "12 trials: 12 pending." in more
+
+
+def test_a_diverging_trial_is_a_row_and_the_exit_status_is_3(place: Path) -> None:
+    overrides = ["name=bad", "model.norm=none", "model.connection=plain,residual", "model.depth=8"]
+    rates = ["training.optimizer={kind: sgd, lr: 0.05},{kind: sgd, lr: 1e30}"]
+    done = resexp(place, "run", SMOKE, *overrides, *rates)
+    assert done.returncode == 3, done.stderr
+    trials = report(place, "bad")["trials"]
+    assert isinstance(trials, list)
+    diverged = [trial for trial in trials if trial["status"] == "diverged"]
+    assert len(diverged) == 2
+    assert all(trial["train_error"] is None for trial in diverged)
+    html = resexp(place, "report", "bad", "--format", "html").stdout
+    assert "diverged" in html
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["run", "nowhere.yaml"], 2, "nowhere.yaml"),
+        (["run", SMOKE, "model.dpeth=8"], 2, "did you mean model.depth?"),
+        (["plan", SMOKE, "model.depth=9"], 2, "near it: 8 or 14"),
+        (["plan", SMOKE, "data={kind: image_folder, root: no/such/place}"], 2, "no/such/place"),
+        (["run", SMOKE, "--device", "tpu"], 2, "there is no device 'tpu'"),
+        (["report", "unknown"], 2, "there is no experiment 'unknown'"),
+        (["show", "conections"], 2, "one of connections"),
+        (["show", "connections", "residul"], 2, "did you mean residual?"),
+        (["init", "data"], 2, "exists already"),
+    ],
+)
+def test_mistakes_are_told_without_a_traceback(
+    arguments: list[str], status: int, words: str, here: Here
+) -> None:
+    done = here(*arguments)
+    assert (done.returncode, "Traceback" in done.stderr) == (status, False), done.stderr
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()) <= 24
+
+
+def test_no_experiments_at_all(tmp_path: Path, here: Here) -> None:
+    done = here("report", folder=tmp_path)
+    assert done.returncode == 2
+    assert "no experiments yet" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_refused_in_planning_leaves_nothing(tmp_path: Path, here: Here) -> None:
+    assert here("run", SMOKE, "model.depth=9", folder=tmp_path).returncode == 2
+    assert not list(tmp_path.rglob("smoke*"))
+
+
+def test_a_plan_writes_nothing(tmp_path: Path, here: Here) -> None:
+    assert here("plan", SMOKE, folder=tmp_path).returncode == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_show_prints_equations_and_options(here: Here) -> None:
+    shown = here("show", "connections").stdout
+    for words in ("h' = f(h)", "h' = S h + f(h)", "h' = [S h, f(h)]", "1512.03385", "default pad"):
+        assert words in shown
+
+
+def test_init_writes_a_config_that_plans(tmp_path: Path, here: Here) -> None:
+    assert here("init", "mine.yaml", folder=tmp_path).returncode == 0
+    planned = here("plan", "mine.yaml", folder=tmp_path)
+    assert "12 trials" in planned.stdout
+    assert here("init", "mine.yaml", folder=tmp_path).returncode == 2
+
+
+def test_schema_and_doctor(here: Here) -> None:
+    assert json.loads(here("schema").stdout)["properties"]["model"]
+    done = here("doctor")
+    assert done.returncode == 0
+    assert "ok   torch " in done.stdout
+
+
+def test_fresh_asks_first(place: Path) -> None:
+    refused = resexp(place, "run", SMOKE, "name=smoke", "--fresh", stdin="n\n")
+    assert refused.returncode != 0
+    assert "6 done" in resexp(place, "status", "smoke").stdout
+
+
+@pytest.mark.parametrize("config", sorted((ROOT / "configs").rglob("*.yaml")), ids=lambda p: p.stem)
+def test_every_config_loads_and_says_why(config: Path) -> None:
+    from resexp import load
+
+    assert load(config).points
+    why, expect = config.read_text().splitlines()[:2]
+    assert why.startswith("# why: ")
+    assert expect.startswith("# expect: ")
+
+
+LATE = """\
+import atexit, os, signal, sys
+from resexp.cli.app import main
+atexit.register(os.kill, os.getpid(), signal.SIGINT)
+sys.argv = ["resexp", "--help"]
+main()
+"""
+
+
+def test_a_signal_while_a_command_is_ending_shows_no_traceback() -> None:
+    """As a second Ctrl-C does, which comes while the process that starts trials is being ended."""
+    ended = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (-signal.SIGINT, "")
+    assert "Usage" in ended.stdout

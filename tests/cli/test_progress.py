@@ -1,0 +1,102 @@
+import io
+import os
+from pathlib import Path
+from typing import IO, cast
+
+import pytest
+import stub
+from rich.console import Console
+
+from resexp.cli import progress
+from resexp.execution.display import RunningTrial, View
+from resexp.store import State
+
+DONE = State("done", result={"train_error": 0.123, "test_error": 0.2, "seconds": 65.4})
+FAILED = State("failed", "out of memory", failure={"cause": "out of memory"})
+
+
+def view(running: int) -> View:
+    row = {"epoch": 3, "epochs": 10, "step": 30, "steps": 100, "error": 0.257, "loss": None}
+    trials = tuple(
+        RunningTrial(stub.trial(f"plain-{n}"), row if n else {}, 75.0 if n else None) for n in range(running)
+    )
+    return View(20, 4, {"done": 2, "failed": 1}, trials, 0.4, 7500.0)
+
+
+def shown(item: progress.RenderableType, width: int = 80) -> str:
+    console = Console(file=io.StringIO(), width=width)
+    console.print(item)
+    return console.file.getvalue()  # type: ignore[attr-defined, no-any-return]
+
+
+def test_elsewhere_each_event_is_one_line() -> None:
+    console = Console(file=io.StringIO(), width=30)
+    lines = progress.choose(console)
+    lines.started(stub.trial("plain-56-with-a-long-name-s0"), 1)
+    lines.started(stub.trial("a"), 2)
+    lines.tick(view(2))
+    lines.finished(stub.trial("a"), DONE)
+    lines.finished(stub.trial("[b]"), FAILED)
+    lines.finished(stub.trial("c"), State("pending"))
+    lines.again(stub.trial("d"), "its folder was deleted")
+    lines.close()
+    assert console.file.getvalue().splitlines() == [  # type: ignore[attr-defined]
+        "started   plain-56-with-a-long-name-s0",
+        "started   a (attempt 2)",
+        "done      a  train error 12.3 %  test 20.0 %  1:05 min",
+        "failed    [b]  out of memory",
+        "stopped   c  the next run goes on with it",
+        "again     d  its folder was deleted",
+    ]
+
+
+def test_on_a_terminal_the_table_shows_trials_and_the_sweep() -> None:
+    lines = [" ".join(line.split()) for line in shown(progress.table(view(2))).splitlines()]
+    assert "plain-0 starting – – –" in lines
+    assert "plain-1 3/10 25.7 % – 1:15 min" in lines
+    assert lines[-1].endswith("7/20 trials 1 failed 2:05 h left")
+
+
+def test_the_table_stays_on_the_screen() -> None:
+    text = shown(progress.table(view(40)), width=60)
+    assert "and 24 more" in text
+    assert len(text.splitlines()) < 24
+    assert max(map(len, text.splitlines())) <= 60
+
+
+def test_the_live_table_leaves_outcomes_above_it() -> None:
+    console = Console(file=io.StringIO(), width=80, force_terminal=True, color_system=None)
+    live = progress.choose(console)
+    live.tick(view(1))
+    live.finished(stub.trial("a"), FAILED)
+    live.again(stub.trial("b"), "its folder was deleted")
+    live.close()
+    assert "again     b  its folder was deleted" in console.file.getvalue()  # type: ignore[attr-defined]
+    assert "failed    a  out of memory" in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_control_characters_of_a_cause_do_not_reach_the_terminal() -> None:
+    line = progress.outcome(stub.trial("a"), State("failed", "error: \x1b[2J\x07bad"))
+    assert "\x1b" not in line
+    assert "\x07" not in line
+
+
+def test_a_log_that_nobody_reads_any_more_falls_silent() -> None:
+    reading, writing = os.pipe()
+    with open(writing, "w", buffering=1) as file:
+        lines = progress.choose(Console(file=cast("IO[str]", progress.Fading(file))))
+        lines.started(stub.trial("a"), 1)
+        assert os.read(reading, 99) == b"started   a\n"
+        os.close(reading)
+        for _ in range(3):
+            lines.started(stub.trial("b"), 1)
+        lines.close()
+        assert os.path.samestat(os.fstat(writing), os.stat(os.devnull)), "closing it must not fail either"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
+def test_a_log_whose_disk_is_full_falls_silent() -> None:
+    with open("/dev/full", "w", buffering=1) as file:
+        lines = progress.choose(Console(file=cast("IO[str]", progress.Fading(file))))
+        lines.started(stub.trial("a"), 1)
+        lines.close()
