@@ -71,7 +71,7 @@ def compare(records: Records, claim: Claim) -> Comparison:
         return replace(found, verdict=_of_diverged(lost, runs, claim.within))
     cells = [cell for pair in pairs for cell in pair]
     weights = [-1 / len(pairs), 1 / len(pairs)] * len(pairs)
-    examples = _examples(records, sides, claim.metric)
+    examples = [_examples(records, when, claim.metric) for when in sides] * len(pairs)
     estimate = statistics.contrast(cells, weights, examples=examples)
     assert estimate is not None  # no cell is empty
     verdict = _verdict(estimate, claim.within)
@@ -87,12 +87,11 @@ def _cells(
     return {key: cell.to_numpy(float) for key, cell in values.groupby(level=keys)}
 
 
-def _examples(records: Records, sides: Sequence[Mapping[str, Any]], metric: str) -> int | None:
-    """How many examples the values of both sides are shares of, where they are errors."""
+def _examples(records: Records, when: Mapping[str, Any], metric: str) -> int | None:
+    """How many examples the values of one side are shares of, where they are errors."""
     if not metric.endswith("_error"):
         return None
-    trials = pd.concat([matching(records, when) for when in sides])
-    return frames.examples(trials, metric.removesuffix("_error"))
+    return frames.examples(matching(records, when), metric.removesuffix("_error"))
 
 
 def _sides(records: Records, claim: Claim) -> tuple[dict[str, Any], dict[str, Any]] | None:

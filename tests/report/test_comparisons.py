@@ -139,6 +139,25 @@ def test_errors_on_other_data_are_not_compared(make: Make) -> None:
     assert row(of(comparisons, make(split)), n=1)["variant"] == "plain (iris)"
 
 
+def test_few_mistakes_have_a_floor_where_training_sets_are_of_two_sizes(make: Make) -> None:
+    rows = [
+        trial(
+            "residual",
+            8,
+            seed,
+            id=f"{size} {seed}",
+            variant=f"residual ({size=})",
+            train_error=0.0 if size == 1000 else 0.01,
+            train_examples=size,
+            **{"data.train_size": size},
+        )
+        for size in (100, 1000)
+        for seed in range(3)
+    ]
+    found = row(of(comparisons, make(rows)), error="train")
+    assert found["low"] < found["difference"] < found["high"]  # one mistake of each seed shows little
+
+
 def test_a_single_seed_of_the_baseline_says_nothing(make: Make) -> None:
     table = of(comparisons, make(measured({"residual": [0.1], "plain": [0.9]})))
     assert row(table, error="test")["verdict"] == "too few seeds"

@@ -183,6 +183,23 @@ def test_divergence_is_an_outcome_not_a_crash(attempts: Attempts) -> None:
     assert trial[["train_error", "test_error"]].isna().all()
 
 
+def test_a_net_that_breaks_in_its_last_step_diverges_and_has_no_error(attempts: Attempts) -> None:
+    """The largest of outputs that are NaN is the first class, so that the error would look like a number."""
+    attempt = attempts(
+        settings_with(
+            training_epochs=None,
+            training_iterations=4,
+            training_schedule={"kind": "step", "milestones": [0.75], "gamma": 1e38},
+            model_norm="none",
+        )
+    )
+    train(attempt)
+    trial = read(attempt._folder.path.parents[1]).trials.iloc[0]
+    assert trial["status"] == "diverged"
+    assert trial["cause"] == "the loss in evaluation became nan by step 4 of 4"
+    assert trial[["train_error", "test_error"]].isna().all()
+
+
 def make_run(**changes: Any) -> Run:
     settings = settings_with(**changes)
     return Run(settings, open_data(settings.data, CPU), CPU)

@@ -98,14 +98,18 @@ def _first(variants: list[str], trials: pd.DataFrame) -> str:
 
 def _family(trials: pd.DataFrame, name: str, depth: int, error: str) -> list[dict[str, Any]]:
     """One depth and error: a row a variant, and Holm's correction over them."""
-    errors = {
-        variant: statistics.numbers(frames.done(group)[error]) for variant, group in frames.by_variant(trials)
-    }
-    if name not in errors:
+    groups = dict(frames.by_variant(trials))
+    if name not in groups:
         return []
-    base, split = errors.pop(name), MEASURES[error]
-    examples = frames.examples(trials, split)
-    found = {v: statistics.difference(mine, base, examples=examples) for v, mine in errors.items()}
+    split = MEASURES[error]
+    errors = {variant: statistics.numbers(frames.done(group)[error]) for variant, group in groups.items()}
+    # Variants may be trained on sets of different sizes.
+    examples = {variant: frames.examples(group, split) for variant, group in groups.items()}
+    base, size = errors.pop(name), examples[name]
+    found = {
+        variant: statistics.difference(mine, base, examples=(examples[variant], size))
+        for variant, mine in errors.items()
+    }
     adjusted = statistics.holm([d.p if d else None for d in found.values()])
     return [
         {
