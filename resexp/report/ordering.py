@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.stats import barnard_exact
 
 from resexp.published import DEPTH_WORDS, Claim
-from resexp.report import frames, statistics
+from resexp.report import failed_seeds, frames, statistics
 from resexp.report.alike import several, unspoken
 from resexp.report.references import DEPTH, matching, values_of
 
@@ -74,6 +74,8 @@ def compare(records: Records, claim: Claim) -> Comparison:
     examples = [_examples(records, when, claim.metric) for when in sides] * len(pairs)
     estimate = statistics.contrast(cells, weights, examples=examples)
     assert estimate is not None  # no cell is empty
+    if claim.metric.endswith(("_error", "_loss")) and _some_failed(records, sides):
+        return replace(found, difference=estimate.value, verdict="undecided")
     verdict = _verdict(estimate, claim.within)
     return replace(found, difference=estimate.value, low=estimate.low, high=estimate.high, verdict=verdict)
 
@@ -85,6 +87,12 @@ def _cells(
     values = values_of(records, when, metric, alike)
     keys = ["depth", "alike"] if by_depth else ["alike"]
     return {key: cell.to_numpy(float) for key, cell in values.groupby(level=keys)}
+
+
+def _some_failed(records: Records, sides: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether somewhere on either side some seeds failed and others trained: a mean is no evidence then."""
+    places = (place for when in sides for place in frames.by_place(matching(records, when)))
+    return any(failed_seeds.mixed(trials) for _, _, trials in places)
 
 
 def _examples(records: Records, when: Mapping[str, Any], metric: str) -> int | None:

@@ -91,9 +91,9 @@ def contrast(
 ) -> Estimate | None:
     """The sum of weight x mean over independent samples, with Welch's interval. None if a sample is empty.
 
-    `examples` says that the values are shares of so many examples, in all samples or in each. Of fewer than `FEW` mistakes, the variance
-    then counts as no less than that of (mistakes + 1) / n mistakes per seed: three seeds without a mistake do
-    not show that there are none.
+    `examples` says that the values are shares of so many examples, in all samples or in each. Of fewer than
+    `FEW` mistakes, the variance then counts as no less than that of (mistakes + 1) / n mistakes per seed:
+    three seeds without a mistake do not show that there are none.
     """
     cells = [numbers(sample) for sample in samples]
     n = min(map(len, cells))
