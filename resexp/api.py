@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from resexp.errors import NoExperimentError
+from resexp import numerics
+from resexp.errors import DataError, NoExperimentError, StoreError
 
 if TYPE_CHECKING:
     from resexp.config import Experiment
@@ -18,12 +19,15 @@ if TYPE_CHECKING:
     from resexp.execution.supervisor import Summary
     from resexp.measure import Measurer
     from resexp.plan import Trial
-    from resexp.store import Records
+    from resexp.settings import Settings
+    from resexp.store import Finished, Records
 
 RESULTS = Path("results")
 TRAINER = "resexp.training.trial:train"
 PRELOAD = "resexp.training.preload"
 PRELOAD_OTHERS = "resexp.training.rounds"
+NETWORK, INIT = ("data", "task", "model", "resexp"), "model.init"
+"""What a trained network computes hangs on these parts of its settings, and on how it began no longer."""
 
 
 def load(
@@ -187,7 +191,8 @@ def probe(
         ConfigError: there is no such probe, option or device, or the folder's code is not trusted.
         NoExperimentError: there is none such, or none of its trials is done.
         BusyError: another process runs this experiment.
-        StoreError: a checkpoint is missing, or the folder cannot be written.
+        DataError: the data are not those of the trials any more.
+        StoreError: a checkpoint is missing, or of other numbers, or the folder cannot be written.
     """
     from resexp import trusted
     from resexp.config import parse_settings, read_plugins
@@ -210,15 +215,40 @@ def probe(
         if not trust:
             trusted.check([plugin for each in copies for plugin in each], given)
         trusted.remember(given)
-        for count, (one, code) in enumerate(zip(found, copies, strict=True)):
+        told = [parse_settings(one.trial.settings, code) for one, code in zip(found, copies, strict=True)]
+        for one, settings in zip(found, told, strict=True):
+            _refuse_other(one, settings, survey)
+        for count, (one, code, settings) in enumerate(zip(found, copies, told, strict=True)):
             if progress is not None:
                 progress("probing", count, len(found))
-            settings = parse_settings(one.trial.settings, code)
             data = survey.prepare(settings.data)
             with blaming([*given, *code]):
                 rows = measure(settings, one.checkpoint(), configs, place, threads, checked=data)
             one.add(rows)
     return len(found)
+
+
+def _refuse_other(one: Finished, settings: Settings, survey: Survey) -> None:
+    """Refuse to measure a network on other data than it was trained on, or by code that computes another.
+
+    Raises DataError and StoreError.
+    """
+    folder, trial = one.folder.path, one.trial
+    if trial.data and survey.facts(settings.data).fingerprint != trial.data:
+        raise DataError(
+            f"{folder}: its data have changed since it was trained, and would give other numbers; bring them "
+            "back, or run the experiment again"
+        )
+    versions = numerics.versions(trial.settings, one.plugins())
+    old, new = (
+        {place: n for place, n in each.items() if place.startswith(NETWORK) and not place.startswith(INIT)}
+        for each in (trial.numerics, versions)
+    )
+    if changed := numerics.changed(old, new):
+        raise StoreError(
+            f"{folder}: was trained when {', '.join(changed)} gave other numbers; run the experiment again, "
+            "which trains it anew"
+        )
 
 
 def results(name: str | Path | None = None, root: Path = RESULTS) -> Records:

@@ -131,10 +131,8 @@ def _sentences(found: list[tuple[Row, Cells]]) -> Iterator[Sentence]:
         by_place: dict[str, list[Cells]] = {}
         for row, four in found:
             if row["site"] == site:
-                where = [f"depth {row['depth']}"] if several else []
-                by_place.setdefault(", ".join([*where, row["rest"]] if row["rest"] else where), []).append(
-                    four
-                )
+                told = [f"depth {row['depth']}" if several else "", row["rest"]]
+                by_place.setdefault(", ".join(filter(None, told)), []).append(four)
         for where, some in by_place.items():
             yield _sentence(f"dropout at the {place}{f' ({where})' if where else ''}", some)
 
