@@ -183,7 +183,8 @@ def probe(
         ConfigError: there is no such probe, option or device, or the folder's code is not trusted.
         NoExperimentError: there is none such, or none of its trials is done.
         BusyError: another process runs this experiment.
-        StoreError: a checkpoint is missing, or the folder cannot be written.
+        DataError: the data are not those of the trials any more.
+        StoreError: a checkpoint is missing, or of other numbers, or the folder cannot be written.
     """
     from resexp.catalog import trusted
     from resexp.catalog.plugins import blaming
@@ -192,7 +193,7 @@ def probe(
     from resexp.data.cache import Survey
     from resexp.machine.devices import device_slots
     from resexp.store import finished, hold
-    from resexp.training.finished import measure
+    from resexp.training.finished import check_unchanged, measure
 
     folder = experiment_folder(name, root).resolve()
     given = read_plugins(plugins)
@@ -207,10 +208,13 @@ def probe(
         if not trust:
             trusted.check([plugin for each in copies for plugin in each], given)
         trusted.remember(given)
-        for count, (one, code) in enumerate(zip(found, copies, strict=True)):
+        told = [parse_settings(one.trial.settings, code) for one, code in zip(found, copies, strict=True)]
+        for one, code, settings in zip(found, copies, told, strict=True):
+            fingerprint = survey.facts(settings.data).fingerprint
+            check_unchanged(one.trial, code, fingerprint, one.folder.path)
+        for count, (one, code, settings) in enumerate(zip(found, copies, told, strict=True)):
             if progress is not None:
                 progress("probing", count, len(found))
-            settings = parse_settings(one.trial.settings, code)
             data = survey.prepare(settings.data)
             with blaming([*given, *code]):
                 rows = measure(settings, one.checkpoint(), configs, place, threads, checked=data)

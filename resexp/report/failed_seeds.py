@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.stats import binomtest
 
+from resexp.report import frames
 from resexp.report.statistics import LEVEL, numbers
 
 HALF = 0.5
@@ -56,3 +58,10 @@ def failures(errors: ArrayLike, chance: float) -> Failures | None:
     failed = int((found > HALF * chance).sum())
     share = binomtest(failed, len(found)).proportion_ci(LEVEL)
     return Failures(tuple(map(float, found)), chance, failed, float(share.low), float(share.high))
+
+
+def mixed(trials: pd.DataFrame) -> bool:
+    """Whether of the trials of one variant and depth some failed and others trained, as `RULE` says."""
+    chance = frames.chance(trials, "train")
+    found = None if chance is None else failures(frames.done(trials)["train_error"], chance)
+    return found is not None and found.mixed

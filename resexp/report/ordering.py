@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.stats import barnard_exact
 
 from resexp.config.published import DEPTH_WORDS, Claim
-from resexp.report import frames, statistics
+from resexp.report import failed_seeds, frames, statistics
 from resexp.report.alike import several, unspoken
 from resexp.report.references import DEPTH, matching, values_of
 
@@ -71,9 +71,11 @@ def compare(records: Records, claim: Claim) -> Comparison:
         return replace(found, verdict=_of_diverged(lost, runs, claim.within))
     cells = [cell for pair in pairs for cell in pair]
     weights = [-1 / len(pairs), 1 / len(pairs)] * len(pairs)
-    examples = _examples(records, sides, claim.metric)
+    examples = [_examples(records, when, claim.metric) for when in sides] * len(pairs)
     estimate = statistics.contrast(cells, weights, examples=examples)
     assert estimate is not None  # no cell is empty
+    if claim.metric.endswith(("_error", "_loss")) and _some_failed(records, sides):
+        return replace(found, difference=estimate.value, verdict="undecided")
     verdict = _verdict(estimate, claim.within)
     return replace(found, difference=estimate.value, low=estimate.low, high=estimate.high, verdict=verdict)
 
@@ -87,12 +89,17 @@ def _cells(
     return {key: cell.to_numpy(float) for key, cell in values.groupby(level=keys)}
 
 
-def _examples(records: Records, sides: Sequence[Mapping[str, Any]], metric: str) -> int | None:
-    """How many examples the values of both sides are shares of, where they are errors."""
+def _some_failed(records: Records, sides: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether somewhere on either side some seeds failed and others trained: a mean is no evidence then."""
+    places = (place for when in sides for place in frames.by_place(matching(records, when)))
+    return any(failed_seeds.mixed(trials) for _, _, trials in places)
+
+
+def _examples(records: Records, when: Mapping[str, Any], metric: str) -> int | None:
+    """How many examples the values of one side are shares of, where they are errors."""
     if not metric.endswith("_error"):
         return None
-    trials = pd.concat([matching(records, when) for when in sides])
-    return frames.examples(trials, metric.removesuffix("_error"))
+    return frames.examples(matching(records, when), metric.removesuffix("_error"))
 
 
 def _sides(records: Records, claim: Claim) -> tuple[dict[str, Any], dict[str, Any]] | None:

@@ -21,6 +21,8 @@ MARGIN = 0.01
 """The smallest gap called degradation: 1 percentage point of training error, fixed before any run."""
 FEW = 5.0
 """Mistakes per seed under which a few seeds may agree by chance: their variance has a floor then."""
+ROUNDING = 1e-12
+"""Of the size of what is compared: differences that are smaller come from the arithmetic alone."""
 LEAST = 3
 """Seeds on each side, under which nothing is decided."""
 
@@ -84,25 +86,28 @@ def contrast(
     samples: Sequence[ArrayLike],
     weights: Sequence[float],
     *,
-    examples: int | None = None,
+    examples: int | Sequence[int | None] | None = None,
     level: float = LEVEL,
 ) -> Estimate | None:
     """The sum of weight x mean over independent samples, with Welch's interval. None if a sample is empty.
 
-    `examples` says that the values are shares of so many examples. Of fewer than `FEW` mistakes, the variance
-    then counts as no less than that of (mistakes + 1) / n mistakes per seed: three seeds without a mistake do
-    not show that there are none.
+    `examples` says that the values are shares of so many examples, in all samples or in each. Of fewer than
+    `FEW` mistakes, the variance then counts as no less than that of (mistakes + 1) / n mistakes per seed:
+    three seeds without a mistake do not show that there are none.
     """
     cells = [numbers(sample) for sample in samples]
     n = min(map(len, cells))
     if not n:
         return None
-    value = float(sum(w * x.mean() for w, x in zip(weights, cells, strict=True)))
+    shares = examples if isinstance(examples, Sequence) else [examples] * len(cells)
+    terms = [float(w * x.mean()) for w, x in zip(weights, cells, strict=True)]
+    rounding = ROUNDING * sum(map(abs, terms))
+    value = sum(terms) if abs(sum(terms)) > rounding else 0.0
     if n < LEAST:
         return Estimate(value, None, None, None, n)
-    parts = [w**2 * variance(x, examples) / len(x) for w, x in zip(weights, cells, strict=True)]
+    parts = [w**2 * variance(x, share) / len(x) for w, x, share in zip(weights, cells, shares, strict=True)]
     error = float(np.sqrt(sum(parts)))
-    if error == 0:
+    if error <= rounding:  # seeds that are all alike have a mean that is rounded
         return Estimate(value, value, value, float(value == 0), n)
     freedom = error**4 / sum(part**2 / (len(x) - 1) for part, x in zip(parts, cells, strict=True))
     half = float(t.ppf((1 + level) / 2, freedom)) * error
@@ -118,7 +123,9 @@ def variance(x: NDArray[np.float64], examples: int | None) -> float:
     return max(found, float(x.sum() * examples + 1) / len(x) / examples**2)
 
 
-def difference(a: ArrayLike, b: ArrayLike, *, examples: int | None = None) -> Estimate | None:
+def difference(
+    a: ArrayLike, b: ArrayLike, *, examples: int | Sequence[int | None] | None = None
+) -> Estimate | None:
     """mean(a) - mean(b); None where one side has no number."""
     return contrast([a, b], [1.0, -1.0], examples=examples)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -22,6 +23,8 @@ PLAN_FORMAT = 2
 """Version of the plan, by which a newer results folder is refused, with the reason. 2: trials tell the
 versions of their numbers and the fingerprint of their data.
 """
+
+SPLITS = ("train", "validation", "test")
 
 Status = Literal["done", "diverged", "failed", "running", "pending"]
 
@@ -178,10 +181,18 @@ def state_of(folder: TrialFolder, trial_id: str, current_run: str | None) -> Sta
 def _mismatch(folder: TrialFolder, trial_id: str, result: Mapping[str, Any]) -> str | None:
     if result.get("format", 0) > FORMAT or result.get("trial") != trial_id:
         return f"{folder.result}: is of another trial or a newer format"
+    if result["status"] == "done" and any(_broken(result.get(f"{split}_loss")) for split in SPLITS):
+        return (
+            f"{folder.result}: its loss is not a finite number, and an older version took the trial for done"
+        )
     for name, data in rows_of(folder).items():
         if len(data) != result["rows"][name]["bytes"] or not durable.fits(result["rows"][name], data):
             return f"{folder.path / name}: does not hold the rows that its result was committed with"
     return None
+
+
+def _broken(loss: float | None) -> bool:
+    return loss is not None and not math.isfinite(loss)
 
 
 def _unfinished(folder: TrialFolder, current_run: str | None) -> State:

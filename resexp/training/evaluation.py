@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from resexp.errors import Diverged
+
 if TYPE_CHECKING:
     from resexp.data.examples import Examples
     from resexp.training.learner import Learner
@@ -24,7 +26,11 @@ class Score:
 
 @torch.inference_mode()
 def evaluate(run: Learner, examples: Examples) -> Score:
-    """Error, loss and measures in eval mode, without augmentation."""
+    """Error, loss and measures in eval mode, without augmentation.
+
+    Raises Diverged where the loss is not finite. Its error would look like a number: the largest of outputs
+    that are NaN is the first one, so that a broken network errs on all classes but the first.
+    """
     task, device = run.task, run.device
     run.forward.eval()
     mistakes = torch.zeros((), device=device, dtype=torch.float64)
@@ -40,6 +46,8 @@ def evaluate(run: Learner, examples: Examples) -> Score:
         counts = counts + task.counts(output, target)
         units += task.units(target)
     mean = loss.item() / units
+    if not math.isfinite(mean):
+        raise Diverged(f"the loss in evaluation became {mean} by step {run.step} of {run.total}")
     return Score(number(mistakes.item() / units), mean, task.measures(mean, counts))
 
 

@@ -4,16 +4,46 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 
+from resexp.catalog.plugins import Plugin
 from resexp.config.settings import ProbeConfig, Settings
 from resexp.data.cache import Checked
 from resexp.data.opening import open_data
+from resexp.errors import DataError, StoreError
+from resexp.plan import numerics
 from resexp.plan.compatible import check
+from resexp.plan.trial import Trial
 from resexp.training.probing import measured
 from resexp.training.run import Run
+
+NETWORK, INIT = ("data", "task", "model", "resexp"), "model.init"
+"""Parts of the settings that decide what a trained network computes. How it began decides nothing by then."""
+
+
+def check_unchanged(trial: Trial, plugins: Sequence[Plugin], fingerprint: str, folder: Path) -> None:
+    """Refuse to measure a network on data that have changed since it was trained, or by code that computes
+    another network from its weights. `fingerprint` is of the data as they are now.
+
+    Raises DataError and StoreError.
+    """
+    if trial.data and trial.data != fingerprint:
+        raise DataError(
+            f"{folder}: its data have changed since it was trained, and would give other numbers; bring them "
+            "back, or run the experiment again"
+        )
+    trained, now = (
+        {place: n for place, n in each.items() if place.startswith(NETWORK) and not place.startswith(INIT)}
+        for each in (trial.numerics, numerics.versions(trial.settings, tuple(plugins)))
+    )
+    if changed := numerics.changed(trained, now):
+        raise StoreError(
+            f"{folder}: was trained when {', '.join(changed)} gave other numbers; run the experiment again, "
+            "which trains it anew"
+        )
 
 
 def measure(

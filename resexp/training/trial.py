@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -114,8 +115,14 @@ class Course:
         self.save_cost = self.saved - begun
 
     def restored(self, data: bytes) -> Course:
-        """This one, where a checkpoint's bytes say that the trial was."""
+        """This one, where a checkpoint's bytes say that the trial was.
+
+        Raises Diverged where older versions went on with a loss in evaluation that was no number.
+        """
         state = torch.load(io.BytesIO(data), map_location=self.run.device, weights_only=True)
+        for name, loss in state["row"].items():
+            if name.endswith("_loss") and loss is not None and not math.isfinite(loss):
+                raise Diverged(f"the {name.replace('_', ' ')} was {loss}")
         self.run.restore(state["run"])
         self.row = state["row"]
         self.earlier_seconds = state["seconds"]

@@ -45,6 +45,14 @@ def verdict(records: Records) -> Any:
     return table.rows[0]
 
 
+def test_a_claim_is_undecided_where_some_seeds_fail_and_others_train(make: Make) -> None:
+    errors: Errors = {"plain": [0.88, 0.88, 0.01, 0.88, 0.88], "residual": [0.0, 0.01, 0.0, 0.01, 0.0]}
+    paper = {"claims": [claim()]}
+    assert verdict(make(trials(errors), published=paper))["verdict"] == AGREES  # chance is not known
+    found = verdict(make(trials(errors, train_chance=0.9), published=paper))
+    assert (found["verdict"], found["low"], found["difference"]) == ("undecided", None, pytest.approx(0.702))
+
+
 @pytest.mark.parametrize(
     ("plain", "residual", "expected"),
     [

@@ -139,6 +139,37 @@ def test_errors_on_other_data_are_not_compared(make: Make) -> None:
     assert row(of(comparisons, make(split)), n=1)["variant"] == "plain (iris)"
 
 
+def test_few_mistakes_have_a_floor_where_training_sets_are_of_two_sizes(make: Make) -> None:
+    rows = [
+        trial(
+            "residual",
+            8,
+            seed,
+            id=f"{size} {seed}",
+            variant=f"residual ({size=})",
+            train_error=0.0 if size == 1000 else 0.01,
+            train_examples=size,
+            **{"data.train_size": size},
+        )
+        for size in (100, 1000)
+        for seed in range(3)
+    ]
+    found = row(of(comparisons, make(rows)), error="train")
+    assert found["low"] < found["difference"] < found["high"]  # one mistake of each seed shows little
+
+
+def test_where_some_seeds_fail_no_difference_is_judged_by_the_mean(make: Make) -> None:
+    errors = {"residual": [0.01, 0.011, 0.012], "plain": [0.01, 0.88, 0.88], "skip": [0.05, 0.051, 0.052]}
+    rows = [{**row, "train_error": row["test_error"], "train_chance": 0.9} for row in measured(errors)]
+    table = of(comparisons, make(rows))
+    found = row(table, variant="plain", error="test")
+    assert (found["verdict"], found["low"], found["p_holm"]) == ("some seeds fail", None, None)
+    assert found["difference"] == pytest.approx(0.579)
+    assert row(table, variant="skip", error="test")["family"] == 1
+    assert "some seeds failed here or in residual" in table.sentences[-1].text
+    assert "Clopper" in table.caption
+
+
 def test_a_single_seed_of_the_baseline_says_nothing(make: Make) -> None:
     table = of(comparisons, make(measured({"residual": [0.1], "plain": [0.9]})))
     assert row(table, error="test")["verdict"] == "too few seeds"
@@ -198,6 +229,27 @@ def test_equal_steps_and_equal_time(make: Make) -> None:
     assert table.sentences[0].text == (
         "depth 8 after 4.0 s of training each: test error of skip 20.0\u00a0% and plain 30.0\u00a0%."
     )
+
+
+def test_equal_budgets_are_of_variants_on_the_same_data(make: Make) -> None:
+    rows = [
+        trial(
+            connection,
+            8,
+            0,
+            id=f"{connection} {size}",
+            variant=f"{connection} ({size})",
+            **{"data.size": size},
+        )
+        for connection in ("plain", "residual")
+        for size in (8, 32)
+    ]
+    seconds = {8: [1.0, 2.0], 32: [10.0, 20.0]}
+    metrics = [m for r in rows for m in curve(r, seconds[r["data.size"]], [0.5, 0.25], 0.1)]
+    table = of(equal_budget, make(rows, metrics=pd.DataFrame(metrics)))
+    assert {r["budget"] for r in table.rows if r["equal"] == "time"} == {2.0, 20.0}
+    assert len(table.sentences) == 2
+    assert all("(8)" not in s.text or "(32)" not in s.text for s in table.sentences)
 
 
 def test_a_mean_at_equal_time_is_of_all_seeds_or_of_none(make: Make) -> None:

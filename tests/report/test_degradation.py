@@ -111,6 +111,20 @@ def test_nets_at_chance_did_not_train(make: Make) -> None:
     assert sentence.badge == "degrades"
 
 
+def test_the_majority_class_is_that_of_each_variant_s_own_data(make: Make) -> None:
+    """Two data sets in one sweep: nets at chance on either of them did not train."""
+    rows = []
+    for classes, chance in ((10, 0.9), (4, 0.75)):
+        for depth in (8, 20):
+            found = errors("plain", {depth: [chance - 0.01, chance, chance]})
+            label = f"plain ({classes} classes)"
+            more = {"variant": label, "train_chance": chance, "data.classes": classes}
+            rows += [{**row, **more, "id": f"{row['id']} {classes}"} for row in found]
+    table = of(degradation, make(rows))
+    assert [sentence.badge for sentence in table.sentences] == ["did not train"] * 2
+    assert table.caption.endswith("that of always answering the most frequent class.")
+
+
 def test_where_some_seeds_fail_no_verdict_rests_on_the_mean(make: Make) -> None:
     rows = errors("plain", {8: [0.0, 0.0, 0.0], 20: [0.01, 0.8, 0.01], 56: [0.004, 0.004, 0.85]})
     table = of(degradation, make(of_ten_classes(rows)))

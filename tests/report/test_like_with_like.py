@@ -10,6 +10,7 @@ import pytest
 from made_up import make_records, of, row, settings, trial
 
 from resexp.report import frames, style
+from resexp.report.figures import dropout
 from resexp.report.tables import claims, comparisons, published, synergy
 from resexp.store import Records
 
@@ -91,7 +92,15 @@ def test_dropout_s_synergy_is_within_one_optimizer() -> None:
     records = replace(make_records(rows), settings=told)
     table = synergy.table(frames.prepared(records))
     assert table is not None
-    assert [r["n"] for r in table.rows] == [3, 3]
+    assert [(r["n"], r["rest"]) for r in table.rows] == [(3, "lr=0.1"), (3, "lr=9.0")]
+    assert [s.subject for s in table.sentences] == [
+        f"dropout at the branch output (lr={x})" for x in (0.1, 9.0)
+    ]
+    assert all("over 1 pair of rate and span" in s.text for s in table.sentences)
+    drawn = dropout.figure(frames.prepared(records))
+    assert drawn is not None
+    means = [sorted({y for line in panel.lines for y in line.get_ydata()}) for panel in drawn.axes]
+    assert [values[0] for values in means] == pytest.approx([0.1, 9.0])  # not their mean
 
 
 def test_legends_are_cut_only_where_they_stay_apart() -> None:

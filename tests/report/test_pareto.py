@@ -103,6 +103,37 @@ def test_the_front_is_over_all_connections_and_each_cost(make: Any) -> None:
     }
 
 
+def test_each_data_set_has_its_own_front(make: Any) -> None:
+    rows = [
+        {**net, "id": f"{net['id']} {size}", "variant": f"plain ({size})", "data.size": size, "macs": macs}
+        for size, macs, errors in ((8, 1, (0.1, 0.09, 0.08, 0.07)), (32, 2, (0.9, 0.8, 0.7, 0.6)))
+        for net in nets("plain", errors)
+    ]
+    table = table_of(make, rows)
+    assert table is not None
+    assert {(r["variant"], r["depth"]) for r in table.rows if "M" in r["front"]} == {
+        ("plain (8)", 56),
+        ("plain (32)", 56),
+    }
+
+
+def test_where_some_seeds_fail_no_step_is_judged_by_the_mean(make: Any) -> None:
+    rows = nets("plain", (0.1, 0.08, 0.06, 0.04))
+    failed = [
+        {**net, "test_error": 0.88, "train_error": 0.88}
+        if net["depth"] == 56 and net["seed"]
+        else {**net, "train_error": net["test_error"]}
+        for net in rows
+    ]
+    table = table_of(make, [{**net, "train_chance": 0.9} for net in failed])
+    assert table is not None
+    (sentence,) = table.sentences
+    assert (sentence.badge, sentence.tone) == ("some seeds fail", "open")
+    deep = row(table, depth=56)
+    assert (deep["gain"], deep["p"], deep["loss"]) == (None, None, None)
+    assert row(table, depth=32)["pays"]
+
+
 def test_the_figure_has_both_panels(make: Any) -> None:
     records = make(nets("plain", (0.08, 0.2, 0.3, 0.4)) + nets("residual", (0.08, 0.05, 0.04, 0.03)))
     (drawn,) = [d for d in build(records).drawings if d.key == "pareto"]

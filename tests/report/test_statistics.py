@@ -57,6 +57,26 @@ def test_three_seeds_without_a_mistake_do_not_show_that_there_are_none() -> None
     assert (exact.low, exact.high, exact.p) == (0, 0, 1)
 
 
+@pytest.mark.parametrize("error", [0.6, 0.9, 15 / 17, 0.1 + 0.2])
+def test_seeds_that_are_all_alike_do_not_differ_by_the_rounding_of_their_mean(error: float) -> None:
+    for n in range(3, 20):
+        found = difference([error] * 3, [error] * n)
+        assert found is not None
+        assert (found.value, found.low, found.high, found.p) == (0, 0, 0, 1)
+        shared = contrast([[error] * n] * 6, [1 / 3, -1 / 3] * 3)
+        assert shared is not None
+        assert not shared.decided
+
+
+def test_each_sample_has_its_own_number_of_examples() -> None:
+    # Without a mistake: a variance of (1 / 3) / 100^2 over three seeds on one side, 1000^2 on the other.
+    found = difference([0.0, 0.0, 0.0], [0.0, 0.0, 0.0], examples=[100, 1000])
+    assert found is not None
+    parts = np.array([1 / 9 / 100**2, 1 / 9 / 1000**2])
+    freedom = parts.sum() ** 2 / (parts**2 / 2).sum()
+    assert found.high == pytest.approx(float(t.ppf(0.975, freedom)) * np.sqrt(parts.sum()))
+
+
 def test_an_interaction_is_a_contrast_of_four_means() -> None:
     four = [[4.0, 5, 6], [1, 2, 3], [3, 4, 5], [2, 3, 4]]
     found = contrast(four, [1, -1, -1, 1])

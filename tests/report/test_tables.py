@@ -138,6 +138,16 @@ def test_convergence_counts_those_that_never_arrive(make: Make) -> None:
     assert shown == ["2.5 · 25.0 s", "– 1 of 2", "– 1 of 2", "– 0 of 2"]
 
 
+def test_a_trial_that_diverged_after_it_arrived_has_not_arrived(make: Make) -> None:
+    rows = [trial("plain", 8, 0), trial("plain", 8, 1, "diverged"), trial("plain", 8, 2, "failed")]
+    metrics = [
+        {"id": each["id"], "epoch": 1, "seconds": 10.0, "test_error": 0.04, "train_error": None}
+        for each in rows
+    ]
+    (found,) = of(convergence, make(rows, metrics=pd.DataFrame(metrics))).rows
+    assert (found["n"], found["arrived_0.05"], found["epochs_0.05"]) == (3, 1, None)
+
+
 def test_cost_is_compared_with_the_first_connection_at_the_same_depth(make: Make) -> None:
     rows = [
         trial("plain", 8, 0, params=100),

@@ -84,6 +84,10 @@ def test_language_is_told_in_nats_and_bits(make: Make) -> None:
     found = language.table(frames.prepared(make(rows)))
     assert found is not None
     assert found.cells()[0][-3:] == ["1.500 ± 0.707", "2.000 ± 0.707", "2"]
+    masked = {row["id"]: {"task": {"kind": "masked_language"}} for row in rows}
+    told = language.table(frames.prepared(make(rows, settings=masked)))
+    assert told is not None
+    assert "cross-entropy of a masked character" in told.caption
     assert language.table(frames.prepared(make([trial("residual", 8, 0)]))) is None
 
 

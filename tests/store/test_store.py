@@ -320,6 +320,19 @@ def test_damage_in_any_place_of_any_file_is_told_and_run_again(tmp_path: Path) -
     assert stub.trace(folder_of(tmp_path)) == whole
 
 
+def test_a_loss_that_is_no_number_is_no_result_of_a_done_trial(tmp_path: Path) -> None:
+    """Older versions called a trial done whose net broke in its last step."""
+    run_all(tmp_path, TRIALS[:1])
+    result = folder_of(tmp_path).result
+    broken = durable.read_document(result) | {"test_error": 0.9, "test_loss": math.nan}
+    durable.write_document(result, broken)
+    records = store.read(tmp_path / "exp")
+    assert records.trials.iloc[0]["status"] == "pending"
+    assert records.trials[["test_error", "test_loss"]].isna().all(axis=None)
+    assert any("its loss is not a finite number" in note for note in records.notes)
+    assert run_all(tmp_path, TRIALS[:1]) == [TRIALS[0].name]
+
+
 def test_a_lost_plan_is_made_up_for_by_the_trials(tmp_path: Path) -> None:
     run_all(tmp_path)
     (tmp_path / "exp/plan.json").unlink()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from resexp import api, store
 from resexp.cli.app import main
 from resexp.config.parse import parse_probes
 from resexp.config.settings import Settings
-from resexp.errors import BusyError, ConfigError, NoExperimentError, StoreError
+from resexp.errors import BusyError, ConfigError, DataError, NoExperimentError, StoreError
 from resexp.plan.trial import Trial
 from resexp.store import Attempt, TrialFolder
 from resexp.training.trial import train
@@ -105,6 +106,25 @@ def test_without_its_checkpoint_a_trial_cannot_be_measured(damage: str, trained:
     else:
         weights.unlink()
     with pytest.raises(StoreError, match="small-a"):
+        api.probe("e", ["cka"], root=trained, device="cpu")
+    assert not folder(trained).later_probes.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "said"),
+    [
+        ({"data": "0123456789abcdef"}, DataError, "its data have changed since it was trained"),
+        ({"numerics": {"model.connection.residual": 2}}, StoreError, "was trained when residual gave other"),
+    ],
+)
+def test_a_network_is_not_measured_on_other_data_or_by_other_code(
+    change: dict[str, Any], error: type[Exception], said: str, trained: Path
+) -> None:
+    (one,) = store.finished(trained / "e")
+    changed = replace(one.trial, **change)
+    with store.create(trained, "e", config_text="", trials=[changed], environment={}):
+        pass
+    with pytest.raises(error, match=said):
         api.probe("e", ["cka"], root=trained, device="cpu")
     assert not folder(trained).later_probes.exists()
 

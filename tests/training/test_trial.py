@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from resexp.plan.trial import Trial
 from resexp.probes.base import Reading, Snapshot
 from resexp.probes.gradient_norms import GradientNorms
 from resexp.store import Attempt, TrialFolder, read
+from resexp.training import evaluation
 from resexp.training.probing import probe_rows
 from resexp.training.run import Run
 from resexp.training.trial import train
@@ -181,6 +184,32 @@ def test_divergence_is_an_outcome_not_a_crash(attempts: Attempts) -> None:
     trial = read(attempt._folder.path.parents[1]).trials.iloc[0]
     assert trial["status"] == "diverged"
     assert "the loss became" in trial["cause"]
+    assert trial[["train_error", "test_error"]].isna().all()
+
+
+@pytest.mark.parametrize("before", ["nothing", "an older version"])
+def test_a_net_that_breaks_in_its_last_step_diverges_and_has_no_error(
+    before: str, attempts: Attempts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The largest of outputs that are NaN is the first class, so that the error would look like a number."""
+    attempt = attempts(
+        settings_with(
+            training_epochs=None,
+            training_iterations=4,
+            training_schedule={"kind": "step", "milestones": [0.75], "gamma": 1e38},
+            model_norm="none",
+        )
+    )
+    if before == "an older version":  # it looked at the loss in training alone, and called such a trial done
+        with monkeypatch.context() as patched:
+            lenient = SimpleNamespace(isfinite=lambda _: True, isnan=math.isnan)
+            patched.setattr(evaluation, "math", lenient)
+            train(attempt)
+        attempt = attempts()
+    train(attempt)
+    trial = read(attempt._folder.path.parents[1]).trials.iloc[0]
+    assert trial["status"] == "diverged"
+    assert trial["cause"] == "the loss in evaluation became nan by step 4 of 4"
     assert trial[["train_error", "test_error"]].isna().all()
 
 

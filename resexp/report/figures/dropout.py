@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,12 +20,13 @@ ORDER = 23
 TITLE = "Dropout by site and span"
 CAPTION = (
     "Test loss against the rate of dropout at one site, one line a span: how many sub-layers a shortcut "
-    "crosses, none at span 0. Mean over seeds, with a bar of one standard deviation; the greatest depth."
+    "crosses, none at span 0. Mean over seeds, with a bar of one standard deviation; the greatest depth. "
+    "Nets that differ in anything else have panels of their own."
 )
 
 
 def figure(records: Records) -> Figure | None:
-    """A panel a site; None without dropout at two rates."""
+    """A panel a site and setting of all else; None without dropout at two rates."""
     found = cells(records)
     sites = [site for site in SITES if (found["site"] == site).any()]
     if not sites:
@@ -32,10 +34,12 @@ def figure(records: Records) -> Figure | None:
     found = found[found["depth"] == found["depth"].max()]
     spans = sorted(found["span"].unique())
     colors = style.depth_looks(list(range(len(spans))))
-    drawn, axes = style.panels(1, len(sites), height=2.8, sharey=True)
-    for panel, site in zip(axes[0], sites, strict=True):
+    others = list(dict.fromkeys(found["rest"]))
+    drawn, axes = style.panels(len(others), len(sites), height=2.8, sharey=True)
+    for panel, (rest, site) in zip(axes.flat, product(others, sites), strict=True):
+        here = found[(found["rest"] == rest) & (found["site"].isna() | (found["site"] == site))]
         for place, span in enumerate(spans):
-            rows = found[(found["span"] == span) & (found["site"].isna() | (found["site"] == site))]
+            rows = here[here["span"] == span]
             losses = pd.to_numeric(rows["test_loss"]).groupby(rows["rate"])
             mean, sd = losses.mean(), losses.std().fillna(0.0)
             panel.errorbar(
@@ -49,8 +53,9 @@ def figure(records: Records) -> Figure | None:
                 capsize=2,
             )
         panel.set_xlabel("rate p")
-        style.title(panel, SITES[site], len(sites))
-    axes[0][0].set_ylabel("test loss (nats)")
+        style.title(panel, f"{SITES[site]}, {rest}" if rest else SITES[site], len(sites))
+    for across in axes:
+        across[0].set_ylabel("test loss (nats)")
     lines = [
         Line2D(
             [],

@@ -17,9 +17,10 @@ CAPTION = (
     "What the paper states, and the same difference measured here, over n seeds of each side, with a 95 % "
     "interval by Student's t (Welch's, for seeds that are not paired). The direction agrees, or disagrees, "
     "if this interval excludes 0. A tie agrees if the interval lies within its margin, and disagrees if it "
-    "lies outside. Otherwise the claim is undecided, as it is with fewer than three seeds. Not comparable: "
-    "one side was not measured. Where nets diverged, the difference has no size, and the direction rests on"
-    " how many diverged on each side (Barnard's exact test)."
+    "lies outside. Otherwise the claim is undecided, as it is with fewer than three seeds, and where some "
+    "seeds failed and others trained, so that a mean describes neither. Not comparable: one side was not "
+    "measured. Where nets diverged, the difference has no size, and the direction rests on how many diverged "
+    "on each side (Barnard's exact test)."
 )
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from resexp.report import frames, statistics, words
+from resexp.report import failed_seeds, frames, statistics, words
 from resexp.report.table import Column, Row, Sentence, Table, Tone, number, places, text
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ def table(records: Records) -> Table | None:
     depth = frames.common_depth(ended)
     sentences = tuple(told for name, own in found.items() for told in _sentences(name, own, depth))
     caption = CAPTION.format(baseline=said)
+    if any(row["verdict"] == FAILED for row in rows):
+        caption += f" {failed_seeds.RULE}"
     return Table("comparisons", f"Compared with {names}", caption, columns, tuple(rows), sentences)
 
 
@@ -98,14 +101,25 @@ def _first(variants: list[str], trials: pd.DataFrame) -> str:
 
 def _family(trials: pd.DataFrame, name: str, depth: int, error: str) -> list[dict[str, Any]]:
     """One depth and error: a row a variant, and Holm's correction over them."""
-    errors = {
-        variant: statistics.numbers(frames.done(group)[error]) for variant, group in frames.by_variant(trials)
-    }
-    if name not in errors:
+    groups = dict(frames.by_variant(trials))
+    if name not in groups:
         return []
-    base, split = errors.pop(name), MEASURES[error]
-    examples = frames.examples(trials, split)
-    found = {v: statistics.difference(mine, base, examples=examples) for v, mine in errors.items()}
+    split = MEASURES[error]
+    errors = {variant: statistics.numbers(frames.done(group)[error]) for variant, group in groups.items()}
+    # Variants may be trained on sets of different sizes.
+    examples = {variant: frames.examples(group, split) for variant, group in groups.items()}
+    base, size = errors.pop(name), examples[name]
+    found = {
+        variant: statistics.difference(mine, base, examples=(examples[variant], size))
+        for variant, mine in errors.items()
+    }
+    mixed = {variant for variant, group in groups.items() if failed_seeds.mixed(group)}
+    unclear = mixed if name not in mixed else {*found}
+    # A mean over seeds that failed and seeds that trained has no interval.
+    found = {
+        variant: replace(d, low=None, high=None, p=None) if d and variant in unclear else d
+        for variant, d in found.items()
+    }
     adjusted = statistics.holm([d.p if d else None for d in found.values()])
     return [
         {
@@ -118,7 +132,7 @@ def _family(trials: pd.DataFrame, name: str, depth: int, error: str) -> list[dic
             "high": d.high if d else None,
             "p": d.p if d else None,
             "p_holm": p_holm,
-            "verdict": verdict(d, p_holm),
+            "verdict": FAILED if d and variant in unclear else verdict(d, p_holm),
             "family": sum(p is not None for p in adjusted),
         }
         for (variant, d), p_holm in zip(found.items(), adjusted, strict=True)
@@ -150,7 +164,9 @@ def _sentences(name: str, rows: list[dict[str, Any]], depth: int | None) -> Iter
             yield Sentence(subject, badge, "open", said)
 
 
+FAILED = "some seeds fail"
 REST = {
+    FAILED: "some seeds failed here or in {name} and others trained, so no verdict rests on the mean",
     "tie": "the test error is within 1 point of that of {name}",
     "undecided": "the test error is not told apart from that of {name} by so few seeds",
     "too few seeds": "fewer than three seeds here or in {name}, so nothing can be said",

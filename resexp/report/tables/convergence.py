@@ -30,7 +30,8 @@ def table(records: Records) -> Table | None:
     if not frames.trained(records):
         return None
     trials = frames.ended(records.trials)
-    metrics = records.metrics[records.metrics["id"].isin(trials["id"])]
+    # A trial that diverged or failed later on may have been at the target before.
+    metrics = records.metrics[records.metrics["id"].isin(frames.done(trials)["id"])]
     rows: list[Row] = []
     for error, shown in MEASURES.items():
         measured = metrics[metrics[error].notna()]

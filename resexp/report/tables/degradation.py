@@ -33,7 +33,7 @@ CAPTION = (
 )
 CHANCE = (
     "A variant did not train if at no depth its mean training error is at least 5 points below that of "
-    "always answering the most frequent class, {chance} %."
+    "always answering the most frequent class{chance}."
 )
 
 
@@ -46,8 +46,10 @@ def table(records: Records) -> Table | None:
         return None
     rows: list[Row] = []
     sentences: list[Sentence] = []
-    chance = frames.chance(ended, "train")
+    chances: list[float] = []
     for variant, group in frames.by_variant(ended):
+        chance = frames.chance(group, "train")  # variants may be trained on other data
+        chances += [] if chance is None else [chance]
         mine = _rows(variant, group, chance)
         said = tuple(_sentences(variant, mine, chance))
         if said:  # it is about the deepest depth at which anything finished
@@ -68,8 +70,9 @@ def table(records: Records) -> Table | None:
         *(gaps if compared else ()),
     )
     title, caption = ("Degradation", CAPTION) if compared else ("Training error", MEASURED)
-    if chance is not None:
-        caption += " " + CHANCE.format(chance=words.percent(chance, 1))
+    if chances:
+        same = len(set(chances)) == 1
+        caption += " " + CHANCE.format(chance=f", {words.percent(chances[0], 1)} %" if same else "")
     if any(row["mixed"] for row in rows):
         caption += " " + failed_seeds.RULE
     return Table("degradation", title, caption, columns, tuple(rows), tuple(sentences))

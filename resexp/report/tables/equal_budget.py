@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from resexp.report import frames, statistics, words
 from resexp.report.table import Column, Sentence, Table, places, spread, text
 
@@ -13,12 +15,12 @@ if TYPE_CHECKING:
 
 ORDER = 45
 CAPTION = (
-    "At each depth, the errors of all variants after as many steps as the shortest of them was trained for, "
-    "and after the time in which the variant that needs least of it had finished all its seeds; mean ± "
-    "standard deviation over the n seeds that finished. Each is the last evaluation within that budget, "
-    "nothing is interpolated, and the epochs are those trained by then; the training error is evaluated more "
-    "rarely, so it may be an older one. A dash: some seed had no evaluation yet. Times are of the machine "
-    "named below, and of trials that may have run side by side."
+    "At each depth, the errors of all variants on the same data after as many steps as the shortest of them "
+    "was trained for, and after the time in which the variant that needs least of it had finished all its "
+    "seeds; mean ± standard deviation over the n seeds that finished. Each is the last evaluation within "
+    "that budget, nothing is interpolated, and the epochs are those trained by then; the training error is "
+    "evaluated more rarely, so it may be an older one. A dash: some seed had no evaluation yet. Times are of "
+    "the machine named below, and of trials that may have run side by side."
 )
 
 
@@ -27,10 +29,11 @@ def table(records: Records) -> Table | None:
     if not frames.trained(records):
         return None
     done = frames.done(records.trials)
-    metrics = records.metrics.merge(done[["id", "variant", "connection", "depth"]], on="id")
+    done = done.assign(tested=pd.factorize(frames.test_data(records, done))[0])
+    metrics = records.metrics.merge(done[["id", "variant", "connection", "depth", "tested"]], on="id")
     metrics = metrics.sort_values("step")
     rows: list[dict[str, Any]] = []
-    for _, here in metrics.groupby("depth"):
+    for _, here in metrics.groupby(["depth", "tested"]):
         last = here[here["test_error"].notna()].groupby(["variant", "id"], observed=True)[["step", "seconds"]]
         if here["variant"].nunique() > 1 and len(ends := last.max()):
             seconds = float(ends["seconds"].groupby("variant", observed=True).max().min())
@@ -47,12 +50,17 @@ def table(records: Records) -> Table | None:
         spread("test_error", "Test error"),
         spread("train_error", "Train error"),
     )
-    sentences = tuple(_sentence(rows, frames.common_depth(done)))
+    depth = frames.common_depth(done)
+    sentences = tuple(
+        sentence
+        for tested in sorted({row["tested"] for row in rows})
+        for sentence in _sentence([row for row in rows if row["tested"] == tested], depth)
+    )
     return Table("equal_budget", "Equal budgets", CAPTION, columns, tuple(rows), sentences)
 
 
 def _row(place: frames.Place, equal: str, budget: float) -> dict[str, Any]:
-    row = {**frames.opening(place, equal=equal), "budget": budget}
+    row = {**frames.opening(place, equal=equal), "budget": budget, "tested": int(place[2]["tested"].iloc[0])}
     rows = place[2][place[2]["step" if equal == "steps" else "seconds"] <= budget]
     for error in ("train_error", "test_error"):
         reached = rows[rows[error].notna()].groupby("id").tail(1)

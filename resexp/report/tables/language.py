@@ -14,10 +14,12 @@ if TYPE_CHECKING:
 
 ORDER = 21
 CAPTION = (
-    "Of the last step, in eval mode: cross-entropy of the next character in nats, on the text trained on (as "
-    "far as it was measured) and on the text held out, and the latter in bits per character; mean ± standard "
-    "deviation over n seeds. A diverged or failed trial has no loss and is in no mean."
+    "Of the last step, in eval mode: cross-entropy of {what} in nats, on the text trained on (as far as it "
+    "was measured) and on the text held out, and the latter in bits per character; mean ± standard deviation "
+    "over n seeds. A diverged or failed trial has no loss and is in no mean."
 )
+WHAT = {"language": "the next character", "masked_language": "a masked character"}
+"""What each task asks for."""
 MEASURES = {"train": "train_loss", "test": "test_loss", "bits": "test_bits"}
 
 
@@ -30,7 +32,9 @@ def table(records: Records) -> Table | None:
     columns = places(
         _spread("train", "Train loss"), _spread("test", "Test loss"), _spread("bits", "Test bits")
     )
-    return Table("language", "Language", CAPTION, columns, tuple(rows))
+    tasks = dict.fromkeys(records.settings.get(id, {}).get("task", {}).get("kind") for id in done["id"])
+    what = " or ".join(dict.fromkeys(WHAT.get(task, "a character") for task in tasks))
+    return Table("language", "Language", CAPTION.format(what=what), columns, tuple(rows))
 
 
 def _row(place: frames.Place) -> Row:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from resexp.report import frames, statistics, words
+from resexp.report import failed_seeds, frames, statistics, words
 from resexp.report.table import Column, Sentence, Table, number, places, spread
 
 if TYPE_CHECKING:
@@ -17,15 +17,15 @@ ORDER = 45
 FEWEST_DEPTHS = 4
 COSTS = {"params": "P", "macs": "M", "seconds": "T"}
 CAPTION = (
-    "Test error of the last epoch, mean ± standard deviation over n seeds. Front: no other connection or "
-    "depth has both a lower or equal mean error and lower or equal parameters (P), multiply-accumulates (M)"
-    " or training time on this machine (T). Gain: by how many points the test error is lower than at the "
-    "depth before, with a 95 % interval by Student's t (Welch's, for seeds that are not paired); p: of that"
-    " test, after Holm's correction for the steps of one connection. A step pays if it gains, its p is at "
-    "most 0.05, and no shallower net of the connection has a lower mean error. One that does not pay is not"
-    " shown to gain nothing: its gain is not told from 0 with so many seeds. Depth hurts if the deepest net"
-    " has a greater test error than some shallower one, by an interval that is corrected for having looked "
-    "at all of them (Bonferroni)."
+    "Test error of the last epoch, mean ± standard deviation over n seeds. Front: on the same data no "
+    "other connection or depth has both a lower or equal mean error and lower or equal parameters (P), "
+    "multiply-accumulates (M) or training time on this machine (T). Gain: by how many points the test "
+    "error is lower than at the depth before, with a 95 % interval by Student's t (Welch's, for seeds "
+    "that are not paired); p: of that test, after Holm's correction for the steps of one connection. A "
+    "step pays if it gains, its p is at most 0.05, and no shallower net of the connection has a lower "
+    "mean error. One that does not pay is not shown to gain nothing: its gain is not told from 0 with so "
+    "many seeds. Depth hurts if the deepest net has a greater test error than some shallower one, by an "
+    "interval that is corrected for having looked at all of them (Bonferroni)."
 )
 
 
@@ -39,10 +39,12 @@ def table(records: Records) -> Table | None:
         or done.groupby("variant", observed=True)["depth"].nunique().max() < FEWEST_DEPTHS
     ):
         return None
-    rows = [row for _, group in frames.by_variant(done) for row in _steps(group)]
+    tested = pd.factorize(frames.test_data(records, done))[0]
+    rows = [row for _, group in frames.by_variant(done.assign(tested=tested)) for row in _steps(group)]
     for cost, name in COSTS.items():
-        for row in front(rows, cost):
-            row["front"].append(name)
+        for found in fronts(rows, cost):
+            for row in found:
+                row["front"].append(name)
     columns = (
         *places(),
         spread("test_error", "Test error"),
@@ -67,21 +69,27 @@ def _steps(group: pd.DataFrame) -> list[dict[str, Any]]:
     """One variant's rows, from its shallowest to its deepest net, each compared with the one before."""
     rows: list[dict[str, Any]] = []
     errors: dict[int, pd.Series[float]] = {}
+    """Of the depths at which not some seeds failed and others trained."""
     examples = frames.examples(group, "test")
     for place in frames.by_place(group):
         _, depth, trials = place
-        before = errors[rows[-1]["depth"]] if rows else None
-        errors[depth] = trials["test_error"]
-        stats = statistics.summary(errors[depth])
-        gain = None if before is None else statistics.difference(before, errors[depth], examples=examples)
-        loss = statistics.degradation(errors, depth, examples=examples)
+        before = errors.get(rows[-1]["depth"]) if rows else None
+        stats = statistics.summary(trials["test_error"])
+        gain = loss = None
+        if not (mixed := failed_seeds.mixed(trials)):
+            errors[depth] = trials["test_error"]
+            loss = statistics.degradation(errors, depth, examples=examples)
+            if before is not None:
+                gain = statistics.difference(before, errors[depth], examples=examples)
         rows.append(
             {
                 **frames.opening(place),
                 "test_error_mean": stats.mean,
                 "test_error_sd": stats.sd,
                 **{cost: frames.value(trials[cost].median()) for cost in COSTS},
+                "tested": int(trials["tested"].iloc[0]),
                 "front": [],
+                "mixed": mixed,
                 "gain": gain.value if gain else None,
                 "gain_low": gain.low if gain else None,
                 "gain_high": gain.high if gain else None,
@@ -98,13 +106,20 @@ def _steps(group: pd.DataFrame) -> list[dict[str, Any]]:
         row["p"] = p
         row["pays"] = p is not None and p <= statistics.ALPHA and row["gain"] > 0
         row["pays"] = row["pays"] and row["test_error_mean"] <= least
-        least = min(least, row["test_error_mean"])
+        least = least if row["mixed"] else min(least, row["test_error_mean"])
     return rows
 
 
-def front(rows: list[dict[str, Any]], cost: str) -> list[dict[str, Any]]:
-    """The rows on the Pareto front of mean test error and `cost`, from the cheapest to the best."""
+def fronts(rows: list[dict[str, Any]], cost: str) -> list[list[dict[str, Any]]]:
+    """The rows on the Pareto front of mean test error and `cost`, from the cheapest to the best, of each data
+    set: errors on other data cannot be compared.
+    """
     known = [row for row in rows if row[cost] is not None]
+    sets = dict.fromkeys(row["tested"] for row in known)
+    return [_front([row for row in known if row["tested"] == tested], cost) for tested in sets]
+
+
+def _front(known: list[dict[str, Any]], cost: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for row in sorted(known, key=lambda row: (row[cost], row["test_error_mean"])):
         if not found or row["test_error_mean"] < found[-1]["test_error_mean"]:
@@ -117,8 +132,16 @@ def _sentence(variant: str, rows: list[dict[str, Any]], tried: int) -> Sentence:
     paying = [place for place, row in enumerate(rows) if row["pays"]]
     last = paying[-1] if paying else 0
     depth, deepest = rows[last]["depth"], rows[-1]["depth"]
+    if rows[-1]["mixed"]:
+        said = (
+            f"{variant}: at depth {deepest} some seeds failed and others trained, so nothing is said of the "
+            "mean there."
+        )
+        return Sentence(variant, "some seeds fail", "open", said)
     if all(row["gain_low"] is None for row in rows):
         said = f"{variant}: no step in depth has three seeds on both sides, the fewest that decide anything."
+        if any(row["mixed"] for row in rows):
+            said = f"{variant}: at every step in depth, some seeds failed or there are fewer than three."
         return Sentence(variant, "too few seeds", "open", said)
     deep = rows[-1]
     if deep["loss_low"] is not None and deep["loss_low"] > 0:

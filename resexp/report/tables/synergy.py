@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -34,9 +35,9 @@ CAPTION = (
 
 def cells(records: Records) -> pd.DataFrame:
     """A row a finished transformer: id, connection, depth, seed, test_loss, span, site (None: no dropout)
-    and rate; `rest` is alike where nothing else differs.
+    and rate; `rest` says in what else it differs from others, "" where nothing does.
     """
-    rows = []
+    rows, others = [], []
     for trial in frames.done(records.trials).to_dict("records"):
         model = records.settings.get(trial["id"], {}).get("model", {})
         if not {"span", "dropout", "dropout_at"} <= model.keys() or words.missing(trial["test_loss"]):
@@ -46,10 +47,19 @@ def cells(records: Records) -> pd.DataFrame:
         same = {key: trial[key] for key in ("id", "connection", "depth", "seed", "test_loss")}
         varied = ("seed", *(f"model.{key}" for key in ("dropout", "dropout_at", "span", "depth")))
         apart = (*varied, *records.tuned)
-        rest = [leaf for leaf in leaves(records.settings[trial["id"]]) if leaf[0] not in apart]
-        rows.append({**same, "span": model["span"], "site": site, "rate": rate, "rest": repr(rest)})
-    columns = ["id", "connection", "depth", "seed", "test_loss", "span", "site", "rate", "rest"]
-    return pd.DataFrame(rows, columns=columns)
+        rows.append({**same, "span": model["span"], "site": site, "rate": rate})
+        others.append({k: v for k, v in leaves(records.settings[trial["id"]]) if k not in apart})
+    columns = ["id", "connection", "depth", "seed", "test_loss", "span", "site", "rate"]
+    return pd.DataFrame(rows, columns=columns).assign(rest=_told_apart(others))
+
+
+def _told_apart(settings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A label of each, the same where all values are."""
+    paths = dict.fromkeys(path for own in settings for path in own)
+    differing = [path for path in paths if len({repr(own.get(path)) for own in settings}) > 1]
+    last = Counter(map(words.short, differing))
+    names = {path: words.short(path) if last[words.short(path)] == 1 else path for path in differing}
+    return [", ".join(f"{name}={own.get(path)}" for path, name in names.items()) for own in settings]
 
 
 def table(records: Records) -> Table | None:
@@ -57,8 +67,10 @@ def table(records: Records) -> Table | None:
     found = list(_rows(cells(records)))
     if not found:
         return None
+    several = len({row["rest"] for row, _ in found}) > 1
     columns = (
         text("place", "Dropout at"),
+        *((text("rest", "Among"),) if several else ()),
         number("rate", "p", lambda x: words.fixed(x, 2)),
         integer("span", "Span"),
         integer("depth", "Depth"),
@@ -90,6 +102,7 @@ def _rows(found: pd.DataFrame) -> Iterator[tuple[Row, Cells]]:
             row = {
                 "site": site,
                 "place": SITES[site],
+                "rest": str(trials["rest"].iloc[0]),
                 "rate": float(rate),
                 "span": int(span),
                 "depth": int(trials["depth"].iloc[0]),
@@ -112,19 +125,28 @@ def _losses(trials: pd.DataFrame, site: str, rate: float, span: int) -> tuple[pd
 
 
 def _sentences(found: list[tuple[Row, Cells]]) -> Iterator[Sentence]:
+    """One for each site of dropout, at each depth and among nets that differ in nothing else."""
+    several = len({row["depth"] for row, _ in found}) > 1
     for site, place in SITES.items():
-        some = [four for row, four in found if row["site"] == site]
-        if not some:
-            continue
-        difference = _mean_interaction(some)
-        badge, tone = verdict(difference)
-        p = f", {words.p(difference.p)}" if difference.p is not None else ""
-        what = (
-            f"dropout at the {place}: over {words.counted(len(some), 'pair')} of rate and span, it changes "
-            f"the test loss by {_nats(difference.value)} nats {_interval(difference.low, difference.high)} "
-            f"with shortcuts, next to what it does without, n = {difference.n} seeds of each{p}."
-        )
-        yield Sentence(f"dropout at the {place}", badge, tone, what)
+        by_place: dict[str, list[Cells]] = {}
+        for row, four in found:
+            if row["site"] == site:
+                told = [f"depth {row['depth']}" if several else "", row["rest"]]
+                by_place.setdefault(", ".join(filter(None, told)), []).append(four)
+        for where, some in by_place.items():
+            yield _sentence(f"dropout at the {place}{f' ({where})' if where else ''}", some)
+
+
+def _sentence(subject: str, some: list[Cells]) -> Sentence:
+    difference = _mean_interaction(some)
+    badge, tone = verdict(difference)
+    p = f", {words.p(difference.p)}" if difference.p is not None else ""
+    what = (
+        f"{subject}: over {words.counted(len(some), 'pair')} of rate and span, it changes "
+        f"the test loss by {_nats(difference.value)} nats {_interval(difference.low, difference.high)} "
+        f"with shortcuts, next to what it does without, n = {difference.n} seeds of each{p}."
+    )
+    return Sentence(subject, badge, tone, what)
 
 
 def _mean_interaction(some: list[Cells]) -> Estimate:
