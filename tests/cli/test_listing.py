@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from resexp.cli.trials import show
+from resexp.cli.trials import show_plan
 from resexp.estimate.outline import Outline
 from resexp.plan.trial import Cost, Trial
 
@@ -27,7 +27,7 @@ def shown(
 ) -> tuple[str, str]:
     """The heading of the plan and all of its words without spaces."""
     monkeypatch.setenv("COLUMNS", "80")
-    show(Outline("t", trials, {one.id: "pending" for one in trials}, ("cpu",), 500.0))
+    show_plan(Outline("t", trials, {one.id: "pending" for one in trials}, ("cpu",), 500.0))
     text = capsys.readouterr().out
     assert max(map(len, text.splitlines())) <= 80
     return text.partition("\n")[0], "".join(text.split())

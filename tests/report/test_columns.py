@@ -10,7 +10,7 @@ from rich.console import Console
 from whole_numbers import WIDTHS, cut, within
 
 from resexp.cli.gallery import show
-from resexp.cli.trials import show as show_plan
+from resexp.cli.trials import show_plan
 from resexp.estimate.outline import Outline
 from resexp.gallery.papers import Entry, Size
 from resexp.plan.trial import Cost, Trial
