@@ -17,7 +17,8 @@ from resexp.catalog import scan
 from resexp.training.entry import LEARNERS
 from resexp.training.learner import Learner
 
-PACKAGE = Path(__file__).parents[1] / "resexp"
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "resexp"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 MAY_IMPORT: dict[str, str] = {
@@ -111,6 +112,16 @@ def test_every_kind_of_model_has_a_learner() -> None:
     for module in LEARNERS.values():
         run = importlib.import_module(module).Run
         assert all(hasattr(run, name) for name in vars(Learner) if not name.startswith("_"))
+
+
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/architecture.md", "README.md"])
+def test_every_file_that_a_page_names_is_there(page: str) -> None:
+    named = re.findall(
+        r"`((?:resexp|tests|configs|docs|examples)/[\w./-]*)`", (ROOT / page).read_text("utf-8")
+    )
+    assert named
+    for path in named:
+        assert (ROOT / path).exists(), f"{page} names {path}"
 
 
 def test_only_the_store_names_its_files() -> None:
