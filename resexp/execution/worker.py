@@ -10,9 +10,10 @@ import sys
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
-from resexp.errors import StaleAttempt, out_of_memory
+from resexp.errors import StaleAttempt, out_of_memory, words
 from resexp.execution.launcher import Task
 from resexp.execution.signals import GROUP_SIGNALS
 from resexp.store import Attempt, TrialFolder, fail
@@ -24,16 +25,18 @@ def work(task: Task) -> None:
     """Run `task.trainer` on the attempt; however it ends, the trial's folder tells.
 
     The trainer is `module:function`, called with the Attempt. SIGTERM only sets `attempt.stopping`.
-    Exits with status 1 after a failure that it has recorded, where it could.
+    Exits with status 1 after a failure that it has recorded, where it could. A plugin's code may raise
+    anything, SystemExit included, and may change the current folder.
     """
+    task = replace(task, folder=task.folder.absolute())
     try:
         _resolve(task.trainer)(_begin(task))
     except StaleAttempt as stale:
         with suppress(OSError):
             print(stale)
         sys.exit(1)
-    except Exception as error:
-        with suppress(OSError):  # a full disk must not hide the cause
+    except BaseException as error:
+        with suppress(Exception):  # neither a full disk nor an odd error must hide the cause
             traceback.print_exc()
             sys.stderr.flush()
         with suppress(OSError, StaleAttempt):  # the supervisor writes what could not be written here
@@ -65,8 +68,7 @@ def describe(error: BaseException) -> tuple[str, str]:
     """The kind ("oom" or "error") and the cause of a failure, in one line."""
     if out_of_memory(error):
         return "oom", "out of memory"
-    text = " ".join(str(error).split())
-    return "error", f"error: {type(error).__name__}: {text}"[:500]
+    return "error", f"error: {type(error).__name__}: {words(error)}"[:500]
 
 
 def _resolve(trainer: str) -> Callable[[Attempt], object]:

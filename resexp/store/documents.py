@@ -30,6 +30,8 @@ Count = Annotated[int, Field(ge=0, lt=2**63)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Number = Annotated[float, Field(strict=True)] | None
 """A finite number, NaN, an infinity, or nothing."""
+Amount = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)] | None
+"""What a clock or a counter says: a finite number that is not below 0, or nothing."""
 
 
 class Document(BaseModel):
@@ -137,7 +139,7 @@ class Failure(Document):
 
 
 class Measured(Document):
-    seconds: Number = None
+    seconds: Amount = None
     train_error: Number = None
     train_loss: Number = None
     validation_error: Number = None
@@ -161,9 +163,9 @@ class Result(Measured):
     notes: list[Text] = []
     examples: dict[Text, Count] = {}
     chance: dict[Text, Share] = {}
-    step_seconds: Number = None
-    images_per_second: Number = None
-    peak_memory_bytes: Number = None
+    step_seconds: Amount = None
+    images_per_second: Amount = None
+    peak_memory_bytes: Amount = None
 
 
 class Checkpoint(Document):
