@@ -137,5 +137,11 @@ def test_where_some_seeds_fail_no_step_is_judged_by_the_mean(make: Any) -> None:
 def test_the_figure_has_both_panels(make: Any) -> None:
     records = make(nets("plain", (0.08, 0.2, 0.3, 0.4)) + nets("residual", (0.08, 0.05, 0.04, 0.03)))
     (drawn,) = [d for d in build(records).drawings if d.key == "pareto"]
-    for words in ("MACs an image", "test error (%)", "gain of the step (points)", "depth (layers)", "front"):
+    for words in (
+        "MACs an example",
+        "test error (%)",
+        "gain of the step (points)",
+        "depth (layers)",
+        "front",
+    ):
         assert f">{words}<" in drawn.svg

@@ -19,13 +19,13 @@ COSTS = {"params": "P", "macs": "M", "seconds": "T"}
 CAPTION = (
     "Test error of the last epoch, mean ± standard deviation over n seeds. Front: on the same data no "
     "other connection or depth has both a lower or equal mean error and lower or equal parameters (P), "
-    "multiply-accumulates (M) or training time on this machine (T). Gain: by how many points the test "
-    "error is lower than at the depth before, with a 95 % interval by Student's t (Welch's, for seeds "
-    "that are not paired); p: of that test, after Holm's correction for the steps of one connection. A "
-    "step pays if it gains, its p is at most 0.05, and no shallower net of the connection has a lower "
-    "mean error. One that does not pay is not shown to gain nothing: its gain is not told from 0 with so "
-    "many seeds. Depth hurts if the deepest net has a greater test error than some shallower one, by an "
-    "interval that is corrected for having looked at all of them (Bonferroni)."
+    "multiply-accumulates (M) or a trial's whole time on this machine (T). Gain: by how many points the "
+    "test error is lower than at the depth before, with a 95 % interval by Student's t (Welch's, for "
+    "seeds that are not paired); p: of that test, after Holm's correction for the steps of one "
+    "connection. A step pays if it gains, its p is at most 0.05, and no shallower net of the connection "
+    "has a lower mean error. One that does not pay is not shown to gain nothing: its gain is not told "
+    "from 0 with so many seeds. Depth hurts if the deepest net has a greater test error than some "
+    "shallower one, by an interval that is corrected for having looked at all of them (Bonferroni)."
 )
 
 
