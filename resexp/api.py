@@ -198,6 +198,7 @@ def probe(
     folder = experiment_folder(name, root).resolve()
     given = read_plugins(plugins)
     configs = parse_probes(probes, given)
+    asked = {each.kind: each.model_dump(mode="json", exclude={"kind", "at"}) for each in configs}
     place = device_slots(device, threads)[0]
     survey = Survey(progress)
     with hold(folder.parent, folder.name):
@@ -218,7 +219,7 @@ def probe(
             data = survey.prepare(settings.data)
             with blaming([*given, *code]):
                 rows = measure(settings, one.checkpoint(), configs, place, threads, checked=data)
-            one.add(rows)
+            one.add(rows, asked)
     return len(found)
 
 
