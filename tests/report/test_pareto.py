@@ -85,6 +85,15 @@ def test_the_last_step_that_pays_is_not_the_last_where_deeper_nets_diverged(make
     assert table.sentences[0].text.endswith("; of the deeper ones, up to 110, none finished.")
 
 
+def test_the_sentence_counts_the_trials_that_are_not_in_it(make: Any) -> None:
+    rows = nets("residual", (0.4, 0.3, 0.2, 0.1))
+    table = table_of(
+        make, [{**one, "status": "failed"} if n in (0, 6) else one for n, one in enumerate(rows)]
+    )
+    assert table is not None
+    assert table.sentences[0].text.endswith(" Not in it: 2 trials that diverged or failed.")
+
+
 def test_one_seed_says_nothing_of_steps(make: Any) -> None:
     table = table_of(make, nets("residual", (0.4, 0.3, 0.2, 0.1), seeds=1))
     assert table is not None
