@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from resexp.estimate.network import Measurer
     from resexp.execution.display import Display
     from resexp.execution.local import LocalLauncher
-    from resexp.execution.supervisor import Summary
+    from resexp.execution.supervisor import SweepSummary
     from resexp.plan.trial import Trial
     from resexp.store import Records
 
@@ -69,7 +69,7 @@ def run(
     display: Callable[[], Display] | None = None,
     progress: Progress | None = None,
     tell: Callable[[str], None] | None = None,
-) -> Summary:
+) -> SweepSummary:
     """Train whatever of the experiment is not done yet; returns when all of it is, or it was stopped.
 
     `jobs` trials run at once: by default one a core divided by `threads`, on CUDA one a GPU; with "auto" as

@@ -71,7 +71,7 @@ def _number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9
 
 
-class Cost(Document):
+class CostFields(Document):
     model_config = ConfigDict(extra="forbid")
     params: Count
     macs: Count
@@ -80,7 +80,7 @@ class Cost(Document):
     evaluated_at_once: Count = 0
 
 
-class Trial(Document):
+class TrialFields(Document):
     model_config = ConfigDict(extra="forbid")
 
     id: Plain
@@ -91,7 +91,7 @@ class Trial(Document):
     seed: Count
     settings: Annotated[dict[Any, Any], AfterValidator(_settings)]
     axes: dict[Text, Any] = {}
-    cost: Cost | None = None
+    cost: CostFields | None = None
     tuned: dict[Text, Any] = {}
     plugins: dict[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")], Plain] = {}
     numerics: dict[Text, Count] = {}
@@ -99,13 +99,13 @@ class Trial(Document):
 
 
 class TrialDocument(Document):
-    trial: Trial
+    trial: TrialFields
 
 
 class Plan(Document):
     format: Count
     config_sha256: Text
-    trials: list[Trial]
+    trials: list[TrialFields]
     notes: list[Text] = []
     overrides: list[Text] = []
     aside: list[Text] = []
@@ -117,7 +117,7 @@ class Environment(Document):
     date: Text = ""
 
 
-class Attempt(Document):
+class AttemptFields(Document):
     attempt: Count
     run: Plain
 
@@ -207,7 +207,7 @@ _DOCUMENTS: dict[str, type[Document]] = {
     "plan.json": Plan,
     "environment.json": Environment,
     "trial.json": TrialDocument,
-    "attempt": Attempt,
+    "attempt": AttemptFields,
     "progress": Progress,
     "failure.json": Failure,
     "result.json": Result,
