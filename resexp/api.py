@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from resexp.estimate.network import Measurer
     from resexp.execution.display import Display
     from resexp.execution.local import LocalLauncher
-    from resexp.execution.supervisor import Summary
+    from resexp.execution.supervisor import SweepSummary
     from resexp.plan.trial import Trial
     from resexp.store import Records
 
@@ -69,7 +69,7 @@ def run(
     display: Callable[[], Display] | None = None,
     progress: Progress | None = None,
     tell: Callable[[str], None] | None = None,
-) -> Summary:
+) -> SweepSummary:
     """Train whatever of the experiment is not done yet; returns when all of it is, or it was stopped.
 
     `jobs` trials run at once: by default one a core divided by `threads`, on CUDA one a GPU; with "auto" as
@@ -198,6 +198,7 @@ def probe(
     folder = experiment_folder(name, root).resolve()
     given = read_plugins(plugins)
     configs = parse_probes(probes, given)
+    asked = {each.kind: each.model_dump(mode="json", exclude={"kind", "at"}) for each in configs}
     place = device_slots(device, threads)[0]
     survey = Survey(progress)
     with hold(folder.parent, folder.name):
@@ -218,7 +219,7 @@ def probe(
             data = survey.prepare(settings.data)
             with blaming([*given, *code]):
                 rows = measure(settings, one.checkpoint(), configs, place, threads, checked=data)
-            one.add(rows)
+            one.add(rows, asked)
     return len(found)
 
 

@@ -93,11 +93,19 @@ class StaleAttempt(TrialError):
     """A later attempt has taken this trial over, so this one may not write any more."""
 
 
+def words(error: BaseException) -> str:
+    """What an error says, in one line. One that was raised by somebody else's code may fail even at that."""
+    try:
+        return " ".join(str(error).split())
+    except (Exception, SystemExit):
+        return "(its message cannot be read)"
+
+
 def out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory did not suffice.
 
     Such errors are known by their names and words, so that no framework need be imported here.
     """
     names = {cls.__name__ for cls in type(error).__mro__}
-    words = ("can't allocate memory", "not enough memory", "CUDA out of memory", "ALLOC_FAILED")
-    return bool(names & {"MemoryError", "OutOfMemoryError"}) or any(word in str(error) for word in words)
+    told = ("can't allocate memory", "not enough memory", "CUDA out of memory", "ALLOC_FAILED")
+    return bool(names & {"MemoryError", "OutOfMemoryError"}) or any(each in words(error) for each in told)

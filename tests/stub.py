@@ -25,7 +25,7 @@ from typing import Any
 
 from resexp import durable
 from resexp.durable import read_document, read_rows
-from resexp.execution.launcher import Task
+from resexp.execution.launcher import Job
 from resexp.execution.worker import work
 from resexp.plan.trial import Trial
 from resexp.store import Attempt, TrialFolder
@@ -122,9 +122,9 @@ def say_oom_scores(path: Path) -> None:
     )
 
 
-def work_and_tell_what_was_imported(talk: Connection, task: Task) -> None:
+def work_and_tell_what_was_imported(talk: Connection, job: Job) -> None:
     before = set(sys.modules)
-    work(task)
+    work(job)
     talk.send(sorted(set(sys.modules) - before))
 
 

@@ -109,8 +109,8 @@ def test_what_a_string_names_is_there_and_may_be_imported(file: Path) -> None:
 
 def test_every_kind_of_model_has_a_learner() -> None:
     assert set(LEARNERS) == set(scan.ROLES["model"][1:])
-    for module in LEARNERS.values():
-        run = importlib.import_module(module).Run
+    for module, _, name in (learner.partition(":") for learner in LEARNERS.values()):
+        run = getattr(importlib.import_module(module), name)
         assert all(hasattr(run, name) for name in vars(Learner) if not name.startswith("_"))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console, Group, RenderableType
 
-from resexp.report.render.columns import Column, Columns
+from resexp.report.render.columns import ColumnHead, Columns
 
 DASH = "–"
 
@@ -50,11 +50,11 @@ def rates(found: Mapping[str, Any]) -> Columns:
     rows.append(["times a DataLoader loop", *(spread(each, ".2f") if each else DASH for each in times)])
     memory = (f"{found['peak_memory_bytes'][precision] / 2**20:,.0f} MiB" for precision in precisions)
     rows.append(["most memory of a trial", *memory])
-    return Columns.of([Column(), *(Column(precision, True) for precision in precisions)], rows)
+    return Columns.of([ColumnHead(), *(ColumnHead(precision, True) for precision in precisions)], rows)
 
 
 def spending(found: Mapping[str, Any]) -> Columns:
-    columns = [Column(f"of a whole trial ({found['trial']['auto']})"), Column("share", True)]
+    columns = [ColumnHead(f"of a whole trial ({found['trial']['auto']})"), ColumnHead("share", True)]
     return Columns.of(columns, [[name, f"{share:.1%}"] for name, share in found["breakdown"].items()])
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 
 from resexp.catalog.plugin_imports import Package, modules_beside, read_source
-from resexp.errors import ConfigError, Problem, ResexpError
+from resexp.errors import ConfigError, Problem, ResexpError, words
 from resexp.text import clean
 
 PATIENCE = 30.0
@@ -92,7 +92,7 @@ def fault(error: BaseException, plugin: Plugin, wrong: str) -> Problem:
     """An error in a plugin's code, with the line of it that was the last to run."""
     file, line = _place(error, plugin) or (plugin.file, 1)
     right = "correct it; it must run on every machine that trains"
-    return Problem(f"{file}:{line}", "", f"{wrong}: {type(error).__name__}: {_words(error)}"[:300], right)
+    return Problem(f"{file}:{line}", "", f"{wrong}: {type(error).__name__}: {words(error)}"[:300], right)
 
 
 def blamed(error: BaseException, plugins: Sequence[Plugin]) -> Problem | None:
@@ -128,14 +128,6 @@ def _place(error: BaseException, plugin: Plugin) -> tuple[Path, int] | None:
         return Path(error.filename), error.lineno or 1
     frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
     return next(((Path(file), line) for file, line in reversed(frames) if file in files), None)
-
-
-def _words(error: BaseException) -> str:
-    """What an error says, in one line; an error of a plugin may fail at that, too."""
-    try:
-        return " ".join(str(error).split())
-    except Exception:
-        return "(its message cannot be read)"
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from resexp.text import clean, command
 if TYPE_CHECKING:
     from resexp.data.base import Progress as Report
     from resexp.execution.display import Display
-    from resexp.execution.supervisor import Summary
+    from resexp.execution.supervisor import SweepSummary
 
 
 def printable(text: str) -> str:
@@ -53,7 +53,7 @@ def watching() -> Iterator[tuple[Report, Callable[[], Display], Callable[[str], 
         yield advance, display, tell
 
 
-def summary_line(name: str, folder: Path, summary: Summary) -> str:
+def summary_line(name: str, folder: Path, summary: SweepSummary) -> str:
     """How a run ended, in a line or two, and what to do next."""
     counts = ", ".join(f"{count} {status}" for status, count in summary.counts.items() if count)
     line = "\n".join(map(clean, [f"{folder}: {counts}.", *summary.warnings]))

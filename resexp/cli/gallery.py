@@ -82,7 +82,7 @@ def show(found: list[Entry]) -> None:
     from rich.padding import Padding
     from rich.text import Text
 
-    from resexp.report.render.columns import Column, Columns
+    from resexp.report.render.columns import ColumnHead, Columns
 
     console = Console()
     for entry in found:
@@ -93,5 +93,5 @@ def show(found: list[Entry]) -> None:
             state = f"{size.ended}/{size.trials}" + (", published" if size.published else "")
             cells = ((size.tier, ""), (state, "" if size.ended else "dim"), (size.expect or "", "dim"))
             rows.append([Text(clean(text), style) for text, style in cells])
-        console.print(Padding(Columns([Column()] * 3, rows), (0, 0, 1, 2)))
+        console.print(Padding(Columns([ColumnHead()] * 3, rows), (0, 0, 1, 2)))
     console.print("Next: resexp gallery run NAME --tier quick; then resexp gallery publish NAME")

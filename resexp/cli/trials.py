@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from resexp.report.render.columns import Column, Columns
+from resexp.report.render.columns import ColumnHead, Columns
 from resexp.text import DASH, clean, counted, duration, percent
 
 if TYPE_CHECKING:
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 def show_plan(found: Outline) -> None:
     """One row for all seeds of a variant and depth."""
     sizes = {trial.id: matched(trial.settings["model"]) for trial in found.trials}
-    columns = [Column("variant")]
-    columns += [Column(head, True) for head in ("depth", "seeds", "params", "MACs", "activations")]
-    columns += [Column("size")] if any(sizes.values()) else []
+    columns = [ColumnHead("variant")]
+    columns += [ColumnHead(head, True) for head in ("depth", "seeds", "params", "MACs", "activations")]
+    columns += [ColumnHead("size")] if any(sizes.values()) else []
     rows: list[list[str]] = []
     groups: dict[tuple[str, int], list[Trial]] = {}
     for trial in found.trials:
@@ -42,7 +42,7 @@ def show_plan(found: Outline) -> None:
         ]
         rows.append(cells)
     console = Console()
-    console.print(Columns.of([*columns, Column("done", True)], rows))
+    console.print(Columns.of([*columns, ColumnHead("done", True)], rows))
     counts = tally(found.status.values())
     precisions = " and ".join(sorted({trial.settings["training"]["precision"] for trial in found.trials}))
     slots = f"{len(found.slots)} at once on {found.slots[0]} in {precisions}"

@@ -134,7 +134,7 @@ def matches(wanted: Any, actual: Any) -> bool:
 
 
 @dataclass(frozen=True)
-class Point:
+class GridPoint:
     """A tree with what was laid over the base, in order, and the indices of the rules that matched."""
 
     tree: Tree
@@ -157,7 +157,7 @@ def points(
     singles: Sequence[Assignment],
     *,
     plugins: tuple[Plugin, ...] = (),
-) -> Iterator[Point]:
+) -> Iterator[GridPoint]:
     """Every point of every grid, the last axis fastest; `under` changes the base before all else, `singles`
     are the command line's, not axes.
     """
@@ -172,7 +172,7 @@ def _point(
     chosen: Sequence[Assignment],
     rules: Sequence[Rule],
     plugins: tuple[Plugin, ...],
-) -> Point:
+) -> GridPoint:
     tree: Tree = base
     made: list[Assignment] = []
     matched: list[int] = []
@@ -201,7 +201,7 @@ def _point(
             for c in closed:
                 if c.path[: len(assignment.path)] == assignment.path:
                     lay(c)
-    return Point(tree, tuple(made), tuple(matched))
+    return GridPoint(tree, tuple(made), tuple(matched))
 
 
 def _child(parent: Spot, key: str) -> Spot:

@@ -185,7 +185,7 @@ def _points(
     return tuple(found.values())
 
 
-def _written(draft: Draft, point: grid.Point, key: str) -> str:
+def _written(draft: Draft, point: grid.GridPoint, key: str) -> str:
     """Where the value at a dotted key stands, or the nearest part around it."""
     return draft.where(
         point.origin(tuple(int(step) if step.isdecimal() else step for step in key.split(".")))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from resexp.catalog.plugins import Plugin, read
 from resexp.config import problems
-from resexp.config.grid import Point, Tree
+from resexp.config.grid import GridPoint, Tree
 from resexp.config.problems import Draft
 from resexp.errors import ConfigError, Problem
 
@@ -34,7 +34,7 @@ def located(name: str, folder: Path) -> Path:
         ) from None
 
 
-def with_root(point: Point, draft: Draft) -> Tree:
+def with_root(point: GridPoint, draft: Draft) -> Tree:
     """The point's tree with an absolute `data.root`; a path that leads nowhere is a problem of the draft."""
     data = point.tree.get("data")
     root = data.get("root") if isinstance(data, Mapping) else None

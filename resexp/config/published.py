@@ -38,7 +38,7 @@ _READING = re.compile(
 )
 
 
-class Reading(NamedTuple):
+class ProbeMetric(NamedTuple):
     """A probe's reading at a fraction of training, reduced over layers to one number a trial."""
 
     probe: str
@@ -47,13 +47,13 @@ class Reading(NamedTuple):
     reduce: Reduce
 
 
-def reading(metric: str) -> Reading | None:
+def reading(metric: str) -> ProbeMetric | None:
     """The probe's reading that a metric names; None for a column of the trials."""
     found = _READING.fullmatch(metric)
     if found is None:
         return None
     probe, name, at, reduce = found.groups()
-    return Reading(probe, name, float(at), reduce)  # type: ignore[arg-type]  # the pattern lists them
+    return ProbeMetric(probe, name, float(at), reduce)  # type: ignore[arg-type]  # the pattern lists them
 
 
 def _refuse(wrong: str, right: str) -> PydanticCustomError:

@@ -46,7 +46,7 @@ _VALUES: dict[str, Callable[[str], Any]] = {
 
 
 @dataclass(frozen=True)
-class Document:
+class YamlDocument:
     """One YAML document: its value, the line of every value in it, and the problems of its mappings."""
 
     value: Any
@@ -92,7 +92,7 @@ def read_text(path: Path) -> str:
         raise ConfigError([Problem(where, "", "is not UTF-8 text", "save the file as UTF-8")]) from None
 
 
-def parse(text: str, name: str) -> Document:
+def parse(text: str, name: str) -> YamlDocument:
     """The one document in `text`; `name` says where it comes from. Raises ConfigError if it is not YAML."""
     bad = yaml.reader.Reader.NON_PRINTABLE.search(text)
     if bad:
@@ -115,7 +115,7 @@ def parse(text: str, name: str) -> Document:
         raise ConfigError([Problem(where, "", f"is not valid YAML: {words}", right)]) from None
     except (ValueError, OverflowError):  # PyYAML's own slip on escapes beyond Unicode
         raise ConfigError([Problem(name, "", "holds an escape that is no character", "remove it")]) from None
-    return Document(value, builder.lines, tuple(builder.problems))
+    return YamlDocument(value, builder.lines, tuple(builder.problems))
 
 
 def _int64(number: int) -> int:

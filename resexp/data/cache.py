@@ -39,7 +39,7 @@ META = "meta.json"
 
 
 @dataclass(frozen=True)
-class Prepared:
+class PreparedData:
     """A decoded set: of each split the memory-mapped arrays that `Chunk` describes, put together.
 
     `mean` and `std` are per channel, over the training images divided by 255; `unreadable` names the
@@ -127,7 +127,7 @@ def prepare(config: DataConfig, progress: Progress | None = None) -> Checked:
     return Survey(progress).prepare(config)
 
 
-def load(checked: Checked) -> Prepared:
+def load(checked: Checked) -> PreparedData:
     """Map what `prepare` gave. Raises DataError if a file of it was changed since.
 
     The mapping is copy-on-write and nobody writes: processes share its pages, and torch, which has no
@@ -142,7 +142,7 @@ def load(checked: Checked) -> Prepared:
     except (OSError, ValueError) as error:
         raise DataError(f"{folder}: {error}; run again") from error
     facts: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in meta["facts"].items()}
-    return Prepared(
+    return PreparedData(
         Facts(**facts),
         {split: arrays[f"{split}_images.npy"] for split in get_args(Split)},
         {split: arrays.get(f"{split}_labels.npy") for split in get_args(Split)},

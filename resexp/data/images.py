@@ -18,7 +18,7 @@ from resexp.data.subset import drawn, pick_classes, renumbered, select
 if TYPE_CHECKING:
     from resexp.config.settings import DataConfig
     from resexp.data.base import Split
-    from resexp.data.cache import Prepared
+    from resexp.data.cache import PreparedData
 
 
 class ImageSet(Examples):
@@ -108,7 +108,7 @@ class ImageSet(Examples):
         return values.mul_(self._scale).add_(self._shift).to(dtype).permute(0, 3, 1, 2)
 
 
-def image_sets(prepared: Prepared, config: DataConfig, device: torch.device) -> dict[str, ImageSet]:
+def image_sets(prepared: PreparedData, config: DataConfig, device: torch.device) -> dict[str, ImageSet]:
     """The splits of a prepared set of images, as configured.
 
     On the CPU the images stay in the mapped file, which all processes share. On CUDA they move to the

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from resexp.data.base import Facts
     from resexp.data.examples import Examples
 
-Opener = Callable[["cache.Prepared", "DataConfig", torch.device, int], Mapping[str, "Examples"]]
+Opener = Callable[["cache.PreparedData", "DataConfig", torch.device, int], Mapping[str, "Examples"]]
 OPENERS: dict[str, Opener] = {
     "images": lambda prepared, config, device, seed: image_sets(prepared, config, device),
     "text": lambda prepared, config, device, seed: token_sets(prepared, config, device),

@@ -13,7 +13,7 @@ from resexp.data.subset import drawn, pick_classes, renumbered, select
 
 if TYPE_CHECKING:
     from resexp.config.settings import DataConfig
-    from resexp.data.cache import Prepared
+    from resexp.data.cache import PreparedData
 
 
 class RowSet(Examples):
@@ -34,7 +34,9 @@ class RowSet(Examples):
         return self.batch
 
 
-def row_sets(prepared: Prepared, config: DataConfig, device: torch.device, seed: int) -> dict[str, RowSet]:
+def row_sets(
+    prepared: PreparedData, config: DataConfig, device: torch.device, seed: int
+) -> dict[str, RowSet]:
     """The splits of a prepared table, as configured. Raises DataError.
 
     Where the facts say so, both parts of the table are put together and split anew, stratified, by `seed`;

@@ -13,7 +13,7 @@ from resexp.random import key_of
 
 if TYPE_CHECKING:
     from resexp.config.settings import DataConfig
-    from resexp.data.cache import Prepared
+    from resexp.data.cache import PreparedData
 
 
 class TokenSet(Examples):
@@ -41,7 +41,7 @@ class TokenSet(Examples):
         return partial(self.batch, phase=key_of(seed, epoch, "phase") % self.context)
 
 
-def token_sets(prepared: Prepared, config: DataConfig, device: torch.device) -> dict[str, TokenSet]:
+def token_sets(prepared: PreparedData, config: DataConfig, device: torch.device) -> dict[str, TokenSet]:
     """The splits of a prepared text. Sizes count windows from its beginning, but validation has the last ones
     of the training text; what the windows of one split foretell no window of another does.
     """

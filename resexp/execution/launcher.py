@@ -13,7 +13,7 @@ known against its trial, which may be started again. No process leaves with such
 
 
 @dataclass(frozen=True)
-class Task:
+class Job:
     """Everything a worker is told. Plain values: it crosses to another process, or another machine."""
 
     folder: Path
@@ -28,8 +28,8 @@ class Task:
 class Launcher(Protocol):
     """Starts workers and says what became of them. A handle is the launcher's own business."""
 
-    def start(self, task: Task) -> Any:
-        """Start `worker.work(task)` in a process of its own; returns a handle."""
+    def start(self, job: Job) -> Any:
+        """Start `worker.work(job)` in a process of its own; returns a handle."""
 
     def poll(self, handle: Any) -> int | None:
         """The exit status of a worker, minus the signal that ended it, or LOST; None while it runs.

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from multiprocessing import connection
 from multiprocessing.connection import Connection
 
-from resexp.execution.launcher import Task
+from resexp.execution.launcher import Job
 from resexp.execution.server_process import ServerProcess, Worker
 from resexp.execution.worker import work
 
@@ -69,13 +69,13 @@ class LocalLauncher:
                     waiting.remove(each)
         return True
 
-    def start(self, task: Task) -> Worker:
+    def start(self, job: Job) -> Worker:
         """Fork a worker. The first call waits until the server has its libraries.
 
         Raises TrialError when no server can be started.
         """
         self._server = self._running_server()
-        return self._server.fork(_work, (task,))
+        return self._server.fork(_work, (job,))
 
     def poll(self, handle: Worker) -> int | None:
         return handle.status
@@ -119,9 +119,9 @@ class LocalLauncher:
             _idle.setdefault((os.getpid(), self._preload), []).append(server)
 
 
-def _work(talk: Connection, task: Task) -> None:
+def _work(talk: Connection, job: Job) -> None:
     talk.close()
-    work(task)
+    work(job)
 
 
 def _answer(talk: Connection, function: Callable[..., object], *arguments: object) -> None:

@@ -11,11 +11,11 @@ from resexp.execution.display import Display, Silent
 from resexp.execution.launcher import Launcher
 from resexp.execution.signals import stop_signals
 from resexp.execution.sweep import Options, Sweep
-from resexp.store import Experiment
+from resexp.store import StoredExperiment
 
 
 @dataclass(frozen=True)
-class Summary:
+class SweepSummary:
     """How a run ended: the number of the plan's trials by status, why it stopped early, if it did,
     and what the experiment warned of.
     """
@@ -34,13 +34,13 @@ class Summary:
 
 
 def run(
-    experiment: Experiment,
+    experiment: StoredExperiment,
     launcher: Launcher,
     options: Options,
     *,
     slots: Sequence[str] = ("cpu",),
     display: Display,
-) -> Summary:
+) -> SweepSummary:
     """Run what the experiment has pending; returns when all trials have ended or the run was stopped.
 
     `slots` has one device for every trial that may run at once. A trial without progress for
@@ -72,7 +72,7 @@ def run(
         display.close()
     states = map(experiment.last_state, experiment.trials)  # reads again what this run has started
     counts: Counter[str] = Counter(state.status for state in states)
-    return Summary(counts, interrupted, stopped, tuple(experiment.warnings))
+    return SweepSummary(counts, interrupted, stopped, tuple(experiment.warnings))
 
 
 @contextmanager

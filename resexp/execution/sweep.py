@@ -10,9 +10,9 @@ from typing import Any
 
 from resexp.execution.display import Display, RunningTrial, View
 from resexp.execution.endings import cause_of, oom_kills
-from resexp.execution.launcher import LOST, Launcher, Task
+from resexp.execution.launcher import LOST, Job, Launcher
 from resexp.plan.trial import Trial
-from resexp.store import Experiment, State
+from resexp.store import State, StoredExperiment
 
 TICK = 0.2
 """Seconds between two looks at the workers; every wait is at most this long."""
@@ -79,7 +79,7 @@ class Sweep:
     """
 
     def __init__(
-        self, experiment: Experiment, launcher: Launcher, options: Options, display: Display
+        self, experiment: StoredExperiment, launcher: Launcher, options: Options, display: Display
     ) -> None:
         self.experiment = experiment
         self.launcher = launcher
@@ -107,7 +107,7 @@ class Sweep:
         trial, options = self.queue.popleft(), self.options
         self.tries[trial.id] += 1
         folder, number = self.experiment.claim(trial)
-        task = Task(
+        job = Job(
             folder,
             number,
             device,
@@ -117,7 +117,7 @@ class Sweep:
             options.data.get(trial.id),
         )
         kills = oom_kills()
-        self.running.append(RunningWorker(trial, number, device, self.launcher.start(task), kills))
+        self.running.append(RunningWorker(trial, number, device, self.launcher.start(job), kills))
         self.display.started(trial, number)
 
     def alive(self) -> bool:

@@ -10,48 +10,51 @@ import sys
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
-from resexp.errors import StaleAttempt, out_of_memory
-from resexp.execution.launcher import Task
+from resexp.errors import StaleAttempt, out_of_memory, words
+from resexp.execution.launcher import Job
 from resexp.execution.signals import GROUP_SIGNALS
 from resexp.store import Attempt, TrialFolder, fail
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
-def work(task: Task) -> None:
-    """Run `task.trainer` on the attempt; however it ends, the trial's folder tells.
+def work(job: Job) -> None:
+    """Run `job.trainer` on the attempt; however it ends, the trial's folder tells.
 
     The trainer is `module:function`, called with the Attempt. SIGTERM only sets `attempt.stopping`.
-    Exits with status 1 after a failure that it has recorded, where it could.
+    Exits with status 1 after a failure that it has recorded, where it could. A plugin's code may raise
+    anything, SystemExit included, and may change the current folder.
     """
+    job = replace(job, folder=job.folder.absolute())
     try:
-        _resolve(task.trainer)(_begin(task))
+        _resolve(job.trainer)(_begin(job))
     except StaleAttempt as stale:
         with suppress(OSError):
             print(stale)
         sys.exit(1)
-    except Exception as error:
-        with suppress(OSError):  # a full disk must not hide the cause
+    except BaseException as error:
+        with suppress(Exception):  # neither a full disk nor an odd error must hide the cause
             traceback.print_exc()
             sys.stderr.flush()
         with suppress(OSError, StaleAttempt):  # the supervisor writes what could not be written here
-            fail(TrialFolder(task.folder), task.number, *describe(error))
+            fail(TrialFolder(job.folder), job.number, *describe(error))
         sys.exit(1)
 
 
-def _begin(task: Task) -> Attempt:
+def _begin(job: Job) -> Attempt:
     """The attempt, with this process's output in the trial's log and its signals handled."""
-    _redirect_output(TrialFolder(task.folder).log, task.number)
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(task.threads)))
+    _redirect_output(TrialFolder(job.folder).log, job.number)
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(job.threads)))
     attempt = Attempt(
-        task.folder,
-        task.number,
-        device=task.device,
-        threads=task.threads,
-        allow_environment_change=task.allow_environment_change,
-        data=task.data,
+        job.folder,
+        job.number,
+        device=job.device,
+        threads=job.threads,
+        allow_environment_change=job.allow_environment_change,
+        data=job.data,
     )
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # the supervisor's business: it sends SIGTERM
@@ -65,8 +68,7 @@ def describe(error: BaseException) -> tuple[str, str]:
     """The kind ("oom" or "error") and the cause of a failure, in one line."""
     if out_of_memory(error):
         return "oom", "out of memory"
-    text = " ".join(str(error).split())
-    return "error", f"error: {type(error).__name__}: {text}"[:500]
+    return "error", f"error: {type(error).__name__}: {words(error)}"[:500]
 
 
 def _resolve(trainer: str) -> Callable[[Attempt], object]:

@@ -116,7 +116,7 @@ class Chain(Series):
         return self.head(blocks[-1].connection.leave(h))  # type: ignore[no-any-return]
 
 
-class Recipe:
+class ModelKind:
     """A kind of model; its options are its constructor's keyword-only arguments.
 
     `network` is the kind of network it builds, if it builds one; `training.entry` knows what trains it.
@@ -131,7 +131,7 @@ class Recipe:
     idle: ClassVar[tuple[str, ...]] = ()
 
 
-class Trunk(Recipe, ABC):
+class Trunk(ModelKind, ABC):
     """How a kind of network is built."""
 
     network: ClassVar[type[Network] | None] = Chain
@@ -146,7 +146,7 @@ class Trunk(Recipe, ABC):
         """
 
 
-class Booster(Recipe, ABC):
+class Booster(ModelKind, ABC):
     """How learners that take weighted rows are boosted, one a round: `depth` is the number of rounds.
 
     `beta` is how much of the weights a shortcut carries past the first round, and `rule` how it goes on.

@@ -33,7 +33,7 @@ class Report:
     status: str
     environment: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
-    records: frames.Prepared
+    records: frames.ReportRecords
 
     def table(self, key: str) -> Table | None:
         return next((table for table in self.tables if table.key == key), None)
@@ -81,7 +81,7 @@ def build(records: Records) -> Report:
     )
 
 
-def _status(records: frames.Prepared) -> str:
+def _status(records: frames.ReportRecords) -> str:
     counts = records.tried["status"].value_counts()
     parts = [f"{counts[s]} {s}" for s in (*frames.ENDED, "running", "pending") if counts.get(s)]
     said = (
@@ -90,7 +90,7 @@ def _status(records: frames.Prepared) -> str:
     return f"{said}. {words.clean(records.aside).rstrip('.')}" if records.aside else said
 
 
-def _notes(records: frames.Prepared) -> list[str]:
+def _notes(records: frames.ReportRecords) -> list[str]:
     notes = [words.clean(note) for note in records.notes]
     counts = records.tried["status"].value_counts()
     left = int(counts.get("running", 0) + counts.get("pending", 0))
@@ -115,7 +115,7 @@ def _notes(records: frames.Prepared) -> list[str]:
     return notes
 
 
-def _measured_with(records: frames.Prepared) -> list[tuple[str, str]]:
+def _measured_with(records: frames.ReportRecords) -> list[tuple[str, str]]:
     """What is known of the runs that trained the trials; where they differ, of how many trials each is."""
     if len(records.runs) < 2:
         return list(_facts(records.environment))

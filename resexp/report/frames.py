@@ -35,7 +35,7 @@ Place = tuple[str, int, pd.DataFrame]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Prepared(Records):
+class ReportRecords(Records):
     """Records whose `trials` are, of a tuned option, only those at the chosen values.
 
     `tried` are the trials at every value, with a column `chosen`. `probes` are the readings of `trials`,
@@ -45,7 +45,7 @@ class Prepared(Records):
     tried: pd.DataFrame
 
 
-def prepared(records: Records) -> Prepared:
+def prepared(records: Records) -> ReportRecords:
     """The records with numbers as numbers, tuned values chosen, and trials by variant, depth and seed.
 
     The column `variant` becomes an ordered category: the connections in the order in which they are
@@ -73,7 +73,7 @@ def prepared(records: Records) -> Prepared:
     )
     same = {field.name: getattr(records, field.name) for field in fields(Records)}
     same |= {"trials": trials, "metrics": metrics, "probes": probes}
-    return Prepared(**same, tried=tried)
+    return ReportRecords(**same, tried=tried)
 
 
 def _rank(connection: str) -> tuple[int, str]:

@@ -14,7 +14,7 @@ committed with are intact. JSON carries a checksum of its own bytes; rows one a 
 """
 
 from resexp.store.attempt import Attempt
-from resexp.store.experiment import Experiment, create
+from resexp.store.experiment import StoredExperiment, create
 from resexp.store.failure import fail
 from resexp.store.finished import Finished
 from resexp.store.layout import FORMAT, PLAN_FORMAT, ExperimentFolder, State, TrialFolder
@@ -25,12 +25,12 @@ __all__ = [
     "FORMAT",
     "PLAN_FORMAT",
     "Attempt",
-    "Experiment",
     "ExperimentFolder",
     "Finished",
     "Hold",
     "Records",
     "State",
+    "StoredExperiment",
     "TrialFolder",
     "create",
     "experiments",

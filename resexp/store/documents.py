@@ -30,6 +30,8 @@ Count = Annotated[int, Field(ge=0, lt=2**63)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Number = Annotated[float, Field(strict=True)] | None
 """A finite number, NaN, an infinity, or nothing."""
+Amount = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)] | None
+"""What a clock or a counter says: a finite number that is not below 0, or nothing."""
 
 
 class Document(BaseModel):
@@ -69,7 +71,7 @@ def _number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e9
 
 
-class Cost(Document):
+class CostFields(Document):
     model_config = ConfigDict(extra="forbid")
     params: Count
     macs: Count
@@ -78,7 +80,7 @@ class Cost(Document):
     evaluated_at_once: Count = 0
 
 
-class Trial(Document):
+class TrialFields(Document):
     model_config = ConfigDict(extra="forbid")
 
     id: Plain
@@ -89,7 +91,7 @@ class Trial(Document):
     seed: Count
     settings: Annotated[dict[Any, Any], AfterValidator(_settings)]
     axes: dict[Text, Any] = {}
-    cost: Cost | None = None
+    cost: CostFields | None = None
     tuned: dict[Text, Any] = {}
     plugins: dict[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")], Plain] = {}
     numerics: dict[Text, Count] = {}
@@ -97,13 +99,13 @@ class Trial(Document):
 
 
 class TrialDocument(Document):
-    trial: Trial
+    trial: TrialFields
 
 
 class Plan(Document):
     format: Count
     config_sha256: Text
-    trials: list[Trial]
+    trials: list[TrialFields]
     notes: list[Text] = []
     overrides: list[Text] = []
     aside: list[Text] = []
@@ -115,7 +117,7 @@ class Environment(Document):
     date: Text = ""
 
 
-class Attempt(Document):
+class AttemptFields(Document):
     attempt: Count
     run: Plain
 
@@ -137,7 +139,7 @@ class Failure(Document):
 
 
 class Measured(Document):
-    seconds: Number = None
+    seconds: Amount = None
     train_error: Number = None
     train_loss: Number = None
     validation_error: Number = None
@@ -161,9 +163,9 @@ class Result(Measured):
     notes: list[Text] = []
     examples: dict[Text, Count] = {}
     chance: dict[Text, Share] = {}
-    step_seconds: Number = None
-    images_per_second: Number = None
-    peak_memory_bytes: Number = None
+    step_seconds: Amount = None
+    images_per_second: Amount = None
+    peak_memory_bytes: Amount = None
 
 
 class Checkpoint(Document):
@@ -205,7 +207,7 @@ _DOCUMENTS: dict[str, type[Document]] = {
     "plan.json": Plan,
     "environment.json": Environment,
     "trial.json": TrialDocument,
-    "attempt": Attempt,
+    "attempt": AttemptFields,
     "progress": Progress,
     "failure.json": Failure,
     "result.json": Result,

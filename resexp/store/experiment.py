@@ -20,7 +20,7 @@ from resexp.store.layout import FORMAT, PLAN_FORMAT, ExperimentFolder, State, st
 from resexp.store.lock import Hold, check_plain, explained, hold
 
 
-class Experiment:
+class StoredExperiment:
     """An experiment's folder, locked by this process until `close`. Made by `create`; a context manager.
 
     `warnings` say why trials that were done are trained again, and how many are left aside.
@@ -46,7 +46,7 @@ class Experiment:
     def path(self) -> Path:
         return self._folder.path
 
-    def __enter__(self) -> Experiment:
+    def __enter__(self) -> StoredExperiment:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -168,7 +168,7 @@ def create(
     fresh: bool = False,
     held: Hold | None = None,
     states: Mapping[str, State] | None = None,
-) -> Experiment:
+) -> StoredExperiment:
     """Open `results`/`name` for a run: lock it, then write its config and plan, durably.
 
     `fresh` deletes the trials there. Otherwise trials that are not in `trials` stay, left aside. The
@@ -184,7 +184,7 @@ def create(
         check_plain(trial.name)
     held = held or hold(results, name)
     folder = held.folder
-    experiment = Experiment(held, trials, environment, {} if fresh else states)
+    experiment = StoredExperiment(held, trials, environment, {} if fresh else states)
     try:
         with explained(folder.path):
             same = _shows(refuse_newer(folder), trials)

@@ -6,7 +6,8 @@ Those go into a document of their own: the rows that a result was committed with
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,14 +50,18 @@ class Finished:
         """The plugins it was trained with. Raises StoreError where their copies are missing or damaged."""
         return plugins_of(self.folder, self.trial)
 
-    def add(self, rows: Iterable[Row]) -> None:
-        """Keep probe rows; they replace the rows of the same probes. Raises StoreError."""
+    def add(self, rows: Iterable[Row], asked: Mapping[str, Row] | None = None) -> None:
+        """Keep probe rows; they replace the rows of the same probes. `asked` are each kind's options. Raises
+        StoreError.
+        """
         new = list(rows)
         kinds = {row["probe"] for row in new}
         old = [row for row in later_rows(self.folder, self.result, []) if row["probe"] not in kinds]
         rows = [*old, *new]
         versions = {row["probe"]: numerics.probe_version(row["probe"]) for row in rows}
-        document = {"format": FORMAT, **_belongs(self.result), "rows": rows}
+        options = {**read_or_empty(self.folder.later_probes).get("asked", {}), **(asked or {})}
+        options = {kind: options[kind] for kind in versions if kind in options}
+        document = {"format": FORMAT, **_belongs(self.result), "asked": options, "rows": rows}
         if mended := {kind: version for kind, version in versions.items() if version != 1}:
             document["numerics"] = mended
         with explained(self.folder.path):
@@ -94,6 +99,42 @@ def later_rows(folder: TrialFolder, result: Mapping[str, Any], notes: list[str])
             "`resexp probe` measures anew"
         )
     return [row for row in rows if row["probe"] not in older]
+
+
+def ways(finished: Finished, later: Iterable[Row]) -> dict[str, tuple[str, bool]]:
+    """By kind, the options of the probes of a trial's end as text, and whether they were measured later."""
+    found: dict[str, list[Any]] = {}
+    for probe in finished.trial.settings.get("probes", ()):
+        if 1 in probe["at"]:
+            options = {key: value for key, value in probe.items() if key not in ("kind", "at")}
+            found.setdefault(probe["kind"], []).append(options)
+    told = {kind: (_text(options), False) for kind, options in found.items()}
+    if again := {row["probe"] for row in later}:
+        asked = read_or_empty(finished.folder.later_probes).get("asked", {})
+        told = {kind: way for kind, way in told.items() if kind not in again}
+        told |= {
+            kind: (_text([asked[kind]]), True) for kind in again if kind in asked
+        }  # else it is not known
+    return told
+
+
+def _text(options: list[Any]) -> str:
+    return "; ".join(sorted(json.dumps(each, sort_keys=True) for each in options))
+
+
+def notes_of_ways(trials: Sequence[Mapping[str, tuple[str, bool]]]) -> list[str]:
+    """What to tell where one probe was measured with other options after some trials than in others, so that
+    a mean over them would be of two measurements.
+    """
+    notes = []
+    for kind in sorted({kind for trial in trials for kind in trial}):
+        found = [trial[kind] for trial in trials if kind in trial]
+        if any(later for _, later in found) and len({options for options, _ in found}) > 1:
+            notes.append(
+                f"{kind}: was measured with other options in some trials than in others, so that means over "
+                f"them are of no one measurement; `resexp probe --probe {kind}` measures all alike"
+            )
+    return notes
 
 
 def _belongs(result: Mapping[str, Any]) -> dict[str, Any]:

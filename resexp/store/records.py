@@ -14,7 +14,7 @@ from resexp.plan.trial import Trial
 from resexp.store import provenance
 from resexp.store.documents import sound_rows
 from resexp.store.experiment import refuse_newer
-from resexp.store.finished import Finished, later_rows, merged, note_of_lost_end
+from resexp.store.finished import Finished, later_rows, merged, note_of_lost_end, notes_of_ways, ways
 from resexp.store.layout import ExperimentFolder, State, rows_of, state_of
 from resexp.store.planned import planned, published
 
@@ -89,7 +89,7 @@ def _read(folder: ExperimentFolder) -> Records:
     trials = labelled(trials)
     trained_by: dict[str, list[str]] = {}
     run = folder.current_run()
-    trial_rows, metrics, probes = [], [], []
+    trial_rows, metrics, probes, measured_in = [], [], [], []
     for trial in trials:
         place = folder.trial(trial)
         state = state_of(place, trial.id, run)
@@ -105,11 +105,14 @@ def _read(folder: ExperimentFolder) -> Records:
         later = later_rows(place, state.result, notes) if state.status == "done" else []
         measured = _with_id(trial.id, place.probes, rows, notes)
         if state.status == "done":
-            lost = note_of_lost_end(Finished(place, trial, state.result), measured)
+            done = Finished(place, trial, state.result)
+            lost = note_of_lost_end(done, measured)
             notes += [lost] if lost else []
+            measured_in.append(ways(done, later))
         probes += merged(measured, [{"id": trial.id, **row} for row in later])
     aside = provenance.left_aside(folder, trials, plan, notes)
     provenance.note_older(trials, notes)
+    notes += notes_of_ways(measured_in)
     runs = provenance.runs(folder, trained_by, notes)
     frame = pd.DataFrame(trial_rows, columns=_columns(trial_rows, _trial_columns(trials)))
     for name in ("params", "macs", "activation_bytes", *_RESULT_COLUMNS[:-1]):

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 TRAINER = "resexp.training.trial:train"
 PRELOAD = "resexp.training.preload"
 
-LEARNERS = {"Trunk": "resexp.training.run", "Booster": "resexp.training.boosting.run"}
-"""Base class of a model -> the module whose `Run(settings, data, device)` trains it, a `learner.Learner`."""
+LEARNERS = {"Trunk": "resexp.training.run:Run", "Booster": "resexp.training.boosting.run:BoostingRun"}
+"""Base class of a model -> the class that trains it: a `learner.Learner`, made of settings, data, device."""
 
 
 def preloaded(bases: Iterable[str]) -> list[str]:
@@ -19,4 +19,4 @@ def preloaded(bases: Iterable[str]) -> list[str]:
 
     PRELOAD loads what networks need. Boosters also need scikit-learn, and networks must not wait for that.
     """
-    return [PRELOAD, *sorted({LEARNERS[base] for base in bases} - {LEARNERS["Trunk"]})]
+    return [PRELOAD, *sorted({LEARNERS[base].partition(":")[0] for base in bases if base != "Trunk"})]

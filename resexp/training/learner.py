@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -54,6 +55,10 @@ class Learner(Protocol):
         """Go on where `state` was taken."""
 
 
-def learner_of(model: ModelConfig) -> Any:
-    """The module whose `Run(settings, data, device)` trains such a model, a Learner."""
-    return importlib.import_module(LEARNERS[model.info.base])
+def learner_of(model: ModelConfig) -> Callable[[Settings, Data, torch.device], Learner]:
+    """The class that trains such a model."""
+    module, _, name = LEARNERS[model.info.base].partition(":")
+    learner: Callable[[Settings, Data, torch.device], Learner] = getattr(
+        importlib.import_module(module), name
+    )
+    return learner

@@ -37,7 +37,7 @@ def train(attempt: Attempt) -> None:
     data = open_data(settings.data, device, settings.seed, attempt.data)
 
     def new() -> Course:
-        return Course(learner_of(settings.model).Run(settings, data, device), attempt, clock)
+        return Course(learner_of(settings.model)(settings, data, device), attempt, clock)
 
     facts = data.facts  # of what could be read, which planning does not know
     known = {"examples": {"train": facts.train, "test": facts.test}, "chance": facts.chance()}

@@ -17,9 +17,9 @@ from resexp.cli import console
 from resexp.errors import StoreError
 from resexp.execution import supervisor
 from resexp.execution.display import Silent
-from resexp.execution.launcher import Task
+from resexp.execution.launcher import Job
 from resexp.execution.local import LocalLauncher
-from resexp.execution.supervisor import Summary
+from resexp.execution.supervisor import SweepSummary
 from resexp.execution.sweep import TRIES, Options
 from resexp.plan.trial import Trial
 
@@ -43,11 +43,11 @@ class Told(Silent):
 
 
 @pytest.fixture
-def opened(tmp_path: Path) -> Iterator[Callable[..., store.Experiment]]:
+def opened(tmp_path: Path) -> Iterator[Callable[..., store.StoredExperiment]]:
     """Makes an experiment of trials, locked until the test's end."""
-    made: list[store.Experiment] = []
+    made: list[store.StoredExperiment] = []
 
-    def create(*trials: Trial) -> store.Experiment:
+    def create(*trials: Trial) -> store.StoredExperiment:
         made.append(store.create(tmp_path, "exp", config_text="", trials=trials, environment={}))
         return made[-1]
 
@@ -56,17 +56,17 @@ def opened(tmp_path: Path) -> Iterator[Callable[..., store.Experiment]]:
         experiment.close()
 
 
-def run(experiment: store.Experiment, display: Silent, **options: Any) -> Summary:
+def run(experiment: store.StoredExperiment, display: Silent, **options: Any) -> SweepSummary:
     wanted = Options("stub:train", stall_timeout=60.0, keep_going=True, **options)
     return supervisor.run(experiment, LocalLauncher(["stub"]), wanted, slots=["cpu"] * 2, display=display)
 
 
-def place(experiment: store.Experiment, trial: Trial) -> store.TrialFolder:
+def place(experiment: store.StoredExperiment, trial: Trial) -> store.TrialFolder:
     return store.ExperimentFolder(experiment.path).trial(trial)
 
 
 def test_a_trial_whose_folder_is_deleted_runs_again(
-    tmp_path: Path, opened: Callable[..., store.Experiment]
+    tmp_path: Path, opened: Callable[..., store.StoredExperiment]
 ) -> None:
     gate = tmp_path / "gate"
     trial, other = stub.trial("cut", gate=str(gate)), stub.trial("other")
@@ -84,7 +84,7 @@ def test_a_trial_whose_folder_is_deleted_runs_again(
 
 
 def test_a_trial_whose_folder_is_deleted_time_and_again_has_failed(
-    opened: Callable[..., store.Experiment],
+    opened: Callable[..., store.StoredExperiment],
 ) -> None:
     trial = stub.trial("cut", steps=10**6, epoch=1)
     experiment = opened(trial)
@@ -101,7 +101,7 @@ def test_a_trial_whose_folder_is_deleted_time_and_again_has_failed(
 
 
 def test_an_experiment_whose_folder_is_deleted_ends_with_a_sentence(
-    tmp_path: Path, opened: Callable[..., store.Experiment]
+    tmp_path: Path, opened: Callable[..., store.StoredExperiment]
 ) -> None:
     trial = stub.trial("cut", steps=10**6, epoch=1)
     experiment = opened(trial)
@@ -114,7 +114,9 @@ def test_an_experiment_whose_folder_is_deleted_ends_with_a_sentence(
         run(experiment, Told(delete))
 
 
-def test_a_result_that_does_not_fit_its_rows_is_no_success(opened: Callable[..., store.Experiment]) -> None:
+def test_a_result_that_does_not_fit_its_rows_is_no_success(
+    opened: Callable[..., store.StoredExperiment],
+) -> None:
     good, spoilt = stub.trial("good"), stub.trial("spoilt", misbehave={"how": "spoil"})
     experiment = opened(good, spoilt)
     summary = run(experiment, Silent())
@@ -137,14 +139,14 @@ def test_a_result_that_does_not_fit_its_rows_is_no_success(opened: Callable[...,
     ],
 )
 def test_status_0_says_that_every_trial_is_done(counts: dict[str, int], status: int) -> None:
-    assert Summary(counts).exit_status == status
-    assert Summary(counts, interrupted=True).exit_status == 130
-    told = console.summary_line("e", Path("results/e"), Summary(counts))
+    assert SweepSummary(counts).exit_status == status
+    assert SweepSummary(counts, interrupted=True).exit_status == 130
+    told = console.summary_line("e", Path("results/e"), SweepSummary(counts))
     assert ("the same command trains the others" in told) is bool({"pending", "running"} & set(counts))
 
 
 def test_what_runs_saves_its_state_whatever_ends_the_run(
-    tmp_path: Path, opened: Callable[..., store.Experiment]
+    tmp_path: Path, opened: Callable[..., store.StoredExperiment]
 ) -> None:
     trial = stub.trial("slow", steps=10**6, epoch=10**6, sleep=0.001)
     experiment = opened(trial)
@@ -159,7 +161,7 @@ def test_what_runs_saves_its_state_whatever_ends_the_run(
 
 
 def test_a_lock_that_cannot_be_let_go_does_not_hide_the_first_error(
-    opened: Callable[..., store.Experiment], monkeypatch: pytest.MonkeyPatch
+    opened: Callable[..., store.StoredExperiment], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
         raise OSError(5, "Input/output error")
@@ -172,18 +174,18 @@ def test_a_lock_that_cannot_be_let_go_does_not_hide_the_first_error(
 
 
 def test_what_goes_wrong_before_an_attempt_has_begun_is_its_cause(
-    opened: Callable[..., store.Experiment],
+    opened: Callable[..., store.StoredExperiment],
 ) -> None:
     nolog, damaged = stub.trial("nolog"), stub.trial("damaged")
     experiment = opened(nolog, damaged)
 
     class Spoiling(LocalLauncher):
-        def start(self, task: Any) -> Any:
-            if task.folder.name.startswith("damaged"):
-                (task.folder / "trial.json").write_text("{")
+        def start(self, job: Any) -> Any:
+            if job.folder.name.startswith("damaged"):
+                (job.folder / "trial.json").write_text("{")
             else:
-                (task.folder / "log.txt").mkdir()
-            return super().start(task)
+                (job.folder / "log.txt").mkdir()
+            return super().start(job)
 
     options = Options("stub:train", keep_going=True)
     supervisor.run(experiment, Spoiling(["stub"]), options, display=Silent())
@@ -192,12 +194,12 @@ def test_what_goes_wrong_before_an_attempt_has_begun_is_its_cause(
     assert "trial.json: cut short, or not written by resexp; delete the folder to redo it" in causes[1]
 
 
-def test_a_worker_imports_nothing(opened: Callable[..., store.Experiment]) -> None:
+def test_a_worker_imports_nothing(opened: Callable[..., store.StoredExperiment]) -> None:
     """Each would take its time from the trial; the server has done so once."""
     trial = stub.trial("t")
     folder, number = opened(trial).claim(trial)
-    task = Task(folder, number, "cpu", 1, "stub:train")
-    with LocalLauncher(["stub"]).beside(stub.work_and_tell_what_was_imported, [(task,)]) as (talk,):
+    job = Job(folder, number, "cpu", 1, "stub:train")
+    with LocalLauncher(["stub"]).beside(stub.work_and_tell_what_was_imported, [(job,)]) as (talk,):
         assert talk.recv() == []
 
 
@@ -205,7 +207,9 @@ def handles() -> int:
     return len(os.listdir("/dev/fd"))
 
 
-def test_ended_processes_hold_no_handles(tmp_path: Path, opened: Callable[..., store.Experiment]) -> None:
+def test_ended_processes_hold_no_handles(
+    tmp_path: Path, opened: Callable[..., store.StoredExperiment]
+) -> None:
     LocalLauncher(["stub"]).together(stub.nap, [(tmp_path / "a", 0.0)])  # the server's own are there to stay
     experiment = opened(*(stub.trial(f"t{n}", n, steps=1, epoch=1) for n in range(6)))
     before = handles()

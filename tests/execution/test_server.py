@@ -17,7 +17,7 @@ from resexp import store
 from resexp.errors import TrialError
 from resexp.execution import server_process, supervisor, sweep
 from resexp.execution.display import Silent
-from resexp.execution.launcher import Task
+from resexp.execution.launcher import Job
 from resexp.execution.local import LocalLauncher
 
 ROOT = Path(resexp.__file__).parents[1]
@@ -91,7 +91,7 @@ def test_workers_go_first_where_memory_runs_out(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "scores").read_text()) == {"worker": 1000, "server": int(own)}
 
 
-def run(results: Path, preload: str) -> tuple[supervisor.Summary, list[store.State]]:
+def run(results: Path, preload: str) -> tuple[supervisor.SweepSummary, list[store.State]]:
     trials = [stub.trial("a"), stub.trial("b")]
     with store.create(results, "exp", config_text="", trials=trials, environment={}) as experiment:
         launcher = LocalLauncher(["stub", preload])
@@ -122,4 +122,4 @@ def test_a_server_that_never_gets_ready_is_a_trial_error(
     monkeypatch.setattr(server_process, "PAUSE", 0.0)
     monkeypatch.setattr(server_process, "BOOT", "raise SystemExit(1)")
     with pytest.raises(TrialError, match="ended while it loaded"):
-        LocalLauncher(["chunk"]).start(Task(tmp_path / "t", 1, "cpu", 1, "stub:train"))
+        LocalLauncher(["chunk"]).start(Job(tmp_path / "t", 1, "cpu", 1, "stub:train"))

@@ -22,7 +22,7 @@ from resexp.plan.trial import Cost, Trial
 
 def run(
     results: Path, trials: Sequence[Trial], slots: Sequence[str] = ("cpu", "cpu"), **options: Any
-) -> tuple[supervisor.Summary, dict[str, store.State]]:
+) -> tuple[supervisor.SweepSummary, dict[str, store.State]]:
     options = {"trainer": "stub:train", "stall_timeout": 20.0, **options}
     with store.create(results, "exp", config_text="", trials=trials, environment={}) as experiment:
         summary = supervisor.run(
@@ -140,18 +140,18 @@ def test_each_slot_gives_its_device(tmp_path: Path) -> None:
             slots=["cuda:0", "cuda:1"],
             display=Silent(),
         )
-    assert sorted(task.device for task in launcher.tasks) == ["cuda:0", "cuda:0", "cuda:1", "cuda:1"]
-    assert {task.threads for task in launcher.tasks} == {3}
+    assert sorted(job.device for job in launcher.jobs) == ["cuda:0", "cuda:0", "cuda:1", "cuda:1"]
+    assert {job.threads for job in launcher.jobs} == {3}
 
 
 class Recording(LocalLauncher):
     def __init__(self) -> None:
         super().__init__(["stub"])
-        self.tasks: list[Any] = []
+        self.jobs: list[Any] = []
 
-    def start(self, task: Any) -> Any:
-        self.tasks.append(task)
-        return super().start(task)
+    def start(self, job: Any) -> Any:
+        self.jobs.append(job)
+        return super().start(job)
 
 
 def test_a_signal_stops_the_run_and_the_next_goes_on(tmp_path: Path) -> None:

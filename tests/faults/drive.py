@@ -15,10 +15,12 @@ import stub
 
 from resexp import store
 from resexp.cli import console
+from resexp.cli.endings import ended_by_a_signal
 from resexp.errors import ResexpError
 from resexp.execution import supervisor
 from resexp.execution.descriptors import open_standard_descriptors
 from resexp.execution.local import LocalLauncher
+from resexp.execution.signals import stop_signals
 from resexp.execution.sweep import Options
 
 
@@ -55,4 +57,5 @@ if __name__ == "__main__":
     open_standard_descriptors()
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # it is ignored where the tests run under nohup
     given = Path(os.environ["TRIALS"]).read_text() if "TRIALS" in os.environ else sys.argv[2]
-    sys.exit(main(Path(sys.argv[1]), json.loads(given)))
+    with ended_by_a_signal(), stop_signals(lambda: True):
+        sys.exit(main(Path(sys.argv[1]), json.loads(given)))

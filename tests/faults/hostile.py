@@ -120,7 +120,7 @@ FACTS_RETURNED = (
     *("None", "{}", "Facts(None, None, None, None, None, None)", FACTS.replace("(1, 8, 8)", "(-1, 8, 8)")),
     *(
         FACTS.replace("(32, 32)", "(32,)"),
-        FACTS.replace("'labels'", "'lies'"),
+        FACTS.replace('"labels"', '"lies"'),
         FACTS.replace('"hostile"', "7"),
     ),
     *(FACTS.replace("(8, 8), ", "('a', 'b'), "), FACTS.replace('"hostile"', '"../../out"'), "1 / 0"),

@@ -13,7 +13,7 @@ from resexp import durable, store
 from resexp.errors import ResexpError
 from resexp.execution import supervisor
 from resexp.execution.display import Silent
-from resexp.execution.launcher import Task
+from resexp.execution.launcher import Job
 from resexp.execution.sweep import Options
 from resexp.execution.worker import describe
 
@@ -26,11 +26,11 @@ class Inline:
     def __init__(self) -> None:
         self.committed: set[str] = set()
 
-    def start(self, task: Task) -> int:
-        attempt = store.Attempt(task.folder, task.number)
+    def start(self, job: Job) -> int:
+        attempt = store.Attempt(job.folder, job.number)
         try:
             stub.train(attempt)
-            self.committed.add(task.folder.name)
+            self.committed.add(job.folder.name)
         except Exception as error:
             try:
                 attempt.fail(*describe(error))

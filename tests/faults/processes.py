@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -25,10 +26,11 @@ MARK = "RESEXP_TEST_MARK"
 class Marked:
     """A command in a process group of its own, with a mark that all its processes inherit."""
 
-    def __init__(self, command: Sequence[str | Path], **variables: str) -> None:
+    def __init__(self, command: Sequence[str | Path], *, cwd: Path | None = None, **variables: str) -> None:
         self.mark = uuid.uuid4().hex
         self.process = subprocess.Popen(
             command,
+            cwd=cwd,
             env={**os.environ, **variables, MARK: self.mark},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -74,6 +76,16 @@ class Run(Marked):
         """`shell` is the command of a shell that starts it, as `"$@"`."""
         command = ["sh", "-c", shell, "sh", sys.executable, DRIVE, results, json.dumps(trials)]
         super().__init__(command, PYTHONPATH=PATH, **variables)
+
+
+def catches(pid: int, number: signal.Signals) -> bool:
+    """Whether a process has a handler for a signal now, as the system tells it; False where it has ended."""
+    try:
+        told = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+    caught = next((line.split()[1] for line in told.splitlines() if line.startswith("SigCgt:")), "0")
+    return bool(int(caught, 16) >> (number - 1) & 1)
 
 
 def parent_of(pid: int) -> int:

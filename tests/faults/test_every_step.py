@@ -125,19 +125,19 @@ def opened(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
         yield experiment
 
 
-def next_attempt(opened: store.Experiment) -> Attempt:
+def next_attempt(opened: store.StoredExperiment) -> Attempt:
     path, number = opened.claim(opened.trials[0])
     return Attempt(path, number)
 
 
-def folder_of(opened: store.Experiment) -> TrialFolder:
+def folder_of(opened: store.StoredExperiment) -> TrialFolder:
     return store.ExperimentFolder(opened.path).trial(opened.trials[0])
 
 
 @pytest.mark.parametrize("dies", [False, True], ids=["stopped", "killed"])
 @pytest.mark.parametrize("opened", [NETWORK, ROUNDS], ids=["network", "rounds"], indirect=True)
 def test_in_the_middle_of_anything(
-    opened: store.Experiment, dies: bool, patched: Callable[[Watched], None], record: Record
+    opened: store.StoredExperiment, dies: bool, patched: Callable[[Watched], None], record: Record
 ) -> None:
     def attempted(at: int | None) -> tuple[bool, Watched]:
         watched = Watched(at, dies)
@@ -179,7 +179,7 @@ def half_a_network(saved: bytes) -> bytes:
 def test_a_checkpoint_that_cannot_be_loaded_gives_way_to_the_one_before(
     spoil: Callable[[bytes], bytes],
     earlier: int,
-    opened: store.Experiment,
+    opened: store.StoredExperiment,
     patched: Callable[[Watched], None],
 ) -> None:
     train(next_attempt(opened))
@@ -206,7 +206,7 @@ def test_a_checkpoint_that_cannot_be_loaded_gives_way_to_the_one_before(
     assert found == expected
 
 
-def test_probes_that_an_older_version_lost_at_a_trials_end_are_told(opened: store.Experiment) -> None:
+def test_probes_that_an_older_version_lost_at_a_trials_end_are_told(opened: store.StoredExperiment) -> None:
     train(next_attempt(opened))
     assert store.read(opened.path).notes == []
     folder = folder_of(opened)

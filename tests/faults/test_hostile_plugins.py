@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import resource
-import subprocess
 import sys
 from pathlib import Path
 
 import hostile
 import pytest
+from processes import Marked, wait_until
 from tally import Record
 
-from resexp import api
+from resexp import api, store
 from resexp.data import cache
 from resexp.errors import ConfigError, DataError
 
@@ -28,16 +27,20 @@ data: hostile
 model: {kind: resnet, depth: 8, width: 4}
 training: {epochs: 1, batch_size: 32}
 """
+SWEPT = CONFIG.replace(", connection: hostile", "") + "sweep: {model.connection: [hostile, residual]}\n"
+SWEPT_DATA = OF_DATA.replace("data: hostile\n", "") + (
+    "sweep: {data: [hostile, {kind: synthetic, size: 8, groups: 4, train: 64, test: 16}]}\n"
+)
 ALL = [*hostile.plugins(), *hostile.sources()]
 GIGABYTE = 1 << 20
 """In the kilobytes that the system counts memory in."""
 
 
-def place(folder: Path, source: bytes) -> list[str]:
+def place(folder: Path, source: bytes, connection: str = CONFIG, data: str = OF_DATA) -> list[str]:
     """Write a plugin and a configuration that names its part; their paths."""
     folder.mkdir()
     (folder / "hostile.py").write_bytes(source)
-    (folder / "x.yaml").write_text(OF_DATA if b"(Source)" in source else CONFIG)
+    (folder / "x.yaml").write_text(data if b"(Source)" in source else connection)
     return [str(folder / "x.yaml"), str(folder / "hostile.py")]
 
 
@@ -66,15 +69,28 @@ def test_each_is_planned_or_refused_in_a_sentence(tmp_path: Path, record: Record
 
 @pytest.mark.faults
 @pytest.mark.parametrize("number", range(71))
-def test_a_command_with_one_ends_soon_and_small(tmp_path: Path, record: Record, number: int) -> None:
-    """Seventy-one of them, spread over all: `run` in a process of its own, with what it costs."""
+def test_a_sweep_with_one_ends_as_it_should(tmp_path: Path, record: Record, number: int) -> None:
+    """Seventy-one of them, spread over all, each beside a sound part in a `run` with what it costs. It is
+    refused before anything is written, or its trial has an end of its own and the other one is done.
+    """
     what, source = ALL[number * len(ALL) // 71]
-    config, plugin = place(tmp_path / "it", source)
-    command = [sys.executable, "-P", "-m", "resexp", "run", config, "--plugin", plugin, "--jobs", "1"]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=-1, stderr=-1, env=os.environ, text=True)
-    _, errors = process.communicate(timeout=600)
+    config, plugin = place(tmp_path / "it", source, SWEPT, SWEPT_DATA)
+    run = Marked(
+        [sys.executable, "-P", "-m", "resexp", "run", config, "--plugin", plugin, "--jobs", "1"], cwd=tmp_path
+    )
+    status, errors = run.finish()
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert used.ru_maxrss < GIGABYTE, what
-    assert process.returncode in (0, 2, 3), (what, errors)
     assert "Traceback" not in errors, what
+    assert wait_until(lambda: not run.alive(), 5), what
+    if status == 2:
+        assert errors.strip(), what
+        assert not (tmp_path / "results").exists(), what
+    else:
+        trials = store.read(tmp_path / "results/hostile").trials
+        hostile = trials.name.str.contains("hostile")
+        assert list(trials.status[~hostile]) == ["done"], what
+        (end,) = trials.status[hostile]
+        assert (status, end) in ((0, "done"), (3, "failed"), (3, "diverged")), what
+        assert status == 0 or all(trials.cause[hostile]), what
     record("hostile plugins: no run shows a traceback or takes 1 GB", 1, 0)

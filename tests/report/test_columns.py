@@ -14,7 +14,7 @@ from resexp.cli.trials import show_plan
 from resexp.estimate.outline import Outline
 from resexp.gallery.papers import Entry, Size
 from resexp.plan.trial import Cost, Trial
-from resexp.report.render.columns import FURTHER, Column, Columns, broken
+from resexp.report.render.columns import FURTHER, ColumnHead, Columns, broken
 
 
 def shown(table: Columns, width: int) -> str:
@@ -27,10 +27,10 @@ def shown(table: Columns, width: int) -> str:
 
 def made(rng: random.Random) -> tuple[Columns, list[str], list[str]]:
     """A table of one to twelve columns, its cells of numbers, and its texts."""
-    columns = [Column("Connection")]
+    columns = [ColumnHead("Connection")]
     for _ in range(rng.randint(0, 11)):
         heading = " ".join(rng.choice(("error", "95 %", "Generalisation", "(points)")) for _ in "ab")
-        columns.append(Column(heading, rng.random() < 0.7))
+        columns.append(ColumnHead(heading, rng.random() < 0.7))
     rows = []
     for _ in range(rng.randint(1, 6)):
         cells = []
@@ -59,7 +59,11 @@ def test_every_number_of_random_tables_is_shown_whole(width: int) -> None:
 
 
 def test_columns_without_room_stand_below_beside_what_tells_their_rows_apart() -> None:
-    heads = [Column("Connection"), Column("Depth", True), *(Column(f"Error {n}", True) for n in "abc")]
+    heads = [
+        ColumnHead("Connection"),
+        ColumnHead("Depth", True),
+        *(ColumnHead(f"Error {n}", True) for n in "abc"),
+    ]
     rows = [["plain", "8", *"123"], ["plain", "20", *"456"], ["residual", "8", *"789"]]
     rows = [[*row[:2], *(f"{cell}5.67 ± 1.23" for cell in row[2:])] for row in rows]
     text = shown(Columns.of(heads, rows), 46)

@@ -170,6 +170,18 @@ def test_where_some_seeds_fail_no_difference_is_judged_by_the_mean(make: Make) -
     assert "Clopper" in table.caption
 
 
+def test_a_finding_says_which_trials_it_is_without(make: Make) -> None:
+    """Those that are left may be the lucky ones."""
+    errors = {"residual": [0.2, 0.21, 0.22, 0.2, 0.21], "plain": [0.1, 0.11, 0.1, None, None]}
+    (sentence,) = of(comparisons, make(measured(errors))).sentences
+    assert sentence.badge == "lower"
+    assert "n = 3 and 5 seeds, p" in sentence.text
+    assert sentence.text.endswith(", without 2 trials of plain that diverged or failed.")
+    errors["plain"][:3] = [0.2, 0.21, 0.22]
+    (tie,) = of(comparisons, make(measured(errors))).sentences
+    assert tie.text.endswith(", without 2 trials of plain that diverged or failed.")
+
+
 def test_a_single_seed_of_the_baseline_says_nothing(make: Make) -> None:
     table = of(comparisons, make(measured({"residual": [0.1], "plain": [0.9]})))
     assert row(table, error="test")["verdict"] == "too few seeds"

@@ -85,6 +85,15 @@ def test_the_last_step_that_pays_is_not_the_last_where_deeper_nets_diverged(make
     assert table.sentences[0].text.endswith("; of the deeper ones, up to 110, none finished.")
 
 
+def test_the_sentence_counts_the_trials_that_are_not_in_it(make: Any) -> None:
+    rows = nets("residual", (0.4, 0.3, 0.2, 0.1))
+    table = table_of(
+        make, [{**one, "status": "failed"} if n in (0, 6) else one for n, one in enumerate(rows)]
+    )
+    assert table is not None
+    assert table.sentences[0].text.endswith(" Not in it: 2 trials that diverged or failed.")
+
+
 def test_one_seed_says_nothing_of_steps(make: Any) -> None:
     table = table_of(make, nets("residual", (0.4, 0.3, 0.2, 0.1), seeds=1))
     assert table is not None
@@ -137,5 +146,11 @@ def test_where_some_seeds_fail_no_step_is_judged_by_the_mean(make: Any) -> None:
 def test_the_figure_has_both_panels(make: Any) -> None:
     records = make(nets("plain", (0.08, 0.2, 0.3, 0.4)) + nets("residual", (0.08, 0.05, 0.04, 0.03)))
     (drawn,) = [d for d in build(records).drawings if d.key == "pareto"]
-    for words in ("MACs an image", "test error (%)", "gain of the step (points)", "depth (layers)", "front"):
+    for words in (
+        "MACs an example",
+        "test error (%)",
+        "gain of the step (points)",
+        "depth (layers)",
+        "front",
+    ):
         assert f">{words}<" in drawn.svg

@@ -107,6 +107,31 @@ def test_gradients_are_of_block_layers_and_averaged_geometrically(make: Make) ->
     assert found["verdict"] == "vanishing"
 
 
+def test_layers_without_a_gradient_leave_a_gap(make: Make) -> None:
+    """Stochastic depth leaves blocks out of the batch that a probe measures."""
+    layers = ["stem.0", "blocks.0.branch.0", *(f"blocks.{i}.branch.0" for i in (3, 4)), "head.2"]
+    probes = [
+        {"id": "plain8-0", "probe": "gradient_norms", "step": 0, "at": 0.0, "name": "weight_rms"}
+        | {"layer": layer, "index": index, "value": 10.0 ** (0.5 * index)}
+        for layer, index in zip(layers, (0, 1, 5, 6, 7), strict=True)
+    ]
+    # A projection on the shortcut of a block is a layer, too, at index 4.
+    probes.append({**probes[0], "layer": "blocks.3.connection.shortcut", "index": 4})
+    (found,) = of(gradients, make([trial("plain", 8, 0)], probes=pd.DataFrame(probes))).rows
+    assert found["layers"] == 5
+    assert found["slope"] == pytest.approx(2.5 / 4, rel=0.05)
+    assert found["verdict"] == "vanishing"
+
+
+def test_a_gradient_that_is_no_number_is_not_averaged_away(make: Make) -> None:
+    records = make([trial("plain", 8, seed) for seed in (0, 1)])
+    probes = records.probes.copy()
+    probes.loc[(probes["id"] == "plain8-0") & (probes["layer"] == "blocks.0.branch.0"), "value"] = float(
+        "nan"
+    )
+    assert row(of(gradients, replace(records, probes=probes)), when="init")["verdict"] == "not finite"
+
+
 def test_a_gradient_of_exactly_zero_survives_the_mean(make: Make) -> None:
     records = make([trial("plain", 8, 0)])
     probes = records.probes.copy()

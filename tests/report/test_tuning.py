@@ -35,11 +35,11 @@ def search(rows: list[dict[str, Any]], *keys: str) -> Records:
     return make_records(rows, tuned=keys or (LR,))
 
 
-def tuned(rows: list[dict[str, Any]], *keys: str) -> frames.Prepared:
+def tuned(rows: list[dict[str, Any]], *keys: str) -> frames.ReportRecords:
     return frames.prepared(search(rows, *keys))
 
 
-def rates(records: frames.Prepared) -> set[float]:
+def rates(records: frames.ReportRecords) -> set[float]:
     return set(records.trials[LR])
 
 
@@ -132,12 +132,12 @@ def test_a_choice_among_parts_has_no_edge() -> None:
 
 
 @pytest.fixture
-def searched() -> frames.Prepared:
+def searched() -> frames.ReportRecords:
     rows = tried({0.3: [0.1, None], 0.1: [0.2, 0.4], 0.03: [0.5, 0.7], 1.0: [None, None]})
     return tuned(rows + tried({0.1: [0.1, 0.1], 0.3: [0.05, 0.15]}, "residual"))
 
 
-def test_the_table_has_every_value_tried(searched: frames.Prepared) -> None:
+def test_the_table_has_every_value_tried(searched: frames.ReportRecords) -> None:
     table = tuning.table(searched)
     assert table is not None
     shown = [(*cells[:6], cells[-1]) for cells in table.cells()]
@@ -154,7 +154,7 @@ def test_the_table_has_every_value_tried(searched: frames.Prepared) -> None:
     assert edge.text.startswith("residual at depth 8: lr 0.1 is at the edge of the values tried")
 
 
-def test_the_figure_marks_the_choice_and_what_was_lost(searched: frames.Prepared) -> None:
+def test_the_figure_marks_the_choice_and_what_was_lost(searched: frames.ReportRecords) -> None:
     with rc_context(style.RC):
         drawn = tuning_figure.figure(searched)
     assert drawn is not None
@@ -166,7 +166,7 @@ def test_the_figure_marks_the_choice_and_what_was_lost(searched: frames.Prepared
     assert [line[1] for line in lines if line[0] == "x"] == [[0.3], [1.0]]
 
 
-def test_other_tables_see_the_chosen_values_and_no_failure_is_hidden(searched: frames.Prepared) -> None:
+def test_other_tables_see_the_chosen_values_and_no_failure_is_hidden(searched: frames.ReportRecords) -> None:
     table = accuracy.table(searched)
     assert table is not None
     assert [r["n"] for r in table.rows] == [2, 2]

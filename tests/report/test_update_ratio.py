@@ -48,6 +48,17 @@ def test_thirds_of_the_layers(records: Records) -> None:
     assert found["middle_to_ends"] == pytest.approx(0.1)
 
 
+def test_layers_that_are_not_updated_keep_their_places() -> None:
+    rows = [trial("plain", 8, 0), trial("residual", 8, 0)]
+    values = {"plain": [1e-2, 1e-2, 1e-3, 0.0, 0.0, 1e-2], "residual": [1e-2, 1e-2, 0.0, 0.0, 1e-2, 1e-2]}
+    probes = [reading for row in rows for reading in readings(row, 0.5, values[row["connection"]])]
+    table = build(make_records(rows, probes=pd.DataFrame(probes))).table("update_ratio")
+    assert table is not None
+    plain, residual = table.rows
+    assert [plain[part] for part in ("first", "middle", "last")] == pytest.approx([1e-2, 1e-3, 1e-2])
+    assert (residual["middle"], residual["middle_to_ends"]) == (0.0, 0.0)
+
+
 def test_a_sentence_for_the_deepest_net_of_each_variant(records: Records) -> None:
     table = build(records).table("update_ratio")
     assert table is not None

@@ -33,7 +33,7 @@ def planned() -> list[Trial]:
     return api.trials(resexp.load(KEPT / "kept.yaml"), "cpu")
 
 
-def opened(results: Path, trials: list[Trial]) -> store.Experiment:
+def opened(results: Path, trials: list[Trial]) -> store.StoredExperiment:
     text = (KEPT / "kept.yaml").read_text()
     return store.create(results, "kept", config_text=text, trials=trials, environment={"processor": "new"})
 
@@ -198,7 +198,7 @@ def test_a_run_of_less_than_the_plan_says_so_everywhere(tmp_path: Path) -> None:
     whole = resexp.load(KEPT / "kept.yaml", ["name=e"])
     part = resexp.load(KEPT / "kept.yaml", ["name=e", "seed=0"])
 
-    def create(trials: list[Trial], overrides: list[str]) -> store.Experiment:
+    def create(trials: list[Trial], overrides: list[str]) -> store.StoredExperiment:
         environment = {"overrides": overrides, "processor": "x"}
         return store.create(tmp_path, "e", config_text="", trials=trials, environment=environment)
 

@@ -21,14 +21,14 @@ TRIALS = (stub.trial("plain-8"), stub.trial("plain-20", seed=1, depth=20))
 FORMATS = Path(__file__).with_name("formats")
 
 
-def create(results: Path, trials: Sequence[Trial] = TRIALS, **options: Any) -> store.Experiment:
+def create(results: Path, trials: Sequence[Trial] = TRIALS, **options: Any) -> store.StoredExperiment:
     environment = {"processor": "a test's"}
     return store.create(
         results, "exp", config_text="name: exp\n", trials=trials, environment=environment, **options
     )
 
 
-def attempt(experiment: store.Experiment, trial: Trial, **options: Any) -> store.Attempt:
+def attempt(experiment: store.StoredExperiment, trial: Trial, **options: Any) -> store.Attempt:
     folder, number = experiment.claim(trial)
     return store.Attempt(folder, number, **options)
 

@@ -20,7 +20,7 @@ from resexp.errors import BusyError, StoreError
 TRIALS = (stub.trial("plain-8"),)
 
 
-def create(results: Path) -> store.Experiment:
+def create(results: Path) -> store.StoredExperiment:
     return store.create(results, "exp", config_text="", trials=TRIALS, environment={})
 
 

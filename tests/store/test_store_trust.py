@@ -37,7 +37,7 @@ def two_finished(tmp_path: Path) -> Path:
     return tmp_path / "results"
 
 
-def create(results: Path, trials: tuple[Trial, ...] = TRIALS) -> store.Experiment:
+def create(results: Path, trials: tuple[Trial, ...] = TRIALS) -> store.StoredExperiment:
     return store.create(results, "exp", config_text="name: exp\n", trials=trials, environment={"cores": 2})
 
 

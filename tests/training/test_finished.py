@@ -16,6 +16,7 @@ from resexp.config.settings import Settings
 from resexp.errors import BusyError, ConfigError, DataError, NoExperimentError, StoreError
 from resexp.plan.trial import Trial
 from resexp.store import Attempt, TrialFolder
+from resexp.store.planned import planned
 from resexp.training.trial import train
 
 SETTINGS: dict[str, Any] = {
@@ -80,6 +81,26 @@ def test_other_probes_are_added_and_the_same_ones_replaced(trained: Path) -> Non
     count = len(ends)
     api.probe("e", ["cka", "update_ratio"], root=trained, device="cpu")
     assert len([row for row in probes(trained) if row["at"] == 1]) == count
+
+
+def test_a_probe_of_other_options_in_other_trials_is_told(trained: Path) -> None:
+    """A later seed has the rows of the configuration's own probe."""
+    api.probe("e", [LESION], root=trained, device="cpu")
+    _train_other(trained)
+    assert not [note for note in store.read(trained / "e").notes if "other options" in note]
+    api.probe("e", ["{kind: lesion, batch_size: 8, draws: 1}"], root=trained, device="cpu")
+    assert not [note for note in store.read(trained / "e").notes if "other options" in note]
+    (one, _) = store.finished(trained / "e")
+    one.folder.later_probes.unlink()  # as if it had been trained afterwards
+    (note,) = [note for note in store.read(trained / "e").notes if "other options" in note]
+    assert note.startswith("lesion: was measured with other options")
+
+
+def _train_other(trained: Path) -> None:
+    _, trials = planned(store.ExperimentFolder(trained / "e"), [])
+    with store.create(trained, "e", config_text="", trials=trials, environment={}) as experiment:
+        (pending,) = experiment.pending()
+        train(Attempt(*experiment.claim(pending)))
 
 
 def test_rows_of_an_earlier_attempt_or_damaged_ones_do_not_count(trained: Path) -> None:

@@ -67,7 +67,7 @@ def settings_with(**changes: Any) -> Settings:
 @pytest.fixture
 def attempts(tmp_path: Path) -> Iterator[Callable[..., Attempt]]:
     """Makes the next attempt at one trial; settings are given the first time."""
-    opened: list[store.Experiment] = []
+    opened: list[store.StoredExperiment] = []
 
     def next_attempt(settings: Settings | None = None) -> Attempt:
         if settings is not None:

@@ -18,10 +18,10 @@ ORDER = 40
 TITLE = "Test error against cost"
 CAPTION = (
     "Mean over seeds; a line joins the depths of one connection, from the shallowest at its left end to "
-    "the deepest. Left: multiply-accumulates of one image. Right: training time of a trial on the "
-    "machine named below."
+    "the deepest. Left: multiply-accumulates of one example. Right: training time of a trial, its "
+    "evaluations and probes included, on the machine named below."
 )
-COSTS = {"macs": "MACs an image", "seconds": "training time"}
+COSTS = {"macs": "MACs an example", "seconds": "training time"}
 
 
 def figure(records: Records) -> Figure | None:

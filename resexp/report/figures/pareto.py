@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 ORDER = 45
 TITLE = "What depth buys"
 CAPTION = (
-    "Left: mean test error of every connection and depth against the multiply-accumulates of one image; the "
-    "line is the Pareto front, one for each data set. Right: how much lower the test error is than at the "
-    "depth before, with the table's 95 % interval; filled where the step pays by the table's criterion. Its "
-    "axis is linear between -1 and 1."
+    "Left: mean test error of every connection and depth against the multiply-accumulates of one example;"
+    " the line is the Pareto front, one for each data set. Right: how much lower the test error is than "
+    "at the depth before, with the table's 95 % interval; filled where the step pays by the table's "
+    "criterion. Its axis is linear between -1 and 1."
 )
 
 
@@ -57,7 +57,7 @@ def _front(axes: Axes, rows: list[dict[str, Any]], looks: dict[str, style.Look])
     _few_ticks(axes.xaxis, axes.set_xscale, words.scaled)
     if all(row["test_error_mean"] > 0 for row in rows):
         _few_ticks(axes.yaxis, axes.set_yscale, lambda y: f"{y:g}")
-    axes.set_xlabel("MACs an image")
+    axes.set_xlabel("MACs an example")
     axes.set_ylabel("test error (%)")
 
 

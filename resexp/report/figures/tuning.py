@@ -13,7 +13,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from resexp.report import frames, style, words
 
 if TYPE_CHECKING:
-    from resexp.report.frames import Prepared
+    from resexp.report.frames import ReportRecords
 
 ORDER = 12
 TITLE = "Validation error over tuned options"
@@ -24,7 +24,7 @@ CAPTION = (
 )
 
 
-def figure(records: Prepared) -> Figure | None:
+def figure(records: ReportRecords) -> Figure | None:
     """A row of panels a tuned number, a panel a depth, a line a variant; None where no number is tuned."""
     tried = frames.ended(records.tried)
     tuned = records.tuned

@@ -25,7 +25,7 @@ _AFTER = "_/=(,;:.)-"
 
 
 @dataclass(frozen=True)
-class Column:
+class ColumnHead:
     """Text at the left, which may be broken, or numbers at the right, which may not."""
 
     heading: str = ""
@@ -38,12 +38,12 @@ class Columns:
     left free before each other one.
     """
 
-    columns: Sequence[Column]
+    columns: Sequence[ColumnHead]
     rows: Sequence[Sequence[Text]]
     grouped: bool = False
 
     @classmethod
-    def of(cls, columns: Sequence[Column], rows: Iterable[Iterable[str]]) -> Columns:
+    def of(cls, columns: Sequence[ColumnHead], rows: Iterable[Iterable[str]]) -> Columns:
         """A table of cells that look alike."""
         return cls(columns, [[Text(cell) for cell in row] for row in rows])
 

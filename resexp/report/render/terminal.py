@@ -12,7 +12,7 @@ from rich.text import Text
 
 from resexp.report import words
 from resexp.report.build import Report
-from resexp.report.render.columns import Column, Columns, broken
+from resexp.report.render.columns import ColumnHead, Columns, broken
 from resexp.report.table import Sentence, Table
 
 TONES = {"good": "bold green", "bad": "bold red", "open": "bold yellow"}
@@ -91,7 +91,7 @@ def _grid(table: Table) -> Columns:
     rows = table.cells()
     heads = [c.heading if len(c.heading) < 16 else f"{c.title}\n({c.unit})" for c in table.columns]
     return Columns(
-        [Column(head, c.numeric) for head, c in zip(heads, table.columns, strict=True)],
+        [ColumnHead(head, c.numeric) for head, c in zip(heads, table.columns, strict=True)],
         [[Text(cell, "dim" if cell.startswith(words.DASH) else "") for cell in cells] for cells in rows],
         grouped=len({cells[0] for cells in rows}) < len(rows),
     )

@@ -108,6 +108,7 @@ def _family(trials: pd.DataFrame, name: str, depth: int, error: str) -> list[dic
     errors = {variant: statistics.numbers(frames.done(group)[error]) for variant, group in groups.items()}
     # Variants may be trained on sets of different sizes.
     examples = {variant: frames.examples(group, split) for variant, group in groups.items()}
+    lost = {variant: len(group) - len(frames.done(group)) for variant, group in groups.items()}
     base, size = errors.pop(name), examples[name]
     found = {
         variant: statistics.difference(mine, base, examples=(examples[variant], size))
@@ -127,6 +128,8 @@ def _family(trials: pd.DataFrame, name: str, depth: int, error: str) -> list[dic
             "depth": depth,
             "error": split,
             "n": d.n if d else 0,
+            "seeds": [len(errors[variant]), len(base)],
+            "lost": [lost[variant], lost[name]],
             "difference": d.value if d else None,
             "low": d.low if d else None,
             "high": d.high if d else None,
@@ -160,7 +163,7 @@ def _sentences(name: str, rows: list[dict[str, Any]], depth: int | None) -> Iter
     for badge, what in REST.items():
         if found := [row for row in here if row["verdict"] == badge]:
             subject = words.listed([row["variant"] for row in found])
-            said = f"{subject} at depth {depth}: {what.format(name=name)}."
+            said = f"{subject} at depth {depth}: {what.format(name=name)}{_without(found, name)}."
             yield Sentence(subject, badge, "open", said)
 
 
@@ -174,12 +177,24 @@ REST = {
 }
 
 
-def _finding(name: str, row: Row) -> str:
+def _finding(name: str, row: dict[str, Any]) -> str:
     sign = -1 if row["verdict"] == "lower" else 1
     size, *ends = (sign * row[key] for key in ("difference", "low", "high"))
     return (
         f"{row['variant']} at depth {row['depth']}: the test error is {row['verdict']} than that of {name}, "
         f"by {words.percent(size)} points {words.interval(*sorted(ends))}, "
-        f"n = {row['n']} seeds of each, {words.p(row['p_holm'])} after correction for "
-        f"{words.counted(row['family'], 'comparison')}."
+        f"{_seeds(row)}, {words.p(row['p_holm'])} after correction for "
+        f"{words.counted(row['family'], 'comparison')}{_without([row], name)}."
     )
+
+
+def _seeds(row: Row) -> str:
+    mine, other = row["seeds"]
+    return f"n = {mine} seeds of each" if mine == other else f"n = {mine} and {other} seeds"
+
+
+def _without(rows: list[dict[str, Any]], name: str) -> str:
+    """How many trials of the variants, and of the baseline, have no error that could be compared."""
+    lost = {row["variant"]: row["lost"][0] for row in rows} | {name: rows[0]["lost"][1]}
+    told = [f"{words.counted(count, 'trial')} of {variant}" for variant, count in lost.items() if count]
+    return f", without {words.listed(told)} that diverged or failed" if told else ""

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 ORDER = 50
 CAPTION = (
     "Trainable parameters, multiply-accumulates (MACs) and activation bytes kept for the backward pass, "
-    "of one image, measured on the model; the factors compare with the first connection listed at the "
-    "same depth. Step time, peak memory and training time are medians over the trials that finished, "
-    "and depend on the machine."
+    "of one example, measured on the model; the factors compare with the first connection listed at the "
+    "same depth. Step time, peak memory and training time, which is a trial's whole time with its "
+    "evaluations and probes, are medians over the trials that finished, and depend on the machine."
 )
 MEDIANS = ("step_seconds", "peak_memory_bytes", "seconds")
 FIXED = ("params", "macs", "activation_bytes")

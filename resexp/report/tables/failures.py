@@ -8,7 +8,7 @@ from resexp.report import frames, words
 from resexp.report.table import Row, Table, integer, text
 
 if TYPE_CHECKING:
-    from resexp.report.frames import Prepared
+    from resexp.report.frames import ReportRecords
 
 ORDER = 15
 CAPTION = (
@@ -18,7 +18,7 @@ CAPTION = (
 )
 
 
-def table(records: Prepared) -> Table | None:
+def table(records: ReportRecords) -> Table | None:
     """Rows: trials, of a tuned option those at every value tried. None if every trial that ended is done."""
     ended = frames.ended(records.tried)
     lost = ended[ended["status"] != "done"]

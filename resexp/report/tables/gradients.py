@@ -28,17 +28,17 @@ CAPTION = (
 def profiles(records: Records, at: float) -> pd.DataFrame:
     """RMS weight gradients of block layers at a fraction of training, geometric mean over seeds.
 
-    Columns: variant, connection, depth, position (0-based, input to output), value, n (seeds).
+    Columns: variant, connection, depth, position (0-based, input to output), value, n (seeds). A layer that
+    has no gradient, as in a block that stochastic depth left out, is a gap in the positions.
     """
     rows = frames.readings(records, "gradient_norms", at)
-    rows = rows[rows["name"] == "weight_rms"]
+    rows = rows[rows["name"] == "weight_rms"].sort_values(["id", "index"], kind="stable")
     inside = rows["layer"].isin([path for path in rows["layer"].unique() if "branch" in str(path).split(".")])
     # A trunk that names no branch has only block layers to show.
-    rows = rows[inside] if inside.any() else rows
-    rows = rows.sort_values(["id", "index"], kind="stable")
-    rows = rows.assign(position=rows.groupby("id").cumcount())
+    inside = inside if inside.any() else ~inside
+    rows = rows.assign(position=rows["index"] - (~inside).groupby(rows["id"]).cumsum())[inside]
     with np.errstate(divide="ignore", invalid="ignore"):
-        rows["log"] = np.log(rows["value"])
+        rows["log"] = np.log(rows["value"]).fillna(np.inf)  # what is no number has no mean with others
     keys = ["variant", "connection", "depth", "position"]
     found = rows.groupby(keys, observed=True)["log"].agg(["mean", "size"]).reset_index()
     return found.assign(value=np.exp(found["mean"]), n=found["size"]).drop(columns=["mean", "size"])
@@ -65,7 +65,8 @@ def table(records: Records) -> Table | None:
 
 
 def _row(place: frames.Place, when: str) -> dict[str, Any]:
-    norms = place[2].sort_values("position")["value"].to_numpy()
+    found = place[2].set_index("position")["value"].sort_index()
+    norms = found.reindex(range(int(found.index[0]), int(found.index[-1]) + 1)).to_numpy()
     slope = statistics.slope(norms)
     return {
         **frames.opening(place, when=when),

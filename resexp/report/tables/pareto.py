@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -19,13 +20,13 @@ COSTS = {"params": "P", "macs": "M", "seconds": "T"}
 CAPTION = (
     "Test error of the last epoch, mean ± standard deviation over n seeds. Front: on the same data no "
     "other connection or depth has both a lower or equal mean error and lower or equal parameters (P), "
-    "multiply-accumulates (M) or training time on this machine (T). Gain: by how many points the test "
-    "error is lower than at the depth before, with a 95 % interval by Student's t (Welch's, for seeds "
-    "that are not paired); p: of that test, after Holm's correction for the steps of one connection. A "
-    "step pays if it gains, its p is at most 0.05, and no shallower net of the connection has a lower "
-    "mean error. One that does not pay is not shown to gain nothing: its gain is not told from 0 with so "
-    "many seeds. Depth hurts if the deepest net has a greater test error than some shallower one, by an "
-    "interval that is corrected for having looked at all of them (Bonferroni)."
+    "multiply-accumulates (M) or a trial's whole time on this machine (T). Gain: by how many points the "
+    "test error is lower than at the depth before, with a 95 % interval by Student's t (Welch's, for "
+    "seeds that are not paired); p: of that test, after Holm's correction for the steps of one "
+    "connection. A step pays if it gains, its p is at most 0.05, and no shallower net of the connection "
+    "has a lower mean error. One that does not pay is not shown to gain nothing: its gain is not told "
+    "from 0 with so many seeds. Depth hurts if the deepest net has a greater test error than some "
+    "shallower one, by an interval that is corrected for having looked at all of them (Bonferroni)."
 )
 
 
@@ -54,7 +55,12 @@ def table(records: Records) -> Table | None:
         Column("95 % interval", lambda r: words.interval(r["gain_low"], r["gain_high"])),
         number("p", "p (Holm)", words.probability),
     )
-    sentences = tuple(_sentence(v, group, int(deepest[v])) for v, group in _by_variant(rows))
+    ended = frames.ended(records.trials)
+    lost = ended[ended["status"] != "done"]
+    sentences = tuple(
+        _counted(_sentence(v, group, int(deepest[v])), lost[lost["variant"] == v], group[-1]["depth"])
+        for v, group in _by_variant(rows)
+    )
     return Table("pareto", "What depth buys", CAPTION, columns, tuple(rows), sentences)
 
 
@@ -125,6 +131,13 @@ def _front(known: list[dict[str, Any]], cost: str) -> list[dict[str, Any]]:
         if not found or row["test_error_mean"] < found[-1]["test_error_mean"]:
             found.append(row)
     return found
+
+
+def _counted(said: Sentence, lost: pd.DataFrame, deepest: int) -> Sentence:
+    """A sentence that says how many trials of the depths that it compares are not in it."""
+    count = int((lost["depth"] <= deepest).sum())
+    told = f" Not in it: {words.counted(count, 'trial')} that diverged or failed." if count else ""
+    return replace(said, text=said.text + told)
 
 
 def _sentence(variant: str, rows: list[dict[str, Any]], tried: int) -> Sentence:

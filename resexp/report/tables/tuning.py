@@ -11,7 +11,7 @@ from resexp.report import frames, statistics, words
 from resexp.report.table import Column, Row, Sentence, Table, integer, places, spread, text
 
 if TYPE_CHECKING:
-    from resexp.report.frames import Prepared
+    from resexp.report.frames import ReportRecords
 
 ORDER = 17
 CAPTION = (
@@ -24,7 +24,7 @@ CAPTION = (
 )
 
 
-def table(records: Prepared) -> Table | None:
+def table(records: ReportRecords) -> Table | None:
     """Rows: variant x depth x tuned values. None where nothing is tuned."""
     keys = records.tuned
     rows = [row for place in frames.by_place(records.tried) for row in _rows(place, keys)] if keys else []

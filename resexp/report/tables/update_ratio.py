@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from resexp.report import frames, words
 from resexp.report.table import Column, Row, Sentence, Table, number, places, text
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
 ORDER = 31
 CAPTION = (
     "Size of the next update of a layer's weights, divided by that of the weights (||dW|| / ||W||), on a "
-    "fixed batch: geometric mean over seeds and over the first, middle and last third of the layers. Ratio: "
-    "the mean of the middle third divided by that of the others; under 1 the middle learns less."
+    "fixed batch: geometric mean over seeds and over the first, middle and last third of the layers, without "
+    "layers that are not updated; 0 where none is. Ratio: the mean of the middle third divided by that of "
+    "the others; under 1 the middle learns less."
 )
 
 
@@ -26,12 +28,12 @@ def table(records: Records) -> Table | None:
     """Rows: variant x depth x when. None without update ratios, or with fewer than three layers."""
     if records.probes.empty:
         return None
-    found = records.probes[(records.probes["probe"] == "update_ratio") & (records.probes["value"] > 0)]
+    found = records.probes[records.probes["probe"] == "update_ratio"]
     rows = [
         _row(place, at, profile)
         for place in frames.by_place(found)
         for at in sorted(place[2]["at"].unique())
-        if len(profile := _profile(place[2][place[2]["at"] == at])) > 2
+        if len(profile := _profile(place[2][place[2]["at"] == at])) > 2 and profile.notna().any()
     ]
     if not rows:
         return None
@@ -46,8 +48,8 @@ def table(records: Records) -> Table | None:
 
 
 def _profile(rows: pd.DataFrame) -> pd.Series[float]:
-    """By layer, the mean over seeds of the logarithm."""
-    return rows.assign(log=np.log(rows["value"])).groupby("index")["log"].mean().sort_index()
+    """By layer, the mean over seeds of the logarithm; NaN of a layer that is not updated."""
+    return rows.assign(log=np.log(rows["value"].where(rows["value"] > 0))).groupby("index")["log"].mean()
 
 
 def when(at: float) -> str:
@@ -57,10 +59,16 @@ def when(at: float) -> str:
 
 def _row(place: frames.Place, at: float, profile: pd.Series[float]) -> dict[str, Any]:
     thirds = np.array_split(profile.to_numpy(), 3)
-    first, middle, last = (float(np.exp(third.mean())) for third in thirds)
-    ends = np.exp(np.concatenate([thirds[0], thirds[2]]).mean())
+    first, middle, last = (_mean(third) for third in thirds)
+    ends = _mean(np.concatenate([thirds[0], thirds[2]]))
     row = frames.opening(place, when=when(at), at=at)
-    return {**row, "first": first, "middle": middle, "last": last, "middle_to_ends": float(middle / ends)}
+    ratio = middle / ends if ends else None
+    return {**row, "first": first, "middle": middle, "last": last, "middle_to_ends": ratio}
+
+
+def _mean(logs: NDArray[Any]) -> float:
+    updated = logs[~np.isnan(logs)]
+    return float(np.exp(updated.mean())) if len(updated) else 0.0
 
 
 def _sentences(rows: list[dict[str, Any]]) -> Iterator[Sentence]:

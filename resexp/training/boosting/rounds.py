@@ -15,7 +15,7 @@ Features = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
 
-class Learner(Protocol):
+class WeakLearner(Protocol):
     """What scikit-learn calls a classifier that takes weights."""
 
     def fit(self, x: Features, y: Labels, sample_weight: Weights) -> Any: ...
@@ -27,7 +27,7 @@ class Learner(Protocol):
 class Round:
     """A round's learner and its vote; its weighted error, and the b its weights flowed on with."""
 
-    learner: Learner
+    learner: WeakLearner
     alpha: float
     error: float
     beta: float
@@ -45,7 +45,7 @@ class Boosting:
     y: Labels
     classes: int
     rounds: int
-    make: Callable[[], Learner]
+    make: Callable[[], WeakLearner]
     connect: Callable[[int, float], Connect]
     beta: float
     rule: Rule

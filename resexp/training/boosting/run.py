@@ -45,7 +45,7 @@ class Votes(nn.Module):
         return torch.from_numpy(2 * found).to(x.device)
 
 
-class Run:
+class BoostingRun:
     """An ensemble of a trial's settings, and how far it has come: a `training.learner.Learner`."""
 
     def __init__(self, settings: Settings, data: Data, device: torch.device) -> None:

@@ -14,7 +14,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from resexp.training.boosting.rounds import Boosting, Learner, votes
+from resexp.training.boosting.rounds import Boosting, WeakLearner, votes
 from resexp.training.boosting.weights import Connect, Rule, adaptive, fixed, flow, vote, weighted_error
 
 LOADERS = {"iris": load_iris, "wine": load_wine, "breast_cancer": load_breast_cancer}
@@ -36,7 +36,7 @@ def boosted(
     y: NDArray[np.int64],
     beta: float,
     rule: Rule = fixed,
-    make: Callable[[], Learner] = lambda: SVC(C=0.02),
+    make: Callable[[], WeakLearner] = lambda: SVC(C=0.02),
 ) -> Boosting:
     classes = int(y.max()) + 1
     boosting = Boosting(x, y, classes, 10, make, lambda _, b: shortcut(b), beta, rule)

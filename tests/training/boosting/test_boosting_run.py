@@ -20,7 +20,7 @@ from resexp.errors import ConfigError
 from resexp.plan.compatible import check
 from resexp.plan.trial import Trial
 from resexp.store import Attempt
-from resexp.training.boosting.run import Run
+from resexp.training.boosting.run import BoostingRun
 from resexp.training.trial import train
 
 
@@ -35,8 +35,8 @@ def settings(model: dict[str, Any] | None = None, name: str = "breast_cancer", *
     return parse_settings(given | more)
 
 
-def rounds(of: Settings) -> tuple[Run, list[dict[str, Any]]]:
-    run = Run(of, open_data(of.data, "cpu", of.seed), torch.device("cpu"))
+def rounds(of: Settings) -> tuple[BoostingRun, list[dict[str, Any]]]:
+    run = BoostingRun(of, open_data(of.data, "cpu", of.seed), torch.device("cpu"))
     rows = []
     while run.step < run.total:
         run.train_step()
@@ -44,7 +44,7 @@ def rounds(of: Settings) -> tuple[Run, list[dict[str, Any]]]:
     return run, rows
 
 
-def attempted(folder: Path, of: Settings) -> store.Experiment:
+def attempted(folder: Path, of: Settings) -> store.StoredExperiment:
     trial = Trial("a" * 12, "t", "residual", "residual", 4, 2, of.model_dump(mode="json"))
     return store.create(folder, "e", config_text="", trials=[trial], environment={})
 
