@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from resexp.execution import local, worker  # noqa: F401 (what a request names)
-from resexp.store.documents import Document, adapter
+from resexp.store.documents import adapter
+from resexp.store.fields import Document
 
 for kind in Document.__subclasses__():
     adapter(kind).rebuild()  # 20 ms, which each worker saves

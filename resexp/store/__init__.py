@@ -1,7 +1,7 @@
 """The results folder: the only part that knows its file names.
 
     results/<experiment>/
-      config.yaml  plan.json  lock  holder  taken  report/  plugins/<SHA-256>.py
+      config.yaml  plan.json  reported.json  lock  holder  taken  report/  plugins/<SHA-256>.py
       runs/<run>.json  (environment.json: of the runs before each had a document of its own)
       trials/<name>-<id>/
         trial.json  attempt  progress  log.txt
@@ -20,6 +20,7 @@ from resexp.store.finished import Finished
 from resexp.store.layout import FORMAT, PLAN_FORMAT, ExperimentFolder, State, TrialFolder
 from resexp.store.lock import Hold, hold
 from resexp.store.records import Records, experiments, finished, latest, read, states
+from resexp.store.reported import note_reported
 
 __all__ = [
     "FORMAT",
@@ -38,6 +39,7 @@ __all__ = [
     "finished",
     "hold",
     "latest",
+    "note_reported",
     "read",
     "states",
 ]

@@ -138,7 +138,12 @@ class StoredExperiment:
         return aside if overrides else []
 
     def _write(
-        self, config_text: str, published: Mapping[str, Any], notes: Sequence[str], aside: Sequence[str]
+        self,
+        config_text: str,
+        published: Mapping[str, Any],
+        notes: Sequence[str],
+        aside: Sequence[str],
+        look: Mapping[str, Any] | None,
     ) -> None:
         durable.sweep_temporaries(self.path)
         durable.write_atomic(self._folder.config, config_text.encode())
@@ -151,6 +156,7 @@ class StoredExperiment:
             "notes": list(notes),
             "overrides": list(self._environment.get("overrides", ())),
             "aside": list(aside),
+            **({"look": dict(look)} if look else {}),
         }
         durable.write_document(self._folder.plan, plan, indent=None)  # it may hold 20,000 trials
 
@@ -164,6 +170,7 @@ def create(
     environment: Mapping[str, Any],
     published: Mapping[str, Any] | None = None,
     notes: Sequence[str] = (),
+    look: Mapping[str, Any] | None = None,
     plugins: Sequence[Plugin] = (),
     fresh: bool = False,
     held: Hold | None = None,
@@ -175,7 +182,7 @@ def create(
     `environment`, of which `overrides` are what narrows the configuration, is written when the first trial
     is claimed: it is that of the trials which this run trains. `held` is the lock, where the caller has
     taken it already; closing the experiment releases it. `states` are those that it has read since.
-    `notes` are what a reader must know of the data.
+    `notes` are what a reader must know of the data, `look` is that of a sequential experiment.
 
     Raises BusyError when another process is running it, StoreError when the folder is of a newer
     format or the system refuses.
@@ -192,10 +199,11 @@ def create(
                 for old in (folder.trials, folder.plugins, folder.runs):
                     _remove_tree(old)
                 folder.environment.unlink(missing_ok=True)
+                folder.reported.unlink(missing_ok=True)
             durable.make_own_folder(folder.trials)
             aside = experiment._compare({} if fresh or same else read_or_empty(folder.plan))
             experiment._keep(plugins)
-            experiment._write(config_text, published or {}, notes, aside)
+            experiment._write(config_text, published or {}, notes, aside, look)
     except BaseException:
         experiment.close()
         raise

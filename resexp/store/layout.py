@@ -91,6 +91,7 @@ class ExperimentFolder:
     taken = _Name("taken")
     holder = _Name("holder")
     report = _Name("report")
+    reported = _Name("reported.json")
     trials = _Name("trials")
     plugins = _Name("plugins")
     runs = _Name("runs")

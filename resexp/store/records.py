@@ -17,6 +17,7 @@ from resexp.store.experiment import refuse_newer
 from resexp.store.finished import Finished, later_rows, merged, note_of_lost_end, notes_of_ways, ways
 from resexp.store.layout import ExperimentFolder, State, rows_of, state_of
 from resexp.store.planned import planned, published
+from resexp.store.reported import seeds_before
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,6 +47,8 @@ class Records:
     own, by its id, as plain JSON data. tuned: the axes of which validation error chooses a value. runs: where
     and how trials were trained, each as {"environment": ..., "trials": ids}; environment: of the latest of
     them. aside: what the reader must know first, of trials that the plan leaves out; "" where it does not.
+    look: which look of a sequential experiment this is, as `looks.Look` has it in JSON. seeds_before: the
+    seeds per group in earlier reports, where seeds were added since.
     """
 
     experiment: str
@@ -59,6 +62,8 @@ class Records:
     tuned: tuple[str, ...] = ()
     runs: list[dict[str, Any]] = field(default_factory=list)
     aside: str = ""
+    look: Mapping[str, Any] | None = None
+    seeds_before: tuple[int, ...] = ()
 
     @property
     def references(self) -> list[dict[str, Any]]:
@@ -129,6 +134,8 @@ def _read(folder: ExperimentFolder) -> Records:
         tuned=tuple(dict.fromkeys(key for trial in trials for key in trial.tuned)),
         runs=runs,
         aside=aside,
+        look=plan.get("look"),
+        seeds_before=seeds_before(folder, trials),
     )
 
 

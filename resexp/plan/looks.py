@@ -1,0 +1,67 @@
+"""Sequential experiments: seeds are added at looks that are fixed beforehand, until the report is decided.
+
+A look is a plan of its own, with all seeds up to it. Results decide only whether there is another look. Each
+verdict is taken at a level that leaves at most 5 % wrong verdicts over all looks together (Pocock 1977,
+Biometrika 64): with four looks at 3, 5, 8 and 12 seeds, 1.7 % per look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import count, islice
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from resexp.config.load import Experiment, Point
+    from resexp.config.settings import Settings
+
+LOOKS = (3, 5, 8, 12)
+"""Seeds per group of trials at each look."""
+LEVEL = 0.983
+"""Of the intervals at each look. `tests/report/test_seed_bank.py` draws what this errs in all."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look of a sequential experiment: `seeds` per group now, out of the looks planned from the start."""
+
+    seeds: int
+    planned: tuple[int, ...]
+
+    @property
+    def number(self) -> int:
+        """1 for the first look."""
+        return self.planned.index(self.seeds) + 1
+
+    def to_json(self) -> dict[str, Any]:
+        return {"seeds": self.seeds, "planned": list(self.planned)}
+
+
+def looks(most: int) -> tuple[Look, ...]:
+    """The looks up to `most` seeds. `most` itself is the last one, if it is not one of `LOOKS`."""
+    planned = (*(seeds for seeds in LOOKS if seeds < most), most)
+    return tuple(Look(seeds, planned) for seeds in planned)
+
+
+def with_seeds(experiment: Experiment, number: int) -> Experiment:
+    """The experiment with so many seeds for each of its settings: first its own, then the smallest others."""
+    groups: dict[Settings, list[Point]] = {}
+    for point in experiment.points:
+        groups.setdefault(point.settings.model_copy(update={"seed": 0}), []).append(point)
+    points = [
+        _at_seed(own[0], seed)
+        for own in groups.values()
+        for seed in islice(_seeds([point.settings.seed for point in own]), number)
+    ]
+    return replace(experiment, points=tuple(points))
+
+
+def _seeds(own: Sequence[int]) -> Iterator[int]:
+    yield from own
+    yield from (seed for seed in count() if seed not in own)
+
+
+def _at_seed(point: Point, seed: int) -> Point:
+    settings = point.settings.model_copy(update={"seed": seed})
+    return replace(point, settings=settings, axes={**point.axes, "seed": seed})
