@@ -53,7 +53,7 @@ def show_plan(found: Outline) -> None:
         console.print("Time left: not estimated, for a GPU, no network or one too large to time.")
     elif found.seconds_left:
         console.print(f"Time left: about {duration(found.seconds_left)}, from timed steps of two networks.")
-    console.print("Cost is of one image: activations are what backward keeps, in float32.", style="dim")
+    console.print("Cost is of one example: activations are what backward keeps, in float32.", style="dim")
 
 
 def show_status(records: Records) -> None:

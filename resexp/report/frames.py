@@ -203,7 +203,13 @@ def common_depth(trials: pd.DataFrame) -> int | None:
 
 
 def examples(trials: pd.DataFrame, split: str) -> int | None:
-    """How many examples the errors on a split are shares of; None where trials differ or it is not known."""
+    """How many examples the errors on a split are shares of; None where trials differ or it is not known.
+
+    Errors are shares of examples where these have one class each, and so a majority class. Of masks and of
+    text they are shares of pixels and of characters, which are many more.
+    """
+    if f"{split}_chance" not in trials or trials[f"{split}_chance"].isna().all():
+        return None
     found = _only(trials, f"{split}_examples")
     return None if found is None else int(found)
 

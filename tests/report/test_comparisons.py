@@ -149,6 +149,7 @@ def test_few_mistakes_have_a_floor_where_training_sets_are_of_two_sizes(make: Ma
             variant=f"residual ({size=})",
             train_error=0.0 if size == 1000 else 0.01,
             train_examples=size,
+            train_chance=0.9,
             **{"data.train_size": size},
         )
         for size in (100, 1000)
@@ -180,6 +181,19 @@ def test_a_finding_says_which_trials_it_is_without(make: Make) -> None:
     errors["plain"][:3] = [0.2, 0.21, 0.22]
     (tie,) = of(comparisons, make(measured(errors))).sentences
     assert tie.text.endswith(", without 2 trials of plain that diverged or failed.")
+
+
+@pytest.mark.parametrize(("chance", "verdict"), [(None, "higher"), (0.9, "undecided")])
+def test_errors_of_masks_and_text_are_shares_of_more_than_examples(
+    chance: float | None, verdict: str, make: Make
+) -> None:
+    errors: dict[str, list[float | None]] = {
+        "plain": [0.006, 0.0061, 0.0062],
+        "residual": [0.003, 0.0031, 0.0032],
+    }
+    of_200 = {"test_examples": 200, "test_chance": chance}
+    rows = [{**row, **of_200} for row in measured(errors)]
+    assert row(of(comparisons, make(rows)), error="test")["verdict"] == verdict
 
 
 def test_a_single_seed_of_the_baseline_says_nothing(make: Make) -> None:
