@@ -5,17 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from resexp.errors import NoExperimentError
+from resexp.plan.looks import LOOKS, Look
 
 if TYPE_CHECKING:
     from resexp.config.load import Experiment
     from resexp.data.base import Progress
-    from resexp.data.cache import Survey
-    from resexp.estimate.network import Measurer
     from resexp.execution.display import Display
-    from resexp.execution.local import LocalLauncher
     from resexp.execution.supervisor import SweepSummary
     from resexp.plan.trial import Trial
     from resexp.store import Records
@@ -69,13 +67,15 @@ def run(
     display: Callable[[], Display] | None = None,
     progress: Progress | None = None,
     tell: Callable[[str], None] | None = None,
+    look: Look | None = None,
 ) -> SweepSummary:
     """Train whatever of the experiment is not done yet; returns when all of it is, or it was stopped.
 
     `jobs` trials run at once: by default one a core divided by `threads`, on CUDA one a GPU; with "auto" as
     many as train fastest, which takes some seconds to find out and is remembered. `fresh` deletes the
     experiment's earlier trials. `stall_timeout` is in seconds. `display` makes what shows the run, once it
-    begins. `tell` is given each sentence that the user must read, such as which files were left out.
+    begins. `tell` is given each sentence that the user must read, such as which files were left out. `look`
+    is the look of a sequential experiment, which `run_until_decided` gives.
 
     Raises:
         ConfigError, DataError: before anything is written.
@@ -88,6 +88,7 @@ def run(
     from resexp.data.notes import told
     from resexp.estimate.at_once import best_slots
     from resexp.estimate.duration import room
+    from resexp.estimate.network import with_worker
     from resexp.execution.display import Silent
     from resexp.execution.local import LocalLauncher
     from resexp.execution.signals import stop_signals
@@ -107,7 +108,7 @@ def run(
     with stop_signals(lambda: True), hold(results, experiment.name) as held:
         slots = device_slots(device, threads, None if jobs == "auto" else jobs)
         survey = Survey(progress, tell)
-        measurer = _measurer(experiment, slots[0], launcher, survey)
+        measurer = with_worker(experiment, slots[0], launcher, survey)
         planned = make_plan(experiment, measurer)
         found = states(results / experiment.name, planned)
         left = [trial for trial in planned if fresh or not found[trial.id].finished]
@@ -134,6 +135,7 @@ def run(
             },
             published=experiment.published.model_dump(mode="json"),
             notes=notes,
+            look=look.to_json() if look else None,
             plugins=experiment.plugins,
             fresh=fresh,
             held=held,
@@ -146,19 +148,37 @@ def run(
         return supervise(opened, launcher, options, slots=slots, display=(display or Silent)())
 
 
-def _measurer(experiment: Experiment, device: str, launcher: LocalLauncher, survey: Survey) -> Measurer:
-    """Asks a worker, which has PyTorch, for what is not remembered, so that this process does without."""
-    from resexp.estimate.memo import Remembered
-    from resexp.estimate.network import Measurer, data_key, learn
+def run_until_decided(
+    experiment: Experiment,
+    most: int = LOOKS[-1],
+    *,
+    results: Path = RESULTS,
+    fresh: bool = False,
+    tell: Callable[[str], None] | None = None,
+    **options: Any,
+) -> SweepSummary:
+    """Train with 3 seeds for each setting, then with 5, 8, 12, until no verdict of the report is open.
 
-    def ask() -> None:
-        settings = [point.settings for point in experiment.points]
-        distinct = {each.model_dump_json(exclude={"seed"}) for each in settings}
-        facts = {data_key(each): measurer.facts(each) for each in settings}
-        launcher.together(learn, [(device, experiment.plugins, sorted(distinct), facts)])
+    The first seeds are the experiment's own, and `most` is the last look. Each verdict is taken at a level
+    that leaves at most 5 % wrong ones over all looks. `options` are those of `run`. Raises what `run` raises.
+    """
+    from resexp.plan.looks import looks, with_seeds
+    from resexp.report import build
+    from resexp.store import read
 
-    measurer = Measurer(device, experiment.plugins, Remembered(learn=ask), survey)
-    return measurer
+    for look in looks(most):
+        grown = with_seeds(experiment, look.seeds)
+        summary = run(grown, results=results, fresh=fresh, tell=tell, look=look, **options)
+        fresh = False
+        if not summary.ended:
+            break
+        undecided = build(read(results / experiment.name)).undecided
+        if tell is not None:
+            state = f"undecided: {', '.join(undecided)}" if undecided else "every verdict is decided"
+            tell(f"Look {look.number} of {len(look.planned)}, with {look.seeds} seeds: {state}.")
+        if not undecided:
+            break
+    return summary
 
 
 def probe(
@@ -192,10 +212,10 @@ def probe(
     from resexp.config.parse import parse_probes, parse_settings
     from resexp.data.cache import Survey
     from resexp.machine.devices import device_slots
-    from resexp.store import finished, hold
+    from resexp.store import find, finished, hold
     from resexp.training.finished import check_unchanged, measure
 
-    folder = experiment_folder(name, root).resolve()
+    folder = find(name, root).resolve()
     given = read_plugins(plugins)
     configs = parse_probes(probes, given)
     asked = {each.kind: each.model_dump(mode="json", exclude={"kind", "at"}) for each in configs}
@@ -231,23 +251,6 @@ def results(name: str | Path | None = None, root: Path = RESULTS) -> Records:
     Raises:
         NoExperimentError: there is none such.
     """
-    from resexp.store import read
+    from resexp.store import find, read
 
-    return read(experiment_folder(name, root))
-
-
-def experiment_folder(name: str | Path | None = None, root: Path = RESULTS) -> Path:
-    """The folder of an experiment below `root`, or the folder itself; without a name, the latest one's.
-
-    Raises:
-        NoExperimentError: there is none.
-    """
-    from resexp.store import experiments, latest
-
-    if name is None:
-        return latest(root)
-    for folder in (root / name, Path(name)):
-        if folder.is_dir():
-            return folder
-    known = ", ".join(path.name for path in experiments(root)) or "none yet"
-    raise NoExperimentError(f"{root}: there is no experiment {str(name)!r}; there are: {known}")
+    return read(find(name, root))

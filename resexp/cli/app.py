@@ -6,7 +6,7 @@ Nothing heavy is imported before a command needs it, so that `--help` answers at
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -16,23 +16,32 @@ from resexp.api import RESULTS
 from resexp.cli import gallery
 from resexp.cli.endings import Commands, ended_by_a_signal, errors_told
 from resexp.cli.options import (
+    AllowEnvironmentChange,
     AsListing,
     Config,
     Device,
     Format,
+    Fresh,
     Jobs,
     JobsOrAuto,
+    KeepGoing,
     Listing,
+    MaxSeeds,
     Name,
     Overrides,
     Plugins,
+    Probes,
     Results,
+    StallTimeout,
     Threads,
     Tier,
     Trust,
+    UntilOption,
+    Yes,
     number_or_auto,
 )
 from resexp.cli.streams import refusals_told
+from resexp.cli.tools import bench, doctor, init, schema, show
 from resexp.execution.descriptors import open_standard_descriptors
 from resexp.execution.signals import stop_signals
 
@@ -58,20 +67,13 @@ def run(
     jobs: JobsOrAuto = None,
     threads: Threads = 1,
     results: Results = RESULTS,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Delete its earlier trials first.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before --fresh deletes.")] = False,
-    keep_going: Annotated[
-        bool, typer.Option("--keep-going", help="Go on though the first three trials failed alike.")
-    ] = False,
-    stall_timeout: Annotated[
-        float, typer.Option(min=1, help="Seconds without a step until a trial counts as hung.")
-    ] = 600,
-    allow_environment_change: Annotated[
-        bool,
-        typer.Option(
-            "--allow-environment-change", help="Continue half-done trials of another machine or version."
-        ),
-    ] = False,
+    fresh: Fresh = False,
+    yes: Yes = False,
+    until: UntilOption = None,
+    max_seeds: MaxSeeds = 12,
+    keep_going: KeepGoing = False,
+    stall_timeout: StallTimeout = 600,
+    allow_environment_change: AllowEnvironmentChange = False,
 ) -> None:
     """Train every trial of CONFIG that is not done yet.
 
@@ -86,7 +88,8 @@ def run(
     if fresh and folder.exists() and not yes:
         typer.confirm(f"Delete all trials in {text.clean(folder)}?", abort=True, err=True)
     with console.watching() as (progress, display, tell):
-        summary = api.run(
+        train = partial(api.run_until_decided, most=max_seeds) if until else api.run
+        summary = train(
             experiment,
             device=device,
             jobs=number_or_auto(jobs),
@@ -159,10 +162,7 @@ def report(
 @app.command()
 def probe(
     name: Name = None,
-    probe: Annotated[
-        list[str] | None,
-        typer.Option(help="A kind, or '{kind: lesion, draws: 5}'; may be repeated. See `show probes`."),
-    ] = None,
+    probe: Probes = None,
     plugin: Plugins = None,
     device: Device = "auto",
     threads: Threads = 1,
@@ -188,68 +188,8 @@ def probe(
     typer.echo(f"Next: {text.clean(text.command('resexp', 'report', *filter(None, [name])))}")
 
 
-@app.command()
-def show(
-    role: Annotated[str, typer.Argument(metavar="connections|models|data|probes|optimizers|schedules")],
-    kind: Annotated[str | None, typer.Argument(help="One of them, with its options.")] = None,
-    plugin: Plugins = None,
-) -> None:
-    """List the parts a config can name: each with its equation or purpose, source and options."""
-    from resexp.cli.show import show_parts
-    from resexp.config.load import read_plugins
-
-    typer.echo(text.clean(show_parts(role, kind, read_plugins(plugin or [])), lines=True))
-
-
-@app.command()
-def schema(plugin: Plugins = None) -> None:
-    """Print the JSON Schema of configuration files, for editors."""
-    from resexp.config.load import read_plugins
-    from resexp.config.schema import json_schema
-
-    typer.echo(json.dumps(json_schema(read_plugins(plugin or [])), indent=2))
-
-
-@app.command()
-def doctor(results: Results = RESULTS) -> None:
-    """Check versions, devices, threads, data folders and write access."""
-    from resexp.cli.doctor import examine, render
-
-    findings = examine(results)
-    typer.echo(text.clean(render(findings), lines=True))
-    raise typer.Exit(0 if all(finding.good for finding in findings) else 2)
-
-
-@app.command()
-def bench(
-    config: Annotated[
-        str | None, typer.Argument(metavar="[CONFIG]", help="Its first trial is timed. Default: ResNet-20.")
-    ] = None,
-    overrides: Overrides = None,
-    tier: Tier = "full",
-    plugin: Plugins = None,
-    format: AsListing = Listing.TERMINAL,
-    device: Device = "auto",
-    quick: Annotated[bool, typer.Option("--quick", help="Coarser, in about half a minute.")] = False,
-) -> None:
-    """Measure how fast this machine trains, what share of its arithmetic that is, and where the rest goes."""
-    from resexp.bench import command
-
-    found = command.bench(config, overrides or [], device, quick, tier=tier, plugins=plugin or [])
-    if format is Listing.JSON:
-        typer.echo(json.dumps(found, indent=1))
-    else:
-        command.show(found)
-
-
-@app.command()
-def init(path: Annotated[Path, typer.Argument(help="The file to write.")] = Path("experiment.yaml")) -> None:
-    """Write a commented configuration to start from."""
-    from resexp.cli.starter import write_starter
-
-    write_starter(path)
-    plan_it, run_it = (text.clean(text.command("resexp", each, path)) for each in ("plan", "run"))
-    typer.echo(f"Wrote {text.clean(path)}. Next: {plan_it}; {run_it}")
+for command in (show, schema, doctor, bench, init):
+    app.command()(command)
 
 
 def main() -> None:

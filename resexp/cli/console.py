@@ -81,13 +81,14 @@ def report(name: str | None, results: Path, format: str) -> None:
     from resexp.report.build import build
     from resexp.report.render import terminal
     from resexp.report.write import write
-    from resexp.store import ExperimentFolder
+    from resexp.store import ExperimentFolder, find, note_reported, read
 
-    folder = api.experiment_folder(name, results)
-    found = build(api.results(folder))
+    folder = find(name, results)
+    found = build(read(folder))
     target, refused = ExperimentFolder(folder).report, None
     try:
         write(found, target)
+        note_reported(folder)
     except OSError as problem:
         refused = problem
     if format == "terminal":

@@ -23,10 +23,42 @@ JobsOrAuto = Annotated[
     ),
 ]
 Threads = Annotated[int, typer.Option(min=1, help="CPU threads a trial; above 1, no bit-exact repeats.")]
+Probes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--probe", help="A kind, or '{kind: lesion, draws: 5}'; may be repeated. See `show probes`."
+    ),
+]
 Trust = Annotated[bool, typer.Option("--trust", help="Run the folder's plugins, whoever put them there.")]
 Results = Annotated[Path, typer.Option("--results", help="Where experiments are kept.")]
 NAME = "A name or folder. Default: the latest."
 Name = Annotated[str | None, typer.Argument(metavar="[EXPERIMENT]", help=NAME)]
+
+
+Fresh = Annotated[bool, typer.Option("--fresh", help="Delete its earlier trials first.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before --fresh deletes.")]
+KeepGoing = Annotated[
+    bool, typer.Option("--keep-going", help="Go on though the first three trials failed alike.")
+]
+StallTimeout = Annotated[
+    float, typer.Option(min=1, help="Seconds without a step until a trial counts as hung.")
+]
+AllowEnvironmentChange = Annotated[
+    bool,
+    typer.Option(
+        "--allow-environment-change", help="Continue half-done trials of another machine or version."
+    ),
+]
+
+
+class Until(StrEnum):
+    DECIDED = "decided"
+
+
+UntilOption = Annotated[
+    Until | None, typer.Option("--until", help="Add seeds until the report leaves no verdict open.")
+]
+MaxSeeds = Annotated[int, typer.Option(min=3, help="Seeds per setting at the last look of --until decided.")]
 
 
 class Format(StrEnum):

@@ -23,9 +23,11 @@ from resexp.plan.trial import Cost
 
 if TYPE_CHECKING:
     from resexp.catalog.plugins import Plugin
+    from resexp.config.load import Experiment
     from resexp.config.settings import Settings
     from resexp.data.base import Facts
     from resexp.data.cache import Checked
+    from resexp.execution.local import LocalLauncher
     from resexp.models.base import Purpose
     from resexp.plan.trial import Trial
     from resexp.tasks.base import Task
@@ -169,6 +171,22 @@ def learn(
     for each in settings:
         with suppress(Exception):
             measurer.cost(measurer.resolve(measurer.parse(json.loads(each))))
+
+
+def with_worker(experiment: Experiment, device: str, launcher: LocalLauncher, survey: Survey) -> Measurer:
+    """A measurer that asks a worker, which has PyTorch loaded, for answers that are not remembered.
+
+    So the process that plans does without PyTorch.
+    """
+
+    def ask() -> None:
+        settings = [point.settings for point in experiment.points]
+        distinct = {each.model_dump_json(exclude={"seed"}) for each in settings}
+        facts = {data_key(each): measurer.facts(each) for each in settings}
+        launcher.together(learn, [(device, experiment.plugins, sorted(distinct), facts)])
+
+    measurer = Measurer(device, experiment.plugins, Remembered(learn=ask), survey)
+    return measurer
 
 
 def code(settings: Settings) -> list[str]:

@@ -26,6 +26,12 @@ class SweepSummary:
     warnings: tuple[str, ...] = ()
 
     @property
+    def ended(self) -> bool:
+        """Whether every trial has ended, in whatever way."""
+        open_trials = self.counts.get("pending", 0) + self.counts.get("running", 0)
+        return not (self.interrupted or self.stopped or open_trials)
+
+    @property
     def exit_status(self) -> int:
         """0 every trial is done, 3 some are not (failed, diverged, left over), 130 interrupted."""
         if self.interrupted:

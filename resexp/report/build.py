@@ -19,6 +19,10 @@ LEADING = ("degradation", "synergy", "segmentation", "comparisons")
 """The tables of which the first that has a sentence opens the report: depth, if anything is said of it."""
 
 
+OPEN = ("undecided", "too few seeds")
+"""The verdicts that more seeds may decide."""
+
+
 @dataclass(frozen=True)
 class Report:
     """One experiment's report. `records.trials` has the column `variant` beside those of `store.read`.
@@ -41,6 +45,11 @@ class Report:
     def own(self, table: Table) -> tuple[Sentence, ...]:
         """What is said where a table stands: its sentences, unless the report opens with them."""
         return () if table.key == self.leading else table.sentences
+
+    @property
+    def undecided(self) -> tuple[str, ...]:
+        """What the report opens with and leaves open: more seeds could decide it."""
+        return tuple(sentence.subject for sentence in self.sentences if sentence.badge in OPEN)
 
     @property
     def silence(self) -> str:

@@ -14,12 +14,13 @@ committed with are intact. JSON carries a checksum of its own bytes; rows one a 
 """
 
 from resexp.store.attempt import Attempt
+from resexp.store.existing import experiments, find, finished, latest, states
 from resexp.store.experiment import StoredExperiment, create
 from resexp.store.failure import fail
 from resexp.store.finished import Finished
 from resexp.store.layout import FORMAT, PLAN_FORMAT, ExperimentFolder, State, TrialFolder
 from resexp.store.lock import Hold, hold
-from resexp.store.records import Records, experiments, finished, latest, read, states
+from resexp.store.records import Records, read
 from resexp.store.reported import note_reported
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "create",
     "experiments",
     "fail",
+    "find",
     "finished",
     "hold",
     "latest",

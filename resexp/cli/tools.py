@@ -1,0 +1,72 @@
+"""Commands that need no experiment: the parts there are, what this machine can do, a file to start from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from resexp import text
+from resexp.api import RESULTS
+from resexp.cli.options import AsListing, Device, Listing, Overrides, Plugins, Results, Tier
+
+
+def show(
+    role: Annotated[str, typer.Argument(metavar="connections|models|data|probes|optimizers|schedules")],
+    kind: Annotated[str | None, typer.Argument(help="One of them, with its options.")] = None,
+    plugin: Plugins = None,
+) -> None:
+    """List the parts a config can name: each with its equation or purpose, source and options."""
+    from resexp.cli.show import show_parts
+    from resexp.config.load import read_plugins
+
+    typer.echo(text.clean(show_parts(role, kind, read_plugins(plugin or [])), lines=True))
+
+
+def schema(plugin: Plugins = None) -> None:
+    """Print the JSON Schema of configuration files, for editors."""
+    from resexp.config.load import read_plugins
+    from resexp.config.schema import json_schema
+
+    typer.echo(json.dumps(json_schema(read_plugins(plugin or [])), indent=2))
+
+
+def doctor(results: Results = RESULTS) -> None:
+    """Check versions, devices, threads, data folders and write access."""
+    from resexp.cli.doctor import examine, render
+
+    findings = examine(results)
+    typer.echo(text.clean(render(findings), lines=True))
+    raise typer.Exit(0 if all(finding.good for finding in findings) else 2)
+
+
+def bench(
+    config: Annotated[
+        str | None, typer.Argument(metavar="[CONFIG]", help="Its first trial is timed. Default: ResNet-20.")
+    ] = None,
+    overrides: Overrides = None,
+    tier: Tier = "full",
+    plugin: Plugins = None,
+    format: AsListing = Listing.TERMINAL,
+    device: Device = "auto",
+    quick: Annotated[bool, typer.Option("--quick", help="Coarser, in about half a minute.")] = False,
+) -> None:
+    """Measure how fast this machine trains, what share of its arithmetic that is, and where the rest goes."""
+    from resexp.bench import command
+
+    found = command.bench(config, overrides or [], device, quick, tier=tier, plugins=plugin or [])
+    if format is Listing.JSON:
+        typer.echo(json.dumps(found, indent=1))
+    else:
+        command.show(found)
+
+
+def init(path: Annotated[Path, typer.Argument(help="The file to write.")] = Path("experiment.yaml")) -> None:
+    """Write a commented configuration to start from."""
+    from resexp.cli.starter import write_starter
+
+    write_starter(path)
+    plan_it, run_it = (text.clean(text.command("resexp", each, path)) for each in ("plan", "run"))
+    typer.echo(f"Wrote {text.clean(path)}. Next: {plan_it}; {run_it}")
