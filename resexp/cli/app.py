@@ -239,7 +239,7 @@ def bench(
     if format is Listing.JSON:
         typer.echo(json.dumps(found, indent=1))
     else:
-        command.show(found)
+        command.print_benchmark(found)
 
 
 @app.command()
