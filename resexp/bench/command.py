@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from resexp.bench.measure import measure
-from resexp.bench.render import show
+from resexp.bench.render import print_benchmark
 from resexp.config.load import load
 
-__all__ = ["bench", "show"]
+__all__ = ["bench", "print_benchmark"]
 
 DEFAULT = Path(__file__).parents[1] / "configs/bench.yaml"
 

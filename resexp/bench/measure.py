@@ -79,7 +79,7 @@ def measure(experiment: Experiment, device: str, quick: bool, tell: Callable[[st
         "schema_version": 1,
         "quick": quick,
         "trial": {
-            **describe(experiment, settings),
+            **subject(experiment, settings),
             "examples": EXAMPLES[measurer.facts(settings).form],
             "device": str(where),
             "at_once": len(slots),
@@ -124,7 +124,7 @@ def first_trial(experiment: Experiment, measurer: Measurer) -> Settings:
     return changed(settings, {"training.precision": "float32", "training.batch_size": batch})
 
 
-def describe(experiment: Experiment, settings: Settings) -> dict[str, Any]:
+def subject(experiment: Experiment, settings: Settings) -> dict[str, Any]:
     """What was measured."""
     return {
         "experiment": experiment.name,

@@ -12,7 +12,7 @@ from resexp.report.render.columns import ColumnHead, Columns
 DASH = "–"
 
 
-def show(found: Mapping[str, Any]) -> None:
+def print_benchmark(found: Mapping[str, Any]) -> None:
     """Print a benchmark to the terminal."""
     Console().print(view(found))
 

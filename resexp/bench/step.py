@@ -14,7 +14,7 @@ from resexp.bench.ceiling import ceiling_gflops
 from resexp.bench.effort import Effort
 from resexp.config.parse import changed
 from resexp.config.settings import Settings
-from resexp.data.cache import describe
+from resexp.data.cache import facts_of
 from resexp.errors import ConfigError
 from resexp.machine.clock import Stopwatch
 from resexp.models.build import network_cost
@@ -119,7 +119,7 @@ def depths_to_fit(settings: Settings, effort: Effort) -> list[int]:
     its work: in some trunks a layer costs more, the deeper the net.
     """
     task: Task = settings.task.build()
-    purpose, model = task.purpose(describe(settings.data)), settings.model
+    purpose, model = task.purpose(facts_of(settings.data)), settings.model
 
     def macs(depth: int) -> int:
         return network_cost(model.model_copy(update={"depth": depth}), purpose).macs

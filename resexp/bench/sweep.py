@@ -13,7 +13,7 @@ from resexp.bench.effort import Effort
 from resexp.config.fields import plugins_of
 from resexp.config.parse import changed
 from resexp.config.settings import Settings
-from resexp.data.cache import describe
+from resexp.data.cache import facts_of
 from resexp.errors import TrialError
 from resexp.execution.display import Silent
 from resexp.execution.local import LocalLauncher
@@ -114,7 +114,7 @@ def as_trial(number: int, settings: Settings) -> Trial:
 
 def short(settings: Settings, epochs: int, batch: int, seed: int = 0) -> Settings:
     """The same step without anything around it: no probes, no evaluation but the last, few images."""
-    facts = describe(settings.data)
+    facts = facts_of(settings.data)
     return changed(
         settings,
         {

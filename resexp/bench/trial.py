@@ -19,7 +19,7 @@ from resexp.store.attempt import PROGRESS_EVERY
 from resexp.training.evaluation import evaluate
 from resexp.training.probing import take_snapshot
 from resexp.training.run import Run
-from resexp.training.trial import SAVE_SECONDS, SAVE_SHARE, Course, fingerprint
+from resexp.training.trial import SAVE_SECONDS, SAVE_SHARE, TrainingLoop, fingerprint
 
 REPEATS = 3
 
@@ -74,11 +74,11 @@ def _write_all(run: Run, rest: float, root: Path) -> float:
         path, number = opened.claim(trial)
         attempt = store.Attempt(path, number)
         attempt.begin(fingerprint(run.device, attempt.threads))
-        course = Course(run, attempt, time.monotonic())
+        loop = TrainingLoop(run, attempt, time.monotonic())
         row = {"epoch": 1, "step": 1, "loss": 2.3, "train_error": 0.5, "test_error": None}
 
         def save() -> None:
-            course.save()
+            loop.save()
             sidecar = TrialFolder(path).checkpoints()[-1]
             for file in (sidecar.with_suffix(".pt"), sidecar, path, path):
                 durable.sync(file)

@@ -99,7 +99,7 @@ def check(plugins: tuple[Plugin, ...]) -> None:
             raise ConfigError([Problem(f"{plugin.file}:1", "", wrong, right)])
 
 
-def load(role: str, kind: str, plugins: tuple[Plugin, ...] = ()) -> type[Any]:
+def load_part(role: str, kind: str, plugins: tuple[Plugin, ...] = ()) -> type[Any]:
     """Import the module of a part and return its class. Raises ConfigError for an unknown kind."""
     known = parts(role, plugins)
     if kind not in known:

@@ -36,7 +36,7 @@ def gallery(
     if format is Listing.JSON:
         typer.echo(json.dumps([asdict(entry) for entry in found], indent=1))
     else:
-        show(found)
+        print_entries(found)
 
 
 @app.command()
@@ -76,7 +76,7 @@ def publish(name: Name, tier: Tier = "quick", results: Results = RESULTS) -> Non
     typer.echo(clean(f"Published to {write(name, results, tier)}; index: {results}/gallery/README.md"))
 
 
-def show(found: list[Entry]) -> None:
+def print_entries(found: list[Entry]) -> None:
     """Print the configurations with their claims, and a line for each tier."""
     from rich.console import Console
     from rich.padding import Padding

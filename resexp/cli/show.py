@@ -28,10 +28,10 @@ def show_parts(role: str, kind: str | None = None, plugins: tuple[Plugin, ...] =
     if kind is not None and kind not in parts:
         raise ConfigError([Problem("command line", kind, f"is not a {name}", scan.suggest(kind, parts))])
     chosen = parts.values() if kind is None else [parts[kind]]
-    return "\n\n".join(map(describe, chosen))
+    return "\n\n".join(map(part_text, chosen))
 
 
-def describe(part: scan.PartInfo) -> str:
+def part_text(part: scan.PartInfo) -> str:
     """A part's kind, docstring and options, in plain text."""
     first, _, rest = inspect.cleandoc(part.doc).partition("\n")
     lines = [part.kind, f"    {first}"]

@@ -60,7 +60,7 @@ def bench(
     if format is Listing.JSON:
         typer.echo(json.dumps(found, indent=1))
     else:
-        command.show(found)
+        command.print_benchmark(found)
 
 
 def init(path: Annotated[Path, typer.Argument(help="The file to write.")] = Path("experiment.yaml")) -> None:

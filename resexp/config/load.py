@@ -140,7 +140,7 @@ def _sound(plugins: Iterable[Plugin]) -> tuple[Plugin, ...]:
 
 def _paper(name: str, draft: Draft) -> Published | None:
     try:
-        return published.load(name)
+        return published.read_published(name)
     except ConfigError as error:
         where = draft.where(("references",))
         draft.problems += [p if p.where else replace(p, where=where) for p in error.problems]

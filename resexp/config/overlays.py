@@ -87,7 +87,7 @@ def grids_of(sweep: Any, draft: Draft, origin: Key = ("sweep",)) -> tuple[Axes, 
         if isinstance(axes, Mapping):
             grids.append(_grid(axes, (*origin, i), draft))
         else:
-            wrong = f"{problems.show(axes)} is not a mapping"
+            wrong = f"{problems.quoted(axes)} is not a mapping"
             draft.wrong((*origin, i), dotted((*origin, i)), wrong, "give dotted keys")
     return tuple(grids)
 
@@ -98,7 +98,7 @@ def _grid(axes: Mapping[str, Any], origin: Key, draft: Draft) -> Axes:
         if key not in known_keys(draft.plugins):
             draft.wrong((*origin, key), key, "is not a known key", suggest(key, known_keys(draft.plugins)))
         elif not isinstance(values, tuple) or not values:
-            wrong = f"{problems.show(values)} is not a list of values"
+            wrong = f"{problems.quoted(values)} is not a list of values"
             draft.wrong((*origin, key), key, wrong, _as_axis(key, values))
         else:
             path = tuple(key.split("."))
@@ -111,13 +111,13 @@ def _as_axis(key: str, values: Any) -> str:
     if isinstance(values, tuple):
         return "give a list of values"
     if isinstance(values, Mapping):
-        dots = ", ".join(f"{key}.{inner}: {problems.show(value)}" for inner, value in values.items())
+        dots = ", ".join(f"{key}.{inner}: {problems.quoted(value)}" for inner, value in values.items())
         return f"write keys with dots: {dots}"
     if isinstance(values, str) and (ends := re.fullmatch(r"(\d{1,6})\s*(?:-|\.\.)\s*(\d{1,6})", values)):
         first, last = map(int, ends.groups())
         if first <= last < first + 1000:
             return f"give a list of values: {list(range(first, last + 1))}"
-    return f"give a list of values: [{problems.show(values)}]"
+    return f"give a list of values: [{problems.quoted(values)}]"
 
 
 def rules_of(texts: Iterable[RuleText], draft: Draft) -> tuple[Rule, ...]:
@@ -157,7 +157,7 @@ def tiers_of(top: Mapping[str, Any], draft: Draft) -> dict[str, Tier]:
     found = {FULL: full}
     blocks = top.get("tiers", {})
     if not isinstance(blocks, Mapping):
-        draft.wrong(("tiers",), "tiers", f"{problems.show(blocks)} is not a mapping", "give names of tiers")
+        draft.wrong(("tiers",), "tiers", f"{problems.quoted(blocks)} is not a mapping", "give names of tiers")
         return found
     for name, block in blocks.items():
         origin: Key = ("tiers", name)

@@ -45,7 +45,7 @@ def with_root(point: GridPoint, draft: Draft) -> Tree:
         found = located(root, Path() if origin is None else Path(draft.file).parent)
     except ValueError as error:
         wrong, right = error.args
-        draft.wrong(origin, "data.root", f"{problems.show(root)}: {wrong}", right)
+        draft.wrong(origin, "data.root", f"{problems.quoted(root)}: {wrong}", right)
         return point.tree
     return {**point.tree, "data": {**data, "root": str(found)}}
 
@@ -56,5 +56,5 @@ def plugin_at(name: str, folder: Path, where: str) -> Plugin:
         file = located(name, folder)
     except ValueError as error:
         wrong, right = error.args
-        raise ConfigError([Problem(where, "plugins", f"{problems.show(name)}: {wrong}", right)]) from None
+        raise ConfigError([Problem(where, "plugins", f"{problems.quoted(name)}: {wrong}", right)]) from None
     return read(file, where)

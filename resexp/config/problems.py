@@ -87,7 +87,7 @@ class Draft:
         return None
 
 
-def show(value: object) -> str:
+def quoted(value: object) -> str:
     """A value for an error message: on one line, without control characters, at most 60 characters."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
@@ -141,33 +141,33 @@ def _words(
     plugins: tuple[Plugin, ...],
 ) -> tuple[str, str]:
     kind, value, told = error["type"], error["input"], error.get("ctx", {})
-    right = f"give {describe(field.annotation, field.metadata, plugins)}" if field else ""
+    right = f"give {type_words(field.annotation, field.metadata, plugins)}" if field else ""
     match kind:
         case "missing":
             return "is missing", right
         case "string_pattern_mismatch":
             return (
-                f"{show(value)} is not a safe name",
+                f"{quoted(value)} is not a safe name",
                 "use letters, digits, _ . -, at most 64, none of . - first",
             )
         case "extra_forbidden":
             return "is not a known key", suggest(str(error["loc"][-1]), known)
         case "union_tag_invalid":
             kinds = str(told["expected_tags"]).split(", ")
-            return f"{show(told['tag'])} is not known", suggest(str(told["tag"]), kinds)
+            return f"{quoted(told['tag'])} is not known", suggest(str(told["tag"]), kinds)
         case "union_tag_not_found":
             return "has no kind", right.replace("give ", "give kind: ").partition(", or a mapping")[0]
         case "settings":
             return str(told["wrong"]), str(told["right"])
         case "string_type" if isinstance(value, int | float):
-            return f"{show(value)} is not text", "put it in quotes"
+            return f"{quoted(value)} is not text", "put it in quotes"
         case "literal_error" if isinstance(value, str) and field:
             choices = _choices(field.annotation)
-            return f"{show(value)} is not known", suggest(value, choices) if choices else right
-    return f"{show(value)} {_WRONG.get(kind, 'does not fit: ' + error['msg'])}", right
+            return f"{quoted(value)} is not known", suggest(value, choices) if choices else right
+    return f"{quoted(value)} {_WRONG.get(kind, 'does not fit: ' + error['msg'])}", right
 
 
-def describe(annotation: Any, metadata: Iterable[Any] = (), plugins: tuple[Plugin, ...] = ()) -> str:
+def type_words(annotation: Any, metadata: Iterable[Any] = (), plugins: tuple[Plugin, ...] = ()) -> str:
     """What a field takes, as a noun phrase: `a whole number greater than 0 or null`."""
     metadata = [m for item in metadata for m in (getattr(item, "metadata", None) or [item])]
     role = next((m.role for m in metadata if isinstance(m, OneOf)), None)
@@ -175,13 +175,13 @@ def describe(annotation: Any, metadata: Iterable[Any] = (), plugins: tuple[Plugi
         return f"one of {', '.join(models(role, plugins))}, or a mapping with kind and options"
     origin, args = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return describe(args[0], args[1:])
+        return type_words(args[0], args[1:])
     if origin in (Union, types.UnionType):
-        return " or ".join(describe(a) for a in args)
+        return " or ".join(type_words(a) for a in args)
     if origin is Literal:
         return "one of " + ", ".join(map(str, args))
     if origin is tuple:
-        return "a list, each item " + describe(args[0])
+        return "a list, each item " + type_words(args[0])
     bounds = [
         f"{words} {getattr(m, name):{',' if annotation is int else 'g'}}"
         for type_, name, words in _BOUNDS

@@ -172,7 +172,7 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))
 
 
-def load(name: str) -> Published:
+def read_published(name: str) -> Published:
     """The paper `references/<name>.yaml`.
 
     Raises:

@@ -117,7 +117,7 @@ class Survey:
         return self._facts[key]
 
 
-def describe(config: DataConfig) -> Facts:
+def facts_of(config: DataConfig) -> Facts:
     """The facts of one set as configured: see `Survey.facts`."""
     return Survey().facts(config)
 
@@ -127,7 +127,7 @@ def prepare(config: DataConfig, progress: Progress | None = None) -> Checked:
     return Survey(progress).prepare(config)
 
 
-def load(checked: Checked) -> PreparedData:
+def load_prepared(checked: Checked) -> PreparedData:
     """Map what `prepare` gave. Raises DataError if a file of it was changed since.
 
     The mapping is copy-on-write and nobody writes: processes share its pages, and torch, which has no

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from resexp.data.draws import Draws, draws
 from resexp.data.examples import Batches, Examples
-from resexp.data.order import Draws, draws
 from resexp.data.subset import drawn, pick_classes, renumbered, select
 
 if TYPE_CHECKING:

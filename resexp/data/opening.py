@@ -55,7 +55,7 @@ def open_data(
 
     Raises DataError.
     """
-    prepared = cache.load(checked or cache.prepare(config))
+    prepared = cache.load_prepared(checked or cache.prepare(config))
     sets = OPENERS[prepared.facts.form](prepared, config, torch.device(device), seed)
     return Data(
         sets["train"],

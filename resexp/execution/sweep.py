@@ -47,10 +47,10 @@ class Options:
 
 def by_cost(trials: Iterable[Trial]) -> list[Trial]:
     """The dearest trial first, so that all workers end together."""
-    return sorted(trials, key=lambda trial: (weight(trial), trial.depth), reverse=True)
+    return sorted(trials, key=lambda trial: (work_of(trial), trial.depth), reverse=True)
 
 
-def weight(trial: Trial) -> float:
+def work_of(trial: Trial) -> float:
     """An estimate of a trial's work, to compare it with others: multiply-accumulates over all its images."""
     training = trial.settings.get("training", {})
     images = trial.settings.get("data", {}).get("train_size") or 1
@@ -99,7 +99,7 @@ class Sweep:
     def gather(self) -> None:
         """Queue what the experiment has pending."""
         self.queue.extend(by_cost(self.experiment.pending()))
-        self.all_work = sum(map(weight, self.queue))
+        self.all_work = sum(map(work_of, self.queue))
         self.before = len(self.experiment.trials) - len(self.queue)
 
     def start(self, device: str) -> None:
@@ -173,7 +173,7 @@ class Sweep:
             state = self.experiment.state(trial)
         self.losses = 0
         self.counts[state.status] += 1
-        self.work_done += weight(trial)
+        self.work_done += work_of(trial)
         if len(self.first) < ALIKE:
             self.first.append(state)
         self.display.finished(trial, state)
@@ -231,7 +231,7 @@ class Sweep:
         running = tuple(
             RunningTrial(worker.trial, worker.progress, _seconds_left(worker, now)) for worker in self.running
         )
-        under_way = sum(weight(item.trial) * item.fraction for item in running)
+        under_way = sum(work_of(item.trial) * item.fraction for item in running)
         share = (self.work_done + under_way) / self.all_work if self.all_work else 0.0
         return View(
             total=len(self.experiment.trials),

@@ -40,7 +40,7 @@ def work(job: Job) -> None:
             traceback.print_exc()
             sys.stderr.flush()
         with suppress(OSError, StaleAttempt):  # the supervisor writes what could not be written here
-            fail(TrialFolder(job.folder), job.number, *describe(error))
+            fail(TrialFolder(job.folder), job.number, *failure_of(error))
         sys.exit(1)
 
 
@@ -64,7 +64,7 @@ def _begin(job: Job) -> Attempt:
     return attempt
 
 
-def describe(error: BaseException) -> tuple[str, str]:
+def failure_of(error: BaseException) -> tuple[str, str]:
     """The kind ("oom" or "error") and the cause of a failure, in one line."""
     if out_of_memory(error):
         return "oom", "out of memory"

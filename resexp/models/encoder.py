@@ -25,18 +25,18 @@ class Placement:
 
     before: bool = False
     behind: bool = False
-    after: bool = False
+    after_merge: bool = False
 
     @property
-    def last(self) -> bool:
-        return not self.after
+    def before_head(self) -> bool:
+        return not self.after_merge
 
 
 PLACEMENTS = {
-    "post": Placement(after=True),  # Vaswani et al. 2017 (arXiv:1706.03762)
+    "post": Placement(after_merge=True),  # Vaswani et al. 2017 (arXiv:1706.03762)
     "pre": Placement(before=True),  # Xiong et al. 2020 (arXiv:2002.04745)
     "peri": Placement(before=True, behind=True),  # Kim et al. 2025 (arXiv:2502.02732)
-    "deep_norm": Placement(after=True),  # Wang et al. 2022 (arXiv:2203.00555)
+    "deep_norm": Placement(after_merge=True),  # Wang et al. 2022 (arXiv:2203.00555)
 }
 
 
@@ -69,7 +69,7 @@ def token_blocks(design: Design, recipe: Recipe) -> tuple[list[Block], int]:
         steps = sublayers(
             kinds[index * span : (index + 1) * span], channels, connection.branch, design, recipe
         )
-        after = PLACEMENTS[design.order].after
+        after = PLACEMENTS[design.order].after_merge
         blocks.append(
             Block(
                 connection,
@@ -122,7 +122,7 @@ def sublayers(
             yield from dropout(recipe.rate("mlp"), f"drop_hidden{mark}")
             yield f"shrink{mark}", Projection(hidden, width, 0.0 if recipe.zero_outputs else gain)
         # Of the sub-layers that one shortcut crosses, all but the last have no merge to be followed by.
-        if placement.behind or (placement.after and not last):
+        if placement.behind or (placement.after_merge and not last):
             yield from norm_steps(design, width, f"norm_behind{mark}")
         yield from dropout(recipe.rate("branch"), f"drop{mark}")
         inputs = width
@@ -141,7 +141,7 @@ def dropout(rate: float, name: str) -> Steps:
 
 def head_steps(design: Design, channels: int) -> Steps:
     """The norm that a head begins with where no block ends with one."""
-    return norm_steps(design, channels, "norm") if PLACEMENTS[design.order].last else []
+    return norm_steps(design, channels, "norm") if PLACEMENTS[design.order].before_head else []
 
 
 def check(design: Design, recipe: Recipe) -> None:

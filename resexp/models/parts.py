@@ -44,13 +44,13 @@ def make_activation(kind: str, in_place: bool = False) -> nn.Module:
 class Order:
     """Where norm and activation stand: in every unit of a branch, in the stem, and before the head.
 
-    The last `after` steps of a branch's last unit come behind the merge instead.
+    The last `after_merge` steps of a branch's last unit come behind the merge instead.
     """
 
     unit: tuple[str, str, str]
-    after: int
+    after_merge: int
     stem: tuple[str, ...]
-    last: tuple[str, ...]
+    before_head: tuple[str, ...]
 
 
 # He et al. 2016 (arXiv:1603.05027), figure 4, (a) to (e).
@@ -77,7 +77,7 @@ def ordered_branch(
     """Weight layers, given as (layer, inputs, outputs), with norm and activation in the design's order."""
     order = order_of(design)
     steps: list[tuple[str, nn.Module]] = []
-    fresh = False  # before anything else, an activation in place would overwrite the state itself
+    overwritable = False  # the branch's first input is the state itself, which others read, too
     for number, (layer, inputs, outputs) in enumerate(layers, 1):
         width = inputs
         for step in order.unit:
@@ -85,10 +85,10 @@ def ordered_branch(
             if step == "layer":
                 width = outputs
             else:
-                module = norm(width) if step == "norm" else make_activation(design.activation, fresh)
-            fresh = fresh or not isinstance(module, nn.Identity)
+                module = norm(width) if step == "norm" else make_activation(design.activation, overwritable)
+            overwritable = overwritable or not isinstance(module, nn.Identity)
             steps.append((f"{step}{number}", module))
-    return nn.Sequential(OrderedDict(steps[: len(steps) - order.after]))
+    return nn.Sequential(OrderedDict(steps[: len(steps) - order.after_merge]))
 
 
 def steps_of(
@@ -106,7 +106,7 @@ def steps_of(
 def make_after(design: Design, norm: Callable[[int], nn.Module], channels: int) -> nn.Module:
     """What follows the merge."""
     order = order_of(design)
-    steps = steps_of(order.unit[3 - order.after :], design, norm, channels)
+    steps = steps_of(order.unit[3 - order.after_merge :], design, norm, channels)
     if len(steps) == 1:
         return steps[0][1]
     return nn.Sequential(OrderedDict(steps)) if steps else nn.Identity()
@@ -148,8 +148,8 @@ def first_steps(
 def final_steps(
     design: Design, norm: Callable[[int], nn.Module], channels: int
 ) -> list[tuple[str, nn.Module]]:
-    """What a trunk owes the last state before its head, where activations come first in a branch."""
-    return steps_of(order_of(design).last, design, norm, channels, in_place=False)
+    """The norm and the activation before the head, of the orders in which a branch begins with them."""
+    return steps_of(order_of(design).before_head, design, norm, channels, in_place=False)
 
 
 def wrong_depth(trunk: str, depth: int, rule: str, allowed: Callable[[int], bool]) -> ConfigError:

@@ -17,4 +17,4 @@ from resexp.training import run, trial  # noqa: F401 (run is what a network's tr
 Settings.model_rebuild(force=True)
 for role in scan.ROLES:
     for kind in scan.parts(role):
-        scan.load(role, kind)
+        scan.load_part(role, kind)

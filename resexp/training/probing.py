@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import Tensor
 
-from resexp.data.order import permutation
+from resexp.data.draws import permutation
 from resexp.errors import out_of_memory
 from resexp.probes.base import Probe, Snapshot
 from resexp.text import clean

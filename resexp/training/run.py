@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import Tensor, nn
 
-from resexp.data.order import permutation
+from resexp.data.draws import permutation
 from resexp.errors import Diverged
 from resexp.models.build import build_network
 from resexp.models.init import initialise

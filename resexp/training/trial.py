@@ -36,27 +36,25 @@ def train(attempt: Attempt) -> None:
     clock = time.monotonic()
     data = open_data(settings.data, device, settings.seed, attempt.data)
 
-    def new() -> Course:
-        return Course(learner_of(settings.model)(settings, data, device), attempt, clock)
+    def new() -> TrainingLoop:
+        return TrainingLoop(learner_of(settings.model)(settings, data, device), attempt, clock)
 
     facts = data.facts  # of what could be read, which planning does not know
     known = {"examples": {"train": facts.train, "test": facts.test}, "chance": facts.chance()}
     environment = fingerprint(device, attempt.threads)
-    course: Course = attempt.begin(environment, lambda saved: new().restored(saved)) or new()
+    loop: TrainingLoop = attempt.begin(environment, lambda saved: new().restored(saved)) or new()
     try:
-        ended = course.advance()
+        ended = loop.advance()
     except Diverged as error:
-        course.tell_failures()
-        attempt.commit({"status": "diverged", "cause": str(error), **known, **course.result({})})
+        loop.tell_failures()
+        attempt.commit({"status": "diverged", "cause": str(error), **known, **loop.result({})})
         return
     if ended:
-        course.tell_failures()
-        attempt.commit(
-            {"status": "done", "cause": None, "probed": True, **known, **course.result(course.row)}
-        )
+        loop.tell_failures()
+        attempt.commit({"status": "done", "cause": None, "probed": True, **known, **loop.result(loop.row)})
 
 
-class Course:
+class TrainingLoop:
     """A run's way through its attempt: steps, rows, probes and checkpoints in an order that can be resumed.
 
     Every checkpoint is taken before the probes of its step, so that a resumed run writes each row once.
@@ -114,7 +112,7 @@ class Course:
         self.saved = time.monotonic()
         self.save_cost = self.saved - begun
 
-    def restored(self, data: bytes) -> Course:
+    def restored(self, data: bytes) -> TrainingLoop:
         """This one, where a checkpoint's bytes say that the trial was.
 
         Raises Diverged where older versions went on with a loss in evaluation that was no number.

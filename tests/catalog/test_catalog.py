@@ -61,12 +61,12 @@ def test_leaves_out_private_classes_and_bases(tmp_path: Path) -> None:
 
 def test_loads_the_class_of_a_file_outside_the_package(tmp_path: Path) -> None:
     text = "from resexp.data.base import Source\nclass Mine(Source):\n    size = 5\n"
-    assert scan.load("data", "mine", plugin(tmp_path, "mine.py", text)).size == 5
+    assert scan.load_part("data", "mine", plugin(tmp_path, "mine.py", text)).size == 5
 
 
 def test_a_base_that_only_has_the_name_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"wide\.py:9: WideSum: is no Connection of this package once"):
-        scan.load("connection", "wide_sum", plugin(tmp_path, "wide.py", PART))
+        scan.load_part("connection", "wide_sum", plugin(tmp_path, "wide.py", PART))
 
 
 def test_one_kind_twice_names_both_files(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_a_file_that_is_not_python_is_named(tmp_path: Path) -> None:
 
 def test_an_unknown_kind_suggests_the_nearest() -> None:
     with pytest.raises(ConfigError, match="there is no 'residul'; did you mean residual"):
-        scan.load("connection", "residul")
+        scan.load_part("connection", "residul")
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ REAL = [(role, kind) for role in scan.ROLES for kind in scan.parts(role)]
 
 @pytest.mark.parametrize(("role", "kind"), REAL)
 def test_the_syntax_tree_says_what_the_class_says(role: str, kind: str) -> None:
-    loaded = scan.load(role, kind)
+    loaded = scan.load_part(role, kind)
     keywords = {
         name: p.default if p.default is not p.empty else scan.REQUIRED
         for name, p in inspect.signature(loaded).parameters.items()

@@ -217,7 +217,7 @@ def test_a_data_set_of_its_own_is_decoded_anew_when_its_code_changes(place: Path
             "mine.yaml", ["data={kind: halves}", "model.connection=plain,residual"], plugins=["my_data.py"]
         )
         assert len(api.trials(experiment, "cpu")) == 2
-        decoded = cache.load(cache.prepare(experiment.points[0].settings.data))
+        decoded = cache.load_prepared(cache.prepare(experiment.points[0].settings.data))
         levels.append(int(decoded.images["train"].max()))
     assert levels == [100, 200]
 

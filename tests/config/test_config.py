@@ -173,7 +173,7 @@ def test_references_are_read(tmp_path: Path) -> None:
 
 def test_references_by_name_are_a_papers(tmp_path: Path) -> None:
     paper = load(tmp_path, "references: he2015_cifar10").published
-    assert paper == published.load("he2015_cifar10")
+    assert paper == published.read_published("he2015_cifar10")
     assert paper.claims
     with pytest.raises(ConfigError, match=r"x.yaml:5: references: .* did you mean he2015_cifar10?"):
         load(tmp_path, "references: he2015_cifar")

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from resexp.config import published
-from resexp.config.published import Claim, Published, Reference, load, names, reading
+from resexp.config.published import Claim, Published, Reference, names, read_published, reading
 from resexp.config.schema import known_keys
 from resexp.errors import ConfigError
 
 
 @pytest.mark.parametrize("name", names())
 def test_every_paper_names_keys_that_exist(name: str) -> None:
-    paper = load(name)
+    paper = read_published(name)
     whens = [r.when for r in paper.references] + [w for c in paper.claims for w in (c.lower, c.higher)]
     assert {*paper.protocol, *(key for when in whens for key in when)} <= set(known_keys())
     assert paper.claims or paper.references
@@ -23,12 +23,12 @@ def test_every_paper_names_keys_that_exist(name: str) -> None:
 
 @pytest.mark.parametrize("name", names())
 def test_a_paper_survives_the_results_folder(name: str) -> None:
-    assert Published.from_json(load(name).model_dump(mode="json")) == load(name)
+    assert Published.from_json(read_published(name).model_dump(mode="json")) == read_published(name)
 
 
 def test_an_unknown_paper_is_refused_with_the_nearest() -> None:
     with pytest.raises(ConfigError, match="did you mean he2015_cifar10"):
-        load("he2015_cifar")
+        read_published("he2015_cifar")
 
 
 GOOD: dict[str, Any] = {
@@ -76,7 +76,7 @@ def test_problems_of_a_file_have_their_lines(tmp_path: Path, monkeypatch: pytest
     text = "claim: A\nclaims:\n- {say: A, lower: {seed: 0}, higher: {seed: 1}, source: A,\n   metric: eror}\n"
     (tmp_path / "bad.yaml").write_text(text)
     with pytest.raises(ConfigError, match=r"bad.yaml:4: claims.0.metric: 'eror' is not a metric"):
-        load("bad")
+        read_published("bad")
     (tmp_path / "bad.yaml").write_text("claim: All is well.\n")
     with pytest.raises(ConfigError, match=r"bad.yaml:1: paper: is missing"):
-        load("bad")
+        read_published("bad")

@@ -71,12 +71,12 @@ def test_damage_is_mended(
 ) -> None:
     config = configure("synthetic")
     checked = cache.prepare(config)
-    before = cache.load(checked)
+    before = cache.load_prepared(checked)
     images, labels = before.images["train"].copy(), before.labels["train"].copy()
     name, harm = DAMAGE[damage]
     harm(checked.folder / name)
     with pytest.raises(DataError, match="run again"):
-        cache.load(checked)
+        cache.load_prepared(checked)
     builds = counted(monkeypatch)
     told: list[str] = []
     again = cache.Survey(tell=told.append).prepare(config)
@@ -85,7 +85,7 @@ def test_damage_is_mended(
     assert [text.partition(";")[0] for text in told] == [
         f"{checked.folder} was damaged, or of an older version"
     ]
-    after = cache.load(again)
+    after = cache.load_prepared(again)
     assert (after.images["train"] == images).all()
     assert (after.labels["train"] == labels).all()
     assert (after.mean, after.std) == (before.mean, before.std)
@@ -201,19 +201,19 @@ def test_fingerprint_follows_whatever_changes_the_images(configure: Callable[...
         {"classes": (1, 0)},
         {"noise": 0.25},
     ]
-    prints = [cache.describe(configure("synthetic", **f)).fingerprint for f in fields]
+    prints = [cache.facts_of(configure("synthetic", **f)).fingerprint for f in fields]
     assert len(set(prints)) == len(prints)
     same = {"subset_seed": 3, "train_size": 256, "crop": 2, "flip": True}
-    assert cache.describe(configure("synthetic", **same)).fingerprint == prints[0]
-    undrawn = cache.describe(configure("synthetic", classes=2, subset_seed=3))
+    assert cache.facts_of(configure("synthetic", **same)).fingerprint == prints[0]
+    undrawn = cache.facts_of(configure("synthetic", classes=2, subset_seed=3))
     assert undrawn.fingerprint == prints[fields.index({"classes": 2})]
 
 
 def test_asking_for_too_much_says_how_much_there_is(configure: Callable[..., DataConfig]) -> None:
     with pytest.raises(DataError, match=r"data\.train_size: 2000 examples are asked for and there are 1437"):
-        cache.describe(configure("digits", train_size=2000))
+        cache.facts_of(configure("digits", train_size=2000))
     with pytest.raises(DataError, match=r"data\.test_size: 5 examples cannot cover 10 classes"):
-        cache.describe(configure("digits", test_size=5))
+        cache.facts_of(configure("digits", test_size=5))
 
 
 def test_rows_are_an_ordinary_npy_file(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from resexp.config.settings import DataConfig
 from resexp.data import contents
-from resexp.data.cache import describe
+from resexp.data.cache import facts_of
 from resexp.data.contents import Contents
 
 NAMES = ("a/0", "a/1", "b/0")
@@ -132,7 +132,7 @@ def test_a_folder_of_images_is_known_by_its_content(
 
     def seen(folder: str) -> str:
         root = str(tmp_path / folder)
-        return describe(configure("image_folder", root=root, test_fraction=0.5)).fingerprint
+        return facts_of(configure("image_folder", root=root, test_fraction=0.5)).fingerprint
 
     first = seen("set")
     shutil.copytree(tmp_path / "set", tmp_path / "copy", copy_function=shutil.copyfile)

@@ -35,8 +35,8 @@ def test_folder_that_holds_them_is_used(
                 gzip.compress(content, 1) if packed else content
             )
     config = configure("fashion_mnist", root=str(tmp_path))
-    prepared = cache.load(cache.prepare(config))
-    assert prepared.facts == cache.describe(config)
+    prepared = cache.load_prepared(cache.prepare(config))
+    assert prepared.facts == cache.facts_of(config)
     assert prepared.images["test"].shape == (10000, 28, 28, 1)
     assert (prepared.images["train"][:, 3, 4, 0] == prepared.labels["train"] * 20).all()
 
@@ -85,9 +85,9 @@ def test_files_that_are_not_the_known_ones_make_another_set(
         for number, (name, original) in enumerate(content.items()):
             packed = gzip.compress(original + changed * (number == 2), mtime=0)
             (tmp_path / folder / f"{name}.gz").write_bytes(packed)
-        return cache.describe(configure("fashion_mnist", root=str(tmp_path / folder))).fingerprint
+        return cache.facts_of(configure("fashion_mnist", root=str(tmp_path / folder))).fingerprint
 
-    fetched = cache.describe(configure("fashion_mnist", root=str(tmp_path / "nothing"))).fingerprint
+    fetched = cache.facts_of(configure("fashion_mnist", root=str(tmp_path / "nothing"))).fingerprint
     assert fetched == fingerprint("fashion_mnist", 1, 28)
     assert seen("known") == fetched
     assert len({fetched, seen("one", b"1"), seen("two", b"2")}) == 3

@@ -190,8 +190,8 @@ def test_a_folder_of_them_is_read_and_every_file_is_counted(
     config = configure("image_folder", root=str(tmp_path / "set"), image_size=8)
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
-        prepared = cache.load(cache.prepare(config))
-    listed = cache.describe(config).notes
+        prepared = cache.load_prepared(cache.prepare(config))
+    listed = cache.facts_of(config).notes
     aside = int(listed[0].split()[0]) if listed else 0
     assert prepared.facts.train + prepared.facts.test + len(prepared.unreadable) + aside == count
     assert prepared.unreadable

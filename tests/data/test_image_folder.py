@@ -30,8 +30,8 @@ def test_train_and_val_folders(tmp_path: Path, configure: Configure) -> None:
     plant(tmp_path / "set" / "train", {"ant": 5, "bee": 7})
     plant(tmp_path / "set" / "val", {"bee": 2, "ant": 3})
     config = configure("image_folder", root=str(tmp_path / "set"), image_size=8)
-    prepared = cache.load(cache.prepare(config))
-    assert prepared.facts == cache.describe(config)
+    prepared = cache.load_prepared(cache.prepare(config))
+    assert prepared.facts == cache.facts_of(config)
     assert (prepared.facts.train_counts, prepared.facts.test_counts) == ((5, 7), (3, 2))
     for split in ("train", "test"):
         for image, label in zip(prepared.images[split], prepared.labels[split], strict=True):
@@ -40,7 +40,7 @@ def test_train_and_val_folders(tmp_path: Path, configure: Configure) -> None:
 
 def test_one_tree_is_split_by_class(tmp_path: Path, configure: Configure) -> None:
     plant(tmp_path / "set", {"ant": 20, "bee": 10, "cat": 10})
-    facts = cache.describe(configure("image_folder", root=str(tmp_path / "set"), test_fraction=0.25))
+    facts = cache.facts_of(configure("image_folder", root=str(tmp_path / "set"), test_fraction=0.25))
     assert (facts.train_counts, facts.test_counts) == ((15, 7, 8), (5, 3, 2))
     for train, test, all_of_them in zip(facts.train_counts, facts.test_counts, (20, 10, 10), strict=True):
         assert train + test == all_of_them
@@ -53,7 +53,9 @@ def test_no_image_is_in_both_parts(tmp_path: Path, configure: Configure) -> None
         folder = tmp_path / "set" / ("ant" if number % 2 else "bee") / "deeper"
         folder.mkdir(parents=True, exist_ok=True)
         Image.new("L", (4, 4), number).save(folder / f"{number}.PNG")
-    prepared = cache.load(cache.prepare(configure("image_folder", root=str(tmp_path / "set"), image_size=4)))
+    prepared = cache.load_prepared(
+        cache.prepare(configure("image_folder", root=str(tmp_path / "set"), image_size=4))
+    )
     values = [set(prepared.images[split][:, 0, 0, 0].tolist()) for split in ("train", "test")]
     assert values[0] | values[1] == set(range(40))
     assert (len(values[0]), len(values[1])) == (32, 8)
@@ -76,7 +78,7 @@ def test_unreadable_images_are_counted_and_named(tmp_path: Path, configure: Conf
         "2 files left out: val/bee/link.png (leads nowhere), "
         "val/bee/notes.txt (no image that is known here, or a damaged one)"
     )
-    assert cache.describe(config).notes == (listed,)
+    assert cache.facts_of(config).notes == (listed,)
     data = open_data(config, "cpu")
     assert (len(data.train), len(data.test)) == (8, 3) == (data.facts.train, data.facts.test)
     assert data.unreadable == (
@@ -84,7 +86,7 @@ def test_unreadable_images_are_counted_and_named(tmp_path: Path, configure: Conf
         "train/bee/003.png (no image that is known here, or a damaged one)",
         "val/bee/000.png (empty)",
     )
-    (note,) = cache.load(cache.prepare(config)).notes
+    (note,) = cache.load_prepared(cache.prepare(config)).notes
     assert note == f"3 files left out as unreadable: {', '.join(data.unreadable)}"
 
 
@@ -101,7 +103,7 @@ def test_source_may_be_read_only_and_more_than_a_chunk(tmp_path: Path, configure
     for folder in (root, *root.iterdir()):
         folder.chmod(0o500)
     before = sorted(path.stat().st_mtime_ns for path in root.rglob("*"))
-    prepared = cache.load(cache.prepare(configure("image_folder", root=str(root), image_size=2)))
+    prepared = cache.load_prepared(cache.prepare(configure("image_folder", root=str(root), image_size=2)))
     assert prepared.facts.train + prepared.facts.test == CHUNK + 70
     assert sorted(path.stat().st_mtime_ns for path in root.rglob("*")) == before
     for folder in (*root.iterdir(), root):
@@ -112,7 +114,7 @@ def test_fingerprint_follows_the_files(tmp_path: Path, configure: Configure) -> 
     root = plant(tmp_path / "set", {"ant": 10, "bee": 10})
 
     def seen(**fields: object) -> str:
-        return cache.describe(configure("image_folder", root=str(root), **fields)).fingerprint
+        return cache.facts_of(configure("image_folder", root=str(root), **fields)).fingerprint
 
     first = seen()
     assert seen() == first
@@ -142,14 +144,14 @@ def test_unfit_folders_are_explained(
         (tmp_path / "set").mkdir()
         plant(tmp_path / "set", counts)
     with pytest.raises(DataError, match=says):
-        cache.describe(configure("image_folder", root=str(tmp_path / "set"), **fields))
+        cache.facts_of(configure("image_folder", root=str(tmp_path / "set"), **fields))
 
 
 def test_unknown_class_in_val(tmp_path: Path, configure: Configure) -> None:
     plant(tmp_path / "set" / "train", {"ant": 3, "bee": 3})
     plant(tmp_path / "set" / "val", {"ant": 3, "cat": 3})
     with pytest.raises(DataError, match="no class 'cat' in the training folder"):
-        cache.describe(configure("image_folder", root=str(tmp_path / "set")))
+        cache.facts_of(configure("image_folder", root=str(tmp_path / "set")))
 
 
 def test_tiny_imagenet(unpack: Callable[[str, str], Path], configure: Configure) -> None:

@@ -10,9 +10,9 @@ import torchvision.transforms.functional as F
 
 from resexp.config.settings import DataConfig
 from resexp.data import cache
+from resexp.data.draws import Draws, draws, permutation
 from resexp.data.images import ImageSet
 from resexp.data.opening import open_data
-from resexp.data.order import Draws, draws, permutation
 
 
 def pixels(n: int, channels: int, height: int = 9, width: int = 7) -> ImageSet:
@@ -72,7 +72,7 @@ def test_constant_channel_is_only_centred() -> None:
 def test_opened_without_a_copy(configure: Callable[..., DataConfig]) -> None:
     config = configure("digits")
     data = open_data(config, "cpu")
-    again = cache.load(cache.prepare(config)).images["train"]
+    again = cache.load_prepared(cache.prepare(config)).images["train"]
     assert isinstance(again, np.memmap)
     assert np.shares_memory(again, torch.from_numpy(again).numpy())
     # two of our mappings lie at two addresses; that they are one file's pages the kernel says

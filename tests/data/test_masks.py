@@ -13,9 +13,9 @@ from PIL import Image
 from resexp.config.settings import DataConfig
 from resexp.data import cache
 from resexp.data.digit_scenes import DigitScenes, handwritten, stretched
+from resexp.data.draws import draws
 from resexp.data.images import ImageSet
 from resexp.data.opening import open_data
-from resexp.data.order import draws
 from resexp.errors import DataError
 
 Configure = Callable[..., DataConfig]
@@ -69,7 +69,7 @@ def test_scenes_become_images_and_masks(fields: dict[str, int], configure: Confi
     data = open_data(config, "cpu")
     size = fields.get("image_size", 32)
     assert (data.facts.shape, data.facts.targets) == ((1, size, size), "masks")
-    assert data.facts == cache.describe(config)
+    assert data.facts == cache.facts_of(config)
     assert (len(data.train), len(data.test)) == (fields.get("train_size", 40), 15)
     assert data.facts.validation == fields.get("validation_size", 0)
     images, masks = data.train.batch(torch.arange(5))
@@ -98,7 +98,7 @@ def test_an_image_and_its_mask_are_cropped_and_flipped_together() -> None:
 
 def test_too_small_a_scene(configure: Configure) -> None:
     with pytest.raises(DataError, match="8 pixels are too few"):
-        cache.describe(configure("digit_scenes", image_size=8))
+        cache.facts_of(configure("digit_scenes", image_size=8))
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def folder(tmp_path: Path) -> Path:
 def test_a_folder_of_images_and_masks(folder: Path, configure: Configure) -> None:
     config = configure("segmentation_folder", root=str(folder), image_size=20)
     data = open_data(config, "cpu")
-    assert data.facts == cache.describe(config)
+    assert data.facts == cache.facts_of(config)
     assert (len(data.train), len(data.test), data.facts.shape) == (3, 2, (3, 20, 20))
     assert isinstance(data.train, ImageSet)
     assert torch.equal(data.train.images[..., 0] // 255, data.train.labels)
@@ -154,6 +154,6 @@ def test_folders_that_do_not_fit(folder: Path, configure: Configure) -> None:
         cache.prepare(config)
     (folder / "train" / "masks" / "2.png").unlink()
     with pytest.raises(DataError, match="'2' has no counterpart"):
-        cache.describe(config)
+        cache.facts_of(config)
     with pytest.raises(DataError, match="root holds train/images"):
-        cache.describe(configure("segmentation_folder", root=str(folder / "nowhere")))
+        cache.facts_of(configure("segmentation_folder", root=str(folder / "nowhere")))

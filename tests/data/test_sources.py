@@ -22,8 +22,8 @@ def test_facts_are_what_comes(
     kind: str, fields: dict[str, object], configure: Callable[..., DataConfig]
 ) -> None:
     config = configure(kind, **fields)
-    prepared = cache.load(cache.prepare(config))
-    assert cache.narrowed(prepared.facts, config) == cache.describe(config)
+    prepared = cache.load_prepared(cache.prepare(config))
+    assert cache.narrowed(prepared.facts, config) == cache.facts_of(config)
     facts = prepared.facts
     for split in ("train", "test"):
         counts = getattr(facts, f"{split}_counts")
@@ -37,7 +37,7 @@ def test_facts_are_what_comes(
 def test_digits_are_all_there_and_in_their_place(configure: Callable[..., DataConfig]) -> None:
     from sklearn.datasets import load_digits
 
-    prepared = cache.load(cache.prepare(configure("digits")))
+    prepared = cache.load_prepared(cache.prepare(configure("digits")))
     assert (len(prepared.labels["train"]), len(prepared.labels["test"])) == (1437, 360)
     values, labels = load_digits(return_X_y=True)
     original = {
@@ -55,7 +55,7 @@ def test_digits_are_all_there_and_in_their_place(configure: Callable[..., DataCo
 
 def test_synthetic_is_learnable_and_noise_is_an_option(configure: Callable[..., DataConfig]) -> None:
     def nearest_mean_error(**options: float) -> float:
-        prepared = cache.load(cache.prepare(configure("synthetic", **options)))
+        prepared = cache.load_prepared(cache.prepare(configure("synthetic", **options)))
         x, y = prepared.images["train"].reshape(256, -1), prepared.labels["train"]
         means = np.stack([x[y == c].mean(0) for c in range(4)])
         distances = ((prepared.images["test"].reshape(64, 1, -1) - means) ** 2).sum(-1)

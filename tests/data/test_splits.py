@@ -98,34 +98,34 @@ def test_what_is_odd_beside_splits_and_among_classes_is_noted(tmp_path: Path) ->
 def test_what_systems_leave_is_ignored(tmp_path: Path, configure: Configure) -> None:
     root = planted(tmp_path / "set", "train/ant", "train/bee", "val/ant", "val/bee")
     config = configure("image_folder", root=str(root))
-    before = cache.describe(config)
+    before = cache.facts_of(config)
     folders(root, "__MACOSX/train", "train/__MACOSX/ant", "train/lost+found", "val/.ipynb_checkpoints")
     for name in ("@eaDir/0.png/SYNOPHOTO_THUMB_M.png", "._0.png", ".hidden/1.png"):
         image(root / "train/ant" / name)
     for name in (".DS_Store", "Thumbs.db", "desktop.ini"):
         (root / "train/bee" / name).write_bytes(b"anything")
-    assert cache.describe(config) == before
+    assert cache.facts_of(config) == before
 
 
 def test_an_empty_folder_in_the_test_set_is_as_if_absent(tmp_path: Path, configure: Configure) -> None:
     root = planted(tmp_path / "set", "train/ant", "train/bee", "val/ant")
     config = configure("image_folder", root=str(root))
-    before = cache.describe(config)
+    before = cache.facts_of(config)
     folders(root, "val/bee", "val/wasp/nothing")
-    assert cache.describe(config) == before
+    assert cache.facts_of(config) == before
     assert before.test_counts == (2, 0)
     folders(root, "train/wasp")
     with pytest.raises(DataError, match="wasp: no images in it; known kinds: JPEG, PNG"):
-        cache.describe(config)
+        cache.facts_of(config)
 
 
 def test_classes_are_compared_in_one_spelling(tmp_path: Path, configure: Configure) -> None:
     root = planted(tmp_path / "set", f"train/{COMPOSED}", "train/tea", f"val/{DECOMPOSED}", "val/tea")
-    facts = cache.describe(configure("image_folder", root=str(root), classes=(DECOMPOSED,)))
+    facts = cache.facts_of(configure("image_folder", root=str(root), classes=(DECOMPOSED,)))
     assert (facts.classes, facts.train_counts, facts.test_counts) == ((COMPOSED,), (2,), (2,))
     planted(root, f"train/{DECOMPOSED}")
     with pytest.raises(DataError, match=r"have the name .* in two spellings"):
-        cache.describe(configure("image_folder", root=str(root)))
+        cache.facts_of(configure("image_folder", root=str(root)))
 
 
 def test_files_are_known_by_content(tmp_path: Path) -> None:
@@ -199,5 +199,5 @@ def test_images_beside_the_classes_are_told(tmp_path: Path, configure: Configure
     root = planted(tmp_path / "set", "ant", "bee")
     image(root / "stray.jpg")
     (root / "README.md").write_text("what this is")
-    facts = cache.describe(configure("image_folder", root=str(root), test_fraction=0.5))
+    facts = cache.facts_of(configure("image_folder", root=str(root), test_fraction=0.5))
     assert facts.notes == ("1 file left out: stray.jpg (lies beside the folders of the classes)",)

@@ -32,7 +32,7 @@ def test_facts_are_what_comes(name: str, configure: Configure) -> None:
     config = configure("table", name=name)
     data = open_data(config, "cpu", seed=7)
     rows, features, classes = SHAPES[name]
-    assert data.facts == cache.describe(config)
+    assert data.facts == cache.facts_of(config)
     assert (data.facts.shape, data.facts.form, len(data.facts.classes)) == ((features,), "rows", classes)
     assert (len(data.train) + len(data.test), len(data.test)) == (rows, round(0.3 * rows))
     for split in ("train", "test"):
@@ -74,7 +74,7 @@ def test_sizes_classes_and_validation_as_for_images(configure: Configure) -> Non
         "table", name="iris", classes=("virginica", "setosa"), train_size=20, test_size=10, validation_size=8
     )
     data = open_data(config, "cpu", seed=3)
-    assert data.facts == cache.describe(config)
+    assert data.facts == cache.facts_of(config)
     assert data.validation is not None
     assert (len(data.train), len(data.validation), len(data.test)) == (20, 8, 10)
     x, y = everything(data.train)
@@ -84,7 +84,7 @@ def test_sizes_classes_and_validation_as_for_images(configure: Configure) -> Non
 
 def test_nothing_held_out_is_refused(configure: Configure) -> None:
     with pytest.raises(DataError, match=r"data\.held_out: 0 examples cannot cover 3 classes"):
-        cache.describe(configure("table", name="iris", held_out=0.0))
+        cache.facts_of(configure("table", name="iris", held_out=0.0))
 
 
 PLUGIN = """
@@ -129,17 +129,17 @@ def test_a_source_that_gives_splits_keeps_them(tmp_path: Path) -> None:
         assert answers.tolist() == [0, 1, 1, 1]
         assert train[:, 1].tolist() == [-1, -1, 1, 1]
         assert test[:, 1].tolist() == [17, 19, 19, 19], "scaled as the training rows are"
-    assert data.facts == cache.describe(measured(tmp_path))
+    assert data.facts == cache.facts_of(measured(tmp_path))
 
 
 def test_its_trials_are_others_than_when_its_rows_were_thrown_together(tmp_path: Path) -> None:
     config = measured(tmp_path)
-    assert cache.describe(config).fingerprint != config.build().facts(None).fingerprint
+    assert cache.facts_of(config).fingerprint != config.build().facts(None).fingerprint
 
 
 def test_built_in_tables_keep_their_identity(configure: Configure) -> None:
     config = configure("table", name="iris")
-    assert cache.describe(config).fingerprint == fingerprint("table", 1, "iris", 0.3)
+    assert cache.facts_of(config).fingerprint == fingerprint("table", 1, "iris", 0.3)
 
 
 @pytest.mark.parametrize(

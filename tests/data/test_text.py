@@ -66,7 +66,7 @@ def test_an_epoch_is_every_window_once_from_a_phase_of_its_own() -> None:
 def test_a_file_is_split_in_nine_tenths_and_one(file: str, configure: Configure) -> None:
     config = configure("text_file", root=file, context=10)
     data = open_data(config, "cpu")
-    assert data.facts == cache.describe(config)
+    assert data.facts == cache.facts_of(config)
     assert (data.facts.shape, data.facts.targets) == ((10,), "tokens")
     assert data.facts.classes == tuple(sorted(set(TEXT)))
     assert (len(data.train), len(data.test)) == (89, 10)
@@ -82,42 +82,42 @@ def test_a_file_is_split_in_nine_tenths_and_one(file: str, configure: Configure)
 def test_no_character_is_foretold_in_two_splits(file: str, configure: Configure) -> None:
     config = configure("text_file", root=file, context=10, validation_size=9, train_size=80, test_size=4)
     data = open_data(config, "cpu")
-    assert data.facts == cache.describe(config)
+    assert data.facts == cache.facts_of(config)
     assert isinstance(data.train, TokenSet)
     assert isinstance(data.validation, TokenSet)
     assert (len(data.train), len(data.validation), len(data.test)) == (80, 9, 4)
     assert decoded(data.train, data.facts.classes)[1:] == TEXT[1:801]
     assert decoded(data.validation, data.facts.classes)[1:] == TEXT[801:891]
     with pytest.raises(DataError, match="train_size: 81 examples are asked for and there are 80"):
-        cache.describe(configure("text_file", root=file, context=10, validation_size=9, train_size=81))
+        cache.facts_of(configure("text_file", root=file, context=10, validation_size=9, train_size=81))
 
 
 def test_another_text_is_another_set(file: str, configure: Configure) -> None:
-    before = cache.describe(configure("text_file", root=file, context=10)).fingerprint
-    assert cache.describe(configure("text_file", root=file, context=11)).fingerprint != before
+    before = cache.facts_of(configure("text_file", root=file, context=10)).fingerprint
+    assert cache.facts_of(configure("text_file", root=file, context=11)).fingerprint != before
     Path(file).write_text(TEXT.replace("a", "b", 1), encoding="utf-8")
-    assert cache.describe(configure("text_file", root=file, context=10)).fingerprint != before
+    assert cache.facts_of(configure("text_file", root=file, context=10)).fingerprint != before
 
 
 def test_texts_that_do_not_fit(tmp_path: Path, file: str, configure: Configure) -> None:
     with pytest.raises(DataError, match="1001 characters give no window of 101"):
-        cache.describe(configure("text_file", root=file, context=101))
+        cache.facts_of(configure("text_file", root=file, context=101))
     with pytest.raises(DataError, match="No such file"):
-        cache.describe(configure("text_file", root=str(tmp_path / "none")))
+        cache.facts_of(configure("text_file", root=str(tmp_path / "none")))
     (tmp_path / "latin").write_bytes("é".encode("latin-1") * 2000)
     with pytest.raises(DataError, match="names a text file in UTF-8"):
-        cache.describe(configure("text_file", root=str(tmp_path / "latin")))
+        cache.facts_of(configure("text_file", root=str(tmp_path / "latin")))
 
 
 def test_only_a_regular_file_of_bounded_size_is_read(tmp_path: Path, configure: Configure) -> None:
     os.mkfifo(tmp_path / "pipe")
     for place in (tmp_path, tmp_path / "pipe", Path("/dev/zero")):
         with pytest.raises(DataError, match="is no regular file"):
-            cache.describe(configure("text_file", root=str(place)))
+            cache.facts_of(configure("text_file", root=str(place)))
     with (tmp_path / "long").open("wb") as long:
         long.truncate(LIMIT + 1)
     with pytest.raises(DataError, match=r"long: has 1\.0 GiB.* at most 1 GiB"):
-        cache.describe(configure("text_file", root=str(tmp_path / "long")))
+        cache.facts_of(configure("text_file", root=str(tmp_path / "long")))
 
 
 def test_python_topics_are_english(configure: Configure) -> None:
@@ -134,7 +134,7 @@ def test_tiny_shakespeare(tmp_path: Path, configure: Configure) -> None:
     shutil.copy(SHARED / REMOTE.name, tmp_path)
     config = configure("tiny_shakespeare", root=str(tmp_path), context=64)
     data = open_data(config, "cpu")
-    assert data.facts == cache.describe(config)
+    assert data.facts == cache.facts_of(config)
     assert isinstance(data.train, TokenSet)
     assert decoded(data.train, VOCABULARY).startswith(
         "First Citizen:\nBefore we proceed any further, hear me"

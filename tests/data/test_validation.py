@@ -34,7 +34,7 @@ def test_three_splits_share_no_image(fields: dict[str, Any], configure: Configur
     assert not train & held
     assert not train & test
     assert not held & test
-    assert cache.describe(config) == data.facts
+    assert cache.facts_of(config) == data.facts
     _, labels = data.validation.batch(torch.arange(200))
     assert torch.bincount(labels).tolist() == list(data.facts.validation_counts)
 
@@ -52,7 +52,7 @@ def test_it_is_the_same_whatever_is_trained_on(configure: Configure) -> None:
 
 
 def test_without_it_nothing_changes(configure: Configure) -> None:
-    plain, split = (cache.describe(configure("digits", **f)) for f in ({}, {"validation_size": 100}))
+    plain, split = (cache.facts_of(configure("digits", **f)) for f in ({}, {"validation_size": 100}))
     assert (plain.train, plain.validation) == (1437, 0)
     assert (split.train, split.validation, split.test) == (1337, 100, 360)
     assert np.abs(np.array(split.validation_counts) - 10).max() <= 1
@@ -74,4 +74,4 @@ def test_without_it_nothing_changes(configure: Configure) -> None:
 )
 def test_sizes_there_are_not(fields: dict[str, int], says: str, configure: Configure) -> None:
     with pytest.raises(DataError, match=says):
-        cache.describe(configure("synthetic", **fields))
+        cache.facts_of(configure("synthetic", **fields))

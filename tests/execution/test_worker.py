@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from resexp.execution import endings
-from resexp.execution.worker import describe
+from resexp.execution.worker import failure_of
 
 
 class OutOfMemoryError(RuntimeError):
@@ -24,12 +24,12 @@ class OutOfMemoryError(RuntimeError):
     ],
 )
 def test_memory_errors_are_known_by_name_and_words(error: Exception) -> None:
-    assert describe(error) == ("oom", "out of memory")
+    assert failure_of(error) == ("oom", "out of memory")
 
 
 def test_other_errors_become_one_line() -> None:
-    assert describe(OSError(28, "No space\n left")) == ("error", "error: OSError: [Errno 28] No space left")
-    assert len(describe(ValueError("x" * 9999))[1]) == 500
+    assert failure_of(OSError(28, "No space\n left")) == ("error", "error: OSError: [Errno 28] No space left")
+    assert len(failure_of(ValueError("x" * 9999))[1]) == 500
 
 
 def test_an_end_without_a_word_is_explained() -> None:

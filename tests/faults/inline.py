@@ -15,7 +15,7 @@ from resexp.execution import supervisor
 from resexp.execution.display import Silent
 from resexp.execution.launcher import Job
 from resexp.execution.sweep import Options
-from resexp.execution.worker import describe
+from resexp.execution.worker import failure_of
 
 TRIALS = (stub.trial("plain", steps=9, epoch=3), stub.trial("residual", seed=1, depth=20, steps=9, epoch=3))
 
@@ -33,7 +33,7 @@ class Inline:
             self.committed.add(job.folder.name)
         except Exception as error:
             try:
-                attempt.fail(*describe(error))
+                attempt.fail(*failure_of(error))
             except OSError:
                 return 1
         return 0

@@ -58,7 +58,7 @@ def test_each_is_planned_or_refused_in_a_sentence(tmp_path: Path, record: Record
             experiment = api.load(config, plugins=[plugin])
             api.trials(experiment, "cpu")
             if b"(Source)" in source:
-                cache.load(cache.prepare(experiment.points[0].settings.data))
+                cache.load_prepared(cache.prepare(experiment.points[0].settings.data))
         except (ConfigError, DataError):
             refused += 1
         except BaseException as error:

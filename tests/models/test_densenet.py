@@ -82,7 +82,7 @@ REFUSED = {"momentum", "dense_average", "attention_residual", "hyper", "dynamic_
 @pytest.mark.parametrize("kind", scan.parts("connection"))
 def test_every_connection_fits_or_is_refused(kind: str) -> None:
     torch.manual_seed(0)
-    design = Design(10, (3, 8, 8), 5, scan.load("connection", kind), "pre")
+    design = Design(10, (3, 8, 8), 5, scan.load_part("connection", kind), "pre")
     if kind in REFUSED:
         with pytest.raises(ConfigError, match="keeps more than features"):
             Densenet(width=4).build(design)

@@ -120,7 +120,7 @@ def test_vit_b_16_has_its_86_567_656_parameters() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_connection_learns_or_is_refused(kind: str) -> None:
-    connection: type[Connection] = scan.load("connection", kind)
+    connection: type[Connection] = scan.load_part("connection", kind)
     certain = partial(connection, p_last=1.0) if kind == "stochastic_depth" else connection
     if connection.mixes_positions:
         with pytest.raises(ConfigError, match="looks at all tokens"):
@@ -138,7 +138,7 @@ def test_every_connection_learns_or_is_refused(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", sorted({*KINDS} - {"dynamic_hyper", "manifold_hyper"}))
 def test_no_output_knows_a_later_token(kind: str) -> None:
-    connection: type[Connection] = scan.load("connection", kind)
+    connection: type[Connection] = scan.load_part("connection", kind)
     net = build(connection, tied=False).eval()
     x = tokens()
     changed = x.clone()

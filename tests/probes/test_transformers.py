@@ -11,7 +11,7 @@ import torch
 
 from resexp.catalog import scan
 from resexp.config.settings import Settings
-from resexp.data.cache import describe
+from resexp.data.cache import facts_of
 from resexp.data.opening import open_data
 from resexp.errors import ConfigError
 from resexp.plan import compatible
@@ -49,7 +49,7 @@ def test_a_probe_measures_or_is_refused_before_training(
     }
     settings = Settings.model_validate(document)
     probe = scan.part_class(settings.probes[0].info)
-    facts = describe(settings.data)
+    facts = facts_of(settings.data)
     trunk = scan.part_class(settings.model.info)
     wanted = scan.part_class(settings.task.info).targets
     if not issubclass(trunk.network, probe.network) or wanted not in (probe.targets or (wanted,)):

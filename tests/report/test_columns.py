@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 from whole_numbers import WIDTHS, cut, within
 
-from resexp.cli.gallery import show
+from resexp.cli.gallery import print_entries
 from resexp.cli.trials import show_plan
 from resexp.estimate.outline import Outline
 from resexp.gallery.papers import Entry, Size
@@ -110,7 +110,9 @@ def test_the_gallery_has_its_numbers_whole(
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(width))
     expect = "1,234 trials of 64,000 steps, 1.5 hours on 2 cores; at depth 1001 the error is 12.345 ± 0.678 %"
-    show([Entry("one", "a claim", (Size("a_very_long_tier_of_its_own", "e", 12345, 1234, expect, True),))])
+    print_entries(
+        [Entry("one", "a claim", (Size("a_very_long_tier_of_its_own", "e", 12345, 1234, expect, True),))]
+    )
     text = capsys.readouterr().out
     assert not within(["1234/12345", expect], text)
     assert "published" in text

@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional
 
 from resexp.config.parse import parse_settings
-from resexp.data.cache import describe
+from resexp.data.cache import facts_of
 from resexp.errors import ConfigError
 from resexp.estimate.network import Measurer
 from resexp.plan.compatible import check
@@ -190,4 +190,4 @@ def fit(changes: dict[str, Any]) -> None:
     settings = parse_settings(
         {"data": "synthetic", "model": {"kind": "resnet", "depth": 8}, "training": {"epochs": 1}, **changes}
     )
-    check(settings, describe(settings.data))
+    check(settings, facts_of(settings.data))
