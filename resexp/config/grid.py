@@ -189,11 +189,15 @@ def _point(
         lay(assignment)
     # The command line wins: its keys, and all below them, are closed to rules.
     closed = [a for a in made if a.origin is None]
+    seen: dict[Path, Any] = {}  # of the tree as it is now: rules often ask for the same
     for i, rule in enumerate(rules):
-        found = {path: lookup(tree, path, plugins) for path in rule.when}
+        for path in rule.when.keys() - seen.keys():
+            seen[path] = lookup(tree, path, plugins)
+        found = {path: seen[path] for path in rule.when}
         if not all(any(matches(v, found[path]) for v in values) for path, values in rule.when.items()):
             continue
         matched.append(i)
+        seen.clear()
         for assignment in rule.set:
             if any(assignment.path[: len(c.path)] == c.path for c in closed):
                 continue

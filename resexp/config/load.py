@@ -22,6 +22,8 @@ from resexp.config.settings import Settings, models
 from resexp.errors import ConfigError, Problem
 
 MAX_POINTS = 20_000
+MAX_OF_TIERS = 2 * MAX_POINTS
+"""Of all tiers of a file together: each point of each of them is checked whenever the file is read."""
 
 
 @dataclass(frozen=True)
@@ -105,8 +107,14 @@ def load(
     points = _points(base, chosen, rules, laid, draft, may_idle=bool(laid) or tier != FULL)
     if tuned and any(point.settings.data.validation_size is None for point in points):
         draft.wrong(("tune",), "tune", "needs data.validation_size", "set it: training images to choose by")
-    for other in tiers.values():
-        if other.name != FULL:
+    others = [other for other in tiers.values() if other.name != FULL]
+    sizes = [grid.size(_grids(chosen, laid)), *(grid.size(_grids(other, {})) for other in others)]
+    count = sum(each for each in sizes if each <= MAX_POINTS)  # a larger one is refused for itself
+    if others and count > MAX_OF_TIERS:
+        wrong = f"have {count:,} points together with the sweep"
+        draft.wrong(("tiers",), "tiers", wrong, f"at most {MAX_OF_TIERS:,} are possible")
+    else:
+        for other in others:
             _points(base, other, rules, {}, draft, may_idle=True)
     if draft.problems or head is None:
         raise problems.refuse(draft.problems, str(path))
@@ -157,7 +165,7 @@ def _points(
     may_idle: bool,
 ) -> tuple[Point, ...]:
     """Every point, validated; equal ones merged. Unless rules `may_idle`, each must match one."""
-    grids = [grid.with_axes({**axes, **tier.tuned}, laid) for axes in tier.grids]
+    grids = _grids(tier, laid)
     singles = [values[0] for values in laid.values() if len(values) == 1]
     if (count := grid.size(grids)) > MAX_POINTS:
         where = ("sweep",) if tier.name == FULL else ("tiers", tier.name, "sweep")
@@ -183,6 +191,10 @@ def _points(
         key = ("overrides", i, "when")
         draft.wrong(key, dotted(key), "matches no point of the sweep", "correct it or remove the rule")
     return tuple(found.values())
+
+
+def _grids(tier: Tier, laid: Mapping[grid.Path, Sequence[Assignment]]) -> list[grid.Axes]:
+    return [grid.with_axes({**axes, **tier.tuned}, laid) for axes in tier.grids]
 
 
 def _written(draft: Draft, point: grid.GridPoint, key: str) -> str:

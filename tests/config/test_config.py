@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from resexp.catalog import scan
-from resexp.config import published, yaml_text
+from resexp.config import grid, published, yaml_text
 from resexp.config.load import Experiment
 from resexp.config.load import load as load_file
 from resexp.config.parse import parse_settings
@@ -99,6 +99,15 @@ SWEEP = "sweep: {model.depth: [8, 14], model.connection: [{kind: plain}, residua
 
 def test_a_rule_applies_where_all_of_when_fits_and_a_list_is_any_of(tmp_path: Path) -> None:
     assert lrs(load(tmp_path, SWEEP + RULE)) == [0.1, 0.1, 0.01, 0.1]
+
+
+def test_many_rules_look_at_a_point_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = []
+    real = grid.lookup
+    monkeypatch.setattr(grid, "lookup", lambda tree, *rest: looked.append(rest) or real(tree, *rest))
+    rules = "".join(f"- {{when: {{seed: {n}}}, set: {{training.epochs: {n}}}}}\n" for n in range(1, 51))
+    load(tmp_path, f"sweep: {{seed: {list(range(1, 101))}}}\noverrides:\n{rules}")
+    assert len(looked) <= 2 * 100
 
 
 def test_a_kinds_name_matches_whatever_the_options_and_a_default_counts(tmp_path: Path) -> None:

@@ -118,6 +118,17 @@ CASES: dict[str, tuple[str, int, str, tuple[str, ...]]] = {
         "sweep",
         ("119,600 points", "at most 20,000"),
     ),
+    "tiers too large together": (
+        FULL
+        + "tiers:\n"
+        + "".join(
+            f"  {name}: {{sweep: {{seed: {list(range(150))}, training.batch_size: {list(range(1, 101))}}}}}\n"
+            for name in "abc"
+        ),
+        5,
+        "tiers",
+        ("45,001 points together", "at most 40,000"),
+    ),
     "tiers as text": (FULL + "tiers: quick\n", 5, "tiers", ("'quick' is not a mapping",)),
     "tier as text": (FULL + "tiers:\n  quick: small\n", 6, "tiers.quick", ("give set, sweep",)),
     "tier named full": (FULL + "tiers:\n  full: {}\n", 6, "tiers.full", ("the file as it stands",)),
