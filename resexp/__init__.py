@@ -12,6 +12,6 @@ if sys.argv[:1] == ["-m"] and not sys.flags.safe_path:
     # `python -m resexp`: Python has put the folder that the user stands in before its own library.
     del sys.path[0]
 
-from resexp.api import load, results, run, trials
+from resexp.api import load, register, results, run, run_until_decided, trials
 
-__all__ = ["load", "results", "run", "trials"]
+__all__ = ["load", "register", "results", "run", "run_until_decided", "trials"]

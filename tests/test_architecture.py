@@ -185,7 +185,7 @@ def test_light_modules_do_not_load_torch(module: str) -> None:
 def test_the_package_exports_its_python_interface() -> None:
     import resexp
 
-    assert sorted(resexp.__all__) == ["load", "results", "run", "trials"]
+    assert sorted(resexp.__all__) == ["load", "register", "results", "run", "run_until_decided", "trials"]
 
 
 def test_nothing_in_the_repository_names_a_place_of_ours() -> None:

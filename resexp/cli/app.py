@@ -134,6 +134,31 @@ def plan(
 
 
 @app.command()
+def register(
+    config: Config,
+    overrides: Overrides = None,
+    tier: Tier = "full",
+    plugin: Plugins = None,
+    until: UntilOption = None,
+    max_seeds: MaxSeeds = 12,
+    device: Device = "auto",
+    results: Results = RESULTS,
+) -> None:
+    """Write down what CONFIG will be judged by before it is run: trials, claims, margins and stopping rule.
+
+    Commit the file. The report then marks each verdict as registered or exploratory, and says what changed.
+    """
+    from resexp import api
+    from resexp.cli import console
+
+    experiment = api.load(config, overrides or [], tier=tier, plugins=plugin or [])
+    most = max_seeds if until else None
+    with console.watching() as (progress, *_):
+        file, sha256 = api.register(experiment, most=most, device=device, results=results, progress=progress)
+    typer.echo(f"Registered in {text.clean(file)}, SHA-256 {sha256}. Commit this file before the first run.")
+
+
+@app.command()
 def status(name: Name = None, results: Results = RESULTS) -> None:
     """Show how far an experiment is, trial by trial."""
     from resexp import api

@@ -124,13 +124,19 @@ def variance(x: NDArray[np.float64], examples: int | None) -> float:
 
 
 def difference(
-    a: ArrayLike, b: ArrayLike, *, examples: int | Sequence[int | None] | None = None
+    a: ArrayLike,
+    b: ArrayLike,
+    *,
+    examples: int | Sequence[int | None] | None = None,
+    level: float = LEVEL,
 ) -> Estimate | None:
     """mean(a) - mean(b); None where one side has no number."""
-    return contrast([a, b], [1.0, -1.0], examples=examples)
+    return contrast([a, b], [1.0, -1.0], examples=examples, level=level)
 
 
-def degradation(errors: Mapping[int, ArrayLike], depth: int, *, examples: int | None = None) -> Gap | None:
+def degradation(
+    errors: Mapping[int, ArrayLike], depth: int, *, examples: int | None = None, level: float = LEVEL
+) -> Gap | None:
     """D(L) = mean error at `depth` minus the least mean error of any shallower depth (He et al. 2015).
 
     `errors` are the training errors of the seeds at each depth. Shallower depths with fewer than `LEAST`
@@ -140,7 +146,7 @@ def degradation(errors: Mapping[int, ArrayLike], depth: int, *, examples: int | 
     greatest lower end of the differences to all shallower depths, at a level that is corrected for their
     number (Bonferroni), for any of them may be the greatest by chance. Its upper end is the greatest upper
     end, which needs no correction: it lies below D(L) only if that of the truly best depth does. So it covers
-    D(L) in at least 95 % of cases.
+    D(L) in at least 95 % of cases, or what `level` says.
     """
     here = numbers(errors[depth])
     shallower = {d: x for d in errors if d < depth and len(x := numbers(errors[d]))}
@@ -154,8 +160,8 @@ def degradation(errors: Mapping[int, ArrayLike], depth: int, *, examples: int | 
         found = (contrast([here, x], [1, -1], examples=examples, level=level) for x in shallower.values())
         return [estimate for estimate in found if estimate is not None]
 
-    lows = [found.low for found in against(1 - ALPHA / len(shallower)) if found.low is not None]
-    highs = [found.high for found in against(LEVEL) if found.high is not None]
+    lows = [found.low for found in against(1 - (1 - level) / len(shallower)) if found.low is not None]
+    highs = [found.high for found in against(level) if found.high is not None]
     low, high = max(lows, default=None), max(highs, default=None)
     return Gap(value, low, high, best, min(len(here), *map(len, shallower.values())))
 

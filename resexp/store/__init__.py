@@ -1,7 +1,8 @@
 """The results folder: the only part that knows its file names.
 
     results/<experiment>/
-      config.yaml  plan.json  reported.json  lock  holder  taken  report/  plugins/<SHA-256>.py
+      config.yaml  plan.json  registered.json  reported.json  lock  holder  taken
+      report/  plugins/<SHA-256>.py
       runs/<run>.json  (environment.json: of the runs before each had a document of its own)
       trials/<name>-<id>/
         trial.json  attempt  progress  log.txt
@@ -21,6 +22,7 @@ from resexp.store.finished import Finished
 from resexp.store.layout import FORMAT, PLAN_FORMAT, ExperimentFolder, State, TrialFolder
 from resexp.store.lock import Hold, hold
 from resexp.store.records import Records, read
+from resexp.store.registration import register
 from resexp.store.reported import note_reported
 
 __all__ = [
@@ -43,5 +45,6 @@ __all__ = [
     "latest",
     "note_reported",
     "read",
+    "register",
     "states",
 ]

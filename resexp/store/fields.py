@@ -114,6 +114,16 @@ class Reported(Document):
     plans: list[list[Text]]
 
 
+class Registration(Document):
+    format: Count
+    date: Text
+    trials: list[Text]
+    published: dict[Text, Any]
+    rules: dict[Text, float]
+    looks: list[Count]
+    sha256: Text
+
+
 class Environment(Document):
     date: Text = ""
 

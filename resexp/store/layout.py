@@ -92,6 +92,7 @@ class ExperimentFolder:
     holder = _Name("holder")
     report = _Name("report")
     reported = _Name("reported.json")
+    registered = _Name("registered.json")
     trials = _Name("trials")
     plugins = _Name("plugins")
     runs = _Name("runs")

@@ -17,6 +17,7 @@ from resexp.store.experiment import refuse_newer
 from resexp.store.finished import Finished, later_rows, merged, note_of_lost_end, notes_of_ways, ways
 from resexp.store.layout import ExperimentFolder, State, rows_of, state_of
 from resexp.store.planned import planned, published
+from resexp.store.registration import registration
 from resexp.store.reported import seeds_before
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ class Records:
     and how trials were trained, each as {"environment": ..., "trials": ids}; environment: of the latest of
     them. aside: what the reader must know first, of trials that the plan leaves out; "" where it does not.
     look: which look of a sequential experiment this is, as `looks.Look` has it in JSON. seeds_before: the
-    seeds per group in earlier reports, where seeds were added since.
+    seeds per group in earlier reports, where seeds were added since. registered: what was
+    registered before the first result, if anything was.
     """
 
     experiment: str
@@ -64,6 +66,7 @@ class Records:
     aside: str = ""
     look: Mapping[str, Any] | None = None
     seeds_before: tuple[int, ...] = ()
+    registered: Mapping[str, Any] | None = None
 
     @property
     def references(self) -> list[dict[str, Any]]:
@@ -136,6 +139,7 @@ def _read(folder: ExperimentFolder) -> Records:
         aside=aside,
         look=plan.get("look"),
         seeds_before=seeds_before(folder, trials),
+        registered=registration(folder, notes),
     )
 
 

@@ -1,0 +1,89 @@
+"""What trained experiments hold, and further measurements of their networks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from resexp.api.training import RESULTS
+from resexp.errors import NoExperimentError
+
+if TYPE_CHECKING:
+    from resexp.data.base import Progress
+    from resexp.store import Records
+
+
+def probe(
+    name: str | Path | None,
+    probes: Sequence[str],
+    *,
+    plugins: Sequence[str | Path] = (),
+    root: Path = RESULTS,
+    device: str = "auto",
+    threads: int = 1,
+    trust: bool = False,
+    progress: Progress | None = None,
+) -> int:
+    """Measure the trained networks of an experiment's done trials; returns how many there are.
+
+    `probes` are kinds, or mappings in YAML: "lesion", "{kind: lesion, draws: 5}". The rows appear in
+    `results(name).probes` with `at` 1; they replace earlier ones of the same probe there. `plugins` are files
+    of probes of your own. `name` as in `results`. `trust` runs the copies of plugins in the folder whoever
+    put them there; without it, only those that commands of yours were given.
+
+    Raises:
+        ConfigError: there is no such probe, option or device, or the folder's code is not trusted.
+        NoExperimentError: there is none such, or none of its trials is done.
+        BusyError: another process runs this experiment.
+        DataError: the data are not those of the trials any more.
+        StoreError: a checkpoint is missing, or of other numbers, or the folder cannot be written.
+    """
+    from resexp.catalog import trusted
+    from resexp.catalog.plugins import blaming
+    from resexp.config.load import read_plugins
+    from resexp.config.parse import parse_probes, parse_settings
+    from resexp.data.cache import Survey
+    from resexp.machine.devices import device_slots
+    from resexp.store import find, finished, hold
+    from resexp.training.finished import check_unchanged, measure
+
+    folder = find(name, root).resolve()
+    given = read_plugins(plugins)
+    configs = parse_probes(probes, given)
+    asked = {each.kind: each.model_dump(mode="json", exclude={"kind", "at"}) for each in configs}
+    place = device_slots(device, threads)[0]
+    survey = Survey(progress)
+    with hold(folder.parent, folder.name):
+        found = finished(folder)
+        if not found:
+            raise NoExperimentError(f"{folder}: none of its trials is done; `resexp run` trains them")
+        copies = [one.plugins() for one in found]
+        if not trust:
+            trusted.check([plugin for each in copies for plugin in each], given)
+        trusted.remember(given)
+        told = [parse_settings(one.trial.settings, code) for one, code in zip(found, copies, strict=True)]
+        for one, code, settings in zip(found, copies, told, strict=True):
+            fingerprint = survey.facts(settings.data).fingerprint
+            check_unchanged(one.trial, code, fingerprint, one.folder.path)
+        for count, (one, code, settings) in enumerate(zip(found, copies, told, strict=True)):
+            if progress is not None:
+                progress("probing", count, len(found))
+            data = survey.prepare(settings.data)
+            with blaming([*given, *code]):
+                rows = measure(settings, one.checkpoint(), configs, place, threads, checked=data)
+            one.add(rows, asked)
+    return len(found)
+
+
+def results(name: str | Path | None = None, root: Path = RESULTS) -> Records:
+    """An experiment's tidy frames: `.trials`, `.metrics`, `.probes`. Without a name, the latest one's.
+
+    `name` is an experiment below `root`, or the path of its folder.
+
+    Raises:
+        NoExperimentError: there is none such.
+    """
+    from resexp.store import find, read
+
+    return read(find(name, root))
