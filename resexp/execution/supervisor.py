@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from resexp.errors import TrialError
 from resexp.execution.display import Display, Silent
 from resexp.execution.launcher import Launcher
 from resexp.execution.signals import stop_signals
@@ -75,6 +76,8 @@ def run(
                 sweep.stop()
     except KeyboardInterrupt:
         interrupted = True
+    except TrialError as error:  # what starts trials cannot be started; whatever was done before stays done
+        stopped = str(error)
     finally:
         launcher.close()
         display.close()

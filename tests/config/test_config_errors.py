@@ -280,6 +280,8 @@ def test_where_what_and_what_would_be_right(tmp_path: Path, case: str) -> None:
         ("model.depth=[8]", "model.depth: [8] is not a whole number"),
         ("model.connection={kind: residual", "model.connection: is not valid YAML"),
         ("model.connection={kind: residual, shortcut: pat}", "model.connection.shortcut: 'pat' is not known"),
+        ("data.kind=typo", "data: 'typo' is not known"),
+        ("model.connection.kind=typo", "model.connection: 'typo' is not known"),
         ("name=a/b", "name: 'a/b' is not a safe name"),
         ("name=a,b", "name: 'a,b' is not a safe name"),
         ("seed={a: 1, a: 2}", "seed.a: is given twice"),
