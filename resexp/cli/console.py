@@ -54,9 +54,9 @@ def watching() -> Iterator[tuple[Report, Callable[[], Display], Callable[[str], 
 
 
 def summary_line(name: str, folder: Path, summary: SweepSummary) -> str:
-    """How a run ended, in a line or two, and what to do next."""
+    """How a run ended, in a line or two, and what to do next. What it warned of was told when it began."""
     counts = ", ".join(f"{count} {status}" for status, count in summary.counts.items() if count)
-    line = "\n".join(map(clean, [f"{folder}: {counts}.", *summary.warnings]))
+    line = clean(f"{folder}: {counts}.")
     if summary.stopped:
         return f"{line}\nStopped: {summary.stopped}. Mend the cause and run again, or add --keep-going."
     if summary.interrupted:

@@ -91,7 +91,7 @@ def print_entries(found: list[Entry]) -> None:
         rows = []
         for size in entry.sizes:
             state = f"{size.ended}/{size.trials}" + (", published" if size.published else "")
-            cells = ((size.tier, ""), (state, "" if size.ended else "dim"), (size.expect or "", "dim"))
+            cells = ((size.tier, ""), (state, "" if size.ended else "dim"), (size.expect, "dim"))
             rows.append([Text(clean(text), style) for text, style in cells])
         console.print(Padding(Columns([ColumnHead()] * 3, rows), (0, 0, 1, 2)))
     console.print("Next: resexp gallery run NAME --tier quick; then resexp gallery publish NAME")

@@ -7,8 +7,8 @@ from pathlib import Path
 from resexp.errors import ConfigError, Problem, StoreError
 
 STARTER = """\
-# why: say here what question this experiment asks
-# expect: 12 trials, under a minute on 2 cores
+why: say here what question this experiment asks
+expect: {{full: "12 trials, under a minute on 2 cores"}}
 name: {name}                    # results go to results/{name}/
 
 data: digits                    # resexp show data

@@ -42,6 +42,8 @@ class Point:
 class Experiment:
     """A configuration file, read and checked. Points are in grid order, each once; `tier` is their size,
     `tuned` the dotted keys of the axes that are chosen among by validation error.
+
+    `why` is the question that the experiment asks, and `expect` says what this tier takes and what came out.
     """
 
     name: str
@@ -53,6 +55,8 @@ class Experiment:
     text: str
     overrides: tuple[str, ...]
     path: Path
+    why: str = ""
+    expect: str = ""
 
 
 def load(
@@ -99,6 +103,8 @@ def load(
     tiers = tiers_of(top, draft)
     if tier not in tiers:
         draft.wrong(None, "--tier", f"there is no tier {tier!r}", suggest(tier, tiers))
+    for name in (head.expect if head else {}).keys() - tiers.keys():
+        draft.wrong(("expect", name), f"expect.{name}", "is not a tier of this file", suggest(name, tiers))
     chosen = tiers.pop(tier, tiers[FULL])
     tuned = tuple(map(dotted, chosen.tuned))
     rules = rules_of(head.overrides if head else (), draft)
@@ -120,7 +126,8 @@ def load(
         raise problems.refuse(draft.problems, str(path))
     name = head.name if tier == FULL else f"{head.name}-{tier}"
     told = paper or Published(references=head.references)
-    return Experiment(name, tier, points, tuned, draft.plugins, told, text, tuple(overrides), path)
+    said = {"why": head.why, "expect": head.expect.get(tier, "")}
+    return Experiment(name, tier, points, tuned, draft.plugins, told, text, tuple(overrides), path, **said)
 
 
 def read_plugins(files: Sequence[str | Path]) -> tuple[Plugin, ...]:

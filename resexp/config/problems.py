@@ -83,7 +83,9 @@ class Draft:
                 if lacking or details["input"] is UNREAD:
                     continue
                 path, wrong, right = explain(details, tree, model, self.plugins)
-                self.wrong(origin(path), dotted(path), wrong, right)
+                # A part of an unknown kind is blamed on what gave the kind, which may be an override alone.
+                blamed = (*path, "kind") if details["type"] == "union_tag_invalid" else path
+                self.wrong(origin(blamed), dotted(path), wrong, right)
         return None
 
 

@@ -40,6 +40,10 @@ class Header(Frozen):
     name: Annotated[str, Field(pattern=SAFE_NAME)] = Field(
         description="the results' folder: letters, digits, _ . -, at most 64"
     )
+    why: str = Field("", description="the question that the experiment asks")
+    expect: dict[str, str] = Field(
+        {}, description="by tier (`full` is the file as it stands): the trials, their time, and what came out"
+    )
     sweep: Any = Field(
         {}, description="dotted keys to lists: their product; or a list of such mappings: the union"
     )

@@ -1,6 +1,7 @@
-"""How many trials at once a machine trains fastest: found by trying, and remembered.
+"""`--jobs auto`: finds by trial runs how many trials at once a machine trains fastest, and remembers the
+answer.
 
-Free of PyTorch: the trials that are tried run in processes of their own.
+This module does not import PyTorch: the trial runs have processes of their own.
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ if TYPE_CHECKING:
     from resexp.plan.trial import Trial
 
 SECONDS = 3.0
-"""Of training, by which a number of trials is judged."""
+"""How long each number of trials is trained to be judged."""
 GAIN = 1.05
-"""What more trials at once must bring, or fewer stay: they need memory."""
+"""More trials at once must be faster by this factor; otherwise fewer are run, which need less memory."""
 
 
 @dataclass(frozen=True)
 class Tried:
-    """A trial's settings, as JSON, the plugins they name, its CPU threads, and its prepared data."""
+    """What a trial run needs: settings as JSON, the plugins they name, CPU threads, and the prepared data."""
 
     settings: str
     plugins: tuple[Plugin, ...]
@@ -51,37 +52,41 @@ def best_slots(
     *,
     data: Mapping[str, Checked] | None = None,
 ) -> list[str]:
-    """One device for each trial that should run at once, of the devices among `slots`, so that the dearest of
-    the trials trains fastest in all. Each has a core to itself at least. Without a network, `slots` again.
+    """The devices on which trials should run at once, one entry for each trial, so that the dearest of
+    `trials` trains fastest in total.
 
-    `data` are their prepared data by their ids; what is not among them is prepared where it is tried.
+    Each trial gets at least one core for itself. The devices are those among `slots`; `slots` itself is
+    returned if no trial has a network or if the trial runs fail. `data` maps ids of trials to their prepared
+    data; data that are missing there are prepared in the trial run.
     """
     priced = [(trial.cost.macs, trial.id, trial.settings) for trial in trials if trial.cost]
     if not priced:
         return list(slots)
     _, id, dearest = max(priced, key=lambda each: each[0])
-    places = list(dict.fromkeys(slots))
-    most = max(1, cores() // threads // len(places))
+    devices = list(dict.fromkeys(slots))
+    most = max(1, cores() // threads // len(devices))
 
     tried = Tried(json.dumps(dearest), measurer.plugins, threads, (data or {}).get(id))
 
     def total(number: int) -> float:
-        return _rate(tried, number * places, launcher)
+        return _rate(tried, number * devices, launcher)
 
     settings = measurer.parse(dearest)
-    machine = [*map(device_name, places), most, threads]
-    told = [settings.training.precision, settings.training.batch_size, measurer.network_key(settings)]
-    question = f"at once {json.dumps([machine, told])}"
+    machine = [*map(device_name, devices), most, threads]
+    network = [settings.training.precision, settings.training.batch_size, measurer.network_key(settings)]
+    question = f"at once {json.dumps([machine, network])}"
     try:
-        found = measurer.remembered.answer(question, lambda: {"number": best_number(most, total)})
+        answer = measurer.remembered.answer(question, lambda: {"number": best_number(most, total)})
     except TrialError:
         return list(slots)
-    return found["number"] * places
+    return answer["number"] * devices
 
 
 def best_number(most: int, total: Callable[[int], float]) -> int:
-    """Of 1, 2, 4, ... up to `most` the last that gains enough over the one before. `total(number)` is what so
-    many do together; it raises TrialError where there is no room for them.
+    """The last of 1, 2, 4, ... `most` that is faster by GAIN than the one before.
+
+    `total(number)` is the rate of that many trials together. It raises TrialError if there is no room for
+    them.
     """
     numbers = sorted({*(2**i for i in range(most.bit_length())), most})
     best, best_rate = 1, total(1)
@@ -97,11 +102,11 @@ def best_number(most: int, total: Callable[[int], float]) -> int:
 
 
 def _rate(tried: Tried, slots: Sequence[str], launcher: LocalLauncher) -> float:
-    """Examples a second of one trial in each of `slots`, all of them together. Raises TrialError."""
+    """Examples per second of one trial in each of `slots`, added up. Raises TrialError."""
     with launcher.beside(train_a_while, [(tried, slot) for slot in slots]) as trials:
         try:
             for each in trials:
-                each.recv()  # it is warm
+                each.recv()  # wait until it has warmed up
             for each in trials:
                 each.send(None)
             return sum(float(each.recv()) for each in trials)
@@ -110,9 +115,11 @@ def _rate(tried: Tried, slots: Sequence[str], launcher: LocalLauncher) -> float:
 
 
 def train_a_while(talk: Connection, tried: Tried, slot: str) -> None:
-    """In a process of its own: wait until all are warm, train for SECONDS, tell the examples a second.
+    """Runs in a process of its own: warm up, wait for the other trials, train for SECONDS, send examples per
+    second.
 
-    Ends with status 1 where that fails; whoever trains the trial for real says why.
+    Exits with status 1 if that fails. The cause is not reported here, because the real run of the trial
+    reports it.
     """
     import torch
 
@@ -131,7 +138,7 @@ def train_a_while(talk: Connection, tried: Tried, slot: str) -> None:
         talk.recv()
         watch, end, steps = Stopwatch(run.device), time.perf_counter() + SECONDS, 0
         while time.perf_counter() < end:
-            with suppress(Diverged):  # speed is asked for, not sense
+            with suppress(Diverged):  # only the speed matters here
                 run.train_step()
             steps += 1
         watch.lap("training")

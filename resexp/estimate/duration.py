@@ -1,4 +1,6 @@
-"""How long a sweep will take, by a few timed steps of two networks, and how many trials fit into memory."""
+"""How long a sweep will take, estimated from a few timed steps of two networks, and how many trials fit into
+memory.
+"""
 
 from __future__ import annotations
 
@@ -21,39 +23,42 @@ if TYPE_CHECKING:
     from resexp.plan.trial import Trial
 
 TIMED_MACS = 3e9
-"""Work of one timed step, which bounds what an estimate may cost."""
+"""The most multiply-accumulates of a timed step; it bounds what an estimate costs."""
 TIMED, ENOUGH = 3, 10**9
-"""Steps, of which the shortest counts, and the nanoseconds after which there are no more."""
+"""How many steps are timed (the shortest counts), and after how many nanoseconds timing stops."""
 MOST_TIMED_DEPTH = 1_300
 MOST_TIMED = Cost(params=50_000_000, macs=5 * 10**9, activation_bytes=1 << 28)
-"""A network with more of any is not timed: its steps would take longer, and more memory, than a plan may.
-A timed batch has no more activations, either, beyond two images."""
+"""A network that exceeds any of these is not timed: its steps would take more time or memory than a plan may.
+A timed batch is kept so small that its activations do not exceed these either, unless two images already do.
+"""
 EVALUATION = 1.15
-"""Share added for evaluation, probes and checkpoints."""
+"""Factor on training time that accounts for evaluation, probes and checkpoints."""
 
 PROCESS_BYTES = 400 << 20
-"""Of a process with its libraries, before it has a network."""
+"""Memory of a process that has loaded its libraries but no network."""
 WEIGHT_BYTES = 16
-"""A parameter, its gradient, and up to two numbers of the optimizer's, in float32."""
+"""Bytes per parameter: the parameter, its gradient, and up to two numbers of the optimiser, in float32."""
 STEP_SHARE, EVALUATION_SHARE = 1.5, 2.5
-"""What a step takes over what backward keeps, and an evaluation over what its widest operation holds: of a
-ResNet-50 at 224 pixels 1.3 and 2.4 to 2.9 were measured.
+"""Memory of a step relative to what the backward pass keeps, and of an evaluation relative to its widest
+operation. A ResNet-50 at 224 pixels was measured at 1.3 and 2.4 to 2.9.
 """
 MEMORY_SHARE = 0.9
-"""Of the machine's memory for trials."""
+"""The share of the machine's memory that trials may use."""
 
 
 @dataclass(frozen=True)
 class Room:
-    """How many trials fit into memory at once, and what a reader should know of it, if anything."""
+    """How many trials fit into memory at once, and a sentence for the user if there is something to know."""
 
     slots: tuple[str, ...]
     note: str | None = None
 
 
 def room(slots: Sequence[str], trials: Sequence[Trial], memory: int | None, *, asked: bool) -> Room:
-    """The slots that `trials` should have on a machine with so many bytes of memory: with `asked`, because
-    the user named their number, all of them; otherwise as many as the largest trials fit into, one at least.
+    """The slots on which `trials` should run, on a machine with `memory` bytes.
+
+    If the user `asked` for a number of trials at once, all slots are kept. Otherwise as many are kept as the
+    largest trials fit into, at least one.
     """
     need = sorted(map(trial_bytes, trials), reverse=True)[: len(slots)]
     if memory is None or not need or slots[0] != "cpu" or sum(need) <= MEMORY_SHARE * memory:
@@ -67,8 +72,9 @@ def room(slots: Sequence[str], trials: Sequence[Trial], memory: int | None, *, a
 
 
 def trial_bytes(trial: Trial) -> int:
-    """What a trial holds at most, roughly: in a step or in an evaluation, whichever takes more. A data set is
-    mapped, and counts to no trial.
+    """A rough upper bound of a trial's memory: in a step or in an evaluation, whichever takes more.
+
+    Data sets are memory-mapped and shared, so they are not counted.
     """
     cost = trial.cost
     if cost is None:
@@ -79,7 +85,7 @@ def trial_bytes(trial: Trial) -> int:
 
 
 def can_be_timed(trial: Trial) -> bool:
-    """Whether a few steps of the trial's network, if it has one, are soon done."""
+    """Whether the trial has a network whose steps are short enough to be timed."""
     cost, most = trial.cost, MOST_TIMED
     return cost is not None and (
         trial.depth <= MOST_TIMED_DEPTH
@@ -90,9 +96,10 @@ def can_be_timed(trial: Trial) -> bool:
 
 
 def sweep_seconds(trials: Sequence[Trial], measurer: Measurer, slots: int) -> float:
-    """Wall seconds until `trials` are done, `slots` at a time, on a machine with nothing else to do: between
-    the two timed networks the time a step takes is a straight line in multiply-accumulates. Timed on one CPU
-    thread.
+    """Wall seconds until `trials` are done, `slots` at a time, on a machine that does nothing else.
+
+    The smallest and the largest network are timed on one CPU thread. Between them, the time of a step is
+    taken to grow linearly with its multiply-accumulates.
     """
     ranked = sorted(trials, key=image_macs)
     low, high = ranked[0], ranked[-1]
@@ -115,7 +122,7 @@ def image_macs(trial: Trial) -> int:
 
 
 def images_seen(settings: Settings, measurer: Measurer) -> int:
-    """Training images a trial goes through, repeats counted."""
+    """How many training images a trial processes, counting repeats."""
     training = settings.training
     if training.iterations is not None:
         return training.iterations * training.batch_size
@@ -123,7 +130,7 @@ def images_seen(settings: Settings, measurer: Measurer) -> int:
 
 
 def seconds_per_image(trial: Trial, measurer: Measurer) -> float:
-    """Forward and backward of one image, of a step that is timed once on this kind of processor."""
+    """Seconds for forward and backward of one image, timed once for each kind of processor."""
     settings = measurer.parse(trial.settings)
     assert trial.cost is not None
     room = MOST_TIMED.activation_bytes / max(1, trial.cost.activation_bytes)
@@ -136,8 +143,10 @@ def seconds_per_image(trial: Trial, measurer: Measurer) -> float:
 
 
 def timed_step(settings: Settings, measurer: Measurer, batch: int) -> dict[str, int]:
-    """The shortest of a few steps on made-up images, after a first one. What counts is the processor's time:
-    it is remembered, and what else the machine did meanwhile should not be.
+    """Nanoseconds of the shortest of a few steps on made-up images, not counting the first step.
+
+    Processor time is measured instead of wall time: the answer is remembered, and must not depend on what
+    else the machine was doing.
     """
     import torch
 
@@ -149,7 +158,7 @@ def timed_step(settings: Settings, measurer: Measurer, batch: int) -> dict[str, 
     torch.set_num_threads(1)
     purpose = measurer.purpose(settings)
     network = build_network(settings.model, purpose)
-    initialise(network, "he", settings.seed)  # whatever the trial's own is: it takes no part in the time
+    initialise(network, "he", settings.seed)  # the time of a step does not depend on the initialisation
     network = network.to(memory_format=torch.channels_last)
     inputs = purpose.made_up(batch, "cpu")
     elapsed = []

@@ -1,5 +1,5 @@
-"""Answers that take long and never change, kept on disk beside the data: what a network costs, which parts
-go together, how long a step takes.
+"""Answers that take long to compute and never change, kept on disk beside the data: what a network costs,
+which parts fit together, how long a step takes.
 """
 
 from __future__ import annotations
@@ -19,14 +19,21 @@ CODE = (
     *("models", "connections", "tasks", "probes", "options.py"),
     *("plan/compatible.py", "estimate/network.py", "estimate/duration.py"),
 )
-"""Below this package: what the answers are computed by, together with PyTorch. A change forgets them all."""
+"""The sources, below this package, that compute the answers. When one of them or PyTorch's version changes,
+all answers are forgotten.
+"""
 
 
 class Remembered:
-    """JSON answers in one file, one a line. Losing it costs time only: it is no error if the disk refuses."""
+    """JSON answers in one file, one per line.
+
+    The file only saves time: if the disk refuses to read or write it, the answers are computed again.
+    """
 
     def __init__(self, learn: Callable[[], object] | None = None) -> None:
-        """`learn` is called before the first answer is computed here: it may have others write answers."""
+        """`learn` is called before the first answer is computed here. It may let another process write the
+        answers.
+        """
         self._learn = learn
         self._path = data_folder() / "networks.json"
         self._code = code_fingerprint()
@@ -34,7 +41,7 @@ class Remembered:
         self._answers = self._read()
 
     def answer(self, question: str, compute: Callable[[], dict[str, int]]) -> dict[str, int]:
-        """What `compute` gave when the question was first asked, now or in an earlier process."""
+        """The answer; `compute` is called if neither this process nor an earlier one knows it."""
         key = hashlib.sha256(question.encode()).hexdigest()[:16]
         if key not in self._answers and self._learn is not None:
             learn, self._learn = self._learn, None
@@ -46,7 +53,9 @@ class Remembered:
         return self._answers[key]
 
     def _read(self) -> dict[str, dict[str, int]]:
-        """The answers of this code. A file that holds others, or damage, is not added to but replaced."""
+        """The answers that today's code gave. If the file also holds others, or is damaged, the next write
+        replaces it.
+        """
         try:
             data = durable.read_bytes(self._path)
         except OSError as problem:
@@ -58,7 +67,9 @@ class Remembered:
         return {row["question"]: row["answer"] for row in own}
 
     def _keep(self, key: str) -> None:
-        """Add an answer to the file, without writing again what is there: a plan may ask thousands."""
+        """Append an answer to the file instead of rewriting it, because a plan may ask thousands of
+        questions.
+        """
         keys = [key] if self._whole else list(self._answers)
         rows = [{"code": self._code, "question": each, "answer": self._answers[each]} for each in keys]
         data = b"".join(map(durable.seal, rows))
@@ -72,7 +83,7 @@ class Remembered:
 
 
 def _append(path: Path, data: bytes) -> None:
-    """Add to a file, made where there is none, in one write, so that several processes may add to it."""
+    """Append to a file, creating it if needed. One write call lets several processes append at once."""
     fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
     try:
         durable.write_all(fd, data)
@@ -83,7 +94,8 @@ def _append(path: Path, data: bytes) -> None:
 def code_fingerprint() -> str:
     """A hash of the code that computes the answers.
 
-    Raises FileNotFoundError if a name in CODE leads nowhere: otherwise answers of old code would be served.
+    Raises FileNotFoundError if a name in CODE does not exist, because answers of old code would be served
+    then.
     """
     package = Path(__file__).parents[1]
     files = [file for part in CODE for file in _sources(package / part)]
@@ -93,7 +105,7 @@ def code_fingerprint() -> str:
 
 
 def _sources(part: Path) -> list[Path]:
-    """A file, or all Python files of a folder."""
+    """The file itself, or all Python files of the folder."""
     if part.suffix:
         return [part]
     files = sorted(part.rglob("*.py"))

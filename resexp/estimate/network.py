@@ -1,6 +1,7 @@
-"""What planning asks of data sets and networks; each distinct question is answered once.
+"""What planning asks of data sets and networks. Each distinct question is answered once.
 
-What needs PyTorch is imported where an answer is not remembered: that is longer than all else together.
+PyTorch is imported only when an answer is not remembered, because importing it takes longer than everything
+else.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class Measurer:
-    """Answers for one plan: `plan.Measures` on a device such as "cpu" or "cuda:0"."""
+    """Answers the questions of one plan (see `plan.make.Measures`) for a device such as "cpu" or "cuda:0"."""
 
     def __init__(
         self,
@@ -44,7 +45,7 @@ class Measurer:
         survey: Survey | None = None,
         known: Mapping[str, Facts] | None = None,
     ) -> None:
-        """`known` are facts that another Measurer found, so that no data set is scanned for them again."""
+        """`known` are facts that another Measurer has found, so that data sets are not scanned again."""
         self._device = device
         self.plugins = plugins
         self._facts = dict(known or {})
@@ -63,15 +64,15 @@ class Measurer:
         return self._facts[key]
 
     def prepared(self, trials: Sequence[Trial]) -> dict[str, Checked]:
-        """The prepared data of each trial, by its id, so that no worker has to look for them."""
+        """The prepared data of each trial, by the trial's id, so that no worker has to look for them."""
         sets: dict[str, Checked] = {}
-        found: dict[str, Checked] = {}
+        by_id: dict[str, Checked] = {}
         for trial in trials:
             key = json.dumps(trial.settings["data"])
             if key not in sets:
                 sets[key] = self._survey.prepare(self.parse(trial.settings).data)
-            found[trial.id] = sets[key]
-        return found
+            by_id[trial.id] = sets[key]
+        return by_id
 
     def data_fingerprint(self, settings: Settings) -> str:
         return self.facts(settings).fingerprint
@@ -96,10 +97,10 @@ class Measurer:
             check(settings, facts)
             return {}
 
-        said = settings.model_dump_json(include={"data": True, "task": True, "training": True})
+        others = settings.model_dump_json(include={"data": True, "task": True, "training": True})
         model, probes = settings.model.model_dump_json(exclude={"depth"}), [p.kind for p in settings.probes]
-        told = [said, model, probes, facts.targets, facts.shape, code(settings)]
-        self.remembered.answer(f"fit {json.dumps(told)}", fits)
+        question = [others, model, probes, facts.targets, facts.shape, code(settings)]
+        self.remembered.answer(f"fit {json.dumps(question)}", fits)
 
     def _matched(self, settings: Settings) -> dict[str, int]:
         def match() -> dict[str, int]:
@@ -122,50 +123,53 @@ class Measurer:
             return asdict(replace(cost, evaluated_at_once=task.evaluated_at_once(self.facts(settings))))
 
         self._learns(settings)
-        found = self.remembered.answer(f"cost {self.network_key(settings)}", measure)
-        return Cost(**found) if found else None
+        answer = self.remembered.answer(f"cost {self.network_key(settings)}", measure)
+        return Cost(**answer) if answer else None
 
     def _learns(self, settings: Settings) -> None:
-        """Raises ConfigError where each batch is one example and the network's batch norm needs several."""
+        """Raises ConfigError if batches have one example and the network's batch norm needs several."""
         alone = min(settings.training.batch_size, self.facts(settings).train) == 1
         if not alone or settings.model.norm != "batch":
             return
 
-        def ask() -> dict[str, int]:
+        def compute() -> dict[str, int]:
             from resexp.models.build import network_learns_alone
 
             if scan.part_class(settings.model.info).network is None:
                 return {"learns": 1}
             return {"learns": int(network_learns_alone(settings.model, self.purpose(settings)))}
 
-        if not self.remembered.answer(f"alone {self.network_key(settings)}", ask)["learns"]:
+        if not self.remembered.answer(f"alone {self.network_key(settings)}", compute)["learns"]:
             wrong = "batch norm cannot learn from batches of one example"
             key = "training.batch_size" if settings.training.batch_size == 1 else "data"
             right = "give at least 2, or model.norm: none"
             raise ConfigError([Problem("", key, wrong, right)])
 
     def purpose(self, settings: Settings) -> Purpose:
-        """What the trial's network must be like."""
+        """What the trial's task asks of a network."""
         task: Task = settings.task.build()
         return task.purpose(self.facts(settings))
 
     def network_key(self, settings: Settings) -> str:
-        """Tells networks apart: all that determines `purpose` and what is built for it."""
+        """A text that differs for different networks: all that `purpose` and the built network depend on."""
         model = settings.model.model_dump_json(exclude={"init"})
         facts, task = self.facts(settings), settings.task.model_dump_json()
         return json.dumps([model, task, facts.shape, facts.classes, facts.targets, code(settings)])
 
 
 def data_key(settings: Settings) -> str:
-    """Tells configured data sets apart."""
+    """A text that differs for different data settings."""
     return settings.data.model_dump_json()
 
 
 def learn(
     device: str, plugins: tuple[Plugin, ...], settings: Sequence[str], known: Mapping[str, Facts]
 ) -> None:
-    """Have the answers that a plan of these trials asks for remembered; each is the JSON of one's settings.
-    What is wrong with a trial is told where its plan is made. `known` are the facts of their data sets.
+    """Compute and remember the answers that a plan of these trials asks for. Each of `settings` is a trial's
+    as JSON.
+
+    Errors are ignored here, because planning meets and reports them itself. `known` are the facts of the data
+    sets.
     """
     measurer = Measurer(device, plugins, known=known)
     for each in settings:
@@ -190,5 +194,5 @@ def with_worker(experiment: Experiment, device: str, launcher: LocalLauncher, su
 
 
 def code(settings: Settings) -> list[str]:
-    """What tells the code of plugins' parts apart: their kinds alone do not."""
+    """The hashes of the plugins' code: kinds alone do not tell two versions of a plugin apart."""
     return [plugin.sha256 for plugin in plugins_of(settings)]

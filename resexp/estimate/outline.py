@@ -1,4 +1,4 @@
-"""A plan as it stands: its trials, how far each is, and how long the rest will take."""
+"""A plan as `resexp plan` shows it: its trials, how far each has come, and how long the rest will take."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Outline:
-    """A plan as it stands: its trials, the status of each by id, and the seconds the rest will take;
-    `note` is a sentence on memory, if one is needed.
+    """A plan and how far it has come.
+
+    `status` maps each trial's id to its status. `seconds_left` is None if it cannot be estimated. `note` is a
+    sentence about memory, if there is something to know.
     """
 
     experiment: str
@@ -35,7 +37,7 @@ class Outline:
 def outline(
     experiment: Experiment, device: str, jobs: int | None, results: Path, progress: Progress | None = None
 ) -> Outline:
-    """The plan of an experiment on a device. Raises what `plan.make_plan` raises."""
+    """The plan of an experiment on a device. Raises what `plan.make.make_plan` raises."""
     from resexp.data.cache import Survey
     from resexp.estimate.duration import can_be_timed, room, sweep_seconds
     from resexp.estimate.network import Measurer
@@ -47,12 +49,12 @@ def outline(
     slots = device_slots(device, 1, jobs)
     measurer = Measurer(slots[0], experiment.plugins, survey=Survey(progress))
     trials = make_plan(experiment, measurer)
-    found = states(results / experiment.name, trials)
-    status = {trial.id: found[trial.id].status for trial in trials}
+    stored = states(results / experiment.name, trials)
+    status = {trial.id: stored[trial.id].status for trial in trials}
     left = [trial for trial in trials if status[trial.id] not in ("done", "diverged")]
-    found_room = room(slots, left, memory_bytes(), asked=jobs is not None)
-    slots = list(found_room.slots)
-    # A GPU's time cannot be told from the CPU's, nor that of what is no network from a network's steps.
+    fitting = room(slots, left, memory_bytes(), asked=jobs is not None)
+    slots = list(fitting.slots)
+    # There is no estimate for GPUs (only CPU steps are timed) or for boosters (they have no network).
     timed = not slots[0].startswith("cuda") and all(map(can_be_timed, left))
     seconds = sweep_seconds(left, measurer, len(slots)) if left and timed else None if left else 0.0
-    return Outline(experiment.name, trials, status, tuple(slots), seconds, found_room.note)
+    return Outline(experiment.name, trials, status, tuple(slots), seconds, fitting.note)

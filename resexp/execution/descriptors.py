@@ -1,4 +1,4 @@
-"""Descriptors 0 to 2, which every process and library takes for standard input, output and error."""
+"""File descriptors 0 to 2, which every process and library takes for standard input, output and error."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import sys
 
 
 def open_standard_descriptors() -> None:
-    """Open those that are closed on nothing. Otherwise the next file or connection that is opened would get
-    one of these numbers, be taken for the terminal, and be written to or closed as such.
+    """Open those of the three that are closed, on /dev/null. Otherwise the next file or connection to be
+    opened would get such a number, and be written to or closed as if it were the terminal.
     """
     for number in (0, 1, 2):
         try:
@@ -19,8 +19,8 @@ def open_standard_descriptors() -> None:
                 os.dup2(opened, number)
                 os.close(opened)
             os.set_inheritable(number, True)
-    # Python's own streams are None where they were closed. Standard output stays None: who prints there shall
-    # know that nobody reads it.
+    # Python's streams are None if their descriptor was closed. Standard output stays None, so that a command
+    # that prints a result notices that nobody reads it.
     if sys.stdin is None:
         sys.stdin = open(0, closefd=False)  # noqa: SIM115
     if sys.stderr is None:

@@ -1,4 +1,4 @@
-"""What a run tells of itself while it goes on, for anything that wants to show it."""
+"""What a run reports while it goes on, for whatever shows it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from resexp.store import State
 
 @dataclass(frozen=True)
 class RunningTrial:
-    """A trial under way: its last progress row ({} before the first) and an estimate of its seconds left."""
+    """A running trial, its last progress row ({} before the first), and the seconds it may still need."""
 
     trial: Trial
     progress: Mapping[str, Any]
@@ -25,8 +25,11 @@ class RunningTrial:
 
 @dataclass(frozen=True)
 class View:
-    """The state of a sweep at an instant. `before` counts trials that were done when it began; `counts`
-    those that ended since, by status; `share` is the part of the work that is done."""
+    """The state of a sweep at one moment.
+
+    `before` counts the trials that were done when the run began, `counts` those that have ended since, by
+    status. `share` is the fraction of the work that is done.
+    """
 
     total: int
     before: int
@@ -37,12 +40,12 @@ class View:
 
 
 class Display(Protocol):
-    """Hears of every event of a run."""
+    """Is told of every event of a run."""
 
     def started(self, trial: Trial, number: int) -> None: ...
 
     def again(self, trial: Trial, why: str) -> None:
-        """A trial goes back into the queue, because of something that was not its own fault."""
+        """The trial goes back into the queue, for a reason that is not its own fault."""
 
     def finished(self, trial: Trial, state: State) -> None: ...
 

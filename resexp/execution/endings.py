@@ -1,4 +1,4 @@
-"""Why a worker ended that could not say so itself."""
+"""Why a worker ended, if it could not say so itself."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from pathlib import Path
 
 
 def cause_of(status: int, *, stalled_after: float | None, oom_kills_before: int) -> tuple[str, str]:
-    """The kind and cause of an exit status (minus the signal, as Popen has it) that came without a result.
+    """The kind and the cause of an end without a result. `status` is the exit status, or minus the signal (as
+    in Popen).
 
-    `stalled_after`: the seconds without a step after which the supervisor killed it, None if it did not.
+    `stalled_after` is the number of seconds without a step after which the supervisor killed the worker, or
+    None if it did not.
     """
     if stalled_after is not None:
         return "stall", f"stalled: no step for {stalled_after:g} s"
@@ -21,7 +23,7 @@ def cause_of(status: int, *, stalled_after: float | None, oom_kills_before: int)
 
 
 def oom_kills() -> int:
-    """How often this machine's kernel has killed for want of memory; 0 where it does not say."""
+    """How often this machine's kernel has killed a process because memory ran out; 0 if it does not say."""
     try:
         lines = Path("/proc/vmstat").read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""The seam between the supervisor and whatever starts processes: one file per launcher."""
+"""The interface between the supervisor and whatever starts processes. Each launcher has a file of its own."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 LOST = 1000
-"""The status of a worker that ended with the machinery that started it, and not by its own doing: nothing is
-known against its trial, which may be started again. No process leaves with such a status."""
+"""The status of a worker that ended because the process that started it did. That is not the trial's fault,
+so it may be started again. No process exits with such a status by itself.
+"""
 
 
 @dataclass(frozen=True)
 class Job:
-    """Everything a worker is told. Plain values: it crosses to another process, or another machine."""
+    """Everything that a worker is told, as plain values, because it goes to another process or machine."""
 
     folder: Path
     number: int
@@ -26,23 +27,23 @@ class Job:
 
 
 class Launcher(Protocol):
-    """Starts workers and says what became of them. A handle is the launcher's own business."""
+    """Starts workers and reports how they end. Only the launcher looks into the handles that it gives."""
 
     def start(self, job: Job) -> Any:
-        """Start `worker.work(job)` in a process of its own; returns a handle."""
+        """Start `worker.work(job)` in a process of its own and return a handle for it."""
 
     def poll(self, handle: Any) -> int | None:
-        """The exit status of a worker, minus the signal that ended it, or LOST; None while it runs.
+        """None while the worker runs, then its exit status, minus the signal that ended it, or LOST.
 
-        It only looks at what `wait` has heard, so that a signal handler may ask, too. A handle with a status
-        holds on to nothing.
+        This only looks at what `wait` has received, so that a signal handler may call it. A handle that has a
+        status holds no resources.
         """
 
     def wait(self, handles: Sequence[Any], seconds: float) -> None:
         """Return when one of the workers has ended, or after `seconds`."""
 
     def stop(self, handle: Any, *, kill: bool) -> None:
-        """Ask a worker to save its state and leave or, with `kill`, end it at once."""
+        """Ask a worker to save its state and exit or, with `kill`, end it at once."""
 
     def close(self) -> None:
-        """Kill every worker that is left, and wait for their end, 5 s at most."""
+        """Kill every worker that still runs, and wait at most 5 s for them to end."""

@@ -1,4 +1,4 @@
-"""Workers on this machine, forked from a server that has the trainer's libraries loaded already."""
+"""Workers on this machine, forked from a server process that has already loaded the trainer's libraries."""
 
 from __future__ import annotations
 
@@ -13,18 +13,21 @@ from resexp.execution.server_process import ServerProcess, Worker
 from resexp.execution.worker import work
 
 READY = "resexp.execution.ready"
-"""What every server loads, whatever is trained."""
+"""The module that every server loads, whatever is trained."""
 
 CLOSING = 3.0
-"""Seconds that killed workers are given to end."""
+"""How long killed workers may take to end, in seconds."""
 
 _idle: dict[tuple[int, tuple[str, ...]], list[ServerProcess]] = {}
-"""Servers that nobody uses now, by the process that started them and their modules: where a process makes
-several runs, as a notebook does, the next one need not load PyTorch again."""
+"""Servers that are not in use, by the process that started them and the modules they have loaded. A process
+that runs several experiments, such as a notebook, need not load PyTorch again.
+"""
 
 
 class LocalLauncher:
-    """Forks each worker from a server that has imported `preload` once: 10 ms a start instead of seconds."""
+    """Forks each worker from a server that has imported the modules `preload` once. A start takes 10 ms
+    instead of seconds.
+    """
 
     def __init__(self, preload: Sequence[str] = ()) -> None:
         self._preload = (READY, *preload)
@@ -34,13 +37,16 @@ class LocalLauncher:
     def beside(
         self, function: Callable[..., object], calls: Sequence[tuple[object, ...]]
     ) -> Iterator[list[Connection]]:
-        """Run a function of a module once for each of `calls`, all at the same time, each in a process that
-        has the libraries. The function is given a connection to this process, then its arguments; yields this
-        process's ends. A connection raises EOFError once its process has ended. All are killed at the end.
+        """Call a module's function once for each element of `calls`, all at the same time, each in a worker
+        process.
 
-        Raises TrialError when the system gives no process.
+        The function gets a connection to this process, then the arguments of its call. Yields this process's
+        ends of the connections, in the order of the calls. A connection raises EOFError once its process has
+        ended. All processes are killed when the context ends.
+
+        Raises TrialError if the system has no process to give.
         """
-        server, own = self._running_server(), self._server is None
+        server, temporary = self._running_server(), self._server is None
         workers: list[Worker] = []
         try:
             workers += (server.fork(function, arguments) for arguments in calls)
@@ -49,14 +55,14 @@ class LocalLauncher:
             for worker in workers:
                 server.stop(worker, kill=True)
             server.wait_for(workers, CLOSING)
-            if own:
+            if temporary:
                 self._leave(server)
 
     def together(self, function: Callable[..., object], calls: Sequence[tuple[object, ...]]) -> bool:
-        """Run a function of a module as `beside` does, with its arguments alone. Returns whether all ended
-        well; when one does not, the others are killed.
+        """Call a module's function once for each element of `calls`, as `beside` does but without a
+        connection. Returns whether all calls succeeded; when one fails, the others are killed.
 
-        Raises TrialError when the system gives no process.
+        Raises TrialError if the system has no process to give.
         """
         with self.beside(_answer, [(function, *arguments) for arguments in calls]) as waiting:
             while waiting:
@@ -70,9 +76,9 @@ class LocalLauncher:
         return True
 
     def start(self, job: Job) -> Worker:
-        """Fork a worker. The first call waits until the server has its libraries.
+        """Fork a worker. The first call waits until the server has loaded its libraries.
 
-        Raises TrialError when no server can be started.
+        Raises TrialError if no server can be started.
         """
         self._server = self._running_server()
         return self._server.fork(_work, (job,))
@@ -86,7 +92,7 @@ class LocalLauncher:
         self._server.listen(seconds)
 
     def stop(self, handle: Worker, *, kill: bool) -> None:
-        """SIGTERM to the worker or, with `kill`, SIGKILL to it and whatever it started."""
+        """Send SIGTERM to the worker or, with `kill`, SIGKILL to it and every process it started."""
         if self._server is not None:
             self._server.stop(handle, kill=kill)
 
@@ -100,19 +106,19 @@ class LocalLauncher:
         self._leave(server)
 
     def _running_server(self) -> ServerProcess:
-        """The server; another one where it has ended. Raises TrialError."""
+        """The server in use, an idle one, or a new one. Raises TrialError."""
         if self._server is not None and self._server.alive():
             return self._server
         waiting = _idle.get((os.getpid(), self._preload), [])
         while waiting:
-            with suppress(IndexError):  # another thread took it
+            with suppress(IndexError):  # another thread took the last one
                 server = waiting.pop()
                 if server.alive():
                     return server
         return ServerProcess.start(self._preload)
 
     def _leave(self, server: ServerProcess) -> None:
-        """Keep a server for the next run, if it answers."""
+        """Keep a server for the next run, unless workers still run in it or it has ended."""
         if server.running():
             server.end()
         if server.alive():

@@ -1,10 +1,10 @@
-"""Imported first by the process that workers are forked from: what any of them would else load for itself."""
+"""Imported first by the server process, so that no worker need load the same for itself."""
 
 from __future__ import annotations
 
-from resexp.execution import local, worker  # noqa: F401 (what a request names)
+from resexp.execution import local, worker  # noqa: F401 (requests name functions of these modules)
 from resexp.store.documents import adapter
 from resexp.store.fields import Document
 
 for kind in Document.__subclasses__():
-    adapter(kind).rebuild()  # 20 ms, which each worker saves
+    adapter(kind).rebuild()  # saves each worker 20 ms

@@ -1,6 +1,7 @@
-"""The process that workers are forked from. It has loaded what they need, so that a start takes 10 ms.
+"""The server process, from which workers are forked. It has loaded what they need, so that a start takes 10
+ms.
 
-It runs nothing of a trial itself, and it ends every process that a worker has started when the worker ends.
+It does none of a trial's work itself. When a worker ends, it kills every process that the worker has started.
 """
 
 from __future__ import annotations
@@ -23,14 +24,15 @@ from pathlib import Path
 from typing import NoReturn
 
 READY, STARTED, REFUSED, ENDED = "ready", "started", "refused", "ended"
-"""What the launcher is told; all but the first with the number of the request, and a value."""
+"""The messages to the launcher. Each comes with the number of a request (0 for the first) and a value."""
 
 LOOK = 5.0
-"""Seconds between two looks whether the launcher's process is still there: it may be gone though another
-process holds its end of the connection."""
+"""Seconds between two checks that the launcher's process still exists. Its connection alone does not show
+that, because another process may hold a copy of it.
+"""
 
 PAUSES = (0.1, 0.3, 1.0)
-"""Seconds between two tries to fork, where the system has no process to give."""
+"""Seconds between attempts to fork, if the system has no process to give."""
 
 _PR_SET_PDEATHSIG = 1
 
@@ -40,14 +42,15 @@ def serve(fileno: int, parent: int, preload: Sequence[str], path: Sequence[str])
     die_with(parent)
     _look_also_in(path)
     for module in preload:
-        with suppress(Exception):  # the worker that needs it says what is wrong
+        with suppress(Exception):  # a worker that needs the module will fail and report the cause
             importlib.import_module(module)
-    # Workers share this process's memory until they write to it, which a collector would do to all of it.
+    # Workers share this process's memory until they write to it. Freezing keeps the garbage collector from
+    # writing to all of it.
     gc.collect()
     gc.freeze()
-    _die_with_nobody()  # from here on the loop below sees the parent's end, and ends the workers' groups
+    _die_with_nobody()  # from here on, the loop below notices the parent's end and ends the workers' groups
     server = _Server(Connection(fileno), parent)
-    with suppress(EOFError, OSError):  # what a connection to an ended process raises
+    with suppress(EOFError, OSError):  # raised by a connection whose other process has ended
         server.run()
     for worker in server.workers:
         end_group(worker)
@@ -58,25 +61,25 @@ class _Server:
     def __init__(self, control: Connection, parent: int) -> None:
         self.control, self.parent = control, parent
         self.workers: dict[int, int] = {}
-        """The number of the request, by process."""
-        self.bell, self._rope = os.pipe()
-        for end in (self.bell, self._rope):
+        """Process id -> the number of the request that it was forked for."""
+        self.wake_up, self._wake_up_writer = os.pipe()
+        for end in (self.wake_up, self._wake_up_writer):
             os.set_blocking(end, False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)  # it is the wake-up that counts
-        signal.set_wakeup_fd(self._rope, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)  # so that an ended worker writes to the wake-up pipe
+        signal.set_wakeup_fd(self._wake_up_writer, warn_on_full_buffer=False)
 
     def run(self) -> None:
         self.control.send((READY, 0, os.getpid()))
         while os.getppid() == self.parent:
-            ready = connection.wait([self.control, self.bell], LOOK)
-            if self.bell in ready:
-                os.read(self.bell, 4096)
+            ready = connection.wait([self.control, self.wake_up], LOOK)
+            if self.wake_up in ready:
+                os.read(self.wake_up, 4096)
             self._reap()
             if self.control in ready:
                 self._fork()
 
     def _reap(self) -> None:
-        """Tell of the workers that have ended, and end what they leave behind."""
+        """Report the workers that have ended, and kill the processes that they left behind."""
         while self.workers:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if not pid:
@@ -107,8 +110,8 @@ class _Server:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             self.control.close()
-            os.close(self.bell)
-            os.close(self._rope)
+            os.close(self.wake_up)
+            os.close(self._wake_up_writer)
             os.setsid()
             die_with(server)
             _offer_to_the_oom_killer()
@@ -118,7 +121,7 @@ class _Server:
 
 
 def _run(talk: Connection) -> int:
-    """Do what is asked for in this process; returns its exit status."""
+    """Call the requested function in this process and return the process's exit status."""
     try:
         function, arguments, folder, path = talk.recv()
         _look_also_in(path)
@@ -138,12 +141,12 @@ def _run(talk: Connection) -> int:
 
 
 def _look_also_in(path: Sequence[str]) -> None:
-    """Find modules there, too, but first where this interpreter looks by itself."""
+    """Add folders to search for modules, after those that this interpreter searches by itself."""
     sys.path += [entry for entry in path if entry not in sys.path]
 
 
 def _fork_patiently() -> int:
-    """Fork; the system may be short of processes or memory for a moment. Raises OSError."""
+    """Fork, trying again if the system is short of processes or memory for a moment. Raises OSError."""
     for pause in PAUSES:
         try:
             return os.fork()
@@ -153,22 +156,22 @@ def _fork_patiently() -> int:
 
 
 def end_group(leader: int) -> None:
-    """Kill whatever the worker has started and left behind: none of it is of use to anybody."""
+    """Kill every process that the worker has started and left behind."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(leader, signal.SIGKILL)
 
 
 def _offer_to_the_oom_killer() -> None:
-    """Where memory runs out, a worker goes first: its trial continues from its last checkpoint, whereas the
-    server and the supervisor would take every trial with them.
+    """Make the kernel kill workers first when memory runs out. A worker's trial continues from its last
+    checkpoint, but if the server or the supervisor were killed, every trial would end.
     """
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 def die_with(parent: int) -> None:
-    """End this process when its parent does, however busy it is. On Linux the kernel sees to it; elsewhere a
-    thread looks every second.
+    """End this process when its parent ends, however busy this one is. On Linux the kernel does it. Elsewhere
+    a thread checks every second.
     """
 
     def watch() -> None:
@@ -180,10 +183,11 @@ def die_with(parent: int) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     except (OSError, AttributeError):
         threading.Thread(target=watch, daemon=True).start()
-    if os.getppid() != parent:  # it had ended before
+    if os.getppid() != parent:  # the parent ended before the kernel was asked
         os._exit(1)
 
 
 def _die_with_nobody() -> None:
+    """Undo `die_with` on Linux."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, 0)

@@ -1,4 +1,4 @@
-"""The launcher's side of the server that workers are forked from: starts it, asks it, and hears from it."""
+"""The launcher's end of the server process: it starts the server, sends requests and receives messages."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from resexp.execution.server import ENDED, STARTED, end_group
 from resexp.execution.signals import GROUP_SIGNALS
 
 TRIES = 3
-"""So often a server is started that ends while it loads its modules."""
+"""How often starting a server is tried, if it ends while it loads its modules."""
 
 PAUSE = 1.0
 """Seconds until the next try."""
@@ -37,31 +37,31 @@ spec.loader.exec_module(package)
 from resexp.execution.server import serve
 serve({fileno}, {parent}, {preload!r}, {path!r})
 """
-"""What the server runs: this very package, which is the one whose commit is recorded, wherever it lies."""
+"""What the server runs: this very package, wherever it lies, because its commit is recorded."""
 
 
 @dataclass(eq=False)
 class Worker:
-    """A process that was asked for: its end of the conversation and, once they are known, its number and its
-    exit status (minus the signal that ended it, or LOST).
+    """A process that was requested: this end of its connection and, once known, its process id and its exit
+    status (or minus the signal that ended it, or LOST).
     """
 
     talk: Connection
     pid: int | None = None
     status: int | None = None
     unwanted: bool = False
-    """Whether it is to end as soon as it is known to run."""
+    """Whether to kill it as soon as its process id is known."""
 
 
 class ServerProcess:
-    """A server that has loaded its modules, and the workers that it was asked for and that have not ended."""
+    """A server that has loaded its modules, and its workers that have not ended."""
 
     def __init__(self, preload: Sequence[str]) -> None:
-        """Start it and wait until it is ready. Raises EOFError or OSError where it does not get there."""
+        """Start a server and wait until it is ready. Raises EOFError or OSError if it does not get there."""
         self._workers: dict[int, Worker] = {}
         self._number = 0
         self._owner = os.getpid()
-        open_standard_descriptors()  # the server's end must not be one of them
+        open_standard_descriptors()  # otherwise the server's end of the pipe could get one of these numbers
         self._control, theirs = Pipe()
         self._process = _spawn(theirs, preload)
         theirs.close()
@@ -74,7 +74,7 @@ class ServerProcess:
 
     @classmethod
     def start(cls, preload: Sequence[str]) -> ServerProcess:
-        """A new one. Raises TrialError when none gets ready."""
+        """A new server. Raises TrialError if none gets ready."""
         for left in reversed(range(TRIES)):
             try:
                 return cls(preload)
@@ -92,8 +92,10 @@ class ServerProcess:
         return list(self._workers.values())
 
     def fork(self, function: Callable[..., object], arguments: tuple[object, ...]) -> Worker:
-        """Ask for a worker that calls `function`, of a module, with a connection and the arguments. What
-        becomes of it is heard by `listen`. Raises TrialError where this process has no descriptors left.
+        """Request a worker that calls a module's `function` with a connection and the arguments. `listen`
+        receives what becomes of it.
+
+        Raises TrialError if this process has no file descriptors left.
         """
         try:
             talk, theirs = Pipe()
@@ -107,15 +109,15 @@ class ServerProcess:
                 self._control.send(self._number)
                 send_handle(self._control, theirs.fileno(), self._process.pid)
             talk.send((function, arguments, _current_folder(), import_path()))
-        except OSError:  # the server has ended, or could not fork
+        except OSError:  # the server has ended, or could not fork; `listen` finds out which
             self.listen(0)
-        except BaseException:  # a signal that cut a message in two
+        except BaseException:  # a signal may have left half a message in the connection
             self.end()
             raise
         return worker
 
     def listen(self, seconds: float) -> None:
-        """Hear what became of workers, for so many seconds at most and no longer than until there is news."""
+        """Receive messages about workers, waiting for the first one for at most `seconds`."""
         try:
             if self._control.poll(seconds):
                 self._hear(*self._control.recv())
@@ -123,24 +125,26 @@ class ServerProcess:
                     self._hear(*self._control.recv())
         except (EOFError, OSError):
             self.end()
-        except BaseException:  # a signal that cut a message in two
+        except BaseException:  # a signal may have left half a message in the connection
             self.end()
             raise
 
     def wait_for(self, workers: Sequence[Worker], seconds: float) -> None:
-        """Listen until all of the workers have ended, for so many seconds at most."""
+        """Listen until all of the workers have ended, for at most `seconds`."""
         deadline = time.monotonic() + seconds
         while any(each.status is None for each in workers) and (left := deadline - time.monotonic()) > 0:
             self.listen(left)
 
     def stop(self, worker: Worker, *, kill: bool) -> None:
-        """SIGTERM to the worker or, with `kill`, SIGKILL to it and whatever it started. Where something has
-        stopped it, or the server, which could not tell of its end then, both go on.
+        """Send SIGTERM to the worker or, with `kill`, SIGKILL to it and every process it started.
+
+        A suspended worker is continued first, or it could not react; so is the server, or it could not report
+        the end.
         """
         if worker.status is not None:
             return
         if worker.pid is None:
-            worker.unwanted = True  # it has nothing to save yet
+            worker.unwanted = True  # it has no process yet, and nothing to save
         else:
             with suppress(ProcessLookupError):
                 os.kill(worker.pid, signal.SIGKILL if kill else signal.SIGTERM)
@@ -150,10 +154,10 @@ class ServerProcess:
         self._process.send_signal(signal.SIGCONT)
 
     def end(self) -> None:
-        """End the server and all of its workers; those that had not ended are LOST.
+        """End the server and all of its workers. Workers that had not ended are LOST.
 
-        A process that was forked from this one calls it, too, where it ends as interpreters do. The server is
-        not its own.
+        A process forked from this one also calls this when its interpreter exits. It does nothing there,
+        because the server does not belong to that process.
         """
         if os.getpid() != self._owner:
             return
@@ -168,22 +172,22 @@ class ServerProcess:
             worker.talk.close()
         self._workers.clear()
 
-    def _hear(self, what: str, number: int, value: int | str) -> None:
+    def _hear(self, message: str, number: int, value: int | str) -> None:
         worker = self._workers[number]
-        if what == STARTED:
+        if message == STARTED:
             assert isinstance(value, int)
             worker.pid = value
             if worker.unwanted:
                 self.stop(worker, kill=True)
             return
-        worker.status = value if what == ENDED and isinstance(value, int) else LOST
+        worker.status = value if message == ENDED and isinstance(value, int) else LOST
         worker.talk.close()
         del self._workers[number]
 
 
 def import_path() -> list[str]:
-    """Where workers look for modules besides the interpreter's own places: where this process does, but for
-    the folder that the user stands in. What lies there is no part of what is recorded.
+    """Where workers look for modules besides the interpreter's own folders: where this process does, except
+    in the user's current folder, because the modules there are not recorded with the results.
     """
     return [entry for entry in sys.path if not _is_current_folder(entry)]
 
@@ -197,13 +201,15 @@ def _is_current_folder(entry: str) -> bool:
 def _current_folder() -> str | None:
     with suppress(OSError):
         return os.getcwd()
-    return None  # it was deleted
+    return None  # the current folder was deleted
 
 
 def _spawn(control: Connection, preload: Sequence[str]) -> subprocess.Popen[bytes]:
-    """Start the server, deaf to the signals that a terminal or a batch system sends to whole groups: it must
-    outlive its workers, which save their state first. A blocked signal stays blocked through exec; in this
-    process it is only delayed.
+    """Start the server with stop signals blocked. Terminals and batch systems send these to whole groups of
+    processes, and the server must outlive its workers, which save their state first.
+
+    A blocked signal stays blocked in the started program. In this process it is only delayed until the mask
+    is restored.
     """
     init = Path(resexp.__file__)
     boot = BOOT.format(
@@ -232,11 +238,11 @@ def _spawn(control: Connection, preload: Sequence[str]) -> subprocess.Popen[byte
 
 
 def _flags() -> list[str]:
-    """What this interpreter was told that decides where modules come from, and which warnings are shown."""
-    told = {
+    """This interpreter's options that decide where modules come from and which warnings are shown."""
+    options = {
         "-I": sys.flags.isolated,
         "-E": sys.flags.ignore_environment,
         "-s": sys.flags.no_user_site,
         "-B": sys.flags.dont_write_bytecode,
     }
-    return [flag for flag, given in told.items() if given] + [f"-W{option}" for option in sys.warnoptions]
+    return [flag for flag, given in options.items() if given] + [f"-W{option}" for option in sys.warnoptions]

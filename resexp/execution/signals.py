@@ -1,4 +1,4 @@
-"""Signals that ask a run to stop: noted by a handler, acted upon by the supervisor."""
+"""Signals that ask a run to stop: a handler notes them, and the supervisor acts on them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from types import FrameType
 from typing import Any
 
 GROUP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""What terminals and batch systems send to whole process groups."""
+"""The signals that terminals and batch systems send to whole process groups."""
 
 
 @contextmanager
 def stop_signals(may_raise: Callable[[], bool]) -> Iterator[Callable[[], bool]]:
-    """Handlers that note a stop signal; yields a function that says whether one has come.
+    """Handle stop signals by noting them. Yields a function that says whether one has come.
 
-    A second signal, or a first one while there is nobody to lose work, raises KeyboardInterrupt.
+    A second signal raises KeyboardInterrupt. So does the first one if `may_raise()` is true, which means that
+    no work would be lost.
     """
     seen: list[int] = []
 
@@ -29,7 +30,7 @@ def stop_signals(may_raise: Callable[[], bool]) -> Iterator[Callable[[], bool]]:
     before: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():
         wanted = [signal.SIGINT, signal.SIGTERM]
-        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # else nohup: stay
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup ignores it, and the run must go on
             wanted.append(signal.SIGHUP)
         before = {number: signal.signal(number, note) for number in wanted}
     try:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from resexp.errors import TrialError
 from resexp.execution.display import Display, Silent
 from resexp.execution.launcher import Launcher
 from resexp.execution.signals import stop_signals
@@ -16,8 +17,10 @@ from resexp.store import StoredExperiment
 
 @dataclass(frozen=True)
 class SweepSummary:
-    """How a run ended: the number of the plan's trials by status, why it stopped early, if it did,
-    and what the experiment warned of.
+    """How a run ended.
+
+    `counts` is the number of the plan's trials by status. `stopped` says why the run stopped early, if it
+    did. `warnings` are the experiment's.
     """
 
     counts: Mapping[str, int]
@@ -33,7 +36,7 @@ class SweepSummary:
 
     @property
     def exit_status(self) -> int:
-        """0 every trial is done, 3 some are not (failed, diverged, left over), 130 interrupted."""
+        """0 if every trial is done, 130 if interrupted, 3 otherwise (failed, diverged or left over)."""
         if self.interrupted:
             return 130
         return 0 if sum(self.counts.values()) == self.counts.get("done", 0) else 3
@@ -47,13 +50,13 @@ def run(
     slots: Sequence[str] = ("cpu",),
     display: Display,
 ) -> SweepSummary:
-    """Run what the experiment has pending; returns when all trials have ended or the run was stopped.
+    """Run the experiment's pending trials. Returns when all of them have ended or the run was stopped.
 
     `slots` has one device for every trial that may run at once. A trial without progress for
-    `options.stall_timeout` seconds is killed and recorded. SIGINT, SIGTERM and SIGHUP stop the run:
-    workers save their state and leave within `sweep.GRACE` seconds; a second signal kills them at once.
+    `options.stall_timeout` seconds is killed and recorded as stalled. SIGINT, SIGTERM and SIGHUP stop the
+    run: workers save their state and exit within `sweep.GRACE` seconds. A second signal kills them at once.
 
-    Raises StoreError when the results folder refuses to be written.
+    Raises StoreError if the results folder cannot be written.
     """
     sweep = Sweep(experiment, launcher, options, display)
     stopped: str | None = None
@@ -73,21 +76,25 @@ def run(
                 sweep.stop()
     except KeyboardInterrupt:
         interrupted = True
+    except TrialError as error:  # what starts trials cannot be started; whatever was done before stays done
+        stopped = str(error)
     finally:
         launcher.close()
         display.close()
-    states = map(experiment.last_state, experiment.trials)  # reads again what this run has started
+    states = map(
+        experiment.last_state, experiment.trials
+    )  # reads the state again if this run started the trial
     counts: Counter[str] = Counter(state.status for state in states)
     return SweepSummary(counts, interrupted, stopped, tuple(experiment.warnings))
 
 
 @contextmanager
 def _saved(sweep: Sweep) -> Iterator[None]:
-    """Whatever ends a run, its workers save their state first; the error that ended it is the one told."""
+    """If an error ends the run, let the workers save their state first, then raise that error."""
     try:
         yield
     except Exception:
-        sweep.display = Silent()  # it may be what failed
+        sweep.display = Silent()  # the display may be what failed
         with suppress(Exception):
             sweep.stop()
         raise

@@ -21,20 +21,19 @@ GRACE = 4.0
 """Seconds from asking the workers to stop until they are killed."""
 
 ALIKE = 3
-"""So many first trials that fail in the same way stop the sweep."""
+"""The sweep stops if so many trials fail in the same way before any other end."""
 
 TRIES = 3
-"""So often a trial is started in one run at most, where each time something took it away that was not its
-own fault."""
+"""How often one run starts a trial at most, if something that is not its own fault ends it each time."""
 
 LOSSES = 20
-"""So many workers may be lost with what started them, while no trial ends, until the sweep stops."""
+"""The sweep stops if so many workers in a row are lost with the server while no trial ends."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """How to run trials. `trainer` is `module:function`, called in the worker with the Attempt, whose `data`
-    is what this `data` has for the trial's id.
+    """How to run trials. `trainer` is `module:function`, and the worker calls it with the Attempt. `data`
+    maps the ids of trials to what their `Attempt.data` will be.
     """
 
     trainer: str
@@ -46,12 +45,12 @@ class Options:
 
 
 def by_cost(trials: Iterable[Trial]) -> list[Trial]:
-    """The dearest trial first, so that all workers end together."""
+    """The trials, the most expensive first, so that all workers end at about the same time."""
     return sorted(trials, key=lambda trial: (work_of(trial), trial.depth), reverse=True)
 
 
 def work_of(trial: Trial) -> float:
-    """An estimate of a trial's work, to compare it with others: multiply-accumulates over all its images."""
+    """A trial's work, to compare it with others: multiply-accumulates over all its training images."""
     training = trial.settings.get("training", {})
     images = trial.settings.get("data", {}).get("train_size") or 1
     amount = training.get("iterations") or (training.get("epochs") or 1) * images
@@ -73,9 +72,9 @@ class RunningWorker:
 
 
 class Sweep:
-    """The trials that wait, those that run now, and what became of the others.
+    """The trials that wait, those that run now, and how many have ended.
 
-    What it holds, and what a look at it costs, depends on the trials that run, not on those that ended.
+    Its memory and the time of a look depend on the number of running trials, not on how many have ended.
     """
 
     def __init__(
@@ -97,13 +96,13 @@ class Sweep:
         self.began = self.last_tick = time.monotonic()
 
     def gather(self) -> None:
-        """Queue what the experiment has pending."""
+        """Queue the experiment's pending trials."""
         self.queue.extend(by_cost(self.experiment.pending()))
         self.all_work = sum(map(work_of, self.queue))
         self.before = len(self.experiment.trials) - len(self.queue)
 
     def start(self, device: str) -> None:
-        """Start the next trial of the queue."""
+        """Start the next trial of the queue on this device."""
         trial, options = self.queue.popleft(), self.options
         self.tries[trial.id] += 1
         folder, number = self.experiment.claim(trial)
@@ -121,14 +120,14 @@ class Sweep:
         self.display.started(trial, number)
 
     def alive(self) -> bool:
-        """Whether a worker runs that could lose something."""
+        """Whether any worker runs, whose work could be lost."""
         return any(self.launcher.poll(worker.handle) is None for worker in self.running)
 
     def watch(self) -> None:
-        """Wait a little for an end; see who makes progress, and kill who has made none for too long."""
+        """Wait for an end, for at most TICK; read the progress of all workers, and kill those that stall."""
         self.launcher.wait([worker.handle for worker in self.running], TICK)
         now = time.monotonic()
-        # A pause of this process itself (a suspended machine, Ctrl-Z) must not count as theirs.
+        # If this process was suspended (machine asleep, Ctrl-Z), the pause must not count as the workers'.
         passed, self.last_tick = min(now - self.last_tick, 5 * TICK), now
         for worker in self.running:
             progress = self.experiment.progress(worker.trial, worker.number)
@@ -142,7 +141,7 @@ class Sweep:
         self.display.tick(self.view(now))
 
     def reap(self) -> list[str]:
-        """Record the trials that have ended; returns the devices they leave."""
+        """Record the trials that have ended, and return the devices that they leave free."""
         freed = []
         for worker in list(self.running):
             status = self.launcher.poll(worker.handle)
@@ -154,7 +153,7 @@ class Sweep:
         return freed
 
     def _record(self, worker: RunningWorker, status: int) -> None:
-        """Say, and keep, how a trial ended whose worker left with this status; or have it run again."""
+        """Record how an ended worker's trial ended, or queue it again if that was not its own fault."""
         trial = worker.trial
         state = self.experiment.state(trial)
         if not state.finished and state.status != "failed" and not self.stopping:
@@ -179,13 +178,13 @@ class Sweep:
         self.display.finished(trial, state)
 
     def _taken_away(self, worker: RunningWorker) -> str | None:
-        """What ended a trial through no fault of its own, if anything did."""
+        """What ended the trial through no fault of its own; None if nothing did."""
         if not self.experiment.holds(worker.trial):
             return "its folder was deleted while it ran"
         return None
 
     def _cause(self, worker: RunningWorker, status: int, state: State, taken: str | None) -> tuple[str, str]:
-        """The kind and the cause of an end without a result that counts."""
+        """The kind and the cause of an end that left no valid result."""
         if taken is not None:
             return "crash", f"{taken}, {TRIES} times"
         if state.notes:
@@ -194,7 +193,7 @@ class Sweep:
         return cause_of(status, stalled_after=stalled, oom_kills_before=worker.oom_kills)
 
     def losing(self) -> str | None:
-        """Why the sweep should stop: it cannot keep its workers. Their trials stay pending."""
+        """Why the sweep should stop because workers keep getting lost, or None. Their trials stay pending."""
         if self.losses < LOSSES:
             return None
         return (
@@ -203,10 +202,8 @@ class Sweep:
         )
 
     def failing_alike(self) -> str | None:
-        """Why the sweep should stop: its first trials failed in the same way.
-
-        Being out of memory is no such way: the dearest trials come first, and cheaper ones may fit.
-        """
+        """Why the sweep should stop because its first trials failed in the same way, or None."""
+        # Running out of memory does not count: the dearest trials come first, and cheaper ones may fit.
         ways = {(state.failure.get("kind"), state.failure.get("cause")) for state in self.first}
         kind, cause = next(iter(ways), (None, None))
         if len(self.first) < ALIKE or len(ways) > 1 or kind in (None, "oom"):
@@ -217,7 +214,7 @@ class Sweep:
         )
 
     def stop(self) -> None:
-        """Ask the workers to save and leave, and wait for GRACE."""
+        """Ask the workers to save and exit, and wait for at most GRACE."""
         self.stopping = True
         for worker in self.running:
             self.launcher.stop(worker.handle, kill=False)
@@ -227,7 +224,7 @@ class Sweep:
             self.reap()
 
     def view(self, now: float) -> View:
-        """What there is to show."""
+        """What a display shows at time `now`."""
         running = tuple(
             RunningTrial(worker.trial, worker.progress, _seconds_left(worker, now)) for worker in self.running
         )
@@ -244,7 +241,7 @@ class Sweep:
 
 
 def _seconds_left(worker: RunningWorker, now: float) -> float | None:
-    made = worker.progress.get("step", 0) - (worker.first_step or 0)
-    if made <= 0:
+    steps = worker.progress.get("step", 0) - (worker.first_step or 0)
+    if steps <= 0:
         return None
-    return float((worker.progress["steps"] - worker.progress["step"]) * (now - worker.started) / made)
+    return float((worker.progress["steps"] - worker.progress["step"]) * (now - worker.started) / steps)

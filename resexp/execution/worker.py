@@ -1,4 +1,4 @@
-"""The one entry point of a worker: one attempt at one trial, in a process of its own."""
+"""A worker's entry point: makes one attempt at one trial, in a process of its own."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 
 
 def work(job: Job) -> None:
-    """Run `job.trainer` on the attempt; however it ends, the trial's folder tells.
+    """Run `job.trainer` on the attempt. However it ends, the trial's folder says so.
 
-    The trainer is `module:function`, called with the Attempt. SIGTERM only sets `attempt.stopping`.
-    Exits with status 1 after a failure that it has recorded, where it could. A plugin's code may raise
+    The trainer is `module:function` and is called with the Attempt. SIGTERM only sets `attempt.stopping`.
+    After a failure, which is recorded if possible, the process exits with status 1. A plugin's code may raise
     anything, SystemExit included, and may change the current folder.
     """
     job = replace(job, folder=job.folder.absolute())
@@ -36,16 +36,16 @@ def work(job: Job) -> None:
             print(stale)
         sys.exit(1)
     except BaseException as error:
-        with suppress(Exception):  # neither a full disk nor an odd error must hide the cause
+        with suppress(Exception):  # a full disk or an error without a message must not hide the cause
             traceback.print_exc()
             sys.stderr.flush()
-        with suppress(OSError, StaleAttempt):  # the supervisor writes what could not be written here
+        with suppress(OSError, StaleAttempt):  # the supervisor records what could not be recorded here
             fail(TrialFolder(job.folder), job.number, *failure_of(error))
         sys.exit(1)
 
 
 def _begin(job: Job) -> Attempt:
-    """The attempt, with this process's output in the trial's log and its signals handled."""
+    """The attempt; this process's output then goes to the trial's log, and its signals are handled."""
     _redirect_output(TrialFolder(job.folder).log, job.number)
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(job.threads)))
     attempt = Attempt(
@@ -57,15 +57,15 @@ def _begin(job: Job) -> Attempt:
         data=job.data,
     )
     for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # the supervisor's business: it sends SIGTERM
+        signal.signal(number, signal.SIG_IGN)  # the supervisor handles these, and sends SIGTERM to workers
     signal.signal(signal.SIGTERM, lambda *_: setattr(attempt, "stopping", True))
-    # A worker is born with these blocked, so that none ends it before it has its handlers.
+    # A worker starts with these blocked, so that none can end it before its handlers are in place.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, GROUP_SIGNALS)
     return attempt
 
 
 def failure_of(error: BaseException) -> tuple[str, str]:
-    """The kind ("oom" or "error") and the cause of a failure, in one line."""
+    """The kind of a failure ("oom" or "error") and its cause in one line."""
     if out_of_memory(error):
         return "oom", "out of memory"
     return "error", f"error: {type(error).__name__}: {words(error)}"[:500]
@@ -78,9 +78,10 @@ def _resolve(trainer: str) -> Callable[[Attempt], object]:
 
 
 def _redirect_output(log: Path, number: int) -> None:
-    """Send what this process and its libraries print to the trial's log; read nothing.
+    """Send everything that this process and its libraries print to the trial's log, and let them read
+    nothing.
 
-    Where there can be no log it is sent nowhere: the user's terminal is the supervisor's.
+    If the log cannot be opened, output is discarded, because the terminal belongs to the supervisor.
     """
     nothing = os.open(os.devnull, os.O_RDWR)
     for target in (0, 1, 2):

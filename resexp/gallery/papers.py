@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +28,7 @@ class Size:
     experiment: str
     trials: int
     ended: int
-    expect: str | None
+    expect: str
     published: bool
 
 
@@ -63,39 +62,16 @@ def _entry(name: str, results: Path) -> Entry:
     text = yaml_text.read_text(path(name))
     tiers = yaml_text.parse(text, name).value.get("tiers") or {}
     loaded = [api.load(path(name), tier=tier) for tier in (*tiers, "full")]
-    expected = _expected(text)
-    sizes = (_size(name, one, expected.get(one.tier), results) for one in loaded)
-    return Entry(name, loaded[0].published.claim or _said(text).get("why", ""), tuple(sizes))
+    sizes = (_size(name, one, results) for one in loaded)
+    return Entry(name, loaded[0].published.claim or loaded[0].why, tuple(sizes))
 
 
-def _size(name: str, experiment: Experiment, expect: str | None, results: Path) -> Size:
+def _size(name: str, experiment: Experiment, results: Path) -> Size:
     folder, ended = results / experiment.name, 0
     if folder.is_dir():
         ended = int(api.results(folder).trials["status"].isin(("done", "diverged")).sum())
     shown = (results / FOLDER / folder_name(name, experiment.tier) / "report.json").exists()
-    return Size(experiment.tier, experiment.name, len(experiment.points), ended, expect, shown)
-
-
-def _said(text: str) -> dict[str, str]:
-    """What the comments that open a configuration say: `# why: ...`, over several lines if need be."""
-    said: dict[str, str] = {}
-    key = ""
-    for line in text.splitlines():
-        if not line.startswith("#"):
-            break
-        found = re.match(r"# (why|expect): *(?:(\w+): )?(.*)", line)
-        if found:
-            key = found[1] if found[1] == "why" else f"expect {found[2] or 'full'}"
-            said[key] = found[3] if key != "why" or not found[2] else f"{found[2]}: {found[3]}"
-        elif key:
-            said[key] += " " + line.lstrip("# ")
-    return said
-
-
-def _expected(text: str) -> dict[str, str]:
-    """What each tier is expected to cost: `# expect: quick: 24 trials, 8 minutes on 2 cores`."""
-    prefix = "expect "
-    return {key.removeprefix(prefix): said for key, said in _said(text).items() if key.startswith(prefix)}
+    return Size(experiment.tier, experiment.name, len(experiment.points), ended, experiment.expect, shown)
 
 
 def folder_name(name: str, tier: str) -> str:

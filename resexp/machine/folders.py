@@ -13,11 +13,16 @@ def data_folder() -> Path:
     can be told.
     """
     told = os.environ.get("RESEXP_DATA") or "~/.cache/resexp"
+    right = "set RESEXP_DATA to the full path of a folder for data"
     try:
-        return Path(told).expanduser()
+        folder = Path(told).expanduser()
     except RuntimeError:
-        wrong = f"{Path(told).parts[0]} has no home folder"
-        raise DataError(f"{told}: {wrong}; set RESEXP_DATA to the full path of a folder for data") from None
+        raise DataError(f"{told}: {Path(told).parts[0]} has no home folder; {right}") from None
+    if told.startswith("~") and not folder.is_absolute():
+        raise DataError(
+            f"{told}: the home folder is no full path (HOME is {os.environ.get('HOME')!r}); {right}"
+        )
+    return folder
 
 
 def own_folder(root: str) -> Path:

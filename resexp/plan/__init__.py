@@ -1,1 +1,1 @@
-"""Experiment -> trials as values: identities, names, groups of seeds, and which parts go together."""
+"""Turns an experiment into trials: their identities, names, groups of seeds, and which parts fit together."""

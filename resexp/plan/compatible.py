@@ -1,4 +1,4 @@
-"""Which parts go together: found out before anything is trained."""
+"""Which parts fit together. A misfit is found here, before anything is trained."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ IDLE = {
     "tokens": ("classes", "image_size", "crop", "flip", "subset_seed"),
     "rows": ("image_size", "crop", "flip"),
 }
-"""Options of every data set that say nothing to some, by what these have."""
+"""What the data have -> options common to all data sets that have no effect on such data."""
 LEAST = {"training.epochs": 1}
-"""What has to be given even where it says nothing."""
+"""Settings that must be given even where they have no effect, with the value to give."""
 
 
 def check(settings: Settings, facts: Facts) -> None:
-    """Raises ConfigError where data, task, trunk and probes do not fit each other, naming what would."""
+    """Raises ConfigError if data, task, trunk and probes do not fit each other; it names what would fit."""
     problems = list(_misfits(settings, facts))
     if problems:
         raise ConfigError(problems)
@@ -34,7 +34,7 @@ def _misfits(settings: Settings, facts: Facts) -> Iterator[Problem]:
     idle = [(what, name) for what in (facts.targets, facts.form) for name in IDLE.get(what, ())]
     for what, name in idle:
         if getattr(settings.data, name) != type(settings.data).model_fields[name].default:
-            wrong = f"{settings.data.kind} has {what}, which know no such option"
+            wrong = f"{settings.data.kind} has {what}, for which this option has no effect"
             yield Problem("", f"data.{name}", wrong, "remove it")
     task, trunk = (scan.part_class(part.info) for part in (settings.task, settings.model))
     offered = {facts.targets, *(("images",) if len(facts.shape) == 3 else ())}
@@ -63,7 +63,7 @@ def _misfits(settings: Settings, facts: Facts) -> Iterator[Problem]:
     for number, config in enumerate(settings.probes):
         probe = scan.part_class(config.info)
         if trunk.network is None or not issubclass(trunk.network, probe.network):
-            wrong = f"{config.kind} follows a chain of blocks, and {settings.model.kind} is none"
+            wrong = f"{config.kind} needs a chain of blocks, and {settings.model.kind} is not one"
             yield Problem("", f"probes.{number}", wrong, "remove the probe")
         if probe.targets is not None and wanted not in probe.targets:
             wrong = f"{config.kind} is for tasks with {' or '.join(probe.targets)}"
@@ -71,15 +71,15 @@ def _misfits(settings: Settings, facts: Facts) -> Iterator[Problem]:
 
 
 def _idle(settings: Settings, keys: tuple[str, ...]) -> Iterator[Problem]:
-    """A problem for each of the keys whose value is not its default."""
+    """A problem for each of the keys that is set to another value than its default."""
     for key in keys:
         *path, name = key.split(".")
         part: Any = reduce(getattr, path, settings)
         if name in type(part).model_fields:
             default = LEAST.get(key, type(part).model_fields[name].get_default())
-            told = part.model_dump(include={name}, exclude_defaults=True)
-            if told not in ({}, {name: default}, {name: {"kind": default}}):
-                yield Problem("", key, f"says nothing to {settings.model.kind}", f"leave it at {default}")
+            given = part.model_dump(include={name}, exclude_defaults=True)
+            if given not in ({}, {name: default}, {name: {"kind": default}}):
+                yield Problem("", key, f"has no effect on {settings.model.kind}", f"leave it at {default}")
 
 
 def _kinds(role: str, fits: Callable[[type[Any]], bool]) -> str:

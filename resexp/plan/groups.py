@@ -1,8 +1,9 @@
-"""Which trials are seeds of one: groups, the lines they make over depth, and labels that tell lines apart.
+"""Groups of trials, the lines they form over depth, and labels that tell lines apart.
 
-A group is the trials of one identity but for their seed and what is tuned. A line is the groups that agree
-in everything the sweep varies but depth. Both are found in the settings. Labels come last: each is spelled
-out until no two lines share one, so that to group by label and depth is to group by identity.
+The trials of a group differ only in their seed and in what is tuned. The groups of a line differ only in
+depth, among all that the sweep varies. Groups and lines follow from the settings. Labels are made last:
+details are added to them until no two lines share one, so that grouping by label and depth is grouping by
+identity.
 """
 
 from __future__ import annotations
@@ -21,89 +22,91 @@ if TYPE_CHECKING:
     from resexp.plan.trial import Trial
 
 Facts = Mapping[str, str]
-"""Dotted path -> the text of its value, for all that determines a trial's numbers."""
+"""Dotted path -> the text of its value, for everything that determines a trial's numbers."""
 Line = tuple[str | None, ...]
 
 
 def labelled(trials: Sequence[Trial]) -> list[Trial]:
-    """The trials, each with the label of its line; a name that several of them had is told apart, too.
+    """The same trials, each with the label of its line. Names that several trials share are made to differ,
+    too.
 
-    A label that only one line had stays as it was, and so does the name of its trials' folders. Raises
-    MixedError where two different trials would be one group's at one seed.
+    A label that belongs to one line alone stays as it is, and so do the names of that line's folders. Raises
+    MixedError if two different trials would have the same place in a group: the same line, depth, tuned
+    values and seed.
     """
-    told = [_values(trial) for trial in trials]
-    facts: list[Facts] = [{path: repr(value) for path, value in own.items()} for own in told]
+    values = [_values(trial) for trial in trials]
+    facts: list[Facts] = [{path: repr(value) for path, value in own.items()} for own in values]
     tuned = [tuple(_tuned(trial)) for trial in trials]
-    telling = _telling(trials, facts, tuned)
-    lines = [_line(own, telling) for own in facts]
+    distinguishing = _distinguishing_paths(trials, facts, tuned)
+    lines = [_line(own, distinguishing) for own in facts]
     names: dict[Line, str] = {}
-    values: dict[Line, Mapping[str, Any]] = {}
-    for line, trial, own in zip(lines, trials, told, strict=True):
+    first_values: dict[Line, Mapping[str, Any]] = {}
+    for line, trial, own in zip(lines, trials, values, strict=True):
         names[line] = max(names.get(line, ""), printable(trial.variant), key=len)
-        values.setdefault(line, own)
-    names = _spelled(names, values, telling)
+        first_values.setdefault(line, own)
+    names = _spelled(names, first_values, distinguishing)
     _refuse_mixed(trials, lines, tuned)
     taken = Counter(trial.name for trial in trials)
-    found = [replace(trial, variant=names[line]) for trial, line in zip(trials, lines, strict=True)]
-    found = [t if taken[t.name] == 1 else replace(t, name=name_of(t)) for t in found]
-    taken = Counter(trial.name for trial in found)
-    return [t if taken[t.name] == 1 else replace(t, name=f"{t.name}_{t.id[:6]}") for t in found]
+    renamed = [replace(trial, variant=names[line]) for trial, line in zip(trials, lines, strict=True)]
+    renamed = [t if taken[t.name] == 1 else replace(t, name=name_of(t)) for t in renamed]
+    taken = Counter(trial.name for trial in renamed)
+    return [t if taken[t.name] == 1 else replace(t, name=f"{t.name}_{t.id[:6]}") for t in renamed]
 
 
 def name_of(trial: Trial) -> str:
-    """What a trial is called, and its folder: its label, what is tuned, its depth and seed."""
+    """A trial's name, which is also its folder's: its label, what is tuned, its depth and seed."""
     chosen = safe(" ".join(short(key, value, named=True) for key, value in trial.tuned.items()))
     return "_".join(filter(None, [safe(trial.variant), chosen, f"d{trial.depth}", f"s{trial.seed}"]))
 
 
 def safe(text: str) -> str:
-    """A text as part of a folder's name."""
+    """The text with every character replaced that a folder's name should not have."""
     return re.sub(r"[^A-Za-z0-9=.+-]+", "-", text)[:60].strip("-.")
 
 
 def short(key: str, value: Any, *, named: bool = False) -> str:
-    """An option in a label: a word stands for itself unless `named`, a part is its kind, a number needs its
-    name.
+    """An option as it appears in a label: `key=value`, or the value alone if it is a word and `named` is
+    false. A part appears as its kind.
     """
     value = value["kind"] if isinstance(value, Mapping) and "kind" in value else value
     return value if isinstance(value, str) and not named else f"{key.rpartition('.')[2]}={value}"
 
 
 def printable(text: str) -> str:
-    """A text without characters that cannot be seen: two labels that look alike are no labels."""
+    """The text with invisible characters escaped, since labels that look alike tell nothing apart."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def leaves(tree: Any) -> list[tuple[str, Any]]:
-    """Every single value in plain JSON data, with its dotted path; a list of plain values is one."""
-    found: list[tuple[str, Any]] = []
-    _collect(tree, "", found)
-    return found
+    """Every single value in plain JSON data with its dotted path. A list of plain values counts as one."""
+    collected: list[tuple[str, Any]] = []
+    _collect(tree, "", collected)
+    return collected
 
 
-def _collect(tree: Any, path: str, found: list[tuple[str, Any]]) -> None:
+def _collect(tree: Any, path: str, collected: list[tuple[str, Any]]) -> None:
     if isinstance(tree, dict) and tree:
         for key, item in tree.items():
-            _collect(item, f"{path}.{key}" if path else key, found)
+            _collect(item, f"{path}.{key}" if path else key, collected)
     elif isinstance(tree, list | tuple) and any(isinstance(item, dict) for item in tree):
         for number, item in enumerate(tree):
-            _collect(item, f"{path}.{number}", found)
+            _collect(item, f"{path}.{number}", collected)
     else:
-        found.append((path, tree))
+        collected.append((path, tree))
 
 
 def _values(trial: Trial) -> dict[str, Any]:
-    """All that determines a trial's numbers, except for depth, seed and what is tuned."""
-    found = dict(leaves(trial.settings))
-    for path in [DEPTH, SEED, *(p for p in found if trial.tuned and _within(p, trial.tuned))]:
-        found.pop(path, None)
-    found |= {f"numbers of {name_of_part(place)}": v for place, v in trial.numerics.items()}
-    found["code of plugins"] = " ".join(sorted(trial.plugins))
-    return {**found, "content of the data": trial.data}
+    """All that determines a trial's numbers, except depth, seed and what is tuned."""
+    values = dict(leaves(trial.settings))
+    for path in [DEPTH, SEED, *(p for p in values if trial.tuned and _within(p, trial.tuned))]:
+        values.pop(path, None)
+    values |= {f"numbers of {name_of_part(place)}": v for place, v in trial.numerics.items()}
+    values["code of plugins"] = " ".join(sorted(trial.plugins))
+    return {**values, "content of the data": trial.data}
 
 
 def _tuned(trial: Trial) -> Iterator[str]:
-    """The values of what is tuned, as the settings have them."""
+    """The tuned settings and their values, as text."""
     if trial.tuned:
         yield from (f"{path}={v!r}" for path, v in leaves(trial.settings) if _within(path, trial.tuned))
 
@@ -112,33 +115,38 @@ def _within(path: str, keys: Iterable[str]) -> bool:
     return any(path == key or path.startswith(f"{key}.") for key in keys)
 
 
-def _line(facts: Facts, telling: Sequence[str]) -> Line:
-    return tuple(facts.get(path) for path in telling)
+def _line(facts: Facts, distinguishing: Sequence[str]) -> Line:
+    return tuple(facts.get(path) for path in distinguishing)
 
 
-def _telling(trials: Sequence[Trial], facts: Sequence[Facts], tuned: Sequence[tuple[str, ...]]) -> list[str]:
-    """The paths that tell lines apart, in the settings' order: what the sweep's values write, and whatever
-    else differs between trials of one line, depth and tuned value. Rules make such differences.
+def _distinguishing_paths(
+    trials: Sequence[Trial], facts: Sequence[Facts], tuned: Sequence[tuple[str, ...]]
+) -> list[str]:
+    """The paths that tell lines apart, in the order of the settings.
+
+    These are the paths that the sweep's values write, and whatever else differs between trials of one line,
+    depth and tuned value. Rules (`overrides` in a configuration) make such differences.
     """
     order = list(dict.fromkeys(path for own in facts for path in own))
     written = {path for t, own in zip(trials, facts, strict=True) for path in _written(t.axes, own)}
-    telling = [path for path in order if path in written]
+    distinguishing = [path for path in order if path in written]
     while True:
         alike: dict[tuple[Any, ...], Facts] = {}
         more: set[str] = set()
         for trial, own, chosen in zip(trials, facts, tuned, strict=True):
-            first = alike.setdefault((_line(own, telling), trial.depth, chosen), own)
+            first = alike.setdefault((_line(own, distinguishing), trial.depth, chosen), own)
             if own != first:
                 more |= {path for path in {*own, *first} if own.get(path) != first.get(path)}
         if not more:
-            return telling
-        telling = [path for path in order if path in more or path in telling]
+            return distinguishing
+        distinguishing = [path for path in order if path in more or path in distinguishing]
 
 
 def _written(axes: Mapping[str, Any], facts: Facts) -> Iterator[str]:
-    """The paths of what the values of axes write.
+    """The paths that the values of the axes write.
 
-    An option that they leave open is none of them: `match` may fill it in, with another size at every depth.
+    Options that a value leaves open are not among them: `match` may fill them in, with another size at every
+    depth.
     """
     for key, value in axes.items():
         yield from _paths(key, value, facts)
@@ -158,20 +166,20 @@ def _paths(key: str, value: Any, facts: Facts) -> Iterator[str]:
 
 
 def _spelled(
-    names: Mapping[Line, str], values: Mapping[Line, Mapping[str, Any]], telling: Sequence[str]
+    names: Mapping[Line, str], values: Mapping[Line, Mapping[str, Any]], distinguishing: Sequence[str]
 ) -> dict[Line, str]:
-    """Labels that differ: those that several lines share say in what these differ, at last in full."""
-    found = dict(names)
+    """Labels that all differ. If lines share a label, the values in which they differ are added to it."""
+    labels = dict(names)
     for full in (False, True):
-        for clash in _sharing(found):
+        for clash in _sharing(labels):
             facts = [values[line] for line in clash]
-            differing = [path for path in telling if len({repr(own.get(path)) for own in facts}) > 1]
+            differing = [path for path in distinguishing if len({repr(own.get(path)) for own in facts}) > 1]
             for line, own in zip(clash, facts, strict=True):
-                found[line] = _with(names[line], _details(own, differing, full))
-    for clash in _sharing(found):
+                labels[line] = _with(names[line], _details(own, differing, full))
+    for clash in _sharing(labels):
         for number, line in enumerate(clash, 1):
-            found[line] = f"{found[line]} #{number}"
-    return found
+            labels[line] = f"{labels[line]} #{number}"
+    return labels
 
 
 def _sharing(names: Mapping[Line, str]) -> list[list[Line]]:
@@ -193,10 +201,10 @@ def _details(values: Mapping[str, Any], paths: Sequence[str], full: bool) -> Ite
 
 
 def _with(label: str, details: Iterable[str]) -> str:
-    """A label with more in its brackets, what is there already aside."""
-    opening, bracket, inside = label.removesuffix(")").partition(" (")
+    """A label with more details in its brackets; details that are there already are not repeated."""
+    name, bracket, inside = label.removesuffix(")").partition(" (")
     kept = inside.split(", ") if bracket else []
-    return f"{opening} ({', '.join([*kept, *(d for d in map(printable, details) if d not in kept)])})"
+    return f"{name} ({', '.join([*kept, *(d for d in map(printable, details) if d not in kept)])})"
 
 
 def _refuse_mixed(trials: Sequence[Trial], lines: Sequence[Line], tuned: Sequence[tuple[str, ...]]) -> None:

@@ -1,4 +1,4 @@
-"""Experiment -> trials: what will be trained, under which name and in which order. Pure."""
+"""Turns an experiment into trials: what will be trained, under which name and in which order."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ if TYPE_CHECKING:
     from resexp.config.settings import Settings
 
 MOST_LAYERS = 50_000
-"""Of all different networks of a plan together. Measuring takes about a millisecond a layer."""
+"""The most layers that a plan's different networks may have together; measuring takes about 1 ms a layer."""
 
 
 class Measures(Protocol):
-    """What a plan must ask of the code that knows data sets and networks."""
+    """What a plan asks of the code that knows data sets and networks."""
 
     def resolve(self, settings: Settings) -> Settings:
         """The settings with `precision: auto` decided and matched sizes filled in."""
 
     def data_fingerprint(self, settings: Settings) -> str:
-        """A hash of all that determines the images and labels."""
+        """A hash of all that determines the inputs and targets."""
 
     def cost(self, settings: Settings) -> Cost | None:
-        """What one image costs in this network; None where there is none."""
+        """What one example costs in this network; None for models that are not networks."""
 
 
 def make_plan(experiment: Experiment, measures: Measures) -> list[Trial]:
-    """Every trial of an experiment, in the order of its grid, each once.
+    """Every trial of an experiment once, in the order of its grid.
 
     Raises:
-        ConfigError: some trial cannot be built; every such problem at once.
+        ConfigError: some trials cannot be built; the error lists every problem.
         DataError: a data set is missing.
-        MixedError: two trials would be averaged as one, which is an error of the program.
+        MixedError: two trials would be averaged as one, which is a fault of the program.
     """
     refuse_too_many(experiment)
     trials: dict[str, Trial] = {}
@@ -57,7 +57,7 @@ def make_plan(experiment: Experiment, measures: Measures) -> list[Trial]:
             continue
         except ResexpError:
             raise
-        except (Exception, SystemExit) as error:  # a plugin's part that leaves must not end the command well
+        except (Exception, SystemExit) as error:  # a plugin may call sys.exit(0), which is no success
             fault = blamed(error, plugins_of(point.settings))
             if fault is None:
                 raise
@@ -74,12 +74,12 @@ def make_plan(experiment: Experiment, measures: Measures) -> list[Trial]:
             variant=variant,
             depth=model.depth,
             seed=settings.seed,
-            settings=(told := settings.model_dump(mode="json")),
+            settings=(plain := settings.model_dump(mode="json")),
             axes=dict(point.axes),
             cost=cost,
             tuned={key: point.axes[key] for key in experiment.tuned},
             plugins={plugin.sha256: plugin.file.name for plugin in plugins},
-            numerics=numerics.versions(told, plugins),
+            numerics=numerics.versions(plain, plugins),
             data=data,
         )
         trials[id] = replace(trial, name=name_of(trial))
@@ -89,9 +89,9 @@ def make_plan(experiment: Experiment, measures: Measures) -> list[Trial]:
 
 
 def refuse_too_many(experiment: Experiment) -> None:
-    """Raises ConfigError where the sweep has more different networks than can be measured for a plan."""
-    told = [point.settings for point in experiment.points]
-    networks = {(each.data, each.task, each.model): each.model.depth for each in told}
+    """Raises ConfigError if the sweep has more different networks than can be measured for a plan."""
+    settings = [point.settings for point in experiment.points]
+    networks = {(each.data, each.task, each.model): each.model.depth for each in settings}
     if (layers := sum(networks.values())) > MOST_LAYERS:
         wrong = f"has {len(networks):,} different networks of {layers:,} layers together"
         right = f"at most {MOST_LAYERS:,} can be measured for one plan: split the sweep"
@@ -99,8 +99,10 @@ def refuse_too_many(experiment: Experiment) -> None:
 
 
 def variant_labels(experiment: Experiment) -> list[str]:
-    """For each point the label of its variant: the connection's kind, and in brackets whatever else the
-    sweep varies among points of that kind; depth, seed and what is tuned aside.
+    """The label of each point's variant, in the order of the points.
+
+    A label is the connection's kind, followed in brackets by whatever else the sweep varies among points of
+    that kind, except depth, seed and what is tuned.
     """
     options = [swept_options(point, experiment.tuned) for point in experiment.points]
     kinds = [point.settings.model.connection.kind for point in experiment.points]
@@ -118,8 +120,8 @@ def variant_labels(experiment: Experiment) -> list[str]:
 
 
 def swept_options(point: Point, tuned: Collection[str]) -> dict[str, Any]:
-    """What the sweep sets at this point, with the options of parts spelled out; without depth, seed and what
-    is tuned.
+    """What the sweep sets at this point, except depth, seed and what is tuned. A connection counts with all
+    its options, under their dotted keys.
     """
     options: dict[str, Any] = {}
     for key, value in point.axes.items():

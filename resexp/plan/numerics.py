@@ -1,10 +1,11 @@
-"""Versions of numbers, part by part: when the code of one is mended, only its own trials are trained again.
+"""Versions of numbers. When code is corrected so that it gives other numbers, its version is raised, and only
+the trials that use it are trained again.
 
-A part carries its version itself, as `numerics = 2` in the body of its class: every kind its own, whatever
-it inherits. What is chosen by name and no part of its own, such as an initialisation, has it in `CHOICES`.
-What concerns every trial is `PROGRAM`, told as resexp's. All are 1 where nothing is said, and only others
-are in a trial's identity. The probes that a trial takes while it trains are in its identity, and so are
-their versions: their rows cannot be had without training again.
+A part declares its version as `numerics = 2` in the body of its class; subclasses do not inherit it. Choices
+that are not parts of their own, such as an initialisation, have theirs in `CHOICES`. `PROGRAM` is the version
+of all code that every trial uses; it is reported under the name resexp. A version that is not declared is 1,
+and only versions other than 1 enter a trial's identity. The versions of a trial's probes enter it too,
+because what they measure during training cannot be had without training again.
 """
 
 from __future__ import annotations
@@ -19,39 +20,41 @@ if TYPE_CHECKING:
     from resexp.catalog.plugins import Plugin
 
 PROGRAM = 1
-"""Raised when the code changes the numbers of every trial."""
+"""Raise this when the code changes the numbers of every trial."""
 
 CHOICES: dict[str, dict[str, int]] = {}
-"""Dotted key of the settings -> value -> version, where that is not 1: {"model.init": {"orthogonal": 2}}.
+"""Dotted key of the settings -> value -> version, for versions other than 1: {"model.init": {"orthogonal":
+2}}.
 
-A value is written as JSON has it; "*" is any other than null and false, for what is switched on: clipping,
-a crop, a low rate.
+Values are written as in JSON. "*" stands for any value but null and false: use it for what is switched on,
+such as clipping, a crop, or a low starting rate.
 """
 
 Settings = Mapping[str, Any]
-"""A trial's, as plain JSON data."""
+"""A trial's settings as plain JSON data."""
 
 
 def versions(settings: Settings, plugins: tuple[Plugin, ...] = ()) -> dict[str, int]:
-    """The versions that are not 1 of all that the settings name, each by its dotted place and name.
+    """The versions other than 1 of everything that the settings name. Keys are the dotted key and the kind or
+    value, such as "model.connection.residual".
 
-    A part of a plugin has none: its code is in the identity as it is.
+    A plugin's part has no version: its code itself is in the identity.
     """
     if PROGRAM == 1 and not CHOICES and not any(_mended(role) for role in scan.ROLES):
         return {}
-    found = {f"{place}.{kind}": _mended(role).get(kind, 1) for place, role, kind in parts(settings)}
-    own = {kind for role in scan.ROLES for kind in _own(role, plugins)}
-    found = {place: n for place, n in found.items() if place.rpartition(".")[2] not in own}
-    found["resexp"] = PROGRAM
+    by_place = {f"{place}.{kind}": _mended(role).get(kind, 1) for place, role, kind in parts(settings)}
+    plugin_kinds = {kind for role in scan.ROLES for kind in _own(role, plugins)}
+    by_place = {place: n for place, n in by_place.items() if place.rpartition(".")[2] not in plugin_kinds}
+    by_place["resexp"] = PROGRAM
     for key, values in CHOICES.items():
         value = _at(settings, key.split("."))
         name = value if isinstance(value, str) else "*" if value not in (None, False) else ""
-        found[f"{key}.{name}"] = values.get(name, values.get("*", 1) if name else 1)
-    return {place: version for place, version in found.items() if version != 1}
+        by_place[f"{key}.{name}"] = values.get(name, values.get("*", 1) if name else 1)
+    return {place: version for place, version in by_place.items() if version != 1}
 
 
 def parts(value: Any, role: str = "", place: str = "") -> Iterator[tuple[str, str, str]]:
-    """The place, role and kind of every part in settings: of a probe the place is `probes`."""
+    """The dotted key, role and kind of every part in the settings; all probes have the key `probes`."""
     if isinstance(value, Mapping):
         if role and isinstance(value.get("kind"), str):
             yield place, role, value["kind"]
@@ -64,24 +67,24 @@ def parts(value: Any, role: str = "", place: str = "") -> Iterator[tuple[str, st
 
 
 def probe_version(kind: str) -> int:
-    """The version of the numbers that this program's probe of a kind gives."""
+    """The version of the numbers that this program's probe of this kind gives."""
     return _mended("probe").get(kind, 1)
 
 
 def changed(old: Mapping[str, int], new: Mapping[str, int]) -> list[str]:
-    """The names of what has another version in one than in the other."""
+    """The names of everything whose version differs between the two mappings."""
     places = dict.fromkeys([*new, *old])
     return [name_of(place) for place in places if old.get(place, 1) != new.get(place, 1)]
 
 
 def name_of(place: str) -> str:
-    """The last word of a place that has a version: a kind, a choice, or the key of what is switched on."""
+    """The last word of a key of `versions`: a kind, a choice, or the key of what is switched on."""
     return place.removesuffix(".*").rpartition(".")[2]
 
 
 @cache
 def _mended(role: str) -> Mapping[str, int]:
-    """The package's parts of a role whose version is not 1."""
+    """The package's parts of a role whose version is not 1, as kind -> version."""
     return {kind: part.numerics for kind, part in scan.parts(role).items() if part.numerics != 1}
 
 

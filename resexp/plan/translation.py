@@ -1,8 +1,8 @@
-"""What settings were called before: a trial that an older version planned is read as this one would write it.
+"""Former names of settings, so that trials which an older version planned can still be read.
 
-A key that gets another name, another name for one of its values, or a key that goes is told here, the latest
-change last. The settings of stored trials are translated when they are read, and an identity is hashed with
-the oldest names, so that a trial that is done stays done.
+A change that renames a key, renames one of its values or removes a key is listed in CHANGES, the latest
+change last. Stored settings are translated when they are read. An identity is hashed with the oldest names,
+so that a finished trial stays finished.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Renamed:
-    """The dotted key `was` is called `now`, and lies in the same mapping."""
+    """The key with the dotted path `was` is now called `now`, in the same mapping."""
 
     was: str
     now: str
@@ -22,7 +22,7 @@ class Renamed:
 
 @dataclass(frozen=True)
 class Revalued:
-    """At the dotted key, the name `was` (a part's kind, a choice) is now `now`."""
+    """The name `was` at the dotted key (a part's kind or a choice) is now `now`."""
 
     key: str
     was: str
@@ -31,9 +31,10 @@ class Revalued:
 
 @dataclass(frozen=True)
 class Removed:
-    """The dotted key is gone: this version does always what its value `always` did, which was its default.
+    """The dotted key no longer exists: the program now always does what the value `always` meant, the former
+    default.
 
-    A trial with another value keeps the key: it can be reported, and neither resumed nor probed.
+    A trial with another value keeps the key. It can be reported, but neither resumed nor probed.
     """
 
     key: str
@@ -45,41 +46,41 @@ CHANGES: tuple[Renamed | Revalued | Removed, ...] = ()
 
 def translated(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Stored settings, with today's keys and names."""
-    found = dict(settings)
+    result = dict(settings)
     for change in CHANGES:
         match change:
             case Renamed(was, now):
-                found = _renamed(found, was.split("."), now.rpartition(".")[2])
+                result = _renamed(result, was.split("."), now.rpartition(".")[2])
             case Revalued(key, was, now):
-                found = _revalued(found, key.split("."), was, now)
+                result = _revalued(result, key.split("."), was, now)
             case Removed(key, always):
-                found = _removed(found, key.split("."), always)
-    return found
+                result = _removed(result, key.split("."), always)
+    return result
 
 
 def as_hashed(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Today's settings, with the keys and names they had first."""
-    found = dict(settings)
+    """Today's settings with the oldest keys and names."""
+    result = dict(settings)
     for change in reversed(CHANGES):
         match change:
             case Renamed(was, now):
-                found = _renamed(found, now.split("."), was.rpartition(".")[2])
+                result = _renamed(result, now.split("."), was.rpartition(".")[2])
             case Revalued(key, was, now):
-                found = _revalued(found, key.split("."), now, was)
-    return found
+                result = _revalued(result, key.split("."), now, was)
+    return result
 
 
 def keys(axes: Mapping[str, Any]) -> dict[str, Any]:
-    """Stored axes, by today's dotted keys and with today's names."""
-    found = dict(axes)
+    """Stored axes with today's dotted keys and names."""
+    result = dict(axes)
     for change in CHANGES:
         if isinstance(change, Renamed):
-            found = {_key(key, change): value for key, value in found.items()}
-        elif isinstance(change, Revalued) and found.get(change.key) == change.was:
-            found[change.key] = change.now
-        elif isinstance(change, Removed) and found.get(change.key) == change.always:
-            found.pop(change.key, None)
-    return found
+            result = {_key(key, change): value for key, value in result.items()}
+        elif isinstance(change, Revalued) and result.get(change.key) == change.was:
+            result[change.key] = change.now
+        elif isinstance(change, Removed) and result.get(change.key) == change.always:
+            result.pop(change.key, None)
+    return result
 
 
 def _key(key: str, change: Renamed) -> str:

@@ -1,7 +1,7 @@
-"""A trial as a value: its settings, cost and names, and the identity that says when it is the same trial.
+"""A trial as a value: its settings, cost and names, and the identity by which it is recognised.
 
 An id is the hash of everything that determines a trial's numbers. A changed option makes another trial, and a
-trial that is done stays done whatever else the configuration says.
+finished trial stays finished whatever else the configuration says.
 """
 
 from __future__ import annotations
@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Cost:
-    """What one image costs: trainable parameters, multiply-accumulates, and bytes kept for backward. Where it
-    is evaluated, the operation that holds most holds `evaluation_bytes` of it, and of `evaluated_at_once`
-    images together; 0 is unknown.
+    """What one example costs: trainable parameters, multiply-accumulates of a forward pass, and bytes kept
+    for the backward pass.
+
+    In evaluation, `evaluated_at_once` examples are passed together, and the operation that holds most memory
+    holds `evaluation_bytes` for each of them. 0 means that the number is unknown.
     """
 
     params: int
@@ -35,13 +37,14 @@ class Cost:
 
 @dataclass(frozen=True)
 class Trial:
-    """One training run. `settings` is plain JSON data: `config.parse.parse_settings` gives it types.
+    """One training run.
 
-    `name` says what varies in its experiment (safe as a folder's name); `id` is its identity;
-    `variant` is the label of its line, as `groups` has it; `axes` maps each swept dotted key to this
-    trial's value, and `tuned` those that are chosen by validation error. `plugins` maps the SHA-256 of each
-    plugin whose parts it uses to its file's name, `numerics` what it uses to the versions that are not 1,
-    and `data` is its data's fingerprint, "" where an older version planned it.
+    `id` is its identity. `name` says what varies in its experiment and is safe as a folder's name. `variant`
+    is the label of its line (see `groups`). `settings` is plain JSON data; `config.parse.parse_settings`
+    gives it types. `axes` maps each swept dotted key to this trial's value, `tuned` those that are chosen by
+    validation error. `plugins` maps the SHA-256 of each plugin whose parts it uses to the file's name.
+    `numerics` holds the versions of its numbers that are not 1. `data` is the fingerprint of its data, or ""
+    if an older version planned the trial.
     """
 
     id: str
@@ -59,31 +62,30 @@ class Trial:
     data: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON data, which shares its mappings with the trial: to be written, not to be changed."""
+        """Plain JSON data to be written. It shares its mappings with the trial, so do not change it."""
         return {**vars(self), "cost": asdict(self.cost) if self.cost else None}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Trial:
-        """From what `to_json` gave, in this version or an older one."""
+        """The trial that `to_json` of this version or an older one described."""
         cost = data.get("cost")
-        told = {name: translation.keys(data[name]) for name in ("axes", "tuned") if name in data}
-        told["settings"] = translation.translated(data["settings"])
-        return cls(**{**data, **told, "cost": Cost(**cost) if cost else None})
+        translated = {name: translation.keys(data[name]) for name in ("axes", "tuned") if name in data}
+        translated["settings"] = translation.translated(data["settings"])
+        return cls(**{**data, **translated, "cost": Cost(**cost) if cost else None})
 
 
 def identity(settings: Settings, data_fingerprint: str) -> str:
     """Twelve hex digits of the hash of all that determines a trial's numbers.
 
-    A value that equals its default is left out, so that an option added later leaves the trials done before
-    it theirs; the kind of a part has no default and is never left out. `data.root` says where the data lie
-    and not what they are, which is what their fingerprint says. Versions of numbers are in it where they are
-    not 1.
+    Values that equal their defaults are left out, so that adding an option keeps the ids of earlier trials;
+    the kind of a part has no default and always counts. `data.root` is left out because the fingerprint
+    describes the data themselves. Versions of numbers count if they are not 1.
     """
-    told = translation.as_hashed(settings.model_dump(mode="json", exclude_defaults=True))
-    told["data"].pop("root", None)
+    hashed_settings = translation.as_hashed(settings.model_dump(mode="json", exclude_defaults=True))
+    hashed_settings["data"].pop("root", None)
     plugins = plugins_of(settings)
     code = sorted(plugin.sha256 for plugin in plugins)
     versions = numerics.versions(settings.model_dump(mode="json"), plugins)
-    hashed = [numerics.PROGRAM, told, data_fingerprint, *code, *([versions] if versions else [])]
+    hashed = [numerics.PROGRAM, hashed_settings, data_fingerprint, *code, *([versions] if versions else [])]
     text = json.dumps(hashed, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]

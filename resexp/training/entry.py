@@ -1,4 +1,4 @@
-"""What a worker process imports, by name: how a trial is trained, and what is loaded before the first one.
+"""The names of what a worker process imports: the trainer, and what is loaded before the first trial.
 
 This module is light, so that a command can name the modules of training without loading PyTorch.
 """
@@ -11,11 +11,13 @@ TRAINER = "resexp.training.trial:train"
 PRELOAD = "resexp.training.preload"
 
 LEARNERS = {"Trunk": "resexp.training.run:Run", "Booster": "resexp.training.boosting.run:BoostingRun"}
-"""Base class of a model -> the class that trains it: a `learner.Learner`, made of settings, data, device."""
+"""A model's base class -> the class that trains such models: a `learner.Learner`, whose constructor takes
+settings, data and device.
+"""
 
 
 def preloaded(bases: Iterable[str]) -> list[str]:
-    """What is loaded before trials of models with these base classes.
+    """The modules to load before trials of models with these base classes.
 
     PRELOAD loads what networks need. Boosters also need scikit-learn, and networks must not wait for that.
     """

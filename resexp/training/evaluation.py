@@ -1,4 +1,4 @@
-"""A run's network on a whole split."""
+"""Evaluates a run's network on a whole split of the data."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Score:
-    """What an evaluation gives: error as a fraction, mean loss, the task's measures; None: not measured."""
+    """An evaluation's results: error as a fraction, mean loss, the task's measures. None: not measured."""
 
     error: float | None = None
     loss: float | None = None
@@ -28,8 +28,8 @@ class Score:
 def evaluate(run: Learner, examples: Examples) -> Score:
     """Error, loss and measures in eval mode, without augmentation.
 
-    Raises Diverged where the loss is not finite. Its error would look like a number: the largest of outputs
-    that are NaN is the first one, so that a broken network errs on all classes but the first.
+    Raises Diverged if the loss is not finite. The error of such a network would look like a number: the
+    largest of NaN outputs is the first one, so that it would count as a prediction of the first class.
     """
     task, device = run.task, run.device
     run.forward.eval()
@@ -52,5 +52,5 @@ def evaluate(run: Learner, examples: Examples) -> Score:
 
 
 def number(value: float) -> float | None:
-    """None for what is not a number: nothing was to be measured."""
+    """The value, or None if it is NaN, which means that there was nothing to measure."""
     return None if math.isnan(value) else value

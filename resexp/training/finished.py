@@ -21,19 +21,19 @@ from resexp.training.probing import measured
 from resexp.training.run import Run
 
 NETWORK, INIT = ("data", "task", "model", "resexp"), "model.init"
-"""Parts of the settings that decide what a trained network computes. How it began decides nothing by then."""
+"""Settings that decide what a trained network computes, except INIT, whose weights training replaced."""
 
 
 def check_unchanged(trial: Trial, plugins: Sequence[Plugin], fingerprint: str, folder: Path) -> None:
-    """Refuse to measure a network on data that have changed since it was trained, or by code that computes
-    another network from its weights. `fingerprint` is of the data as they are now.
+    """Refuse to measure a network if its data have changed since it was trained, or if today's code would
+    compute another network from its weights. `fingerprint` describes the data as they are now.
 
     Raises DataError and StoreError.
     """
     if trial.data and trial.data != fingerprint:
         raise DataError(
-            f"{folder}: its data have changed since it was trained, and would give other numbers; bring them "
-            "back, or run the experiment again"
+            f"{folder}: its data have changed since it was trained, and would give other numbers; restore "
+            "them, or run the experiment again"
         )
     trained, now = (
         {place: n for place, n in each.items() if place.startswith(NETWORK) and not place.startswith(INIT)}
@@ -55,7 +55,7 @@ def measure(
     *,
     checked: Checked | None = None,
 ) -> list[dict[str, Any]]:
-    """The rows of the probes on a trial of these settings, given the bytes of its last checkpoint."""
+    """The rows of the probes on a trial with these settings, given the bytes of its last checkpoint."""
     torch.set_num_threads(threads)
     place = torch.device(device)
     data = open_data(settings.data, place, settings.seed, checked)

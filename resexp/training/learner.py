@@ -1,4 +1,4 @@
-"""What a trial needs of whatever learns in it."""
+"""What a trial needs from the model that it trains, network or booster."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
 
 class Learner(Protocol):
-    """One training run in memory, `step` of its `total` steps done. `epoch` is 0-based; `seconds` are those
-    of its steps. `forward` is what gets evaluated.
+    """One training run in memory.
+
+    `step` of `total` steps have been taken, in `seconds`. `epoch` is 0-based. `forward` is the module that is
+    evaluated.
     """
 
     settings: Settings
@@ -38,25 +40,25 @@ class Learner(Protocol):
     def epoch(self) -> int: ...
 
     def train_step(self) -> None:
-        """One step. Raises Diverged where nothing more can be learned."""
+        """Take one step. Raises Diverged if nothing more can be learned."""
 
     def epoch_ended(self) -> bool: ...
 
     def close_epoch(self) -> dict[str, Any]:
-        """The metrics row of the epoch that ended."""
+        """The metrics row of the epoch that has just ended."""
 
     def autocast(self) -> AbstractContextManager[object]:
-        """The arithmetic to evaluate in."""
+        """A context that sets the arithmetic for evaluation."""
 
     def state(self) -> dict[str, Any]:
-        """All that the next step depends on: tensors and plain numbers."""
+        """Everything that the next step depends on, as tensors and plain numbers."""
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on where `state` was taken."""
+        """Continue from a `state`."""
 
 
 def learner_of(model: ModelConfig) -> Callable[[Settings, Data, torch.device], Learner]:
-    """The class that trains such a model."""
+    """The class that trains a model of this configuration."""
     module, _, name = LEARNERS[model.info.base].partition(":")
     learner: Callable[[Settings, Data, torch.device], Learner] = getattr(
         importlib.import_module(module), name

@@ -1,4 +1,4 @@
-"""Optimisers, as recipes for PyTorch's own."""
+"""Optimisers: each part holds the options and makes PyTorch's optimiser from them."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from resexp.options import Fraction, NonNegativeFloat, PositiveFloat
 
 
 class Optimizer(ABC):
-    """Makes the optimiser for a network's parameters; `lr` is the rate that the schedule scales."""
+    """Makes the optimiser of a network's parameters. `lr` is the learning rate that the schedule scales."""
 
     lr: float
 
     @abstractmethod
     def make(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        """PyTorch's optimiser, fused: one kernel for all parameters."""
+        """PyTorch's optimiser in its fused form, which updates all parameters in one kernel."""
 
 
 class Sgd(Optimizer):
-    """Stochastic gradient descent with momentum; weight decay on every parameter, as He et al. 2015."""
+    """Stochastic gradient descent with momentum. Weight decay is on every parameter, as in He et al. 2015."""
 
     def __init__(
         self,
@@ -47,8 +47,8 @@ class Sgd(Optimizer):
             fused=True,
         )
         if self.momentum:
-            # The fused step takes momentum of all parameters or of none, but in stochastic depth some
-            # get their first gradient later than others. From 0, the first step is the same.
+            # The fused step needs a momentum buffer for all parameters or for none, but in stochastic depth
+            # some get their first gradient later than others. A buffer of zeros gives the same first step.
             for group in optimizer.param_groups:
                 for p in group["params"]:
                     optimizer.state[p]["momentum_buffer"] = torch.zeros_like(p)

@@ -1,4 +1,4 @@
-"""Probes at their steps, on copies, so that a run with probes is bit for bit the run without."""
+"""Runs the probes that are due, on copies of the network, so that probes never change a run's numbers."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 
 def probe_rows(run: Learner, failed: list[str]) -> Iterator[dict[str, Any]]:
-    """The rows of every probe that is due before the run's next step; a run without a network has none.
+    """The rows of every probe that is due before the run's next step. A run without a network has no probes.
 
-    A probe that fails is told in `failed`, and has no rows at this step: training goes on without it.
+    If a probe fails, its failure is appended to `failed` and it has no rows at this step; training continues.
     """
     for config in run.settings.probes:
         for at in config.at:
@@ -41,7 +41,7 @@ def probe_rows(run: Learner, failed: list[str]) -> Iterator[dict[str, Any]]:
 
 
 def reason(error: Exception) -> str:
-    """What an error says, in one line. One of a plugin may fail at that, too."""
+    """What an error says, in one line. A plugin's error may raise another while it is turned into text."""
     try:
         return clean(f"{type(error).__name__}: {' '.join(str(error).split())}"[:300])
     except Exception:
@@ -49,7 +49,7 @@ def reason(error: Exception) -> str:
 
 
 def measured(run: Run, config: ProbeConfig, at: float) -> Iterator[dict[str, Any]]:
-    """The rows of one probe on the run as it stands."""
+    """The rows of one probe on the run in its present state."""
     probe: Probe = config.build()
     with torch.random.fork_rng(devices=[run.device] if run.device.type == "cuda" else []):
         torch.manual_seed(0)
@@ -58,7 +58,7 @@ def measured(run: Run, config: ProbeConfig, at: float) -> Iterator[dict[str, Any
 
 
 def take_snapshot(run: Run, batch_size: int) -> Snapshot:
-    """A copy of the run on a fixed batch: the same one for every trial on the same data."""
+    """A copy of the run with a fixed batch, which is the same for every trial on the same data."""
     index = permutation(len(run.data.train), 0, -1)[:batch_size].to(run.device)
     examples, labels = run.data.train.batch(index)
     inputs, target = run.task.posed(examples, labels, "probe")

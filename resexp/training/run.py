@@ -1,4 +1,4 @@
-"""One training run in memory: everything a step changes, and the step itself."""
+"""One training run in memory: everything that a step changes, and the step itself."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from resexp.data.opening import Data
 
 CUDA_CHECK_STEPS = 50
-"""On CUDA the loss, and what ends a low rate, are looked at this often, so that few steps wait."""
+"""On CUDA, the loss and smoothed error are read only this often, because reading them waits for the GPU."""
 SMOOTHING = 0.98
-"""Of the training error that ends a low starting rate: an average over about 50 batches."""
+"""Smoothing of the training error that ends a low starting rate; it averages over about 50 batches."""
 
 
 class Run:
-    """A network, its optimiser, and how far they have come; `settings.training.precision` is resolved."""
+    """A network, its optimiser, and how far training has come. The settings' precision must not be "auto"."""
 
     def __init__(self, settings: Settings, data: Data, device: torch.device) -> None:
         training = settings.training
@@ -46,7 +46,7 @@ class Run:
         initialise(network, settings.model.init, settings.seed)
         layout = torch.channels_last if training.channels_last else torch.contiguous_format
         self.network = network.to(device, memory_format=layout)  # type: ignore[call-overload]
-        # The eager network is what gets probed and saved: hooks do not fire inside a compiled one.
+        # The network that is not compiled is probed and saved, because hooks do not fire in a compiled one.
         self.forward: nn.Module = self.network
         if training.compile:
             self.forward = cast(nn.Module, torch.compile(self.network))
@@ -61,9 +61,10 @@ class Run:
         self.seconds = 0.0
         self.low_rate = training.schedule.low_rate is not None
         self.smoothed_error = torch.ones((), device=device)
-        self.sums = torch.zeros(2, device=device, dtype=torch.float64)  # of loss and mistakes in this epoch
+        self.sums = torch.zeros(2, device=device, dtype=torch.float64)
+        """Loss and number of mistakes, each summed over this epoch's batches."""
         self.units = 1
-        """That a batch's mistakes are counted of."""
+        """Number of labels, pixels or tokens in the last batch."""
         self._ordered_epoch = -1
         self._order = torch.empty(0, dtype=torch.long)
         self._batches: Batches = data.train.batch
@@ -72,11 +73,11 @@ class Run:
 
     @property
     def epoch(self) -> int:
-        """0-based; while the last step of an epoch has been taken it is already the next one."""
+        """The 0-based epoch of the next step: after an epoch's last step this is already the next epoch."""
         return self.step // self.steps_per_epoch
 
     def train_step(self) -> None:
-        """One update.
+        """Take one step: update the weights once.
 
         Raises:
             Diverged: the loss is no longer a number.
@@ -89,7 +90,7 @@ class Run:
             self.account(loss, output, target)
 
     def next_batch(self) -> tuple[Tensor, Tensor]:
-        """This step's inputs, such as images (B, C, H, W), normalised and augmented, and target (B, ...)."""
+        """This step's inputs, such as images (B, C, H, W), augmented and normalised; target (B, ...)."""
         if self._ordered_epoch != self.epoch:
             seed, train = self.settings.seed, self.data.train
             self._order = permutation(len(train), seed, self.epoch).to(self.device)
@@ -100,8 +101,8 @@ class Run:
         return self.task.posed(*self._batches(index), self.settings.seed, self.step)
 
     def forward_pass(self, inputs: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """This step's loss, to go backward from, and the output (B, classes, ...) it was computed of."""
-        # What a step draws at random depends on the seed and the step, so resuming restores no generator.
+        """This step's loss, to call `backward` on, and the output (B, classes, ...) it belongs to."""
+        # Random draws depend on the seed and the step alone, so that resuming need not restore a generator.
         torch.manual_seed(key_of(self.settings.seed, self.step, "step"))
         self.forward.train()
         with self.autocast():
@@ -109,7 +110,7 @@ class Run:
         return self.task.training_loss(output, target), output
 
     def update(self) -> None:
-        """Move the weights along the gradients, which are gone afterwards."""
+        """Change the weights according to the gradients, and delete the gradients."""
         if self.settings.training.clip is not None:
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.training.clip)
         self._set_rate()
@@ -128,7 +129,9 @@ class Run:
             self._check()
 
     def rate(self, step: int) -> float:
-        """The learning rate of step `step`."""
+        """The learning rate of step `step`: the optimiser's rate, times the schedule's factor, times that of
+        a low start if it is still on.
+        """
         schedule = self.settings.training.schedule
         factor = warmed(self.schedule.factor(step, self.total), step, self.total, schedule.warmup)
         if self.low_rate and schedule.low_rate is not None:
@@ -147,13 +150,13 @@ class Run:
         if self.low_rate and low and self.smoothed_error.item() < low.until_train_error:
             self.low_rate = False
 
-    # -- an epoch's end ---------------------------------------------------------------------------
+    # -- the end of an epoch ----------------------------------------------------------------------
 
     def epoch_ended(self) -> bool:
         return self.step % self.steps_per_epoch == 0 or self.step == self.total
 
     def close_epoch(self) -> dict[str, Any]:
-        """The metrics row of the epoch that ended, with the evaluations that are due."""
+        """The metrics row of the epoch that has just ended, with the evaluations that are due."""
         with self._clock():
             self._check()
             loss, mistakes = self.sums.tolist()
@@ -175,14 +178,14 @@ class Run:
         return row
 
     def evaluation_due(self, split: str, epoch: int) -> bool:
-        """Whether the error of a split is measured after this epoch, 1-based; always after the last."""
+        """Whether a split is evaluated after this epoch (1-based). After the last epoch it always is."""
         training = self.settings.training
-        # Without a wish of the user's at most four times: it costs a third of a training epoch.
+        # Evaluating the training set costs a third of an epoch, so by default it happens at most four times.
         every = training.train_every or max(10, math.ceil(self.epochs / 4))
         return epoch == self.epochs or epoch % (every if split == "train" else training.test_every) == 0
 
     def autocast(self) -> torch.autocast:
-        """bfloat16 arithmetic where the trial asks for it; weights and norms' statistics stay float32."""
+        """bfloat16 arithmetic if the trial asks for it; weights and the norms' statistics stay float32."""
         enabled = self.settings.training.precision == "bfloat16"
         return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
 
@@ -195,7 +198,7 @@ class Run:
     # -- saving -----------------------------------------------------------------------------------
 
     def state(self) -> dict[str, Any]:
-        """All that the next step depends on; the order of data is a function of seed and epoch."""
+        """All that the next step depends on. The order of the data follows from seed and epoch instead."""
         return {
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -207,7 +210,7 @@ class Run:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on where `state` was taken."""
+        """Continue from a `state`."""
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step = state["step"]

@@ -1,4 +1,7 @@
-"""Learning-rate schedules: pure functions of the step."""
+"""Learning-rate schedules, as pure functions of the step.
+
+A schedule gives a factor. `Run.rate` multiplies it with the optimiser's rate.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +12,15 @@ from resexp.options import Fraction, PositiveFloat
 
 
 class Schedule(ABC):
-    """A factor on the optimiser's learning rate for each step of a training run."""
+    """The factor on the optimiser's learning rate at each step of a training run."""
 
     @abstractmethod
     def factor(self, step: int, total: int) -> float:
-        """The factor for step `step`, 0-based, of `total`."""
+        """The factor of step `step` (0-based) of `total` steps."""
 
 
 class Constant(Schedule):
-    """The rate stays as it is."""
+    """The rate never changes."""
 
     def factor(self, step: int, total: int) -> float:
         return 1.0
@@ -26,7 +29,7 @@ class Constant(Schedule):
 class Step(Schedule):
     """The rate is multiplied by `gamma` at each milestone, given as a fraction of training.
 
-    He et al. 2015 (arXiv:1512.03385), section 4.2: at 1/2 and 3/4 of 64,000 iterations, by 0.1.
+    He et al. 2015 (arXiv:1512.03385), section 4.2: by 0.1 at 1/2 and 3/4 of 64,000 iterations.
     """
 
     def __init__(self, *, milestones: tuple[Fraction, ...] = (0.5, 0.75), gamma: PositiveFloat = 0.1) -> None:
@@ -49,10 +52,11 @@ class Cosine(Schedule):
 
 
 class OneCycle(Schedule):
-    """Up from 1/`start` over the first `rise` of training, then down to 1/(`start` `end`), in half cosines.
+    """Rises from 1/`start` to 1 in the first `rise` of training, then falls to 1/(`start` `end`); both are
+    half cosines.
 
-    Smith and Topin 2018 (arXiv:1708.07120), in the form of PyTorch's OneCycleLR; the optimiser's rate is
-    the peak.
+    Smith and Topin 2018 (arXiv:1708.07120), in the form of PyTorch's OneCycleLR. The optimiser's rate is the
+    peak.
     """
 
     def __init__(
@@ -71,11 +75,11 @@ class OneCycle(Schedule):
 
 
 def anneal(first: float, last: float, progress: float) -> float:
-    """Half a cosine from `first` at progress 0 to `last` at 1."""
+    """Half a cosine from `first` at progress 0 to `last` at progress 1."""
     return last + (first - last) * (1 + math.cos(math.pi * progress)) / 2
 
 
 def warmed(factor: float, step: int, total: int, warmup: float) -> float:
-    """`factor` under a linear warm-up over the first `warmup` (a fraction) of training."""
+    """The factor with a linear warm-up over the first `warmup` (a fraction) of training."""
     steps = round(warmup * total)
     return factor * (step + 1) / steps if step < steps else factor

@@ -1,4 +1,4 @@
-"""One trial, from its folder to its result; `execution.worker` calls `train` and nothing else here."""
+"""Trains one trial, from its folder to its result. `execution.worker` calls `train`."""
 
 from __future__ import annotations
 
@@ -20,14 +20,18 @@ if TYPE_CHECKING:
     from resexp.store.attempt import Attempt
 
 SAVE_SECONDS = 30.0
-"""Longest stretch of an epoch without a checkpoint."""
+"""The longest time within an epoch without a checkpoint."""
 
 SAVE_SHARE = 0.02
-"""Of a trial's time for checkpoints: where epochs are shorter than fifty of them, some are left out."""
+"""The most of a trial's time that checkpoints at the ends of epochs may take. If epochs are so short that
+they would take more, some are left out.
+"""
 
 
 def train(attempt: Attempt) -> None:
-    """Train the attempt's trial to its end, to its divergence, or to the step after it is told to stop."""
+    """Train the attempt's trial until it is done or diverges, or until the end of the step during which it is
+    told to stop.
+    """
     settings = parse_settings(attempt.trial.settings, attempt.plugins())
     device = torch.device(attempt.device)
     keep_freed_memory()
@@ -39,7 +43,7 @@ def train(attempt: Attempt) -> None:
     def new() -> TrainingLoop:
         return TrainingLoop(learner_of(settings.model)(settings, data, device), attempt, clock)
 
-    facts = data.facts  # of what could be read, which planning does not know
+    facts = data.facts  # counted after reading the data; planning cannot know which files are unreadable
     known = {"examples": {"train": facts.train, "test": facts.test}, "chance": facts.chance()}
     environment = fingerprint(device, attempt.threads)
     loop: TrainingLoop = attempt.begin(environment, lambda saved: new().restored(saved)) or new()
@@ -55,7 +59,7 @@ def train(attempt: Attempt) -> None:
 
 
 class TrainingLoop:
-    """A run's way through its attempt: steps, rows, probes and checkpoints in an order that can be resumed.
+    """Runs an attempt: steps, rows, probes and checkpoints, in an order that can be resumed.
 
     Every checkpoint is taken before the probes of its step, so that a resumed run writes each row once.
     """
@@ -71,8 +75,8 @@ class TrainingLoop:
         self.failed_probes: list[str] = []
 
     def advance(self) -> bool:
-        """Go on to the end, or to the step after a stop. Returns whether all is done, the probes of the end
-        included: that all steps are made does not say so.
+        """Continue to the end, or to the step after a stop. Returns whether everything is done, including the
+        probes of the end.
         """
         run, attempt = self.run, self.attempt
         while not attempt.stopping:
@@ -97,25 +101,27 @@ class TrainingLoop:
         return False
 
     def save_due(self) -> bool:
-        """At the end of every epoch that lasts long enough, and at the very end."""
-        since = time.monotonic() - self.saved
-        affordable = since >= self.save_cost / SAVE_SHARE
+        """Whether to save now: at the end of an epoch unless that costs more than SAVE_SHARE, within an epoch
+        after SAVE_SECONDS, and at the very end.
+        """
+        elapsed = time.monotonic() - self.saved
+        affordable = elapsed >= self.save_cost / SAVE_SHARE
         ended = self.run.epoch_ended() and affordable
-        return ended or since > SAVE_SECONDS or self.run.step == self.run.total
+        return ended or elapsed > SAVE_SECONDS or self.run.step == self.run.total
 
     def save(self) -> None:
-        begun = time.monotonic()
+        start = time.monotonic()
         buffer = io.BytesIO()
         state = {"run": self.run.state(), "row": self.row, "seconds": self.seconds()}
         torch.save({**state, "failed_probes": self.failed_probes}, buffer)
         self.attempt.save_checkpoint(buffer.getbuffer(), self.run.step)
         self.saved = time.monotonic()
-        self.save_cost = self.saved - begun
+        self.save_cost = self.saved - start
 
     def restored(self, data: bytes) -> TrainingLoop:
-        """This one, where a checkpoint's bytes say that the trial was.
+        """This loop, continued from a checkpoint's bytes.
 
-        Raises Diverged where older versions went on with a loss in evaluation that was no number.
+        Raises Diverged if an older version had gone on although a loss in evaluation was not finite.
         """
         state = torch.load(io.BytesIO(data), map_location=self.run.device, weights_only=True)
         for name, loss in state["row"].items():
@@ -124,20 +130,20 @@ class TrainingLoop:
         self.run.restore(state["run"])
         self.row = state["row"]
         self.earlier_seconds = state["seconds"]
-        self.failed_probes = list(state.get("failed_probes", ()))  # older versions knew none
+        self.failed_probes = list(state.get("failed_probes", ()))  # older versions did not keep them
         return self
 
     def tell_failures(self) -> None:
-        """Have the result say which probes failed: their numbers are missing."""
+        """Note in the result which probes failed, because their numbers are missing."""
         name = self.attempt.trial.name
         self.attempt.notes.extend(f"{name}: {failure}" for failure in self.failed_probes)
 
     def seconds(self) -> float:
-        """Wall time over all attempts, evaluation and probes included."""
+        """Wall time over all attempts, including evaluation and probes."""
         return self.earlier_seconds + time.monotonic() - self.started
 
     def result(self, row: dict[str, Any]) -> dict[str, Any]:
-        """What the last row and the clocks say; what was not measured is None."""
+        """The result that follows from the last row and the clocks. What was not measured is None."""
         run = self.run
         step_seconds = run.seconds / run.step if run.step else None
         return {
@@ -157,7 +163,7 @@ class TrainingLoop:
 
 
 def fingerprint(device: torch.device, threads: int) -> dict[str, Any]:
-    """What must be the same for a half-done trial to go on bit for bit."""
+    """What must be the same for a half-done trial to continue bit for bit."""
     if device.type == "cuda":
         processor = torch.cuda.get_device_name(device)
     else:

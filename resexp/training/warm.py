@@ -1,4 +1,4 @@
-"""A run that has taken its first steps, for whoever times the next ones."""
+"""A run that has taken its first steps, for timing the next ones."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from resexp.data.opening import open_data
 from resexp.training.run import Run
 
 WARM_UP = 2
-"""Steps that are not counted: the libraries choose their kernels in them."""
+"""Steps that are not timed, because the libraries choose their kernels in them."""
 
 
 def warm_run(settings: Settings, device: torch.device, checked: Checked | None = None) -> Run:
-    """A run of these settings that has taken its first steps; `checked` are its data, if prepared."""
+    """A run of these settings that has taken WARM_UP steps. `checked` are its data, if they are prepared."""
     run = Run(settings, open_data(settings.data, device, settings.seed, checked), device)
     for _ in range(WARM_UP):
         run.train_step()

@@ -206,10 +206,10 @@ def test_fresh_asks_first(place: Path) -> None:
 def test_every_config_loads_and_says_why(config: Path) -> None:
     from resexp import load
 
-    assert load(config).points
-    why, expect = config.read_text().splitlines()[:2]
-    assert why.startswith("# why: ")
-    assert expect.startswith("# expect: ")
+    experiment = load(config)
+    assert experiment.points
+    assert experiment.why
+    assert experiment.expect
 
 
 LATE = """\

@@ -8,7 +8,9 @@ import stub
 from rich.console import Console
 
 from resexp.cli import progress
+from resexp.cli.console import summary_line
 from resexp.execution.display import RunningTrial, View
+from resexp.execution.supervisor import SweepSummary
 from resexp.store import State
 
 DONE = State("done", result={"train_error": 0.123, "test_error": 0.2, "seconds": 65.4})
@@ -100,3 +102,9 @@ def test_a_log_whose_disk_is_full_falls_silent() -> None:
         lines = progress.choose(Console(file=cast("IO[str]", progress.Fading(file))))
         lines.started(stub.trial("a"), 1)
         lines.close()
+
+
+def test_what_a_run_warned_of_at_its_beginning_is_not_said_again_at_its_end() -> None:
+    summary = SweepSummary({"done": 2}, warnings=("one trial is left aside",))
+    said = summary_line("exp", Path("results/exp"), summary)
+    assert said == "results/exp: 2 done.\nNext: resexp report exp"

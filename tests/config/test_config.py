@@ -296,6 +296,16 @@ def test_a_tier_sets_the_base_and_replaces_adds_and_drops_axes(tmp_path: Path) -
     assert {(p.settings.training.epochs, p.settings.seed) for p in tiny.points} == {(3, 5)}
 
 
+def test_why_and_what_to_expect_are_told_by_tier_and_change_no_trial(tmp_path: Path) -> None:
+    said = "why: because\nexpect: {quick: 1 minute, full: 9 days}\n"
+    plain = load(tmp_path, TIERS)
+    experiment = load(tmp_path, said + TIERS)
+    assert (experiment.why, experiment.expect) == ("because", "9 days")
+    assert [p.settings for p in experiment.points] == [p.settings for p in plain.points]
+    assert load_file(tmp_path / "x.yaml", tier="quick").expect == "1 minute"
+    assert load_file(tmp_path / "x.yaml", tier="tiny").expect == ""
+
+
 def test_a_tiers_sweep_replaces_a_list_of_grids_whole(tmp_path: Path) -> None:
     more = "sweep: [{seed: [1, 2]}, {model.depth: [14]}]\ntiers: {quick: {sweep: {seed: [7]}}}\n"
     load(tmp_path, more)

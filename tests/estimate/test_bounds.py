@@ -85,6 +85,13 @@ def test_without_a_home_the_data_folder_is_asked_for(monkeypatch: pytest.MonkeyP
         folders.data_folder()
 
 
+def test_a_home_that_is_no_full_path_is_no_place_for_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RESEXP_DATA", raising=False)
+    monkeypatch.setenv("HOME", "here")
+    with pytest.raises(DataError, match=r"the home folder is no full path .*; set RESEXP_DATA"):
+        folders.data_folder()
+
+
 def test_text_of_others_shows_on_one_line_without_control() -> None:
     assert clean("a\x1b[31m\u202eb\n" + os.fsdecode(b"\xff")) == "a\\x1b[31m\\u202eb\\n\\udcff"
 

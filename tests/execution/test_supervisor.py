@@ -13,8 +13,10 @@ import pytest
 import stub
 
 from resexp import store
+from resexp.errors import TrialError
 from resexp.execution import supervisor, sweep
 from resexp.execution.display import Silent
+from resexp.execution.launcher import Job
 from resexp.execution.local import LocalLauncher
 from resexp.execution.sweep import Options
 from resexp.plan.trial import Cost, Trial
@@ -62,6 +64,25 @@ def test_each_way_to_fail_is_recorded_and_the_others_finish(tmp_path: Path) -> N
     assert any("Fatal Python error: Aborted" in line for line in tail), tail
     assert summary.counts == {"done": 2, "failed": 4, "diverged": 1}
     assert summary.exit_status == 3
+
+
+def test_what_cannot_start_trials_any_more_stops_the_run_with_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Once(LocalLauncher):
+        started = 0
+
+        def start(self, task: Job) -> Any:
+            self.started += 1
+            if self.started > 1:
+                raise TrialError("the process that starts trials could not be started: no memory")
+            return super().start(task)
+
+    monkeypatch.setattr(sys.modules[__name__], "LocalLauncher", Once)
+    summary, states = run(tmp_path, [stub.trial("good"), stub.trial("left", depth=1)], slots=["cpu"])
+    assert summary.stopped == "the process that starts trials could not be started: no memory"
+    assert (summary.counts, summary.exit_status) == ({"done": 1, "pending": 1}, 3)
+    assert states["good"].status == "done"
 
 
 def test_failed_trials_are_tried_again_and_done_ones_are_not(tmp_path: Path) -> None:
@@ -209,6 +230,7 @@ import stub
 from resexp import store
 from resexp.execution import supervisor
 from resexp.execution.display import Silent
+from resexp.execution.launcher import Job
 from resexp.execution.local import LocalLauncher
 print("once", flush=True)
 with store.create(Path(sys.argv[1]), "exp", config_text="", trials=[stub.trial("t")], environment={}) as exp:

@@ -21,11 +21,8 @@ from resexp.plan.trial import Cost
 from resexp.store import Attempt, create
 
 TEXT = """\
-# why: depth: hurts plain nets, and
-#   only them
-# expect: quick: 4 trials,
-#   a minute
-# expect: full: 8 trials, an hour
+why: "depth: hurts plain nets, and only them"
+expect: {quick: "4 trials, a minute", full: "8 trials, an hour"}
 name: made_up
 data: digits
 model: {kind: resnet, depth: 8, width: 4}
@@ -79,7 +76,7 @@ def test_it_lists_claims_costs_and_how_far_each_tier_is(paper: Path) -> None:
     ]
 
 
-def test_without_references_the_claim_is_the_comment_that_says_why(paper: Path) -> None:
+def test_without_references_the_claim_is_what_the_file_says_is_asked(paper: Path) -> None:
     (papers.PAPERS / "made_up.yaml").write_text(TEXT.replace("references: he2015_cifar10\n", ""))
     assert papers.entries(paper)[0].claim == "depth: hurts plain nets, and only them"
 

@@ -51,10 +51,10 @@ def test_every_tier_plans(name: str, tier: str, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("name", PAPERS)
 def test_a_file_says_why_and_what_to_expect_and_has_its_own_name(name: str) -> None:
-    lines = read_text(path_of(name)).splitlines()
-    assert lines[0].startswith("# why: ")
-    assert any(line.startswith("# expect: ") for line in lines[1:5])
-    assert read(name, "full").name == name
+    experiment = read(name, "full")
+    assert experiment.why
+    assert experiment.expect
+    assert experiment.name == name
     assert "quick" in tiers(name)
 
 

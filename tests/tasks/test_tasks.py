@@ -124,7 +124,7 @@ def test_a_window_has_at_least_one_mask() -> None:
         ({"data": "python_topics"}, "known: language or masked_language"),
         (
             {"data": {"kind": "python_topics", "crop": 2}},
-            "data.crop: python_topics has tokens, which know no such",
+            "data.crop: python_topics has tokens, for which this",
         ),
         ({"data": {"kind": "digit_scenes", "classes": 2}}, "data.classes: digit_scenes has masks"),
         (
@@ -138,7 +138,7 @@ def test_a_window_has_at_least_one_mask() -> None:
                 "model": {"kind": "unet", "depth": 14},
                 "probes": [{"kind": "gradient_norms"}, {"kind": "lesion"}],
             },
-            "probes.1: lesion follows a chain of blocks, and unet is none",
+            "probes.1: lesion needs a chain of blocks, and unet is not one",
         ),
     ],
 )

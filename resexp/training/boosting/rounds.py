@@ -1,4 +1,4 @@
-"""Rounds of boosting: one learner a round, each trained where the ones before it went wrong."""
+"""Rounds of boosting: each trains one learner, with more weight on rows that earlier rounds got wrong."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Labels = NDArray[np.int64]
 
 
 class WeakLearner(Protocol):
-    """What scikit-learn calls a classifier that takes weights."""
+    """A classifier of scikit-learn that accepts weights of samples."""
 
     def fit(self, x: Features, y: Labels, sample_weight: Weights) -> Any: ...
 
@@ -25,7 +25,9 @@ class WeakLearner(Protocol):
 
 @dataclass(frozen=True)
 class Round:
-    """A round's learner and its vote; its weighted error, and the b its weights flowed on with."""
+    """One round: its learner, the learner's vote `alpha` and weighted error, and the b that its weights
+    flowed on with.
+    """
 
     learner: WeakLearner
     alpha: float
@@ -35,10 +37,11 @@ class Round:
 
 @dataclass
 class Boosting:
-    """An ensemble in the making, on features x (n, d) and labels y (n,) in 0 .. classes - 1.
+    """An ensemble in training, on features x (n, d) and labels y (n,) in 0 .. classes - 1.
 
-    `connect(t, b)` is how weights flow past round t, 0-based; b is `beta` in the first and follows
-    `rule`. A learner is given weights whose mean is 1, so that its first round is the learner alone.
+    `make()` gives a new learner. `connect(t, b)` gives the connection by which weights flow past round t
+    (0-based). b is `beta` in the first round and follows `rule` afterwards. Learners get weights whose mean
+    is 1, so that the first round equals training the learner alone.
     """
 
     x: Features
@@ -57,7 +60,7 @@ class Boosting:
         self.accuracy = 0.0
 
     def step(self) -> None:
-        """One round. Accuracy, whose drop an adaptive b answers, is the ensemble's on x."""
+        """Train one round. The accuracy to which `rule` responds is the ensemble's on x."""
         learner = self.make()
         learner.fit(self.x, self.y, sample_weight=self.weights * len(self.y))
         predicted = learner.predict(self.x)
@@ -74,8 +77,8 @@ class Boosting:
 
 
 def votes(rounds: Sequence[Round], x: Features, classes: int) -> NDArray[np.float64]:
-    """The votes for each class, (n, classes); the class with the most is the ensemble's."""
+    """The sum of votes for each class, (n, classes). The ensemble predicts the class with the largest sum."""
     scores = np.zeros((len(x), classes))
-    for each in rounds:
-        scores[np.arange(len(x)), each.learner.predict(x)] += each.alpha
+    for round in rounds:
+        scores[np.arange(len(x)), round.learner.predict(x)] += round.alpha
     return scores

@@ -1,4 +1,4 @@
-"""Boosting as a training run: a round is a step and an epoch."""
+"""Boosting as a training run, in which a round is both a step and an epoch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-import sklearn.svm  # noqa: F401 (the first round would import it, in each trial anew)
+import sklearn.svm  # noqa: F401 (otherwise the first round of each trial would import it)
 import torch
 from torch import Tensor, nn
 
@@ -34,19 +34,19 @@ class Carried(nn.Module):
 
 
 class Votes(nn.Module):
-    """Rows (B, features) -> logits (B, classes): twice the votes, which are half the log odds."""
+    """Rows (B, features) -> logits (B, classes): twice the votes, because a vote is half of the log odds."""
 
     def __init__(self, boosting: Boosting) -> None:
         super().__init__()
         self.boosting = boosting
 
     def forward(self, x: Tensor) -> Tensor:
-        found = votes(self.boosting.done, x.double().cpu().numpy(), self.boosting.classes)
-        return torch.from_numpy(2 * found).to(x.device)
+        scores = votes(self.boosting.done, x.double().cpu().numpy(), self.boosting.classes)
+        return torch.from_numpy(2 * scores).to(x.device)
 
 
 class BoostingRun:
-    """An ensemble of a trial's settings, and how far it has come: a `training.learner.Learner`."""
+    """The ensemble of a trial, and how far its training has come: a `training.learner.Learner`."""
 
     def __init__(self, settings: Settings, data: Data, device: torch.device) -> None:
         self.settings = settings
@@ -72,7 +72,7 @@ class BoostingRun:
         self.forward: nn.Module = Votes(self.boosting)
 
     def _connection(self, round: int, beta: float) -> Connect:
-        """The connection after a round; the state is all the weights."""
+        """The connection after a round (0-based). Its state is the weights of all rows."""
         rows = self.batch_size
         site = Site(round, self.total, rows, rows, 1, lambda *_: Carried(beta), nn.Linear)
         connection: Connection = self.settings.model.connection.build(site)
@@ -92,7 +92,7 @@ class BoostingRun:
         return True
 
     def close_epoch(self) -> dict[str, Any]:
-        """The metrics row of the round: there is no learning rate, and no loss but that of evaluation."""
+        """The metrics row of the round. There is no learning rate, and no loss except in evaluation."""
         row: dict[str, Any] = {"epoch": self.step, "step": self.step, "seconds": self.seconds, "lr": None}
         for name, examples in self.data.splits.items():
             score = evaluate(self, examples) if examples is not None else Score()
@@ -103,7 +103,7 @@ class BoostingRun:
         return nullcontext()
 
     def state(self) -> dict[str, Any]:
-        """Rounds are a function of the data: they are done again, which takes less than a second for ten."""
+        """How far training has come. Resuming repeats the rounds: ten take less than a second."""
         return {"step": self.step, "seconds": self.seconds}
 
     def restore(self, state: dict[str, Any]) -> None:

@@ -136,14 +136,14 @@ def test_the_plan_has_no_cost_and_a_network_on_the_same_rows_has(tmp_path: Path)
         ),
         (
             {"model": {"kind": "svbm", "depth": 4, "connection": {"kind": "residual", "shortcut": "pool"}}},
-            "model.connection.shortcut: says nothing to svbm; leave it at pad",
+            "model.connection.shortcut: has no effect on svbm; leave it at pad",
         ),
-        ({"model": {"kind": "svbm", "depth": 4, "norm": "none"}}, "model.norm: says nothing to svbm"),
-        ({"model": {"kind": "svbm", "depth": 4, "match": "params"}}, "model.match: says nothing to svbm"),
-        ({"training": {"epochs": 2}}, "training.epochs: says nothing to svbm; leave it at 1"),
-        ({"training": {"epochs": 1, "optimizer": {"kind": "sgd", "lr": 1.0}}}, "training.optimizer: says"),
-        ({"task": {"kind": "classification", "label_smoothing": 0.1}}, "task.label_smoothing: says nothing"),
-        ({"probes": [{"kind": "gradient_norms"}]}, "probes.0: gradient_norms follows a chain of blocks"),
+        ({"model": {"kind": "svbm", "depth": 4, "norm": "none"}}, "model.norm: has no effect on svbm"),
+        ({"model": {"kind": "svbm", "depth": 4, "match": "params"}}, "model.match: has no effect on svbm"),
+        ({"training": {"epochs": 2}}, "training.epochs: has no effect on svbm; leave it at 1"),
+        ({"training": {"epochs": 1, "optimizer": {"kind": "sgd", "lr": 1.0}}}, "training.optimizer: has no"),
+        ({"task": {"kind": "classification", "label_smoothing": 0.1}}, "task.label_smoothing: has no effect"),
+        ({"probes": [{"kind": "gradient_norms"}]}, "probes.0: gradient_norms needs a chain of blocks"),
         ({"model": {"kind": "resnet", "depth": 8}}, "and table has rows; known: mlp or svbm"),
         ({"task": "segmentation"}, "task: segmentation learns from masks, and table has labels"),
     ],
@@ -159,5 +159,5 @@ def test_what_does_not_go_together_is_refused(changes: dict[str, Any], says: str
 def test_finished_trials_refuse_probes_of_networks(tmp_path: Path) -> None:
     with attempted(tmp_path, settings()) as experiment:
         train(Attempt(*experiment.claim(experiment.trials[0])))
-    with pytest.raises(ConfigError, match="cka follows a chain of blocks, and svbm is none"):
+    with pytest.raises(ConfigError, match="cka needs a chain of blocks, and svbm is not one"):
         api.probe("e", ["cka"], root=tmp_path, device="cpu")
