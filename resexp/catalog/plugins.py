@@ -88,10 +88,14 @@ def read(file: Path, where: str = "command line") -> Plugin:
     return Plugin(whole, source, modules_beside(whole, source))
 
 
-def fault(error: BaseException, plugin: Plugin, wrong: str) -> Problem:
+def fault(
+    error: BaseException,
+    plugin: Plugin,
+    wrong: str,
+    right: str = "correct it; it must run on every machine that trains",
+) -> Problem:
     """An error in a plugin's code, with the line of it that was the last to run."""
     file, line = _place(error, plugin) or (plugin.file, 1)
-    right = "correct it; it must run on every machine that trains"
     return Problem(f"{file}:{line}", "", f"{wrong}: {type(error).__name__}: {words(error)}"[:300], right)
 
 
