@@ -93,9 +93,10 @@ def fault(
     plugin: Plugin,
     wrong: str,
     right: str = "correct it; it must run on every machine that trains",
+    line: int = 1,
 ) -> Problem:
-    """An error in a plugin's code, with the line of it that was the last to run."""
-    file, line = _place(error, plugin) or (plugin.file, 1)
+    """An error in a plugin's code, with the line of it that was the last to run; with `line` if none was."""
+    file, line = _place(error, plugin) or (plugin.file, line)
     return Problem(f"{file}:{line}", "", f"{wrong}: {type(error).__name__}: {words(error)}"[:300], right)
 
 

@@ -95,7 +95,7 @@ def build(records: Records, plugins: Sequence[Plugin] = ()) -> Report:
     by_key: dict[str, Table] = {}
     leading = ""
     for section in sections("table", added):
-        with noting(section.plugin, lost):
+        with noting(section.plugin, lost, "table"):
             table = _table(section, prepared, by_key)
             if table is not None:
                 by_key[table.key] = table

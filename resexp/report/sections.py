@@ -76,7 +76,7 @@ def loaded(plugins: Sequence[Plugin], faults: list[Problem]) -> list[Section]:
 
 
 @contextmanager
-def noting(plugin: Plugin | None, faults: list[Problem]) -> Iterator[None]:
+def noting(plugin: Plugin | None, faults: list[Problem], function: str = "") -> Iterator[None]:
     """Adds what goes wrong in a user's file to `faults`: the report lacks that section and no other.
     What such a file prints goes to standard error, for standard output is the report's."""
     if plugin is None:
@@ -88,10 +88,16 @@ def noting(plugin: Plugin | None, faults: list[Problem]) -> Iterator[None]:
     except ConfigError as error:
         faults += error.problems
     except (Exception, SystemExit) as error:
-        faults.append(fault(error, plugin, "fails", "correct it; the rest of the report is there"))
+        right = "correct it; the rest of the report is there"
+        faults.append(fault(error, plugin, "fails", right, _line(plugin, function)))
 
 
 def refuse(plugin: Plugin, name: str, wrong: str, right: str) -> ConfigError:
     """What to raise where a function of a user's file returns what no report can show."""
-    line = getattr(getattr(plugin.module(), name), "__code__", None)
-    return ConfigError([Problem(f"{plugin.file}:{line.co_firstlineno if line else 1}", name, wrong, right)])
+    return ConfigError([Problem(f"{plugin.file}:{_line(plugin, name)}", name, wrong, right)])
+
+
+def _line(plugin: Plugin, function: str) -> int:
+    """Where a function of a user's file begins; 1 where there is none, or where it comes from elsewhere."""
+    code = getattr(getattr(plugin.module(), function, None), "__code__", None)
+    return code.co_firstlineno if code and code.co_filename == str(plugin.file) else 1

@@ -49,7 +49,7 @@ def draw(records: Records, added: Sequence[Section], lost: list[Problem]) -> Ite
     with _own_settings() as ink:
         for section in sections("figure", added):
             drawing = None
-            with noting(section.plugin, lost):
+            with noting(section.plugin, lost, "figure"):
                 drawing = _drawing(section, records, ink)
             if drawing is not None:
                 yield drawing
