@@ -38,7 +38,7 @@ MAY_IMPORT: dict[str, str] = {
     "probes": "models errors options",
     "tasks": "models options random",
     "execution": "store plan errors",
-    "report": "store plan config durable errors text",
+    "report": "store plan config catalog durable errors text",
     "training": "tasks probes models connections data plan config catalog machine errors options random text",
     "estimate": "training execution store models data plan config catalog machine durable errors",
     "bench": "estimate training execution report store tasks probes models data plan config catalog machine"

@@ -88,10 +88,15 @@ def read(file: Path, where: str = "command line") -> Plugin:
     return Plugin(whole, source, modules_beside(whole, source))
 
 
-def fault(error: BaseException, plugin: Plugin, wrong: str) -> Problem:
-    """An error in a plugin's code, with the line of it that was the last to run."""
-    file, line = _place(error, plugin) or (plugin.file, 1)
-    right = "correct it; it must run on every machine that trains"
+def fault(
+    error: BaseException,
+    plugin: Plugin,
+    wrong: str,
+    right: str = "correct it; it must run on every machine that trains",
+    line: int = 1,
+) -> Problem:
+    """An error in a plugin's code, with the line of it that was the last to run; with `line` if none was."""
+    file, line = _place(error, plugin) or (plugin.file, line)
     return Problem(f"{file}:{line}", "", f"{wrong}: {type(error).__name__}: {words(error)}"[:300], right)
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from typing import Annotated
 
 import typer
 
@@ -16,7 +15,9 @@ from resexp.api import RESULTS
 from resexp.cli import gallery
 from resexp.cli.endings import Commands, ended_by_a_signal, errors_told
 from resexp.cli.options import (
+    Additions,
     AllowEnvironmentChange,
+    AsFormat,
     AsListing,
     Config,
     Device,
@@ -171,9 +172,8 @@ def status(name: Name = None, results: Results = RESULTS) -> None:
 def report(
     name: Name = None,
     results: Results = RESULTS,
-    format: Annotated[
-        Format, typer.Option(help="What to print; the report/ folder always gets them all.")
-    ] = Format.TERMINAL,
+    format: AsFormat = Format.TERMINAL,
+    plugin: Additions = None,
 ) -> None:
     """Tabulate degradation, accuracy, gradients, convergence and cost of an experiment.
 
@@ -181,7 +181,7 @@ def report(
     """
     from resexp.cli import console
 
-    console.report(name, results, format.value)
+    console.report(name, results, format.value, plugin or [])
 
 
 @app.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
@@ -67,24 +67,28 @@ def summary_line(name: str, folder: Path, summary: SweepSummary) -> str:
     return f"{line}\nNext: {clean(command('resexp', 'report', name if here else folder))}"
 
 
-def report(name: str | None, results: Path, format: str) -> None:
+def report(name: str | None, results: Path, format: str, files: Sequence[Path] = ()) -> None:
     """Write all formats of an experiment's report into its folder, then print one of them.
 
     A report that cannot be written is printed all the same, and one that cannot be printed is written.
+    `files` are the user's own tables and figures.
 
     Raises:
+        ConfigError: one of the user's files cannot be read, and nothing is made; or one fails, and the report
+            is made without it.
         StoreError: no such experiment, or its folder cannot be written.
     """
     import importlib
 
-    from resexp.errors import StoreError
+    from resexp.config.paths import plugin_at
+    from resexp.errors import ConfigError, StoreError
     from resexp.report.build import build
     from resexp.report.render import terminal
     from resexp.report.write import write
     from resexp.store import ExperimentFolder, find, note_reported, read
 
     folder = find(name, results)
-    found = build(read(folder))
+    found = build(read(folder), [plugin_at(str(file), Path(), "command line") for file in files])
     target, refused = ExperimentFolder(folder).report, None
     try:
         write(found, target)
@@ -97,7 +101,11 @@ def report(name: str | None, results: Path, format: str) -> None:
         sys.stdout.write(importlib.import_module(f"resexp.report.render.{format}").render(found))
     sys.stdout.flush()
     if refused:
+        for fault in found.faults:
+            print(clean(fault), file=sys.stderr)
         why = refused.strerror or refused
         raise StoreError(f"{target}: the report's files cannot be written: {why}") from refused
-    files = "report.html, report.md, report.tex, report.json, trials.csv, figures/"
-    print(f"Written to {clean(target)}/: {files}", file=sys.stderr)
+    formats = "report.html, report.md, report.tex, report.json, trials.csv, figures/"
+    print(f"Written to {clean(target)}/: {formats}", file=sys.stderr)
+    if found.faults:
+        raise ConfigError(found.faults)

@@ -13,6 +13,10 @@ OVERRIDES = "Overrides: training.epochs=2; commas make an axis: model.depth=8,20
 Overrides = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help=OVERRIDES)]
 Tier = Annotated[str, typer.Option(help="One of the file's tiers; full is the file as it stands.")]
 Plugins = Annotated[list[Path] | None, typer.Option("--plugin", help="A Python file of your own parts.")]
+Additions = Annotated[
+    list[Path] | None,
+    typer.Option("--plugin", help="A Python file of your own tables or figures."),
+]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Jobs = Annotated[int | None, typer.Option(min=1, help="Trials at once. Default: one a core, or a GPU.")]
 JobsOrAuto = Annotated[
@@ -68,6 +72,9 @@ class Format(StrEnum):
     CSV = "csv"
     LATEX = "latex"
     JSON = "json"
+
+
+AsFormat = Annotated[Format, typer.Option(help="What to print; the report/ folder always gets them all.")]
 
 
 class Listing(StrEnum):

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Container, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from resexp.report import frames, scan, words
+from resexp.errors import Problem
+from resexp.report import frames, words
+from resexp.report.sections import Section, loaded, noting, refuse, sections
 from resexp.report.table import Sentence, Table
 from resexp.report.tables import claims
 
 if TYPE_CHECKING:
+    from resexp.catalog.plugins import Plugin
     from resexp.report.svg import Drawing
     from resexp.store import Records
-
-
-LEADING = ("degradation", "synergy", "segmentation", "comparisons")
-"""The tables of which the first that has a sentence opens the report: depth, if anything is said of it."""
 
 
 OPEN = ("undecided", "too few seeds")
@@ -27,7 +29,8 @@ OPEN = ("undecided", "too few seeds")
 class Report:
     """One experiment's report. `records.trials` has the column `variant` beside those of `store.read`.
 
-    `sentences` open it: what the paper claims, and those of the table with the key `leading`.
+    `sentences` open it: what the paper claims, and those of the table with the key `leading`. `added` are
+    the sections in the user's files, and `lost` is what went wrong in those files while tables were made.
     """
 
     experiment: str
@@ -38,6 +41,8 @@ class Report:
     environment: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
     records: frames.ReportRecords
+    added: tuple[Section, ...] = ()
+    lost: tuple[Problem, ...] = ()
 
     def table(self, key: str) -> Table | None:
         return next((table for table in self.tables if table.key == key), None)
@@ -61,33 +66,83 @@ class Report:
             else "No trial has finished yet, so there is nothing to say about depth."
         )
 
-    @cached_property
+    @property
     def drawings(self) -> tuple[Drawing, ...]:
-        """Every figure that has something to show, drawn at first use: matplotlib takes a while to load."""
+        """Every figure that has something to show."""
+        return self._drawn[0]
+
+    @property
+    def faults(self) -> tuple[Problem, ...]:
+        """What went wrong in the user's files, whose tables or figures the report is then without."""
+        return (*self.lost, *self._drawn[1])
+
+    @cached_property
+    def _drawn(self) -> tuple[tuple[Drawing, ...], tuple[Problem, ...]]:
+        """The figures, drawn at first use, for matplotlib takes a while to load; and what went wrong."""
         from resexp.report.svg import draw
 
-        return tuple(draw(self.records))
+        lost: list[Problem] = []
+        return tuple(draw(self.records, self.added, lost)), tuple(lost)
 
 
-def build(records: Records) -> Report:
-    """The report of the records as they stand, whether or not the run has ended."""
+def build(records: Records, plugins: Sequence[Plugin] = ()) -> Report:
+    """The report of the records as they stand, whether or not the run has ended. `plugins` are files of the
+    user's with tables and figures; they are run. What fails there is told in `faults`.
+    """
     prepared = frames.prepared(records)
-    found = [module.table(prepared) for module in scan.modules("tables")]
-    tables = tuple(table.cleaned() for table in found if table is not None)
-    by_key = {table.key: table for table in tables}
+    lost: list[Problem] = []
+    added = loaded(plugins, lost)
+    by_key: dict[str, Table] = {}
+    leading = ""
+    for section in sections("table", added):
+        with noting(section.plugin, lost, "table"):
+            table = _table(section, prepared, by_key)
+            if table is not None:
+                by_key[table.key] = table
+                if section.says("LEADS", False) and table.sentences:
+                    leading = leading or table.key
     opening = claims.opening(prepared, by_key.get("claims"), by_key.get("published"))
-    leading = next((key for key in LEADING if key in by_key and by_key[key].sentences), "")
     verdicts = by_key[leading].sentences if leading else ()
     return Report(
         experiment=words.clean(records.experiment),
         sentences=(*(sentence.cleaned() for sentence in opening), *verdicts),
         leading=leading,
-        tables=tables,
+        tables=tuple(by_key.values()),
         status=_status(prepared),
         environment=tuple(_measured_with(prepared)),
         notes=tuple(_notes(prepared)),
         records=prepared,
+        added=tuple(added),
+        lost=tuple(lost),
     )
+
+
+def _table(section: Section, records: frames.ReportRecords, others: Container[str]) -> Table | None:
+    """A section's table. Raises ConfigError where a user's is none that every format can show."""
+    if section.plugin is None:
+        built_in: Table | None = section.module.table(records)
+        return built_in and built_in.cleaned()
+    found = section.module.table(deepcopy(records))  # nobody's code may change what the others read
+    if found is None:
+        return None
+    if not isinstance(found, Table):
+        right = "return a resexp.report.table.Table, or None"
+        raise refuse(section.plugin, "table", f"returns {type(found).__name__}", right)
+    taken = {"environment", *(each.key for each in sections("table"))}
+    if not re.fullmatch(r"[\w-]+", str(found.key), re.ASCII) or found.key in taken or found.key in others:
+        wrong = f"its table has the key {found.key!r}, which is taken or no plain word"
+        raise refuse(section.plugin, "table", wrong, "give it a word of its own")
+    table = found.cleaned()
+    _try_out(table, records)
+    return table
+
+
+def _try_out(table: Table, records: frames.ReportRecords) -> None:
+    """Raises what the user's functions that show cells raise: the formats will call them again."""
+    from resexp.report.render import terminal
+
+    words.plain_value(list(table.rows))
+    terminal.render(Report("", (), "", (table,), "", (), (), records))
 
 
 def _status(records: frames.ReportRecords) -> str:

@@ -12,7 +12,14 @@ import pandas as pd
 from resexp.report import words
 from resexp.store import Records
 
-CONNECTIONS = ("plain", "residual", "skip", "scaled", "gated")
+CONNECTIONS = (
+    *("plain", "residual", "skip", "scaled", "gated", "hyper", "stochastic_depth", "fixup", "layer_scale"),
+    *("fixed_scale", "dense_average", "dual", "decayed", "attention_residual", "momentum"),
+    *("shortcut_gated", "shortcut_dropout", "dynamic_hyper", "manifold_hyper"),
+)
+"""The order of connections in tables; figures take their looks from it. A connection need not be in it:
+the others come after these by name. A new one goes to the end, so that no look changes.
+"""
 ERRORS = ("train_error", "train_loss", "test_error", "test_loss", "validation_error", "validation_loss")
 COSTS = (
     "params",
@@ -128,6 +135,25 @@ def told(value: Any) -> str:
 def numeric(value: Any) -> bool:
     """Whether a swept value is a number: True and False are choices."""
     return pd.api.types.is_number(value) and not pd.api.types.is_bool(value) and not words.missing(value)
+
+
+def plain_rows(records: ReportRecords) -> list[dict[str, Any]]:
+    """Every trial, at every value tried, as plain data. A number is whole where its whole column is: beside
+    missing numbers, pandas keeps whole ones as floats.
+    """
+    trials = records.tried if records.tuned else records.trials
+    whole = {str(name) for name in trials if _is_whole(trials[name])}
+    return [
+        {name: int(x) if name in whole and x is not None else x for name, x in words.plain_value(row).items()}
+        for row in trials.to_dict("records")
+    ]
+
+
+def _is_whole(column: pd.Series[Any]) -> bool:
+    numbers = column.dropna()
+    if not pd.api.types.is_float_dtype(column):
+        return False
+    return bool(((numbers % 1 == 0) & (numbers.abs() < 2**53)).all())
 
 
 def trained(records: Records) -> bool:

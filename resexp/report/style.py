@@ -19,6 +19,8 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
+from resexp.report.frames import CONNECTIONS
+
 if TYPE_CHECKING:
     from resexp.store import Records
 
@@ -28,13 +30,6 @@ INK = "#010203"
 HUES = (
     *("#d9622b", "#2b86c8", "#159a76", "#af84ba", "#938c57"),
     *("#647c94", "#945d2e", "#a83871", "#406b49"),
-)
-# A connection's place in this list is its look: a new one goes to the end, so that no other changes. One
-# that is not in it, as a plugin's, has a look by its name.
-CONNECTIONS = (
-    *("plain", "residual", "skip", "scaled", "gated", "hyper", "stochastic_depth", "fixup", "layer_scale"),
-    *("fixed_scale", "dense_average", "dual", "decayed", "attention_residual", "momentum"),
-    *("shortcut_gated", "shortcut_dropout", "dynamic_hyper", "manifold_hyper"),
 )
 DEPTHS = LinearSegmentedColormap.from_list("depth", ["#1fa08c", "#2b86c8", "#7a5fd0", "#c03d86"])
 WIDTH = 7.4
@@ -89,7 +84,8 @@ def look(connection: str, nth: int = 0) -> Look:
     """The look of a connection's nth variant, whatever else is drawn.
 
     One number gives all three channels. Their sizes 9, 5 and 8 have no common factor, so two connections
-    that share one differ in the other two. A plugin's number comes from its name.
+    that share one differ in the other two. It is the connection's place in CONNECTIONS or, where it has none,
+    comes from its name.
     """
     known = connection in CONNECTIONS
     place = CONNECTIONS.index(connection) if known else crc32(connection.encode())

@@ -7,15 +7,17 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from copy import deepcopy
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any
 from warnings import catch_warnings, filterwarnings
 
-from resexp.errors import StoreError
-from resexp.report import scan
+from resexp.errors import Problem, StoreError
+from resexp.report import words
+from resexp.report.sections import Section, noting, refuse, sections
 
 if TYPE_CHECKING:
     from resexp.store import Records
@@ -29,25 +31,48 @@ PAGE = (
 
 @dataclass(frozen=True)
 class Drawing:
-    """One figure. `svg` is one <svg> element whose ids are its own and whose ink is currentColor."""
+    """One figure. `svg` is one <svg> element whose ids are its own and whose ink is currentColor. It stands
+    beside the table whose key is `beside`.
+    """
 
     key: str
     title: str
     caption: str
     svg: str
+    beside: str
 
 
-def draw(records: Records) -> Iterator[Drawing]:
-    """Every figure that has something to show, in order."""
+def draw(records: Records, added: Sequence[Section], lost: list[Problem]) -> Iterator[Drawing]:
+    """Every figure that has something to show, in order. What goes wrong in the user's files, which are
+    `added`, is put into `lost`.
+    """
     with _own_settings() as ink:
-        for module in scan.modules("figures"):
-            figure = module.figure(records)
-            if figure is None:
-                continue
-            key = module.__name__.rpartition(".")[2]
-            out = io.StringIO()
-            figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
-            yield Drawing(key, module.TITLE, module.CAPTION, _themed(out.getvalue(), key, module.TITLE, ink))
+        for section in sections("figure", added):
+            drawing = None
+            with noting(section.plugin, lost, "figure"):
+                drawing = _drawing(section, records, ink)
+            if drawing is not None:
+                yield drawing
+
+
+def _drawing(section: Section, records: Records, ink: str) -> Drawing | None:
+    """A section's figure. Raises ConfigError where a user's function gives something else."""
+    from matplotlib.figure import Figure
+
+    figure = section.module.figure(deepcopy(records) if section.plugin else records)
+    if figure is None:
+        return None
+    key, title = section.key, words.clean(section.title)
+    if section.plugin and not isinstance(figure, Figure):
+        right = "return a matplotlib Figure, or None"
+        raise refuse(section.plugin, "figure", f"returns {type(figure).__name__}", right)
+    if section.plugin and key in {each.key for each in sections("figure")}:
+        wrong = f"this package has a figure {key}, too"
+        raise refuse(section.plugin, "figure", wrong, "give the file another name")
+    out = io.StringIO()
+    figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
+    caption = words.clean(section.says("CAPTION", ""))
+    return Drawing(key, title, caption, _themed(out.getvalue(), key, title, ink), section.says("BESIDE", key))
 
 
 @contextmanager

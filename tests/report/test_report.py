@@ -73,9 +73,9 @@ def test_a_failed_write_leaves_the_old_file(
 
 def test_the_report_never_loads_torch() -> None:
     code = (
-        "import sys, resexp.report, resexp.report.scan as scan, resexp.report.svg, resexp.report.style\n"
+        "import sys, resexp.report, resexp.report.sections as s, resexp.report.svg, resexp.report.style\n"
         "from resexp.report.render import csv, html, json, latex, markdown, terminal\n"
-        "assert len(scan.modules('tables')) >= 8 and len(scan.modules('figures')) >= 4\n"
+        "assert len(s.sections('table')) >= 8 and len(s.sections('figure')) >= 4\n"
         "assert not [m for m in sys.modules if m.split('.')[0] == 'torch']\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -15,7 +15,8 @@ from matplotlib.figure import Figure
 
 from resexp.catalog import scan
 from resexp.report import build
-from resexp.report.style import CONNECTIONS, HUES, look, looks, title
+from resexp.report.frames import CONNECTIONS
+from resexp.report.style import HUES, look, looks, title
 from resexp.store import Records
 
 

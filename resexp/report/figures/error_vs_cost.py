@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from resexp.store import Records
 
 ORDER = 40
+BESIDE = "cost"
 TITLE = "Test error against cost"
 CAPTION = (
     "Mean over seeds; a line joins the depths of one connection, from the shallowest at its left end to "

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from resexp.store import Records
 
 ORDER = 10
+BESIDE = "degradation"
 TITLE = "Training and test error against depth"
 CAPTION = (
     "Mean over seeds, band ± one standard deviation, faint points the single seeds. A cross at the top "

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from resexp.store import Records
 
 ORDER = 30
+BESIDE = "gradients"
 TITLE = "Gradient norm by layer, at initialisation"
 CAPTION = (
     "Root mean square of the loss gradient of each weight inside the blocks, geometric mean over seeds; "

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from resexp.store import Records
 
 ORDER = 20
+BESIDE = "convergence"
 TITLE = "Training curves"
 CAPTION = (
     "Mean over the seeds that finished, band ± one standard deviation. The running training error is "

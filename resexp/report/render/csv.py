@@ -9,47 +9,26 @@ from typing import Any
 
 from resexp.report import frames, words
 from resexp.report.build import Report
-from resexp.report.render.json import WHOLE
-
-FIRST = (
-    "id",
-    "name",
-    "status",
-    "cause",
-    "connection",
-    "variant",
-    "depth",
-    "seed",
-    *frames.ERRORS,
-    *frames.COSTS,
-)
 
 FORMULA = ("=", "+", "-", "@", *"＝＋－＠")
 """How what a spreadsheet would run opens; the last four are full-width."""
 
 
 def render(report: Report) -> str:
-    """One row a trial, at every value tried: the usual columns first, then the swept axes.
-
-    A missing number is an empty cell.
-    """
-    records = report.records
-    trials = records.tried if records.tuned else records.trials
-    columns = [c for c in FIRST if c in trials] + [str(c) for c in trials.columns if c not in FIRST]
+    """One row a trial, at every value tried, with all its columns. A missing number is an empty cell."""
+    rows = frames.plain_rows(report.records)
+    columns = list(rows[0]) if rows else [str(column) for column in report.records.trials.columns]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([_text(column) for column in columns])
-    for row in trials[columns].to_dict("records"):
-        writer.writerow([_cell(column, row[column]) for column in columns])
+    writer.writerow(map(_text, columns))
+    for row in rows:
+        writer.writerow(map(_cell, row.values()))
     return out.getvalue()
 
 
-def _cell(column: str, value: Any) -> Any:
-    value = words.plain_value(value)
+def _cell(value: Any) -> Any:
     if value is None:
         return ""
-    if column in WHOLE:
-        return int(value)
     if isinstance(value, (dict, list)):
         return _text(json.dumps(value, ensure_ascii=False))
     return _text(value) if isinstance(value, str) else value

@@ -7,15 +7,6 @@ from markupsafe import Markup
 
 from resexp.report.build import Report
 
-# After which section a figure stands that has not its table's key; those without one follow at the end.
-BESIDE = {
-    "error_by_variant": "degradation",
-    "error_vs_depth": "degradation",
-    "gradient_norms": "gradients",
-    "training_curves": "convergence",
-    "error_vs_cost": "cost",
-}
-
 
 def render(report: Report) -> str:
     """The page. Everything but the figures, which this package drew, goes through autoescape."""
@@ -27,9 +18,8 @@ def render(report: Report) -> str:
         lstrip_blocks=True,
     )
     keys = {table.key for table in report.tables}
-    beside: dict[str, list[object]] = {}
+    beside: dict[str, list[object]] = {}  # figures without a section of theirs follow at the end
     for drawing in report.drawings:
-        place = BESIDE.get(drawing.key, drawing.key)
-        beside.setdefault(place if place in keys else "", []).append(drawing)
+        beside.setdefault(drawing.beside if drawing.beside in keys else "", []).append(drawing)
     template = environment.get_template("report.html")
     return template.render(report=report, beside=beside, svg=lambda drawing: Markup(drawing.svg))

@@ -10,55 +10,21 @@ from resexp.report import frames, words
 from resexp.report.build import Report
 
 SCHEMA_VERSION = 1
-TRIAL = (
-    *("id", "name", "status", "cause", "connection", "variant", "depth", "seed", "params", "macs"),
-    *("activation_bytes", *frames.ERRORS, "seconds", "step_seconds", "peak_memory_bytes", "epochs", "steps"),
-    *("mixed", "data", "model"),
-)
-WHOLE = ("depth", "seed", "params", "macs", "activation_bytes", "peak_memory_bytes", "epochs", "steps")
-GAP = (
-    "connection",
-    "variant",
-    "depth",
-    "n",
-    "train_error_mean",
-    "train_error_sd",
-    "gap",
-    "gap_low",
-    "gap_high",
-    "verdict",
-)
-CLAIM = (
-    *("say", "metric", "within", "tier", "published_lower", "published_higher", "lower", "higher"),
-    *("difference", "low", "high", "n", "diverged", "verdict", "verified", "source"),
-)
-REFERENCE = (
-    *("case", "metric", "tier", "published", "published_sd", "statistic", "measured", "measured_sd", "n"),
-    *("difference", "verdict", "verified", "source"),
-)
-GRADIENT = ("connection", "variant", "depth", "when", "n", "first", "last", "slope", "verdict")
 
 
 def document(report: Report) -> dict[str, Any]:
     """The object as Python data; `schema_version` rises when a field changes its meaning."""
-    trials = report.records.tried
-    fields = [f for f in (*TRIAL, *(("chosen",) if report.records.tuned else ())) if f in trials]
-    axes = [str(c) for c in trials.columns if "." in str(c)]
-    rows = []
-    for record in trials[[*fields, *axes]].to_dict("records"):
-        row = {field: _value(field, record[field]) for field in fields}
-        rows.append({**row, "axes": {axis: words.plain_value(record[axis]) for axis in axes}})
     return {
         "schema_version": SCHEMA_VERSION,
         "experiment": report.experiment,
         "status": report.status,
         "silence": None if report.sentences else report.silence,
         "sentences": _sentences(report),
-        "trials": rows,
-        "degradation": _rows(report, "degradation", GAP),
-        "gradients": _rows(report, "gradients", GRADIENT),
+        "trials": [_trial(row) for row in frames.plain_rows(report.records)],
+        "degradation": _rows(report, "degradation"),
+        "gradients": _rows(report, "gradients"),
         "published": _published(report),
-        "tables": {table.key: [words.plain_value(row) for row in table.rows] for table in report.tables},
+        "tables": {table.key: _rows(report, table.key) for table in report.tables},
         "captions": {table.key: f"{table.title}. {table.caption}" for table in report.tables},
         "environment": words.plain_value(report.records.environment),
         "runs": words.plain_value(report.records.runs),
@@ -84,9 +50,10 @@ def _sentences(report: Report) -> list[dict[str, Any]]:
     return [{"table": key, **asdict(sentence)} for sentence, key in {**opening, **own}.items()]
 
 
-def _value(field: str, value: Any) -> Any:
-    value = words.plain_value(value)
-    return int(value) if field in WHOLE and value is not None else value
+def _trial(row: dict[str, Any]) -> dict[str, Any]:
+    """A trial's fields, with the swept axes, whose names have dots, in an object of their own."""
+    axes = {key: value for key, value in row.items() if "." in key}
+    return {**{key: value for key, value in row.items() if key not in axes}, "axes": axes}
 
 
 def _published(report: Report) -> dict[str, Any]:
@@ -94,12 +61,12 @@ def _published(report: Report) -> dict[str, Any]:
     paper = report.records.published
     return {
         **{key: paper.get(key) for key in ("paper", "claim", "note")},
-        "claims": _rows(report, "claims", CLAIM),
-        "references": _rows(report, "published", REFERENCE),
-        "differences": _rows(report, "protocol", ("key", "here", "paper")),
+        "claims": _rows(report, "claims"),
+        "references": _rows(report, "published"),
+        "differences": _rows(report, "protocol"),
     }
 
 
-def _rows(report: Report, key: str, fields: tuple[str, ...]) -> list[dict[str, Any]]:
+def _rows(report: Report, key: str) -> list[dict[str, Any]]:
     table = report.table(key)
-    return [{f: words.plain_value(row[f]) for f in fields} for row in table.rows] if table else []
+    return [words.plain_value(row) for row in table.rows] if table else []

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from resexp.store import Records
 
 ORDER = 25
+LEADS = True
 MEASURES = {"test_error": "test", "train_error": "train"}
 CAPTION = (
     "Error of the last epoch minus that of the baseline at the same depth, in percentage points, over n "

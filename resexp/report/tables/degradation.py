@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from resexp.store import Records
 
 ORDER = 10
+LEADS = True
 TRAINED = 0.05
 """A net that trains errs less than the majority class by at least this part of the training examples."""
 MEASURED = (

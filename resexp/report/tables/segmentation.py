@@ -14,7 +14,8 @@ from resexp.report.table import Column, Row, Sentence, Table, Tone, places, spre
 if TYPE_CHECKING:
     from resexp.store import Records
 
-ORDER = 22
+ORDER = 23
+LEADS = True
 LONG_SKIP = "model.long_skip"
 MEASURES = {"iou": "test_iou", "dice": "test_dice", "error": "test_error"}
 CAPTION = (

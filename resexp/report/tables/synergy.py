@@ -16,7 +16,8 @@ from resexp.report.table import Column, Row, Sentence, Table, Tone, integer, num
 if TYPE_CHECKING:
     from resexp.store import Records
 
-ORDER = 23
+ORDER = 22
+LEADS = True
 SITES = {
     "attention": "attention",
     "mlp": "MLP",

@@ -1,0 +1,103 @@
+"""The sections of a report: every module of `tables/` and `figures/`, in the order that each states, and the
+files of the user's that the report was given.
+
+A module has a function `table` or `figure`, which is given the records and returns a `Table` or a matplotlib
+`Figure`, or None where it has nothing to show. Beside it, the module may say:
+
+    ORDER     where it stands among the others; a user's without it stands last
+    PROBES    the probes that it shows, which the general table or figure then leaves out
+    LEADS     for a table: its sentences may open the report
+    BESIDE    for a figure: the key of the table beside which it stands, if that is not its own
+    TITLE, CAPTION  for a figure: the words above and below it
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from math import inf
+from types import ModuleType
+from typing import Any, Literal
+
+from resexp.catalog.plugins import Plugin, fault
+from resexp.errors import ConfigError, Problem
+
+Kind = Literal["table", "figure"]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A module of the report, and the file of the user's that it is, if it is one."""
+
+    key: str
+    module: ModuleType
+    plugin: Plugin | None = None
+
+    def says(self, name: str, otherwise: Any) -> Any:
+        """What the module says by a name, or what holds otherwise."""
+        return getattr(self.module, name, otherwise)
+
+    @property
+    def title(self) -> str:
+        return str(self.says("TITLE", self.key.replace("_", " ").capitalize()))
+
+
+def sections(kind: Kind, own: Sequence[Section] = ()) -> list[Section]:
+    """The package's modules and the user's that have such a function, sorted by ORDER, then by name."""
+    package = importlib.import_module(f"resexp.report.{kind}s")
+    names = sorted(info.name for info in pkgutil.iter_modules(package.__path__))
+    found = [Section(name, importlib.import_module(f"{package.__name__}.{name}")) for name in names]
+    found += [section for section in own if section.says(kind, None) is not None]
+    return sorted(found, key=lambda section: float(section.says("ORDER", inf)))
+
+
+def probes_shown(kind: Kind) -> set[str]:
+    """The probes that have a table or figure of their own in this package."""
+    return {probe for section in sections(kind) for probe in section.says("PROBES", ())}
+
+
+def loaded(plugins: Sequence[Plugin], faults: list[Problem]) -> list[Section]:
+    """The user's files as sections. They are run now; what is wrong with one is added to `faults`."""
+    found = []
+    for plugin in plugins:
+        with noting(plugin, faults):
+            section = Section(re.sub(r"\W+", "_", plugin.file.stem), plugin.module(), plugin)
+            if section.says("table", None) is section.says("figure", None) is None:
+                wrong, right = "has nothing for a report", "define table(records) or figure(records) in it"
+                raise ConfigError([Problem(f"{plugin.file}:1", "", wrong, right)])
+            float(section.says("ORDER", inf))
+            found.append(section)
+    return found
+
+
+@contextmanager
+def noting(plugin: Plugin | None, faults: list[Problem], function: str = "") -> Iterator[None]:
+    """Adds what goes wrong in a user's file to `faults`: the report lacks that section and no other.
+    What such a file prints goes to standard error, for standard output is the report's."""
+    if plugin is None:
+        yield
+        return
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    except ConfigError as error:
+        faults += error.problems
+    except (Exception, SystemExit) as error:
+        right = "correct it; the rest of the report is there"
+        faults.append(fault(error, plugin, "fails", right, _line(plugin, function)))
+
+
+def refuse(plugin: Plugin, name: str, wrong: str, right: str) -> ConfigError:
+    """What to raise where a function of a user's file returns what no report can show."""
+    return ConfigError([Problem(f"{plugin.file}:{_line(plugin, name)}", name, wrong, right)])
+
+
+def _line(plugin: Plugin, function: str) -> int:
+    """Where a function of a user's file begins; 1 where there is none, or where it comes from elsewhere."""
+    code = getattr(getattr(plugin.module(), function, None), "__code__", None)
+    return code.co_firstlineno if code and code.co_filename == str(plugin.file) else 1
