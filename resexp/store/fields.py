@@ -174,6 +174,8 @@ class Result(Measured):
     notes: list[Text] = []
     examples: dict[Text, Count] = {}
     chance: dict[Text, Share] = {}
+    baselines: dict[Text, Number] = {}
+    samples: list[Text] = []
     step_seconds: Amount = None
     images_per_second: Amount = None
     peak_memory_bytes: Amount = None

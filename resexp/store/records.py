@@ -166,6 +166,8 @@ def _trial_row(trial: Trial, state: State) -> dict[str, Any]:
             for what in ("examples", "chance")
             for split in SPLITS
         },
+        **{f"{name}_loss": loss for name, loss in state.result.get("baselines", {}).items()},
+        **({"samples": tuple(samples)} if (samples := state.result.get("samples")) else {}),
     }
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from resexp.models.base import Purpose
 
 if TYPE_CHECKING:
     from resexp.data.base import Facts
+    from resexp.data.examples import Examples
 
 EVALUATION_BYTES = 32 << 20
 """Of a network's inputs and outputs that are evaluated at once, in float32. What lies between them is many
@@ -71,6 +73,14 @@ class Task(ABC):
     def counts(self, output: Tensor, target: Tensor) -> Tensor:
         """Whatever else is added up over batches for `measures`, (k,)."""
         return output.new_zeros(0)
+
+    def baselines(self, train: Examples, test: Examples, classes: int) -> dict[str, float]:
+        """Test losses of what needs no network, by name, fitted on the training examples; or {}."""
+        return {}
+
+    def samples(self, network: nn.Module, test: Examples, classes: Sequence[str], seed: int) -> list[str]:
+        """What the trained network makes up, as text; [] where it makes up nothing."""
+        return []
 
     def measures(self, loss: float, counts: Tensor) -> dict[str, float | None]:
         """Measures beyond loss and error, by name, of the mean loss and the added counts (k,) in float64."""

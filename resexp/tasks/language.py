@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 from torch.nn import functional
 
+from resexp.random import key_of
+from resexp.tasks import ngrams
 from resexp.tasks.base import Task
+
+if TYPE_CHECKING:
+    from resexp.data.examples import Examples
+
+SAMPLES, LENGTH = 3, 120
+"""Texts that a trained network makes up, and characters that each goes on for."""
+
+
+@runtime_checkable
+class Text(Protocol):
+    """Examples that are windows of `context` characters of one text, `tokens` (N,) int64."""
+
+    tokens: Tensor
+    context: int
 
 
 class Language(Task):
@@ -28,6 +46,26 @@ class Language(Task):
 
     def mistakes(self, output: Tensor, target: Tensor) -> Tensor:
         return (output.argmax(dim=1) != target).sum()
+
+    def baselines(self, train: Examples, test: Examples, classes: int) -> dict[str, float]:
+        """N-gram counts on the training characters, in nats per character of the test text."""
+        texts = [part.tokens.cpu().numpy() for part in (train, test) if isinstance(part, Text)]
+        return ngrams.losses(texts[0], texts[1], classes) if len(texts) == 2 else {}
+
+    def samples(self, network: nn.Module, test: Examples, classes: Sequence[str], seed: int) -> list[str]:
+        """Three texts that go on from the first character of the test text, each character drawn from the
+        distribution that the network gives it.
+        """
+        if not isinstance(test, Text):
+            return []
+        generator = torch.Generator().manual_seed(key_of(seed, "samples"))
+        x = test.tokens[:1].repeat(SAMPLES, 1)  # (samples, length so far)
+        with torch.no_grad():
+            for _ in range(LENGTH):
+                logits = network(x[:, -test.context :])[:, :, -1].float().cpu()  # (samples, classes)
+                drawn = torch.multinomial(logits.softmax(1), 1, generator=generator)
+                x = torch.cat([x, drawn.to(x.device)], dim=1)
+        return ["".join(classes[token] for token in row) for row in x.tolist()]
 
     def measures(self, loss: float, counts: Tensor) -> dict[str, float | None]:
         return {"bits": loss / math.log(2)}

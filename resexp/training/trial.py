@@ -44,7 +44,7 @@ def train(attempt: Attempt) -> None:
         return TrainingLoop(learner_of(settings.model)(settings, data, device), attempt, clock)
 
     facts = data.facts  # counted after reading the data; planning cannot know which files are unreadable
-    known = {"examples": {"train": facts.train, "test": facts.test}, "chance": facts.chance()}
+    known: dict[str, Any] = {"examples": {"train": facts.train, "test": facts.test}, "chance": facts.chance()}
     environment = fingerprint(device, attempt.threads)
     loop: TrainingLoop = attempt.begin(environment, lambda saved: new().restored(saved)) or new()
     try:
@@ -55,7 +55,16 @@ def train(attempt: Attempt) -> None:
         return
     if ended:
         loop.tell_failures()
+        known |= {"baselines": loop.run.task.baselines(data.train, data.test, len(facts.classes))}
+        known |= {"samples": made_up(loop.run)}
         attempt.commit({"status": "done", "cause": None, "probed": True, **known, **loop.result(loop.row)})
+
+
+def made_up(run: Learner) -> list[str]:
+    """What the trained network makes up, in the state and arithmetic in which it is evaluated."""
+    run.forward.eval()
+    with run.autocast():
+        return run.task.samples(run.forward, run.data.test, run.data.facts.classes, run.settings.seed)
 
 
 class TrainingLoop:

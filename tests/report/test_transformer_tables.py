@@ -16,7 +16,7 @@ from resexp.report import frames, style
 from resexp.report.figures import coefficients as coefficients_figure
 from resexp.report.figures import dropout as dropout_figure
 from resexp.report.figures import token_rank as token_rank_figure
-from resexp.report.tables import language, other_probes, synergy
+from resexp.report.tables import language, other_probes, samples, synergy
 from resexp.store import Records
 
 Make = Callable[..., Records]
@@ -101,6 +101,34 @@ def measured(make: Make, probe: str, values: dict[str, list[float]]) -> Records:
         for i, value in enumerate(found)
     ]
     return frames.prepared(make([row], probes=pd.DataFrame(readings)))
+
+
+def test_a_net_that_is_worse_than_counting_is_said_to_be(make: Make) -> None:
+    rows = [
+        trial(kind, 8, seed, test_loss=loss, test_bits=loss / 0.693, trigram_loss=2.0)
+        for kind, loss in (("plain", 2.1), ("residual", 1.9))
+        for seed in (0, 1)
+    ]
+    found = language.table(frames.prepared(make(rows)))
+    assert found is not None
+    beside = {row["variant"]: row["beside"] for row in found.rows}
+    assert beside == {"plain": "worse than counting", "residual": "better than counting"}
+    assert "MacKay" in found.caption
+    without = language.table(frames.prepared(make([{**row, "trigram_loss": None} for row in rows])))
+    assert without is not None
+    assert "MacKay" not in without.caption
+
+
+def test_samples_are_of_the_first_seed_at_the_greatest_depth_on_one_line(make: Make) -> None:
+    texts = {(8, 0): ("no",), (20, 1): ("no",), (20, 0): ("a\nb", "c\x1b[2J")}
+    rows = [trial("plain", depth, seed, samples=texts[depth, seed]) for depth, seed in texts]
+    found = samples.table(frames.prepared(make(rows)))
+    assert found is not None
+    assert [(row["depth"], row["seed"], row["text"]) for row in found.rows] == [
+        (20, 0, "a⏎b"),
+        (20, 0, "c\\x1b[2J"),
+    ]
+    assert samples.table(frames.prepared(make([trial("plain", 8, 0)]))) is None
 
 
 def test_coefficients_and_ranks_are_drawn_and_listed(make: Make) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from resexp.report import frames, statistics, words
-from resexp.report.table import Column, Row, Table, places
+from resexp.report.table import Column, Row, Table, places, text
 
 if TYPE_CHECKING:
     from resexp.store import Records
@@ -17,6 +17,11 @@ CAPTION = (
     "Of the last step, in eval mode: cross-entropy of {what} in nats, on the text trained on (as far as it "
     "was measured) and on the text held out, and the latter in bits per character; mean ± standard deviation "
     "over n seeds. A diverged or failed trial has no loss and is in no mean."
+)
+NGRAMS = (
+    " The trigram count foretells a held-out character from the two before it, by their smoothed counts in "
+    "the characters that the nets were trained on (MacKay and Peto 1995). A net that is worse has learned "
+    "less than that table."
 )
 WHAT = {"language": "the next character", "masked_language": "a masked character"}
 """What each task asks for."""
@@ -33,16 +38,32 @@ def table(records: Records) -> Table | None:
         _spread("train", "Train loss"), _spread("test", "Test loss"), _spread("bits", "Test bits")
     )
     tasks = dict.fromkeys(records.settings.get(id, {}).get("task", {}).get("kind") for id in done["id"])
+    counted = any(row["trigram"] is not None for row in rows)
+    if counted:
+        columns = (*columns, Column("Trigram count", lambda r: words.fixed(r["trigram"], 3), "per character"))
+        columns = (*columns, text("beside", "Beside it"))
     what = " or ".join(dict.fromkeys(WHAT.get(task, "a character") for task in tasks))
-    return Table("language", "Language", CAPTION.format(what=what), columns, tuple(rows))
+    return Table(
+        "language", "Language", CAPTION.format(what=what) + (NGRAMS if counted else ""), columns, tuple(rows)
+    )
 
 
 def _row(place: frames.Place) -> Row:
     row = frames.opening(place)
+    losses = pd.to_numeric(place[2].get("trigram_loss", pd.Series(dtype=float)), errors="coerce")
+    row["trigram"] = frames.value(losses.mean())
     for name, column in MEASURES.items():
         stats = statistics.summary(pd.to_numeric(place[2][column], errors="coerce"))
         row |= {f"{name}_mean": stats.mean, f"{name}_sd": stats.sd}
+    row["beside"] = _beside(row["test_mean"], row["trigram"])
     return row
+
+
+def _beside(loss: float | None, trigram: float | None) -> str:
+    """How a net's mean test loss stands to that of counting three characters."""
+    if loss is None or trigram is None:
+        return ""
+    return "worse than counting" if loss >= trigram else "better than counting"
 
 
 def _spread(key: str, title: str) -> Column:
