@@ -31,11 +31,7 @@ MAX_BYTES = 1_000_000
 
 def read_source(file: Path) -> bytes:
     """The bytes of a file. Raises OSError if it is larger than MAX_BYTES or not a regular file."""
-    with durable.open_file(file) as opened:
-        data = opened.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise OSError(0, f"is larger than {MAX_BYTES:,} bytes, which is more than code", str(file))
-    return data
+    return durable.read_bytes(file, MAX_BYTES)
 
 
 @lru_cache(maxsize=256)

@@ -103,16 +103,11 @@ def expand(part: Any) -> Any:
 class DataConfig(PartConfig):
     """A data set, and the part of it that is used."""
 
-    train_size: PositiveInt | None = Field(
-        None, description="number of training examples, stratified; null: all"
-    )
-    test_size: PositiveInt | None = Field(None, description="number of test examples, stratified; null: all")
-    validation_size: PositiveInt | None = Field(
-        None, description="training examples kept for choosing settings, stratified; null: none"
-    )
+    train_size: PositiveInt | None = Field(None, description="training examples, stratified; null: all")
+    test_size: PositiveInt | None = Field(None, description="test examples, stratified; null: all")
+    validation_size: PositiveInt | None = Field(None, description="examples kept from training; null: none")
     classes: PositiveInt | Annotated[tuple[str | int, ...], Field(min_length=1)] | None = Field(
-        None,
-        description="how many, the first ones; or a list of names or positions from 0; null: all",
+        None, description="how many, the first ones; or a list of names or positions from 0; null: all"
     )
     image_size: Side | None = Field(None, description="width and height in pixels; null: the data set's own")
     crop: Margin = Field(0, description="in training, pad by so many pixels and crop at random")
@@ -185,8 +180,7 @@ class TrainingConfig(Frozen):
     deterministic: bool = False
     test_every: PositiveInt = Field(1, description="number of epochs between tests")
     train_every: PositiveInt | None = Field(
-        None,
-        description="epochs between measurements of the training error; null: at most four in all",
+        None, description="epochs between measurements of the training error; null: at most four in all"
     )
 
     @model_validator(mode="after")

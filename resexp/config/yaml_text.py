@@ -7,9 +7,7 @@ with aliases expanded, are bounded. Sequences become tuples, so that values can 
 
 from __future__ import annotations
 
-import os
 import re
-import stat
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from resexp import durable
 from resexp.errors import ConfigError, Problem
 
 MAX_BYTES = 2**20
@@ -80,10 +79,10 @@ for _name, _pattern in _SCALARS.items():
 def read_text(path: Path) -> str:
     """The text of a configuration file. Raises ConfigError if it cannot be read or is not UTF-8."""
     try:
-        data = _read_regular(path, MAX_BYTES)
-    except OSError as error:
+        data = durable.read_bytes(path, MAX_BYTES)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         right = "give a YAML file of a few kilobytes"
-        wrong = f"cannot be read: {error.strerror or error}"
+        wrong = f"cannot be read: {getattr(error, 'strerror', None) or error}"
         raise ConfigError([Problem(str(path), "", wrong, right)]) from None
     try:
         return data.decode("utf-8-sig")
@@ -191,25 +190,3 @@ class _Builder:
 
     def _wrong(self, line: int, key: Key, wrong: str, right: str) -> None:
         self.problems.append(Problem(f"{self.name}:{line}", ".".join(map(str, key)), wrong, right))
-
-
-def _read_regular(path: Path, most: int) -> bytes:
-    """The bytes of a regular file of at most `most`.
-
-    A device may never end and a pipe may never begin, so that neither is read from. Raises OSError, with a
-    reason in `strerror`, where the file cannot be read so.
-    """
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except ValueError as error:  # a NUL in the path
-        raise OSError(0, str(error), str(path)) from None
-    kind = os.fstat(handle).st_mode
-    if not stat.S_ISREG(kind):
-        os.close(handle)
-        what = "a folder" if stat.S_ISDIR(kind) else "a device, pipe or socket"
-        raise OSError(0, f"it is {what} and not a regular file", str(path))
-    with open(handle, "rb") as file:
-        data = file.read(most + 1)
-    if len(data) > most:
-        raise OSError(0, f"it is larger than {most:,} bytes", str(path))
-    return data
