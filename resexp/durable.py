@@ -63,22 +63,28 @@ def write_all(fd: int, data: bytes | memoryview) -> None:
 
 def open_file(path: Path) -> BinaryIO:
     """A regular file, open for reading; never waits for the other end of a pipe. Raises OSError, NotAFile."""
+    special = "is a device, pipe or socket and not a regular file"
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except OSError as problem:
         if problem.errno == errno.ENXIO:  # a socket, or a device that is not there
-            raise NotAFile(problem.errno, "is not a regular file", str(path)) from None
+            raise NotAFile(problem.errno, special, str(path)) from None
         raise
-    if not stat.S_ISREG(os.fstat(fd).st_mode):
+    mode = os.fstat(fd).st_mode
+    if not stat.S_ISREG(mode):
         os.close(fd)
-        raise NotAFile(errno.EINVAL, "is not a regular file", str(path))
+        wrong = "is a folder and not a regular file" if stat.S_ISDIR(mode) else special
+        raise NotAFile(errno.EINVAL, wrong, str(path))
     return os.fdopen(fd, "rb")
 
 
-def read_bytes(path: Path) -> bytes:
-    """All bytes of a regular file. Raises OSError, NotAFile."""
+def read_bytes(path: Path, most: int | None = None) -> bytes:
+    """All bytes of a regular file, of at most `most` bytes. Raises OSError, NotAFile."""
     with open_file(path) as file:
-        return file.read()
+        data = file.read() if most is None else file.read(most + 1)
+    if most is not None and len(data) > most:
+        raise OSError(errno.EFBIG, f"is larger than {most:,} bytes", str(path))
+    return data
 
 
 def sync(path: Path) -> None:
@@ -99,13 +105,10 @@ def make_folder(folder: Path) -> None:
 
 
 def make_own_folder(folder: Path) -> None:
-    """`make_folder`, of a folder that is ours to write into: where a link has its name, whoever made the link
-    would choose what is overwritten. Raises OSError.
-    """
+    """`make_folder`, but a link raises OSError: whoever made it would choose which files are overwritten."""
     if folder.is_symlink():
-        raise OSError(
-            errno.ELOOP, "is a link, and nothing is written through it; remove the link", str(folder)
-        )
+        wrong = "is a link, and nothing is written through it; remove the link"
+        raise OSError(errno.ELOOP, wrong, str(folder))
     make_folder(folder)
 
 

@@ -30,7 +30,7 @@ MAY_IMPORT: dict[str, str] = {
     "machine": "errors",
     "connections": "options",
     "catalog": "machine durable errors options text",
-    "config": "catalog errors options text",
+    "config": "catalog durable errors options text",
     "data": "catalog machine durable errors options random",
     "plan": "config catalog errors",
     "models": "connections plan errors options random",

@@ -83,7 +83,7 @@ def run(
     """
     from resexp.catalog import trusted
     from resexp.data.cache import Survey
-    from resexp.data.notes import told
+    from resexp.data.notes import with_source
     from resexp.estimate.at_once import best_slots
     from resexp.estimate.duration import room
     from resexp.estimate.network import with_worker
@@ -112,7 +112,7 @@ def run(
         left = [trial for trial in planned if fresh or not found[trial.id].finished]
         data = measurer.prepared(left)
         configs = {each.data.model_dump_json(): each.data for each in settings}.values()
-        notes = [note for config in configs for note in told(config, survey.notes(config))]
+        notes = [note for config in configs for note in with_source(config, survey.notes(config))]
         fitting = room(slots, left, memory_bytes(), asked=jobs is not None)
         slots = list(fitting.slots)
         tell = tell or (lambda _: None)

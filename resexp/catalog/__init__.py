@@ -1,1 +1,1 @@
-"""The parts that a configuration can name: the package's and the user's, found by reading syntax trees."""
+"""Finds the parts that a configuration can name, the package's and the user's, in their syntax trees."""

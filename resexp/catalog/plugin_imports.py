@@ -1,8 +1,9 @@
-"""The modules beside a plugin that it imports: found by syntax tree, imported under own names.
+"""Finds the modules that a plugin imports from its own folder, and imports them from bytes in memory.
 
-A plugin's `import helpers` means `helpers.py` in its folder if there is such a file, and what that file
-imports is looked for there in turn. Every plugin has its own copies in memory, so that two plugins, or two
-versions of one, may each have a `helpers.py`. A name that is computed at run time is not seen here.
+In a plugin, `import helpers` means `helpers.py` in its folder if that file exists. The imports of that file
+are found in the same way. Each plugin's modules have names of their own, so that two plugins, or two
+versions of one, may both have a `helpers.py`. Imports are found in the syntax tree: a name that is computed
+at run time is not seen.
 """
 
 from __future__ import annotations
@@ -25,113 +26,112 @@ from resexp import durable
 from resexp.errors import ConfigError, Problem
 
 MAX_BYTES = 1_000_000
-"""Bytes of source that a plugin may have, its modules included: more would take seconds and gigabytes."""
+"""Most bytes of source in a plugin and its modules: parsing more would take seconds and gigabytes."""
 
 
 def read_source(file: Path) -> bytes:
-    """The bytes of a regular file of at most MAX_BYTES. Raises OSError; never waits for a pipe's writer."""
-    with durable.open_file(file) as opened:
-        data = opened.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise OSError(0, f"is larger than {MAX_BYTES:,} bytes, which is more than code", str(file))
-    return data
+    """The bytes of a file. Raises OSError if it is larger than MAX_BYTES or not a regular file."""
+    return durable.read_bytes(file, MAX_BYTES)
 
 
 @lru_cache(maxsize=256)
 def parse(file: Path, source: bytes) -> ast.Module:
-    """The syntax tree of a file's source. Raises ConfigError where that is not Python."""
+    """The syntax tree of a file's source. Raises ConfigError if it is not Python."""
     try:
         return ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as cause:
         where = f"{file}:{getattr(cause, 'lineno', None) or 1}"
-        told = str(cause) or type(cause).__name__
-        raise ConfigError([Problem(where, "", f"cannot be read: {told}", "it should be Python")]) from None
+        reason = str(cause) or type(cause).__name__
+        raise ConfigError([Problem(where, "", f"cannot be read: {reason}", "it should be Python")]) from None
 
 
 def modules_beside(file: Path, source: bytes) -> tuple[tuple[str, bytes], ...]:
-    """The files in a plugin's folder that it imports, directly or not: their paths there, sorted, and bytes.
+    """The files that a plugin imports from its folder, directly or not: sorted paths in it, and bytes.
 
-    Raises ConfigError where one cannot be read or has the name of an installed module: either meaning of that
-    name would surprise somebody.
+    Raises ConfigError if a file cannot be read, or if an installed module has its name: then either of the
+    two could be meant.
     """
     folder = file.parent
     if any(folder.is_relative_to(path) for path in _installation()):
         return ()
-    found: dict[str, bytes] = {}
-    todo: list[tuple[Path, bytes, tuple[str, ...]]] = [(file, source, ())]
+    sources: dict[str, bytes] = {}
+    pending: list[tuple[Path, bytes, tuple[str, ...]]] = [(file, source, ())]
     size = len(source)
-    while todo:
-        importer, code, package = todo.pop()
+    while pending:
+        importer, code, package = pending.pop()
         for node in _import_statements(parse(importer, code)):
             for dotted in _names(node, package):
                 for path in _files(folder, dotted):
                     where = f"{importer}:{node.lineno}"
                     if isinstance(node, ast.Import) or not node.level:
                         _refuse_installed(dotted[0], folder, where)
-                    if path in found:
+                    if path in sources:
                         continue
                     if path == file.name:
                         wrong, right = "imports the plugin itself", "put what both need into a third file"
                         raise ConfigError([Problem(where, "", wrong, right)])
-                    found[path] = _source_of(folder / path, where)
-                    size += len(found[path])
+                    sources[path] = _source_of(folder / path, where)
+                    size += len(sources[path])
                     if size > MAX_BYTES:
                         wrong = f"imports more than {MAX_BYTES:,} bytes of code from its folder"
                         raise ConfigError(
                             [Problem(f"{file}:1", "", wrong, "install that code, or import less")]
                         )
-                    todo.append((folder / path, found[path], PurePosixPath(path).parent.parts))
-    return tuple(sorted(found.items()))
+                    pending.append((folder / path, sources[path], PurePosixPath(path).parent.parts))
+    return tuple(sorted(sources.items()))
 
 
 def _installation() -> set[Path]:
-    """Where Python and its packages lie: what is imported there is installed, and no plugin's own."""
+    """The folders of Python's and installed packages' modules, which are never a plugin's own."""
     return {Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "purelib", "platlib")}
 
 
 def _import_statements(tree: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
-    """The imports of a module, at any depth, but those for type checkers alone."""
-    todo = [tree]
-    while todo:
-        node = todo.pop()
+    """The import statements in a module, at any depth, except those under `if TYPE_CHECKING`."""
+    pending = [tree]
+    while pending:
+        node = pending.pop()
         if isinstance(node, ast.Import | ast.ImportFrom):
             yield node
         elif isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
-            todo += node.orelse
+            pending += node.orelse
         elif not isinstance(node, ast.expr):
-            todo += ast.iter_child_nodes(node)
+            pending += ast.iter_child_nodes(node)
 
 
 def _names(node: ast.Import | ast.ImportFrom, package: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """What a statement imports, as dotted names from the plugin's folder; the last may be no module."""
+    """The names that a statement imports, split at dots, from the plugin's folder.
+
+    The last part may be a module or a name within one. `package` is where the importing module lies.
+    """
     if isinstance(node, ast.Import):
         yield from (tuple(alias.name.split(".")) for alias in node.names)
         return
     up = node.level - 1
     if up > len(package):
-        return  # above the folder: importing it fails, and says so
+        return  # above the plugin's folder: Python's own error explains it
     base = package[: len(package) - up] if node.level else ()
     base += tuple(node.module.split(".")) if node.module else ()
     yield from (base if alias.name == "*" else (*base, alias.name) for alias in node.names)
 
 
 def _files(folder: Path, dotted: tuple[str, ...]) -> Iterator[str]:
-    """The files that importing a dotted name runs, as Python would look for them; paths within the folder."""
+    """The files that Python runs when it imports a dotted name, as paths within the folder."""
     if dotted[:1] == ("resexp",):
         return
     for end in range(1, len(dotted) + 1):
-        place = PurePosixPath(*dotted[:end])
-        if (folder / place / "__init__.py").is_file():
-            yield str(place / "__init__.py")
-        elif (folder / place.with_suffix(".py")).is_file():
-            yield str(place.with_suffix(".py"))
+        path = PurePosixPath(*dotted[:end])
+        if (folder / path / "__init__.py").is_file():
+            yield str(path / "__init__.py")
+        elif (folder / path.with_suffix(".py")).is_file():
+            yield str(path.with_suffix(".py"))
             return
-        elif not (folder / place).is_dir():
+        elif not (folder / path).is_dir():
             return
 
 
 def _refuse_installed(name: str, folder: Path, where: str) -> None:
-    """Raises ConfigError where a module of the plugin's folder is installed, too, and from somewhere else."""
+    """Raises ConfigError if a module in the plugin's folder has the name of an installed module."""
     beside = [folder / name / "__init__.py", folder / f"{name}.py"]
     if name in sys.stdlib_module_names:
         origin = "Python's own"
@@ -150,7 +150,7 @@ def _refuse_installed(name: str, folder: Path, where: str) -> None:
 
 
 def _import_path() -> list[str]:
-    """Where installed modules are looked for: `python -m resexp` also has the current folder in its path."""
+    """Where Python looks for installed modules: `sys.path` without the current folder."""
     with suppress(OSError):
         return [path for path in sys.path if path and not os.path.samefile(path, os.curdir)]
     return [path for path in sys.path if path and os.path.isdir(path)]
@@ -164,7 +164,10 @@ def _source_of(file: Path, where: str) -> bytes:
 
 
 class Package(MetaPathFinder, InspectLoader):
-    """A plugin's module and those beside it as the submodules of one package, from bytes in memory."""
+    """Imports a plugin and its modules from bytes in memory, as submodules of one package.
+
+    entry: the plugin's file and its source. modules: the other sources, by path within `folder`.
+    """
 
     def __init__(
         self, name: str, folder: Path, entry: tuple[Path, bytes], modules: Mapping[str, bytes]
@@ -203,7 +206,7 @@ class Package(MetaPathFinder, InspectLoader):
 
 
 class _Renamed(ast.NodeTransformer):
-    """Imports of a plugin's own modules, by their names within its package."""
+    """Renames imports of a plugin's own modules (`own`) to their names within its package."""
 
     def __init__(self, package: str, own: Collection[str]) -> None:
         self._package = package

@@ -1,4 +1,4 @@
-"""A user's own parts: Python files beside the package's, read once and known by their content."""
+"""Plugins: Python files with a user's own parts. They are read once and identified by their content."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from resexp.errors import ConfigError, Problem, ResexpError, words
 from resexp.text import clean
 
 PATIENCE = 30.0
-"""Seconds that importing a plugin may take before somebody is told what everything waits for."""
+"""Seconds after which a message says that the import of a plugin is still going on."""
 
 
 @dataclass(frozen=True)
 class Plugin:
-    """A file of parts as it was when read: its syntax tree, its module and its copy are all of `source`.
+    """A plugin as it was when read. It is parsed, imported and copied from `source`, not from the file again.
 
-    `modules` are the files that it imports from its folder, each with its path there; the copies in a results
-    folder lie in a `module_folder` of their own.
+    modules: the files that it imports from its folder, as (path within the folder, bytes).
+    module_folder: where these lie; None if beside the plugin, as all do but copies in a results folder.
     """
 
     file: Path
@@ -38,7 +38,7 @@ class Plugin:
 
     @cached_property
     def sha256(self) -> str:
-        """Its identity: of a single file the hash of its bytes, else of the hashes of all its files."""
+        """Its identity: the hash of its bytes, or if it has modules, of the hashes of all its files."""
         own = hashlib.sha256(self.source).hexdigest()
         if not self.modules:
             return own
@@ -47,12 +47,12 @@ class Plugin:
 
     @property
     def files(self) -> dict[Path, bytes]:
-        """All its files, and what they hold."""
+        """The bytes of all its files, by path."""
         folder = self.module_folder or self.file.parent
         return {self.file: self.source, **{folder / path: source for path, source in self.modules}}
 
     def module(self) -> ModuleType:
-        """The file as a module, run once a process. Raises ConfigError where that fails."""
+        """The imported module; the file runs once per process. Raises ConfigError if that fails."""
         package = f"resexp_plugin_{self.sha256[:16]}"
         folder = self.module_folder or self.file.parent
         finder = Package(package, folder, (self.file, self.source), dict(self.modules))
@@ -60,11 +60,11 @@ class Plugin:
             return sys.modules[finder.entry]
         sys.meta_path.append(finder)
         try:
-            with _told_when_slow(self), redirect_stdout(sys.stderr):  # standard output is for results
+            with _message_if_slow(self), redirect_stdout(sys.stderr):  # standard output is for results
                 return import_module(finder.entry)
         except KeyboardInterrupt:
             raise
-        except BaseException as error:  # SystemExit, too: a plugin that leaves must not end the command well
+        except BaseException as error:  # also SystemExit: exit(0) in a plugin must not look like success
             sys.meta_path.remove(finder)
             for loaded in [loaded for loaded in sys.modules if loaded.partition(".")[0] == package]:
                 del sys.modules[loaded]
@@ -72,8 +72,9 @@ class Plugin:
 
 
 def read(file: Path, where: str = "command line") -> Plugin:
-    """The plugin in a file, with what it imports from its folder. Raises ConfigError, blaming the place that
-    names it, where it cannot be read.
+    """The plugin in a file, with the modules that it imports from its folder.
+
+    `where` says what named the plugin. Raises ConfigError, with `where`, if the file cannot be read.
     """
     try:
         whole = file.resolve()
@@ -95,30 +96,35 @@ def fault(
     right: str = "correct it; it must run on every machine that trains",
     line: int = 1,
 ) -> Problem:
-    """An error in a plugin's code, with the line of it that was the last to run; with `line` if none was."""
-    file, line = _place(error, plugin) or (plugin.file, line)
+    """An error in a plugin's code as a problem, with the last line of the plugin that ran, or else `line`."""
+    file, line = _error_line(error, plugin) or (plugin.file, line)
     return Problem(f"{file}:{line}", "", f"{wrong}: {type(error).__name__}: {words(error)}"[:300], right)
 
 
 def blamed(error: BaseException, plugins: Sequence[Plugin]) -> Problem | None:
-    """What to tell of an error where some plugins are used, the package's parts alone being sound."""
+    """The problem to report for an error while plugins are in use; None if there are no plugins.
+
+    The package's own parts are taken for sound: an error that no line of a plugin raised is blamed on the
+    first plugin.
+    """
     for plugin in plugins:
-        if _place(error, plugin):
+        if _error_line(error, plugin):
             return fault(error, plugin, "fails")
     return fault(error, plugins[0], "does not fit its place") if plugins else None
 
 
 @contextmanager
 def blaming(plugins: Sequence[Plugin]) -> Iterator[None]:
-    """Turns an unforeseen error into ConfigError where plugins are used: it is theirs. What the system
-    refuses outside their code is not.
+    """Turns an unexpected error into a ConfigError that blames a plugin, if there are plugins.
+
+    An OSError outside the plugins' code is raised as it is: it comes from the system.
     """
     try:
         yield
     except ResexpError:
         raise
     except (Exception, SystemExit) as error:
-        if isinstance(error, OSError) and not any(_place(error, plugin) for plugin in plugins):
+        if isinstance(error, OSError) and not any(_error_line(error, plugin) for plugin in plugins):
             raise
         problem = blamed(error, plugins)
         if problem is None:
@@ -126,8 +132,8 @@ def blaming(plugins: Sequence[Plugin]) -> Iterator[None]:
         raise ConfigError([problem]) from error
 
 
-def _place(error: BaseException, plugin: Plugin) -> tuple[Path, int] | None:
-    """The file and line of a plugin where an error arose."""
+def _error_line(error: BaseException, plugin: Plugin) -> tuple[Path, int] | None:
+    """The file and last line of a plugin that ran before an error; None if the plugin was not involved."""
     files = set(map(str, plugin.files))
     if isinstance(error, SyntaxError) and error.filename in files:
         return Path(error.filename), error.lineno or 1
@@ -136,8 +142,8 @@ def _place(error: BaseException, plugin: Plugin) -> tuple[Path, int] | None:
 
 
 @contextmanager
-def _told_when_slow(plugin: Plugin) -> Iterator[None]:
-    """Says what everything waits for where a plugin's import takes long; it may never end."""
+def _message_if_slow(plugin: Plugin) -> Iterator[None]:
+    """Prints a message if a plugin's import takes long, for it may never end."""
 
     def tell() -> None:
         print(

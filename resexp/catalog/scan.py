@@ -1,8 +1,8 @@
-"""Finds the parts (connections, trunks, data sets, probes, ...) by reading the syntax tree of their files.
+"""Finds parts (connections, trunks, data sets, probes, ...) in the syntax trees of their files.
 
-Nothing is imported until a part is built, so listing and validating stay free of torch. A part is a
-public top-level class that names its role's base class among its bases; its kind is the class's name in
-snake_case, and its keyword-only constructor arguments are its YAML options.
+No module is imported before one of its parts is built, so that listing and validating need no torch. A part
+is a public top-level class that names its role's base class among its bases. Its kind is the class's name in
+snake_case. Its keyword-only constructor arguments are its options in YAML.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from resexp.options import OPTION_TYPES
 
 PACKAGE = Path(__file__).parents[1]
 REQUIRED: Any = ...
-"""The default of an option that has none."""
+"""Stands for the missing default of a required option."""
 
 ROLES: dict[str, tuple[str, ...]] = {
     "connection": ("connections", "Connection"),
@@ -37,17 +37,17 @@ ROLES: dict[str, tuple[str, ...]] = {
     "optimizer": ("training/optimizers.py", "Optimizer"),
     "schedule": ("training/schedules.py", "Schedule"),
 }
-"""Role -> where its parts live inside the package, and the names of their base classes."""
+"""For each role, the folder or file of its parts in the package, and the names of their base classes."""
 
 MAX_ALTERNATIVES = 20
-"""Types that an option's union may join: each costs time wherever a value is checked or described."""
+"""Most types in the union of an option: each takes time whenever a value is checked."""
 
 _BUILTINS = {"int": int, "float": float, "str": str, "bool": bool}
 
 
 @dataclass(frozen=True)
 class Option:
-    """One keyword-only constructor argument: its type (for pydantic) and its default, or REQUIRED."""
+    """One option of a part: its type, for pydantic, and its default or REQUIRED."""
 
     annotation: Any
     default: Any
@@ -55,8 +55,11 @@ class Option:
 
 @dataclass(frozen=True)
 class PartInfo:
-    """What the syntax tree says about one part. `base` is its role's base class, by name; `numerics` the
-    version of its numbers.
+    """What the syntax tree says about one part.
+
+    base: the name of its role's base class. doc: the class's docstring, or "".
+    plugin: the plugin that defines it; None if the package does.
+    numerics: the version of the numbers that it computes, which enters a trial's identity.
     """
 
     role: str
@@ -73,24 +76,23 @@ class PartInfo:
 
 @cache
 def parts(role: str, plugins: tuple[Plugin, ...] = ()) -> Mapping[str, PartInfo]:
-    """Every part of `role` by kind, in alphabetical order, the package's and the plugins'.
+    """All parts of a role by kind, in alphabetical order: the package's and the plugins'.
 
-    Raises ConfigError where two parts share a kind or an option's annotation is not understood.
+    Raises ConfigError if two parts have the same kind, or if an option's annotation is not understood.
     """
-    place = ROLES[role][0]
-    root = PACKAGE / place
+    root = PACKAGE / ROLES[role][0]
     files = sorted(root.glob("*.py")) if root.is_dir() else [root] * root.is_file()
-    found: dict[str, PartInfo] = {}
+    by_kind: dict[str, PartInfo] = {}
     for plugin in (*(Plugin(file, file.read_bytes()) for file in files), *plugins):
         for part in _scan(role, plugin, plugin in plugins):
-            if part.kind in found:
-                raise error(part, "", f"is defined in {found[part.kind].file} too", "rename one of them")
-            found[part.kind] = part
-    return dict(sorted(found.items()))
+            if part.kind in by_kind:
+                raise error(part, "", f"is defined in {by_kind[part.kind].file} too", "rename one of them")
+            by_kind[part.kind] = part
+    return dict(sorted(by_kind.items()))
 
 
 def check(plugins: tuple[Plugin, ...]) -> None:
-    """Raises ConfigError where a plugin's parts are not sound, or where it has none."""
+    """Raises ConfigError if a plugin defines no part, or if one of its parts is faulty."""
     for plugin in plugins:
         if not any(part.plugin == plugin for role in ROLES for part in parts(role, plugins).values()):
             bases = ", ".join(base for _, *bases in ROLES.values() for base in bases)
@@ -108,20 +110,21 @@ def load_part(role: str, kind: str, plugins: tuple[Plugin, ...] = ()) -> type[An
 
 
 def part_class(part: PartInfo) -> type[Any]:
-    """A part's class; its module is imported now. Raises ConfigError where a plugin cannot be imported, or
-    has something else by that name once it has run.
+    """A part's class, after importing its module.
+
+    Raises ConfigError if a plugin cannot be imported, or if the imported name is not a subclass of its base.
     """
     if part.plugin is None:
         name = ".".join(("resexp", *part.file.relative_to(PACKAGE).with_suffix("").parts))
         builtin: type[Any] = getattr(importlib.import_module(name), part.class_name)
         return builtin
     loaded: object = getattr(part.plugin.module(), part.class_name, None)
-    place = _base_module(part.role)
-    base: type[Any] = getattr(importlib.import_module(place), part.base)
+    module = _base_module(part.role)
+    base: type[Any] = getattr(importlib.import_module(module), part.base)
     if isinstance(loaded, type) and issubclass(loaded, base):
         return loaded
     wrong = f"is no {part.base} of this package once its file has run"
-    raise error(part, "", wrong, f"let it be a class, and its base {place}.{part.base}")
+    raise error(part, "", wrong, f"let it be a class, and its base {module}.{part.base}")
 
 
 def _base_module(role: str) -> str:
@@ -132,13 +135,13 @@ def _base_module(role: str) -> str:
 
 
 def suggest(name: str, known: Collection[str]) -> str:
-    """What would be right instead of an unknown `name`: the nearest known one, or all of them."""
+    """Advice for an unknown name: the most similar known name, or all of them."""
     near = difflib.get_close_matches(name, list(known), n=1)
     return f"did you mean {near[0]}?" if near else f"known: {', '.join(known) or 'none'}"
 
 
 def error(part: PartInfo, option: str, wrong: str, right: str) -> ConfigError:
-    """What to raise for a part that is itself at fault."""
+    """The error to raise if a part's definition is faulty."""
     key = f"{part.class_name}.{option}" if option else part.class_name
     return ConfigError([Problem(f"{part.file}:{part.line}", key, wrong, right)])
 
@@ -149,7 +152,7 @@ def snake_case(name: str) -> str:
 
 
 def _scan(role: str, plugin: Plugin, own: bool) -> Iterator[PartInfo]:
-    """The parts of a file; `own` is one of the user's."""
+    """The parts of a role in one file. `own`: the file is a user's plugin, not one of the package's."""
     file, bases = plugin.file, ROLES[role][1:]
     tree = parse(file, plugin.source)
     aliases = {
@@ -178,7 +181,7 @@ def _scan(role: str, plugin: Plugin, own: bool) -> Iterator[PartInfo]:
 
 
 def _numerics(part: ast.ClassDef, file: Path) -> int:
-    """The `numerics = 2` in a class's own body; 1 where there is none."""
+    """The number in `numerics = 2` in a class's own body; 1 if there is none."""
     for node in part.body:
         target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
         if isinstance(node, ast.Assign | ast.AnnAssign) and _name(target) == "numerics":
@@ -191,6 +194,7 @@ def _numerics(part: ast.ClassDef, file: Path) -> int:
 
 
 def _options(part: ast.ClassDef, file: Path, aliases: Mapping[str, ast.expr]) -> Iterator[tuple[str, Option]]:
+    """The options of a class by name. `aliases`: the values of names that the file assigns at top level."""
     for init in part.body:
         if not (isinstance(init, ast.FunctionDef) and init.name == "__init__"):
             continue
@@ -206,7 +210,7 @@ def _options(part: ast.ClassDef, file: Path, aliases: Mapping[str, ast.expr]) ->
 
 
 def _type(node: ast.expr | None, aliases: Mapping[str, ast.expr]) -> Any:
-    """The type an annotation stands for, without running it. Raises TypeError for one not understood."""
+    """The type that an annotation means, without running it. Raises TypeError if it is not understood."""
     members = list(islice(_members(node, aliases), MAX_ALTERNATIVES + 1))
     if len(members) > MAX_ALTERNATIVES:
         raise TypeError(f"has more than {MAX_ALTERNATIVES} alternatives")
@@ -214,7 +218,7 @@ def _type(node: ast.expr | None, aliases: Mapping[str, ast.expr]) -> Any:
 
 
 def _members(node: ast.expr | None, aliases: Mapping[str, ast.expr]) -> Iterator[Any]:
-    """The types that a union joins, one by one: names of unions of names can stand for millions."""
+    """The types in a union, one by one, because a few names for unions of names can mean millions."""
     match node:
         case ast.Constant(value=None):
             yield None

@@ -1,8 +1,8 @@
-"""Which plugins' code this user has asked for: only that is run without being asked about.
+"""Remembers which plugins a user has given to a command. Only these run without `--trust`.
 
-A results folder holds copies of the plugins that its trials use, and `probe` runs them. A folder may come
-from somebody else, and its checksums say nothing of whose code it is. So each command that is given a plugin
-by its user notes the plugin's hash, in a folder that only this user can write.
+A results folder holds copies of its trials' plugins, and `probe` runs them. The folder may come from somebody
+else, and its checksums do not say whose code it holds. Therefore a command that is given a plugin records its
+hash in a folder that only this user can write to.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from resexp.machine.folders import data_folder
 
 
 def remember(plugins: Iterable[Plugin]) -> None:
-    """Note that this user's command was given these. Where that cannot be written, `--trust` is asked for."""
+    """Record that the user gave these plugins. If that fails, `--trust` will be needed later."""
     with suppress(OSError):
         for plugin in plugins:
             _folder().mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -27,7 +27,7 @@ def remember(plugins: Iterable[Plugin]) -> None:
 
 
 def check(copies: Collection[Plugin], given: Collection[Plugin]) -> None:
-    """Raises ConfigError where a copy in a results folder is neither among those given now nor remembered."""
+    """Raises ConfigError if a copy from a results folder was given neither now nor to an earlier command."""
     known = {plugin.sha256 for plugin in given} | _remembered()
     unknown = [plugin for plugin in dict.fromkeys(copies) if plugin.sha256 not in known]
     wrong = "is code that lies in this results folder, would be run, and was never given by you"
@@ -37,15 +37,15 @@ def check(copies: Collection[Plugin], given: Collection[Plugin]) -> None:
 
 
 def _folder() -> Path:
-    """A data folder may be shared, so each user has a folder of their own there."""
+    """The user's own folder of hashes, for several users may share a data folder."""
     return data_folder() / f"plugins-of-{os.getuid()}"
 
 
 def _remembered() -> set[str]:
-    """The hashes in the user's folder, if nobody else can have put them there."""
+    """The hashes in the user's folder; none if another user could have put them there."""
     try:
-        found = os.lstat(_folder())
-        own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022
+        status = os.lstat(_folder())
+        own = stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o022
         return set(os.listdir(_folder())) if own else set()
     except OSError:
         return set()

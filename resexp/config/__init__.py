@@ -1,1 +1,1 @@
-"""YAML and `key=value` overrides -> an Experiment whose every setting is checked, or all problems at once."""
+"""Turns YAML and `key=value` overrides into a checked Experiment, or reports all problems at once."""

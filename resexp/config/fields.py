@@ -1,4 +1,4 @@
-"""What settings are made of: the roles and models of their fields, and the plugins that they name."""
+"""Looks into the settings' models: the roles and models of fields, and the plugins that settings use."""
 
 from __future__ import annotations
 
@@ -14,23 +14,24 @@ from resexp.config.settings import OneOf, PartConfig, Settings
 
 
 def role_of(field: FieldInfo) -> str | None:
-    """The role of the part that a field holds, if it holds one."""
+    """The role of the part in a field, such as "connection"; None if it holds no part."""
     return next((m.role for m in field.metadata if isinstance(m, OneOf)), None)
 
 
 def nested_model(field: FieldInfo) -> type[BaseModel] | None:
-    """The model that a field holds as `Model`, `Model | None` or `tuple[Model, ...]`, if it holds one."""
+    """The model M in a field of type `M`, `M | None` or `tuple[M, ...]`; None for other fields."""
     candidates = (field.annotation, *getattr(field.annotation, "__args__", ()))
     return next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
 
 
 def plugins_of(settings: Settings) -> tuple[Plugin, ...]:
-    """The plugins whose parts the settings name."""
-    found = (part.info.plugin for part in _parts(settings))
-    return tuple(dict.fromkeys(plugin for plugin in found if plugin is not None))
+    """The plugins whose parts the settings use, each once."""
+    plugins = (part.info.plugin for part in _parts(settings))
+    return tuple(dict.fromkeys(plugin for plugin in plugins if plugin is not None))
 
 
 def _parts(value: BaseModel) -> Iterator[PartConfig]:
+    """All parts in a model, at any depth."""
     if isinstance(value, PartConfig):
         yield value
     for name in _holders(type(value)):
@@ -42,7 +43,7 @@ def _parts(value: BaseModel) -> Iterator[PartConfig]:
 
 @cache
 def _holders(model: type[BaseModel]) -> tuple[str, ...]:
-    """The fields that hold parts or models: a plan of 20,000 trials asks for their parts 80,000 times."""
+    """The fields that hold parts or models. Cached: a plan of 20,000 trials asks 80,000 times."""
     return tuple(name for name, field in model.model_fields.items() if _mentions_model(field.annotation))
 
 

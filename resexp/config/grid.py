@@ -1,7 +1,8 @@
-"""From a base mapping to the points of a sweep: axes, rules and command-line values, as pure functions.
+"""Makes the points of a sweep from base settings, axes, rules and command-line values, by pure functions.
 
-A tree is the mapping of a settings file; a path is a dotted key split at its dots. Every value laid over the
-base is an Assignment that remembers where it was written, so that an error can say so.
+A tree is the mapping that a settings file holds. A path is a dotted key split at its dots. Every value that
+is assigned over the base is an Assignment, which records where it was written, so that an error can name the
+line.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ Path = tuple[str, ...]
 Tree = Mapping[str, Any]
 MISSING: Any = object()
 DEPTH, SEED, CONNECTION = "model.depth", "seed", "model.connection"
-"""What results are compared over, as dotted keys."""
+"""Dotted keys whose values tables compare, so that they cannot be tuned."""
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """`value` put at `path`; `origin` is where it stands in the document, None for the command line."""
+    """`value` is set at `path`. `origin` is its position in the document; None: the command line."""
 
     path: Path
     value: Any
@@ -37,32 +38,33 @@ class Assignment:
 
 @dataclass(frozen=True)
 class Rule:
-    """Where every path of `when` has one of its values, the assignments of `set` are made."""
+    """If each path in `when` has one of its values, the assignments in `set` are made."""
 
     when: Mapping[Path, tuple[Any, ...]]
     set: tuple[Assignment, ...]
 
 
 Axes = Mapping[Path, tuple[Assignment, ...]]
-"""One grid: each axis's values."""
+"""One grid: the values of each axis, by path."""
 
 
 def dotted(path: Sequence[str | int]) -> str:
+    """A path as a dotted key."""
     return ".".join(map(str, path))
 
 
 def size(grids: Sequence[Axes]) -> int:
-    """How many points the grids have together, before equal ones are merged."""
+    """The number of points in all grids; equal points count each time."""
     return sum(math.prod(map(len, grid.values())) for grid in grids)
 
 
 def assign(tree: Any, path: Path, value: Any, role: str | None = None) -> Any:
-    """A copy of `tree` with `value` at `path`; short forms on the way are expanded, absent parts made."""
+    """A copy of `tree` with `value` at `path`. Creates absent parts on the way, and expands short forms."""
     tree = expand(tree)
     if tree is None or tree is MISSING:
         tree = {"kind": DEFAULT_KINDS[role]} if role in DEFAULT_KINDS else {}
     if not isinstance(tree, Mapping):
-        return tree  # wrong already: validation of the base says so
+        return tree  # not a mapping, which the validation of the base reports
     head, *rest = path
     if rest:
         value = assign(tree.get(head), tuple(rest), value, head)
@@ -71,7 +73,11 @@ def assign(tree: Any, path: Path, value: Any, role: str | None = None) -> Any:
 
 @dataclass(frozen=True)
 class Spot:
-    """What stands at a path: its field, the model of its mapping if it is one, its role if it is a part."""
+    """What is at a path of a tree.
+
+    field: the field of the settings; None if there is no such key. model: of its value, if that is a mapping.
+    role: if it is a part. value: MISSING if there is none.
+    """
 
     field: FieldInfo | None
     model: type[BaseModel] | None
@@ -90,7 +96,7 @@ def locate(
     root: type[BaseModel] = Settings,
     plugins: tuple[Plugin, ...] = (),
 ) -> Spot:
-    """The spot at `path`, given the kinds of the parts on the way; one without a field if there is none."""
+    """The spot at `path`. Which keys exist depends on the kinds of the parts in `tree` on the way."""
     spot = Spot(None, root, None, tree, plugins)
     for key in path:
         spot = _item(spot, key) if isinstance(key, int) else _child(spot, key)
@@ -98,7 +104,7 @@ def locate(
 
 
 def lookup(tree: Any, path: Path, plugins: tuple[Plugin, ...] = ()) -> Any:
-    """The value at `path`, defaults filled in; MISSING where there is none and no such key is possible."""
+    """The value at `path` with all defaults filled in; MISSING if there is no value and no default."""
     spot = locate(tree, path, plugins=plugins)
     if spot.model is None:
         return spot.value
@@ -107,7 +113,7 @@ def lookup(tree: Any, path: Path, plugins: tuple[Plugin, ...] = ()) -> Any:
 
 
 def given(tree: Any, path: Path, plugins: tuple[Plugin, ...] = ()) -> Any:
-    """The value at `path` as written, or its default where nothing is."""
+    """The value at `path` as it was written; its default if nothing was."""
     node = tree
     for key in path:
         node = expand(node)
@@ -117,14 +123,14 @@ def given(tree: Any, path: Path, plugins: tuple[Plugin, ...] = ()) -> Any:
     return node
 
 
-def with_axes(axes: Axes, laid: Mapping[Path, Sequence[Assignment]]) -> Axes:
-    """A grid with the command line's axes: in place of the same key's, or else as further ones."""
-    further = {path: tuple(values) for path, values in laid.items() if path in axes or len(values) > 1}
-    return {**axes, **further}
+def with_axes(axes: Axes, overrides: Mapping[Path, Sequence[Assignment]]) -> Axes:
+    """A grid with the command line's axes added. One with the path of an existing axis replaces that."""
+    added = {path: tuple(values) for path, values in overrides.items() if path in axes or len(values) > 1}
+    return {**axes, **added}
 
 
 def matches(wanted: Any, actual: Any) -> bool:
-    """Whether a value fits what a rule wants: a kind's name fits any part of that kind."""
+    """Whether a value fits a rule's. A part fits its kind's name, and any mapping of some of its options."""
     if isinstance(actual, Mapping):
         wanted = expand(wanted)
         return isinstance(wanted, Mapping) and all(
@@ -135,14 +141,14 @@ def matches(wanted: Any, actual: Any) -> bool:
 
 @dataclass(frozen=True)
 class GridPoint:
-    """A tree with what was laid over the base, in order, and the indices of the rules that matched."""
+    """One point: its tree, the assignments made to the base in order, and the indices of matching rules."""
 
     tree: Tree
     assignments: tuple[Assignment, ...]
     rules: tuple[int, ...]
 
     def origin(self, path: tuple[str | int, ...]) -> tuple[str | int, ...] | None:
-        """Where the value at `path` was written: a place in the document, None for the command line."""
+        """Where the value at `path` was written: a position in the document; None: the command line."""
         for a in reversed(self.assignments):
             if path[: len(a.path)] == a.path:
                 return None if a.origin is None else (*a.origin, *path[len(a.path) :])
@@ -158,8 +164,10 @@ def points(
     *,
     plugins: tuple[Plugin, ...] = (),
 ) -> Iterator[GridPoint]:
-    """Every point of every grid, the last axis fastest; `under` changes the base before all else, `singles`
-    are the command line's, not axes.
+    """Every point of every grid; the last axis changes fastest.
+
+    under: assignments made before all others (a tier's). singles: values from the command line that are not
+    axes.
     """
     for axes in grids:
         for combination in itertools.product(*axes.values()):
@@ -174,38 +182,37 @@ def _point(
     plugins: tuple[Plugin, ...],
 ) -> GridPoint:
     tree: Tree = base
-    made: list[Assignment] = []
+    assignments: list[Assignment] = []
     matched: list[int] = []
 
-    def lay(assignment: Assignment) -> None:
+    def apply(assignment: Assignment) -> None:
         nonlocal tree
         tree = assign(tree, assignment.path, assignment.value)
-        made.append(assignment)
+        assignments.append(assignment)
 
     for assignment in under:
-        lay(assignment)
-    # A whole part goes in before its options, whatever the order of the axes.
+        apply(assignment)
+    # Whatever the order of the axes, a whole part is assigned before its options.
     for assignment in sorted(chosen, key=lambda a: len(a.path)):
-        lay(assignment)
-    # The command line wins: its keys, and all below them, are closed to rules.
-    closed = [a for a in made if a.origin is None]
-    seen: dict[Path, Any] = {}  # of the tree as it is now: rules often ask for the same
+        apply(assignment)
+    # The command line wins: rules cannot change its keys or the keys below them.
+    closed = [a for a in assignments if a.origin is None]
+    values_now: dict[Path, Any] = {}  # of the present tree: rules often ask for the same paths
     for i, rule in enumerate(rules):
-        for path in rule.when.keys() - seen.keys():
-            seen[path] = lookup(tree, path, plugins)
-        found = {path: seen[path] for path in rule.when}
-        if not all(any(matches(v, found[path]) for v in values) for path, values in rule.when.items()):
+        for path in rule.when.keys() - values_now.keys():
+            values_now[path] = lookup(tree, path, plugins)
+        if not all(any(matches(v, values_now[path]) for v in values) for path, values in rule.when.items()):
             continue
         matched.append(i)
-        seen.clear()
+        values_now.clear()
         for assignment in rule.set:
             if any(assignment.path[: len(c.path)] == c.path for c in closed):
                 continue
-            lay(assignment)
+            apply(assignment)
             for c in closed:
                 if c.path[: len(assignment.path)] == assignment.path:
-                    lay(c)
-    return GridPoint(tree, tuple(made), tuple(matched))
+                    apply(c)
+    return GridPoint(tree, tuple(assignments), tuple(matched))
 
 
 def _child(parent: Spot, key: str) -> Spot:

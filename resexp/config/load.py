@@ -1,4 +1,4 @@
-"""Configuration: YAML and key=value overrides -> a frozen Experiment, or every problem at once."""
+"""Reads a configuration file and `key=value` overrides into a frozen Experiment."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ MAX_OF_TIERS = 2 * MAX_POINTS
 
 @dataclass(frozen=True)
 class Point:
-    """One point of the sweep; `axes` gives each swept dotted key's value here, as plain JSON data.
+    """One point of the sweep.
 
-    `where` tells where the value of a dotted key was written: what does not fit is found out in planning.
+    axes: the value of each swept dotted key at this point, as plain JSON data.
+    where: a function that says where the value of a dotted key was written, for errors found in planning.
     """
 
     settings: Settings
@@ -40,10 +41,11 @@ class Point:
 
 @dataclass(frozen=True)
 class Experiment:
-    """A configuration file, read and checked. Points are in grid order, each once; `tier` is their size,
-    `tuned` the dotted keys of the axes that are chosen among by validation error.
+    """A configuration file, read and checked.
 
-    `why` is the question that the experiment asks, and `expect` says what this tier takes and what came out.
+    tier: the size of the experiment; points: in the grid's order, without repetitions; tuned: dotted keys of
+    the axes whose best value is chosen by validation error; text: of the file; why: the question that the
+    experiment asks; expect: what this tier takes and what came out.
     """
 
     name: str
@@ -66,11 +68,13 @@ def load(
     tier: str = FULL,
     plugins: Sequence[str | Path] = (),
 ) -> Experiment:
-    """Read a configuration file and `key=value` overrides; `key=a,b` makes an axis.
+    """Read a configuration file with `key=value` overrides, of which `key=a,b` makes an axis.
 
-    Overrides replace the base's value or the axis of the same key, and win over the file's rules.
-    `tier` is one of the file's: the experiment's name ends with it. `plugins` are files of further parts.
-    Raises ConfigError with every problem, those of the other tiers too, in line order.
+    An override replaces the file's value or axis of its key, and wins over the file's rules.
+    tier: one of the file's tiers, which is appended to the experiment's name.
+    plugins: files with further parts.
+
+    Raises ConfigError with all problems in the order of lines, including those of other tiers.
     """
     path = Path(path)
     try:
@@ -97,7 +101,7 @@ def load(
     for i, reference in enumerate(head.references if head else ()):
         check_keys(reference.when, ("references", i, "when"), draft)
 
-    laid = {
+    assigned = {
         k: [Assignment(k, v, None) for v in vs] for key, vs in given.items() if (k := tuple(key.split(".")))
     }
     tiers = tiers_of(top, draft)
@@ -109,13 +113,13 @@ def load(
     tuned = tuple(map(dotted, chosen.tuned))
     rules = rules_of(head.overrides if head else (), draft)
     base = {key: top[key] for key in Settings.model_fields if key in top}
-    # A tier, or a sweep narrowed on the command line, may well leave rules without a point.
-    points = _points(base, chosen, rules, laid, draft, may_idle=bool(laid) or tier != FULL)
+    # In a tier, or in a sweep that the command line narrows, a rule need not match any point.
+    points = _points(base, chosen, rules, assigned, draft, may_idle=bool(assigned) or tier != FULL)
     if tuned and any(point.settings.data.validation_size is None for point in points):
         draft.wrong(("tune",), "tune", "needs data.validation_size", "set it: training images to choose by")
     others = [other for other in tiers.values() if other.name != FULL]
-    sizes = [grid.size(_grids(chosen, laid)), *(grid.size(_grids(other, {})) for other in others)]
-    count = sum(each for each in sizes if each <= MAX_POINTS)  # a larger one is refused for itself
+    sizes = [grid.size(_grids(chosen, assigned)), *(grid.size(_grids(other, {})) for other in others)]
+    count = sum(each for each in sizes if each <= MAX_POINTS)  # a larger tier has a problem of its own
     if others and count > MAX_OF_TIERS:
         wrong = f"have {count:,} points together with the sweep"
         draft.wrong(("tiers",), "tiers", wrong, f"at most {MAX_OF_TIERS:,} are possible")
@@ -125,32 +129,36 @@ def load(
     if draft.problems or head is None:
         raise problems.refuse(draft.problems, str(path))
     name = head.name if tier == FULL else f"{head.name}-{tier}"
-    told = paper or Published(references=head.references)
-    said = {"why": head.why, "expect": head.expect.get(tier, "")}
-    return Experiment(name, tier, points, tuned, draft.plugins, told, text, tuple(overrides), path, **said)
+    numbers = paper or Published(references=head.references)
+    texts = {"why": head.why, "expect": head.expect.get(tier, "")}
+    return Experiment(
+        name, tier, points, tuned, draft.plugins, numbers, text, tuple(overrides), path, **texts
+    )
 
 
 def read_plugins(files: Sequence[str | Path]) -> tuple[Plugin, ...]:
-    """The plugins in some files, each once. Raises ConfigError where their parts are not sound."""
-    return _sound([plugin_at(str(file), Path(), problems.COMMAND_LINE) for file in files])
+    """The plugins in some files, each once. Raises ConfigError if a part of theirs is faulty."""
+    return _checked([plugin_at(str(file), Path(), problems.COMMAND_LINE) for file in files])
 
 
-def _plugins(told: Any, further: Sequence[str | Path], draft: Draft) -> tuple[Plugin, ...]:
-    """The plugins that the file names and those of the command line. What they define decides what all else
-    means, so that no other problem is told beside theirs.
+def _plugins(listed: Any, further: Sequence[str | Path], draft: Draft) -> tuple[Plugin, ...]:
+    """The plugins that the file lists and those of the command line.
+
+    Raises ConfigError at once instead of adding to the draft: with a faulty plugin, parts are missing, and
+    every use of them would look like another problem.
     """
-    names = told if isinstance(told, tuple) and all(isinstance(name, str) for name in told) else ()
+    names = listed if isinstance(listed, tuple) and all(isinstance(name, str) for name in listed) else ()
     folder = Path(draft.file).parent
     own = [plugin_at(name, folder, draft.where(("plugins", i))) for i, name in enumerate(names)]
-    return _sound([*own, *(plugin_at(str(file), Path(), problems.COMMAND_LINE) for file in further)])
+    return _checked([*own, *(plugin_at(str(file), Path(), problems.COMMAND_LINE) for file in further)])
 
 
-def _sound(plugins: Iterable[Plugin]) -> tuple[Plugin, ...]:
-    found = tuple({plugin.file: plugin for plugin in plugins}.values())
-    scan.check(found)
+def _checked(plugins: Iterable[Plugin]) -> tuple[Plugin, ...]:
+    unique = tuple({plugin.file: plugin for plugin in plugins}.values())
+    scan.check(unique)
     for role in scan.ROLES:
-        models(role, found)
-    return found
+        models(role, unique)
+    return unique
 
 
 def _paper(name: str, draft: Draft) -> Published | None:
@@ -166,46 +174,46 @@ def _points(
     base: Mapping[str, Any],
     tier: Tier,
     rules: Sequence[Rule],
-    laid: Mapping[grid.Path, Sequence[Assignment]],
+    assigned: Mapping[grid.Path, Sequence[Assignment]],
     draft: Draft,
     *,
     may_idle: bool,
 ) -> tuple[Point, ...]:
-    """Every point, validated; equal ones merged. Unless rules `may_idle`, each must match one."""
-    grids = _grids(tier, laid)
-    singles = [values[0] for values in laid.values() if len(values) == 1]
+    """All points, validated and without repetitions. Every rule must match a point, unless `may_idle`."""
+    grids = _grids(tier, assigned)
+    singles = [values[0] for values in assigned.values() if len(values) == 1]
     if (count := grid.size(grids)) > MAX_POINTS:
         where = ("sweep",) if tier.name == FULL else ("tiers", tier.name, "sweep")
         draft.wrong(where, dotted(where), f"has {count:,} points", f"at most {MAX_POINTS:,} are possible")
         return ()
     flawed = bool(draft.problems)
     swept = list(dict.fromkeys(path for axes in grids for path in axes))
-    found: dict[Settings, Point] = {}
+    by_settings: dict[Settings, Point] = {}
     idle = set(range(len(rules)))
     for point in grid.points(base, tier.set, grids, rules, singles, plugins=draft.plugins):
         idle.difference_update(point.rules)
         tree = with_root(point, draft)
         settings = draft.validate(Settings, tree, point.origin, partial=flawed)
-        if settings and settings not in found:
+        if settings and settings not in by_settings:
             axes = {path: grid.given(point.tree, path, draft.plugins) for path in swept}
             shown = {
                 dotted(path): problems.plain(value)
                 for path, value in axes.items()
                 if value is not grid.MISSING
             }
-            found[settings] = Point(settings, shown, partial(_written, draft, point))
+            by_settings[settings] = Point(settings, shown, partial(_written, draft, point))
     for i in sorted(() if flawed or may_idle else idle):
         key = ("overrides", i, "when")
         draft.wrong(key, dotted(key), "matches no point of the sweep", "correct it or remove the rule")
-    return tuple(found.values())
+    return tuple(by_settings.values())
 
 
-def _grids(tier: Tier, laid: Mapping[grid.Path, Sequence[Assignment]]) -> list[grid.Axes]:
-    return [grid.with_axes({**axes, **tier.tuned}, laid) for axes in tier.grids]
+def _grids(tier: Tier, assigned: Mapping[grid.Path, Sequence[Assignment]]) -> list[grid.Axes]:
+    return [grid.with_axes({**axes, **tier.tuned}, assigned) for axes in tier.grids]
 
 
 def _written(draft: Draft, point: grid.GridPoint, key: str) -> str:
-    """Where the value at a dotted key stands, or the nearest part around it."""
+    """Where the value at a dotted key was written, or else the nearest mapping around it."""
     return draft.where(
         point.origin(tuple(int(step) if step.isdecimal() else step for step in key.split(".")))
     )

@@ -1,6 +1,6 @@
-"""What is laid over a file's base settings: axes, rules, tiers, and values from the command line.
+"""Reads what changes a file's base settings: axes, rules, tiers, and values from the command line.
 
-Each value keeps the place where it was written, so that a problem can name it.
+Each value records where it was written, so that a problem can name the line.
 """
 
 from __future__ import annotations
@@ -22,16 +22,17 @@ from resexp.config.yaml_text import Key
 from resexp.errors import ConfigError
 
 FULL = "full"
-"""The tier of the file as it stands."""
+"""The name of the tier without changes: the whole file."""
 
 ROLE_AT = {
     **{"data": "data", "task": "task", "model": "model", "model.connection": "connection"},
     **{"training.optimizer": "optimizer", "training.schedule": "schedule"},
 }
+"""The role of the part at each dotted key."""
 
 
 def command_line(overrides: Sequence[str], draft: Draft) -> dict[str, tuple[Any, ...]]:
-    """Key -> its value, or the values of an axis: what is written between commas outside brackets."""
+    """The values given for each key: several, separated by commas outside brackets, make an axis."""
     given: dict[str, tuple[Any, ...]] = {}
     for text in overrides:
         key, equals, value = text.partition("=")
@@ -60,7 +61,7 @@ def command_line(overrides: Sequence[str], draft: Draft) -> dict[str, tuple[Any,
 
 
 def _is_text(key: str, plugins: tuple[Plugin, ...]) -> bool:
-    """Whether the key holds text in every part that has it: then 007 and 2024 are no numbers."""
+    """Whether a key is text in every part that has it; then 007 and 2024 are not read as numbers."""
     place, _, option = key.rpartition(".")
     known = scan.parts(ROLE_AT[place], plugins).values() if place in ROLE_AT else ()
     types = {part.options[option].annotation for part in known if option in part.options}
@@ -68,14 +69,14 @@ def _is_text(key: str, plugins: tuple[Plugin, ...]) -> bool:
 
 
 def _texts(value: str) -> tuple[str | None, ...]:
-    """The texts between commas. A path that is there is one text, commas or not."""
+    """The texts between commas. If the whole value is an existing path, its commas do not separate."""
     whole = "," not in value or os.path.lexists(os.path.expanduser(value))
     pieces = [value] if whole else value.split(",")
     return tuple(None if piece == "null" else piece.strip() for piece in pieces)
 
 
 def grids_of(sweep: Any, draft: Draft, origin: Key = ("sweep",)) -> tuple[Axes, ...]:
-    """The grids of a `sweep` written at `origin`: one for a mapping, several for a list of them."""
+    """The grids of a `sweep` at position `origin`: one for a mapping, one for each in a list of mappings."""
     if sweep is None or isinstance(sweep, Mapping):
         return (_grid(sweep or {}, origin, draft),)
     if not isinstance(sweep, tuple) or not sweep:
@@ -107,7 +108,7 @@ def _grid(axes: Mapping[str, Any], origin: Key, draft: Draft) -> Axes:
 
 
 def _as_axis(key: str, values: Any) -> str:
-    """How the values of an axis are written that was written otherwise."""
+    """Advice for an axis whose values are not a list."""
     if isinstance(values, tuple):
         return "give a list of values"
     if isinstance(values, Mapping):
@@ -121,18 +122,25 @@ def _as_axis(key: str, values: Any) -> str:
 
 
 def rules_of(texts: Iterable[RuleText], draft: Draft) -> tuple[Rule, ...]:
+    """The rules with known keys. Unknown keys become problems of the draft."""
     rules = []
     for i, text in enumerate(texts):
         origin = ("overrides", i)
         good = check_keys(text.when, (*origin, "when"), draft) & check_keys(text.set, (*origin, "set"), draft)
         if good:
             when = {tuple(k.split(".")): v if isinstance(v, tuple) else (v,) for k, v in text.when.items()}
-            made = [Assignment(tuple(k.split(".")), v, (*origin, "set", k)) for k, v in text.set.items()]
-            rules.append(Rule(when, tuple(sorted(made, key=lambda a: len(a.path)))))
+            rules.append(Rule(when, _assignments(text.set, (*origin, "set"))))
     return tuple(rules)
 
 
+def _assignments(values: Mapping[str, Any], origin: Key) -> tuple[Assignment, ...]:
+    """The assignments of dotted keys; a whole part comes before its options."""
+    assignments = (Assignment(tuple(k.split(".")), v, (*origin, k)) for k, v in values.items())
+    return tuple(sorted(assignments, key=lambda a: len(a.path)))
+
+
 def check_keys(mapping: Mapping[str, Any], origin: Key, draft: Draft) -> bool:
+    """Whether all keys are known. Unknown keys become problems of the draft."""
     unknown = [key for key in mapping if key not in known_keys(draft.plugins)]
     for key in unknown:
         draft.wrong((*origin, key), key, "is not a known key", suggest(key, known_keys(draft.plugins)))
@@ -141,7 +149,7 @@ def check_keys(mapping: Mapping[str, Any], origin: Key, draft: Draft) -> bool:
 
 @dataclass(frozen=True)
 class Tier:
-    """What a size of the experiment sets in the base, the grids of its sweep, and the axes it tunes."""
+    """One size of the experiment: what it sets in the base, its grids, and the axes that it tunes."""
 
     name: str
     set: tuple[Assignment, ...]
@@ -150,15 +158,15 @@ class Tier:
 
 
 def tiers_of(top: Mapping[str, Any], draft: Draft) -> dict[str, Tier]:
-    """The tiers of a file by name, the full one first. Problems of all of them go to the draft."""
+    """The tiers of a file by name, the full one first. Problems of every tier go to the draft."""
     tuned = _tuned_axes(top.get("tune"), ("tune",), draft)
     full = Tier(FULL, (), grids_of(top.get("sweep"), draft), tuned)
     _check_tuned(full, ("tune",), draft)
-    found = {FULL: full}
+    tiers = {FULL: full}
     blocks = top.get("tiers", {})
     if not isinstance(blocks, Mapping):
         draft.wrong(("tiers",), "tiers", f"{problems.quoted(blocks)} is not a mapping", "give names of tiers")
-        return found
+        return tiers
     for name, block in blocks.items():
         origin: Key = ("tiers", name)
         if name == FULL or not re.fullmatch(SAFE_NAME, name):
@@ -167,8 +175,8 @@ def tiers_of(top: Mapping[str, Any], draft: Draft) -> dict[str, Tier]:
         elif not isinstance(block, Mapping):
             draft.wrong(origin, f"tiers.{name}", "is not a mapping", "give set, sweep or tune")
         else:
-            found[name] = _tier(name, block, full, isinstance(top.get("sweep"), tuple), draft)
-    return found
+            tiers[name] = _tier(name, block, full, isinstance(top.get("sweep"), tuple), draft)
+    return tiers
 
 
 def _tier(name: str, block: Mapping[str, Any], full: Tier, listed: bool, draft: Draft) -> Tier:
@@ -185,12 +193,12 @@ def _tier(name: str, block: Mapping[str, Any], full: Tier, listed: bool, draft: 
         tuned = _changed(full.tuned, text.tune, (*origin, "tune"), draft)
     else:
         _tuned_axes(text.tune, (*origin, "tune"), draft)
-    made = [Assignment(tuple(k.split(".")), v, (*origin, "set", k)) for k, v in text.set.items()]
-    for assignment in made:
+    assignments = _assignments(text.set, (*origin, "set"))
+    for assignment in assignments:
         if all(assignment.path in axes for axes in grids) or assignment.path in tuned:
             right = "set it under sweep or tune instead"
             draft.wrong(assignment.origin, dotted(assignment.path), "is an axis", right)
-    tier = Tier(name, tuple(sorted(made, key=lambda a: len(a.path))), grids, tuned)
+    tier = Tier(name, assignments, grids, tuned)
     _check_tuned(tier, (*origin, "tune"), draft)
     return tier
 
@@ -203,7 +211,7 @@ def _tuned_axes(tune: Any, origin: Key, draft: Draft) -> Axes:
 
 
 def _check_tuned(tier: Tier, origin: Key, draft: Draft) -> None:
-    """Tell of tuned axes that cannot be tuned."""
+    """Adds a problem to the draft for every axis that cannot be tuned."""
     for path in tier.tuned:
         key = dotted(path)
         if key in (DEPTH, SEED, CONNECTION):
@@ -213,7 +221,7 @@ def _check_tuned(tier: Tier, origin: Key, draft: Draft) -> None:
 
 
 def _changed(axes: Axes, sweep: Mapping[str, Any], origin: Key, draft: Draft) -> Axes:
-    """A file's axes with the tier's in place of those of the same key; an empty one is dropped."""
+    """A file's axes, replaced by the tier's of the same key. An axis that the tier empties is dropped."""
     dropped = {tuple(key.split(".")): key for key, values in sweep.items() if values is None or values == ()}
     for path, key in dropped.items():
         if path not in axes:

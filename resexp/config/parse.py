@@ -1,4 +1,4 @@
-"""Settings and probes from what is written for them, one trial's settings and one command's probes."""
+"""Makes settings from a trial's stored data, and probes from the texts of a command."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from resexp.errors import ConfigError
 
 
 def parse_settings(mapping: Mapping[str, Any], plugins: tuple[Plugin, ...] = ()) -> Settings:
-    """The settings in a trial's plain JSON data. Raises ConfigError."""
+    """The settings in a trial's plain JSON data. Raises ConfigError with all problems."""
     draft = Draft("settings", {}, plugins=plugins)
     settings = draft.validate(Settings, _with_tuples(mapping), lambda key: key)
     if settings is None:
@@ -24,7 +24,7 @@ def parse_settings(mapping: Mapping[str, Any], plugins: tuple[Plugin, ...] = ())
 
 
 def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
-    """Settings with some dotted keys set, such as {"training.epochs": 3}. Raises ConfigError."""
+    """A copy of settings with some dotted keys changed, as {"training.epochs": 3}. Raises ConfigError."""
     data = settings.model_dump(mode="json")
     for key, value in changes.items():
         *path, last = key.split(".")
@@ -36,10 +36,10 @@ def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
 
 
 def parse_probes(texts: Sequence[str], plugins: tuple[Plugin, ...] = ()) -> list[ProbeConfig]:
-    """Probes from what is written for them: a kind, or a mapping in YAML. Raises ConfigError."""
+    """The probes in texts, each of which is a kind or a mapping in YAML. Raises ConfigError."""
     draft = Draft(COMMAND_LINE, {}, plugins=plugins)
     kinds = models("probe", plugins)
-    found = []
+    probes = []
     for text in texts:
         try:
             document = yaml_text.parse(text, COMMAND_LINE)
@@ -54,12 +54,12 @@ def parse_probes(texts: Sequence[str], plugins: tuple[Plugin, ...] = ()) -> list
         elif "at" in part:
             draft.wrong(None, "--probe", "has `at`", "a finished trial is measured at its end: remove it")
         else:
-            found.append(draft.validate(kinds[kind], {**part, "at": (1.0,)}, lambda key: None))
+            probes.append(draft.validate(kinds[kind], {**part, "at": (1.0,)}, lambda key: None))
     if not texts:
         draft.wrong(None, "--probe", "is missing", f"one of {', '.join(kinds)}")
     if draft.problems:
         raise refuse(draft.problems, COMMAND_LINE)
-    return [config for config in found if isinstance(config, ProbeConfig)]
+    return [config for config in probes if isinstance(config, ProbeConfig)]
 
 
 def _with_tuples(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Paths that a user wrote: relative to the file in a configuration, to the current folder in a command."""
+"""Paths as users write them: in a file relative to its folder, in a command to the current folder."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _VARIABLE = re.compile(r"\$(\w+|\{[^}]*\})")
 
 
 def located(name: str, folder: Path) -> Path:
-    """The absolute path that a user means by `name`, which is relative to `folder`: `~` is the home folder,
-    and `$NAME` what the environment has. Raises ValueError, with what is wrong and what would be right, where
-    there is none.
+    """The absolute path of `name` relative to `folder`, with `~` and `$VARIABLE` expanded.
+
+    Raises ValueError(what is wrong, what would be right) if that is not possible.
     """
-    told = os.path.expandvars(name)
-    if unset := _VARIABLE.search(told):
+    expanded = os.path.expandvars(name)
+    if unset := _VARIABLE.search(expanded):
         raise ValueError(f"the variable {unset.group()} is not set", "set it, or give the path in full")
     try:
-        return Path(os.path.abspath(folder / Path(told).expanduser()))
+        return Path(os.path.abspath(folder / Path(expanded).expanduser()))
     except RuntimeError:
-        raise ValueError(f"{Path(told).parts[0]} has no home folder", "give the path in full") from None
+        raise ValueError(f"{Path(expanded).parts[0]} has no home folder", "give the path in full") from None
     except OSError:
         raise ValueError(
             "the current folder is gone", "change to another, or give the path in full"
@@ -35,23 +35,23 @@ def located(name: str, folder: Path) -> Path:
 
 
 def with_root(point: GridPoint, draft: Draft) -> Tree:
-    """The point's tree with an absolute `data.root`; a path that leads nowhere is a problem of the draft."""
+    """The point's tree with an absolute `data.root`. If it has none, that is a problem of the draft."""
     data = point.tree.get("data")
     root = data.get("root") if isinstance(data, Mapping) else None
     if not isinstance(data, Mapping) or not isinstance(root, str) or not root:
         return point.tree
     origin = point.origin(("data", "root"))
     try:
-        found = located(root, Path() if origin is None else Path(draft.file).parent)
+        path = located(root, Path() if origin is None else Path(draft.file).parent)
     except ValueError as error:
         wrong, right = error.args
         draft.wrong(origin, "data.root", f"{problems.quoted(root)}: {wrong}", right)
         return point.tree
-    return {**point.tree, "data": {**data, "root": str(found)}}
+    return {**point.tree, "data": {**data, "root": str(path)}}
 
 
 def plugin_at(name: str, folder: Path, where: str) -> Plugin:
-    """The plugin in the file of this name. Raises ConfigError, blaming the place that names it."""
+    """The plugin in the file `name`. Raises ConfigError, with `where`: the place that names the file."""
     try:
         file = located(name, folder)
     except ValueError as error:

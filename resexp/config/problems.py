@@ -1,4 +1,4 @@
-"""Problems of a configuration: collected with their lines, told in plain words, printed in bounds."""
+"""Problems of a configuration: collected with their lines, worded plainly, and limited in number."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _WRONG = {
 
 @dataclass
 class Draft:
-    """A file being read: the lines of its values, and the problems found so far."""
+    """A file while it is read: the lines of its values, and the problems found so far."""
 
     file: str
     lines: Mapping[Key, int]
@@ -61,10 +61,11 @@ class Draft:
     plugins: tuple[Plugin, ...] = ()
 
     def wrong(self, origin: Key | None, key: str, wrong: str, right: str) -> None:
+        """Add a problem with the value at position `origin`; None: the command line."""
         self.problems.append(Problem(self.where(origin), key, wrong, right))
 
     def where(self, origin: Key | None) -> str:
-        """The line of a place in the document, or of the nearest mapping around it."""
+        """File and line of a position in the document, or else of the nearest mapping around it."""
         if origin is None:
             return COMMAND_LINE
         prefixes = (origin[:n] for n in range(len(origin), -1, -1))
@@ -74,7 +75,10 @@ class Draft:
     def validate(
         self, model: type[M], tree: Any, origin: Callable[[Key], Key | None], *, partial: bool = False
     ) -> M | None:
-        """The validated tree, or None and its problems; a `partial` tree may lack what it must have."""
+        """The validated tree, or None after adding its problems. A `partial` tree may lack required keys.
+
+        origin: gives the position in the document of a path in the tree.
+        """
         try:
             return model.model_validate(tree, context=context(self.plugins))
         except ValidationError as error:
@@ -97,14 +101,14 @@ def quoted(value: object) -> str:
 
 
 def plain(value: Any) -> Any:
-    """A value with lists for its tuples, as YAML and JSON have them."""
+    """A value with lists instead of tuples, as in YAML and JSON."""
     if isinstance(value, Mapping):
         return {key: plain(item) for key, item in value.items()}
     return [plain(item) for item in value] if isinstance(value, tuple) else value
 
 
 def refuse(problems: Iterable[Problem], file: str) -> ConfigError:
-    """All problems once each, in line order, the command line's last; at most MAX_LINES lines."""
+    """An error with each problem once, sorted by line, the command line's last; at most MAX_LINES lines."""
     unique = dict.fromkeys(
         Problem(clean(p.where), _short(p.key), _short(p.wrong, 300), _short(p.right, 300)) for p in problems
     )
@@ -118,16 +122,16 @@ def refuse(problems: Iterable[Problem], file: str) -> ConfigError:
 def explain(
     error: ErrorDetails, tree: Any, root: type[BaseModel], plugins: tuple[Plugin, ...] = ()
 ) -> tuple[Key, str, str]:
-    """Where in `tree` an error of the model `root` is, what is wrong, and what would be right."""
-    path = place(error["loc"], tree, root, plugins)
+    """The path of a pydantic error in `tree`, what is wrong, and what would be right."""
+    path = error_path(error["loc"], tree, root, plugins)
     known = locate(tree, path[:-1], root, plugins).fields
     return (path, *_words(error, locate(tree, path, root, plugins).field, known, plugins))
 
 
-def place(
+def error_path(
     loc: tuple[int | str, ...], tree: Any, root: type[BaseModel], plugins: tuple[Plugin, ...] = ()
 ) -> Key:
-    """An error's location without pydantic's own steps: the branches of a union."""
+    """The path of an error in the tree: pydantic's location without its steps into branches of unions."""
     path: Key = ()
     for step in loc:
         if isinstance(step, str) and locate(tree, path, root, plugins).model is None:
@@ -142,7 +146,8 @@ def _words(
     known: Mapping[str, FieldInfo],
     plugins: tuple[Plugin, ...],
 ) -> tuple[str, str]:
-    kind, value, told = error["type"], error["input"], error.get("ctx", {})
+    """What is wrong, and what would be right; `known` are the keys beside the field."""
+    kind, value, detail = error["type"], error["input"], error.get("ctx", {})
     right = f"give {type_words(field.annotation, field.metadata, plugins)}" if field else ""
     match kind:
         case "missing":
@@ -155,12 +160,12 @@ def _words(
         case "extra_forbidden":
             return "is not a known key", suggest(str(error["loc"][-1]), known)
         case "union_tag_invalid":
-            kinds = str(told["expected_tags"]).split(", ")
-            return f"{quoted(told['tag'])} is not known", suggest(str(told["tag"]), kinds)
+            kinds = str(detail["expected_tags"]).split(", ")
+            return f"{quoted(detail['tag'])} is not known", suggest(str(detail["tag"]), kinds)
         case "union_tag_not_found":
             return "has no kind", right.replace("give ", "give kind: ").partition(", or a mapping")[0]
         case "settings":
-            return str(told["wrong"]), str(told["right"])
+            return str(detail["wrong"]), str(detail["right"])
         case "string_type" if isinstance(value, int | float):
             return f"{quoted(value)} is not text", "put it in quotes"
         case "literal_error" if isinstance(value, str) and field:
@@ -170,7 +175,7 @@ def _words(
 
 
 def type_words(annotation: Any, metadata: Iterable[Any] = (), plugins: tuple[Plugin, ...] = ()) -> str:
-    """What a field takes, as a noun phrase: `a whole number greater than 0 or null`."""
+    """The values that a field takes, in words: `a whole number greater than 0 or null`."""
     metadata = [m for item in metadata for m in (getattr(item, "metadata", None) or [item])]
     role = next((m.role for m in metadata if isinstance(m, OneOf)), None)
     if role:
@@ -202,7 +207,7 @@ def _choices(annotation: Any) -> list[str]:
 
 
 def _line(where: str) -> float:
-    """Problems without a line come first, those of the command line last."""
+    """The key to sort by: 0 for problems without a line, infinity for the command line's."""
     number = where.rpartition(":")[2]
     return int(number) if number.isdecimal() else float("inf") if where == COMMAND_LINE else 0
 

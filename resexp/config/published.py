@@ -1,7 +1,8 @@
-"""What papers report, as data: `references/<name>.yaml` holds one paper's claim, recipe and numbers.
+"""Published results as data: `references/<name>.yaml` holds one paper's claims, recipe and numbers.
 
-A claim's `metric` is a column of the trials (`train_error`, `test_iou`, `seconds`) or a probe's reading,
-`probe.name@at:reduce`: `gradient_norms.weight_rms@0:slope` is the slope over layers at initialisation.
+A metric is a column of the trials (`train_error`, `test_iou`, `seconds`) or a probe's reading in the form
+`probe.name@at:reduce`. For example, `gradient_norms.weight_rms@0:slope` is the slope over layers at
+initialisation.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ from resexp.options import NonNegativeFloat, PositiveFloat, PositiveInt, Real
 FOLDER = Path(__file__).parents[1] / "references"
 
 Reduce = Literal["mean", "max", "min", "first", "last", "slope"]
-"""Over the layers of a network: `first` is nearest the input; `slope` is of log10, in decades a layer."""
+"""How layers become one number. `first` is nearest the input; `slope` is of log10, in decades per layer."""
 
 DEPTH_WORDS = ("deepest", "shallowest", "best_shallower")
-"""What a claim may say for `model.depth`; each experiment fills in its own, of those that both sides have."""
+"""Words for `model.depth` in a claim. They mean depths that an experiment has on both sides of the claim."""
 
 _COLUMN = re.compile(
     r"(train|validation)_(error|loss)|test_[a-z][a-z0-9_]*|params|macs|seconds|step_seconds|steps"
@@ -39,7 +40,7 @@ _READING = re.compile(
 
 
 class ProbeMetric(NamedTuple):
-    """A probe's reading at a fraction of training, reduced over layers to one number a trial."""
+    """A probe's reading at a fraction of training, reduced over layers to one number per trial."""
 
     probe: str
     name: str
@@ -49,11 +50,11 @@ class ProbeMetric(NamedTuple):
 
 def reading(metric: str) -> ProbeMetric | None:
     """The probe's reading that a metric names; None for a column of the trials."""
-    found = _READING.fullmatch(metric)
-    if found is None:
+    match = _READING.fullmatch(metric)
+    if match is None:
         return None
-    probe, name, at, reduce = found.groups()
-    return ProbeMetric(probe, name, float(at), reduce)  # type: ignore[arg-type]  # the pattern lists them
+    probe, name, at, reduce = match.groups()
+    return ProbeMetric(probe, name, float(at), reduce)  # type: ignore[arg-type]  # the pattern allows only these
 
 
 def _refuse(wrong: str, right: str) -> PydanticCustomError:
@@ -78,7 +79,7 @@ def _fraction(metric: str, *values: float) -> None:
 
 
 Keys = Annotated[dict[str, Any], AfterValidator(problems.plain)]
-"""Dotted keys of the settings, with plain JSON data."""
+"""Values of dotted keys of the settings, as plain JSON data."""
 When = Annotated[Keys, Field(min_length=1)]
 Metric = Annotated[str, AfterValidator(_metric)]
 Text = Annotated[str, Field(min_length=1)]
@@ -86,13 +87,13 @@ Verified = Annotated[
     Literal["text", "secondary", "memory"],
     BeforeValidator(_verified, json_schema_input_type=Literal["text", "secondary", "memory"] | bool),
 ]
-"""How it was checked: read in the paper's text, in a secondary source, or not at all (from memory)."""
+"""How a number was checked: in the paper's text, in a secondary source, or not at all (from memory)."""
 
 
 class Reference(Frozen):
-    """A published number for the trials that fit `when`. Errors are fractions, losses nats.
+    """A published number for the trials that have the settings `when`. Errors are fractions, losses are nats.
 
-    `tier` is what a run may be held to: the value itself (`exact`), its rank among others, or the trend.
+    `tier` says what a run is expected to reproduce: the value (`exact`), its rank (`ordering`) or the trend.
     """
 
     when: Keys
@@ -105,7 +106,7 @@ class Reference(Frozen):
     verified: Verified = "memory"
     tier: Literal["exact", "ordering", "trend"] = "ordering"
     tolerance: PositiveFloat | None = Field(
-        default=None, description="half the width of a prediction interval that is narrow enough to tell"
+        default=None, description="largest half-width of a prediction interval that can confirm the number"
     )
     note: str | None = None
 
@@ -116,11 +117,11 @@ class Reference(Frozen):
 
 
 class Claim(Frozen):
-    """One ordering that a paper states: `metric` is lower for `lower` than for `higher`.
+    """One ordering that a paper states: `metric` is lower in trials `lower` than in trials `higher`.
 
-    In both, `model.depth` may be `deepest`, `shallowest`, or `best_shallower`: of those less deep than the
-    deepest the one where the metric is least, as in the definition of degradation. With `within` the claim
-    is a tie instead: the two differ by no more than that. `published` are both sides' numbers.
+    In both, `model.depth` may be `deepest`, `shallowest` or `best_shallower`. The last is the depth with the
+    least metric among all but the deepest, as in the definition of degradation. If `within` is given, the
+    claim is that the two sides differ by no more than that.
     """
 
     say: Text
@@ -148,10 +149,10 @@ class Claim(Frozen):
 
 
 class Published(Frozen):
-    """One paper's part of an experiment: what it says, by which recipe, and with which numbers.
+    """What one paper reports: its claim, its recipe and its numbers.
 
-    `protocol` maps dotted keys of the settings to the paper's value, or to a list of acceptable ones.
-    An experiment that states its own references has no `paper` and no `claim`; a file has both.
+    protocol: for dotted keys of the settings, the paper's value or a list of acceptable values.
+    paper, claim: given in every file of a paper; None if a configuration lists its own references.
     """
 
     paper: str | None = None
@@ -163,30 +164,30 @@ class Published(Frozen):
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Published:
-        """From what `model_dump(mode="json")` gave."""
+        """The inverse of `model_dump(mode="json")`. Raises ValueError."""
         return cls.model_validate_json(json.dumps(data))
 
 
 def names() -> tuple[str, ...]:
-    """The papers that come with the package, by the names of their files."""
+    """The names of the papers that come with the package, sorted."""
     return tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))
 
 
 def read_published(name: str) -> Published:
-    """The paper `references/<name>.yaml`.
+    """The paper in `references/<name>.yaml`.
 
     Raises:
-        ConfigError: there is none such, or its file is wrong; every problem with its line.
+        ConfigError: there is no such paper, or its file is wrong; holds every problem with its line.
     """
     if name not in names():
         raise ConfigError([Problem("", "references", f"there is no {name!r}", suggest(name, names()))])
     path = FOLDER / f"{name}.yaml"
     document = yaml_text.parse(yaml_text.read_text(path), str(path))
     draft = problems.Draft(str(path), document.lines, list(document.problems))
-    found = draft.validate(Published, document.value, lambda key: key)
+    paper = draft.validate(Published, document.value, lambda key: key)
     for key in ("paper", "claim"):
-        if found and not getattr(found, key):
+        if paper and not getattr(paper, key):
             draft.wrong((), key, "is missing", "say it in a sentence")
-    if draft.problems or found is None:
+    if draft.problems or paper is None:
         raise problems.refuse(draft.problems, str(path))
-    return found
+    return paper

@@ -1,4 +1,4 @@
-"""The shape of a configuration file: what stands beside the settings, the known keys, the JSON Schema."""
+"""The form of a configuration file: the keys beside the settings, all dotted keys, the JSON Schema."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from resexp.config.settings import ROLE_CONFIGS, Frozen, Settings, models
 
 
 class RuleText(Frozen):
-    """Where every key of `when` has the value given, or one of those listed, `set` is laid over the point."""
+    """A rule: `set` applies to points where each key in `when` has the given value or one of a list."""
 
     when: Annotated[dict[str, Any], Field(min_length=1)]
     set: Annotated[dict[str, Any], Field(min_length=1)]
@@ -25,8 +25,10 @@ SAFE_NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$"
 
 
 class TierText(Frozen):
-    """Another size of the experiment: `set` is laid over the base, `sweep` and `tune` over the file's, axis
-    by axis; one set to [] or null is dropped. Where either sweep is a list, the tier's replaces the file's.
+    """Another size of the experiment.
+
+    `set` changes the base. `sweep` and `tune` replace the file's axes of the same keys, and [] or null drops
+    an axis. If the file's or the tier's sweep is a list, the tier's replaces the file's as a whole.
     """
 
     set: dict[str, Any] = Field({})
@@ -35,23 +37,24 @@ class TierText(Frozen):
 
 
 class Header(Frozen):
-    """What a file says beside the settings of its trials."""
+    """The keys of a file beside the settings of its trials."""
 
     name: Annotated[str, Field(pattern=SAFE_NAME)] = Field(
-        description="the results' folder: letters, digits, _ . -, at most 64"
+        description="name of the results folder: at most 64 letters, digits, _ . -"
     )
     why: str = Field("", description="the question that the experiment asks")
     expect: dict[str, str] = Field(
         {}, description="by tier (`full` is the file as it stands): the trials, their time, and what came out"
     )
     sweep: Any = Field(
-        {}, description="dotted keys to lists: their product; or a list of such mappings: the union"
+        {},
+        description="lists of values for dotted keys, all combined; or a list of such mappings",
     )
     plugins: tuple[str, ...] = Field(
-        (), description="files of your own parts, from this file's folder; also --plugin"
+        (), description="files with your own parts, relative to this file; also --plugin"
     )
     tune: Any = Field(
-        {}, description="axes of which the report keeps the value with the least validation error"
+        {}, description="axes as in sweep; the report shows the value with the least validation error"
     )
     overrides: tuple[RuleText, ...] = ()
     tiers: dict[str, TierText] = Field({}, description="other sizes of the experiment, chosen by --tier")
@@ -66,7 +69,7 @@ class _File(Header, Settings):
 
 @cache
 def known_keys(plugins: tuple[Plugin, ...] = ()) -> tuple[str, ...]:
-    """Every dotted key that a sweep, a rule or the command line can name, whatever the kinds of the parts."""
+    """Every dotted key that a sweep, a rule or the command line can name, for parts of any kind."""
     return tuple(dict.fromkeys(_keys(Settings, "", plugins)))
 
 
@@ -79,12 +82,12 @@ def _keys(model: type[BaseModel], prefix: str, plugins: tuple[Plugin, ...]) -> I
 
 
 def json_schema(plugins: tuple[Plugin, ...] = ()) -> dict[str, Any]:
-    """The JSON Schema of a configuration file, for editors; with the plugins' parts among the package's.
+    """The JSON Schema of a configuration file, for editors. It includes the plugins' parts.
 
-    What a sweep or a rule may supply is not required here; `load` checks every point in full.
+    Few keys are required, because a sweep or a rule may supply the others. `load` checks every point in full.
     """
     schema = _File.model_json_schema()
-    _admit(schema, plugins)
+    _add_plugins(schema, plugins)
     for model in (schema, *schema["$defs"].values()):
         fixed = {"when", "set", "metric", "value", "statistic", "source", "kind", "name"}
         model["required"] = [key for key in model.get("required", ()) if key in fixed]
@@ -105,8 +108,8 @@ def json_schema(plugins: tuple[Plugin, ...] = ()) -> dict[str, Any]:
     }
 
 
-def _admit(schema: dict[str, Any], plugins: tuple[Plugin, ...]) -> None:
-    """Add the plugins' parts to the definitions, and to each place that may hold a part of their role."""
+def _add_plugins(schema: dict[str, Any], plugins: tuple[Plugin, ...]) -> None:
+    """Add the plugins' parts to the definitions, and to each field that holds a part of their role."""
     roles = {f"#/$defs/{model.__name__}": role for role in ROLE_CONFIGS for model in models(role).values()}
     further = {r: sorted(models(r, plugins).keys() - models(r).keys()) for r in ROLE_CONFIGS}
     for role, added in further.items():
@@ -125,7 +128,7 @@ def _admit(schema: dict[str, Any], plugins: tuple[Plugin, ...]) -> None:
 
 
 def _choices(node: Any) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """Every place that holds a part: the list of its kinds, and the union of their descriptions."""
+    """For every field that holds a part, the schema of its kinds' names and the union of their schemas."""
     if isinstance(node, dict) and "discriminator" in (node.get("anyOf") or [{}])[-1]:
         kinds, union = node["anyOf"]
         yield kinds, union

@@ -1,7 +1,7 @@
-"""The settings of one trial, fully resolved: frozen pydantic models, the parts' from the catalog.
+"""The settings of one trial as frozen pydantic models. The models of parts are made from the catalog.
 
-A part is written as its kind's name or as a mapping with `kind` and its options. Types are strict: text is
-never taken for a number, nor a number for true.
+A part is written as its kind's name, or as a mapping of `kind` and its options. Types are strict: text is
+never read as a number, nor a number as true.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from resexp.catalog.plugins import Plugin
 from resexp.options import Depth, Fraction, Margin, NaturalInt, PositiveFloat, PositiveInt, Side, accepts
 
 DEFAULT_KINDS = {"task": "classification", "connection": "plain", "optimizer": "sgd", "schedule": "constant"}
-"""The kind a part has where the file names none."""
+"""The kind of a part if the file does not name one, by role."""
 
 
 class Frozen(BaseModel):
-    """Immutable, strict, and without unknown keys; its validator is built on first use."""
+    """A model that is immutable and strict and refuses unknown keys. Its validator is built on first use."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, defer_build=True, protected_namespaces=()
@@ -38,27 +38,27 @@ class Frozen(BaseModel):
 
 
 class PartConfig(Frozen):
-    """One part: its kind, the fields all kinds of its role share, and the kind's own options."""
+    """The configuration of one part: its kind, fields that all kinds of its role share, and its options."""
 
     info: ClassVar[scan.PartInfo]
-    """What its file says of this kind; every model that `models` gives has it."""
+    """What the catalog says of this kind. Every model that `models` returns has it."""
 
     kind: str
 
     def build(self, *args: Any, **overrides: Any) -> Any:
-        """The part itself: its class, imported now, called with `args`, its options and `overrides`."""
+        """Import the part's class and call it with `args` and its options, changed by `overrides`."""
         return scan.part_class(self.info)(*args, **self.options() | overrides)
 
     def options(self) -> dict[str, Any]:
-        """The kind's own options: the keyword arguments of its class."""
+        """The kind's own options, which are the keyword arguments of its class."""
         common = type(self).__mro__[1].model_fields  # type: ignore[attr-defined]
         return {name: getattr(self, name) for name in type(self).model_fields if name not in common}
 
 
 class OneOf:
-    """Annotation of a field that holds a part: validates with the model of the kind it names.
+    """Annotation of a field that holds a part of a role. Its value is validated by the model of its kind.
 
-    Kinds are the package's and those of the plugins in the validation's context, as `context` makes it.
+    Kinds are the package's, and those of the plugins in the validation's context (see `context`).
     """
 
     def __init__(self, role: str) -> None:
@@ -91,32 +91,28 @@ class OneOf:
 
 
 def context(plugins: tuple[Plugin, ...]) -> dict[str, Any]:
-    """The context of a validation in which the plugins' parts are known."""
+    """The context for a validation that accepts the plugins' parts."""
     return {"plugins": plugins}
 
 
 def expand(part: Any) -> Any:
-    """A part's short form, its kind's name, as a mapping; anything else as it is."""
+    """A kind's name, the short form of a part, as a mapping; any other value unchanged."""
     return {"kind": part} if isinstance(part, str) else part
 
 
 class DataConfig(PartConfig):
-    """A data set, and which part of it is used."""
+    """A data set, and the part of it that is used."""
 
-    train_size: PositiveInt | None = Field(
-        None, description="training images, a stratified subset; null: all"
-    )
-    test_size: PositiveInt | None = Field(None, description="test images, a stratified subset; null: all")
-    validation_size: PositiveInt | None = Field(
-        None, description="images taken out of those for training, stratified, to choose by; null: none"
-    )
+    train_size: PositiveInt | None = Field(None, description="training examples, stratified; null: all")
+    test_size: PositiveInt | None = Field(None, description="test examples, stratified; null: all")
+    validation_size: PositiveInt | None = Field(None, description="examples kept from training; null: none")
     classes: PositiveInt | Annotated[tuple[str | int, ...], Field(min_length=1)] | None = Field(
-        None, description="the first so many classes, or a list of names and of positions from 0; null: all"
+        None, description="how many, the first ones; or a list of names or positions from 0; null: all"
     )
-    image_size: Side | None = Field(None, description="pixels a side; null: the data set's own")
-    crop: Margin = Field(0, description="pad by so many pixels and crop at random, while training")
-    flip: bool = Field(False, description="mirror left and right at random, while training")
-    subset_seed: NaturalInt = Field(0, description="the draw of the subset")
+    image_size: Side | None = Field(None, description="width and height in pixels; null: the data set's own")
+    crop: Margin = Field(0, description="in training, pad by so many pixels and crop at random")
+    flip: bool = Field(False, description="in training, mirror images left to right at random")
+    subset_seed: NaturalInt = Field(0, description="seed of the subset's draw")
 
 
 class TaskConfig(PartConfig):
@@ -128,14 +124,14 @@ class ConnectionConfig(PartConfig):
 
 
 class ModelConfig(PartConfig):
-    """A trunk of blocks, and what its blocks are made of."""
+    """A trunk, and the parts of its blocks."""
 
-    depth: Depth = Field(description="weight layers; each trunk says which depths fit")
+    depth: Depth = Field(description="number of weight layers; each trunk says which depths are possible")
     connection: Annotated[ConnectionConfig, OneOf("connection")] = Field("plain", validate_default=True)
     order: Literal["post", "bn_after_add", "relu_before_add", "relu_only_pre", "pre", "peri", "deep_norm"] = (
         Field(
             "post",
-            description="norm and activation, as figure 4 of He et al. 2016: pre is before the layers; "
+            description="position of norm and activation, named as in figure 4 of He et al. 2016; "
             "transformers have post, pre, peri and deep_norm",
         )
     )
@@ -145,7 +141,7 @@ class ModelConfig(PartConfig):
         "he", "xavier", "default", "orthogonal", "dirac", "delta_orthogonal", "looks_linear", "fixup", "gpt2"
     ] = "he"
     match: Literal["none", "params", "macs"] = Field(
-        "none", description="pick the width so that this budget equals the plain net's at the same depth"
+        "none", description="choose the width so that this cost equals the plain net's at the same depth"
     )
 
 
@@ -154,7 +150,7 @@ class OptimizerConfig(PartConfig):
 
 
 class LowRate(Frozen):
-    """A lower learning rate until the training error has fallen: He et al. 2015 at depth 110."""
+    """A lower learning rate until the training error has fallen, as in He et al. 2015 for depth 110."""
 
     factor: PositiveFloat = 0.1
     until_train_error: Fraction = 0.8
@@ -164,13 +160,13 @@ class ScheduleConfig(PartConfig):
     """The learning rate over training."""
 
     warmup: Annotated[float, Field(ge=0, lt=1)] = Field(
-        0.0, description="fraction of training, linear from 0"
+        0.0, description="fraction of training with a linear rise from 0"
     )
     low_rate: LowRate | None = None
 
 
 class TrainingConfig(Frozen):
-    """How long and how the net is trained. Exactly one of `epochs` and `iterations` is given."""
+    """How a trial is trained. Give either `epochs` or `iterations`, not both."""
 
     epochs: PositiveInt | None = None
     iterations: PositiveInt | None = None
@@ -179,12 +175,12 @@ class TrainingConfig(Frozen):
     schedule: Annotated[ScheduleConfig, OneOf("schedule")] = Field("constant", validate_default=True)
     precision: Literal["float32", "bfloat16", "auto"] = "float32"
     clip: PositiveFloat | None = Field(None, description="largest norm of the gradient; null: no clipping")
-    compile: bool = Field(False, description="train through torch.compile")
+    compile: bool = Field(False, description="compile the network by torch.compile")
     channels_last: bool = True
     deterministic: bool = False
-    test_every: PositiveInt = Field(1, description="epochs between tests")
+    test_every: PositiveInt = Field(1, description="number of epochs between tests")
     train_every: PositiveInt | None = Field(
-        None, description="epochs between measurements of train error; null: at most four times in all"
+        None, description="epochs between measurements of the training error; null: at most four in all"
     )
 
     @model_validator(mode="after")
@@ -200,7 +196,7 @@ class TrainingConfig(Frozen):
 
 
 class ProbeConfig(PartConfig):
-    """A measurement on a fixed batch, taken at some points of training."""
+    """A measurement on a fixed batch at some points of training."""
 
     at: Annotated[tuple[Fraction, ...], Field(min_length=1)] = Field(
         (0.0, 0.01, 0.1, 0.5, 1.0), description="fractions of training; 0 is initialisation"
@@ -209,7 +205,7 @@ class ProbeConfig(PartConfig):
 
 
 class Settings(Frozen):
-    """Everything that determines one trial's numbers: one point of a sweep."""
+    """Everything that determines the numbers of one trial. A sweep has one for each point."""
 
     data: Annotated[DataConfig, OneOf("data")]
     task: Annotated[TaskConfig, OneOf("task")] = Field("classification", validate_default=True)
@@ -232,10 +228,10 @@ ROLE_CONFIGS: dict[str, type[PartConfig]] = {
 
 @cache
 def models(role: str, plugins: tuple[Plugin, ...] = ()) -> Mapping[str, type[PartConfig]]:
-    """The model of every kind of a role. Raises ConfigError where an option takes a common field's name."""
+    """The model of every kind of a role, by kind. Raises ConfigError if an option's name is taken."""
     known = models(role) if plugins else {}
-    found = scan.parts(role, plugins)
-    return {kind: known.get(kind) or _model(part) for kind, part in found.items()}
+    parts = scan.parts(role, plugins)
+    return {kind: known.get(kind) or _model(part) for kind, part in parts.items()}
 
 
 def _model(part: scan.PartInfo) -> type[PartConfig]:
@@ -252,6 +248,6 @@ def _model(part: scan.PartInfo) -> type[PartConfig]:
     options: dict[str, Any] = {name: (o.annotation, o.default) for name, o in part.options.items()}
     options["kind"] = (Literal[part.kind], ...)
     doc = part.doc or base.__doc__
-    made = create_model(f"{part.class_name}{base.__name__}", __base__=base, __doc__=doc, **options)
-    made.info = part
-    return made
+    model = create_model(f"{part.class_name}{base.__name__}", __base__=base, __doc__=doc, **options)
+    model.info = part
+    return model

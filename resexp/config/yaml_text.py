@@ -1,15 +1,13 @@
-"""YAML text -> plain values that know their lines.
+"""Parses YAML text into plain values and the line of each value.
 
-Stricter and plainer than PyYAML: numbers, booleans and null are those of YAML 1.2's core schema (`1e-3` is
-a number; `no`, `on` and `12:30` are text), a key given twice is an error, and size, depth and the number of
-values after aliases are expanded are bounded. Sequences become tuples, so a value can be shared safely.
+It is stricter than PyYAML. Numbers, booleans and null are those of YAML 1.2's core schema: `1e-3` is a
+number, and `no`, `on` and `12:30` are text. A repeated key is an error. Size, depth and the number of values,
+with aliases expanded, are bounded. Sequences become tuples, so that values can be shared safely.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import stat
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from resexp import durable
 from resexp.errors import ConfigError, Problem
 
 MAX_BYTES = 2**20
@@ -25,10 +24,10 @@ MAX_DEPTH = 20
 MAX_NODES = 100_000
 
 UNREAD: Any = object()
-"""Stands for a value that could not be read, whose problem is told already."""
+"""Stands for a value that could not be read. Its problem is in the document's problems."""
 
 Key = tuple[str | int, ...]
-"""Where a value stands in its document: mapping keys and list indices from the top."""
+"""The position of a value in its document: mapping keys and list indices from the top."""
 
 _TAG = "tag:yaml.org,2002:"
 _SCALARS = {
@@ -47,7 +46,7 @@ _VALUES: dict[str, Callable[[str], Any]] = {
 
 @dataclass(frozen=True)
 class YamlDocument:
-    """One YAML document: its value, the line of every value in it, and the problems of its mappings."""
+    """One YAML document: its value, the line of every value in it, and the problems found in it."""
 
     value: Any
     lines: Mapping[Key, int]
@@ -55,11 +54,11 @@ class YamlDocument:
 
 
 class _Limit(Exception):
-    """A bound is passed; carries the line and what is wrong."""
+    """A bound is exceeded. The arguments are the line and what is wrong."""
 
 
 class _Loader(yaml.SafeLoader):
-    """Composes nodes with the core schema's scalars, counting and measuring them as it goes."""
+    """Composes nodes with the core schema's scalars, and checks their depth and number meanwhile."""
 
     yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012  (none of PyYAML's own)
     depth = count = 0
@@ -78,12 +77,12 @@ for _name, _pattern in _SCALARS.items():
 
 
 def read_text(path: Path) -> str:
-    """The text of a configuration file. Raises ConfigError where it cannot be read or is not UTF-8."""
+    """The text of a configuration file. Raises ConfigError if it cannot be read or is not UTF-8."""
     try:
-        data = _read_regular(path, MAX_BYTES)
-    except OSError as error:
+        data = durable.read_bytes(path, MAX_BYTES)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         right = "give a YAML file of a few kilobytes"
-        wrong = f"cannot be read: {error.strerror or error}"
+        wrong = f"cannot be read: {getattr(error, 'strerror', None) or error}"
         raise ConfigError([Problem(str(path), "", wrong, right)]) from None
     try:
         return data.decode("utf-8-sig")
@@ -93,7 +92,7 @@ def read_text(path: Path) -> str:
 
 
 def parse(text: str, name: str) -> YamlDocument:
-    """The one document in `text`; `name` says where it comes from. Raises ConfigError if it is not YAML."""
+    """The document in `text`. `name` is its file, for problems. Raises ConfigError if it is not YAML."""
     bad = yaml.reader.Reader.NON_PRINTABLE.search(text)
     if bad:
         line = text.count("\n", 0, bad.start()) + 1
@@ -113,7 +112,7 @@ def parse(text: str, name: str) -> YamlDocument:
         words = ", ".join(filter(None, (error.context, error.problem)))
         right = "check the indentation, quotes and brackets here"
         raise ConfigError([Problem(where, "", f"is not valid YAML: {words}", right)]) from None
-    except (ValueError, OverflowError):  # PyYAML's own slip on escapes beyond Unicode
+    except (ValueError, OverflowError):  # PyYAML raises these for escapes beyond Unicode
         raise ConfigError([Problem(name, "", "holds an escape that is no character", "remove it")]) from None
     return YamlDocument(value, builder.lines, tuple(builder.problems))
 
@@ -125,7 +124,7 @@ def _int64(number: int) -> int:
 
 
 def _check_limits(depth: int, count: int, line: int) -> None:
-    if depth > MAX_DEPTH + 1:  # the innermost list of the deepest allowed still holds scalars
+    if depth > MAX_DEPTH + 1:  # scalars in the deepest allowed list are one level deeper
         raise _Limit(line, f"is nested more than {MAX_DEPTH} deep")
     if count > MAX_NODES:
         raise _Limit(line, f"holds more than {MAX_NODES:,} values")
@@ -133,7 +132,7 @@ def _check_limits(depth: int, count: int, line: int) -> None:
 
 @dataclass
 class _Builder:
-    """Turns nodes into values; aliases are expanded, each copy counted."""
+    """Turns nodes into values. An alias becomes a copy, whose values count towards the bound."""
 
     name: str
     lines: dict[Key, int] = field(default_factory=dict)
@@ -156,7 +155,7 @@ class _Builder:
         for name_node, value_node in node.value:
             line = name_node.start_mark.line + 1
             name = name_node.value
-            if isinstance(name, str):  # one name has several spellings in Unicode
+            if isinstance(name, str):  # Unicode has several spellings of one name
                 name = unicodedata.normalize("NFKC", name)
             if not isinstance(name_node, yaml.ScalarNode) or name_node.tag != _TAG + "str":
                 self._wrong(line, key, "has a key that is not text", "quote it, or write a name")
@@ -191,25 +190,3 @@ class _Builder:
 
     def _wrong(self, line: int, key: Key, wrong: str, right: str) -> None:
         self.problems.append(Problem(f"{self.name}:{line}", ".".join(map(str, key)), wrong, right))
-
-
-def _read_regular(path: Path, most: int) -> bytes:
-    """The bytes of a regular file of at most `most`.
-
-    A device may never end and a pipe may never begin, so that neither is read from. Raises OSError, with a
-    reason in `strerror`, where the file cannot be read so.
-    """
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except ValueError as error:  # a NUL in the path
-        raise OSError(0, str(error), str(path)) from None
-    kind = os.fstat(handle).st_mode
-    if not stat.S_ISREG(kind):
-        os.close(handle)
-        what = "a folder" if stat.S_ISDIR(kind) else "a device, pipe or socket"
-        raise OSError(0, f"it is {what} and not a regular file", str(path))
-    with open(handle, "rb") as file:
-        data = file.read(most + 1)
-    if len(data) > most:
-        raise OSError(0, f"it is larger than {most:,} bytes", str(path))
-    return data

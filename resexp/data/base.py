@@ -1,4 +1,4 @@
-"""What a data set is: facts known without decoding it, and its images in chunks. Free of torch."""
+"""The base class of data sets: facts known before decoding, and examples in chunks. Free of torch."""
 
 from __future__ import annotations
 
@@ -32,15 +32,17 @@ Progress = Callable[[str, int, int], None]
 class Facts:
     """What is known of a data set without decoding it.
 
-    `shape` is one example's: (channels, height, width) of an image, (T,) of T tokens, (features,)
-    of a row of a table. `targets` says what the `classes` are of: an image's or a row's label, the pixels of
-    a mask that comes with an image, or the tokens themselves.
-    `train_counts` and `test_counts` hold the number of images of each class, in the order of `classes`, or
-    where there are no labels one number; `validation_counts` of those that a configuration keeps from
-    training, if any. `fingerprint` changes whenever a pixel or a label may have. `notes` are sentences that
-    a reader of the results must know: which files were left out, which folder is the test set. With `redrawn`
-    every trial draws the test rows of a table anew from all rows, by its seed; otherwise the source's own
-    splits stay as they are.
+    shape: of one example: (channels, height, width) of an image, (T,) of a window of T tokens, (features,) of
+        a row of a table.
+    targets: what has a class: each image or row ("labels"), each pixel of an image's mask, or each token.
+    classes: their names, in the order of their numbers.
+    train_counts, test_counts: examples of each class, in the order of `classes`. Masks and tokens have one
+        number for all examples instead.
+    fingerprint: a text that changes whenever a pixel or a label may have changed.
+    validation_counts: as `train_counts`, for the examples that the configuration keeps from training.
+    notes: sentences for readers of the results, such as which files were left out.
+    redrawn: if True, each trial draws the test rows of a table from all rows by its seed; otherwise the
+        source's own splits are used.
     """
 
     shape: tuple[int, ...]
@@ -55,7 +57,7 @@ class Facts:
 
     @property
     def form(self) -> Form:
-        """What the examples are."""
+        """Images, rows of a table or text."""
         if self.targets == "tokens":
             return "text"
         return "images" if len(self.shape) == 3 else "rows"
@@ -73,9 +75,9 @@ class Facts:
         return sum(self.test_counts)
 
     def chance(self) -> dict[str, float]:
-        """The error on each split of always answering the most frequent class of the training split.
+        """Each split's error if the answer is always the most frequent class of the training split.
 
-        Nothing for data whose targets are not labels.
+        Empty unless the targets are labels.
         """
         if self.targets != "labels":
             return {}
@@ -86,10 +88,14 @@ class Facts:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Decoded images, (n, height, width, channels) uint8, with labels (n,) or masks (n, height, width) of
-    class numbers; or a stretch of text, tokens (n,), without labels; or rows of a table, (n, features)
-    float64, with labels (n,). `unreadable` names the files that give no image, each with why, and
-    `first_frames` those of several frames, of which the first was taken.
+    """Decoded examples, in one of three forms.
+
+    Images (n, height, width, channels) uint8, with labels (n,) int64 or masks (n, height, width) uint8.
+    Text: tokens (n,) uint16, without labels.
+    Rows of a table (n, features) float64, with labels (n,) int64.
+
+    unreadable: files that gave no image, each with the reason in brackets.
+    first_frames: files of several frames, of which only the first is used.
     """
 
     images: Images | Tokens | Rows
@@ -99,34 +105,39 @@ class Chunk:
 
 
 class Source(ABC):
-    """One data set. A concrete one takes its options as keyword-only arguments.
+    """One data set. A subclass takes its options as keyword-only arguments.
 
-    Images come in chunks, not as one array, so that a set larger than memory can be decoded. Where a set lies
-    is the option `root`, and no other: trials are the same after a move if the fingerprint is.
+    Examples come in chunks, so that a set larger than memory can be decoded. A set in a folder of the user's
+    must call the option for that folder `root`: this option is left out of a trial's identity, so that trials
+    stay the same when the folder is moved.
     """
 
     @abstractmethod
     def facts(self, image_size: int | None) -> Facts:
-        """The whole set's facts at this size; no download, no decoding. Raises DataError."""
+        """The whole set's facts at this image size, without downloading or decoding. Raises DataError."""
 
     def identity(self, contents: Contents) -> str | None:
-        """What the fingerprint of its facts does not cover: the hash, by `contents`, of whatever files of the
-        user's its examples come from. None where the facts say all. Raises DataError.
+        """A hash of the user's files that the examples come from, which is added to the fingerprint.
+
+        Use `contents` to compute it. None if the fingerprint covers all there is. Raises DataError.
         """
         return None
 
     @abstractmethod
     def read(self, split: Split, image_size: int | None, progress: Progress) -> Iterator[Chunk]:
-        """Every image of a split once, in a fixed order, fetched first if need be. Raises DataError."""
+        """Every example of a split once, in a fixed order; downloads what is missing. Raises DataError."""
 
 
 def fingerprint(*parts: object) -> str:
-    """Sixteen hex digits of the hash of plain JSON values."""
+    """Sixteen hexadecimal digits of the SHA-256 of plain JSON values."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def chunks(images: Images, labels: Labels, image_size: int | None, rows: int = 1000) -> Iterator[Chunk]:
-    """Cut arrays in memory into chunks, resized to squares of `image_size` pixels unless it is None."""
+    """Chunks of `rows` images each, resized to squares of `image_size` pixels unless that is None.
+
+    images: (N, H, W, C); labels: (N,) of any integer type.
+    """
     for start in range(0, len(images), rows):
         part = images[start : start + rows]
         if image_size is not None and part.shape[1:3] != (image_size, image_size):
@@ -135,6 +146,6 @@ def chunks(images: Images, labels: Labels, image_size: int | None, rows: int = 1
 
 
 def resized(image: Images, size: int) -> Images:
-    """One (H, W, C) image as (size, size, C): Pillow's bilinear filter, which antialiases on the way down."""
+    """One (H, W, C) image as (size, size, C), by Pillow's bilinear filter, which antialiases."""
     picture = Image.fromarray(image.squeeze(2) if image.shape[2] == 1 else image)
     return np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR)).reshape(size, size, -1)

@@ -1,8 +1,8 @@
 """Decoded data sets on disk, each in a folder that every process maps into memory. Free of torch.
 
-The data folder is $RESEXP_DATA, or ~/.cache/resexp. A folder under its `decoded/` either holds a complete
-set, with the sealed `meta.json` written last, or is rebuilt. That file has the hash of every array: a command
-that trains checks them once, and its trials only see that no file was changed since.
+Decoded sets lie in `decoded/` in the data folder, which is $RESEXP_DATA or ~/.cache/resexp. `meta.json` is
+written last and holds the hash of every array: a folder without it is incomplete and is built again. A
+command that trains checks the hashes once. Its trials only check that the files' stamps are still the same.
 """
 
 from __future__ import annotations
@@ -40,10 +40,11 @@ META = "meta.json"
 
 @dataclass(frozen=True)
 class PreparedData:
-    """A decoded set: of each split the memory-mapped arrays that `Chunk` describes, put together.
+    """A decoded set: for each split, the arrays that `Chunk` describes, whole and memory-mapped.
 
-    `mean` and `std` are per channel, over the training images divided by 255; `unreadable` names the
-    files left out, and `notes` are the sentences on them.
+    mean, std: of each channel, over the training images divided by 255; empty for text and rows.
+    unreadable: the files left out, each with the reason.
+    notes: sentences about these files.
     """
 
     facts: Facts
@@ -57,21 +58,17 @@ class PreparedData:
 
 @dataclass(frozen=True)
 class Checked:
-    """A decoded set whose files had the right contents when they had these stamps. It may be sent to other
-    processes of this machine.
-    """
+    """A decoded set whose contents were right when its files had these stamps. Other processes may use it."""
 
     folder: Path
     stamps: dict[str, str]
 
 
 class Survey:
-    """The data sets of one command: each is scanned once, its files' contents are hashed once and its decoded
-    arrays are checked once, however many configurations draw from it.
-    """
+    """The data sets of one command: each is scanned, hashed and checked once."""
 
     def __init__(self, progress: Progress | None = None, tell: Callable[[str], None] | None = None) -> None:
-        """`tell` is given sentences that the user must read."""
+        """`tell` is called with sentences that the user must read."""
         self._progress = progress or (lambda *_: None)
         self._tell = tell or (lambda _: None)
         self._facts: dict[str, Facts] = {}
@@ -79,59 +76,60 @@ class Survey:
         self._checked: dict[str, Checked] = {}
 
     def facts(self, config: DataConfig) -> Facts:
-        """The facts of the set as configured, after `classes` and the sizes; decodes and fetches nothing.
+        """The facts of the set after `classes` and the sizes are applied, without downloading or decoding.
 
-        Raises DataError if the set cannot give what is asked. The counts take every file for readable.
+        The counts assume that every file can be read. Raises DataError if the set is too small for them.
         """
         with blaming(_plugins(config)):
-            return narrowed(self._whole(config), config)
+            return narrowed(self._source_facts(config), config)
 
     def notes(self, config: DataConfig) -> tuple[str, ...]:
-        """What a reader of results on the set must know, in sentences; nothing decoded is checked for it."""
-        facts = self._whole(config)
+        """Sentences that a reader of results on the set must know. Prepares the set unless it is decoded."""
+        facts = self._source_facts(config)
         try:
-            meta = durable.read_document(_place(config, facts) / META)
+            meta = durable.read_document(_decoded_folder(config, facts) / META)
         except (OSError, durable.Damaged):
             meta = durable.read_document(self.prepare(config).folder / META)
         return (*facts.notes, *meta.get("notes", ()))
 
     def prepare(self, config: DataConfig) -> Checked:
-        """Fetch and decode the whole set unless that is done already, and check what there is.
+        """Download and decode the whole set unless that is done, and check the decoded arrays.
 
-        Two at once do the work once. Raises DataError where the set is missing, unfit or has no room.
+        Two processes that ask at once do the work once. Raises DataError if the set is missing or wrong, or
+        if the disk is full.
         """
         key = _key(config)
         if key not in self._checked:
-            facts = self._whole(config)
+            facts = self._source_facts(config)
             self._checked[key] = _prepare(config, self._sources[key], facts, self._progress, self._tell)
         return self._checked[key]
 
-    def _whole(self, config: DataConfig) -> Facts:
+    def _source_facts(self, config: DataConfig) -> Facts:
         key = _key(config)
         if key not in self._facts:
             with blaming(_plugins(config)):
                 self._sources[key] = _source(config)
-                facts = _identified(self._sources[key], config, self._progress)
+                facts = _facts_with_identity(self._sources[key], config, self._progress)
             check_facts(config.kind, facts)
             self._facts[key] = facts
         return self._facts[key]
 
 
 def facts_of(config: DataConfig) -> Facts:
-    """The facts of one set as configured: see `Survey.facts`."""
+    """The facts of one configured set: see `Survey.facts`."""
     return Survey().facts(config)
 
 
 def prepare(config: DataConfig, progress: Progress | None = None) -> Checked:
-    """One set, fetched, decoded and checked: see `Survey.prepare`."""
+    """Download, decode and check one set: see `Survey.prepare`."""
     return Survey(progress).prepare(config)
 
 
 def load_prepared(checked: Checked) -> PreparedData:
-    """Map what `prepare` gave. Raises DataError if a file of it was changed since.
+    """Map the arrays of a prepared set into memory. Raises DataError if a file was changed meanwhile.
 
-    The mapping is copy-on-write and nobody writes: processes share its pages, and torch, which has no
-    read-only tensors, does not warn.
+    The mapping is copy-on-write: since nobody writes, all processes share its pages. A read-only mapping
+    would make torch warn, which has no read-only tensors.
     """
     folder = checked.folder
     try:
@@ -149,7 +147,7 @@ def load_prepared(checked: Checked) -> PreparedData:
         tuple(meta["mean"]),
         tuple(meta["std"]),
         tuple(meta["unreadable"]),
-        tuple(meta.get("notes", ())),  # older sets have none
+        tuple(meta.get("notes", ())),  # sets decoded by older versions have none
     )
 
 
@@ -158,32 +156,31 @@ def _source(config: DataConfig) -> Source:
 
 
 def _plugins(config: DataConfig) -> list[Plugin]:
-    """The plugin that the set is of, if it is of one."""
+    """The plugin that defines the set, in a list; empty if the set is built in."""
     return [plugin] if (plugin := config.info.plugin) else []
 
 
 def _key(config: DataConfig) -> str:
-    """Tells whole sets apart: neither sizes nor augmentation matter. What a plugin's options are, pydantic
-    knows how to write.
-    """
+    """The same for all configurations of one set, whatever their sizes and augmentation."""
     own = config.model_dump_json(include={"kind", "image_size", *config.options()})
     return json.dumps([own, config.info.plugin.sha256 if config.info.plugin else None])
 
 
-def _identified(source: Source, config: DataConfig, progress: Progress) -> Facts:
-    """The whole set's facts; the contents of the user's files are in the fingerprint."""
+def _facts_with_identity(source: Source, config: DataConfig, progress: Progress) -> Facts:
+    """The whole set's facts, with the hash of the user's files added to the fingerprint."""
     facts = source.facts(config.image_size)
     more = [identity] if (identity := source.identity(Contents(progress))) is not None else []
     if facts.form == "rows" and not facts.redrawn:
-        more.append("own splits")  # trials of older versions drew theirs anew, whatever the source gave
+        # Older versions ignored a source's own splits: their trials must not pass for trials of today.
+        more.append("own splits")
     return replace(facts, fingerprint=fingerprint(facts.fingerprint, *more)) if more else facts
 
 
 def _prepare(
     config: DataConfig, source: Source, facts: Facts, progress: Progress, tell: Callable[[str], None]
 ) -> Checked:
-    target = _place(config, facts)
-    if checked := check(target):  # before the lock: the folder may belong to somebody else and be read-only
+    target = _decoded_folder(config, facts)
+    if checked := check(target):  # before locking: the folder may be another user's and read-only
         return checked
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -202,10 +199,8 @@ def _prepare(
     return checked
 
 
-def _place(config: DataConfig, facts: Facts) -> Path:
-    """Where the decoded set lies. The code of a plugin is part of the name: a fingerprint need not know
-    that it was edited.
-    """
+def _decoded_folder(config: DataConfig, facts: Facts) -> Path:
+    """The decoded set's folder. Its name holds the hash of a plugin's code, for edits may change the data."""
     plugin = config.info.plugin
     if not re.fullmatch(r"[\w.=+-]{1,100}", facts.fingerprint):  # it becomes part of a folder's name
         wrong = f"its fingerprint is {facts.fingerprint[:50]!r}; use at most 100 letters, digits and -"
@@ -215,19 +210,19 @@ def _place(config: DataConfig, facts: Facts) -> Path:
 
 
 def check(folder: Path) -> Checked | None:
-    """A folder all of whose arrays, read from end to end, have the contents that they were written with."""
+    """Read all arrays of a decoded set and compare their hashes; None if anything is missing or wrong."""
     try:
-        before = _stamps(folder, [META])
+        stamps = _stamps(folder, [META])
         meta = durable.read_document(folder / META)
         if meta["format"] != FORMAT:
             return None
-        wanted: dict[str, str] = meta["sha256"]
-        before |= _stamps(folder, wanted)
-        with ThreadPoolExecutor(len(wanted)) as pool:
-            found = list(pool.map(lambda name: digest_of(folder / name), wanted))
+        expected: dict[str, str] = meta["sha256"]
+        stamps |= _stamps(folder, expected)
+        with ThreadPoolExecutor(len(expected)) as pool:
+            hashes = list(pool.map(lambda name: digest_of(folder / name), expected))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return Checked(folder, before) if found == list(wanted.values()) else None
+    return Checked(folder, stamps) if hashes == list(expected.values()) else None
 
 
 def _stamps(folder: Path, names: Iterable[str]) -> dict[str, str]:
@@ -235,12 +230,13 @@ def _stamps(folder: Path, names: Iterable[str]) -> dict[str, str]:
 
 
 def _build(source: Source, config: DataConfig, facts: Facts, target: Path, progress: Progress) -> None:
-    for left in target.parent.glob(f"{target.name}.*.tmp"):  # of builders that were killed: we hold the lock
-        shutil.rmtree(left, ignore_errors=True)
+    # We hold the lock, so any temporary folder is of a process that was killed.
+    for leftover in target.parent.glob(f"{target.name}.*.tmp"):
+        shutil.rmtree(leftover, ignore_errors=True)
     folder = Path(tempfile.mkdtemp(prefix=f"{target.name}.", suffix=".tmp", dir=target.parent))
     try:
         meta = decode(source, config.image_size, facts, folder, progress)
-        if _identified(_source(config), config, progress).fingerprint != facts.fingerprint:
+        if _facts_with_identity(_source(config), config, progress).fingerprint != facts.fingerprint:
             raise DataError(f"data.{config.kind}: files changed while they were read; run again")
         hashes = {path.name: digest_of(path) for path in sorted(folder.iterdir())}
         durable.write_document(folder / META, {"format": FORMAT, **meta, "sha256": hashes}, durable=False)

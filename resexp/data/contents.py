@@ -1,8 +1,8 @@
-"""What files hold, as hashes that are computed once: the identity of data that a user brings. Free of torch.
+"""Hashes of the contents of a user's files, which identify the data. Free of torch.
 
-A copy of a folder is the same data and one changed byte is other data, whatever their times say. Every
-file's hash is remembered in the data folder and believed as long as the file's size, modification time,
-change time and inode are all as they were. Losing this memory costs time only.
+Only bytes count: a copy of a folder is the same data, and one changed byte makes it other data. A file's
+hash is remembered in the data folder and used again while the file's size, modification time, change time and
+inode stay the same. If this memory is lost, the files are read again.
 """
 
 from __future__ import annotations
@@ -25,24 +25,27 @@ from resexp.machine.folders import data_folder
 
 WORKERS = min(16, 2 * (os.cpu_count() or 1))
 BATCH = 200
-"""Files that are looked up, and hashed, together."""
+"""Files in one look-up and one task of a thread."""
 AHEAD = 2
-"""Batches for each worker that wait for it."""
+"""Batches that may wait for each worker."""
 BLOCK = 1 << 20
 SETTLED = 2.0
-"""Seconds between a file's last change and the command's beginning from which its times are believed: clocks
-have coarse ticks, and a file may change twice in one.
+"""A hash is remembered only if the file's last change is this many seconds before the command's start: clocks
+tick coarsely, and a file that changes twice within one tick keeps its times.
 """
 COMMIT = 1.0
-"""Seconds between commits: what a sudden end can lose."""
+"""Seconds between commits, and so the work that a sudden end can lose."""
 NOTHING = b"-"
-"""Stands for the hash of what is no regular file or cannot be read."""
+"""Stands for the hash of a file that cannot be read or is not a regular file."""
 
 
 @dataclass(frozen=True)
-class Found:
-    """A file's hash, and the stamp it had then. If it was read just now and did not change meanwhile,
-    `changed` is when it last did.
+class FileHash:
+    """A file's hash and its stamp at that time.
+
+    changed: when the file was last changed, in seconds since the epoch. None if the hash was remembered, or
+    if
+        the file changed while it was read.
     """
 
     stamp: str
@@ -50,21 +53,21 @@ class Found:
     changed: float | None = None
 
 
-def stamp_of(found: os.stat_result) -> str:
-    """A file's size, modification time, change time and inode: while they stay, so do its bytes."""
-    return f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns} {found.st_ino}"
+def stamp_of(status: os.stat_result) -> str:
+    """A file's size, modification time, change time and inode: while these stay, so do its bytes."""
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
 
 
 class Contents:
-    """Hashes of files' contents. `progress` is told only while files must be read."""
+    """Hashes of files' contents. `progress` is called only if files must be read."""
 
     def __init__(self, progress: Progress | None = None) -> None:
         self._progress = progress or (lambda *_: None)
 
     def of(self, folder: Path, names: Sequence[str]) -> str:
-        """One hash of the named files of a folder: of their names, their order and every byte in them.
+        """One SHA-256 of the named files of a folder: of their names, their order and their contents.
 
-        Files are read by several threads. Where this is interrupted, it goes on from there the next time.
+        Several threads read the files. After an interruption, files that were read are not read again.
         """
         whole = hashlib.sha256()
         for name, digest in self._each(folder, names):
@@ -80,78 +83,82 @@ class Contents:
         done, reading = 0, False
         with closing(Memory()) as memory:
             for batch in _hashed(folder, names, memory):
-                yield from ((name, found.digest) for name, found in batch.items())
+                yield from ((name, file.digest) for name, file in batch.items())
                 memory.keep(folder, batch)
                 done += len(batch)
-                reading = reading or any(found.changed is not None for found in batch.values())
+                reading = reading or any(file.changed is not None for file in batch.values())
                 if reading:
                     self._progress(f"hashing the files of {folder}", done, len(names))
 
 
 def digest_of(file: Path) -> str:
-    """The SHA-256 of one file, always read. Raises OSError."""
+    """The SHA-256 of one file, without the memory. Raises OSError."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def _hashed(folder: Path, names: Sequence[str], memory: Memory) -> Iterator[dict[str, Found]]:
-    """The files' hashes by name, in order, a batch at a time."""
+def _hashed(folder: Path, names: Sequence[str], memory: Memory) -> Iterator[dict[str, FileHash]]:
+    """The files' hashes by name, in the order of `names`, a batch at a time."""
     stopped = threading.Event()
-    waiting: deque[Future[dict[str, Found]]] = deque()
+    waiting: deque[Future[dict[str, FileHash]]] = deque()
     with ThreadPoolExecutor(WORKERS) as pool:
         try:
             for start in range(0, len(names), BATCH):
-                some = names[start : start + BATCH]
-                known = memory.recall(folder, some)
-                waiting.append(pool.submit(_batch, folder, some, known, stopped))
+                batch = names[start : start + BATCH]
+                known = memory.recall(folder, batch)
+                waiting.append(pool.submit(_batch, folder, batch, known, stopped))
                 if len(waiting) >= AHEAD * WORKERS:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
         finally:
-            stopped.set()  # the pool waits for its threads, which see this between two blocks
+            stopped.set()  # the pool waits for its threads, which look at this after each block
 
 
 def _batch(
     folder: Path, names: Sequence[str], known: Mapping[str, tuple[str, bytes]], stopped: threading.Event
-) -> dict[str, Found]:
+) -> dict[str, FileHash]:
     return {name: _one(os.path.join(folder, name), known.get(name), stopped) for name in names}
 
 
-def _one(path: str, known: tuple[str, bytes] | None, stopped: threading.Event) -> Found:
+def _one(path: str, known: tuple[str, bytes] | None, stopped: threading.Event) -> FileHash:
     try:
         stamp = stamp_of(os.stat(path))
         if known is not None and known[0] == stamp:
-            return Found(*known)
-        # A pipe that somebody put there must not block.
+            return FileHash(*known)
+        # O_NONBLOCK: opening a pipe must not wait for a writer.
         with open(path, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)) as file:
             before = os.fstat(file.fileno())
             if not stat.S_ISREG(before.st_mode):
-                return Found(stamp, NOTHING)
+                return FileHash(stamp, NOTHING)
             digest = hashlib.sha256()
             while (block := file.read(min(BLOCK, before.st_size + 1))) and not stopped.is_set():
                 digest.update(block)
             after = os.fstat(file.fileno())
     except OSError:
-        return Found("", NOTHING)
-    same = stamp_of(before) == stamp_of(after) and not stopped.is_set()
-    return Found(stamp_of(after), digest.digest(), max(after.st_mtime, after.st_ctime) if same else None)
+        return FileHash("", NOTHING)
+    unchanged = stamp_of(before) == stamp_of(after) and not stopped.is_set()
+    return FileHash(
+        stamp_of(after), digest.digest(), max(after.st_mtime, after.st_ctime) if unchanged else None
+    )
 
 
 class Memory:
-    """The hashes of earlier commands, in one SQLite file. What its disk refuses is not remembered."""
+    """The hashes of earlier commands, in one SQLite file. If it cannot be used, nothing is remembered."""
 
     def __init__(self) -> None:
         self._base: sqlite3.Connection | None = None
         self._began = 0.0
         self._committed = time.monotonic()
         path = data_folder() / "contents.sqlite"
-        for _ in range(2):  # the second time without a file that was damaged
+        for _ in range(2):  # again if the file was damaged, after deleting it
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 self._base = _opened(path)
                 os.utime(path)
-                self._began = path.stat().st_mtime  # by the clock that files' times are of
+                self._began = (
+                    path.stat().st_mtime
+                )  # by the file system's clock, for it is compared with files' times
                 return
             except sqlite3.OperationalError:
                 return
@@ -162,24 +169,24 @@ class Memory:
                 return
 
     def recall(self, folder: Path, names: Sequence[str]) -> dict[str, tuple[str, bytes]]:
-        """By name, each known file's stamp and hash."""
+        """The stamp and hash of each known file, by name."""
         if self._base is None:
             return {}
-        place, holes = os.fsencode(folder.absolute()), ",".join("?" * len(names))
-        query = f"SELECT name, stamp, digest FROM files WHERE folder = ? AND name IN ({holes})"
+        path, marks = os.fsencode(folder.absolute()), ",".join("?" * len(names))
+        query = f"SELECT name, stamp, digest FROM files WHERE folder = ? AND name IN ({marks})"
         try:
-            rows = self._base.execute(query, [place, *map(os.fsencode, names)]).fetchall()
-        except sqlite3.Error:  # damaged, or busy for too long: all is hashed anew
+            rows = self._base.execute(query, [path, *map(os.fsencode, names)]).fetchall()
+        except sqlite3.Error:  # damaged or locked for too long: everything is hashed again
             return {}
         return {os.fsdecode(name): (stamp, digest) for name, stamp, digest in rows}
 
-    def keep(self, folder: Path, found: Mapping[str, Found]) -> None:
-        """Remember what was just read."""
-        place = os.fsencode(folder.absolute())
+    def keep(self, folder: Path, files: Mapping[str, FileHash]) -> None:
+        """Remember the hashes of files that were just read."""
+        path = os.fsencode(folder.absolute())
         rows = [
-            (place, os.fsencode(name), one.stamp, one.digest)
-            for name, one in found.items()
-            if one.changed is not None and self._began - one.changed > SETTLED
+            (path, os.fsencode(name), file.stamp, file.digest)
+            for name, file in files.items()
+            if file.changed is not None and self._began - file.changed > SETTLED
         ]
         if self._base is None or not rows:
             return

@@ -1,4 +1,4 @@
-"""From a source to arrays on disk, a chunk at a time. Free of torch."""
+"""Writes the examples of a source to arrays on disk, a chunk at a time. Free of torch."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ from resexp.errors import DataError
 def decode(
     source: Source, image_size: int | None, facts: Facts, folder: Path, progress: Progress
 ) -> dict[str, Any]:
-    """Write the arrays of every split into `folder`; what must be known of them. Raises DataError."""
+    """Write the arrays of every split into `folder`, and give what `meta.json` says of them.
+
+    Raises DataError if the source does not give what its facts promise, or if a class has no image.
+    """
     splits: tuple[Split, ...] = get_args(Split)
     counts = {split: np.zeros(len(facts.train_counts), np.int64) for split in splits}
     moments, unreadable, first_frames = Moments(_channels(facts)), list[str](), list[str]()
@@ -44,7 +47,7 @@ def decode(
     _check_classes(facts, counts, unreadable)
     mean, std = moments.result()
     return {
-        "facts": asdict(_found(facts, counts)),
+        "facts": asdict(_readable_facts(facts, counts)),
         "mean": mean,
         "std": std,
         "unreadable": unreadable,
@@ -56,7 +59,7 @@ def decode(
 
 
 def _layout(facts: Facts) -> Layout:
-    """The arrays of a split: type, and shape of a row."""
+    """The arrays of a split by name: the type and the shape of one row."""
     if facts.form == "text":
         return {"images": (np.uint16, ())}
     if facts.form == "rows":
@@ -71,16 +74,16 @@ def _channels(facts: Facts) -> int:
 
 
 def _strata(facts: Facts, chunk: Chunk) -> Labels:
-    """What subsets are stratified by."""
+    """For each example, the class that subsets are stratified by; 0 if there are no labels."""
     if facts.targets == "labels" and chunk.labels is not None:
         return chunk.labels.astype(np.int64)
     return np.zeros(len(chunk.images), np.int64)
 
 
-def _found(facts: Facts, counts: dict[Split, Labels]) -> Facts:
-    """The facts of what could be read; a text is read whole."""
+def _readable_facts(facts: Facts, counts: dict[Split, Labels]) -> Facts:
+    """The facts with the numbers of examples that could be read."""
     if facts.targets == "tokens":
-        return facts
+        return facts  # these count windows, not tokens
     train, test = (tuple(counts[split].tolist()) for split in ("train", "test"))
     return replace(facts, train_counts=train, test_counts=test)
 
@@ -88,20 +91,20 @@ def _found(facts: Facts, counts: dict[Split, Labels]) -> Facts:
 def _check_classes(facts: Facts, counts: dict[Split, Labels], unreadable: list[str]) -> None:
     names = facts.classes if facts.targets == "labels" else ("any",)
     empty = [name for name, count in zip(names, counts["train"], strict=True) if not count]
-    some = f"unreadable: {len(unreadable)}, such as {', '.join(unreadable[:3]) or '-'}"
+    files = f"unreadable: {len(unreadable)}, such as {', '.join(unreadable[:3]) or '-'}"
     if empty:
         raise DataError(
-            f"no readable training image of class {empty[0]!r} ({some}); mend them or take the class's "
+            f"no readable training image of class {empty[0]!r} ({files}); mend them or take the class's "
             "folder out"
         )
     if facts.test and not counts["test"].sum():
-        raise DataError(f"no readable test image ({some}); mend them")
+        raise DataError(f"no readable test image ({files}); mend them")
 
 
 class Moments:
-    """Mean and standard deviation per channel of a stream of uint8 images: whole numbers, so exact.
+    """Mean and standard deviation of each channel over a stream of uint8 images.
 
-    Of what has no channels, tokens and rows, it knows nothing.
+    Sums are whole numbers, and therefore exact. With 0 channels (text, rows) nothing is computed.
     """
 
     def __init__(self, channels: int) -> None:

@@ -1,4 +1,4 @@
-"""Handwritten digits on textured ground, with exact masks."""
+"""Handwritten digits on a textured background, with exact masks."""
 
 from __future__ import annotations
 
@@ -18,25 +18,26 @@ Values = NDArray[np.float64]
 DEFAULT_SIZE = 32
 SMALLEST = 16
 SIDES = (0.35, 0.6)
-"""Of a digit, as fractions of the scene's side."""
+"""Smallest and largest side of a digit, as fractions of the scene's side."""
 INK = 0.47
-"""Darkness, of 1, from which a pixel is ink: a value that no rounding error decides about."""
+"""A pixel darker than this is ink (0: paper, 1: black). No pixel lies so near that rounding decides."""
 CELLS = (16, 8, 4, 2)
-"""Pixels between the knots of the ground's octaves, coarsest first."""
+"""Side, in pixels, of the cells of each octave of noise in the background, coarsest first."""
 GROUND, OCTAVE = 100.0, 45.0
-"""Mean grey value of the ground, and how far one octave goes up and down."""
+"""Mean grey value of the background, and the amplitude of one octave."""
 PENS = (160.0, 230.0)
+"""Lowest and highest grey value of a digit."""
 CHUNK = 200
 
 
 class DigitScenes(Source):
     """Grey scenes with `digits` handwritten digits at random places and scales, and their masks.
 
-    `texture` is how complex the ground is: 0 is flat, and each quarter adds an octave of smooth noise, from
-    cells of 16 pixels to cells of 2, which are as fine as strokes of the pen and at their peaks as bright.
-    A scene is `image_size` pixels a side (32 unless given). Digits are scikit-learn's (see `digits`), those
-    of test scenes in no training scene. A mask is where there is ink. Every scene is a function of
-    `seed`, split and number, and `texture` changes nothing but its ground.
+    `texture` is the complexity of the background: at 0 it is flat, and each quarter adds an octave of smooth
+    noise, from cells of 16 pixels to cells of 2, whose peaks are as fine and as bright as strokes of the pen.
+    A scene is `image_size` pixels wide and high (default 32). The digits are scikit-learn's (see `digits`);
+    no digit of a test scene occurs in a training scene. The mask is 1 where there is ink. A scene depends
+    only on `seed`, the split and its number, and `texture` changes only the background.
     """
 
     def __init__(
@@ -84,7 +85,7 @@ class DigitScenes(Source):
 
 
 def handwritten(split: Split) -> Values:
-    """The digits of a split (n, 8, 8), as scikit-learn's set is divided by `digits`; 1 is ink."""
+    """The digits of a split, (n, 8, 8) from 0 (paper) to 1 (ink), with the same split as the set `digits`."""
     from sklearn.datasets import load_digits
 
     values, labels = load_digits(return_X_y=True)
@@ -94,7 +95,10 @@ def handwritten(split: Split) -> Values:
 
 
 def ground(draws: Values, size: int, texture: float) -> Values:
-    """Noise (size, size) about 0: octaves of values in [-1, 1] between which it is linear."""
+    """Noise (size, size) about 0: a sum of octaves, each interpolated between values in [-1, 1].
+
+    draws: (n,) uniform values in [0, 1), enough for all octaves.
+    """
     total = np.zeros((size, size))
     for number, cell in enumerate(CELLS):
         knots = size // cell + 1
@@ -104,7 +108,7 @@ def ground(draws: Values, size: int, texture: float) -> Values:
 
 
 def stretched(grid: Values, size: int) -> Values:
-    """A grid (n, n) as (size, size): linear between its values, which span the whole width."""
+    """A grid (n, n) enlarged to (size, size) by linear interpolation; its corners stay corners."""
     at = np.linspace(0, len(grid) - 1, size)
     low = np.minimum(at.astype(int), len(grid) - 2)
     part = at - low
@@ -113,6 +117,6 @@ def stretched(grid: Values, size: int) -> Values:
 
 
 def uniform(*stream: int, count: int) -> Values:
-    """`count` values in [0, 1) that depend on the stream alone: numpy keeps PCG64's raw output the same."""
+    """`count` values in [0, 1) that depend only on `stream`, for numpy never changes PCG64's raw output."""
     raw = np.random.PCG64(list(stream)).random_raw(count)
     return (raw >> np.uint64(11)).astype(np.float64) * 2.0**-53

@@ -15,10 +15,10 @@ SPLIT_SEED = 0
 
 
 class Digits(Source):
-    """1,797 grey 8x8 images of ten digits, of which a stratified fifth, always the same, is the test set.
+    """1,797 grey 8x8 images of ten digits. A stratified fifth, always the same, is the test set.
 
-    The original values 0..16 are spread over 0..255. Source: UCI's "Optical Recognition of Handwritten
-    Digits" (Alpaydin and Kaynak 1998), as shipped with scikit-learn: nothing is downloaded.
+    The original values 0..16 are scaled to 0..255. Source: UCI's "Optical Recognition of Handwritten Digits"
+    (Alpaydin and Kaynak 1998), as shipped with scikit-learn. Nothing is downloaded.
     """
 
     def facts(self, image_size: int | None) -> Facts:

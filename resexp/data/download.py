@@ -1,7 +1,7 @@
-"""Fetching the few files whose exact content is known beforehand. Free of torch.
+"""Downloads files whose size and SHA-256 are known beforehand. Free of torch.
 
-A file comes over https only, under a temporary name, and gets its own once its size and SHA-256 are
-right, so nothing that was not verified is ever opened.
+A file is downloaded over https under a temporary name. It gets its own name only if its size and SHA-256 are
+right, so that no unverified file is ever opened.
 """
 
 from __future__ import annotations
@@ -29,15 +29,16 @@ from resexp.errors import DataError
 
 BLOCK = 1 << 20
 TIMEOUT = 30.0
-"""Seconds without a byte after which the next address is tried."""
+"""After this many seconds without a byte the next address is tried."""
 PATIENCE = 60.0
-"""Seconds in each of which a server must send SLOWEST bytes on average, or the next address is tried."""
+"""Length of the periods, in seconds, over which a server's speed is measured."""
 SLOWEST = 16 << 10
+"""Bytes per second. The next address is tried if a server is slower over one period."""
 
 
 @dataclass(frozen=True)
 class Remote:
-    """A file of known content: its name, length in bytes, SHA-256, and where it may be had, best first."""
+    """A file of known content: its name, size in bytes, SHA-256, and addresses, the best first."""
 
     name: str
     size: int
@@ -46,9 +47,9 @@ class Remote:
 
 
 def fetch(remote: Remote, folder: Path, progress: Progress) -> Path:
-    """The verified file in `folder`, fetched unless it is there; two at once fetch it once.
+    """The path of the verified file in `folder`; downloads the file if it is missing.
 
-    Raises DataError, in one line, where it can neither be found nor fetched.
+    Two processes that ask at once download it once. Raises DataError, in one line, if no address gives it.
     """
     path = folder / remote.name
     if path.is_file():
@@ -75,7 +76,7 @@ def fetch(remote: Remote, folder: Path, progress: Progress) -> Path:
 
 
 def verified(path: Path, remote: Remote) -> Path:
-    """The path itself if its content is right. Raises DataError if not."""
+    """The path, if the file's content is right. Raises DataError otherwise."""
     if path.stat().st_size == remote.size:
         with path.open("rb") as file:
             if hashlib.file_digest(file, "sha256").hexdigest() == remote.sha256:
@@ -86,12 +87,12 @@ def verified(path: Path, remote: Remote) -> Path:
 
 
 def members(archive: Path, wanted: Sequence[str], limit: int) -> dict[str, bytes]:
-    """The content of the wanted members of a .tar.gz; nothing is unpacked on disk.
+    """The contents of the wanted members of a .tar.gz, by name. Nothing is unpacked on disk.
 
-    Raises DataError for a damaged archive, a missing member, more than `limit` bytes in all, and for any
-    member at all that is a link or a device or that lies outside the archive.
+    Raises DataError if the archive is damaged, lacks a wanted member or holds more than `limit` bytes, and if
+    any member is a link, a device or a path that leads out of the archive.
     """
-    found: dict[str, bytes] = {}
+    contents: dict[str, bytes] = {}
     total = 0
     try:
         with tarfile.open(archive, "r:gz") as tar:
@@ -101,20 +102,20 @@ def members(archive: Path, wanted: Sequence[str], limit: int) -> dict[str, bytes
                 if outside or total > limit or not (member.isreg() or member.isdir()):
                     raise tarfile.ReadError(f"{member.name!r} is outside it, too long, a link or a device")
                 if member.name in wanted and (content := tar.extractfile(member)):
-                    found[member.name] = content.read()
-        if missing := set(wanted) - found.keys():
+                    contents[member.name] = content.read()
+        if missing := set(wanted) - contents.keys():
             raise tarfile.ReadError(f"{', '.join(sorted(missing))} is missing")
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise DataError(f"{archive}: {error}; delete it to have it fetched again") from error
-    return found
+    return contents
 
 
 def _download(address: str, remote: Remote, path: Path, progress: Progress) -> None:
-    """Raises ValueError where something else comes than `remote` says, OSError where nothing does."""
+    """Raises ValueError if the server sends another file, and OSError if it sends none."""
     request = urllib.request.Request(_allowed(address), headers={"User-Agent": "resexp"})
-    temporary = path.with_name(f".{path.name}.part")  # ours alone while we hold the lock
+    temporary = path.with_name(f".{path.name}.part")  # only the holder of the lock writes it
     try:
-        with temporary.open("wb") as file, closing(_arriving(request)) as blocks:
+        with temporary.open("wb") as file, closing(_received(request)) as blocks:
             digest = _copy(blocks, file, remote, progress)
         if digest != remote.sha256:
             raise ValueError(f"what comes has SHA-256 {digest}")
@@ -123,32 +124,32 @@ def _download(address: str, remote: Remote, path: Path, progress: Progress) -> N
         temporary.unlink(missing_ok=True)
 
 
-def _arriving(request: urllib.request.Request) -> Generator[bytes, None, None]:
-    """What a server sends, in blocks. Raises TimeoutError where that takes too long, and what urllib raises.
+def _received(request: urllib.request.Request) -> Generator[bytes, None, None]:
+    """The server's answer in blocks. Raises TimeoutError if the server is too slow, and what urllib raises.
 
-    The socket's own timeout begins anew with each byte, and a server that sends one a second, be it of a
-    header, could go on for ever: so a thread of its own waits for it, which is left alone in the end.
+    The socket's own timeout starts again with each byte, so a server that sends one byte per second would
+    hold us for ever. Therefore a thread receives the blocks, and is abandoned if they come too slowly.
     """
-    arrived: Queue[bytes | Exception] = Queue(maxsize=8)
-    left = threading.Event()
+    queue: Queue[bytes | Exception] = Queue(maxsize=8)
+    abandoned = threading.Event()
 
     def receive() -> None:
         try:
             with urllib.request.build_opener(_SafeRedirects).open(request, timeout=TIMEOUT) as response:
-                while not left.is_set() and (block := response.read1(BLOCK)):
-                    arrived.put(block)
-            arrived.put(b"")
+                while not abandoned.is_set() and (block := response.read1(BLOCK)):
+                    queue.put(block)
+            queue.put(b"")
         except Exception as error:
             if isinstance(error, urllib.error.HTTPError):
                 error.close()
-            arrived.put(error)
+            queue.put(error)
 
     threading.Thread(target=receive, daemon=True).start()
     begun, size = time.monotonic(), 0
     try:
         while True:
             try:
-                block = arrived.get(timeout=max(0.0, begun + PATIENCE - time.monotonic()))
+                block = queue.get(timeout=max(0.0, begun + PATIENCE - time.monotonic()))
             except Empty:
                 block = None
             if isinstance(block, Exception):
@@ -163,10 +164,10 @@ def _arriving(request: urllib.request.Request) -> Generator[bytes, None, None]:
             if block:
                 yield block
     finally:
-        left.set()
-        with suppress(Empty):  # so that the thread, if it waits for room, sees that it is left
+        abandoned.set()
+        with suppress(Empty):  # a thread that waits for room in the queue must see the event
             while True:
-                arrived.get_nowait()
+                queue.get_nowait()
 
 
 def _copy(source: Iterable[bytes], target: IO[bytes], remote: Remote, progress: Progress) -> str:
@@ -184,7 +185,7 @@ def _copy(source: Iterable[bytes], target: IO[bytes], remote: Remote, progress: 
 
 
 def _allowed(address: str) -> str:
-    """The address if it is https; a test's own server on this machine need not be."""
+    """The address, if it is https or on this machine (for tests). Raises ValueError otherwise."""
     parts = urlsplit(address)
     if parts.scheme != "https" and (parts.scheme, parts.hostname) != ("http", "127.0.0.1"):
         raise ValueError(f"{address} is not https")
@@ -192,7 +193,7 @@ def _allowed(address: str) -> str:
 
 
 class _SafeRedirects(urllib.request.HTTPRedirectHandler):
-    """Refuses to be led from https to anything else."""
+    """Refuses redirects to anything but https."""
 
     def redirect_request(  # noqa: PLR0917 - urllib's signature
         self,

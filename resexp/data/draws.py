@@ -1,7 +1,7 @@
-"""Which image comes when, and how it is cropped and flipped: functions of the seed and the epoch alone.
+"""The order of examples in an epoch, and how each image is cropped and flipped.
 
-Nothing is carried from one epoch to the next, so resuming needs no sampler state, and all of it is
-drawn on the CPU, so every device sees the same batches.
+Everything depends only on the seed and the epoch, so that a resumed trial needs no state of a sampler. It is
+drawn on the CPU, so that all devices see the same batches.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from resexp.random import keyed_generator
 class Draws:
     """One epoch's augmentation of every image.
 
-    `rows` and `cols` (n,) int64 in 0..2*crop: where the crop begins in the image padded by `crop` pixels
-    on every side; `flips` (n,) bool: whether the crop is then mirrored left to right.
+    crop: pixels by which images are padded on every side.
+    rows, cols: (n,) int64 in 0..2*crop, where the crop begins in the padded image.
+    flips: (n,) bool, whether the crop is then mirrored left to right.
     """
 
     rows: Tensor
@@ -33,12 +34,12 @@ class Draws:
 
 
 def permutation(n: int, seed: int, epoch: int) -> Tensor:
-    """The order of the n images in this epoch, (n,) int64."""
+    """The order of n examples in this epoch, (n,) int64."""
     return torch.randperm(n, generator=keyed_generator(seed, epoch, "order"))
 
 
 def draws(n: int, seed: int, epoch: int, crop: int, flip: bool) -> Draws:
-    """How each of n images is cropped and flipped in this epoch, the one whatever the other option is."""
+    """How each of n images is cropped and flipped in this epoch. Neither option changes the other's draws."""
     offsets = torch.randint(2 * crop + 1, (2, n), generator=keyed_generator(seed, epoch, "crop"))
     coins = torch.rand(n, generator=keyed_generator(seed, epoch, "flip")) < 0.5
     return Draws(offsets[0], offsets[1], coins if flip else torch.zeros_like(coins), crop)

@@ -1,4 +1,4 @@
-"""What a training run sees of a data set: examples by number, in batches."""
+"""The base class of splits as training sees them: batches of examples by number."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from torch import Tensor
 
 Batches = Callable[[Tensor], tuple[Tensor, Tensor]]
-"""From numbers of examples (B,) int64 to inputs (B, ...) and their targets (B, ...)."""
+"""Takes numbers of examples (B,) int64; returns their inputs (B, ...) and targets (B, ...)."""
 
 
 class Examples(ABC):
@@ -16,12 +16,12 @@ class Examples(ABC):
 
     @abstractmethod
     def __len__(self) -> int:
-        """How many examples it has."""
+        """The number of examples."""
 
     @abstractmethod
     def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """The examples as they are evaluated, without augmentation."""
+        """Inputs (B, ...) and targets (B, ...) without augmentation, for evaluation; `index` (B,) int64."""
 
     @abstractmethod
     def training(self, seed: int, epoch: int) -> Batches:
-        """The examples as they look in one epoch of training: a function of seed, epoch and number alone."""
+        """Batches of one epoch of training; augmentation depends only on seed, epoch and number."""

@@ -1,4 +1,4 @@
-"""Zalando's pictures of clothes."""
+"""Fashion-MNIST: Zalando's pictures of clothes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MIRRORS = (
     "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
     "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
 )
-# sizes and hashes: tensorflow-datasets' checksums, which agree with those in Flux and chainer
+# Sizes and hashes are from tensorflow-datasets and agree with those in Flux and chainer.
 FILES = {
     "train": (
         (
@@ -45,15 +45,15 @@ FILES = {
     ),
 }
 HEADER = 16
-"""Bytes at the beginning of the longest kind of IDX file."""
+"""Bytes in the longest header of an IDX file."""
 
 
 class FashionMnist(Source):
     """60,000 + 10,000 grey 28x28 images of ten kinds of clothes (Xiao, Rasul, Vollgraf 2017).
 
-    `root` (the data folder unless given) may hold the four IDX files, gzipped or not, in
-    `FashionMNIST/raw` as torchvision leaves them or directly; otherwise they are fetched into it. Files that
-    are not the ones that would be fetched, byte for byte, make another data set.
+    `root`, by default the data folder, may hold the four IDX files, gzipped or not, either directly or in
+    `FashionMNIST/raw`, where torchvision puts them. Missing files are downloaded. Files that differ from the
+    originals by a byte make another data set.
     """
 
     def __init__(self, *, root: str | None = None) -> None:
@@ -73,10 +73,10 @@ class FashionMnist(Source):
 
     def identity(self, contents: Contents) -> str | None:
         remotes = [_remote(*file) for files in FILES.values() for file in files]
-        places = [self._place(remote) for remote in remotes]
-        known = [remote.sha256 for remote in remotes]
-        found = [contents.file(place) if place else sha for place, sha in zip(places, known, strict=True)]
-        return None if found == known else fingerprint(found)
+        paths = [self._existing(remote) for remote in remotes]
+        originals = [remote.sha256 for remote in remotes]
+        hashes = [contents.file(path) if path else sha for path, sha in zip(paths, originals, strict=True)]
+        return None if hashes == originals else fingerprint(hashes)
 
     def read(self, split: Split, image_size: int | None, progress: Progress) -> Iterator[Chunk]:
         count = 60000 if split == "train" else 10000
@@ -90,17 +90,18 @@ class FashionMnist(Source):
     def _raw(self) -> Path:
         return self.root / "FashionMNIST" / "raw"
 
-    def _place(self, remote: Remote) -> Path | None:
-        """Where a file lies, if it does."""
+    def _existing(self, remote: Remote) -> Path | None:
+        """The path of a file, unpacked or not; None if there is no such file."""
         folders, names = (self._raw, self.root), (remote.name, remote.name.removesuffix(".gz"))
-        places = (folder / name for folder in folders for name in names)
-        return next((place for place in places if place.is_file()), None)
+        paths = (folder / name for folder in folders for name in names)
+        return next((path for path in paths if path.is_file()), None)
 
     def _file(self, remote: Remote, shape: tuple[int, ...], progress: Progress) -> tuple[Path, bytes]:
-        """A file's bytes, unpacked, but not more than a byte too many. One found here is used as it is:
-        distributions compress it anew.
+        """A file's path and its unpacked bytes, at most one more than it should have.
+
+        The hash of a file that is there already is not checked, for distributions compress the files anew.
         """
-        path = self._place(remote) or fetch(remote, self._raw, progress)
+        path = self._existing(remote) or fetch(remote, self._raw, progress)
         try:
             with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
                 return path, file.read(HEADER + math.prod(shape) + 1)
@@ -113,9 +114,10 @@ def _remote(name: str, size: int, sha256: str) -> Remote:
 
 
 def parse_idx(path: Path, content: bytes, shape: tuple[int, ...]) -> Images:
-    """The bytes of an IDX file as uint8 of the given shape (a last axis of 1 is ours, not the file's).
+    """The bytes of an IDX file as uint8 of the given shape. A fourth axis, of length 1, is not in the file.
 
-    Source: yann.lecun.com's description of the MNIST files. Raises DataError if the file is another.
+    Source: the description of the MNIST files on yann.lecun.com. Raises DataError if the file has another
+    shape.
     """
     dimensions = shape[:3]
     header = bytes((0, 0, 8, len(dimensions))) + np.array(dimensions, ">u4").tobytes()

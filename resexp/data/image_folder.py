@@ -1,4 +1,4 @@
-"""Any folder of images sorted into one folder for each class."""
+"""A folder of your own images, with one folder for each class."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ SPLIT_SEED = 0
 
 @dataclass(frozen=True)
 class Tree:
-    """The images below a folder with one folder for each class: relative paths, in order, and labels.
+    """The images below a folder that has one folder for each class.
 
-    `left_out` names what is there and is no image.
+    files: paths relative to `folder`; labels: (n,) int64, the class of each file; left_out: paths that are
+    not images, each with the reason.
     """
 
     folder: Path
@@ -48,12 +49,14 @@ class Tree:
 class ImageFolder(Source):
     """Images in `root/train/<class>/` and `root/val/<class>/` (or `test`), at any depth below these.
 
-    Other usual names of these folders are known, such as `Training` and `valid`; of `val` and `test` the
-    first is tested on. Without `train`, the classes lie in `root` itself. Without `val` and `test`, a
-    stratified `test_fraction` of the images, always the same, is the test set. An image is turned upright and
-    laid on white where it is transparent; it becomes three channels of 8 bits, its shorter side is resized to
-    `image_size` pixels (64 unless given) with antialiasing, and the middle square is cut out. Of several
-    frames the first is taken. Files that are no images are left out, counted and named.
+    Other usual names of these folders are recognised, such as `Training` and `valid`. If there are both `val`
+    and `test`, `val` is the test set. If there is no `train`, the classes lie in `root` itself. If there is
+    neither `val` nor `test`, a stratified `test_fraction` of the images, always the same, is the test set.
+
+    Images are turned upright, transparent parts become white, and the result has three channels of 8 bits.
+    The shorter side is resized to `image_size` pixels (default 64) with antialiasing, and the middle square
+    is cut out. A file of several frames gives its first. Files that are not images are left out, counted and
+    named.
     """
 
     def __init__(self, *, root: str, test_fraction: Fraction = 0.2) -> None:
@@ -66,7 +69,7 @@ class ImageFolder(Source):
         fraction = self.test_fraction if train.folder == test.folder else None
         key = fingerprint("image_folder", 2, size, fraction)
         aside = [self._name(tree, path) for tree in (train, test) for path in tree.left_out]
-        notes = (*self._found.notes, *listed(aside, "left out"))
+        notes = (*self._folders.notes, *listed(aside, "left out"))
         return Facts((3, size, size), "labels", train.classes, counts[0], counts[1], key, notes=notes)
 
     def identity(self, contents: Contents) -> str:
@@ -83,15 +86,15 @@ class ImageFolder(Source):
                 yield chunk_of(read, labels, names, size)
 
     @cached_property
-    def _found(self) -> Splits:
+    def _folders(self) -> Splits:
         with readable_root():
             return find_splits(self.root)
 
     @cached_property
     def _splits(self) -> dict[Split, Tree]:
-        tree = scan(self._found.train)
-        if self._found.test is not None:
-            return {"train": tree, "test": scan(self._found.test, tree.classes)}
+        tree = scan(self._folders.train)
+        if self._folders.test is not None:
+            return {"train": tree, "test": scan(self._folders.test, tree.classes)}
         counts = np.bincount(tree.labels, minlength=len(tree.classes)).tolist()
         size = round(self.test_fraction * len(tree.files))
         lone = [name for name, count in zip(tree.classes, counts, strict=True) if count < 2]
@@ -111,7 +114,10 @@ class ImageFolder(Source):
 
 
 def chunk_of(read: Sequence[Picture | Unreadable], labels: Labels, names: Sequence[str], size: int) -> Chunk:
-    """What was read of files of these names, and what could not be."""
+    """The pictures that could be read, with their labels, and the names of the files that could not.
+
+    read: for each name in `names`, the picture or why it cannot be read.
+    """
     good = [row for row, one in enumerate(read) if isinstance(one, Picture)]
     kept = [one for one in read if isinstance(one, Picture)]
     return Chunk(
@@ -125,10 +131,11 @@ def chunk_of(read: Sequence[Picture | Unreadable], labels: Labels, names: Sequen
 
 
 def scan(folder: Path, classes: Sequence[str] | None = None) -> Tree:
-    """List the images below a folder by class; `classes`, if given, are those there may be.
+    """List the images below a folder by class.
 
-    Raises DataError where there is no such folder, no class, a class without an image, or a class not among
-    `classes`. Where these are given, a folder without images is as if it were absent.
+    Give `classes` for a test set: then only these may occur, and a class without images is ignored. Raises
+    DataError if the folder is missing or has no class, if a class has no image, or if a class is not in
+    `classes`.
     """
     left_out, images = list[str](), dict[str, list[str]]()
     with readable_root():
@@ -136,7 +143,7 @@ def scan(folder: Path, classes: Sequence[str] | None = None) -> Tree:
             images[name] = list(images_below(folder, name, left_out))
         left_out += stray_images(folder)
     if classes is not None:
-        images = {name: found for name, found in images.items() if found}
+        images = {name: paths for name, paths in images.items() if paths}
     if not images:
         raise DataError(f"{folder}: no folders in it; there must be one for each class, with its images")
     names = dict[str, str]()
@@ -149,15 +156,15 @@ def scan(folder: Path, classes: Sequence[str] | None = None) -> Tree:
             raise DataError(f"{folder}: there is no class {name!r} in the training folder; remove it here")
     known = tuple(names if classes is None else classes)
     files, labels = list[str](), list[int]()
-    for name, found in images.items():
-        files += found
-        labels += [known.index(same(name))] * len(found)
+    for name, paths in images.items():
+        files += paths
+        labels += [known.index(same(name))] * len(paths)
     return Tree(folder, known, tuple(files), np.array(labels, np.int64), tuple(left_out))
 
 
 @contextmanager
 def readable_root() -> Iterator[None]:
-    """What the system refuses, as a DataError."""
+    """Turns an OSError into a DataError that says what `data.root` must be."""
     try:
         yield
     except OSError as error:

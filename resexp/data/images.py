@@ -1,4 +1,4 @@
-"""Images that stay uint8 where they lie, and become normalised batches a whole batch at a time."""
+"""Splits of images. They are kept as uint8 and become normalised floats one batch at a time."""
 
 from __future__ import annotations
 
@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 class ImageSet(Examples):
     """One split of a data set, as batches on `device`.
 
-    images: (N, H, W, C) uint8, on `device` or in memory-mapped host memory; labels, beside them: (N,) int64,
-    or masks (N, H, W) uint8; rows: (n,) int64, the images that the split has, None: all of them; mean, std:
-    of each channel, of values divided by 255. A channel that never varies is only centred. In training,
-    images are padded by `crop` pixels and cropped at random, and with `flip` mirrored at random.
+    images: (N, H, W, C) uint8, on `device` or in memory-mapped host memory.
+    labels: (N,) int64, or masks (N, H, W) uint8, in the same memory.
+    mean, std: (C,), of values divided by 255. A channel whose `std` is 0 is only centred.
+    rows: (n,) int64, the images that belong to the split; None if all do.
+    crop: in training, images are padded by this many pixels and cropped at random.
+    flip: in training, images are mirrored at random.
     """
 
     def __init__(
@@ -71,30 +73,32 @@ class ImageSet(Examples):
     def augmented(
         self, index: Tensor, draws: Draws, dtype: torch.dtype = torch.float32
     ) -> tuple[Tensor, Tensor]:
-        """As `batch`, each image and its mask cropped and flipped by one draw; black comes in at the borders,
-        and class 0 of the mask.
+        """As `batch`, with each image and its mask cropped and flipped alike; borders are black, of class 0.
 
-        `draws` are of the whole set, so that what an image looks like does not depend on its batch.
+        `draws` has a draw for every image of the split, so that an image's crop does not depend on its batch.
         """
+        # B images, H rows, W columns, C channels
         height, width, channels = self.images.shape[1:]
-        where = self.images.device
-        top, left, flip = (d[index.to(d.device)].to(where) for d in (draws.rows, draws.cols, draws.flips))
-        y = torch.arange(height, device=where) + (top - draws.crop)[:, None]  # (B, H): source row of each row
-        x = torch.arange(width, device=where).expand(len(index), width)
-        x = torch.where(flip[:, None], width - 1 - x, x) + (left - draws.crop)[:, None]
-        outside = ((y < 0) | (y >= height))[:, :, None] | ((x < 0) | (x >= width))[:, None, :]
-        rows = self._rows(index)
-        source = (rows[:, None] * height + y.clamp(0, height - 1))[:, :, None] * width
-        source = source + x.clamp(0, width - 1)[:, None, :]
-        pixels = self.images.view(-1, channels).index_select(0, source.flatten())
-        pixels = pixels.view(*source.shape, channels)
-        pixels.masked_fill_(outside[..., None], 0)
+        device = self.images.device
+        top_B, left_B, flip_B = (
+            draw[index.to(draw.device)].to(device) for draw in (draws.rows, draws.cols, draws.flips)
+        )
+        y_BH = torch.arange(height, device=device) + (top_B - draws.crop)[:, None]
+        x_BW = torch.arange(width, device=device).expand(len(index), width)
+        x_BW = torch.where(flip_B[:, None], width - 1 - x_BW, x_BW) + (left_B - draws.crop)[:, None]
+        outside_BHW = ((y_BH < 0) | (y_BH >= height))[:, :, None] | ((x_BW < 0) | (x_BW >= width))[:, None, :]
+        rows_B = self._rows(index)
+        source_BHW = (rows_B[:, None] * height + y_BH.clamp(0, height - 1))[:, :, None] * width
+        source_BHW = source_BHW + x_BW.clamp(0, width - 1)[:, None, :]
+        pixels_BHWC = self.images.view(-1, channels).index_select(0, source_BHW.flatten())
+        pixels_BHWC = pixels_BHWC.view(*source_BHW.shape, channels)
+        pixels_BHWC.masked_fill_(outside_BHW[..., None], 0)
         if self.labels.ndim == 1:
-            labels = self.labels[rows]
+            labels = self.labels[rows_B]
         else:
-            labels = self.labels.view(-1).index_select(0, source.flatten()).view(source.shape)
-            labels.masked_fill_(outside, 0)
-        return self._normalised(pixels, dtype), self._target(labels)
+            labels = self.labels.view(-1).index_select(0, source_BHW.flatten()).view(source_BHW.shape)
+            labels.masked_fill_(outside_BHW, 0)
+        return self._normalised(pixels_BHWC, dtype), self._target(labels)
 
     def _rows(self, index: Tensor) -> Tensor:
         index = index.to(self.images.device)
@@ -109,11 +113,10 @@ class ImageSet(Examples):
 
 
 def image_sets(prepared: PreparedData, config: DataConfig, device: torch.device) -> dict[str, ImageSet]:
-    """The splits of a prepared set of images, as configured.
+    """The splits of a prepared set of images, as configured. Raises DataError for an impossible size.
 
-    On the CPU the images stay in the mapped file, which all processes share. On CUDA they move to the
-    device if they fit into half of its free memory; otherwise each batch is copied as it comes.
-    Raises DataError.
+    On the CPU the images stay in the mapped file, which all processes share. On CUDA they move to the device
+    if they fit into half of its free memory; otherwise each batch is copied when it is needed.
     """
     labelled = prepared.facts.targets == "labels"
     classes = pick_classes(prepared.facts.classes, config.classes if labelled else None)
@@ -134,10 +137,10 @@ def image_sets(prepared: PreparedData, config: DataConfig, device: torch.device)
         if moves:
             arrays = [(a if chosen is None else a[chosen]).to(device) for a in arrays]
             chosen = None
-        images, beside = arrays
+        images, targets = arrays
         return ImageSet(
             images,
-            beside,
+            targets,
             prepared.mean,
             prepared.std,
             rows=chosen,

@@ -1,4 +1,4 @@
-"""Which files of a folder are images, and what is left out. Nothing is decoded. Free of torch."""
+"""Lists the images in a folder, and the files left out, without decoding. Free of torch."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from resexp.data.pixels import Unreadable, opened, quiet
 PHOTOGRAPHS = (".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".avif", ".jp2", ".tif", ".tiff")
 PICTURES = (".png", ".apng", ".gif", ".bmp", ".ppm", ".pgm", ".pbm", ".pnm")
 SUFFIXES = frozenset((*PHOTOGRAPHS, *PICTURES))
-"""Files that are taken for images without a look into them. What cannot be decoded is found out later."""
+"""A file with one of these suffixes counts as an image without being opened; decoding it may still fail."""
 
 IGNORED = {"__macosx", "lost+found", "@eadir", "#recycle", "$recycle.bin", "thumbs.db", "desktop.ini"}
-"""What systems leave in folders, whatever the case; so are names that begin with a dot."""
+"""Files and folders that operating systems create, in lower case."""
 
 
 def ignored(name: str) -> bool:
+    """Whether a name is hidden (it begins with a dot) or an operating system's own."""
     return name.startswith(".") or name.casefold() in IGNORED
 
 
@@ -27,19 +28,20 @@ def folders_in(folder: Path) -> list[str]:
 
 
 def images_below(folder: Path, inner: str, left_out: list[str]) -> Iterator[str]:
-    """The images at any depth below `folder/inner`, each as its path from `folder`. Raises OSError.
+    """The images at any depth below `folder/inner`, as paths relative to `folder`. Raises OSError.
 
-    Links are followed, and no folder is entered twice. What is left out is appended to `left_out`, with why.
+    Links are followed, and no folder is entered twice. Files left out are appended to `left_out`, each with
+    the reason.
     """
-    entered = {_place(folder / inner)}
+    entered = {_identity(folder / inner)}
     waiting = _entries(folder, inner)
     while waiting:
         path, entry = waiting.pop()
         if is_folder(entry):
-            if (place := _place(folder / path)) in entered:
+            if (identity := _identity(folder / path)) in entered:
                 left_out.append(f"{path} (leads to a folder that is listed already)")
             else:
-                entered.add(place)
+                entered.add(identity)
                 waiting += _entries(folder, path)
         elif why := unfit(entry):
             left_out.append(f"{path} ({why})")
@@ -48,7 +50,7 @@ def images_below(folder: Path, inner: str, left_out: list[str]) -> Iterator[str]
 
 
 def stray_images(folder: Path) -> list[str]:
-    """Images that lie directly in a folder whose folders are the classes, with why they are left out."""
+    """Images beside the folders of the classes, which belong to no class, each with this reason."""
     return [
         f"{name} (lies beside the folders of the classes)"
         for name, entry in reversed(_entries(folder, ""))
@@ -57,7 +59,7 @@ def stray_images(folder: Path) -> list[str]:
 
 
 def unfit(entry: os.DirEntry[str]) -> str | None:
-    """Why an entry is not taken for an image; None if it is."""
+    """Why an entry is not an image; None if it is one."""
     try:
         if is_folder(entry):
             return "a folder"
@@ -74,7 +76,7 @@ def unfit(entry: os.DirEntry[str]) -> str | None:
 
 
 def is_folder(entry: os.DirEntry[str]) -> bool:
-    """A link that leads round in a circle is none."""
+    """Whether an entry is a folder; links are followed, and a circle of links is no folder."""
     try:
         return entry.is_dir()
     except OSError:
@@ -82,13 +84,13 @@ def is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _entries(folder: Path, inner: str) -> list[tuple[str, os.DirEntry[str]]]:
-    """Of a folder, the last one first, so that they are taken from the end in order."""
-    found = [entry for entry in os.scandir(folder / inner) if not ignored(entry.name)]
-    found.sort(key=lambda entry: entry.name, reverse=True)
-    return [(f"{inner}/{entry.name}" if inner else entry.name, entry) for entry in found]
+    """The entries of a folder as (path, entry), in reverse order, so that `pop` gives them in order."""
+    entries = [entry for entry in os.scandir(folder / inner) if not ignored(entry.name)]
+    entries.sort(key=lambda entry: entry.name, reverse=True)
+    return [(f"{inner}/{entry.name}" if inner else entry.name, entry) for entry in entries]
 
 
-def _place(folder: Path) -> tuple[int, int]:
-    """What tells a folder from others, by whichever links it is reached."""
+def _identity(folder: Path) -> tuple[int, int]:
+    """Device and inode, which are the same by whichever links a folder is reached."""
     stat = folder.stat()
     return stat.st_dev, stat.st_ino

@@ -1,4 +1,4 @@
-"""What the values in an image file mean: as brightness of 8 bits, or as the class numbers of a mask."""
+"""Converts the values in an image file, whatever their type, to 8 bits or to the class numbers of a mask."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from PIL import Image
 from resexp.errors import DataError
 
 STRIP = 2**20
-"""Pixels that are converted at once, which bounds the memory."""
+"""Pixels converted at a time. It bounds the memory."""
 
 PAGE = "white"
-"""What is seen through transparent pixels."""
+"""The colour behind transparent pixels."""
 
 WIDE_GREY = ("PNG", "PPM")
-"""Formats whose integers have 16 bits, in whichever type Pillow gives them."""
+"""In these formats integers have at most 16 bits, even if Pillow gives them as 32 (mode I)."""
 
 LOSSY = ("JPEG", "MPO")
 
 
 def in_8_bits(image: Image.Image, file: Path) -> Image.Image:
-    """An image in grey (L) or RGB: itself if it is so already.
+    """The image in grey (mode L) or RGB; the image itself if it has one of these modes.
 
-    Values of 16 bits are divided by 257, and floating-point values run from 0, black, to 1, white. What is
-    transparent lies on white. Raises DataError for values of which nobody knows which is white.
+    Values of 16 bits are divided by 257, and floating-point values are scaled from 0..1. Transparent pixels
+    become white. Raises DataError if the file does not say which value is white.
     """
     deep = image.mode.startswith("I;16") or (image.mode == "I" and image.format in WIDE_GREY)
     if deep:
@@ -51,10 +51,11 @@ def in_8_bits(image: Image.Image, file: Path) -> Image.Image:
 
 
 def class_numbers(image: Image.Image, file: Path, groups: int) -> Image.Image:
-    """The numbers of a mask's pixels, below `groups`, as an image in grey (L).
+    """The class numbers of a mask, from 0 to `groups` - 1, as an image in grey (mode L).
 
-    Of two groups, what is not 0 is 1, and in a JPEG file, which blurs, what is brighter than half.
-    Raises DataError.
+    If there are two groups, every value but 0 counts as 1. JPEG compression blurs, so there values from 128
+    on count as 1. Raises DataError if a number is too large or negative, or if the file cannot hold class
+    numbers.
     """
     if groups > 2 and image.format in LOSSY:
         raise DataError(
@@ -62,7 +63,7 @@ def class_numbers(image: Image.Image, file: Path, groups: int) -> Image.Image:
         )
     least = 128 if image.format in LOSSY else 1
 
-    def numbered(strip: Image.Image) -> Image.Image:
+    def convert(strip: Image.Image) -> Image.Image:
         numbers = _numbers(strip, file)
         if groups == 2:
             return Image.fromarray((numbers >= least).astype(np.uint8))
@@ -73,11 +74,11 @@ def class_numbers(image: Image.Image, file: Path, groups: int) -> Image.Image:
             )
         return Image.fromarray(numbers.astype(np.uint8))
 
-    return _by_strips(image, "L", numbered)
+    return _by_strips(image, "L", convert)
 
 
 def _numbers(strip: Image.Image, file: Path) -> NDArray[Any]:
-    """One number a pixel: a palette's index rather than its colour. Raises DataError."""
+    """One number for each pixel (H, W): a palette's index, not its colour. Raises DataError for colours."""
     values = np.asarray(strip)
     if values.dtype == bool:
         return values.astype(np.uint8)
@@ -110,7 +111,7 @@ def _from_16_bits(strip: Image.Image, transparent: Any) -> Image.Image:
 def _from_fractions(strip: Image.Image, file: Path) -> Image.Image:
     values = np.asarray(strip)
     low, high = values.min(), values.max()
-    if not (low >= 0 and high <= 1):  # so that what is not a number is refused, too
+    if not (low >= 0 and high <= 1):  # this form also refuses NaN
         raise DataError(
             f"{file}: has floating-point values from {low:g} to {high:g}; save the images with values from "
             "0, black, to 1, white, or with 8 or 16 bits"
@@ -127,13 +128,13 @@ def _from_lab(strip: Image.Image) -> Image.Image:
     from PIL import ImageCms
 
     lab, colours = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
-    made = ImageCms.profileToProfile(strip, lab, colours, outputMode="RGB")
-    assert made is not None  # which only a conversion in place gives
-    return made
+    converted = ImageCms.profileToProfile(strip, lab, colours, outputMode="RGB")
+    assert converted is not None  # None is only returned for conversions in place
+    return converted
 
 
 def _by_strips(image: Image.Image, mode: str, convert: Callable[[Image.Image], Image.Image]) -> Image.Image:
-    """An image put together from its strips, each converted by itself."""
+    """The image, converted strip by strip."""
     whole = Image.new(mode, image.size)
     for top, bottom in _strips(image):
         whole.paste(convert(image.crop((0, top, image.width, bottom))), (0, top))
@@ -141,6 +142,7 @@ def _by_strips(image: Image.Image, mode: str, convert: Callable[[Image.Image], I
 
 
 def _strips(image: Image.Image) -> Iterator[tuple[int, int]]:
+    """First row and end of each strip."""
     rows = max(1, STRIP // image.width)
     for top in range(0, image.height, rows):
         yield top, min(top + rows, image.height)

@@ -1,4 +1,4 @@
-"""Names as they are compared."""
+"""Comparison of names."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ import unicodedata
 
 
 def same(name: str) -> str:
-    """A name in one spelling: Unicode has several of one accented letter, and systems differ in theirs."""
+    """A name in Unicode's form NFC, because systems write accented letters in different forms."""
     return unicodedata.normalize("NFC", name)

@@ -1,4 +1,4 @@
-"""What a reader must know of how a data set was read, in sentences. Free of torch."""
+"""Sentences that tell a reader of the results how a data set was read. Free of torch."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ if TYPE_CHECKING:
     from resexp.config.settings import DataConfig
 
 NAMED = 5
-"""How many files a note names; the others it counts."""
+"""A note names at most this many files, and counts them all."""
 
 
 def listed(files: Sequence[str], what: str) -> tuple[str, ...]:
-    """A note that counts these files and names some; none where there are none."""
+    """A note that counts these files and names the first; empty if there are no files."""
     if not files:
         return ()
-    some = ", ".join(files[:NAMED]) + (", ..." if len(files) > NAMED else "")
-    return (f"{len(files)} {'file' if len(files) == 1 else 'files'} {what}: {some}",)
+    names = ", ".join(files[:NAMED]) + (", ..." if len(files) > NAMED else "")
+    return (f"{len(files)} {'file' if len(files) == 1 else 'files'} {what}: {names}",)
 
 
-def told(config: DataConfig, notes: Iterable[str]) -> list[str]:
-    """The notes on a configured set, each with where the set lies."""
-    where = getattr(config, "root", None) or config.kind
-    return [f"{where}: {note}" for note in notes]
+def with_source(config: DataConfig, notes: Iterable[str]) -> list[str]:
+    """The notes on a configured set, each after the set's folder or kind."""
+    source = getattr(config, "root", None) or config.kind
+    return [f"{source}: {note}" for note in notes]

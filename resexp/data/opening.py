@@ -1,4 +1,4 @@
-"""A data set as a training run uses it."""
+"""Opens a data set for a trial: its splits as batches on a device."""
 
 from __future__ import annotations
 
@@ -25,14 +25,16 @@ OPENERS: dict[str, Opener] = {
     "text": lambda prepared, config, device, seed: token_sets(prepared, config, device),
     "rows": row_sets,
 }
-"""How a prepared set becomes examples, by the form they have. The seed may draw the split of a table."""
+"""For each form of data, the function that makes its splits. A table may be split by the seed."""
 
 
 @dataclass(frozen=True)
 class Data:
-    """A data set ready for training; `facts` count what is really there, `unreadable` what was left out.
+    """A data set ready for training.
 
-    `validation`, if the configuration asks for one, is apart from both other splits.
+    validation: shares no example with the other splits; None if the configuration asks for none.
+    facts: of the set as configured, with the numbers of examples that could be read.
+    unreadable: the files left out, each with the reason.
     """
 
     train: Examples
@@ -43,17 +45,16 @@ class Data:
 
     @property
     def splits(self) -> dict[str, Examples | None]:
-        """In the order in which they are evaluated."""
+        """By name, in the order in which they are evaluated."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
 
 def open_data(
     config: DataConfig, device: torch.device | str, seed: int = 0, checked: cache.Checked | None = None
 ) -> Data:
-    """The configured part of a set for a trial of this seed. `checked` is the set if it is prepared already,
-    else it is prepared now.
+    """The configured splits of a set, for a trial with this seed. Raises DataError.
 
-    Raises DataError.
+    `checked` is the prepared set; if it is None, the set is prepared now.
     """
     prepared = cache.load_prepared(checked or cache.prepare(config))
     sets = OPENERS[prepared.facts.form](prepared, config, torch.device(device), seed)

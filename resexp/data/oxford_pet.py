@@ -24,19 +24,19 @@ if TYPE_CHECKING:
 NAME = "oxford-iiit-pet"
 CLASSES = ("background", "pet", "border")
 TRIMAP = np.array([0, 1, 0, 2], np.uint8)
-"""Class of a trimap's 1, pet, 2, background, and 3, border."""
+"""The class of each number in the set's masks: 1 is pet, 2 background, 3 border."""
 TRAIN, TEST = 3680, 3669
 FETCHED = ".resexp-fetched"
-"""In a folder that was made of the original archives, the hash of its files as they were then."""
+"""A file in a downloaded folder, with the hash of the folder's files right after unpacking."""
 
 
 class OxfordPet(Source):
-    """Oxford-IIIT Pet (Parkhi et al. 2012): 7,349 photographs, pixels as background, pet or border.
+    """Oxford-IIIT Pet (Parkhi et al. 2012): 7,349 photographs; each pixel is background, pet or border.
 
-    Through torchvision, which fetches 800 MB into `root` (the data folder unless given) and checks them by
-    MD5; a folder `oxford-iiit-pet` that is there is used as it is, and known by its content. The shorter side
-    of images and masks is resized to `image_size` pixels (64 unless given), of masks without mixing, and the
-    middle square cut out.
+    If `root`, by default the data folder, has a folder `oxford-iiit-pet`, that is used and identified by its
+    content. Otherwise torchvision downloads 800 MB into it and checks their MD5. The shorter side of images
+    and masks is resized to `image_size` pixels (default 64; masks take the nearest pixel), and the middle
+    square is cut out.
     """
 
     def __init__(self, *, root: str | None = None) -> None:
@@ -50,10 +50,10 @@ class OxfordPet(Source):
     def identity(self, contents: Contents) -> str | None:
         folder = self.root / NAME
         if not folder.is_dir():
-            return None  # what will be fetched is known
-        found = contents.of(folder, _files(folder))
+            return None  # the originals will be downloaded
+        digest = contents.of(folder, _files(folder))
         mark = folder / FETCHED
-        return None if mark.is_file() and mark.read_text().strip() == found else found
+        return None if mark.is_file() and mark.read_text().strip() == digest else digest
 
     def read(self, split: Split, image_size: int | None, progress: Progress) -> Iterator[Chunk]:
         size = image_size or DEFAULT_SIZE
@@ -63,30 +63,30 @@ class OxfordPet(Source):
             yield Chunk(np.stack([image for image, _ in pairs]), np.stack([mask for _, mask in pairs]))
 
     def _pair(self, pets: OxfordIIITPet, split: Split, number: int, size: int) -> tuple[Images, Masks]:
-        """An image and its mask. Raises DataError: nothing of a known set is left out."""
-        where = f"{self.root / NAME}: {split} pair {number}"
+        """An image (size, size, 3) and its mask (size, size). Raises DataError if either cannot be read."""
+        name = f"{self.root / NAME}: {split} pair {number}"
         try:
             image, mask = pets[number]
             with mask:
                 numbers = np.asarray(middle(mask, size, Image.Resampling.NEAREST))
         except (OSError, SyntaxError, ValueError) as error:
-            raise DataError(f"{where} cannot be read ({error}); fetch the data set again") from error
+            raise DataError(f"{name} cannot be read ({error}); fetch the data set again") from error
         if numbers.min() < 1 or numbers.max() >= len(TRIMAP):
             raise DataError(
-                f"{where} has a mask with the numbers {numbers.min()} to {numbers.max()}, and 1 to 3 are "
+                f"{name} has a mask with the numbers {numbers.min()} to {numbers.max()}, and 1 to 3 are "
                 "known; fetch the data set again"
             )
         return np.asarray(middle(image, size, Image.Resampling.BILINEAR)), TRIMAP[numbers]
 
     def _open(self, split: str) -> OxfordIIITPet:
-        """The set, fetched first if need be. Raises DataError."""
+        """The set, after downloading it if it is missing. Raises DataError."""
         from torchvision.datasets import OxfordIIITPet
 
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             with FileLock(self.root / f".{NAME}.lock"):
                 if not (self.root / NAME).is_dir():
-                    # It takes folders that are there for whole, so they get their place when they are.
+                    # torchvision takes an existing folder for complete, so it is renamed when it is.
                     part = self.root / f".{NAME}.part"
                     shutil.rmtree(part, ignore_errors=True)
                     OxfordIIITPet(part, target_types="segmentation", download=True)
@@ -99,7 +99,7 @@ class OxfordPet(Source):
 
 
 def _files(folder: Path) -> list[str]:
-    """The files of the data set that its examples are made of. Raises DataError."""
+    """The files that the examples come from, as paths from `folder`. Raises DataError."""
     lists = [f"annotations/{split}.txt" for split in ("trainval", "test")]
     try:
         lines = [line for name in lists for line in (folder / name).read_text("utf-8").splitlines()]

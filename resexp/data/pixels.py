@@ -1,4 +1,4 @@
-"""From image files to pixels of 8 bits, many at once, in bounded memory. Free of torch."""
+"""Decodes image files to 8-bit pixels, many at once and in bounded memory. Free of torch."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "AVIF", "JPEG2000")
-"""What is read. Pillow knows more, but some of these run other programs or take any text for an image."""
+"""Formats that are read. Of the others, Pillow decodes some with other programs, or from any text."""
 
 PIXELS = 2**27
-"""An image with more pixels is left out, for in colours it would take a gigabyte."""
+"""An image with more pixels is left out: in colour it would take a gigabyte of memory."""
 
 BYTES = 2**30
-"""Memory for all the images that are being read at one moment. A larger file is left out."""
+"""Memory for all images that are being read at a time. A larger file is left out."""
 
 RESIZED = 2**22
-"""Pixels that a resized image may have, of which only the middle is wanted, unless that itself has more."""
+"""If a whole resized image would have more pixels than this, only its middle square is computed."""
 
 ORIENTATION = 0x0112
 TURNS = {
@@ -45,20 +45,22 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What makes an image upright, by the orientation that its EXIF data state."""
+"""How to turn an image upright, by the orientation in its EXIF data."""
 
 
 logging.getLogger("PIL").addHandler(logging.NullHandler())
-"""Without a handler, Python would print what Pillow logs of damaged files."""
+"""Without a handler, Python would print what Pillow logs about damaged files."""
 
 
 class Unreadable(Exception):
-    """A file gives no image. The message says why and does not name the file."""
+    """A file gives no image. The message says why, without the file's name."""
 
 
 class Picture(NamedTuple):
-    """An image as (size, size, 3) uint8, its size in the file (width, height), and whether the file has more
-    frames than this one, which is the first.
+    """The first frame of an image file.
+
+    pixels: (size, size, 3) uint8; size: (width, height) upright, before resizing; more: whether there are
+    more frames.
     """
 
     pixels: Images
@@ -67,10 +69,10 @@ class Picture(NamedTuple):
 
 
 class Reader:
-    """Threads that read files, and the memory that they share. A context manager.
+    """Reads image files in several threads within a bound of memory. A context manager.
 
-    Pillow decodes without Python's lock, so threads are enough. A large image waits until there is room for
-    it, so that the memory does not grow with the number of threads.
+    Pillow decodes without Python's lock, so threads are enough. An image waits until there is room for it, so
+    that memory does not grow with the number of threads.
     """
 
     def __init__(self) -> None:
@@ -84,7 +86,7 @@ class Reader:
         self._pool.shutdown(cancel_futures=True)
 
     def map(self, function: Callable[[In], Out], items: Iterable[In]) -> list[Out | Unreadable]:
-        """The function of each item, or why a file of it cannot be read."""
+        """For each item, in order, the function's result or the Unreadable that it raised."""
 
         def guarded(item: In) -> Out | Unreadable:
             try:
@@ -96,7 +98,7 @@ class Reader:
             return list(self._pool.map(guarded, items))
 
     def picture(self, file: Path, size: int) -> Picture:
-        """Raises Unreadable, and DataError where it is not known which of the image's values is white."""
+        """An image, its middle square resized. Raises Unreadable, and DataError if white is not defined."""
         with self._loaded(file) as image:
             more = several(image)
             whole = upright(image, in_8_bits(image, file))
@@ -104,9 +106,9 @@ class Reader:
             return Picture(np.asarray(small.convert("RGB")), whole.size, more)
 
     def mask(self, file: Path, size: int, groups: int, of: Picture) -> Masks:
-        """A mask as (size, size) uint8 of numbers below `groups`, for the picture that it is a mask of.
+        """A mask as (size, size) uint8 of class numbers below `groups`; `of` is its picture.
 
-        Raises Unreadable, and DataError where its size or its numbers are wrong.
+        Raises Unreadable, and DataError if its size differs from the picture's or its numbers are wrong.
         """
         with self._loaded(file) as image:
             numbers = upright(image, class_numbers(image, file, groups))
@@ -142,7 +144,7 @@ class Reader:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """What Pillow warns of is decided here, such as sizes, or does not change the pixels."""
+    """Silences Pillow's warnings: sizes are checked here, and the others do not affect the pixels."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -150,12 +152,12 @@ def quiet() -> Iterator[None]:
 
 @contextmanager
 def opened(file: Path) -> Iterator[Image.Image]:
-    """An image of which only the beginning has been read. Raises Unreadable."""
+    """An image whose header has been read, but not its pixels. Raises Unreadable."""
     Image.init()
     known = [name for name in FORMATS if name in Image.OPEN]
     with explained():
         size = file.stat().st_size
-        if size > BYTES:  # some decoders read a file whole, whatever it claims to hold
+        if size > BYTES:  # some decoders read the whole file, whatever its header says
             raise Unreadable(f"has {size:,} bytes, and at most {BYTES:,} are read")
         if not size:
             raise Unreadable("empty")
@@ -166,17 +168,17 @@ def opened(file: Path) -> Iterator[Image.Image]:
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Whatever a decoder raises becomes Unreadable, in words of our own."""
+    """Turns whatever a decoder raises into Unreadable, in our own words."""
     try:
         yield
     except (DataError, MemoryError, Unreadable):
         raise
     except Image.DecompressionBombError as error:
-        found = re.search(r"\d+", str(error))
-        raise Unreadable(_too_large(int(found[0]) if found else None)) from error
+        pixels = re.search(r"\d+", str(error))
+        raise Unreadable(_too_large(int(pixels[0]) if pixels else None)) from error
     except UnidentifiedImageError as error:
         raise Unreadable("no image that is known here, or a damaged one") from error
-    except Exception as error:  # decoders raise whatever comes to hand on a damaged file
+    except Exception as error:  # on damaged files decoders raise almost anything
         system = error.strerror if isinstance(error, OSError) and error.errno else None
         raise Unreadable(system or "cut off or damaged") from error
 
@@ -187,18 +189,18 @@ def _too_large(pixels: int | None) -> str:
 
 
 def several(image: Image.Image) -> bool:
-    """Whether a file has more frames or pages. A photograph's second image (MPO) is a part of the first."""
+    """Whether a file has several frames or pages. The previews in a photograph (MPO) do not count."""
     try:
         return image.format != "MPO" and bool(getattr(image, "is_animated", False))
-    except Exception:  # the second frame is damaged, and nobody asked for it
+    except Exception:  # a damaged second frame, which is not needed
         return True
 
 
 def upright(source: Image.Image, flat: Image.Image) -> Image.Image:
-    """What was made of a source, turned as a viewer shows it. The source is closed if that is another."""
+    """`flat`, the converted `source`, turned as a viewer shows it. Closes the source if it is not `flat`."""
     try:
         turn = TURNS.get(source.getexif().get(ORIENTATION, 1))
-    except Exception:  # damaged EXIF data, which viewers ignore
+    except Exception:  # viewers ignore damaged EXIF data
         turn = None
     if flat is not source:
         source.close()
@@ -206,13 +208,13 @@ def upright(source: Image.Image, flat: Image.Image) -> Image.Image:
 
 
 def middle(image: Image.Image, size: int, filter: Image.Resampling) -> Image.Image:
-    """The square in the middle of an image whose shorter side is made `size` pixels."""
+    """The middle square (size, size) of an image, after resizing its shorter side to `size` pixels."""
     scale = size / min(image.size)
     width, height = (max(size, round(side * scale)) for side in image.size)
     left, top = (width - size) // 2, (height - size) // 2
     if width * height <= max(RESIZED, 4 * size * size):
         return image.resize((width, height), filter).crop((left, top, left + size, top + size))
-    # A strip of a few pixels' width would become an image of gigabytes, nearly all of which is cut off.
+    # Resizing a long strip a few pixels wide would take gigabytes, so only the middle is resized.
     across, down = image.width / width, image.height / height
     box = (left * across, top * down, (left + size) * across, (top + size) * down)
     return image.resize(

@@ -1,4 +1,4 @@
-"""English about Python, which every Python brings along."""
+"""The texts of Python's own help, which every installation has."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from resexp.options import Length
 
 
 class PythonTopics(Source):
-    """The texts of CPython's own help() topics, `pydoc_data.topics`, in windows of `context` characters.
+    """The topics of Python's help(), from `pydoc_data.topics`, in windows of `context` characters.
 
-    About 450,000 characters, topics in the order of their names; the last tenth is the test set. Nothing is
-    downloaded, and the text is the Python version's own: trials of two versions are two trials. `train_size`
-    and `test_size` count windows, the first ones, `validation_size` the last ones of the training text.
+    About 450,000 characters, sorted by topic; the last tenth is the test set. Nothing is downloaded. The text
+    differs between versions of Python, and so do the trials. Sizes count windows: `train_size` and
+    `test_size` take the first ones, `validation_size` the last ones of the training text.
     """
 
     def __init__(self, *, context: Length = 64) -> None:

@@ -1,4 +1,4 @@
-"""A .npy file written a few rows at a time, for arrays larger than memory and of unknown length."""
+"""Writes a .npy file a few rows at a time, for arrays larger than memory or of unknown length."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.lib import format as npy
 
 
 class RowWriter:
-    """Plain writes, not a memory map: a full disk must be an OSError and not a SIGBUS."""
+    """An open .npy file. It is not memory-mapped, so that a full disk is an OSError and not a SIGBUS."""
 
     def __init__(self, path: Path, dtype: type[np.generic], shape: tuple[int, ...]) -> None:
         self.rows, self.dtype, self.shape = 0, np.dtype(dtype), shape
@@ -24,7 +24,7 @@ class RowWriter:
         self.rows += len(rows)
 
     def close(self) -> None:
-        """Put the number of rows into the header, which numpy pads so that it keeps its length."""
+        """Write the number of rows into the header; numpy pads headers, so its length does not change."""
         try:
             end = self.file.tell()
             self.file.seek(0)
@@ -34,6 +34,7 @@ class RowWriter:
             self.file.close()
 
     def _header(self) -> int:
+        """Writes the header and returns its length in bytes."""
         head = {
             "descr": npy.dtype_to_descr(self.dtype),
             "fortran_order": False,

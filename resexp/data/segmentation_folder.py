@@ -1,4 +1,4 @@
-"""Any folder of images with a mask for each."""
+"""A folder of your own images, with a mask for each."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ Pair = tuple[Path, Path]
 class SegmentationFolder(Source):
     """Images in `root/train/images`, masks in `root/train/masks`, and likewise in `root/val` (or `test`).
 
-    A mask has its image's name, whatever the suffixes, and its size. With `groups: 2` a pixel that is not 0
-    is foreground, and in a JPEG file, which blurs, one that is brighter than half; with more, pixels are the
-    numbers of classes, 0 to groups - 1, as in a PNG with a palette. Images are read as `image_folder` reads
-    them. The shorter side of both is resized to `image_size` pixels (64 unless given), of masks without
-    mixing, and the middle square is cut out. Pairs that cannot be decoded are left out, counted and named.
+    A mask has its image's name, whatever the suffixes, and its size. With `groups: 2`, every pixel but 0 is
+    foreground; in a JPEG file, whose compression blurs, only pixels from 128 on are. With more groups, pixels
+    are class numbers from 0 to groups - 1, as in a PNG file with a palette. Images are read as `image_folder`
+    reads them. The shorter side of both is resized to `image_size` pixels (default 64; masks take the nearest
+    pixel), and the middle square is cut out. Pairs that cannot be decoded are left out, counted and named.
     """
 
     def __init__(self, *, root: str, groups: StreamCount = 2) -> None:
@@ -43,7 +43,7 @@ class SegmentationFolder(Source):
         size, (train, test) = image_size or DEFAULT_SIZE, self._splits.values()
         names = tuple(f"class {number}" for number in range(self.groups))
         key = fingerprint("segmentation_folder", 2, size, self.groups)
-        notes = (*self._found.notes, *listed(self._left_out, "left out"))
+        notes = (*self._folders.notes, *listed(self._left_out, "left out"))
         return Facts((3, size, size), "masks", names, (len(train),), (len(test),), key, notes=notes)
 
     def identity(self, contents: Contents) -> str:
@@ -54,10 +54,10 @@ class SegmentationFolder(Source):
         pairs, size = self._splits[split], image_size or DEFAULT_SIZE
         with Reader() as reader:
             for start in range(0, len(pairs), CHUNK):
-                some = pairs[start : start + CHUNK]
-                read = reader.map(partial(self._pair, reader, size), some)
-                both = [one for one in read if not isinstance(one, Unreadable)]
-                names = [self._name(image) for image, _ in some]
+                part = pairs[start : start + CHUNK]
+                read = reader.map(partial(self._pair, reader, size), part)
+                both = [pair for pair in read if not isinstance(pair, Unreadable)]
+                names = [self._name(image) for image, _ in part]
                 yield Chunk(
                     np.stack([p.pixels for p, _ in both]) if both else np.empty((0, size, size, 3), np.uint8),
                     np.stack([mask for _, mask in both]) if both else np.empty((0, size, size), np.uint8),
@@ -70,7 +70,7 @@ class SegmentationFolder(Source):
                 )
 
     def _pair(self, reader: Reader, size: int, pair: Pair) -> tuple[Picture, Masks]:
-        """Raises Unreadable, with the name of the file that is, and DataError."""
+        """A picture and its mask. Raises Unreadable, with the file's name, and DataError."""
         image, mask = pair
         file = image
         try:
@@ -81,27 +81,27 @@ class SegmentationFolder(Source):
             raise Unreadable(f"{self._name(file)} ({reason})") from reason
 
     @cached_property
-    def _found(self) -> Splits:
+    def _folders(self) -> Splits:
         try:
-            found = find_splits(self.root)
+            folders = find_splits(self.root)
         except OSError as error:
             raise DataError(
                 f"{error.filename}: {error.strerror}; data.root holds train/images and train/masks"
             ) from error
-        if found.test is None:
-            held = "`train`" if found.train == self.root else "`val` or `test`"
+        if folders.test is None:
+            held = "`train`" if folders.train == self.root else "`val` or `test`"
             raise DataError(
                 f"{self.root}: there is no folder {held}; data.root holds train/images and others"
             )
-        return found
+        return folders
 
     @cached_property
     def _splits(self) -> dict[Split, list[Pair]]:
-        assert self._found.test is not None
-        return {"train": self._pairs(self._found.train), "test": self._pairs(self._found.test)}
+        assert self._folders.test is not None
+        return {"train": self._pairs(self._folders.train), "test": self._pairs(self._folders.test)}
 
     def _pairs(self, folder: Path) -> list[Pair]:
-        """Each image in `folder/images` with its mask in `folder/masks`, by name. Raises DataError."""
+        """Each image in `folder/images` with its mask in `folder/masks`, sorted by name. Raises DataError."""
         (images, no_images), (masks, no_masks) = (
             self._by_stem(folder / name) for name in ("images", "masks")
         )
@@ -114,8 +114,8 @@ class SegmentationFolder(Source):
         return [(images[stem], masks[stem]) for stem in sorted(images.keys() & masks.keys())]
 
     def _by_stem(self, folder: Path) -> tuple[dict[str, Path], set[str]]:
-        """The images in a folder by their names without suffix, and the names of what is left out."""
-        found, aside = dict[str, Path](), set[str]()
+        """The images in a folder by their names without suffix, and such names of files that are left out."""
+        images, aside = dict[str, Path](), set[str]()
         try:
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         except OSError as error:
@@ -129,9 +129,9 @@ class SegmentationFolder(Source):
             if why := unfit(entry):
                 self._left_out.append(f"{self._name(path)} ({why})")
                 aside.add(same(path.stem))
-            elif found.setdefault(same(path.stem), path) != path:
+            elif images.setdefault(same(path.stem), path) != path:
                 raise DataError(f"{folder}: two files have one name but for the suffix; rename one of them")
-        return found, aside
+        return images, aside
 
     def _name(self, file: Path) -> str:
         return file.relative_to(self.root).as_posix()

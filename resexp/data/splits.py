@@ -1,4 +1,4 @@
-"""Which folders hold the training and the test set, by the names that data sets give them. Free of torch."""
+"""Finds the folders of the training and the test set by their usual names. Free of torch."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ NAMES = {
     "val": ("val", "valid", "validation"),
     "test": ("test", "testing"),
 }
-"""What the folders of the splits are called, whatever the case. Where both are there, `val` is tested on."""
+"""Names of the splits' folders, in lower case. If `val` and `test` both exist, `val` is the test set."""
 
 SPLIT_LIKE = re.compile(
     r"(train|training|trn|val|valid|validate|validation|dev|eval|evaluation|test|testing|tst|holdout)"
     r"(set|data|split)?([^a-z].*)?"
 )
-"""Names, without case, that make one think of a split: train2, dev, test_images."""
+"""Names, in lower case, that look like a split's, such as train2, dev or test_images."""
 
 
 @dataclass(frozen=True)
 class Splits:
-    """The folders of the splits below a root, and what the reader must know of the choice.
+    """The folders of the splits. `notes` are sentences on the choice for readers of the results.
 
-    Without a folder for training, `train` is the root; without one for testing, `test` is None.
+    train: the root itself if it has no folder for training; test: None if there is no folder for it.
     """
 
     train: Path
@@ -37,20 +37,21 @@ class Splits:
 
 
 def find_splits(root: Path) -> Splits:
-    """Raises DataError where a folder's name or contents leave open whether it is a split, and OSError."""
+    """The splits in a folder. Raises DataError if some folder may or may not be a split, and OSError."""
     names = folders_in(root)
-    found = {role: _folder(root, names, role) for role in NAMES}
-    used = {name for name in found.values() if name}
-    if found["train"] is None:
-        return Splits(root, None, _classes(root, names, used))
-    notes = _beside(root, found["train"], [name for name in names if name not in used])
-    tested = found["val"] or found["test"]
-    if found["val"] and found["test"]:
-        notes.append(f"{found['val']!r} is the test set, and {found['test']!r} is not used")
-    return Splits(root / found["train"], root / tested if tested else None, tuple(notes))
+    folders = {role: _folder(root, names, role) for role in NAMES}
+    used = {name for name in folders.values() if name}
+    if folders["train"] is None:
+        return Splits(root, None, _notes_on_classes(root, names, used))
+    notes = _notes_on_others(root, folders["train"], [name for name in names if name not in used])
+    tested = folders["val"] or folders["test"]
+    if folders["val"] and folders["test"]:
+        notes.append(f"{folders['val']!r} is the test set, and {folders['test']!r} is not used")
+    return Splits(root / folders["train"], root / tested if tested else None, tuple(notes))
 
 
 def _folder(root: Path, names: list[str], role: str) -> str | None:
+    """The name of the folder of a split. Raises DataError if there are two."""
     fitting = [name for name in names if name.casefold() in NAMES[role]]
     if len(fitting) > 1:
         raise DataError(
@@ -60,8 +61,8 @@ def _folder(root: Path, names: list[str], role: str) -> str | None:
     return fitting[0] if fitting else None
 
 
-def _classes(root: Path, names: list[str], used: set[str]) -> tuple[str, ...]:
-    """What is to be known where the folders in the root are those of classes."""
+def _notes_on_classes(root: Path, names: list[str], used: set[str]) -> tuple[str, ...]:
+    """Notes if the root's folders are classes. Raises DataError if one looks like a split."""
     alike = [name for name in names if SPLIT_LIKE.fullmatch(name.casefold()) and folders_in(root / name)]
     if alike or (names and used.issuperset(names)):
         raise DataError(
@@ -74,8 +75,8 @@ def _classes(root: Path, names: list[str], used: set[str]) -> tuple[str, ...]:
     return ()
 
 
-def _beside(root: Path, train: str, others: list[str]) -> list[str]:
-    """What is to be known of folders beside the splits."""
+def _notes_on_others(root: Path, train: str, others: list[str]) -> list[str]:
+    """Notes on folders beside the splits. Raises DataError if one may be a split."""
     classes, notes = set(map(same, folders_in(root / train))), list[str]()
     for name in others:
         inner, split_like = set(map(same, folders_in(root / name))), SPLIT_LIKE.fullmatch(name.casefold())

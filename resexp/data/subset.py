@@ -1,4 +1,4 @@
-"""Stratified, seeded subsets: which classes, and which images of each. Free of torch."""
+"""Stratified, seeded subsets: which classes, and which examples of each. Free of torch."""
 
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ VALIDATION = "data.validation_size"
 
 
 def pick_classes(names: Sequence[str], wanted: int | Sequence[str | int] | None) -> tuple[int, ...]:
-    """Positions of the wanted classes: the first k, or those in a list, in the order given.
+    """The positions of the wanted classes, in the order given.
 
-    In a list, a number is a position, from 0, and text is a name. A number that is another class's name is
-    refused, for nobody can know which of the two is meant. Raises DataError for that and for an unknown,
-    repeated or missing class.
+    wanted: the number of classes, of which the first are taken; or a list of names and of positions, counted
+        from 0; None: all classes.
+
+    Raises DataError for an unknown or repeated class, for an empty list, and for a position that is also the
+    name of another class, because either could be meant.
     """
     if wanted is None:
         return tuple(range(len(names)))
@@ -39,6 +41,7 @@ def pick_classes(names: Sequence[str], wanted: int | Sequence[str | int] | None)
 
 
 def _position(names: Sequence[str], wanted: str | int) -> int:
+    """The position of a class that is given by name or by position. Raises DataError."""
     if isinstance(wanted, str):
         if same(wanted) in names:
             return names.index(same(wanted))
@@ -58,10 +61,10 @@ def _position(names: Sequence[str], wanted: str | int) -> int:
 
 
 def quotas(counts: Sequence[int], size: int | None, key: str = "size") -> tuple[int, ...]:
-    """How many images of each class make a stratified subset of `size` images (None: all of them).
+    """How many examples of each class make a stratified subset of `size` examples; None: all of them.
 
-    Shares are rounded by largest remainder, earlier classes first on a tie, and every class that has
-    images keeps one. `key` names the option in the DataError raised where that cannot be done.
+    Shares are rounded by the largest remainder, ties in favour of earlier classes. Every class that has an
+    example keeps one. Raises DataError, with the option's name `key`, if `size` is too large or too small.
     """
     total, present = sum(counts), sum(count > 0 for count in counts)
     if size is None or size == total:
@@ -84,11 +87,12 @@ def quotas(counts: Sequence[int], size: int | None, key: str = "size") -> tuple[
 def select(
     labels: Labels, size: int | None, seed: int, key: str = "size", stream: tuple[int, ...] = ()
 ) -> Labels:
-    """Rows (sorted, int64) of a stratified subset of `size` images; raises DataError as `quotas` does.
+    """The rows, sorted int64, of a stratified subset of `size` examples. Raises DataError as `quotas` does.
 
-    It depends on nothing but its arguments (`stream` is for draws that must not be alike), and a smaller
-    subset lies within a larger one but for rounding. Raw PCG64 output is sorted because numpy keeps that
-    stream, not its shuffles, the same.
+    labels: (n,) int64; stream: give another one for an independent draw with the same seed.
+
+    Except for rounding, a smaller subset is part of a larger one. Raw output of PCG64 is sorted because numpy
+    promises never to change it, but does not promise that for its shuffles.
     """
     if size is None or size == len(labels):
         return np.arange(len(labels))
@@ -102,9 +106,9 @@ def select(
 
 
 def kept_back(counts: Sequence[int], size: int | None) -> tuple[int, ...]:
-    """How many training images of each class `validation_size` keeps from training.
+    """How many training examples of each class are kept for validation; empty if `size` is None.
 
-    Raises DataError where that leaves a class without any.
+    Raises DataError if no example of some class would be left for training.
     """
     if size is None:
         return ()
@@ -115,9 +119,10 @@ def kept_back(counts: Sequence[int], size: int | None) -> tuple[int, ...]:
 
 
 def drawn(strata: Labels, config: DataConfig) -> dict[str, Labels]:
-    """The rows (sorted) of the training and the validation images, of the training split's `strata`.
+    """Sorted rows of the training split for "train" and for "validation". Raises DataError.
 
-    The validation images are drawn first, and alike whatever the other sizes are. Raises DataError.
+    strata: (n,) int64, the class of each example of the training split. The validation examples are drawn
+        first, so that they do not depend on `train_size`.
     """
     held = np.empty(0, np.int64)
     if config.validation_size is not None:
@@ -129,14 +134,14 @@ def drawn(strata: Labels, config: DataConfig) -> dict[str, Labels]:
 
 
 def renumbered(labels: Labels, classes: Sequence[int]) -> Labels:
-    """Labels counted from 0 in the order of `classes`; -1 for those of other classes."""
+    """Labels renumbered by their position in `classes`; -1 for other classes."""
     renamed = np.full(int(labels.max(initial=-1)) + 1 + max(classes), -1)
     renamed[list(classes)] = np.arange(len(classes))
     return renamed[labels]
 
 
 def narrowed(facts: Facts, config: DataConfig) -> Facts:
-    """The facts of a subset of a set that has these facts."""
+    """The facts of the configured subset of a set. Raises DataError if the set is too small."""
     labelled = facts.targets == "labels"
     classes = pick_classes(facts.classes, config.classes if labelled else None)
     strata = classes if labelled else (0,)

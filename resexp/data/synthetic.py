@@ -1,4 +1,4 @@
-"""Made-up images, for tests and for timing."""
+"""Generated images, for tests and for timing."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from resexp.options import Fraction, MadeUp, NaturalInt, Side, Width
 
 
 class Synthetic(Source):
-    """Random patterns, one a class, under uniform noise: learnable at once, and nothing to download.
+    """Images of `groups` classes: a random pattern for each class, under uniform noise. Easy to learn.
 
-    A pixel is (1 - noise) times its class's pattern plus noise times a uniform value, so `noise: 1`
-    leaves nothing to learn. There are `groups` classes. `image_size` overrides `size`.
+    A pixel is (1 - noise) times its class's pattern plus noise times a uniform value, so that `noise: 1`
+    leaves nothing to learn. `image_size` overrides `size`. Nothing is downloaded.
     """
 
     def __init__(
@@ -54,5 +54,6 @@ class Synthetic(Source):
 def _uniform(
     seed: int, stream: int, shape: tuple[int, ...]
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """Whole numbers from 0 to 255, as floats. PCG64's raw output never changes with numpy's version."""
     raw = np.random.PCG64([seed, stream]).random_raw(int(np.prod(shape)))
     return (raw >> np.uint64(56)).astype(np.float64).reshape(shape)

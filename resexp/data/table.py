@@ -1,4 +1,4 @@
-"""Small tables of measurements, shipped with scikit-learn: nothing is downloaded."""
+"""Small tables of measurements that are shipped with scikit-learn."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Table(Source):
     """Rows of features with a class: `iris` (150 rows, 4 features, 3 classes), `wine` (178, 13, 3),
     `breast_cancer` (569, 30, 2), or `digits` (1,797, 64, 10), whose images are rows here.
 
-    A stratified share `held_out` is the test set; it is drawn anew for each seed of a trial. Features are
-    standardised by the training rows. Source: UCI, as shipped with scikit-learn.
+    A stratified share `held_out` is the test set, drawn by each trial's seed. Features are standardised by
+    the training rows. Source: UCI, as shipped with scikit-learn. Nothing is downloaded.
     """
 
     def __init__(

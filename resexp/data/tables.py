@@ -1,4 +1,4 @@
-"""Tables, with the splits of their source or with splits drawn from a trial's seed."""
+"""Splits of tables: the source's own, or drawn by a trial's seed."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ class RowSet(Examples):
 def row_sets(
     prepared: PreparedData, config: DataConfig, device: torch.device, seed: int
 ) -> dict[str, RowSet]:
-    """The splits of a prepared table, as configured. Raises DataError.
+    """The splits of a prepared table, as configured. Raises DataError for an impossible size or class.
 
-    Where the facts say so, both parts of the table are put together and split anew, stratified, by `seed`;
-    otherwise they stay as the source gives them. Features have mean 0 and variance 1 over the training rows;
-    one that never varies there is only centred.
+    If the facts say `redrawn`, the rows are split anew, stratified, by `seed`; otherwise the source's splits
+    are used. Features have mean 0 and variance 1 over the training rows; a feature that is constant there is
+    only centred.
     """
     table, labels = (
         np.concatenate([part["train"], part["test"]]) for part in (prepared.images, prepared.labels)
@@ -57,5 +57,5 @@ def row_sets(
     rows |= {name: kept[chosen] for name, chosen in drawn(labels[kept], config).items()}
     mean, std = table[rows["train"]].mean(0), table[rows["train"]].std(0)
     scaled = torch.from_numpy((table - mean) / np.where(std > 0, std, 1)).float().to(device)
-    beside = torch.from_numpy(labels).to(device)
-    return {name: RowSet(scaled[chosen], beside[chosen]) for name, chosen in rows.items() if len(chosen)}
+    targets = torch.from_numpy(labels).to(device)
+    return {name: RowSet(scaled[chosen], targets[chosen]) for name, chosen in rows.items() if len(chosen)}

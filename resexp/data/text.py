@@ -11,23 +11,23 @@ from resexp.data.base import Chunk, Facts, Split, Tokens, fingerprint
 from resexp.errors import DataError
 
 TRAIN = 0.9
-"""Of a text is for training: its beginning."""
+"""The first part of a text, for training; the rest is the test set."""
 CHUNK = 1 << 20
 
 
 def text_facts(kind: str, text: str, context: int, *more: object) -> Facts:
-    """The facts of a text cut into windows of `context` characters; the fingerprint covers all of it.
+    """The facts of a text in windows of `context` characters. Raises DataError as `window_facts` does.
 
-    Raises DataError as `window_facts`.
+    `more` is anything else that tells the data set from others.
     """
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     return window_facts(kind, len(text), vocabulary(text), context, digest, *more)
 
 
 def window_facts(kind: str, length: int, names: tuple[str, ...], context: int, *more: object) -> Facts:
-    """The facts of `length` characters of the vocabulary `names`; `more` says which they are.
+    """The facts of a text of `length` characters with the vocabulary `names`; `more` identifies the text.
 
-    Raises DataError where one part of the text is shorter than a window and the character after it.
+    Raises DataError if the training or the test text is shorter than a window and the character after it.
     """
     end = boundary(length)
     train, test = ((part - 1) // context for part in (end, length - end))
@@ -38,7 +38,7 @@ def window_facts(kind: str, length: int, names: tuple[str, ...], context: int, *
 
 
 def text_chunks(text: str, split: Split) -> Iterator[Chunk]:
-    """A part of the text as numbers in the vocabulary of the whole."""
+    """A split of the text as numbers in the whole text's vocabulary, in chunks."""
     end = boundary(len(text))
     part = text[:end] if split == "train" else text[end:]
     points = _points("".join(vocabulary(text)))
@@ -48,12 +48,12 @@ def text_chunks(text: str, split: Split) -> Iterator[Chunk]:
 
 
 def vocabulary(text: str) -> tuple[str, ...]:
-    """Every character that occurs, in the order of their code points."""
+    """Every character that occurs, sorted by code point."""
     return tuple(sorted(set(text)))
 
 
 def boundary(length: int) -> int:
-    """Where in a text the part for testing begins."""
+    """The position in a text where the test set begins."""
     return int(length * TRAIN)
 
 

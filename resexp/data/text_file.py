@@ -1,4 +1,4 @@
-"""A text of your own."""
+"""A text file of your own."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from resexp.machine.folders import own_folder
 from resexp.options import Length
 
 LIMIT = 1 << 30
-"""Bytes in a file: in memory a text takes up to six times as many."""
+"""Most bytes in a file: in memory, a text takes up to six times as much."""
 
 
 class TextFile(Source):
-    """The characters of the file `root`, UTF-8, in windows of `context`; the last tenth is the test set. It
-    has at most 1 GiB.
+    """The characters of the UTF-8 file `root`, of at most 1 GiB, in windows of `context` characters.
 
-    The vocabulary is every character that occurs. `train_size` and `test_size` count windows, the first ones,
-    `validation_size` the last ones of the training text.
+    The last tenth is the test set. The vocabulary is every character that occurs. Sizes count windows:
+    `train_size` and `test_size` take the first ones, `validation_size` the last ones of the training text.
     """
 
     def __init__(self, *, root: str, context: Length = 64) -> None:

@@ -1,4 +1,4 @@
-"""Forty thousand lines of Shakespeare."""
+"""Tiny Shakespeare: forty thousand lines of his plays."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ REMOTE = Remote(
 
 
 class TinyShakespeare(Source):
-    """1,115,394 characters of Shakespeare's plays, 65 different ones, in windows of `context`.
+    """1,115,394 characters of Shakespeare's plays, 65 of them distinct, in windows of `context` characters.
 
-    Karpathy 2015 (char-rnn); the first nine tenths are for training, as in nanoGPT. The folder `root` (the
-    data folder unless given) may hold `tinyshakespeare.txt`, which is used if it is the same text; otherwise
-    it is fetched into it. `train_size` and `test_size` count windows, the first ones, `validation_size` the
-    last ones of the training text.
+    Source: Karpathy 2015 (char-rnn). The first nine tenths are for training, as in nanoGPT. If the folder
+    `root`, by default the data folder, lacks `tinyshakespeare.txt`, the file is downloaded into it. Sizes
+    count
+    windows: `train_size` and `test_size` take the first ones, `validation_size` the last ones of the training
+    text.
     """
 
     def __init__(self, *, root: str | None = None, context: Length = 64) -> None:

@@ -1,4 +1,4 @@
-"""Windows of a text: inputs, and what comes one token later."""
+"""Splits of texts: windows of tokens as inputs, and each one's next token as target."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class TokenSet(Examples):
     """One split of a text, tokens (N,) of any integer type, as (N - 1) // `context` windows.
 
-    In training all windows begin at a phase drawn for the epoch, so that no place in the text always ends
-    one; the last is moved back where it would pass the end. An evaluation's phase is 0.
+    In training all windows are shifted by a phase drawn for the epoch, so that windows do not always end at
+    the same tokens. A window that would pass the text's end is moved back. In evaluation the phase is 0.
     """
 
     def __init__(self, tokens: Tensor, context: int, device: torch.device) -> None:
@@ -31,24 +31,26 @@ class TokenSet(Examples):
         return (len(self.tokens) - 1) // self.context
 
     def batch(self, index: Tensor, phase: int = 0) -> tuple[Tensor, Tensor]:
-        """Tokens (B, T) int64, and those one place further (B, T)."""
+        """Tokens (B, T) int64, and the token after each (B, T), with T = `context`."""
         last = len(self.tokens) - 1 - self.context
         start = (index.to(self.tokens.device) * self.context + phase).clamp(max=last)
-        places = start[:, None] + torch.arange(self.context, device=self.tokens.device)
-        return self.tokens[places], self.tokens[places + 1]
+        index_BT = start[:, None] + torch.arange(self.context, device=self.tokens.device)
+        return self.tokens[index_BT], self.tokens[index_BT + 1]
 
     def training(self, seed: int, epoch: int) -> Batches:
         return partial(self.batch, phase=key_of(seed, epoch, "phase") % self.context)
 
 
 def token_sets(prepared: PreparedData, config: DataConfig, device: torch.device) -> dict[str, TokenSet]:
-    """The splits of a prepared text. Sizes count windows from its beginning, but validation has the last ones
-    of the training text; what the windows of one split foretell no window of another does.
+    """The splits of a prepared text, as configured. Sizes count windows.
+
+    Training and test take the first windows of their texts, validation takes the last ones of the training
+    text. No token is a target in two splits.
     """
     (context,) = prepared.facts.shape
     train, test = prepared.facts.train, prepared.facts.test
     rest = train - (config.validation_size or 0)
-    places = {
+    ranges = {
         "train": (0, min(config.train_size or rest, rest)),
         "test": (0, config.test_size or test),
         "validation": (rest, train),
@@ -59,4 +61,4 @@ def token_sets(prepared: PreparedData, config: DataConfig, device: torch.device)
         stretch = torch.from_numpy(tokens[first * context : last * context + 1].astype("int64"))
         return TokenSet(stretch, context, device)
 
-    return {name: token_set(name, *place) for name, place in places.items() if place[0] < place[1]}
+    return {name: token_set(name, *span) for name, span in ranges.items() if span[0] < span[1]}

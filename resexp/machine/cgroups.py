@@ -1,6 +1,7 @@
-"""What the control groups that this process belongs to allow it: its own one, and those above it.
+"""Limits on cores and memory that Linux control groups set for this process.
 
-Containers, batch systems and service managers set such limits, in either version of the kernel's interface.
+Containers, batch systems and service managers set them, in either version of the kernel's interface. A limit
+of a group holds for all groups below it.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ PROC = Path("/proc/self")
 
 
 def core_quota() -> float | None:
-    """The cores' worth of time that this process may use, None where it is not limited."""
+    """How many cores' time this process may use; None if that is not limited."""
     quotas = []
     for folder in _groups("cpu"):
-        with suppress(OSError, ValueError):  # "max" is no number
+        with suppress(OSError, ValueError):  # "max" stands for no limit
             quota, period = (folder / "cpu.max").read_text().split()
             quotas.append(int(quota) / int(period))
         with suppress(OSError, ValueError):
@@ -27,7 +28,7 @@ def core_quota() -> float | None:
 
 
 def memory_limit() -> int | None:
-    """The bytes that the processes of its groups may hold together, None where they are not limited."""
+    """The bytes that all processes of this process's group may hold together; None if not limited."""
     limits = []
     for folder in _groups("memory"):
         for name in ("memory.max", "memory.limit_in_bytes"):
@@ -37,25 +38,25 @@ def memory_limit() -> int | None:
 
 
 def _groups(controller: str) -> Iterator[Path]:
-    """The folders of this process's groups that may limit `controller`, each followed by those above it."""
+    """The folders that may limit `controller` for this process: of its group and of the groups above."""
     try:
         groups = [line.split(":", 2) for line in (PROC / "cgroup").read_text().splitlines()]
         mounts = [
             line.split(" ") for line in (PROC / "mountinfo").read_text(errors="surrogateescape").splitlines()
         ]
-    except OSError:  # there are no control groups here
+    except OSError:  # this system has no control groups
         return
     own = {name: path for _, names, path in groups for name in names.split(",")}
     for fields in mounts:
-        root, place = fields[3], fields[4]
+        root, mount_point = fields[3], fields[4]
         kind, _, options = fields[fields.index("-") + 1 :][:3]
         name = {"cgroup": controller, "cgroup2": ""}.get(kind)
         if name is None or name not in own or (kind == "cgroup" and name not in options.split(",")):
             continue
-        # A container may see its group's path from outside, below a root that it does not see.
+        # In a container, the path may start at a root outside of it, which is not mounted here.
         path = PurePosixPath(own[name])
         below = path.relative_to(root) if path.is_relative_to(root) else PurePosixPath()
         if ".." in below.parts:
             below = PurePosixPath()
         for part in (below, *below.parents):
-            yield Path(place) / part
+            yield Path(mount_point) / part

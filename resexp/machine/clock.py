@@ -1,4 +1,4 @@
-"""Clocks and spreads. Nothing is measured once, and everything compared is measured in turn."""
+"""Clocks that wait for a GPU's work, and the spread of repeated measurements."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 
 @dataclass(frozen=True)
 class Spread:
-    """The median of n measurements, and the least and the greatest of them."""
+    """The median, minimum and maximum of n measurements."""
 
     median: float
     low: float
@@ -29,7 +29,7 @@ class Spread:
 
 
 class Stopwatch:
-    """Seconds between laps, by name, with the device's work done."""
+    """Adds up the seconds between laps, by the laps' names. A lap ends when the device has done its work."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -37,6 +37,7 @@ class Stopwatch:
         self._last = self._now()
 
     def lap(self, name: str) -> None:
+        """Add the seconds since the last lap to `laps[name]`."""
         now = self._now()
         self.laps[name] = self.laps.get(name, 0.0) + now - self._last
         self._last = now
@@ -48,7 +49,7 @@ class Stopwatch:
 
 
 def seconds_of(action: Callable[[], object], device: torch.device) -> float:
-    """Seconds that `action` takes."""
+    """Seconds that `action` takes, with the device's work."""
     watch = Stopwatch(device)
     action()
     watch.lap("all")

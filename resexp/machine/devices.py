@@ -10,14 +10,16 @@ from resexp.machine.environment import cores, processor
 
 DEV = Path("/dev")
 GPU_FILES = ("nvidia*", "nvhost*", "nvgpu*", "nvmap*", "dxg", "kfd")
-"""Of Linux, one of these for every GPU that PyTorch calls CUDA: also Jetson's, WSL's and ROCm's."""
+"""On Linux, a machine with a GPU that PyTorch can use has one of these, also on Jetson, WSL and ROCm."""
 
 
 def device_slots(device: str, threads: int = 1, jobs: int | None = None) -> list[str]:
-    """One device for each trial that may run at once.
+    """The device of each trial that may run at once.
 
-    `auto` is CUDA where there is a GPU, else the CPU. On the CPU as many trials run as there are cores
-    for their threads; on CUDA one on each GPU. `jobs` changes the number.
+    device: "cpu", "cuda", "cuda:0" and so on; "auto" is CUDA if there is a GPU, otherwise the CPU.
+    threads: of one trial on the CPU. By default the CPU runs as many trials as there are cores for their
+        threads, and each GPU runs one.
+    jobs: this number of trials instead.
 
     Raises:
         ConfigError: there is no such device here.
@@ -47,7 +49,7 @@ def device_slots(device: str, threads: int = 1, jobs: int | None = None) -> list
 
 
 def device_name(device: str) -> str | None:
-    """The processor's, or the GPU's."""
+    """The name of the processor or GPU."""
     if device == "cpu":
         return processor()
     import torch
@@ -56,5 +58,5 @@ def device_name(device: str) -> str | None:
 
 
 def surely_no_gpu() -> bool:
-    """Whether it takes no PyTorch, which is slow to import, to know that there is no GPU."""
+    """Whether there certainly is no GPU, found out without PyTorch, which is slow to import."""
     return sys.platform == "linux" and not any(any(DEV.glob(name)) for name in GPU_FILES)

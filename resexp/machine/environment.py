@@ -1,4 +1,4 @@
-"""The machine a run happened on: what a reader needs to judge its numbers, and nothing private."""
+"""Facts about the machine that readers need to judge a run's numbers, and nothing private."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ VARIABLES = (
     *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "KMP_AFFINITY", "OMP_PROC_BIND", "ONEDNN_MAX_CPU_ISA"),
     *("SLURM_JOB_ID", "SLURM_CPUS_PER_TASK"),
 )
-"""The only environment variables recorded: those that change numbers or speed. Others may hold secrets."""
+"""The environment variables that are recorded: they change numbers or speed. Others may hold secrets."""
 
 
 def environment(command: Sequence[str] = ()) -> dict[str, Any]:
-    """What is recorded beside an experiment, as JSON data; what cannot be found out is None."""
+    """The record of this machine and process, as JSON data. A value that cannot be found out is None."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": shlex.join(command),
@@ -51,7 +51,7 @@ def processor() -> str | None:
 
 
 def cores() -> int:
-    """The cores this process may use: its affinity, and its control groups' quota where there is one."""
+    """The number of cores this process may use, by its affinity and its control groups' quota."""
     try:
         count = len(os.sched_getaffinity(0))
     except AttributeError:
@@ -61,7 +61,7 @@ def cores() -> int:
 
 
 def memory_bytes() -> int | None:
-    """The machine's memory, or its control groups' limit where that is less."""
+    """The machine's memory in bytes, or the control groups' limit if that is less; None if unknown."""
     try:
         total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError):
@@ -71,7 +71,7 @@ def memory_bytes() -> int | None:
 
 
 def git_commit(folder: Path) -> str | None:
-    """The commit of `folder`, "+changes" appended where files differ; None where untracked."""
+    """The commit of `folder`, with "+changes" if files differ from it; None if git does not track it."""
     if not _git(folder, "ls-files", "."):
         return None
     commit = _git(folder, "rev-parse", "HEAD")

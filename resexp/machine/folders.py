@@ -1,4 +1,4 @@
-"""Where data sets are kept."""
+"""The folders of data sets."""
 
 from __future__ import annotations
 
@@ -9,24 +9,25 @@ from resexp.errors import DataError
 
 
 def data_folder() -> Path:
-    """$RESEXP_DATA, or ~/.cache/resexp. Created by whoever writes there first. Raises DataError where neither
-    can be told.
+    """$RESEXP_DATA, or ~/.cache/resexp if that is not set. The folder may not exist yet.
+
+    Raises DataError if `~` cannot be expanded.
     """
-    told = os.environ.get("RESEXP_DATA") or "~/.cache/resexp"
+    name = os.environ.get("RESEXP_DATA") or "~/.cache/resexp"
     right = "set RESEXP_DATA to the full path of a folder for data"
     try:
-        folder = Path(told).expanduser()
+        folder = Path(name).expanduser()
     except RuntimeError:
-        raise DataError(f"{told}: {Path(told).parts[0]} has no home folder; {right}") from None
-    if told.startswith("~") and not folder.is_absolute():
+        raise DataError(f"{name}: {Path(name).parts[0]} has no home folder; {right}") from None
+    if name.startswith("~") and not folder.is_absolute():
         raise DataError(
-            f"{told}: the home folder is no full path (HOME is {os.environ.get('HOME')!r}); {right}"
+            f"{name}: the home folder is no full path (HOME is {os.environ.get('HOME')!r}); {right}"
         )
     return folder
 
 
 def own_folder(root: str) -> Path:
-    """What a user means by a data set's `root`. Raises DataError where `~somebody` has no home folder."""
+    """A data set's `root` with `~` expanded. Raises DataError if there is no such home folder."""
     try:
         return Path(root).expanduser()
     except RuntimeError:

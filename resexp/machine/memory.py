@@ -1,4 +1,4 @@
-"""The process's memory: how it is reused, and how much of it was held at most."""
+"""The process's memory: reuse of freed memory, and the peak."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ _NEVER = 2**31 - 1
 
 
 def keep_freed_memory() -> None:
-    """Let the C library keep what is freed for the next step, instead of handing it back to the kernel, which
-    would zero it again, page by page: 13 to 15 % of a ResNet-20's step. Does nothing without glibc.
+    """Make the C library keep freed memory for the next step. Does nothing without glibc.
+
+    Otherwise it returns memory to the kernel, which zeroes it again: 13 to 15 % of a ResNet-20's step.
     """
     if platform.libc_ver()[0] == "glibc":
         mallopt = ctypes.CDLL(None).mallopt
@@ -25,8 +26,10 @@ def keep_freed_memory() -> None:
 
 
 def peak_memory(device: torch.device) -> int:
-    """Most bytes held at once: on the GPU what PyTorch allocated, else the process's own memory, which no
-    other process shares. On Linux that is without the pages of mapped files, such as the data.
+    """The most bytes held at once.
+
+    On a GPU, that is what PyTorch allocated. On the CPU, it is the process's memory; on Linux without the
+    pages of mapped files, such as the data, which processes share.
     """
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
@@ -38,12 +41,13 @@ def peak_memory(device: torch.device) -> int:
 
 
 def own_peak(status: str) -> int:
-    """The peak of a process's anonymous pages in bytes, from its /proc/self/status.
+    """The peak of a process's own (anonymous) pages in bytes, from the text of its /proc/self/status.
 
-    The kernel keeps a peak of all pages only. Mapped pages are taken off as they are now: they gather over a
-    trial, so that the peak had no more of them. Where the kernel took some back, the peak is said too high.
+    The kernel records only the peak of all pages. We subtract the pages of mapped files that are in memory
+    now. Their number grows during a trial, so there were no more of them at the peak. If the kernel has
+    dropped some since, the result is too high.
     """
     lines = (line.split() for line in status.splitlines() if line.endswith(" kB"))
-    found = {name.rstrip(":"): int(size) * 1024 for name, size, _ in lines}
-    mapped = found.get("RssFile", 0) + found.get("RssShmem", 0)
-    return max(found["VmHWM"] - mapped, found.get("RssAnon", 0))
+    sizes = {name.rstrip(":"): int(size) * 1024 for name, size, _ in lines}
+    mapped = sizes.get("RssFile", 0) + sizes.get("RssShmem", 0)
+    return max(sizes["VmHWM"] - mapped, sizes.get("RssAnon", 0))

@@ -1,4 +1,4 @@
-"""Where bfloat16 is arithmetic and where it is emulated; what `precision: auto` is there."""
+"""Whether a device computes in bfloat16 or emulates it, and so what `precision: auto` means."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ if TYPE_CHECKING:
 CPUINFO = Path("/proc/cpuinfo")
 
 NATIVE_FLAGS = {"avx512_bf16", "amx_bf16", "bf16", "svebf16"}
-"""What /proc/cpuinfo calls bfloat16 arithmetic, on x86 and on Arm."""
+"""Flags in /proc/cpuinfo of processors that compute in bfloat16, x86 and Arm."""
 
 LIMITS = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
-"""Variables that keep PyTorch's convolutions and products to an older instruction set of x86."""
+"""Environment variables that restrict PyTorch to an older instruction set of x86."""
 
 NATIVE_SETS = ("DEFAULT", "AVX512_CORE_BF16", "AVX512_CORE_FP16", "AVX512_CORE_AMX", "AVX10")
-"""How the names begin of the sets that have it."""
+"""The beginnings of the names of instruction sets that have bfloat16, as these variables call them."""
 
 
 def resolve_precision(precision: str, device: str) -> str:
-    """`float32` or `bfloat16`; auto is bfloat16 where it is no emulation, which is slower than float32."""
+    """`float32` or `bfloat16`; "auto" is bfloat16 unless the device emulates it, which is slower."""
     if precision != "auto":
         return precision
     return "bfloat16" if multiplies_bfloat16(device) else "float32"
 
 
 def multiplies_bfloat16(device: str) -> bool:
-    """Whether the device itself does bfloat16 arithmetic."""
+    """Whether the device computes in bfloat16 rather than emulating it."""
     if device.startswith("cuda"):
-        import torch  # here alone: planning for the CPU does without
+        import torch  # planning for the CPU must not load torch
 
         return torch.cuda.get_device_capability(device) >= (8, 0)
     limits = [os.environ[name].upper() for name in LIMITS if os.environ.get(name)]
@@ -42,7 +42,7 @@ def multiplies_bfloat16(device: str) -> bool:
 
 
 def emulation(device: str) -> str:
-    """What a user should know before training in bfloat16 there; "" where the device multiplies it."""
+    """A warning for users who train in bfloat16 on this device; "" if it does not emulate bfloat16."""
     if multiplies_bfloat16(device):
         return ""
     what = "GPU" if device.startswith("cuda") else "processor"
@@ -53,7 +53,7 @@ def emulation(device: str) -> str:
 
 
 def emulated(trials: Iterable[Trial], device: str) -> Iterator[str]:
-    """The same sentence, once, where a trial asks for it there."""
+    """The warning of `emulation`, once, if a trial uses bfloat16 and the device emulates it."""
     if any(trial.settings["training"]["precision"] == "bfloat16" for trial in trials) and (
         sentence := emulation(device)
     ):

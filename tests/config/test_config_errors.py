@@ -351,9 +351,7 @@ def test_an_alias_of_itself_is_refused(tmp_path: Path) -> None:
 
 def test_a_folder_and_a_missing_file(tmp_path: Path) -> None:
     right = "give a YAML file of a few kilobytes"
-    assert problems(tmp_path) == [
-        f"{tmp_path}: cannot be read: it is a folder and not a regular file; {right}"
-    ]
+    assert problems(tmp_path) == [f"{tmp_path}: cannot be read: is a folder and not a regular file; {right}"]
     assert problems(tmp_path / "none.yaml") == [
         f"{tmp_path}/none.yaml: cannot be read: No such file or directory; {right}"
     ]

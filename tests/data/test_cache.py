@@ -97,8 +97,10 @@ def test_a_command_looks_at_each_set_once(
     configure: Callable[..., DataConfig], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     survey, looked = cache.Survey(), list[str]()
-    identified, checked = cache._identified, cache.check
-    monkeypatch.setattr(cache, "_identified", lambda *args: (looked.append("scan"), identified(*args))[1])
+    identified, checked = cache._facts_with_identity, cache.check
+    monkeypatch.setattr(
+        cache, "_facts_with_identity", lambda *args: (looked.append("scan"), identified(*args))[1]
+    )
     monkeypatch.setattr(cache, "check", lambda *args: (looked.append("check"), checked(*args))[1])
     cache.prepare(configure("synthetic"))
     looked.clear()

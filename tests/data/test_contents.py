@@ -34,7 +34,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     one = contents._one
 
-    def counted(path: str, known: tuple[str, bytes] | None, stopped: threading.Event) -> contents.Found:
+    def counted(path: str, known: tuple[str, bytes] | None, stopped: threading.Event) -> contents.FileHash:
         found = one(path, known, stopped)
         names.extend([Path(path).name] * (found.changed is not None))
         return found

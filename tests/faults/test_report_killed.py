@@ -15,7 +15,12 @@ NAMES = {"report.html", "report.md", "report.tex", "report.json", "trials.csv", 
 
 
 def hashes(folder: Path) -> dict[str, str]:
-    files = [path for path in folder.rglob("*") if path.is_file() and "report" not in path.parts]
+    """Of everything but the report itself, and the note of what it told."""
+    files = [
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and not {"report", "reported.json"} & {*path.parts}
+    ]
     return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
