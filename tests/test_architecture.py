@@ -35,7 +35,7 @@ MAY_IMPORT: dict[str, str] = {
     "plan": "config catalog errors",
     "models": "connections plan errors options random",
     "store": "plan config catalog durable errors",
-    "probes": "models errors options",
+    "probes": "models catalog errors options",
     "tasks": "models options random",
     "execution": "store plan errors",
     "report": "store plan config catalog durable errors text",

@@ -19,6 +19,7 @@ from pathlib import Path
 from types import GenericAlias
 from typing import Any, Literal, Union
 
+from resexp.catalog import declared
 from resexp.catalog.plugin_imports import parse
 from resexp.catalog.plugins import Plugin
 from resexp.errors import ConfigError, Problem
@@ -60,6 +61,7 @@ class PartInfo:
     base: the name of its role's base class. doc: the class's docstring, or "".
     plugin: the plugin that defines it; None if the package does.
     numerics: the version of the numbers that it computes, which enters a trial's identity.
+    quantities: what a probe's class says of its readings.
     """
 
     role: str
@@ -72,6 +74,7 @@ class PartInfo:
     options: Mapping[str, Option]
     plugin: Plugin | None = None
     numerics: int = 1
+    quantities: tuple[declared.Quantity, ...] = ()
 
 
 @cache
@@ -176,21 +179,9 @@ def _scan(role: str, plugin: Plugin, own: bool) -> Iterator[PartInfo]:
                 line=node.lineno,
                 options=dict(_options(node, file, aliases)),
                 plugin=plugin if own else None,
-                numerics=_numerics(node, file),
+                numerics=declared.numerics(node, file),
+                quantities=declared.quantities(node, file) if role == "probe" else (),
             )
-
-
-def _numerics(part: ast.ClassDef, file: Path) -> int:
-    """The number in `numerics = 2` in a class's own body; 1 if there is none."""
-    for node in part.body:
-        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
-        if isinstance(node, ast.Assign | ast.AnnAssign) and _name(target) == "numerics":
-            value = node.value.value if isinstance(node.value, ast.Constant) else None
-            if type(value) is int and value > 0:
-                return value
-            where, right = f"{file}:{node.lineno}", "write a whole number, such as numerics = 2"
-            raise ConfigError([Problem(where, f"{part.name}.numerics", "is no version", right)])
-    return 1
 
 
 def _options(part: ast.ClassDef, file: Path, aliases: Mapping[str, ast.expr]) -> Iterator[tuple[str, Option]]:

@@ -9,8 +9,11 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
+from resexp.catalog import declared
 from resexp.errors import TrialError
 from resexp.models.base import Network
+
+Quantity = declared.Quantity
 
 
 @dataclass(frozen=True)
@@ -51,10 +54,12 @@ class Probe(ABC):
     """A measurement of a training run at one instant.
 
     `network` is the kind of network it can measure; `targets` are those of the tasks it can, None: any.
+    `quantities` says how reports show its readings. It is read from the file's text, so write it out.
     """
 
     network: ClassVar[type[nn.Module]] = Network
     targets: ClassVar[tuple[str, ...] | None] = None
+    quantities: ClassVar[tuple[Quantity, ...]] = ()
 
     @abstractmethod
     def measure(self, snapshot: Snapshot) -> Iterator[Reading]:

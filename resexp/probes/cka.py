@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from resexp.models.base import Series
-from resexp.probes.base import Probe, Reading, Snapshot
+from resexp.probes.base import Probe, Quantity, Reading, Snapshot
 from resexp.probes.states import block_states, flat, settled
 
 
@@ -22,6 +22,10 @@ class Cka(Probe):
     """
 
     network = Series
+    quantities = (
+        Quantity("cka_previous", title="CKA with the block before"),
+        Quantity("cka_last", title="CKA with the last block"),
+    )
 
     @torch.no_grad()
     def measure(self, snapshot: Snapshot) -> Iterator[Reading]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from resexp.models.base import Block, Series
-from resexp.probes.base import Probe, Reading, Snapshot
+from resexp.probes.base import Probe, Quantity, Reading, Snapshot
 from resexp.probes.states import settled
 
 
@@ -24,6 +24,10 @@ class Coefficients(Probe):
     """
 
     network = Series
+    quantities = (
+        Quantity("shortcut_weight", title="weight of the shortcut"),
+        Quantity("branch_weight", title="weight of the branch"),
+    )
 
     @torch.no_grad()
     def measure(self, snapshot: Snapshot) -> Iterator[Reading]:

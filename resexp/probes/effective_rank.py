@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 
 from resexp.models.base import Series
-from resexp.probes.base import Probe, Reading, Snapshot
+from resexp.probes.base import Probe, Quantity, Reading, Snapshot
 from resexp.probes.states import block_states, flat, settled
 
 
@@ -20,6 +20,7 @@ class EffectiveRank(Probe):
     """
 
     network = Series
+    quantities = (Quantity("effective_rank"), Quantity("spread", title="spread of states"))
 
     @torch.no_grad()
     def measure(self, snapshot: Snapshot) -> Iterator[Reading]:

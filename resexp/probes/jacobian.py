@@ -10,7 +10,7 @@ from torch import Tensor
 
 from resexp.models.base import Block, Series
 from resexp.options import Repeats
-from resexp.probes.base import Probe, Reading, Snapshot
+from resexp.probes.base import Probe, Quantity, Reading, Snapshot
 from resexp.probes.states import settled
 
 
@@ -24,6 +24,7 @@ class Jacobian(Probe):
     """
 
     network = Series
+    quantities = (Quantity("mean_squared_singular_value", scale="log"),)
 
     def __init__(self, *, draws: Repeats = 4) -> None:
         self.draws = draws

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from resexp.models.base import Series
 from resexp.options import PositiveFloat
-from resexp.probes.base import Probe, Reading, Snapshot
+from resexp.probes.base import Probe, Quantity, Reading, Snapshot
 from resexp.probes.states import errors_read_off
 
 
@@ -24,6 +24,7 @@ class LinearProbe(Probe):
 
     network = Series
     targets = ("labels", "images")
+    quantities = (Quantity("linear_probe_error", title="linear probe's error", unit="%"),)
 
     def __init__(self, *, ridge: PositiveFloat = 0.01) -> None:
         self.ridge = ridge

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from resexp.models.base import Series
 from resexp.options import PositiveInt
-from resexp.probes.base import Probe, Reading, Snapshot
+from resexp.probes.base import Probe, Quantity, Reading, Snapshot
 from resexp.probes.states import errors_read_off
 
 
@@ -24,6 +24,7 @@ class NearestNeighbours(Probe):
 
     network = Series
     targets = ("labels", "images")
+    quantities = (Quantity("knn_error", title="nearest neighbours' error", unit="%"),)
 
     def __init__(self, *, k: PositiveInt = 5) -> None:
         self.k = k

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from resexp.models.base import Block, Chain
 from resexp.options import NaturalInt, Repeats
-from resexp.probes.base import Probe, Reading, Snapshot
+from resexp.probes.base import Probe, Quantity, Reading, Snapshot
 from resexp.probes.states import settled
 
 State = tuple[Tensor, ...]
@@ -29,6 +29,10 @@ class PathLength(Probe):
 
     network = Chain
     targets = ("labels",)
+    quantities = (
+        Quantity("path_gradient", title="gradient of one path", scale="log", over="branches on the path"),
+        Quantity("path_share", title="share of a path length", scale="log", over="branches on the path"),
+    )
 
     def __init__(self, *, draws: Repeats = 5, longest: NaturalInt = 20) -> None:
         self.draws = draws

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from resexp.options import PositiveFloat, Repeats
-from resexp.probes.base import Probe, Reading, Snapshot
+from resexp.probes.base import Probe, Quantity, Reading, Snapshot
 from resexp.probes.states import settled
 
 Vector = tuple[Tensor, ...]
@@ -26,6 +26,11 @@ class Sharpness(Probe):
     power iteration, each a Hessian-vector product; where these are too few, an estimate from below. Norms
     use the batch's statistics.
     """
+
+    quantities = (
+        Quantity("hessian_eigenvalue", title="largest Hessian eigenvalue"),
+        Quantity("slice_loss", title="loss along a slice", scale="log", over="distance"),
+    )
 
     def __init__(self, *, reach: PositiveFloat = 1.0, points: Repeats = 10, iterations: Repeats = 20) -> None:
         self.reach = reach

@@ -208,6 +208,7 @@ class ProbeRow(Document):
     name: Text | None = None
     layer: Text | None = None
     index: Count | None = None
+    quantity: dict[Text, Text] | None = None
 
 
 class LaterProbes(Document):

@@ -49,12 +49,16 @@ def reason(error: Exception) -> str:
 
 
 def measured(run: Run, config: ProbeConfig, at: float) -> Iterator[dict[str, Any]]:
-    """The rows of one probe on the run in its present state."""
+    """The rows of one probe on the run in its present state. Those of a plugin's probe say how reports show
+    them, for a report reads no plugin.
+    """
+    own = {each.name: each.words() for each in config.info.quantities} if config.info.plugin else {}
     probe: Probe = config.build()
     with torch.random.fork_rng(devices=[run.device] if run.device.type == "cuda" else []):
         torch.manual_seed(0)
         for reading in probe.measure(take_snapshot(run, config.batch_size)):
-            yield {"probe": config.kind, "step": run.step, "at": at, **asdict(reading)}
+            quantity = {"quantity": own[reading.name]} if reading.name in own else {}
+            yield {"probe": config.kind, "step": run.step, "at": at, **asdict(reading), **quantity}
 
 
 def take_snapshot(run: Run, batch_size: int) -> Snapshot:

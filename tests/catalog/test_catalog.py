@@ -92,6 +92,16 @@ def test_an_option_not_understood_names_its_line(tmp_path: Path, argument: str, 
     assert fragment in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["('rank',)", "(Quantity(3),)", "(Quantity('rank', scale='cubic'),)", "(Quantity(name),)", "{'rank': 1}"],
+)
+def test_a_quantity_not_understood_names_its_line(tmp_path: Path, value: str) -> None:
+    text = f"class Odd(Probe):\n    quantities = {value}\n"
+    with pytest.raises(ConfigError, match=r"odd\.py:2: Odd\.quantities: is no tuple .*; write such as"):
+        scan.parts("probe", plugin(tmp_path, "odd.py", text))
+
+
 def test_a_file_that_is_not_python_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"bad\.py:2: cannot be read"):
         scan.parts("connection", plugin(tmp_path, "bad.py", "x = 1\nclass (:\n"))
@@ -134,6 +144,7 @@ def test_the_syntax_tree_says_what_the_class_says(role: str, kind: str) -> None:
         name: hints[name] for name in keywords
     }
     assert part.doc == inspect.getdoc(loaded)
+    assert part.quantities == getattr(loaded, "quantities", ())
 
 
 @pytest.mark.parametrize(("role", "kind"), REAL)

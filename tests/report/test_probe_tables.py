@@ -162,7 +162,55 @@ def test_other_probes_are_summarised_over_blocks_and_seeds(make: Make) -> None:
     assert table.cells() == [
         ["mean squared singular value", "plain", "8", "end", "2", "1.5", "3.5", "2.5"],
         ["largest Hessian eigenvalue", "plain", "8", "end", "1", "1.2e+05", "–", "–"],
+        ["loss along a slice, over distance", "plain", "8", "end", "1", "1", "1", "1"],
     ]
+
+
+def test_what_nobody_has_listed_is_shown_wherever_it_was_read(make: Make) -> None:
+    """Of a probe that this version does not know: for each block, for each network, and at any fractions."""
+    rows = [trial("plain", depth, seed) for depth in (8, 20) for seed in (0, 1)]
+    words = {"title": "share of it", "unit": "%", "scale": "cubic", "unknown": "word"}
+    probes = []
+    for row in rows:
+        for at in (0.1, 0.5):
+            blocks = [reading(row, "mine", "per_block", i, 0.1 + 0.2 * i, at=at) for i in range(3)]
+            probes += [{**each, "quantity": words} for each in blocks]
+        probes.append(reading(row, "mine", "of_the_network", 0, row["depth"], at=1.0))
+    records = frames.prepared(with_probes(make, rows, probes))
+    table = other_probes.table(records)
+    assert table is not None
+    assert [cells[:1] + cells[2:] for cells in table.cells()] == [
+        ["share of it (%)", "8", "after 10 %", "2", "10", "50", "30"],
+        ["share of it (%)", "20", "after 10 %", "2", "10", "50", "30"],
+        ["share of it (%)", "8", "after 50 %", "2", "10", "50", "30"],
+        ["share of it (%)", "20", "after 50 %", "2", "10", "50", "30"],
+        ["of the network", "8", "end", "2", "8", "–", "–"],
+        ["of the network", "20", "end", "2", "20", "–", "–"],
+    ]
+    assert only(table, depth=8, at=0.5)["last"] == pytest.approx(0.5)
+    with rc_context(style.RC):
+        drawn = other_figure.figure(records)
+    assert drawn is not None
+    found = {panel.get_title("left").replace("\n", " "): panel for panel in drawn.axes}
+    assert [panel.get_xlabel() for panel in found.values()] == ["block", "depth (layers)"]
+    (per_block,) = found["share of it (%), after 50 %"].lines
+    assert (list(per_block.get_xdata()), list(per_block.get_ydata())) == (
+        [1, 2, 3],
+        pytest.approx([10, 30, 50]),
+    )
+    (network,) = found["of the network"].lines
+    assert (list(network.get_xdata()), list(network.get_ydata())) == ([8, 20], [8, 20])
+
+
+def test_what_has_one_reading_a_network_is_drawn_over_training_where_there_is_one_depth(make: Make) -> None:
+    row = trial("plain", 8, 0)
+    probes = [reading(row, "mine", "drift", 0, 1 + at, at=at) for at in (0.0, 0.5, 1.0)]
+    with rc_context(style.RC):
+        drawn = other_figure.figure(frames.prepared(with_probes(make, [row], probes)))
+    assert drawn is not None
+    (line,) = drawn.axes[0].lines
+    assert (list(line.get_xdata()), list(line.get_ydata())) == ([0, 50, 100], [1, 1.5, 2])
+    assert drawn.axes[0].get_xlabel() == "training (%)"
 
 
 @pytest.mark.parametrize("module", [lesion, shattering, other_probes])

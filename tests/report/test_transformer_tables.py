@@ -142,6 +142,7 @@ def test_coefficients_and_ranks_are_drawn_and_listed(make: Make) -> None:
     assert {(r["quantity"], r["last"]) for r in rows} == {
         ("weight of the shortcut", 0.5),
         ("weight of the branch", 0.2),
+        ("mean a", -0.2),
     }
     spreads = measured(make, "token_rank", {"token_spread": [0.9, 0.0]})
     with rc_context(style.RC):

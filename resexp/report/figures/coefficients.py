@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from resexp.store import Records
 
 ORDER = 33
+PROBES = ("coefficients",)
 TITLE = "Weights of shortcut and branch"
 CAPTION = (
     "By how much each connection multiplies its state (left) and its branch (right), block by block, at the "

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from resexp.store import Records
 
 ORDER = 30
+PROBES = ("gradient_norms",)
 BESIDE = "gradients"
 TITLE = "Gradient norm by layer, at initialisation"
 CAPTION = (

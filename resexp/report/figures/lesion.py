@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from resexp.store import Records
 
 ORDER = 32
+PROBES = ("lesion",)
 TITLE = "Error without some of the blocks"
 CAPTION = (
     "Of each connection's deepest network that was measured, on a fixed batch of training images, mean over "

@@ -1,80 +1,88 @@
-"""Probes that have no figure of their own, each as one panel over depth."""
+"""What probes read that no other figure shows, each quantity as one panel."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import ceil
-from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from resexp.report import frames, style
-
-if TYPE_CHECKING:
-    from resexp.store import Records
+from resexp.report import frames, style, words
+from resexp.report.quantities import Measured, measured
+from resexp.report.tables.update_ratio import when
 
 ORDER = 36
-TITLE = "Other probes, at the end"
+TITLE = "Other probes"
 CAPTION = (
-    "Mean over seeds, each connection's deepest network that was measured. Over blocks, from input to "
-    "output; the loss over the distance along a random, filter-normalised direction. s.v.: singular value of "
-    "a block's Jacobian; probe: a linear classifier of a block's state; neighbours: the vote of the images "
-    "nearest by it."
+    "Mean over seeds, at the end of training or where the panel says. Over blocks from input to output, or "
+    "over what the axis says, of each connection's deepest network that was measured. What has one reading "
+    "for a network is drawn over depth or, where there is one depth, over training."
 )
 COLUMNS = 3
-PANELS = {  # (probe, name): what stands above the panel, and whether its axis is logarithmic
-    ("effective_rank", "effective_rank"): ("effective rank", False),
-    ("effective_rank", "spread"): ("spread of states", False),
-    ("cka", "cka_previous"): ("CKA, block before", False),
-    ("cka", "cka_last"): ("CKA, last block", False),
-    ("jacobian", "mean_squared_singular_value"): ("mean squared s.v.", True),
-    ("linear_probe", "linear_probe_error"): ("probe error (%)", False),
-    ("nearest_neighbours", "knn_error"): ("neighbours' error (%)", False),
-    ("sharpness", "slice_loss"): ("loss along a slice", True),
-}
 
 
-def figure(records: Records) -> Figure | None:
+@dataclass(frozen=True)
+class Panel:
+    """A quantity's readings as they are drawn: `rows` have the columns variant, x and value."""
+
+    title: str
+    axis: str
+    logarithmic: bool
+    rows: pd.DataFrame
+
+
+def figure(records: frames.ReportRecords) -> Figure | None:
     """A panel a quantity, a line a variant; None where nothing of it was measured."""
-    found = {
-        key: rows
-        for key in PANELS
-        if not (rows := frames.deepest(_quantity(frames.readings(records, key[0], 1.0), key[1]))).empty
-    }
+    found = [panel for each in measured(records, "figure") if not (panel := _panel(each)).rows.empty]
     if not found:
         return None
-    looks = style.looks(records, pd.concat(found.values()))
+    looks = style.looks(records, pd.concat([panel.rows for panel in found]))
     columns = min(COLUMNS, len(found))
     drawn, axes = style.panels(ceil(len(found) / columns), columns, height=2.2)
-    for panel in axes.flat[len(found) :]:
-        panel.set_visible(False)
-    for panel, ((probe, name), rows) in zip(axes.flat, found.items(), strict=False):
-        title, logarithmic = PANELS[probe, name]
-        for variant, group in frames.by_variant(rows):
+    for place in axes.flat[len(found) :]:
+        place.set_visible(False)
+    for place, panel in zip(axes.flat, found, strict=False):
+        for variant, group in frames.by_variant(panel.rows):
             means = group.groupby("x")["value"].mean().sort_index()
-            style.line(panel, means.index, means, looks[variant])
-        _axes(panel, probe, logarithmic and bool((rows["value"] > 0).all()))
-        style.title(panel, title, columns)
+            style.line(place, means.index, means, looks[variant])
+        _axes(place, panel)
+        style.title(place, panel.title, columns)
     style.variant_key(drawn, looks)
     return drawn
 
 
-def _quantity(rows: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Its readings, finite ones only, with the place x that they are drawn at."""
-    rows = rows[(rows["name"] == name) & rows["value"].abs().lt(float("inf"))]
-    if name == "slice_loss":
-        return rows.assign(x=rows["layer"].astype(float))
-    percent = 100 if name in ("linear_probe_error", "knn_error") else 1
-    return rows.assign(x=rows["index"] + 1, value=percent * rows["value"])
+def _panel(found: Measured) -> Panel:
+    """Its finite readings at the last moment that has any, with the place x that they are drawn at."""
+    rows = found.rows[found.rows["value"].abs().lt(float("inf"))]
+    rows = rows.assign(value=found.factor * rows["value"])
+    logarithmic = found.quantity.scale == "log" and bool((rows["value"] > 0).all())
+    title, last = found.title, rows["at"].max()
+    if last < 1:
+        title = f"{title}, {when(float(last))}"
+    if rows["index"].nunique() <= 1:
+        over_depth = rows["depth"].nunique() > 1
+        if over_depth or rows["at"].nunique() <= 1:
+            rows, axis = rows[rows["at"] == last].assign(x=rows["depth"]), "depth (layers)"
+        else:
+            title, axis, rows = found.title, "training (%)", rows.assign(x=100 * rows["at"])
+        return Panel(title, axis, logarithmic, rows)
+    rows = frames.deepest(rows[rows["at"] == last])
+    axis = words.clean(found.quantity.over)
+    places = pd.to_numeric(rows["layer"], errors="coerce")
+    if not np.isfinite(places).all():
+        places = rows["index"] + (axis in ("block", "layer"))  # these are counted from 1 where people read
+    return Panel(title, axis, logarithmic, rows.assign(x=places))
 
 
-def _axes(panel: Axes, probe: str, logarithmic: bool) -> None:
-    if logarithmic:
-        panel.set_yscale("log")
-        if panel.get_ylim()[1] > 10 * panel.get_ylim()[0]:
-            style.log_axis(panel.yaxis)
-    panel.set_xlabel("distance" if probe == "sharpness" else "block")
-    if probe != "sharpness":
-        panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+def _axes(place: Axes, panel: Panel) -> None:
+    if panel.logarithmic:
+        place.set_yscale("log")
+        if place.get_ylim()[1] > 10 * place.get_ylim()[0]:
+            style.log_axis(place.yaxis)
+    place.set_xlabel(panel.axis)
+    if (panel.rows["x"] % 1 == 0).all():
+        place.xaxis.set_major_locator(MaxNLocator(5, integer=True))

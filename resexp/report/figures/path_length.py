@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from resexp.store import Records
 
 ORDER = 33
+PROBES = ("path_length",)
 TITLE = "Short paths carry the gradient"
 CAPTION = (
     "After Veit et al. 2016, section 4.3: of each connection's deepest network that was measured, at the "

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from resexp.store import Records
 
 ORDER = 34
+PROBES = ("shattering",)
 TITLE = "Correlation of input gradients"
 CAPTION = (
     "Of the network cut off after L blocks, at two inputs; mean over seeds, each connection's deepest "

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from resexp.store import Records
 
 ORDER = 35
+PROBES = ("token_rank",)
 TITLE = "Rank collapse of tokens"
 CAPTION = (
     "How far the tokens of one example are from their mean, ||X - 1 mean(X)|| / ||X||, after each block: 0 "

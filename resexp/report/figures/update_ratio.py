@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from resexp.store import Records
 
 ORDER = 31
+PROBES = ("update_ratio",)
 TITLE = "Update by layer"
 CAPTION = (
     "Size of the next update of each layer's weights, divided by that of the weights, from input to output, "

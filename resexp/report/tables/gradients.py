@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from resexp.store import Records
 
 ORDER = 30
+PROBES = ("gradient_norms",)
 SPAN = 2.0
 WHEN = {"init": "at initialisation", "end": "at the end"}
 CAPTION = (

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from resexp.store import Records
 
 ORDER = 32
+PROBES = ("lesion",)
 CAPTION = (
     "Errors in % on the probe batch, a fixed batch of training images, after blocks are removed from the "
     "trained network (Veit et al. 2016): none; one block inside a stage (mean and worst over blocks); one "

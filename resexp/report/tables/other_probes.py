@@ -1,58 +1,28 @@
-"""Probes that have no table of their own, each as one number a network."""
+"""What probes read that no other table shows, summarised for each network."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 import pandas as pd
 
 from resexp.report import frames, words
-from resexp.report.table import Row, Table, integer, number, text
-
-if TYPE_CHECKING:
-    from resexp.store import Records
+from resexp.report.quantities import Measured, measured
+from resexp.report.table import Column, Row, Table, integer, text
 
 ORDER = 36
 CAPTION = (
-    "First block, last block and mean over all blocks of each quantity; mean over n seeds. Path lengths "
-    "have no blocks: first and last are of 0 and of the largest number of branches measured. "
-    "`resexp show probes KIND` defines each."
+    "The first reading, the last and the mean over all, from the first block to the last or over what "
+    "stands with the quantity; mean over n seeds. When: at initialisation and at the end, or at the first "
+    "and last fraction of training that was measured. `resexp show probes KIND` defines each quantity."
 )
+WHEN = {0.0: "init", 1.0: "end"}
 
 
-@dataclass(frozen=True)
-class Quantity:
-    probe: str
-    name: str
-    title: str
-
-
-QUANTITIES = (
-    Quantity("effective_rank", "effective_rank", "effective rank"),
-    Quantity("effective_rank", "spread", "spread of states"),
-    Quantity("cka", "cka_previous", "CKA with the block before"),
-    Quantity("cka", "cka_last", "CKA with the last block"),
-    Quantity("jacobian", "mean_squared_singular_value", "mean squared singular value"),
-    Quantity("linear_probe", "linear_probe_error", "linear probe's error (fraction)"),
-    Quantity("nearest_neighbours", "knn_error", "nearest neighbours' error (fraction)"),
-    Quantity("token_rank", "token_spread", "spread of tokens"),
-    Quantity("coefficients", "shortcut_weight", "weight of the shortcut"),
-    Quantity("coefficients", "branch_weight", "weight of the branch"),
-    Quantity("path_length", "path_gradient", "gradient of one path"),
-    Quantity("path_length", "path_share", "share of a path length"),
-    Quantity("sharpness", "hessian_eigenvalue", "largest Hessian eigenvalue"),
-)
-
-
-def table(records: Records) -> Table | None:
+def table(records: frames.ReportRecords) -> Table | None:
     """Rows: quantity x when x variant x depth. None where nothing of it was measured."""
-    rows = [
-        row
-        for quantity in QUANTITIES
-        for when, at in (("init", 0.0), ("end", 1.0))
-        for row in _rows(records, quantity, when, at)
-    ]
+    rows = [row for found in measured(records, "table") for row in _rows(found)]
     if not rows:
         return None
     columns = (
@@ -61,30 +31,39 @@ def table(records: Records) -> Table | None:
         integer("depth", "Depth"),
         text("when", "When"),
         integer("n", "n"),
-        number("first", "First", _three),
-        number("last", "Last", _three),
-        number("mean", "Mean", _three),
+        *(Column(key.capitalize(), partial(_shown, key)) for key in ("first", "last", "mean")),
     )
     return Table("other_probes", "Other probes", CAPTION, columns, tuple(rows))
 
 
-def _rows(records: Records, quantity: Quantity, when: str, at: float) -> list[Row]:
-    readings = frames.readings(records, quantity.probe, at)
-    readings = readings[readings["name"] == quantity.name]
+def _rows(found: Measured) -> list[Row]:
+    over, unit = found.quantity.over, found.quantity.unit
+    title = found.title if over == "block" else f"{found.title}, over {words.clean(over)}"
+    moments = found.moments()
     return [
-        {"quantity": quantity.title, "variant": variant, "depth": depth, "when": when, **_summary(group)}
-        for variant, depth, group in frames.by_place(readings)
+        {
+            **{"quantity": title, "unit": unit, "variant": variant, "depth": depth},
+            **{"when": WHEN.get(at, f"after {100 * at:g} %"), "at": at, **_summary(group)},
+        }
+        for at in sorted({*moments[:1], *moments[-1:]})
+        for variant, depth, group in frames.by_place(found.rows[found.rows["at"] == at])
     ]
 
 
 def _summary(group: pd.DataFrame) -> dict[str, Any]:
     by_index = group.groupby("index")["value"].mean().sort_index()
+    several = len(by_index) > 1
     return {
         "n": group["id"].nunique(),
         "first": frames.value(by_index.iloc[0]),
-        "last": frames.value(by_index.iloc[-1]) if len(by_index) > 1 else None,
-        "mean": frames.value(by_index.mean()) if len(by_index) > 1 else None,
+        "last": frames.value(by_index.iloc[-1]) if several else None,
+        "mean": frames.value(by_index.mean()) if several else None,
     }
+
+
+def _shown(key: str, row: Row) -> str:
+    value = row[key]
+    return _three(100 * value if row["unit"] == "%" and value is not None else value)
 
 
 def _three(value: words.Missing) -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from resexp.store import Records
 
 ORDER = 34
+PROBES = ("shattering",)
 FLOOR = 0.01
 """Correlations below it are noise of a finite batch: no decay is fitted to them."""
 CAPTION = (

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from resexp.store import Records
 
 ORDER = 31
+PROBES = ("update_ratio",)
 CAPTION = (
     "Size of the next update of a layer's weights, divided by that of the weights (||dW|| / ||W||), on a "
     "fixed batch: geometric mean over seeds and over the first, middle and last third of the layers, without "
