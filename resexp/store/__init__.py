@@ -1,17 +1,17 @@
-"""The results folder: the only part that knows its file names.
+"""Reads and writes the results folder. No other package knows the names of its files.
 
     results/<experiment>/
       config.yaml  plan.json  registered.json  reported.json  lock  holder  taken
       report/  plugins/<SHA-256>.py
-      runs/<run>.json  (environment.json: of the runs before each had a document of its own)
+      runs/<run>.json  (older versions: one environment.json)
       trials/<name>-<id>/
         trial.json  attempt  progress  log.txt
         metrics.jsonl  probes.jsonl  checkpoint-*.{json,pt}
         result.json | failure.json
         later-probes.json
 
-`result.json` is the only thing that makes a trial done, and it counts only while the rows it was
-committed with are intact. JSON carries a checksum of its own bytes; rows one a line.
+A trial is done only if it has a `result.json` and the rows that were committed with it are intact. Every JSON
+document and every row has a checksum of its own bytes.
 """
 
 from resexp.store.attempt import Attempt

@@ -1,8 +1,7 @@
-"""One worker's hold on one trial: what training may read and write, and how it ends.
+"""One attempt at a trial by one worker: everything that training reads and writes in the trial's folder.
 
-A checkpoint is a pair: `<name>.pt`, the bytes given, and its sidecar `<name>.json`, which records
-their SHA-256 and how far the row files reached. It counts only if all of that can be found again, so
-it needs no fsync to be safe, only to survive a power loss.
+A checkpoint is a pair: `<name>.pt` holds the bytes, and its sidecar `<name>.json` their SHA-256 and the sizes
+of the row files. It is used only if all of this fits, so that only surviving a power loss needs an fsync.
 """
 
 from __future__ import annotations
@@ -23,19 +22,19 @@ from resexp.store.failure import check_current, fail
 from resexp.store.layout import FORMAT, TrialFolder, rows_of
 
 DURABLE_EVERY = 10.0
-"""Seconds between checkpoints that are fsynced: more often costs more than it can save."""
+"""Seconds between checkpoints that are fsynced: more often would cost more time than it can save."""
 
 PROGRESS_EVERY = 0.5
 """Seconds between writes of the progress file."""
 
 
 class Attempt:
-    """The hold of attempt `number` on the trial in `folder`, on `device` with `threads` CPU threads.
+    """Attempt `number` at the trial in `folder`, on `device` with `threads` CPU threads.
 
-    Training calls `begin` once, then `metric`, `probe`, `progress` and `save_checkpoint` as it goes,
-    and `commit` at the end. When `stopping` is true it saves a checkpoint and returns without `commit`.
+    Training calls `begin` once, then `metric`, `probe`, `progress` and `save_checkpoint`, and `commit` at the
+    end. If `stopping` becomes true, it saves a checkpoint and returns without `commit`.
 
-    Raises StoreError when the folder does not hold the trial; OSError where the disk refuses.
+    Raises StoreError if the folder does not hold the trial. All methods raise OSError if the disk refuses.
     """
 
     def __init__(
@@ -48,7 +47,7 @@ class Attempt:
         allow_environment_change: bool = False,
         data: Any = None,
     ) -> None:
-        """`data` is what training was told of the trial's data; what it means is training's own business."""
+        """`data` describes the trial's prepared data; only training knows its type."""
         self._folder = TrialFolder(folder)
         try:
             self.trial = Trial.from_json(read(self._folder.trial)["trial"])
@@ -63,7 +62,7 @@ class Attempt:
         self._allow_environment_change = allow_environment_change
         self._fingerprint: Mapping[str, Any] = {}
         self._mixed = False
-        self._useless: list[Path] = []
+        self._unloadable: list[Path] = []
         self._run: str | None = None
         self._logs: dict[str, durable.RowLog] = {}
         self._beat = 0
@@ -71,35 +70,35 @@ class Attempt:
         self._last_durable = time.monotonic()
 
     def plugins(self) -> tuple[Plugin, ...]:
-        """The plugins that the trial uses. Raises StoreError where their copies are missing or damaged."""
+        """The plugins that the trial uses. Raises StoreError if a copy is missing or damaged."""
         return plugins_of(self._folder, self.trial)
 
     def begin(self, fingerprint: Mapping[str, Any], load: Callable[[bytes], Any] = bytes) -> Any:
-        """Take up the trial where the newest checkpoint left it that fits; returns what `load` makes of it.
+        """Resume from the newest checkpoint that fits; returns what `load` makes of its bytes.
 
-        None means: start anew, with empty row files. Where `load` raises, the checkpoint is of no use though
-        its bytes are whole: the one before it is taken, with a note. `fingerprint` (device, processor, torch
-        version, threads, ...) must equal the checkpoint's, else the trial starts again, or goes on and its
-        result says `mixed` where an environment change is allowed.
+        Returns None if there is none: then training starts anew, with empty row files. Checkpoints that are
+        damaged or have another `fingerprint` (device, processor, torch version, threads, ...) are deleted. If
+        the environment may change, the latter are used, and the result says `mixed`. If `load` raises, the
+        checkpoint before is tried, and a note says so.
         """
         self._check_current()
         self._run = read_or_empty(self._folder.attempt).get("run")
-        self._fingerprint = durable.unseal(durable.seal(fingerprint))  # as it will be read back
+        self._fingerprint = durable.unseal(durable.seal(fingerprint))  # as it will be when read back
         rows = rows_of(self._folder)
         kept, loaded = dict.fromkeys(rows, 0), None
         for sidecar in reversed(self._folder.checkpoints()):
-            found = read_or_empty(sidecar)
-            data = self._fitting(sidecar, found, rows)
+            record = read_or_empty(sidecar)
+            data = self._intact_bytes(sidecar, record, rows)
             if data is None:
                 _remove(sidecar)
                 continue
             try:
                 loaded = load(data)
             except Exception as problem:
-                self._put_aside(sidecar, problem)
+                self._set_aside(sidecar, problem)
                 continue
-            kept = {name: found["rows"][name]["bytes"] for name in rows}
-            self._mixed = found["mixed"] or found["fingerprint"] != self._fingerprint
+            kept = {name: record["rows"][name]["bytes"] for name in rows}
+            self._mixed = record["mixed"] or record["fingerprint"] != self._fingerprint
             break
         for orphan in set(self._folder.path.glob("checkpoint-*.pt")) - self._with_sidecar():
             orphan.unlink(missing_ok=True)
@@ -109,34 +108,34 @@ class Attempt:
         }
         return loaded
 
-    def _put_aside(self, sidecar: Path, problem: Exception) -> None:
-        """Do without a checkpoint that cannot be loaded. It stays until there is a new one: where memory was
-        short, it can be loaded next time.
-        """
-        self._useless.append(sidecar)
+    def _set_aside(self, sidecar: Path, problem: Exception) -> None:
+        """Keep a checkpoint that cannot be loaded until the next is saved: perhaps only memory was short."""
+        self._unloadable.append(sidecar)
         self.notes.append(f"{sidecar}: cannot be loaded ({problem!r}); the trial went on from the one before")
         print(self.notes[-1])
 
-    def _fitting(self, sidecar: Path, found: Mapping[str, Any], rows: Mapping[str, bytes]) -> bytes | None:
-        """The checkpoint's bytes, if all that its sidecar records is still there."""
-        if found.get("format") != FORMAT or found["trial"] != self.trial.id:
+    def _intact_bytes(
+        self, sidecar: Path, record: Mapping[str, Any], rows: Mapping[str, bytes]
+    ) -> bytes | None:
+        """A checkpoint's bytes; None unless it is of this trial and environment and everything in it fits."""
+        if record.get("format") != FORMAT or record["trial"] != self.trial.id:
             return None
-        if found["fingerprint"] != self._fingerprint and not self._allow_environment_change:
+        if record["fingerprint"] != self._fingerprint and not self._allow_environment_change:
             return None
-        if not all(durable.fits(found["rows"][name], content) for name, content in rows.items()):
+        if not all(durable.fits(record["rows"][name], content) for name, content in rows.items()):
             return None
         try:
             data = durable.read_bytes(sidecar.with_suffix(".pt"))
         except (FileNotFoundError, durable.NotAFile):
             return None
-        return data if hashlib.sha256(data).hexdigest() == found["sha256"] else None
+        return data if hashlib.sha256(data).hexdigest() == record["sha256"] else None
 
     def metric(self, row: Mapping[str, Any]) -> None:
         """Append one row to the metrics."""
         self._logs[self._folder.metrics.name].append([row])
 
     def probe(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Append the rows of one measurement to the probe rows, in one write."""
+        """Append the rows of one measurement to the probe rows, all in one write."""
         self._logs[self._folder.probes.name].append(rows)
 
     def progress(
@@ -149,10 +148,7 @@ class Attempt:
         error: float | None = None,
         loss: float | None = None,
     ) -> None:
-        """Tell the supervisor that the trial lives and where it is; cheap enough for every step.
-
-        It lives as long as this file changes, so call it during long evaluations too.
-        """
+        """Tell the supervisor how far the trial is, and that it is alive. Call it often, for it is cheap."""
         now = time.monotonic()
         if now - self._last_progress < PROGRESS_EVERY and step < steps:
             return
@@ -163,9 +159,9 @@ class Attempt:
         durable.write_document(self._folder.progress, row, durable=False)
 
     def save_checkpoint(self, data: bytes | memoryview, step: int) -> None:
-        """Keep `data` as the state after `step` steps, together with how far the rows reach.
+        """Save `data` as the state after `step` steps, with the sizes of the row files.
 
-        The newest two are kept, and the newest that was fsynced. Raises StaleAttempt.
+        The two newest checkpoints are kept, and the newest that was fsynced. Raises StaleAttempt.
         """
         self._check_current()
         sync = time.monotonic() - self._last_durable >= DURABLE_EVERY
@@ -190,14 +186,14 @@ class Attempt:
         )
         if sync:
             self._last_durable = time.monotonic()
-        while self._useless:
-            _remove(self._useless.pop())
+        while self._unloadable:
+            _remove(self._unloadable.pop())
         self._prune()
 
     def commit(self, result: Mapping[str, Any]) -> None:
-        """Make `result` the trial's result, durably, with its rows and its last checkpoint, which stays.
+        """Save `result` durably, with the rows and the last checkpoint; older checkpoints are removed.
 
-        Raises StaleAttempt when a later attempt has taken the trial over.
+        Raises StaleAttempt if a later attempt has taken the trial over.
         """
         self._sync_rows()
         sidecars = self._folder.checkpoints()
@@ -242,6 +238,7 @@ class Attempt:
         return {sidecar.with_suffix(".pt") for sidecar in self._folder.checkpoints()}
 
     def _prune(self) -> None:
+        """Remove all but the two newest checkpoints and the newest that was fsynced."""
         older = self._folder.checkpoints()[:-2]
         if older and not any(read_or_empty(path).get("durable") for path in self._folder.checkpoints()[-2:]):
             older = [path for path in older if not read_or_empty(path).get("durable")]
@@ -250,6 +247,6 @@ class Attempt:
 
 
 def _remove(sidecar: Path) -> None:
-    """Remove a checkpoint, the sidecar first: bytes without a sidecar are nothing."""
+    """Remove a checkpoint. The sidecar goes first, because bytes without a sidecar are ignored."""
     sidecar.unlink(missing_ok=True)
     sidecar.with_suffix(".pt").unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""A new plan beside what the folder holds: why trials are trained again, and which are left aside."""
+"""Compares a new plan with the folder: why trials are trained again, and which trials it leaves out."""
 
 from __future__ import annotations
 
@@ -15,30 +15,32 @@ from resexp.store.layout import ExperimentFolder, TrialFolder
 
 
 def reasons(folder: ExperimentFolder, trials: Sequence[Trial], pending: Sequence[Trial]) -> list[str]:
-    """Why trials that are pending have a finished twin of the same settings, a sentence for each reason."""
+    """Why trials are trained again though one with the same settings is finished; one sentence per reason."""
     if not pending:
         return []
     known = {trial.id for trial in trials}
     twins = {_text(old.settings): old for old in _finished_others(folder, known)}
-    found = Counter(
+    counts = Counter(
         reason
         for trial in pending
         if (old := twins.get(_text(trial.settings)))
         for reason in _why(old, trial)
     )
     total = counted(len(trials))
-    return [f"{why}: {n} of {total} {'is' if n == 1 else 'are'} trained again." for why, n in found.items()]
+    return [f"{why}: {n} of {total} {'is' if n == 1 else 'are'} trained again." for why, n in counts.items()]
 
 
 def _finished_others(folder: ExperimentFolder, known: set[str]) -> Iterable[Trial]:
+    """The trials with a result whose ids are not in `known`."""
     for id, paths in folder.by_id.items():
-        for place in map(TrialFolder, paths if id not in known else ()):
-            document = read_or_empty(place.trial)
-            if document and place.result.exists():
+        for trial_folder in map(TrialFolder, paths if id not in known else ()):
+            document = read_or_empty(trial_folder.trial)
+            if document and trial_folder.result.exists():
                 yield Trial.from_json(document["trial"])
 
 
 def _why(old: Trial, new: Trial) -> list[str]:
+    """Why two trials with the same settings have different ids."""
     if names := numerics.changed(old.numerics, new.numerics):
         return [f"{' and '.join(names)}'s numbers changed"]
     if set(old.plugins) != set(new.plugins):
@@ -49,30 +51,30 @@ def _why(old: Trial, new: Trial) -> list[str]:
 
 
 def set_aside(before: Mapping[str, Any], trials: Sequence[Trial]) -> list[str]:
-    """The ids of the trials that the plan on disk shows, or had set aside, and that the new one leaves out.
+    """The ids of trials that the plan `before` contains or has set aside, and the new plan leaves out.
 
-    One that has a successor of the same settings is not left out.
+    A trial whose settings a new trial has does not count: it is replaced.
     """
     new = {trial.id for trial in trials}
     earlier = [trial for trial in before.get("trials", ()) if trial["id"] not in new]
     if earlier:
         settings = {_text(trial.settings) for trial in trials}
         earlier = [t for t in earlier if _text(Trial.from_json(t).settings) not in settings]
-    found = [*before.get("aside", ()), *(trial["id"] for trial in earlier)]
-    return list(dict.fromkeys(id for id in found if id not in new))
+    ids = [*before.get("aside", ()), *(trial["id"] for trial in earlier)]
+    return list(dict.fromkeys(id for id in ids if id not in new))
 
 
 def warning(
     folder: ExperimentFolder, trials: Sequence[Trial], aside: Sequence[str], overrides: Sequence[str]
 ) -> str:
-    """What is to be told of trials that are set aside."""
-    ended = sum(TrialFolder(path).result.exists() for id in aside for path in folder.by_id.get(id, ()))
-    others = f"{counted(len(aside), 'other')} ({ended} finished) left aside, which `report` does not show"
+    """The sentences for the user on trials that are set aside."""
+    done = sum(TrialFolder(path).result.exists() for id in aside for path in folder.by_id.get(id, ()))
+    others = f"{counted(len(aside), 'other')} ({done} finished) left aside, which `report` does not show"
     return f"This plan covers {counted(len(trials))}, with {others}. {back(overrides)}"
 
 
 def back(overrides: Sequence[str]) -> str:
-    """How trials that were set aside come back."""
+    """A sentence on how to get trials back that were set aside."""
     if not overrides:
         return "They are kept, and come back with the configuration as it was."
     return f"They are kept: `resexp run` without {shlex.join(overrides)} brings them back."

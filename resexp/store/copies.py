@@ -1,4 +1,4 @@
-"""The copies of plugins in a results folder: trials stay readable wherever the originals go."""
+"""Copies of plugins in a results folder, so that trials stay readable if the originals are moved."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from resexp.store.layout import ExperimentFolder, TrialFolder
 
 
 def keep(folder: ExperimentFolder, plugins: Iterable[Plugin]) -> None:
-    """Copy plugins, and what they import from their own folders."""
+    """Copy plugins, and the modules that they import from their own folders."""
     for plugin in plugins:
         durable.make_own_folder(folder.plugins)
         modules = folder.plugin_modules(plugin.sha256)
@@ -25,8 +25,8 @@ def keep(folder: ExperimentFolder, plugins: Iterable[Plugin]) -> None:
 
 
 def plugins_of(folder: TrialFolder, trial: Trial) -> tuple[Plugin, ...]:
-    """The plugins that a trial uses, as copied for it. Raises StoreError where a copy is not whole."""
-    found = []
+    """The copies of a trial's plugins. Raises StoreError if one is missing or damaged."""
+    plugins = []
     for sha256, name in trial.plugins.items():
         path = folder.experiment.plugin(sha256)
         try:
@@ -36,8 +36,8 @@ def plugins_of(folder: TrialFolder, trial: Trial) -> tuple[Plugin, ...]:
             raise StoreError(f"{path}: {problem.strerror}; run the experiment again with {name}") from None
         if plugin.sha256 != sha256:
             raise StoreError(f"{path}: is not {name} as it was used; run the experiment again with that")
-        found.append(plugin)
-    return tuple(found)
+        plugins.append(plugin)
+    return tuple(plugins)
 
 
 def _modules(folder: Path) -> Iterator[tuple[str, bytes]]:

@@ -1,7 +1,7 @@
-"""What the documents of a results folder must hold: a checksum says that bytes are whole, not what they mean.
+"""Checks the contents of documents in a results folder when they are read.
 
-A folder may come from somebody else, or from a program that is not this one. What is read is checked here, in
-one place, so that nothing behind it meets a text for a number, or a name that leads out of the folder.
+A checksum shows that bytes are unchanged, but the folder may come from somebody else or from another program.
+After the checks here, no other code meets a text instead of a number, or a name that leads out of the folder.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _ROWS: dict[str, type[Document]] = {"metrics.jsonl": MetricRow, "probes.jsonl": 
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A sealed document, of which its name tells what it must hold. Raises Damaged, or OSError."""
+    """A sealed document, checked for the fields that its file name requires. Raises Damaged, OSError."""
     document = durable.read_document(path)
     other = Environment if path.parent.name == "runs" else Checkpoint
     kind = _DOCUMENTS.get(path.name, other if path.suffix == ".json" else None)
@@ -57,7 +57,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def read_or_empty(path: Path) -> dict[str, Any]:
-    """A sealed document that other processes may be about to replace; {} when absent or damaged."""
+    """A sealed document; {} if it is absent or damaged, as it may be while another process replaces it."""
     try:
         return read(path)
     except (OSError, durable.Damaged):
@@ -65,9 +65,9 @@ def read_or_empty(path: Path) -> dict[str, Any]:
 
 
 def sound_rows(name: str, rows: Sequence[Mapping[str, Any]]) -> tuple[int, str]:
-    """How many of the first rows of a file hold what its name tells, and what is wrong with the next."""
+    """How many first rows of the file `name` have the right fields, and what is wrong with the next."""
     kind = _ROWS[name]
-    if not _wrong(Sequence[kind], rows):  # type: ignore[valid-type]  # at once: a tenth of the time
+    if not _wrong(Sequence[kind], rows):  # type: ignore[valid-type]  # at once: in a tenth of the time
         return len(rows), ""
     count = next(i for i, row in enumerate(rows) if _wrong(kind, row))
     return count, _wrong(kind, rows[count])
@@ -79,7 +79,7 @@ def adapter(kind: Any) -> TypeAdapter[Any]:
 
 
 def _wrong(kind: Any, value: Any) -> str:
-    """What is wrong with a value, in words; "" where nothing is."""
+    """What is wrong with a value, in words; "" if nothing is."""
     try:
         adapter(kind).validate_python(value)
     except ValidationError as error:

@@ -1,38 +1,39 @@
-"""The experiments that a results folder holds: found by name, with the states of their trials."""
+"""Finds the experiments in a results folder, and the states of their trials."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
 
-from resexp.errors import NoExperimentError, StoreError
+from resexp.errors import NoExperimentError
 from resexp.plan.trial import Trial
 from resexp.store.experiment import refuse_newer
 from resexp.store.finished import Finished
 from resexp.store.layout import ExperimentFolder, State, state_of
+from resexp.store.lock import explained
 from resexp.store.planned import planned
 
 
 def experiments(results: Path) -> list[Path]:
-    """The experiments' folders under `results`, the latest run first."""
-    found = [ExperimentFolder(path) for path in results.glob("*") if path.is_dir()]
+    """The folders of all experiments in `results`, the latest run first."""
+    folders = [ExperimentFolder(path) for path in results.glob("*") if path.is_dir()]
     return [
         folder.path
-        for folder in sorted(found, key=lambda f: _modified(f.plan), reverse=True)
+        for folder in sorted(folders, key=lambda f: _modified(f.plan), reverse=True)
         if folder.plan.exists()
     ]
 
 
 def latest(results: Path) -> Path:
-    """The folder of the experiment that was run last. Raises NoExperimentError when there is none."""
-    found = experiments(results)
-    if not found:
+    """The folder of the experiment that was run last. Raises NoExperimentError if there is none."""
+    folders = experiments(results)
+    if not folders:
         raise NoExperimentError(f"{results}: no experiments yet; `resexp run CONFIG` makes one")
-    return found[0]
+    return folders[0]
 
 
 def find(name: str | Path | None, root: Path) -> Path:
-    """The folder of an experiment below `root`, or the folder itself; without a name, the latest one's.
+    """The folder of the experiment `name` in `root`, or the folder `name`; if None, that of the latest run.
 
     Raises:
         NoExperimentError: there is none.
@@ -47,25 +48,23 @@ def find(name: str | Path | None, root: Path) -> Path:
 
 
 def states(path: Path, trials: Iterable[Trial]) -> dict[str, State]:
-    """What the folder `path` says of each trial, by id: all pending where there is no such folder."""
+    """The state of each trial, by id, in the folder `path`. All are pending if there is no folder."""
     folder = ExperimentFolder(path)
     run = folder.current_run()
     return {trial.id: state_of(folder.trial(trial), trial.id, run) for trial in trials}
 
 
 def finished(path: Path) -> list[Finished]:
-    """The done trials of the experiment in the folder `path`. Raises StoreError."""
+    """The done trials of the experiment in the folder `path`. Raises StoreError if it cannot be read."""
     folder = ExperimentFolder(path)
     refuse_newer(folder)
-    try:
+    with explained(path):
         _, trials = planned(folder, [])
-        found = [(trial, folder.trial(trial)) for trial in trials]
-        states = [state_of(place, trial.id, None) for trial, place in found]
-    except OSError as problem:
-        raise StoreError(f"{problem.filename or path}: {problem.strerror or problem}") from problem
+        folders = [folder.trial(trial) for trial in trials]
+        states = [state_of(own, trial.id, None) for own, trial in zip(folders, trials, strict=True)]
     return [
-        Finished(place, trial, state.result)
-        for (trial, place), state in zip(found, states, strict=True)
+        Finished(own, trial, state.result)
+        for own, trial, state in zip(folders, trials, states, strict=True)
         if state.status == "done"
     ]
 

@@ -1,4 +1,4 @@
-"""Opening an experiment's folder for a run: the lock, the plan, and handing out attempts."""
+"""An experiment's folder during a run: locks it, writes the plan and starts attempts."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ from resexp.store.lock import Hold, check_plain, explained, hold
 
 
 class StoredExperiment:
-    """An experiment's folder, locked by this process until `close`. Made by `create`; a context manager.
+    """An experiment's folder, locked by this process until `close`. Use `create`; a context manager.
 
-    `warnings` say why trials that were done are trained again, and how many are left aside.
+    notes: sentences on damage, set by `pending`. warnings: sentences on why finished trials are trained
+    again, and on how many trials the plan leaves out.
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class StoredExperiment:
         self.trials = tuple(trials)
         self.notes: list[str] = []
         self.warnings: list[str] = []
-        self._told = False
+        self._run_recorded = False
         self._states = dict(states or {})
 
     @property
@@ -53,83 +54,82 @@ class StoredExperiment:
         self.close()
 
     def close(self) -> None:
-        """Let the lock go."""
+        """Release the lock."""
         self._held.release()
 
     def state(self, trial: Trial) -> State:
-        """What the folder says of a trial now; never `running`: what runs, the lock's holder knows itself."""
+        """The state of a trial in the folder now. It is never `running`: this process knows what it runs."""
         with explained(self.path):
             return state_of(self._folder.trial(trial), trial.id, current_run=None)
 
     def last_state(self, trial: Trial) -> State:
-        """The state as it was first read, unless the trial was claimed since: nobody else writes here."""
+        """The state, read only once between claims, for no other process writes here."""
         if trial.id not in self._states:
             self._states[trial.id] = self.state(trial)
         return self._states[trial.id]
 
     def pending(self) -> list[Trial]:
-        """The trials that have no intact result; what was damaged is told in `notes`."""
+        """The trials without an intact result. Sets `notes` on what was damaged."""
         states = [(trial, self.last_state(trial)) for trial in self.trials]
         self.notes = [note for _, state in states for note in state.notes]
         return [trial for trial, state in states if not state.finished]
 
     def claim(self, trial: Trial) -> tuple[Path, int]:
-        """Take a trial over for a new attempt: its folder and the attempt's number.
+        """Start a new attempt at a trial; returns the trial's folder and the attempt's number.
 
-        Every earlier attempt is stale from here on, and an earlier outcome is gone.
-
-        Raises StoreError where the system refuses, or the experiment's folder was deleted.
+        Earlier attempts become stale, and their result or failure is deleted. Raises StoreError if the system
+        refuses, or if the experiment's folder was deleted.
         """
         self._states.pop(trial.id, None)
         folder = self._folder.trial(trial)
         with explained(folder.path):
             if not self._folder.plan.exists():
                 raise StoreError(f"{self.path}: was deleted while the experiment ran; start it again")
-            self._tell_run()
+            self._record_run()
             durable.make_own_folder(self._folder.trials)
             durable.make_own_folder(folder.path)
             if (folder.log.exists() and not folder.log.is_file()) or folder.log.is_symlink():
-                folder.log.unlink()  # the one file that is not replaced, but written into
+                folder.log.unlink()  # this file is appended to, so a link would be followed
             number = int(read_or_empty(folder.attempt).get("attempt", 0)) + 1
             folder.result.unlink(missing_ok=True)
             folder.failure.unlink(missing_ok=True)
             durable.write_document(folder.attempt, {"attempt": number, "run": self._held.run}, durable=False)
             durable.sweep_temporaries(folder.path)
-            written = {"format": FORMAT, "trial": trial.to_json()}
-            if read_or_empty(folder.trial) != written:
-                durable.write_document(folder.trial, written, durable=False)
+            document = {"format": FORMAT, "trial": trial.to_json()}
+            if read_or_empty(folder.trial) != document:
+                durable.write_document(folder.trial, document, durable=False)
         return folder.path, number
 
     def holds(self, trial: Trial) -> bool:
-        """Whether the folder of a trial that was claimed is still there."""
+        """Whether the folder of a claimed trial still exists."""
         return self._folder.trial(trial).attempt.exists()
 
     def fail(self, trial: Trial, number: int, kind: str, cause: str) -> None:
-        """Record the failure of an attempt that could not do so itself."""
+        """Record the failure of an attempt whose worker could not do so itself."""
         folder = self._folder.trial(trial)
         with explained(folder.path):
             durable.make_folder(folder.path)
             write_failure(folder, number, kind, cause)
 
     def progress(self, trial: Trial, number: int) -> dict[str, Any]:
-        """Where attempt `number` is; {} before its first word."""
+        """The last progress of attempt `number`; {} if it has not reported any yet."""
         row = read_or_empty(self._folder.trial(trial).progress)
         return row if row.get("attempt") == number else {}
 
-    def _tell_run(self) -> None:
-        """Write down where and how this run happens, before its first trial; a run of nothing has none."""
-        if not self._told:
+    def _record_run(self) -> None:
+        """Record this run's environment, once, before its first trial; a run of no trial has no record."""
+        if not self._run_recorded:
             durable.make_own_folder(self._folder.runs)
             durable.write_document(self._folder.run(self._held.run), self._environment)
-            self._told = True
+            self._run_recorded = True
 
     def _keep(self, plugins: Sequence[Plugin]) -> None:
-        """Copy the plugins that trials use, so that these stay readable wherever the originals go."""
+        """Copy the plugins that trials use."""
         used = {sha256 for trial in self.trials for sha256 in trial.plugins}
         keep(self._folder, [plugin for plugin in plugins if plugin.sha256 in used])
 
     def _compare(self, before: Mapping[str, Any]) -> list[str]:
-        """Fill in `warnings`, given the plan before this one; returns the ids of the trials set aside."""
+        """Set `warnings` by comparison with the plan `before`; returns the ids of trials set aside."""
         overrides = self._environment.get("overrides", ())
         self.warnings = changes.reasons(self._folder, self.trials, self.pending())
         aside = changes.set_aside(before, self.trials)
@@ -176,16 +176,17 @@ def create(
     held: Hold | None = None,
     states: Mapping[str, State] | None = None,
 ) -> StoredExperiment:
-    """Open `results`/`name` for a run: lock it, then write its config and plan, durably.
+    """Open `results`/`name` for a run: lock it, then write its configuration and plan durably.
 
-    `fresh` deletes the trials there. Otherwise trials that are not in `trials` stay, left aside. The
-    `environment`, of which `overrides` are what narrows the configuration, is written when the first trial
-    is claimed: it is that of the trials which this run trains. `held` is the lock, where the caller has
-    taken it already; closing the experiment releases it. `states` are those that it has read since.
-    `notes` are what a reader must know of the data, `look` is that of a sequential experiment.
+    environment: recorded when the first trial is claimed; its "overrides" are the command line's.
+    published: what papers report, as `Published` has it in JSON. notes: sentences on the data for readers.
+    look: of a sequential experiment, as `looks.Look` has it in JSON.
+    fresh: delete all trials in the folder; otherwise trials that are not in `trials` are kept and not shown.
+    held: the lock, if the caller has it already; closing the experiment releases it.
+    states: the states of trials, if the caller has read them since it took the lock.
 
-    Raises BusyError when another process is running it, StoreError when the folder is of a newer
-    format or the system refuses.
+    Raises BusyError if another process runs the experiment, and StoreError if the folder has a newer format
+    or the system refuses.
     """
     for trial in trials:
         check_plain(trial.name)
@@ -211,22 +212,22 @@ def create(
 
 
 def _shows(plan: Mapping[str, Any], trials: Sequence[Trial]) -> bool:
-    """Whether a plan, unchecked as it is, is of these very trials, none set aside: a look is all it needs."""
-    found = plan.get("trials")
-    known = [t.get("id") for t in found if isinstance(t, dict)] if isinstance(found, list) else []
+    """Whether a plan, which need not be checked for this, has exactly these trials and none set aside."""
+    old = plan.get("trials")
+    known = [t.get("id") for t in old if isinstance(t, dict)] if isinstance(old, list) else []
     return known == [trial.id for trial in trials] and not plan.get("aside")
 
 
 def refuse_newer(folder: ExperimentFolder) -> dict[str, Any]:
-    """The plan, unchecked; {} where none can be read. Raises StoreError when a newer resexp wrote it."""
+    """The plan, unchecked; {} if it cannot be read. Raises StoreError if a newer resexp wrote it."""
     try:
         plan = durable.read_document(folder.plan)
     except (OSError, durable.Damaged):
         return {}
-    found = plan.get("format")
-    if isinstance(found, int) and found > PLAN_FORMAT:
+    version = plan.get("format")
+    if isinstance(version, int) and version > PLAN_FORMAT:
         raise StoreError(
-            f"{folder.plan}: written by a newer resexp (format {found}, this one knows {PLAN_FORMAT}); "
+            f"{folder.plan}: written by a newer resexp (format {version}, this one knows {PLAN_FORMAT}); "
             "upgrade resexp, or choose another name"
         )
     return plan

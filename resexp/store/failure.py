@@ -1,4 +1,4 @@
-"""How an attempt that came to nothing is recorded, by its worker or by whoever started it."""
+"""Records failed attempts, for their worker and for the process that started it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from resexp.store.layout import TrialFolder
 
 
 def check_current(folder: TrialFolder, number: int) -> None:
-    """Raises StaleAttempt when attempt `number` is no longer the trial's."""
+    """Raises StaleAttempt if attempt `number` is no longer the trial's latest."""
     if not folder.path.is_dir():
         raise StaleAttempt(f"{folder.path}: was deleted while attempt {number} was under way")
     current = read_or_empty(folder.attempt).get("attempt")
@@ -18,16 +18,13 @@ def check_current(folder: TrialFolder, number: int) -> None:
 
 
 def fail(folder: TrialFolder, number: int, kind: str, cause: str) -> None:
-    """Record why attempt `number` ended without a result, even before there was an Attempt.
-
-    Raises StaleAttempt.
-    """
+    """Record why attempt `number` ended without a result. Needs no Attempt. Raises StaleAttempt."""
     check_current(folder, number)
     write_failure(folder, number, kind, cause)
 
 
 def write_failure(folder: TrialFolder, attempt: int, kind: str, cause: str) -> None:
-    """Record a failed attempt with the tail of its log. Not fsynced: losing it costs a retry."""
+    """Record a failed attempt with the end of its log. It is not fsynced: if lost, the trial is retried."""
     tail = folder.log_tail()
     failure = {"status": "failed", "kind": kind, "cause": cause, "log_tail": tail, "attempt": attempt}
     durable.write_document(folder.failure, failure, durable=False)

@@ -14,19 +14,19 @@ def _plain(text: str) -> str:
 
 
 Text = InstanceOf[str]
-"""Any text: names of files may hold what is no Unicode, which pydantic's own type refuses."""
+"""Any text. Names of files need not be valid Unicode, and pydantic's own type refuses others."""
 Plain = Annotated[Text, AfterValidator(_plain)]
-"""A name that becomes part of a path: it must not lead out of the results folder."""
+"""A name that becomes part of a path, and so must not lead out of the results folder."""
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Number = Annotated[float, Field(strict=True)] | None
-"""A finite number, NaN, an infinity, or nothing."""
+"""Any number, also NaN or infinite; or None."""
 Amount = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)] | None
-"""What a clock or a counter says: a finite number that is not below 0, or nothing."""
+"""A measured time or count: a finite number of at least 0; or None."""
 
 
 class Document(BaseModel):
-    """One document; keys that are not named here may hold anything."""
+    """One document. Keys that have no field here may hold anything."""
 
     model_config = ConfigDict(strict=True, extra="ignore", protected_namespaces=(), defer_build=True)
 
@@ -40,7 +40,7 @@ Extents = dict[Literal["metrics.jsonl", "probes.jsonl"], Extent]
 
 
 def _settings(value: dict[Any, Any]) -> dict[Any, Any]:
-    """Settings are checked by hand: as models, those of 20,000 trials would take two seconds."""
+    """Checked without pydantic's models, which would take two seconds for 20,000 trials."""
     model, training, probes = (value.get(key) or {} for key in ("model", "training", "probes"))
     if not isinstance(model, dict) or not isinstance(training, dict) or not isinstance(probes, list | dict):
         raise ValueError("has a model, training or probes of another kind")  # noqa: TRY004  (for pydantic)

@@ -1,6 +1,7 @@
-"""What may still be asked of a finished trial: its last checkpoint, and measurements made of it afterwards.
+"""Finished trials: their last checkpoint, and probes that measure them afterwards.
 
-Those go into a document of their own: the rows that a result was committed with stay as they are.
+Later measurements have a document of their own, so that the rows that were committed with the result stay
+unchanged.
 """
 
 from __future__ import annotations
@@ -26,20 +27,20 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Finished:
-    """A done trial, with the result it was committed with."""
+    """A done trial and its result."""
 
     folder: TrialFolder
     trial: Trial
     result: Mapping[str, Any]
 
     def checkpoint(self) -> bytes:
-        """The bytes saved after the last step. Raises StoreError where they are missing or damaged."""
+        """The checkpoint after the last step. Raises StoreError if it is missing or damaged."""
         with explained(self.folder.path):
             for sidecar in reversed(self.folder.checkpoints()):
-                found = read_or_empty(sidecar)
-                if found and found["step"] == self.result.get("steps") and found["trial"] == self.trial.id:
+                record = read_or_empty(sidecar)
+                if record and record["step"] == self.result.get("steps") and record["trial"] == self.trial.id:
                     data = durable.read_bytes(sidecar.with_suffix(".pt"))
-                    if hashlib.sha256(data).hexdigest() == found["sha256"]:
+                    if hashlib.sha256(data).hexdigest() == record["sha256"]:
                         return data
         raise StoreError(
             f"{self.folder.path}: its last checkpoint is missing or damaged; "
@@ -47,12 +48,13 @@ class Finished:
         )
 
     def plugins(self) -> tuple[Plugin, ...]:
-        """The plugins it was trained with. Raises StoreError where their copies are missing or damaged."""
+        """The plugins it was trained with. Raises StoreError if a copy is missing or damaged."""
         return plugins_of(self.folder, self.trial)
 
     def add(self, rows: Iterable[Row], asked: Mapping[str, Row] | None = None) -> None:
-        """Keep probe rows; they replace the rows of the same probes. `asked` are each kind's options. Raises
-        StoreError.
+        """Save probe rows; they replace earlier rows of the same probes. Raises StoreError.
+
+        asked: the options of each kind of probe.
         """
         new = list(rows)
         kinds = {row["probe"] for row in new}
@@ -61,7 +63,7 @@ class Finished:
         versions = {row["probe"]: numerics.probe_version(row["probe"]) for row in rows}
         options = {**read_or_empty(self.folder.later_probes).get("asked", {}), **(asked or {})}
         options = {kind: options[kind] for kind in versions if kind in options}
-        document = {"format": FORMAT, **_belongs(self.result), "asked": options, "rows": rows}
+        document = {"format": FORMAT, **_identity(self.result), "asked": options, "rows": rows}
         if mended := {kind: version for kind, version in versions.items() if version != 1}:
             document["numerics"] = mended
         with explained(self.folder.path):
@@ -70,27 +72,28 @@ class Finished:
 
 
 def later_rows(folder: TrialFolder, result: Mapping[str, Any], notes: list[str]) -> list[dict[str, Any]]:
-    """The rows that were added to this very result: those of an earlier attempt, or of another trial, do not
-    count.
+    """The rows that were measured later for this result, not for an earlier attempt or another trial.
+
+    Appends to `notes` why rows are left out.
     """
     try:
-        found = read(folder.later_probes)
+        document = read(folder.later_probes)
     except FileNotFoundError:
         return []
     except durable.Damaged as damage:
         notes.append(f"{folder.later_probes}: {damage}; `resexp probe` measures anew")
         return []
-    if "trial" not in found:
+    if "trial" not in document:
         old = "was written by an older resexp, which did not say of which trial"
         notes.append(f"{folder.later_probes}: {old}; it is left aside, and `resexp probe` measures anew")
         return []
-    if found["trial"] != result["trial"]:
+    if document["trial"] != result["trial"]:
         notes.append(f"{folder.later_probes}: is of another trial; `resexp probe` measures anew")
         return []
-    if any(found.get(key) != value for key, value in _belongs(result).items()):
+    if any(document.get(key) != value for key, value in _identity(result).items()):
         return []
-    versions = found.get("numerics", {})
-    rows: list[dict[str, Any]] = found["rows"]
+    versions = document.get("numerics", {})
+    rows: list[dict[str, Any]] = document["rows"]
     older = {row["probe"] for row in rows}
     older = {kind for kind in older if versions.get(kind, 1) != numerics.probe_version(kind)}
     for kind in sorted(older):
@@ -102,20 +105,19 @@ def later_rows(folder: TrialFolder, result: Mapping[str, Any], notes: list[str])
 
 
 def ways(finished: Finished, later: Iterable[Row]) -> dict[str, tuple[str, bool]]:
-    """By kind, the options of the probes of a trial's end as text, and whether they were measured later."""
-    found: dict[str, list[Any]] = {}
+    """For each kind of probe at a trial's end, its options as text, and whether it was measured later."""
+    options_of: dict[str, list[Any]] = {}
     for probe in finished.trial.settings.get("probes", ()):
         if 1 in probe["at"]:
             options = {key: value for key, value in probe.items() if key not in ("kind", "at")}
-            found.setdefault(probe["kind"], []).append(options)
-    told = {kind: (_text(options), False) for kind, options in found.items()}
+            options_of.setdefault(probe["kind"], []).append(options)
+    by_kind = {kind: (_text(options), False) for kind, options in options_of.items()}
     if again := {row["probe"] for row in later}:
         asked = read_or_empty(finished.folder.later_probes).get("asked", {})
-        told = {kind: way for kind, way in told.items() if kind not in again}
-        told |= {
-            kind: (_text([asked[kind]]), True) for kind in again if kind in asked
-        }  # else it is not known
-    return told
+        by_kind = {kind: way for kind, way in by_kind.items() if kind not in again}
+        # Older versions did not record the options of later measurements.
+        by_kind |= {kind: (_text([asked[kind]]), True) for kind in again if kind in asked}
+    return by_kind
 
 
 def _text(options: list[Any]) -> str:
@@ -123,13 +125,14 @@ def _text(options: list[Any]) -> str:
 
 
 def notes_of_ways(trials: Sequence[Mapping[str, tuple[str, bool]]]) -> list[str]:
-    """What to tell where one probe was measured with other options after some trials than in others, so that
-    a mean over them would be of two measurements.
+    """A note for each probe whose options differ between trials because some were measured later.
+
+    A mean over such trials would mix two measurements.
     """
     notes = []
     for kind in sorted({kind for trial in trials for kind in trial}):
-        found = [trial[kind] for trial in trials if kind in trial]
-        if any(later for _, later in found) and len({options for options, _ in found}) > 1:
+        measured = [trial[kind] for trial in trials if kind in trial]
+        if any(later for _, later in measured) and len({options for options, _ in measured}) > 1:
             notes.append(
                 f"{kind}: was measured with other options in some trials than in others, so that means over "
                 f"them are of no one measurement; `resexp probe --probe {kind}` measures all alike"
@@ -137,14 +140,15 @@ def notes_of_ways(trials: Sequence[Mapping[str, tuple[str, bool]]]) -> list[str]
     return notes
 
 
-def _belongs(result: Mapping[str, Any]) -> dict[str, Any]:
-    """What tells a result from any other: its trial, its attempt, and the rows it was committed with."""
+def _identity(result: Mapping[str, Any]) -> dict[str, Any]:
+    """What identifies a result: its trial, its attempt, and the rows that were committed with it."""
     return {"trial": result["trial"], "attempt": result["attempt"], "of": result["rows"]}
 
 
 def note_of_lost_end(finished: Finished, rows: Iterable[Row]) -> str | None:
-    """What to tell of a done trial that has no probe rows of its end though some were due there: earlier
-    versions lost them where they were stopped in a trial's last step. Once measured later, they are there.
+    """A note if a done trial lacks the rows of a probe that was due at its end; None otherwise.
+
+    Earlier versions lost these rows if they were stopped in the last step. `resexp probe` measures them.
     """
     result, steps = finished.result, finished.result.get("steps") or 0
     due = [
@@ -164,6 +168,6 @@ def note_of_lost_end(finished: Finished, rows: Iterable[Row]) -> str | None:
 
 
 def merged(rows: list[dict[str, Any]], later: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows as recorded in training, those at its end replaced where they were measured again later."""
+    """Rows of training and later rows. Later rows replace those of the same probes at the end of training."""
     again = {row["probe"] for row in later}
     return [row for row in rows if not (row.get("at") == 1 and row["probe"] in again)] + later

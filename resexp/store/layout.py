@@ -1,4 +1,4 @@
-"""The names of everything in the results folder, and how to read one trial's state back."""
+"""The names of all files in the results folder, and the state of a trial."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from resexp.store.documents import read, read_or_empty
 from resexp.store.locking import held
 
 FORMAT = 1
-"""Version of a trial's documents: a result of a newer one is no result."""
+"""Version of a trial's documents. A result of a newer version is ignored."""
 
 PLAN_FORMAT = 2
-"""Version of the plan, by which a newer results folder is refused, with the reason. 2: trials tell the
-versions of their numbers and the fingerprint of their data.
+"""Version of the plan. A folder with a newer plan is refused. Since 2, trials record the versions of their
+numbers and the fingerprint of their data.
 """
 
 SPLITS = ("train", "validation", "test")
@@ -30,7 +30,7 @@ Status = Literal["done", "diverged", "failed", "running", "pending"]
 
 
 class _Name:
-    """A file of a folder, by its name."""
+    """Descriptor for the path of a file in a folder."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -41,7 +41,7 @@ class _Name:
 
 @dataclass(frozen=True)
 class TrialFolder:
-    """The files of one trial. Whoever holds the current attempt is the only writer of all but `failure`."""
+    """The files of one trial. Only the current attempt writes them, except `failure`."""
 
     path: Path
 
@@ -57,21 +57,21 @@ class TrialFolder:
 
     @property
     def experiment(self) -> ExperimentFolder:
-        """The folder of the experiment that this trial is of."""
+        """The folder of the trial's experiment."""
         return ExperimentFolder(self.path.parent.parent)
 
     def checkpoints(self) -> list[Path]:
-        """The sidecars of the checkpoints, oldest first (their names sort so)."""
+        """The sidecars of the checkpoints, oldest first."""
         return sorted(self.path.glob("checkpoint-*.json"))
 
     def checkpoint(self, step: int, attempt: int) -> Path:
-        """The sidecar of a checkpoint: the attempt is in the name so that no two writers share one."""
+        """The sidecar of a checkpoint. Its name contains the attempt, so that attempts never share a file."""
         return self.path / f"checkpoint-{step:010d}-{attempt:05d}.json"
 
     def log_tail(self, lines: int = 30, width: int = 200) -> list[str]:
-        """The last lines of the worker's output, so that a failure explains itself."""
+        """The last lines of the worker's output, each cut to `width` characters."""
         with suppress(OSError), durable.open_file(self.log) as file:
-            # Python's own crash report has one line that names every loaded library: cut, but not missed.
+            # 20 kB are enough: only Python's list of loaded libraries after a crash is longer.
             file.seek(max(0, file.seek(0, os.SEEK_END) - 20_000))
             text = file.read().decode(errors="replace")
             return [line[:width] for line in text.splitlines()[-lines:]]
@@ -98,19 +98,19 @@ class ExperimentFolder:
     runs = _Name("runs")
 
     def run(self, token: str) -> Path:
-        """Where and how a run happened that trained something here."""
+        """The record of a run that trained something here: its machine and command."""
         return self.runs / f"{token}.json"
 
     def plugin(self, sha256: str) -> Path:
-        """The copy of a plugin that some trial uses."""
+        """The copy of a plugin."""
         return self.plugins / f"{sha256}.py"
 
     def plugin_modules(self, sha256: str) -> Path:
-        """The folder of the copies of what a plugin imports from its own folder, if anything."""
+        """The folder for copies of the modules that a plugin imports from its own folder."""
         return self.plugins / sha256
 
     def trial(self, trial: Trial) -> TrialFolder:
-        """The folder of a trial. Its id finds it: what a trial is called may have changed since."""
+        """The folder of a trial. It is found by the trial's id, for its name may have changed."""
         own = TrialFolder(self.trials / f"{trial.name}-{trial.id}")
         if own.result.exists():
             return own
@@ -120,15 +120,15 @@ class ExperimentFolder:
 
     @cached_property
     def by_id(self) -> Mapping[str, Sequence[Path]]:
-        """The trials' folders by id, listed once. Later ones are called what this program calls them."""
-        found: dict[str, list[Path]] = {}
+        """The trials' folders by id, listed once. Folders that are created later are not in it."""
+        folders: dict[str, list[Path]] = {}
         with suppress(FileNotFoundError):
             for name in sorted(os.listdir(self.trials)):
-                found.setdefault(name.rpartition("-")[2], []).append(self.trials / name)
-        return found
+                folders.setdefault(name.rpartition("-")[2], []).append(self.trials / name)
+        return folders
 
     def current_run(self) -> str | None:
-        """The token of the run that is going on here, or None."""
+        """The name of the run that holds the lock now, or None."""
         if held(self.lock, self.taken) and self.holder.exists():
             return str(read_or_empty(self.holder).get("run"))
         return None
@@ -136,7 +136,7 @@ class ExperimentFolder:
 
 @dataclass(frozen=True)
 class State:
-    """What a trial's folder says. `result` or `failure` is there when the status says so."""
+    """The state of a trial. `result` is filled if it is finished, `failure` if it failed."""
 
     status: Status
     cause: str | None = None
@@ -146,25 +146,25 @@ class State:
 
     @property
     def finished(self) -> bool:
-        """Whether running the experiment again leaves this trial alone."""
+        """Whether the trial needs no more training: it is done, or it has diverged."""
         return self.status in ("done", "diverged")
 
 
 def rows_of(folder: TrialFolder) -> dict[str, bytes]:
-    """The bytes of both row files; an absent one is empty."""
-    found = {}
+    """The bytes of both row files by name; b"" if one is absent."""
+    contents = {}
     for path in (folder.metrics, folder.probes):
         try:
-            found[path.name] = durable.read_bytes(path)
+            contents[path.name] = durable.read_bytes(path)
         except (FileNotFoundError, durable.NotAFile):
-            found[path.name] = b""
-    return found
+            contents[path.name] = b""
+    return contents
 
 
 def state_of(folder: TrialFolder, trial_id: str, current_run: str | None) -> State:
-    """The state of a trial, checked against every checksum; damage is told in `notes`.
+    """The state of a trial, after checking every checksum. `notes` describe damage.
 
-    A result that does not count is as none: what else the folder says then holds.
+    If the result is damaged or of another trial, the state is that of the folder without it.
     """
     try:
         result = read(folder.result)
@@ -181,6 +181,7 @@ def state_of(folder: TrialFolder, trial_id: str, current_run: str | None) -> Sta
 
 
 def _mismatch(folder: TrialFolder, trial_id: str, result: Mapping[str, Any]) -> str | None:
+    """Why a result cannot be used; None if it can."""
     if result.get("format", 0) > FORMAT or result.get("trial") != trial_id:
         return f"{folder.result}: is of another trial or a newer format"
     if result["status"] == "done" and any(_broken(result.get(f"{split}_loss")) for split in SPLITS):

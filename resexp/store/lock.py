@@ -1,4 +1,4 @@
-"""One run at a time: the lock on an experiment's folder."""
+"""The lock on an experiment's folder, so that only one run writes into it."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from resexp.store.layout import ExperimentFolder
 from resexp.store.locking import Taken, take
 
 LOCK_WAIT = 1.0
-"""Seconds before a held lock counts as busy: longer than a reader's glance at it, shorter than patience."""
+"""Seconds to wait for a lock, because readers test it for an instant (see `locking.held`)."""
 
 _HOLDER_WORDS = (("host", "host"), ("process", "pid"), ("since", "started"))
 
 
 class Hold:
-    """This process's hold on an experiment's folder, until `release`. Made by `hold`; a context manager.
+    """This process's lock on an experiment's folder, until `release`. Use `hold`; a context manager.
 
-    The system lets the lock go when the process dies, however it dies; children do not inherit it. For file
-    systems without locks see `locking`. Raises Taken, OSError.
+    The system releases the lock when the process dies. Child processes do not inherit it. For file systems
+    without locks, see `locking`. Raises Taken, OSError.
     """
 
     def __init__(self, folder: ExperimentFolder) -> None:
         self.folder = folder
-        self._made = [path for path in (folder.path, *folder.path.parents) if not path.exists()]
+        self._created = [path for path in (folder.path, *folder.path.parents) if not path.exists()]
         durable.make_folder(folder.path)
         host, pid = socket.gethostname(), os.getpid()
         self.run = f"{host}-{pid}-{secrets.token_hex(4)}"
         holder = {"run": self.run, "host": host, "pid": pid, "started": _now()}
-        self._let_go: Callable[[], None] | None = take(folder.lock, folder.taken, holder, LOCK_WAIT)
+        self._unlock: Callable[[], None] | None = take(folder.lock, folder.taken, holder, LOCK_WAIT)
         try:
             durable.write_document(folder.holder, holder, durable=False)
         except BaseException:
@@ -50,24 +50,24 @@ class Hold:
         self.release()
 
     def release(self) -> None:
-        """Let the lock go; a folder that nothing came of goes with it, and those that were made for it."""
-        if self._let_go is None:
+        """Release the lock. If no trial was started, remove the folder and the parents created for it."""
+        if self._unlock is None:
             return
-        let_go, self._let_go = self._let_go, None
+        unlock, self._unlock = self._unlock, None
         if not self.folder.trials.exists():
             with suppress(OSError):
                 for path in (self.folder.holder, self.folder.lock, self.folder.taken):
                     path.unlink(missing_ok=True)
-                for path in self._made or [self.folder.path]:
+                for path in self._created or [self.folder.path]:
                     path.rmdir()
-        with suppress(OSError):  # it must not hide why the run ends, and the process's end lets it go
-            let_go()
+        with suppress(OSError):  # the process's end releases it anyway, and this must not hide another error
+            unlock()
 
 
 def hold(results: Path, name: str) -> Hold:
-    """Lock `results`/`name`: cheap, so do it before planning.
+    """Lock the experiment `name` in `results`. It is fast, so do it before planning.
 
-    Raises BusyError, within 2 s, when another process runs the experiment; StoreError when the system
+    Raises BusyError, within 2 s, if another process runs the experiment, and StoreError if the system
     refuses.
     """
     check_plain(name)
@@ -78,24 +78,24 @@ def hold(results: Path, name: str) -> Hold:
         except Taken as other:
             holder = read_or_empty(other.file or folder.holder)
             who = ", ".join(f"{word} {holder.get(key, 'unknown')}" for word, key in _HOLDER_WORDS)
-            told = f"{folder.path}: another process is running this experiment: {who}"
+            message = f"{folder.path}: another process is running this experiment: {who}"
             if other.file:
-                told += (
+                message += (
                     ". This file system has no locks, so that nobody can tell whether that process lives: "
                     f"if you know that it does not, delete {other.file} and run again"
                 )
-            raise BusyError(told) from None
+            raise BusyError(message) from None
 
 
 def check_plain(name: str) -> None:
-    """Names become folders: they must not lead out of the results folder."""
+    """Raises StoreError if a name, which becomes a folder's, leads out of the results folder."""
     if name in ("", ".", "..") or "/" in name or "\0" in name:
         raise StoreError(f"{name!r} cannot be a folder's name; use a plain name without slashes")
 
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turn the system's refusals into StoreError, with the path and the system's words."""
+    """Turns an OSError into a StoreError with the path and the system's message."""
     try:
         yield
     except OSError as problem:

@@ -1,7 +1,7 @@
-"""Who may write into a folder: a lock of the file system, or where that has none, a file that one creates.
+"""Locks: those of the file system, or files if it has no locks.
 
-The system lets go of a lock when its process dies. Nothing does so for a file, so it says whose it is. The
-file of a dead process of this host is taken over at once. For any other, the user is told what to delete.
+The system releases a lock when its process dies, but nothing removes a file then. Therefore the file names
+its process. If that is dead and was on this host, the file is taken over. Otherwise the user must delete it.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from resexp import durable
 from resexp.store.documents import read_or_empty
 
 NO_FLOCK = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL)
-"""What file systems without locks answer; some network file systems do, where no lock service runs."""
+"""The errors of file systems without locks, such as network file systems without a lock service."""
 
 SETTLE = 0.3
-"""Seconds after which a file that was taken over must still be ours: two processes may have seen it dead."""
+"""Seconds to wait after a takeover, in case another process takes the file over at the same time."""
 
 
 class Taken(Exception):
-    """Another process holds the lock. `file` is what says so where the file system has no locks."""
+    """Another process holds the lock. `file` is the file that says so, if the file system has no locks."""
 
     def __init__(self, file: Path | None = None) -> None:
         super().__init__()
@@ -35,7 +35,10 @@ class Taken(Exception):
 
 
 def take(lock: Path, taken: Path, holder: Mapping[str, Any], wait: float) -> Callable[[], None]:
-    """Take a lock within `wait` seconds; returns what lets it go. Raises Taken, OSError."""
+    """Take a lock within `wait` seconds; returns a function that releases it. Raises Taken, OSError.
+
+    lock: the file to lock; taken: the file to create if there are no locks; holder: what to write into it.
+    """
     deadline = time.monotonic() + wait
     while True:
         fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
@@ -57,7 +60,7 @@ def take(lock: Path, taken: Path, holder: Mapping[str, Any], wait: float) -> Cal
 
 
 def held(lock: Path, taken: Path) -> bool:
-    """Whether somebody holds the lock. A shared one is tried, for an instant: readers hinder nobody."""
+    """Whether any process holds the lock. Takes a shared lock for an instant, so readers do not conflict."""
     try:
         fd = os.open(lock, os.O_RDONLY | os.O_NONBLOCK)
     except OSError:
@@ -72,27 +75,29 @@ def held(lock: Path, taken: Path) -> bool:
 
 
 def _same(fd: int, path: Path) -> bool:
+    """Whether an open file is still the one at `path`."""
     with suppress(FileNotFoundError):
         return os.path.samestat(os.fstat(fd), os.lstat(path))
     return False
 
 
 def _create(taken: Path, holder: Mapping[str, Any]) -> Callable[[], None]:
-    again = False
+    """As `take`, by creating the file `taken`."""
+    takeover = False
     while True:
         try:
             fd = os.open(taken, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         except FileExistsError:
-            if again or not _dead(read_or_empty(taken)):
+            if takeover or not _dead(read_or_empty(taken)):
                 raise Taken(taken) from None
             taken.unlink(missing_ok=True)
-            again = True
+            takeover = True
             continue
         try:
             durable.write_all(fd, durable.seal(holder))
         finally:
             os.close(fd)
-        if again:
+        if takeover:
             time.sleep(SETTLE)
         if read_or_empty(taken).get("run") != holder["run"]:
             raise Taken(taken)
@@ -100,7 +105,7 @@ def _create(taken: Path, holder: Mapping[str, Any]) -> Callable[[], None]:
 
 
 def _dead(holder: Mapping[str, Any]) -> bool:
-    """Whether a holder is known to be gone: a process of this host that is no more."""
+    """Whether a holder certainly is dead: a process of this host that does not exist any more."""
     pid = holder.get("pid")
     if holder.get("host") != socket.gethostname() or not isinstance(pid, int) or not 0 < pid < 2**31:
         return False

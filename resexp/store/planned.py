@@ -1,4 +1,4 @@
-"""The plan of an experiment, read back: its trials, and what papers report of them."""
+"""Reads an experiment's plan: its trials, and the numbers that papers report."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from resexp.store.layout import ExperimentFolder, TrialFolder
 
 
 def planned(folder: ExperimentFolder, notes: list[str]) -> tuple[dict[str, Any], list[Trial]]:
-    """The plan, and its trials; a lost plan is made up for by what the trials say."""
+    """The plan and its trials. If the plan is lost, {} and the trials that were started; `notes` say so."""
     try:
         plan = read(folder.plan)
     except (FileNotFoundError, durable.Damaged) as damage:
@@ -22,8 +22,8 @@ def planned(folder: ExperimentFolder, notes: list[str]) -> tuple[dict[str, Any],
             f"{folder.plan}: {damage}; only the trials that were started are shown, without references. "
             "Running the experiment again writes it anew"
         )
-        found = [read_or_empty(TrialFolder(path).trial) for path in sorted(folder.trials.glob("*"))]
-        return {}, [Trial.from_json(document["trial"]) for document in found if document]
+        documents = [read_or_empty(TrialFolder(path).trial) for path in sorted(folder.trials.glob("*"))]
+        return {}, [Trial.from_json(document["trial"]) for document in documents if document]
     try:
         digest = hashlib.sha256(durable.read_bytes(folder.config)).hexdigest()
     except OSError:
@@ -35,12 +35,12 @@ def planned(folder: ExperimentFolder, notes: list[str]) -> tuple[dict[str, Any],
 
 
 def published(plan: Mapping[str, Any], folder: ExperimentFolder, notes: list[str]) -> dict[str, Any]:
-    """What papers report of the experiment, as `published.Published` has it in JSON; {} without a plan."""
-    found: dict[str, Any] = plan.get("published") or {"references": plan.get("references", [])}
+    """What papers report, as `published.Published` has it in JSON; {} without a plan, or if it is faulty."""
+    data: dict[str, Any] = plan.get("published") or {"references": plan.get("references", [])}
     try:
-        Published.from_json(found)
+        Published.from_json(data)
     except ValueError as problem:
-        told = str(problem).splitlines()[0]
-        notes.append(f"{folder.plan}: what is published cannot be read ({told}); it is left out")
+        reason = str(problem).splitlines()[0]
+        notes.append(f"{folder.plan}: what is published cannot be read ({reason}); it is left out")
         return {}
-    return found if plan else {}
+    return data if plan else {}

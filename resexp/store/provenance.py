@@ -1,4 +1,4 @@
-"""Whose the shown trials are: the runs that trained them, what is kept beside them, and what is older."""
+"""Where trials come from: the runs that trained them, trials that are not shown, and outdated numbers."""
 
 from __future__ import annotations
 
@@ -16,19 +16,22 @@ from resexp.store.documents import read, read_or_empty
 from resexp.store.layout import ExperimentFolder, State, TrialFolder
 
 
-def run_of(place: TrialFolder, state: State) -> str:
-    """The run that trained a trial; "" where it was one before runs had documents of their own."""
+def run_of(folder: TrialFolder, state: State) -> str:
+    """The run that trained a trial; "" for runs of older versions, which had no document of their own."""
     if state.result:
         return str(state.result.get("run") or "")
-    run = str(read_or_empty(place.attempt).get("run") or "")
-    return run if place.experiment.run(run).exists() else ""
+    run = str(read_or_empty(folder.attempt).get("run") or "")
+    return run if folder.experiment.run(run).exists() else ""
 
 
 def runs(
     folder: ExperimentFolder, trained_by: Mapping[str, list[str]], notes: list[str]
 ) -> list[dict[str, Any]]:
-    """Where and how the trials were trained, a document a run; the same environment once."""
-    found: list[dict[str, Any]] = []
+    """The environments that trained the trials, each as {"environment": ..., "trials": ids}.
+
+    trained_by: the trials of each run. Runs with the same environment become one entry.
+    """
+    entries: list[dict[str, Any]] = []
     for run, ids in trained_by.items():
         path = folder.run(run) if run else folder.environment
         try:
@@ -36,18 +39,21 @@ def runs(
         except (FileNotFoundError, durable.Damaged) as damage:
             notes.append(f"{path}: {damage}; the machine that trained {len(ids)} trial(s) is not known")
             continue
-        same = next((one for one in found if one["environment"] == environment), None)
+        same = next((entry for entry in entries if entry["environment"] == environment), None)
         if same:
             same["trials"] += ids
         else:
-            found.append({"environment": environment, "trials": list(ids)})
-    return found
+            entries.append({"environment": environment, "trials": list(ids)})
+    return entries
 
 
 def left_aside(
     folder: ExperimentFolder, trials: Sequence[Trial], plan: Mapping[str, Any], notes: list[str]
 ) -> str:
-    """Note the trials that are kept and not shown; what a run narrowed is returned, to be told first."""
+    """A sentence on trials that are not shown because the last run had overrides; "" if there are none.
+
+    Adds a note if there are trials of an earlier configuration instead.
+    """
     shown = {trial.id for trial in trials}
     kept = {id for id, paths in folder.by_id.items() if id not in shown and any(map(Path.is_dir, paths))}
     overrides = plan.get("overrides", ())
@@ -63,7 +69,7 @@ def left_aside(
 
 
 def note_older(trials: Sequence[Trial], notes: list[str]) -> None:
-    """Name the parts whose numbers are others in this version of the program."""
+    """Add a note for each part whose numbers have changed in this version since the trials were trained."""
     older: Counter[str] = Counter()
     for trial in trials:
         older.update(numerics.changed(trial.numerics, numerics.versions(trial.settings)))

@@ -1,4 +1,4 @@
-"""Reading experiments back, at any time: tidy pandas frames and what the reader must know about them."""
+"""Reads experiments, at any time, into tidy pandas frames and notes for the reader."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from resexp import durable
-from resexp.errors import NoExperimentError, StoreError
+from resexp.errors import NoExperimentError
 from resexp.plan.groups import labelled, leaves
 from resexp.plan.trial import Trial
 from resexp.store import provenance
@@ -16,6 +16,7 @@ from resexp.store.documents import sound_rows
 from resexp.store.experiment import refuse_newer
 from resexp.store.finished import Finished, later_rows, merged, note_of_lost_end, notes_of_ways, ways
 from resexp.store.layout import ExperimentFolder, State, rows_of, state_of
+from resexp.store.lock import explained
 from resexp.store.planned import planned, published
 from resexp.store.registration import registration
 from resexp.store.reported import seeds_before
@@ -38,19 +39,22 @@ _PROBE_COLUMNS = ("probe", "step", "at", "name", "layer", "index", "value")
 
 @dataclass(frozen=True)
 class Records:
-    """One experiment as tidy frames; a missing number is NaN or None, never 0.
+    """One experiment as tidy frames. A missing number is NaN or None, never 0.
 
-    trials: one row a trial of the present plan (id, name, status, cause, connection, variant, depth, seed,
-    params, macs, activation_bytes, errors as fractions, losses in nats, seconds, ..., and one column a
-    swept axis, named by its dotted key). metrics and probes: `id` and each row's fields. notes: what the
-    reader must know, such as damaged files and trials left aside. published: what papers report of this
-    experiment, as `published.Published` has it in JSON; {} where that is not known. settings: each trial's
-    own, by its id, as plain JSON data. tuned: the axes of which validation error chooses a value. runs: where
-    and how trials were trained, each as {"environment": ..., "trials": ids}; environment: of the latest of
-    them. aside: what the reader must know first, of trials that the plan leaves out; "" where it does not.
-    look: which look of a sequential experiment this is, as `looks.Look` has it in JSON. seeds_before: the
-    seeds per group in earlier reports, where seeds were added since. registered: what was
-    registered before the first result, if anything was.
+    trials: one row per trial of the present plan: id, name, status, cause, connection, variant, depth, seed,
+        params, macs, activation_bytes, errors as fractions, losses in nats, seconds and so on, and one column
+        per swept axis, named by its dotted key.
+    metrics, probes: `id` and the fields of each row.
+    environment: of the latest run; runs: of all runs, each as {"environment": ..., "trials": ids}.
+    published: what papers report, as `published.Published` has it in JSON; {} if that is not known.
+    notes: sentences that the reader must know, such as on damaged files; aside: a sentence that comes first,
+    on
+        trials that the plan leaves out, or "".
+    settings: of each trial, by id, as plain JSON data.
+    tuned: dotted keys of the axes whose value is chosen by validation error.
+    look: the look of a sequential experiment, as `looks.Look` has it in JSON.
+    seeds_before: the seeds per group in earlier reports, if seeds were added since.
+    registered: what was registered before the first result; None if nothing was.
     """
 
     experiment: str
@@ -70,23 +74,21 @@ class Records:
 
     @property
     def references(self) -> list[dict[str, Any]]:
-        """The published numbers, each with the trials it is about."""
+        """The published numbers, as `published.Reference` has them in JSON."""
         return list(self.published.get("references", ()))
 
 
 def read(path: Path) -> Records:
     """Read the experiment in the folder `path`, even while it runs.
 
-    Raises NoExperimentError when there is none, StoreError when it is of a newer format.
+    Raises NoExperimentError if there is none, and StoreError if it has a newer format or cannot be read.
     """
     folder = ExperimentFolder(path)
     if not folder.plan.exists() and not folder.trials.is_dir():
         raise NoExperimentError(f"{path}: no experiment here; `resexp run` makes one")
     refuse_newer(folder)
-    try:
+    with explained(path):
         return _read(folder)
-    except OSError as problem:
-        raise StoreError(f"{problem.filename or path}: {problem.strerror or problem}") from problem
 
 
 def _read(folder: ExperimentFolder) -> Records:
@@ -99,21 +101,21 @@ def _read(folder: ExperimentFolder) -> Records:
     run = folder.current_run()
     trial_rows, metrics, probes, measured_in = [], [], [], []
     for trial in trials:
-        place = folder.trial(trial)
-        state = state_of(place, trial.id, run)
+        own = folder.trial(trial)
+        state = state_of(own, trial.id, run)
         notes += state.notes
         if state.status in ("done", "diverged", "failed"):
-            trained_by.setdefault(provenance.run_of(place, state), []).append(trial.id)
+            trained_by.setdefault(provenance.run_of(own, state), []).append(trial.id)
         trial_rows.append(_trial_row(trial, state) | _measures(state.result))
-        rows = rows_of(place)
+        rows = rows_of(own)
         metrics += [
             {key: value for key, value in row.items() if key != "test_measures"} | _measures(row)
-            for row in _with_id(trial.id, place.metrics, rows, notes)
+            for row in _with_id(trial.id, own.metrics, rows, notes)
         ]
-        later = later_rows(place, state.result, notes) if state.status == "done" else []
-        measured = _with_id(trial.id, place.probes, rows, notes)
+        later = later_rows(own, state.result, notes) if state.status == "done" else []
+        measured = _with_id(trial.id, own.probes, rows, notes)
         if state.status == "done":
-            done = Finished(place, trial, state.result)
+            done = Finished(own, trial, state.result)
             lost = note_of_lost_end(done, measured)
             notes += [lost] if lost else []
             measured_in.append(ways(done, later))
@@ -124,13 +126,13 @@ def _read(folder: ExperimentFolder) -> Records:
     runs = provenance.runs(folder, trained_by, notes)
     frame = pd.DataFrame(trial_rows, columns=_columns(trial_rows, _trial_columns(trials)))
     for name in ("params", "macs", "activation_bytes", *_RESULT_COLUMNS[:-1]):
-        frame[name] = pd.to_numeric(frame[name])  # a column of nothing but None is numeric, too
+        frame[name] = pd.to_numeric(frame[name])  # a column of None only must be numeric, too
     return Records(
         experiment=folder.path.name,
         trials=frame,
         metrics=pd.DataFrame(metrics, columns=_columns(metrics, _METRIC_COLUMNS)),
         probes=pd.DataFrame(probes, columns=_columns(probes, _PROBE_COLUMNS)),
-        environment=max((one["environment"] for one in runs), key=lambda e: e.get("date", ""), default={}),
+        environment=max((run["environment"] for run in runs), key=lambda e: e.get("date", ""), default={}),
         published=published(plan, folder, notes),
         notes=notes,
         settings={trial.id: trial.settings for trial in trials},
@@ -172,12 +174,12 @@ def _trial_row(trial: Trial, state: State) -> dict[str, Any]:
 
 
 def _swept(trial: Trial) -> dict[str, Any]:
-    """A column a swept axis; a whole part such as the data by its options: data.kind, data.root."""
-    found: dict[str, Any] = {}
+    """One column per swept axis. A swept part has one per option, such as data.kind and data.root."""
+    columns: dict[str, Any] = {}
     for key, value in trial.axes.items():
         part = {"kind": value} if isinstance(value, str) else value
-        found |= {key: value} if "." in key or key == "seed" else dict(leaves({key: part}))
-    return found
+        columns |= {key: value} if "." in key or key == "seed" else dict(leaves({key: part}))
+    return columns
 
 
 def _measures(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -197,14 +199,17 @@ def _kind(trial: Trial, role: str) -> str | None:
     return part.get("kind") if isinstance(part, Mapping) else None
 
 
-def _with_id(trial_id: str, path: Path, found: Mapping[str, bytes], notes: list[str]) -> list[dict[str, Any]]:
-    data = found[path.name]
+def _with_id(
+    trial_id: str, path: Path, contents: Mapping[str, bytes], notes: list[str]
+) -> list[dict[str, Any]]:
+    """The intact rows of a file, each with its trial's id. Adds a note if there is damage."""
+    data = contents[path.name]
     rows, good = durable.read_rows(data)
     count, wrong = sound_rows(path.name, rows)
     if wrong:
         notes.append(f"{path}: row {count + 1}: {wrong}; the {count} rows before it are shown")
         return [{"id": trial_id, **row} for row in rows[:count]]
-    # A torn last line is what an append in progress, or a kill, leaves: nothing to tell.
+    # An incomplete last line is no damage: an append is going on, or was killed.
     if b"\n" in data[good:]:
         notes.append(f"{path}: damaged at byte {good}; the {len(rows)} rows before it are shown")
     return [{"id": trial_id, **row} for row in rows]

@@ -1,4 +1,4 @@
-"""What was registered before an experiment ran: trials, claims, margins and stopping rule, under one hash."""
+"""Registration of an experiment before it runs: trials, claims, margins and stopping rule, with a hash."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ REGISTRATION_FORMAT = 1
 
 
 def register(results: Path, name: str, registered: Mapping[str, Any]) -> tuple[Path, str]:
-    """Write what is registered into the folder of an experiment; returns the file and its content's hash.
+    """Write a registration into an experiment's folder; returns the file and the hash of its content.
 
     Raises:
         BusyError: another process runs the experiment.
         StoreError: some of its trials have results already, or the folder cannot be written.
     """
     with hold(results, name) as held, explained(held.folder.path):
-        ended = [path for path in held.folder.trials.glob("*") if TrialFolder(path).result.exists()]
-        if ended:
+        done = [path for path in held.folder.trials.glob("*") if TrialFolder(path).result.exists()]
+        if done:
             raise StoreError(
-                f"{held.folder.path}: {len(ended)} of its trials have results already, and what is "
+                f"{held.folder.path}: {len(done)} of its trials have results already, and what is "
                 "registered after them predicts nothing; give the experiment another name"
             )
         content = {"format": REGISTRATION_FORMAT, **registered}
@@ -37,18 +37,18 @@ def register(results: Path, name: str, registered: Mapping[str, Any]) -> tuple[P
 
 
 def registration(folder: ExperimentFolder, notes: list[str]) -> dict[str, Any] | None:
-    """What was registered; None where nothing was. Damage is told in `notes`, and counts as nothing."""
+    """The registration; None if there is none or if it is damaged, which `notes` say."""
     try:
-        found = read(folder.registered)
+        document = read(folder.registered)
     except FileNotFoundError:
         return None
     except (OSError, durable.Damaged) as damage:
         notes.append(f"{folder.registered}: {damage}; no verdict counts as registered")
         return None
-    if digest({key: value for key, value in found.items() if key != "sha256"}) != found["sha256"]:
+    if digest({key: value for key, value in document.items() if key != "sha256"}) != document["sha256"]:
         notes.append(f"{folder.registered}: is not what its hash says; no verdict counts as registered")
         return None
-    return found
+    return document
 
 
 def digest(content: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Which plans of an experiment have been reported: seeds that were added after such a look are told."""
+"""Remembers which plans of an experiment have been reported, to tell if seeds were added afterwards."""
 
 from __future__ import annotations
 
@@ -13,10 +13,7 @@ from resexp.store.layout import ExperimentFolder
 
 
 def note_reported(path: Path) -> None:
-    """Remember that the plan in the experiment's folder has been reported.
-
-    Raises OSError where that cannot be written.
-    """
+    """Remember that the present plan in the experiment's folder has been reported. Raises OSError."""
     folder = ExperimentFolder(path)
     try:
         plan = read(folder.plan)
@@ -34,11 +31,11 @@ def seeds_before(folder: ExperimentFolder, trials: Sequence[Trial]) -> tuple[int
     A plan counts if one of its groups (a variant at a depth) has more seeds in `trials`. A plan that has only
     gained other depths or variants does not count. Ascending, each number once.
     """
-    found: set[int] = set()
+    numbers: set[int] = set()
     for plan in read_or_empty(folder.reported).get("plans", []):
         ids = set(plan)
         now = Counter((trial.variant, trial.depth) for trial in trials)
         then = Counter((trial.variant, trial.depth) for trial in trials if trial.id in ids)
         grown = [seeds for group, seeds in then.items() if now[group] > seeds]
-        found |= {max(grown)} if grown else set()
-    return tuple(sorted(found))
+        numbers |= {max(grown)} if grown else set()
+    return tuple(sorted(numbers))
