@@ -56,10 +56,13 @@ def experiment(tmp_path: Path) -> Experiment:
 
 
 def noisy(gap: float) -> Error:
-    """Errors around 10 %, deeper ones higher by `gap`, with an sd of 2 points."""
-    return lambda t: (
-        0.1 + gap * (t.depth > 8) + float(np.random.default_rng([t.depth, t.seed]).normal(0, 0.02))
-    )
+    """Errors around 10 %, deeper ones higher by `gap`, with an sd of 3 points."""
+
+    def error(trial: Trial) -> float:
+        noise = np.random.default_rng([0, trial.depth, trial.seed]).normal(0, 0.03)
+        return 0.1 + gap * (trial.depth > 8) + float(noise)
+
+    return error
 
 
 @pytest.mark.parametrize(
