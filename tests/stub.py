@@ -1,8 +1,8 @@
 """A trainer without torch: a chain of hashes stands for the weights, so that any lost or doubled step shows.
 
 Its behaviour is told by the trial's settings: `steps`, `epoch` (steps an epoch), `sleep` (seconds a step),
-`gate` (a path: after its first step it waits until there is something), `helper` (it starts a process that
-outlives it), and `misbehave`:
+`gate` (a path: after its first step it waits until there is something), `pid` (a path for the number of its
+process), `helper` (it starts a process that outlives it), and `misbehave`:
 {"at": step, "how": "abort" | "hang" | "exit" | "raise" | "memory" | "diverge" | "spin" | "eat"}; {"how":
 "spoil"} changes the rows after they were committed.
 """
@@ -45,6 +45,8 @@ def train(attempt: Attempt) -> None:
     settings = attempt.trial.settings
     durable.os = SlowDisk(settings["slow_disk"]) if "slow_disk" in settings else durable.os  # type: ignore
     tell("start")
+    if "pid" in settings:
+        Path(settings["pid"]).write_text(str(os.getpid()))
     if "helper" in settings:
         subprocess.Popen(["sleep", "1000"])
     data = attempt.begin({**FINGERPRINT, **settings.get("fingerprint", {})})

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from resexp.config.load import Experiment
     from resexp.data.base import Progress
     from resexp.execution.display import Display
+    from resexp.execution.launcher import Launcher
     from resexp.execution.supervisor import SweepSummary
     from resexp.plan.looks import Look
     from resexp.plan.trial import Trial
@@ -66,6 +67,7 @@ def run(
     progress: Progress | None = None,
     tell: Callable[[str], None] | None = None,
     look: Look | None = None,
+    launcher: Launcher | None = None,
 ) -> SweepSummary:
     """Train whatever of the experiment is not done yet; returns when all of it is, or it was stopped.
 
@@ -73,7 +75,8 @@ def run(
     many as train fastest, which takes some seconds to find out and is remembered. `fresh` deletes the
     experiment's earlier trials. `stall_timeout` is in seconds. `display` makes what shows the run, once it
     begins. `tell` is given each sentence that the user must read, such as which files were left out. `look`
-    is the look of a sequential experiment, which `run_until_decided` gives.
+    is the look of a sequential experiment, which `run_until_decided` gives. `launcher` starts the trials, for
+    instance on other machines that see the results folder; by default they are processes of this one.
 
     Raises:
         ConfigError, DataError: before anything is written.
@@ -100,13 +103,13 @@ def run(
     from resexp.training.entry import TRAINER, preloaded
 
     settings = [point.settings for point in experiment.points]
-    launcher = LocalLauncher(preloaded(each.model.info.base for each in settings))
+    local = LocalLauncher(preloaded(each.model.info.base for each in settings))
     record = environment([Path(sys.argv[0]).name, *sys.argv[1:]])
     # The lock is taken before torch loads, so that a second start leaves at once.
     with stop_signals(lambda: True), hold(results, experiment.name) as held:
         slots = device_slots(device, threads, None if jobs == "auto" else jobs)
         survey = Survey(progress, tell)
-        measurer = with_worker(experiment, slots[0], launcher, survey)
+        measurer = with_worker(experiment, slots[0], local, survey)
         planned = make_plan(experiment, measurer)
         found = states(results / experiment.name, planned)
         left = [trial for trial in planned if fresh or not found[trial.id].finished]
@@ -119,7 +122,7 @@ def run(
         for note in (*notes, *filter(None, [fitting.note])):
             tell(note)
         if jobs == "auto":
-            slots = best_slots(slots, left, threads, measurer, launcher, data=data)
+            slots = best_slots(slots, left, threads, measurer, local, data=data)
         opened = create(
             results,
             experiment.name,
@@ -143,4 +146,4 @@ def run(
         options = Options(TRAINER, threads, stall_timeout, keep_going, allow_environment_change, data)
         for warning in (*opened.warnings, *emulated(left, slots[0])):
             tell(warning)
-        return supervise(opened, launcher, options, slots=slots, display=(display or Silent)())
+        return supervise(opened, launcher or local, options, slots=slots, display=(display or Silent)())

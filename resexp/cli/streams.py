@@ -19,19 +19,16 @@ class Yielding(io.TextIOBase):
     It has no `buffer`: typer would write UTF-8 into that, whatever encoding the reader asked for.
     """
 
+    encoding: str = "utf-8"
+    errors: str | None = "replace"
+
     def __init__(self, stream: TextIO | None) -> None:
         self.problem: OSError | None = None
         self._stream = stream
         if isinstance(stream, io.TextIOWrapper) and stream.errors in {"strict", "surrogateescape"}:
             stream.reconfigure(errors="replace")
-
-    @property
-    def encoding(self) -> str:  # type: ignore[override]
-        return self._stream.encoding if self._stream else "utf-8"
-
-    @property
-    def errors(self) -> str | None:  # type: ignore[override]
-        return self._stream.errors if self._stream else "replace"
+        if stream:
+            self.encoding, self.errors = stream.encoding, stream.errors
 
     def write(self, text: str, /) -> int:
         if not isinstance(text, str):  # typer tries b"" on a stream, to find out of which kind it is

@@ -51,8 +51,10 @@ class PartConfig(Frozen):
 
     def options(self) -> dict[str, Any]:
         """The kind's own options, which are the keyword arguments of its class."""
-        common = type(self).__mro__[1].model_fields  # type: ignore[attr-defined]
-        return {name: getattr(self, name) for name in type(self).model_fields if name not in common}
+        role = type(self).__mro__[1]
+        assert issubclass(role, PartConfig)
+        own = type(self).model_fields.keys() - role.model_fields.keys()
+        return {name: getattr(self, name) for name in type(self).model_fields if name in own}
 
 
 class OneOf:

@@ -66,7 +66,8 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         self.depth += 1
         self.count += 1
-        _check_limits(self.depth, self.count, self.peek_event().start_mark.line + 1)  # type: ignore[no-untyped-call]
+        event = self.peek_event()  # type: ignore[no-untyped-call]  # PyYAML's stubs leave it out
+        _check_limits(self.depth, self.count, event.start_mark.line + 1)
         node = super().compose_node(parent, index)
         self.depth -= 1
         return node

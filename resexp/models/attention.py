@@ -74,7 +74,8 @@ class Attention(nn.Module):
         rate = self.dropout if self.training else 0.0
         q, k, v = qkv.unbind(0)
         y = functional.scaled_dot_product_attention(q, k, v, dropout_p=rate, is_causal=self.causal)
-        return self.out(y.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
+        mixed: Tensor = self.out(y.transpose(1, 2).flatten(2))
+        return mixed
 
 
 class AlongTokens(nn.Sequential):

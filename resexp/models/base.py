@@ -5,12 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 import torch
 from torch import Tensor, nn
 
-from resexp.connections.base import Connection, Site
+from resexp.connections.base import Branch, Connection, Site
 
 Placement = Literal["post", "bn_after_add", "relu_before_add", "relu_only_pre", "pre", "peri", "deep_norm"]
 """Of norm and activation: `parts.ORDERS`; in transformers, `encoder.PLACEMENTS`."""
@@ -65,8 +65,17 @@ class Block(nn.Module):
         self.after = after
 
     def forward(self, h: Any) -> Any:
-        h = self.connection(h, self.branch)
+        return self.around(h, self.branch)
+
+    def around(self, h: Any, f: Branch) -> Any:
+        """The next state if f stood in place of the branch."""
+        h = self.connection(h, f)
         return (self.after(h[0]), *h[1:]) if isinstance(h, tuple) else self.after(h)
+
+
+def h_of(state: Tensor | tuple[Tensor, ...]) -> Tensor:
+    """The h of a state, which is h itself or a tuple (h, *memory)."""
+    return state[0] if isinstance(state, tuple) else state
 
 
 class Network(nn.Module, ABC):
@@ -85,6 +94,10 @@ class Network(nn.Module, ABC):
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
         """The logits."""
+
+    def in_order(self) -> list[Block]:
+        """The blocks, in the order in which they are passed."""
+        return cast("list[Block]", list(self.blocks))
 
     def weight_layers(self) -> Iterator[tuple[str, nn.Conv2d | nn.Linear]]:
         """The layers that count as depth, in order: those of stem, branches and head, not of connections,
@@ -109,11 +122,12 @@ class Chain(Series):
     """Each block's state goes to the next block and nowhere else, and the last one's to the head."""
 
     def forward(self, x: Tensor) -> Tensor:
-        blocks: list[Block] = list(self.blocks)  # type: ignore[arg-type]
+        blocks = self.in_order()
         h = blocks[0].connection.enter(self.stem(x))
         for block in blocks:
             h = block(h)
-        return self.head(blocks[-1].connection.leave(h))  # type: ignore[no-any-return]
+        logits: Tensor = self.head(blocks[-1].connection.leave(h))
+        return logits
 
 
 class ModelKind:

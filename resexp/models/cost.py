@@ -50,7 +50,7 @@ def measure_cost(network: nn.Module, purpose: Purpose, most: int | None = None) 
         if isinstance(module, Connection):
             module.training = False
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
-            module.forward = KeepInput.apply  # type: ignore[method-assign]
+            module.forward = KeepInput.apply  # type: ignore[method-assign]  # of this instance only
     for batch in BATCHES:
         try:
             sizes = _passed(network, purpose.made_up(batch, "meta"), most or MOST_OPERATIONS)
@@ -112,7 +112,7 @@ class FlopCount(TorchDispatchMode):
     """
 
     def __init__(self, most: int) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call]  # PyTorch does not annotate it
         self.most = most
         self.flops = self.widest = self.operations = 0
 

@@ -51,7 +51,8 @@ class Add(LongSkip):
         self.map = nn.Identity() if kept == inputs else mix(kept, inputs)
 
     def forward(self, h: Tensor, m: Tensor) -> Tensor:
-        return h + self.map(m)  # type: ignore[no-any-return]
+        mapped: Tensor = self.map(m)
+        return h + mapped
 
 
 class Concat(LongSkip):
@@ -84,7 +85,8 @@ class Gate(LongSkip):
 
     def forward(self, h: Tensor, m: Tensor) -> Tensor:
         g = torch.sigmoid(self.gate(h) + self.bias.view(1, -1, 1, 1))
-        return h + g * self.map(m)  # type: ignore[no-any-return]
+        mapped: Tensor = self.map(m)
+        return h + g * mapped
 
 
 KINDS: dict[str, type[LongSkip]] = {

@@ -92,13 +92,14 @@ class Autoencoder(Series):
         index = visible.unsqueeze(1)
         states = []
         h: Any = tokens.gather(2, index.expand(-1, tokens.shape[1], -1))
-        blocks: list[Block] = list(self.blocks)  # type: ignore[arg-type]
+        blocks = self.in_order()
         h = blocks[0].connection.enter(h)
         for block in blocks:
             h = block(h)
             states.append(block.connection.leave(h))
         states[-1] = self.norm(states[-1])
-        return self.head(states, visible)  # type: ignore[no-any-return]
+        patches: Tensor = self.head(states, visible)
+        return patches
 
     def visible(self, batch: int, tokens: int, device: torch.device) -> Tensor:
         """Which tokens the encoder sees, (B, K), sorted; at least one."""

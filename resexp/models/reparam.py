@@ -57,8 +57,8 @@ class RepConv(nn.Conv2d):
         self.skip_norm = nn.BatchNorm2d(inputs) if inputs == outputs and stride == 1 else None
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.norm(super().forward(x)) + self.point_norm(self.point(x))
-        return y if self.skip_norm is None else y + self.skip_norm(x)  # type: ignore[no-any-return]
+        y: Tensor = self.norm(super().forward(x)) + self.point_norm(self.point(x))
+        return y if self.skip_norm is None else y + self.skip_norm(x)
 
     @torch.no_grad()
     def fused(self) -> nn.Conv2d:

@@ -85,7 +85,8 @@ class Embedding(nn.Module):
         self.positions = nn.Embedding(length, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        return (self.tokens(x) + self.positions.weight[: x.shape[1]]).transpose(1, 2)  # type: ignore[no-any-return]
+        h: Tensor = self.tokens(x) + self.positions.weight[: x.shape[1]]
+        return h.transpose(1, 2)
 
 
 class Unembedding(nn.Module):

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from resexp.connections.base import Branch, Connection
 from resexp.errors import ConfigError, Problem
-from resexp.models.base import Block, Design, Network, Trunk
+from resexp.models.base import Block, Design, Network, Trunk, h_of
 from resexp.models.images import conv, image_layers
 from resexp.models.long_skip import KINDS, LongSkip
 from resexp.models.parts import (
@@ -48,16 +48,17 @@ class UnetNetwork(Network):
         self.long_skips = nn.ModuleDict({str(index): skip for index, skip in long_skips.items()})
 
     def forward(self, x: Tensor) -> Tensor:
-        blocks: list[Block] = list(self.blocks)  # type: ignore[arg-type]
+        blocks = self.in_order()
         h = blocks[0].connection.enter(self.stem(x))
         kept: list[Tensor] = []
         for index, block in enumerate(blocks):
             h = block(h)
             if index in self.kept:
-                kept.append(h[0] if isinstance(h, tuple) else h)
+                kept.append(h_of(h))
             elif str(index) in self.long_skips:
                 h = joined(self.long_skips[str(index)], h, kept.pop())
-        return self.head(blocks[-1].connection.leave(h))  # type: ignore[no-any-return]
+        logits: Tensor = self.head(blocks[-1].connection.leave(h))
+        return logits
 
     def weight_layers(self) -> Iterator[tuple[str, nn.Conv2d | nn.Linear]]:
         """In order of depth; long skips, like connections, add none."""

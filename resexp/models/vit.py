@@ -74,7 +74,7 @@ class Patches(nn.Module):
         self.positions = nn.Embedding(self.grid[0] * self.grid[1] + class_token, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        h = self.patches(x).flatten(2)
+        h: Tensor = self.patches(x).flatten(2)
         if self.class_token is not None:
             h = torch.cat([self.class_token.expand(len(x), -1, -1), h], dim=2)
-        return h + self.positions.weight.T  # type: ignore[no-any-return]
+        return h + self.positions.weight.T

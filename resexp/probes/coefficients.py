@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from resexp.models.base import Block, Series
+from resexp.models.base import Block, Series, h_of
 from resexp.probes.base import Probe, Quantity, Reading, Snapshot
 from resexp.probes.states import settled
 
@@ -32,7 +32,7 @@ class Coefficients(Probe):
     @torch.no_grad()
     def measure(self, snapshot: Snapshot) -> Iterator[Reading]:
         network = settled(snapshot.network)
-        blocks = cast(list[Block], list(network.blocks))
+        blocks = network.in_order()
         state = blocks[0].connection.enter(network.stem(snapshot.images))
         for index, block in enumerate(blocks):
             layer = f"blocks.{index}"
@@ -51,11 +51,11 @@ def _weights(block: Block, state: Any, layer: str, index: int) -> Iterator[Readi
         outputs.append(y)
         return y
 
-    merged = _first(block.connection(state, f))
+    merged = h_of(block.connection(state, f))
     if not outputs:  # a connection need not call its branch
         return
-    without = _first(block.connection(state, lambda _: torch.zeros_like(outputs[0])))
-    before, branch = _size(_first(state)), _size(outputs[0])
+    without = h_of(block.connection(state, lambda _: torch.zeros_like(outputs[0])))
+    before, branch = _size(h_of(state)), _size(outputs[0])
     if before > 0:
         yield Reading("shortcut_weight", layer, index, _size(without) / before)
     if branch > 0:
@@ -65,7 +65,3 @@ def _weights(block: Block, state: Any, layer: str, index: int) -> Iterator[Readi
 def _size(x: Tensor) -> float:
     """The norm of one image's, or one stream's, x: the root mean square over them."""
     return float(x.norm().item() / len(x) ** 0.5)
-
-
-def _first(state: Any) -> Tensor:
-    return state[0] if isinstance(state, tuple) else state  # type: ignore[no-any-return]

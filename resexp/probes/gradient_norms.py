@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+import torch
 from torch import Tensor, nn
 
 from resexp.probes.base import Probe, Reading, Snapshot
@@ -27,7 +28,7 @@ class GradientNorms(Probe):
 
         for block in snapshot.network.blocks:
             block.register_forward_pre_hook(keep)
-        snapshot.loss().backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(snapshot.loss())
         for index, (name, layer) in enumerate(snapshot.network.weight_layers()):
             if layer.weight.grad is None:  # a connection need not call its branch
                 continue

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from resexp.models.base import Block, Series
+from resexp.models.base import Series, h_of
 from resexp.options import Repeats
 from resexp.probes.base import Probe, Quantity, Reading, Snapshot
 from resexp.probes.states import settled
@@ -33,13 +33,13 @@ class Jacobian(Probe):
         network = settled(snapshot.network)
         for parameter in network.parameters():
             parameter.requires_grad_(False)
-        blocks = cast(list[Block], list(network.blocks))
+        blocks = network.in_order()
         state = blocks[0].connection.enter(network.stem(snapshot.images))
         for index, block in enumerate(blocks):
             h, memory = (state[0], state[1:]) if isinstance(state, tuple) else (state, None)
             h = h.detach().requires_grad_()
             state = block(h if memory is None else (h, *memory))
-            value = self._mean_square(_first(state), h)
+            value = self._mean_square(h_of(state), h)
             yield Reading("mean_squared_singular_value", f"blocks.{index}", index, value)
             state = _detached(state)
 
@@ -50,10 +50,6 @@ class Jacobian(Probe):
             (pulled,) = torch.autograd.grad(out, h, v, retain_graph=True, materialize_grads=True)
             squares.append(pulled.double().square().sum().item() / out.numel())
         return sum(squares) / len(squares)
-
-
-def _first(state: Any) -> Tensor:
-    return state[0] if isinstance(state, tuple) else state  # type: ignore[no-any-return]
 
 
 def _detached(state: Any) -> Any:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from resexp.models.base import Block, Chain
+from resexp.models.base import Block, Chain, h_of
 from resexp.options import PositiveInt, Repeats
 from resexp.probes.base import Probe, Reading, Snapshot
 
@@ -68,7 +68,7 @@ class Patient:
     def __init__(self, snapshot: Snapshot) -> None:
         self.network = snapshot.network.eval()
         self.labels = snapshot.labels
-        self.blocks: list[Block] = list(self.network.blocks)  # type: ignore[arg-type]
+        self.blocks = self.network.in_order()
         self.entered = self.blocks[0].connection.enter(self.network.stem(snapshot.images))
         self.before: list[Any] = []
         self.zeros: list[Tensor | None] = []
@@ -85,14 +85,14 @@ class Patient:
             after = block(state)
             if _is_transition(block, state, after):
                 self.transitions.add(index)
-            if zero is not None and (index not in self.bare or _first(after).shape == _first(state).shape):
+            if zero is not None and (index not in self.bare or h_of(after).shape == h_of(state).shape):
                 self.removable.append(index)
             state = after
 
     def pairs(self) -> list[tuple[int, int]]:
         """The blocks that can stand in each other's place."""
         shapes = [
-            (_first(state).shape, *((name, p.shape) for name, p in block.named_parameters()))
+            (h_of(state).shape, *((name, p.shape) for name, p in block.named_parameters()))
             for block, state in zip(self.blocks, self.before, strict=True)
         ]
         inside = [index for index in range(len(self.blocks)) if index not in self.transitions]
@@ -134,10 +134,6 @@ def _both(prefix: str, layer: str, index: int, score: tuple[float, float]) -> It
         yield Reading(prefix + name, layer, index, value)
 
 
-def _first(state: Any) -> Tensor:
-    return state[0] if isinstance(state, tuple) else state  # type: ignore[no-any-return]
-
-
 def _zero(block: Block, state: Any) -> Tensor | None:
     """0 in the shape of f(h), without its memory; None from a connection that leaves f out by itself."""
     found: list[Tensor] = []
@@ -151,20 +147,19 @@ def _zero(block: Block, state: Any) -> Tensor | None:
     return found[0] if found else None
 
 
-def _without_branch(block: Block, state: Any, zero: Tensor | None) -> Any:
-    merged = block.connection(state, lambda _: zero)
-    return (block.after(merged[0]), *merged[1:]) if isinstance(merged, tuple) else block.after(merged)
+def _without_branch(block: Block, state: Any, zero: Any) -> Any:
+    return block.around(state, lambda _: zero)
 
 
 def _is_bare(block: Block, state: Any, zero: Tensor) -> bool:
     """Whether there is no shortcut: without f, nothing of the state is left."""
     nothing = tuple(map(torch.zeros_like, state)) if isinstance(state, tuple) else torch.zeros_like(state)
-    with_state, without = (_first(block.connection(s, lambda _: zero)) for s in (state, nothing))
+    with_state, without = (h_of(block.connection(s, lambda _: zero)) for s in (state, nothing))
     return torch.equal(with_state, without)
 
 
 def _is_transition(block: Block, before: Any, after: Any) -> bool:
     """Whether resolution or width change; concatenation, whose f fills a part of h', is no such change."""
-    old, new = _first(before).shape, _first(after).shape
+    old, new = h_of(before).shape, h_of(after).shape
     grown = block.connection.branch != block.connection.out
     return old[2:] != new[2:] or (old[1] != new[1] and not grown)

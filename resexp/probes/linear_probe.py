@@ -45,4 +45,5 @@ def ridge_scores(x: Tensor, y: Tensor, new: Tensor, ridge: float) -> Tensor:
     scale = torch.where(scale > 0, scale, torch.ones_like(scale))  # a dead feature says nothing
     x, new = (x - centre) / scale, (new - centre) / scale
     gram = x.T @ x + ridge * len(x) * torch.eye(x.shape[1], dtype=x.dtype, device=x.device)
-    return new @ torch.linalg.solve(gram, x.T @ (y - mean)) + mean  # type: ignore[no-any-return]
+    weights: Tensor = torch.linalg.solve(gram, x.T @ (y - mean))
+    return new @ weights + mean

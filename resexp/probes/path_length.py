@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from math import comb
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -42,7 +42,7 @@ class PathLength(Probe):
         network = settled(snapshot.network)
         for parameter in network.parameters():
             parameter.requires_grad_(False)
-        blocks = cast(list[Block], list(network.blocks))
+        blocks = network.in_order()
         entered = network.stem(snapshot.images).detach().requires_grad_()
         first = blocks[0].connection.enter(entered)
         tracks: list[Track] = []
@@ -79,8 +79,8 @@ class Track:
             outputs.append(y.detach())
             return y
 
-        self.whole = _tuple(_merge(block, state, f))
-        self.around = _tuple(_merge(block, state, lambda _: outputs[0].clone()))
+        self.whole = _tuple(block.around(_state(state), f))
+        self.around = _tuple(block.around(_state(state), lambda _: outputs[0].clone()))
 
     def back(self, gradient: State, branch: bool) -> State:
         """The gradient at the block's input, through its branch alone or through everything but."""
@@ -89,11 +89,6 @@ class Track:
             return around
         whole = _pull(self.whole, self.state, gradient)
         return tuple(w - a for w, a in zip(whole, around, strict=True))
-
-
-def _merge(block: Block, state: State, f: Any) -> Any:
-    h = block.connection(_state(state), f)
-    return (block.after(h[0]), *h[1:]) if isinstance(h, tuple) else block.after(h)
 
 
 def _pull(outputs: Sequence[Tensor], inputs: State, gradient: Sequence[Tensor]) -> State:

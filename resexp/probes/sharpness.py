@@ -94,5 +94,5 @@ def _direction(weight: Tensor) -> Tensor:
     if weight.ndim < 2:
         return torch.zeros_like(weight)
     d = torch.randn_like(weight).flatten(1)
-    scale = weight.detach().flatten(1).norm(dim=1, keepdim=True) / d.norm(dim=1, keepdim=True)
-    return (d * scale).view_as(weight)  # type: ignore[no-any-return]
+    scale: Tensor = weight.detach().flatten(1).norm(dim=1, keepdim=True) / d.norm(dim=1, keepdim=True)
+    return (d * scale).view_as(weight)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from resexp.models.base import Block, Network
+from resexp.models.base import Network
 from resexp.probes.base import Snapshot, class_labels
 
 Reader = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -21,7 +21,7 @@ def block_states(network: Network, images: Tensor) -> Iterator[Tensor]:
 
     The memory of a state is left out, and many streams are one: `Connection.leave`.
     """
-    blocks = cast(list[Block], list(network.blocks))
+    blocks = network.in_order()
     state = blocks[0].connection.enter(network.stem(images))
     for block in blocks:
         state = block(state)

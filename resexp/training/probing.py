@@ -77,7 +77,7 @@ def take_snapshot(run: Run, batch_size: int) -> Snapshot:
         optimizer.load_state_dict(copy.deepcopy(run.optimizer.state_dict()))
         for group in optimizer.param_groups:
             group["lr"] = run.rate(min(run.step, run.total - 1))
-        loss().backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(loss())
         optimizer.step()
 
     return Snapshot(network, inputs, labels, loss, step)

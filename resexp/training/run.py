@@ -45,7 +45,7 @@ class Run:
         network = build_network(settings.model, self.purpose)
         initialise(network, settings.model.init, settings.seed)
         layout = torch.channels_last if training.channels_last else torch.contiguous_format
-        self.network = network.to(device, memory_format=layout)  # type: ignore[call-overload]
+        self.network = network.to(device, memory_format=layout)  # type: ignore[call-overload]  # PyTorch's stubs lack it
         # The network that is not compiled is probed and saved, because hooks do not fire in a compiled one.
         self.forward: nn.Module = self.network
         if training.compile:
@@ -85,7 +85,7 @@ class Run:
         with self._clock():
             inputs, target = self.next_batch()
             loss, output = self.forward_pass(inputs, target)
-            loss.backward()  # type: ignore[no-untyped-call]
+            torch.autograd.backward(loss)
             self.update()
             self.account(loss, output, target)
 
