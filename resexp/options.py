@@ -1,10 +1,10 @@
 """Types with bounds for the options of parts, shared by every role and free of torch.
 
-A part's keyword-only constructor arguments are its YAML options, so their annotations are
-the schema. `catalog` understands these names, the builtins, `Literal[...]`, `X | None` and `tuple[X, ...]`.
+A part's keyword-only constructor arguments are its YAML options, so their annotations are the schema.
+`catalog` understands these names, the builtins, `Literal[...]`, `X | None` and `tuple[X, ...]`.
 
-Every size has a largest value, well above what anybody trains: a plan of what lies beyond it would take
-gigabytes or hours before it said anything.
+Every size has a largest value, well above what anybody trains. Without it, a plan of a larger size would take
+gigabytes or hours before it could refuse it.
 """
 
 from __future__ import annotations
@@ -30,8 +30,10 @@ StreamCount = Annotated[int, Field(ge=2, le=256)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 ProperFraction = Annotated[float, Field(ge=0, lt=1)]
 ShrinkFactor = Annotated[float, Field(gt=0, le=1)]
-ShortcutKind = Literal["pad", "projection", "projection_everywhere", "pool"]
+ShortcutKind = Literal["pad", "pad_end", "projection", "projection_everywhere", "pool"]
+PadKind = Literal["pad", "pad_end"]
 PadLayout = Literal["both", "end"]
+"""For plugins written before `pad_end` was a kind of shortcut."""
 
 OPTION_TYPES: dict[str, object] = {
     "PositiveInt": PositiveInt,
@@ -52,6 +54,7 @@ OPTION_TYPES: dict[str, object] = {
     "ProperFraction": ProperFraction,
     "ShrinkFactor": ShrinkFactor,
     "ShortcutKind": ShortcutKind,
+    "PadKind": PadKind,
     "PadLayout": PadLayout,
 }
 

@@ -1,8 +1,9 @@
 """Finds parts (connections, trunks, data sets, probes, ...) in the syntax trees of their files.
 
 No module is imported before one of its parts is built, so that listing and validating need no torch. A part
-is a public top-level class that names its role's base class among its bases. Its kind is the class's name in
-snake_case. Its keyword-only constructor arguments are its options in YAML.
+is a public top-level class that names a base class of its role among its bases. Its kind is the class's name
+in snake_case. Its keyword-only constructor arguments are its options in YAML. A class without a constructor
+has its base's options, and one whose constructor takes `**` has them beside its own.
 """
 
 from __future__ import annotations
@@ -14,23 +15,19 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from itertools import islice
 from pathlib import Path
-from types import GenericAlias
-from typing import Any, Literal, Union
+from typing import Any
 
 from resexp.catalog import declared
 from resexp.catalog.plugin_imports import parse
 from resexp.catalog.plugins import Plugin
+from resexp.catalog.signature import Option, aliases_of, constructor, last_name, own_options
 from resexp.errors import ConfigError, Problem
-from resexp.options import OPTION_TYPES
 
 PACKAGE = Path(__file__).parents[1]
-REQUIRED: Any = ...
-"""Stands for the missing default of a required option."""
 
 ROLES: dict[str, tuple[str, ...]] = {
-    "connection": ("connections", "Connection"),
+    "connection": ("connections", "Connection", "ShortcutConnection"),
     "model": ("models", "Trunk", "Booster"),
     "data": ("data", "Source"),
     "task": ("tasks", "Task"),
@@ -39,19 +36,6 @@ ROLES: dict[str, tuple[str, ...]] = {
     "schedule": ("training/schedules.py", "Schedule"),
 }
 """For each role, the folder or file of its parts in the package, and the names of their base classes."""
-
-MAX_ALTERNATIVES = 20
-"""Most types in the union of an option: each takes time whenever a value is checked."""
-
-_BUILTINS = {"int": int, "float": float, "str": str, "bool": bool}
-
-
-@dataclass(frozen=True)
-class Option:
-    """One option of a part: its type, for pydantic, and its default or REQUIRED."""
-
-    annotation: Any
-    default: Any
 
 
 @dataclass(frozen=True)
@@ -158,17 +142,13 @@ def _scan(role: str, plugin: Plugin, own: bool) -> Iterator[PartInfo]:
     """The parts of a role in one file. `own`: the file is a user's plugin, not one of the package's."""
     file, bases = plugin.file, ROLES[role][1:]
     tree = parse(file, plugin.source)
-    aliases = {
-        target.id: node.value
-        for node in tree.body
-        if isinstance(node, ast.Assign)
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    }
+    aliases = aliases_of(tree)
     for node in tree.body:
         if not isinstance(node, ast.ClassDef) or node.name.startswith("_"):
             continue
-        if named := [base for base in map(_name, node.bases) if base in bases]:
+        if not own and node.name in bases:
+            continue
+        if named := [base for base in map(last_name, node.bases) if base in bases]:
             yield PartInfo(
                 role=role,
                 kind=snake_case(node.name),
@@ -177,68 +157,26 @@ def _scan(role: str, plugin: Plugin, own: bool) -> Iterator[PartInfo]:
                 doc=ast.get_docstring(node) or "",
                 file=file,
                 line=node.lineno,
-                options=dict(_options(node, file, aliases)),
+                options=own_options(node, file, aliases) | _inherited(node, role, named[0]),
                 plugin=plugin if own else None,
                 numerics=declared.numerics(node, file),
                 quantities=declared.quantities(node, file) if role == "probe" else (),
             )
 
 
-def _options(part: ast.ClassDef, file: Path, aliases: Mapping[str, ast.expr]) -> Iterator[tuple[str, Option]]:
-    """The options of a class by name. `aliases`: the values of names that the file assigns at top level."""
-    for init in part.body:
-        if not (isinstance(init, ast.FunctionDef) and init.name == "__init__"):
-            continue
-        for arg, default in zip(init.args.kwonlyargs, init.args.kw_defaults, strict=True):
-            try:
-                annotation = _type(arg.annotation, aliases)
-                value = REQUIRED if default is None else ast.literal_eval(default)
-            except (TypeError, ValueError, SyntaxError, RecursionError, MemoryError) as cause:
-                right = "annotate it with a builtin, a name of options.py, Literal, | None or tuple[X, ...]"
-                where, wrong = f"{file}:{arg.lineno}", str(cause)[:200]
-                raise ConfigError([Problem(where, f"{part.name}.{arg.arg}", wrong, right)]) from None
-            yield arg.arg, Option(annotation, value)
+def _inherited(part: ast.ClassDef, role: str, base: str) -> dict[str, Option]:
+    """The options of a part's base class that its own constructor, if it has one, hands on with `**`."""
+    init = constructor(part)
+    if init and not init.args.kwarg:
+        return {}
+    own = {arg.arg for arg in (*init.args.args, *init.args.kwonlyargs)} if init else set()
+    return {name: option for name, option in _base_options(role, base).items() if name not in own}
 
 
-def _type(node: ast.expr | None, aliases: Mapping[str, ast.expr]) -> Any:
-    """The type that an annotation means, without running it. Raises TypeError if it is not understood."""
-    members = list(islice(_members(node, aliases), MAX_ALTERNATIVES + 1))
-    if len(members) > MAX_ALTERNATIVES:
-        raise TypeError(f"has more than {MAX_ALTERNATIVES} alternatives")
-    return Union[tuple(members)]  # noqa: UP007  (types known at run time)
-
-
-def _members(node: ast.expr | None, aliases: Mapping[str, ast.expr]) -> Iterator[Any]:
-    """The types in a union, one by one, because a few names for unions of names can mean millions."""
-    match node:
-        case ast.Constant(value=None):
-            yield None
-        case ast.Constant(value=str(quoted)):
-            yield from _members(ast.parse(quoted, mode="eval").body, aliases)
-        case ast.Name(id=name) if name in _BUILTINS:
-            yield _BUILTINS[name]
-        case ast.Name(id=name) | ast.Attribute(attr=name) if name in OPTION_TYPES:
-            yield OPTION_TYPES[name]
-        case ast.Name(id=name) if name in aliases:
-            yield from _members(aliases[name], {k: v for k, v in aliases.items() if k != name})
-        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
-            yield from _members(left, aliases)
-            yield from _members(right, aliases)
-        case ast.Subscript(value=value, slice=slice_) if _name(value) == "Literal":
-            choices = ast.literal_eval(slice_)
-            choices = choices if isinstance(choices, tuple) else (choices,)
-            if not choices or not all(isinstance(choice, str | int | None) for choice in choices):
-                raise TypeError("Literal may have texts, whole numbers, truth values and None")
-            yield Literal[choices]
-        case ast.Subscript(value=value, slice=ast.Tuple(elts=[item, ast.Constant(value=rest)])) if (
-            _name(value) == "tuple" and rest is ...
-        ):
-            yield GenericAlias(tuple, (_type(item, aliases), ...))
-        case _:
-            shown = ast.unparse(node) if node else "no annotation"
-            raise TypeError(f"{shown[:100]} is not an option's type")
-
-
-def _name(node: ast.expr | None) -> str:
-    """The last name of `Connection` or `base.Connection`."""
-    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+@cache
+def _base_options(role: str, base: str) -> Mapping[str, Option]:
+    place = PACKAGE / ROLES[role][0]
+    file = place if place.suffix else place / "base.py"
+    tree = parse(file, file.read_bytes())
+    found = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == base]
+    return own_options(found[0], file, aliases_of(tree)) if found else {}

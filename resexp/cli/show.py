@@ -8,6 +8,7 @@ import typing
 
 from resexp.catalog import scan
 from resexp.catalog.plugins import Plugin
+from resexp.catalog.signature import REQUIRED
 from resexp.errors import ConfigError, Problem
 
 ROLES = {f"{role}s" if role != "data" else role: role for role in scan.ROLES}
@@ -37,7 +38,7 @@ def part_text(part: scan.PartInfo) -> str:
     lines = [part.kind, f"    {first}"]
     lines += [f"    {line}".rstrip() for line in rest.strip().splitlines()]
     for name, option in part.options.items():
-        default = "required" if option.default is scan.REQUIRED else f"default {written(option.default)}"
+        default = "required" if option.default is REQUIRED else f"default {written(option.default)}"
         lines.append(f"    - {name}: {type_name(option.annotation)}, {default}")
     return "\n".join(lines)
 

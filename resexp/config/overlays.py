@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from resexp.catalog import scan
 from resexp.catalog.plugins import Plugin
 from resexp.catalog.scan import suggest
-from resexp.config import problems, yaml_text
+from resexp.config import problems, shortcut_layout, yaml_text
 from resexp.config.grid import CONNECTION, DEPTH, SEED, Assignment, Axes, Rule, dotted
 from resexp.config.problems import COMMAND_LINE, Draft
 from resexp.config.schema import SAFE_NAME, RuleText, TierText, known_keys
@@ -40,7 +40,7 @@ def command_line(overrides: Sequence[str], draft: Draft) -> dict[str, tuple[Any,
             draft.wrong(None, text, "has no =", "write key=value")
             continue
         if key != "name" and key not in known_keys(draft.plugins):
-            draft.wrong(None, key, "is not a known key", suggest(key, ["name", *known_keys(draft.plugins)]))
+            draft.wrong(None, key, "is not a known key", _right(key, ["name", *known_keys(draft.plugins)]))
             continue
         if value and _is_text(key, draft.plugins) and value[0] not in "'\"":
             given[key] = (value,) if key == "name" else _texts(value)
@@ -97,7 +97,7 @@ def _grid(axes: Mapping[str, Any], origin: Key, draft: Draft) -> Axes:
     result = {}
     for key, values in axes.items():
         if key not in known_keys(draft.plugins):
-            draft.wrong((*origin, key), key, "is not a known key", suggest(key, known_keys(draft.plugins)))
+            draft.wrong((*origin, key), key, "is not a known key", _right(key, known_keys(draft.plugins)))
         elif not isinstance(values, tuple) or not values:
             wrong = f"{problems.quoted(values)} is not a list of values"
             draft.wrong((*origin, key), key, wrong, _as_axis(key, values))
@@ -140,11 +140,22 @@ def _assignments(values: Mapping[str, Any], origin: Key) -> tuple[Assignment, ..
 
 
 def check_keys(mapping: Mapping[str, Any], origin: Key, draft: Draft) -> bool:
-    """Whether all keys are known. Unknown keys become problems of the draft."""
+    """Whether all keys are known and no condition has an old layout. Faults become problems of the draft."""
     unknown = [key for key in mapping if key not in known_keys(draft.plugins)]
     for key in unknown:
-        draft.wrong((*origin, key), key, "is not a known key", suggest(key, known_keys(draft.plugins)))
-    return not unknown
+        draft.wrong((*origin, key), key, "is not a known key", _right(key, known_keys(draft.plugins)))
+    old = [key for key, value in mapping.items() if origin[-1] == "when" and _has_layout(value)]
+    for key in old:
+        draft.wrong((*origin, key), f"{key}.layout", "is a part of shortcut now", shortcut_layout.REFUSED)
+    return not unknown and not old
+
+
+def _right(key: str, known: Collection[str]) -> str:
+    return shortcut_layout.REFUSED if key == f"{CONNECTION}.layout" else suggest(key, known)
+
+
+def _has_layout(value: Any) -> bool:
+    return any(shortcut_layout.folded(v) is not v for v in (value if isinstance(value, tuple) else (value,)))
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
@@ -23,6 +24,8 @@ from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError, c
 
 from resexp.catalog import scan
 from resexp.catalog.plugins import Plugin
+from resexp.catalog.signature import REQUIRED
+from resexp.config.shortcut_layout import folded
 from resexp.options import Depth, Fraction, Margin, NaturalInt, PositiveFloat, PositiveInt, Side, accepts
 
 DEFAULT_KINDS = {"task": "classification", "connection": "plain", "optimizer": "sgd", "schedule": "constant"}
@@ -129,7 +132,9 @@ class ModelConfig(PartConfig):
     """A trunk, and the parts of its blocks."""
 
     depth: Depth = Field(description="number of weight layers; each trunk says which depths are possible")
-    connection: Annotated[ConnectionConfig, OneOf("connection")] = Field("plain", validate_default=True)
+    connection: Annotated[ConnectionConfig, OneOf("connection"), BeforeValidator(folded)] = Field(
+        "plain", validate_default=True
+    )
     order: Literal["post", "bn_after_add", "relu_before_add", "relu_only_pre", "pre", "peri", "deep_norm"] = (
         Field(
             "post",
@@ -188,12 +193,9 @@ class TrainingConfig(Frozen):
     @model_validator(mode="after")
     def _one_budget(self) -> Self:
         if (self.epochs is None) == (self.iterations is None):
-            wrong = (
-                "has neither epochs nor iterations" if self.epochs is None else "has epochs and iterations"
-            )
-            raise PydanticCustomError(
-                "settings", "{wrong}", {"wrong": wrong, "right": "give exactly one of them"}
-            )
+            wrong = "has epochs and iterations" if self.epochs else "has neither epochs nor iterations"
+            right = "give exactly one of them"
+            raise PydanticCustomError("settings", "{wrong}", {"wrong": wrong, "right": right})
         return self
 
 
@@ -244,7 +246,7 @@ def _model(part: scan.PartInfo) -> type[PartConfig]:
         if name.startswith("_") or name in base.__class_vars__ or hasattr(base, name):
             raise scan.error(part, name, "is a name that no option can have", "rename it")
     for name, option in part.options.items() if part.plugin else ():
-        if option.default is not scan.REQUIRED and not accepts(option.annotation, option.default):
+        if option.default is not REQUIRED and not accepts(option.annotation, option.default):
             wrong = f"has the default {repr(option.default)[:50]}, which it would refuse"
             raise scan.error(part, name, wrong, "change one of them")
     options: dict[str, Any] = {name: (o.annotation, o.default) for name, o in part.options.items()}

@@ -1,4 +1,9 @@
-"""What a connection is, and where it stands."""
+"""What a connection is, and where it stands.
+
+Letters of shapes, here and in the files beside this one: B images or sequences, C channels, P positions. An
+image's positions are the two axes H and W of its pixels, a sequence's the one axis of its T tokens, and a
+plain vector has none.
+"""
 
 from __future__ import annotations
 
@@ -9,22 +14,44 @@ from typing import Any, ClassVar, Protocol
 
 from torch import Tensor, nn
 
-Branch = Callable[[Tensor], Tensor]
-"""The branch f: h with `Site.inputs` channels -> f(h) with `Connection.branch` channels."""
+from resexp.options import ShortcutKind
+
+Map = Callable[[Tensor], Tensor]
+"""A function of one tensor. Modules of PyTorch are such functions, and register as parts of a connection."""
+Branch = Map
+"""The branch f: from h with `Site.inputs` channels to f(h) with `Connection.branch` channels."""
 
 
 class MakesShortcut(Protocol):
-    """Builds S: the identity where shapes agree, else the named change of channels and stride."""
+    """Builds the shortcut S of one site: a map from `Site.inputs` to `outputs` channels, and by its stride.
 
-    def __call__(self, kind: str, outputs: int, layout: str = "both") -> nn.Module: ...
+    `outputs` is `Site.width` where it is left out. If neither channels nor stride change, S is the identity,
+    except for `projection_everywhere`. `layout` is for plugins written before `pad_end` was a kind: `pad`
+    with the layout `end` is `pad_end`.
+    """
+
+    def __call__(self, kind: ShortcutKind, outputs: int | None = None, layout: str = "both") -> Map: ...
 
 
 @dataclass(frozen=True)
 class Site:
-    """Where a connection stands in its trunk; all it may know of it.
+    """One block's place in its trunk, and all that a connection may know of it when it is built.
 
-    The state h is (B, inputs, H, W), (B, inputs) or, of T tokens, (B, inputs, T) by trunk; `width` is
-    the number of channels the trunk plans after this block; `mix(inputs, outputs)` builds a 1x1 map.
+    The state h that enters the block has the shape (B, inputs, H, W) in a trunk for images, (B, inputs, T)
+    in a trunk for tokens, and (B, inputs) in one for vectors.
+
+    index: number of this block among all blocks of the trunk, from 0, which follows the stem.
+    depth: number of blocks in the trunk, whatever their widths. These are not weight layers: a ResNet of
+        depth 20 has 9 blocks, and a transformer has two blocks (attention and MLP) for each of its layers
+        unless its `span` says otherwise. In boosting, blocks are rounds.
+    inputs: number of channels of h. In the first block, these are the stem's.
+    width: number of channels that the trunk plans for the state after this block. It is what f returns and
+        what h' has unless the connection sets `branch` or `out`.
+    stride: the block's step in pixels along H and W. Where it is 2, f(h) and h' are half as high and half as
+        wide as h, rounded up. In trunks for tokens and vectors it is 1.
+    shortcut: `shortcut(kind, outputs)` builds S; see `MakesShortcut`. Projections end with the trunk's norm.
+    mix: `mix(inputs, outputs)` builds a linear map of the channels that is the same at every position, with
+        stride 1, without bias and norm: a 1x1 convolution in a trunk for images.
     """
 
     index: int
@@ -33,18 +60,22 @@ class Site:
     width: int
     stride: int
     shortcut: MakesShortcut
-    mix: Callable[[int, int], nn.Module]
+    mix: Callable[[int, int], Map]
 
 
 class Connection(nn.Module, ABC):
-    """One equation h' = forward(h, f).
+    """One equation h' = forward(h, f): the new state from the state h and the branch f.
 
-    The state is a tensor h, or a tuple (h, *memory) whose first element is what an activation after the
-    merge, and the head, apply to. Many streams are one tensor of streams x B images, the first stream first.
+    The state is a tensor h, or a tuple (h, *memory). An activation after the merge and the network's head
+    apply to its first element alone. A state of n streams is one tensor whose first axis has n B elements,
+    those of the first stream first.
 
-    `branch` is the number of channels f must return here and `out` the number h' has; a subclass may
-    set both. A connection may call f once or not at all, and never knows what f is. One whose h' at a
-    position depends on h at others says so in `mixes_positions`: no causal mask bears it.
+    `branch` is the number of channels that f must return here, and `out` the number that h' has. Both are
+    `Site.width` unless a subclass sets them. A connection may call f once or not at all, and never knows
+    what f is.
+
+    Set `mixes_positions` if h' at one position depends on h at others; causal models refuse such a
+    connection.
     """
 
     mixes_positions: ClassVar[bool] = False
@@ -56,17 +87,30 @@ class Connection(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, h: Any, f: Branch) -> Any:
-        """The new state h' from the state h and the branch f."""
+        """The new state h'."""
 
     def enter(self, x: Tensor) -> Any:
-        """The stem's output as a state; connections whose state is more than h differ."""
+        """The first state, from the stem's output x."""
         return x
 
     def leave(self, h: Any) -> Tensor:
-        """The last state as the head's input."""
-        return h[0] if isinstance(h, tuple) else h  # type: ignore[no-any-return]
+        """The head's input, from the last state."""
+        first: Tensor = h[0] if isinstance(h, tuple) else h
+        return first
+
+
+class ShortcutConnection(Connection):
+    """A connection with a shortcut S from h to `Site.width` channels, and with the option `shortcut`.
+
+    A subclass without a constructor has that one option. A subclass with options of its own takes
+    `**shortcut: ShortcutKind` beside them and hands it on.
+    """
+
+    def __init__(self, site: Site, *, shortcut: ShortcutKind = "pad") -> None:
+        super().__init__(site)
+        self.shortcut = site.shortcut(shortcut)
 
 
 def along_channels(a: Tensor, h: Tensor) -> Tensor:
-    """The vector a (C,) in a shape that multiplies the channels of h (B, C, ...)."""
+    """The vector a (C,) in a shape that multiplies the channels of h (B, C, P)."""
     return a.view(1, -1, *(1,) * (h.ndim - 2))

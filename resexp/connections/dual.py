@@ -1,4 +1,4 @@
-"""Addition and concatenation in one."""
+"""Addition and concatenation in one. h, f and S are those of `core`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from resexp.options import Width
 class Dual(Connection):
     """h' = [u + f_1(h), v, f_2(h)],  S h = [u, v]
 
-    Dual path networks: Chen et al. 2017 (arXiv:1707.01629). f_1 is added to the first `width` channels, u;
-    f_2, of `growth` channels, is appended. Where a stage begins, S projects all of h to u, and v is empty.
+    Dual path networks: Chen et al. 2017 (arXiv:1707.01629). u is the first `width` channels of the state and
+    v the rest. The first `width` channels of the branch, f_1, are added to u; its other `growth` channels,
+    f_2, are appended. Where a stage begins, S projects all of h to u, and v is empty.
     """
 
     def __init__(self, site: Site, *, growth: Width = 12) -> None:

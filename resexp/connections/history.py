@@ -1,7 +1,8 @@
 """Connections that remember: the state is a tuple (h, *memory).
 
-Where the shape changes, S (`pad`: stride, then zero channels) is applied to h and to all of the memory. An
-activation after the merge is applied to h alone.
+h, f and S are those of `core`. Where the shape changes, S applies to h and to each tensor of the memory, so
+that it can only be one that learns nothing: `pad` or `pad_end`. An activation after the merge applies to h
+alone.
 """
 
 from __future__ import annotations
@@ -9,22 +10,22 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from resexp.connections.base import Branch, Connection, Site, along_channels
-from resexp.options import Fraction, PadLayout
+from resexp.connections.base import Branch, ShortcutConnection, Site, along_channels
+from resexp.options import Fraction, PadKind
 
 State = tuple[Tensor, ...]
 
 
-class Momentum(Connection):
+class Momentum(ShortcutConnection):
     """h' = S h + v',  v' = gamma S v + (1 - gamma) f(h)
 
-    Momentum residual networks: Sander et al. 2021 (arXiv:2102.07870); v starts at 0 and gamma is
-    a constant. gamma = 0 is residual. With order `post` the ReLU after the merge makes it irreversible.
+    Momentum residual networks: Sander et al. 2021 (arXiv:2102.07870). The memory is the velocity v, which
+    starts at 0; gamma is a constant. If gamma is 0, this is residual. With order `post`, the ReLU after the
+    merge makes it irreversible.
     """
 
-    def __init__(self, site: Site, *, gamma: Fraction = 0.9, layout: PadLayout = "both") -> None:
-        super().__init__(site)
-        self.shortcut = site.shortcut("pad", site.width, layout)
+    def __init__(self, site: Site, *, gamma: Fraction = 0.9, shortcut: PadKind = "pad") -> None:
+        super().__init__(site, shortcut=shortcut)
         self.gamma = gamma
 
     def enter(self, x: Tensor) -> State:
@@ -36,16 +37,16 @@ class Momentum(Connection):
         return self.shortcut(h) + v, v
 
 
-class DenseAverage(Connection):
+class DenseAverage(ShortcutConnection):
     """h' = sum_i a_i v_i over the history v_0 = x, ..., v_l,  v_l = S h + f(h)
 
-    DenseFormer: Pagliardini et al. 2024 (arXiv:2402.02622). a, one learned number for each of
-    the values so far, starts at (0, ..., 0, 1), which is residual.
+    DenseFormer: Pagliardini et al. 2024 (arXiv:2402.02622). The memory is the history: the stem's output x
+    and, from each of the l blocks so far, a value v. a has one learned number for each of them and starts at
+    (0, ..., 0, 1), which is residual.
     """
 
-    def __init__(self, site: Site, *, layout: PadLayout = "both") -> None:
-        super().__init__(site)
-        self.shortcut = site.shortcut("pad", site.width, layout)
+    def __init__(self, site: Site, *, shortcut: PadKind = "pad") -> None:
+        super().__init__(site, shortcut=shortcut)
         self.a = nn.Parameter(torch.cat([torch.zeros(site.index + 1), torch.ones(1)]))
 
     def enter(self, x: Tensor) -> State:
@@ -58,16 +59,16 @@ class DenseAverage(Connection):
         return mean, *values
 
 
-class AttentionResidual(Connection):
+class AttentionResidual(ShortcutConnection):
     """h' = sum_i p_i v_i over the history v_0 = x, ..., v_l = f(h),  p = softmax_i(w . RMSNorm(v_i))
 
-    Attention residuals: Kimi Team 2026 (arXiv:2603.15031). p is computed at every position; the query w, one
-    vector a block, starts at 0, so that h' is at first the plain mean of the history.
+    Attention residuals: Kimi Team 2026 (arXiv:2603.15031). The memory is the history: the stem's output x
+    and, from each of the l blocks so far, its branch. The weights p are computed at every position. The query
+    w is a learned vector of each block and starts at 0, so that h' is at first the mean of the history.
     """
 
-    def __init__(self, site: Site, *, layout: PadLayout = "both") -> None:
-        super().__init__(site)
-        self.shortcut = site.shortcut("pad", site.width, layout)
+    def __init__(self, site: Site, *, shortcut: PadKind = "pad") -> None:
+        super().__init__(site, shortcut=shortcut)
         self.w = nn.Parameter(torch.zeros(site.width))
 
     def enter(self, x: Tensor) -> State:
@@ -77,9 +78,10 @@ class AttentionResidual(Connection):
         h, *history = state
         values = [*map(self.shortcut, history), f(h)]
         p = torch.stack([self.score(v) for v in values]).softmax(0)
-        return sum(p[i] * v for i, v in enumerate(values)), *values
+        first, *others = [p[i] * v for i, v in enumerate(values)]
+        return sum(others, first), *values
 
     def score(self, v: Tensor) -> Tensor:
-        """w . RMSNorm(v), (B, 1, ...); normalised after the product, which keeps less for backward."""
+        """w . RMSNorm(v), of shape (B, 1, P). Normalising after the product keeps less for backward."""
         scale = (v.square().mean(1, keepdim=True) + 1e-6).rsqrt()
         return (along_channels(self.w, v) * v).sum(1, keepdim=True) * scale

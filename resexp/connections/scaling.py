@@ -1,4 +1,4 @@
-"""Sums of shortcut and branch with other coefficients; S and its kinds are those of `core`."""
+"""Sums of shortcut and branch with other coefficients. h, f, S and the kinds of S are those of `core`."""
 
 from __future__ import annotations
 
@@ -7,127 +7,97 @@ import math
 import torch
 from torch import Tensor, nn
 
-from resexp.connections.base import Branch, Connection, Site, along_channels
-from resexp.options import Fraction, PadLayout, PositiveInt, Real, ShortcutKind
+from resexp.connections.base import Branch, ShortcutConnection, Site, along_channels
+from resexp.options import Fraction, PositiveInt, Real, ShortcutKind
 
 
-class FixedScale(Connection):
+class FixedScale(ShortcutConnection):
     """h' = c_h S h + c_f f(h)
 
     Two constants, the same in every block: the constant scaling of He et al. 2016 (arXiv:1603.05027),
-    section 3.1. Without `c_f`, it is 1/sqrt(L) for L blocks, which keeps the variance of the state bounded
-    at any depth: Hayou et al. 2021 (arXiv:2010.12859).
+    section 3.1. If `c_f` is left out, it is 1/sqrt(L) for L blocks, which keeps the variance of the state
+    bounded at any depth: Hayou et al. 2021 (arXiv:2010.12859).
     """
 
     def __init__(
-        self,
-        site: Site,
-        *,
-        c_h: Real = 1.0,
-        c_f: Real | None = None,
-        shortcut: ShortcutKind = "pad",
-        layout: PadLayout = "both",
+        self, site: Site, *, c_h: Real = 1.0, c_f: Real | None = None, **shortcut: ShortcutKind
     ) -> None:
-        super().__init__(site)
-        self.shortcut = site.shortcut(shortcut, site.width, layout)
+        super().__init__(site, **shortcut)
         self.c_h = c_h
         self.c_f = 1 / math.sqrt(site.depth) if c_f is None else c_f
 
     def forward(self, h: Tensor, f: Branch) -> Tensor:
-        return self.c_h * self.shortcut(h) + self.c_f * f(h)  # type: ignore[no-any-return]
+        return self.c_h * self.shortcut(h) + self.c_f * f(h)
 
 
-class LayerScale(Connection):
+class LayerScale(ShortcutConnection):
     """h' = S h + diag(a) f(h)
 
-    Touvron et al. 2021 (CaiT, arXiv:2103.17239), section 2: a has one learned number a channel, all
-    from `initial`. The paper's is 0.1 up to 18 blocks, 1e-5 up to 24 and 1e-6 beyond.
+    Touvron et al. 2021 (CaiT, arXiv:2103.17239), section 2. a has one learned number for each channel, which
+    starts at `initial`. The paper takes 0.1 up to 18 blocks, 1e-5 up to 24 and 1e-6 beyond.
     """
 
-    def __init__(
-        self,
-        site: Site,
-        *,
-        initial: Real = 0.1,
-        shortcut: ShortcutKind = "pad",
-        layout: PadLayout = "both",
-    ) -> None:
-        super().__init__(site)
-        self.shortcut = site.shortcut(shortcut, site.width, layout)
+    def __init__(self, site: Site, *, initial: Real = 0.1, **shortcut: ShortcutKind) -> None:
+        super().__init__(site, **shortcut)
         self.a = nn.Parameter(torch.full((site.width,), float(initial)))
 
     def forward(self, h: Tensor, f: Branch) -> Tensor:
         y = f(h)
-        return self.shortcut(h) + along_channels(self.a, y) * y  # type: ignore[no-any-return]
+        return self.shortcut(h) + along_channels(self.a, y) * y
 
 
-class Decayed(Connection):
+class Decayed(ShortcutConnection):
     """h' = a_l S h + f(h),  a_l = 1 - (1 - a_min) l / (L - 1)
 
     Decayed identity shortcuts: Zhang et al. 2024 (arXiv:2404.10947). a is a constant that falls linearly
-    from 1 in the first block (l = 0) to `a_min` in the last; a_min = 1 is residual. `share` blocks in a row
-    have one a and count as one in l and L: in a transformer 1, as the authors' code has it, gives attention
-    and MLP an a each, and 2 gives each layer one.
+    from 1 in the first block (l = 0) to `a_min` in the last of L blocks. If `a_min` is 1, this is residual.
+    Each `share` blocks in a row have the same a and count as one in l and L. In a transformer, 1 gives
+    attention and MLP an a each, as the authors' code does, and 2 gives each layer one.
     """
 
     def __init__(
-        self,
-        site: Site,
-        *,
-        a_min: Fraction = 0.6,
-        share: PositiveInt = 1,
-        shortcut: ShortcutKind = "pad",
-        layout: PadLayout = "both",
+        self, site: Site, *, a_min: Fraction = 0.6, share: PositiveInt = 1, **shortcut: ShortcutKind
     ) -> None:
-        super().__init__(site)
-        self.shortcut = site.shortcut(shortcut, site.width, layout)
+        super().__init__(site, **shortcut)
         last = max(1, (site.depth - 1) // share)
         self.a = 1 - (1 - a_min) * (site.index // share) / last
 
     def forward(self, h: Tensor, f: Branch) -> Tensor:
-        return self.a * self.shortcut(h) + f(h)  # type: ignore[no-any-return]
+        return self.a * self.shortcut(h) + f(h)
 
 
-class Fixup(Connection):
+class Fixup(ShortcutConnection):
     """h' = S h + m f(h + b) + c
 
-    Zhang et al. 2019 (arXiv:1901.09321), section 3: m, b and c are one learned number each, from 1, 0 and 0.
-    The paper's other scalar biases lie inside f, where layers without a norm have a bias a channel. To be
-    used with `norm: none` and `init: fixup`, which makes h' = S h at first.
+    Zhang et al. 2019 (arXiv:1901.09321), section 3. m, b and c are one learned number each, and start at 1, 0
+    and 0. The paper's other scalar biases lie inside f, where layers without a norm have a bias for each
+    channel. Use it with `norm: none` and `init: fixup`, which makes h' = S h at first.
     """
 
-    def __init__(self, site: Site, *, shortcut: ShortcutKind = "pad", layout: PadLayout = "both") -> None:
-        super().__init__(site)
-        self.shortcut = site.shortcut(shortcut, site.width, layout)
+    def __init__(self, site: Site, **shortcut: ShortcutKind) -> None:
+        super().__init__(site, **shortcut)
         self.m = nn.Parameter(torch.ones(()))
         self.b = nn.Parameter(torch.zeros(()))
         self.c = nn.Parameter(torch.zeros(()))
 
     def forward(self, h: Tensor, f: Branch) -> Tensor:
-        return self.shortcut(h) + self.m * f(h + self.b) + self.c  # type: ignore[no-any-return]
+        return self.shortcut(h) + self.m * f(h + self.b) + self.c
 
 
-class ShortcutGated(Connection):
+class ShortcutGated(ShortcutConnection):
     """h' = (1 - g) S h + f(h),  g = sigmoid(W S h + b)
 
-    The shortcut-only gate of He et al. 2016 (arXiv:1603.05027), section 3.1. Every element of b starts at
-    `bias`: towards -inf, the gate lets all of the shortcut through, which is residual.
+    The shortcut-only gate of He et al. 2016 (arXiv:1603.05027), section 3.1. The matrix W and the vector b
+    are learned. Every element of b starts at `bias`. The lower it is, the more of the shortcut the gate lets
+    through; at -inf, this is residual.
     """
 
-    def __init__(
-        self,
-        site: Site,
-        *,
-        bias: Real = -6.0,
-        shortcut: ShortcutKind = "pad",
-        layout: PadLayout = "both",
-    ) -> None:
-        super().__init__(site)
-        self.shortcut = site.shortcut(shortcut, site.width, layout)
+    def __init__(self, site: Site, *, bias: Real = -6.0, **shortcut: ShortcutKind) -> None:
+        super().__init__(site, **shortcut)
         self.gate = site.mix(site.width, site.width)
         self.bias = nn.Parameter(torch.full((site.width,), float(bias)))
 
     def forward(self, h: Tensor, f: Branch) -> Tensor:
         s = self.shortcut(h)
         g = torch.sigmoid(self.gate(s) + along_channels(self.bias, s))
-        return (1 - g) * s + f(h)  # type: ignore[no-any-return]
+        return (1 - g) * s + f(h)

@@ -15,6 +15,7 @@ from resexp.models.attention import AlongTokens, Attention, Projection, Recipe, 
 from resexp.models.base import Block, Design
 from resexp.models.parts import make_activation
 from resexp.models.shortcut import ShortcutFactory
+from resexp.options import ShortcutKind
 
 Steps = list[tuple[str, nn.Module]]
 
@@ -58,7 +59,7 @@ def token_blocks(design: Design, recipe: Recipe) -> tuple[list[Block], int]:
     blocks: list[Block] = []
     channels = recipe.width
     for index in range(len(kinds) // span):
-        shortcut = TokenShortcut(design, channels, recipe.rate("skip"))
+        shortcut = TokenShortcut(design, channels, recipe.width, recipe.rate("skip"))
         site = Site(index, len(kinds) // span, channels, recipe.width, 1, shortcut, TokenMap)
         connection = make(site)
         if recipe.causal and connection.mixes_positions:
@@ -87,10 +88,11 @@ class TokenShortcut:
 
     design: Design
     inputs: int
+    width: int
     dropout: float
 
-    def __call__(self, kind: str, outputs: int, layout: str = "both") -> nn.Module:
-        factory = ShortcutFactory(lambda i, o, _: TokenMap(i, o), self._norm, self.inputs, 1)
+    def __call__(self, kind: ShortcutKind, outputs: int | None = None, layout: str = "both") -> nn.Module:
+        factory = ShortcutFactory(lambda i, o, _: TokenMap(i, o), self._norm, self.inputs, self.width, 1)
         shortcut = factory(kind, outputs, layout)
         return nn.Sequential(shortcut, nn.Dropout(self.dropout)) if self.dropout else shortcut
 

@@ -1,4 +1,4 @@
-"""The small pieces trunks share: norms, activations, branches, and the list of blocks itself."""
+"""The small pieces that trunks share: norms, activations, branches, and the list of blocks itself."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from resexp.models.shortcut import ShortcutFactory
 
 @dataclass(frozen=True)
 class Layers:
-    """How a trunk builds its layers: `map(inputs, outputs, stride)` is its 1x1 map, without bias."""
+    """How a trunk builds its layers, from numbers of input and output channels and a stride.
+
+    `map` builds a 1x1 map without bias, `norm` a norm of so many channels, `branch` the branch of a block.
+    """
 
     map: Callable[[int, int, int], nn.Module]
     norm: Callable[[int], nn.Module]
@@ -25,7 +28,11 @@ class Layers:
 
 
 def make_norm(kind: str, channels: int) -> nn.Module:
-    """`layer` is one group over all channels (and pixels); `group` at most 32 groups, as Wu and He 2018."""
+    """A norm by its name in `model.norm`, for a state of so many channels.
+
+    `layer` normalises over all channels and pixels together. `group` has gcd(channels, 32) groups of
+    channels, so at most the 32 of Wu and He 2018.
+    """
     if kind == "none":
         return nn.Identity()
     if kind == "batch":
@@ -34,7 +41,10 @@ def make_norm(kind: str, channels: int) -> nn.Module:
 
 
 def make_activation(kind: str, in_place: bool = False) -> nn.Module:
-    """`in_place` saves a pass over memory where nobody else reads the input."""
+    """An activation by its name in `model.activation`.
+
+    Set `in_place` only if nothing else reads the input: ReLU then overwrites it, which saves memory.
+    """
     if kind == "relu":
         return nn.ReLU(inplace=in_place)
     return {"tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "gelu": nn.GELU}[kind]()
@@ -44,7 +54,7 @@ def make_activation(kind: str, in_place: bool = False) -> nn.Module:
 class Order:
     """Where norm and activation stand: in every unit of a branch, in the stem, and before the head.
 
-    The last `after_merge` steps of a branch's last unit come behind the merge instead.
+    The last `after_merge` steps of a branch's last unit follow the merge instead.
     """
 
     unit: tuple[str, str, str]
@@ -64,7 +74,7 @@ ORDERS: dict[str, Order] = {
 
 
 def order_of(design: Design) -> Order:
-    """Raises ConfigError for the orders that only transformers have."""
+    """The design's order. Raises ConfigError for the orders that only transformers have."""
     if design.order not in ORDERS:
         wrong = f"{design.order} is an order of transformers"
         raise ConfigError([Problem("", "model.order", wrong, f"one of {', '.join(ORDERS)}")])
@@ -77,7 +87,7 @@ def ordered_branch(
     """Weight layers, given as (layer, inputs, outputs), with norm and activation in the design's order."""
     order = order_of(design)
     steps: list[tuple[str, nn.Module]] = []
-    overwritable = False  # the branch's first input is the state itself, which others read, too
+    overwritable = False  # The branch's first input is the state itself, which others read, too.
     for number, (layer, inputs, outputs) in enumerate(layers, 1):
         width = inputs
         for step in order.unit:
@@ -104,7 +114,7 @@ def steps_of(
 
 
 def make_after(design: Design, norm: Callable[[int], nn.Module], channels: int) -> nn.Module:
-    """What follows the merge."""
+    """The norm and activation that follow the merge: those that the order takes out of the branch."""
     order = order_of(design)
     steps = steps_of(order.unit[3 - order.after_merge :], design, norm, channels)
     if len(steps) == 1:
@@ -115,8 +125,8 @@ def make_after(design: Design, norm: Callable[[int], nn.Module], channels: int) 
 def make_block(
     design: Design, layers: Layers, inputs: int, width: int, *, stride: int, index: int, depth: int
 ) -> Block:
-    """Block `index` of `depth`, from `inputs` channels to the `width` that is planned."""
-    shortcut = ShortcutFactory(layers.map, layers.norm, inputs, stride)
+    """Block `index` of `depth` blocks, from `inputs` channels to the planned `width`; see `Site`."""
+    shortcut = ShortcutFactory(layers.map, layers.norm, inputs, width, stride)
     site = Site(index, depth, inputs, width, stride, shortcut, lambda i, o: layers.map(i, o, 1))
     connection = design.connection(site)
     branch = layers.branch(inputs, connection.branch, stride)
@@ -126,9 +136,10 @@ def make_block(
 def stack(
     design: Design, layers: Layers, inputs: int, stages: Iterable[tuple[int, int, int]]
 ) -> tuple[list[Block], int]:
-    """The flat list of blocks and the channels of the last state.
+    """The list of blocks, and the number of channels of the last state.
 
-    `stages` holds (blocks, width, stride of the first block) of each stage; `inputs` is the stem's width.
+    `stages` has for each stage its number of blocks, its width and its first block's stride; `inputs` is the
+    stem's width.
     """
     plan = [(width, stride if i == 0 else 1) for count, width, stride in stages for i in range(count)]
     blocks = []
@@ -141,7 +152,7 @@ def stack(
 def first_steps(
     design: Design, norm: Callable[[int], nn.Module], channels: int
 ) -> list[tuple[str, nn.Module]]:
-    """What follows the stem's layer."""
+    """The norm and activation that follow the stem's layer."""
     return steps_of(order_of(design).stem, design, norm, channels)
 
 
@@ -153,7 +164,7 @@ def final_steps(
 
 
 def wrong_depth(trunk: str, depth: int, rule: str, allowed: Callable[[int], bool]) -> ConfigError:
-    """A depth this trunk does not have, with the nearest ones it does."""
+    """The error for a depth that this trunk cannot have. It names the nearest depths that it can."""
     below = next((d for d in range(depth - 1, 0, -1) if allowed(d)), None)
     above = next((d for d in range(depth + 1, depth + 128) if allowed(d)), None)
     near = " or ".join(str(d) for d in (below, above) if d is not None)

@@ -1,4 +1,4 @@
-"""The shortcuts S of He et al. 2015, section 3.3 and 4.1: how the state gets a new shape."""
+"""The kinds of shortcuts S, as `connections/core.py` defines them: how the state gets a new shape."""
 
 from __future__ import annotations
 
@@ -8,20 +8,22 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional
 
+from resexp.options import ShortcutKind
+
 
 class Pad(nn.Module):
-    """Option A: every `stride`-th pixel, then zero channels. No parameters.
+    """Option A: every `stride`-th pixel, then zero channels. It has no parameters.
 
-    The two layouts hold the same numbers at other channels, so weights trained with one are silently
-    wrong in the other: `both` puts half the zeros on either side, `end` all of them last.
+    Half the zero channels come before the others and half behind, or all of them behind if `at_end`. The two
+    hold the same numbers at other channels, so weights trained with one are silently wrong in the other.
     """
 
-    def __init__(self, inputs: int, outputs: int, stride: int, layout: str) -> None:
+    def __init__(self, inputs: int, outputs: int, stride: int, at_end: bool = False) -> None:
         super().__init__()
         assert outputs >= inputs
         missing = outputs - inputs
         self.stride = stride
-        self.before = missing // 2 if layout == "both" else 0
+        self.before = 0 if at_end else missing // 2
         self.behind = missing - self.before
 
     def forward(self, h: Tensor) -> Tensor:
@@ -32,7 +34,7 @@ class Pad(nn.Module):
 
 @dataclass(frozen=True)
 class ShortcutFactory:
-    """Builds S at one place of a trunk, from `inputs` channels at `stride`.
+    """Builds S at one place of a trunk, from `inputs` channels to `width` at `stride`.
 
     `map(inputs, outputs, stride)` is the trunk's 1x1 map and `norm(channels)` its norm.
     """
@@ -40,16 +42,20 @@ class ShortcutFactory:
     map: Callable[[int, int, int], nn.Module]
     norm: Callable[[int], nn.Module]
     inputs: int
+    width: int
     stride: int
 
-    def __call__(self, kind: str, outputs: int, layout: str = "both") -> nn.Module:
-        """S to `outputs` channels: the identity if nothing changes."""
+    def __call__(self, kind: ShortcutKind, outputs: int | None = None, layout: str = "both") -> nn.Module:
+        """As `connections.base.MakesShortcut`. Where channels cannot be padded, for they get fewer, `pad` is
+        a projection.
+        """
         inputs, stride = self.inputs, self.stride
+        outputs = self.width if outputs is None else outputs
         same = inputs == outputs and stride == 1
         if same and kind != "projection_everywhere":
             return nn.Identity()
-        if kind == "pad" and outputs >= inputs:
-            return Pad(inputs, outputs, stride, layout)
+        if kind in ("pad", "pad_end") and outputs >= inputs:
+            return Pad(inputs, outputs, stride, at_end=kind == "pad_end" or layout == "end")
         if kind == "pool" and stride > 1:
             return nn.Sequential(
                 nn.AvgPool2d(stride, ceil_mode=True), self.map(inputs, outputs, 1), self.norm(outputs)

@@ -23,7 +23,7 @@ class Svbm(Booster):
     left out.
     """
 
-    idle: ClassVar[tuple[str, ...]] = (*Booster.idle, "model.connection.shortcut", "model.connection.layout")
+    idle: ClassVar[tuple[str, ...]] = (*Booster.idle, "model.connection.shortcut")
     connections: ClassVar[tuple[type[Connection], ...]] = (Plain, Residual)
 
     def __init__(

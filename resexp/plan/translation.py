@@ -1,15 +1,17 @@
 """Former names of settings, so that trials which an older version planned can still be read.
 
-A change that renames a key, renames one of its values or removes a key is listed in CHANGES, the latest
-change last. Stored settings are translated when they are read. An identity is hashed with the oldest names,
-so that a finished trial stays finished.
+Each change of a key, of the name of a value or of a part's options has a line in CHANGES, the latest change
+last. Stored settings are translated when they are read. An identity is hashed with the oldest names, so that
+a finished trial stays finished.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from resexp.config import shortcut_layout
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,18 @@ class Removed:
     always: Any
 
 
-CHANGES: tuple[Renamed | Revalued | Removed, ...] = ()
+@dataclass(frozen=True)
+class Rewritten:
+    """The part at the dotted key has other options: `now` gives it with today's, `was` with the oldest."""
+
+    key: str
+    now: Callable[[Any], Any]
+    was: Callable[[Any], Any]
+
+
+CHANGES: tuple[Renamed | Revalued | Removed | Rewritten, ...] = (
+    Rewritten("model.connection", shortcut_layout.folded, shortcut_layout.unfolded),
+)
 
 
 def translated(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -55,6 +68,8 @@ def translated(settings: Mapping[str, Any]) -> dict[str, Any]:
                 result = _revalued(result, key.split("."), was, now)
             case Removed(key, always):
                 result = _removed(result, key.split("."), always)
+            case Rewritten(key, now):
+                result = _rewritten(result, key.split("."), now)
     return result
 
 
@@ -67,6 +82,8 @@ def as_hashed(settings: Mapping[str, Any]) -> dict[str, Any]:
                 result = _renamed(result, now.split("."), was.rpartition(".")[2])
             case Revalued(key, was, now):
                 result = _revalued(result, key.split("."), now, was)
+            case Rewritten(key, _, was):
+                result = _rewritten(result, key.split("."), was)
     return result
 
 
@@ -80,6 +97,8 @@ def keys(axes: Mapping[str, Any]) -> dict[str, Any]:
             result[change.key] = change.now
         elif isinstance(change, Removed) and result.get(change.key) == change.always:
             result.pop(change.key, None)
+        elif isinstance(change, Rewritten) and change.key in result:
+            result[change.key] = change.now(result[change.key])
     return result
 
 
@@ -114,3 +133,11 @@ def _removed(tree: Any, path: Sequence[str], always: Any) -> Any:
     if len(path) > 1:
         return {**tree, path[0]: _removed(tree[path[0]], path[1:], always)}
     return {key: value for key, value in tree.items() if key != path[0] or value != always}
+
+
+def _rewritten(tree: Any, path: Sequence[str], rewrite: Callable[[Any], Any]) -> Any:
+    if not _inside(tree, path):
+        return tree
+    if len(path) > 1:
+        return {**tree, path[0]: _rewritten(tree[path[0]], path[1:], rewrite)}
+    return {**tree, path[0]: rewrite(tree[path[0]])}

@@ -4,6 +4,7 @@ import inspect
 import subprocess
 import sys
 import typing
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +13,7 @@ import pytest
 from resexp import options
 from resexp.catalog import plugins, scan
 from resexp.catalog.plugins import Plugin
+from resexp.catalog.signature import REQUIRED
 from resexp.config.settings import models
 from resexp.errors import ConfigError
 
@@ -50,13 +52,45 @@ def test_reads_kind_doc_options_and_defaults(tmp_path: Path) -> None:
         "names": tuple[str, ...] | None,
         "must": float,
     }
-    assert [o.default for o in part.options.values()] == [3, "a", None, scan.REQUIRED]
+    assert [o.default for o in part.options.values()] == [3, "a", None, REQUIRED]
 
 
 def test_leaves_out_private_classes_and_bases(tmp_path: Path) -> None:
     with_plugin = scan.parts("connection", plugin(tmp_path, "wide.py", PART))
     assert with_plugin.keys() - scan.parts("connection").keys() == {"wide_sum"}
     assert list(with_plugin) == sorted(with_plugin)
+
+
+INHERITS = """
+class Bare(ShortcutConnection): ...
+class Handing(ShortcutConnection):
+    def __init__(self, site, *, rate: float = 0.5, **shortcut: ShortcutKind): ...
+class Narrower(ShortcutConnection):
+    def __init__(self, site, *, shortcut: PadKind = "pad_end", **rest: str): ...
+class Closed(ShortcutConnection):
+    def __init__(self, site, *, rate: float = 0.5): ...
+class Without(Connection): ...
+class Open(Connection):
+    def __init__(self, site, *, rate: float = 0.5, **rest: float): ...
+"""
+
+
+def test_a_constructor_that_is_absent_or_takes_two_stars_has_its_bases_options(tmp_path: Path) -> None:
+    known = scan.parts("connection", plugin(tmp_path, "inherits.py", INHERITS))
+    shortcut = {"shortcut": (options.ShortcutKind, "pad")}
+    rate = {"rate": (float, 0.5)}
+    expected = {
+        "bare": shortcut,
+        "handing": rate | shortcut,
+        "narrower": {"shortcut": (options.PadKind, "pad_end")},
+        "closed": rate,
+        "without": {},
+        "open": rate,
+    }
+    for kind, of in expected.items():
+        found = {name: (o.annotation, o.default) for name, o in known[kind].options.items()}
+        assert list(found.items()) == list(of.items()), kind
+    assert "shortcut_connection" not in known
 
 
 def test_loads_the_class_of_a_file_outside_the_package(tmp_path: Path) -> None:
@@ -129,34 +163,41 @@ def test_snake_case(name: str, kind: str) -> None:
 REAL = [(role, kind) for role in scan.ROLES for kind in scan.parts(role)]
 
 
+def constructors(loaded: type) -> Iterator[Callable[..., None]]:
+    """Those that a keyword of the class's call reaches: the first, and the next while one takes `**`."""
+    for owner in loaded.__mro__:
+        if init := vars(owner).get("__init__"):
+            yield init
+            if not any(p.kind is p.VAR_KEYWORD for p in inspect.signature(init).parameters.values()):
+                return
+
+
 @pytest.mark.parametrize(("role", "kind"), REAL)
 def test_the_syntax_tree_says_what_the_class_says(role: str, kind: str) -> None:
     loaded = scan.load_part(role, kind)
-    keywords = {
-        name: p.default if p.default is not p.empty else scan.REQUIRED
-        for name, p in inspect.signature(loaded).parameters.items()
-        if p.kind is p.KEYWORD_ONLY
-    }
+    keywords: dict[str, object] = {}
+    hints: dict[str, object] = {}
+    for init in constructors(loaded):
+        types = typing.get_type_hints(init, include_extras=True)
+        for name, p in inspect.signature(init).parameters.items():
+            if p.kind is p.KEYWORD_ONLY and name not in keywords:
+                keywords[name] = p.default if p.default is not p.empty else REQUIRED
+                hints[name] = types[name]
     part = scan.parts(role)[kind]
     assert {name: o.default for name, o in part.options.items()} == keywords
-    hints = typing.get_type_hints(loaded.__init__, include_extras=True)
-    assert {name: o.annotation for name, o in part.options.items()} == {
-        name: hints[name] for name in keywords
-    }
+    assert {name: o.annotation for name, o in part.options.items()} == hints
     assert part.doc == inspect.getdoc(loaded)
     assert part.quantities == getattr(loaded, "quantities", ())
 
 
 @pytest.mark.parametrize(("role", "kind"), REAL)
 def test_defaults_fit_their_own_types(role: str, kind: str) -> None:
-    given = {
-        n: o.default for n, o in scan.parts(role)[kind].options.items() if o.default is not scan.REQUIRED
-    }
+    given = {n: o.default for n, o in scan.parts(role)[kind].options.items() if o.default is not REQUIRED}
     common = {"kind": kind} | ({"depth": 8} if role == "model" else {})
     missing = {  # of a choice the first
         n: (*typing.get_args(o.annotation), "x")[0]
         for n, o in scan.parts(role)[kind].options.items()
-        if o.default is scan.REQUIRED
+        if o.default is REQUIRED
     }
     part = models(role)[kind].model_validate(common | missing | given)
     assert part.options() == missing | given

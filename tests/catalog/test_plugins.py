@@ -279,3 +279,41 @@ def test_the_command_says_what_to_do_about_code_of_others(place: Path, finished_
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "Traceback" not in refused.stderr
     assert "read it (and the files beside it), then add --trust" in refused.stderr
+
+
+TOKENS = "{kind: vit, depth: 2, width: 8, heads: 2, norm: layer, order: pre}"
+OLDER = '''\
+from resexp.connections.base import Connection, Site
+from resexp.options import PadLayout, ShortcutKind
+
+
+class Halved(Connection):
+    """h' = S h + f(h) / 2"""
+
+    def __init__(self, site: Site, *, shortcut: ShortcutKind = "pad", layout: PadLayout = "both") -> None:
+        super().__init__(site)
+        self.shortcut = site.shortcut(shortcut, site.width, layout)
+
+    def forward(self, h, f):
+        return self.shortcut(h) + f(h) / 2
+'''
+
+
+RESNET = "{kind: resnet, depth: 8, width: 4}"
+IDS = {RESNET: ["d09b4085a8e0", "7f5551a63d81"], TOKENS: ["8b44ce965eb1", "093f77a8e99b"]}
+"""As the version gave them that the plugin was written for."""
+
+
+@pytest.mark.parametrize("trunk", [RESNET, TOKENS])
+def test_one_with_a_layout_of_its_own_keeps_it(place: Path, trunk: str) -> None:
+    """Plugins were written so before `pad_end` was a kind of shortcut, and their trials keep their ids."""
+    (place / "my_connection.py").write_text(OLDER)
+    text = CONFIG.partition("sweep:")[0].replace(RESNET, trunk)
+    sweep = "{model.connection: [{kind: halved, layout: end}], model.connection.shortcut: [pad, pool]}"
+    (place / "mine.yaml").write_text(f"{text}sweep: {sweep}\n")
+    trials = api.trials(api.load("mine.yaml", plugins=["my_connection.py"]), "cpu")
+    assert [trial.settings["model"]["connection"] for trial in trials] == [
+        {"kind": "halved", "shortcut": "pad", "layout": "end"},
+        {"kind": "halved", "shortcut": "pool", "layout": "end"},
+    ]
+    assert [trial.id for trial in trials] == IDS[trunk]

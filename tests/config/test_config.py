@@ -112,10 +112,10 @@ def test_many_rules_look_at_a_point_once(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_a_kinds_name_matches_whatever_the_options_and_a_default_counts(tmp_path: Path) -> None:
     more = """
-sweep: {model.connection: [plain, {kind: residual, shortcut: projection}]}
+sweep: {model.connection: [plain, {kind: scaled, shortcut: projection}]}
 overrides:
-- {when: {model.connection: residual}, set: {training.optimizer.lr: 0.2}}
-- {when: {model.connection: {kind: residual, layout: both}, model.norm: batch}, set: {seed: 7}}
+- {when: {model.connection: scaled}, set: {training.optimizer.lr: 0.2}}
+- {when: {model.connection: {kind: scaled, initial: 0.0}, model.norm: batch}, set: {seed: 7}}
 - {when: {seed: 7}, set: {training.batch_size: 32}}
 """
     experiment = load(tmp_path, more)

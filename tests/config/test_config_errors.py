@@ -29,7 +29,7 @@ CASES: dict[str, tuple[str, int, str, tuple[str, ...]]] = {
         + "training: {epochs: 2}\n",
         8,
         "model.connection.growth",
-        ("known: kind, shortcut, layout",),
+        ("known: kind, shortcut",),
     ),
     "missing name": (FULL.replace("name: x\n", ""), 1, "name", ("is missing",)),
     "missing depth": (

@@ -19,7 +19,7 @@ from resexp.models.shortcut import ShortcutFactory
 def site() -> Callable[..., Site]:
     def make(inputs: int = 4, width: int = 4, stride: int = 1, index: int = 1, depth: int = 5) -> Site:
         layers = image_layers(Design(8, (3, 8, 8), 10, Plain), "basic")
-        shortcut = ShortcutFactory(layers.map, layers.norm, inputs, stride)
+        shortcut = ShortcutFactory(layers.map, layers.norm, inputs, width, stride)
         return Site(index, depth, inputs, width, stride, shortcut, lambda i, o: layers.map(i, o, 1))
 
     return make

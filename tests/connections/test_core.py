@@ -11,11 +11,12 @@ from resexp.connections.core import Gated, Plain, Residual, Scaled, Skip
 from resexp.models.base import Design
 from resexp.models.images import image_layers
 from resexp.models.shortcut import Pad, ShortcutFactory
+from resexp.options import ShortcutKind
 
 
 def site(inputs: int = 4, width: int = 4, stride: int = 1) -> Site:
     layers = image_layers(Design(8, (3, 8, 8), 10, Plain), "basic")
-    shortcut = ShortcutFactory(layers.map, layers.norm, inputs, stride)
+    shortcut = ShortcutFactory(layers.map, layers.norm, inputs, width, stride)
     return Site(0, 3, inputs, width, stride, shortcut, lambda i, o: layers.map(i, o, 1))
 
 
@@ -51,10 +52,9 @@ def test_a_closed_gate_is_the_shortcut_and_an_open_one_the_branch(h: Tensor) -> 
     torch.testing.assert_close(Gated(site(), bias=40.0)(h, f), f(h))
 
 
-@pytest.mark.parametrize("layout", ["both", "end"])
-def test_pad_strides_and_adds_zero_channels(layout: str, h: Tensor) -> None:
-    out = Pad(4, 10, 2, layout)(h)
-    first = 3 if layout == "both" else 0
+@pytest.mark.parametrize(("kind", "first"), [("pad", 3), ("pad_end", 0)])
+def test_pad_strides_and_adds_zero_channels(kind: ShortcutKind, first: int, h: Tensor) -> None:
+    out = site(4, 10, 2).shortcut(kind)(h)
     assert out.shape == (2, 10, 3, 3)
     assert torch.equal(out[:, first : first + 4], h[:, :, ::2, ::2])
     assert out.count_nonzero() == h[:, :, ::2, ::2].count_nonzero()
@@ -62,27 +62,42 @@ def test_pad_strides_and_adds_zero_channels(layout: str, h: Tensor) -> None:
 
 def test_pad_of_vectors() -> None:
     h = torch.ones(2, 3)
-    assert torch.equal(Pad(3, 5, 1, "end")(h), torch.tensor([[1.0, 1, 1, 0, 0]] * 2))
+    assert torch.equal(Pad(3, 5, 1, at_end=True)(h), torch.tensor([[1.0, 1, 1, 0, 0]] * 2))
 
 
 @pytest.mark.parametrize(
     ("kind", "inside", "across"),
     [
         ("pad", nn.Identity, Pad),
+        ("pad_end", nn.Identity, Pad),
         ("projection", nn.Identity, nn.Sequential),
         ("projection_everywhere", nn.Sequential, nn.Sequential),
         ("pool", nn.Identity, nn.Sequential),
     ],
 )
-def test_shortcut_kinds(kind: str, inside: type[nn.Module], across: type[nn.Module], h: Tensor) -> None:
-    assert type(Residual(site(), shortcut=kind).shortcut) is inside  # type: ignore[arg-type]
-    shortcut = Residual(site(4, 8, 2), shortcut=kind).shortcut  # type: ignore[arg-type]
+def test_shortcut_kinds(
+    kind: ShortcutKind, inside: type[nn.Module], across: type[nn.Module], h: Tensor
+) -> None:
+    assert type(Residual(site(), shortcut=kind).shortcut) is inside
+    shortcut = Residual(site(4, 8, 2), shortcut=kind).shortcut
     assert type(shortcut) is across
     assert shortcut(h).shape == (2, 8, 3, 3)
 
 
+def test_a_shortcut_has_the_sites_width_unless_it_is_given_another(h: Tensor) -> None:
+    assert site(4, 6).shortcut("projection")(h).shape == (2, 6, 6, 6)
+    assert site(4, 6).shortcut("projection", 5)(h).shape == (2, 5, 6, 6)
+
+
+def test_a_shortcut_asked_for_by_kind_and_layout_as_older_plugins_do(h: Tensor) -> None:
+    across = site(4, 8, 2).shortcut
+    assert torch.equal(across("pad", 8, "end")(h), across("pad_end")(h))
+    assert torch.equal(across("pad", 8, "both")(h), across("pad")(h))
+    assert not torch.equal(across("pad")(h), across("pad_end")(h))
+
+
 def test_pool_averages_before_it_maps(h: Tensor) -> None:
-    pooled = Residual(site(4, 8, 2), shortcut="pool").shortcut[0](h)  # type: ignore[index]
+    pooled = Residual(site(4, 8, 2), shortcut="pool").get_submodule("shortcut.0")(h)
     torch.testing.assert_close(pooled[0, 0, 0, 0], h[0, 0, :2, :2].mean())
 
 

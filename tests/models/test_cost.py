@@ -29,7 +29,7 @@ def on_meta(trunk: Trunk, depth: int, connection: object, shape: tuple[int, int,
         return trunk.build(Design(depth, shape, 10, connection))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("connection", [Plain, Residual, partial(Residual, layout="end")])
+@pytest.mark.parametrize("connection", [Plain, Residual, partial(Residual, shortcut="pad_end")])
 @pytest.mark.parametrize(
     ("depth", "params"),
     [

@@ -74,7 +74,7 @@ class BoostingRun:
     def _connection(self, round: int, beta: float) -> Connect:
         """The connection after a round (0-based). Its state is the weights of all rows."""
         rows = self.batch_size
-        site = Site(round, self.total, rows, rows, 1, lambda *_: Carried(beta), nn.Linear)
+        site = Site(round, self.total, rows, rows, 1, lambda *_, **__: Carried(beta), nn.Linear)
         connection: Connection = self.settings.model.connection.build(site)
         return connection
 

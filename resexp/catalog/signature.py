@@ -1,0 +1,110 @@
+"""The options of a part: the keyword-only arguments of its constructor, read from the syntax tree."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from types import GenericAlias
+from typing import Any, Literal, Union
+
+from resexp.errors import ConfigError, Problem
+from resexp.options import OPTION_TYPES
+
+REQUIRED: Any = ...
+"""Stands for the missing default of a required option."""
+
+MAX_ALTERNATIVES = 20
+"""Most types in the union of an option: each takes time whenever a value is checked."""
+
+_BUILTINS = {"int": int, "float": float, "str": str, "bool": bool}
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option of a part: its type, for pydantic, and its default or REQUIRED."""
+
+    annotation: Any
+    default: Any
+
+
+def aliases_of(tree: ast.Module) -> dict[str, ast.expr]:
+    """The values of the names that a module assigns at its top level."""
+    return {
+        target.id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+
+
+def constructor(part: ast.ClassDef) -> ast.FunctionDef | None:
+    """The class's own constructor, if it has one."""
+    found = [node for node in part.body if isinstance(node, ast.FunctionDef) and node.name == "__init__"]
+    return found[-1] if found else None
+
+
+def own_options(part: ast.ClassDef, file: Path, aliases: Mapping[str, ast.expr]) -> dict[str, Option]:
+    """The options of a class's own constructor by name. `aliases`: see `aliases_of`.
+
+    Raises ConfigError for an annotation or default that is not understood.
+    """
+    options: dict[str, Option] = {}
+    init = constructor(part)
+    for arg, default in zip(init.args.kwonlyargs, init.args.kw_defaults, strict=True) if init else ():
+        try:
+            annotation = _type(arg.annotation, aliases)
+            value = REQUIRED if default is None else ast.literal_eval(default)
+        except (TypeError, ValueError, SyntaxError, RecursionError, MemoryError) as cause:
+            right = "annotate it with a builtin, a name of options.py, Literal, | None or tuple[X, ...]"
+            where, wrong = f"{file}:{arg.lineno}", str(cause)[:200]
+            raise ConfigError([Problem(where, f"{part.name}.{arg.arg}", wrong, right)]) from None
+        options[arg.arg] = Option(annotation, value)
+    return options
+
+
+def _type(node: ast.expr | None, aliases: Mapping[str, ast.expr]) -> Any:
+    """The type that an annotation means, without running it. Raises TypeError if it is not understood."""
+    members = list(islice(_members(node, aliases), MAX_ALTERNATIVES + 1))
+    if len(members) > MAX_ALTERNATIVES:
+        raise TypeError(f"has more than {MAX_ALTERNATIVES} alternatives")
+    return Union[tuple(members)]  # noqa: UP007  (types known at run time)
+
+
+def _members(node: ast.expr | None, aliases: Mapping[str, ast.expr]) -> Iterator[Any]:
+    """The types in a union, one by one, because a few names for unions of names can mean millions."""
+    match node:
+        case ast.Constant(value=None):
+            yield None
+        case ast.Constant(value=str(quoted)):
+            yield from _members(ast.parse(quoted, mode="eval").body, aliases)
+        case ast.Name(id=name) if name in _BUILTINS:
+            yield _BUILTINS[name]
+        case ast.Name(id=name) | ast.Attribute(attr=name) if name in OPTION_TYPES:
+            yield OPTION_TYPES[name]
+        case ast.Name(id=name) if name in aliases:
+            yield from _members(aliases[name], {k: v for k, v in aliases.items() if k != name})
+        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+            yield from _members(left, aliases)
+            yield from _members(right, aliases)
+        case ast.Subscript(value=value, slice=slice_) if last_name(value) == "Literal":
+            choices = ast.literal_eval(slice_)
+            choices = choices if isinstance(choices, tuple) else (choices,)
+            if not choices or not all(isinstance(choice, str | int | None) for choice in choices):
+                raise TypeError("Literal may have texts, whole numbers, truth values and None")
+            yield Literal[choices]
+        case ast.Subscript(value=value, slice=ast.Tuple(elts=[item, ast.Constant(value=rest)])) if (
+            last_name(value) == "tuple" and rest is ...
+        ):
+            yield GenericAlias(tuple, (_type(item, aliases), ...))
+        case _:
+            shown = ast.unparse(node) if node else "no annotation"
+            raise TypeError(f"{shown[:100]} is not an option's type")
+
+
+def last_name(node: ast.expr | None) -> str:
+    """The last name of `Connection` or `base.Connection`."""
+    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
