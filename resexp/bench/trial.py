@@ -12,6 +12,7 @@ import torch
 
 from resexp import durable, store
 from resexp.machine.clock import seconds_of
+from resexp.plan.status import Status
 from resexp.plan.trial import Trial
 from resexp.probes.base import Probe
 from resexp.store import TrialFolder
@@ -90,6 +91,6 @@ def _write_all(run: Run, rest: float, root: Path) -> float:
             min(seconds_of(action, cpu) for _ in range(REPEATS))
             for action in (save, lambda: attempt.metric(row), sign_of_life)
         )
-        commit = seconds_of(lambda: attempt.commit({"status": "done", **row}), cpu)
+        commit = seconds_of(lambda: attempt.commit({"status": Status.DONE, **row}), cpu)
     saves = 1 + min(run.epochs + rest / SAVE_SECONDS, SAVE_SHARE * rest / checkpoint)
     return saves * checkpoint + run.epochs * metric + rest / PROGRESS_EVERY * progress + commit

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from resexp import api
+from resexp.plan.status import Status
 from resexp.text import clean, command
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def summary_line(name: str, folder: Path, summary: SweepSummary) -> str:
         return f"{line}\nStopped: {summary.stopped}. Mend the cause and run again, or add --keep-going."
     if summary.interrupted:
         return f"{line}\nInterrupted; the same command continues."
-    if summary.counts.get("pending") or summary.counts.get("running"):
+    if summary.counts.get(Status.PENDING) or summary.counts.get(Status.RUNNING):
         return f"{line}\nNot every trial has a result that counts; the same command trains the others."
     here = folder == api.RESULTS / name
     return f"{line}\nNext: {clean(command('resexp', 'report', name if here else folder))}"

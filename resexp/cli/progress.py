@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from resexp.execution.display import Display, View
+from resexp.plan.status import Status
 from resexp.plan.trial import Trial
 from resexp.store import State
 from resexp.text import DASH, clean, duration, percent
@@ -100,7 +101,7 @@ class TableDisplay:
         self._console.print(Text(f"again     {trial.name}  {clean(why)}", style="yellow"), soft_wrap=True)
 
     def finished(self, trial: Trial, state: State) -> None:
-        style = {"done": "", "diverged": "yellow", "failed": "red"}.get(state.status, "dim")
+        style = {Status.DONE: "", Status.DIVERGED: "yellow", Status.FAILED: "red"}.get(state.status, "dim")
         self._console.print(Text(outcome(trial, state), style=style), soft_wrap=True)
 
     def tick(self, view: View) -> None:
@@ -114,11 +115,11 @@ class TableDisplay:
 def outcome(trial: Trial, state: State) -> str:
     """One line on how a trial ended, and one for each thing to know of it."""
     result = state.result
-    if state.status == "done":
+    if state.status is Status.DONE:
         errors = f"train error {percent(result.get('train_error'))}  test {percent(result.get('test_error'))}"
         line = f"done      {trial.name}  {errors}  {duration(result.get('seconds'))}"
         return "\n".join([line, *(f"note      {clean(note)}" for note in state.notes)])
-    if state.finished or state.status == "failed":
+    if state.status.ended:
         return f"{state.status:<9} {trial.name}  {clean(state.cause or 'no cause given')}"
     return f"stopped   {trial.name}  the next run goes on with it"
 
@@ -145,7 +146,9 @@ def table(view: View) -> RenderableType:
     ended = view.before + sum(view.counts.values())
     words = [f"{ended}/{view.total} trials"]
     words += [
-        f"{view.counts[status]} {status}" for status in ("failed", "diverged") if view.counts.get(status)
+        f"{view.counts[status]} {status}"
+        for status in (Status.FAILED, Status.DIVERGED)
+        if view.counts.get(status)
     ]
     words.append(f"{duration(view.seconds_left)} left")
     line = Table.grid(padding=(0, 2))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from resexp.plan.status import Status
 from resexp.report.render.columns import ColumnHead, Columns
 from resexp.text import DASH, clean, counted, duration, percent
 
@@ -29,7 +30,7 @@ def show_plan(found: Outline) -> None:
         groups.setdefault((trial.variant, trial.depth), []).append(trial)
     for (variant, depth), trials in groups.items():
         cost = trials[0].cost
-        done = sum(found.status[trial.id] == "done" for trial in trials)
+        done = sum(found.status[trial.id] is Status.DONE for trial in trials)
         cells = [
             clean(variant),
             str(depth),

@@ -51,7 +51,7 @@ def outline(
     trials = make_plan(experiment, measurer)
     stored = states(results / experiment.name, trials)
     status = {trial.id: stored[trial.id].status for trial in trials}
-    left = [trial for trial in trials if status[trial.id] not in ("done", "diverged")]
+    left = [trial for trial in trials if not status[trial.id].finished]
     fitting = room(slots, left, memory_bytes(), asked=jobs is not None)
     slots = list(fitting.slots)
     # There is no estimate for GPUs (only CPU steps are timed) or for boosters (they have no network).

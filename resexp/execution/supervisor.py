@@ -12,6 +12,7 @@ from resexp.execution.display import Display, Silent
 from resexp.execution.launcher import Launcher
 from resexp.execution.signals import stop_signals
 from resexp.execution.sweep import Options, Sweep
+from resexp.plan.status import Status
 from resexp.store import StoredExperiment
 
 
@@ -23,7 +24,7 @@ class SweepSummary:
     did. `warnings` are the experiment's.
     """
 
-    counts: Mapping[str, int]
+    counts: Mapping[Status, int]
     interrupted: bool = False
     stopped: str | None = None
     warnings: tuple[str, ...] = ()
@@ -31,7 +32,7 @@ class SweepSummary:
     @property
     def ended(self) -> bool:
         """Whether every trial has ended, in whatever way."""
-        open_trials = self.counts.get("pending", 0) + self.counts.get("running", 0)
+        open_trials = self.counts.get(Status.PENDING, 0) + self.counts.get(Status.RUNNING, 0)
         return not (self.interrupted or self.stopped or open_trials)
 
     @property
@@ -39,7 +40,7 @@ class SweepSummary:
         """0 if every trial is done, 130 if interrupted, 3 otherwise (failed, diverged or left over)."""
         if self.interrupted:
             return 130
-        return 0 if sum(self.counts.values()) == self.counts.get("done", 0) else 3
+        return 0 if sum(self.counts.values()) == self.counts.get(Status.DONE, 0) else 3
 
 
 def run(
@@ -84,7 +85,7 @@ def run(
     states = map(
         experiment.last_state, experiment.trials
     )  # reads the state again if this run started the trial
-    counts: Counter[str] = Counter(state.status for state in states)
+    counts: Counter[Status] = Counter(state.status for state in states)
     return SweepSummary(counts, interrupted, stopped, tuple(experiment.warnings))
 
 

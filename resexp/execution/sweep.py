@@ -156,7 +156,7 @@ class Sweep:
         """Record how an ended worker's trial ended, or queue it again if that was not its own fault."""
         trial = worker.trial
         state = self.experiment.state(trial)
-        if not state.finished and state.status != "failed" and not self.stopping:
+        if not state.status.ended and not self.stopping:
             if status == LOST and not worker.stalled:
                 self.losses += 1
                 self.tries[trial.id] -= 1

@@ -10,6 +10,7 @@ from resexp import api
 from resexp.catalog.scan import suggest
 from resexp.config import yaml_text
 from resexp.errors import ConfigError, Problem
+from resexp.store import Status
 
 if TYPE_CHECKING:
     from resexp.config.load import Experiment
@@ -69,7 +70,7 @@ def _entry(name: str, results: Path) -> Entry:
 def _size(name: str, experiment: Experiment, results: Path) -> Size:
     folder, ended = results / experiment.name, 0
     if folder.is_dir():
-        ended = int(api.results(folder).trials["status"].isin(("done", "diverged")).sum())
+        ended = sum(Status(text).finished for text in api.results(folder).trials["status"])
     shown = (results / FOLDER / folder_name(name, experiment.tier) / "report.json").exists()
     return Size(experiment.tier, experiment.name, len(experiment.points), ended, experiment.expect, shown)
 

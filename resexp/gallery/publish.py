@@ -17,7 +17,7 @@ from resexp.report import build
 from resexp.report.render import csv, markdown
 from resexp.report.render import json as json_format
 from resexp.report.svg import standalone
-from resexp.store import ExperimentFolder, Records
+from resexp.store import ExperimentFolder, Records, Status
 from resexp.text import counted
 
 _ABSOLUTE = re.compile(r"(?<![\w:/.~])(?:/[^\s/'\",;:=()\[\]{}]+)+/(?=[^\s/])")
@@ -38,7 +38,7 @@ def publish(name: str, results: Path, tier: str = QUICK) -> Path:
     if not (results / experiment).is_dir():
         raise NoExperimentError(f"{results / experiment}: not run yet; {_next(name, tier)}")
     records = api.results(results / experiment)
-    left = int(records.trials["status"].isin(("running", "pending")).sum())
+    left = sum(not Status(text).ended for text in records.trials["status"])
     if left:
         raise NoExperimentError(
             f"{results / experiment}: {counted(left, 'trial')} not finished; {_next(name, tier)}"

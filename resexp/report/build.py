@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from resexp.errors import Problem
+from resexp.plan.status import Status
 from resexp.report import frames, words
 from resexp.report.sections import Section, loaded, noting, refuse, sections
 from resexp.report.table import Sentence, Table
@@ -147,7 +148,7 @@ def _try_out(table: Table, records: frames.ReportRecords) -> None:
 
 def _status(records: frames.ReportRecords) -> str:
     counts = records.tried["status"].value_counts()
-    parts = [f"{counts[s]} {s}" for s in (*frames.ENDED, "running", "pending") if counts.get(s)]
+    parts = [f"{counts[s]} {s}" for s in Status if counts.get(s)]
     said = (
         f"{words.counted(len(records.tried), 'trial')}: {words.joined(parts)}" if parts else "no trials yet"
     )
@@ -157,10 +158,10 @@ def _status(records: frames.ReportRecords) -> str:
 def _notes(records: frames.ReportRecords) -> list[str]:
     notes = [words.clean(note) for note in records.notes]
     counts = records.tried["status"].value_counts()
-    left = int(counts.get("running", 0) + counts.get("pending", 0))
+    left = int(counts.get(Status.RUNNING, 0) + counts.get(Status.PENDING, 0))
     if left:
         notes.insert(0, f"{words.counted(left, 'trial')} not finished: every number here may still change.")
-    if int(counts.get("failed", 0)):
+    if int(counts.get(Status.FAILED, 0)):
         notes.append("Failed trials are rows, and are tried again when the same command is run again.")
     if "mixed" in records.tried and (records.tried["mixed"] == True).any():  # noqa: E712 (may hold None)
         notes.append("Some trials were continued on another machine or version (mixed): see the CSV file.")

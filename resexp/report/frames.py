@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from resexp.plan.status import Status
 from resexp.report import words
 from resexp.store import Records
 
@@ -31,7 +32,7 @@ COSTS = (
     "epochs",
     "steps",
 )
-ENDED = ("done", "diverged", "failed")
+ENDED = tuple(status.value for status in Status if status.ended)
 TRAINING_DATA = ("train_size", "validation_size", "crop", "flip")
 """Options of the data that leave the test set as it is."""
 WORST = {"validation_error": 1.0, "validation_loss": inf}
@@ -114,7 +115,7 @@ def chosen(trials: pd.DataFrame, keys: Sequence[str]) -> pd.Series[bool]:
 def _judged(trials: pd.DataFrame, measure: str) -> pd.Series[float]:
     """The measure of the trials that have ended, those without a result at its worst."""
     over = ended(trials)
-    return over[measure].where(over["status"] == "done", WORST[measure])
+    return over[measure].where(over["status"] == Status.DONE, WORST[measure])
 
 
 def candidates(place: pd.DataFrame, keys: Sequence[str]) -> list[tuple[tuple[Any, ...], pd.DataFrame]]:
@@ -164,7 +165,7 @@ def trained(records: Records) -> bool:
 
 def done(trials: pd.DataFrame) -> pd.DataFrame:
     """The completed trials: a diverged one has no errors, so it is never part of a mean."""
-    return trials[trials["status"] == "done"]
+    return trials[trials["status"] == Status.DONE]
 
 
 def ended(trials: pd.DataFrame) -> pd.DataFrame:

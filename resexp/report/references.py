@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from resexp.config.published import Published, Reference, reading
+from resexp.plan.status import Status
 from resexp.report import frames, protocol, reproduction, statistics, words
 from resexp.report.alike import several
 
@@ -62,7 +63,7 @@ def values_of(
     A diverged net's error is infinite. `alike` is a label of each trial, the same for all by default.
     """
     trials = matching(records, when)
-    trials = trials[trials["status"].isin(("done", "diverged"))]
+    trials = trials[trials["status"].isin([status for status in Status if status.finished])]
     found = reading(metric)
     if found is not None:
         rows = frames.readings(records, found.probe, found.at)
@@ -74,7 +75,7 @@ def values_of(
     elif metric in trials:
         values = pd.to_numeric(trials[metric], errors="coerce")
         if metric.endswith(("_error", "_loss")):
-            values = values.mask(trials["status"] == "diverged", np.inf)
+            values = values.mask(trials["status"] == Status.DIVERGED, np.inf)
     else:
         values = pd.Series(np.nan, index=trials.index)
     values = values.astype(float)

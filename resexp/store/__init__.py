@@ -14,6 +14,7 @@ A trial is done only if it has a `result.json` and the rows that were committed 
 document and every row has a checksum of its own bytes.
 """
 
+from resexp.plan.status import Status
 from resexp.store.attempt import Attempt
 from resexp.store.existing import experiments, find, finished, latest, states
 from resexp.store.experiment import StoredExperiment, create
@@ -34,6 +35,7 @@ __all__ = [
     "Hold",
     "Records",
     "State",
+    "Status",
     "StoredExperiment",
     "TrialFolder",
     "create",

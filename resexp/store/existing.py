@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from resexp.errors import NoExperimentError
+from resexp.plan.status import Status
 from resexp.plan.trial import Trial
 from resexp.store.experiment import refuse_newer
 from resexp.store.finished import Finished
@@ -65,7 +66,7 @@ def finished(path: Path) -> list[Finished]:
     return [
         Finished(own, trial, state.result)
         for own, trial, state in zip(folders, trials, states, strict=True)
-        if state.status == "done"
+        if state.status is Status.DONE
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from resexp import durable
 from resexp.errors import StaleAttempt
+from resexp.plan.status import Status
 from resexp.store.documents import read_or_empty
 from resexp.store.layout import TrialFolder
 
@@ -26,5 +27,5 @@ def fail(folder: TrialFolder, number: int, kind: str, cause: str) -> None:
 def write_failure(folder: TrialFolder, attempt: int, kind: str, cause: str) -> None:
     """Record a failed attempt with the end of its log. It is not fsynced: if lost, the trial is retried."""
     tail = folder.log_tail()
-    failure = {"status": "failed", "kind": kind, "cause": cause, "log_tail": tail, "attempt": attempt}
+    failure = {"status": Status.FAILED, "kind": kind, "cause": cause, "log_tail": tail, "attempt": attempt}
     durable.write_document(folder.failure, failure, durable=False)

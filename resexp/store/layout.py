@@ -9,9 +9,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from resexp import durable
+from resexp.plan.status import Status
 from resexp.plan.trial import Trial
 from resexp.store.documents import read, read_or_empty
 from resexp.store.locking import held
@@ -25,8 +26,6 @@ numbers and the fingerprint of their data.
 """
 
 SPLITS = ("train", "validation", "test")
-
-Status = Literal["done", "diverged", "failed", "running", "pending"]
 
 
 class _Name:
@@ -146,8 +145,8 @@ class State:
 
     @property
     def finished(self) -> bool:
-        """Whether the trial needs no more training: it is done, or it has diverged."""
-        return self.status in ("done", "diverged")
+        """Whether the trial needs no more training."""
+        return self.status.finished
 
 
 def rows_of(folder: TrialFolder) -> dict[str, bytes]:
@@ -175,7 +174,7 @@ def state_of(folder: TrialFolder, trial_id: str, current_run: str | None) -> Sta
         wrong = f"{folder.result}: {damage}"
     if wrong is None:
         notes = tuple(result.get("notes", ()))
-        return State(result["status"], result.get("cause"), result=result, notes=notes)
+        return State(Status(result["status"]), result.get("cause"), result=result, notes=notes)
     state = _unfinished(folder, current_run)
     return replace(state, notes=(f"{wrong}; the trial will be run again", *state.notes))
 
@@ -184,7 +183,7 @@ def _mismatch(folder: TrialFolder, trial_id: str, result: Mapping[str, Any]) -> 
     """Why a result cannot be used; None if it can."""
     if result.get("format", 0) > FORMAT or result.get("trial") != trial_id:
         return f"{folder.result}: is of another trial or a newer format"
-    if result["status"] == "done" and any(_broken(result.get(f"{split}_loss")) for split in SPLITS):
+    if result["status"] == Status.DONE and any(_broken(result.get(f"{split}_loss")) for split in SPLITS):
         return (
             f"{folder.result}: its loss is not a finite number, and an older version took the trial for done"
         )
@@ -201,11 +200,11 @@ def _broken(loss: float | None) -> bool:
 def _unfinished(folder: TrialFolder, current_run: str | None) -> State:
     attempt = read_or_empty(folder.attempt)
     if current_run is not None and attempt.get("run") == current_run and not folder.failure.exists():
-        return State("running")
+        return State(Status.RUNNING)
     try:
         failure = read(folder.failure)
     except FileNotFoundError:
-        return State("pending")
+        return State(Status.PENDING)
     except durable.Damaged as damage:
-        return State("pending", notes=(f"{folder.failure}: {damage}",))
-    return State("failed", failure["cause"], failure=failure)
+        return State(Status.PENDING, notes=(f"{folder.failure}: {damage}",))
+    return State(Status.FAILED, failure["cause"], failure=failure)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from resexp import durable
 from resexp.errors import NoExperimentError
 from resexp.plan.groups import labelled, leaves
+from resexp.plan.status import Status
 from resexp.plan.trial import Trial
 from resexp.store import provenance
 from resexp.store.documents import sound_rows
@@ -104,7 +105,7 @@ def _read(folder: ExperimentFolder) -> Records:
         own = folder.trial(trial)
         state = state_of(own, trial.id, run)
         notes += state.notes
-        if state.status in ("done", "diverged", "failed"):
+        if state.status.ended:
             trained_by.setdefault(provenance.run_of(own, state), []).append(trial.id)
         trial_rows.append(_trial_row(trial, state) | _measures(state.result))
         rows = rows_of(own)
@@ -112,9 +113,9 @@ def _read(folder: ExperimentFolder) -> Records:
             {key: value for key, value in row.items() if key != "test_measures"} | _measures(row)
             for row in _with_id(trial.id, own.metrics, rows, notes)
         ]
-        later = later_rows(own, state.result, notes) if state.status == "done" else []
+        later = later_rows(own, state.result, notes) if state.status is Status.DONE else []
         measured = _with_id(trial.id, own.probes, rows, notes)
-        if state.status == "done":
+        if state.status is Status.DONE:
             done = Finished(own, trial, state.result)
             lost = note_of_lost_end(done, measured)
             notes += [lost] if lost else []
@@ -151,7 +152,7 @@ def _trial_row(trial: Trial, state: State) -> dict[str, Any]:
         **_swept(trial),
         "id": trial.id,
         "name": trial.name,
-        "status": state.status,
+        "status": state.status.value,
         "cause": state.cause,
         "connection": trial.connection,
         "variant": trial.variant,

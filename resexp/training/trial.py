@@ -13,6 +13,7 @@ from resexp.config.parse import parse_settings
 from resexp.data.opening import open_data
 from resexp.errors import Diverged
 from resexp.machine.memory import keep_freed_memory, peak_memory
+from resexp.plan.status import Status
 from resexp.training.learner import Learner, learner_of
 from resexp.training.probing import probe_rows
 
@@ -51,13 +52,15 @@ def train(attempt: Attempt) -> None:
         ended = loop.advance()
     except Diverged as error:
         loop.tell_failures()
-        attempt.commit({"status": "diverged", "cause": str(error), **known, **loop.result({})})
+        attempt.commit({"status": Status.DIVERGED, "cause": str(error), **known, **loop.result({})})
         return
     if ended:
         loop.tell_failures()
         known |= {"baselines": loop.run.task.baselines(data.train, data.test, len(facts.classes))}
         known |= {"samples": made_up(loop.run)}
-        attempt.commit({"status": "done", "cause": None, "probed": True, **known, **loop.result(loop.row)})
+        attempt.commit(
+            {"status": Status.DONE, "cause": None, "probed": True, **known, **loop.result(loop.row)}
+        )
 
 
 def made_up(run: Learner) -> list[str]:

@@ -11,10 +11,10 @@ from resexp.cli import progress
 from resexp.cli.console import summary_line
 from resexp.execution.display import RunningTrial, View
 from resexp.execution.supervisor import SweepSummary
-from resexp.store import State
+from resexp.store import State, Status
 
-DONE = State("done", result={"train_error": 0.123, "test_error": 0.2, "seconds": 65.4})
-FAILED = State("failed", "out of memory", failure={"cause": "out of memory"})
+DONE = State(Status.DONE, result={"train_error": 0.123, "test_error": 0.2, "seconds": 65.4})
+FAILED = State(Status.FAILED, "out of memory", failure={"cause": "out of memory"})
 
 
 def view(running: int) -> View:
@@ -39,7 +39,7 @@ def test_elsewhere_each_event_is_one_line() -> None:
     lines.tick(view(2))
     lines.finished(stub.trial("a"), DONE)
     lines.finished(stub.trial("[b]"), FAILED)
-    lines.finished(stub.trial("c"), State("pending"))
+    lines.finished(stub.trial("c"), State(Status.PENDING))
     lines.again(stub.trial("d"), "its folder was deleted")
     lines.close()
     assert console.file.getvalue().splitlines() == [  # type: ignore[attr-defined]
@@ -78,7 +78,7 @@ def test_the_live_table_leaves_outcomes_above_it() -> None:
 
 
 def test_control_characters_of_a_cause_do_not_reach_the_terminal() -> None:
-    line = progress.outcome(stub.trial("a"), State("failed", "error: \x1b[2J\x07bad"))
+    line = progress.outcome(stub.trial("a"), State(Status.FAILED, "error: \x1b[2J\x07bad"))
     assert "\x1b" not in line
     assert "\x07" not in line
 

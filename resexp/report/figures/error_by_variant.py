@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from resexp.plan.status import Status
 from resexp.report import frames, style
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def _variant(axes: Axes, trials: pd.DataFrame, error: str, look: style.Look, pla
         axes.errorbar(
             percent.mean(), place, xerr=spread, color=look.color, marker=look.marker, lw=1.2, clip_on=False
         )
-    lost = int((trials["status"] != "done").sum())
+    lost = int((trials["status"] != Status.DONE).sum())
     if lost:
         axes.text(
             0.995,

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from resexp.plan.status import Status
 from resexp.report import frames, style
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def figure(records: Records) -> Figure | None:
     for panel, error in zip(axes[0], ("train_error", "test_error"), strict=True):
         for variant, look in found.items():
             _variant(panel, trials[trials["variant"] == variant], error, look)
-        _lost(panel, trials[trials["status"] != "done"], found)
+        _lost(panel, trials[trials["status"] != Status.DONE], found)
         style.depth_axis(panel, depths)
         panel.set_title(error.replace("_", " ").capitalize())
         panel.margins(y=0.12)  # room for the crosses

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from resexp.plan.status import Status
 from resexp.report import frames, style, words
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def _line(axes: Axes, place: pd.DataFrame, key: str, look: style.Look) -> None:
     if not done["chosen"].all():
         best = means[means.index.isin(done.loc[done["chosen"], key].astype(float))]
         axes.plot(best.index, best, "o", mec=look.color, mfc="none", ms=10)
-    for x in sorted(set(place.loc[place["status"] != "done", key].astype(float))):
+    for x in sorted(set(place.loc[place["status"] != Status.DONE, key].astype(float))):
         if x in means.index:
             axes.plot([x], [means[x]], "x", color=look.color, ms=8)
         else:

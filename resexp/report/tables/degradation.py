@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from resexp.plan.status import Status
 from resexp.report import failed_seeds, frames, statistics, words
 from resexp.report.table import Column, Row, Sentence, Table, Tone, places, spread
 
@@ -87,7 +88,7 @@ def _rows(variant: str, group: pd.DataFrame, chance: float | None) -> list[dict[
     examples = frames.examples(group, "train")
     rows = []
     for _, depth, place in frames.by_place(group):
-        stats = statistics.summary(place.loc[place["status"] == "done", "train_error"])
+        stats = statistics.summary(place.loc[place["status"] == Status.DONE, "train_error"])
         gap = statistics.degradation(whole, depth, examples=examples) if depth in whole else None
         failures = found.get(depth)
         rows.append(
@@ -96,8 +97,8 @@ def _rows(variant: str, group: pd.DataFrame, chance: float | None) -> list[dict[
                 "variant": variant,
                 "depth": depth,
                 "n": stats.n,
-                "lost": int((place["status"] != "done").sum()),
-                "diverged": int((place["status"] == "diverged").sum()),
+                "lost": int((place["status"] != Status.DONE).sum()),
+                "diverged": int((place["status"] == Status.DIVERGED).sum()),
                 "train_error_mean": stats.mean,
                 "train_error_sd": stats.sd,
                 "gap": gap.value if gap else None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from resexp.plan.status import Status
 from resexp.report import frames, words
 from resexp.report.table import Row, Table, integer, text
 
@@ -21,7 +22,7 @@ CAPTION = (
 def table(records: ReportRecords) -> Table | None:
     """Rows: trials, of a tuned option those at every value tried. None if every trial that ended is done."""
     ended = frames.ended(records.tried)
-    lost = ended[ended["status"] != "done"]
+    lost = ended[ended["status"] != Status.DONE]
     if lost.empty:
         return None
     fields = ["variant", "depth", *records.tuned, "seed", "status", "cause", "id"]

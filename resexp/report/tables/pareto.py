@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from resexp.plan.status import Status
 from resexp.report import failed_seeds, frames, statistics, words
 from resexp.report.table import Column, Sentence, Table, number, places, spread
 
@@ -56,7 +57,7 @@ def table(records: Records) -> Table | None:
         number("p", "p (Holm)", words.probability),
     )
     ended = frames.ended(records.trials)
-    lost = ended[ended["status"] != "done"]
+    lost = ended[ended["status"] != Status.DONE]
     sentences = tuple(
         _counted(_sentence(v, group, int(deepest[v])), lost[lost["variant"] == v], group[-1]["depth"])
         for v, group in _by_variant(rows)
