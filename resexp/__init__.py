@@ -4,6 +4,7 @@ import resexp
 experiment = resexp.load("configs/depth_sweep.yaml", ["model.depth=8,20"])
 resexp.run(experiment)
 resexp.results("depth_sweep").trials
+resexp.judge("runs.csv").sentences  # of runs that resexp did not train
 """
 
 import sys
@@ -13,5 +14,6 @@ if sys.argv[:1] == ["-m"] and not sys.flags.safe_path:
     del sys.path[0]
 
 from resexp.api import load, register, results, run, run_until_decided, trials
+from resexp.foreign.judge import judge
 
-__all__ = ["load", "register", "results", "run", "run_until_decided", "trials"]
+__all__ = ["judge", "load", "register", "results", "run", "run_until_decided", "trials"]

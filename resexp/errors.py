@@ -2,6 +2,7 @@
 
     ResexpError                 1
     ├── ConfigError             2   the configuration is wrong; every problem at once
+    │   └── TableError          2   a table of runs is wrong
     ├── DataError               2   a data set is missing, damaged or unfit
     ├── NoExperimentError       2   there is no such experiment
     ├── StoreError             74   the results folder cannot be read or written
@@ -49,6 +50,10 @@ class ConfigError(ResexpError):
         assert problems
         self.problems = tuple(problems)
         super().__init__("\n".join(map(str, self.problems)))
+
+
+class TableError(ConfigError):
+    """A table of runs that resexp did not train cannot be judged. `problems` as in ConfigError."""
 
 
 class DataError(ResexpError):

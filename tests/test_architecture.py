@@ -39,14 +39,16 @@ MAY_IMPORT: dict[str, str] = {
     "tasks": "models options random",
     "execution": "store plan errors",
     "report": "store plan config catalog durable errors text",
+    "foreign": "report store plan catalog durable errors text",
     "training": "tasks probes models connections data plan config catalog machine errors options random text",
     "estimate": "training execution store models data plan config catalog machine durable errors",
     "bench": "estimate training execution report store tasks probes models data plan config catalog machine"
     " durable errors",
     "api": "estimate training report execution store plan data config catalog machine errors",
     "gallery": "api report store config catalog durable errors text",
-    "cli": "gallery bench api estimate execution report store plan config catalog machine errors text",
-    "__init__": "api",
+    "cli": "gallery foreign bench api estimate execution report store plan config catalog machine errors"
+    " text",
+    "__init__": "foreign api",
     "__main__": "cli",
 }
 """Every folder and module at the top of the package, with the others that it may import: lower ones first, so
@@ -172,7 +174,14 @@ def test_files_fit_in_the_head(file: Path) -> None:
 @pytest.mark.parametrize(
     "module",
     [
-        *("resexp", "resexp.cli.app", "resexp.cli.show", "resexp.config.load", "resexp.plan.make"),
+        *(
+            "resexp",
+            "resexp.cli.app",
+            "resexp.cli.show",
+            "resexp.foreign.records",
+            "resexp.config.load",
+            "resexp.plan.make",
+        ),
         *("resexp.store", "resexp.execution.supervisor", "resexp.execution.worker", "resexp.report.write"),
         *("resexp.estimate.outline", "resexp.training.entry", "resexp.gallery.papers"),
     ],
@@ -185,7 +194,8 @@ def test_light_modules_do_not_load_torch(module: str) -> None:
 def test_the_package_exports_its_python_interface() -> None:
     import resexp
 
-    assert sorted(resexp.__all__) == ["load", "register", "results", "run", "run_until_decided", "trials"]
+    names = ["judge", "load", "register", "results", "run", "run_until_decided", "trials"]
+    assert sorted(resexp.__all__) == names
 
 
 def test_nothing_in_the_repository_names_a_place_of_ours() -> None:

@@ -14,6 +14,7 @@ from resexp import text
 from resexp.api import RESULTS
 from resexp.cli import gallery
 from resexp.cli.endings import Commands, ended_by_a_signal, errors_told
+from resexp.cli.judge import judge
 from resexp.cli.options import (
     Additions,
     AllowEnvironmentChange,
@@ -213,7 +214,7 @@ def probe(
     typer.echo(f"Next: {text.clean(text.command('resexp', 'report', *filter(None, [name])))}")
 
 
-for command in (show, schema, doctor, bench, init):
+for command in (judge, show, schema, doctor, bench, init):
     app.command()(command)
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from resexp.data.base import Progress as Report
     from resexp.execution.display import Display
     from resexp.execution.supervisor import SweepSummary
+    from resexp.report.build import Report as Built
 
 
 def printable(text: str) -> str:
@@ -79,23 +80,39 @@ def report(name: str | None, results: Path, format: str, files: Sequence[Path] =
             is made without it.
         StoreError: no such experiment, or its folder cannot be written.
     """
-    import importlib
-
     from resexp.config.paths import plugin_at
-    from resexp.errors import ConfigError, StoreError
     from resexp.report.build import build
-    from resexp.report.render import terminal
-    from resexp.report.write import write
     from resexp.store import ExperimentFolder, find, note_reported, read
 
     folder = find(name, results)
     found = build(read(folder), [plugin_at(str(file), Path(), "command line") for file in files])
-    target, refused = ExperimentFolder(folder).report, None
-    try:
-        write(found, target)
-        note_reported(folder)
-    except OSError as problem:
-        refused = problem
+    deliver(found, ExperimentFolder(folder).report, format, lambda: note_reported(folder))
+
+
+def deliver(
+    found: Built, target: Path | None, format: str, written: Callable[[], None] = lambda: None
+) -> None:
+    """Write all formats of a report into a folder, if there is one, then print one of them.
+
+    `written` is called once the files are there.
+
+    Raises:
+        ConfigError: the user's own tables or figures failed; the report is made without them.
+        StoreError: the folder cannot be written.
+    """
+    import importlib
+
+    from resexp.errors import ConfigError, StoreError
+    from resexp.report.render import terminal
+    from resexp.report.write import write
+
+    refused = None
+    if target is not None:
+        try:
+            write(found, target)
+            written()
+        except OSError as problem:
+            refused = problem
     if format == "terminal":
         Console().print(terminal.view(found))
     else:
@@ -106,7 +123,8 @@ def report(name: str | None, results: Path, format: str, files: Sequence[Path] =
             print(clean(fault), file=sys.stderr)
         why = refused.strerror or refused
         raise StoreError(f"{target}: the report's files cannot be written: {why}") from refused
-    formats = "report.html, report.md, report.tex, report.json, trials.csv, figures/"
-    print(f"Written to {clean(target)}/: {formats}", file=sys.stderr)
-    if found.faults:
-        raise ConfigError(found.faults)
+    if target is not None:
+        formats = "report.html, report.md, report.tex, report.json, trials.csv, figures/"
+        print(f"Written to {clean(target)}/: {formats}", file=sys.stderr)
+        if found.faults:
+            raise ConfigError(found.faults)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,8 +30,9 @@ OPEN = ("undecided", "too few seeds")
 class Report:
     """One experiment's report. `records.trials` has the column `variant` beside those of `store.read`.
 
-    `sentences` open it: what the paper claims, and those of the table with the key `leading`. `added` are
-    the sections in the user's files, and `lost` is what went wrong in those files while tables were made.
+    `sentences` open it: what the paper claims, those of the table with the key `leading`, and what could not
+    be judged. `added` are the sections in the user's files, and `lost` is what went wrong in those files
+    while tables were made.
     """
 
     experiment: str
@@ -51,6 +52,11 @@ class Report:
     def own(self, table: Table) -> tuple[Sentence, ...]:
         """What is said where a table stands: its sentences, unless the report opens with them."""
         return () if table.key == self.leading else table.sentences
+
+    @property
+    def provenance(self) -> str:
+        """The heading of what is known of the runs' origin."""
+        return "Taken from" if self.records.foreign else "Measured with"
 
     @property
     def undecided(self) -> tuple[str, ...]:
@@ -106,7 +112,7 @@ def build(records: Records, plugins: Sequence[Plugin] = ()) -> Report:
     verdicts = by_key[leading].sentences if leading else ()
     return Report(
         experiment=words.clean(records.experiment),
-        sentences=(*(sentence.cleaned() for sentence in opening), *verdicts),
+        sentences=(*(sentence.cleaned() for sentence in opening), *verdicts, *_unjudged(prepared)),
         leading=leading,
         tables=tuple(by_key.values()),
         status=_status(prepared),
@@ -146,6 +152,11 @@ def _try_out(table: Table, records: frames.ReportRecords) -> None:
     terminal.render(Report("", (), "", (table,), "", (), (), records))
 
 
+def _unjudged(records: frames.ReportRecords) -> Iterator[Sentence]:
+    for text in records.unjudged:
+        yield Sentence("", "not judged", "open", text).cleaned()
+
+
 def _status(records: frames.ReportRecords) -> str:
     counts = records.tried["status"].value_counts()
     parts = [f"{counts[s]} {s}" for s in Status if counts.get(s)]
@@ -161,7 +172,7 @@ def _notes(records: frames.ReportRecords) -> list[str]:
     left = int(counts.get(Status.RUNNING, 0) + counts.get(Status.PENDING, 0))
     if left:
         notes.insert(0, f"{words.counted(left, 'trial')} not finished: every number here may still change.")
-    if int(counts.get(Status.FAILED, 0)):
+    if int(counts.get(Status.FAILED, 0)) and not records.foreign:
         notes.append("Failed trials are rows, and are tried again when the same command is run again.")
     if "mixed" in records.tried and (records.tried["mixed"] == True).any():  # noqa: E712 (may hold None)
         notes.append("Some trials were continued on another machine or version (mixed): see the CSV file.")

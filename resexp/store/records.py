@@ -30,12 +30,12 @@ _RESULT_COLUMNS = (
     *("seconds", "step_seconds"),
     *("peak_memory_bytes", "epochs", "steps", "images_per_second", "mixed"),
 )
-_METRIC_COLUMNS = (
+METRIC_COLUMNS = (
     *("epoch", "step", "seconds", "lr", "loss", "running_error"),
     *("train_error", "train_loss", "validation_error", "validation_loss", "test_error", "test_loss"),
 )
 SPLITS = ("train", "test")
-_PROBE_COLUMNS = ("probe", "step", "at", "name", "layer", "index", "value")
+PROBE_COLUMNS = ("probe", "step", "at", "name", "layer", "index", "value")
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,15 @@ class Records:
     metrics, probes: `id` and the fields of each row.
     environment: of the latest run; runs: of all runs, each as {"environment": ..., "trials": ids}.
     published: what papers report, as `published.Published` has it in JSON; {} if that is not known.
-    notes: sentences that the reader must know, such as on damaged files; aside: a sentence that comes first,
-    on
-        trials that the plan leaves out, or "".
+    notes: sentences that the reader must know, such as on damaged files.
+    aside: a sentence that comes first, such as on trials that the plan leaves out, or "".
     settings: of each trial, by id, as plain JSON data.
     tuned: dotted keys of the axes whose value is chosen by validation error.
     look: the look of a sequential experiment, as `looks.Look` has it in JSON.
     seeds_before: the seeds per group in earlier reports, if seeds were added since.
     registered: what was registered before the first result; None if nothing was.
+    foreign: whether resexp did not train the runs, so that how they were measured is not known.
+    unjudged: what foreign runs do not allow to judge, a sentence each.
     """
 
     experiment: str
@@ -72,6 +73,8 @@ class Records:
     look: Mapping[str, Any] | None = None
     seeds_before: tuple[int, ...] = ()
     registered: Mapping[str, Any] | None = None
+    foreign: bool = False
+    unjudged: tuple[str, ...] = ()
 
     @property
     def references(self) -> list[dict[str, Any]]:
@@ -131,8 +134,8 @@ def _read(folder: ExperimentFolder) -> Records:
     return Records(
         experiment=folder.path.name,
         trials=frame,
-        metrics=pd.DataFrame(metrics, columns=_columns(metrics, _METRIC_COLUMNS)),
-        probes=pd.DataFrame(probes, columns=_columns(probes, _PROBE_COLUMNS)),
+        metrics=pd.DataFrame(metrics, columns=_columns(metrics, METRIC_COLUMNS)),
+        probes=pd.DataFrame(probes, columns=_columns(probes, PROBE_COLUMNS)),
         environment=max((run["environment"] for run in runs), key=lambda e: e.get("date", ""), default={}),
         published=published(plan, folder, notes),
         notes=notes,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 ORDER = 10
 BESIDE = "degradation"
 TITLE = "Training and test error"
+ERRORS = ("train_error", "test_error")
 CAPTION = (
     "Mean over seeds, bar ± one standard deviation, faint points the single seeds. A cross at the right "
     "marks trials that diverged or failed and so have no error."
@@ -26,13 +27,14 @@ CAPTION = (
 
 
 def figure(records: Records) -> Figure | None:
-    """Two panels, a line a variant; None before any trial is done, or where depths differ."""
+    """A panel for each measured error, a line a variant; None without one, or where depths differ."""
     trials = frames.ended(records.trials)
-    if frames.done(trials).empty or trials["depth"].nunique() > 1 or not frames.trained(records):
+    errors = [error for error in ERRORS if frames.done(trials)[error].notna().any()]
+    if not errors or trials["depth"].nunique() > 1 or not frames.trained(records):
         return None
     found = style.looks(records, trials)
-    drawn, axes = style.panels(1, 2, height=0.7 + 0.22 * len(found), sharey=True)
-    for panel, error in zip(axes[0], ("train_error", "test_error"), strict=True):
+    drawn, axes = style.panels(1, len(errors), height=0.7 + 0.22 * len(found), sharey=True)
+    for panel, error in zip(axes[0], errors, strict=True):
         for place, (variant, look) in enumerate(found.items()):
             _variant(panel, trials[trials["variant"] == variant], error, look, place)
         panel.set_title(error.replace("_", " ").capitalize())

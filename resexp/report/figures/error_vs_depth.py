@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 ORDER = 10
 BESIDE = "degradation"
 TITLE = "Training and test error against depth"
+SPLITS = ("train", "test")
 CAPTION = (
     "Mean over seeds, band ± one standard deviation, faint points the single seeds. A cross at the top "
     "marks trials that diverged or failed and so have no error. A dotted line without marks is the error of "
@@ -32,14 +33,17 @@ LETTER = 8.0
 
 
 def figure(records: Records) -> Figure | None:
-    """Two panels over one y axis; None before any trial is done, or where all are of one depth."""
+    """A panel for each error that was measured, over one y axis; None without one, or where all trials are of
+    one depth.
+    """
     trials = frames.ended(records.trials)
-    if frames.done(trials).empty or trials["depth"].nunique() == 1 or not frames.trained(records):
+    splits = [split for split in SPLITS if frames.done(trials)[f"{split}_error"].notna().any()]
+    if not splits or trials["depth"].nunique() == 1 or not frames.trained(records):
         return None
     found = style.looks(records, trials)
-    drawn, axes = style.panels(1, 2, sharey=True)
+    drawn, axes = style.panels(1, len(splits), sharey=True)
     depths = sorted(int(d) for d in trials["depth"].unique())
-    for panel, error in zip(axes[0], ("train_error", "test_error"), strict=True):
+    for panel, error in zip(axes[0], (f"{split}_error" for split in splits), strict=True):
         for variant, look in found.items():
             _variant(panel, trials[trials["variant"] == variant], error, look)
         _lost(panel, trials[trials["status"] != Status.DONE], found)
@@ -50,7 +54,7 @@ def figure(records: Records) -> Figure | None:
     axes[0][0].set_ylabel("error (%)")
     chances = [
         line
-        for panel, split in zip(axes[0], ("train", "test"), strict=True)
+        for panel, split in zip(axes[0], splits, strict=True)
         for line in _chance(panel, frames.chance(trials, split))
     ]
     cross = Line2D([], [], color=style.INK, marker="x", linestyle="", label="no result")

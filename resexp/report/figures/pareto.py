@@ -31,18 +31,21 @@ CAPTION = (
 
 
 def figure(records: Records) -> Figure | None:
-    """Two panels; None where the table has nothing to say."""
+    """Two panels, or the one for which something is known; None where the table has nothing to say."""
     found = pareto.table(records)
     if found is None:
         return None
     rows = [dict(row) for row in found.rows]
+    panels = [_front] if any(row["macs"] for row in rows) else []
+    panels += [_gains] if any(row["gain"] is not None for row in rows) else []
+    if not panels:
+        return None
     looks = style.looks(records, frames.done(records.trials).dropna(subset=["test_error"]))
-    drawn, axes = style.panels(1, 2)
-    front, gains = axes[0]
-    _front(front, rows, looks)
-    _gains(gains, rows, looks)
+    drawn, axes = style.panels(1, len(panels))
+    for panel, place in zip(panels, axes[0], strict=True):
+        panel(place, rows, looks)
     line = Line2D([], [], color=style.INK, linewidth=0.9, label="front")
-    style.variant_key(drawn, looks, [line])
+    style.variant_key(drawn, looks, [line] if _front in panels else [])
     return drawn
 
 

@@ -36,7 +36,7 @@ def render(report: Report) -> str:
     parts += [rf"\paragraph{{Note}} {escape(note)}" for note in report.notes]
     facts = "; ".join(f"{escape(name)}: {_breaking(escape(value))}" for name, value in report.environment)
     if facts:
-        parts.append(rf"\paragraph{{Measured with}} {facts}")
+        parts.append(rf"\paragraph{{{report.provenance}}} {facts}")
     return "\n\n".join([*parts, r"\endgroup"]) + "\n"
 
 

@@ -34,7 +34,7 @@ def render(report: Report) -> str:
         parts += [_figure(drawing.key, drawing.title, drawing.caption) for drawing in report.drawings[1:]]
     if report.environment:
         facts = [f"| {escape(name)} | {escape(value)} |" for name, value in report.environment]
-        parts += ["## Measured with", "\n".join(["| | |", "|---|---|", *facts])]
+        parts += [f"## {report.provenance}", "\n".join(["| | |", "|---|---|", *facts])]
     return "\n\n".join(parts) + "\n"
 
 

@@ -42,7 +42,7 @@ def view(report: Report) -> RenderableType:
         parts += [Text(), _section(table, report.own(table))]
     if report.environment:
         facts = "; ".join(f"{name}: {value}" for name, value in report.environment)
-        parts += [Text(), Text("Measured with", "bold"), Padding(_Prose(facts, "dim"), (0, 0, 0, 2))]
+        parts += [Text(), Text(report.provenance, "bold"), Padding(_Prose(facts, "dim"), (0, 0, 0, 2))]
     if report.notes:
         parts += [
             Text(),

@@ -11,9 +11,10 @@ if TYPE_CHECKING:
     from resexp.store import Records
 
 ORDER = 20
+PROTOCOL = " of the last epoch (never the best one)"
 CAPTION = (
-    "Test accuracy and test error of the last epoch (never the best one); mean ± standard deviation "
-    "over n seeds. The generalisation gap is test error minus training error."
+    f"Test accuracy and test error{PROTOCOL}; mean ± standard deviation over n seeds. The generalisation "
+    "gap is test error minus training error."
 )
 CHANCE = " Always answering the most frequent class has a test error of {chance}\u00a0%."
 
@@ -39,4 +40,5 @@ def table(records: Records) -> Table | None:
     )
     chance = frames.chance(done, "test")
     said = "" if chance is None else CHANCE.format(chance=words.percent(chance, 1))
-    return Table("accuracy", "Accuracy", CAPTION + said, columns, tuple(rows))
+    caption = frames.caption(records, CAPTION, PROTOCOL) + said
+    return Table("accuracy", "Accuracy", caption, columns, tuple(rows))

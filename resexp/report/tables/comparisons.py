@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 ORDER = 25
 LEADS = True
 MEASURES = {"test_error": "test", "train_error": "train"}
+PROTOCOL = " of the last epoch"
 CAPTION = (
-    "Error of the last epoch minus that of the baseline at the same depth, in percentage points, over n "
+    f"Error{PROTOCOL} minus that of the baseline at the same depth, in percentage points, over n "
     "seeds of each; negative is better. The baseline is {baseline}. In brackets: its 95 % interval by "
     "Student's t (Welch's, for seeds that are not paired). p: of that test, after Holm's correction for all"
     " comparisons of one error at one depth. The verdict: lower or higher, if the corrected p is at most "
@@ -42,6 +43,7 @@ def table(records: Records) -> Table | None:
                 row
                 for depth in sorted(int(d) for d in trials["depth"].unique())
                 for error in MEASURES
+                if frames.done(trials)[error].notna().any()
                 for row in _family(trials[trials["depth"] == depth], name, depth, error)
             )
     rows = [row for own in found.values() for row in own]
@@ -59,7 +61,7 @@ def table(records: Records) -> Table | None:
     said = f"{names}, {why}" if len(found) == 1 else f"{names}, each of the variants on the same data, {why}"
     depth = frames.common_depth(ended)
     sentences = tuple(told for name, own in found.items() for told in _sentences(name, own, depth))
-    caption = CAPTION.format(baseline=said)
+    caption = frames.caption(records, CAPTION, PROTOCOL).format(baseline=said)
     if any(row["verdict"] == FAILED for row in rows):
         caption += f" {failed_seeds.RULE}"
     return Table("comparisons", f"Compared with {names}", caption, columns, tuple(rows), sentences)
@@ -174,7 +176,7 @@ REST = {
     "tie": "the test error is within 1 point of that of {name}",
     "undecided": "the test error is not told apart from that of {name} by so few seeds",
     "too few seeds": "fewer than three seeds here or in {name}, so nothing can be said",
-    "no seed": "no seed finished here or in {name}",
+    "no seed": "no seed has a result here or in {name}",
 }
 
 

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from resexp.store import Records
 
 ORDER = 50
+PROTOCOL = ", measured on the model"
 CAPTION = (
     "Trainable parameters, multiply-accumulates (MACs) and activation bytes kept for the backward pass, "
-    "of one example, measured on the model; the factors compare with the first connection listed at the "
+    f"of one example{PROTOCOL}; the factors compare with the first connection listed at the "
     "same depth. Step time, peak memory and training time, which is a trial's whole time with its "
     "evaluations and probes, are medians over the trials that finished, and depend on the machine."
 )
@@ -24,7 +25,7 @@ FIXED = ("params", "macs", "activation_bytes")
 
 
 def table(records: Records) -> Table | None:
-    """Rows: variant x depth. None without trials."""
+    """Rows: variant x depth. None without trials, and where nothing is known of their cost."""
     rows: list[Row] = []
     first: dict[int, Row] = {}
     for variant, depth, place in frames.by_place(records.trials):
@@ -37,7 +38,7 @@ def table(records: Records) -> Table | None:
         for name in ("params", "macs"):
             row[f"{name}_factor"] = row[name] / base[name] if row[name] and base[name] else None
         rows.append(row)
-    if not rows:
+    if all(row[name] is None for row in rows for name in (*FIXED, *MEDIANS)):
         return None
     columns = (
         text("variant", "Connection"),
@@ -51,7 +52,7 @@ def table(records: Records) -> Table | None:
         number("peak_memory_bytes", "Memory", _size),
         number("seconds", "Training", words.duration),
     )
-    return Table("cost", "Cost", CAPTION, columns, tuple(rows))
+    return Table("cost", "Cost", frames.caption(records, CAPTION, PROTOCOL), columns, tuple(rows))
 
 
 def _median(trials: pd.DataFrame, name: str) -> float | None:

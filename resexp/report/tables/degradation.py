@@ -18,10 +18,8 @@ ORDER = 10
 LEADS = True
 TRAINED = 0.05
 """A net that trains errs less than the majority class by at least this part of the training examples."""
-MEASURED = (
-    "Training error of the last epoch, in eval mode and without augmentation; mean ± standard deviation "
-    "over n seeds."
-)
+PROTOCOL = " of the last epoch, in eval mode and without augmentation"
+MEASURED = f"Training error{PROTOCOL}; mean ± standard deviation over n seeds."
 CAPTION = (
     f"{MEASURED} D(L) is the mean training error at depth L minus the least mean training error of any "
     "shallower depth, in percentage points. Its 95 % interval is Student's (Welch's, over seeds that are "
@@ -77,6 +75,7 @@ def table(records: Records) -> Table | None:
         caption += " " + CHANCE.format(chance=f", {words.percent(chances[0], 1)} %" if same else "")
     if any(row["mixed"] for row in rows):
         caption += " " + failed_seeds.RULE
+    caption = frames.caption(records, caption, PROTOCOL)
     return Table("degradation", title, caption, columns, tuple(rows), tuple(sentences))
 
 

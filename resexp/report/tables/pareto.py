@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 ORDER = 45
 FEWEST_DEPTHS = 4
 COSTS = {"params": "P", "macs": "M", "seconds": "T"}
+PROTOCOL = " of the last epoch"
+FRONT = (
+    " Front: on the same data no other connection or depth has both a lower or equal mean error and lower or "
+    "equal parameters (P), multiply-accumulates (M) or a trial's whole time on this machine (T)."
+)
 CAPTION = (
-    "Test error of the last epoch, mean ± standard deviation over n seeds. Front: on the same data no "
-    "other connection or depth has both a lower or equal mean error and lower or equal parameters (P), "
-    "multiply-accumulates (M) or a trial's whole time on this machine (T). Gain: by how many points the "
+    f"Test error{PROTOCOL}, mean ± standard deviation over n seeds.{FRONT} Gain: by how many points the "
     "test error is lower than at the depth before, with a 95 % interval by Student's t (Welch's, for "
     "seeds that are not paired); p: of that test, after Holm's correction for the steps of one "
     "connection. A step pays if it gains, its p is at most 0.05, and no shallower net of the connection "
@@ -47,11 +50,15 @@ def table(records: Records) -> Table | None:
         for found in fronts(rows, cost):
             for row in found:
                 row["front"].append(name)
+    costs = (
+        number("macs", "MACs", words.scaled),
+        Column("Front", lambda r: " ".join(r["front"]), numeric=False),
+    )
+    costly = any(row["front"] for row in rows)
     columns = (
         *places(),
         spread("test_error", "Test error"),
-        number("macs", "MACs", words.scaled),
-        Column("Front", lambda r: " ".join(r["front"]), numeric=False),
+        *(costs if costly else ()),
         Column("Gain", lambda r: words.points(r["gain"])),
         Column("95 % interval", lambda r: words.interval(r["gain_low"], r["gain_high"])),
         number("p", "p (Holm)", words.probability),
@@ -62,7 +69,8 @@ def table(records: Records) -> Table | None:
         _counted(_sentence(v, group, int(deepest[v])), lost[lost["variant"] == v], group[-1]["depth"])
         for v, group in _by_variant(rows)
     )
-    return Table("pareto", "What depth buys", CAPTION, columns, tuple(rows), sentences)
+    caption = frames.caption(records, CAPTION if costly else CAPTION.replace(FRONT, ""), PROTOCOL)
+    return Table("pareto", "What depth buys", caption, columns, tuple(rows), sentences)
 
 
 def _by_variant(rows: list[dict[str, Any]]) -> Iterator[tuple[str, list[dict[str, Any]]]]:

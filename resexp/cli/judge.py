@@ -1,0 +1,89 @@
+"""`resexp judge`: the report on runs that resexp did not train."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from resexp.cli.options import Format
+
+
+class Unit(StrEnum):
+    PERCENT = "percent"
+    SHARE = "share"
+
+
+def _column(what: str) -> typer.models.OptionInfo:
+    """An option that names a column."""
+    found: typer.models.OptionInfo = typer.Option(metavar="COLUMN", help=what, rich_help_panel="Columns")
+    return found
+
+
+def judge(
+    table: Annotated[Path, typer.Argument(metavar="RUNS", help="A CSV or JSONL file with one row a run.")],
+    variant: Annotated[
+        list[str] | None, _column("What is compared: connection, architecture. May be repeated.")
+    ] = None,
+    depth: Annotated[str | None, _column("Number of layers.")] = None,
+    seed: Annotated[str | None, _column("Seed.")] = None,
+    train_error: Annotated[str | None, _column("Error on the training data.")] = None,
+    test_error: Annotated[str | None, _column("Error on the test data.")] = None,
+    train_accuracy: Annotated[str | None, _column("Accuracy instead.")] = None,
+    test_accuracy: Annotated[str | None, _column("Accuracy instead.")] = None,
+    status: Annotated[str | None, _column("Whether a run finished, failed or diverged.")] = None,
+    data: Annotated[str | None, _column("Data set, where there are several.")] = None,
+    params: Annotated[str | None, _column("Number of parameters.")] = None,
+    macs: Annotated[str | None, _column("Multiply-accumulates of one example.")] = None,
+    unit: Annotated[Unit | None, typer.Option(help="Of all errors and accuracies.")] = None,
+    chance: Annotated[
+        float | None,
+        typer.Option(metavar="SHARE", help="Error of always answering the most frequent class, such as 0.9."),
+    ] = None,
+    train_examples: Annotated[
+        int | None, typer.Option(metavar="N", help="Training examples that errors are shares of.")
+    ] = None,
+    test_examples: Annotated[
+        int | None, typer.Option(metavar="N", help="Test examples that errors are shares of.")
+    ] = None,
+    format: Annotated[
+        Format, typer.Option(help="What to print; the folder of --out gets them all.")
+    ] = Format.TERMINAL,
+    out: Annotated[
+        Path | None, typer.Option(file_okay=False, help="A folder for the report in all its formats.")
+    ] = None,
+) -> None:
+    """Judge runs that resexp did not train: the tables, figures and verdicts of `resexp report`.
+
+    RUNS may be an export of Weights & Biases or MLflow. Columns with usual names are found, and the report
+    says which was taken for what. Exit status: 0 judged, 2 the table is not sound or not understood.
+    """
+    from resexp.cli import console
+    from resexp.errors import ConfigError, Problem
+    from resexp.foreign.judge import judge
+    from resexp.text import clean
+
+    if out is not None and table.resolve().parent in (out.resolve(), out.resolve() / "figures"):
+        wrong = f"{clean(table)} lies in it, and the report's files would lie beside it or replace it"
+        raise ConfigError([Problem("--out", clean(out), wrong, "name a folder of the report's own")])
+    found = judge(
+        table,
+        variant=variant,
+        depth=depth,
+        seed=seed,
+        train_error=train_error,
+        test_error=test_error,
+        train_accuracy=train_accuracy,
+        test_accuracy=test_accuracy,
+        status=status,
+        data=data,
+        params=params,
+        macs=macs,
+        unit=None if unit is None else unit.value,
+        chance=chance,
+        train_examples=train_examples,
+        test_examples=test_examples,
+    )
+    console.deliver(found, out, format.value)

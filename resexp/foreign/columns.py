@@ -1,0 +1,182 @@
+"""Which column of a table is what: named by the user, or guessed by names that are usual."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from resexp.catalog.scan import suggest
+from resexp.errors import Problem
+from resexp.foreign.sheet import Sheet, refused
+from resexp.text import clean
+
+ERRORS = ("train_error", "test_error", "train_accuracy", "test_accuracy")
+ROLES = ("variant", "depth", "seed", *ERRORS, "status", "data", "params", "macs")
+"""What a user can name a column for."""
+
+USUAL: Mapping[str, tuple[str, ...]] = {
+    "variant": (
+        "variant",
+        "connection model_connection connection_kind shortcut shortcuts",
+        "architecture arch model model_name model_kind network net method",
+    ),
+    "depth": ("depth", "model_depth", "n_layers num_layers number_of_layers layers num_hidden_layers"),
+    "seed": ("seed", "random_seed rng_seed manual_seed"),
+    "train_error": ("train_error training_error train_err training_err",),
+    "test_error": ("test_error test_err",),
+    "train_accuracy": ("train_accuracy training_accuracy train_acc training_acc",),
+    "test_accuracy": ("test_accuracy test_acc",),
+    "status": ("status state",),
+    "data": ("dataset data_set", "data"),
+    "params": ("params parameters num_params n_params num_parameters",),
+    "macs": ("macs",),
+    "connection": ("connection",),
+    "run": ("run_id id", "run_name name"),
+    **{
+        f"{split}_{what}": (f"{split}_{what}",)
+        for split in ("train", "test")
+        for what in ("examples", "chance")
+    },
+}
+"""The usual names of each, in groups: where one of a group is there, later groups do not count."""
+
+PREFIXES = re.compile(r"(config|summary|summary_metrics|params|metrics)[./]")
+"""What exports of Weights & Biases and MLflow put before the names of settings and results."""
+FILLERS = {"final", "last", "rate", "percent", "pct", "percentage", "value", "top1"}
+NEEDED = {
+    "variant": "which nets are alike but for depth and seed",
+    "depth": "how deep each net is",
+}
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The column of each role that has one; variants may be told apart by several. `guessed` are the roles
+    whose column the user did not name, `unused` the columns that are none of these.
+    """
+
+    variant: tuple[str, ...]
+    of: Mapping[str, str]
+    guessed: frozenset[str]
+    unused: tuple[str, ...]
+
+
+def chosen(sheet: Sheet, named: Mapping[str, Sequence[str]]) -> Columns:
+    """The columns that the user named, and for the other roles those that are guessed.
+
+    Raises TableError: a column is not there, is named for two roles, or could be guessed in two ways.
+    """
+    found = {role: tuple(columns) for role, columns in named.items() if columns}
+    problems = [problem for role, columns in found.items() for problem in _misnamed(sheet, role, columns)]
+    problems += _named_twice(sheet, found)
+    taken = {column for columns in found.values() for column in columns}
+    splits = {_split(role) for role in found}
+    guesses = {
+        role: [column for column in _usual(sheet.columns, role) if column not in taken]
+        for role in USUAL
+        if role not in found and _split(role) not in splits
+    }
+    problems += [*_ambiguous(sheet, guesses), *_nested(sheet)]
+    found |= {role: tuple(columns[:1]) for role, columns in guesses.items() if columns}
+    if found.get("connection") == found.get("variant"):
+        found.pop("connection", None)
+    for role, what in NEEDED.items():
+        if role not in found:
+            right = f"name it with {sheet.option(role)}, or add one; {_listed(sheet.columns)}"
+            problems.append(Problem(sheet.origin, "", f"no column says {what}", right))
+    if not any(role in found for role in ERRORS):
+        problems.append(_no_error(sheet))
+    if problems:
+        raise refused(problems, sheet.origin)
+    of = {role: columns[0] for role, columns in found.items() if role != "variant"}
+    used = {*found["variant"], *of.values()}
+    guessed = frozenset(role for role in found if role in guesses)
+    return Columns(found["variant"], of, guessed, tuple(c for c in sheet.columns if c not in used))
+
+
+def _split(role: str) -> str:
+    """The split that an error or accuracy is of; another role is itself."""
+    return role.partition("_")[0] if role in ERRORS else role
+
+
+def words_of(column: str) -> frozenset[str]:
+    """The words in a column's name, in any order: {test, acc} for `summary.Test/acc (%)`."""
+    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", PREFIXES.sub("", column.strip(), count=1)).lower()
+    return frozenset(re.findall(r"[a-z0-9]+", name)) - FILLERS
+
+
+def _usual(columns: Sequence[str], role: str) -> list[str]:
+    for names in USUAL[role]:
+        wanted = {frozenset(name.split("_")) for name in names.split()}
+        if found := [column for column in columns if words_of(column) in wanted]:
+            return found
+    return []
+
+
+def _misnamed(sheet: Sheet, role: str, columns: Sequence[str]) -> Iterator[Problem]:
+    """What is wrong with the columns that the user named for a role."""
+    for column in columns:
+        where = f"{sheet.option(role)} {column!r}"
+        if column not in sheet.columns:
+            yield Problem(sheet.origin, clean(where), "is no column of it", suggest(column, sheet.columns))
+        other = role.replace("error", "accuracy") if "error" in role else role.replace("accuracy", "error")
+        called = {"acc": "accuracy", "accuracy": "accuracy", "err": "error", "error": "error"}
+        kinds = {called[word] for word in words_of(column) if word in called}
+        if role in ERRORS and kinds == {other.partition("_")[2]}:
+            right = f"give it as {sheet.option(other)}, or rename it"
+            yield Problem(sheet.origin, clean(where), f"has a name that says {kinds.pop()}", right)
+
+
+def _named_twice(sheet: Sheet, found: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
+    roles: dict[str, list[str]] = {}
+    for role, columns in found.items():
+        for column in columns:
+            roles.setdefault(column, []).append(sheet.option(role))
+    for column, options in roles.items():
+        if len(options) > 1:
+            wrong = f"is named for {' and '.join(options)}"
+            yield Problem(sheet.origin, clean(column), wrong, "name a column of its own for each")
+    for split in ("train", "test"):
+        both = [sheet.option(role) for role in ERRORS if _split(role) == split and role in found]
+        if len(both) > 1:
+            yield Problem(sheet.origin, "", f"{' and '.join(both)} say the same", "give one of the two")
+
+
+def _ambiguous(sheet: Sheet, guesses: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
+    """The roles for which two columns have usual names."""
+    meant: dict[str, list[str]] = {}
+    for role, columns in guesses.items():
+        meant.setdefault(_split(role), []).extend(columns)
+    for role, columns in meant.items():
+        if len(columns) < 2 or role in ("run", "connection"):
+            continue
+        options = [sheet.option(one) for one in ERRORS if _split(one) == role] or [sheet.option(role)]
+        named = " and ".join(repr(column) for column in columns)
+        what = f"the {role} error" if role in ("train", "test") else f"the {role}"
+        right = f"name one with {' or '.join(options)}"
+        yield Problem(sheet.origin, "", clean(f"{named} could each be {what}"), right)
+
+
+def _nested(sheet: Sheet) -> Iterator[Problem]:
+    """Columns of a CSV file with whole dictionaries, as scripts write what Weights & Biases gives them."""
+    first = sheet.rows[0]
+    for column, cell in first.cells.items():
+        if isinstance(cell, str) and cell.startswith("{") and cell.endswith("}"):
+            right = "write each setting and result into a column of its own (pandas.json_normalize does)"
+            yield Problem(first.where, clean(column), "holds a whole dictionary", right)
+
+
+def _no_error(sheet: Sheet) -> Problem:
+    """What to say where no column is an error or accuracy of a known split."""
+    near = [column for column in sheet.columns if words_of(column) & {"error", "err", "acc", "accuracy"}]
+    said = f"such as {near[0]!r}" if near else _listed(sheet.columns)
+    options = ", ".join(sheet.option(role) for role in ERRORS)
+    right = f"name a column, {said}, with one of {options}" if near else f"name one with {options}; {said}"
+    return Problem(sheet.origin, "", "no column is known to be a train or test error", clean(right))
+
+
+def _listed(columns: Sequence[str]) -> str:
+    shown = ", ".join(map(repr, columns[:12]))
+    more = f" and {len(columns) - 12} more" if len(columns) > 12 else ""
+    return clean(f"its columns are {shown}{more}")

@@ -1,0 +1,117 @@
+"""What a table of runs does not allow to say, each by its name, and what would be needed."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from resexp.foreign.columns import Columns
+from resexp.foreign.runs import Run, Runs
+from resexp.foreign.sheet import Sheet
+from resexp.plan.status import Status
+from resexp.report import words
+from resexp.report.statistics import LEAST
+from resexp.text import clean
+
+SELECTION = (
+    "A table does not say whether runs were left out, whether seeds were added until a difference showed, or "
+    "whether the best epoch was chosen by the test set. The verdicts take it as it stands."
+)
+
+
+def unjudged(sheet: Sheet, columns: Columns, found: Runs, chance: bool) -> Iterator[str]:
+    """What is not judged, a sentence each. `chance` says that the error of the majority class is known."""
+    done = [run for run in found.runs if run.status is Status.DONE]
+    if not done:
+        return
+    train, test = (any(split in run.errors for run in done) for split in ("train", "test"))
+    if not train:
+        yield "No train error: degradation is not judged."
+    if not test:
+        yield "No test error: accuracy, and the variants' test errors, are not judged."
+    depths = defaultdict(set)
+    for run in done:
+        depths[run.variant].add(run.depth)
+    if all(len(own) == 1 for own in depths.values()):
+        yield "No variant has two depths: what depth does is not judged."
+    if len(depths) == 1:
+        yield "One variant: no connection is compared with another."
+    most = max(Counter((run.variant, run.depth) for run in done).values())
+    if most < LEAST:
+        seeds = "One run" if most == 1 else f"{words.counted(most, 'run')} at most"
+        yield f"{seeds} of each variant and depth: three are the fewest that decide anything."
+    if train and not chance:
+        option = f"{sheet.option('chance')}{'' if sheet.python else ' '}0.9"
+        yield (
+            f"The error of always answering the most frequent class is not given ({option} for ten equal "
+            "classes): networks that did not train, and depths where only some seeds did, are not recognised."
+        )
+
+
+def notes(sheet: Sheet, columns: Columns, found: Runs, counted: Collection[str]) -> Iterator[str]:
+    """What the reader must know of how the table was taken. `counted`: splits whose examples are counted."""
+    if "seed" not in columns.of and any(run.seed for run in found.runs):
+        yield (
+            "No column has the seeds: the rows of one variant and depth are taken for different runs, and "
+            "numbered in the order of the table."
+        )
+    for split, places in found.unmeasured.items():
+        if places and len(places) < len({(run.variant, run.depth) for run in found.runs}):
+            shown = _listed([f"{variant} at depth {depth}" for variant, depth in places])
+            yield f"The table has no {split} error of {shown}."
+    yield from _alike(sheet, found.runs, counted)
+    yield from _mixed_settings(sheet, columns, found.runs)
+    if columns.unused:
+        yield f"Columns that are not used: {_listed([clean(column) for column in columns.unused], 12)}."
+    if any(run.status is Status.FAILED for run in found.runs):
+        yield "A failed run has no errors and enters no mean. It is counted wherever trials are lost."
+    yield SELECTION
+
+
+def _alike(sheet: Sheet, runs: Sequence[Run], counted: Collection[str]) -> Iterator[str]:
+    """Cells whose runs have the same error: their interval has no width."""
+    for split in dict.fromkeys(split for run in runs for split in run.errors):
+        cells: dict[tuple[str, int], list[Run]] = defaultdict(list)
+        for run in runs:
+            if split in run.errors:
+                cells[run.variant, run.depth].append(run)
+        same = {
+            f"{variant} at depth {depth}": here[0].errors[split]
+            for (variant, depth), here in cells.items()
+            if len(here) > 1 and len({run.errors[split] for run in here}) == 1
+        }
+        if copies := [place for place, value in same.items() if value]:
+            yield (
+                f"All runs of {_listed(copies)} have the same {split} error. If they are copies of one run, "
+                "or rounded alike, the intervals are too narrow."
+            )
+        perfect = [place for place, value in same.items() if not value]
+        if perfect and split not in counted:
+            yield (
+                f"No run of {_listed(perfect)} has a {split} error above 0. Unless "
+                f"{sheet.option(f'{split}_examples')} says of how many examples, 0 is taken for certain."
+            )
+
+
+def _mixed_settings(sheet: Sheet, columns: Columns, runs: Sequence[Run]) -> Iterator[str]:
+    """Settings that differ among the runs of one variant and depth, which count as seeds."""
+    cells: dict[tuple[str, int], list[Mapping[str, Any]]] = defaultdict(list)
+    for run in runs:
+        cells[run.variant, run.depth].append(sheet.rows[run.row - 1].cells)
+    mixed = []
+    for column in columns.unused:
+        counts = Counter(repr(row.cells.get(column)) for row in sheet.rows)
+        differing = [here for here in cells.values() if len({repr(cells.get(column)) for cells in here}) > 1]
+        # A setting has few values, each in several runs; a result or a name has one of its own in each.
+        if differing and len(counts) <= len(runs) / 2:
+            mixed.append(clean(column))
+    if mixed:
+        yield (
+            f"Runs of one variant and depth, which count as its seeds, differ in {_listed(mixed)}. If that "
+            f"is a setting, name its column with one more {sheet.option('variant')}."
+        )
+
+
+def _listed(items: Sequence[str], most: int = 6) -> str:
+    return words.listed(list(items), most)

@@ -1,0 +1,72 @@
+"""Cells as numbers, without guessing: what is not plainly a number is refused, with what would be right."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+LARGEST = 2**53
+"""Whole numbers beyond it are rounded on their way through other programs: two seeds may read as one."""
+
+
+class NotANumberError(ValueError):
+    """A cell is no number. `wrong` says how, `right` what to write."""
+
+    def __init__(self, wrong: str, right: str) -> None:
+        super().__init__(f"{wrong}; {right}")
+        self.wrong = wrong
+        self.right = right
+
+
+def number(cell: Any) -> float:
+    """A finite number. Raises NotANumberError."""
+    if isinstance(cell, str):
+        if not NUMBER.fullmatch(cell):
+            raise _text(cell)
+    elif isinstance(cell, bool) or not isinstance(cell, int | float):
+        raise NotANumberError(f"{_brief(cell)} is not a number", "write a number")
+    try:
+        value = float(cell)
+    except OverflowError:
+        value = math.inf
+    if not math.isfinite(value):
+        raise _not_finite(cell)
+    return value
+
+
+def whole(cell: Any) -> int:
+    """A whole number, also where a program wrote it as 20.0. Raises NotANumberError."""
+    value = number(cell)
+    if value != int(value):
+        raise NotANumberError(f"{_brief(cell)} is not a whole number", "write a whole number")
+    if abs(value) > LARGEST:
+        raise NotANumberError(f"{_brief(cell)} has more digits than a table keeps", "number the runs 0, 1, 2")
+    return int(value)
+
+
+def _text(cell: str) -> NotANumberError:
+    """What is wrong with text that is no number."""
+    bare = cell.removesuffix("%").strip()
+    if bare.lower().lstrip("+-") in ("nan", "inf", "infinity"):
+        return _not_finite(cell)
+    if bare != cell and NUMBER.fullmatch(bare):
+        right = f"write {bare} in every row, and say that the numbers are percent"
+        return NotANumberError(f"{_brief(cell)} is text, not a number", right)
+    if re.fullmatch(r"[+-]?\d+,\d+", bare):
+        return NotANumberError(f"{_brief(cell)} has a comma", f"write {bare.replace(',', '.')}")
+    if re.search(r"\d\s*(±|\+-|\+/-|\()", bare):
+        right = "give one row for each run: a mean and its spread are not runs"
+        return NotANumberError(f"{_brief(cell)} is not a number", right)
+    return NotANumberError(f"{_brief(cell)} is not a number", "write a number")
+
+
+def _not_finite(cell: Any) -> NotANumberError:
+    right = "where the run diverged, say `diverged` in a status column, and leave the cell empty"
+    return NotANumberError(f"{_brief(cell)} is not a finite number", right)
+
+
+def _brief(cell: Any) -> str:
+    text = repr(cell)
+    return text if len(text) <= 40 else f"{text[:39]}…"

@@ -1,0 +1,162 @@
+"""A table of runs that resexp did not train, as records: the report on them is the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from resexp.errors import Problem, TableError
+from resexp.foreign import limits
+from resexp.foreign.columns import ERRORS, Columns, chosen
+from resexp.foreign.numbers import NotANumberError, number
+from resexp.foreign.runs import Run, Runs, runs_of
+from resexp.foreign.sheet import Sheet, of_file, of_frame
+from resexp.foreign.units import Unit, error
+from resexp.plan.status import Status
+from resexp.text import clean, counted
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from resexp.store import Records
+
+SPLITS = ("train", "test")
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the user says of a whole table. `chance` is the error of always answering the most frequent class,
+    and the numbers of examples are those that errors are shares of.
+    """
+
+    unit: Unit | None = None
+    chance: float | None = None
+    train_examples: int | None = None
+    test_examples: int | None = None
+
+    def check(self, sheet: Sheet) -> None:
+        """Raises TableError: something of it cannot be."""
+        problems = []
+        if self.unit not in (None, "percent", "share"):
+            wrong = f"{self.unit!r} is no unit"
+            problems.append(Problem(sheet.option("unit"), "", wrong, "say percent or share"))
+        if self.chance is not None and not 0 < self.chance < 1:
+            right = "give the share of examples that it gets wrong, such as 0.9 for ten equal classes"
+            wrong = f"{self.chance:g} is not between 0 and 1"
+            problems.append(Problem(sheet.option("chance"), "", wrong, right))
+        for option in ("train_examples", "test_examples"):
+            count = getattr(self, option)
+            if count is not None and count < 1:
+                problems.append(
+                    Problem(sheet.option(option), "", f"{count} is too small", "give their number")
+                )
+        if problems:
+            raise TableError(problems)
+
+    def columns(self) -> dict[str, float]:
+        """The columns of the frame of trials that it fills."""
+        chances = {f"{split}_chance": self.chance for split in SPLITS}
+        given = {**chances, "train_examples": self.train_examples, "test_examples": self.test_examples}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+def records_of(
+    table: pd.DataFrame | str | Path, named: Mapping[str, Sequence[str]], told: Told, name: str | None = None
+) -> Records:
+    """The runs of a table as records. `named` are the columns that the user named, by what they are.
+
+    Raises TableError: the table is not sound, or not understood.
+    """
+    import pandas as pd
+
+    from resexp.store import Records
+    from resexp.store.records import METRIC_COLUMNS, PROBE_COLUMNS
+
+    sheet = of_file(Path(table)) if isinstance(table, str | Path) else of_frame(table, name or "runs")
+    told.check(sheet)
+    columns = chosen(sheet, named)
+    found = runs_of(sheet, columns, told.unit)
+    rows = [_row(run, told) for run in found.runs]
+    chance = any(row["train_chance"] is not None for row in rows)
+    sizes = [split for split in SPLITS if all(row[f"{split}_examples"] is not None for row in rows)]
+    source = f"{sheet.origin} (SHA-256 {sheet.digest[:12]}…)" if sheet.digest else sheet.origin
+    return Records(
+        experiment=name or sheet.name,
+        trials=pd.DataFrame(rows),
+        metrics=pd.DataFrame(columns=["id", *METRIC_COLUMNS]),
+        probes=pd.DataFrame(columns=["id", *PROBE_COLUMNS]),
+        environment=_provenance(sheet, columns, found),
+        published={},
+        notes=list(limits.notes(sheet, columns, found, sizes)),
+        settings={run.where: {"data": {"kind": run.data}} for run in found.runs if run.data},
+        aside=f"resexp did not train these runs: they are the rows of {source}",
+        foreign=True,
+        unjudged=tuple(limits.unjudged(sheet, columns, found, chance)),
+    )
+
+
+def _row(run: Run, told: Told) -> dict[str, Any]:
+    """A run as a row of the frame of trials. Its id is its place in the table."""
+    from resexp.report.frames import CONNECTIONS
+
+    done = run.status is Status.DONE
+    kind = run.kind.casefold()
+    numbers = {**run.numbers, **told.columns()}
+    return {
+        "id": run.where,
+        "name": run.name or run.where,
+        "status": run.status.value,
+        "cause": run.cause,
+        "connection": kind if kind in CONNECTIONS else run.kind,
+        "variant": run.variant,
+        "depth": run.depth,
+        "seed": run.seed,
+        **{name: numbers.get(name) for name in ("params", "macs")},
+        "activation_bytes": None,
+        **{f"{split}_error": run.errors.get(split) if done else None for split in SPLITS},
+        "data": run.data,
+        "model": None,
+        **{
+            f"{split}_{what}": numbers.get(f"{split}_{what}")
+            for what in ("examples", "chance")
+            for split in SPLITS
+        },
+    }
+
+
+def _provenance(sheet: Sheet, columns: Columns, found: Runs) -> dict[str, Any]:
+    """Where the runs are from, and which column was taken for what."""
+    file = {"file": sheet.origin, "SHA-256": sheet.digest} if sheet.digest else {"table": sheet.origin}
+    given = {"trained by": "not resexp", **file, "runs": counted(len(sheet.rows), "row")}
+    given["variant"] = _taken(columns, "variant", columns.variant)
+    for role, column in columns.of.items():
+        title = (
+            role.replace("_", " ").replace("accuracy", "error") if role in ERRORS else role.replace("_", " ")
+        )
+        given[title] = _taken(columns, role, (column,))
+        if role in ERRORS:
+            given[title] += f", {_meaning(sheet, role, column, found.unit)}"
+    return given
+
+
+def _taken(columns: Columns, role: str, named: Sequence[str]) -> str:
+    shown = " and ".join(repr(clean(column)) for column in named)
+    plural = "s" if len(named) > 1 else ""
+    return f"column{plural} {shown}{', guessed' if role in columns.guessed else ''}"
+
+
+def _meaning(sheet: Sheet, role: str, column: str, unit: Unit) -> str:
+    """How the numbers of a column are read, with the first that is not 0 as an example."""
+    accuracy = role.endswith("accuracy")
+    said = f"{'accuracy' if accuracy else 'error'} {'in percent' if unit == 'percent' else 'as a share of 1'}"
+    for row in sheet.rows:
+        cell = row.cells.get(column)
+        try:
+            value = number(cell)
+        except NotANumberError:  # of a run that is not done
+            continue
+        if 0 < value <= 100:
+            return f"{said} ({cell} is an error of {100 * error(value, unit, accuracy):.4g} %)"
+    return said

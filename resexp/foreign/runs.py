@@ -1,0 +1,253 @@
+"""The rows of a table as runs: each cell is checked, and each problem has its place and its remedy."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from resexp.errors import Problem
+from resexp.foreign.columns import ERRORS, Columns, words_of
+from resexp.foreign.numbers import NotANumberError, number, whole
+from resexp.foreign.sheet import Row, Sheet, refused
+from resexp.foreign.units import Given, Placed, Unit, error, unit
+from resexp.plan.status import Status
+from resexp.text import clean
+
+STATUSES = {
+    Status.DONE: "done finished completed complete success succeeded successful ok",
+    Status.FAILED: "failed failure crashed killed error errored oom timeout cancelled canceled aborted terminated"
+    " preempted",
+    Status.DIVERGED: "diverged nan",
+    Status.RUNNING: "running preempting",
+    Status.PENDING: "pending scheduled queued created",
+}
+"""What Weights & Biases, MLflow, job queues and people call each status."""
+WORDS = {word: status for status, words in STATUSES.items() for word in words.split()}
+STEPS = {"epoch", "epochs", "step", "steps", "iteration", "iterations"}
+
+
+@dataclass
+class Run:
+    """One run. `errors` are fractions by split, `variant` is its label, and `kind` its connection."""
+
+    row: int
+    where: str
+    variant: str = ""
+    kind: str = ""
+    depth: int = 0
+    seed: int | None = None
+    status: Status = Status.DONE
+    cause: str | None = None
+    data: str | None = None
+    errors: dict[str, float | None] = field(default_factory=dict)
+    numbers: dict[str, float | None] = field(default_factory=dict)
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class Runs:
+    """The sound runs of a table, the unit of their errors, and by split the (variant, depth) without any."""
+
+    runs: tuple[Run, ...]
+    unit: Unit
+    unmeasured: Mapping[str, Sequence[tuple[str, int]]]
+
+
+def runs_of(sheet: Sheet, columns: Columns, asked: Unit | None) -> Runs:
+    """The runs of a table. Raises TableError with every problem of its rows, in their order."""
+    problems: list[Placed] = []
+    runs = [_run(number, row, columns, problems) for number, row in enumerate(sheet.rows, 1)]
+    _label_data(runs)
+    given = _given(runs, sheet, columns, problems)
+    by, wrong = unit(sheet, given, asked)
+    problems += wrong
+    for role, values in ((role, given[columns.of[role]]) for role in ERRORS if role in columns.of):
+        for each in values:
+            split = role.partition("_")[0]
+            runs[each.row - 1].errors[split] = error(each.value, by, role.endswith("accuracy"))
+    if not problems:
+        problems += _twice(sheet, runs, columns)
+    unmeasured = {}
+    if not problems:
+        for split in dict.fromkeys(role.partition("_")[0] for role in ERRORS if role in columns.of):
+            unmeasured[split] = _missing(runs, split, problems)
+    if problems:
+        raise refused([problem for _, problem in sorted(problems, key=lambda each: each[0])], sheet.origin)
+    return Runs(tuple(runs), by, unmeasured)
+
+
+def _run(row_number: int, row: Row, columns: Columns, problems: list[Placed]) -> Run:
+    """What the cells of a row say, but for its errors."""
+    run = Run(row_number, row.where)
+    of = columns.of
+
+    def wrong(column: str, what: str, right: str) -> None:
+        problems.append((row_number, Problem(row.where, clean(column), clean(what), clean(right))))
+
+    def read(role: str, parse: Any, needed: bool = True) -> Any:
+        cell = row.cells.get(of[role])
+        if cell is None:
+            if needed:
+                wrong(of[role], "is empty", f"give every run its {role}")
+            return None
+        try:
+            return parse(cell)
+        except NotANumberError as problem:
+            wrong(of[role], problem.wrong, problem.right)
+            return None
+
+    parts = {column: row.cells.get(column) for column in columns.variant}
+    for column, cell in parts.items():
+        if cell is None or isinstance(cell, list):
+            wrong(column, "is empty" if cell is None else "is a list", "give every run its variant as text")
+    run.variant = clean(", ".join(_part(column, cell) for column, cell in parts.items()))
+    run.kind = clean(row.cells.get(of["connection"]) or run.variant) if "connection" in of else run.variant
+    run.depth = read("depth", _layers) or 0
+    if "seed" in of:
+        run.seed = read("seed", whole)
+    if "status" in of:
+        run.status, run.cause = _status(row, of["status"], wrong)
+    if "data" in of:
+        run.data = read("data", lambda cell: clean(str(cell)))
+    if "run" in of and row.cells.get(of["run"]) is not None:
+        run.name = clean(str(row.cells[of["run"]]))
+    for role, parse in NUMBERS.items():
+        if role in of:
+            run.numbers[role] = read(role, parse, needed=False)
+    return run
+
+
+def _layers(cell: Any) -> int:
+    depth = whole(cell)
+    if depth < 1:
+        raise NotANumberError(f"{depth} is no depth", "give the number of layers, from 1 on")
+    return depth
+
+
+def _count(cell: Any) -> float:
+    count = number(cell)
+    if count <= 0:
+        raise NotANumberError(f"{count:g} is no number of them", "write a number above 0, or nothing")
+    return count
+
+
+def _share(cell: Any) -> float:
+    share = number(cell)
+    if not 0 < share < 1:
+        raise NotANumberError(f"{share:g} is not between 0 and 1", "write it as a share, such as 0.9")
+    return share
+
+
+NUMBERS: Mapping[str, Callable[[Any], float]] = {
+    **dict.fromkeys(("params", "macs", "train_examples", "test_examples"), _count),
+    **dict.fromkeys(("train_chance", "test_chance"), _share),
+}
+
+
+def _part(column: str, cell: Any) -> str:
+    """A part of a variant's label: text as it is, anything else with its column's name."""
+    return cell if isinstance(cell, str) else f"{column.rpartition('.')[2]}={cell}"
+
+
+def _status(row: Row, column: str, wrong: Any) -> tuple[Status, str | None]:
+    cell = row.cells.get(column)
+    status = WORDS.get(str(cell).lower().replace("timed out", "timeout"))
+    if status is None:
+        what = "is empty" if cell is None else f"{cell!r} is no known status"
+        wrong(column, what, "say done, failed, diverged, running or pending")
+        return Status.FAILED, None
+    return status, None if status is Status.DONE else f"{column}: {clean(str(cell))}"
+
+
+def _label_data(runs: Sequence[Run]) -> None:
+    """Runs of several data sets are told apart by their labels: their errors cannot be averaged."""
+    if len({run.data for run in runs}) > 1:
+        for run in runs:
+            run.variant = f"{run.variant}, {run.data}"
+
+
+def _given(
+    runs: Sequence[Run], sheet: Sheet, columns: Columns, problems: list[Placed]
+) -> dict[str, list[Given]]:
+    """The numbers of errors and accuracies by column, of runs that are done: others have no result."""
+    found: dict[str, list[Given]] = {columns.of[role]: [] for role in ERRORS if role in columns.of}
+    for run in runs:
+        if run.status is not Status.DONE:
+            continue
+        for column, values in found.items():
+            cell = sheet.rows[run.row - 1].cells.get(column)
+            if cell is None:
+                continue
+            try:
+                values.append(Given(run.row, run.where, column, number(cell)))
+            except NotANumberError as problem:
+                told = Problem(run.where, clean(column), clean(problem.wrong), clean(problem.right))
+                problems.append((run.row, told))
+        empty = all(sheet.rows[run.row - 1].cells.get(column) is None for column in found)
+        if empty:
+            right = "where the run failed or diverged, say so in a status column; else give its numbers"
+            named = " and ".join(map(clean, found))
+            problems.append((run.row, Problem(run.where, named, "is empty in a run that is done", right)))
+    return found
+
+
+def _twice(sheet: Sheet, runs: Sequence[Run], columns: Columns) -> list[Placed]:
+    """Runs that are there twice; where no column has the seeds, each is given a number of its own."""
+    problems: list[Placed] = []
+    first: dict[tuple[Any, ...], Run] = {}
+    steps = next((column for column in columns.unused if words_of(column) & STEPS), None)
+    count: dict[tuple[str, int], int] = defaultdict(int)
+    for run in runs:
+        cells = sheet.rows[run.row - 1].cells
+        key: tuple[Any, ...] = (run.variant, run.depth, run.seed)
+        same = f"{run.variant!r} at depth {run.depth}"
+        if run.seed is None:
+            run.seed, count[key[:2]] = count[key[:2]], count[key[:2]] + 1
+            key = (*key[:2], tuple((column, repr(cell)) for column, cell in cells.items()))
+            if steps and run.seed:
+                right = "give one row for each run, that of its last epoch, or name its seed"
+                told = f"is another row of {same}, and there is a column {steps!r}"
+                problems.append((run.row, Problem(run.where, "", clean(told), right)))
+                continue
+        before = first.setdefault(key, run)
+        if before is run:
+            continue
+        if "seed" not in columns.of:
+            told, right = f"is the same as {before.where}", "delete one of the two, or name the seeds"
+        else:
+            told = f"{run.seed} is there twice for {same}: {before.where} has it too"
+            right = _why_twice(sheet, before, run, steps)
+        problems.append((run.row, Problem(run.where, clean(columns.of.get("seed", "")), clean(told), right)))
+    return problems
+
+
+def _why_twice(sheet: Sheet, before: Run, run: Run, steps: str | None) -> str:
+    mine, other = (sheet.rows[each.row - 1].cells for each in (run, before))
+    if mine == other:
+        return "delete one of the two"
+    if steps and mine.get(steps) != other.get(steps):
+        return "give one row for each run, that of its last epoch"
+    if run.status != before.status:
+        return f"if one replaced the other, keep that one ({before.status} and {run.status})"
+    return f"name what tells the two apart with one more {sheet.option('variant')}, or keep one"
+
+
+def _missing(runs: Sequence[Run], split: str, problems: list[Placed]) -> list[tuple[str, int]]:
+    """The variants and depths none of whose runs has this error; one that some runs have is a problem."""
+    places: dict[tuple[str, int], list[Run]] = defaultdict(list)
+    for run in runs:
+        if run.status is Status.DONE:
+            places[run.variant, run.depth].append(run)
+    found = []
+    for (variant, depth), here in places.items():
+        without = [run for run in here if split not in run.errors]
+        if len(without) == len(here):
+            found.append((variant, depth))
+            continue
+        right = "give it, or say in a status column that the run failed"
+        for run in without:
+            told = f"has no {split} error, and other runs of {variant!r} at depth {depth} have one"
+            problems.append((run.row, Problem(run.where, "", clean(told), right)))
+    return found

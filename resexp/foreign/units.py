@@ -1,0 +1,87 @@
+"""Percent or share, error or accuracy: said by the user, or plain from the numbers, or refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from resexp.errors import Problem
+from resexp.foreign.sheet import Sheet
+from resexp.text import clean
+
+Unit = Literal["percent", "share"]
+
+
+@dataclass(frozen=True)
+class Given:
+    """A number of an error or accuracy column, with its row's number and place."""
+
+    row: int
+    where: str
+    column: str
+    value: float
+
+
+Placed = tuple[int, Problem]
+"""A problem with the number of its row."""
+
+
+def unit(
+    sheet: Sheet, numbers: Mapping[str, Sequence[Given]], asked: Unit | None
+) -> tuple[Unit, list[Placed]]:
+    """The unit of the columns of errors and accuracies, which is one for all, and what is wrong with them.
+
+    Without being told, numbers above 1 are percent. Then one of at most 1 may be a share by mistake: that is
+    refused, unless every column has percent in its name.
+    """
+    values = [given for column in numbers.values() for given in column]
+    top = 1 if asked == "share" else 100
+    problems = [
+        (given.row, Problem(given.where, clean(given.column), f"{given.value:g} {wrong}", right))
+        for given in values
+        for wrong, right in [_out_of_range(sheet, given.value, top)]
+        if wrong
+    ]
+    if asked or problems:
+        return asked or "percent", problems
+    said = all(map(says_percent, numbers))
+    above = next((given for given in values if given.value > 1), None)
+    small = [given for given in values if 0 < given.value <= 1]
+    if above is None:
+        named = next(filter(says_percent, numbers), None)
+        if named is None:
+            return "share", []
+        wrong = "says percent in its name, and no number is above 1"
+        return "percent", [(0, Problem(sheet.origin, clean(named), wrong, _say(sheet)))]
+    if small and not said:
+        first = small[0]
+        wrong = f"{first.value:g} may be a share, and {above.value:g} in {above.where} is percent"
+        return "percent", [(first.row, Problem(first.where, clean(first.column), wrong, _say(sheet)))]
+    return "percent", []
+
+
+def says_percent(column: str) -> bool:
+    lower = column.lower()
+    return "%" in lower or "percent" in lower or "pct" in lower
+
+
+def _say(sheet: Sheet) -> str:
+    said = '{}"{}"' if sheet.python else "{} {}"
+    percent, share = (said.format(sheet.option("unit"), each) for each in ("percent", "share"))
+    return f"say {percent} if all are percent, {share} if all are shares; else write all in one unit"
+
+
+def _out_of_range(sheet: Sheet, value: float, top: int) -> tuple[str, str]:
+    if value < 0:
+        return "is negative", "errors and accuracies are from 0 to 100 %"
+    if value > top:
+        right = "errors and accuracies are from 0 to 100 %"
+        return ("is above 1, so it is no share", _say(sheet)) if top == 1 else ("is above 100 %", right)
+    return "", ""
+
+
+def error(value: float, unit: Unit, accuracy: bool) -> float:
+    """The error as a fraction."""
+    whole = 100.0 if unit == "percent" else 1.0
+    return (whole - value if accuracy else value) / whole
