@@ -17,8 +17,8 @@ from resexp.text import clean
 
 STATUSES = {
     Status.DONE: "done finished completed complete success succeeded successful ok",
-    Status.FAILED: "failed failure crashed killed error errored oom timeout cancelled canceled aborted terminated"
-    " preempted",
+    Status.FAILED: "failed failure crashed killed error errored oom timeout cancelled canceled aborted"
+    " terminated preempted",
     Status.DIVERGED: "diverged nan",
     Status.RUNNING: "running preempting",
     Status.PENDING: "pending scheduled queued created",
