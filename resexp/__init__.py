@@ -1,4 +1,4 @@
-"""What do shortcuts do for deep networks? Sweeps depth over connections and reports what depth did.
+"""What do shortcuts do for deep networks? Trains sweeps over depth and connections, and reports their effect.
 
 import resexp
 experiment = resexp.load("configs/depth_sweep.yaml", ["model.depth=8,20"])
@@ -10,7 +10,7 @@ resexp.judge("runs.csv").sentences  # of runs that resexp did not train
 import sys
 
 if sys.argv[:1] == ["-m"] and not sys.flags.safe_path:
-    # `python -m resexp`: Python has put the folder that the user stands in before its own library.
+    # With `python -m resexp`, Python searches the current folder before its own library. Remove it.
     del sys.path[0]
 
 from resexp.api import load, register, results, run, run_until_decided, trials

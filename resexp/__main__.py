@@ -1,4 +1,4 @@
-"""`python -m resexp` is `resexp`."""
+"""`python -m resexp` does the same as `resexp`."""
 
 from resexp.cli.app import main
 

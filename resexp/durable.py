@@ -1,7 +1,7 @@
 """Files that are whole or absent: atomic writes, checksummed JSON documents and checksummed rows.
 
-Every byte this package must not lose goes through the few `os` calls of this file, so that a test can
-fail, or drop, each of them in turn. Functions raise OSError as the system gave it; callers know the context.
+Every byte that this package must not lose is written by the few `os` calls in this file, so that a test can
+make each of them fail. Functions raise the system's OSError; callers add what the file is.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ class Damaged(ValueError):
 
 
 class NotAFile(OSError):
-    """Something else than a regular file, such as a named pipe, has a file's name."""
+    """The path leads to something other than a regular file, such as a named pipe."""
 
 
 def write_atomic(path: Path, data: bytes | memoryview, *, durable: bool = True) -> None:
-    """Put `data` at `path`: a reader, or a crash at any instant, finds the old bytes or the new ones.
-
-    With `durable` the promise also covers a power loss, and a return means that the new bytes are on disk.
+    """Put `data` at `path`. Readers find either the old bytes or the new ones, even after a crash at any
+    moment. With `durable` this also holds for a power loss, and the new bytes are on disk when the function
+    returns.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
@@ -55,14 +55,14 @@ def write_atomic(path: Path, data: bytes | memoryview, *, durable: bool = True) 
 
 
 def write_all(fd: int, data: bytes | memoryview) -> None:
-    """os.write until everything is written: on a nearly full disk it writes a part and says so."""
+    """Call os.write until everything is written, because on a nearly full disk it may write only a part."""
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]
 
 
 def open_file(path: Path) -> BinaryIO:
-    """A regular file, open for reading; never waits for the other end of a pipe. Raises OSError, NotAFile."""
+    """Open a regular file for reading, without ever waiting for a pipe. Raises OSError, NotAFile."""
     special = "is a device, pipe or socket and not a regular file"
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
@@ -79,7 +79,7 @@ def open_file(path: Path) -> BinaryIO:
 
 
 def read_bytes(path: Path, most: int | None = None) -> bytes:
-    """All bytes of a regular file, of at most `most` bytes. Raises OSError, NotAFile."""
+    """All bytes of a regular file. Raises OSError (also if there are more than `most`), NotAFile."""
     with open_file(path) as file:
         data = file.read() if most is None else file.read(most + 1)
     if most is not None and len(data) > most:
@@ -97,7 +97,7 @@ def sync(path: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """mkdir -p whose new names survive a power loss."""
+    """Like mkdir -p, but the new names survive a power loss."""
     if not folder.is_dir():
         make_folder(folder.parent)
         folder.mkdir(exist_ok=True)
@@ -113,25 +113,24 @@ def make_own_folder(folder: Path) -> None:
 
 
 def sweep_temporaries(folder: Path) -> None:
-    """Remove what writers that were killed left behind. Call only where no writer is at work."""
+    """Remove temporary files of writers that were killed. Call this only while no writer is at work."""
     for temporary in folder.glob(".*.tmp"):
         temporary.unlink(missing_ok=True)
 
 
 def seal(value: Mapping[str, Any], indent: int | None = None) -> bytes:
-    """`value` as strict JSON text that ends with a newline and opens with the CRC-32 of all its bytes.
-
-    NaN and infinities become the strings "NaN", "Infinity" and "-Infinity", for strict JSON readers.
+    """`value` as strict JSON text, which begins with the CRC-32 of all its bytes and ends with a newline. NaN
+    and infinities, which strict JSON lacks, become the strings "NaN", "Infinity" and "-Infinity".
     """
     try:
         text = json.dumps({"crc": _BLANK, **value}, indent=indent, allow_nan=False) + "\n"
-    except ValueError:  # there are such numbers: walking through every value takes longer than the writing
+    except ValueError:  # there are such numbers; looking for them first would take longer than writing
         text = json.dumps({"crc": _BLANK, **_encode(value)}, indent=indent, allow_nan=False) + "\n"
     return text.replace(_BLANK, f"{zlib.crc32(text.encode()):08x}", 1).encode()
 
 
 def unseal(data: bytes) -> dict[str, Any]:
-    """The value that `seal` made `data` of. Raises Damaged when a byte is missing or changed."""
+    """The value that was given to `seal`. Raises Damaged if a byte is missing or has changed."""
     damage = _damage(data)
     if damage:
         raise Damaged(damage)
@@ -149,13 +148,15 @@ def _damage(data: bytes) -> str | None:
 
 
 def _values(sealed: list[bytes]) -> list[dict[str, Any]]:
-    """What intact bytes hold, parsed in one go: 100,000 rows parsed one by one take twice as long."""
+    """The values of intact bytes, parsed together: parsing 100,000 rows one by one takes twice as long."""
     data = b",".join(sealed)
     try:
         values: list[dict[str, Any]] = json.loads(b"[" + data + b"]")
     except (ValueError, RecursionError) as problem:
         raise Damaged(f"its checksum fits, but it is no JSON that can be read: {problem}") from None
-    if any(word in data for word in _NON_FINITE_ENDS):  # looking is faster than walking every row
+    if any(
+        word in data for word in _NON_FINITE_ENDS
+    ):  # searching the bytes is faster than decoding every row
         values = _decode(values)
     for value in values:
         del value["crc"]
@@ -165,12 +166,12 @@ def _values(sealed: list[bytes]) -> list[dict[str, Any]]:
 def write_document(
     path: Path, value: Mapping[str, Any], *, durable: bool = True, indent: int | None = 1
 ) -> None:
-    """Write a sealed JSON document atomically. A large one is written ten times faster without `indent`."""
+    """Write a sealed JSON document atomically. Large ones are written ten times faster without `indent`."""
     write_atomic(path, seal(value, indent), durable=durable)
 
 
 def read_document(path: Path) -> dict[str, Any]:
-    """Read what `write_document` wrote. Raises Damaged, or OSError (FileNotFoundError when absent)."""
+    """Read what `write_document` wrote. Raises Damaged, or OSError (FileNotFoundError if it is absent)."""
     try:
         return unseal(read_bytes(path))
     except NotAFile as problem:
@@ -198,10 +199,10 @@ def _decode(value: Any) -> Any:
 
 
 class RowLog:
-    """An append-only file of sealed rows, one a line. `size` and `crc` describe all its bytes.
+    """An append-only file of sealed rows, one per line. `size` and `crc` describe all its bytes.
 
-    Opening it writes the rows to keep into a new file: a writer that was stopped and comes back holds
-    the old file, and can append to nothing that anybody reads.
+    Opening it writes the bytes `keep` to a new file, so that an earlier writer, continued after a suspension,
+    cannot append to anything that is read.
     """
 
     def __init__(self, path: Path, keep: bytes = b"") -> None:
@@ -223,12 +224,12 @@ class RowLog:
         os.close(self._fd)
 
     def extent(self) -> dict[str, int]:
-        """What a checkpoint or a result records, to know these bytes again."""
+        """The size and checksum, which a checkpoint or result records to recognise these bytes later."""
         return {"bytes": self.size, "crc": self.crc}
 
 
 def read_rows(data: bytes) -> tuple[list[dict[str, Any]], int]:
-    """The rows before the first damaged line, and how many bytes they take."""
+    """The rows before the first damaged line, and the number of bytes they take."""
     intact: list[bytes] = []
     for line in data.splitlines(keepends=True):
         if _damage(line):
@@ -241,7 +242,7 @@ def read_rows(data: bytes) -> tuple[list[dict[str, Any]], int]:
 
 
 def _readable(lines: list[bytes]) -> tuple[list[dict[str, Any]], int]:
-    """The rows before the first that is no JSON though its checksum fits, and how many bytes they take."""
+    """The rows before the first that is not JSON despite its fitting checksum, and their size in bytes."""
     rows: list[dict[str, Any]] = []
     size = 0
     for line in lines:

@@ -1,4 +1,4 @@
-"""What can go wrong, as one tree; each class carries the exit status of the command line.
+"""All errors of this package. Each class has the exit status with which a command ends.
 
     ResexpError                 1
     ├── ConfigError             2   the configuration is wrong; every problem at once
@@ -12,7 +12,7 @@
         ├── Diverged            3   its loss stopped being a number
         └── StaleAttempt        3   another attempt took the trial over
 
-Anything else that escapes is a bug and exits with status 1.
+Any other exception that escapes is a bug, and the command ends with status 1.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from dataclasses import dataclass
 
 
 class ResexpError(Exception):
-    """Root of every error this package raises on purpose."""
+    """The base class of every error that this package raises on purpose."""
 
     exit_status = 1
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong with a configuration: where, what, and what would be right."""
+    """One thing that is wrong with a configuration: where, what, and what would be right."""
 
     where: str
     key: str
@@ -81,11 +81,11 @@ class BusyError(StoreError):
 
 
 class MixedError(ResexpError):
-    """Two different trials would be averaged as one: an error of the program."""
+    """Two different trials would be averaged as one, which is a fault of the program."""
 
 
 class TrialError(ResexpError):
-    """A trial failed; the others go on."""
+    """A trial failed. Other trials go on."""
 
     exit_status = 3
 
@@ -99,7 +99,7 @@ class StaleAttempt(TrialError):
 
 
 def words(error: BaseException) -> str:
-    """What an error says, in one line. One that was raised by somebody else's code may fail even at that."""
+    """An error's message in one line. Errors of other people's code may fail to give one."""
     try:
         return " ".join(str(error).split())
     except (Exception, SystemExit):
@@ -107,10 +107,9 @@ def words(error: BaseException) -> str:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory did not suffice.
-
-    Such errors are known by their names and words, so that no framework need be imported here.
+    """Whether an error says that memory ran out. It is recognised by its name and message, so that no
+    framework need be imported here.
     """
     names = {cls.__name__ for cls in type(error).__mro__}
-    told = ("can't allocate memory", "not enough memory", "CUDA out of memory", "ALLOC_FAILED")
-    return bool(names & {"MemoryError", "OutOfMemoryError"}) or any(each in words(error) for each in told)
+    phrases = ("can't allocate memory", "not enough memory", "CUDA out of memory", "ALLOC_FAILED")
+    return bool(names & {"MemoryError", "OutOfMemoryError"}) or any(each in words(error) for each in phrases)

@@ -1,4 +1,4 @@
-"""Types with bounds for the options of parts, shared by every role and free of torch.
+"""Types with bounds for the options of parts. All roles share them, and none needs torch.
 
 A part's keyword-only constructor arguments are its YAML options, so their annotations are the schema.
 `catalog` understands these names, the builtins, `Literal[...]`, `X | None` and `tuple[X, ...]`.
@@ -60,7 +60,7 @@ OPTION_TYPES: dict[str, object] = {
 
 
 def accepts(annotation: Any, value: Any) -> bool:
-    """Whether a configuration could give an option of this type this value."""
+    """Whether this value is valid for an option of this type in a configuration."""
     adapter: TypeAdapter[Any] = TypeAdapter(annotation, config=ConfigDict(strict=True))
     try:
         adapter.validate_python(value)

@@ -1,16 +1,16 @@
-"""Values and others' text on the way to a terminal, a message or a command line."""
+"""Text for terminals, messages and command lines: values, and text that came from elsewhere."""
 
 from __future__ import annotations
 
 import shlex
 
 DASH = "–"
-"""Stands where there is no number."""
+"""Shown where there is no number."""
 
 
 def clean(text: object, *, lines: bool = False) -> str:
-    """Text on one line without what could move a terminal's cursor or turn text round: control and format
-    characters, and halves of characters, are shown as their escapes. With `lines`, line ends stay.
+    """Text on one line and harmless on a terminal: control and format characters, and halves of characters,
+    are shown as escapes. With `lines`, line ends stay.
     """
     return "".join(c if c.isprintable() or (lines and c == "\n") else _escape(c) for c in str(text))
 
@@ -20,22 +20,22 @@ def _escape(character: str) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """`1 trial`, `1,200 trials`."""
+    """A count with its noun: `1 trial`, `1,200 trials`."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def command(*words: object) -> str:
-    """A command that does what it says when it is pasted into a shell."""
+    """A command line that does what it says when it is pasted into a shell."""
     return shlex.join(map(str, words))
 
 
 def percent(error: float | None) -> str:
-    """A fraction as a percentage; a dash where there is none."""
+    """A fraction as a percentage; a dash for None."""
     return DASH if error is None else f"{100 * error:.1f} %"
 
 
 def duration(seconds: float | None) -> str:
-    """Seconds as a person says them; a dash where there are none."""
+    """Seconds in readable form; a dash for None."""
     if seconds is None:
         return DASH
     whole = round(seconds)

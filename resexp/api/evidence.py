@@ -24,10 +24,11 @@ def run_until_decided(
     tell: Callable[[str], None] | None = None,
     **options: Any,
 ) -> SweepSummary:
-    """Train with 3 seeds for each setting, then with 5, 8, 12, until no verdict of the report is open.
+    """Train 3 seeds for each setting, then 5, 8 and 12 (`most` at the last look), until no verdict of the
+    report is open.
 
-    The first seeds are the experiment's own, and `most` is the last look. Each verdict is taken at a level
-    that leaves at most 5 % wrong ones over all looks. `options` are those of `run`. Raises what `run` raises.
+    The experiment's own seeds come first. Each verdict is taken at a level that leaves at most 5 % wrong ones
+    over all looks. `options` are those of `run`. Raises what `run` raises.
     """
     from resexp.plan.looks import looks, with_seeds
     from resexp.report import build
@@ -56,11 +57,11 @@ def register(
     results: Path = RESULTS,
     progress: Progress | None = None,
 ) -> tuple[Path, str]:
-    """Write down what an experiment will be judged by before it is run; returns the file and its hash.
+    """Write down what an experiment will be judged by, before it is run. Returns the file and its hash.
 
-    Trials, claims, published numbers, margins and the stopping rule are written: so many seeds as the
-    experiment has, or, with `most`, those of `run_until_decided`. The report then says which verdicts were
-    registered, and what has changed since.
+    Trials, claims, published numbers, margins and the stopping rule are written down. The stopping rule is
+    the experiment's number of seeds or, with `most`, that of `run_until_decided`. The report then says which
+    verdicts were registered, and what has changed since.
 
     Raises:
         ConfigError, DataError: the experiment cannot be planned.

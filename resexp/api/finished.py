@@ -1,4 +1,4 @@
-"""What trained experiments hold, and further measurements of their networks."""
+"""Reads the results of trained experiments, and measures their networks further."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ def probe(
     trust: bool = False,
     progress: Progress | None = None,
 ) -> int:
-    """Measure the trained networks of an experiment's done trials; returns how many there are.
+    """Measure the trained networks of an experiment's finished trials. Returns the number of networks.
 
-    `probes` are kinds, or mappings in YAML: "lesion", "{kind: lesion, draws: 5}". The rows appear in
-    `results(name).probes` with `at` 1; they replace earlier ones of the same probe there. `plugins` are files
-    of probes of your own. `name` as in `results`. `trust` runs the copies of plugins in the folder whoever
-    put them there; without it, only those that commands of yours were given.
+    `name` is as in `results`. `probes` are kinds, or mappings in YAML: "lesion", "{kind: lesion, draws: 5}".
+    The rows appear in `results(name).probes` with `at` 1 and replace earlier ones of the same probe there.
+    `plugins` are files with probes of your own. The folder's copies of plugins are run only if you gave them
+    to a command before, or with `trust`.
 
     Raises:
         ConfigError: there is no such probe, option or device, or the folder's code is not trusted.
-        NoExperimentError: there is none such, or none of its trials is done.
+        NoExperimentError: there is no such experiment, or none of its trials is done.
         BusyError: another process runs this experiment.
-        DataError: the data are not those of the trials any more.
-        StoreError: a checkpoint is missing, or of other numbers, or the folder cannot be written.
+        DataError: the data have changed since the trials were trained.
+        StoreError: a checkpoint is missing or has other numbers, or the folder cannot be written.
     """
     from resexp.catalog import trusted
     from resexp.catalog.plugins import blaming
@@ -52,37 +52,38 @@ def probe(
     given = read_plugins(plugins)
     configs = parse_probes(probes, given)
     asked = {each.kind: each.model_dump(mode="json", exclude={"kind", "at"}) for each in configs}
-    place = device_slots(device, threads)[0]
+    torch_device = device_slots(device, threads)[0]
     survey = Survey(progress)
     with hold(folder.parent, folder.name):
-        found = finished(folder)
-        if not found:
+        trained = finished(folder)
+        if not trained:
             raise NoExperimentError(f"{folder}: none of its trials is done; `resexp run` trains them")
-        copies = [one.plugins() for one in found]
+        copies = [one.plugins() for one in trained]
         if not trust:
             trusted.check([plugin for each in copies for plugin in each], given)
         trusted.remember(given)
-        told = [parse_settings(one.trial.settings, code) for one, code in zip(found, copies, strict=True)]
-        for one, code, settings in zip(found, copies, told, strict=True):
+        parsed = [parse_settings(one.trial.settings, code) for one, code in zip(trained, copies, strict=True)]
+        for one, code, settings in zip(trained, copies, parsed, strict=True):
             fingerprint = survey.facts(settings.data).fingerprint
             check_unchanged(one.trial, code, fingerprint, one.folder.path)
-        for count, (one, code, settings) in enumerate(zip(found, copies, told, strict=True)):
+        for count, (one, code, settings) in enumerate(zip(trained, copies, parsed, strict=True)):
             if progress is not None:
-                progress("probing", count, len(found))
+                progress("probing", count, len(trained))
             data = survey.prepare(settings.data)
             with blaming([*given, *code]):
-                rows = measure(settings, one.checkpoint(), configs, place, threads, checked=data)
+                rows = measure(settings, one.checkpoint(), configs, torch_device, threads, checked=data)
             one.add(rows, asked)
-    return len(found)
+    return len(trained)
 
 
 def results(name: str | Path | None = None, root: Path = RESULTS) -> Records:
-    """An experiment's tidy frames: `.trials`, `.metrics`, `.probes`. Without a name, the latest one's.
+    """An experiment's tables in tidy form: `.trials`, `.metrics`, `.probes`.
 
-    `name` is an experiment below `root`, or the path of its folder.
+    `name` is an experiment below `root`, or the path of its folder. Without a name, it is the latest
+    experiment.
 
     Raises:
-        NoExperimentError: there is none such.
+        NoExperimentError: there is no such experiment.
     """
     from resexp.store import find, read
 

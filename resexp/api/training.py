@@ -1,4 +1,4 @@
-"""From a configuration to trained networks."""
+"""Training, as functions: read a configuration, plan its trials, run them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from resexp.plan.trial import Trial
 
 RESULTS = Path("results")
-"""Where experiments are kept, unless a caller says otherwise."""
+"""Where experiments are kept by default."""
 
 
 def load(
@@ -27,11 +27,11 @@ def load(
     tier: str = "full",
     plugins: Sequence[str | Path] = (),
 ) -> Experiment:
-    """Read a configuration, with overrides such as "model.depth=8,20", in one of its tiers; `plugins` are
-    Python files of your own parts.
+    """Read a configuration in one of its tiers, with overrides such as "model.depth=8,20". `plugins` are
+    Python files with parts of your own.
 
     Raises:
-        ConfigError: with every problem of the file.
+        ConfigError: the file has problems; the error lists all of them.
     """
     from resexp.config.load import load
 
@@ -39,11 +39,10 @@ def load(
 
 
 def trials(experiment: Experiment, device: str = "auto") -> list[Trial]:
-    """The experiment's trials, with their cost.
+    """The experiment's trials with their costs.
 
     Raises:
-        ConfigError: a trial cannot be built.
-        DataError: the data set is missing or too small.
+        ConfigError, DataError: a trial cannot be built, or its data set is missing or too small.
     """
     from resexp.estimate.network import Measurer
     from resexp.machine.devices import device_slots
@@ -69,17 +68,18 @@ def run(
     look: Look | None = None,
     launcher: Launcher | None = None,
 ) -> SweepSummary:
-    """Train whatever of the experiment is not done yet; returns when all of it is, or it was stopped.
+    """Train the trials of the experiment that are not done yet. Returns when all have ended or the run was
+    stopped.
 
-    `jobs` trials run at once: by default one a core divided by `threads`, on CUDA one a GPU; with "auto" as
+    `jobs` trials run at once: by default the number of cores divided by `threads`, or of GPUs; with "auto" as
     many as train fastest, which takes some seconds to find out and is remembered. `fresh` deletes the
-    experiment's earlier trials. `stall_timeout` is in seconds. `display` makes what shows the run, once it
-    begins. `tell` is given each sentence that the user must read, such as which files were left out. `look`
-    is the look of a sequential experiment, which `run_until_decided` gives. `launcher` starts the trials, for
-    instance on other machines that see the results folder; by default they are processes of this one.
+    experiment's earlier trials. After `stall_timeout` seconds without a step a trial is killed. `display`
+    makes whatever shows the run. `tell` receives each sentence that the user must read. `look` is for
+    `run_until_decided`. `launcher` starts the trials, for instance on other machines that see the results
+    folder; by default they are processes of this machine.
 
     Raises:
-        ConfigError, DataError: before anything is written.
+        ConfigError, DataError: the input is wrong; nothing has been written.
         BusyError: another process runs this experiment.
         StoreError: the results folder cannot be written.
         KeyboardInterrupt: SIGINT, SIGTERM or SIGHUP came while the trials were planned.
@@ -105,14 +105,14 @@ def run(
     settings = [point.settings for point in experiment.points]
     local = LocalLauncher(preloaded(each.model.info.base for each in settings))
     record = environment([Path(sys.argv[0]).name, *sys.argv[1:]])
-    # The lock is taken before torch loads, so that a second start leaves at once.
+    # The lock is taken before torch loads, so that a second start of the same experiment ends at once.
     with stop_signals(lambda: True), hold(results, experiment.name) as held:
         slots = device_slots(device, threads, None if jobs == "auto" else jobs)
         survey = Survey(progress, tell)
         measurer = with_worker(experiment, slots[0], local, survey)
         planned = make_plan(experiment, measurer)
-        found = states(results / experiment.name, planned)
-        left = [trial for trial in planned if fresh or not found[trial.id].finished]
+        stored = states(results / experiment.name, planned)
+        left = [trial for trial in planned if fresh or not stored[trial.id].finished]
         data = measurer.prepared(left)
         configs = {each.data.model_dump_json(): each.data for each in settings}.values()
         notes = [note for config in configs for note in with_source(config, survey.notes(config))]
@@ -140,7 +140,7 @@ def run(
             plugins=experiment.plugins,
             fresh=fresh,
             held=held,
-            states=found,
+            states=stored,
         )
         trusted.remember(experiment.plugins)
         options = Options(TRAINER, threads, stall_timeout, keep_going, allow_environment_change, data)

@@ -1,1 +1,1 @@
-"""`resexp bench`: how fast this machine trains, what part of that is arithmetic, and where the rest goes."""
+"""`resexp bench`: how fast this machine trains, what share of that is arithmetic, and where the rest goes."""

@@ -1,4 +1,4 @@
-"""What the processor can do at most: a product of square matrices that stay in its cache."""
+"""The processor's highest speed in practice: products of square matrices that stay in its cache."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from torch.nn import functional
 from resexp.machine.clock import seconds_of
 
 SIZES = {"cpu": (256, 512, 1024), "cuda": (4096, 8192)}
-"""Several, of which the fastest counts: libraries favour one or another."""
+"""Sizes of the matrices. The fastest counts, because libraries favour one or another."""
 WORK = {"cpu": 5e9, "cuda": 5e12}
 """Floating-point operations of one timing."""
 
 
 def ceiling_gflops(precision: str, device: torch.device) -> float:
-    """The fastest of a few matrix products, in 10^9 floating-point operations a second, two for each
-    multiply-accumulate; on the CPU by one thread.
+    """The speed of the fastest of a few matrix products, in 10^9 floating-point operations per second. A
+    multiply-accumulate counts as two. On the CPU one thread is used.
 
-    Each is asked for as a product and as a convolution of 1x1: these go to different libraries, and on some
-    processors the first uses half of the arithmetic units (MKL on AMD: 107 against 236 in float32).
+    Each product is also computed as a 1x1 convolution, because another library computes that. On some
+    processors the plain product uses only half of the arithmetic units (MKL on AMD: 107 against 236 in
+    float32).
     """
     ways = (_product, _convolution)
     return max(_gflops(way, size, precision, device) for way in ways for size in SIZES[device.type])

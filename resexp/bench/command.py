@@ -25,8 +25,9 @@ def bench(
     tier: str = "full",
     plugins: Sequence[str | Path] = (),
 ) -> dict[str, Any]:
-    """Measure the first trial of a configuration's tier; `config` may be left out, or be the first override.
-    `plugins` are files of your own parts.
+    """Measure the first trial of a configuration's tier.
+
+    `config` may be left out, or be the first override. `plugins` are files with parts of your own.
 
     Raises what `measure.measure` raises.
     """

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is measured: rounds of everything compared, timed steps of each, and of the fit over depth so
-    many depths, up to `reach` times the configured one.
+    """How much is measured.
+
+    Everything that is compared is measured in `rounds`, with `steps` timed steps each. The line over depth is
+    fitted to `depths` depths, up to `reach` times the configured depth.
     """
 
     rounds: int
@@ -16,7 +18,7 @@ class Effort:
     depths: int
     reach: float
     batch: int
-    """Examples of a step where only ratios to other steps of this size are wanted."""
+    """Batch size of steps that are only compared with other steps of this size."""
 
 
 FULL = Effort(rounds=3, steps=12, depths=6, reach=6.5, batch=32)

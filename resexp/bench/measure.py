@@ -1,4 +1,4 @@
-"""All measurements of one benchmark, in an order that compares like with like."""
+"""All measurements of one benchmark, in an order in which compared things meet the same conditions."""
 
 from __future__ import annotations
 
@@ -32,14 +32,15 @@ from resexp.plan.make import make_plan
 from resexp.training.warm import warm_run
 
 EXAMPLES = {"images": "images", "text": "windows", "rows": "rows"}
-"""What is counted, by the form of the data."""
+"""What examples are called, by the form of the data."""
 
 
 def measure(experiment: Experiment, device: str, quick: bool, tell: Callable[[str], None]) -> dict[str, Any]:
-    """Measure the first trial of an experiment on a device; `tell` hears what is being measured.
+    """Measure the first trial of an experiment on a device. `tell` receives a text for each thing that is
+    measured.
 
-    The result is JSON data: rates in examples a second, times in seconds, shares and ratios as fractions;
-    what could not be measured is None. Examples are images or windows of text: `trial.examples` says which.
+    The result is JSON data: rates in examples per second, times in seconds, shares and ratios as fractions,
+    and None for what could not be measured. `trial.examples` says what examples are.
 
     Raises:
         ConfigError, DataError: the trial cannot be built, or has no network.
@@ -102,13 +103,15 @@ def measure(experiment: Experiment, device: str, quick: bool, tell: Callable[[st
 
 
 def precisions(device: str) -> tuple[str, ...]:
-    """Those worth measuring: emulated bfloat16 takes most of the benchmark's time, and says nothing."""
+    """The precisions worth measuring. Where bfloat16 is emulated it is left out, because it would take most
+    of the time.
+    """
     return ("float32", "bfloat16") if multiplies_bfloat16(device) else ("float32",)
 
 
 def first_trial(experiment: Experiment, measurer: Measurer) -> Settings:
-    """The settings of an experiment's first trial as planning leaves them, in float32, its batches no larger
-    than the training set. Raises ConfigError.
+    """The settings of an experiment's first trial as planning makes them, but in float32 and with batches no
+    larger than the training set. Raises ConfigError.
     """
     asked = experiment.points[0].settings
     if scan.part_class(asked.model.info).network is None:
@@ -137,7 +140,7 @@ def subject(experiment: Experiment, settings: Settings) -> dict[str, Any]:
 
 
 def from_steps(steps: dict[str, StepTimes]) -> dict[str, Any]:
-    """The numbers of one trial alone, by precision."""
+    """The results for one trial running alone, by precision."""
     return {
         "ceiling_gflops": {p: Spread.of(s.ceilings).to_json() for p, s in steps.items()},
         "images_per_second": {p: Spread.of(s.examples_per_second).to_json() for p, s in steps.items()},
@@ -155,7 +158,9 @@ def sweeps(
     *,
     peer: bool,
 ) -> dict[str, Any]:
-    """Sweeps of each precision and, with `peer`, the DataLoader loop with as many workers as suit it."""
+    """Rates of sweeps in each precision and, with `peer`, of the DataLoader loop with the number of workers
+    that suits it best.
+    """
 
     def loop(workers: int) -> float:
         return peer_images_per_second(settings, workers, effort.steps, slots[0])

@@ -1,9 +1,9 @@
-"""The loop one would write otherwise: PIL images, torchvision's transforms in a DataLoader, float32, the
-default memory layout, all of the machine's threads.
+"""The loop that one would write otherwise: PIL images, torchvision's transforms in a DataLoader, float32, the
+default memory layout, and all threads of the machine.
 
     python -m resexp.bench.peer SETTINGS_JSON WORKERS STEPS DEVICE [PLUGIN]...
 
-prints the images a second of STEPS steps, on the same network, images and optimiser's rates as ours.
+prints the images per second of STEPS steps, with the same network, images and batch size as ours.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ WARM_UP = 3
 
 
 def applies(purpose: Purpose) -> bool:
-    """Whether there is such a loop for what a network is asked: images, and their labels."""
+    """Whether this loop exists for what a network is for: it does for images with labels."""
     return purpose.targets == "labels" and len(purpose.shape) == 3
 
 
 class PilImages(Dataset[tuple[Tensor, int]]):
-    """One PIL image at a time through the transforms, as torchvision's own CIFAR-10 does."""
+    """Passes one PIL image at a time through the transforms, as torchvision's own CIFAR-10 does."""
 
     def __init__(self, images: ImageSet, crop: int, flip: bool) -> None:
         from torchvision import transforms
@@ -63,10 +63,10 @@ class PilImages(Dataset[tuple[Tensor, int]]):
 
 
 def peer_images_per_second(settings: Settings, workers: int, steps: int, device: str) -> float:
-    """Runs the loop in a fresh process, so that its threads are the default ones.
+    """Images per second of the loop, run in a new process so that its threads are the default ones.
 
     Raises:
-        TrialError: it failed.
+        TrialError: the loop failed.
     """
     text = json.dumps(settings.model_dump(mode="json"))
     files = [str(plugin.file) for plugin in plugins_of(settings)]
@@ -83,7 +83,7 @@ def batches(loader: DataLoader[tuple[Tensor, int]]) -> Iterator[tuple[Tensor, Te
 
 
 def train(settings: Settings, workers: int, steps: int, device: torch.device) -> float:
-    """The loop itself; images a second after the warm-up."""
+    """The loop itself. Returns images per second after the warm-up."""
     data = open_data(settings.data, "cpu")
     assert isinstance(data.train, ImageSet)
     images = PilImages(data.train, settings.data.crop, settings.data.flip)

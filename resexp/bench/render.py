@@ -1,4 +1,4 @@
-"""The benchmark for a reader: what was reached, and what bounds it."""
+"""Shows a benchmark to a reader: what was reached, and what limits it."""
 
 from __future__ import annotations
 

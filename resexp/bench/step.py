@@ -1,4 +1,4 @@
-"""One trial's step, alone on the machine: examples a second, share of the ceiling, and its pieces."""
+"""One trial's step, alone on the machine: examples per second, share of the ceiling, and its parts."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from resexp.training.run import Run
 from resexp.training.warm import warm_run
 
 FLOPS_PER_MAC = 6
-"""Two forward, and twice that backward: the gradient of a layer's input and of its weights."""
+"""Two operations forward and four backward, for the gradients of a layer's input and of its weights."""
 
 
 @dataclass
 class StepTimes:
-    """Rounds of steps at one precision; `phases` holds the median seconds of each piece of a step."""
+    """Rounds of steps in one precision. `phases` holds the median seconds of each part of a step."""
 
     examples_per_second: list[float] = field(default_factory=list)
     ceilings: list[float] = field(default_factory=list)
@@ -37,7 +37,7 @@ class StepTimes:
 
 
 def timed_step(run: Run) -> dict[str, float]:
-    """One training step as `Run.train_step` takes it; the seconds of each of its pieces."""
+    """Take one training step as `Run.train_step` does. Returns the seconds of each of its parts."""
     watch = Stopwatch(run.device)
     inputs, target = run.next_batch()
     watch.lap("data")
@@ -55,7 +55,7 @@ def timed_step(run: Run) -> dict[str, float]:
 def measure_steps(
     settings: Settings, precisions: Sequence[str], device: torch.device, effort: Effort
 ) -> dict[str, StepTimes]:
-    """Steps and ceilings of every precision in turn, so that a change of the machine's mood meets all."""
+    """Steps and ceilings of all precisions, measured in turn, so that changes of speed affect all alike."""
     runs = {p: warm_run(changed(settings, {"training.precision": p}), device) for p in precisions}
     found = {p: StepTimes() for p in precisions}
     macs = example_macs(runs[precisions[0]])
@@ -92,7 +92,7 @@ class Line:
 
 
 def fit_line(x: Sequence[float], y: Sequence[float]) -> Line | None:
-    """The line, or None for fewer than three points, through which any line would seem to fit."""
+    """The line, or None if there are fewer than three points, which any line would seem to fit."""
     if len(x) < 3:
         return None
     slope, intercept = np.polyfit(x, y, 1)
@@ -101,7 +101,9 @@ def fit_line(x: Sequence[float], y: Sequence[float]) -> Line | None:
 
 
 def measure_depths(settings: Settings, device: torch.device, effort: Effort) -> Line | None:
-    """Seconds a step against depth; the best of a few rounds of each, None where the trunk has too few."""
+    """Seconds per step as a line over depth, from the best of a few rounds at each depth. None if the trunk
+    has too few depths.
+    """
     small = changed(settings, {"training.batch_size": effort.batch})
     runs = {
         depth: warm_run(changed(small, {"model.depth": depth}), device)
@@ -115,8 +117,8 @@ def measure_depths(settings: Settings, device: torch.device, effort: Effort) -> 
 
 
 def depths_to_fit(settings: Settings, effort: Effort) -> list[int]:
-    """Depths spread evenly over those that the trunk has, up to `effort.reach` times the configured one and
-    its work: in some trunks a layer costs more, the deeper the net.
+    """Depths of the trunk, spread evenly, up to `effort.reach` times the configured depth and its
+    multiply-accumulates. The latter matters for trunks whose layers cost more in deeper networks.
     """
     task: Task = settings.task.build()
     purpose, model = task.purpose(facts_of(settings.data)), settings.model

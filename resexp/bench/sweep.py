@@ -24,7 +24,9 @@ from resexp.store import ExperimentFolder, State, TrialFolder, create, read
 from resexp.training.entry import PRELOAD, TRAINER
 
 EPOCH = 4
-"""Steps of an epoch here, or a few more: the clock is read at its end, and the first is not counted."""
+"""The fewest steps of an epoch here. The clock is read at the ends of epochs, and the first epoch is not
+counted.
+"""
 _names = itertools.count()
 
 
@@ -44,9 +46,12 @@ class Events(Silent):
 
 @dataclass(frozen=True)
 class Ended:
-    """A sweep that ended: by trial in order of their start, `startup_seconds` until ready for the first step
-    and `images_per_second` after the first epoch; in all, wall `seconds`, what share of the slots' time
-    nothing ran because nothing was left, and the most memory a trial held.
+    """A sweep that has ended.
+
+    `images_per_second` are the rates of its trials after their first epochs. `startup_seconds` are the
+    seconds until a trial is ready for its first step, in the order in which trials started. `seconds` is the
+    wall time of the whole sweep, `tail_idle` the share of the slots' time in which nothing was left to run,
+    and `peak_memory_bytes` the most memory that a trial held.
     """
 
     images_per_second: list[float]
@@ -60,7 +65,7 @@ def run_sweep(settings: Sequence[Settings], slots: Sequence[str], folder: Path) 
     """Train one trial for each of the settings, all in a new experiment below `folder`.
 
     Raises:
-        TrialError: a trial did not end well.
+        TrialError: a trial failed or diverged.
     """
     trials = [as_trial(number, each) for number, each in enumerate(settings)]
     name = f"sweep{next(_names)}"
@@ -97,14 +102,15 @@ def run_sweep(settings: Sequence[Settings], slots: Sequence[str], folder: Path) 
 
 
 def startup_seconds(folder: TrialFolder) -> float:
-    """From the claim of a trial, just before its process is forked, until it has its data and its network and
-    opens its row files; a trial without probes writes nothing more to the second one.
+    """Seconds from the claim of a trial, just before its process is forked, until it has its data and network
+    and opens its row files. They are read from the times of two files, and are right only for trials without
+    probes, which never write to the second file again.
     """
     return folder.probes.stat().st_mtime - folder.attempt.stat().st_mtime
 
 
 def as_trial(number: int, settings: Settings) -> Trial:
-    """The trial of these settings; its number is its seed, for two trials alike are refused."""
+    """The trial of these settings. Its number becomes its seed, because two equal trials are refused."""
     kind = settings.model.connection.kind
     dump = {**settings.model_dump(mode="json"), "seed": number}
     plugins = {plugin.sha256: plugin.file.name for plugin in plugins_of(settings)}
@@ -113,7 +119,7 @@ def as_trial(number: int, settings: Settings) -> Trial:
 
 
 def short(settings: Settings, epochs: int, batch: int, seed: int = 0) -> Settings:
-    """The same step without anything around it: no probes, no evaluation but the last, few images."""
+    """The same step with little around it: no probes, no evaluation except the last, few images."""
     facts = facts_of(settings.data)
     return changed(
         settings,
@@ -132,13 +138,13 @@ def short(settings: Settings, epochs: int, batch: int, seed: int = 0) -> Setting
 
 
 def throughput(settings: Settings, slots: Sequence[str], effort: Effort, folder: Path) -> Ended:
-    """As many trials at once as there are slots."""
+    """A sweep with as many equal trials as there are slots."""
     epochs, batch = 1 + effort.steps // EPOCH, settings.training.batch_size
     return run_sweep([short(settings, epochs, batch, seed) for seed in range(len(slots))], slots, folder)
 
 
 def uneven(settings: Settings, slots: Sequence[str], effort: Effort, folder: Path) -> Ended:
-    """Trials of very different lengths, more than there are slots: how they end together."""
+    """A sweep of more trials than slots, with very different lengths, to see how they end together."""
     lengths = range(1, 3 * len(slots) + 2)
     return run_sweep([short(settings, length, effort.batch) for length in lengths], slots, folder)
 
@@ -146,12 +152,12 @@ def uneven(settings: Settings, slots: Sequence[str], effort: Effort, folder: Pat
 def growing(
     settings: Settings, slots: Sequence[str], effort: Effort, folder: Path
 ) -> tuple[list[int], list[float]]:
-    """Numbers of equal trials, and the seconds that a sweep of so many takes."""
+    """Numbers of equal trials, and the seconds that a sweep of each number takes."""
     counts = [len(slots) * factor for factor in (1, 2, 4)]
     one = short(settings, 2, effort.batch)
     return counts, [run_sweep([one] * count, slots, folder).seconds for count in counts]
 
 
 def scratch() -> tempfile.TemporaryDirectory[str]:
-    """A temporary folder, gone afterwards: the current one may be read-only, or gone."""
+    """A temporary folder, because the current folder may be read-only or deleted."""
     return tempfile.TemporaryDirectory(prefix="resexp-bench-")

@@ -1,4 +1,4 @@
-"""What a whole trial spends its time on: each piece measured, times how often the trial has it."""
+"""What a whole trial spends its time on: each part is measured, and multiplied with how often it occurs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ REPEATS = 3
 
 
 def trial_seconds(run: Run, phases: Mapping[str, float]) -> dict[str, float]:
-    """Seconds of a whole trial of the run's settings, by what they are spent on; `phases` are of one step."""
+    """Seconds of a whole trial of the run's settings, by part. `phases` are those of one step."""
     pieces = {name: seconds * run.total for name, seconds in phases.items()}
     pieces["evaluation"] = evaluation_seconds(run)
     pieces["probes"] = probe_seconds(run)
@@ -35,7 +35,7 @@ def trial_seconds(run: Run, phases: Mapping[str, float]) -> dict[str, float]:
 
 
 def evaluation_seconds(run: Run) -> float:
-    """Of all the evaluations between a trial's epochs."""
+    """Seconds of all the evaluations of a trial."""
     total = 0.0
     for split, examples in run.data.splits.items():
         if examples is not None:
@@ -45,7 +45,7 @@ def evaluation_seconds(run: Run) -> float:
 
 
 def probe_seconds(run: Run) -> float:
-    """Of all the probes that a trial's settings ask for, copying the network included."""
+    """Seconds of all the probes of a trial, including the copies of the network."""
     total = 0.0
     for config in run.settings.probes:
         probe: Probe = config.build()
@@ -58,9 +58,10 @@ def probe_seconds(run: Run) -> float:
 
 
 def durability_seconds(run: Run, rest: float) -> float:
-    """Of all that is written in a trial that otherwise takes `rest` seconds: checkpoints, each brought to the
-    disk as if none had been for long; a row and an epoch; signs of life; the result. The disk is that of the
-    temporary folder.
+    """Seconds of everything that is written in a trial whose other parts take `rest` seconds: checkpoints,
+    the rows of epochs, signs of life and the result. The temporary folder's disk is measured.
+
+    Each checkpoint is also brought to disk, as happens when the last one was long ago.
     """
     with tempfile.TemporaryDirectory(prefix="resexp-bench-") as folder:
         return _write_all(run, rest, Path(folder))
@@ -70,7 +71,7 @@ def _write_all(run: Run, rest: float, root: Path) -> float:
     settings = run.settings
     kind = settings.model.connection.kind
     trial = Trial("0" * 12, "trial", kind, kind, settings.model.depth, 0, settings.model_dump(mode="json"))
-    cpu = torch.device("cpu")  # whatever trains, this clock is of the disk
+    cpu = torch.device("cpu")  # the disk is timed here, so there is no GPU to wait for
     with store.create(root, "bench", config_text="", trials=[trial], environment={}) as opened:
         path, number = opened.claim(trial)
         attempt = store.Attempt(path, number)

@@ -1,1 +1,1 @@
-"""The commands, and everything that is printed while they work."""
+"""The command line: commands, and everything they print."""

@@ -1,6 +1,6 @@
-"""The commands: a thin skin over `resexp.api`. Results go to standard output, progress to standard error.
+"""The commands, a thin layer over `resexp.api`. Results go to standard output, progress to standard error.
 
-Nothing heavy is imported before a command needs it, so that `--help` answers at once.
+Heavy modules are imported only when a command needs them, so that `--help` answers at once.
 """
 
 from __future__ import annotations
@@ -128,11 +128,11 @@ def plan(
 
     experiment = api.load(config, overrides or [], tier=tier, plugins=plugin or [])
     with console.watching() as (progress, *_):
-        found = outline(experiment, device, jobs, results, progress)
+        result = outline(experiment, device, jobs, results, progress)
     if format is Listing.JSON:
-        typer.echo(json.dumps(found.to_json(), indent=1))
+        typer.echo(json.dumps(result.to_json(), indent=1))
     else:
-        show_plan(found)
+        show_plan(result)
 
 
 @app.command()
@@ -162,7 +162,7 @@ def register(
 
 @app.command()
 def status(name: Name = None, results: Results = RESULTS) -> None:
-    """Show how far an experiment is, trial by trial."""
+    """Show how far an experiment has come, trial by trial."""
     from resexp import api
     from resexp.cli.trials import show_status
 
@@ -219,7 +219,7 @@ for command in (judge, show, schema, doctor, bench, init):
 
 
 def main() -> None:
-    """The program. A signal that asks it to stop, at any time, leaves nothing behind."""
+    """The program. A signal that asks it to stop leaves no process and no half-written file behind."""
     open_standard_descriptors()
     with ended_by_a_signal(), stop_signals(lambda: True), refusals_told(), errors_told():
         app()

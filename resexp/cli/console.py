@@ -1,4 +1,4 @@
-"""What the commands print, and where: results to standard output, progress to standard error."""
+"""What commands print: results to standard output, progress to standard error."""
 
 from __future__ import annotations
 
@@ -23,18 +23,19 @@ if TYPE_CHECKING:
 
 
 def printable(text: str) -> str:
-    """Others' text for the terminal, on as many lines as it has."""
+    """Text that came from elsewhere, made harmless for the terminal, with its lines kept."""
     return clean(text, lines=True)
 
 
 @contextmanager
 def watching() -> Iterator[tuple[Report, Callable[[], Display], Callable[[str], None]]]:
-    """What standard error shows of a run: a bar while it is planned and data are fetched or decoded, the
-    display that fits, which takes the bar's place once it is made, and sentences, which stay.
+    """Show a run on standard error. Yields three functions: one advances a bar while the run is planned and
+    data are fetched or decoded; one makes the run's display, which replaces the bar; and one prints a
+    sentence that stays.
     """
     from resexp.cli.progress import Fading, choose
 
-    # Without a standard error there is none to fade, and rich knows what to do.
+    # If standard error is closed, rich copes by itself.
     console = Console(file=cast("IO[str]", Fading(sys.stderr))) if sys.stderr else Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
@@ -56,11 +57,11 @@ def watching() -> Iterator[tuple[Report, Callable[[], Display], Callable[[str], 
 
 
 def summary_line(name: str, folder: Path, summary: SweepSummary) -> str:
-    """How a run ended, in a line or two, and what to do next. What it warned of was told when it began."""
+    """How a run ended and what to do next. Its warnings are not repeated: they were shown when it began."""
     counts = ", ".join(f"{count} {status}" for status, count in summary.counts.items() if count)
     line = clean(f"{folder}: {counts}.")
     if summary.stopped:
-        return f"{line}\nStopped: {summary.stopped}. Mend the cause and run again, or add --keep-going."
+        return f"{line}\nStopped: {summary.stopped}. The same command continues."
     if summary.interrupted:
         return f"{line}\nInterrupted; the same command continues."
     if summary.counts.get(Status.PENDING) or summary.counts.get(Status.RUNNING):
@@ -72,32 +73,31 @@ def summary_line(name: str, folder: Path, summary: SweepSummary) -> str:
 def report(name: str | None, results: Path, format: str, files: Sequence[Path] = ()) -> None:
     """Write all formats of an experiment's report into its folder, then print one of them.
 
-    A report that cannot be written is printed all the same, and one that cannot be printed is written.
+    If the report cannot be written it is still printed, and if it cannot be printed it is still written.
     `files` are the user's own tables and figures.
 
     Raises:
-        ConfigError: one of the user's files cannot be read, and nothing is made; or one fails, and the report
-            is made without it.
-        StoreError: no such experiment, or its folder cannot be written.
+        ConfigError: a file of the user's cannot be read, so that no report is made, or fails and is left out.
+        StoreError: there is no such experiment, or its folder cannot be written.
     """
     from resexp.config.paths import plugin_at
     from resexp.report.build import build
     from resexp.store import ExperimentFolder, find, note_reported, read
 
     folder = find(name, results)
-    found = build(read(folder), [plugin_at(str(file), Path(), "command line") for file in files])
-    deliver(found, ExperimentFolder(folder).report, format, lambda: note_reported(folder))
+    built = build(read(folder), [plugin_at(str(file), Path(), "command line") for file in files])
+    deliver(built, ExperimentFolder(folder).report, format, lambda: note_reported(folder))
 
 
 def deliver(
-    found: Built, target: Path | None, format: str, written: Callable[[], None] = lambda: None
+    built: Built, target: Path | None, format: str, written: Callable[[], None] = lambda: None
 ) -> None:
-    """Write all formats of a report into a folder, if there is one, then print one of them.
+    """Write all formats of a report into the folder `target`, if there is one, then print one of them.
 
-    `written` is called once the files are there.
+    `written` is called when the files have been written.
 
     Raises:
-        ConfigError: the user's own tables or figures failed; the report is made without them.
+        ConfigError: tables or figures of the user's own failed, and the report was made without them.
         StoreError: the folder cannot be written.
     """
     import importlib
@@ -109,22 +109,22 @@ def deliver(
     refused = None
     if target is not None:
         try:
-            write(found, target)
+            write(built, target)
             written()
         except OSError as problem:
             refused = problem
     if format == "terminal":
-        Console().print(terminal.view(found))
+        Console().print(terminal.view(built))
     else:
-        sys.stdout.write(importlib.import_module(f"resexp.report.render.{format}").render(found))
+        sys.stdout.write(importlib.import_module(f"resexp.report.render.{format}").render(built))
     sys.stdout.flush()
     if refused:
-        for fault in found.faults:
+        for fault in built.faults:
             print(clean(fault), file=sys.stderr)
         why = refused.strerror or refused
         raise StoreError(f"{target}: the report's files cannot be written: {why}") from refused
     if target is not None:
         formats = "report.html, report.md, report.tex, report.json, trials.csv, figures/"
         print(f"Written to {clean(target)}/: {formats}", file=sys.stderr)
-        if found.faults:
-            raise ConfigError(found.faults)
+        if built.faults:
+            raise ConfigError(built.faults)

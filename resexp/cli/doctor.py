@@ -1,4 +1,4 @@
-"""`resexp doctor`: whether this machine can run trials, and on what."""
+"""`resexp doctor`: whether this machine can run trials, and on which device."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from resexp.machine.folders import data_folder
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at; `advice` says what to do where it is not good."""
+    """The result of one check. `advice` says what to do if it is not good."""
 
     good: bool
     what: str
@@ -23,12 +23,12 @@ class Finding:
 
 
 def examine(results: Path) -> list[Finding]:
-    """Everything a run depends on that is not in its config."""
+    """Checks everything that a run depends on besides its configuration."""
     return [*_machine(), *_torch(), *_folders(results)]
 
 
 def render(findings: list[Finding]) -> str:
-    """One line a finding."""
+    """One line for each finding."""
     width = max(len(finding.what) for finding in findings)
     lines = []
     for finding in findings:

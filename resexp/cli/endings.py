@@ -1,4 +1,4 @@
-"""How the program ends when a command does not end by itself: in words, and with a status of its own."""
+"""How the program ends if a command does not end by itself: with a message and a fitting exit status."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from resexp.errors import ConfigError, Problem, ResexpError
 
 
 class Commands(TyperGroup):
-    """Says that a signal ended a command; typer then leaves with status 130."""
+    """Prints "Interrupted." if a signal ends a command. Typer then exits with status 130."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -28,7 +28,7 @@ class Commands(TyperGroup):
 
 @contextmanager
 def errors_told() -> Iterator[None]:
-    """What the user did wrong is said in a line or a few, never as a traceback."""
+    """Print the user's mistakes as a line or a few, never as a traceback."""
     try:
         _refuse_a_lost_folder()
         yield
@@ -40,7 +40,7 @@ def errors_told() -> Iterator[None]:
 
 
 def _refuse_a_lost_folder() -> None:
-    """Raises ConfigError where the current folder was deleted: PyTorch ends the process there."""
+    """Raises ConfigError if the current folder was deleted, because PyTorch would end the process there."""
     try:
         os.getcwd()
     except OSError:
@@ -50,13 +50,13 @@ def _refuse_a_lost_folder() -> None:
 
 @contextmanager
 def ended_by_a_signal() -> Iterator[None]:
-    """Another Ctrl-C, while a command or its process is ending, shows no traceback."""
+    """Keep another Ctrl-C, while a command or its process ends, from showing a traceback."""
     try:
         yield
     except KeyboardInterrupt:
         sys.exit(130)
     finally:
-        atexit.register(_end_at_once)  # the last to be registered is the first to be called
+        atexit.register(_end_at_once)  # registered last, so that it is called first
 
 
 def _end_at_once() -> None:

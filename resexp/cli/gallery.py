@@ -1,4 +1,4 @@
-"""`resexp gallery`: the papers' configurations that come with the package."""
+"""`resexp gallery`: the configurations of papers that come with the package."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Results of the literature, ready to run: list them, run one, publish its report.")
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="One of those that `resexp gallery` lists.")]
-Tier = Annotated[str, typer.Option(help="A size of the experiment: quick, or full as in the paper.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A name that `resexp gallery` lists.")]
+Tier = Annotated[str, typer.Option(help="The size of the experiment: quick, or full as in the paper.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -27,7 +27,7 @@ def gallery(
     results: Results = RESULTS,
     format: AsListing = Listing.TERMINAL,
 ) -> None:
-    """List them: what each claims, what its tiers cost, and which have been run and published."""
+    """List the papers: what each claims, what its tiers cost, and which have been run and published."""
     if context.invoked_subcommand is not None:
         return
     from resexp.gallery.papers import entries
@@ -48,7 +48,7 @@ def run(
     jobs: JobsOrAuto = None,
     results: Results = RESULTS,
 ) -> None:
-    """Train every trial of NAME that is not done yet; the same as `resexp run` with its file."""
+    """Train every trial of NAME that is not done yet, as `resexp run` does with its file."""
     from resexp import api
     from resexp.cli import console
     from resexp.gallery.papers import path
@@ -70,7 +70,7 @@ def run(
 
 @app.command()
 def publish(name: Name, tier: Tier = "quick", results: Results = RESULTS) -> None:
-    """Write the report of a finished experiment into the gallery, and the gallery's index anew."""
+    """Write the report of a finished experiment into the gallery, and rewrite the gallery's index."""
     from resexp.gallery.publish import publish as write
 
     typer.echo(clean(f"Published to {write(name, results, tier)}; index: {results}/gallery/README.md"))

@@ -1,4 +1,4 @@
-"""The commands' arguments and options, each described once."""
+"""The arguments and options that commands share."""
 
 from __future__ import annotations
 
@@ -11,29 +11,33 @@ import typer
 Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file; see configs/.")]
 OVERRIDES = "Overrides: training.epochs=2; commas make an axis: model.depth=8,20."
 Overrides = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help=OVERRIDES)]
-Tier = Annotated[str, typer.Option(help="One of the file's tiers; full is the file as it stands.")]
-Plugins = Annotated[list[Path] | None, typer.Option("--plugin", help="A Python file of your own parts.")]
+Tier = Annotated[str, typer.Option(help="One of the file's tiers. full: the file without changes.")]
+Plugins = Annotated[list[Path] | None, typer.Option("--plugin", help="A Python file with parts of your own.")]
 Additions = Annotated[
     list[Path] | None,
-    typer.Option("--plugin", help="A Python file of your own tables or figures."),
+    typer.Option("--plugin", help="A Python file with tables or figures of your own."),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
-Jobs = Annotated[int | None, typer.Option(min=1, help="Trials at once. Default: one a core, or a GPU.")]
+Jobs = Annotated[int | None, typer.Option(min=1, help="Trials at once. Default: one per core or GPU.")]
 JobsOrAuto = Annotated[
     str | None,
     typer.Option(
         metavar="<int|auto>",
-        help="Trials at once; auto tries and takes what is fastest. Default: one a core, or a GPU.",
+        help="Trials at once; auto finds the fastest number. Default: one per core or GPU.",
     ),
 ]
-Threads = Annotated[int, typer.Option(min=1, help="CPU threads a trial; above 1, no bit-exact repeats.")]
+Threads = Annotated[
+    int, typer.Option(min=1, help="CPU threads per trial. With more than 1, repeats are not bit-exact.")
+]
 Probes = Annotated[
     list[str] | None,
     typer.Option(
         "--probe", help="A kind, or '{kind: lesion, draws: 5}'; may be repeated. See `show probes`."
     ),
 ]
-Trust = Annotated[bool, typer.Option("--trust", help="Run the folder's plugins, whoever put them there.")]
+Trust = Annotated[
+    bool, typer.Option("--trust", help="Run the plugins in the folder, whoever put them there.")
+]
 Results = Annotated[Path, typer.Option("--results", help="Where experiments are kept.")]
 NAME = "A name or folder. Default: the latest."
 Name = Annotated[str | None, typer.Argument(metavar="[EXPERIMENT]", help=NAME)]
@@ -42,15 +46,15 @@ Name = Annotated[str | None, typer.Argument(metavar="[EXPERIMENT]", help=NAME)]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Delete its earlier trials first.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before --fresh deletes.")]
 KeepGoing = Annotated[
-    bool, typer.Option("--keep-going", help="Go on though the first three trials failed alike.")
+    bool, typer.Option("--keep-going", help="Go on even if the first three trials fail in the same way.")
 ]
 StallTimeout = Annotated[
-    float, typer.Option(min=1, help="Seconds without a step until a trial counts as hung.")
+    float, typer.Option(min=1, help="Seconds without a step after which a trial counts as hung.")
 ]
 AllowEnvironmentChange = Annotated[
     bool,
     typer.Option(
-        "--allow-environment-change", help="Continue half-done trials of another machine or version."
+        "--allow-environment-change", help="Continue half-done trials that another machine or version began."
     ),
 ]
 
@@ -74,7 +78,9 @@ class Format(StrEnum):
     JSON = "json"
 
 
-AsFormat = Annotated[Format, typer.Option(help="What to print; the report/ folder always gets them all.")]
+AsFormat = Annotated[
+    Format, typer.Option(help="What to print. All formats are always written to the report/ folder.")
+]
 
 
 class Listing(StrEnum):
@@ -86,7 +92,7 @@ AsListing = Annotated[Listing, typer.Option(help="terminal or json.")]
 
 
 def number_or_auto(jobs: str | None) -> int | Literal["auto"] | None:
-    """What --jobs was given. Raises typer.BadParameter for anything but auto and a number from 1 on."""
+    """The value of --jobs. Raises typer.BadParameter unless it is auto or a number from 1 on."""
     if jobs is None:
         return None
     if jobs == "auto":

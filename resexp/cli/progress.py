@@ -1,4 +1,4 @@
-"""How a run is shown: as a live table on a terminal, elsewhere as one line per event."""
+"""How a run is shown: as a live table on a terminal, otherwise as one line per event."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ from resexp.store import State
 from resexp.text import DASH, clean, duration, percent
 
 ROWS = 16
-"""Running trials shown at most: the table must stay on the screen."""
+"""The most running trials that are shown, so that the table fits on the screen."""
 
 
 def choose(console: Console) -> Display:
-    """The display that fits where `console` (standard error) leads."""
+    """A live table if `console` (standard error) is a terminal, otherwise lines."""
     return TableDisplay(console) if console.is_terminal else LineDisplay(console)
 
 
 class Fading:
-    """A text file that falls silent, for good, where nobody reads it any more or its disk is full.
+    """A text file that ignores errors of writing, and stays silent from the first one on.
 
-    What a run shows is for whoever looks: that nobody can look must not end the run.
+    It shows a run to whoever looks. If nobody can look any more, or the disk is full, the run must still go
+    on.
     """
 
     def __init__(self, file: IO[str]) -> None:
@@ -54,15 +55,15 @@ class Fading:
             self._fall_silent()
 
     def _fall_silent(self) -> None:
-        """Lead the handle nowhere: what is still buffered goes there, too, when the interpreter ends."""
-        with suppress(OSError):  # a file in memory has no handle
+        """Point the file descriptor at /dev/null. Text still buffered is flushed there when Python exits."""
+        with suppress(OSError):  # a file in memory has no descriptor
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._file.fileno())
             os.close(nowhere)
 
 
 class LineDisplay:
-    """One line an event, for logs and continuous integration."""
+    """One line per event, for logs and continuous integration."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -88,7 +89,7 @@ class LineDisplay:
 
 
 class TableDisplay:
-    """A table of the running trials that renews itself; ended trials scroll away above it."""
+    """A live table of the running trials; lines of ended trials scroll away above it."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -113,7 +114,7 @@ class TableDisplay:
 
 
 def outcome(trial: Trial, state: State) -> str:
-    """One line on how a trial ended, and one for each thing to know of it."""
+    """A line that says how a trial ended, and a line for each note about it."""
     result = state.result
     if state.status is Status.DONE:
         errors = f"train error {percent(result.get('train_error'))}  test {percent(result.get('test_error'))}"
@@ -121,11 +122,11 @@ def outcome(trial: Trial, state: State) -> str:
         return "\n".join([line, *(f"note      {clean(note)}" for note in state.notes)])
     if state.status.ended:
         return f"{state.status:<9} {trial.name}  {clean(state.cause or 'no cause given')}"
-    return f"stopped   {trial.name}  the next run goes on with it"
+    return f"stopped   {trial.name}  the next run continues it"
 
 
 def table(view: View) -> RenderableType:
-    """The live table: a row a running trial, and the whole sweep below."""
+    """The live table: one row per running trial, and a line for the whole sweep."""
     rows = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
     rows.add_column("trial", no_wrap=True, overflow="ellipsis", min_width=12)
     for name in ("epoch", "error", "loss", "time left"):

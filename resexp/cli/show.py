@@ -1,4 +1,4 @@
-"""`resexp show`: the parts a config can name, read from their files without importing them."""
+"""`resexp show`: the parts that a configuration can name, read from their files without importing them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROLES = {f"{role}s" if role != "data" else role: role for role in scan.ROLES}
 
 
 def show_parts(role: str, kind: str | None = None, plugins: tuple[Plugin, ...] = ()) -> str:
-    """All parts of a role, or one of them, each with its docstring and options.
+    """All parts of a role, or one of them, with docstrings and options.
 
     Raises:
         ConfigError: there is no such role or kind.
@@ -53,7 +53,7 @@ def written(value: object) -> str:
 
 
 def type_name(annotation: object) -> str:
-    """A type in words a user of YAML knows."""
+    """A type in words that users of YAML know."""
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin is typing.Annotated:
         return type_name(arguments[0]) + bounds(arguments[1:])
@@ -68,7 +68,7 @@ def type_name(annotation: object) -> str:
 
 
 def bounds(metadata: tuple[object, ...]) -> str:
-    """The limits of a number, as (> 0)."""
+    """The limits of a number, for example " (> 0)"."""
     signs = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
     limits = [
         f"{sign} {getattr(limit, name)}"

@@ -44,11 +44,11 @@ sweep:                          # every combination of these is a trial
 
 
 def write_starter(path: Path) -> None:
-    """Write the starter to a new file; its experiment takes the file's name.
+    """Write the starter to a new file. Its experiment gets the file's name.
 
     Raises:
         ConfigError: the file exists already.
-        StoreError: it cannot be written.
+        StoreError: the file cannot be written.
     """
     name = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "_" for c in path.stem).strip("-_")
     try:

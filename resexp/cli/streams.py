@@ -1,4 +1,4 @@
-"""Standard output and standard error that may refuse what is written to them, without ending the command."""
+"""Standard output and standard error that do not end the command if they cannot be written."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from contextlib import contextmanager
 from typing import TextIO, cast
 
 REFUSED = 74
+"""Exit status of a command whose results could not be printed."""
 
 
 class Yielding(io.TextIOBase):
-    """A stream that remembers why it was refused and drops the rest, so that the command finishes its work.
+    """A stream that remembers the first error of writing and drops all later text, so that the command
+    finishes its work.
 
-    It has no `buffer`: typer would write UTF-8 into that, whatever encoding the reader asked for.
+    It has no `buffer`, because typer would write UTF-8 into that, whatever encoding the reader asked for.
     """
 
     encoding: str = "utf-8"
@@ -31,7 +33,7 @@ class Yielding(io.TextIOBase):
             self.encoding, self.errors = stream.encoding, stream.errors
 
     def write(self, text: str, /) -> int:
-        if not isinstance(text, str):  # typer tries b"" on a stream, to find out of which kind it is
+        if not isinstance(text, str):  # typer writes b"" to find out what kind of stream this is
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         if text and not self.problem:
             try:
@@ -50,7 +52,7 @@ class Yielding(io.TextIOBase):
                 self._give_up(problem)
 
     def _give_up(self, problem: OSError) -> None:
-        """Point the descriptor to nowhere: what Python still holds of the text is flushed when it ends."""
+        """Point the descriptor at /dev/null. Text that Python still holds is flushed there when it exits."""
         self.problem = problem
         if self._stream:
             nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -71,9 +73,11 @@ class Yielding(io.TextIOBase):
 
 @contextmanager
 def refusals_told() -> Iterator[None]:
-    """Every command passes through here. One whose results could not be printed says so and ends with 74,
-    unless it has a status that says more. A reader that leaves early has seen all that it wanted, and what
-    standard error refuses cannot be told to anybody.
+    """Every command runs within this. If its results could not be printed, it says so and ends with status
+    74, unless its own status is already an error.
+
+    A reader that closed the pipe has seen all that it wanted, so that is not an error. An error on standard
+    error cannot be reported to anybody.
     """
     before = sys.stdout, sys.stderr
     out, err = Yielding(sys.stdout), Yielding(sys.stderr)

@@ -1,4 +1,4 @@
-"""Commands that need no experiment: the parts there are, what this machine can do, a file to start from."""
+"""Commands that need no experiment: list the parts, check this machine, write a file to start from."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def show(
     kind: Annotated[str | None, typer.Argument(help="One of them, with its options.")] = None,
     plugin: Plugins = None,
 ) -> None:
-    """List the parts a config can name: each with its equation or purpose, source and options."""
+    """List the parts that a configuration can name, with their equations or purposes, sources and options."""
     from resexp.cli.show import show_parts
     from resexp.config.load import read_plugins
 
@@ -56,11 +56,11 @@ def bench(
     """Measure how fast this machine trains, what share of its arithmetic that is, and where the rest goes."""
     from resexp.bench import command
 
-    found = command.bench(config, overrides or [], device, quick, tier=tier, plugins=plugin or [])
+    measured = command.bench(config, overrides or [], device, quick, tier=tier, plugins=plugin or [])
     if format is Listing.JSON:
-        typer.echo(json.dumps(found, indent=1))
+        typer.echo(json.dumps(measured, indent=1))
     else:
-        command.print_benchmark(found)
+        command.print_benchmark(measured)
 
 
 def init(path: Annotated[Path, typer.Argument(help="The file to write.")] = Path("experiment.yaml")) -> None:
@@ -68,5 +68,5 @@ def init(path: Annotated[Path, typer.Argument(help="The file to write.")] = Path
     from resexp.cli.starter import write_starter
 
     write_starter(path)
-    plan_it, run_it = (text.clean(text.command("resexp", each, path)) for each in ("plan", "run"))
-    typer.echo(f"Wrote {text.clean(path)}. Next: {plan_it}; {run_it}")
+    plan_command, run_command = (text.clean(text.command("resexp", each, path)) for each in ("plan", "run"))
+    typer.echo(f"Wrote {text.clean(path)}. Next: {plan_command}; {run_command}")

@@ -1,4 +1,4 @@
-"""What `resexp plan` and `resexp status` print: the trials before and while they run."""
+"""What `resexp plan` and `resexp status` print."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from resexp.store import Records
 
 
-def show_plan(found: Outline) -> None:
-    """One row for all seeds of a variant and depth."""
-    sizes = {trial.id: matched(trial.settings["model"]) for trial in found.trials}
+def show_plan(outline: Outline) -> None:
+    """Print one row for all seeds of a variant and depth, then what the whole plan costs."""
+    sizes = {trial.id: matched(trial.settings["model"]) for trial in outline.trials}
     columns = [ColumnHead("variant")]
     columns += [ColumnHead(head, True) for head in ("depth", "seeds", "params", "MACs", "activations")]
     columns += [ColumnHead("size")] if any(sizes.values()) else []
     rows: list[list[str]] = []
     groups: dict[tuple[str, int], list[Trial]] = {}
-    for trial in found.trials:
+    for trial in outline.trials:
         groups.setdefault((trial.variant, trial.depth), []).append(trial)
     for (variant, depth), trials in groups.items():
         cost = trials[0].cost
-        done = sum(found.status[trial.id] is Status.DONE for trial in trials)
+        done = sum(outline.status[trial.id] is Status.DONE for trial in trials)
         cells = [
             clean(variant),
             str(depth),
@@ -44,21 +44,24 @@ def show_plan(found: Outline) -> None:
         rows.append(cells)
     console = Console()
     console.print(Columns.of([*columns, ColumnHead("done", True)], rows))
-    counts = tally(found.status.values())
-    precisions = " and ".join(sorted({trial.settings["training"]["precision"] for trial in found.trials}))
-    slots = f"{len(found.slots)} at once on {found.slots[0]} in {precisions}"
-    console.print(f"\n{counted(len(found.trials), 'trial')}: {counts}. {slots}.")
-    if found.note:
-        console.print(found.note, markup=False, highlight=False)
-    if found.seconds_left is None:
-        console.print("Time left: not estimated, for a GPU, no network or one too large to time.")
-    elif found.seconds_left:
-        console.print(f"Time left: about {duration(found.seconds_left)}, from timed steps of two networks.")
+    counts = tally(outline.status.values())
+    precisions = " and ".join(sorted({trial.settings["training"]["precision"] for trial in outline.trials}))
+    slots = f"{len(outline.slots)} at once on {outline.slots[0]} in {precisions}"
+    console.print(f"\n{counted(len(outline.trials), 'trial')}: {counts}. {slots}.")
+    if outline.note:
+        console.print(outline.note, markup=False, highlight=False)
+    if outline.seconds_left is None:
+        console.print("Time left: not estimated (for GPUs, boosters, and networks too large to time).")
+    elif outline.seconds_left:
+        console.print(f"Time left: about {duration(outline.seconds_left)}, from timed steps of two networks.")
     console.print("Cost is of one example: activations are what backward keeps, in float32.", style="dim")
 
 
 def show_status(records: Records) -> None:
-    """One row per trial, in the order of the plan. Rich would take seconds to lay out thousands of rows."""
+    """Print one row per trial, in the order of the plan.
+
+    Rich is not used, because it would take seconds to lay out thousands of rows.
+    """
     epochs = records.metrics.groupby("id")["epoch"].max().to_dict()
     rows = [("trial", "status", "epoch", "train error", "test error", "time")]
     for row in records.trials.to_dict("records"):
@@ -80,7 +83,7 @@ def show_status(records: Records) -> None:
 
 
 def aligned(rows: Sequence[Sequence[str]], left: int) -> Iterator[str]:
-    """The rows as lines of columns as wide as their widest cell, the first `left` of them flush left."""
+    """The rows as lines with aligned columns: the first `left` columns flush left, the others flush right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = zip(row, widths, strict=True)
@@ -89,17 +92,17 @@ def aligned(rows: Sequence[Sequence[str]], left: int) -> Iterator[str]:
 
 
 def tally(statuses: Iterable[str]) -> str:
-    """How many trials have each status, in words."""
+    """How many trials have each status, as text."""
     return ", ".join(f"{count} {status}" for status, count in Counter(statuses).most_common())
 
 
 def known(value: float | None) -> float | None:
-    """A number, or None where a frame has NaN."""
+    """The number, or None if a frame has NaN."""
     return None if value is None or value != value else value  # noqa: PLR0124
 
 
 def matched(model: dict[str, Any]) -> str:
-    """The size that `match` chose."""
+    """The size that `match` chose, as text; "" without `match`."""
     if model["match"] == "none":
         return ""
     growth = model["connection"].get("growth")
@@ -107,7 +110,7 @@ def matched(model: dict[str, Any]) -> str:
 
 
 def si(count: int) -> str:
-    """A count with its decimal prefix."""
+    """A count with a decimal prefix."""
     for factor, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if count >= factor:
             return f"{count / factor:.1f} {prefix}"

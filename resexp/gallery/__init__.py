@@ -1,1 +1,1 @@
-"""Configurations of papers that come with the package, and the gallery of their reports."""
+"""The configurations of papers that come with the package, and the published reports of runs of them."""

@@ -1,4 +1,4 @@
-"""The gallery's index: what papers claim, what they measured, and what came out here, in one table."""
+"""The gallery's index page: what papers claim, what they measured, and what was measured here."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ number; the comparisons within each report are.
 
 
 def page(reports: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
-    """The page for published reports: each folder's name and its report.json."""
-    found = {name: _rows(name, report) for name, report in reports}
-    others = [name for name, rows in found.items() if not rows]
-    rows = [row for rows in found.values() for row in rows]
+    """The index page of published reports, each given as its folder's name and its report.json."""
+    rows_of = {name: _rows(name, report) for name, report in reports}
+    others = [name for name, rows in rows_of.items() if not rows]
+    rows = [row for rows in rows_of.values() for row in rows]
     lines = [HEAD, ["---"] * len(HEAD), *rows]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     intro = (
@@ -55,7 +55,7 @@ def page(reports: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
 
 
 def _rows(name: str, report: Mapping[str, Any]) -> list[list[str]]:
-    """A line a claim; where a paper has none of them that can be ordered, a line for each of its values."""
+    """A row for each claim. If the paper has no claims about an order, a row for each of its values."""
     paper = report.get("published") or {}
     lines = [
         [escape(claim["say"]), _published(claim), _measured(claim), _verdict(claim)]
@@ -69,10 +69,10 @@ def _rows(name: str, report: Mapping[str, Any]) -> list[list[str]]:
 
 
 def _value(reference: Mapping[str, Any]) -> tuple[str, str]:
-    """A value as published, and its mean and standard deviation as measured."""
+    """A value as published, and the mean and standard deviation measured here."""
     metric, n = reference["metric"], reference["n"]
-    told, mean, sd = (reference[key] for key in ("published", "measured", "measured_sd"))
-    published = f"{references.amount(metric, told)}{references.unit(metric)} ({reference['verified']})"
+    value, mean, sd = (reference[key] for key in ("published", "measured", "measured_sd"))
+    published = f"{references.amount(metric, value)}{references.unit(metric)} ({reference['verified']})"
     if mean is None:
         return escape(published), words.DASH
     spread = f" ± {references.amount(metric, sd)}" if sd is not None else ""

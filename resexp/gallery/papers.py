@@ -1,4 +1,4 @@
-"""The papers' configurations that come with the package: what each claims and costs, and how far it is."""
+"""The configurations of papers that come with the package: their claims, costs and progress."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 PAPERS = Path(__file__).parents[1] / "papers"
 FOLDER = "gallery"
-"""Where reports are published, below the results."""
+"""The folder for published reports, below the results folder."""
 QUICK = "quick"
 
 
@@ -35,7 +35,7 @@ class Size:
 
 @dataclass(frozen=True)
 class Entry:
-    """A configuration of the gallery, and its tiers, the quickest first."""
+    """A configuration of the gallery and its tiers, the quickest first."""
 
     name: str
     claim: str
@@ -48,14 +48,14 @@ def names() -> tuple[str, ...]:
 
 
 def path(name: str) -> Path:
-    """The configuration called `name`. Raises ConfigError where there is none, naming the nearest."""
+    """The file of the configuration `name`. Raises ConfigError if there is none, naming the nearest."""
     if name not in names():
         raise ConfigError([Problem("", "gallery", f"there is no {name!r}", suggest(name, names()))])
     return PAPERS / f"{name}.yaml"
 
 
 def entries(results: Path) -> list[Entry]:
-    """Every configuration, with how far each of its tiers is under `results`. Raises ConfigError."""
+    """Every configuration, with how far each of its tiers has come in `results`. Raises ConfigError."""
     return [_entry(name, results) for name in names()]
 
 
@@ -76,5 +76,5 @@ def _size(name: str, experiment: Experiment, results: Path) -> Size:
 
 
 def folder_name(name: str, tier: str) -> str:
-    """The folder in the gallery of a configuration's tier."""
+    """The name of the gallery's folder for a configuration's tier."""
     return name if tier == QUICK else f"{name}-{tier}"

@@ -1,4 +1,4 @@
-"""The gallery: reports of finished experiments, and an index that sets measured beside published."""
+"""Publishes reports of finished experiments in the gallery, beside what the papers published."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ _ABSOLUTE = re.compile(r"(?<![\w:/.~])(?:/[^\s/'\",;:=()\[\]{}]+)+/(?=[^\s/])")
 
 
 def publish(name: str, results: Path, tier: str = QUICK) -> Path:
-    """Write the report of a finished experiment into the gallery, and the index anew; returns its folder.
+    """Write the report of a finished experiment into the gallery and rewrite the index. Returns the report's
+    folder.
 
-    `name` is a configuration of the gallery, whose tier is shown, or any experiment under `results`.
+    `name` is a configuration of the gallery, of which `tier` is published, or any experiment below `results`.
 
     Raises:
         ConfigError: there is no such configuration or experiment.
-        NoExperimentError: it has not been run, or not to its end.
-        StoreError: the gallery cannot be written, or a report there cannot be read.
+        NoExperimentError: the experiment has not been run, or has not ended.
+        StoreError: the gallery cannot be written, or a report in it cannot be read.
     """
     own = name not in names() and ExperimentFolder(results / name).plan.exists()
     experiment = name if own else api.load(path(name), tier=tier).name
@@ -70,7 +71,7 @@ def _next(name: str, tier: str) -> str:
 
 
 def portable(records: Records) -> Records:
-    """The records without the folders of this machine: of an absolute path only the last step is left."""
+    """The records without this machine's folders: absolute paths are shortened to their last component."""
     return replace(
         records,
         trials=records.trials.map(_without_folders),
@@ -91,7 +92,7 @@ def _without_folders(value: Any) -> Any:
 
 
 def index(gallery: Path) -> str:
-    """The gallery's page in Markdown, from the report.json files below it. Raises StoreError."""
+    """The gallery's page in Markdown, made from the report.json files in it. Raises StoreError."""
     return page(list(_reports(gallery)))
 
 

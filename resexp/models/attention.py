@@ -1,6 +1,9 @@
-"""Attention and the small layers around it, on states (B, C, T): channels second, as everywhere, so that
-connections need not know of tokens. A branch turns its input round, works on (B, T, C) and turns it back,
-which moves no memory.
+"""Attention and the small layers around it.
+
+States are (B, C, T): channels come second everywhere, so that connections need not know about tokens. A
+branch transposes its input, works on (B, T, C), and transposes the result back, which moves no memory.
+
+Suffixes of names give shapes: B examples, T tokens, C channels, N heads, D channels of one head.
 """
 
 from __future__ import annotations
@@ -17,9 +20,10 @@ from torch.nn import functional
 class Recipe:
     """What a transformer's sub-layers are made of.
 
-    `dropout` is a rate at one site: attention's weights, the MLP's hidden units, both, each sub-layer's
-    output before it is added (`branch`, Vaswani et al. 2017), or S h (`skip`). One shortcut crosses `span`
-    sub-layers; 0: there is none. With `zero_outputs`, every f(h) is 0 at first.
+    `dropout` is the rate at one site, `dropout_at`: attention's weights, the MLP's hidden units, both of
+    these, each sub-layer's output before it is added (`branch`, Vaswani et al. 2017), or S h (`skip`). A
+    shortcut crosses `span` sub-layers; with 0 there are no shortcuts. With `zero_outputs`, every f(h) is 0 at
+    first.
     """
 
     width: int
@@ -33,13 +37,15 @@ class Recipe:
     dropout_at: Literal["attention", "mlp", "both", "branch", "skip"] = "branch"
 
     def rate(self, site: str) -> float:
-        """Of dropout at a site: attention, mlp, branch or skip."""
+        """The rate of dropout at a site: attention, mlp, branch or skip."""
         sites = ("attention", "mlp") if self.dropout_at == "both" else (self.dropout_at,)
         return self.dropout if site in sites else 0.0
 
 
 class Projection(nn.Linear):
-    """A linear map drawn smaller or larger: `gains`, one each for as many equal groups of outputs."""
+    """A linear map whose outputs, in as many equal groups as there are `gains`, are drawn larger or smaller
+    by these gains.
+    """
 
     def __init__(self, inputs: int, outputs: int, *gains: float) -> None:
         super().__init__(inputs, outputs)
@@ -47,17 +53,18 @@ class Projection(nn.Linear):
 
     @torch.no_grad()
     def rescale(self) -> None:
-        """To be called once after weight and bias were drawn."""
+        """Apply the gains. Call this once, after weight and bias were drawn."""
         for parameter in (self.weight, self.bias):
             for rows, gain in zip(parameter.chunk(len(self.gains)), self.gains, strict=True):
                 rows.mul_(gain)
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention, (B, T, inputs) -> (B, T, outputs), `heads` times width // heads wide.
+    """Multi-head self-attention, (B, T, inputs) -> (B, T, outputs), with `heads` heads of width // heads
+    channels each.
 
-    Vaswani et al. 2017 (arXiv:1706.03762), section 3.2. `causal`: no token sees a later one. The values and
-    the output are drawn `gain` times as large as the scheme says.
+    Vaswani et al. 2017 (arXiv:1706.03762), section 3.2. With `causal`, no token sees a later one. The initial
+    weights that make the values and the output are `gain` times as large as the initialisation draws them.
     """
 
     def __init__(self, inputs: int, outputs: int, recipe: Recipe, gain: float = 1.0) -> None:
@@ -69,23 +76,23 @@ class Attention(nn.Module):
         self.qkv = Projection(inputs, 3 * width, 1.0, 1.0, gain)
         self.out = Projection(width, outputs, 0.0 if recipe.zero_outputs else gain)
 
-    def forward(self, x: Tensor) -> Tensor:
-        qkv = self.qkv(x).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)  # (3, B, heads, T, ...)
+    def forward(self, x_BTC: Tensor) -> Tensor:
+        qkv_3BNTD = self.qkv(x_BTC).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         rate = self.dropout if self.training else 0.0
-        q, k, v = qkv.unbind(0)
-        y = functional.scaled_dot_product_attention(q, k, v, dropout_p=rate, is_causal=self.causal)
-        mixed: Tensor = self.out(y.transpose(1, 2).flatten(2))
-        return mixed
+        q, k, v = qkv_3BNTD.unbind(0)
+        y_BNTD = functional.scaled_dot_product_attention(q, k, v, dropout_p=rate, is_causal=self.causal)
+        mixed_BTC: Tensor = self.out(y_BNTD.transpose(1, 2).flatten(2))
+        return mixed_BTC
 
 
 class AlongTokens(nn.Sequential):
     """Steps on (B, T, C), applied to (B, C, T)."""
 
     def forward(self, h: Tensor) -> Tensor:
-        h = h.transpose(1, 2)
+        h_BTC = h.transpose(1, 2)
         for step in self:
-            h = step(h)
-        return h.transpose(1, 2)
+            h_BTC = step(h_BTC)
+        return h_BTC.transpose(1, 2)
 
 
 class TokenMap(nn.Linear):
@@ -99,7 +106,7 @@ class TokenMap(nn.Linear):
 
 
 class Scale(nn.Module):
-    """x -> a x, a constant."""
+    """x -> a x, with a constant a."""
 
     def __init__(self, a: float) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""A trunk is a recipe; the network it builds is a stem, a flat list of blocks, and a head."""
+"""What a trunk builds: a network, which is a stem, a flat list of blocks, and a head."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from torch import Tensor, nn
 from resexp.connections.base import Branch, Connection, Site
 
 Placement = Literal["post", "bn_after_add", "relu_before_add", "relu_only_pre", "pre", "peri", "deep_norm"]
-"""Of norm and activation: `parts.ORDERS`; in transformers, `encoder.PLACEMENTS`."""
+"""The order of norm and activation: see `parts.ORDERS`, and `encoder.PLACEMENTS` for transformers."""
 
 
 @dataclass(frozen=True)
 class Purpose:
-    """What a task asks of a network: of an example of `shape`, (C, H, W) or (T,), `classes` numbers a unit.
+    """What a task asks of a network: for an example of `shape`, (C, H, W) or (T,), `classes` numbers for each
+    unit.
 
-    `targets` says what the units are: an image's label ("labels", output (B, classes)), its pixels
-    ("masks", output (B, classes, H, W)), characters ("tokens", output (B, classes, T)), or whatever a
-    network that learns from "images" alone agrees on with its task. If `causal`, a position's output must
-    know no later position; if that is False, it should; None: either will do.
+    `targets` says what the units are: an image's label ("labels", output (B, classes)), its pixels ("masks",
+    output (B, classes, H, W)), or characters ("tokens", output (B, classes, T)). With "images", the network
+    learns from the images alone, and its output is whatever it and its task agree on. `causal`: True means
+    that outputs must not see later positions, False that they must, None that either is fine.
     """
 
     shape: tuple[int, ...]
@@ -32,7 +33,7 @@ class Purpose:
     causal: bool | None = None
 
     def made_up(self, batch: int, device: torch.device | str) -> Tensor:
-        """Inputs of the right shape and type: noise (batch, C, H, W), or tokens (batch, T), all 0."""
+        """Made-up inputs of the right shape and type: noise (batch, C, H, W), or tokens (batch, T), all 0."""
         if self.targets == "tokens":
             return torch.zeros(batch, *self.shape, dtype=torch.long, device=device)
         return torch.randn(batch, *self.shape, device=device)
@@ -42,7 +43,8 @@ class Purpose:
 class Design:
     """What every trunk is built from, whatever its kind.
 
-    `shape`, `classes` and `causal` are as `Purpose` has them; `connection` builds the connection of a site.
+    `depth` counts as the trunk says: weight layers, or layers of a transformer. `shape`, `classes` and
+    `causal` are as in `Purpose`. `connection` builds the connection of a site.
     """
 
     depth: int
@@ -56,7 +58,7 @@ class Design:
 
 
 class Block(nn.Module):
-    """One connection around one branch, then what follows the merge (ReLU in a post-activation net)."""
+    """A connection around a branch, then what follows the merge (ReLU in a post-activation network)."""
 
     def __init__(self, connection: Connection, branch: nn.Module, after: nn.Module) -> None:
         super().__init__()
@@ -81,8 +83,8 @@ def h_of(state: Tensor | tuple[Tensor, ...]) -> Tensor:
 class Network(nn.Module, ABC):
     """Images (B, C, H, W) or tokens (B, T) -> logits (B, classes, ...): see `Purpose`.
 
-    States have their channels in dimension 1: (B, C), (B, C, H, W), and (B, C, T) for tokens. A block's
-    index is the depth that probes plot; `blocks` is flat, in the order in which they are passed.
+    States have their channels in dimension 1: (B, C), (B, C, H, W), or (B, C, T) for tokens. `blocks` is
+    flat, in the order in which the blocks are passed. A block's index is the depth that probes plot.
     """
 
     def __init__(self, stem: nn.Module, blocks: Sequence[Block], head: nn.Module) -> None:
@@ -100,8 +102,8 @@ class Network(nn.Module, ABC):
         return cast("list[Block]", list(self.blocks))
 
     def weight_layers(self) -> Iterator[tuple[str, nn.Conv2d | nn.Linear]]:
-        """The layers that count as depth, in order: those of stem, branches and head, not of connections,
-        and none inside another layer.
+        """The layers that count as depth, in order: those of stem, branches and head. Layers of connections
+        and layers inside another layer do not count.
         """
         layers: set[str] = set()
         for name, module in self.named_modules():
@@ -113,13 +115,13 @@ class Network(nn.Module, ABC):
 
 
 class Series(Network, ABC):
-    """A network whose blocks may be passed one after another, from the stem's output on: what is measured of
-    states holds for it, whatever else its `forward` does.
+    """A network whose blocks can be passed one after another, starting with the stem's output. Probes of
+    states may assume this, whatever else the network's `forward` does.
     """
 
 
 class Chain(Series):
-    """Each block's state goes to the next block and nowhere else, and the last one's to the head."""
+    """A network in which each block's state goes to the next block only, and the last state to the head."""
 
     def forward(self, x: Tensor) -> Tensor:
         blocks = self.in_order()
@@ -131,11 +133,12 @@ class Chain(Series):
 
 
 class ModelKind:
-    """A kind of model; its options are its constructor's keyword-only arguments.
+    """A kind of model. Its options are the keyword-only arguments of its constructor.
 
-    `network` is the kind of network it builds, if it builds one; `training.entry` knows what trains it.
-    `targets` are those of the tasks it can do, `forms` those of examples it takes; `connections` are the base
-    classes of those it has room for. `idle` are dotted keys of settings that say nothing to it.
+    `network` is the class of network that it builds, or None (`training.entry` says what trains it).
+    `targets` lists the targets of tasks that it can do, `forms` the forms of examples that it takes, and
+    `connections` the base classes of connections that it accepts. `idle` lists dotted keys of settings that
+    have no effect on it.
     """
 
     network: ClassVar[type[Network] | None] = None
@@ -146,7 +149,7 @@ class ModelKind:
 
 
 class Trunk(ModelKind, ABC):
-    """How a kind of network is built."""
+    """A recipe for networks of one kind."""
 
     network: ClassVar[type[Network] | None] = Chain
     forms: ClassVar[tuple[str, ...]] = ("images", "text")
@@ -156,14 +159,16 @@ class Trunk(ModelKind, ABC):
         """The network, with PyTorch's default weights.
 
         Raises:
-            ConfigError: the design's depth or shape is not one this trunk has; the error names what is near.
+            ConfigError: this trunk cannot have the design's depth or shape; the error names what it can have.
         """
 
 
 class Booster(ModelKind, ABC):
-    """How learners that take weighted rows are boosted, one a round: `depth` is the number of rounds.
+    """A recipe for boosting learners that accept weighted rows. `depth` is the number of rounds, and each
+    trains a learner.
 
-    `beta` is how much of the weights a shortcut carries past the first round, and `rule` how it goes on.
+    `beta` is the share of the weights that a shortcut carries past the first round, and `rule` how it changes
+    later.
     """
 
     forms: ClassVar[tuple[str, ...]] = ("rows",)
@@ -179,4 +184,4 @@ class Booster(ModelKind, ABC):
 
     @abstractmethod
     def weak_learner(self) -> Any:
-        """A new learner: `fit(x, y, sample_weight)` of rows x (n, d), labels y (n,), and `predict(x)`."""
+        """A new learner with `fit(x, y, sample_weight)` and `predict(x)`: rows x (n, d), labels y (n,)."""

@@ -1,4 +1,4 @@
-"""Settings -> network, and the size that makes budgets equal."""
+"""Builds networks from settings, and measures what they cost."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def build_network(model: ModelConfig, purpose: Purpose, **sizes: int) -> Network
     """The network of a configuration; `sizes` override options of its trunk or connection by name.
 
     Raises:
-        ConfigError: the trunk has no such depth, or none for such examples.
+        ConfigError: the trunk cannot have this depth, or cannot take such examples.
     """
     own = model.connection.options().keys() & sizes.keys()
 
@@ -42,17 +42,17 @@ def build_network(model: ModelConfig, purpose: Purpose, **sizes: int) -> Network
 
 
 def network_cost(model: ModelConfig, purpose: Purpose) -> Cost:
-    """Its cost, without allocating it."""
+    """The network's cost, measured without allocating its weights."""
     return measure_cost(outlined(model, purpose), purpose)
 
 
 def network_learns_alone(model: ModelConfig, purpose: Purpose) -> bool:
-    """Whether it can be trained on batches of one example."""
+    """Whether the network can be trained on batches of one example."""
     return learns_alone(outlined(model, purpose), purpose)
 
 
 def outlined(model: ModelConfig, purpose: Purpose, **sizes: int) -> Network:
-    """The network without its weights' memory. Raises ConfigError where not even their sizes can be told."""
+    """The network without memory for its weights. Raises ConfigError if a weight's size overflows."""
     try:
         with torch.device("meta"):
             return build_network(model, purpose, **sizes)
@@ -65,6 +65,6 @@ def outlined(model: ModelConfig, purpose: Purpose, **sizes: int) -> Network:
 
 
 def network_budget(model: ModelConfig, purpose: Purpose, measure: str, **sizes: int) -> int:
-    """Its `params` or `macs`; counting parameters alone needs no forward pass."""
+    """The network's `params` or `macs`. Counting parameters alone needs no forward pass."""
     network = outlined(model, purpose, **sizes)
     return measure_cost(network, purpose, MOST_MATCHED).macs if measure == "macs" else count_params(network)

@@ -1,4 +1,4 @@
-"""What a network costs, measured on the real one, on the meta device: nothing is allocated or computed."""
+"""What a network costs, measured on the real network, but on the meta device, which computes nothing."""
 
 from __future__ import annotations
 
@@ -16,29 +16,31 @@ from resexp.models.base import Purpose
 from resexp.plan.trial import Cost
 
 BATCHES = (2**34, 2**20)
-"""So many images that what is kept once, as weights and statistics are, is less than a byte an image; fewer
-where a tensor of so many would have more bytes than can be counted.
+"""Batch sizes to measure with. The first is so large that what is kept once for all examples, such as weights
+and statistics, adds less than a byte per example. The second is for networks with which the first overflows.
 """
 MOST_OPERATIONS = 12_000
-"""Of one pass: counting more takes longer than a user waits for a plan. A ResNet of depth 1202 has 4,213."""
+"""The most operations of one pass, because counting more takes longer than users wait for a plan. A ResNet of
+depth 1202 has 4,213.
+"""
 MOST_MATCHED = 4_500
-"""Of one pass of a network whose size is matched: some eight sizes are tried."""
+"""The most operations of one pass if the network's size is matched, which tries about eight sizes."""
 MOST_PARAMS = 10**11
-"""Whose weights, gradients and momentum are more than a terabyte."""
+"""The most parameters. With gradients and momentum, these take more than a terabyte."""
 
 
 def count_params(network: nn.Module) -> int:
-    """Trainable parameters."""
+    """The number of trainable parameters."""
     return sum(p.numel() for p in network.parameters() if p.requires_grad)
 
 
 def measure_cost(network: nn.Module, purpose: Purpose, most: int | None = None) -> Cost:
-    """Parameters, and per example of its purpose the multiply-accumulates of convolutions and matrix products
-    (half of PyTorch's FLOP count), the bytes autograd keeps for the backward pass, and those that the
-    operation with the largest inputs and outputs has, in float32.
+    """The cost of a network: its parameters and, per example, multiply-accumulates of convolutions and matrix
+    products (half of PyTorch's FLOP count), the bytes that autograd keeps for the backward pass, and the
+    bytes of the inputs and outputs of the operation for which these are largest. Bytes are those of float32.
 
-    `network` is on the meta device and in training mode. A connection that drops its branch at random is
-    counted with it. One pass may have `most` operations, MOST_OPERATIONS if that is None.
+    `network` must be on the meta device and in training mode. Connections that drop their branch at random
+    are counted with their branch. One pass may have `most` operations, or MOST_OPERATIONS if that is None.
 
     Raises:
         ConfigError: the network is too large for any machine, or to be counted in reasonable time.
@@ -67,9 +69,11 @@ def too_large(wrong: str, right: str) -> ConfigError:
 
 
 def _passed(network: nn.Module, inputs: Tensor, most: int) -> tuple[int, int, int]:
-    """A forward pass: its multiply-accumulates, the bytes kept for the backward pass, those of the widest."""
+    """Pass made-up inputs through the network. Returns its multiply-accumulates, the bytes kept for the
+    backward pass, and the bytes of the widest operation.
+    """
     kept: dict[int, int] = {}
-    alive: list[Tensor] = []  # so that no storage's address is used twice
+    alive: list[Tensor] = []  # keeps the tensors, so that no storage's address is used twice
 
     def keep(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
@@ -83,8 +87,10 @@ def _passed(network: nn.Module, inputs: Tensor, most: int) -> tuple[int, int, in
 
 
 def learns_alone(network: nn.Module, purpose: Purpose) -> bool:
-    """Whether a batch of one example can be trained on: batch norm needs several values a channel. `network`
-    is on the meta device and in training mode.
+    """Whether the network can be trained on batches of one example: batch norm needs several values per
+    channel.
+
+    `network` must be on the meta device and in training mode.
     """
     try:
         network(purpose.made_up(1, "meta"))
@@ -96,7 +102,7 @@ def learns_alone(network: nn.Module, purpose: Purpose) -> bool:
 
 
 class KeepInput(torch.autograd.Function):
-    """Stands for batch norm, which keeps its input: PyTorch decomposes that in Python on the meta device."""
+    """Replaces batch norm, which keeps its input. On the meta device PyTorch's own runs slowly, in Python."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
@@ -105,10 +111,11 @@ class KeepInput(torch.autograd.Function):
 
 
 class FlopCount(TorchDispatchMode):
-    """PyTorch's formulas; `FlopCounterMode` takes longer than the network to keep a tally of every module.
+    """Counts FLOPs by PyTorch's formulas. (`FlopCounterMode` also counts for every module, which takes longer
+    than the pass.)
 
-    `widest` are the bytes that the inputs and outputs of one operation have at most; `most` is how many
-    operations there may be. One on a list of tensors counts as more, as it takes longer.
+    `widest` is the largest number of bytes that one operation's inputs and outputs have. `most` is how many
+    operations there may be. An operation on a list of tensors counts as several, because it takes longer.
     """
 
     def __init__(self, most: int) -> None:

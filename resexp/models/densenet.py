@@ -36,12 +36,12 @@ STAGES: dict[int, tuple[int, int, int, int]] = {
 
 
 class Densenet(Trunk):
-    """Small images: a 3x3 stem, three stages, between them 1x1 transitions that halve the size.
+    """Small images: a 3x3 stem and three stages, with 1x1 transitions between them that halve the size.
 
-    Huang et al. 2017 (DenseNet, arXiv:1608.06993), section 3, with `connection: skip` and `order: pre`. Depth
-    3n+4 with `basic` layers (3x3), 6n+4 with `bottleneck` ones (1x1 to 4 growth channels, 3x3); the latter,
-    with `theta: 0.5` (the part of the channels a transition keeps) and a `width` of twice the growth, is
-    DenseNet-BC.
+    Huang et al. 2017 (DenseNet, arXiv:1608.06993), section 3, with `connection: skip` and `order: pre`. The
+    depth is 3n+4 with `basic` layers (3x3) and 6n+4 with `bottleneck` layers (1x1 to 4 times the growth, then
+    3x3). `theta` is the share of channels that a transition keeps. DenseNet-BC has `bottleneck` layers,
+    `theta: 0.5` and a `width` of twice the growth.
     """
 
     def __init__(
@@ -68,10 +68,10 @@ class Densenet(Trunk):
 
 
 class ImagenetDensenet(Trunk):
-    """Large images: a 7x7 stem at stride 2, a 3x3 max pool at stride 2, four stages of bottlenecks.
+    """Large images: a 7x7 stem at stride 2, a 3x3 max pool at stride 2, and four stages of bottlenecks.
 
-    Huang et al. 2017 (arXiv:1608.06993), table 1, with `connection: {kind: skip, growth: 32}` and
-    `order: pre`: depths 121, 169, 201, and 161, with a growth of 48 and a `width` of 96.
+    Huang et al. 2017 (arXiv:1608.06993), table 1, with `connection: {kind: skip, growth: 32}` and `order:
+    pre`: depths 121, 169 and 201, or 161 with a growth of 48 and a `width` of 96.
     """
 
     def __init__(self, *, width: Width = 64, theta: ShrinkFactor = 0.5) -> None:
@@ -99,10 +99,11 @@ def dense(
     block: str,
     theta: float,
 ) -> Network:
-    """Stages of `counts` layers on a stem of `inputs` channels; a transition is a block as well, a plain one.
+    """Stages of `counts` layers on a stem with `inputs` channels. Transitions are blocks too, with a plain
+    connection.
 
     Raises:
-        ConfigError: the connection's state is more than features, which a transition cannot map.
+        ConfigError: the connection's state is more than features, so that a transition cannot map it.
     """
     layers = growing_layers(design, block)
     bridge = replace(design, connection=Plain)
@@ -148,7 +149,7 @@ def growing_layers(design: Design, block: str) -> Layers:
 
 
 def transition(design: Design, inputs: int, outputs: int, stride: int) -> nn.Sequential:
-    """A 1x1 layer, then average pooling."""
+    """A branch of a 1x1 layer and average pooling."""
     norm = partial(make_norm, design.norm)
     branch = ordered_branch([(conv(design, inputs, outputs, 1), inputs, outputs)], design, norm)
     branch.append(nn.AvgPool2d(stride))

@@ -1,4 +1,4 @@
-"""Blocks of attention and MLP, shared by the trunks that work on tokens."""
+"""Blocks of attention and MLPs, shared by the trunks that work on tokens."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Steps = list[tuple[str, nn.Module]]
 
 @dataclass(frozen=True)
 class Placement:
-    """Where layer norms stand: before a sub-layer's layers, behind them, after the merge, before the head."""
+    """Where layer norms are: before a sub-layer's layers, behind them, after the merge, before the head."""
 
     before: bool = False
     behind: bool = False
@@ -42,9 +42,10 @@ PLACEMENTS = {
 
 
 def token_blocks(design: Design, recipe: Recipe) -> tuple[list[Block], int]:
-    """`design.depth` layers, each attention and (with `mlp`) an MLP, and the channels of the last state.
+    """The blocks of `design.depth` layers, each attention and (if `mlp`) an MLP, and the last state's number
+    of channels.
 
-    Every `span` sub-layers are one block, so that the flat list holds two blocks a layer at span 1.
+    Every `span` sub-layers are one block, so a layer with an MLP is two blocks if `span` is 1.
 
     Raises:
         ConfigError: the norm, order, heads, span or connection do not fit tokens; the error says what does.
@@ -84,7 +85,7 @@ def token_blocks(design: Design, recipe: Recipe) -> tuple[list[Block], int]:
 
 @dataclass(frozen=True)
 class TokenShortcut:
-    """Builds S, with dropout behind it where there is any."""
+    """Builds the shortcut S of a site, followed by dropout if its rate is not 0."""
 
     design: Design
     inputs: int
@@ -103,11 +104,11 @@ class TokenShortcut:
 def sublayers(
     kinds: tuple[str, ...], inputs: int, outputs: int, design: Design, recipe: Recipe
 ) -> Iterator[tuple[str, nn.Module]]:
-    """The steps of one branch from `inputs` channels to `outputs`; numbered where there are several."""
+    """The steps of one branch from `inputs` channels to `outputs`, numbered if it has several sub-layers."""
     placement = PLACEMENTS[design.order]
     layers = design.depth
     a, gain = 1.0, 1.0
-    if design.order == "deep_norm":  # its table 2, for an encoder or a decoder alone
+    if design.order == "deep_norm":  # the paper's table 2, for an encoder or a decoder alone
         a, gain = (2 * layers) ** 0.25, (8 * layers) ** -0.25
     for number, kind in enumerate(kinds, 1):
         mark = str(number) if len(kinds) > 1 else ""
@@ -123,17 +124,17 @@ def sublayers(
             yield f"act{mark}", make_activation(design.activation, in_place=True)
             yield from dropout(recipe.rate("mlp"), f"drop_hidden{mark}")
             yield f"shrink{mark}", Projection(hidden, width, 0.0 if recipe.zero_outputs else gain)
-        # Of the sub-layers that one shortcut crosses, all but the last have no merge to be followed by.
+        # Only the last of the sub-layers that a shortcut crosses is followed by a merge with a norm after it.
         if placement.behind or (placement.after_merge and not last):
             yield from norm_steps(design, width, f"norm_behind{mark}")
         yield from dropout(recipe.rate("branch"), f"drop{mark}")
         inputs = width
-    if a != 1.0:  # LN(a h + f) = LN(h + f / a), in which h may be any connection's
+    if a != 1.0:  # LN(a h + f) = LN(h + f / a), a form to which any connection can be applied
         yield "scale", Scale(1 / a)
 
 
 def norm_steps(design: Design, channels: int, name: str) -> Steps:
-    """A layer norm of every token by itself, or nothing."""
+    """A layer norm, which normalises every token by itself, or nothing."""
     return [(name, nn.LayerNorm(channels))] if design.norm == "layer" else []
 
 
@@ -142,12 +143,12 @@ def dropout(rate: float, name: str) -> Steps:
 
 
 def head_steps(design: Design, channels: int) -> Steps:
-    """The norm that a head begins with where no block ends with one."""
+    """The norm with which a head begins if blocks do not end with one."""
     return norm_steps(design, channels, "norm") if PLACEMENTS[design.order].before_head else []
 
 
 def check(design: Design, recipe: Recipe) -> None:
-    """Raises ConfigError with everything about the design that no transformer has."""
+    """Raises ConfigError with everything about the design that a transformer cannot have."""
     problems = []
     if design.order not in PLACEMENTS:
         wrong = f"{design.order} is no order of a transformer"

@@ -22,9 +22,10 @@ STAGES: dict[int, tuple[str, tuple[int, int, int, int]]] = {
 
 
 class ImagenetResnet(Trunk):
-    """Large images: a 7x7 stem at stride 2, a 3x3 max pool at stride 2, four stages.
+    """Large images: a 7x7 stem at stride 2, a 3x3 max pool at stride 2, and four stages.
 
-    He et al. 2015 (arXiv:1512.03385), table 1: depths 18, 34 (basic blocks), 50, 101, 152 (bottlenecks).
+    He et al. 2015 (arXiv:1512.03385), table 1: depths 18 and 34 (basic blocks), or 50, 101 and 152
+    (bottlenecks).
     """
 
     def __init__(self, *, width: Width = 64) -> None:
@@ -39,7 +40,7 @@ class ImagenetResnet(Trunk):
         stages = [(n, self.width * expansion * 2**i, 1 if i == 0 else 2) for i, n in enumerate(counts)]
         blocks, channels = stack(design, image_layers(design, block), self.width, stages)
         stem = OrderedDict[str, nn.Module](conv=conv(design, design.shape[0], self.width, 7, stride=2))
-        # He et al. 2016 keep norm and activation in the stem in every order: the pool needs them.
+        # He et al. 2016 keep norm and activation in the stem in every order, because the pool needs them.
         stem["norm"] = make_norm(design.norm, self.width)
         stem["act"] = make_activation(design.activation, in_place=True)
         stem["pool"] = nn.MaxPool2d(3, stride=2, padding=1)

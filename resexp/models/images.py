@@ -15,7 +15,9 @@ from resexp.models.reparam import DiracConv, RepConv
 
 
 def conv(design: Design, inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Conv2d:
-    """A convolution that keeps the size at stride 1; a bias only where no norm follows to make it idle."""
+    """A convolution that keeps the size if the stride is 1. It has a bias only if no norm follows, which
+    would cancel it.
+    """
     return nn.Conv2d(inputs, outputs, size, stride=stride, padding=size // 2, bias=design.norm == "none")
 
 
@@ -23,7 +25,7 @@ def image_layers(design: Design, block: str) -> Layers:
     """Layers for states (B, C, H, W), with `basic`, `bottleneck`, `dirac` or `rep` branches.
 
     Raises:
-        ConfigError: `rep` without batch norms, of which its layers are made.
+        ConfigError: the block is `rep`, whose layers hold batch norms, and the design's norm is another.
     """
     norm = partial(make_norm, design.norm)
     make = partial(conv, design)
@@ -39,7 +41,7 @@ def image_layers(design: Design, block: str) -> Layers:
         return ordered_branch(layers, design, norm)
 
     def bottleneck(inputs: int, outputs: int, stride: int) -> nn.Sequential:
-        # The stride is on the 3x3 layer, as in torchvision; the paper has it on the first 1x1.
+        # The stride is on the 3x3 layer, as in torchvision. The paper has it on the first 1x1 layer.
         inner = max(1, outputs // 4)
         layers = [
             (make(inputs, inner, 1), inputs, inner),
@@ -72,7 +74,7 @@ def image_layers(design: Design, block: str) -> Layers:
 
 
 def pooled_head(channels: int, classes: int, last: Sequence[tuple[str, nn.Module]]) -> nn.Sequential:
-    """Global average pooling and a linear classifier, after what a pre-activation trunk still owes."""
+    """Global average pooling and a linear classifier, after the steps `last` of pre-activation orders."""
     steps: list[tuple[str, nn.Module]] = [
         ("pool", nn.AdaptiveAvgPool2d(1)),
         ("flatten", nn.Flatten()),

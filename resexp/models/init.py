@@ -1,7 +1,6 @@
-"""Where every weight comes from: one scheme, one seed, and the weight's own name.
+"""Initial weights. Each is drawn by a generator that depends on the seed and the weight's name alone.
 
-Each weight is drawn by a generator keyed by (seed, name), so two variants at one seed share every
-weight they both have, however the rest of them differs.
+Two variants with the same seed therefore share every weight that both have, however else they differ.
 """
 
 from __future__ import annotations
@@ -54,7 +53,7 @@ def _delta_orthogonal(weight: Tensor, generator: torch.Generator) -> Tensor:
 SCHEMES: dict[str, Scheme] = {
     "he": _he,  # He et al. 2015 (arXiv:1502.01852), equation 10: normal, std sqrt(2 / fan_in)
     "xavier": _xavier,  # Glorot and Bengio 2010: normal, std sqrt(2 / (fan_in + fan_out))
-    "default": _default,  # PyTorch's: uniform within 1 / sqrt(fan_in), biases likewise
+    "default": _default,  # PyTorch's: uniform within 1 / sqrt(fan_in), for weights and biases
     "orthogonal": _orthogonal,  # Saxe et al. 2013 (arXiv:1312.6120), gain sqrt(2) for ReLU
     "dirac": _dirac,  # the identity where shapes allow; Zagoruyko and Komodakis 2017 (arXiv:1706.00388)
     # Xiao et al. 2018 (arXiv:1806.05393), section 2.4: orthogonal at a kernel's centre, 0 around it, gain 1
@@ -67,13 +66,13 @@ SCHEMES: dict[str, Scheme] = {
 
 @torch.no_grad()
 def initialise(network: Network, scheme: str, seed: int) -> None:
-    """Draw every convolution's and linear map's weight in place; biases are 0 but for `default`.
+    """Draw the weights of every convolution and linear map in place. Biases are 0, except with `default`.
 
-    Embeddings are normal, of std 1/sqrt(width), with `gpt2` 0.02. Norms keep weight 1 and bias 0,
-    connections the coefficients their constructors set.
+    Embeddings are normal with std 1/sqrt(width), or 0.02 with `gpt2`. Norms keep weight 1 and bias 0.
+    Connections keep the coefficients that their constructors set.
 
     Raises:
-        ConfigError: `looks_linear` or `fixup` and a network that they were not made for.
+        ConfigError: the scheme is `looks_linear` or `fixup`, and the network is not one that it was made for.
     """
     if scheme in ("looks_linear", "fixup") and any(isinstance(m, Attention) for m in network.modules()):
         wrong = f"{scheme} is made for branches of convolutions or linear maps, not for attention"
@@ -101,9 +100,11 @@ def initialise(network: Network, scheme: str, seed: int) -> None:
 
 
 def mirror(network: Network, seed: int) -> None:
-    """Balduzzi et al. 2017 (arXiv:1702.08591), section 4: the weights [[W, -W], [-W, W]], with W drawn as for
-    delta_orthogonal, make a net of ReLUs a linear one at first, for relu(x) - relu(-x) = x. The first layer
-    is [W; -W], the last [W, -W].
+    """Balduzzi et al. 2017 (arXiv:1702.08591), section 4: weights [[W, -W], [-W, W]], with W as in
+    delta_orthogonal.
+
+    A network with ReLUs then is linear at first, because relu(x) - relu(-x) = x. The first layer is [W; -W],
+    the last [W, -W].
     """
     layers = list(network.weight_layers())
     for i, (name, layer) in enumerate(layers):
@@ -120,7 +121,7 @@ def mirror(network: Network, seed: int) -> None:
 
 
 def shrink_last_layers(network: Network) -> None:
-    """GPT-2: the last layer of each of L branches is scaled by 1/sqrt(L)."""
+    """GPT-2: the last layer in each of L branches is scaled by 1/sqrt(L)."""
     for block in network.blocks:
         branch = block.get_submodule("branch")
         *_, last = [m for m in branch.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
@@ -128,9 +129,10 @@ def shrink_last_layers(network: Network) -> None:
 
 
 def shrink_branches(network: Network) -> None:
-    """Fixup: Zhang et al. 2019 (arXiv:1901.09321), section 3: in each of L branches of m layers, the last is
-    0 and the others are scaled by L^(-1 / (2m - 2)); the head is 0. A lone layer, as on a U-Net's way up,
-    is what its block passes on, and stays.
+    """Fixup: Zhang et al. 2019 (arXiv:1901.09321), section 3. In each of L branches of m layers, the last
+    layer is 0 and the others are scaled by L^(-1 / (2m - 2)). The head is 0.
+
+    A branch's only layer, as on a U-Net's way up, stays as it is, because its block has no other output.
     """
     *_, (_, head) = network.weight_layers()
     head.weight.zero_()

@@ -1,7 +1,7 @@
-"""Long skips: how the decoder of a U-Net takes in what the encoder had at the same size.
+"""Long skips: how the decoder of a U-Net receives the encoder's state of the same size.
 
-h is the decoder's state where a level begins, m the encoder's state where that level ended, P a 1x1 map where
-their channels differ and else the identity.
+h is the decoder's state where a level begins, and m the encoder's state where that level ended. P is a 1x1
+map if their channels differ, otherwise the identity.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ class LongSkip(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, h: Tensor, m: Tensor) -> Tensor:
-        """The decoder's state with what the encoder kept; h where m is 0."""
+        """The decoder's state combined with the encoder's. If m is 0, it is h, or h beside zero channels."""
 
 
 class NoLongSkip(LongSkip):
     """h' = h
 
-    The plain encoder-decoder.
+    A plain encoder-decoder without long skips.
     """
 
     def forward(self, h: Tensor, m: Tensor) -> Tensor:
@@ -43,7 +43,7 @@ class NoLongSkip(LongSkip):
 class Add(LongSkip):
     """h' = h + P m
 
-    As Long et al. 2015 (FCN, arXiv:1411.4038), section 4.2, fuse predictions of several sizes.
+    Long et al. 2015 (FCN, arXiv:1411.4038), section 4.2, combine predictions of several sizes in this way.
     """
 
     def __init__(self, inputs: int, kept: int, mix: Mix) -> None:
@@ -72,9 +72,9 @@ class Concat(LongSkip):
 class Gate(LongSkip):
     """h' = h + g P m,  g = sigmoid(W h + b)
 
-    After Oktay et al. 2018 (Attention U-Net, arXiv:1804.03999), simplified: there g is one number a pixel,
-    made of h and m by two layers, and g m is concatenated; here it is one number a channel and pixel, made
-    of h alone, and g m is added. b starts at 0.
+    A simplification of Oktay et al. 2018 (Attention U-Net, arXiv:1804.03999). Their g is one number per
+    pixel, computed from h and m by two layers, and g m is concatenated. Here g is one number per channel and
+    pixel, computed from h alone, and g P m is added. b starts at 0.
     """
 
     def __init__(self, inputs: int, kept: int, mix: Mix) -> None:

@@ -1,4 +1,8 @@
-"""Masked autoencoders: an encoder sees some patches of an image, a decoder fills in the others."""
+"""Masked autoencoders: an encoder sees some patches of an image, and a decoder fills in the others.
+
+Suffixes of names give shapes: B images, C channels, T tokens (one for each patch), K of these that are
+visible, H and W pixels; h and w are the image's height and width in patches.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +23,7 @@ from resexp.options import Depth, NaturalInt, PositiveFloat, ShrinkFactor, Side,
 
 
 class Decoder(nn.Module):
-    """The encoder's states (B, ..., K) and where they are -> the image and the mask: see `Autoencoder`."""
+    """Draws the image and the mask (see `Autoencoder`) from the encoder's states of visible tokens."""
 
     def __init__(
         self,
@@ -40,43 +44,48 @@ class Decoder(nn.Module):
         self.positions = nn.Embedding(grid[0] * grid[1], width)
         blocks, _ = token_blocks(design, recipe)
         self.blocks = nn.ModuleList(blocks)
-        # As in a U-Net: the first layer here is linked with the deepest one there.
+        # As in a U-Net, the decoder's first layer is linked with one of the encoder's deepest.
         layers = design.depth
         self.sources = [max(0, len(channels) * (layers - j) // (layers + 1) - 1) for j in range(layers)]
         self.links = nn.ModuleList(TokenMap(channels[i], width) for i in self.sources if links)
         self.norm = AlongTokens(*(norm for _, norm in head_steps(design, width)))
         self.pixels = nn.Linear(width, design.shape[0] * patch**2)
 
-    def forward(self, states: Sequence[Tensor], visible: Tensor) -> Tensor:
-        height, wide = self.grid
-        tokens = height * wide
-        seen = torch.zeros(len(visible), tokens, device=visible.device).scatter(1, visible, 1.0).unsqueeze(1)
-        last = self.embed(states[-1].transpose(1, 2)).transpose(1, 2)
-        h = placed(last, visible, tokens) + (1 - seen) * self.mask_token + self.positions.weight.T
+    def forward(self, states_BCK: Sequence[Tensor], visible_BK: Tensor) -> Tensor:
+        height, width = self.grid
+        tokens = height * width
+        zeros_BT = torch.zeros(len(visible_BK), tokens, device=visible_BK.device)
+        seen_B1T = zeros_BT.scatter(1, visible_BK, 1.0).unsqueeze(1)
+        last_BCK = self.embed(states_BCK[-1].transpose(1, 2)).transpose(1, 2)
+        h_BCT = spread(last_BCK, visible_BK, tokens) + (1 - seen_B1T) * self.mask_token
+        h_BCT = h_BCT + self.positions.weight.T
         per_layer = len(self.blocks) // len(self.sources)
         for number, block in enumerate(self.blocks):
             layer, sublayer = divmod(number, per_layer)
             if len(self.links) and sublayer == 0:
-                h = h + placed(self.links[layer](states[self.sources[layer]]), visible, tokens)
-            h = block(h)
-        patches = self.pixels(self.norm(h).transpose(1, 2)).transpose(1, 2).unflatten(2, self.grid)
-        image = functional.pixel_shuffle(patches, self.patch)
-        hidden = (1 - seen).reshape(-1, 1, height, wide)
-        hidden = hidden.repeat_interleave(self.patch, 2).repeat_interleave(self.patch, 3)
-        return torch.cat([image, hidden.to(image.dtype)], dim=1)
+                link_BCK = self.links[layer](states_BCK[self.sources[layer]])
+                h_BCT = h_BCT + spread(link_BCK, visible_BK, tokens)
+            h_BCT = block(h_BCT)
+        patches_BChw = self.pixels(self.norm(h_BCT).transpose(1, 2)).transpose(1, 2).unflatten(2, self.grid)
+        image_BCHW = functional.pixel_shuffle(patches_BChw, self.patch)
+        hidden_B1hw = (1 - seen_B1T).reshape(-1, 1, height, width)
+        hidden_B1HW = hidden_B1hw.repeat_interleave(self.patch, 2).repeat_interleave(self.patch, 3)
+        return torch.cat([image_BCHW, hidden_B1HW.to(image_BCHW.dtype)], dim=1)
 
 
-def placed(h: Tensor, visible: Tensor, tokens: int) -> Tensor:
-    """States of visible tokens (B, C, K) at their places among all (B, C, T), 0 elsewhere."""
-    index = visible.unsqueeze(1).expand(-1, h.shape[1], -1)
-    return h.new_zeros(len(h), h.shape[1], tokens).scatter(2, index, h)
+def spread(h_BCK: Tensor, visible_BK: Tensor, tokens: int) -> Tensor:
+    """The states of visible tokens at their positions among all tokens, (B, C, T), and 0 elsewhere."""
+    index_BCK = visible_BK.unsqueeze(1).expand(-1, h_BCK.shape[1], -1)
+    return h_BCK.new_zeros(len(h_BCK), h_BCK.shape[1], tokens).scatter(2, index_BCK, h_BCK)
 
 
 class Autoencoder(Series):
-    """Images (B, C, H, W) -> (B, C + 1, H, W): the image as drawn, and 1 where it was hidden, 0 elsewhere.
+    """Images (B, C, H, W) -> (B, C + 1, H, W): the image as the network draws it, then 1 for hidden pixels
+    and 0 elsewhere.
 
-    While training the mask is drawn anew for every image; when evaluating it depends on the image's place in
-    its batch alone. Stem and blocks alone see the whole image: so are features measured.
+    During training the mask is drawn anew for every image. In evaluation it depends only on the image's
+    position in its batch. Stem and blocks by themselves see the whole image, and probes measure such
+    features.
     """
 
     def __init__(
@@ -87,22 +96,22 @@ class Autoencoder(Series):
         self.mask_ratio = mask_ratio
 
     def forward(self, x: Tensor) -> Tensor:
-        tokens = self.stem(x)
-        visible = self.visible(len(x), tokens.shape[2], x.device)
-        index = visible.unsqueeze(1)
+        tokens_BCT = self.stem(x)
+        visible_BK = self.visible(len(x), tokens_BCT.shape[2], x.device)
+        index_BCK = visible_BK.unsqueeze(1).expand(-1, tokens_BCT.shape[1], -1)
         states = []
-        h: Any = tokens.gather(2, index.expand(-1, tokens.shape[1], -1))
+        h: Any = tokens_BCT.gather(2, index_BCK)
         blocks = self.in_order()
         h = blocks[0].connection.enter(h)
         for block in blocks:
             h = block(h)
             states.append(block.connection.leave(h))
         states[-1] = self.norm(states[-1])
-        patches: Tensor = self.head(states, visible)
+        patches: Tensor = self.head(states, visible_BK)
         return patches
 
     def visible(self, batch: int, tokens: int, device: torch.device) -> Tensor:
-        """Which tokens the encoder sees, (B, K), sorted; at least one."""
+        """The numbers of the tokens that the encoder sees, (B, K), sorted; at least one."""
         if self.training:
             noise = torch.rand(batch, tokens, device=device)
         else:
@@ -112,12 +121,12 @@ class Autoencoder(Series):
 
 
 class MaskedAutoencoder(Trunk):
-    """Images: a transformer of `depth` layers on the visible patches, a small one that draws all patches.
+    """Images: a transformer of `depth` layers on the visible patches, and a small one that draws all patches.
 
     He et al. 2021 (arXiv:2111.06377), with learned positions and without a class token. `mask_ratio` is the
-    share of patches hidden. The encoder is made of the connection; the decoder is residual and has no
-    part in it. For `decayed` shortcuts Zhang et al. 2024 (arXiv:2404.10947) need branches whose outputs start
-    at 0 (`zero_outputs`) and links from the encoder's layers to the decoder's (`links`: linear maps, added).
+    share of patches that are hidden. The connection is used in the encoder; the decoder is always residual.
+    The `decayed` shortcuts of Zhang et al. 2024 (arXiv:2404.10947) need branches whose outputs start at 0
+    (`zero_outputs`) and linear maps from the encoder's layers that are added in the decoder's (`links`).
     """
 
     targets: ClassVar[tuple[str, ...]] = ("images",)

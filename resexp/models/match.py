@@ -1,4 +1,4 @@
-"""Equal budgets: the width or growth at which a variant costs what its baseline costs."""
+"""Equal budgets: finds the width or growth at which a variant costs as much as its baseline."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from resexp.models.base import Purpose
 
 MOST_DEPTH = 1_300
-"""Of a network whose size is matched: some eight sizes are tried."""
+"""The most layers of a network whose size is matched, because about eight sizes are tried."""
 
 
 def match_size(model: ModelConfig, baseline: ModelConfig, purpose: Purpose) -> dict[str, int]:
-    """The size option of `model` at which its budget (`model.match`: params or macs) is nearest to
-    `baseline`'s: the connection's `growth` if it has one, else the trunk's `width`.
+    """The size option of `model` with which its budget (`model.match`: params or macs) is nearest to
+    `baseline`'s. The option is the connection's `growth` if it has one, otherwise the trunk's `width`.
 
-    Returns the option's dotted key below `model` and the size, as {"connection.growth": 17}.
+    Returns the option's dotted key below `model` and the size, for example {"connection.growth": 17}.
 
     Raises:
         ConfigError: the network is too deep for several sizes to be tried in reasonable time.
@@ -45,11 +45,12 @@ def match_size(model: ModelConfig, baseline: ModelConfig, purpose: Purpose) -> d
 
 
 def nearest(budget: Callable[[int], int], target: int, start: int) -> int:
-    """The size >= 1 whose budget, which never falls as it grows, is nearest to `target`. Of several that are
-    equally near, it is the one that comes first on the way from the first guess to the target.
+    """The size >= 1 whose budget is nearest to `target`. Budgets must never fall as the size grows. If
+    several sizes are equally near, the result is the one that comes first on the way from the first guess to
+    the target.
 
-    Budgets grow about with the square of the size, which gives that guess. From there the stride doubles
-    until the target lies between two sizes; then both are found by halving.
+    The first guess assumes that budgets grow with the square of the size. From there the stride doubles until
+    the target lies between two sizes, and the interval is halved until it is found.
     """
     guess = max(1, round(start * math.sqrt(target / max(1, budget(start)))))
     low = high = guess

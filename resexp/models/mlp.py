@@ -1,4 +1,4 @@
-"""A fully connected trunk, where nothing but depth and connection is left."""
+"""A fully connected trunk, in which only depth and connection matter."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from resexp.options import Width
 
 
 class Mlp(Trunk):
-    """Vectors: a linear stem, blocks of two linear layers of `width`, a linear head; depth 2n+2."""
+    """Vectors: a linear stem, blocks of two linear layers of `width` channels, a linear head. Depth 2n+2."""
 
     forms: ClassVar[tuple[str, ...]] = ("images", "rows")
 

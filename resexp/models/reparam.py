@@ -1,4 +1,4 @@
-"""Layers with a shortcut inside: re-parameterised convolutions that become plain ones after training."""
+"""Layers with a shortcut inside: re-parameterised convolutions, which become plain ones after training."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class DiracConv(nn.Conv2d):
     """y = (diag(a) I + diag(b) W / ||W||) * x
 
     Dirac parameterisation: Zagoruyko and Komodakis 2017 (arXiv:1706.00388). I is the identity as a kernel,
-    ||W|| the norm of each output channel's weights; a and b, one learned number a channel, start at 1 and
-    0.1.
+    and ||W|| the norm of each output channel's weights. a and b are one learned number per channel and start
+    at 1 and 0.1.
     """
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1, bias: bool = False) -> None:
@@ -28,7 +28,7 @@ class DiracConv(nn.Conv2d):
         self.identity: Tensor
 
     def kernel(self) -> Tensor:
-        """The weight of the plain convolution that this layer is."""
+        """The weight of the plain convolution that this layer equals."""
         unit = functional.normalize(self.weight.flatten(1)).view_as(self.weight)
         a, b = self.a.view(-1, 1, 1, 1), self.b.view(-1, 1, 1, 1)
         return a * self.identity + b * unit
@@ -38,15 +38,15 @@ class DiracConv(nn.Conv2d):
 
     @torch.no_grad()
     def fused(self) -> nn.Conv2d:
-        """The plain convolution."""
+        """The plain convolution that this layer equals."""
         return plain_conv(self, self.kernel(), self.bias)
 
 
 class RepConv(nn.Conv2d):
     """y = BN(W x) + BN(W_1 x) + BN(x)
 
-    RepVGG: Ding et al. 2021 (arXiv:2101.03697), section 3: a 3x3 layer, a 1x1 layer and, where the shape
-    stays, the identity, each with its own batch norm. In eval mode the three are one 3x3 layer.
+    RepVGG: Ding et al. 2021 (arXiv:2101.03697), section 3. A 3x3 layer, a 1x1 layer and, if the shape stays
+    the same, the identity, each with its own batch norm. In eval mode the three equal one 3x3 layer.
     """
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
@@ -62,7 +62,7 @@ class RepConv(nn.Conv2d):
 
     @torch.no_grad()
     def fused(self) -> nn.Conv2d:
-        """The plain convolution, with a bias, that this layer is in eval mode."""
+        """The plain convolution, with a bias, that this layer equals in eval mode."""
         parts = [(self.weight, self.norm), (functional.pad(self.point.weight, (1, 1, 1, 1)), self.point_norm)]
         if self.skip_norm is not None:
             parts.append((nn.init.dirac_(torch.empty_like(self.weight)), self.skip_norm))
@@ -71,7 +71,7 @@ class RepConv(nn.Conv2d):
 
 
 def fold(weight: Tensor, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    """The kernel and bias of a convolution and the batch norm behind it, in eval mode."""
+    """The kernel and bias that a convolution and the batch norm behind it equal in eval mode."""
     assert norm.running_mean is not None
     assert norm.running_var is not None
     return fuse_conv_bn_weights(
@@ -80,7 +80,7 @@ def fold(weight: Tensor, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
 
 
 def plain_conv(layer: nn.Conv2d, weight: Tensor, bias: Tensor | None) -> nn.Conv2d:
-    """A convolution shaped as `layer`, with these weights."""
+    """A convolution with the shape of `layer` and these weights."""
     inputs, outputs, stride = layer.in_channels, layer.out_channels, layer.stride[0]
     conv = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=bias is not None)
     conv.weight.copy_(weight)
@@ -90,7 +90,7 @@ def plain_conv(layer: nn.Conv2d, weight: Tensor, bias: Tensor | None) -> nn.Conv
 
 
 def fuse(network: Network) -> Network:
-    """A copy in eval mode whose re-parameterised layers are plain convolutions."""
+    """A copy in eval mode, in which the re-parameterised layers are plain convolutions."""
     network = copy.deepcopy(network).eval()
     for name, module in list(network.named_modules()):
         if isinstance(module, DiracConv | RepConv):

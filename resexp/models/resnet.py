@@ -15,12 +15,12 @@ from resexp.options import Width
 
 
 class Resnet(Trunk):
-    """Small images: a 3x3 stem, three stages at 1, 1/2 and 1/4 of the size, global average pooling.
+    """Small images: a 3x3 stem, three stages at 1, 1/2 and 1/4 of the size, and global average pooling.
 
-    He et al. 2015 (arXiv:1512.03385), section 4.2: depth 6n+2 with basic blocks (two 3x3 layers) of
-    `width`, 2 `width` and 4 `width` channels; depth 9n+2 with bottlenecks (1x1, 3x3, 1x1), whose state is
-    four times as wide. `dirac` and `rep` are basic blocks with a shortcut inside every layer, made for the
-    connection `plain`: DiracNet and RepVGG, see `reparam`.
+    He et al. 2015 (arXiv:1512.03385), section 4.2. The depth is 6n+2 with basic blocks (two 3x3 layers) of
+    `width`, 2 `width` and 4 `width` channels, and 9n+2 with bottlenecks (1x1, 3x3, 1x1), whose states have
+    four times as many channels. `dirac` and `rep` are basic blocks with a shortcut inside every layer
+    (DiracNet and RepVGG, see `reparam`), made for the connection `plain`.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Boosting: what it boosts, and how the weights of samples flow."""
+"""Boosting of support vector machines, with a connection that carries the weights of the training rows."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from resexp.options import NonNegativeFloat, PositiveFloat
 
 
 class Svbm(Booster):
-    """Support vector machines with an RBF kernel, boosted: Lian 2024 (SVBM, arXiv:2410.06957). `depth` is the
-    number of rounds, of which each fits one SVM once, so `training: {epochs: 1}`.
+    """Boosted support vector machines with an RBF kernel: Lian 2024 (SVBM, arXiv:2410.06957). `depth` is the
+    number of rounds. Each round fits one SVM once, so give `training: {epochs: 1}`.
 
-    The state of the connection is the weights w of the training rows, f(w) is AdaBoost's update of them, and
-    S w = b w: `plain` is AdaBoost (SAMME for several classes), `residual` the paper's (f(w) + b w) / (1 + b).
-    b is `beta`, or where `rule` is adaptive begins there and follows the training accuracy; to `plain`, which
-    has no S, both say nothing. `c` and `gamma` are the SVM's; without a `gamma` it is 1 by the number of
-    features times their variance. The loss is the cross-entropy of the probabilities that the votes stand for
-    (Friedman et al. 2000). The paper's subsamples of rows and its output codes of classes are
-    left out.
+    The state of the connection is the weights w of the training rows. f(w) is AdaBoost's update of them, and
+    S w = b w. `plain` is AdaBoost (SAMME for several classes), and `residual` is the paper's (f(w) + b w) /
+    (1 + b). b is `beta` in every round, or with `rule: adaptive` only in the first, after which it follows
+    the training accuracy. `plain` has no S, so neither option affects it. `c` and `gamma` are the SVM's. The
+    default `gamma` is 1 / (number of features times their variance).
+
+    The loss is the cross-entropy of the probabilities that correspond to the votes (Friedman et al. 2000).
+    Left out of the paper's method are its random subsets of rows and its output codes for classes.
     """
 
     idle: ClassVar[tuple[str, ...]] = (*Booster.idle, "model.connection.shortcut")

@@ -16,13 +16,14 @@ from resexp.options import Fraction, NaturalInt, PositiveFloat, Width
 
 
 class Transformer(Trunk):
-    """Tokens: embeddings, `depth` layers of attention and MLP, logits of the vocabulary at every token.
+    """Tokens: embeddings, `depth` layers of attention and MLP, and logits of the vocabulary at every token.
 
-    Vaswani et al. 2017 (arXiv:1706.03762). `mask: causal` is a decoder (GPT), in which no token sees
-    a later one; `none` an encoder (BERT). Attention and MLP are a block each, under any connection; `span: k`
-    makes k of them one block, which one shortcut crosses, and 0 takes all shortcuts away. `mlp: false` leaves
-    attention alone. `tied`: logits come from the embedding's weights. `dropout` is the rate at one site:
-    attention's weights, the MLP's hidden units, both, a sub-layer's output (`branch`), the shortcut (`skip`).
+    Vaswani et al. 2017 (arXiv:1706.03762). `mask: causal` makes a decoder (GPT), in which no token sees a
+    later one; `none` makes an encoder (BERT). Attention and MLP are a block each, with any connection. `span:
+    k` makes every k of them one block, which one shortcut crosses; `span: 0` removes all shortcuts. `mlp:
+    false` leaves only attention. `tied`: the logits are made with the embedding's weights. `dropout` is the
+    rate at one site, `dropout_at`: attention's weights, the MLP's hidden units, both of these, a sub-layer's
+    output (`branch`), or the shortcut (`skip`).
     """
 
     targets: ClassVar[tuple[str, ...]] = ("tokens",)
@@ -57,11 +58,9 @@ class Transformer(Trunk):
             wrong = f"a transformer reads tokens, and the data are images of shape {design.shape}"
             raise ConfigError([Problem("", "model.kind", wrong, "vit, or data of tokens")])
         if design.causal not in (None, self.recipe.causal):
-            foretell = "this task is to foretell tokens, and without a mask the network would see them"
-            fill_in = (
-                "this task is to fill in tokens from both sides, and under this mask none sees later ones"
-            )
-            wrong, right = (foretell, "causal") if design.causal else (fill_in, "none")
+            predict = "this task predicts the next token, and without a mask the network would see it"
+            fill_in = "this task fills in tokens from both sides, and with this mask no token sees later ones"
+            wrong, right = (predict, "causal") if design.causal else (fill_in, "none")
             raise ConfigError([Problem("", "model.mask", wrong, right)])
         (length,) = design.shape
         stem = Embedding(design.classes, length, self.recipe.width)
@@ -77,7 +76,7 @@ class Transformer(Trunk):
 
 
 class Embedding(nn.Module):
-    """Tokens (B, T), integers -> (B, width, T): a vector of the token plus one of its position."""
+    """Tokens (B, T), integers -> (B, width, T): a learned vector of the token plus one of its position."""
 
     def __init__(self, vocabulary: int, length: int, width: int) -> None:
         super().__init__()
@@ -90,7 +89,7 @@ class Embedding(nn.Module):
 
 
 class Unembedding(nn.Module):
-    """(B, T, width) -> logits (B, T, vocabulary) by the embedding's own weights (Press and Wolf 2017)."""
+    """(B, T, width) -> logits (B, T, vocabulary), with the embedding's weights (Press and Wolf 2017)."""
 
     def __init__(self, embedding: nn.Embedding) -> None:
         super().__init__()

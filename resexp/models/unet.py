@@ -1,4 +1,4 @@
-"""A network that goes down to small images and up again, for one answer a pixel."""
+"""U-Nets: networks that shrink the image and grow it again, for one answer per pixel."""
 
 from __future__ import annotations
 
@@ -31,8 +31,9 @@ from resexp.options import Depth, Width
 class UnetNetwork(Network):
     """Images (B, C, H, W) -> logits (B, classes, H, W).
 
-    `kept` are the blocks, by index, whose states go over; `long_skips` the blocks behind which they come in,
-    the last kept first. With several streams each goes to its own.
+    `kept` are the indices of the blocks whose states are kept for the long skips. `long_skips` maps the index
+    of a block to the long skip behind it, which takes the state that was kept last. If a state has several
+    streams, each receives its own; of a state with a memory, only h is kept.
     """
 
     def __init__(
@@ -61,14 +62,16 @@ class UnetNetwork(Network):
         return logits
 
     def weight_layers(self) -> Iterator[tuple[str, nn.Conv2d | nn.Linear]]:
-        """In order of depth; long skips, like connections, add none."""
+        """The layers that count as depth, in order. Those of long skips and connections do not count."""
         for name, layer in super().weight_layers():
             if not name.startswith("long_skips."):
                 yield name, layer
 
 
 def joined(skip: nn.Module, state: Any, m: Tensor) -> Any:
-    """The state after a long skip; what it remembers grows by as many channels, but takes in nothing."""
+    """The state after a long skip. A memory that goes with h gets as many more channels as h does, but
+    nothing from m.
+    """
     if not isinstance(state, tuple):
         return skip(state, m)
     h, *memory = state
@@ -76,15 +79,17 @@ def joined(skip: nn.Module, state: Any, m: Tensor) -> Any:
 
 
 class Unet(Trunk):
-    """Images to masks: down through `levels` sizes, each half the one before, and up through the same again.
+    """Images to masks: down through `levels` sizes, each half the one before, and up through the same sizes
+    again.
 
     Ronneberger et al. 2015 (U-Net, arXiv:1505.04597), with short skips as in Drozdzal et al. 2016
-    (arXiv:1608.04117): level l has `width` 2^l channels and n basic blocks (two 3x3 layers) on the way
-    down and n on the way up, the smallest size n in all; the connection applies to each of them. A level
-    downward begins with a stride of 2; upward with a 1x1 layer, which no connection spans, and growth by the
-    nearest pixel, which unlike a transposed convolution leaves no chequered pattern (Odena et al. 2016,
-    doi:10.23915/distill.00003). Depth is (4 levels - 2) n + levels + 1: 10n+4 for three levels.
-    `long_skip`: none, add, concat or gate, see `long_skip.py`.
+    (arXiv:1608.04117). Level l (0 is the full size) has `width` 2^l channels, with n basic blocks (two 3x3
+    layers) on the way down and n on the way up; the smallest size has n in all. The connection applies to
+    each of these blocks. On the way down a level begins with a stride of 2. On the way up it begins with a
+    1x1 layer, which no connection spans, and nearest-neighbour upsampling, which unlike a transposed
+    convolution leaves no checkerboard pattern (Odena et al. 2016, doi:10.23915/distill.00003). The depth is
+    (4 levels - 2) n + levels + 1, for example 10n+4 for three levels. `long_skip`: none, add, concat or gate
+    (see `long_skip.py`).
     """
 
     targets: ClassVar[tuple[str, ...]] = ("masks",)
@@ -122,7 +127,7 @@ class Unet(Trunk):
         return UnetNetwork(nn.Sequential(stem), blocks, nn.Sequential(head), kept, long_skips)
 
     def _down_and_up(self, design: Design, n: int) -> tuple[list[Block], dict[int, LongSkip]]:
-        """The blocks, and by the index of the block that they follow, the long skips."""
+        """The blocks, and the long skips by the index of the block that they follow."""
         layers = image_layers(design, "basic")
         spanned = (2 * self.levels - 1) * n
         inputs = self.width
@@ -131,11 +136,11 @@ class Unet(Trunk):
 
         def add(design: Design, layers: Layers, width: int, stride: int = 1) -> None:
             nonlocal inputs
-            # A connection counts the blocks that it spans, for that is how long its memory is.
+            # Connections count only the blocks that they span, because their memory has one entry for each.
             index = len(blocks) - len(long_skips)
-            made = make_block(design, layers, inputs, width, stride=stride, index=index, depth=spanned)
-            blocks.append(made)
-            inputs = made.connection.out
+            block = make_block(design, layers, inputs, width, stride=stride, index=index, depth=spanned)
+            blocks.append(block)
+            inputs = block.connection.out
 
         for level in range(self.levels):
             for i in range(n):
@@ -155,14 +160,16 @@ class Unet(Trunk):
 
 
 class Through(Connection):
-    """h' = f(h), and f of everything else that the state holds."""
+    """h' = f(h), with f applied to everything that the state holds."""
 
     def forward(self, h: Any, f: Branch) -> Any:
         return tuple(map(f, h)) if isinstance(h, tuple) else f(h)
 
 
 def grow(design: Design, size: list[int], inputs: int, outputs: int, stride: int) -> nn.Sequential:
-    """A 1x1 layer, then every pixel repeated; in this order, which gives the same, it costs a quarter."""
+    """A branch of a 1x1 layer and an upsampling that repeats pixels. In this order it costs a quarter and
+    gives the same.
+    """
     norm = partial(make_norm, design.norm)
     branch = ordered_branch([(conv(design, inputs, outputs, 1), inputs, outputs)], design, norm)
     branch.append(nn.Upsample(tuple(size)))

@@ -1,4 +1,7 @@
-"""Vision transformers: images as sequences of patches."""
+"""Vision transformers: images as sequences of patches.
+
+Suffixes of names give shapes: B images, C channels, T tokens (patches, and the class token), H and W pixels.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,11 @@ from resexp.options import Fraction, NaturalInt, PositiveFloat, Side, Width
 
 
 class Vit(Trunk):
-    """Images: patches, a class token, learned positions, `depth` layers of attention and MLP, a linear head.
+    """Images: patches, a class token, learned positions, `depth` layers of attention and MLP, and a linear
+    head.
 
-    Dosovitskiy et al. 2020 (arXiv:2010.11929); the defaults are small. Blocks and options are those of the
-    trunk `transformer`, without a mask and with dropout of branches; `patch` is in pixels a side.
+    Dosovitskiy et al. 2020 (arXiv:2010.11929), with small defaults. Blocks and options are those of the trunk
+    `transformer` without a mask and with dropout in branches. `patch` is a patch's side in pixels.
     """
 
     def __init__(
@@ -44,19 +48,20 @@ class Vit(Trunk):
 
 
 class FirstToken(nn.Module):
-    """(B, C, T) -> (B, C): the class token."""
+    """(B, C, T) -> (B, C): the class token's state."""
 
-    def forward(self, h: Tensor) -> Tensor:
-        return h[..., 0]
+    def forward(self, h_BCT: Tensor) -> Tensor:
+        return h_BCT[..., 0]
 
 
 class Patches(nn.Module):
-    """Images (B, C, H, W) -> (B, width, T): a linear map of each patch, plus a vector of its position.
+    """Images (B, C, H, W) -> (B, width, T): a linear map of each patch, plus a learned vector of its
+    position.
 
-    The class token, where there is one, is the first.
+    The class token, if there is one, comes first.
 
     Raises:
-        ConfigError: the data are no images, or not whole patches wide and high.
+        ConfigError: the data are not images, or patches do not divide their width and height.
     """
 
     def __init__(self, design: Design, patch: int, width: int, *, class_token: bool) -> None:
@@ -73,8 +78,8 @@ class Patches(nn.Module):
         self.class_token = nn.Parameter(torch.zeros(1, width, 1)) if class_token else None
         self.positions = nn.Embedding(self.grid[0] * self.grid[1] + class_token, width)
 
-    def forward(self, x: Tensor) -> Tensor:
-        h: Tensor = self.patches(x).flatten(2)
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        h_BCT: Tensor = self.patches(x_BCHW).flatten(2)
         if self.class_token is not None:
-            h = torch.cat([self.class_token.expand(len(x), -1, -1), h], dim=2)
-        return h + self.positions.weight.T
+            h_BCT = torch.cat([self.class_token.expand(len(x_BCHW), -1, -1), h_BCT], dim=2)
+        return h_BCT + self.positions.weight.T

@@ -1,4 +1,4 @@
-"""What a network is trained for: the loss, the mistakes, and what else is measured."""
+"""What a network is trained for: how the loss, the mistakes and other measures are computed."""
 
 from __future__ import annotations
 
@@ -16,33 +16,34 @@ if TYPE_CHECKING:
     from resexp.data.examples import Examples
 
 EVALUATION_BYTES = 32 << 20
-"""Of a network's inputs and outputs that are evaluated at once, in float32. What lies between them is many
-times as much: without this bound a ResNet-50 at 224 pixels took 13.5 GiB.
+"""The most bytes that the inputs and outputs of examples evaluated at once may have, in float32. What lies
+between input and output is many times as much: without this bound a ResNet-50 at 224 pixels took 13.5 GiB.
 """
 
 
 class Task(ABC):
-    """A task; its options are its constructor's keyword-only arguments.
+    """A task. Its options are the keyword-only arguments of its constructor.
 
-    An output is (B, classes, ...) and its target (B, ...): one class for each label, pixel or character,
-    called a unit here. What is summed over units may be added up over batches of any size. `targets` is what
-    it learns from: "labels", "masks", "tokens", or "images", which every set of images has.
+    An output is (B, classes, ...) and its target (B, ...), with one class for each label, pixel or character.
+    These are called units here. Sums over units may be added up over batches of any size. `targets` says what
+    the task learns from: "labels", "masks", "tokens", or "images", which every set of images has.
     """
 
     targets: ClassVar[str]
     causal: ClassVar[bool | None] = None
-    """Whether an output at a position must not depend on later ones (True), or should (False)."""
+    """True: outputs must not depend on later positions. False: they must. None: either is fine."""
     evaluation_batch: ClassVar[int] = 64
-    """Examples evaluated at once, at most."""
+    """The most examples that are evaluated at once."""
 
     def purpose(self, facts: Facts) -> Purpose:
-        """What a network for this task on such data must be like."""
+        """What this task asks of a network on such data."""
         return Purpose(facts.shape, len(facts.classes), self.targets, self.causal)
 
     def evaluated_at_once(self, facts: Facts) -> int:
-        """How many examples are evaluated at once: fewer than `evaluation_batch` where they are large.
+        """How many examples are evaluated at once: `evaluation_batch`, or fewer if examples are large.
 
-        A task that poses its questions at random keeps its batch, for the draws are of the whole batch.
+        A task that draws its questions at random keeps its batch size, because the draws are made for a whole
+        batch.
         """
         if type(self).posed is not Task.posed:
             return self.evaluation_batch
@@ -51,27 +52,27 @@ class Task(ABC):
         return max(1, min(self.evaluation_batch, EVALUATION_BYTES // example))
 
     def posed(self, inputs: Tensor, target: Tensor, *key: object) -> tuple[Tensor, Tensor]:
-        """The question and its answer, made of a batch; what is random about it is a function of `key`."""
+        """The question and its answer, made from a batch. Random draws must be a function of `key`."""
         return inputs, target
 
     @abstractmethod
     def training_loss(self, output: Tensor, target: Tensor) -> Tensor:
-        """The mean loss, to go backward from."""
+        """The mean loss, a scalar to go backward from."""
 
     @abstractmethod
     def loss_sum(self, output: Tensor, target: Tensor) -> Tensor:
-        """The loss that is reported, summed over units."""
+        """The loss that is reported, summed over units, a scalar."""
 
     @abstractmethod
     def mistakes(self, output: Tensor, target: Tensor) -> Tensor:
-        """How many units are wrong, a scalar; NaN where a task knows no mistakes."""
+        """How many units are wrong, a scalar; NaN for tasks without mistakes."""
 
     def units(self, target: Tensor) -> int:
-        """How many units loss and mistakes are of."""
+        """The number of units in a batch's target."""
         return target.numel()
 
     def counts(self, output: Tensor, target: Tensor) -> Tensor:
-        """Whatever else is added up over batches for `measures`, (k,)."""
+        """Numbers (k,) that are added up over batches for `measures`."""
         return output.new_zeros(0)
 
     def baselines(self, train: Examples, test: Examples, classes: int) -> dict[str, float]:
@@ -83,5 +84,5 @@ class Task(ABC):
         return []
 
     def measures(self, loss: float, counts: Tensor) -> dict[str, float | None]:
-        """Measures beyond loss and error, by name, of the mean loss and the added counts (k,) in float64."""
+        """Further measures by name, from the mean loss and the summed counts (k,) in float64."""
         return {}

@@ -1,4 +1,4 @@
-"""Telling classes apart."""
+"""Classification of images."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from resexp.tasks.base import Task
 
 
 class Classification(Task):
-    """One class for each image: cross-entropy in nats, and the share of labels missed.
+    """One class for each image: cross-entropy in nats, and the share of images whose label is missed.
 
-    `label_smoothing` (Szegedy et al. 2016, arXiv:1512.00567) is in the training loss alone.
+    `label_smoothing` (Szegedy et al. 2016, arXiv:1512.00567) affects only the training loss.
     """
 
     targets: ClassVar[str] = "labels"

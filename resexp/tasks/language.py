@@ -1,4 +1,4 @@
-"""Telling the next character."""
+"""Prediction of the next character."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Text(Protocol):
 class Language(Task):
     """The next character at every position: cross-entropy in nats, and the share of characters missed.
 
-    `bits` is the loss in bits a character, log2 of the perplexity. Networks must be causal.
+    `bits` is the loss in bits per character, log2 of the perplexity. Networks must be causal.
     """
 
     targets: ClassVar[str] = "tokens"

@@ -1,4 +1,4 @@
-"""Filling in the hidden parts of images."""
+"""Filling in hidden parts of images."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from resexp.tasks.base import Task
 class MaskedAutoencoding(Task):
     """The mean squared error of hidden pixels: He et al. 2021 (arXiv:2111.06377), section 3.
 
-    Pixels are as normalised for the network, so that 1 is the error of a grey image. An output is
-    (B, C + 1, H, W): the image as drawn, and last where it was hidden. The units are images; there is
-    nothing to be right or wrong, so there is no error.
+    Pixels are normalised as for the network, so that a grey image has an error of 1. An output is (B, C + 1,
+    H, W): the image that the network draws, then 1 for hidden pixels and 0 elsewhere. Units are images. There
+    is no right or wrong, so there is no error.
     """
 
     targets: ClassVar[str] = "images"

@@ -1,4 +1,4 @@
-"""Telling the characters that were masked."""
+"""Filling in masked characters."""
 
 from __future__ import annotations
 
@@ -19,16 +19,17 @@ if TYPE_CHECKING:
     from resexp.data.base import Facts
 
 IGNORED = -100
-"""Target where nothing is asked: `cross_entropy` leaves it out."""
+"""The target at positions that are not asked for; `cross_entropy` leaves them out."""
 
 
 class MaskedLanguage(Task):
     """The characters at a share `rate` of the positions: cross-entropy in nats, and the share missed.
 
-    Devlin et al. 2018 (BERT, arXiv:1810.04805), section 3.1: of the chosen positions 80 % show a mask, 10 %
-    another character of the batch, drawn at random, and 10 % their own. Ours: every window has equally many,
-    at least one, and an evaluation always has the same. The mask is a class as well, the first, which is
-    never an answer. `bits` is the loss in bits a character. Networks must see both sides of a position.
+    Devlin et al. 2018 (BERT, arXiv:1810.04805), section 3.1: of the chosen positions, 80 % show a mask, 10 %
+    a random character of the batch, and 10 % their own character. Different from the paper, every window has
+    the same number of chosen positions, at least one, and evaluations always choose the same ones. The mask
+    is also a class, the first one, which is never an answer. `bits` is the loss in bits per character.
+    Networks must see both sides of a position.
     """
 
     targets: ClassVar[str] = "tokens"
@@ -42,11 +43,13 @@ class MaskedLanguage(Task):
         return replace(plain, classes=plain.classes + 1)
 
     def asked(self, length: int) -> int:
-        """Positions of a window of `length` that are asked for."""
+        """The number of positions that are asked for in a window of `length`."""
         return max(1, round(self.rate * length))
 
     def posed(self, inputs: Tensor, target: Tensor, *key: object) -> tuple[Tensor, Tensor]:
-        """Tokens (B, T), of which some are masked, and what those were (B, T), `IGNORED` elsewhere."""
+        """Tokens (B, T), some of them masked, and the target (B, T): the original tokens at these positions,
+        `IGNORED` elsewhere.
+        """
         order, coin, place = torch.rand(3, *inputs.shape, generator=keyed_generator(*key, "mask"))
         chosen = order.argsort(dim=1)[:, : self.asked(inputs.shape[1])]
         asked = torch.zeros_like(order, dtype=torch.bool).scatter_(1, chosen, value=True).to(inputs.device)

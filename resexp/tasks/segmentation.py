@@ -1,4 +1,4 @@
-"""Telling apart what an image is made of."""
+"""Segmentation: telling what each pixel of an image shows."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from resexp.tasks.base import Task
 class Segmentation(Task):
     """One class for each pixel: cross-entropy in nats, and the share of pixels missed.
 
-    `iou`: the pixels that prediction and mask share, over those that either has; `dice`: twice the shared
-    over the sum of both. Pixels are added up over the whole set before dividing. With two classes these are
-    of the second, the foreground; with more, the mean over the classes that occur.
+    `iou` is the number of pixels in both prediction and mask, divided by the number in either. `dice` is
+    twice the number in both, divided by the sum of the two numbers. Pixels are counted over the whole set
+    before dividing. With two classes these are the second class's, the foreground. With more, they are means
+    over the classes that occur.
     """
 
     targets: ClassVar[str] = "masks"
@@ -31,7 +32,7 @@ class Segmentation(Task):
         return (output.argmax(dim=1) != target).sum()
 
     def counts(self, output: Tensor, target: Tensor) -> Tensor:
-        """Pixels (3, classes): shared, predicted, in the mask."""
+        """Numbers of pixels (3, classes): in both prediction and mask, in the prediction, in the mask."""
         classes, predicted = output.shape[1], output.argmax(dim=1)
         shared = target[predicted == target]
         counted = [torch.bincount(x.flatten(), minlength=classes) for x in (shared, predicted, target)]

@@ -47,7 +47,7 @@ def test_elsewhere_each_event_is_one_line() -> None:
         "started   a (attempt 2)",
         "done      a  train error 12.3 %  test 20.0 %  1:05 min",
         "failed    [b]  out of memory",
-        "stopped   c  the next run goes on with it",
+        "stopped   c  the next run continues it",
         "again     d  its folder was deleted",
     ]
 

@@ -169,7 +169,7 @@ def test_parts_that_do(changes: dict[str, Any]) -> None:
     ("task", "mask", "says"),
     [
         ("masked_language", "causal", r"^model\.mask: .* from both sides, and .*; none$"),
-        ("language", "none", r"^model\.mask: .* to foretell tokens, and .*; causal$"),
+        ("language", "none", r"^model\.mask: .* predicts the next token, and .*; causal$"),
     ],
 )
 def test_a_mask_that_hides_too_much_or_too_little_is_refused_in_planning(
