@@ -61,18 +61,18 @@ def measure(experiment: Experiment, device: str, quick: bool, tell: Callable[[st
         steps = measure_steps(settings, precisions(slots[0]), where, effort)
         granted = (time.process_time() - busy) / (time.perf_counter() - wall) if where.type == "cpu" else None
         auto = resolve_precision("auto", slots[0])
-        tell("the pieces of a trial: evaluation, probes, checkpoints")
+        tell("the parts of a trial: evaluation, probes, checkpoints")
         pieces = trial_seconds(
             warm_run(changed(settings, {"training.precision": auto}), where), steps[auto].phases
         )
-        tell("seconds a step against depth")
+        tell("seconds per step at several depths")
         depths = measure_depths(settings, where, effort)
     finally:
         torch.set_num_threads(threads)
     gc.collect()
     with sweep.scratch() as folder:
         swept = sweeps(settings, slots, effort, Path(folder), tell, peer=applies(measurer.purpose(settings)))
-        tell("many short trials: start-up, and how they end together")
+        tell("many short trials: how they start, and how they end together")
         uneven = sweep.uneven(settings, slots, effort, Path(folder))
         counts, seconds = sweep.growing(settings, slots, effort, Path(folder))
     whole = sum(pieces.values())
@@ -113,11 +113,11 @@ def first_trial(experiment: Experiment, measurer: Measurer) -> Settings:
     """The settings of an experiment's first trial as planning makes them, but in float32 and with batches no
     larger than the training set. Raises ConfigError.
     """
-    asked = experiment.points[0].settings
-    if scan.part_class(asked.model.info).network is None:
+    first = experiment.points[0].settings
+    if scan.part_class(first.model.info).network is None:
         known = scan.parts("model").items()
         networks = [kind for kind, part in known if scan.part_class(part).network is not None]
-        wrong = f"{asked.model.kind} has no network, whose steps could be timed"
+        wrong = f"{first.model.kind} has no network, whose steps could be timed"
         raise ConfigError(
             [Problem(str(experiment.path), "model.kind", wrong, f"one of {', '.join(networks)}")]
         )

@@ -120,5 +120,5 @@ def train(settings: Settings, workers: int, steps: int, device: torch.device) ->
 
 if __name__ == "__main__":
     text, workers, steps, device, *files = sys.argv[1:]
-    asked = parse_settings(json.loads(text), read_plugins(files))
-    print(train(asked, int(workers), int(steps), torch.device(device)))
+    settings = parse_settings(json.loads(text), read_plugins(files))
+    print(train(settings, int(workers), int(steps), torch.device(device)))

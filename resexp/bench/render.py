@@ -12,18 +12,20 @@ from resexp.report.render.columns import ColumnHead, Columns
 DASH = "–"
 
 
-def print_benchmark(found: Mapping[str, Any]) -> None:
+def print_benchmark(benchmark: Mapping[str, Any]) -> None:
     """Print a benchmark to the terminal."""
-    Console().print(view(found))
+    Console().print(view(benchmark))
 
 
-def view(found: Mapping[str, Any]) -> RenderableType:
-    """Two tables: the rates by precision, and what a trial spends its time on; then the rest in words."""
-    return Group(headline(found), "", rates(found), "", spending(found), "", *sentences(found))
+def view(benchmark: Mapping[str, Any]) -> RenderableType:
+    """Two tables, the rates by precision and what a trial spends its time on, then the rest in sentences."""
+    return Group(
+        headline(benchmark), "", rates(benchmark), "", spending(benchmark), "", *sentences(benchmark)
+    )
 
 
-def headline(found: Mapping[str, Any]) -> str:
-    trial, machine = found["trial"], found["machine"]
+def headline(benchmark: Mapping[str, Any]) -> str:
+    trial, machine = benchmark["trial"], benchmark["machine"]
     return (
         f"{trial['connection']} {trial['model']}, depth {trial['depth']}, {trial['batch_size']} "
         f"{trial['examples']} a step, on {trial['device']}: {machine['processor']}, "
@@ -31,9 +33,9 @@ def headline(found: Mapping[str, Any]) -> str:
     )
 
 
-def rates(found: Mapping[str, Any]) -> Columns:
-    precisions = list(found["images_per_second"])
-    examples, at_once = found["trial"]["examples"], found["trial"]["at_once"]
+def rates(benchmark: Mapping[str, Any]) -> Columns:
+    precisions = list(benchmark["images_per_second"])
+    examples, at_once = benchmark["trial"]["examples"], benchmark["trial"]["at_once"]
     kinds = (
         ("matrix product, GFLOP/s", "ceiling_gflops", ".0f"),
         (f"one trial, {examples}/s", "images_per_second", ".0f"),
@@ -41,64 +43,65 @@ def rates(found: Mapping[str, Any]) -> Columns:
         (f"{at_once} trials at once, {examples}/s", "sweep_images_per_second", ".0f"),
     )
     rows = [
-        [label, *(spread(found[key][precision], form) for precision in precisions)]
+        [label, *(spread(benchmark[key][precision], form) for precision in precisions)]
         for label, key, form in kinds
     ]
-    ratios = found["ratio_to_peer"] or {}
-    by_precision = {found["trial"]["auto"]: ratios.get("auto"), "float32": ratios.get("float32")}
+    ratios = benchmark["ratio_to_peer"] or {}
+    by_precision = {benchmark["trial"]["auto"]: ratios.get("auto"), "float32": ratios.get("float32")}
     times = (by_precision.get(precision) for precision in precisions)
     rows.append(["times a DataLoader loop", *(spread(each, ".2f") if each else DASH for each in times)])
-    memory = (f"{found['peak_memory_bytes'][precision] / 2**20:,.0f} MiB" for precision in precisions)
+    memory = (f"{benchmark['peak_memory_bytes'][precision] / 2**20:,.0f} MiB" for precision in precisions)
     rows.append(["most memory of a trial", *memory])
     return Columns.of([ColumnHead(), *(ColumnHead(precision, True) for precision in precisions)], rows)
 
 
-def spending(found: Mapping[str, Any]) -> Columns:
-    columns = [ColumnHead(f"of a whole trial ({found['trial']['auto']})"), ColumnHead("share", True)]
-    return Columns.of(columns, [[name, f"{share:.1%}"] for name, share in found["breakdown"].items()])
+def spending(benchmark: Mapping[str, Any]) -> Columns:
+    columns = [ColumnHead(f"of a whole trial ({benchmark['trial']['auto']})"), ColumnHead("share", True)]
+    return Columns.of(columns, [[name, f"{share:.1%}"] for name, share in benchmark["breakdown"].items()])
 
 
-def sentences(found: Mapping[str, Any]) -> Iterator[str]:
-    trial, peer, share = found["trial"], found["peer"], found["cpu_share"]
+def sentences(benchmark: Mapping[str, Any]) -> Iterator[str]:
+    trial, peer, share = benchmark["trial"], benchmark["peer"], benchmark["cpu_share"]
     if share is not None and share < 0.95:
         yield (
-            f"Not to be trusted: something else was running, and left this process {share:.0%} of the time "
-            "it asked for. A loop with many threads suffers most from that. Measure again alone."
+            f"Do not trust these numbers: other programs were running, and this process got only {share:.0%} "
+            "of the time it asked for. Loops with many threads suffer most. Measure again on an idle machine."
         )
     if peer is None:
         yield (
-            f"{DASH}: the DataLoader loop is for images with labels; this trial is {trial['task']} on "
+            f"{DASH}: the DataLoader loop needs images with labels, but this trial is {trial['task']} on "
             f"{trial['examples']}."
         )
     else:
         yield (
-            f"The DataLoader loop in float32, {peer['workers']} workers, reaches "
-            f"{spread(peer['images_per_second'], '.0f')} images/s; its ratio is to the trials at once. "
-            f"`precision: auto` is {trial['auto']} here."
+            f"The DataLoader loop in float32 with {peer['workers']} workers reaches "
+            f"{spread(peer['images_per_second'], '.0f')} images/s. The table compares the trials at once "
+            f"with it. `precision: auto` is {trial['auto']} here."
         )
-    if "bfloat16" not in found["images_per_second"]:
-        yield "bfloat16 was not measured: it would be emulated here, and be slower than float32."
-    startup = found["trial_startup_seconds"]
+    if "bfloat16" not in benchmark["images_per_second"]:
+        yield "bfloat16 was not measured: it would be emulated here, and slower than float32."
+    startup = benchmark["trial_startup_seconds"]
     yield (
         f"A trial after the first starts in {1000 * startup['median']:.0f} ms "
         f"({1000 * startup['low']:.0f} to {1000 * startup['high']:.0f}); "
-        f"{found['tail_idle_fraction']:.1%} of the cores' time is idle at a small sweep's end."
+        f"{benchmark['tail_idle_fraction']:.1%} of the cores' time is idle at a small sweep's end."
     )
-    for of, what in (("depth", "seconds a step"), ("trials", "seconds a sweep")):
-        line = found["scaling"][of]
+    for of, what in (("depth", "seconds per step"), ("trials", "seconds per sweep")):
+        line = benchmark["scaling"][of]
         if line is not None:
             yield (
                 f"{what} = {line['intercept']:.3g} + {line['slope']:.3g} x {of}, "
                 f"R2 {line['r2']:.4f}, {of} {line['x'][0]:g} to {line['x'][-1]:g}."
             )
     yield (
-        f"Median (least to greatest). MFU: {trial['examples']}/s x 6 x its multiply-accumulates / ceiling; "
-        "backward counts twice forward, and padding's multiplications by zero count, which convolutions skip."
+        f"Numbers are medians (least to greatest). MFU is {trial['examples']}/s x 6 x multiply-accumulates "
+        "of one / ceiling: backward counts as two forwards. Multiplications with padding's zeros count, too, "
+        "although convolutions skip them."
     )
 
 
-def spread(found: Mapping[str, Any], form: str) -> str:
+def spread(measured: Mapping[str, Any], form: str) -> str:
     """The median, and the range if there was more than one measurement."""
-    if found["n"] == 1:
-        return f"{found['median']:{form}}"
-    return f"{found['median']:{form}} ({found['low']:{form}} to {found['high']:{form}})"
+    if measured["n"] == 1:
+        return f"{measured['median']:{form}}"
+    return f"{measured['median']:{form}} ({measured['low']:{form}} to {measured['high']:{form}})"

@@ -57,7 +57,7 @@ def measure_steps(
 ) -> dict[str, StepTimes]:
     """Steps and ceilings of all precisions, measured in turn, so that changes of speed affect all alike."""
     runs = {p: warm_run(changed(settings, {"training.precision": p}), device) for p in precisions}
-    found = {p: StepTimes() for p in precisions}
+    times = {p: StepTimes() for p in precisions}
     macs = example_macs(runs[precisions[0]])
     laps: dict[str, list[dict[str, float]]] = {p: [] for p in precisions}
     for _ in range(effort.rounds):
@@ -65,14 +65,14 @@ def measure_steps(
             steps = [timed_step(run) for _ in range(max(2, effort.steps // effort.rounds))]
             rate = run.batch_size / statistics.median(sum(step.values()) for step in steps)
             limit = ceiling_gflops(precision, device)
-            times = found[precision]
-            times.examples_per_second.append(rate)
-            times.ceilings.append(limit)
-            times.mfu.append(rate * macs * FLOPS_PER_MAC / (limit * 1e9))
+            timing = times[precision]
+            timing.examples_per_second.append(rate)
+            timing.ceilings.append(limit)
+            timing.mfu.append(rate * macs * FLOPS_PER_MAC / (limit * 1e9))
             laps[precision] += steps
     for precision, steps in laps.items():
-        found[precision].phases = {name: statistics.median(step[name] for step in steps) for name in steps[0]}
-    return found
+        times[precision].phases = {name: statistics.median(step[name] for step in steps) for name in steps[0]}
+    return times
 
 
 def example_macs(run: Run) -> int:
@@ -126,11 +126,11 @@ def depths_to_fit(settings: Settings, effort: Effort) -> list[int]:
     def macs(depth: int) -> int:
         return network_cost(model.model_copy(update={"depth": depth}), purpose).macs
 
-    most, found = effort.reach * macs(model.depth), []
+    most, depths = effort.reach * macs(model.depth), []
     for depth in range(1, round(effort.reach * model.depth) + 1):
         with suppress(ConfigError):  # the trunk has no such depth
             if macs(depth) > most:
                 break
-            found.append(depth)
-    places = np.linspace(0, len(found) - 1, min(effort.depths, len(found)))
-    return [found[round(place)] for place in places]
+            depths.append(depth)
+    positions = np.linspace(0, len(depths) - 1, min(effort.depths, len(depths)))
+    return [depths[round(position)] for position in positions]

@@ -74,7 +74,7 @@ def run_sweep(settings: Sequence[Settings], slots: Sequence[str], folder: Path) 
     with create(folder, name, config_text="", trials=trials, environment={}, plugins=plugins) as opened:
         launcher = LocalLauncher([PRELOAD])
         summary = supervise(opened, launcher, Options(TRAINER), slots=slots, display=events)
-        places = [TrialFolder(ExperimentFolder(opened.path).trial(trial).path) for trial in trials]
+        folders = [TrialFolder(ExperimentFolder(opened.path).trial(trial).path) for trial in trials]
     records = read(folder / name)
     if summary.exit_status:
         raise TrialError(
@@ -90,11 +90,11 @@ def run_sweep(settings: Sequence[Settings], slots: Sequence[str], folder: Path) 
     order = sorted(range(len(trials)), key=lambda i: events.started_at[trials[i].id])
     begin, last_start = min(events.started_at.values()), max(events.started_at.values())
     end = max(events.finished_at.values())
-    last_ends = [ended for ended in events.finished_at.values() if ended > last_start]  # one a slot
+    last_ends = [ended for ended in events.finished_at.values() if ended > last_start]  # one for each slot
     seconds = end - begin
     return Ended(
         images_per_second=rates,
-        startup_seconds=[startup_seconds(places[i]) for i in order],
+        startup_seconds=[startup_seconds(folders[i]) for i in order],
         seconds=seconds,
         tail_idle=sum(end - ended for ended in last_ends) / (len(slots) * seconds),
         peak_memory_bytes=int(records.trials["peak_memory_bytes"].max()),

@@ -40,13 +40,13 @@ def render(findings: list[Finding]) -> str:
 
 
 def _machine() -> Iterator[Finding]:
-    found = environment()
-    yield Finding(True, "python", found["python"])
-    for package, version in found["versions"].items():
+    machine = environment()
+    yield Finding(True, "python", machine["python"])
+    for package, version in machine["versions"].items():
         yield Finding(version is not None, package, version or "missing", f"pip install {package}")
-    memory = found["memory_bytes"]
-    cores = f"{found['cores']} core{'' if found['cores'] == 1 else 's'} to use"
-    yield Finding(True, "processor", f"{found['processor']}, {cores}")
+    memory = machine["memory_bytes"]
+    cores = f"{machine['cores']} core{'' if machine['cores'] == 1 else 's'} to use"
+    yield Finding(True, "processor", f"{machine['processor']}, {cores}")
     yield Finding(True, "memory", f"{memory / 2**30:.1f} GiB" if memory else "unknown")
 
 
@@ -63,7 +63,7 @@ def _torch() -> Iterator[Finding]:
     yield Finding(True, "CUDA", ", ".join(names) or "no GPU: trials run on the CPU")
     device = "cuda" if names else "cpu"
     yield Finding(True, "precision: auto", f"{resolve_precision('auto', device)} on {device}")
-    yield Finding(True, "bfloat16", emulation(device) or f"arithmetic of its own on {device}")
+    yield Finding(True, "bfloat16", emulation(device) or f"computed natively on {device}")
 
 
 def _folders(results: Path) -> Iterator[Finding]:
@@ -71,12 +71,12 @@ def _folders(results: Path) -> Iterator[Finding]:
         ("results folder", results, "--results"),
         ("data folder", data_folder(), "RESEXP_DATA"),
     ):
-        place = folder.absolute()
-        while not place.exists():
-            place = place.parent
+        parent = folder.absolute()
+        while not parent.exists():
+            parent = parent.parent
         try:
-            with tempfile.TemporaryFile(dir=place):
-                free = shutil.disk_usage(place).free / 2**30
+            with tempfile.TemporaryFile(dir=parent):
+                free = shutil.disk_usage(parent).free / 2**30
             yield Finding(True, what, f"{folder} ({free:.0f} GiB free)")
         except OSError as problem:
             yield Finding(False, what, f"{folder}: {problem.strerror}", f"choose another with {option}")

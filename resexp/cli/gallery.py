@@ -32,11 +32,11 @@ def gallery(
         return
     from resexp.gallery.papers import entries
 
-    found = entries(results)
+    papers = entries(results)
     if format is Listing.JSON:
-        typer.echo(json.dumps([asdict(entry) for entry in found], indent=1))
+        typer.echo(json.dumps([asdict(entry) for entry in papers], indent=1))
     else:
-        print_entries(found)
+        print_entries(papers)
 
 
 @app.command()

@@ -33,7 +33,7 @@ def show_parts(role: str, kind: str | None = None, plugins: tuple[Plugin, ...] =
 
 
 def part_text(part: scan.PartInfo) -> str:
-    """A part's kind, docstring and options, in plain text."""
+    """A part's kind, docstring and options as plain text."""
     first, _, rest = inspect.cleandoc(part.doc).partition("\n")
     lines = [part.kind, f"    {first}"]
     lines += [f"    {line}".rstrip() for line in rest.strip().splitlines()]
@@ -44,7 +44,7 @@ def part_text(part: scan.PartInfo) -> str:
 
 
 def written(value: object) -> str:
-    """A default as YAML would have it."""
+    """A default as it would be written in YAML."""
     if value is None:
         return "null"
     if isinstance(value, bool):

@@ -79,7 +79,7 @@ def refusals_told() -> Iterator[None]:
     A reader that closed the pipe has seen all that it wanted, so that is not an error. An error on standard
     error cannot be reported to anybody.
     """
-    before = sys.stdout, sys.stderr
+    previous = sys.stdout, sys.stderr
     out, err = Yielding(sys.stdout), Yielding(sys.stderr)
     sys.stdout, sys.stderr = cast("TextIO", out), cast("TextIO", err)
     status: SystemExit | None = None
@@ -97,6 +97,6 @@ def refusals_told() -> Iterator[None]:
                 status = SystemExit(REFUSED)
         err.flush()
     finally:
-        sys.stdout, sys.stderr = before
+        sys.stdout, sys.stderr = previous
     if status:
         raise status

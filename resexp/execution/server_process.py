@@ -224,7 +224,7 @@ def _spawn(control: Connection, preload: Sequence[str]) -> subprocess.Popen[byte
     if "PYTHONPATH" in environment:
         entries = environment["PYTHONPATH"].split(os.pathsep)
         environment["PYTHONPATH"] = os.pathsep.join(e for e in entries if not _is_current_folder(e))
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, GROUP_SIGNALS)
+    previous_mask = signal.pthread_sigmask(signal.SIG_BLOCK, GROUP_SIGNALS)
     try:
         return subprocess.Popen(
             [sys.executable, "-P", *_flags(), "-c", boot],
@@ -234,7 +234,7 @@ def _spawn(control: Connection, preload: Sequence[str]) -> subprocess.Popen[byte
             pass_fds=[control.fileno()],
         )
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous_mask)
 
 
 def _flags() -> list[str]:

@@ -27,14 +27,14 @@ def stop_signals(may_raise: Callable[[], bool]) -> Iterator[Callable[[], bool]]:
         if len(seen) > 1 or may_raise():
             raise KeyboardInterrupt
 
-    before: dict[int, Any] = {}
+    previous: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():
         wanted = [signal.SIGINT, signal.SIGTERM]
         if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup ignores it, and the run must go on
             wanted.append(signal.SIGHUP)
-        before = {number: signal.signal(number, note) for number in wanted}
+        previous = {number: signal.signal(number, note) for number in wanted}
     try:
         yield lambda: bool(seen)
     finally:
-        for number, handler in before.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)

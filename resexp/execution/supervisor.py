@@ -77,14 +77,12 @@ def run(
                 sweep.stop()
     except KeyboardInterrupt:
         interrupted = True
-    except TrialError as error:  # what starts trials cannot be started; whatever was done before stays done
+    except TrialError as error:  # the server cannot be started; trials that are done stay done
         stopped = str(error)
     finally:
         launcher.close()
         display.close()
-    states = map(
-        experiment.last_state, experiment.trials
-    )  # reads the state again if this run started the trial
+    states = map(experiment.last_state, experiment.trials)  # read again for trials that this run started
     counts: Counter[Status] = Counter(state.status for state in states)
     return SweepSummary(counts, interrupted, stopped, tuple(experiment.warnings))
 

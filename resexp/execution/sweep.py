@@ -161,7 +161,7 @@ class Sweep:
                 self.losses += 1
                 self.tries[trial.id] -= 1
                 self.queue.appendleft(trial)
-                self.display.again(trial, "the process that starts trials ended, or had none to give")
+                self.display.again(trial, "the process that starts trials ended, or could not start one")
                 return
             taken = self._taken_away(worker)
             if taken is not None and self.tries[trial.id] < TRIES:
@@ -197,8 +197,8 @@ class Sweep:
         if self.losses < LOSSES:
             return None
         return (
-            f"{self.losses} times in a row a worker was lost with the process that starts trials, or could "
-            "not be started; see whether memory or processes are short here"
+            f"{self.losses} times in a row, a worker could not be started or was lost with the process that "
+            "starts trials; check whether memory or processes are short on this machine"
         )
 
     def failing_alike(self) -> str | None:
@@ -210,7 +210,7 @@ class Sweep:
             return None
         return (
             f"the first {ALIKE} trials failed in the same way ({cause}); "
-            "mend that, or add --keep-going to run the others all the same"
+            "fix the cause, or add --keep-going to run the others anyway"
         )
 
     def stop(self) -> None:

@@ -151,7 +151,7 @@ def check(design: Design, recipe: Recipe) -> None:
     """Raises ConfigError with everything about the design that a transformer cannot have."""
     problems = []
     if design.order not in PLACEMENTS:
-        wrong = f"{design.order} is no order of a transformer"
+        wrong = f"{design.order} is not an order of transformers"
         problems.append(Problem("", "model.order", wrong, f"one of {', '.join(PLACEMENTS)}"))
     if design.norm not in ("layer", "none"):
         wrong = f"{design.norm} would mix tokens, and a transformer normalises each by itself"

@@ -67,7 +67,7 @@ def _misfits(settings: Settings, facts: Facts) -> Iterator[Problem]:
             yield Problem("", f"probes.{number}", wrong, "remove the probe")
         if probe.targets is not None and wanted not in probe.targets:
             wrong = f"{config.kind} is for tasks with {' or '.join(probe.targets)}"
-            yield Problem("", f"probes.{number}", wrong, f"remove it, for {settings.task.kind} has {wanted}")
+            yield Problem("", f"probes.{number}", wrong, f"remove it: {settings.task.kind} has {wanted}")
 
 
 def _idle(settings: Settings, keys: tuple[str, ...]) -> Iterator[Problem]:

@@ -100,7 +100,7 @@ def _values(trial: Trial) -> dict[str, Any]:
     values = dict(leaves(trial.settings))
     for path in [DEPTH, SEED, *(p for p in values if trial.tuned and _within(p, trial.tuned))]:
         values.pop(path, None)
-    values |= {f"numbers of {name_of_part(place)}": v for place, v in trial.numerics.items()}
+    values |= {f"numbers of {name_of_part(path)}": v for path, v in trial.numerics.items()}
     values["code of plugins"] = " ".join(sorted(trial.plugins))
     return {**values, "content of the data": trial.data}
 

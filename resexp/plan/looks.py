@@ -1,7 +1,7 @@
 """Sequential experiments: seeds are added at looks that are fixed beforehand, until the report is decided.
 
-A look is a plan of its own, with all seeds up to it. Results decide only whether there is another look. Each
-verdict is taken at a level that leaves at most 5 % wrong verdicts over all looks together (Pocock 1977,
+Each look has a plan of its own, with all seeds up to it. Results decide only whether there is another look.
+Each verdict is taken at a level that leaves at most 5 % wrong verdicts over all looks together (Pocock 1977,
 Biometrika 64): with four looks at 3, 5, 8 and 12 seeds, 1.7 % per look.
 """
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 LOOKS = (3, 5, 8, 12)
 """Seeds per group of trials at each look."""
 LEVEL = 0.983
-"""Of the intervals at each look. `tests/report/test_seed_bank.py` draws what this errs in all."""
+"""The level of the intervals at each look. `tests/report/test_seed_bank.py` measures the errors of all looks.
+"""
 
 
 @dataclass(frozen=True)
@@ -39,13 +40,13 @@ class Look:
 
 
 def looks(most: int) -> tuple[Look, ...]:
-    """The looks up to `most` seeds. `most` itself is the last one, if it is not one of `LOOKS`."""
+    """The looks up to `most` seeds per group. The last one is at `most`, even if that is not in `LOOKS`."""
     planned = (*(seeds for seeds in LOOKS if seeds < most), most)
     return tuple(Look(seeds, planned) for seeds in planned)
 
 
 def with_seeds(experiment: Experiment, number: int) -> Experiment:
-    """The experiment with so many seeds for each of its settings: first its own, then the smallest others."""
+    """The experiment with `number` seeds per setting: its own first, then the smallest others."""
     groups: dict[Settings, list[Point]] = {}
     for point in experiment.points:
         groups.setdefault(point.settings.model_copy(update={"seed": 0}), []).append(point)

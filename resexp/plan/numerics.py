@@ -42,28 +42,28 @@ def versions(settings: Settings, plugins: tuple[Plugin, ...] = ()) -> dict[str, 
     """
     if PROGRAM == 1 and not CHOICES and not any(_mended(role) for role in scan.ROLES):
         return {}
-    by_place = {f"{place}.{kind}": _mended(role).get(kind, 1) for place, role, kind in parts(settings)}
+    by_path = {f"{path}.{kind}": _mended(role).get(kind, 1) for path, role, kind in parts(settings)}
     plugin_kinds = {kind for role in scan.ROLES for kind in _own(role, plugins)}
-    by_place = {place: n for place, n in by_place.items() if place.rpartition(".")[2] not in plugin_kinds}
-    by_place["resexp"] = PROGRAM
+    by_path = {path: n for path, n in by_path.items() if path.rpartition(".")[2] not in plugin_kinds}
+    by_path["resexp"] = PROGRAM
     for key, values in CHOICES.items():
         value = _at(settings, key.split("."))
         name = value if isinstance(value, str) else "*" if value not in (None, False) else ""
-        by_place[f"{key}.{name}"] = values.get(name, values.get("*", 1) if name else 1)
-    return {place: version for place, version in by_place.items() if version != 1}
+        by_path[f"{key}.{name}"] = values.get(name, values.get("*", 1) if name else 1)
+    return {path: version for path, version in by_path.items() if version != 1}
 
 
-def parts(value: Any, role: str = "", place: str = "") -> Iterator[tuple[str, str, str]]:
+def parts(value: Any, role: str = "", path: str = "") -> Iterator[tuple[str, str, str]]:
     """The dotted key, role and kind of every part in the settings; all probes have the key `probes`."""
     if isinstance(value, Mapping):
         if role and isinstance(value.get("kind"), str):
-            yield place, role, value["kind"]
+            yield path, role, value["kind"]
         for key, item in value.items():
             inner = "probe" if key == "probes" else key if key in scan.ROLES else ""
-            yield from parts(item, inner, f"{place}.{key}" if place else key)
+            yield from parts(item, inner, f"{path}.{key}" if path else key)
     elif isinstance(value, Sequence) and not isinstance(value, str):
         for item in value:
-            yield from parts(item, role, place)
+            yield from parts(item, role, path)
 
 
 def probe_version(kind: str) -> int:
@@ -73,13 +73,13 @@ def probe_version(kind: str) -> int:
 
 def changed(old: Mapping[str, int], new: Mapping[str, int]) -> list[str]:
     """The names of everything whose version differs between the two mappings."""
-    places = dict.fromkeys([*new, *old])
-    return [name_of(place) for place in places if old.get(place, 1) != new.get(place, 1)]
+    paths = dict.fromkeys([*new, *old])
+    return [name_of(path) for path in paths if old.get(path, 1) != new.get(path, 1)]
 
 
-def name_of(place: str) -> str:
+def name_of(path: str) -> str:
     """The last word of a key of `versions`: a kind, a choice, or the key of what is switched on."""
-    return place.removesuffix(".*").rpartition(".")[2]
+    return path.removesuffix(".*").rpartition(".")[2]
 
 
 @cache

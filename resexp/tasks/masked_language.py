@@ -50,12 +50,12 @@ class MaskedLanguage(Task):
         """Tokens (B, T), some of them masked, and the target (B, T): the original tokens at these positions,
         `IGNORED` elsewhere.
         """
-        order, coin, place = torch.rand(3, *inputs.shape, generator=keyed_generator(*key, "mask"))
+        order, coin, draw = torch.rand(3, *inputs.shape, generator=keyed_generator(*key, "mask"))
         chosen = order.argsort(dim=1)[:, : self.asked(inputs.shape[1])]
         asked = torch.zeros_like(order, dtype=torch.bool).scatter_(1, chosen, value=True).to(inputs.device)
         coin = coin.to(inputs.device)
         own = inputs + 1  # 0 is the mask
-        other = own.flatten()[(place * inputs.numel()).long().to(inputs.device)]
+        other = own.flatten()[(draw * inputs.numel()).long().to(inputs.device)]
         shown = torch.where(coin < 0.8, torch.zeros_like(own), torch.where(coin < 0.9, other, own))
         return torch.where(asked, shown, own), torch.where(asked, own, torch.full_like(own, IGNORED))
 

@@ -57,9 +57,9 @@ def measure(
 ) -> list[dict[str, Any]]:
     """The rows of the probes on a trial with these settings, given the bytes of its last checkpoint."""
     torch.set_num_threads(threads)
-    place = torch.device(device)
-    data = open_data(settings.data, place, settings.seed, checked)
+    torch_device = torch.device(device)
+    data = open_data(settings.data, torch_device, settings.seed, checked)
     check(settings.model_copy(update={"probes": tuple(probes)}), data.facts)
-    run = Run(settings, data, place)
-    run.restore(torch.load(io.BytesIO(checkpoint), map_location=place, weights_only=True)["run"])
+    run = Run(settings, data, torch_device)
+    run.restore(torch.load(io.BytesIO(checkpoint), map_location=torch_device, weights_only=True)["run"])
     return [row for config in probes for row in measured(run, config, 1.0)]

@@ -137,7 +137,7 @@ def test_numbers_of_a_busy_machine_are_marked(
     share: float | None, warned: bool, found: dict[str, Any]
 ) -> None:
     words = " ".join(sentences({**found, "cpu_share": share}))
-    assert ("Not to be trusted" in words) == warned
+    assert ("Do not trust these numbers" in words) == warned
 
 
 @pytest.fixture
@@ -252,7 +252,7 @@ def test_every_task_is_measured_in_its_own_examples(task: str, by_task: dict[str
     text = printed(found)
     examples = "windows" if task == "language" else "images"
     assert f"one trial, {examples}/s" in text
-    assert f"–: the DataLoader loop is for images with labels; this trial is {task} on {examples}." in text
+    assert f"–: the DataLoader loop needs images with labels, but this trial is {task} on {examples}." in text
     assert re.search(r"times a DataLoader loop( +–){1,2}\n", text)
 
 

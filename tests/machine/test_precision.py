@@ -78,7 +78,7 @@ def test_a_run_in_emulated_bfloat16_says_so(
     assert sum("emulates bfloat16" in sentence for sentence in heard) == told
 
 
-@pytest.mark.parametrize(("flags", "says"), [(OLD, "emulates bfloat16"), (NEW, "arithmetic of its own")])
+@pytest.mark.parametrize(("flags", "says"), [(OLD, "emulates bfloat16"), (NEW, "computed natively")])
 def test_doctor_says_whether_bfloat16_is_emulated(
     flags: str, says: str, processor: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
