@@ -157,11 +157,6 @@ def _is_whole(column: pd.Series[Any]) -> bool:
     return bool(((numbers % 1 == 0) & (numbers.abs() < 2**53)).all())
 
 
-def caption(records: Records, text: str, protocol: str) -> str:
-    """A caption; of runs that resexp did not train, without the words that say how it measures."""
-    return text.replace(protocol, " as given in the table of runs") if records.foreign else text
-
-
 def trained(records: Records) -> bool:
     """Whether any net was trained for more than one step, the fewest there are: one is for probes alone."""
     budgets = [settings.get("training", {}).get("iterations") for settings in records.settings.values()]

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from resexp.report import words
+
+if TYPE_CHECKING:
+    from resexp.store import Records
 
 Row = Mapping[str, Any]
 Tone = Literal["good", "bad", "open"]
@@ -69,6 +72,11 @@ class Table:
     def cells(self) -> list[list[str]]:
         """The shown text of every row, cleaned."""
         return [[words.clean(column.show(row)) for column in self.columns] for row in self.rows]
+
+
+def as_given(records: Records, text: str, protocol: str) -> str:
+    """A caption; of runs that resexp did not train, without the words that say how it measures."""
+    return text.replace(protocol, " as given in the table of runs") if records.foreign else text
 
 
 def text(key: str, title: str) -> Column:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from resexp.report import frames, statistics, words
-from resexp.report.table import Column, Row, Table, places, spread
+from resexp.report.table import Column, Row, Table, as_given, places, spread
 
 if TYPE_CHECKING:
     from resexp.store import Records
@@ -40,5 +40,5 @@ def table(records: Records) -> Table | None:
     )
     chance = frames.chance(done, "test")
     said = "" if chance is None else CHANCE.format(chance=words.percent(chance, 1))
-    caption = frames.caption(records, CAPTION, PROTOCOL) + said
+    caption = as_given(records, CAPTION, PROTOCOL) + said
     return Table("accuracy", "Accuracy", caption, columns, tuple(rows))

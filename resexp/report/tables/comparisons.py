@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from resexp.report import failed_seeds, frames, statistics, words
-from resexp.report.table import Column, Row, Sentence, Table, Tone, number, places, text
+from resexp.report.table import Column, Row, Sentence, Table, Tone, as_given, number, places, text
 
 if TYPE_CHECKING:
     from resexp.store import Records
@@ -61,7 +61,7 @@ def table(records: Records) -> Table | None:
     said = f"{names}, {why}" if len(found) == 1 else f"{names}, each of the variants on the same data, {why}"
     depth = frames.common_depth(ended)
     sentences = tuple(told for name, own in found.items() for told in _sentences(name, own, depth))
-    caption = frames.caption(records, CAPTION, PROTOCOL).format(baseline=said)
+    caption = as_given(records, CAPTION, PROTOCOL).format(baseline=said)
     if any(row["verdict"] == FAILED for row in rows):
         caption += f" {failed_seeds.RULE}"
     return Table("comparisons", f"Compared with {names}", caption, columns, tuple(rows), sentences)

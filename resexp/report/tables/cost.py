@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from resexp.report import frames, words
-from resexp.report.table import Column, Row, Table, integer, number, text
+from resexp.report.table import Column, Row, Table, as_given, integer, number, text
 
 if TYPE_CHECKING:
     from resexp.store import Records
@@ -52,7 +52,7 @@ def table(records: Records) -> Table | None:
         number("peak_memory_bytes", "Memory", _size),
         number("seconds", "Training", words.duration),
     )
-    return Table("cost", "Cost", frames.caption(records, CAPTION, PROTOCOL), columns, tuple(rows))
+    return Table("cost", "Cost", as_given(records, CAPTION, PROTOCOL), columns, tuple(rows))
 
 
 def _median(trials: pd.DataFrame, name: str) -> float | None:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from resexp.plan.status import Status
 from resexp.report import failed_seeds, frames, statistics, words
-from resexp.report.table import Column, Row, Sentence, Table, Tone, places, spread
+from resexp.report.table import Column, Row, Sentence, Table, Tone, as_given, places, spread
 
 if TYPE_CHECKING:
     from resexp.store import Records
@@ -75,7 +75,7 @@ def table(records: Records) -> Table | None:
         caption += " " + CHANCE.format(chance=f", {words.percent(chances[0], 1)} %" if same else "")
     if any(row["mixed"] for row in rows):
         caption += " " + failed_seeds.RULE
-    caption = frames.caption(records, caption, PROTOCOL)
+    caption = as_given(records, caption, PROTOCOL)
     return Table("degradation", title, caption, columns, tuple(rows), tuple(sentences))
 
 

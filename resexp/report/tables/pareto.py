@@ -10,7 +10,7 @@ import pandas as pd
 
 from resexp.plan.status import Status
 from resexp.report import failed_seeds, frames, statistics, words
-from resexp.report.table import Column, Sentence, Table, number, places, spread
+from resexp.report.table import Column, Sentence, Table, as_given, number, places, spread
 
 if TYPE_CHECKING:
     from resexp.store import Records
@@ -69,7 +69,7 @@ def table(records: Records) -> Table | None:
         _counted(_sentence(v, group, int(deepest[v])), lost[lost["variant"] == v], group[-1]["depth"])
         for v, group in _by_variant(rows)
     )
-    caption = frames.caption(records, CAPTION if costly else CAPTION.replace(FRONT, ""), PROTOCOL)
+    caption = as_given(records, CAPTION if costly else CAPTION.replace(FRONT, ""), PROTOCOL)
     return Table("pareto", "What depth buys", caption, columns, tuple(rows), sentences)
 
 
