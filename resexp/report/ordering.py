@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.stats import barnard_exact
 
 from resexp.config.published import DEPTH_WORDS, Claim
-from resexp.report import failed_seeds, frames, statistics
+from resexp.report import failed_seeds, frames, splits, statistics
 from resexp.report.alike import several, unspoken
 from resexp.report.references import DEPTH, matching, values_of
 
@@ -72,7 +72,8 @@ def compare(records: Records, claim: Claim) -> Comparison:
     cells = [cell for pair in pairs for cell in pair]
     weights = [-1 / len(pairs), 1 / len(pairs)] * len(pairs)
     examples = [_examples(records, when, claim.metric) for when in sides] * len(pairs)
-    estimate = statistics.contrast(cells, weights, examples=examples)
+    overlap = [splits.overlap(matching(records, when), claim.metric) for when in sides] * len(pairs)
+    estimate = statistics.contrast(cells, weights, examples=examples, overlap=overlap)
     assert estimate is not None  # no cell is empty
     if claim.metric.endswith(("_error", "_loss")) and _some_failed(records, sides):
         return replace(found, difference=estimate.value, verdict="undecided")

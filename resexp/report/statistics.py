@@ -87,6 +87,7 @@ def contrast(
     weights: Sequence[float],
     *,
     examples: int | Sequence[int | None] | None = None,
+    overlap: float | Sequence[float] = 0.0,
     level: float = LEVEL,
 ) -> Estimate | None:
     """The sum of weight x mean over independent samples, with Welch's interval. None if a sample is empty.
@@ -94,6 +95,10 @@ def contrast(
     `examples` says that the values are shares of so many examples, in all samples or in each. Of fewer than
     `FEW` mistakes, the variance then counts as no less than that of (mistakes + 1) / n mistakes per seed:
     three seeds without a mistake do not show that there are none.
+
+    `overlap` says, of all samples or of each, that the n values come from splits of the same rows, drawn at
+    random: the variance of their mean is s^2 (1 / n + overlap), where overlap is m / (N - m) for the m of
+    all N rows that each value is of (Nadeau and Bengio 2003, Machine Learning 52; there n_test / n_train).
     """
     cells = [numbers(sample) for sample in samples]
     n = min(map(len, cells))
@@ -105,7 +110,11 @@ def contrast(
     value = sum(terms) if abs(sum(terms)) > rounding else 0.0
     if n < LEAST:
         return Estimate(value, None, None, None, n)
-    parts = [w**2 * variance(x, share) / len(x) for w, x, share in zip(weights, cells, shares, strict=True)]
+    overlaps = overlap if isinstance(overlap, Sequence) else [overlap] * len(cells)
+    parts = [
+        w**2 * variance(x, share) * (1 / len(x) + shared)
+        for w, x, share, shared in zip(weights, cells, shares, overlaps, strict=True)
+    ]
     error = float(np.sqrt(sum(parts)))
     if error <= rounding:  # seeds that are all alike have a mean that is rounded
         return Estimate(value, value, value, float(value == 0), n)
@@ -128,14 +137,20 @@ def difference(
     b: ArrayLike,
     *,
     examples: int | Sequence[int | None] | None = None,
+    overlap: float | Sequence[float] = 0.0,
     level: float = LEVEL,
 ) -> Estimate | None:
     """mean(a) - mean(b); None where one side has no number."""
-    return contrast([a, b], [1.0, -1.0], examples=examples, level=level)
+    return contrast([a, b], [1.0, -1.0], examples=examples, overlap=overlap, level=level)
 
 
 def degradation(
-    errors: Mapping[int, ArrayLike], depth: int, *, examples: int | None = None, level: float = LEVEL
+    errors: Mapping[int, ArrayLike],
+    depth: int,
+    *,
+    examples: int | None = None,
+    overlap: float = 0.0,
+    level: float = LEVEL,
 ) -> Gap | None:
     """D(L) = mean error at `depth` minus the least mean error of any shallower depth (He et al. 2015).
 
@@ -157,7 +172,10 @@ def degradation(
     value = float(here.mean() - shallower[best].mean())
 
     def against(level: float) -> list[Estimate]:
-        found = (contrast([here, x], [1, -1], examples=examples, level=level) for x in shallower.values())
+        found = (
+            contrast([here, x], [1, -1], examples=examples, overlap=overlap, level=level)
+            for x in shallower.values()
+        )
         return [estimate for estimate in found if estimate is not None]
 
     lows = [found.low for found in against(1 - (1 - level) / len(shallower)) if found.low is not None]

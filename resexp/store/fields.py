@@ -176,6 +176,8 @@ class Result(Measured):
     chance: dict[Text, Share] = {}
     baselines: dict[Text, Number] = {}
     samples: list[Text] = []
+    redrawn: bool | None = None
+    most_answered: dict[Text, Share] = {}
     step_seconds: Amount = None
     images_per_second: Amount = None
     peak_memory_bytes: Amount = None

@@ -36,6 +36,9 @@ METRIC_COLUMNS = (
 )
 SPLITS = ("train", "test")
 PROBE_COLUMNS = ("probe", "step", "at", "name", "layer", "index", "value")
+OF_SPLITS = ("examples", "chance", "most_answered")
+HELD_OUT = 0.3
+"""The share of test rows of tables whose results and settings do not tell it."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,8 @@ class Records:
 
     trials: one row per trial of the present plan: id, name, status, cause, connection, variant, depth, seed,
         params, macs, activation_bytes, errors as fractions, losses in nats, seconds and so on, and one column
-        per swept axis, named by its dotted key.
+        per swept axis, named by its dotted key; redrawn is the share of all rows that the seed drew as test
+        rows.
     metrics, probes: `id` and the fields of each row.
     environment: of the latest run; runs: of all runs, each as {"environment": ..., "trials": ids}.
     published: what papers report, as `published.Published` has it in JSON; {} if that is not known.
@@ -168,13 +172,29 @@ def _trial_row(trial: Trial, state: State) -> dict[str, Any]:
         "data": _kind(trial, "data"),
         "model": _kind(trial, "model"),
         **{
-            f"{split}_{what}": state.result.get(what, {}).get(split)
-            for what in ("examples", "chance")
-            for split in SPLITS
+            f"{split}_{what}": state.result.get(what, {}).get(split) for what in OF_SPLITS for split in SPLITS
         },
         **{f"{name}_loss": loss for name, loss in state.result.get("baselines", {}).items()},
         **({"samples": tuple(samples)} if (samples := state.result.get("samples")) else {}),
+        "redrawn": _redrawn(trial, state.result),
     }
+
+
+def _redrawn(trial: Trial, result: Mapping[str, Any]) -> float | None:
+    """The share of all rows that the seed drew as test rows; None where every seed has the same test rows.
+
+    Older results say neither that they were drawn nor how many: there, the settings tell.
+    """
+    data = trial.settings.get("data")
+    data = data if isinstance(data, Mapping) else {}
+    if not result.get("redrawn", bool(result) and data.get("kind") == "table"):
+        return None
+    examples = result.get("examples", {})
+    test, train = examples.get("test", 0), examples.get("train", 0)
+    if test and train:
+        return float(test / (test + train))
+    held = data.get("held_out")
+    return held if isinstance(held, float) and 0 < held < 1 else HELD_OUT
 
 
 def _swept(trial: Trial) -> dict[str, Any]:
@@ -194,7 +214,8 @@ def _measures(row: Mapping[str, Any]) -> dict[str, Any]:
 def _trial_columns(trials: Iterable[Trial]) -> list[str]:
     fixed = ["id", "name", "status", "cause", "connection", "variant", "depth", "seed", "params", "macs"]
     fixed += ["activation_bytes", *_RESULT_COLUMNS, "data", "model"]
-    fixed += [f"{split}_{what}" for what in ("examples", "chance") for split in SPLITS]
+    fixed += [f"{split}_{what}" for what in OF_SPLITS for split in SPLITS]
+    fixed += ["redrawn"]
     return list(dict.fromkeys([*fixed, *(axis for trial in trials for axis in _swept(trial))]))
 
 

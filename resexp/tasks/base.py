@@ -71,6 +71,10 @@ class Task(ABC):
         """The number of units in a batch's target."""
         return target.numel()
 
+    def answers(self, output: Tensor) -> Tensor:
+        """How often each class is answered, (classes,); empty where an example has no class of its own."""
+        return output.new_zeros(0)
+
     def counts(self, output: Tensor, target: Tensor) -> Tensor:
         """Numbers (k,) that are added up over batches for `measures`."""
         return output.new_zeros(0)

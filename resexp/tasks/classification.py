@@ -29,5 +29,8 @@ class Classification(Task):
     def loss_sum(self, output: Tensor, target: Tensor) -> Tensor:
         return functional.cross_entropy(output.float(), target, reduction="sum")
 
+    def answers(self, output: Tensor) -> Tensor:
+        return functional.one_hot(output.argmax(dim=1), output.shape[1]).sum(0)
+
     def mistakes(self, output: Tensor, target: Tensor) -> Tensor:
         return (output.argmax(dim=1) != target).sum()

@@ -17,11 +17,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Score:
-    """An evaluation's results: error as a fraction, mean loss, the task's measures. None: not measured."""
+    """An evaluation's results: error as a fraction, mean loss, the task's measures, and the share of the
+    class that is answered most often. None: not measured.
+    """
 
     error: float | None = None
     loss: float | None = None
     measures: dict[str, float | None] | None = None
+    most_answered: float | None = None
 
 
 @torch.inference_mode()
@@ -35,6 +38,7 @@ def evaluate(run: Learner, examples: Examples) -> Score:
     run.forward.eval()
     mistakes = torch.zeros((), device=device, dtype=torch.float64)
     loss, counts, units = torch.zeros_like(mistakes), torch.zeros_like(mistakes), 0
+    answers = torch.zeros_like(mistakes)
     size = task.evaluated_at_once(run.data.facts)
     indices = torch.split(torch.arange(len(examples), device=device), size)
     for batch, index in enumerate(indices):
@@ -44,11 +48,13 @@ def evaluate(run: Learner, examples: Examples) -> Score:
         mistakes += task.mistakes(output, target)
         loss += task.loss_sum(output, target)
         counts = counts + task.counts(output, target)
+        answers = answers + task.answers(output)
         units += task.units(target)
     mean = loss.item() / units
     if not math.isfinite(mean):
         raise Diverged(f"the loss in evaluation became {mean} by step {run.step} of {run.total}")
-    return Score(number(mistakes.item() / units), mean, task.measures(mean, counts))
+    most = (answers.max() / units).item() if answers.numel() else None
+    return Score(number(mistakes.item() / units), mean, task.measures(mean, counts), most)
 
 
 def number(value: float) -> float | None:

@@ -45,7 +45,7 @@ class Learner(Protocol):
     def epoch_ended(self) -> bool: ...
 
     def close_epoch(self) -> dict[str, Any]:
-        """The metrics row of the epoch that has just ended."""
+        """The metrics row of the epoch that has just ended, and `most_answered` by split, for the result."""
 
     def autocast(self) -> AbstractContextManager[object]:
         """A context that sets the arithmetic for evaluation."""

@@ -170,11 +170,14 @@ class Run:
             "running_error": number(mistakes / (steps * self.units)),
         }
         self.sums.zero_()
+        answered: dict[str, float] = {}
         for name, examples in self.data.splits.items():
             due = examples is not None and self.evaluation_due(name, row["epoch"])
             score = evaluate(self, examples) if examples is not None and due else Score()
             row[f"{name}_error"], row[f"{name}_loss"] = score.error, score.loss
-        row["test_measures"] = score.measures
+            if score.most_answered is not None:
+                answered[name] = score.most_answered
+        row["test_measures"], row["most_answered"] = score.measures, answered
         return row
 
     def evaluation_due(self, split: str, epoch: int) -> bool:

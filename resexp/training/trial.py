@@ -45,7 +45,11 @@ def train(attempt: Attempt) -> None:
         return TrainingLoop(learner_of(settings.model)(settings, data, device), attempt, clock)
 
     facts = data.facts  # counted after reading the data; planning cannot know which files are unreadable
-    known: dict[str, Any] = {"examples": {"train": facts.train, "test": facts.test}, "chance": facts.chance()}
+    known: dict[str, Any] = {
+        "examples": {"train": facts.train, "test": facts.test},
+        "chance": facts.chance(),
+        "redrawn": facts.redrawn,
+    }
     environment = fingerprint(device, attempt.threads)
     loop: TrainingLoop = attempt.begin(environment, lambda saved: new().restored(saved)) or new()
     try:
@@ -98,7 +102,7 @@ class TrainingLoop:
             run.train_step()
             if run.epoch_ended():
                 self.row = run.close_epoch()
-                attempt.metric(self.row)
+                attempt.metric({key: self.row[key] for key in self.row if key != "most_answered"})
             if self.save_due():
                 self.save()
             attempt.progress(
@@ -165,6 +169,7 @@ class TrainingLoop:
                 for what in ("error", "loss")
             },
             "test_measures": row.get("test_measures"),
+            "most_answered": row.get("most_answered", {}),
             "seconds": self.seconds(),
             "step_seconds": step_seconds,
             "images_per_second": run.batch_size / step_seconds if step_seconds else None,

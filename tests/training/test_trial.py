@@ -22,6 +22,7 @@ from resexp.plan.trial import Trial
 from resexp.probes.base import Reading, Snapshot
 from resexp.probes.gradient_norms import GradientNorms
 from resexp.store import Attempt, TrialFolder, read
+from resexp.tasks.classification import Classification
 from resexp.training import evaluation
 from resexp.training.probing import probe_rows
 from resexp.training.run import Run
@@ -260,6 +261,26 @@ def test_train_error_is_measured_in_eval_mode_on_clean_images() -> None:
     assert row["train_loss"] == pytest.approx(torch.nn.functional.cross_entropy(logits, y).item(), rel=1e-4)
 
 
+def test_the_share_of_the_class_that_is_answered_most_often_is_in_the_result(attempts: Attempts) -> None:
+    attempt = attempts(settings_with(probes=[]))
+    train(attempt)
+    result = json.loads(attempt._folder.result.read_text())
+    trials = read(attempt._folder.path.parents[1]).trials
+    rows = [json.loads(line) for line in attempt._folder.metrics.read_text().splitlines()]
+    assert all("most_answered" not in row for row in rows)
+    assert "most_answered" in json.dumps(result)
+    run = make_run()
+    while run.step < run.total:
+        run.train_step()
+    for split, examples in run.data.splits.items():
+        if examples is not None:
+            with torch.no_grad():
+                answers = run.network.eval()(examples.batch(torch.arange(len(examples)))[0]).argmax(1)
+            share = answers.bincount().max().item() / len(examples)
+            assert trials[f"{split}_most_answered"].item() == pytest.approx(share)
+            assert 0 < share < 1
+
+
 def test_bfloat16_computes_coarsely_and_keeps_float32_weights() -> None:
     exact, coarse = make_run(), make_run(training_precision="bfloat16")
     for run in (exact, coarse):
@@ -397,3 +418,13 @@ def test_a_probe_that_runs_out_of_memory_does_not_go_on(
     fail_late(monkeypatch, RuntimeError("DefaultCPUAllocator: can't allocate memory"))
     with pytest.raises(RuntimeError, match="can't allocate memory"):
         train(attempts(settings_with()))
+
+
+@pytest.mark.parametrize(("class_", "share"), [(None, 0.5), (1, 1.0)])
+def test_answers_are_counted_by_class(class_: int | None, share: float) -> None:
+    output = torch.tensor([[2.0, 1.0], [1.0, 2.0], [0.0, 3.0], [4.0, 0.0]])
+    if class_ is not None:
+        output[:, class_] = 9
+    counts = Classification().answers(output)
+    assert counts.max().item() / 4 == share
+    assert counts.shape == (2,)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from resexp.report import frames, statistics, words
+from resexp.report import frames, splits, statistics, words
 from resexp.report.table import Column, Row, Table, as_given, places, spread
 
 if TYPE_CHECKING:
@@ -40,5 +40,5 @@ def table(records: Records) -> Table | None:
     )
     chance = frames.chance(done, "test")
     said = "" if chance is None else CHANCE.format(chance=words.percent(chance, 1))
-    caption = as_given(records, CAPTION, PROTOCOL) + said
+    caption = f"{as_given(records, CAPTION, PROTOCOL)}{said} {splits.caption(records)}"
     return Table("accuracy", "Accuracy", caption, columns, tuple(rows))

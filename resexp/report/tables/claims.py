@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from resexp.config.published import Claim, Published
-from resexp.report import ordering, protocol, references, words
+from resexp.report import ordering, protocol, references, splits, words
 from resexp.report.table import Column, Row, Sentence, Table, Tone, integer, text
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ def table(records: Records) -> Table | None:
         text("verdict", "Verdict"),
     )
     marked = tuple({**row, "mark": mark} for row, mark in zip(rows, marks, strict=True))
-    return Table("claims", "Claims", f"{CAPTION} {listed}", columns, marked)
+    caption = f"{CAPTION} {splits.caption(records)} {listed}"
+    return Table("claims", "Claims", caption, columns, marked)
 
 
 def _row(records: Records, claim: Claim) -> Row:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from resexp.report import failed_seeds, frames, statistics, words
+from resexp.report import failed_seeds, frames, splits, statistics, words
 from resexp.report.table import Column, Row, Sentence, Table, Tone, as_given, number, places, text
 
 if TYPE_CHECKING:
@@ -24,8 +24,7 @@ CAPTION = (
     "Student's t (Welch's, for seeds that are not paired). p: of that test, after Holm's correction for all"
     " comparisons of one error at one depth. The verdict: lower or higher, if the corrected p is at most "
     "0.05; else tie, if the interval lies within 1 point of 0 on both sides; else undecided. Fewer than "
-    "three seeds decide nothing. The intervals speak of other seeds of the same experiment, not of other "
-    "test images."
+    "three seeds decide nothing."
 )
 
 
@@ -62,6 +61,7 @@ def table(records: Records) -> Table | None:
     depth = frames.common_depth(ended)
     sentences = tuple(told for name, own in found.items() for told in _sentences(name, own, depth))
     caption = as_given(records, CAPTION, PROTOCOL).format(baseline=said)
+    caption = f"{caption} {splits.caption(records)}"
     if any(row["verdict"] == FAILED for row in rows):
         caption += f" {failed_seeds.RULE}"
     return Table("comparisons", f"Compared with {names}", caption, columns, tuple(rows), sentences)
@@ -114,7 +114,9 @@ def _family(trials: pd.DataFrame, name: str, depth: int, error: str) -> list[dic
     lost = {variant: len(group) - len(frames.done(group)) for variant, group in groups.items()}
     base, size = errors.pop(name), examples[name]
     found = {
-        variant: statistics.difference(mine, base, examples=(examples[variant], size))
+        variant: statistics.difference(
+            mine, base, examples=(examples[variant], size), overlap=splits.overlap(trials, error)
+        )
         for variant, mine in errors.items()
     }
     mixed = {variant for variant, group in groups.items() if failed_seeds.mixed(group)}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from resexp.plan.status import Status
-from resexp.report import failed_seeds, frames, statistics, words
+from resexp.report import failed_seeds, frames, splits, statistics, words
 from resexp.report.table import Column, Row, Sentence, Table, Tone, as_given, places, spread
 
 if TYPE_CHECKING:
@@ -76,6 +76,8 @@ def table(records: Records) -> Table | None:
     if any(row["mixed"] for row in rows):
         caption += " " + failed_seeds.RULE
     caption = as_given(records, caption, PROTOCOL)
+    if compared and splits.drawn(records):
+        caption += " " + splits.caption(records)
     return Table("degradation", title, caption, columns, tuple(rows), tuple(sentences))
 
 
@@ -84,11 +86,13 @@ def _rows(variant: str, group: pd.DataFrame, chance: float | None) -> list[dict[
     errors = {depth: cell["train_error"].to_numpy(float) for _, depth, cell in frames.by_place(measured)}
     found = {d: failed_seeds.failures(x, chance) for d, x in errors.items() if chance is not None}
     whole = {depth: x for depth, x in errors.items() if not ((f := found.get(depth)) and f.mixed)}
-    examples = frames.examples(group, "train")
+    examples, overlap = frames.examples(group, "train"), splits.overlap(group, "train_error")
     rows = []
     for _, depth, place in frames.by_place(group):
         stats = statistics.summary(place.loc[place["status"] == Status.DONE, "train_error"])
-        gap = statistics.degradation(whole, depth, examples=examples) if depth in whole else None
+        gap = None
+        if depth in whole:
+            gap = statistics.degradation(whole, depth, examples=examples, overlap=overlap)
         failures = found.get(depth)
         rows.append(
             {

@@ -8,7 +8,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from resexp.config.published import Claim, Reference
-from resexp.report import ordering, references, words
+from resexp.report import ordering, references, splits, words
 from resexp.report.table import Column, Row, Sentence, Table, text
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ def table(records: Records) -> Table | None:
         text("verdict", "Verdict"),
     )
     counts = Counter(row["verdict"] for row in rows)
-    return Table("orderings", "Published orderings", CAPTION, columns, rows, (_sentence(counts),))
+    caption = f"{CAPTION} {splits.caption(records)}"
+    return Table("orderings", "Published orderings", caption, columns, rows, (_sentence(counts),))
 
 
 def _pairs(found: Sequence[Reference]) -> Iterator[tuple[Reference, Reference]]:

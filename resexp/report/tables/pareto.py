@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from resexp.plan.status import Status
-from resexp.report import failed_seeds, frames, statistics, words
+from resexp.report import failed_seeds, frames, splits, statistics, words
 from resexp.report.table import Column, Sentence, Table, as_given, number, places, spread
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def table(records: Records) -> Table | None:
         for v, group in _by_variant(rows)
     )
     caption = as_given(records, CAPTION if costly else CAPTION.replace(FRONT, ""), PROTOCOL)
+    caption = f"{caption} {splits.caption(records)}"
     return Table("pareto", "What depth buys", caption, columns, tuple(rows), sentences)
 
 
@@ -85,7 +86,7 @@ def _steps(group: pd.DataFrame) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     errors: dict[int, pd.Series[float]] = {}
     """Of the depths at which not some seeds failed and others trained."""
-    examples = frames.examples(group, "test")
+    examples, overlap = frames.examples(group, "test"), splits.overlap(group, "test_error")
     for place in frames.by_place(group):
         _, depth, trials = place
         before = errors.get(rows[-1]["depth"]) if rows else None
@@ -93,9 +94,9 @@ def _steps(group: pd.DataFrame) -> list[dict[str, Any]]:
         gain = loss = None
         if not (mixed := failed_seeds.mixed(trials)):
             errors[depth] = trials["test_error"]
-            loss = statistics.degradation(errors, depth, examples=examples)
+            loss = statistics.degradation(errors, depth, examples=examples, overlap=overlap)
             if before is not None:
-                gain = statistics.difference(before, errors[depth], examples=examples)
+                gain = statistics.difference(before, errors[depth], examples=examples, overlap=overlap)
         rows.append(
             {
                 **frames.opening(place),

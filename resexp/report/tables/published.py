@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from resexp.config.published import Published, Reference
-from resexp.report import references, words
+from resexp.report import references, splits, words
 from resexp.report.table import Column, Row, Table, integer, text
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ def table(records: Records) -> Table | None:
     )
     marked = tuple({**row, "mark": mark} for row, mark in zip(rows, marks, strict=True))
     metric = references.titled(one).capitalize() if one else "Values"
-    caption = f"{CAPTION.format(metric=metric)} {listed}"
+    scope = splits.caption(records)
+    caption = f"{CAPTION.format(metric=metric)} {scope} {listed}"
     return Table("published", "Published values", caption, columns, marked)
 
 

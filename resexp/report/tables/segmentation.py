@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from resexp.report import frames, statistics, words
+from resexp.report import frames, splits, statistics, words
 from resexp.report.statistics import Estimate
 from resexp.report.table import Column, Row, Sentence, Table, Tone, places, spread
 
@@ -47,7 +47,9 @@ def table(records: Records) -> Table | None:
         Column("95 % interval", lambda r: words.interval(r["gain_low"], r["gain_high"], 1)),
     )
     growth = tuple(_growth(done, axes)) if LONG_SKIP in done and "test_iou" in done else ()
-    return Table("segmentation", "Segmentation", CAPTION, columns, tuple(rows), growth)
+    return Table(
+        "segmentation", "Segmentation", f"{CAPTION} {splits.caption(records)}", columns, tuple(rows), growth
+    )
 
 
 def _row(place: frames.Place, gain: Estimate | None) -> Row:

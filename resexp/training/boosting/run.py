@@ -94,10 +94,14 @@ class BoostingRun:
     def close_epoch(self) -> dict[str, Any]:
         """The metrics row of the round. There is no learning rate, and no loss except in evaluation."""
         row: dict[str, Any] = {"epoch": self.step, "step": self.step, "seconds": self.seconds, "lr": None}
+        answered: dict[str, float] = {}
         for name, examples in self.data.splits.items():
             score = evaluate(self, examples) if examples is not None else Score()
             row[f"{name}_error"], row[f"{name}_loss"] = score.error, score.loss
-        return {**row, "loss": row["train_loss"], "running_error": row["train_error"], "test_measures": {}}
+            if score.most_answered is not None:
+                answered[name] = score.most_answered
+        row |= {"loss": row["train_loss"], "running_error": row["train_error"]}
+        return {**row, "test_measures": {}, "most_answered": answered}
 
     def autocast(self) -> nullcontext[None]:
         return nullcontext()
