@@ -138,25 +138,6 @@ def numeric(value: Any) -> bool:
     return pd.api.types.is_number(value) and not pd.api.types.is_bool(value) and not words.missing(value)
 
 
-def plain_rows(records: ReportRecords) -> list[dict[str, Any]]:
-    """Every trial, at every value tried, as plain data. A number is whole where its whole column is: beside
-    missing numbers, pandas keeps whole ones as floats.
-    """
-    trials = records.tried if records.tuned else records.trials
-    whole = {str(name) for name in trials if _is_whole(trials[name])}
-    return [
-        {name: int(x) if name in whole and x is not None else x for name, x in words.plain_value(row).items()}
-        for row in trials.to_dict("records")
-    ]
-
-
-def _is_whole(column: pd.Series[Any]) -> bool:
-    numbers = column.dropna()
-    if not pd.api.types.is_float_dtype(column):
-        return False
-    return bool(((numbers % 1 == 0) & (numbers.abs() < 2**53)).all())
-
-
 def trained(records: Records) -> bool:
     """Whether any net was trained for more than one step, the fewest there are: one is for probes alone."""
     budgets = [settings.get("training", {}).get("iterations") for settings in records.settings.values()]

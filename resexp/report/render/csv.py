@@ -7,8 +7,9 @@ import io
 import json
 from typing import Any
 
-from resexp.report import frames, words
+from resexp.report import words
 from resexp.report.build import Report
+from resexp.report.render.trials import plain_rows
 
 FORMULA = ("=", "+", "-", "@", *"＝＋－＠")
 """How what a spreadsheet would run opens; the last four are full-width."""
@@ -16,7 +17,7 @@ FORMULA = ("=", "+", "-", "@", *"＝＋－＠")
 
 def render(report: Report) -> str:
     """One row a trial, at every value tried, with all its columns. A missing number is an empty cell."""
-    rows = frames.plain_rows(report.records)
+    rows = plain_rows(report.records)
     columns = list(rows[0]) if rows else [str(column) for column in report.records.trials.columns]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")

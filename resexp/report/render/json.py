@@ -6,8 +6,9 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from resexp.report import frames, words
+from resexp.report import words
 from resexp.report.build import Report
+from resexp.report.render.trials import plain_rows
 
 SCHEMA_VERSION = 1
 
@@ -20,7 +21,7 @@ def document(report: Report) -> dict[str, Any]:
         "status": report.status,
         "silence": None if report.sentences else report.silence,
         "sentences": _sentences(report),
-        "trials": [_trial(row) for row in frames.plain_rows(report.records)],
+        "trials": [_trial(row) for row in plain_rows(report.records)],
         "degradation": _rows(report, "degradation"),
         "gradients": _rows(report, "gradients"),
         "published": _published(report),
