@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
 import re
 import shutil
@@ -14,8 +16,10 @@ from pathlib import Path
 import pytest
 from made_up import DEPTHS, FINAL, trial
 
+from resexp.catalog import scan
 from resexp.report import Report, build, write
 from resexp.report.render import html, markdown, terminal
+from resexp.report.sections import Section, sections
 from resexp.store import Records
 
 FILES = {
@@ -148,3 +152,27 @@ def test_the_page_in_a_browser(report: Report, tmp_path: Path) -> None:
         assert min(probe["lines"]) > 20
         assert probe["requests"] == []
         assert probe["wide"] <= 0  # tables scroll, the page does not
+
+
+def test_what_a_section_names_is_there() -> None:
+    tables, figures = sections("table"), sections("figure")
+    keys = {section.key for section in tables}
+    probes = scan.parts("probe").keys()
+    assert {section.says("BESIDE", "degradation") for section in figures} <= keys
+    assert all(set(section.says("PROBES", ())) <= probes for section in (*tables, *figures))
+    assert [section.key for section in tables if section.says("LEADS", False)] == [
+        "degradation",
+        "synergy",
+        "segmentation",
+        "comparisons",
+    ]
+
+
+@pytest.mark.parametrize("section", sections("table"), ids=lambda section: section.key)
+def test_a_table_has_the_name_of_its_module(section: Section) -> None:
+    """So that a table of the user's can be refused a key that one of the package's may want."""
+    calls = [
+        node for node in ast.walk(ast.parse(inspect.getsource(section.module))) if isinstance(node, ast.Call)
+    ]
+    keys = [ast.unparse(call.args[0]) for call in calls if ast.unparse(call.func) == "Table"]
+    assert keys == [repr(section.key)]
