@@ -1,4 +1,4 @@
-"""What the body of a part's class says of it beside its options, read from the syntax tree."""
+"""Reads what a part's class assigns in its body (`numerics`, `quantities`) from its syntax tree."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from resexp.errors import ConfigError, Problem
 
 @dataclass(frozen=True)
 class Quantity:
-    """How reports show what a probe reads by one name. A unit of "%" means that the values are fractions.
+    """How reports show the readings of a probe that have one name.
 
-    `over` is what a reading's `index` counts; where its `layer` is a number as text, what that number is.
+    title: its name in tables and figures. unit: "%" means that the values are fractions. scale: of a figure's
+    axis.
+    over: the noun for what a reading's `index` counts, or its `layer` if that is a number as text.
     """
 
     name: str
@@ -26,30 +28,36 @@ class Quantity:
 
     @classmethod
     def of(cls, name: str, words: Mapping[str, str]) -> Quantity:
-        """From what a stored row says: nothing, unknown words and unknown scales are left out."""
+        """From the fields of a stored row. Empty texts, unknown fields and unknown scales are ignored."""
         known = {key: words[key] for key in ("title", "unit", "over") if words.get(key)}
         return cls(name, **known, scale="log" if words.get("scale") == "log" else "linear")
 
     def words(self) -> dict[str, str]:
-        """What a stored row says of itself: whatever is not as usual."""
-        usual = vars(Quantity(self.name))
-        return {key: value for key, value in vars(self).items() if value != usual[key]}
+        """The fields for a stored row: those that differ from the defaults."""
+        defaults = vars(Quantity(self.name))
+        return {key: value for key, value in vars(self).items() if value != defaults[key]}
 
 
 def numerics(part: ast.ClassDef, file: Path) -> int:
-    """The version of a part's numbers: the `numerics = 2` in its class; 1 where there is none."""
+    """The version of a part's numbers: 2 if its class has `numerics = 2`; 1 if it has none.
+
+    Raises ConfigError if it is not a whole number greater than 0.
+    """
     value, where = _assigned(part, "numerics", file)
     if value is None:
         return 1
-    found = value.value if isinstance(value, ast.Constant) else None
-    if type(found) is int and found > 0:
-        return found
+    version = value.value if isinstance(value, ast.Constant) else None
+    if type(version) is int and version > 0:
+        return version
     right = "write a whole number, such as numerics = 2"
     raise ConfigError([Problem(where, f"{part.name}.numerics", "is no version", right)])
 
 
 def quantities(part: ast.ClassDef, file: Path) -> tuple[Quantity, ...]:
-    """What a probe's class says of its readings, as in `quantities = (Quantity("rank", title="a rank"),)`."""
+    """The quantities in a probe's class, as in `quantities = (Quantity("rank", title="a rank"),)`.
+
+    Raises ConfigError if they cannot be read without running the file.
+    """
     value, where = _assigned(part, "quantities", file)
     try:
         return tuple(
@@ -66,17 +74,17 @@ def _quantity(node: ast.expr | None) -> Quantity:
         raise TypeError("each should be a Quantity")
     words = [ast.literal_eval(argument) for argument in node.args]
     named = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in node.keywords}
-    found = Quantity(*words, **named)
-    if not all(isinstance(word, str) for word in vars(found).values()) or found.scale not in (
+    quantity = Quantity(*words, **named)
+    if not all(isinstance(word, str) for word in vars(quantity).values()) or quantity.scale not in (
         "linear",
         "log",
     ):
         raise TypeError("each word should be a text, and the scale linear or log")
-    return found
+    return quantity
 
 
 def _assigned(part: ast.ClassDef, name: str, file: Path) -> tuple[ast.expr | None, str]:
-    """What a class's own body gives to a name, and where; None where it does not."""
+    """The value that a class's body assigns to a name, or None; and the file and line."""
     for node in part.body:
         target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
         if (

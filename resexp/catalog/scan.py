@@ -42,10 +42,9 @@ ROLES: dict[str, tuple[str, ...]] = {
 class PartInfo:
     """What the syntax tree says about one part.
 
-    base: the name of its role's base class. doc: the class's docstring, or "".
-    plugin: the plugin that defines it; None if the package does.
+    base: the name of its role's base class. plugin: the plugin that defines it; None if the package does.
     numerics: the version of the numbers that it computes, which enters a trial's identity.
-    quantities: what a probe's class says of its readings.
+    quantities: of a probe's readings, for reports.
     """
 
     role: str
@@ -63,7 +62,7 @@ class PartInfo:
 
 @cache
 def parts(role: str, plugins: tuple[Plugin, ...] = ()) -> Mapping[str, PartInfo]:
-    """All parts of a role by kind, in alphabetical order: the package's and the plugins'.
+    """All parts of a role by kind, sorted: the package's and the plugins'.
 
     Raises ConfigError if two parts have the same kind, or if an option's annotation is not understood.
     """
@@ -97,10 +96,7 @@ def load_part(role: str, kind: str, plugins: tuple[Plugin, ...] = ()) -> type[An
 
 
 def part_class(part: PartInfo) -> type[Any]:
-    """A part's class, after importing its module.
-
-    Raises ConfigError if a plugin cannot be imported, or if the imported name is not a subclass of its base.
-    """
+    """A part's class. Raises ConfigError if a plugin cannot be imported or its class has another base."""
     if part.plugin is None:
         name = ".".join(("resexp", *part.file.relative_to(PACKAGE).with_suffix("").parts))
         builtin: type[Any] = getattr(importlib.import_module(name), part.class_name)
@@ -110,15 +106,15 @@ def part_class(part: PartInfo) -> type[Any]:
     base: type[Any] = getattr(importlib.import_module(module), part.base)
     if isinstance(loaded, type) and issubclass(loaded, base):
         return loaded
-    wrong = f"is no {part.base} of this package once its file has run"
-    raise error(part, "", wrong, f"let it be a class, and its base {module}.{part.base}")
+    wrong = f"is not a {part.base} of this package after its file has run"
+    raise error(part, "", wrong, f"make it a class with the base {module}.{part.base}")
 
 
 def _base_module(role: str) -> str:
     """The module that defines the base classes of a role."""
-    place = ROLES[role][0]
-    path = place.removesuffix(".py").replace("/", ".")
-    return f"resexp.{path}" if place.endswith(".py") else f"resexp.{path}.base"
+    path = ROLES[role][0]
+    name = path.removesuffix(".py").replace("/", ".")
+    return f"resexp.{name}" if path.endswith(".py") else f"resexp.{name}.base"
 
 
 def suggest(name: str, known: Collection[str]) -> str:

@@ -30,7 +30,7 @@ def check(copies: Collection[Plugin], given: Collection[Plugin]) -> None:
     """Raises ConfigError if a copy from a results folder was given neither now nor to an earlier command."""
     known = {plugin.sha256 for plugin in given} | _remembered()
     unknown = [plugin for plugin in dict.fromkeys(copies) if plugin.sha256 not in known]
-    wrong = "is code that lies in this results folder, would be run, and was never given by you"
+    wrong = "is code in this results folder that would be run, and you have never given it to a command"
     right = "read it (and the files beside it), then add --trust; or give the same file with --plugin"
     if unknown:
         raise ConfigError([Problem(str(plugin.file), "", wrong, right) for plugin in unknown])

@@ -62,9 +62,9 @@ def command_line(overrides: Sequence[str], draft: Draft) -> dict[str, tuple[Any,
 
 def _is_text(key: str, plugins: tuple[Plugin, ...]) -> bool:
     """Whether a key is text in every part that has it; then 007 and 2024 are not read as numbers."""
-    place, _, option = key.rpartition(".")
-    known = scan.parts(ROLE_AT[place], plugins).values() if place in ROLE_AT else ()
-    types = {part.options[option].annotation for part in known if option in part.options}
+    part, _, option = key.rpartition(".")
+    known = scan.parts(ROLE_AT[part], plugins).values() if part in ROLE_AT else ()
+    types = {info.options[option].annotation for info in known if option in info.options}
     return key == "name" or (bool(types) and types <= {str, str | None})
 
 
@@ -181,8 +181,8 @@ def tiers_of(top: Mapping[str, Any], draft: Draft) -> dict[str, Tier]:
     for name, block in blocks.items():
         origin: Key = ("tiers", name)
         if name == FULL or not re.fullmatch(SAFE_NAME, name):
-            wrong = "is the file as it stands" if name == FULL else "is not a safe name"
-            draft.wrong(origin, f"tiers.{name}", wrong, "call it quick, or what you like")
+            wrong = "is the name of the file as it stands" if name == FULL else "is not a safe name"
+            draft.wrong(origin, f"tiers.{name}", wrong, "choose another name, such as quick")
         elif not isinstance(block, Mapping):
             draft.wrong(origin, f"tiers.{name}", "is not a mapping", "give set, sweep or tune")
         else:
@@ -226,7 +226,9 @@ def _check_tuned(tier: Tier, origin: Key, draft: Draft) -> None:
     for path in tier.tuned:
         key = dotted(path)
         if key in (DEPTH, SEED, CONNECTION):
-            draft.wrong((*origin, key), key, "is what results are compared over", "put it into sweep")
+            draft.wrong(
+                (*origin, key), key, "cannot be tuned: results are compared over it", "put it into sweep"
+            )
         elif any(path in axes for axes in tier.grids):
             draft.wrong((*origin, key), key, "is an axis of sweep too", "keep one of the two")
 

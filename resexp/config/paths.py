@@ -35,7 +35,7 @@ def located(name: str, folder: Path) -> Path:
 
 
 def with_root(point: GridPoint, draft: Draft) -> Tree:
-    """The point's tree with an absolute `data.root`. If it has none, that is a problem of the draft."""
+    """The point's tree with its `data.root`, if any, made absolute. Adds a problem if that fails."""
     data = point.tree.get("data")
     root = data.get("root") if isinstance(data, Mapping) else None
     if not isinstance(data, Mapping) or not isinstance(root, str) or not root:

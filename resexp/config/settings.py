@@ -242,12 +242,14 @@ def _model(part: scan.PartInfo) -> type[PartConfig]:
     base = ROLE_CONFIGS[part.role]
     for name in part.options:
         if name in base.model_fields:
-            raise scan.error(part, name, "is an option's name that all parts of this role have", "rename it")
+            raise scan.error(
+                part, name, "is a name that all parts of this role have already", "rename the option"
+            )
         if name.startswith("_") or name in base.__class_vars__ or hasattr(base, name):
-            raise scan.error(part, name, "is a name that no option can have", "rename it")
+            raise scan.error(part, name, "is a name that no option can have", "rename the option")
     for name, option in part.options.items() if part.plugin else ():
         if option.default is not REQUIRED and not accepts(option.annotation, option.default):
-            wrong = f"has the default {repr(option.default)[:50]}, which it would refuse"
+            wrong = f"has the default {repr(option.default)[:50]}, which its type refuses"
             raise scan.error(part, name, wrong, "change one of them")
     options: dict[str, Any] = {name: (o.annotation, o.default) for name, o in part.options.items()}
     options["kind"] = (Literal[part.kind], ...)

@@ -195,7 +195,9 @@ def _prepare(
             f"{target}: {error.strerror or error}; set RESEXP_DATA to a folder with room to write"
         ) from error
     if checked is None:
-        raise DataError(f"{target}: what was written just now reads differently; check the disk")
+        raise DataError(
+            f"{target}: the files read back differently from what was just written; check the disk"
+        )
     return checked
 
 

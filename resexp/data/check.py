@@ -35,7 +35,7 @@ def check_facts(kind: str, facts: object) -> None:
             raise DataError(f"the data source {kind}: its facts have {name} {value}; see the class Facts")
     sizes = {len(facts.classes), len(facts.train_counts), len(facts.test_counts)}
     if facts.targets == "labels" and (len(sizes) > 1 or 0 in sizes):
-        wrong = "classes, train_counts and test_counts of different lengths, or of none"
+        wrong = "classes, train_counts and test_counts of different lengths, or empty"
         raise DataError(f"the data source {kind}: its facts have {wrong}; labels need a count for each class")
 
 

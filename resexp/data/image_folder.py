@@ -118,15 +118,16 @@ def chunk_of(read: Sequence[Picture | Unreadable], labels: Labels, names: Sequen
 
     read: for each name in `names`, the picture or why it cannot be read.
     """
-    good = [row for row, one in enumerate(read) if isinstance(one, Picture)]
-    kept = [one for one in read if isinstance(one, Picture)]
+    good = [row for row, picture in enumerate(read) if isinstance(picture, Picture)]
+    kept = [picture for picture in read if isinstance(picture, Picture)]
+    failed = [
+        (name, reason) for name, reason in zip(names, read, strict=True) if isinstance(reason, Unreadable)
+    ]
     return Chunk(
-        np.stack([one.pixels for one in kept]) if kept else np.empty((0, size, size, 3), np.uint8),
+        np.stack([picture.pixels for picture in kept]) if kept else np.empty((0, size, size, 3), np.uint8),
         labels[good],
-        tuple(
-            f"{name} ({one})" for name, one in zip(names, read, strict=True) if isinstance(one, Unreadable)
-        ),
-        tuple(names[row] for row, one in zip(good, kept, strict=True) if one.more),
+        tuple(f"{name} ({reason})" for name, reason in failed),
+        tuple(names[row] for row, picture in zip(good, kept, strict=True) if picture.more),
     )
 
 

@@ -38,8 +38,8 @@ def in_8_bits(image: Image.Image, file: Path) -> Image.Image:
     if image.mode == "I":
         low, high = image.getextrema()
         raise DataError(
-            f"{file}: has integers of 32 bits, from {low} to {high}, and none is known to be white; save the "
-            "images with 8 or 16 bits"
+            f"{file}: has integers of 32 bits, from {low} to {high}, and does not say which is white; save "
+            "the images with 8 or 16 bits"
         )
     if image.has_transparency_data:
         return _by_strips(image, "RGB", _on_the_page)

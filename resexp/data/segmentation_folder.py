@@ -130,7 +130,9 @@ class SegmentationFolder(Source):
                 self._left_out.append(f"{self._name(path)} ({why})")
                 aside.add(same(path.stem))
             elif images.setdefault(same(path.stem), path) != path:
-                raise DataError(f"{folder}: two files have one name but for the suffix; rename one of them")
+                raise DataError(
+                    f"{folder}: two files have the same name except for the suffix; rename one of them"
+                )
         return images, aside
 
     def _name(self, file: Path) -> str:

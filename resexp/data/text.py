@@ -32,7 +32,7 @@ def window_facts(kind: str, length: int, names: tuple[str, ...], context: int, *
     end = boundary(length)
     train, test = ((part - 1) // context for part in (end, length - end))
     if min(train, test) < 1:
-        wrong = f"{length} characters give no window of {context} for testing"
+        wrong = f"{length} characters are too few for a test window of {context}"
         raise DataError(f"{kind}: {wrong}; make data.context smaller")
     return Facts((context,), "tokens", names, (train,), (test,), fingerprint(kind, 1, context, *more))
 

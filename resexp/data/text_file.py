@@ -35,7 +35,7 @@ class TextFile(Source):
         try:
             size = self.root.stat().st_size if self.root.is_file() else None
             if size is None and self.root.exists():
-                raise DataError(f"{self.root}: is no regular file; data.root names a text file in UTF-8")
+                raise DataError(f"{self.root}: is not a regular file; data.root names a text file in UTF-8")
             if size is not None and size > LIMIT:
                 wrong = f"has {size / 2**30:.1f} GiB, and the text must fit in memory"
                 raise DataError(f"{self.root}: {wrong}; give one of at most {LIMIT // 2**30} GiB")

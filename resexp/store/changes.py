@@ -53,7 +53,7 @@ def _why(old: Trial, new: Trial) -> list[str]:
 def set_aside(before: Mapping[str, Any], trials: Sequence[Trial]) -> list[str]:
     """The ids of trials that the plan `before` contains or has set aside, and the new plan leaves out.
 
-    A trial whose settings a new trial has does not count: it is replaced.
+    A trial does not count if a new trial has the same settings, because that replaces it.
     """
     new = {trial.id for trial in trials}
     earlier = [trial for trial in before.get("trials", ()) if trial["id"] not in new]

@@ -212,7 +212,7 @@ def create(
 
 
 def _shows(plan: Mapping[str, Any], trials: Sequence[Trial]) -> bool:
-    """Whether a plan, which need not be checked for this, has exactly these trials and none set aside."""
+    """Whether a plan, even an unchecked one, has exactly these trials and has set none aside."""
     old = plan.get("trials")
     known = [t.get("id") for t in old if isinstance(t, dict)] if isinstance(old, list) else []
     return known == [trial.id for trial in trials] and not plan.get("aside")

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, InstanceOf
 
 def _plain(text: str) -> str:
     if text in ("", ".", "..") or "/" in text or "\0" in text or len(text) > 200:
-        raise ValueError("is no plain name of a file")
+        raise ValueError("is not a plain file name")
     return text
 
 

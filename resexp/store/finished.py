@@ -134,8 +134,8 @@ def notes_of_ways(trials: Sequence[Mapping[str, tuple[str, bool]]]) -> list[str]
         measured = [trial[kind] for trial in trials if kind in trial]
         if any(later for _, later in measured) and len({options for options, _ in measured}) > 1:
             notes.append(
-                f"{kind}: was measured with other options in some trials than in others, so that means over "
-                f"them are of no one measurement; `resexp probe --probe {kind}` measures all alike"
+                f"{kind}: some trials were measured with other options than others, so that means over them "
+                f"mix measurements; `resexp probe --probe {kind}` measures all alike"
             )
     return notes
 

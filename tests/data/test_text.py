@@ -100,7 +100,7 @@ def test_another_text_is_another_set(file: str, configure: Configure) -> None:
 
 
 def test_texts_that_do_not_fit(tmp_path: Path, file: str, configure: Configure) -> None:
-    with pytest.raises(DataError, match="1001 characters give no window of 101"):
+    with pytest.raises(DataError, match="1001 characters are too few for a test window of 101"):
         cache.facts_of(configure("text_file", root=file, context=101))
     with pytest.raises(DataError, match="No such file"):
         cache.facts_of(configure("text_file", root=str(tmp_path / "none")))
@@ -112,7 +112,7 @@ def test_texts_that_do_not_fit(tmp_path: Path, file: str, configure: Configure) 
 def test_only_a_regular_file_of_bounded_size_is_read(tmp_path: Path, configure: Configure) -> None:
     os.mkfifo(tmp_path / "pipe")
     for place in (tmp_path, tmp_path / "pipe", Path("/dev/zero")):
-        with pytest.raises(DataError, match="is no regular file"):
+        with pytest.raises(DataError, match="is not a regular file"):
             cache.facts_of(configure("text_file", root=str(place)))
     with (tmp_path / "long").open("wb") as long:
         long.truncate(LIMIT + 1)

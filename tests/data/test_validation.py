@@ -63,7 +63,10 @@ def test_without_it_nothing_changes(configure: Configure) -> None:
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
-        ({"validation_size": 256}, "validation_size: 256 of 256 examples leave a class none"),
+        (
+            {"validation_size": 256},
+            "validation_size: 256 of 256 examples leave some class nothing to train on",
+        ),
         ({"validation_size": 300}, "validation_size: 300 examples are asked for and there are 256"),
         ({"validation_size": 3}, "validation_size: 3 examples cannot cover 4 classes"),
         (
