@@ -138,7 +138,7 @@ class ModelConfig(PartConfig):
     order: Literal["post", "bn_after_add", "relu_before_add", "relu_only_pre", "pre", "peri", "deep_norm"] = (
         Field(
             "post",
-            description="position of norm and activation, named as in figure 4 of He et al. 2016; "
+            description="order of norm and activation, named as in figure 4 of He et al. 2016; "
             "transformers have post, pre, peri and deep_norm",
         )
     )

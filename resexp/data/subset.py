@@ -115,7 +115,7 @@ def kept_back(counts: Sequence[int], size: int | None) -> tuple[int, ...]:
     held = quotas(counts, size, VALIDATION)
     if any(0 < count == taken for count, taken in zip(counts, held, strict=True)):
         raise DataError(
-            f"{VALIDATION}: {size} of {sum(counts)} leave some class nothing to train on; give fewer"
+            f"{VALIDATION}: {size} of {sum(counts)} examples leave some class nothing to train on; give fewer"
         )
     return held
 

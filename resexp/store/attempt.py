@@ -88,7 +88,7 @@ class Attempt:
         kept, loaded = dict.fromkeys(rows, 0), None
         for sidecar in reversed(self._folder.checkpoints()):
             record = read_or_empty(sidecar)
-            data = self._intact_bytes(sidecar, record, rows)
+            data = self._intact(sidecar, record, rows)
             if data is None:
                 _remove(sidecar)
                 continue
@@ -114,9 +114,7 @@ class Attempt:
         self.notes.append(f"{sidecar}: cannot be loaded ({problem!r}); the trial went on from the one before")
         print(self.notes[-1])
 
-    def _intact_bytes(
-        self, sidecar: Path, record: Mapping[str, Any], rows: Mapping[str, bytes]
-    ) -> bytes | None:
+    def _intact(self, sidecar: Path, record: Mapping[str, Any], rows: Mapping[str, bytes]) -> bytes | None:
         """A checkpoint's bytes; None unless it is of this trial and environment and everything in it fits."""
         if record.get("format") != FORMAT or record["trial"] != self.trial.id:
             return None

@@ -238,9 +238,7 @@ def test_code_in_a_results_folder_runs_only_where_its_user_gave_it(
     ran: list[Path] = []
     whole = Plugin.module
     monkeypatch.setattr(Plugin, "module", lambda self: ran.append(self.file) or whole(self))  # type: ignore[func-returns-value]
-    told = (
-        rf"{finished_by_somebody}: is code that lies in this results folder.* --trust; or give the same file"
-    )
+    told = rf"{finished_by_somebody}: is code in this results folder.* --trust; or give the same file"
     with pytest.raises(ConfigError, match=told):
         api.probe("mine", ["cka"], device="cpu")
     (place / "other.py").write_text(MINE + "# other\n")

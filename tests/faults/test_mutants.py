@@ -41,12 +41,12 @@ def without_row_check(patch: pytest.MonkeyPatch) -> None:
 
 
 def without_fingerprint(patch: pytest.MonkeyPatch) -> None:
-    intact_bytes = store.Attempt._intact_bytes
+    intact_bytes = store.Attempt._intact
 
     def lenient(self: store.Attempt, sidecar: Path, record: Any, rows: Any) -> bytes | None:
         return intact_bytes(self, sidecar, {**record, "fingerprint": self._fingerprint}, rows)
 
-    patch.setattr(store.Attempt, "_intact_bytes", lenient)
+    patch.setattr(store.Attempt, "_intact", lenient)
 
 
 def without_new_file(patch: pytest.MonkeyPatch) -> None:
