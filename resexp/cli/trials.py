@@ -30,7 +30,7 @@ def show_plan(outline: Outline) -> None:
         groups.setdefault((trial.variant, trial.depth), []).append(trial)
     for (variant, depth), trials in groups.items():
         cost = trials[0].cost
-        done = sum(outline.status[trial.id] is Status.DONE for trial in trials)
+        done = sum(outline.status[trial.id] == Status.DONE for trial in trials)
         cells = [
             clean(variant),
             str(depth),

@@ -7,12 +7,9 @@ from typing import Any
 
 from resexp.report import references, words
 from resexp.report.render.markdown import MARKS, escape
+from resexp.report.verdict import tone_of
 
 HEAD = ("Experiment", "Claim", "Published", "Measured here", "Verdict")
-TONES = {
-    **{"reproduced": "good", "direction agrees": "good"},
-    **{"not reproduced": "bad", "direction disagrees": "bad"},
-}
 READING = """\
 ## How to read it
 
@@ -110,4 +107,4 @@ def _measured(claim: Mapping[str, Any]) -> str:
 
 
 def _verdict(claim: Mapping[str, Any]) -> str:
-    return f"{MARKS[TONES.get(claim['verdict'], 'open')]} {claim['verdict']}"
+    return f"{MARKS[tone_of(claim['verdict'])]} {claim['verdict']}"

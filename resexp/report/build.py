@@ -15,15 +15,12 @@ from resexp.report import frames, words
 from resexp.report.sections import Section, loaded, noting, refuse, sections
 from resexp.report.table import Sentence, Table
 from resexp.report.tables import claims
+from resexp.report.verdict import Tone, Verdict
 
 if TYPE_CHECKING:
     from resexp.catalog.plugins import Plugin
     from resexp.report.svg import Drawing
     from resexp.store import Records
-
-
-OPEN = ("undecided", "too few seeds")
-"""The verdicts that more seeds may decide."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,8 @@ class Report:
     @property
     def undecided(self) -> tuple[str, ...]:
         """What the report opens with and leaves open: more seeds could decide it."""
-        return tuple(sentence.subject for sentence in self.sentences if sentence.badge in OPEN)
+        left = {verdict for verdict in Verdict if verdict.more_seeds_may_decide}
+        return tuple(sentence.subject for sentence in self.sentences if sentence.badge in left)
 
     @property
     def silence(self) -> str:
@@ -154,7 +152,7 @@ def _try_out(table: Table, records: frames.ReportRecords) -> None:
 
 def _unjudged(records: frames.ReportRecords) -> Iterator[Sentence]:
     for text in records.unjudged:
-        yield Sentence("", "not judged", "open", text).cleaned()
+        yield Sentence("", "not judged", Tone.OPEN, text).cleaned()
 
 
 def _status(records: frames.ReportRecords) -> str:

@@ -15,6 +15,7 @@ from resexp.config.published import DEPTH_WORDS, Claim
 from resexp.report import failed_seeds, frames, splits, statistics
 from resexp.report.alike import several, unspoken
 from resexp.report.references import DEPTH, matching, values_of
+from resexp.report.verdict import Verdict
 
 if TYPE_CHECKING:
     from resexp.store import Records
@@ -39,10 +40,10 @@ class Comparison:
     high: float | None
     n: int
     diverged: int
-    verdict: str
+    verdict: Verdict
 
 
-NOTHING = Comparison(None, None, None, None, None, 0, 0, "not comparable")
+NOTHING = Comparison(None, None, None, None, None, 0, 0, Verdict.NOT_COMPARABLE)
 
 
 def compare(records: Records, claim: Claim) -> Comparison:
@@ -76,7 +77,7 @@ def compare(records: Records, claim: Claim) -> Comparison:
     estimate = statistics.contrast(cells, weights, examples=examples, overlap=overlap)
     assert estimate is not None  # no cell is empty
     if claim.metric.endswith(("_error", "_loss")) and _some_failed(records, sides):
-        return replace(found, difference=estimate.value, verdict="undecided")
+        return replace(found, difference=estimate.value, verdict=Verdict.UNDECIDED)
     verdict = _verdict(estimate, claim.within)
     return replace(found, difference=estimate.value, low=estimate.low, high=estimate.high, verdict=verdict)
 
@@ -141,20 +142,23 @@ def _finite_mean(cells: Iterable[Cell]) -> float | None:
     return float(values.mean()) if len(values) else None
 
 
-def _verdict(found: statistics.Estimate, within: float | None) -> str:
+def _verdict(found: statistics.Estimate, within: float | None) -> Verdict:
     if found.low is None or found.high is None:
-        return "undecided"
+        return Verdict.UNDECIDED
     low, high = found.low, found.high
     agrees = low > 0 if within is None else -within <= low and high <= within
     disagrees = high < 0 if within is None else within < low or high < -within
-    return "direction agrees" if agrees else "direction disagrees" if disagrees else "undecided"
+    if agrees:
+        return Verdict.DIRECTION_AGREES
+    return Verdict.DIRECTION_DISAGREES if disagrees else Verdict.UNDECIDED
 
 
-def _of_diverged(lost: Sequence[int], runs: Sequence[int], within: float | None) -> str:
+def _of_diverged(lost: Sequence[int], runs: Sequence[int], within: float | None) -> Verdict:
     """The verdict where nets diverged: by their shares, lower side first, in Barnard's exact test (1945)."""
     table = [[lost[0], lost[1]], [runs[0] - lost[0], runs[1] - lost[1]]]
     decided = min(runs) >= statistics.LEAST and barnard_exact(table).pvalue <= statistics.ALPHA
     if not decided:
-        return "undecided"
+        return Verdict.UNDECIDED
     more_above = lost[1] / runs[1] > lost[0] / runs[0]
-    return "direction agrees" if more_above and within is None else "direction disagrees"
+    as_claimed = more_above and within is None
+    return Verdict.DIRECTION_AGREES if as_claimed else Verdict.DIRECTION_DISAGREES

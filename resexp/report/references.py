@@ -13,6 +13,7 @@ from resexp.config.published import Published, Reference, reading
 from resexp.plan.status import Status
 from resexp.report import frames, protocol, reproduction, statistics, words
 from resexp.report.alike import several
+from resexp.report.verdict import Verdict
 
 if TYPE_CHECKING:
     from resexp.store import Records
@@ -83,7 +84,7 @@ def values_of(
     return trials.groupby(["seed", "depth", "alike"])["value"].mean().dropna()
 
 
-def judge(records: Records, paper: Published, reference: Reference) -> tuple[statistics.Summary, str]:
+def judge(records: Records, paper: Published, reference: Reference) -> tuple[statistics.Summary, Verdict]:
     """The mean of a reference's trials, and what may be said of it beside the published value.
 
     Only the paper's own recipe is held to the value: no setting differs, and every trial is done. Trials of
@@ -91,15 +92,15 @@ def judge(records: Records, paper: Published, reference: Reference) -> tuple[sta
     """
     trials = matching(records, reference.when)
     if several(trials):
-        return statistics.summary([]), "not comparable"
+        return statistics.summary([]), Verdict.NOT_COMPARABLE
     values = values_of(records, reference.when, reference.metric)
     summary = statistics.summary(values[np.isfinite(values)])
     exact = reference.tier == "exact" and paper.protocol and not protocol.differences(records, paper, trials)
     statistic, runs = reference.statistic, reference.runs or 1
     if not summary.n or not exact or statistic == "best":
-        return summary, "not comparable"
+        return summary, Verdict.NOT_COMPARABLE
     if summary.n < len(trials):
-        return summary, "undecided"
+        return summary, Verdict.UNDECIDED
     margin = tolerance(paper, reference)
     return summary, reproduction.verdict(values, reference.value, statistic, runs, margin)
 

@@ -10,8 +10,8 @@ from scipy.special import gammaln
 from scipy.stats import norm, t
 
 from resexp.report.statistics import LEAST, LEVEL, numbers, summary
+from resexp.report.verdict import Verdict
 
-Verdict = Literal["reproduced", "not reproduced", "compatible, too imprecise to tell", "undecided"]
 Statistic = Literal["single", "mean", "median"]
 
 
@@ -49,7 +49,7 @@ def verdict(
     x = numbers(values)
     half = half_width(x, statistic, runs)
     if len(x) < LEAST or half is None:
-        return "undecided"
+        return Verdict.UNDECIDED
     if abs(x.mean() - published) > half:
-        return "not reproduced"
-    return "reproduced" if half <= tolerance else "compatible, too imprecise to tell"
+        return Verdict.NOT_REPRODUCED
+    return Verdict.REPRODUCED if half <= tolerance else Verdict.IMPRECISE

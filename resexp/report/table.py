@@ -4,25 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from resexp.report import words
+from resexp.report.verdict import Tone, Verdict
 
 if TYPE_CHECKING:
     from resexp.store import Records
 
 Row = Mapping[str, Any]
-Tone = Literal["good", "bad", "open"]
 
 
 @dataclass(frozen=True)
 class Sentence:
-    """One finding in plain words. `badge` is its verdict in a word or two, `subject` what it is about."""
+    """One finding in plain words. `badge` is its verdict in a word or two, `subject` what it is about.
+
+    A finding with a verdict is made by `of`, so that equal verdicts have the same badge and tone.
+    """
 
     subject: str
     badge: str
     tone: Tone
     text: str
+
+    @classmethod
+    def of(cls, subject: str, verdict: Verdict, text: str) -> Sentence:
+        """What a verdict says of a subject."""
+        return cls(subject, verdict.value, verdict.tone, text)
 
     def parts(self) -> tuple[str, str]:
         """The subject that opens the text, for emphasis, and the rest."""

@@ -7,8 +7,9 @@ import re
 from resexp.report import words
 from resexp.report.build import Report
 from resexp.report.table import Sentence, Table
+from resexp.report.verdict import Tone
 
-MARKS = {"good": "🟢", "bad": "🔴", "open": "⚪"}
+MARKS = {Tone.GOOD: "🟢", Tone.BAD: "🔴", Tone.OPEN: "⚪"}
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$&])")
 
 

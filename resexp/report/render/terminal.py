@@ -14,11 +14,12 @@ from resexp.report import words
 from resexp.report.build import Report
 from resexp.report.render.columns import ColumnHead, Columns, broken
 from resexp.report.table import Sentence, Table
+from resexp.report.verdict import Tone
 
-TONES = {"good": "bold green", "bad": "bold red", "open": "bold yellow"}
+TONES = {Tone.GOOD: "bold green", Tone.BAD: "bold red", Tone.OPEN: "bold yellow"}
 READABLE = 100
 """Letters in a line of prose at most, however wide the terminal is."""
-MARKS = {"good": "●", "bad": "▲", "open": "○"}
+MARKS = {Tone.GOOD: "●", Tone.BAD: "▲", Tone.OPEN: "○"}
 
 
 def render(report: Report, width: int = 100) -> str:

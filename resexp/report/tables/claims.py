@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from resexp.config.published import Claim, Published
 from resexp.report import ordering, protocol, references, splits, words
-from resexp.report.table import Column, Row, Sentence, Table, Tone, integer, text
+from resexp.report.table import Column, Row, Sentence, Table, integer, text
+from resexp.report.verdict import Tone, Verdict
 
 if TYPE_CHECKING:
     from resexp.store import Records
@@ -77,21 +78,21 @@ def opening(records: Records, found: Table | None, values: Table | None) -> tupl
         return ()
     counts = Counter(row["verdict"] for row in found.rows) if found else Counter()
     total = counts.total()
-    agree, disagree = counts["direction agrees"], counts["direction disagrees"]
+    agree, disagree = counts[Verdict.DIRECTION_AGREES], counts[Verdict.DIRECTION_DISAGREES]
     said = (
         [f"{agree} of {words.counted(total, 'statement')} {_verb(agree, 'agree')} in direction"]
         if total
         else []
     )
     said += [f"{disagree} {_verb(disagree, 'disagree')}"] if disagree else []
-    said += [f"{counts[word]} {word}" for word in ("undecided", "not comparable") if counts[word]]
+    said += [f"{counts[word]} {word}" for word in (Verdict.UNDECIDED, Verdict.NOT_COMPARABLE) if counts[word]]
     judged = [row["verdict"] for row in values.rows] if values else []
-    reproduced, missed = judged.count("reproduced"), judged.count("not reproduced")
+    reproduced, missed = judged.count(Verdict.REPRODUCED), judged.count(Verdict.NOT_REPRODUCED)
     if reproduced or missed:
         said.append(f"{reproduced} of {words.counted(len(judged), 'published value')} reproduced")
     good = agree == total and (total or reproduced)
-    tone: Tone = "bad" if disagree or missed else "good" if good else "open"
-    badge = f"{agree} of {total} agree" if total else "not reproduced" if missed else "open"
+    tone = Tone.BAD if disagree or missed else Tone.GOOD if good else Tone.OPEN
+    badge = f"{agree} of {total} agree" if total else Verdict.NOT_REPRODUCED.value if missed else "open"
     here = f"Here: {', '.join(said)}; " if said else "Here: "
     text = words.clean(f"Claim: {paper.claim} ({paper.paper}) {here}{_recipe(records, paper)}.")
     return (Sentence("Claim", badge, tone, text),)

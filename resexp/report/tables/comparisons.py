@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from resexp.report import failed_seeds, frames, splits, statistics, words
-from resexp.report.table import Column, Row, Sentence, Table, Tone, as_given, number, places, text
+from resexp.report.table import Column, Row, Sentence, Table, as_given, number, places, text
+from resexp.report.verdict import Tone, Verdict
 
 if TYPE_CHECKING:
     from resexp.store import Records
@@ -62,7 +63,7 @@ def table(records: Records) -> Table | None:
     sentences = tuple(told for name, own in found.items() for told in _sentences(name, own, depth))
     caption = as_given(records, CAPTION, PROTOCOL).format(baseline=said)
     caption = f"{caption} {splits.caption(records)}"
-    if any(row["verdict"] == FAILED for row in rows):
+    if any(row["verdict"] is Verdict.SOME_SEEDS_FAIL for row in rows):
         caption += f" {failed_seeds.RULE}"
     return Table("comparisons", f"Compared with {names}", caption, columns, tuple(rows), sentences)
 
@@ -140,50 +141,52 @@ def _family(trials: pd.DataFrame, name: str, depth: int, error: str) -> list[dic
             "high": d.high if d else None,
             "p": d.p if d else None,
             "p_holm": p_holm,
-            "verdict": FAILED if d and variant in unclear else verdict(d, p_holm),
+            "verdict": Verdict.SOME_SEEDS_FAIL if d and variant in unclear else verdict(d, p_holm),
             "family": sum(p is not None for p in adjusted),
         }
         for (variant, d), p_holm in zip(found.items(), adjusted, strict=True)
     ]
 
 
-def verdict(found: statistics.Estimate | None, p: float | None) -> str:
+def verdict(found: statistics.Estimate | None, p: float | None) -> Verdict:
     """The criterion of the caption, as a word or two; `p` is corrected."""
     if found is None:
-        return "no seed"
+        return Verdict.NO_SEED
     if found.low is None or found.high is None or p is None:
-        return "too few seeds"
+        return Verdict.TOO_FEW_SEEDS
     if p <= statistics.ALPHA:
-        return "lower" if found.value < 0 else "higher"
-    return "tie" if max(-found.low, found.high) <= statistics.MARGIN else "undecided"
+        return Verdict.LOWER if found.value < 0 else Verdict.HIGHER
+    within = max(-found.low, found.high) <= statistics.MARGIN
+    return Verdict.TIE if within else Verdict.UNDECIDED
 
 
 def _sentences(name: str, rows: list[dict[str, Any]], depth: int | None) -> Iterator[Sentence]:
     """What the test errors at the deepest shared depth say: the findings one by one, the others together."""
     here = [row for row in rows if row["depth"] == depth and row["error"] == "test"]
-    tones: dict[str, Tone] = {"lower": "good", "higher": "bad"}
     for row in here:
-        if row["verdict"] in tones:
-            yield Sentence(row["variant"], row["verdict"], tones[row["verdict"]], _finding(name, row))
-    for badge, what in REST.items():
-        if found := [row for row in here if row["verdict"] == badge]:
+        if row["verdict"] in (Verdict.LOWER, Verdict.HIGHER):
+            yield Sentence.of(row["variant"], row["verdict"], _finding(name, row))
+    for judged, what in REST.items():
+        if found := [row for row in here if row["verdict"] is judged]:
             subject = words.listed([row["variant"] for row in found])
             said = f"{subject} at depth {depth}: {what.format(name=name)}{_without(found, name)}."
-            yield Sentence(subject, badge, "open", said)
+            # The question is which net errs less: a failure answers it in neither way.
+            yield Sentence(subject, judged.value, Tone.OPEN, said)
 
 
-FAILED = "some seeds fail"
 REST = {
-    FAILED: "some seeds failed here or in {name} and others trained, so no verdict rests on the mean",
-    "tie": "the test error is within 1 point of that of {name}",
-    "undecided": "the test error is not told apart from that of {name} by so few seeds",
-    "too few seeds": "fewer than three seeds here or in {name}, so nothing can be said",
-    "no seed": "no seed has a result here or in {name}",
+    Verdict.SOME_SEEDS_FAIL: (
+        "some seeds failed here or in {name} and others trained, so no verdict rests on the mean"
+    ),
+    Verdict.TIE: "the test error is within 1 point of that of {name}",
+    Verdict.UNDECIDED: "the test error is not told apart from that of {name} by so few seeds",
+    Verdict.TOO_FEW_SEEDS: "fewer than three seeds here or in {name}, so nothing can be said",
+    Verdict.NO_SEED: "no seed has a result here or in {name}",
 }
 
 
 def _finding(name: str, row: dict[str, Any]) -> str:
-    sign = -1 if row["verdict"] == "lower" else 1
+    sign = -1 if row["verdict"] is Verdict.LOWER else 1
     size, *ends = (sign * row[key] for key in ("difference", "low", "high"))
     return (
         f"{row['variant']} at depth {row['depth']}: the test error is {row['verdict']} than that of {name}, "

@@ -9,7 +9,8 @@ import pandas as pd
 
 from resexp.plan.status import Status
 from resexp.report import failed_seeds, frames, splits, statistics, words
-from resexp.report.table import Column, Row, Sentence, Table, Tone, as_given, places, spread
+from resexp.report.table import Column, Row, Sentence, Table, as_given, places, spread
+from resexp.report.verdict import Verdict
 
 if TYPE_CHECKING:
     from resexp.store import Records
@@ -126,7 +127,7 @@ def _sentences(variant: str, rows: list[dict[str, Any]], chance: float | None) -
     trained = [row for row in rows if row["n"]]
     if not trained:
         if lost:
-            yield Sentence(variant, "nothing finished", "bad", f"{variant} has no finished trial{lost}.")
+            yield Sentence.of(variant, Verdict.NOTHING_FINISHED, f"{variant} has no finished trial{lost}.")
         return
     if chance is not None and all(row["train_error_mean"] > chance - TRAINED for row in trained):
         best = min(row["train_error_mean"] for row in trained)
@@ -134,7 +135,7 @@ def _sentences(variant: str, rows: list[dict[str, Any]], chance: float | None) -
             f"{variant} did not train: its least mean training error at any depth is {_brief(best)}\u00a0%, "
             f"and always answering the most frequent class errs on {words.percent(chance, 1)}\u00a0%{lost}."
         )
-        yield Sentence(variant, "did not train", "bad", said)
+        yield Sentence.of(variant, Verdict.DID_NOT_TRAIN, said)
         return
     yield from _of_trained(variant, trained, rows, lost)
 
@@ -143,22 +144,22 @@ def _of_trained(
     variant: str, trained: list[dict[str, Any]], rows: list[dict[str, Any]], lost: str
 ) -> Iterator[Sentence]:
     deep = trained[-1]
-    seen, badge, tone, why = _seen(deep, rows)
+    seen, judged, why = _seen(deep, rows)
     if beyond := [row for row in rows if row["depth"] > deep["depth"] and row["lost"]]:
         diverged = all(row["diverged"] == row["lost"] for row in beyond)
-        badge, tone = ("diverges", "bad") if diverged else ("not finished", "open")
+        judged = Verdict.DIVERGES if diverged else Verdict.NOT_FINISHED
         says = "diverges" if diverged else "has no finished trial"
         said = f"{variant} {says} beyond depth {deep['depth']}{lost}; {seen}."
-        yield Sentence(variant, badge, tone, said)
-    elif badge == "one depth":
+        yield Sentence.of(variant, judged, said)
+    elif judged is Verdict.ONE_DEPTH:
         if lost:
-            yield Sentence(variant, "trials lost", "open", f"{variant}: {seen}{lost}.")
+            yield Sentence.of(variant, Verdict.TRIALS_LOST, f"{variant}: {seen}{lost}.")
     else:
-        says = "is undecided" if badge in ("undecided", "too few seeds") else badge
-        yield Sentence(variant, badge, tone, f"{variant} {says}: {seen}{why}{lost}.")
+        says = "is undecided" if judged.more_seeds_may_decide else judged
+        yield Sentence.of(variant, judged, f"{variant} {says}: {seen}{why}{lost}.")
 
 
-def _seen(deep: dict[str, Any], rows: list[dict[str, Any]]) -> tuple[str, str, Tone, str]:
+def _seen(deep: dict[str, Any], rows: list[dict[str, Any]]) -> tuple[str, Verdict, str]:
     """What was measured at a variant's deepest finished depth, and the verdict on it, with its reason."""
     if deep["mixed"]:
         low, high = (words.percent(deep[end], 0) for end in ("failed_low", "failed_high"))
@@ -167,10 +168,10 @@ def _seen(deep: dict[str, Any], rows: list[dict[str, Any]]) -> tuple[str, str, T
             f"at depth {deep['depth']} {deep['failed']} of {deep['n']} seeds failed [{low}, {high}]\u00a0%: "
             f"their training errors are {seeds}\u00a0%"
         )
-        return seen, "some seeds fail", "bad", ", and no verdict rests on their mean"
+        return seen, Verdict.SOME_SEEDS_FAIL, ", and no verdict rests on their mean"
     seen = f"at depth {deep['depth']} its training error is {_brief(deep['train_error_mean'])}\u00a0%"
     if deep["gap"] is None:
-        return f"{seen}, n = {deep['n']}", "one depth", "open", ""
+        return f"{seen}, n = {deep['n']}", Verdict.ONE_DEPTH, ""
     reference = next(row for row in rows if row["depth"] == deep["reference"])
     # One precision a sentence: a small gap and the ends of its interval must be told apart.
     digits = 1 if abs(deep["gap"]) >= statistics.MARGIN else 2
@@ -183,22 +184,21 @@ def _seen(deep: dict[str, Any], rows: list[dict[str, Any]]) -> tuple[str, str, T
     if deep["gap_low"] is None:
         return (
             f"{seen}, {n}",
-            "too few seeds",
-            "open",
+            Verdict.TOO_FEW_SEEDS,
             ", and three seeds are the fewest that decide anything",
         )
     return f"{seen} [{low}, {high}], {n}", *verdict(deep["gap"], deep["gap_low"], deep["gap_high"])
 
 
-def verdict(gap: float, low: float, high: float) -> tuple[str, Tone, str]:
-    """The criterion of the caption: what is said of a gap (a fraction), in which tone, and why."""
+def verdict(gap: float, low: float, high: float) -> tuple[Verdict, str]:
+    """The criterion of the caption: the verdict on a gap (a fraction), and why."""
     if low > 0 and gap >= statistics.MARGIN:
-        return "degrades", "bad", ""
+        return Verdict.DEGRADES, ""
     if high < statistics.MARGIN:
-        return "does not degrade by 1 point", "good", ""
+        return Verdict.DOES_NOT_DEGRADE, ""
     if low > 0:
-        return "degrades slightly", "open", "; the gap is under 1 point"
-    return "undecided", "open", "; the interval includes 0"
+        return Verdict.DEGRADES_SLIGHTLY, "; the gap is under 1 point"
+    return Verdict.UNDECIDED, "; the interval includes 0"
 
 
 def _lost(rows: list[dict[str, Any]]) -> str:

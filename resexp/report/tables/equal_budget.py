@@ -9,6 +9,7 @@ import pandas as pd
 
 from resexp.report import frames, statistics, words
 from resexp.report.table import Column, Sentence, Table, places, spread, text
+from resexp.report.verdict import Tone
 
 if TYPE_CHECKING:
     from resexp.store import Records
@@ -80,4 +81,4 @@ def _sentence(rows: list[dict[str, Any]], depth: int | None) -> Iterator[Sentenc
         shown = [f"{row['variant']} {words.percent(row['test_error_mean'], 1)}\u00a0%" for row in measured]
         budget = words.duration(measured[0]["budget"])
         said = f"depth {depth} after {budget} of training each: test error of {words.listed(shown)}."
-        yield Sentence(f"depth {depth}", "equal time", "open", said)
+        yield Sentence(f"depth {depth}", "equal time", Tone.OPEN, said)

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from resexp.report import frames, statistics, words
-from resexp.report.table import Row, Sentence, Table, Tone, number, places, text
+from resexp.report.table import Row, Sentence, Table, number, places, text
+from resexp.report.verdict import Verdict
 
 if TYPE_CHECKING:
     from resexp.store import Records
@@ -79,16 +80,18 @@ def _row(place: frames.Place, when: str) -> dict[str, Any]:
     }
 
 
-def verdict(first: float, last: float, slope: float | None, layers: int) -> str:
+def verdict(first: float, last: float, slope: float | None, layers: int) -> Verdict:
     """The criterion of the caption, as a word."""
     if not (np.isfinite(first) and np.isfinite(last)):
-        return "not finite"
+        return Verdict.NOT_FINITE
     if first == 0:
-        return "vanishing" if last > 0 else "zero"
+        return Verdict.VANISHING if last > 0 else Verdict.ZERO
     if slope is None:
-        return "one layer"
+        return Verdict.ONE_LAYER
     span = slope * (layers - 1)
-    return "vanishing" if span >= SPAN else "exploding" if span <= -SPAN else "steady"
+    if abs(span) < SPAN:
+        return Verdict.STEADY
+    return Verdict.VANISHING if span > 0 else Verdict.EXPLODING
 
 
 def _deepest(rows: list[Row]) -> list[Row]:
@@ -103,15 +106,12 @@ def _sentence(row: Row) -> Sentence:
         if row["slope"] is not None
         else ""
     )
-    said = row["verdict"] + (" toward the input" if row["verdict"] in ("vanishing", "exploding") else "")
+    said = row["verdict"] + (
+        " toward the input" if row["verdict"] in (Verdict.VANISHING, Verdict.EXPLODING) else ""
+    )
     first, last = words.scientific(row["first"]), words.scientific(row["last"])
     what = (
         f"{row['variant']} at depth {row['depth']}, {WHEN[row['when']]}: {said}; the gradient is "
         f"{first} at the first layer and {last} at the last{slope}."
     )
-    tones: dict[str, Tone] = {
-        "steady": "good",
-        "one layer": "open",
-        "zero": "open",
-    }  # zero: branches that start at 0
-    return Sentence(row["variant"], row["verdict"], tones.get(row["verdict"], "bad"), what)
+    return Sentence.of(row["variant"], row["verdict"], what)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from resexp.report import frames, words
 from resexp.report.table import Column, Row, Sentence, Table, integer, number, places
+from resexp.report.verdict import Tone
 
 if TYPE_CHECKING:
     from resexp.store import Records
@@ -90,4 +91,4 @@ def _sentence(row: Row) -> Sentence:
         f"{words.percent(row['intact'], 1)}\u00a0% with all."
     )
     badge = f"{words.fixed(100 * rise, 1, sign=True)} points"
-    return Sentence(row["variant"], badge, "open", what)
+    return Sentence(row["variant"], badge, Tone.OPEN, what)

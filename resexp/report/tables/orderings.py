@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from resexp.config.published import Claim, Reference
 from resexp.report import ordering, references, splits, words
 from resexp.report.table import Column, Row, Sentence, Table, text
+from resexp.report.verdict import Tone, Verdict
 
 if TYPE_CHECKING:
     from resexp.store import Records
@@ -24,10 +25,10 @@ CAPTION = (
 
 
 SAID = {  # of one, and of several
-    "direction agrees": ("agrees in direction", "agree in direction"),
-    "direction disagrees": ("disagrees", "disagree"),
-    "undecided": ("is undecided", "are undecided"),
-    "not comparable": ("is not comparable", "are not comparable"),
+    Verdict.DIRECTION_AGREES: ("agrees in direction", "agree in direction"),
+    Verdict.DIRECTION_DISAGREES: ("disagrees", "disagree"),
+    Verdict.UNDECIDED: ("is undecided", "are undecided"),
+    Verdict.NOT_COMPARABLE: ("is not comparable", "are not comparable"),
 }
 
 
@@ -78,16 +79,16 @@ def _row(records: Records, lower: Reference, higher: Reference) -> Row:
     }
 
 
-def _sentence(counts: Counter[str]) -> Sentence:
-    agree, disagree = counts["direction agrees"], counts["direction disagrees"]
+def _sentence(counts: Counter[Verdict]) -> Sentence:
+    agree, disagree = counts[Verdict.DIRECTION_AGREES], counts[Verdict.DIRECTION_DISAGREES]
     said = [f"{counts[word]} {verbs[counts[word] > 1]}" for word, verbs in SAID.items() if counts[word]]
     text = f"Of {words.counted(counts.total(), 'published ordering')}, {words.joined(said)}."
     if disagree:
-        return Sentence("orderings", "disagrees", "bad", text)
+        return Sentence("orderings", "disagrees", Tone.BAD, text)
     return (
-        Sentence("orderings", "agrees", "good", text)
+        Sentence("orderings", "agrees", Tone.GOOD, text)
         if agree
-        else Sentence("orderings", "open", "open", text)
+        else Sentence("orderings", "open", Tone.OPEN, text)
     )
 
 

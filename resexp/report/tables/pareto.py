@@ -11,6 +11,7 @@ import pandas as pd
 from resexp.plan.status import Status
 from resexp.report import failed_seeds, frames, splits, statistics, words
 from resexp.report.table import Column, Sentence, Table, as_given, number, places, spread
+from resexp.report.verdict import Tone, Verdict
 
 if TYPE_CHECKING:
     from resexp.store import Records
@@ -160,19 +161,19 @@ def _sentence(variant: str, rows: list[dict[str, Any]], tried: int) -> Sentence:
             f"{variant}: at depth {deepest} some seeds failed and others trained, so nothing is said of the "
             "mean there."
         )
-        return Sentence(variant, "some seeds fail", "open", said)
+        return Sentence(variant, Verdict.SOME_SEEDS_FAIL.value, Tone.OPEN, said)  # depth is asked about
     if all(row["gain_low"] is None for row in rows):
         said = f"{variant}: no step in depth has three seeds on both sides, the fewest that decide anything."
         if any(row["mixed"] for row in rows):
             said = f"{variant}: at every step in depth, some seeds failed or there are fewer than three."
-        return Sentence(variant, "too few seeds", "open", said)
+        return Sentence.of(variant, Verdict.TOO_FEW_SEEDS, said)
     deep = rows[-1]
     if deep["loss_low"] is not None and deep["loss_low"] > 0:
         said = (
             f"{variant}: depth hurts, for depth {deepest} errs on {words.percent(deep['loss'])} points "
             f"{words.interval(deep['loss_low'], deep['loss_high'])} more than depth {deep['best_shallower']}."
         )
-        return Sentence(variant, "depth hurts", "bad", said)
+        return Sentence.of(variant, Verdict.DEPTH_HURTS, said)
     if paying:
         row = rows[last]
         gain = f"{words.points(row['gain'])} points {words.interval(row['gain_low'], row['gain_high'])}"
@@ -181,9 +182,10 @@ def _sentence(variant: str, rows: list[dict[str, Any]], tried: int) -> Sentence:
         step = f"no step from depth {depth} on lowers the test error by more than chance"
     if last == len(rows) - 1 and tried > deepest:
         said = f"{variant}: {step}; of the deeper ones, up to {tried}, none finished."
-        return Sentence(variant, f"pays up to {deepest}", "open", said)
+        return Sentence(variant, f"pays up to {deepest}", Tone.OPEN, said)
     if last == len(rows) - 1:
-        return Sentence(variant, f"pays up to {deepest}", "good", f"{variant}: {step}; it is the last one.")
+        said = f"{variant}: {step}; it is the last one."
+        return Sentence(variant, f"pays up to {deepest}", Tone.GOOD, said)
     if paying:
         step += ", no later one by more than chance"
     change = rows[last]["test_error_mean"] - rows[-1]["test_error_mean"]
@@ -192,4 +194,4 @@ def _sentence(variant: str, rows: list[dict[str, Any]], tried: int) -> Sentence:
     moved = "less" if change > 0 else "more"
     ends = f"depth {deepest} has {words.percent(abs(change))} points {moved} error than depth {depth}{times}"
     badge = f"pays up to {depth}" if paying else "no step pays"
-    return Sentence(variant, badge, "open", f"{variant}: {step}; {ends}.")
+    return Sentence(variant, badge, Tone.OPEN, f"{variant}: {step}; {ends}.")

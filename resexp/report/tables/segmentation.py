@@ -9,7 +9,8 @@ import pandas as pd
 
 from resexp.report import frames, splits, statistics, words
 from resexp.report.statistics import Estimate
-from resexp.report.table import Column, Row, Sentence, Table, Tone, places, spread
+from resexp.report.table import Column, Row, Sentence, Table, places, spread
+from resexp.report.verdict import Verdict
 
 if TYPE_CHECKING:
     from resexp.store import Records
@@ -103,18 +104,17 @@ def _growth(done: pd.DataFrame, axes: list[str]) -> Iterator[Sentence]:
 
 def _sentence(connection: str, kind: str, where: list[str], gains: list[float], found: Estimate) -> Sentence:
     small, large = (words.points(gain, 1) for gain in gains)
-    badge, tone = _verdict(found)
     p = f", {words.p(found.p)}" if found.p is not None else ""
     what = (
         f"{connection} with {kind}: the long skip's gain in IoU is {large} points at {where[1]} and {small} "
         f"at {where[0]}, a growth of {words.points(found.value, 1)} points "
         f"{words.interval(found.low, found.high, 1)}, n = {found.n} seeds of each{p}."
     )
-    return Sentence(f"{connection} with {kind}", badge, tone, what)
+    return Sentence.of(f"{connection} with {kind}", _verdict(found), what)
 
 
-def _verdict(found: Estimate) -> tuple[str, Tone]:
+def _verdict(found: Estimate) -> Verdict:
     """The criterion of the caption."""
     if not found.decided:
-        return "undecided", "open"
-    return ("gain grows", "good") if found.value > 0 else ("gain shrinks", "bad")
+        return Verdict.UNDECIDED
+    return Verdict.GAIN_GROWS if found.value > 0 else Verdict.GAIN_SHRINKS

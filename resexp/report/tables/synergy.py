@@ -11,7 +11,8 @@ import pandas as pd
 from resexp.plan.groups import leaves
 from resexp.report import frames, statistics, words
 from resexp.report.statistics import Estimate
-from resexp.report.table import Column, Row, Sentence, Table, Tone, integer, number, text
+from resexp.report.table import Column, Row, Sentence, Table, integer, number, text
+from resexp.report.verdict import Verdict
 
 if TYPE_CHECKING:
     from resexp.store import Records
@@ -140,14 +141,13 @@ def _sentences(found: list[tuple[Row, Cells]]) -> Iterator[Sentence]:
 
 def _sentence(subject: str, some: list[Cells]) -> Sentence:
     difference = _mean_interaction(some)
-    badge, tone = verdict(difference)
     p = f", {words.p(difference.p)}" if difference.p is not None else ""
     what = (
         f"{subject}: over {words.counted(len(some), 'pair')} of rate and span, it changes "
         f"the test loss by {_nats(difference.value)} nats {_interval(difference.low, difference.high)} "
         f"with shortcuts, next to what it does without, n = {difference.n} seeds of each{p}."
     )
-    return Sentence(subject, badge, tone, what)
+    return Sentence.of(subject, verdict(difference), what)
 
 
 def _mean_interaction(some: list[Cells]) -> Estimate:
@@ -166,11 +166,11 @@ def _mean_interaction(some: list[Cells]) -> Estimate:
     return found
 
 
-def verdict(found: Estimate) -> tuple[str, Tone]:
+def verdict(found: Estimate) -> Verdict:
     """The criterion of the caption."""
     if not found.decided:
-        return "undecided", "open"
-    return ("synergy", "good") if found.value < 0 else ("in each other's way", "bad")
+        return Verdict.UNDECIDED
+    return Verdict.SYNERGY if found.value < 0 else Verdict.IN_THE_WAY
 
 
 def _nats(value: Any) -> str:

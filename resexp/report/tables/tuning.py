@@ -9,6 +9,7 @@ import pandas as pd
 
 from resexp.report import frames, statistics, words
 from resexp.report.table import Column, Row, Sentence, Table, integer, places, spread, text
+from resexp.report.verdict import Tone
 
 if TYPE_CHECKING:
     from resexp.report.frames import ReportRecords
@@ -38,7 +39,7 @@ def table(records: ReportRecords) -> Table | None:
         Column("", _mark, numeric=False),
     )
     kept = f"Of {words.counted(len(records.tried), 'trial')}, {len(records.trials)} are at the chosen values."
-    sentences = (Sentence("", "chosen", "open", kept), *_edges(rows))
+    sentences = (Sentence("", "chosen", Tone.OPEN, kept), *_edges(rows))
     return Table("tuning", "Tuned options", CAPTION, columns, tuple(rows), sentences)
 
 
@@ -84,4 +85,4 @@ def _edges(rows: list[dict[str, Any]]) -> Iterator[Sentence]:
             f"{variant} at depth {words.joined(at)}: {value} is at the edge of the values tried, so a better "
             "one may lie beyond."
         )
-        yield Sentence(variant, "grid's edge", "open", what)
+        yield Sentence(variant, "grid's edge", Tone.OPEN, what)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from resexp.report import frames, words
 from resexp.report.table import Column, Row, Sentence, Table, number, places, text
+from resexp.report.verdict import Tone
 
 if TYPE_CHECKING:
     from resexp.store import Records
@@ -86,4 +87,4 @@ def _sentence(row: Row) -> Sentence:
         f"{row['variant']} at depth {row['depth']}, {row['when']}: the middle third of the layers is updated "
         f"at {times} times the relative rate of the two ends."
     )
-    return Sentence(row["variant"], f"{times} ×", "open", what)
+    return Sentence(row["variant"], f"{times} ×", Tone.OPEN, what)

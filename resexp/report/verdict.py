@@ -1,0 +1,84 @@
+"""The vocabulary of verdicts: every conclusion that a report can come to, and whether it is good news."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Tone(StrEnum):
+    """How a verdict is marked: as good news, as bad news, or as an open question."""
+
+    GOOD = "good"
+    BAD = "bad"
+    OPEN = "open"
+
+
+class Verdict(StrEnum):
+    """A conclusion. Its text is what tables, badges, JSON and CSV show; one meaning has one text."""
+
+    # No question is decided by these.
+    UNDECIDED = "undecided"
+    TOO_FEW_SEEDS = "too few seeds"
+    NO_SEED = "no seed"
+    SOME_SEEDS_FAIL = "some seeds fail"
+    NOT_COMPARABLE = "not comparable"
+    # Does depth hurt training?
+    DEGRADES = "degrades"
+    DEGRADES_SLIGHTLY = "degrades slightly"
+    DOES_NOT_DEGRADE = "does not degrade by 1 point"
+    DID_NOT_TRAIN = "did not train"
+    DIVERGES = "diverges"
+    NOT_FINISHED = "not finished"
+    NOTHING_FINISHED = "nothing finished"
+    TRIALS_LOST = "trials lost"
+    ONE_DEPTH = "one depth"
+    # Is the test error another than the baseline's, or than that of shallower nets?
+    LOWER = "lower"
+    HIGHER = "higher"
+    TIE = "tie"
+    DEPTH_HURTS = "depth hurts"
+    # Does a published statement hold here, and is a published number met?
+    DIRECTION_AGREES = "direction agrees"
+    DIRECTION_DISAGREES = "direction disagrees"
+    REPRODUCED = "reproduced"
+    NOT_REPRODUCED = "not reproduced"
+    IMPRECISE = "compatible, too imprecise to tell"
+    # Do two parts of a network help each other?
+    SYNERGY = "synergy"
+    IN_THE_WAY = "in each other's way"
+    GAIN_GROWS = "gain grows"
+    GAIN_SHRINKS = "gain shrinks"
+    # How do gradients change from the last layer to the first?
+    STEADY = "steady"
+    VANISHING = "vanishing"
+    EXPLODING = "exploding"
+    NOT_FINITE = "not finite"
+    ZERO = "zero"  # of branches that start at 0
+    ONE_LAYER = "one layer"
+
+    @property
+    def tone(self) -> Tone:
+        """Whether the verdict is good news."""
+        return Tone.GOOD if self in _GOOD else Tone.BAD if self in _BAD else Tone.OPEN
+
+    @property
+    def more_seeds_may_decide(self) -> bool:
+        """Whether the question is open only because of the number of seeds."""
+        return self in (Verdict.UNDECIDED, Verdict.TOO_FEW_SEEDS)
+
+
+_GOOD = {
+    *(Verdict.DOES_NOT_DEGRADE, Verdict.LOWER, Verdict.DIRECTION_AGREES, Verdict.REPRODUCED),
+    *(Verdict.SYNERGY, Verdict.GAIN_GROWS, Verdict.STEADY),
+}
+_BAD = {
+    *(Verdict.SOME_SEEDS_FAIL, Verdict.DEGRADES, Verdict.DID_NOT_TRAIN, Verdict.DIVERGES),
+    *(Verdict.NOTHING_FINISHED, Verdict.HIGHER, Verdict.DEPTH_HURTS, Verdict.DIRECTION_DISAGREES),
+    *(Verdict.NOT_REPRODUCED, Verdict.IN_THE_WAY, Verdict.GAIN_SHRINKS, Verdict.VANISHING),
+    *(Verdict.EXPLODING, Verdict.NOT_FINITE),
+}
+
+
+def tone_of(text: str) -> Tone:
+    """The tone of a verdict that was read from a file, which may be of another version."""
+    return Verdict(text).tone if text in set(Verdict) else Tone.OPEN
