@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from resexp.errors import Problem
-from resexp.foreign.columns import ERRORS, Columns, words_of
-from resexp.foreign.numbers import NotANumberError, number, whole
+from resexp.foreign import consistency
+from resexp.foreign.columns import ERRORS, Columns
+from resexp.foreign.numbers import NUMBER, NotANumberError, number, whole
 from resexp.foreign.sheet import Row, Sheet, refused
 from resexp.foreign.units import Given, Placed, Unit, error, unit
 from resexp.plan.status import Status
@@ -25,7 +25,6 @@ STATUSES = {
 }
 """What Weights & Biases, MLflow, job queues and people call each status."""
 WORDS = {word: status for status, words in STATUSES.items() for word in words.split()}
-STEPS = {"epoch", "epochs", "step", "steps", "iteration", "iterations"}
 
 
 @dataclass
@@ -68,11 +67,11 @@ def runs_of(sheet: Sheet, columns: Columns, asked: Unit | None) -> Runs:
             split = role.partition("_")[0]
             runs[each.row - 1].errors[split] = error(each.value, by, role.endswith("accuracy"))
     if not problems:
-        problems += _twice(sheet, runs, columns)
+        problems += consistency.repeated(sheet, runs, columns)
     unmeasured = {}
     if not problems:
         for split in dict.fromkeys(role.partition("_")[0] for role in ERRORS if role in columns.of):
-            unmeasured[split] = _missing(runs, split, problems)
+            unmeasured[split] = consistency.unmeasured(runs, split, problems)
     if problems:
         raise refused([problem for _, problem in sorted(problems, key=lambda each: each[0])], sheet.origin)
     return Runs(tuple(runs), by, unmeasured)
@@ -147,8 +146,9 @@ NUMBERS: Mapping[str, Callable[[Any], float]] = {
 
 
 def _part(column: str, cell: Any) -> str:
-    """A part of a variant's label: text as it is, anything else with its column's name."""
-    return cell if isinstance(cell, str) else f"{column.rpartition('.')[2]}={cell}"
+    """A part of a variant's label: words as they are, a number or truth value with its column's name."""
+    plain = isinstance(cell, str) and not NUMBER.fullmatch(cell) and cell.lower() not in ("true", "false")
+    return cell if plain else f"{column.rpartition('.')[2]}={cell}"
 
 
 def _status(row: Row, column: str, wrong: Any) -> tuple[Status, str | None]:
@@ -190,64 +190,4 @@ def _given(
             right = "where the run failed or diverged, say so in a status column; else give its numbers"
             named = " and ".join(map(clean, found))
             problems.append((run.row, Problem(run.where, named, "is empty in a run that is done", right)))
-    return found
-
-
-def _twice(sheet: Sheet, runs: Sequence[Run], columns: Columns) -> list[Placed]:
-    """Runs that are there twice; where no column has the seeds, each is given a number of its own."""
-    problems: list[Placed] = []
-    first: dict[tuple[Any, ...], Run] = {}
-    steps = next((column for column in columns.unused if words_of(column) & STEPS), None)
-    count: dict[tuple[str, int], int] = defaultdict(int)
-    for run in runs:
-        cells = sheet.rows[run.row - 1].cells
-        key: tuple[Any, ...] = (run.variant, run.depth, run.seed)
-        same = f"{run.variant!r} at depth {run.depth}"
-        if run.seed is None:
-            run.seed, count[key[:2]] = count[key[:2]], count[key[:2]] + 1
-            key = (*key[:2], tuple((column, repr(cell)) for column, cell in cells.items()))
-            if steps and run.seed:
-                right = "give one row for each run, that of its last epoch, or name its seed"
-                told = f"is another row of {same}, and there is a column {steps!r}"
-                problems.append((run.row, Problem(run.where, "", clean(told), right)))
-                continue
-        before = first.setdefault(key, run)
-        if before is run:
-            continue
-        if "seed" not in columns.of:
-            told, right = f"is the same as {before.where}", "delete one of the two, or name the seeds"
-        else:
-            told = f"{run.seed} is there twice for {same}: {before.where} has it too"
-            right = _why_twice(sheet, before, run, steps)
-        problems.append((run.row, Problem(run.where, clean(columns.of.get("seed", "")), clean(told), right)))
-    return problems
-
-
-def _why_twice(sheet: Sheet, before: Run, run: Run, steps: str | None) -> str:
-    mine, other = (sheet.rows[each.row - 1].cells for each in (run, before))
-    if mine == other:
-        return "delete one of the two"
-    if steps and mine.get(steps) != other.get(steps):
-        return "give one row for each run, that of its last epoch"
-    if run.status != before.status:
-        return f"if one replaced the other, keep that one ({before.status} and {run.status})"
-    return f"name what tells the two apart with one more {sheet.option('variant')}, or keep one"
-
-
-def _missing(runs: Sequence[Run], split: str, problems: list[Placed]) -> list[tuple[str, int]]:
-    """The variants and depths none of whose runs has this error; one that some runs have is a problem."""
-    places: dict[tuple[str, int], list[Run]] = defaultdict(list)
-    for run in runs:
-        if run.status is Status.DONE:
-            places[run.variant, run.depth].append(run)
-    found = []
-    for (variant, depth), here in places.items():
-        without = [run for run in here if split not in run.errors]
-        if len(without) == len(here):
-            found.append((variant, depth))
-            continue
-        right = "give it, or say in a status column that the run failed"
-        for run in without:
-            told = f"has no {split} error, and other runs of {variant!r} at depth {depth} have one"
-            problems.append((run.row, Problem(run.where, "", clean(told), right)))
     return found

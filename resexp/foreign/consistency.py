@@ -1,0 +1,79 @@
+"""Runs against each other: none is there twice, and none lacks a number that its like have."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from resexp.errors import Problem
+from resexp.foreign.columns import Columns, words_of
+from resexp.foreign.sheet import Sheet
+from resexp.foreign.units import Placed
+from resexp.plan.status import Status
+from resexp.text import clean
+
+if TYPE_CHECKING:
+    from resexp.foreign.runs import Run
+
+STEPS = {"epoch", "epochs", "step", "steps", "iteration", "iterations"}
+
+
+def repeated(sheet: Sheet, runs: Sequence[Run], columns: Columns) -> list[Placed]:
+    """Runs that are there twice; where no column has the seeds, each is given a number of its own."""
+    problems: list[Placed] = []
+    first: dict[tuple[Any, ...], Run] = {}
+    steps = next((column for column in columns.unused if words_of(column) & STEPS), None)
+    count: dict[tuple[str, int], int] = defaultdict(int)
+    for run in runs:
+        cells = sheet.rows[run.row - 1].cells
+        key: tuple[Any, ...] = (run.variant, run.depth, run.seed)
+        same = f"{run.variant!r} at depth {run.depth}"
+        if run.seed is None:
+            run.seed, count[key[:2]] = count[key[:2]], count[key[:2]] + 1
+            key = (*key[:2], tuple((column, repr(cell)) for column, cell in cells.items()))
+            if steps and run.seed:
+                right = "give one row for each run, that of its last epoch, or name its seed"
+                told = f"is another row of {same}, and there is a column {steps!r}"
+                problems.append((run.row, Problem(run.where, "", clean(told), right)))
+                continue
+        before = first.setdefault(key, run)
+        if before is run:
+            continue
+        if "seed" not in columns.of:
+            told, right = f"is the same as {before.where}", "delete one of the two, or name the seeds"
+        else:
+            told = f"{run.seed} is there twice for {same}: {before.where} has it too"
+            right = _why_twice(sheet, before, run, steps)
+        problems.append((run.row, Problem(run.where, clean(columns.of.get("seed", "")), clean(told), right)))
+    return problems
+
+
+def _why_twice(sheet: Sheet, before: Run, run: Run, steps: str | None) -> str:
+    mine, other = (sheet.rows[each.row - 1].cells for each in (run, before))
+    if mine == other:
+        return "delete one of the two"
+    if steps and mine.get(steps) != other.get(steps):
+        return "give one row for each run, that of its last epoch"
+    if run.status != before.status:
+        return f"if one replaced the other, keep that one ({before.status} and {run.status})"
+    return f"name what tells the two apart with one more {sheet.option('variant')}, or keep one"
+
+
+def unmeasured(runs: Sequence[Run], split: str, problems: list[Placed]) -> list[tuple[str, int]]:
+    """The variants and depths none of whose runs has this error; one that some runs have is a problem."""
+    places: dict[tuple[str, int], list[Run]] = defaultdict(list)
+    for run in runs:
+        if run.status is Status.DONE:
+            places[run.variant, run.depth].append(run)
+    found = []
+    for (variant, depth), here in places.items():
+        without = [run for run in here if split not in run.errors]
+        if len(without) == len(here):
+            found.append((variant, depth))
+            continue
+        right = "give it, or say in a status column that the run failed"
+        for run in without:
+            told = f"has no {split} error, and other runs of {variant!r} at depth {depth} have one"
+            problems.append((run.row, Problem(run.where, "", clean(told), right)))
+    return found

@@ -1,0 +1,277 @@
+"""Runs that resexp did not train get its verdicts, and nothing is said that a table cannot show."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from tables import GOOD, written
+
+import resexp
+from resexp.cli.app import main
+from resexp.report import Report, build, frames
+from resexp.report.render import html, latex, markdown, terminal
+from resexp.report.render import json as as_json
+from resexp.report.tables.cost import MEDIANS
+from resexp.store import Records
+from resexp.store.records import METRIC_COLUMNS, PROBE_COLUMNS
+
+ROOT = Path(__file__).parents[2]
+GALLERY = ROOT / "results/gallery/depth_sweep/trials.csv"
+EXAMPLES = sorted(path for path in (ROOT / "examples/judge").iterdir() if path.suffix != ".md")
+
+
+def said(report: Report) -> str:
+    return " ".join(sentence.text for sentence in report.sentences)
+
+
+def column(report: Report, role: str) -> str:
+    return dict(report.environment)[role]
+
+
+def test_the_verdicts_are_those_of_a_report_on_the_same_numbers() -> None:
+    """The trials of a published report, judged as if somebody else had trained them."""
+    trials = pd.read_csv(GALLERY).drop(columns=[*MEDIANS, "activation_bytes"])
+    empty = [pd.DataFrame(columns=["id", *names]) for names in (METRIC_COLUMNS, PROBE_COLUMNS)]
+    ours = as_json.document(build(Records("trials", trials, *empty, {}, {}, [])))
+    judged = as_json.document(resexp.judge(GALLERY))
+    assert {"degradation", "accuracy", "comparisons", "pareto", "cost"} == {*ours["tables"]}
+    assert judged["tables"] == ours["tables"]
+    assert judged["sentences"] == ours["sentences"]
+    assert {sentence["badge"] for sentence in judged["sentences"]} >= {"degrades", "higher", "depth hurts"}
+
+
+def test_a_table_in_percent_is_judged(tmp_path: Path) -> None:
+    report = resexp.judge(written(tmp_path, GOOD), chance=0.9, train_examples=45_000, test_examples=10_000)
+    assert report.experiment == "runs"
+    badges = {s.subject: s.badge for s in report.sentences}
+    assert badges == {"plain": "degrades", "residual": "does not degrade by 1 point"}
+    degradation = report.table("degradation")
+    assert degradation is not None
+    deepest = next(row for row in degradation.rows if row["variant"] == "plain" and row["depth"] == 56)
+    assert deepest["train_error_mean"] == pytest.approx(0.054)
+    assert deepest["gap"] == pytest.approx(0.042)
+    assert not report.records.unjudged
+
+
+def test_where_the_runs_are_from_is_said_everywhere(tmp_path: Path) -> None:
+    path = written(tmp_path, GOOD)
+    report = resexp.judge(path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert "resexp did not train these runs: they are the rows of runs.csv" in report.status
+    assert digest[:12] in report.status
+    assert column(report, "SHA-256") == digest
+    assert column(report, "variant") == "column 'variant', guessed"
+    assert column(report, "test error") == (
+        "column 'test_error', guessed, error in percent (9.7 is an error of 9.7 %)"
+    )
+    for text in (
+        terminal.render(report, 400),
+        html.render(report),
+        markdown.render(report),
+        latex.render(report),
+    ):
+        assert "Taken from" in text
+        assert "Measured with" not in text
+        assert digest[:12] in text
+    captions = " ".join(table.caption for table in report.tables)
+    for protocol in ("last epoch", "eval mode", "augmentation", "this machine", "measured on the model"):
+        assert protocol not in captions
+    assert "as given in the table of runs" in captions
+
+
+def test_an_export_of_weights_and_biases(tmp_path: Path) -> None:
+    text = (
+        "Name,State,Runtime,config.connection,config.depth,config.seed,config.lr,summary.test_acc\n"
+        "brisk-sun-1,finished,61,plain,20.0,1,0.1,0.902\n"
+        "mild-fog-2,finished,62,plain,20.0,2,0.1,0.904\n"
+        "kind-elm-3,finished,62,plain,20.0,3,0.1,0.903\n"
+        "calm-oak-4,crashed,9,plain,20.0,4,0.1,0.1\n"
+        "pink-ice-5,killed,9,plain,20.0,5,0.1,\n"
+        "slow-sky-6,running,9,plain,20.0,6,0.1,0.5\n"
+    )
+    report = resexp.judge(written(tmp_path, text))
+    trials = report.records.trials.set_index("seed")
+    assert trials["status"].tolist() == ["done"] * 3 + ["failed"] * 2 + ["running"]
+    assert trials.loc[4, "cause"] == "State: crashed"
+    assert trials["test_error"].isna().tolist() == [False] * 3 + [True] * 3
+    assert trials.loc[1, "test_error"] == pytest.approx(0.098)
+    assert trials.loc[1, "name"] == "brisk-sun-1"
+    assert "accuracy as a share of 1 (0.902 is an error of 9.8 %)" in column(report, "test error")
+    failures = report.table("failures")
+    assert failures is not None
+    assert [row["id"] for row in failures.rows] == ["runs.csv:5", "runs.csv:6"]
+    assert any(note.startswith("1 trial not finished") for note in report.notes)
+    assert not any("tried again" in note for note in report.notes)
+
+
+def test_an_export_of_mlflow() -> None:
+    frame = pd.DataFrame(
+        {
+            "run_id": ["a", "b", "c"],
+            "status": ["FINISHED", "FINISHED", "FAILED"],
+            "params.model": ["residual"] * 3,
+            "params.num_layers": ["20", "20", "20"],
+            "params.random_seed": ["0", "1", "2"],
+            "metrics.test_error": [8.5, 8.7, None],
+            "tags.mlflow.user": ["x"] * 3,
+        }
+    )
+    report = resexp.judge(frame, name="ours")
+    assert report.experiment == "ours"
+    assert [column(report, role) for role in ("variant", "depth", "seed", "test error")] == [
+        "column 'params.model', guessed",
+        "column 'params.num_layers', guessed",
+        "column 'params.random_seed', guessed",
+        "column 'metrics.test_error', guessed, error in percent (8.5 is an error of 8.5 %)",
+    ]
+    assert report.records.trials["status"].tolist() == ["done", "done", "failed"]
+
+
+def test_nested_results_as_a_script_gets_them() -> None:
+    rows = [
+        {"config": {"arch": "a", "depth": 2, "seed": n}, "summary": {"test/acc": 90 + n}} for n in range(3)
+    ]
+    found = resexp.judge(pd.DataFrame(rows)).records.trials
+    assert found["test_error"].tolist() == pytest.approx([0.10, 0.09, 0.08])
+    assert found["depth"].tolist() == [2, 2, 2]
+
+
+def test_columns_that_are_named(tmp_path: Path) -> None:
+    text = "net,lr,size,s,top1\nplain,0.1,20,0,91\nplain,0.1,20,1,92\nplain,0.01,20,0,93\n"
+    path = written(tmp_path, text)
+    report = resexp.judge(path, variant=["net", "lr"], depth="size", seed="s", test_accuracy="top1")
+    assert dict(report.records.trials["variant"].value_counts()) == {"plain, lr=0.1": 2, "plain, lr=0.01": 1}
+    assert column(report, "variant") == "columns 'net' and 'lr'"
+    assert column(report, "depth") == "column 'size'"
+
+
+def test_what_cannot_be_said_is_left_out_by_name(tmp_path: Path) -> None:
+    text = "variant,depth,test_error\nresidual,20,8.75\n"
+    report = resexp.judge(written(tmp_path, text))
+    assert [sentence.badge for sentence in report.sentences] == ["not judged"] * len(report.sentences)
+    for missing in (
+        "No train error: degradation",
+        "No variant has two depths",
+        "One variant",
+        "One run of each",
+    ):
+        assert missing in said(report)
+    assert report.table("degradation") is None
+    only_train = resexp.judge(written(tmp_path, text.replace("test_error", "train_error")))
+    assert "No test error: accuracy, and the variants' test errors, are not judged." in said(only_train)
+    assert "(--chance 0.9 for ten equal classes)" in said(only_train)
+    assert only_train.table("accuracy") is None
+
+
+def test_a_number_that_is_missing_is_a_dash_and_is_told(tmp_path: Path) -> None:
+    text = GOOD.replace("plain,56,0,5.2", "plain,56,0,").replace("plain,56,1,5.6", "plain,56,1,")
+    report = resexp.judge(written(tmp_path, text.replace("plain,56,2,5.4", "plain,56,2,")))
+    assert "The table has no train error of plain at depth 56." in report.notes
+    degradation = report.table("degradation")
+    assert degradation is not None
+    cells = {(row[0], row[1]): row for row in degradation.cells()}
+    assert cells["plain", "56"][3:] == ["–", "–", "–"]
+
+
+def test_runs_without_seeds_are_counted_and_told(tmp_path: Path) -> None:
+    text = "\n".join(
+        line.replace(",0,", ",", 1) for line in ["variant,depth,test_error", "a,2,9", "a,2,8", "a,2,7"]
+    )
+    report = resexp.judge(written(tmp_path, text))
+    assert report.records.trials["seed"].tolist() == [0, 1, 2]
+    assert any(note.startswith("No column has the seeds") for note in report.notes)
+
+
+def test_errors_that_are_alike_and_settings_that_are_mixed_are_told(tmp_path: Path) -> None:
+    text = "variant,depth,seed,lr,train_error,test_error\n" + "".join(
+        f"{name},{depth},{seed},{lr},0,{9 + depth / 10}\n"
+        for name in "ab"
+        for depth in (2, 4)
+        for seed, lr in enumerate((0.1, 0.1, 0.01))
+    )
+    notes = " ".join(resexp.judge(written(tmp_path, text)).notes)
+    assert (
+        "All runs of a at depth 2, a at depth 4, b at depth 2 and b at depth 4 have the same test error."
+        in notes
+    )
+    assert "has a train error above 0. Unless --train-examples says of how many examples" in notes
+    assert "which count as its seeds, differ in lr." in notes
+    counted = resexp.judge(written(tmp_path, text), train_examples=1000)
+    assert not any("--train-examples" in note for note in counted.notes)
+
+
+def test_data_sets_are_never_compared_with_each_other(tmp_path: Path) -> None:
+    rows = ["variant,depth,seed,dataset,test_error"]
+    rows += [
+        f"{v},2,{s},{d},{e + s / 10}" for v, e in (("a", 9), ("b", 7)) for d in ("x", "y") for s in range(3)
+    ]
+    report = resexp.judge(written(tmp_path, "\n".join(rows)))
+    found = report.records
+    assert set(found.trials["variant"]) == {"a, x", "a, y", "b, x", "b, y"}
+    assert len(list(frames.by_test_data(found, found.trials))) == 2
+    comparisons = report.table("comparisons")
+    assert comparisons is not None
+    assert {row["variant"] for row in comparisons.rows} == {"b, x", "b, y"}
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_an_example_is_judged_and_drawn(
+    example: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["resexp", "judge", str(example), "--out", str(tmp_path / "out")])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert not ended.value.code
+    report = json.loads((tmp_path / "out/report.json").read_text(encoding="utf-8"))
+    assert {sentence["tone"] for sentence in report["sentences"]} == {"open"}, (
+        "one run of each decides nothing"
+    )
+    assert list((tmp_path / "out/figures").glob("error_vs_depth.svg"))
+    assert (tmp_path / "out/report.html").stat().st_size > 10_000
+
+
+def test_examples_hold_published_numbers() -> None:
+    """Those that the package's references have, too, are the same there."""
+    from resexp.config import published
+
+    frame = pd.read_csv(ROOT / "examples/judge/he2015_cifar10.csv")
+    ours = dict(zip(frame["depth"], frame["test error (%)"], strict=True))
+    known = {
+        reference.when["model.depth"]: 100 * reference.value
+        for reference in published.read_published("he2015_cifar10").references
+        if reference.when["model.connection"] == "residual" and reference.statistic == "single"
+    }
+    assert {depth: ours[depth] for depth in known} == pytest.approx(known)
+
+
+def test_the_command_never_loads_torch_and_writes_nothing_unasked(tmp_path: Path) -> None:
+    path = written(tmp_path, GOOD)
+    code = (
+        "import sys\nfrom resexp.cli.app import main\n"
+        "try:\n    main()\nfinally:\n    assert not {'torch', 'matplotlib'} & {*sys.modules}"
+    )
+    command = [sys.executable, "-c", code, "judge", str(path)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "plain degrades" in done.stdout
+    assert done.stderr == ""
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_bad_table_writes_nothing_and_its_own_folder_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path, GOOD.replace("9.7", "9.7 %"), "trials.csv")
+    for out, why in ((tmp_path / "out", "trials.csv:2: test_error"), (tmp_path, "lies in it")):
+        monkeypatch.setattr(sys, "argv", ["resexp", "judge", str(path), "--out", str(out)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == 2
+        assert why in capsys.readouterr().err
+        assert list(tmp_path.iterdir()) == [path]
