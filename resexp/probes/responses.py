@@ -8,7 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from resexp.probes.base import Probe, Reading, Snapshot
+from resexp.probes.base import Probe, Quantity, Reading, Snapshot
 
 WEIGHTS = (nn.Conv2d, nn.Linear)
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm)
@@ -20,6 +20,11 @@ class Responses(Probe):
     `std`: of each branch layer's response after the norm that follows it, before activation and
     addition; `variance_ratio`: Var(f(h)) / Var(h) of each block, which says how much a branch adds.
     """
+
+    quantities = (
+        Quantity("std", title="standard deviation of responses", over="layer"),
+        Quantity("variance_ratio", title="variance of the branch by that of the state", scale="log"),
+    )
 
     def measure(self, snapshot: Snapshot) -> Iterator[Reading]:
         stds: dict[str, float] = {}
