@@ -161,7 +161,10 @@ def _scan(role: str, plugin: Plugin, own: bool) -> Iterator[PartInfo]:
 
 
 def _inherited(part: ast.ClassDef, role: str, base: str) -> dict[str, Option]:
-    """The options of a part's base class that its own constructor, if it has one, hands on with `**`."""
+    """The options of a part's base class that the part has, too.
+
+    These are all if it has no constructor, and those that the constructor passes on with `**` otherwise.
+    """
     init = constructor(part)
     if init and not init.args.kwarg:
         return {}
@@ -171,8 +174,8 @@ def _inherited(part: ast.ClassDef, role: str, base: str) -> dict[str, Option]:
 
 @cache
 def _base_options(role: str, base: str) -> Mapping[str, Option]:
-    place = PACKAGE / ROLES[role][0]
-    file = place if place.suffix else place / "base.py"
+    path = PACKAGE / ROLES[role][0]
+    file = path if path.suffix else path / "base.py"
     tree = parse(file, file.read_bytes())
-    found = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == base]
-    return own_options(found[0], file, aliases_of(tree)) if found else {}
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == base]
+    return own_options(classes[0], file, aliases_of(tree)) if classes else {}

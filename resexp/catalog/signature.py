@@ -43,8 +43,8 @@ def aliases_of(tree: ast.Module) -> dict[str, ast.expr]:
 
 def constructor(part: ast.ClassDef) -> ast.FunctionDef | None:
     """The class's own constructor, if it has one."""
-    found = [node for node in part.body if isinstance(node, ast.FunctionDef) and node.name == "__init__"]
-    return found[-1] if found else None
+    inits = [node for node in part.body if isinstance(node, ast.FunctionDef) and node.name == "__init__"]
+    return inits[-1] if inits else None
 
 
 def own_options(part: ast.ClassDef, file: Path, aliases: Mapping[str, ast.expr]) -> dict[str, Option]:

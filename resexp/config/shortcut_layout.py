@@ -1,7 +1,7 @@
-"""The option `layout` of connections, which the kinds of `shortcut` have taken in.
+"""Translates the former option `layout` of connections into today's kinds of `shortcut`.
 
-It said where the zero channels of `shortcut: pad` lie: `both`, its default, is `pad` today, and `end` is
-`pad_end`. Configurations and stored trials that have it are read as they would be written today.
+The option said where `shortcut: pad` adds zero channels. Its default, `both`, is `pad` today, and `end` is
+`pad_end`. Configurations and stored trials that have the option can still be read.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ KINDS = (
     *("shortcut_dropout", "stochastic_depth", "hyper", "dynamic_hyper", "manifold_hyper"),
     *("momentum", "dense_average", "attention_residual"),
 )
-"""The kinds of connections that had the option. A later kind never had it, and a plugin's may still have."""
+"""The kinds of connections that had the option. Later kinds never had it; a plugin's may have its own."""
 
 REFUSED = "write shortcut: pad_end instead of layout: end, and shortcut: pad instead of layout: both"
-"""What would be right where the option cannot be read: in a condition, and as a key of its own."""
+"""Advice where the option is not translated: in a condition of a rule, and as a dotted key."""
 
 
 def folded(connection: Any) -> Any:
-    """A connection as today's configurations have it. Anything without an old layout is returned as it is.
+    """A connection in today's form. Anything without the old option is returned unchanged.
 
-    Beside another shortcut than `pad` the layout `end` did nothing, so it is left out.
+    With a shortcut other than `pad`, the layout `end` had no effect, so it is dropped.
     """
     if not isinstance(connection, Mapping) or connection.get("kind") not in KINDS:
         return connection
@@ -35,7 +35,7 @@ def folded(connection: Any) -> Any:
 
 
 def unfolded(connection: Any) -> Any:
-    """A connection as it was written first, given without options that have their defaults."""
+    """The inverse of `folded`, for a connection without options that have their defaults."""
     if not isinstance(connection, Mapping) or connection.get("kind") not in KINDS:
         return connection
     part = dict(connection)

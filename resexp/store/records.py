@@ -38,7 +38,7 @@ SPLITS = ("train", "test")
 PROBE_COLUMNS = ("probe", "step", "at", "name", "layer", "index", "value")
 OF_SPLITS = ("examples", "chance", "most_answered")
 HELD_OUT = 0.3
-"""The share of test rows of tables whose results and settings do not tell it."""
+"""The share of test rows in a table, if neither the result nor the settings state it."""
 
 
 @dataclass(frozen=True)
