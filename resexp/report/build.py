@@ -106,7 +106,7 @@ def build(records: Records, plugins: Sequence[Plugin] = ()) -> Report:
                 by_key[table.key] = table
                 if section.says("LEADS", False) and table.sentences:
                     leading = leading or table.key
-    opening = claims.opening(prepared, by_key.get("claims"), by_key.get("published"))
+    opening = claims.lead(prepared, by_key.get("claims"), by_key.get("published"))
     verdicts = by_key[leading].sentences if leading else ()
     return Report(
         experiment=words.clean(records.experiment),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from math import inf
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -38,8 +38,13 @@ TRAINING_DATA = ("train_size", "validation_size", "crop", "flip")
 WORST = {"validation_error": 1.0, "validation_loss": inf}
 """What selection goes by, and what a trial without a result counts as: leaving it out would flatter."""
 
-Place = tuple[str, int, pd.DataFrame]
-"""A variant, a depth, and the rows of the two."""
+
+class DepthGroup(NamedTuple):
+    """The rows of one variant at one depth."""
+
+    variant: str
+    depth: int
+    rows: pd.DataFrame
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,18 +181,18 @@ def by_test_data(records: Records, trials: pd.DataFrame) -> Iterator[pd.DataFram
         yield group
 
 
-def by_place(trials: pd.DataFrame) -> Iterator[Place]:
+def by_depth(trials: pd.DataFrame) -> Iterator[DepthGroup]:
     """The trials of each variant and depth, in the report's order."""
     for variant, group in by_variant(trials):
         for depth in sorted(group["depth"].unique()):
-            yield variant, int(depth), group[group["depth"] == depth]
+            yield DepthGroup(variant, int(depth), group[group["depth"] == depth])
 
 
-def opening(place: Place, **between: Any) -> dict[str, Any]:
-    """The cells that open the row of one of `by_place`; n comes last, and is the trials that are in it."""
-    variant, depth, group = place
-    cells = {"connection": str(group["connection"].iloc[0]), "variant": variant, "depth": depth, **between}
-    return {**cells, "n": int(group["n"].min()) if "n" in group else group["id"].nunique()}
+def row_keys(group: DepthGroup, **between: Any) -> dict[str, Any]:
+    """The cells that open the row of one of `by_depth`; n comes last, and is the trials that are in it."""
+    rows = group.rows
+    keys = {"connection": str(rows["connection"].iloc[0]), "variant": group.variant, "depth": group.depth}
+    return {**keys, **between, "n": int(rows["n"].min()) if "n" in rows else rows["id"].nunique()}
 
 
 def readings(records: Records, probe: str, at: float) -> pd.DataFrame:

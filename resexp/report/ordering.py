@@ -93,7 +93,7 @@ def _cells(
 
 def _some_failed(records: Records, sides: Iterable[Mapping[str, Any]]) -> bool:
     """Whether somewhere on either side some seeds failed and others trained: a mean is no evidence then."""
-    places = (place for when in sides for place in frames.by_place(matching(records, when)))
+    places = (place for when in sides for place in frames.by_depth(matching(records, when)))
     return any(failed_seeds.mixed(trials) for _, _, trials in places)
 
 

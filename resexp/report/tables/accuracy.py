@@ -26,10 +26,10 @@ def table(records: Records) -> Table | None:
         return None
     done = done.assign(accuracy=1 - done["test_error"], gap=done["test_error"] - done["train_error"])
     rows: list[Row] = []
-    for place in frames.by_place(done):
-        row = frames.opening(place)
+    for cell in frames.by_depth(done):
+        row = frames.row_keys(cell)
         for name in ("accuracy", "test_error", "gap"):
-            stats = statistics.summary(place[2][name])
+            stats = statistics.summary(cell.rows[name])
             row |= {f"{name}_mean": stats.mean, f"{name}_sd": stats.sd}
         rows.append(row)
     columns = (

@@ -71,7 +71,7 @@ def _row(records: Records, claim: Claim) -> Row:
     }
 
 
-def opening(records: Records, found: Table | None, values: Table | None) -> tuple[Sentence, ...]:
+def lead(records: Records, found: Table | None, values: Table | None) -> tuple[Sentence, ...]:
     """The paper's claim and what became of it, in a sentence: how a report on a paper begins."""
     paper = references.published(records)
     if not paper.claim:

@@ -38,10 +38,10 @@ def table(records: Records) -> Table | None:
         if measured.empty:
             continue
         arrivals = {target: _arrivals(measured, error, target) for target in TARGETS}
-        for place in frames.by_place(trials):
-            row = frames.opening(place, error=shown)
+        for cell in frames.by_depth(trials):
+            row = frames.row_keys(cell, error=shown)
             for target, first in arrivals.items():
-                mine = first[first.index.isin(place[2]["id"])]
+                mine = first[first.index.isin(cell.rows["id"])]
                 complete = len(mine) == row["n"]
                 row[f"arrived_{target}"] = len(mine)
                 row[f"epochs_{target}"] = float(mine["epoch"].median()) if complete else None

@@ -28,7 +28,7 @@ def table(records: Records) -> Table | None:
     """Rows: variant x depth. None without trials, and where nothing is known of their cost."""
     rows: list[Row] = []
     first: dict[int, Row] = {}
-    for variant, depth, place in frames.by_place(records.trials):
+    for variant, depth, place in frames.by_depth(records.trials):
         row: dict[str, Any] = {"variant": variant, "depth": depth}
         # Options that the sweep varies may change the cost within a place: the median is exact otherwise.
         row |= {name: frames.value(place[name].median()) for name in FIXED}

@@ -84,12 +84,12 @@ def table(records: Records) -> Table | None:
 
 def _rows(variant: str, group: pd.DataFrame, chance: float | None) -> list[dict[str, Any]]:
     measured = frames.done(group).dropna(subset=["train_error"])
-    errors = {depth: cell["train_error"].to_numpy(float) for _, depth, cell in frames.by_place(measured)}
+    errors = {depth: cell["train_error"].to_numpy(float) for _, depth, cell in frames.by_depth(measured)}
     found = {d: failed_seeds.failures(x, chance) for d, x in errors.items() if chance is not None}
     whole = {depth: x for depth, x in errors.items() if not ((f := found.get(depth)) and f.mixed)}
     examples, overlap = frames.examples(group, "train"), splits.overlap(group, "train_error")
     rows = []
-    for _, depth, place in frames.by_place(group):
+    for _, depth, place in frames.by_depth(group):
         stats = statistics.summary(place.loc[place["status"] == Status.DONE, "train_error"])
         gap = None
         if depth in whole:

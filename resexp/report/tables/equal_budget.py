@@ -38,7 +38,7 @@ def table(records: Records) -> Table | None:
         last = here[here["test_error"].notna()].groupby(["variant", "id"], observed=True)[["step", "seconds"]]
         if here["variant"].nunique() > 1 and len(ends := last.max()):
             seconds = float(ends["seconds"].groupby("variant", observed=True).max().min())
-            for place in frames.by_place(here):
+            for place in frames.by_depth(here):
                 rows += [_row(place, "steps", int(ends["step"].min())), _row(place, "time", seconds)]
     if not rows:
         return None
@@ -60,9 +60,13 @@ def table(records: Records) -> Table | None:
     return Table("equal_budget", "Equal budgets", CAPTION, columns, tuple(rows), sentences)
 
 
-def _row(place: frames.Place, equal: str, budget: float) -> dict[str, Any]:
-    row = {**frames.opening(place, equal=equal), "budget": budget, "tested": int(place[2]["tested"].iloc[0])}
-    rows = place[2][place[2]["step" if equal == "steps" else "seconds"] <= budget]
+def _row(place: frames.DepthGroup, equal: str, budget: float) -> dict[str, Any]:
+    row = {
+        **frames.row_keys(place, equal=equal),
+        "budget": budget,
+        "tested": int(place.rows["tested"].iloc[0]),
+    }
+    rows = place.rows[place.rows["step" if equal == "steps" else "seconds"] <= budget]
     for error in ("train_error", "test_error"):
         reached = rows[rows[error].notna()].groupby("id").tail(1)
         complete = len(reached) == row["n"]

@@ -49,9 +49,9 @@ def profiles(records: Records, at: float) -> pd.DataFrame:
 def table(records: Records) -> Table | None:
     """Rows: when x variant x depth. None without gradient probes."""
     rows: list[Row] = [
-        _row(place, when)
+        _row(cell, when)
         for when, at in (("init", 0.0), ("end", 1.0))
-        for place in frames.by_place(profiles(records, at))
+        for cell in frames.by_depth(profiles(records, at))
     ]
     if not rows:
         return None
@@ -66,12 +66,12 @@ def table(records: Records) -> Table | None:
     return Table("gradients", "Gradient norms", CAPTION, columns, tuple(rows), sentences)
 
 
-def _row(place: frames.Place, when: str) -> dict[str, Any]:
-    found = place[2].set_index("position")["value"].sort_index()
+def _row(cell: frames.DepthGroup, when: str) -> dict[str, Any]:
+    found = cell.rows.set_index("position")["value"].sort_index()
     norms = found.reindex(range(int(found.index[0]), int(found.index[-1]) + 1)).to_numpy()
     slope = statistics.slope(norms)
     return {
-        **frames.opening(place, when=when),
+        **frames.row_keys(cell, when=when),
         "layers": len(norms),
         "first": float(norms[0]),
         "last": float(norms[-1]),

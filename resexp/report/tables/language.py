@@ -33,7 +33,7 @@ def table(records: Records) -> Table | None:
     done = frames.done(records.trials)
     if "test_bits" not in done or not pd.to_numeric(done["test_bits"], errors="coerce").notna().any():
         return None
-    rows = [_row(place) for place in frames.by_place(done)]
+    rows = [_row(cell) for cell in frames.by_depth(done)]
     columns = places(
         _spread("train", "Train loss"), _spread("test", "Test loss"), _spread("bits", "Test bits")
     )
@@ -48,12 +48,12 @@ def table(records: Records) -> Table | None:
     )
 
 
-def _row(place: frames.Place) -> Row:
-    row = frames.opening(place)
-    losses = pd.to_numeric(place[2].get("trigram_loss", pd.Series(dtype=float)), errors="coerce")
+def _row(cell: frames.DepthGroup) -> Row:
+    row = frames.row_keys(cell)
+    losses = pd.to_numeric(cell.rows.get("trigram_loss", pd.Series(dtype=float)), errors="coerce")
     row["trigram"] = frames.value(losses.mean())
     for name, column in MEASURES.items():
-        stats = statistics.summary(pd.to_numeric(place[2][column], errors="coerce"))
+        stats = statistics.summary(pd.to_numeric(cell.rows[column], errors="coerce"))
         row |= {f"{name}_mean": stats.mean, f"{name}_sd": stats.sd}
     row["beside"] = _beside(row["test_mean"], row["trigram"])
     return row

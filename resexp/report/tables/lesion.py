@@ -27,7 +27,7 @@ CAPTION = (
 def table(records: Records) -> Table | None:
     """Rows: variant x depth. None without lesions."""
     found = frames.readings(records, "lesion", 1.0)
-    rows = [_row(place) for place in frames.by_place(found) if (place[2]["name"] == "intact_error").any()]
+    rows = [_row(cell) for cell in frames.by_depth(found) if (cell.rows["name"] == "intact_error").any()]
     if not rows:
         return None
     swapped = any(row["swaps"] is not None for row in rows)
@@ -50,12 +50,12 @@ def _error(key: str, title: str) -> Column:
     return number(key, title, words.percent)
 
 
-def _row(place: frames.Place) -> dict[str, Any]:
-    by_name = {str(name): rows for name, rows in place[2].groupby("name")}
+def _row(cell: frames.DepthGroup) -> dict[str, Any]:
+    by_name = {str(name): rows for name, rows in cell.rows.groupby("name")}
     k, random = _most(by_name.get("random_error"))
     swaps, swapped = _most(by_name.get("swapped_error"))
     return {
-        **frames.opening(place),
+        **frames.row_keys(cell),
         "intact": _mean(by_name.get("intact_error")),
         "single": _mean(by_name.get("error")),
         "worst": _worst(by_name.get("error")),

@@ -46,7 +46,7 @@ def _rows(found: Measured) -> list[Row]:
             **{"when": WHEN.get(at, f"after {100 * at:g} %"), "at": at, **_summary(group)},
         }
         for at in sorted({*moments[:1], *moments[-1:]})
-        for variant, depth, group in frames.by_place(found.rows[found.rows["at"] == at])
+        for variant, depth, group in frames.by_depth(found.rows[found.rows["at"] == at])
     ]
 
 

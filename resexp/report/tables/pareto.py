@@ -88,7 +88,7 @@ def _steps(group: pd.DataFrame) -> list[dict[str, Any]]:
     errors: dict[int, pd.Series[float]] = {}
     """Of the depths at which not some seeds failed and others trained."""
     examples, overlap = frames.examples(group, "test"), splits.overlap(group, "test_error")
-    for place in frames.by_place(group):
+    for place in frames.by_depth(group):
         _, depth, trials = place
         before = errors.get(rows[-1]["depth"]) if rows else None
         stats = statistics.summary(trials["test_error"])
@@ -100,7 +100,7 @@ def _steps(group: pd.DataFrame) -> list[dict[str, Any]]:
                 gain = statistics.difference(before, errors[depth], examples=examples, overlap=overlap)
         rows.append(
             {
-                **frames.opening(place),
+                **frames.row_keys(place),
                 "test_error_mean": stats.mean,
                 "test_error_sd": stats.sd,
                 **{cost: frames.value(trials[cost].median()) for cost in COSTS},

@@ -38,7 +38,7 @@ def table(records: Records) -> Table | None:
     axes = sorted(key for key in done.columns if "." in key and key not in records.tuned)
     done = done.assign(**numbers, tested=frames.test_data(records, done))
     done["twin"] = _labels(done, ["tested", *(key for key in axes if key != LONG_SKIP)])
-    rows = [_row(place, _gain(place[2], done)) for place in frames.by_place(done)]
+    rows = [_row(place, _gain(place.rows, done)) for place in frames.by_depth(done)]
     columns = (
         *places(),
         Column("IoU", lambda r: words.spread(r["iou_mean"], r["iou_sd"], 1), "%"),
@@ -53,9 +53,9 @@ def table(records: Records) -> Table | None:
     )
 
 
-def _row(place: frames.Place, gain: Estimate | None) -> Row:
-    group = place[2]
-    row = frames.opening(place, long_skip=group[LONG_SKIP].iloc[0] if LONG_SKIP in group else None)
+def _row(place: frames.DepthGroup, gain: Estimate | None) -> Row:
+    group = place.rows
+    row = frames.row_keys(place, long_skip=group[LONG_SKIP].iloc[0] if LONG_SKIP in group else None)
     for name, column in MEASURES.items():
         stats = statistics.summary(group.get(column, []))
         row |= {f"{name}_mean": stats.mean, f"{name}_sd": stats.sd}

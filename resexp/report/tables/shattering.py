@@ -42,9 +42,9 @@ def profiles(records: Records, at: float) -> pd.DataFrame:
 def table(records: Records) -> Table | None:
     """Rows: when x variant x depth. None without shattering probes."""
     rows = [
-        _row(place, when)
+        _row(cell, when)
         for when, at in (("init", 0.0), ("end", 1.0))
-        for place in frames.by_place(profiles(records, at))
+        for cell in frames.by_depth(profiles(records, at))
     ]
     if not rows:
         return None
@@ -60,8 +60,8 @@ def table(records: Records) -> Table | None:
     return Table("shattering", "Shattered gradients", CAPTION, columns, tuple(rows))
 
 
-def _row(place: frames.Place, when: str) -> dict[str, Any]:
-    group = place[2].sort_values("block")
+def _row(cell: frames.DepthGroup, when: str) -> dict[str, Any]:
+    group = cell.rows.sort_values("block")
     blocks, values = group["block"].to_numpy(float), group["value"].to_numpy(float)
     low = np.flatnonzero(~(values >= FLOOR))
     usable = slice(0, int(low[0]) if len(low) else len(values))
@@ -73,7 +73,7 @@ def _row(place: frames.Place, when: str) -> dict[str, Any]:
         closer = "halving" if halving_rest < power_rest else "power"
         fits = {"halvings": -halving, "power": power, "closer": closer if halving < 0 else None}
     return {
-        **frames.opening(place, when=when),
+        **frames.row_keys(cell, when=when),
         "blocks": len(group),
         "first": float(values[0]),
         "last": float(values[-1]),

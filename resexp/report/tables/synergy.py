@@ -130,12 +130,12 @@ def _sentences(found: list[tuple[Row, Cells]]) -> Iterator[Sentence]:
     """One for each site of dropout, at each depth and among nets that differ in nothing else."""
     several = len({row["depth"] for row, _ in found}) > 1
     for site, place in SITES.items():
-        by_place: dict[str, list[Cells]] = {}
+        by_depth: dict[str, list[Cells]] = {}
         for row, four in found:
             if row["site"] == site:
                 told = [f"depth {row['depth']}" if several else "", row["rest"]]
-                by_place.setdefault(", ".join(filter(None, told)), []).append(four)
-        for where, some in by_place.items():
+                by_depth.setdefault(", ".join(filter(None, told)), []).append(four)
+        for where, some in by_depth.items():
             yield _sentence(f"dropout at the {place}{f' ({where})' if where else ''}", some)
 
 

@@ -28,7 +28,7 @@ CAPTION = (
 def table(records: ReportRecords) -> Table | None:
     """Rows: variant x depth x tuned values. None where nothing is tuned."""
     keys = records.tuned
-    rows = [row for place in frames.by_place(records.tried) for row in _rows(place, keys)] if keys else []
+    rows = [row for place in frames.by_depth(records.tried) for row in _rows(place, keys)] if keys else []
     if not rows:
         return None
     columns = (
@@ -43,13 +43,13 @@ def table(records: ReportRecords) -> Table | None:
     return Table("tuning", "Tuned options", CAPTION, columns, tuple(rows), sentences)
 
 
-def _rows(place: frames.Place, keys: tuple[str, ...]) -> list[dict[str, Any]]:
+def _rows(place: frames.DepthGroup, keys: tuple[str, ...]) -> list[dict[str, Any]]:
     variant, depth, trials = place
     selected = trials["chosen"].nunique() > 1  # else there was one value, or no result to choose by
     rows: list[dict[str, Any]] = []
     for values, group in frames.candidates(trials, keys):
         done = frames.done(group)
-        row = frames.opening((variant, depth, group))
+        row = frames.row_keys(frames.DepthGroup(variant, depth, group))
         row |= {key: words.choice(value) for key, value in zip(keys, values, strict=True)}
         row |= {"n": len(done), "lost": len(frames.ended(group)) - len(done)}
         for error in ("validation_error", "test_error"):

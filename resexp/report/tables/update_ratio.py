@@ -32,10 +32,10 @@ def table(records: Records) -> Table | None:
         return None
     found = records.probes[records.probes["probe"] == "update_ratio"]
     rows = [
-        _row(place, at, profile)
-        for place in frames.by_place(found)
-        for at in sorted(place[2]["at"].unique())
-        if len(profile := _profile(place[2][place[2]["at"] == at])) > 2 and profile.notna().any()
+        _row(cell, at, profile)
+        for cell in frames.by_depth(found)
+        for at in sorted(cell.rows["at"].unique())
+        if len(profile := _profile(cell.rows[cell.rows["at"] == at])) > 2 and profile.notna().any()
     ]
     if not rows:
         return None
@@ -59,11 +59,11 @@ def when(at: float) -> str:
     return {0.0: "at initialisation", 1.0: "at the end"}.get(at, f"after {words.fixed(100 * at, 0)} %")
 
 
-def _row(place: frames.Place, at: float, profile: pd.Series[float]) -> dict[str, Any]:
+def _row(cell: frames.DepthGroup, at: float, profile: pd.Series[float]) -> dict[str, Any]:
     thirds = np.array_split(profile.to_numpy(), 3)
     first, middle, last = (_mean(third) for third in thirds)
     ends = _mean(np.concatenate([thirds[0], thirds[2]]))
-    row = frames.opening(place, when=when(at), at=at)
+    row = frames.row_keys(cell, when=when(at), at=at)
     ratio = middle / ends if ends else None
     return {**row, "first": first, "middle": middle, "last": last, "middle_to_ends": ratio}
 
