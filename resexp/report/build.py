@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from resexp.errors import Problem
 from resexp.plan.status import Status
-from resexp.report import frames, words
+from resexp.report import frames, standing, statistics, words
 from resexp.report.sections import Section, loaded, noting, refuse, sections
 from resexp.report.table import Sentence, Table
 from resexp.report.tables import claims
@@ -57,9 +57,13 @@ class Report:
 
     @property
     def undecided(self) -> tuple[str, ...]:
-        """What the report opens with and leaves open: more seeds could decide it."""
+        """The verdicts that the report opens with, and the claims, that more seeds could decide."""
         left = {verdict for verdict in Verdict if verdict.more_seeds_may_decide}
-        return tuple(sentence.subject for sentence in self.sentences if sentence.badge in left)
+        claimed = self.table("claims")
+        return (
+            *(sentence.subject for sentence in self.sentences if sentence.badge in left),
+            *(row["say"] for row in (claimed.rows if claimed else ()) if row["verdict"] in left),
+        )
 
     @property
     def silence(self) -> str:
@@ -110,7 +114,11 @@ def build(records: Records, plugins: Sequence[Plugin] = ()) -> Report:
     verdicts = by_key[leading].sentences if leading else ()
     return Report(
         experiment=words.clean(records.experiment),
-        sentences=(*(sentence.cleaned() for sentence in opening), *verdicts, *_unjudged(prepared)),
+        sentences=(
+            *(sentence.cleaned() for sentence in (*standing.opening(prepared), *opening)),
+            *(standing.marked(prepared, sentence) for sentence in verdicts),
+            *_unjudged(prepared),
+        ),
         leading=leading,
         tables=tuple(by_key.values()),
         status=_status(prepared),
@@ -126,7 +134,7 @@ def _table(section: Section, records: frames.ReportRecords, others: Container[st
     """A section's table. Raises ConfigError where a user's is none that every format can show."""
     if section.plugin is None:
         built_in: Table | None = section.module.table(records)
-        return built_in and built_in.cleaned()
+        return built_in and standing.at_level(built_in.cleaned(), statistics.level_of(records))
     found = section.module.table(deepcopy(records))  # nobody's code may change what the others read
     if found is None:
         return None

@@ -52,6 +52,7 @@ def compare(records: Records, claim: Claim) -> Comparison:
     Where both sides were trained at several depths, or in several settings of which the claim says nothing,
     the mean over those that they share is compared.
     """
+    level = statistics.level_of(records)
     sides = _sides(records, claim)
     if sides is None:
         return NOTHING
@@ -69,12 +70,12 @@ def compare(records: Records, claim: Claim) -> Comparison:
     found = replace(found, n=n, diverged=sum(lost))
     if any(lost):
         runs = [sum(len(pair[side]) for pair in pairs) for side in (0, 1)]
-        return replace(found, verdict=_of_diverged(lost, runs, claim.within))
+        return replace(found, verdict=_of_diverged(lost, runs, claim.within, level))
     cells = [cell for pair in pairs for cell in pair]
     weights = [-1 / len(pairs), 1 / len(pairs)] * len(pairs)
     examples = [_examples(records, when, claim.metric) for when in sides] * len(pairs)
     overlap = [splits.overlap(matching(records, when), claim.metric) for when in sides] * len(pairs)
-    estimate = statistics.contrast(cells, weights, examples=examples, overlap=overlap)
+    estimate = statistics.contrast(cells, weights, examples=examples, overlap=overlap, level=level)
     assert estimate is not None  # no cell is empty
     if claim.metric.endswith(("_error", "_loss")) and _some_failed(records, sides):
         return replace(found, difference=estimate.value, verdict=Verdict.UNDECIDED)
@@ -153,10 +154,10 @@ def _verdict(found: statistics.Estimate, within: float | None) -> Verdict:
     return Verdict.DIRECTION_DISAGREES if disagrees else Verdict.UNDECIDED
 
 
-def _of_diverged(lost: Sequence[int], runs: Sequence[int], within: float | None) -> Verdict:
+def _of_diverged(lost: Sequence[int], runs: Sequence[int], within: float | None, level: float) -> Verdict:
     """The verdict where nets diverged: by their shares, lower side first, in Barnard's exact test (1945)."""
     table = [[lost[0], lost[1]], [runs[0] - lost[0], runs[1] - lost[1]]]
-    decided = min(runs) >= statistics.LEAST and barnard_exact(table).pvalue <= statistics.ALPHA
+    decided = min(runs) >= statistics.LEAST and barnard_exact(table).pvalue <= 1 - level
     if not decided:
         return Verdict.UNDECIDED
     more_above = lost[1] / runs[1] > lost[0] / runs[0]

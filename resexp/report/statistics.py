@@ -9,10 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import t
+
+from resexp.plan import looks
+
+if TYPE_CHECKING:
+    from resexp.store import Records
 
 LEVEL = 0.95
 ALPHA = 1 - LEVEL
@@ -68,6 +74,17 @@ class Gap:
     high: float | None
     reference: int
     n: int
+
+
+def level_of(records: Records) -> float:
+    """The level of every interval and test in the report of these records.
+
+    It is `LEVEL`, unless seeds were added after looks at the results. Looks that were fixed beforehand each
+    have the level of `plan.looks`. Looks that were not share what `LEVEL` leaves evenly (Bonferroni).
+    """
+    if records.look:
+        return looks.LEVEL
+    return 1 - ALPHA / (len(records.seeds_before) + 1)
 
 
 def numbers(values: ArrayLike) -> NDArray[np.float64]:

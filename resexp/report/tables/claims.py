@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from resexp.config.published import Claim, Published
-from resexp.report import ordering, protocol, references, splits, words
+from resexp.report import ordering, protocol, references, registration, splits, words
 from resexp.report.table import Column, Row, Sentence, Table, integer, text
 from resexp.report.verdict import Tone, Verdict
 
@@ -40,6 +40,7 @@ def table(records: Records) -> Table | None:
         Column("95 % interval", _interval),
         integer("n", "n"),
         text("verdict", "Verdict"),
+        *((text("standing", "Standing"),) if records.registered is not None else ()),
     )
     marked = tuple({**row, "mark": mark} for row, mark in zip(rows, marks, strict=True))
     caption = f"{CAPTION} {splits.caption(records)} {listed}"
@@ -66,6 +67,7 @@ def _row(records: Records, claim: Claim) -> Row:
         "n": found.n,
         "diverged": found.diverged,
         "verdict": found.verdict,
+        "standing": "registered" if registration.claim_is_registered(records, claim) else "exploratory",
         "verified": claim.verified,
         "source": claim.source,
     }

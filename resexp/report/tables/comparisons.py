@@ -35,7 +35,7 @@ def table(records: Records) -> Table | None:
     if not frames.trained(records):
         return None
     found: dict[str, list[dict[str, Any]]] = {}
-    why = ""
+    why, level = "", statistics.level_of(records)
     for trials in frames.by_test_data(records, ended):
         if chosen := baseline(trials):
             name, why = chosen
@@ -44,7 +44,7 @@ def table(records: Records) -> Table | None:
                 for depth in sorted(int(d) for d in trials["depth"].unique())
                 for error in MEASURES
                 if frames.done(trials)[error].notna().any()
-                for row in _family(trials[trials["depth"] == depth], name, depth, error)
+                for row in _family(trials[trials["depth"] == depth], name, depth, error, level)
             )
     rows = [row for own in found.values() for row in own]
     if not any(row["difference"] is not None for row in rows):
@@ -103,7 +103,7 @@ def _first(variants: list[str], trials: pd.DataFrame) -> str:
     return min(variants, key=lambda variant: int(trials.index[trials["variant"] == variant].min()))
 
 
-def _family(trials: pd.DataFrame, name: str, depth: int, error: str) -> list[dict[str, Any]]:
+def _family(trials: pd.DataFrame, name: str, depth: int, error: str, level: float) -> list[dict[str, Any]]:
     """One depth and error: a row a variant, and Holm's correction over them."""
     groups = dict(frames.by_variant(trials))
     if name not in groups:
@@ -116,7 +116,11 @@ def _family(trials: pd.DataFrame, name: str, depth: int, error: str) -> list[dic
     base, size = errors.pop(name), examples[name]
     found = {
         variant: statistics.difference(
-            mine, base, examples=(examples[variant], size), overlap=splits.overlap(trials, error)
+            mine,
+            base,
+            examples=(examples[variant], size),
+            overlap=splits.overlap(trials, error),
+            level=level,
         )
         for variant, mine in errors.items()
     }
@@ -141,20 +145,20 @@ def _family(trials: pd.DataFrame, name: str, depth: int, error: str) -> list[dic
             "high": d.high if d else None,
             "p": d.p if d else None,
             "p_holm": p_holm,
-            "verdict": Verdict.SOME_SEEDS_FAIL if d and variant in unclear else verdict(d, p_holm),
+            "verdict": Verdict.SOME_SEEDS_FAIL if d and variant in unclear else verdict(d, p_holm, level),
             "family": sum(p is not None for p in adjusted),
         }
         for (variant, d), p_holm in zip(found.items(), adjusted, strict=True)
     ]
 
 
-def verdict(found: statistics.Estimate | None, p: float | None) -> Verdict:
+def verdict(found: statistics.Estimate | None, p: float | None, level: float = statistics.LEVEL) -> Verdict:
     """The criterion of the caption, as a word or two; `p` is corrected."""
     if found is None:
         return Verdict.NO_SEED
     if found.low is None or found.high is None or p is None:
         return Verdict.TOO_FEW_SEEDS
-    if p <= statistics.ALPHA:
+    if p <= 1 - level:
         return Verdict.LOWER if found.value < 0 else Verdict.HIGHER
     within = max(-found.low, found.high) <= statistics.MARGIN
     return Verdict.TIE if within else Verdict.UNDECIDED

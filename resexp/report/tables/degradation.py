@@ -51,7 +51,7 @@ def table(records: Records) -> Table | None:
     for variant, group in frames.by_variant(ended):
         chance = frames.chance(group, "train")  # variants may be trained on other data
         chances += [] if chance is None else [chance]
-        mine = _rows(variant, group, chance)
+        mine = _rows(variant, group, chance, statistics.level_of(records))
         said = tuple(_sentences(variant, mine, chance))
         if said:  # it is about the deepest depth at which anything finished
             deepest = max(mine, key=lambda row: (row["n"] > 0, row["depth"]))
@@ -82,7 +82,7 @@ def table(records: Records) -> Table | None:
     return Table("degradation", title, caption, columns, tuple(rows), tuple(sentences))
 
 
-def _rows(variant: str, group: pd.DataFrame, chance: float | None) -> list[dict[str, Any]]:
+def _rows(variant: str, group: pd.DataFrame, chance: float | None, level: float) -> list[dict[str, Any]]:
     measured = frames.done(group).dropna(subset=["train_error"])
     errors = {depth: cell["train_error"].to_numpy(float) for _, depth, cell in frames.by_depth(measured)}
     found = {d: failed_seeds.failures(x, chance) for d, x in errors.items() if chance is not None}
@@ -93,7 +93,7 @@ def _rows(variant: str, group: pd.DataFrame, chance: float | None) -> list[dict[
         stats = statistics.summary(place.loc[place["status"] == Status.DONE, "train_error"])
         gap = None
         if depth in whole:
-            gap = statistics.degradation(whole, depth, examples=examples, overlap=overlap)
+            gap = statistics.degradation(whole, depth, examples=examples, overlap=overlap, level=level)
         failures = found.get(depth)
         rows.append(
             {

@@ -46,7 +46,8 @@ def table(records: Records) -> Table | None:
     ):
         return None
     tested = pd.factorize(frames.test_data(records, done))[0]
-    rows = [row for _, group in frames.by_variant(done.assign(tested=tested)) for row in _steps(group)]
+    level = statistics.level_of(records)
+    rows = [row for _, group in frames.by_variant(done.assign(tested=tested)) for row in _steps(group, level)]
     for cost, name in COSTS.items():
         for found in fronts(rows, cost):
             for row in found:
@@ -82,7 +83,7 @@ def _by_variant(rows: list[dict[str, Any]]) -> Iterator[tuple[str, list[dict[str
             yield variant, mine
 
 
-def _steps(group: pd.DataFrame) -> list[dict[str, Any]]:
+def _steps(group: pd.DataFrame, level: float) -> list[dict[str, Any]]:
     """One variant's rows, from its shallowest to its deepest net, each compared with the one before."""
     rows: list[dict[str, Any]] = []
     errors: dict[int, pd.Series[float]] = {}
@@ -95,9 +96,11 @@ def _steps(group: pd.DataFrame) -> list[dict[str, Any]]:
         gain = loss = None
         if not (mixed := failed_seeds.mixed(trials)):
             errors[depth] = trials["test_error"]
-            loss = statistics.degradation(errors, depth, examples=examples, overlap=overlap)
+            loss = statistics.degradation(errors, depth, examples=examples, overlap=overlap, level=level)
             if before is not None:
-                gain = statistics.difference(before, errors[depth], examples=examples, overlap=overlap)
+                gain = statistics.difference(
+                    before, errors[depth], examples=examples, overlap=overlap, level=level
+                )
         rows.append(
             {
                 **frames.row_keys(place),
@@ -121,7 +124,7 @@ def _steps(group: pd.DataFrame) -> list[dict[str, Any]]:
     least = float("inf")
     for row, p in zip(rows, statistics.holm([row["p"] for row in rows]), strict=True):
         row["p"] = p
-        row["pays"] = p is not None and p <= statistics.ALPHA and row["gain"] > 0
+        row["pays"] = p is not None and p <= 1 - level and row["gain"] > 0
         row["pays"] = row["pays"] and row["test_error_mean"] <= least
         least = least if row["mixed"] else min(least, row["test_error_mean"])
     return rows

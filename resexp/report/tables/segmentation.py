@@ -38,7 +38,8 @@ def table(records: Records) -> Table | None:
     axes = sorted(key for key in done.columns if "." in key and key not in records.tuned)
     done = done.assign(**numbers, tested=frames.test_data(records, done))
     done["twin"] = _labels(done, ["tested", *(key for key in axes if key != LONG_SKIP)])
-    rows = [_row(place, _gain(place.rows, done)) for place in frames.by_depth(done)]
+    level = statistics.level_of(records)
+    rows = [_row(place, _gain(place.rows, done, level)) for place in frames.by_depth(done)]
     columns = (
         *places(),
         Column("IoU", lambda r: words.spread(r["iou_mean"], r["iou_sd"], 1), "%"),
@@ -47,7 +48,7 @@ def table(records: Records) -> Table | None:
         Column("Gain", lambda r: words.points(r["gain"], 1)),
         Column("95 % interval", lambda r: words.interval(r["gain_low"], r["gain_high"], 1)),
     )
-    growth = tuple(_growth(done, axes)) if LONG_SKIP in done and "test_iou" in done else ()
+    growth = tuple(_growth(done, axes, level)) if LONG_SKIP in done and "test_iou" in done else ()
     return Table(
         "segmentation", "Segmentation", f"{CAPTION} {splits.caption(records)}", columns, tuple(rows), growth
     )
@@ -71,11 +72,11 @@ def _labels(trials: pd.DataFrame, keys: list[str]) -> pd.Series[str]:
     return pd.Series([repr(value) for value in values], index=trials.index, dtype=str)
 
 
-def _gain(place: pd.DataFrame, done: pd.DataFrame) -> Estimate | None:
+def _gain(place: pd.DataFrame, done: pd.DataFrame, level: float) -> Estimate | None:
     """IoU of a place minus that of its twin without a long skip; None for the twin itself."""
     if LONG_SKIP not in place or "test_iou" not in place or place[LONG_SKIP].iloc[0] == "none":
         return None
-    return statistics.difference(place["test_iou"], _without(done, place)["test_iou"])
+    return statistics.difference(place["test_iou"], _without(done, place)["test_iou"], level=level)
 
 
 def _without(done: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
@@ -83,7 +84,7 @@ def _without(done: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
     return done[(done[LONG_SKIP] == "none") & done["twin"].isin(trials["twin"])]
 
 
-def _growth(done: pd.DataFrame, axes: list[str]) -> Iterator[Sentence]:
+def _growth(done: pd.DataFrame, axes: list[str], level: float) -> Iterator[Sentence]:
     """For every axis of numbers: is a long skip's gain greater at the greatest value than at the least?"""
     for axis in axes:
         if len(set(done[axis].map(repr))) < 2 or not done[axis].map(frames.numeric).all():
@@ -95,7 +96,7 @@ def _growth(done: pd.DataFrame, axes: list[str]) -> Iterator[Sentence]:
                 continue
             ends = [group[group[axis] == value] for value in (numbers[0], numbers[-1])]
             cells = [trials["test_iou"] for end in ends for trials in (end, _without(done, end))]
-            if found := statistics.contrast(cells, (-1.0, 1.0, 1.0, -1.0)):
+            if found := statistics.contrast(cells, (-1.0, 1.0, 1.0, -1.0), level=level):
                 name = axis.rpartition(".")[2]
                 where = [f"{name} {value:g}" for value in (numbers[0], numbers[-1])]
                 gains = [cells[0].mean() - cells[1].mean(), cells[2].mean() - cells[3].mean()]

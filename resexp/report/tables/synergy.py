@@ -66,7 +66,8 @@ def _told_apart(settings: Sequence[Mapping[str, Any]]) -> list[str]:
 
 def table(records: Records) -> Table | None:
     """Rows: depth x site x rate x span. None without networks of both kinds with and without dropout."""
-    found = list(_rows(cells(records)))
+    level = statistics.level_of(records)
+    found = list(_rows(cells(records), level))
     if not found:
         return None
     several = len({row["rest"] for row, _ in found}) > 1
@@ -83,7 +84,7 @@ def table(records: Records) -> Table | None:
         Column("95 % interval", lambda r: _interval(r["low"], r["high"])),
     )
     rows = tuple(row for row, _ in found)
-    return Table("synergy", "Dropout and shortcuts", CAPTION, columns, rows, tuple(_sentences(found)))
+    return Table("synergy", "Dropout and shortcuts", CAPTION, columns, rows, tuple(_sentences(found, level)))
 
 
 Cells = list[pd.Series]
@@ -91,14 +92,14 @@ Cells = list[pd.Series]
 INTERACTION = (1.0, -1.0, -1.0, 1.0)
 
 
-def _rows(found: pd.DataFrame) -> Iterator[tuple[Row, Cells]]:
+def _rows(found: pd.DataFrame, level: float) -> Iterator[tuple[Row, Cells]]:
     """Each row of the table, and the losses it is of."""
     for _, trials in found.groupby(["depth", "rest"], sort=True):
         dropped = trials[trials["site"].notna() & (trials["span"] > 0)]
         present = set(dropped[["site", "rate", "span"]].itertuples(index=False, name=None))
         for site, rate, span in sorted(present, key=lambda cell: (list(SITES).index(cell[0]), *cell[1:])):
             four = [*_losses(trials, site, rate, span), *_losses(trials, site, rate, 0)]
-            difference = statistics.contrast(four, INTERACTION)
+            difference = statistics.contrast(four, INTERACTION, level=level)
             if difference is None:
                 continue
             row = {
@@ -126,7 +127,7 @@ def _losses(trials: pd.DataFrame, site: str, rate: float, span: int) -> tuple[pd
     return dropped["test_loss"], trials[trials["site"].isna()]["test_loss"]
 
 
-def _sentences(found: list[tuple[Row, Cells]]) -> Iterator[Sentence]:
+def _sentences(found: list[tuple[Row, Cells]], level: float) -> Iterator[Sentence]:
     """One for each site of dropout, at each depth and among nets that differ in nothing else."""
     several = len({row["depth"] for row, _ in found}) > 1
     for site, place in SITES.items():
@@ -136,11 +137,11 @@ def _sentences(found: list[tuple[Row, Cells]]) -> Iterator[Sentence]:
                 told = [f"depth {row['depth']}" if several else "", row["rest"]]
                 by_depth.setdefault(", ".join(filter(None, told)), []).append(four)
         for where, some in by_depth.items():
-            yield _sentence(f"dropout at the {place}{f' ({where})' if where else ''}", some)
+            yield _sentence(f"dropout at the {place}{f' ({where})' if where else ''}", some, level)
 
 
-def _sentence(subject: str, some: list[Cells]) -> Sentence:
-    difference = _mean_interaction(some)
+def _sentence(subject: str, some: list[Cells], level: float) -> Sentence:
+    difference = _mean_interaction(some, level)
     p = f", {words.p(difference.p)}" if difference.p is not None else ""
     what = (
         f"{subject}: over {words.counted(len(some), 'pair')} of rate and span, it changes "
@@ -150,7 +151,7 @@ def _sentence(subject: str, some: list[Cells]) -> Sentence:
     return Sentence.of(subject, verdict(difference), what)
 
 
-def _mean_interaction(some: list[Cells]) -> Estimate:
+def _mean_interaction(some: list[Cells], level: float) -> Estimate:
     """The mean of several interactions. Nets without dropout are in more than one, and count once each time:
     their weights are summed, for they are the same nets.
     """
@@ -161,7 +162,7 @@ def _mean_interaction(some: list[Cells]) -> Estimate:
             nets = tuple(sample.index)
             samples[nets] = sample
             weights[nets] = weights.get(nets, 0.0) + sign / len(some)
-    found = statistics.contrast(list(samples.values()), list(weights.values()))
+    found = statistics.contrast(list(samples.values()), list(weights.values()), level=level)
     assert found is not None  # every interaction has all of its cells
     return found
 

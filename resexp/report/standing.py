@@ -1,0 +1,78 @@
+"""What a reader must know before the verdicts: what was registered, and how often results were looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from resexp.report import registration, statistics, words
+from resexp.report.table import Sentence, Table
+from resexp.report.verdict import Tone
+
+if TYPE_CHECKING:
+    from resexp.store import Records
+
+LEVEL_WORDS = ("95 % interval", "p is at most 0.05")
+"""What captions and headings say of the level, where seeds were not added after a look at the results."""
+
+
+def opening(records: Records) -> Iterator[Sentence]:
+    """The sentences before all others; none for an experiment that was planned once and not registered."""
+    if records.registered is not None:
+        yield _registered(records)
+    if records.look or records.seeds_before:
+        yield _looks(records)
+
+
+def _registered(records: Records) -> Sentence:
+    assert records.registered is not None
+    told = f"on {records.registered['date'][:10]} (SHA-256 {records.registered['sha256'][:12]})"
+    changes = registration.changes(records)
+    if not changes:
+        text = f"Registered before the first result, {told}, and nothing has changed since."
+        return Sentence("Registered", "as registered", Tone.OPEN, text)
+    text = f"Changed since it was registered, {told}: {'; '.join(changes)}."
+    return Sentence("Changed", "changed", Tone.BAD, text)
+
+
+def _looks(records: Records) -> Sentence:
+    level = words.fixed(100 * statistics.level_of(records), 1)
+    rule = (
+        f"Intervals and tests are at {level}\u00a0%, so that all looks together say something wrong in at "
+        "most 5\u00a0% of cases."
+    )
+    if records.look:
+        seeds, planned = records.look["seeds"], records.look["planned"]
+        number = planned.index(seeds) + 1
+        others = words.joined([str(n) for n in planned])
+        text = f"Look {number} of {len(planned)}, with {seeds} seeds of {others} planned. "
+        return Sentence(f"Look {number}", "planned looks", Tone.OPEN, f"{text}{rule}")
+    before = words.joined([str(n) for n in records.seeds_before])
+    text = f"Seeds were added after reports with {before} of them, which was not planned. "
+    return Sentence("Seeds", "seeds added", Tone.OPEN, f"{text}{rule}")
+
+
+def marked(records: Records, sentence: Sentence) -> Sentence:
+    """A verdict on a variant, with whether it was registered, if anything was."""
+    if records.registered is None:
+        return sentence
+    stands = registration.variant_is_registered(records, sentence.subject)
+    return replace(sentence, text=f"{sentence.text} {'Registered.' if stands else 'Exploratory.'}")
+
+
+def at_level(table: Table, level: float) -> Table:
+    """A table whose caption and headings name the level that its intervals have."""
+    if level == statistics.LEVEL:
+        return table
+    interval = f"{words.fixed(100 * level, 1)} % interval"
+    p = f"p is at most {words.fixed(1 - level, 3)}"
+    pairs = tuple(zip(LEVEL_WORDS, (interval, p), strict=True))
+
+    def told(text: str) -> str:
+        for old, new in pairs:
+            text = text.replace(old, new)
+        return text
+
+    columns = tuple(replace(column, title=told(column.title)) for column in table.columns)
+    return replace(table, caption=told(table.caption), columns=columns)
