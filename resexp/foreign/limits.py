@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from resexp.foreign.columns import Columns
-from resexp.foreign.runs import Run, Runs
+from resexp.foreign.columns import ColumnRoles
+from resexp.foreign.runs import ForeignRun, Runs
 from resexp.foreign.sheet import Sheet
 from resexp.plan.status import Status
 from resexp.report import words
@@ -20,7 +20,7 @@ SELECTION = (
 )
 
 
-def unjudged(sheet: Sheet, columns: Columns, found: Runs, chance: bool) -> Iterator[str]:
+def unjudged(sheet: Sheet, columns: ColumnRoles, found: Runs, chance: bool) -> Iterator[str]:
     """What is not judged, a sentence each. `chance` says that the error of the majority class is known."""
     done = [run for run in found.runs if run.status is Status.DONE]
     if not done:
@@ -54,7 +54,7 @@ def unjudged(sheet: Sheet, columns: Columns, found: Runs, chance: bool) -> Itera
         )
 
 
-def notes(sheet: Sheet, columns: Columns, found: Runs, counted: Collection[str]) -> Iterator[str]:
+def notes(sheet: Sheet, columns: ColumnRoles, found: Runs, counted: Collection[str]) -> Iterator[str]:
     """What the reader must know of how the table was taken. `counted`: splits whose examples are counted."""
     if "seed" not in columns.of and any(run.seed for run in found.runs):
         yield (
@@ -73,10 +73,10 @@ def notes(sheet: Sheet, columns: Columns, found: Runs, counted: Collection[str])
     yield SELECTION
 
 
-def _alike(sheet: Sheet, runs: Sequence[Run], counted: Collection[str]) -> Iterator[str]:
+def _alike(sheet: Sheet, runs: Sequence[ForeignRun], counted: Collection[str]) -> Iterator[str]:
     """Cells whose runs have the same error: their interval has no width."""
     for split in dict.fromkeys(split for run in runs for split in run.errors):
-        cells: dict[tuple[str, int], list[Run]] = defaultdict(list)
+        cells: dict[tuple[str, int], list[ForeignRun]] = defaultdict(list)
         for run in runs:
             if split in run.errors:
                 cells[run.variant, run.depth].append(run)
@@ -98,8 +98,8 @@ def _alike(sheet: Sheet, runs: Sequence[Run], counted: Collection[str]) -> Itera
             )
 
 
-def _mixed_settings(sheet: Sheet, columns: Columns, runs: Sequence[Run]) -> list[str]:
-    """Columns of settings that differ among the runs of one variant and depth, which count as seeds."""
+def _mixed_settings(sheet: Sheet, columns: ColumnRoles, runs: Sequence[ForeignRun]) -> list[str]:
+    """ColumnRoles of settings that differ among the runs of one variant and depth, which count as seeds."""
     cells: dict[tuple[str, int], list[Mapping[str, Any]]] = defaultdict(list)
     for run in runs:
         cells[run.variant, run.depth].append(sheet.rows[run.row - 1].cells)
