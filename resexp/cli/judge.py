@@ -37,7 +37,10 @@ def judge(
     data: Annotated[str | None, _column("Data set, where there are several.")] = None,
     params: Annotated[str | None, _column("Number of parameters.")] = None,
     macs: Annotated[str | None, _column("Multiply-accumulates of one example.")] = None,
-    unit: Annotated[Unit | None, typer.Option(help="Of all errors and accuracies.")] = None,
+    unit: Annotated[
+        Unit | None,
+        typer.Option(help="Of all errors and accuracies. Default: seen from the numbers, if it can be."),
+    ] = None,
     chance: Annotated[
         float | None,
         typer.Option(metavar="SHARE", help="Error of always answering the most frequent class, such as 0.9."),

@@ -51,7 +51,7 @@ NEEDED = {
 
 
 @dataclass(frozen=True)
-class Columns:
+class ColumnRoles:
     """The column of each role that has one; variants may be told apart by several. `guessed` are the roles
     whose column the user did not name, `unused` the columns that are none of these.
     """
@@ -62,7 +62,7 @@ class Columns:
     unused: tuple[str, ...]
 
 
-def chosen(sheet: Sheet, named: Mapping[str, Sequence[str]]) -> Columns:
+def chosen(sheet: Sheet, named: Mapping[str, Sequence[str]]) -> ColumnRoles:
     """The columns that the user named, and for the other roles those that are guessed.
 
     Raises TableError: a column is not there, is named for two roles, or could be guessed in two ways.
@@ -92,7 +92,7 @@ def chosen(sheet: Sheet, named: Mapping[str, Sequence[str]]) -> Columns:
     of = {role: columns[0] for role, columns in found.items() if role != "variant"}
     used = {*found["variant"], *of.values()}
     guessed = frozenset(role for role in found if role in guesses)
-    return Columns(found["variant"], of, guessed, tuple(c for c in sheet.columns if c not in used))
+    return ColumnRoles(found["variant"], of, guessed, tuple(c for c in sheet.columns if c not in used))
 
 
 def _split(role: str) -> str:
@@ -119,7 +119,9 @@ def _misnamed(sheet: Sheet, role: str, columns: Sequence[str]) -> Iterator[Probl
     for column in columns:
         where = f"{sheet.option(role)} {column!r}"
         if column not in sheet.columns:
-            yield Problem(sheet.origin, clean(where), "is no column of it", suggest(column, sheet.columns))
+            near = suggest(column, sheet.columns)
+            right = clean(near) if near.startswith("did you") else _listed(sheet.columns)
+            yield Problem(sheet.origin, clean(where), "is no column of it", right)
         other = role.replace("error", "accuracy") if "error" in role else role.replace("accuracy", "error")
         called = {"acc": "accuracy", "accuracy": "accuracy", "err": "error", "error": "error"}
         kinds = {called[word] for word in words_of(column) if word in called}

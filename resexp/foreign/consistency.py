@@ -7,22 +7,22 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from resexp.errors import Problem
-from resexp.foreign.columns import Columns, words_of
+from resexp.foreign.columns import ColumnRoles, words_of
 from resexp.foreign.sheet import Sheet
 from resexp.foreign.units import Placed
 from resexp.plan.status import Status
 from resexp.text import clean
 
 if TYPE_CHECKING:
-    from resexp.foreign.runs import Run
+    from resexp.foreign.runs import ForeignRun
 
 STEPS = {"epoch", "epochs", "step", "steps", "iteration", "iterations"}
 
 
-def repeated(sheet: Sheet, runs: Sequence[Run], columns: Columns) -> list[Placed]:
+def repeated(sheet: Sheet, runs: Sequence[ForeignRun], columns: ColumnRoles) -> list[Placed]:
     """Runs that are there twice; where no column has the seeds, each is given a number of its own."""
     problems: list[Placed] = []
-    first: dict[tuple[Any, ...], Run] = {}
+    first: dict[tuple[Any, ...], ForeignRun] = {}
     steps = next((column for column in columns.unused if words_of(column) & STEPS), None)
     count: dict[tuple[str, int], int] = defaultdict(int)
     for run in runs:
@@ -49,7 +49,7 @@ def repeated(sheet: Sheet, runs: Sequence[Run], columns: Columns) -> list[Placed
     return problems
 
 
-def _why_twice(sheet: Sheet, before: Run, run: Run, steps: str | None) -> str:
+def _why_twice(sheet: Sheet, before: ForeignRun, run: ForeignRun, steps: str | None) -> str:
     mine, other = (sheet.rows[each.row - 1].cells for each in (run, before))
     if mine == other:
         return "delete one of the two"
@@ -60,9 +60,9 @@ def _why_twice(sheet: Sheet, before: Run, run: Run, steps: str | None) -> str:
     return f"name what tells the two apart with one more {sheet.option('variant')}, or keep one"
 
 
-def unmeasured(runs: Sequence[Run], split: str, problems: list[Placed]) -> list[tuple[str, int]]:
+def unmeasured(runs: Sequence[ForeignRun], split: str, problems: list[Placed]) -> list[tuple[str, int]]:
     """The variants and depths none of whose runs has this error; one that some runs have is a problem."""
-    places: dict[tuple[str, int], list[Run]] = defaultdict(list)
+    places: dict[tuple[str, int], list[ForeignRun]] = defaultdict(list)
     for run in runs:
         if run.status is Status.DONE:
             places[run.variant, run.depth].append(run)

@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from resexp.foreign.columns import Columns
-from resexp.foreign.runs import Run, Runs
+from resexp.foreign.columns import ColumnRoles
+from resexp.foreign.runs import ForeignRun, Runs
 from resexp.foreign.sheet import Sheet
 from resexp.plan.status import Status
 from resexp.report import words
@@ -20,7 +20,7 @@ SELECTION = (
 )
 
 
-def unjudged(sheet: Sheet, columns: Columns, found: Runs, chance: bool) -> Iterator[str]:
+def unjudged(sheet: Sheet, columns: ColumnRoles, found: Runs, chance: bool) -> Iterator[str]:
     """What is not judged, a sentence each. `chance` says that the error of the majority class is known."""
     done = [run for run in found.runs if run.status is Status.DONE]
     if not done:
@@ -41,15 +41,20 @@ def unjudged(sheet: Sheet, columns: Columns, found: Runs, chance: bool) -> Itera
     if most < LEAST:
         seeds = "One run" if most == 1 else f"{words.counted(most, 'run')} at most"
         yield f"{seeds} of each variant and depth: three are the fewest that decide anything."
+    if mixed := _mixed_settings(sheet, columns, found.runs):
+        yield (
+            f"Runs of one variant and depth differ in {_listed(mixed)}. Whether they are seeds of one "
+            f"setting is not judged. If not, name the column with one more {sheet.option('variant')}."
+        )
     if train and not chance:
         option = f"{sheet.option('chance')}{'' if sheet.python else ' '}0.9"
         yield (
-            f"The error of always answering the most frequent class is not given ({option} for ten equal "
-            "classes): networks that did not train, and depths where only some seeds did, are not recognised."
+            "Networks that did not train, and depths at which only some seeds did, are not recognised. That "
+            f"takes the error of always answering the most frequent class ({option} for ten equal classes)."
         )
 
 
-def notes(sheet: Sheet, columns: Columns, found: Runs, counted: Collection[str]) -> Iterator[str]:
+def notes(sheet: Sheet, columns: ColumnRoles, found: Runs, counted: Collection[str]) -> Iterator[str]:
     """What the reader must know of how the table was taken. `counted`: splits whose examples are counted."""
     if "seed" not in columns.of and any(run.seed for run in found.runs):
         yield (
@@ -61,7 +66,6 @@ def notes(sheet: Sheet, columns: Columns, found: Runs, counted: Collection[str])
             shown = _listed([f"{variant} at depth {depth}" for variant, depth in places])
             yield f"The table has no {split} error of {shown}."
     yield from _alike(sheet, found.runs, counted)
-    yield from _mixed_settings(sheet, columns, found.runs)
     if columns.unused:
         yield f"Columns that are not used: {_listed([clean(column) for column in columns.unused], 12)}."
     if any(run.status is Status.FAILED for run in found.runs):
@@ -69,10 +73,10 @@ def notes(sheet: Sheet, columns: Columns, found: Runs, counted: Collection[str])
     yield SELECTION
 
 
-def _alike(sheet: Sheet, runs: Sequence[Run], counted: Collection[str]) -> Iterator[str]:
+def _alike(sheet: Sheet, runs: Sequence[ForeignRun], counted: Collection[str]) -> Iterator[str]:
     """Cells whose runs have the same error: their interval has no width."""
     for split in dict.fromkeys(split for run in runs for split in run.errors):
-        cells: dict[tuple[str, int], list[Run]] = defaultdict(list)
+        cells: dict[tuple[str, int], list[ForeignRun]] = defaultdict(list)
         for run in runs:
             if split in run.errors:
                 cells[run.variant, run.depth].append(run)
@@ -94,8 +98,8 @@ def _alike(sheet: Sheet, runs: Sequence[Run], counted: Collection[str]) -> Itera
             )
 
 
-def _mixed_settings(sheet: Sheet, columns: Columns, runs: Sequence[Run]) -> Iterator[str]:
-    """Settings that differ among the runs of one variant and depth, which count as seeds."""
+def _mixed_settings(sheet: Sheet, columns: ColumnRoles, runs: Sequence[ForeignRun]) -> list[str]:
+    """ColumnRoles of settings that differ among the runs of one variant and depth, which count as seeds."""
     cells: dict[tuple[str, int], list[Mapping[str, Any]]] = defaultdict(list)
     for run in runs:
         cells[run.variant, run.depth].append(sheet.rows[run.row - 1].cells)
@@ -106,11 +110,7 @@ def _mixed_settings(sheet: Sheet, columns: Columns, runs: Sequence[Run]) -> Iter
         # A setting has few values, each in several runs; a result or a name has one of its own in each.
         if differing and len(counts) <= len(runs) / 2:
             mixed.append(clean(column))
-    if mixed:
-        yield (
-            f"Runs of one variant and depth, which count as its seeds, differ in {_listed(mixed)}. If that "
-            f"is a setting, name its column with one more {sheet.option('variant')}."
-        )
+    return mixed
 
 
 def _listed(items: Sequence[str], most: int = 6) -> str:

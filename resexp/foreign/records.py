@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from resexp.errors import Problem, TableError
 from resexp.foreign import limits
-from resexp.foreign.columns import ERRORS, Columns, chosen
+from resexp.foreign.columns import ERRORS, ColumnRoles, chosen
 from resexp.foreign.numbers import NotANumberError, number
-from resexp.foreign.runs import Run, Runs, runs_of
+from resexp.foreign.runs import ForeignRun, Runs, runs_of
 from resexp.foreign.sheet import Sheet, of_file, of_frame
 from resexp.foreign.units import Unit, error
 from resexp.plan.status import Status
@@ -97,7 +97,7 @@ def records_of(
     )
 
 
-def _row(run: Run, told: Told) -> dict[str, Any]:
+def _row(run: ForeignRun, told: Told) -> dict[str, Any]:
     """A run as a row of the frame of trials. Its id is its place in the table."""
     from resexp.report.frames import CONNECTIONS
 
@@ -126,7 +126,7 @@ def _row(run: Run, told: Told) -> dict[str, Any]:
     }
 
 
-def _provenance(sheet: Sheet, columns: Columns, found: Runs) -> dict[str, Any]:
+def _provenance(sheet: Sheet, columns: ColumnRoles, found: Runs) -> dict[str, Any]:
     """Where the runs are from, and which column was taken for what."""
     file = {"file": sheet.origin, "SHA-256": sheet.digest} if sheet.digest else {"table": sheet.origin}
     given = {"trained by": "not resexp", **file, "runs": counted(len(sheet.rows), "row")}
@@ -141,7 +141,7 @@ def _provenance(sheet: Sheet, columns: Columns, found: Runs) -> dict[str, Any]:
     return given
 
 
-def _taken(columns: Columns, role: str, named: Sequence[str]) -> str:
+def _taken(columns: ColumnRoles, role: str, named: Sequence[str]) -> str:
     shown = " and ".join(repr(clean(column)) for column in named)
     plural = "s" if len(named) > 1 else ""
     return f"column{plural} {shown}{', guessed' if role in columns.guessed else ''}"

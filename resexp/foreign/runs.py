@@ -8,7 +8,7 @@ from typing import Any
 
 from resexp.errors import Problem
 from resexp.foreign import consistency
-from resexp.foreign.columns import ERRORS, Columns
+from resexp.foreign.columns import ERRORS, ColumnRoles
 from resexp.foreign.numbers import NUMBER, NotANumberError, number, whole
 from resexp.foreign.sheet import Row, Sheet, refused
 from resexp.foreign.units import Given, Placed, Unit, error, unit
@@ -28,7 +28,7 @@ WORDS = {word: status for status, words in STATUSES.items() for word in words.sp
 
 
 @dataclass
-class Run:
+class ForeignRun:
     """One run. `errors` are fractions by split, `variant` is its label, and `kind` its connection."""
 
     row: int
@@ -49,12 +49,12 @@ class Run:
 class Runs:
     """The sound runs of a table, the unit of their errors, and by split the (variant, depth) without any."""
 
-    runs: tuple[Run, ...]
+    runs: tuple[ForeignRun, ...]
     unit: Unit
     unmeasured: Mapping[str, Sequence[tuple[str, int]]]
 
 
-def runs_of(sheet: Sheet, columns: Columns, asked: Unit | None) -> Runs:
+def runs_of(sheet: Sheet, columns: ColumnRoles, asked: Unit | None) -> Runs:
     """The runs of a table. Raises TableError with every problem of its rows, in their order."""
     problems: list[Placed] = []
     runs = [_run(number, row, columns, problems) for number, row in enumerate(sheet.rows, 1)]
@@ -77,9 +77,9 @@ def runs_of(sheet: Sheet, columns: Columns, asked: Unit | None) -> Runs:
     return Runs(tuple(runs), by, unmeasured)
 
 
-def _run(row_number: int, row: Row, columns: Columns, problems: list[Placed]) -> Run:
+def _run(row_number: int, row: Row, columns: ColumnRoles, problems: list[Placed]) -> ForeignRun:
     """What the cells of a row say, but for its errors."""
-    run = Run(row_number, row.where)
+    run = ForeignRun(row_number, row.where)
     of = columns.of
 
     def wrong(column: str, what: str, right: str) -> None:
@@ -161,7 +161,7 @@ def _status(row: Row, column: str, wrong: Any) -> tuple[Status, str | None]:
     return status, None if status is Status.DONE else f"{column}: {clean(str(cell))}"
 
 
-def _label_data(runs: Sequence[Run]) -> None:
+def _label_data(runs: Sequence[ForeignRun]) -> None:
     """Runs of several data sets are told apart by their labels: their errors cannot be averaged."""
     if len({run.data for run in runs}) > 1:
         for run in runs:
@@ -169,7 +169,7 @@ def _label_data(runs: Sequence[Run]) -> None:
 
 
 def _given(
-    runs: Sequence[Run], sheet: Sheet, columns: Columns, problems: list[Placed]
+    runs: Sequence[ForeignRun], sheet: Sheet, columns: ColumnRoles, problems: list[Placed]
 ) -> dict[str, list[Given]]:
     """The numbers of errors and accuracies by column, of runs that are done: others have no result."""
     found: dict[str, list[Given]] = {columns.of[role]: [] for role in ERRORS if role in columns.of}

@@ -72,7 +72,7 @@ RC: dict[Any, Any] = {
 
 
 @dataclass(frozen=True)
-class Look:
+class LineStyle:
     """How a variant is drawn. The colour is its connection's, marker and dash are its own."""
 
     color: str
@@ -80,7 +80,7 @@ class Look:
     dash: Any
 
 
-def look(connection: str, nth: int = 0) -> Look:
+def look(connection: str, nth: int = 0) -> LineStyle:
     """The look of a connection's nth variant, whatever else is drawn.
 
     One number gives all three channels. Their sizes 9, 5 and 8 have no common factor, so two connections
@@ -90,10 +90,10 @@ def look(connection: str, nth: int = 0) -> Look:
     known = connection in CONNECTIONS
     place = CONNECTIONS.index(connection) if known else crc32(connection.encode())
     place += 27 * nth  # keeps the colour, changes marker and dash, and meets no other connection's soon
-    return Look(HUES[place % len(HUES)], MARKERS[place % len(MARKERS)], DASHES[place % len(DASHES)])
+    return LineStyle(HUES[place % len(HUES)], MARKERS[place % len(MARKERS)], DASHES[place % len(DASHES)])
 
 
-def looks(records: Records, shown: pd.DataFrame) -> dict[str, Look]:
+def looks(records: Records, shown: pd.DataFrame) -> dict[str, LineStyle]:
     """The look of every variant that is shown, in the report's order; the same in all figures of a report."""
     trials = records.trials
     kinds = {str(v): str(c) for v, c in zip(trials["variant"], trials["connection"], strict=True)}
@@ -150,7 +150,7 @@ def crosses(count: int) -> str:
     return "×" * count if count <= 3 else f"{count}×"
 
 
-def line(axes: Axes, x: Any, y: Any, look: Look, **more: Any) -> None:
+def line(axes: Axes, x: Any, y: Any, look: LineStyle, **more: Any) -> None:
     """A variant's line, with a marker every so often, so that it is known without its colour."""
     if not np.isfinite(np.asarray(y, float)).any():
         return  # matplotlib 3.9 cannot space markers where there is no point
@@ -194,7 +194,7 @@ def power_of_ten(x: float) -> str:
     return "10" + exponent.translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")) if x > 0 else "0"
 
 
-def variant_key(figure: Figure, found: dict[str, Look], extra: Sequence[Line2D] = ()) -> None:
+def variant_key(figure: Figure, found: dict[str, LineStyle], extra: Sequence[Line2D] = ()) -> None:
     """The legend of variants, above the panels where it hides nothing."""
     shown = distinct(found, 90)
     lines = [

@@ -93,7 +93,7 @@ class TrialDocument(Document):
     trial: TrialFields
 
 
-class Look(Document):
+class LookFields(Document):
     seeds: Count
     planned: Annotated[list[Count], Field(min_length=1)]
 
@@ -105,7 +105,7 @@ class Plan(Document):
     notes: list[Text] = []
     overrides: list[Text] = []
     aside: list[Text] = []
-    look: Look | None = None
+    look: LookFields | None = None
     published: dict[Text, Any] = {}
     references: list[Any] = []
 
@@ -149,7 +149,7 @@ class Failure(Document):
     log_tail: list[Text] = []
 
 
-class Measured(Document):
+class MeasuredFields(Document):
     seconds: Amount = None
     train_error: Number = None
     train_loss: Number = None
@@ -160,7 +160,7 @@ class Measured(Document):
     test_measures: dict[Text, Number] | None = None
 
 
-class Result(Measured):
+class Result(MeasuredFields):
     trial: Text
     attempt: Count
     status: Literal["done", "diverged"]
@@ -194,7 +194,7 @@ class Checkpoint(Document):
     mixed: bool
 
 
-class MetricRow(Measured):
+class MetricRow(MeasuredFields):
     epoch: Number = None
     step: Number = None
     lr: Number = None

@@ -49,7 +49,7 @@ def figure(records: Records) -> Figure | None:
     return drawn
 
 
-def _variant(axes: Axes, trials: pd.DataFrame, error: str, look: style.Look, place: int) -> None:
+def _variant(axes: Axes, trials: pd.DataFrame, error: str, look: style.LineStyle, place: int) -> None:
     percent = 100 * frames.done(trials)[error].dropna()
     if len(percent):
         axes.plot(percent, [place] * len(percent), "o", color=look.color, alpha=0.3, ms=3, mew=0)

@@ -63,7 +63,7 @@ def figure(records: Records) -> Figure | None:
     return drawn
 
 
-def _variant(axes: Axes, trials: pd.DataFrame, error: str, look: style.Look) -> None:
+def _variant(axes: Axes, trials: pd.DataFrame, error: str, look: style.LineStyle) -> None:
     done = frames.done(trials).dropna(subset=[error])
     percent = 100 * done[error]
     stats = percent.groupby(done["depth"]).agg(["mean", "std"])
@@ -85,7 +85,7 @@ def _chance(axes: Axes, chance: float | None) -> list[Line2D]:
     return [line]
 
 
-def _lost(axes: Axes, trials: pd.DataFrame, found: dict[str, style.Look]) -> None:
+def _lost(axes: Axes, trials: pd.DataFrame, found: dict[str, style.LineStyle]) -> None:
     """Crosses for lost trials: above the data and side by side, so that no variant's hide another's."""
     for depth, here in trials.groupby("depth"):
         texts = {variant: style.crosses(len(group)) for variant, group in frames.by_variant(here)}

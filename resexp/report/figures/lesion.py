@@ -55,7 +55,7 @@ def figure(records: Records) -> Figure | None:
     return drawn
 
 
-def _single(axes: Axes, by_name: dict[str, pd.Series[float]], intact: float, look: style.Look) -> None:
+def _single(axes: Axes, by_name: dict[str, pd.Series[float]], intact: float, look: style.LineStyle) -> None:
     """The error without each block, at its place in the network."""
     axes.axhline(intact, color=look.color, linestyle=":", linewidth=0.9)
     parts = [by_name[name] for name in ("error", "transition_error") if name in by_name]

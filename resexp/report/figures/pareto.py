@@ -49,7 +49,7 @@ def figure(records: Records) -> Figure | None:
     return drawn
 
 
-def _front(axes: Axes, rows: list[dict[str, Any]], looks: dict[str, style.Look]) -> None:
+def _front(axes: Axes, rows: list[dict[str, Any]], looks: dict[str, style.LineStyle]) -> None:
     for variant, look in looks.items():
         mine = [row for row in rows if row["variant"] == variant and row["macs"]]
         errors = [100 * row["test_error_mean"] for row in mine]
@@ -72,7 +72,7 @@ def _few_ticks(axis: Axis, scale: Callable[[str], None], shown: Callable[[float]
     axis.set_minor_locator(NullLocator())
 
 
-def _gains(axes: Axes, rows: list[dict[str, Any]], looks: dict[str, style.Look]) -> None:
+def _gains(axes: Axes, rows: list[dict[str, Any]], looks: dict[str, style.LineStyle]) -> None:
     steps = [row for row in rows if row["gain"] is not None]
     depths = sorted({row["depth"] for row in steps})
     # Side by side, so that no variant's interval hides another's, and nearer to its own depth than to others.

@@ -60,7 +60,7 @@ def _along(place: pd.DataFrame, others: list[str]) -> pd.DataFrame:
     return place
 
 
-def _line(axes: Axes, place: pd.DataFrame, key: str, look: style.Look) -> None:
+def _line(axes: Axes, place: pd.DataFrame, key: str, look: style.LineStyle) -> None:
     done = frames.done(place)
     means = 100 * done.groupby(done[key].astype(float))["validation_error"].mean().sort_index()
     axes.plot(means.index, means, color=look.color, marker=look.marker, linestyle=look.dash)

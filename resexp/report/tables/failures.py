@@ -17,6 +17,10 @@ CAPTION = (
     "Failed: the trial crashed, ran out of memory or stalled. Neither has errors, so neither enters any "
     "mean."
 )
+FOREIGN = (
+    "The runs that failed or diverged by what the table of runs says of them. Whatever numbers stand there, "
+    "they enter no mean."
+)
 
 
 def table(records: ReportRecords) -> Table | None:
@@ -39,4 +43,6 @@ def table(records: ReportRecords) -> Table | None:
         text("cause", "Cause"),
         text("id", "Trial"),
     )
-    return Table("failures", "Trials without a result", CAPTION, columns, rows)
+    return Table(
+        "failures", "Trials without a result", FOREIGN if records.foreign else CAPTION, columns, rows
+    )
