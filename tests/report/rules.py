@@ -129,7 +129,7 @@ def degrades(
         found.append(badge)
         seeds.append(n)
     worse = sum(badge.startswith("degrades") for badge in found) / draws
-    return Outcome(worse, found.count("does not degrade") / draws, float(np.mean(seeds)))
+    return Outcome(worse, sum(badge.startswith("does not") for badge in found) / draws, float(np.mean(seeds)))
 
 
 RULES = {
