@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from resexp.catalog.scan import suggest
 from resexp.errors import Problem
+from resexp.foreign.numbers import is_number
 from resexp.foreign.sheet import Sheet, refused
 from resexp.text import clean
 
 ERRORS = ("train_error", "test_error", "train_accuracy", "test_accuracy")
-ROLES = ("variant", "depth", "seed", *ERRORS, "status", "data", "params", "macs")
-"""What a user can name a column for."""
+COSTS = ("params", "macs")
 
 USUAL: Mapping[str, tuple[str, ...]] = {
     "variant": (
@@ -72,8 +72,13 @@ def chosen(sheet: Sheet, named: Mapping[str, Sequence[str]]) -> ColumnRoles:
     problems += _named_twice(sheet, found)
     taken = {column for columns in found.values() for column in columns}
     splits = {_split(role) for role in found}
+
+    def fits(role: str, column: str) -> bool:
+        """Costs are no verdict: those in other words than numbers, such as 0.27M, are left aside."""
+        return role not in COSTS or all(is_number(row.cells.get(column)) for row in sheet.rows)
+
     guesses = {
-        role: [column for column in _usual(sheet.columns, role) if column not in taken]
+        role: [column for column in _usual(sheet.columns, role) if column not in taken and fits(role, column)]
         for role in USUAL
         if role not in found and _split(role) not in splits
     }

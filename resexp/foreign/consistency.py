@@ -19,6 +19,19 @@ if TYPE_CHECKING:
 STEPS = {"epoch", "epochs", "step", "steps", "iteration", "iterations"}
 
 
+def respelled(runs: Sequence[ForeignRun], columns: ColumnRoles) -> list[Placed]:
+    """Variants that differ in capitals or spaces alone: one of them is a slip."""
+    problems: list[Placed] = []
+    first: dict[str, ForeignRun] = {}
+    for run in runs:
+        before = first.setdefault("".join(run.variant.casefold().split()), run)
+        if before.variant != run.variant:
+            told = f"{run.variant!r} is spelled {before.variant!r} in {before.where}"
+            column = " and ".join(map(clean, columns.variant))
+            problems.append((run.row, Problem(run.where, column, clean(told), "write it in one way")))
+    return problems
+
+
 def repeated(sheet: Sheet, runs: Sequence[ForeignRun], columns: ColumnRoles) -> list[Placed]:
     """Runs that are there twice; where no column has the seeds, each is given a number of its own."""
     problems: list[Placed] = []

@@ -36,6 +36,14 @@ def number(cell: Any) -> float:
     return value
 
 
+def is_number(cell: Any) -> bool:
+    """Whether a cell is a finite number, or empty."""
+    try:
+        return cell is None or math.isfinite(number(cell))
+    except NotANumberError:
+        return False
+
+
 def whole(cell: Any) -> int:
     """A whole number, also where a program wrote it as 20.0. Raises NotANumberError."""
     value = number(cell)

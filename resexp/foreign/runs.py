@@ -58,6 +58,7 @@ def runs_of(sheet: Sheet, columns: ColumnRoles, asked: Unit | None) -> Runs:
     """The runs of a table. Raises TableError with every problem of its rows, in their order."""
     problems: list[Placed] = []
     runs = [_run(number, row, columns, problems) for number, row in enumerate(sheet.rows, 1)]
+    problems += consistency.respelled(runs, columns)
     _label_data(runs)
     given = _given(runs, sheet, columns, problems)
     by, wrong = unit(sheet, given, asked)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from tables import GOOD, written
+from tables import GOOD, refusals, written
 
 import resexp
 from resexp.cli.app import main
@@ -163,6 +163,7 @@ def test_what_cannot_be_said_is_left_out_by_name(tmp_path: Path) -> None:
     ):
         assert missing in said(report)
     assert report.table("degradation") is None
+    assert report.table("cost") is None
     only_train = resexp.judge(written(tmp_path, text.replace("test_error", "train_error")))
     assert "No test error: accuracy, and the variants' test errors, are not judged." in said(only_train)
     assert (
@@ -180,6 +181,16 @@ def test_a_number_that_is_missing_is_a_dash_and_is_told(tmp_path: Path) -> None:
     assert degradation is not None
     cells = {(row[0], row[1]): row for row in degradation.cells()}
     assert cells["plain", "56"][3:] == ["–", "–", "–"]
+
+
+def test_costs_are_shown_where_they_are_numbers(tmp_path: Path) -> None:
+    text = "variant,depth,seed,params,macs,test_error\na,20,0,269722,0.04G,8.7\n"
+    report = resexp.judge(written(tmp_path, text))
+    cost = report.table("cost")
+    assert cost is not None
+    assert (cost.rows[0]["params"], cost.rows[0]["macs"]) == (269722, None)
+    assert "Columns that are not used: macs." in report.notes
+    assert "write a number" in refusals(written(tmp_path, text), {"macs": ["macs"]})[0]
 
 
 def test_runs_without_seeds_are_counted_and_told(tmp_path: Path) -> None:

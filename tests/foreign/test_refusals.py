@@ -56,6 +56,10 @@ def changed(old: str, new: str) -> str:
         (changed("1.2,9.7", "1.2"), ["runs.csv:2: has 4 cells, and the header has 5 columns"]),
         (changed("plain,20,0", '"plain,20,0'), ["is no CSV"]),
         (changed("variant,", "seed,"), ["runs.csv:1: seed: is the name of 2 columns"]),
+        (
+            changed("plain,20,1,", "Plain,20,1,"),
+            ["runs.csv:3: variant: 'Plain' is spelled 'plain' in runs.csv:2"],
+        ),
         ("", ["runs.csv: is empty"]),
         (f"{HEADER}\n", ["runs.csv: has no runs"]),
         ("[1]", ["runs.csv: is one JSON array; write one object a line"]),
