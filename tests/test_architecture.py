@@ -43,7 +43,7 @@ MAY_IMPORT: dict[str, str] = {
     "training": "tasks probes models connections data plan config catalog machine errors options random text",
     "estimate": "training execution store models data plan config catalog machine durable errors",
     "bench": "estimate training execution report store tasks probes models data plan config catalog machine"
-    " durable errors",
+    " durable errors text",
     "api": "estimate training report execution store plan data config catalog machine errors",
     "gallery": "api report store config catalog durable errors text",
     "cli": "gallery foreign bench api estimate execution report store plan config catalog machine errors"

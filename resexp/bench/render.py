@@ -8,8 +8,7 @@ from typing import Any
 from rich.console import Console, Group, RenderableType
 
 from resexp.report.render.columns import ColumnHead, Columns
-
-DASH = "–"
+from resexp.text import DASH
 
 
 def print_benchmark(benchmark: Mapping[str, Any]) -> None:

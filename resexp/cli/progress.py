@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from typing import IO, Any
 
@@ -13,6 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from resexp.execution.descriptors import point_to_nowhere
 from resexp.execution.display import Display, View
 from resexp.plan.status import Status
 from resexp.plan.trial import Trial
@@ -55,11 +55,8 @@ class Fading:
             self._fall_silent()
 
     def _fall_silent(self) -> None:
-        """Point the file descriptor at /dev/null. Text still buffered is flushed there when Python exits."""
         with suppress(OSError):  # a file in memory has no descriptor
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self._file.fileno())
-            os.close(nowhere)
+            point_to_nowhere(self._file.fileno())
 
 
 class LineDisplay:

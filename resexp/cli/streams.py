@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import errno
 import io
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO, cast
+
+from resexp.execution.descriptors import point_to_nowhere
 
 REFUSED = 74
 """Exit status of a command whose results could not be printed."""
@@ -52,12 +53,9 @@ class Yielding(io.TextIOBase):
                 self._give_up(problem)
 
     def _give_up(self, problem: OSError) -> None:
-        """Point the descriptor at /dev/null. Text that Python still holds is flushed there when it exits."""
         self.problem = problem
         if self._stream:
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self._stream.fileno())
-            os.close(nowhere)
+            point_to_nowhere(self._stream.fileno())
 
     def writable(self) -> bool:
         return True

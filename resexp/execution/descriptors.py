@@ -25,3 +25,10 @@ def open_standard_descriptors() -> None:
         sys.stdin = open(0, closefd=False)  # noqa: SIM115
     if sys.stderr is None:
         sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
+
+
+def point_to_nowhere(descriptor: int) -> None:
+    """Have what is written to an open descriptor vanish, with the text that Python still holds for it."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from resexp.data.draws import permutation
-from resexp.errors import out_of_memory
+from resexp.errors import out_of_memory, words
 from resexp.probes.base import Probe, Snapshot
 from resexp.text import clean
 
@@ -41,11 +41,8 @@ def probe_rows(run: Learner, failed: list[str]) -> Iterator[dict[str, Any]]:
 
 
 def reason(error: Exception) -> str:
-    """What an error says, in one line. A plugin's error may raise another while it is turned into text."""
-    try:
-        return clean(f"{type(error).__name__}: {' '.join(str(error).split())}"[:300])
-    except Exception:
-        return type(error).__name__
+    """What an error says, in one short line."""
+    return clean(f"{type(error).__name__}: {words(error)}"[:300])
 
 
 def measured(run: Run, config: ProbeConfig, at: float) -> Iterator[dict[str, Any]]:

@@ -167,7 +167,7 @@ def table(draws: int) -> list[tuple[str, ...]]:
 
 
 if __name__ == "__main__":
-    lines = table(2000)
+    lines = table(1000)
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)))
