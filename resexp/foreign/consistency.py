@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from resexp.foreign.runs import ForeignRun
 
 STEPS = [{"epoch"}, {"step"}, {"iteration"}, {"global", "step"}]
-"""Names of columns that say when in training a row was written; in the plural they are lengths of training."""
+"""Columns that say when in training a row was written; in the plural they are lengths of training."""
 
 
 def respelled(runs: Sequence[ForeignRun], columns: ColumnRoles) -> list[Placed]:
