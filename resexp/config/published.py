@@ -3,6 +3,10 @@
 A metric is a column of the trials (`train_error`, `test_iou`, `seconds`) or a probe's reading in the form
 `probe.name@at:reduce`. For example, `gradient_norms.weight_rms@0:slope` is the slope over layers at
 initialisation.
+
+Two metrics are read off training curves. `steps_to@train_error:0.05` is how many steps a run takes to a
+training error of 5 %. `gap@train_loss:0.1` is its test loss minus its training loss where the training loss
+is 0.1 nats. `gap@train_loss:shared` takes the least training loss that every run of both sides reaches.
 """
 
 from __future__ import annotations
@@ -39,6 +43,12 @@ _READING = re.compile(
 )
 
 
+_CURVE = re.compile(
+    r"steps_to@(?P<measure>(?:train|validation|test)_(?:error|loss)|running_error):(?P<target>\d*\.?\d+)"
+    r"|gap@(?P<of>train_(?:error|loss)):(?P<at>\d*\.?\d+|shared)"
+)
+
+
 class ProbeMetric(NamedTuple):
     """A probe's reading at a fraction of training, reduced over layers to one number per trial."""
 
@@ -46,6 +56,24 @@ class ProbeMetric(NamedTuple):
     name: str
     at: float
     reduce: Reduce
+
+
+class CurveMetric(NamedTuple):
+    """A value read off a training curve where `measure` comes down to the target; None means `shared`."""
+
+    kind: Literal["steps_to", "gap"]
+    measure: str
+    target: float | None
+
+
+def curve(metric: str) -> CurveMetric | None:
+    """The reading of training curves that a metric names; None for any other metric."""
+    match = _CURVE.fullmatch(metric)
+    if match is None:
+        return None
+    if match["measure"]:
+        return CurveMetric("steps_to", match["measure"], float(match["target"]))
+    return CurveMetric("gap", match["of"], None if match["at"] == "shared" else float(match["at"]))
 
 
 def reading(metric: str) -> ProbeMetric | None:
@@ -62,9 +90,18 @@ def _refuse(wrong: str, right: str) -> PydanticCustomError:
 
 
 def _metric(text: str) -> str:
-    if not _COLUMN.fullmatch(text) and not _READING.fullmatch(text):
-        right = "give a column such as train_error, or probe.name@at:reduce, reduce one of "
-        raise _refuse(f"{text!r} is not a metric", right + "mean, max, min, first, last, slope")
+    found = curve(text)
+    if not _COLUMN.fullmatch(text) and not _READING.fullmatch(text) and found is None:
+        right = (
+            "give a column such as train_error, or probe.name@at:reduce, reduce one of mean, max, min, "
+            "first, last, slope, or steps_to@train_error:0.05, or gap@train_loss:0.1 (or :shared)"
+        )
+        raise _refuse(f"{text!r} is not a metric", right)
+    if found and found.target is not None:
+        if found.measure.endswith("_error") and found.target >= 1:
+            raise _refuse(f"{text!r} gives {found.target:g} as an error", "give a fraction below 1")
+        if found.measure.endswith("_loss") and found.target == 0:
+            raise _refuse(f"{text!r} gives 0 as a loss", "give a loss that runs can reach")
     return text
 
 
@@ -113,6 +150,8 @@ class Reference(Frozen):
     @model_validator(mode="after")
     def _error_is_a_fraction(self) -> Self:
         _fraction(self.metric, self.value)
+        if curve(self.metric):
+            raise _refuse("is read off training curves, which only claims may be about", "make it a claim")
         return self
 
 
@@ -121,7 +160,7 @@ class Claim(Frozen):
 
     In both, `model.depth` may be `deepest`, `shallowest` or `best_shallower`. The last is the depth with the
     least metric among all but the deepest, as in the definition of degradation. If `within` is given, the
-    claim is that the two sides differ by no more than that.
+    claim is that the two sides differ by no more than that; of steps, by no more than that part.
     """
 
     say: Text
@@ -143,6 +182,11 @@ class Claim(Frozen):
         if self.published:
             _fraction(self.metric, *self.published)
             gap = self.published[1] - self.published[0]
+            if self.metric.startswith("steps_to@"):
+                if min(self.published) <= 0:
+                    raise _refuse("gives no steps at all as published", "give steps, or their ratio to 1")
+                gap = max(self.published[1] / self.published[0], self.published[0] / self.published[1]) - 1
+                gap = gap if self.within or self.published[1] > self.published[0] else -gap
             if (abs(gap) > self.within) if self.within else gap <= 0:
                 raise _refuse("is not what its published numbers say", "give the value of lower first")
         return self

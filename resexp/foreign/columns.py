@@ -82,7 +82,7 @@ def chosen(sheet: Sheet, named: Mapping[str, Sequence[str]]) -> ColumnRoles:
         for role in USUAL
         if role not in found and _split(role) not in splits
     }
-    problems += [*_ambiguous(sheet, guesses), *_nested(sheet)]
+    problems += _ambiguous(sheet, guesses)
     found |= {role: tuple(columns[:1]) for role, columns in guesses.items() if columns}
     if found.get("connection") == found.get("variant"):
         found.pop("connection", None)
@@ -92,6 +92,8 @@ def chosen(sheet: Sheet, named: Mapping[str, Sequence[str]]) -> ColumnRoles:
             problems.append(Problem(sheet.origin, "", f"no column says {what}", right))
     if not any(role in found for role in ERRORS):
         problems.append(_no_error(sheet))
+    if not NEEDED.keys() <= found.keys():
+        problems += _nested(sheet)
     if problems:
         raise refused(problems, sheet.origin)
     of = {role: columns[0] for role, columns in found.items() if role != "variant"}

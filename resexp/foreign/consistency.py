@@ -16,7 +16,8 @@ from resexp.text import clean
 if TYPE_CHECKING:
     from resexp.foreign.runs import ForeignRun
 
-STEPS = {"epoch", "epochs", "step", "steps", "iteration", "iterations"}
+STEPS = [{"epoch"}, {"step"}, {"iteration"}, {"global", "step"}]
+"""Columns that say when in training a row was written; in the plural they are lengths of training."""
 
 
 def respelled(runs: Sequence[ForeignRun], columns: ColumnRoles) -> list[Placed]:
@@ -36,7 +37,7 @@ def repeated(sheet: Sheet, runs: Sequence[ForeignRun], columns: ColumnRoles) -> 
     """Runs that are there twice; where no column has the seeds, each is given a number of its own."""
     problems: list[Placed] = []
     first: dict[tuple[Any, ...], ForeignRun] = {}
-    steps = next((column for column in columns.unused if words_of(column) & STEPS), None)
+    steps = next((column for column in columns.unused if words_of(column) in STEPS), None)
     count: dict[tuple[str, int], int] = defaultdict(int)
     for run in runs:
         cells = sheet.rows[run.row - 1].cells

@@ -96,6 +96,8 @@ def _measured(claim: Mapping[str, Any]) -> str:
         return words.DASH
     ends = " / ".join(references.amount(metric, claim[side]) for side in ("lower", "higher"))
     values = f"{ends}{references.unit(metric)}"
+    if claim["difference"] is None and claim.get("never"):
+        return escape(f"{values}, {words.counted(claim['never'], 'run')} without it, n = {n}")
     if claim["difference"] is None:
         return escape(f"{values}, {claim['diverged']} trials diverged, n = {n}")
     change = references.amount(metric, claim["difference"], sign=True)

@@ -1,4 +1,4 @@
-"""What a probe sees and what it says."""
+"""The interface of probes: what a probe is given, and the readings that it returns."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Quantity = declared.Quantity
 
 @dataclass(frozen=True)
 class Reading:
-    """One number: `name` says what was measured, `layer` and `index` (0-based, in depth) where."""
+    """One number: `name` says what was measured, `layer` and `index` (from 0, input to output) say where."""
 
     name: str
     layer: str
@@ -28,12 +28,11 @@ class Reading:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A copy of a training run on a fixed batch, for the probe to use up: nothing leads back to the run.
+    """A copy of a training run with a fixed batch. A probe may change it: the run itself is not affected.
 
-    `network` is in training mode and in float32; the batch is `images` (B, C, H, W), or whatever inputs the
-    task has, with what the data know of them: `labels` (B,), whether or not the task makes use of them.
-    `loss()` runs it forward on the batch; `step()` makes the update that the run's optimiser, in its
-    present state, would make on this batch.
+    `network` is in training mode and in float32. `images` are the batch's inputs: (B, C, H, W) for images.
+    `labels` are the data's labels (B,), even if the task does not use them. `loss()` runs the network on the
+    batch. `step()` makes the update that the run's optimiser, in its present state, would make on it.
     """
 
     network: Network
@@ -44,17 +43,18 @@ class Snapshot:
 
 
 def class_labels(snapshot: Snapshot) -> Tensor:
-    """The labels (B,). Raises TrialError where the data have something else."""
+    """The class labels (B,). Raises TrialError if the data have none."""
     if snapshot.labels.ndim != 1:
-        raise TrialError("the data have no classes of images for a probe to tell apart; remove the probe")
+        raise TrialError("the data have no class labels, which this probe needs; remove the probe")
     return snapshot.labels
 
 
 class Probe(ABC):
     """A measurement of a training run at one instant.
 
-    `network` is the kind of network it can measure; `targets` are those of the tasks it can, None: any.
-    `quantities` says how reports show its readings. It is read from the file's text, so write it out.
+    `network` is the type of network that the probe can measure. `targets` are the targets of the tasks that
+    it can measure; None means all. `quantities` says how reports show its readings. It is read from the
+    file's text without running it, so write it out as literals.
     """
 
     network: ClassVar[type[nn.Module]] = Network
@@ -63,4 +63,4 @@ class Probe(ABC):
 
     @abstractmethod
     def measure(self, snapshot: Snapshot) -> Iterator[Reading]:
-        """The readings, in order of depth."""
+        """Yield the readings, from input to output."""

@@ -13,12 +13,13 @@ from resexp.probes.states import block_states, flat, settled
 
 
 class Cka(Probe):
-    """Linear centred kernel alignment of blocks' states X and Y, (B, features): 1 up to rotation and scale.
+    """Linear centred kernel alignment (CKA) of two blocks' states X and Y, both (B images, features).
 
-    Kornblith et al. 2019 (arXiv:1905.00414), equation 4: ||Y'X||^2 / (||X'X|| ||Y'Y||) of centred states,
-    computed from the B x B products. `cka_previous`: with the block before; `cka_last`: with the last
-    block. Biased upward where features outnumber the B images. States that are equal for all images have
-    none. Norms use the batch's statistics.
+    It is ||Y'X||^2 / (||X'X|| ||Y'Y||) of the centred states (Kornblith et al. 2019, arXiv:1905.00414,
+    equation 4), computed from their B x B products. It is 1 if the states differ only by rotation and scale.
+    `cka_previous` compares a block with the block before it, `cka_last` with the last block. The value is
+    biased upward if there are more features than images. There is no reading if a block's state is the same
+    for all images. Batch norms use the statistics of the probe batch.
     """
 
     network = Series
@@ -35,12 +36,12 @@ class Cka(Probe):
             others = {"cka_last": kernels[-1]} | ({"cka_previous": kernels[index - 1]} if index else {})
             for name, other in others.items():
                 value = (kernel * other).sum().item()
-                if value > 0:  # of normalised kernels of which neither is 0
+                if value > 0:  # it is 0 only if one of the kernels is
                     yield Reading(name, f"blocks.{index}", index, value)
 
 
 def _kernel(x: Tensor) -> Tensor:
-    """The products (B, B) of centred states, of norm 1; 0 if all states are equal up to rounding."""
+    """The B x B products of the centred states, scaled to norm 1; 0 if all states agree up to rounding."""
     size = x.norm()
     centred = x - x.mean(0)
     spread = centred.norm()

@@ -1,4 +1,4 @@
-"""How much of the state and of the branch each connection lets through."""
+"""How strongly each connection weights its shortcut and its branch."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from resexp.probes.states import settled
 
 
 class Coefficients(Probe):
-    """What connections have learned, block by block: the weights they give to shortcut and branch.
+    """The weights that each block's connection gives to its shortcut and its branch.
 
-    `branch_weight`: ||h'(f) - h'(0)|| / ||f(h)||, where h'(0) is the new state without the branch; |a| of
-    `scaled`, the root mean square of what multiplies f in general. `shortcut_weight`: ||h'(0)|| / ||h||,
-    which is 1 in a residual block, 0 in a plain one, and where the shape changes has in it what S does.
-    `mean_` and a parameter's name: the mean of each scalar or vector that the connection itself has
-    learned. Of many streams, norms are root mean squares over the streams.
+    Here h is the state before a block, f(h) the branch's output, h'(f) the state after the block, and h'(0)
+    that state if the branch gives 0. `branch_weight` is ||h'(f) - h'(0)|| / ||f(h)||: |a| for `scaled`, in
+    general the root mean square of the factors of f. `shortcut_weight` is ||h'(0)|| / ||h||: 1 in a residual
+    block and 0 in a plain one. Where the shape changes, it includes the effect of the shape-changing shortcut
+    S. `mean_NAME` is the mean of each scalar or vector parameter of the connection itself. If a connection
+    keeps several streams, norms are root mean squares over them.
     """
 
     network = Series
@@ -63,5 +64,5 @@ def _weights(block: Block, state: Any, layer: str, index: int) -> Iterator[Readi
 
 
 def _size(x: Tensor) -> float:
-    """The norm of one image's, or one stream's, x: the root mean square over them."""
+    """The root mean square of the norm of x over images (and streams)."""
     return float(x.norm().item() / len(x) ** 0.5)

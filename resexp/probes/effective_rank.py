@@ -12,11 +12,13 @@ from resexp.probes.states import block_states, flat, settled
 
 
 class EffectiveRank(Probe):
-    """`effective_rank`: exp(entropy of s / sum s), s the singular values of a block's states X (B, features).
+    """Effective rank and spread of each block's states X (B images, features).
 
-    Roy and Vetterli 2007; at most the smaller of B and features, and 1 where all states are multiples of
-    one. `spread`: ||X - 1 mean(X)|| / ||X||, which is 0 where all states are equal: rank collapse, as Dong
-    et al. 2021 (arXiv:2103.03404). States that are all 0 have neither. Norms use the batch's statistics.
+    `effective_rank` is exp(entropy of s / sum s), where s are the singular values of X (Roy and Vetterli
+    2007). It is at most the smaller of B and the number of features, and 1 if all states are multiples of
+    one another. `spread` is ||X - 1 mean(X)|| / ||X||. It is 0 if all states are equal, which is rank
+    collapse (Dong et al. 2021, arXiv:2103.03404). There is no reading if all states are 0. Batch norms use
+    the statistics of the probe batch.
     """
 
     network = Series

@@ -14,15 +14,16 @@ from resexp.probes.base import Probe, Reading, Snapshot
 class GradientNorms(Probe):
     """Norms of the loss's gradient, before clipping.
 
-    `weight_norm`: ||dL/dW|| (Frobenius) of each weight layer; `weight_rms`: the same divided by
-    sqrt(numel), so that layers of other widths compare; `block_input`: ||dL/dh|| of each block's input.
+    `weight_norm` is ||dL/dW|| (Frobenius) of each weight layer. `weight_rms` is the same divided by
+    the square root of the number of weights, so that layers of different widths can be compared.
+    `block_input` is ||dL/dh|| of each block's input h. L is the loss.
     """
 
     def measure(self, snapshot: Snapshot) -> Iterator[Reading]:
         inputs: list[Tensor] = []
 
         def keep(module: nn.Module, args: tuple[Tensor | tuple[Tensor, ...]]) -> None:
-            h = args[0][0] if isinstance(args[0], tuple) else args[0]  # what a state remembers is left out
+            h = args[0][0] if isinstance(args[0], tuple) else args[0]  # without the connection's memory
             h.retain_grad()
             inputs.append(h)
 

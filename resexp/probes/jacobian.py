@@ -1,4 +1,4 @@
-"""How much each block stretches what passes through it."""
+"""How much each block enlarges or shrinks changes of its input."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from resexp.probes.states import settled
 
 
 class Jacobian(Probe):
-    """`mean_squared_singular_value`: ||J||^2 / m of the Jacobian J = dh'/dh, m x n, of each block.
+    """`mean_squared_singular_value`: ||J||^2 / m, where J = dh'/dh (m x n) is the Jacobian of a block.
 
-    1 keeps a gradient's size on average, as the identity does; above 1 it explodes over depth, below 1 it
-    vanishes (Pennington et al. 2017, arXiv:1711.04735, where it is called chi). Estimated without bias by
-    `draws` vector-Jacobian products with random signs v: E||J'v||^2 = ||J||^2. J is that of the
-    whole batch, whose statistics norms use; what a state remembers besides h is held fixed.
+    A value of 1 keeps a gradient's size on average, as the identity does. Above 1 gradients explode over
+    depth, below 1 they vanish (Pennington et al. 2017, arXiv:1711.04735, who call it chi). The estimate is
+    unbiased: it averages ||J'v||^2 over `draws` vectors v of random signs. J is the Jacobian of the whole
+    batch, since batch norms use its statistics. Whatever a connection keeps besides h is held fixed.
     """
 
     network = Series

@@ -1,4 +1,4 @@
-"""What the network loses with a block."""
+"""How the error changes when blocks are removed or swapped."""
 
 from __future__ import annotations
 
@@ -16,16 +16,22 @@ from resexp.probes.base import Probe, Reading, Snapshot
 
 
 class Lesion(Probe):
-    """Error and loss on the probe batch, in eval mode, after blocks are removed or swapped, not retrained.
+    """Error and loss (nats) on the probe batch, in eval mode, after blocks are removed or swapped.
 
-    Veit et al. 2016 (arXiv:1605.06431), sections 4.1 to 4.3. A removed block's branch gives 0, so that its
-    shortcut alone is left; a block without a shortcut passes its state on as it is. Removing one block:
-    `error` and `loss`; of a block where a stage begins, `transition_error` and `transition_loss`. Removing k
-    blocks drawn at random, none of them a transition, index k: `random_error` and `random_loss`, the mean of
-    `draws`. After k swaps, each of a pair of blocks drawn at random, index k: `swapped_error` and
-    `swapped_loss`, the mean of `draws`; the two of a pair take states of one shape and have parameters of the
-    same shapes, and neither is a transition. Nothing removed: `intact_error` and `intact_loss`. Losses are in
-    nats. A block that changes the shape and has no shortcut cannot be removed: of it there is no reading.
+    The network is not retrained (Veit et al. 2016, arXiv:1605.06431, sections 4.1 to 4.3). The branch of a
+    removed block gives 0, so that only its shortcut is left; a block without a shortcut passes its state on
+    unchanged. A transition is a block where a stage begins. The readings are:
+
+    `intact_error`, `intact_loss`: nothing is removed.
+    `error`, `loss`: one block is removed, not a transition.
+    `transition_error`, `transition_loss`: one transition is removed.
+    `random_error`, `random_loss`: k random blocks are removed, none a transition. The index is k, and the
+    value is the mean of `draws` choices.
+    `swapped_error`, `swapped_loss`: k random pairs of blocks are swapped, one after another. The index is k,
+    and the value is the mean of `draws` choices. The blocks of a pair have inputs and parameters of the same
+    shapes, and neither is a transition.
+
+    A block that changes the shape and has no shortcut cannot be removed and has no reading.
     """
 
     network = Chain
@@ -63,7 +69,7 @@ class Lesion(Probe):
 
 
 class Patient:
-    """A network in eval mode, with the states before its blocks and what can be removed of it."""
+    """A network in eval mode, with the state before each block and the blocks that can be removed."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.network = snapshot.network.eval()
@@ -90,7 +96,7 @@ class Patient:
             state = after
 
     def pairs(self) -> list[tuple[int, int]]:
-        """The blocks that can stand in each other's place."""
+        """The pairs of blocks that can be swapped."""
         shapes = [
             (h_of(state).shape, *((name, p.shape) for name, p in block.named_parameters()))
             for block, state in zip(self.blocks, self.before, strict=True)
@@ -101,8 +107,9 @@ class Patient:
     def score(
         self, state: Any, start: int, removed: Collection[int], order: Sequence[int] | None = None
     ) -> tuple[float, float]:
-        """Error (a fraction) and loss (nats) from the state before block `start`, without `removed`; the
-        blocks are passed in `order`, None: their own.
+        """Error (a fraction) and loss (nats) without the `removed` blocks.
+
+        `state` is the state before block `start`. The blocks are passed in `order`, or in their own order.
         """
         for index in order or range(start, len(self.blocks)):
             block = self.blocks[index]
@@ -116,7 +123,7 @@ class Patient:
 
 
 def swapped(count: int, pairs: Sequence[tuple[int, int]], swaps: int) -> list[int]:
-    """The order of `count` blocks after so many swaps of the places of a random pair."""
+    """The order of `count` blocks after `swaps` swaps of pairs drawn at random."""
     order = list(range(count))
     for choice in torch.randint(len(pairs), (swaps,)).tolist():
         i, j = pairs[choice]
@@ -135,7 +142,7 @@ def _both(prefix: str, layer: str, index: int, score: tuple[float, float]) -> It
 
 
 def _zero(block: Block, state: Any) -> Tensor | None:
-    """0 in the shape of f(h), without its memory; None from a connection that leaves f out by itself."""
+    """0 in the shape of f(h), in the memory of one number; None if the connection does not call f."""
     found: list[Tensor] = []
 
     def f(h: Tensor) -> Tensor:
@@ -152,14 +159,14 @@ def _without_branch(block: Block, state: Any, zero: Any) -> Any:
 
 
 def _is_bare(block: Block, state: Any, zero: Tensor) -> bool:
-    """Whether there is no shortcut: without f, nothing of the state is left."""
+    """Whether the block has no shortcut: without f, its output does not depend on the state."""
     nothing = tuple(map(torch.zeros_like, state)) if isinstance(state, tuple) else torch.zeros_like(state)
     with_state, without = (h_of(block.connection(s, lambda _: zero)) for s in (state, nothing))
     return torch.equal(with_state, without)
 
 
 def _is_transition(block: Block, before: Any, after: Any) -> bool:
-    """Whether resolution or width change; concatenation, whose f fills a part of h', is no such change."""
+    """Whether the block changes resolution or width. Growth by concatenation does not count."""
     old, new = h_of(before).shape, h_of(after).shape
     grown = block.connection.branch != block.connection.out
     return old[2:] != new[2:] or (old[1] != new[1] and not grown)

@@ -1,4 +1,4 @@
-"""What can be read off the states with a linear map."""
+"""How well a linear classifier does on the states between blocks."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from resexp.probes.states import errors_read_off
 
 
 class LinearProbe(Probe):
-    """`linear_probe_error`: the error of a linear classifier on each block's frozen state, a fraction.
+    """`linear_probe_error`: the error (a fraction) of a linear classifier on each block's state.
 
-    Alain and Bengio 2016 (arXiv:1610.01644), with ridge regression to one-hot labels in closed form in place
-    of their logistic one. Features are the state's mean over positions, standardised; `ridge` is relative
-    to their variance. It is fitted on the first half of the probe batch and its error is that on the
-    second: give a `batch_size` well above the number of channels. Norms use the batch's statistics.
+    After Alain and Bengio 2016 (arXiv:1610.01644), with ridge regression to one-hot labels in place of their
+    logistic regression. Features are the state's means over positions, standardised; `ridge` is relative to
+    their variance. The classifier is fitted on the first half of the probe batch and tested on the second,
+    so `batch_size` should be well above the number of channels. Batch norms use the statistics of the probe
+    batch.
     """
 
     network = Series
@@ -39,10 +40,10 @@ class LinearProbe(Probe):
 
 
 def ridge_scores(x: Tensor, y: Tensor, new: Tensor, ridge: float) -> Tensor:
-    """Fit y (n, classes) on features x (n, d) and an intercept; predict (m, classes) for new (m, d)."""
+    """Fit y (n, classes) on features x (n, d) and an intercept, and predict (m, classes) for `new` (m, d)."""
     centre, mean = x.mean(0), y.mean(0)
     scale = x.std(0, unbiased=False)
-    scale = torch.where(scale > 0, scale, torch.ones_like(scale))  # a dead feature says nothing
+    scale = torch.where(scale > 0, scale, torch.ones_like(scale))  # a constant feature gives 0
     x, new = (x - centre) / scale, (new - centre) / scale
     gram = x.T @ x + ridge * len(x) * torch.eye(x.shape[1], dtype=x.dtype, device=x.device)
     weights: Tensor = torch.linalg.solve(gram, x.T @ (y - mean))

@@ -1,4 +1,4 @@
-"""What can be read off the states without fitting anything."""
+"""How well a vote of nearest neighbours does on the states between blocks."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from resexp.probes.states import errors_read_off
 
 
 class NearestNeighbours(Probe):
-    """`knn_error`: the error, a fraction, of a vote among the `k` nearest images by each block's state.
+    """`knn_error`: the error (a fraction) of a vote among the `k` nearest images by each block's state.
 
-    Features are the state's mean over positions; near is a large cosine, and counts as many votes as it is
-    above -1 (Wu et al. 2018, arXiv:1805.01978, have another weight). Voters are the first half of the probe
-    batch, and the error is that of the second. Norms use the batch's statistics.
+    Features are the state's means over positions. The nearest images have the largest cosine c, and each has
+    c + 1 votes (Wu et al. 2018, arXiv:1805.01978, use another weight). The first half of the probe batch
+    votes on the second half. Batch norms use the statistics of the probe batch.
     """
 
     network = Series
@@ -39,6 +39,6 @@ class NearestNeighbours(Probe):
 
 
 def votes(cosines: Tensor, known: Tensor, k: int) -> Tensor:
-    """Cosines (m, n) with n voters of these one-hot labels (n, classes) -> the votes (m, classes)."""
+    """The votes (m, classes), from the cosines (m, n) with n voters and their one-hot labels (n, classes)."""
     near, who = cosines.topk(min(k, cosines.shape[1]))
     return ((near + 1).unsqueeze(2) * known[who]).sum(1)

@@ -1,4 +1,4 @@
-"""How much of the gradient comes through short paths."""
+"""How much of the gradient comes through paths of each length."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ State = tuple[Tensor, ...]
 
 
 class PathLength(Probe):
-    """Gradients that reach the first block's input through k of the n branches, for k up to `longest`.
+    """Gradients g_k that reach the first block's input through k of the n branches, for k up to `longest`.
 
-    Veit et al. 2016 (arXiv:1605.06431), section 4.3. A path takes k random blocks' branches and all the
-    other blocks' shortcuts; `path_gradient`, index k, is E||g_k|| over `draws` such paths, and `path_share`
-    is E||g_k|| C(n, k) 2^-n: a length's part in the gradient of all 2^n paths, were they aligned. What goes
-    through a gate or a weight that depends on the state goes with the shortcut. A network without
-    shortcuts has one path, of length n: all shorter ones give 0. Norms use the batch's statistics.
+    After Veit et al. 2016 (arXiv:1605.06431), section 4.3. A path goes through the branches of k random
+    blocks and the shortcuts of all others. `path_gradient`, with index k, is E||g_k||, the mean over `draws`
+    such paths. `path_share` is E||g_k|| C(n, k) 2^-n, the share of this length in the gradient of all 2^n
+    paths if they were aligned; C(n, k) is the number of paths of length k. A gradient through a gate, or a
+    weight that depends on the state, counts as the shortcut's. A network without shortcuts has one path, of
+    length n, so shorter ones give 0. Batch norms use the statistics of the probe batch.
     """
 
     network = Chain
@@ -68,7 +69,7 @@ class PathLength(Probe):
 
 
 class Track:
-    """One block's part of the way back, from leaves to leaves: all of it, and all but through its branch."""
+    """The backward pass through one block, once in full and once without its branch."""
 
     def __init__(self, block: Block, state: State) -> None:
         self.state = state
@@ -83,7 +84,7 @@ class Track:
         self.around = _tuple(block.around(_state(state), lambda _: outputs[0].clone()))
 
     def back(self, gradient: State, branch: bool) -> State:
-        """The gradient at the block's input, through its branch alone or through everything but."""
+        """The gradient at the block's input: through its branch alone, or through everything else."""
         around = _pull(self.around, self.state, gradient)
         if not branch:
             return around
@@ -92,7 +93,7 @@ class Track:
 
 
 def _pull(outputs: Sequence[Tensor], inputs: State, gradient: Sequence[Tensor]) -> State:
-    """The gradient at `inputs`; 0 where nothing leads."""
+    """The gradient at `inputs`; 0 for inputs on which no output depends."""
     pairs = [(out, g) for out, g in zip(outputs, gradient, strict=True) if out.requires_grad]
     if not pairs:
         return tuple(map(torch.zeros_like, inputs))

@@ -15,15 +15,16 @@ NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm)
 
 
 class Responses(Probe):
-    """Standard deviations of responses, as figure 7 of He et al. 2015 (arXiv:1512.03385).
+    """Standard deviations of responses, as in figure 7 of He et al. 2015 (arXiv:1512.03385).
 
-    `std`: of each branch layer's response after the norm that follows it, before activation and
-    addition; `variance_ratio`: Var(f(h)) / Var(h) of each block, which says how much a branch adds.
+    `std` is the standard deviation of each branch layer's response, after its norm and before activation and
+    addition. `variance_ratio` is Var(f(h)) / Var(h) of each block, where h is its input and f(h) its branch's
+    output: it says how much the branch adds.
     """
 
     quantities = (
         Quantity("std", title="standard deviation of responses", over="layer"),
-        Quantity("variance_ratio", title="variance of the branch by that of the state", scale="log"),
+        Quantity("variance_ratio", title="variance of branch / state", scale="log"),
     )
 
     def measure(self, snapshot: Snapshot) -> Iterator[Reading]:
@@ -59,8 +60,8 @@ class Responses(Probe):
                     watch_layer(f"blocks.{index}.branch.{name}", last)
         with torch.no_grad():
             snapshot.loss()
-        places = {name: index for index, (name, _) in enumerate(snapshot.network.weight_layers())}
+        indices = {name: index for index, (name, _) in enumerate(snapshot.network.weight_layers())}
         for name, std in stds.items():
-            yield Reading("std", name, places[name], std)
+            yield Reading("std", name, indices[name], std)
         for index, ratio in ratios.items():
             yield Reading("variance_ratio", f"blocks.{index}", index, ratio)

@@ -17,14 +17,14 @@ TOLERANCE = 1e-3
 
 
 class Sharpness(Probe):
-    """The loss along a random direction through the weights, and the loss's largest second derivative.
+    """The loss along a random direction through the weights, and the largest Hessian eigenvalue.
 
-    `slice_loss`: the loss in nats at W + a d, for 2 `points` + 1 values of a in [-`reach`, `reach`]; the
-    reading's layer is a, and its index the place of a. d is Gaussian, filter-normalised as Li et al. 2018
-    (arXiv:1712.09913), section 4: of each filter ||d|| = ||W||, and of norms and biases 0.
-    `hessian_eigenvalue`: the largest one of the training loss's Hessian, by at most `iterations` steps of
-    power iteration, each a Hessian-vector product; where these are too few, an estimate from below. Norms
-    use the batch's statistics.
+    `slice_loss` is the loss (nats) at weights W + a d, for 2 `points` + 1 values of a from -`reach` to
+    `reach`. The reading's layer is a, and its index counts these values. The direction d is Gaussian and
+    filter-normalised (Li et al. 2018, arXiv:1712.09913, section 4): ||d|| = ||W|| for each filter, and d = 0
+    for norms and biases. `hessian_eigenvalue` is the largest eigenvalue of the training loss's Hessian, from
+    at most `iterations` steps of power iteration. With too few steps the estimate is too low. Batch norms use
+    the statistics of the probe batch.
     """
 
     quantities = (
@@ -45,11 +45,11 @@ class Sharpness(Probe):
         direction = tuple(map(_direction, weights))
         centre = tuple(w.detach().clone() for w in weights)
         with torch.no_grad():
-            for place in range(-self.points, self.points + 1):
-                a = self.reach * place / self.points
+            for point in range(-self.points, self.points + 1):
+                a = self.reach * point / self.points
                 for weight, start, d in zip(weights, centre, direction, strict=True):
                     weight.copy_(start + a * d)
-                yield Reading("slice_loss", f"{a:+.3g}", place + self.points, snapshot.loss().item())
+                yield Reading("slice_loss", f"{a:+.3g}", point + self.points, snapshot.loss().item())
 
     def _eigenvalue(self, loss: Tensor, weights: Vector) -> float:
         slopes = torch.autograd.grad(loss, weights, create_graph=True, materialize_grads=True)
@@ -58,7 +58,9 @@ class Sharpness(Probe):
             return torch.autograd.grad(slopes, weights, v, retain_graph=True, materialize_grads=True)
 
         largest = power_iteration(hessian, weights, self.iterations)
-        if largest < 0:  # the largest in magnitude is the least: shifted by it, all are at least 0
+        # If the eigenvalue of largest magnitude is negative, it is the least one. Subtracting it makes all
+        # others positive, so that a second iteration gives the largest one.
+        if largest < 0:
 
             def shifted(v: Vector) -> Vector:
                 return tuple(h - largest * x for h, x in zip(hessian(v), v, strict=True))
@@ -72,11 +74,11 @@ def power_iteration(times: Callable[[Vector], Vector], like: Vector, steps: int)
     v = _unit([torch.randn_like(x) for x in like])
     value = 0.0
     for _ in range(steps):
-        found = times(v)
-        before, value = value, _dot(v, found)
-        if _dot(found, found) == 0 or abs(value - before) <= TOLERANCE * abs(value):
+        product = times(v)
+        before, value = value, _dot(v, product)
+        if _dot(product, product) == 0 or abs(value - before) <= TOLERANCE * abs(value):
             break
-        v = _unit(found)
+        v = _unit(product)
     return value
 
 

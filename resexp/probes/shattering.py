@@ -1,4 +1,4 @@
-"""How much the gradients at two inputs have in common."""
+"""How strongly the gradients at two inputs are correlated."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from resexp.probes.states import block_states, settled
 class Shattering(Probe):
     """Correlation of input gradients at pairs of inputs, for the network cut off after each block.
 
-    Balduzzi et al. 2017 (arXiv:1702.08591): by their theorems 1 to 3, about 2^-L over L layers in plain
-    networks, (3/4)^L in residual ones without norm, and 1/sqrt(L) in residual ones with batch norm.
-    `gradient_correlation` of block l is the mean, over pairs and over `projections` random sums u of the
-    block's state h_l, of the cosine between d(u . h_l)/dx at x and at its partner. A pair is an
-    image and the point the fraction `distance` of the way to the next image of the batch: 1, the default, is
-    that image; a small one is a neighbour. Norms use the batch's statistics, as the theorem does: at distance
-    1 BatchNorm, whose way back takes out what the batch shares, leaves about 0 from the first block on. Pairs
-    with a gradient of exactly 0 have no cosine; a block with no other pairs gives no reading.
+    After Balduzzi et al. 2017 (arXiv:1702.08591). Their theorems 1 to 3 expect about 2^-L over L layers in
+    plain networks, (3/4)^L in residual networks without norm, and 1/sqrt(L) with batch norm.
+
+    `gradient_correlation` is the mean cosine between d(u . h)/dx at an image x and at its partner, where h is
+    the block's state and u one of `projections` random vectors. The partner lies between the image and the
+    next one of the batch, at the fraction `distance` of the way: 1 is the next image itself. Batch norms use
+    the statistics of the probe batch, as the theorem does. At distance 1 they leave about 0 from the first
+    block on, because their backward pass removes what the batch has in common. A pair with a gradient of
+    exactly 0 has no cosine, and a block without any cosine has no reading.
     """
 
     network = Series
@@ -48,11 +49,11 @@ class Shattering(Probe):
                 yield Reading("gradient_correlation", f"blocks.{index}", index, value)
 
     def _cosines(self, state: Tensor, x: Tensor, n: int) -> Tensor:
-        """Of the pairs that have one, for one random u."""
+        """The cosines of all pairs that have one, for one random vector u."""
         u = torch.randn_like(state[0])
         (gradient,) = torch.autograd.grad((state * u).sum(), x, retain_graph=True)
         gradient = gradient.flatten(1).double()
-        # A very deep plain net's gradient would overflow, or vanish, in the product of two norms.
+        # Without scaling, a very deep plain net's gradient would overflow or vanish in the product of norms.
         gradient = gradient / gradient.abs().amax(1, keepdim=True)
         first, second = gradient[:n], gradient.roll(-1, 0) if len(x) == n else gradient[n:]
         cosines = functional.cosine_similarity(first, second)

@@ -1,4 +1,4 @@
-"""The states between blocks, as several probes want them."""
+"""The states between blocks, in the forms that several probes use."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from resexp.models.base import Network
 from resexp.probes.base import Snapshot, class_labels
 
 Reader = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""What is known, features (n, d) and one-hot labels (n, classes), and new (m, d) -> scores (m, classes)."""
+"""Features (n, d) with one-hot labels (n, classes), and new features (m, d) -> scores (m, classes)."""
 
 
 def block_states(network: Network, images: Tensor) -> Iterator[Tensor]:
-    """What the head would be given (B, ...) if the network ended after each block, in turn.
+    """Yield, for each block, the input (B, ...) that the head would get if the network ended after it.
 
-    The memory of a state is left out, and many streams are one: `Connection.leave`.
+    A connection's memory and its several streams become one state, by `Connection.leave`.
     """
     blocks = network.in_order()
     state = blocks[0].connection.enter(network.stem(images))
@@ -31,7 +31,7 @@ def block_states(network: Network, images: Tensor) -> Iterator[Tensor]:
 def settled(network: Network) -> Network:
     """The network in eval mode, but with batch norms that use the batch's own statistics.
 
-    So nothing is dropped at random, and a network that has not been trained is normalised all the same.
+    Nothing is dropped at random then, and a network that was never trained is still normalised.
     """
     network.eval()
     for module in network.modules():
@@ -41,7 +41,7 @@ def settled(network: Network) -> Network:
 
 
 def flat(state: Tensor) -> Tensor:
-    """(B, ...) -> (B, features), in float64: what is made of it are sums of many products."""
+    """(B, ...) -> (B, features), in float64, because probes sum many products of them."""
     return cast(Tensor, nn.Flatten()(state)).double()
 
 
@@ -51,16 +51,16 @@ def pooled(state: Tensor) -> Tensor:
 
 
 def errors_read_off(snapshot: Snapshot, read: Reader) -> Iterator[tuple[int, float]]:
-    """For each block, what `read` gets wrong of the batch's second half, a fraction, knowing the first.
+    """Yield, for each block, the error (a fraction) of `read` on the second half of the batch.
 
-    Features are the state's mean over positions.
+    `read` is given the first half with its labels. Features are the state's means over positions.
     """
     labels = class_labels(snapshot)
     half = len(labels) // 2
     if half == 0:
         return
-    known = functional.one_hot(labels).double()[:half]
+    one_hot = functional.one_hot(labels).double()[:half]
     for index, state in enumerate(block_states(settled(snapshot.network), snapshot.images)):
         x = pooled(state)
-        guess = read(x[:half], known, x[half:]).argmax(1)
+        guess = read(x[:half], one_hot, x[half:]).argmax(1)
         yield index, (guess != labels[half:]).double().mean().item()

@@ -12,11 +12,12 @@ from resexp.probes.states import block_states, settled
 
 
 class TokenRank(Probe):
-    """`token_spread`: ||X - 1 mean(X)|| / ||X|| of each block's state X (T x C), one example's T tokens.
+    """`token_spread`: ||X - 1 mean(X)|| / ||X||, where X (T x C) are the T tokens of one example.
 
-    0 is rank one, all tokens alike: what attention alone comes to doubly exponentially in depth (Dong et al.
-    2021, arXiv:2103.03404, with the Frobenius norm and the mean for its best row). The mean over the batch;
-    an image's positions are its tokens. States of one position, or all 0, have none.
+    X is the state after a block, and the value is the mean over the batch. An image's positions are its
+    tokens. At 0 all tokens are alike (rank one): attention alone comes to it doubly exponentially in depth
+    (Dong et al. 2021, arXiv:2103.03404; here with the Frobenius norm, and the mean in place of the best row).
+    States with one position, and states that are all 0, have no reading.
     """
 
     network = Series

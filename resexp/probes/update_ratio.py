@@ -8,7 +8,7 @@ from resexp.probes.base import Probe, Reading, Snapshot
 
 
 class UpdateRatio(Probe):
-    """||dW|| / ||W|| of each weight layer for the update the optimiser would make on the probe batch.
+    """||dW|| / ||W|| of each weight layer, where dW is the optimiser's update on the probe batch.
 
     After Drozdzal et al. 2016 (arXiv:1608.04117), figure 4. A layer whose weights are all 0 has no ratio.
     """

@@ -65,3 +65,16 @@ def mixed(trials: pd.DataFrame) -> bool:
     chance = frames.chance(trials, "train")
     found = None if chance is None else failures(frames.done(trials)["train_error"], chance)
     return found is not None and found.mixed
+
+
+def one_class(trials: pd.DataFrame, split: str) -> int:
+    """How many trials answer one class only on a split that has several classes."""
+    done = frames.done(trials)
+    columns = [f"{split}_most_answered", f"{split}_chance"]
+    answered, chance = (pd.to_numeric(done[name]) if name in done else pd.Series() for name in columns)
+    return int(((answered == 1) & ~(chance == 0)).sum()) if len(answered) and len(chance) else 0
+
+
+def of_one_class(count: int, n: int, depth: int) -> str:
+    """The sentence part that names such trials; nothing where there are none."""
+    return f"{count} of {n} seeds at depth {depth} answer one class only" if count else ""

@@ -11,8 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import barnard_exact
 
-from resexp.config.published import DEPTH_WORDS, Claim
-from resexp.report import failed_seeds, frames, splits, statistics
+from resexp.config.published import DEPTH_WORDS, Claim, CurveMetric, curve
+from resexp.report import curves, failed_seeds, frames, splits, statistics
 from resexp.report.alike import several, unspoken
 from resexp.report.references import DEPTH, matching, values_of
 from resexp.report.verdict import Verdict
@@ -31,6 +31,9 @@ class Comparison:
     `n` is the number of seeds of the side that has fewest. `diverged` trials have no error: where there are
     some, the verdict rests on how many there are on each side, and the difference has no size. The verdict is
     one of `direction agrees`, `direction disagrees`, `undecided`, `not comparable`.
+
+    Of steps, `difference` and its interval are the ratio higher / lower. `never` trials have no value on
+    their training curve: they never get to the target.
     """
 
     lower: float | None
@@ -41,6 +44,7 @@ class Comparison:
     n: int
     diverged: int
     verdict: Verdict
+    never: int = 0
 
 
 NOTHING = Comparison(None, None, None, None, None, 0, 0, Verdict.NOT_COMPARABLE)
@@ -53,9 +57,12 @@ def compare(records: Records, claim: Claim) -> Comparison:
     the mean over those that they share is compared.
     """
     level = statistics.level_of(records)
+    read = curve(claim.metric)
+    records = _with_curves(records, (claim.lower, claim.higher), claim.metric, read)
     sides = _sides(records, claim)
     if sides is None:
         return NOTHING
+    records = _with_curves(records, sides, claim.metric, read)
     mixed = any(several(matching(records, when)) for when in sides)
     alike = unspoken(records, sides) if mixed else None
     by_depth = any(DEPTH not in when for when in sides)  # else each side names its own
@@ -67,6 +74,8 @@ def compare(records: Records, claim: Claim) -> Comparison:
     found = replace(NOTHING, lower=means[0], higher=means[1])
     n = min(len(cell) for pair in pairs for cell in pair)
     lost = [sum(int(np.isinf(pair[side]).sum()) for pair in pairs) for side in (0, 1)]
+    if read:
+        return _of_curves(records, sides, claim, pairs, replace(found, n=n, never=sum(lost)))
     found = replace(found, n=n, diverged=sum(lost))
     if any(lost):
         runs = [sum(len(pair[side]) for pair in pairs) for side in (0, 1)]
@@ -81,6 +90,50 @@ def compare(records: Records, claim: Claim) -> Comparison:
         return replace(found, difference=estimate.value, verdict=Verdict.UNDECIDED)
     verdict = _verdict(estimate, claim.within)
     return replace(found, difference=estimate.value, low=estimate.low, high=estimate.high, verdict=verdict)
+
+
+def _with_curves(
+    records: Records, sides: Sequence[Mapping[str, Any]], metric: str, read: CurveMetric | None
+) -> Records:
+    """The records with a column of what the metric reads off the training curves of both sides."""
+    if read is None:
+        return records
+    found = [matching(records, _without_depth(s) if s.get(DEPTH) in DEPTH_WORDS else s).index for s in sides]
+    trials = frames.ended(records.trials.loc[found[0].union(found[1])])
+    values = curves.values(records, trials, read).reindex(records.trials.index)
+    return replace(records, trials=records.trials.assign(**{metric: values}))
+
+
+def _of_curves(
+    records: Records,
+    sides: Sequence[Mapping[str, Any]],
+    claim: Claim,
+    pairs: Sequence[tuple[Cell, Cell]],
+    found: Comparison,
+) -> Comparison:
+    """The verdict on what is read off curves, where maybe some runs never get to the target."""
+    read = curve(claim.metric)
+    assert read is not None
+    steps = read.kind == "steps_to"
+    level = statistics.level_of(records)
+    if found.never:
+        sooner = curves.sooner(pairs, 1 - level) if steps else 0
+        agrees = Verdict.DIRECTION_AGREES if claim.within is None else Verdict.DIRECTION_DISAGREES
+        verdicts = {0: Verdict.UNDECIDED, -1: agrees, 1: Verdict.DIRECTION_DISAGREES}
+        return replace(found, verdict=verdicts[sooner])
+    cells = [np.log(cell) if steps else cell for pair in pairs for cell in pair]
+    weights = [-1 / len(pairs), 1 / len(pairs)] * len(pairs)
+    overlap = [splits.overlap(matching(records, when), claim.metric) for when in sides] * len(pairs)
+    trials = pd.concat([matching(records, when) for when in sides])
+    least = curves.rounding(records, trials, read) if steps else 0.0
+    estimate = statistics.contrast(cells, weights, overlap=overlap, least=least, level=level)
+    assert estimate is not None  # no cell is empty
+    within = np.log1p(claim.within) if steps and claim.within else claim.within
+    shown = [estimate.value, estimate.low, estimate.high]
+    if steps:
+        shown = [None if value is None else float(np.exp(value)) for value in shown]
+    difference, low, high = shown
+    return replace(found, difference=difference, low=low, high=high, verdict=_verdict(estimate, within))
 
 
 def _cells(

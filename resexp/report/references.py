@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from resexp.config.published import Published, Reference, reading
+from resexp.config.published import CurveMetric, Published, Reference, curve, reading
 from resexp.plan.status import Status
 from resexp.report import frames, protocol, reproduction, statistics, words
 from resexp.report.alike import several
@@ -124,11 +124,24 @@ def tolerance(paper: Published, reference: Reference) -> float:
 
 def titled(metric: str) -> str:
     """`train error`; `slope of weight_rms (gradient_norms) at initialisation`."""
+    if read := curve(metric):
+        return _of_curve(read)
     found = reading(metric)
     if found is None:
         return metric.replace("_", " ")
     when = {0.0: "initialisation", 1.0: "the end"}.get(found.at, f"{found.at:g} of training")
     return f"{found.reduce} of {found.name} ({found.probe}) at {when}"
+
+
+def _of_curve(read: CurveMetric) -> str:
+    name = read.measure.replace("_", " ")
+    error = name.endswith("error")
+    if read.target is None:
+        at = f"the least {name} that all runs reach"
+    else:
+        at = f"{100 * read.target:g}\u00a0%" if error else f"{read.target:g} nats"
+        at = f"a {name} of {at}"
+    return f"steps to {at}" if read.kind == "steps_to" else f"test − {name} at {at}"
 
 
 CHECKED = {"text": "read in the paper", "secondary": "from a secondary source", "memory": "from memory"}
@@ -143,7 +156,10 @@ def notes(sources: Sequence[str]) -> tuple[list[str], str]:
 
 def amount(metric: str, value: float | None, *, sign: bool = False) -> str:
     """A value of a metric, or with `sign` a difference of two, without its unit."""
-    if value is None or metric.endswith("_error"):
+    read = curve(metric)
+    if value is not None and read and read.kind == "steps_to":
+        return f"{value:.3g}" if abs(value) < 1000 else words.whole(round(value))  # differences are ratios
+    if value is None or _of_error(metric):
         return words.fixed(None if value is None else 100 * value, sign=sign)
     text = f"{value:{'+' if sign else ''}.3g}" if abs(value) < 1e6 else f"{value:{'+' if sign else ''}.2e}"
     return text.replace("-", words.MINUS)
@@ -151,6 +167,14 @@ def amount(metric: str, value: float | None, *, sign: bool = False) -> str:
 
 def unit(metric: str, *, difference: bool = False) -> str:
     """What follows a number of the metric, with its space; nothing where it has no unit."""
-    if metric.endswith("_error"):
+    if (read := curve(metric)) and read.kind == "steps_to":
+        return " times" if difference else " steps"
+    if _of_error(metric):
         return " pt" if difference else "\u00a0%"
+    if read:
+        return " nats"
     return " nats" if metric.endswith("_loss") else " s" if metric.endswith("seconds") else ""
+
+
+def _of_error(metric: str) -> bool:
+    return metric.endswith("_error") or metric.startswith("gap@train_error")

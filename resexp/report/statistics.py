@@ -105,6 +105,7 @@ def contrast(
     *,
     examples: int | Sequence[int | None] | None = None,
     overlap: float | Sequence[float] = 0.0,
+    least: float = 0.0,
     level: float = LEVEL,
 ) -> Estimate | None:
     """The sum of weight x mean over independent samples, with Welch's interval. None if a sample is empty.
@@ -116,6 +117,8 @@ def contrast(
     `overlap` says, of all samples or of each, that the n values come from splits of the same rows, drawn at
     random: the variance of their mean is s^2 (1 / n + overlap), where overlap is m / (N - m) for the m of
     all N rows that each value is of (Nadeau and Bengio 2003, Machine Learning 52; there n_test / n_train).
+
+    `least` is the least variance that any value has, as of one that is known up to a rounding alone.
     """
     cells = [numbers(sample) for sample in samples]
     n = min(map(len, cells))
@@ -129,7 +132,7 @@ def contrast(
         return Estimate(value, None, None, None, n)
     overlaps = overlap if isinstance(overlap, Sequence) else [overlap] * len(cells)
     parts = [
-        w**2 * variance(x, share) * (1 / len(x) + shared)
+        w**2 * max(variance(x, share), least) * (1 / len(x) + shared)
         for w, x, share, shared in zip(weights, cells, shares, overlaps, strict=True)
     ]
     error = float(np.sqrt(sum(parts)))

@@ -21,6 +21,7 @@ class Verdict(StrEnum):
     TOO_FEW_SEEDS = "too few seeds"
     NO_SEED = "no seed"
     SOME_SEEDS_FAIL = "some seeds fail"
+    ONE_CLASS = "answers one class"
     NOT_COMPARABLE = "not comparable"
     # Does depth hurt training?
     DEGRADES = "degrades"
@@ -72,6 +73,7 @@ _GOOD = {
     *(Verdict.SYNERGY, Verdict.GAIN_GROWS, Verdict.STEADY),
 }
 _BAD = {
+    Verdict.ONE_CLASS,
     *(Verdict.SOME_SEEDS_FAIL, Verdict.DEGRADES, Verdict.DID_NOT_TRAIN, Verdict.DIVERGES),
     *(Verdict.NOTHING_FINISHED, Verdict.HIGHER, Verdict.DEPTH_HURTS, Verdict.DIRECTION_DISAGREES),
     *(Verdict.NOT_REPRODUCED, Verdict.IN_THE_WAY, Verdict.GAIN_SHRINKS, Verdict.VANISHING),

@@ -46,6 +46,13 @@ GOOD: dict[str, Any] = {
         ({"metric": "train_eror"}, "'train_eror' is not a metric"),
         ({"metric": "lesion.error@2:mean"}, "is not a metric"),
         ({"metric": "lesion.error@1:median"}, "is not a metric"),
+        ({"metric": "steps_until@train_error:0.1"}, "is not a metric"),
+        ({"metric": "gap@test_loss:0.1"}, "is not a metric"),
+        ({"metric": "steps_to@train_error:shared"}, "is not a metric"),
+        ({"metric": "steps_to@train_error:5"}, "gives 5 as an error"),
+        ({"metric": "gap@train_loss:0"}, "gives 0 as a loss"),
+        ({"metric": "steps_to@train_error:0.1", "published": (200, 100)}, "not what its published numbers"),
+        ({"metric": "steps_to@train_error:0.1", "published": (0, 100)}, "no steps at all"),
         ({"published": (0.2, 0.1)}, "is not what its published numbers say"),
         ({"published": (0.1, 0.2), "within": 0.05}, "is not what its published numbers say"),
         ({"published": (1, 2)}, "gives 2 as an error"),
@@ -69,6 +76,20 @@ def test_verification_was_once_true_or_false() -> None:
     assert Reference.model_validate({**old, "verified": True}).verified == "text"
     assert Reference.model_validate({**old, "verified": False}).verified == "memory"
     assert Reference.model_validate(old).verified == "memory"
+
+
+def test_only_claims_are_about_training_curves() -> None:
+    value = {
+        "when": {},
+        "metric": "steps_to@train_error:0.1",
+        "value": 100,
+        "statistic": "mean",
+        "source": "A",
+    }
+    with pytest.raises(ValueError, match="only claims may be about"):
+        Reference.model_validate(value)
+    published_ = {"metric": "steps_to@train_error:0.1", "published": (32000, 64000)}
+    assert Claim.model_validate({**GOOD, **published_}).published == (32000, 64000)
 
 
 def test_problems_of_a_file_have_their_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

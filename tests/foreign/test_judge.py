@@ -143,7 +143,7 @@ def test_nested_results_as_a_script_gets_them() -> None:
 
 
 def test_columns_that_are_named(tmp_path: Path) -> None:
-    text = "net,lr,size,s,top1\nplain,0.1,20,0,91\nplain,0.1,20,1,92\nplain,0.01,20,0,93\n"
+    text = "net,lr,size,s,top1,all\nplain,0.1,20,0,91,{'k': 1}\nplain,0.1,20,1,92,\nplain,0.01,20,0,93,\n"
     path = written(tmp_path, text)
     report = resexp.judge(path, variant=["net", "lr"], depth="size", seed="s", test_accuracy="top1")
     assert dict(report.records.trials["variant"].value_counts()) == {"plain, lr=0.1": 2, "plain, lr=0.01": 1}

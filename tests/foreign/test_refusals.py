@@ -60,6 +60,7 @@ def changed(old: str, new: str) -> str:
             changed("plain,20,1,", "Plain,20,1,"),
             ["runs.csv:3: variant: 'Plain' is spelled 'plain' in runs.csv:2"],
         ),
+        (f"{HEADER},epochs\na,2,0,9,5\na,2,0,8,6\n", ["runs.csv:3: seed", "one more --variant, or keep one"]),
         ("", ["runs.csv: is empty"]),
         (f"{HEADER}\n", ["runs.csv: has no runs"]),
         ("[1]", ["runs.csv: is one JSON array; write one object a line"]),

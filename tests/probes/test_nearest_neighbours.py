@@ -34,5 +34,5 @@ def test_the_error_of_states_that_tell_classes_and_of_states_that_do_not(
 
 
 def test_masks_are_no_classes(chain: Callable, measure: Callable) -> None:
-    with pytest.raises(TrialError, match="no classes"):
+    with pytest.raises(TrialError, match="no class labels"):
         measure(NearestNeighbours(), chain(Plain, nn.Identity()), torch.eye(8), torch.zeros(8, 2, 2))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from resexp.report import frames, splits, statistics, words
-from resexp.report.table import Column, Row, Table, as_given, places, spread
+from resexp.report import failed_seeds, frames, splits, statistics, words
+from resexp.report.table import Column, Row, Sentence, Table, as_given, places, spread
+from resexp.report.verdict import Verdict
 
 if TYPE_CHECKING:
     from resexp.store import Records
@@ -17,6 +18,7 @@ CAPTION = (
     "gap is test error minus training error."
 )
 CHANCE = " Always answering the most frequent class has a test error of {chance}\u00a0%."
+ONE_CLASS = " One class: how many seeds give the same answer to every test example."
 
 
 def table(records: Records) -> Table | None:
@@ -31,6 +33,7 @@ def table(records: Records) -> Table | None:
         for name in ("accuracy", "test_error", "gap"):
             stats = statistics.summary(cell.rows[name])
             row |= {f"{name}_mean": stats.mean, f"{name}_sd": stats.sd}
+        row["one_class"] = failed_seeds.one_class(cell.rows, "test")
         rows.append(row)
     columns = (
         *places(),
@@ -38,7 +41,20 @@ def table(records: Records) -> Table | None:
         spread("test_error", "Test error"),
         Column("Generalisation gap", lambda r: words.spread(r["gap_mean"], r["gap_sd"]), "points"),
     )
+    narrow = [row for row in rows if row["one_class"]]
+    if narrow:
+        columns += (Column("One class", lambda r: f"{r['one_class']} of {r['n']}" if r["one_class"] else ""),)
+    sentences = tuple(_named(variant, narrow) for variant in dict.fromkeys(r["variant"] for r in narrow))
     chance = frames.chance(done, "test")
     said = "" if chance is None else CHANCE.format(chance=words.percent(chance, 1))
     caption = f"{as_given(records, CAPTION, PROTOCOL)}{said} {splits.caption(records)}"
-    return Table("accuracy", "Accuracy", caption, columns, tuple(rows))
+    return Table(
+        "accuracy", "Accuracy", caption + (ONE_CLASS if narrow else ""), columns, tuple(rows), sentences
+    )
+
+
+def _named(variant: str, rows: list[Row]) -> Sentence:
+    mine = [row for row in rows if row["variant"] == variant]
+    named = [failed_seeds.of_one_class(row["one_class"], row["n"], row["depth"]) for row in mine]
+    said = f"{variant}: {words.listed(named)}, so their accuracy is that class's share of the test set."
+    return Sentence.of(variant, Verdict.ONE_CLASS, said)

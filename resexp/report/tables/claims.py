@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from resexp.config.published import Claim, Published
+from resexp.config.published import Claim, Published, curve
 from resexp.report import ordering, protocol, references, registration, splits, words
 from resexp.report.table import Column, Row, Sentence, Table, integer, text
 from resexp.report.verdict import Tone, Verdict
@@ -22,6 +22,19 @@ CAPTION = (
     "seeds failed and others trained, so that a mean describes neither. Not comparable: one side was not "
     "measured. Where nets diverged, the difference has no size, and the direction rests on how many diverged "
     "on each side (Barnard's exact test)."
+)
+STEPS = (
+    " Of steps to a target, the ratio higher / lower is shown, with Welch's interval of the difference of"
+    " the logarithms. A run takes as many steps as it had made at the first evaluation at or below the "
+    "target, and the interval is no narrower than the distance of two evaluations allows. Where some runs"
+    " never arrive, the ratio has no size: of four and more runs a side of one setting, the verdict rests"
+    " on the exact rank test of Wilcoxon, Mann and Whitney with those runs last (Gehan 1965), otherwise "
+    "on how many arrive on each side (Barnard's exact test)."
+)
+GAPS = (
+    " The gap of a run is its test error or loss minus its training error or loss where the latter comes "
+    "down to the value that is named, interpolated linearly between two evaluations. Where a run never "
+    "gets there, or was there before its first evaluation, the claim is undecided."
 )
 
 
@@ -43,13 +56,16 @@ def table(records: Records) -> Table | None:
         *((text("standing", "Standing"),) if records.registered is not None else ()),
     )
     marked = tuple({**row, "mark": mark} for row, mark in zip(rows, marks, strict=True))
-    caption = f"{CAPTION} {splits.caption(records)} {listed}"
+    kinds = {read.kind for claim in paper.claims if (read := curve(claim.metric))}
+    said = CAPTION + (STEPS if "steps_to" in kinds else "") + (GAPS if "gap" in kinds else "")
+    caption = f"{said} {splits.caption(records)} {listed}"
     return Table("claims", "Claims", caption, columns, marked)
 
 
 def _row(records: Records, claim: Claim) -> Row:
     found = ordering.compare(records, claim)
     pair = claim.published
+    steps = claim.metric.startswith("steps_to@")
     return {
         "say": claim.say,
         "metric": claim.metric,
@@ -58,7 +74,7 @@ def _row(records: Records, claim: Claim) -> Row:
         "tier": claim.tier,
         "published_lower": pair[0] if pair else None,
         "published_higher": pair[1] if pair else None,
-        "published": pair[1] - pair[0] if pair else None,
+        "published": (pair[1] / pair[0] if steps else pair[1] - pair[0]) if pair else None,
         "lower": found.lower,
         "higher": found.higher,
         "difference": found.difference,
@@ -66,6 +82,7 @@ def _row(records: Records, claim: Claim) -> Row:
         "high": found.high,
         "n": found.n,
         "diverged": found.diverged,
+        "never": found.never,
         "verdict": found.verdict,
         "standing": "registered" if registration.claim_is_registered(records, claim) else "exploratory",
         "verified": claim.verified,
@@ -115,6 +132,8 @@ def _recipe(records: Records, paper: Published) -> str:
 
 
 def _change(row: Row, difference: float | None) -> str:
+    if difference is None and row["never"] and row["n"]:
+        return f"{words.counted(row['never'], 'run')} without it"
     if difference is None:
         return "diverged" if row["diverged"] and row["n"] else words.DASH
     shown = references.amount(row["metric"], difference, sign=True)

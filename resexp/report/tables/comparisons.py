@@ -132,6 +132,12 @@ def _family(trials: pd.DataFrame, name: str, depth: int, error: str, level: floa
         for variant, d in found.items()
     }
     adjusted = statistics.holm([d.p if d else None for d in found.values()])
+    judged = {
+        variant: Verdict.SOME_SEEDS_FAIL if d and variant in unclear else verdict(d, p_holm, level)
+        for (variant, d), p_holm in zip(found.items(), adjusted, strict=True)
+    }
+    narrow = {variant for variant, group in groups.items() if failed_seeds.one_class(group, split)}
+    judged |= {v: Verdict.ONE_CLASS for v in narrow if judged.get(v) is Verdict.LOWER}
     return [
         {
             "variant": variant,
@@ -145,7 +151,7 @@ def _family(trials: pd.DataFrame, name: str, depth: int, error: str, level: floa
             "high": d.high if d else None,
             "p": d.p if d else None,
             "p_holm": p_holm,
-            "verdict": Verdict.SOME_SEEDS_FAIL if d and variant in unclear else verdict(d, p_holm, level),
+            "verdict": judged[variant],
             "family": sum(p is not None for p in adjusted),
         }
         for (variant, d), p_holm in zip(found.items(), adjusted, strict=True)
@@ -181,6 +187,9 @@ def _sentences(name: str, rows: list[dict[str, Any]], depth: int | None) -> Iter
 REST = {
     Verdict.SOME_SEEDS_FAIL: (
         "some seeds failed here or in {name} and others trained, so no verdict rests on the mean"
+    ),
+    Verdict.ONE_CLASS: (
+        "the test error is lower than that of {name}, but some seeds answer one class only, which is no merit"
     ),
     Verdict.TIE: "the test error is within 1 point of that of {name}",
     Verdict.UNDECIDED: "the test error is not told apart from that of {name} by so few seeds",

@@ -10,7 +10,7 @@ import pandas as pd
 from resexp.plan.status import Status
 from resexp.report import failed_seeds, frames, splits, statistics, words
 from resexp.report.table import Column, Row, Sentence, Table, as_given, places, spread
-from resexp.report.verdict import Verdict
+from resexp.report.verdict import Tone, Verdict
 
 if TYPE_CHECKING:
     from resexp.store import Records
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 ORDER = 10
 LEADS = True
 TRAINED = 0.05
-"""A net that trains errs less than the majority class by at least this part of the training examples."""
+"""A net that trains errs less than the majority class by at least this part of the training examples..."""
+OF_CHANCE = 0.5
+"""... or by this part of the majority class's error, where that is less."""
 PROTOCOL = " of the last epoch, in eval mode and without augmentation"
 MEASURED = f"Training error{PROTOCOL}; mean ± standard deviation over n seeds."
 CAPTION = (
@@ -32,6 +34,7 @@ CAPTION = (
     "three standard deviations is found in about half of all cases with three seeds, and in about 98 % with"
     " five."
 )
+RARE = " Where that error is below 10\u00a0%, half of it counts instead of the 5 points."
 CHANCE = (
     "A variant did not train if at no depth its mean training error is at least 5 points below that of "
     "always answering the most frequent class{chance}."
@@ -74,6 +77,7 @@ def table(records: Records) -> Table | None:
     if chances:
         same = len(set(chances)) == 1
         caption += " " + CHANCE.format(chance=f", {words.percent(chances[0], 1)} %" if same else "")
+        caption += RARE if min(chances) < TRAINED / OF_CHANCE else ""
     if any(row["mixed"] for row in rows):
         caption += " " + failed_seeds.RULE
     caption = as_given(records, caption, PROTOCOL)
@@ -114,6 +118,7 @@ def _rows(variant: str, group: pd.DataFrame, chance: float | None, level: float)
                 "failed_low": failures.low if failures else None,
                 "failed_high": failures.high if failures else None,
                 "mixed": bool(failures and failures.mixed),
+                "one_class": failed_seeds.one_class(place, "train"),
                 "verdict": None,
                 "errors": failures.errors if failures and failures.mixed else None,
             }
@@ -129,11 +134,12 @@ def _sentences(variant: str, rows: list[dict[str, Any]], chance: float | None) -
         if lost:
             yield Sentence.of(variant, Verdict.NOTHING_FINISHED, f"{variant} has no finished trial{lost}.")
         return
-    if chance is not None and all(row["train_error_mean"] > chance - TRAINED for row in trained):
+    if chance is not None and all(row["train_error_mean"] > chance - _margin(chance) for row in trained):
         best = min(row["train_error_mean"] for row in trained)
         said = (
             f"{variant} did not train: its least mean training error at any depth is {_brief(best)}\u00a0%, "
-            f"and always answering the most frequent class errs on {words.percent(chance, 1)}\u00a0%{lost}."
+            f"and always answering the most frequent class errs on {words.percent(chance, 1)}\u00a0%"
+            f"{_one_class(trained)}{lost}."
         )
         yield Sentence.of(variant, Verdict.DID_NOT_TRAIN, said)
         return
@@ -145,6 +151,9 @@ def _of_trained(
 ) -> Iterator[Sentence]:
     deep = trained[-1]
     seen, judged, why = _seen(deep, rows)
+    seen += _one_class(trained)
+    if deep["one_class"] and judged.tone is Tone.GOOD:
+        judged = Verdict.ONE_CLASS
     if beyond := [row for row in rows if row["depth"] > deep["depth"] and row["lost"]]:
         diverged = all(row["diverged"] == row["lost"] for row in beyond)
         judged = Verdict.DIVERGES if diverged else Verdict.NOT_FINISHED
@@ -199,6 +208,16 @@ def verdict(gap: float, low: float, high: float) -> tuple[Verdict, str]:
     if low > 0:
         return Verdict.DEGRADES_SLIGHTLY, "; the gap is under 1 point"
     return Verdict.UNDECIDED, "; the interval includes 0"
+
+
+def _margin(chance: float) -> float:
+    """By how much a net that trains errs less than the majority class, which errs on `chance`."""
+    return min(TRAINED, OF_CHANCE * chance)
+
+
+def _one_class(rows: list[dict[str, Any]]) -> str:
+    named = [failed_seeds.of_one_class(row["one_class"], row["n"], row["depth"]) for row in rows]
+    return f", and {words.listed(told)}" if (told := [name for name in named if name]) else ""
 
 
 def _lost(rows: list[dict[str, Any]]) -> str:

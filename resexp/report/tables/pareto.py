@@ -110,6 +110,7 @@ def _steps(group: pd.DataFrame, level: float) -> list[dict[str, Any]]:
                 "tested": int(trials["tested"].iloc[0]),
                 "front": [],
                 "mixed": mixed,
+                "one_class": failed_seeds.one_class(trials, "test"),
                 "gain": gain.value if gain else None,
                 "gain_low": gain.low if gain else None,
                 "gain_high": gain.high if gain else None,
@@ -171,6 +172,8 @@ def _sentence(variant: str, rows: list[dict[str, Any]], tried: int) -> Sentence:
             said = f"{variant}: at every step in depth, some seeds failed or there are fewer than three."
         return Sentence.of(variant, Verdict.TOO_FEW_SEEDS, said)
     deep = rows[-1]
+    if narrow := failed_seeds.of_one_class(deep["one_class"], deep["n"], deepest):
+        return Sentence.of(variant, Verdict.ONE_CLASS, f"{variant}: {narrow}, so depth buys nothing there.")
     if deep["loss_low"] is not None and deep["loss_low"] > 0:
         said = (
             f"{variant}: depth hurts, for depth {deepest} errs on {words.percent(deep['loss'])} points "
