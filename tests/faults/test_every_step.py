@@ -21,7 +21,7 @@ from resexp.store.layout import read_or_empty
 from resexp.training import probing, run, trial
 from resexp.training.boosting import run as rounds
 from resexp.training.boosting.rounds import Boosting
-from resexp.training.trial import Course, train
+from resexp.training.trial import TrainingLoop, train
 
 NETWORK: dict[str, Any] = {
     "data": {"kind": "synthetic", "train": 32, "test": 16, "size": 8, "crop": 1, "flip": True},
@@ -84,7 +84,7 @@ def patched(monkeypatch: pytest.MonkeyPatch) -> Callable[[Watched], None]:
         (run, "evaluate", "evaluation"),
         (rounds, "evaluate", "evaluation"),
         (probing, "measured", "probe"),
-        (Course, "save", "save"),
+        (TrainingLoop, "save", "save"),
         (Attempt, "metric", "row"),
         (Attempt, "progress", "progress"),
         (Attempt, "commit", "commit"),
