@@ -33,7 +33,8 @@ class Comparison:
     one of `direction agrees`, `direction disagrees`, `undecided`, `not comparable`.
 
     Of steps, `difference` and its interval are the ratio higher / lower. `never` trials have no value on
-    their training curve: they never get to the target.
+    their training curve: they never get to the target. `p` is of the test that the difference is 0, not known
+    for exact tests.
     """
 
     lower: float | None
@@ -45,6 +46,7 @@ class Comparison:
     diverged: int
     verdict: Verdict
     never: int = 0
+    p: float | None = None
 
 
 NOTHING = Comparison(None, None, None, None, None, 0, 0, Verdict.NOT_COMPARABLE)
@@ -89,7 +91,9 @@ def compare(records: Records, claim: Claim) -> Comparison:
     if claim.metric.endswith(("_error", "_loss")) and _some_failed(records, sides):
         return replace(found, difference=estimate.value, verdict=Verdict.UNDECIDED)
     verdict = _verdict(estimate, claim.within)
-    return replace(found, difference=estimate.value, low=estimate.low, high=estimate.high, verdict=verdict)
+    return replace(
+        found, difference=estimate.value, low=estimate.low, high=estimate.high, verdict=verdict, p=estimate.p
+    )
 
 
 def _with_curves(
@@ -133,7 +137,9 @@ def _of_curves(
     if steps:
         shown = [None if value is None else float(np.exp(value)) for value in shown]
     difference, low, high = shown
-    return replace(found, difference=difference, low=low, high=high, verdict=_verdict(estimate, within))
+    return replace(
+        found, difference=difference, low=low, high=high, verdict=_verdict(estimate, within), p=estimate.p
+    )
 
 
 def _cells(

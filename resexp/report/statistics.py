@@ -219,6 +219,20 @@ def holm(p: Sequence[float | None]) -> list[float | None]:
     return adjusted
 
 
+def benjamini_hochberg(p: Sequence[float]) -> list[float]:
+    """Adjusted p of each test, so that of the findings at a level at most that share is false on average.
+
+    Benjamini and Hochberg 1995, J. R. Statist. Soc. B 57: the i-th least of m values is multiplied by m / i,
+    and none may be more than one after it, or than 1.
+    """
+    order = sorted(range(len(p)), key=p.__getitem__, reverse=True)
+    adjusted, least = [1.0] * len(p), 1.0
+    for place, number in enumerate(order):
+        least = min(least, p[number] * len(p) / (len(p) - place))
+        adjusted[number] = least
+    return adjusted
+
+
 def slope(norms: Sequence[float] | NDArray[np.float64]) -> float | None:
     """Least-squares slope of log10(norm) over layer position, in decades a layer.
 

@@ -199,3 +199,27 @@ def test_the_command_lists_and_refuses(paper: Path) -> None:
     assert done.exit_code == 0
     refused = runner.invoke(app, ["gallery", "run", "made_upp"])
     assert isinstance(refused.exception, ConfigError)
+
+
+def test_verdicts_are_counted_by_where_they_were_checked_raw_and_corrected() -> None:
+    claim = {
+        **{"say": "a", "metric": "test_loss", "published_lower": None, "published_higher": None},
+        **{"lower": 0.1, "higher": 0.2, "difference": 0.1, "low": 0.0, "high": 0.2, "n": 3, "diverged": 0},
+    }
+    agrees, disagrees = "direction agrees", "direction disagrees"
+    claims = [
+        {**claim, "verified": "text", "verdict": agrees, "p": 0.001},
+        {**claim, "verified": "text", "verdict": agrees, "p": 0.04},  # 0.04 x 3 / 2 is more than 0.05
+        {**claim, "verified": "text", "verdict": agrees},  # of an older report
+        {**claim, "verified": "memory", "verdict": disagrees, "p": 0.9},
+        {**claim, "verified": "memory", "verdict": disagrees, "p": 0.001, "within": 0.1},  # a tie
+    ]
+    text = page([("one", {"published": {"claims": claims}})])
+    assert (
+        "- 3 claims read in the paper's text: 3 agree, 0 disagree; of the 2 with a p, after correction: 1 agree"
+        in text
+    )
+    assert (
+        "- 2 claims from memory, or ours: 0 agree, 2 disagree; of the 1 with a p, after correction: 0" in text
+    )
+    assert "secondary source: " not in text

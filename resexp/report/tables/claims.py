@@ -83,6 +83,7 @@ def _row(records: Records, claim: Claim) -> Row:
         "n": found.n,
         "diverged": found.diverged,
         "never": found.never,
+        "p": found.p,
         "verdict": found.verdict,
         "standing": "registered" if registration.claim_is_registered(records, claim) else "exploratory",
         "verified": claim.verified,

@@ -83,13 +83,8 @@ def _sentence(counts: Counter[Verdict]) -> Sentence:
     agree, disagree = counts[Verdict.DIRECTION_AGREES], counts[Verdict.DIRECTION_DISAGREES]
     said = [f"{counts[word]} {verbs[counts[word] > 1]}" for word, verbs in SAID.items() if counts[word]]
     text = f"Of {words.counted(counts.total(), 'published ordering')}, {words.joined(said)}."
-    if disagree:
-        return Sentence("orderings", "disagrees", Tone.BAD, text)
-    return (
-        Sentence("orderings", "agrees", Tone.GOOD, text)
-        if agree
-        else Sentence("orderings", "open", Tone.OPEN, text)
-    )
+    tone = Tone.BAD if disagree else Tone.GOOD if agree == counts.total() else Tone.OPEN
+    return Sentence("orderings", f"{agree} of {counts.total()} agree", tone, text)
 
 
 def _show(row: Row, difference: float | None) -> str:
