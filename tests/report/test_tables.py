@@ -238,7 +238,20 @@ def test_only_the_direction_is_compared(
     table = of(orderings, make(rows, published=published))
     assert [r["verdict"] for r in table.rows] == [verdict]
     said = {"direction agrees": "agrees in direction", "direction disagrees": "disagrees"}
+    assert table.sentences[0].badge == f"{int(verdict == 'direction agrees')} of 1 agree"
     assert table.sentences[0].text == f"Of 1 published ordering, 1 {said.get(verdict, 'is ' + verdict)}."
+
+
+def test_one_pair_of_several_that_agrees_makes_no_green_badge(make: Make) -> None:
+    values = {"plain": [0.3] * 3, "residual": [0.1] * 3, "skip": [0.2]}
+    rows = [
+        trial(connection, 8, seed, test_error=e)
+        for connection, errors in values.items()
+        for seed, e in enumerate(errors)
+    ]
+    found = [reference(kind, value) for kind, value in (("plain", 0.13), ("residual", 0.07), ("skip", 0.1))]
+    (sentence,) = of(orderings, make(rows, published={"references": found})).sentences
+    assert (sentence.badge, sentence.tone) == ("1 of 3 agree", "open")
 
 
 def test_a_reference_to_what_trials_do_not_tell_matches_none(complete: Records) -> None:
