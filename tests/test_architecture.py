@@ -44,7 +44,7 @@ MAY_IMPORT: dict[str, str] = {
     "estimate": "training execution store models data plan config catalog machine durable errors",
     "bench": "estimate training execution report store tasks probes models data plan config catalog machine"
     " durable errors text",
-    "api": "estimate training report execution store plan data config catalog machine errors",
+    "api": "estimate training report execution store plan data config catalog machine errors text",
     "gallery": "api report store config catalog durable errors text",
     "cli": "gallery foreign bench api estimate execution report store plan config catalog machine errors"
     " text",

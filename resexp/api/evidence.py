@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from resexp.api.training import RESULTS, run
 from resexp.plan.looks import LOOKS
+from resexp.plan.status import Status
+from resexp.text import counted
 
 if TYPE_CHECKING:
     from resexp.config.load import Experiment
     from resexp.data.base import Progress
     from resexp.execution.supervisor import SweepSummary
+    from resexp.report import Report
 
 
 def run_until_decided(
@@ -28,25 +31,46 @@ def run_until_decided(
     report is open.
 
     The experiment's own seeds come first. Each verdict is taken at a level that leaves at most 5 % wrong ones
-    over all looks. `options` are those of `run`. Raises what `run` raises.
-    """
-    from resexp.plan.looks import looks, with_seeds
-    from resexp.report import build
-    from resexp.store import read
+    over all looks. If the same configuration was looked at before, the last of these looks comes first.
+    `options` are those of `run`.
 
-    for look in looks(most):
+    Raises:
+        ConfigError: the experiment has more than `most` seeds of its own.
+        StoreError: the folder cannot be written; and whatever else `run` raises.
+    """
+    from resexp import store
+    from resexp.plan.looks import looks, refuse_more_seeds, with_seeds
+    from resexp.report import build
+
+    refuse_more_seeds(experiment, most)
+    folder = results / experiment.name
+    seen = 0 if fresh else store.seeds_at_last_look(folder, experiment.text, experiment.overrides)
+    planned = looks(most)
+    for look in [look for look in planned if look.seeds >= seen] or planned[-1:]:
         grown = with_seeds(experiment, look.seeds)
         summary = run(grown, results=results, fresh=fresh, tell=tell, look=look, **options)
         fresh = False
         if not summary.ended:
             break
-        undecided = build(read(results / experiment.name)).undecided
+        report = build(store.read(folder))
+        with store.explained(folder):
+            store.note_reported(folder)
         if tell is not None:
-            state = f"undecided: {', '.join(undecided)}" if undecided else "every verdict is decided"
-            tell(f"Look {look.number} of {len(look.planned)}, with {look.seeds} seeds: {state}.")
-        if not undecided:
+            tell(f"Look {look.number} of {len(planned)}, with {look.seeds} seeds: {_state(report, summary)}.")
+        if not report.undecided:
             break
     return summary
+
+
+def _state(report: Report, summary: SweepSummary) -> str:
+    """What a look has decided, in words."""
+    if report.undecided:
+        return f"undecided: {', '.join(report.undecided)}"
+    if failed := summary.counts.get(Status.FAILED, 0):
+        return f"{counted(failed, 'trial')} failed, and more seeds would decide nothing else"
+    if not report.judged:
+        return "the report opens with no verdict and has no claim, so that more seeds would decide nothing"
+    return "every verdict that the report opens with, and every claim, is decided"
 
 
 def register(
@@ -64,28 +88,31 @@ def register(
     verdicts were registered, and what has changed since.
 
     Raises:
-        ConfigError, DataError: the experiment cannot be planned.
-        StoreError: some trials have results already, or the folder cannot be written.
+        ConfigError, DataError: the experiment cannot be planned, or some trials have been trained already.
+        StoreError: the folder cannot be written.
     """
     from resexp import store
     from resexp.data.cache import Survey
     from resexp.estimate.network import Measurer
     from resexp.machine.devices import device_slots
     from resexp.machine.environment import environment
-    from resexp.plan.looks import looks, with_seeds
+    from resexp.plan.looks import looks, refuse_more_seeds, with_seeds
     from resexp.plan.make import make_plan
     from resexp.report.registration import rules
 
-    whole = with_seeds(experiment, most) if most else experiment
+    if most:
+        refuse_more_seeds(experiment, most)
+    planned = looks(most)[-1].planned if most else ()
+    plans = [with_seeds(experiment, seeds) for seeds in planned] or [experiment]
     measurer = Measurer(device_slots(device, 1)[0], experiment.plugins, survey=Survey(progress))
     registered = {
         "date": environment()["date"],
         "configuration": experiment.text,
         "overrides": list(experiment.overrides),
         "tier": experiment.tier,
-        "trials": sorted(trial.id for trial in make_plan(whole, measurer)),
+        "trials": [sorted(trial.id for trial in make_plan(plan, measurer)) for plan in plans],
         "published": experiment.published.model_dump(mode="json"),
         "rules": rules(),
-        "looks": list(looks(most)[-1].planned) if most else [],
+        "looks": list(planned),
     }
     return store.register(results, experiment.name, registered)

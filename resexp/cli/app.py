@@ -41,6 +41,7 @@ from resexp.cli.options import (
     UntilOption,
     Yes,
     number_or_auto,
+    seeds_at_last_look,
 )
 from resexp.cli.streams import refusals_told
 from resexp.cli.tools import bench, doctor, init, schema, show
@@ -72,7 +73,7 @@ def run(
     fresh: Fresh = False,
     yes: Yes = False,
     until: UntilOption = None,
-    max_seeds: MaxSeeds = 12,
+    max_seeds: MaxSeeds = None,
     keep_going: KeepGoing = False,
     stall_timeout: StallTimeout = 600,
     allow_environment_change: AllowEnvironmentChange = False,
@@ -85,12 +86,13 @@ def run(
     from resexp import api
     from resexp.cli import console
 
+    most = seeds_at_last_look(until, max_seeds)
     experiment = api.load(config, overrides or [], tier=tier, plugins=plugin or [])
     folder = results / experiment.name
     if fresh and folder.exists() and not yes:
         typer.confirm(f"Delete all trials in {text.clean(folder)}?", abort=True, err=True)
     with console.watching() as (progress, display, tell):
-        train = partial(api.run_until_decided, most=max_seeds) if until else api.run
+        train = partial(api.run_until_decided, most=most) if most else api.run
         summary = train(
             experiment,
             device=device,
@@ -142,7 +144,7 @@ def register(
     tier: Tier = "full",
     plugin: Plugins = None,
     until: UntilOption = None,
-    max_seeds: MaxSeeds = 12,
+    max_seeds: MaxSeeds = None,
     device: Device = "auto",
     results: Results = RESULTS,
 ) -> None:
@@ -153,8 +155,8 @@ def register(
     from resexp import api
     from resexp.cli import console
 
+    most = seeds_at_last_look(until, max_seeds)
     experiment = api.load(config, overrides or [], tier=tier, plugins=plugin or [])
-    most = max_seeds if until else None
     with console.watching() as (progress, *_):
         file, sha256 = api.register(experiment, most=most, device=device, results=results, progress=progress)
     typer.echo(f"Registered in {text.clean(file)}, SHA-256 {sha256}. Commit this file before the first run.")

@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from resexp.plan.looks import LOOKS
+
 Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file; see configs/.")]
 OVERRIDES = "Overrides: training.epochs=2; commas make an axis: model.depth=8,20."
 Overrides = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help=OVERRIDES)]
@@ -66,7 +68,10 @@ class Until(StrEnum):
 UntilOption = Annotated[
     Until | None, typer.Option("--until", help="Add seeds until the report leaves no verdict open.")
 ]
-MaxSeeds = Annotated[int, typer.Option(min=3, help="Seeds per setting at the last look of --until decided.")]
+MaxSeeds = Annotated[
+    int | None,
+    typer.Option(min=3, help="Seeds per setting at the last look of --until decided. Default: 12."),
+]
 
 
 class Format(StrEnum):
@@ -89,6 +94,13 @@ class Listing(StrEnum):
 
 
 AsListing = Annotated[Listing, typer.Option(help="terminal or json.")]
+
+
+def seeds_at_last_look(until: Until | None, most: int | None) -> int | None:
+    """The seeds of the last look; None without looks. Raises typer.BadParameter if `most` means nothing."""
+    if until is None and most is not None:
+        raise typer.BadParameter("needs --until decided.", param_hint="'--max-seeds'")
+    return None if until is None else LOOKS[-1] if most is None else most
 
 
 def number_or_auto(jobs: str | None) -> int | Literal["auto"] | None:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
+from resexp.errors import ConfigError, Problem
+
 if TYPE_CHECKING:
     from resexp.config.load import Experiment, Point
     from resexp.config.settings import Settings
@@ -40,22 +42,39 @@ class Look:
 
 
 def looks(most: int) -> tuple[Look, ...]:
-    """The looks up to `most` seeds per group. The last one is at `most`, even if that is not in `LOOKS`."""
-    planned = (*(seeds for seeds in LOOKS if seeds < most), most)
+    """The looks up to `most` seeds per group. The last one is at `most`, even if that is not in `LOOKS`.
+
+    There are never more looks than in `LOOKS`: with a fifth, `LEVEL` would leave 5.5 % wrong verdicts.
+    """
+    planned = (*(seeds for seeds in LOOKS[:-1] if seeds < most), most)
     return tuple(Look(seeds, planned) for seeds in planned)
+
+
+def refuse_more_seeds(experiment: Experiment, most: int) -> None:
+    """Raises ConfigError if the experiment has more seeds of its own than the last look would train."""
+    if (own := max(map(len, _groups(experiment)))) > most:
+        wrong = f"the configuration has {own} seeds per setting, and the last look has {most}"
+        raise ConfigError(
+            [Problem(str(experiment.path), "seed", wrong, f"give --max-seeds {own}, or fewer seeds")]
+        )
 
 
 def with_seeds(experiment: Experiment, number: int) -> Experiment:
     """The experiment with `number` seeds per setting: its own first, then the smallest others."""
-    groups: dict[Settings, list[Point]] = {}
-    for point in experiment.points:
-        groups.setdefault(point.settings.model_copy(update={"seed": 0}), []).append(point)
     points = [
         _at_seed(own[0], seed)
-        for own in groups.values()
+        for own in _groups(experiment)
         for seed in islice(_seeds([point.settings.seed for point in own]), number)
     ]
     return replace(experiment, points=tuple(points))
+
+
+def _groups(experiment: Experiment) -> list[list[Point]]:
+    """The points that differ only in their seed."""
+    groups: dict[Settings, list[Point]] = {}
+    for point in experiment.points:
+        groups.setdefault(point.settings.model_copy(update={"seed": 0}), []).append(point)
+    return list(groups.values())
 
 
 def _seeds(own: Sequence[int]) -> Iterator[int]:

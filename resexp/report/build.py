@@ -56,6 +56,11 @@ class Report:
         return "Taken from" if self.records.foreign else "Measured with"
 
     @property
+    def judged(self) -> bool:
+        """Whether there is anything that `undecided` looks at."""
+        return self.table("claims") is not None or any(s.badge in set(Verdict) for s in self.sentences)
+
+    @property
     def undecided(self) -> tuple[str, ...]:
         """The verdicts that the report opens with, and the claims, that more seeds could decide."""
         left = {verdict for verdict in Verdict if verdict.more_seeds_may_decide}

@@ -22,8 +22,8 @@ RULE = (
     "A seed counts as failed if its training error is more than half of the error of always answering the "
     "most frequent class. Where some seeds of a depth failed and others did not, and the gap between the "
     "two groups is at least twice the range of either and a quarter of that error, the seeds are listed one"
-    " by one, the failed ones are counted with an exact 95 % interval of their share (Clopper and Pearson "
-    "1934), and no verdict rests on the mean."
+    " by one, the failed ones are counted with an exact interval of their share (Clopper and Pearson "
+    "1934, at 95 %), and no verdict rests on the mean."
 )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from resexp.report import failed_seeds, statistics, words
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from resexp.config.published import Claim
     from resexp.store import Records
 
@@ -31,43 +33,110 @@ def changes(records: Records) -> list[str]:
 
 
 def _changes(records: Records, registered: Mapping[str, Any]) -> Iterator[str]:
+    dates = [run["environment"].get("date") or registered["date"] for run in records.runs]
+    if (first := min(dates, default=registered["date"])) < registered["date"]:
+        yield f"it was registered after the first run of these trials, which began at {first}"
     now = rules()
     for name, value in registered["rules"].items():
-        if now.get(name) != value:
-            yield f"{name} was {value:g} and is {now.get(name, float('nan')):g}"
-    claims = {claim["say"]: claim for claim in records.published.get("claims", ())}
-    for old in registered["published"].get("claims", ()):
-        new = claims.get(old["say"])
-        if new is None:
-            yield f"the claim “{old['say']}” was dropped"
-        else:
-            for key in old.keys() | new.keys():
-                if old.get(key) != new.get(key):
-                    yield f"of the claim “{old['say']}”, {key} was {old.get(key)} and is {new.get(key)}"
+        if name not in now:
+            yield f"{name} was {value:g} and is a rule no longer"
+        elif now[name] != value:
+            yield f"{name} was {value:g} and is {now[name]:g}"
+    yield from _changed_claims(_claims(registered["published"]), _claims(records.published))
     if records.published.get("references", []) != registered["published"].get("references", []):
         yield "published numbers, or their tolerances, are others"
-    looks = list(records.look["planned"]) if records.look else []
+    looks = _looks(records)
     if looks != registered["looks"]:
-        yield f"seeds were to be added at {_looks(registered['looks'])} and are at {_looks(looks)}"
-    missing = set(registered["trials"]) - set(records.trials["id"])
-    if missing and not looks:
+        yield f"{_planned(registered['looks'])}, and {_planned(looks)} now"
+    yield from _changed_trials(records, registered)
+
+
+def _changed_claims(before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What became of the registered claims that do not stand as they were."""
+    others = [claim for claim in now if claim not in before]
+    for old in before:
+        if old in now:
+            continue
+        new = next((claim for claim in others if claim["say"] == old["say"]), None)
+        if new is None:
+            yield f"the claim “{old['say']}” was dropped"
+            continue
+        others.remove(new)
+        for key in sorted(old.keys() | new.keys()):
+            if old.get(key) != new.get(key):
+                was, now_is = (words.choice(claim.get(key)) for claim in (old, new))
+                yield f"of the claim “{old['say']}”, {key} was {was} and is {now_is}"
+
+
+def _changed_trials(records: Records, registered: Mapping[str, Any]) -> Iterator[str]:
+    """Registered trials that this look lacks, and further ones of variants of which some are registered."""
+    looks = _looks(records)
+    plans = registered["trials"]
+    place = looks.index(records.look["seeds"]) if records.look and looks == registered["looks"] else -1
+    if missing := set(plans[min(place, len(plans) - 1)]) - set(_planned_trials(records)["id"]):
         yield f"{words.counted(len(missing), 'registered trial')} left out"
+    if further := [*_not_registered(records, registered, known=True)]:
+        yield f"{words.counted(len(further), 'trial')} added to registered variants"
 
 
-def _looks(planned: list[int]) -> str:
-    return ", ".join(map(str, planned)) + " seeds" if planned else "no look"
+def additions(records: Records) -> str:
+    """What was not registered and stands beside it, as a sentence; "" if there is nothing."""
+    registered = records.registered
+    if registered is None:
+        return ""
+    before = _claims(registered["published"])
+    said = {claim["say"] for claim in before}
+    claims = [claim for claim in _claims(records.published) if claim["say"] not in said]
+    trials = [*_not_registered(records, registered, known=False)]
+    parts = [words.counted(len(claims), "claim")] if claims else []
+    parts += [f"{words.counted(len(trials), 'trial')} of other variants"] if trials else []
+    return f" Added since, and exploratory: {words.joined(parts)}." if parts else ""
+
+
+def _not_registered(records: Records, registered: Mapping[str, Any], *, known: bool) -> Iterator[str]:
+    """The trials that were not registered, of variants of which some trials were, or of all others."""
+    ids = _registered_ids(registered)
+    for _, trials in _planned_trials(records).groupby("variant", observed=True):
+        others = set(trials["id"]) - ids
+        if (len(others) < len(trials)) is known:
+            yield from others
+
+
+def _registered_ids(registered: Mapping[str, Any]) -> set[str]:
+    return {id for plan in registered["trials"] for id in plan}
+
+
+def _planned_trials(records: Records) -> pd.DataFrame:
+    """All trials of the plan. Of a report's records, `trials` lacks those at values that were not chosen."""
+    trials: pd.DataFrame = getattr(records, "tried", records.trials)
+    return trials
+
+
+def _claims(published: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return list(published.get("claims", ()))
+
+
+def _looks(records: Records) -> list[int]:
+    return list(records.look["planned"]) if records.look else []
+
+
+def _planned(looks: Sequence[int]) -> str:
+    return (
+        f"looks were planned at {words.joined([*map(str, looks)])} seeds" if looks else "no look was planned"
+    )
 
 
 def claim_is_registered(records: Records, claim: Claim) -> bool:
     """Whether a claim stands as it was registered."""
     registered = records.registered
-    stands = registered is not None and claim.model_dump(mode="json") in registered["published"]["claims"]
-    return stands and rules() == registered["rules"] if registered else False
+    if registered is None or rules() != registered["rules"]:
+        return False
+    return claim.model_dump(mode="json") in _claims(registered["published"])
 
 
 def variant_is_registered(records: Records, variant: str) -> bool:
     """Whether all trials of a variant were registered, and the rules that judge them stand as they were."""
     if records.registered is None or rules() != records.registered["rules"]:
         return False
-    trials = records.trials
-    return set(trials.loc[trials["variant"] == variant, "id"]) <= set(records.registered["trials"])
+    trials = _planned_trials(records)
+    return set(trials.loc[trials["variant"] == variant, "id"]) <= _registered_ids(records.registered)

@@ -19,6 +19,9 @@ LEVEL_WORDS = ("95 % interval", "p is at most 0.05")
 
 def opening(records: Records) -> Iterator[Sentence]:
     """The sentences before all others; none for an experiment that was planned once and not registered."""
+    if records.unusable:
+        text = f"What was registered cannot be used, and no verdict counts as registered. {records.unusable}."
+        yield Sentence("Registered", "registration lost", Tone.BAD, text)
     if records.registered is not None:
         yield _registered(records)
     if records.look or records.seeds_before:
@@ -30,9 +33,11 @@ def _registered(records: Records) -> Sentence:
     told = f"on {records.registered['date'][:10]} (SHA-256 {records.registered['sha256'][:12]})"
     changes = registration.changes(records)
     if not changes:
-        text = f"Registered before the first result, {told}, and nothing has changed since."
-        return Sentence("Registered", "as registered", Tone.OPEN, text)
-    text = f"Changed since it was registered, {told}: {'; '.join(changes)}."
+        text = (
+            f"Registered before the first result, {told}, and nothing that was registered has changed since."
+        )
+        return Sentence("Registered", "as registered", Tone.OPEN, text + registration.additions(records))
+    text = f"Not as it was registered, {told}: {'; '.join(changes)}.{registration.additions(records)}"
     return Sentence("Changed", "changed", Tone.BAD, text)
 
 
@@ -47,6 +52,10 @@ def _looks(records: Records) -> Sentence:
         number = planned.index(seeds) + 1
         others = words.joined([str(n) for n in planned])
         text = f"Look {number} of {len(planned)}, with {seeds} seeds of {others} planned. "
+        if unplanned := [str(n) for n in records.seeds_before if n not in planned]:
+            text += (
+                f"There were reports with {words.joined(unplanned)} seeds before, which were not planned. "
+            )
         return Sentence(f"Look {number}", "planned looks", Tone.OPEN, f"{text}{rule}")
     before = words.joined([str(n) for n in records.seeds_before])
     text = f"Seeds were added after reports with {before} of them, which was not planned. "

@@ -80,11 +80,12 @@ def level_of(records: Records) -> float:
     """The level of every interval and test in the report of these records.
 
     It is `LEVEL`, unless seeds were added after looks at the results. Looks that were fixed beforehand each
-    have the level of `plan.looks`. Looks that were not share what `LEVEL` leaves evenly (Bonferroni).
+    have the level of `plan.looks`. If there were others, all share evenly what `LEVEL` leaves (Bonferroni).
     """
-    if records.look:
-        return looks.LEVEL
-    return 1 - ALPHA / (len(records.seeds_before) + 1)
+    planned = records.look["planned"] if records.look else ()
+    if not (others := [seeds for seeds in records.seeds_before if seeds not in planned]):
+        return looks.LEVEL if planned else LEVEL
+    return 1 - ALPHA / (len(planned or [0]) + len(others))
 
 
 def numbers(values: ArrayLike) -> NDArray[np.float64]:

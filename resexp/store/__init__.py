@@ -21,10 +21,10 @@ from resexp.store.experiment import StoredExperiment, create
 from resexp.store.failure import fail
 from resexp.store.finished import Finished
 from resexp.store.layout import FORMAT, PLAN_FORMAT, ExperimentFolder, State, TrialFolder
-from resexp.store.lock import Hold, hold
+from resexp.store.lock import Hold, explained, hold
 from resexp.store.records import Records, read
 from resexp.store.registration import register
-from resexp.store.reported import note_reported
+from resexp.store.reported import note_reported, seeds_at_last_look
 
 __all__ = [
     "FORMAT",
@@ -40,6 +40,7 @@ __all__ = [
     "TrialFolder",
     "create",
     "experiments",
+    "explained",
     "fail",
     "find",
     "finished",
@@ -48,5 +49,6 @@ __all__ = [
     "note_reported",
     "read",
     "register",
+    "seeds_at_last_look",
     "states",
 ]

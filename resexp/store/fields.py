@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, InstanceOf
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, InstanceOf, model_validator
 
 
 def _plain(text: str) -> str:
@@ -97,6 +97,12 @@ class LookFields(Document):
     seeds: Count
     planned: Annotated[list[Count], Field(min_length=1)]
 
+    @model_validator(mode="after")
+    def _is_planned(self) -> Self:
+        if self.seeds not in self.planned:
+            raise ValueError("has a number of seeds at which no look was planned")
+        return self
+
 
 class Plan(Document):
     format: Count
@@ -117,7 +123,7 @@ class Reported(Document):
 class Registration(Document):
     format: Count
     date: Text
-    trials: list[Text]
+    trials: Annotated[list[list[Text]], Field(min_length=1)]
     published: dict[Text, Any]
     rules: dict[Text, float]
     looks: list[Count]

@@ -58,7 +58,8 @@ class Records:
     tuned: dotted keys of the axes whose value is chosen by validation error.
     look: the look of a sequential experiment, as `looks.Look` has it in JSON.
     seeds_before: the seeds per group in earlier reports, if seeds were added since.
-    registered: what was registered before the first result; None if nothing was.
+    registered: what was registered before the first result; None if nothing was. unusable: why what was
+        registered cannot be read, or "".
     foreign: whether resexp did not train the runs, so that how they were measured is not known.
     unjudged: what foreign runs do not allow to judge, a sentence each.
     """
@@ -77,6 +78,7 @@ class Records:
     look: Mapping[str, Any] | None = None
     seeds_before: tuple[int, ...] = ()
     registered: Mapping[str, Any] | None = None
+    unusable: str = ""
     foreign: bool = False
     unjudged: tuple[str, ...] = ()
 
@@ -132,6 +134,7 @@ def _read(folder: ExperimentFolder) -> Records:
     provenance.note_older(trials, notes)
     notes += notes_of_ways(measured_in)
     runs = provenance.runs(folder, trained_by, notes)
+    registered, unusable = registration(folder)
     frame = pd.DataFrame(trial_rows, columns=_columns(trial_rows, _trial_columns(trials)))
     for name in ("params", "macs", "activation_bytes", *_RESULT_COLUMNS[:-1]):
         frame[name] = pd.to_numeric(frame[name])  # a column of None only must be numeric, too
@@ -149,7 +152,8 @@ def _read(folder: ExperimentFolder) -> Records:
         aside=aside,
         look=plan.get("look"),
         seeds_before=seeds_before(folder, trials),
-        registered=registration(folder, notes),
+        registered=registered,
+        unusable=unusable,
     )
 
 

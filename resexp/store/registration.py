@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from resexp import durable
-from resexp.errors import StoreError
+from resexp.config.published import Published
+from resexp.errors import ConfigError, Problem
 from resexp.store.documents import read
-from resexp.store.layout import ExperimentFolder, TrialFolder
+from resexp.store.layout import ExperimentFolder, TrialFolder, rows_of
 from resexp.store.lock import explained, hold
 
 REGISTRATION_FORMAT = 1
@@ -22,33 +23,44 @@ def register(results: Path, name: str, registered: Mapping[str, Any]) -> tuple[P
 
     Raises:
         BusyError: another process runs the experiment.
-        StoreError: some of its trials have results already, or the folder cannot be written.
+        ConfigError: some of its trials have been trained already, if only in part.
+        StoreError: the folder cannot be written.
     """
     with hold(results, name) as held, explained(held.folder.path):
-        done = [path for path in held.folder.trials.glob("*") if TrialFolder(path).result.exists()]
-        if done:
-            raise StoreError(
-                f"{held.folder.path}: {len(done)} of its trials have results already, and what is "
-                "registered after them predicts nothing; give the experiment another name"
+        trained = [path for path in held.folder.trials.glob("*") if _was_trained(TrialFolder(path))]
+        if trained:
+            wrong = (
+                f"{len(trained)} of its trials have results already, if only of their first epochs, and what "
+                "is registered after them predicts nothing"
             )
+            right = "give the experiment another name"
+            raise ConfigError([Problem(str(held.folder.path), "", wrong, right)])
         content = {"format": REGISTRATION_FORMAT, **registered}
         durable.write_document(held.folder.registered, {**content, "sha256": digest(content)})
     return held.folder.registered, digest(content)
 
 
-def registration(folder: ExperimentFolder, notes: list[str]) -> dict[str, Any] | None:
-    """The registration; None if there is none or if it is damaged, which `notes` say."""
+def _was_trained(folder: TrialFolder) -> bool:
+    return folder.result.exists() or any(rows_of(folder).values())
+
+
+def registration(folder: ExperimentFolder) -> tuple[dict[str, Any] | None, str]:
+    """The registration, None if there is none or if it cannot be used, and why it cannot, or ""."""
     try:
         document = read(folder.registered)
     except FileNotFoundError:
-        return None
+        return None, ""
     except (OSError, durable.Damaged) as damage:
-        notes.append(f"{folder.registered}: {damage}; no verdict counts as registered")
-        return None
+        return None, f"{folder.registered}: {damage}"
+    if document["format"] > REGISTRATION_FORMAT:
+        return None, f"{folder.registered}: was written by a newer resexp, which can read it"
     if digest({key: value for key, value in document.items() if key != "sha256"}) != document["sha256"]:
-        notes.append(f"{folder.registered}: is not what its hash says; no verdict counts as registered")
-        return None
-    return document
+        return None, f"{folder.registered}: is not what its hash says: it was changed after it was written"
+    try:
+        Published.from_json(document["published"])
+    except ValueError as problem:
+        return None, f"{folder.registered}: its claims cannot be read ({str(problem).splitlines()[0]})"
+    return document, ""
 
 
 def digest(content: Mapping[str, Any]) -> str:

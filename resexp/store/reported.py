@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,8 +14,13 @@ from resexp.store.layout import ExperimentFolder
 
 
 def note_reported(path: Path) -> None:
-    """Remember that the present plan in the experiment's folder has been reported. Raises OSError."""
+    """Remember that the present plan in the experiment's folder has been reported. Raises OSError.
+
+    A plan of which nothing has been trained is left out, for its report shows no result.
+    """
     folder = ExperimentFolder(path)
+    if not any(folder.trials.glob("*/result.json")):
+        return
     try:
         plan = read(folder.plan)
     except (OSError, durable.Damaged):
@@ -23,6 +29,18 @@ def note_reported(path: Path) -> None:
     plans = read_or_empty(folder.reported).get("plans", [])
     if trials not in plans:
         durable.write_document(folder.reported, {"plans": [*plans, trials]}, indent=None)
+
+
+def seeds_at_last_look(path: Path, config_text: str, overrides: Sequence[str]) -> int:
+    """How many seeds the plan in the experiment's folder has if it is of a look at this same configuration.
+
+    0 if it is not, or if there is no plan.
+    """
+    plan = read_or_empty(ExperimentFolder(path).plan)
+    same = plan.get("config_sha256") == hashlib.sha256(config_text.encode()).hexdigest()
+    if not same or plan.get("overrides", []) != list(overrides):
+        return 0
+    return int((plan.get("look") or {}).get("seeds", 0))
 
 
 def seeds_before(folder: ExperimentFolder, trials: Sequence[Trial]) -> tuple[int, ...]:
@@ -34,8 +52,13 @@ def seeds_before(folder: ExperimentFolder, trials: Sequence[Trial]) -> tuple[int
     numbers: set[int] = set()
     for plan in read_or_empty(folder.reported).get("plans", []):
         ids = set(plan)
-        now = Counter((trial.variant, trial.depth) for trial in trials)
-        then = Counter((trial.variant, trial.depth) for trial in trials if trial.id in ids)
+        now = _seeds(trials)
+        then = _seeds([trial for trial in trials if trial.id in ids])
         grown = [seeds for group, seeds in then.items() if now[group] > seeds]
         numbers |= {max(grown)} if grown else set()
     return tuple(sorted(numbers))
+
+
+def _seeds(trials: Sequence[Trial]) -> Counter[tuple[str, int]]:
+    """How many different seeds each variant has at each depth; values of a tuned option add none."""
+    return Counter((variant, depth) for variant, depth, _ in {(t.variant, t.depth, t.seed) for t in trials})

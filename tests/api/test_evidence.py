@@ -1,72 +1,40 @@
-"""Experiments whose rules are fixed before their results: looks and registrations, with made-up results."""
+"""Experiments with seeds that are added at looks, with made-up results."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from unmeasured import Unmeasured
+from runs_made_up import TEXT, noisy, opening, trained
 
-from resexp import api, durable, store
+from resexp import api, store
 from resexp.api import evidence
 from resexp.config.load import Experiment
-from resexp.errors import StoreError
+from resexp.errors import ConfigError
 from resexp.execution.supervisor import SweepSummary
 from resexp.plan.looks import Look, with_seeds
-from resexp.plan.make import make_plan
-from resexp.plan.trial import Cost, Trial
-from resexp.report import build
+from resexp.report import statistics
 
-TEXT = """\
-name: x
-data: synthetic
-model: {kind: resnet, depth: 8}
-training: {epochs: 1}
-sweep:
-  model.connection: [plain]
-  model.depth: [8, 14]
-  seed: [0, 1, 2]
-"""
-Error = Callable[[Trial], float]
-
-
-def trained(experiment: Experiment, results: Path, error: Error, look: Look | None = None) -> SweepSummary:
-    """What a run would leave, with a training error for each trial."""
-    plan = make_plan(experiment, Unmeasured(Cost(1, 1, 1)))
-    arguments: Mapping[str, Any] = {"config_text": experiment.text, "trials": plan, "environment": {}}
-    published = experiment.published.model_dump(mode="json")
-    shown = look.to_json() if look else None
-    with store.create(results, experiment.name, **arguments, look=shown, published=published) as opened:
-        for trial in opened.pending():
-            attempt = store.Attempt(*opened.claim(trial))
-            attempt.begin({})
-            row = {"train_error": error(trial), "test_error": error(trial)}
-            known = {"examples": {"train": 1000, "test": 1000}, "chance": {"train": 0.9, "test": 0.9}}
-            attempt.commit({"status": "done", "cause": None, **row, **known})
-    return SweepSummary({"done": len(plan)})
+DECIDED = "every verdict that the report opens with, and every claim, is decided"
 
 
 @pytest.fixture
-def experiment(tmp_path: Path) -> Experiment:
-    (tmp_path / "x.yaml").write_text(TEXT)
-    return api.load(tmp_path / "x.yaml")
+def looked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Replaces training by made-up results without a clear effect; receives the seeds of each look."""
+    seeds: list[int] = []
 
+    def run(grown: Experiment, *, results: Path, look: Look, **_: Any) -> SweepSummary:
+        seeds.append(look.seeds)
+        return trained(grown, results, noisy(0.02), look)
 
-def noisy(gap: float) -> Error:
-    """Errors around 10 %, deeper ones higher by `gap`, with an sd of 3 points."""
-
-    def error(trial: Trial) -> float:
-        noise = np.random.default_rng([0, trial.depth, trial.seed]).normal(0, 0.03)
-        return 0.1 + gap * (trial.depth > 8) + float(noise)
-
-    return error
+    monkeypatch.setattr(evidence, "run", run)
+    return seeds
 
 
 @pytest.mark.parametrize(
-    ("gap", "seeds", "state"), [(0.5, [3], "every verdict is decided"), (0.02, [3, 5, 8], "undecided: plain")]
+    ("gap", "seeds", "state"), [(0.5, [3], DECIDED), (0.02, [3, 5, 8], "undecided: plain")]
 )
 def test_seeds_are_added_until_the_verdicts_are_decided(  # noqa: PLR0917
     experiment: Experiment,
@@ -120,26 +88,71 @@ def test_another_depth_after_a_report_is_no_further_look(tmp_path: Path) -> None
     assert api.results("x", tmp_path).seeds_before == ()
 
 
-def test_what_is_registered_before_a_run_stands_beside_its_results(
-    experiment: Experiment, tmp_path: Path
+def test_the_same_command_goes_on_at_the_look_where_it_was(
+    experiment: Experiment, tmp_path: Path, looked: list[int]
 ) -> None:
-    file, sha256 = api.register(experiment, results=tmp_path, device="cpu")
-    assert file.name == "registered.json"
-    trained(experiment, tmp_path, noisy(0.5))
-    registered = api.results("x", tmp_path).registered
-    assert registered is not None
-    assert registered["sha256"] == sha256
-    assert len(registered["trials"]) == 6
-    with pytest.raises(StoreError, match="have results already"):
-        api.register(experiment, results=tmp_path, device="cpu")
+    api.run_until_decided(experiment, most=5, results=tmp_path)
+    api.run_until_decided(experiment, most=5, results=tmp_path)
+    assert looked == [3, 5, 5]
+    api.run_until_decided(experiment, most=8, results=tmp_path)
+    assert looked[3:] == [5, 8]
+    api.run_until_decided(api.load(tmp_path / "x.yaml", ["training.epochs=2"]), most=3, results=tmp_path)
+    assert looked[5:] == [3]
 
 
-def test_a_registration_that_was_edited_counts_as_nothing(experiment: Experiment, tmp_path: Path) -> None:
-    file, _ = api.register(experiment, results=tmp_path, device="cpu")
-    document = durable.read_document(file)
-    durable.write_document(file, {**document, "rules": {**document["rules"], "margin": 3.0}})
-    trained(experiment, tmp_path, noisy(0.5))
+def test_looks_count_as_reports_when_seeds_are_added_by_hand(
+    experiment: Experiment, tmp_path: Path, looked: list[int]
+) -> None:
+    api.run_until_decided(experiment, most=5, results=tmp_path)
+    assert looked == [3, 5]
+    trained(with_seeds(experiment, 7), tmp_path, noisy(0.02))
     records = api.results("x", tmp_path)
-    assert records.registered is None
-    assert any("is not what its hash says" in note for note in records.notes)
-    assert build(records).tables
+    assert records.seeds_before == (3, 5)
+    assert statistics.level_of(records) == pytest.approx(1 - 0.05 / 3)
+    store.note_reported(tmp_path / "x")
+    api.run_until_decided(experiment, most=8, results=tmp_path, fresh=False)
+    records = api.results("x", tmp_path)
+    assert records.look == {"seeds": 8, "planned": [3, 5, 8]}
+    assert statistics.level_of(records) == pytest.approx(1 - 0.05 / 4)
+    assert "There were reports with 7 seeds before" in opening(tmp_path)
+
+
+def test_a_report_without_results_is_no_look_and_a_tuned_value_is_no_seed(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text(TEXT)
+    experiment = api.load(tmp_path / "x.yaml")
+    arguments: Mapping[str, Any] = {"config_text": experiment.text, "environment": {}}
+    plan = api.trials(experiment, "cpu")
+    store.create(tmp_path, "x", trials=plan, **arguments).close()
+    store.note_reported(tmp_path / "x")
+    trained(with_seeds(experiment, 5), tmp_path, noisy(0.02))
+    assert api.results("x", tmp_path).seeds_before == ()
+    store.note_reported(tmp_path / "x")
+    text = TEXT.replace("data: synthetic", "data: {kind: synthetic, validation_size: 10}")
+    (tmp_path / "x.yaml").write_text(text.replace("sweep:", "tune: {training.optimizer.lr: [0.1]}\nsweep:"))
+    trained(api.load(tmp_path / "x.yaml"), tmp_path, noisy(0.02))
+    store.note_reported(tmp_path / "x")
+    (tmp_path / "x.yaml").write_text(
+        text.replace("sweep:", "tune: {training.optimizer.lr: [0.1, 1]}\nsweep:")
+    )
+    trained(api.load(tmp_path / "x.yaml"), tmp_path, noisy(0.02))
+    assert api.results("x", tmp_path).seeds_before == ()
+
+
+def test_more_seeds_than_the_last_look_has_are_refused(experiment: Experiment, tmp_path: Path) -> None:
+    many = with_seeds(experiment, 5)
+    with pytest.raises(
+        ConfigError, match="has 5 seeds per setting, and the last look has 4; give --max-seeds 5"
+    ):
+        api.run_until_decided(many, most=4, results=tmp_path)
+    with pytest.raises(ConfigError, match="give --max-seeds 5"):
+        api.register(many, most=4, results=tmp_path, device="cpu")
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.usefixtures("looked")
+def test_where_there_is_no_verdict_a_look_says_so(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text(TEXT.replace("[8, 14]", "[8]"))
+    said: list[str] = []
+    api.run_until_decided(api.load(tmp_path / "x.yaml"), results=tmp_path, tell=said.append)
+    wanted = "the report opens with no verdict and has no claim, so that more seeds would decide nothing."
+    assert said == [f"Look 1 of 4, with 3 seeds: {wanted}"]

@@ -22,7 +22,7 @@ sweep:
 
 @pytest.mark.parametrize(
     ("most", "planned"),
-    [(3, (3,)), (4, (3, 4)), (5, (3, 5)), (12, (3, 5, 8, 12)), (20, (3, 5, 8, 12, 20))],
+    [(3, (3,)), (4, (3, 4)), (5, (3, 5)), (12, (3, 5, 8, 12)), (20, (3, 5, 8, 20))],
 )
 def test_the_last_look_has_as_many_seeds_as_asked_for(most: int, planned: tuple[int, ...]) -> None:
     found = looks(most)

@@ -1,0 +1,130 @@
+"""What was registered before a run, what changed since, and what the report says of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+from runs_made_up import TEXT, noisy, opening, trained
+
+from resexp import api, durable, store
+from resexp.config.load import Experiment
+from resexp.config.published import Published
+from resexp.errors import ConfigError
+from resexp.plan.looks import Look, with_seeds
+from resexp.report import build
+from resexp.store.registration import digest
+
+
+def claiming(folder: Path, claims: str) -> Experiment:
+    """The experiment with claims of its own, as a paper's file would give them."""
+    claimed = Published.from_json({"claims": yaml.safe_load(claims)})
+    (folder / "x.yaml").write_text(TEXT)
+    return replace(api.load(folder / "x.yaml"), published=claimed)
+
+
+CLAIMS = """\
+- {say: é, lower: {model.depth: 8}, higher: {model.depth: 14}, metric: train_error, within: 0.01, source: s}
+- {say: é, lower: {model.depth: 8}, higher: {model.depth: 14}, metric: test_error, source: s}
+"""
+
+
+def test_what_is_registered_before_a_run_stands_beside_its_results(
+    experiment: Experiment, tmp_path: Path
+) -> None:
+    file, sha256 = api.register(experiment, results=tmp_path, device="cpu")
+    assert file.name == "registered.json"
+    trained(experiment, tmp_path, noisy(0.5))
+    registered = api.results("x", tmp_path).registered
+    assert registered is not None
+    assert registered["sha256"] == sha256
+    assert [len(plan) for plan in registered["trials"]] == [6]
+    with pytest.raises(ConfigError, match="have results already"):
+        api.register(experiment, results=tmp_path, device="cpu")
+
+
+def test_a_registration_that_was_edited_counts_as_nothing(experiment: Experiment, tmp_path: Path) -> None:
+    file, _ = api.register(experiment, results=tmp_path, device="cpu")
+    document = durable.read_document(file)
+    durable.write_document(file, {**document, "rules": {**document["rules"], "margin": 3.0}})
+    trained(experiment, tmp_path, noisy(0.5))
+    assert api.results("x", tmp_path).registered is None
+    assert "is not what its hash says" in opening(tmp_path)
+
+
+def test_a_margin_and_a_claim_that_are_changed_later_are_in_the_first_sentence(tmp_path: Path) -> None:
+    api.register(claiming(tmp_path, CLAIMS), results=tmp_path, device="cpu")
+    trained(claiming(tmp_path, CLAIMS), tmp_path, noisy(0.02))
+    assert "nothing that was registered has changed" in opening(tmp_path)
+    trained(claiming(tmp_path, CLAIMS.replace("0.01", "0.5")), tmp_path, noisy(0.02))
+    assert "of the claim “é”, within was 0.01 and is 0.5." in opening(tmp_path)
+    assert opening(tmp_path).count("of the claim") == 1
+    trained(claiming(tmp_path, CLAIMS.splitlines()[1]), tmp_path, noisy(0.02))
+    assert "the claim “é” was dropped." in opening(tmp_path)
+    later = CLAIMS + CLAIMS.splitlines()[1].replace("é", "later").replace("test", "train")
+    trained(claiming(tmp_path, later), tmp_path, noisy(0.02))
+    assert opening(tmp_path).endswith("has changed since. Added since, and exploratory: 1 claim.")
+
+
+def test_seeds_added_to_a_registered_variant_are_a_change_and_another_variant_is_not(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text(TEXT)
+    experiment = api.load(tmp_path / "x.yaml")
+    api.register(experiment, results=tmp_path, device="cpu")
+    trained(with_seeds(experiment, 5), tmp_path, noisy(0.02))
+    assert "4 trials added to registered variants" in opening(tmp_path)
+    other = api.load(tmp_path / "x.yaml", ["model.connection=plain,residual"])
+    trained(other, tmp_path, noisy(0.02))
+    assert opening(tmp_path).endswith(
+        "has changed since. Added since, and exploratory: 6 trials of other variants."
+    )
+
+
+def test_each_look_must_have_the_trials_that_were_registered_for_it(
+    experiment: Experiment, tmp_path: Path
+) -> None:
+    api.register(experiment, most=5, results=tmp_path, device="cpu")
+    look = Look(3, (3, 5))
+    trained(experiment, tmp_path, noisy(0.02), look)
+    assert "has changed since" in opening(tmp_path)
+    longer = api.load(tmp_path / "x.yaml", ["training.epochs=2"])
+    trained(longer, tmp_path, noisy(0.02), look)
+    assert "6 registered trials left out" in opening(tmp_path)
+
+
+def test_what_is_registered_after_a_run_does_not_pass_for_registered(
+    experiment: Experiment, tmp_path: Path
+) -> None:
+    trained(experiment, tmp_path, noisy(0.02))
+    records = api.results("x", tmp_path)
+    (tmp_path / "x/trials").rename(tmp_path / "aside")
+    api.register(experiment, results=tmp_path, device="cpu")
+    (tmp_path / "aside").rename(tmp_path / "x/trials")
+    run = {"environment": {"date": "2020-01-01T00:00:00+00:00"}, "trials": list(records.trials["id"])}
+    late = replace(api.results("x", tmp_path), runs=[run])
+    assert "it was registered after the first run" in build(late).sentences[0].text
+
+
+def test_nothing_is_registered_once_a_trial_is_trained_in_part(
+    experiment: Experiment, tmp_path: Path
+) -> None:
+    plan = api.trials(experiment, "cpu")
+    with store.create(tmp_path, "x", config_text="", trials=plan, environment={}) as opened:
+        attempt = store.Attempt(*opened.claim(plan[0]))
+        attempt.begin({})
+        attempt.metric({"epoch": 1, "train_error": 0.2})
+    with pytest.raises(ConfigError, match="1 of its trials have results already, if only"):
+        api.register(experiment, results=tmp_path, device="cpu")
+
+
+def test_a_registration_with_other_contents_is_refused_in_the_first_sentence(
+    experiment: Experiment, tmp_path: Path
+) -> None:
+    file, _ = api.register(experiment, results=tmp_path, device="cpu")
+    document = durable.read_document(file)
+    trained(experiment, tmp_path, noisy(0.02))
+    for change in ({"published": {"claims": [3]}}, {"format": 99}, {"trials": []}, {"rules": {"x": "y"}}):
+        content = {key: value for key, value in {**document, **change}.items() if key != "sha256"}
+        durable.write_document(file, {**content, "sha256": digest(content)})
+        assert opening(tmp_path).startswith("What was registered cannot be used")
