@@ -87,7 +87,7 @@ def test_language_is_told_in_nats_and_bits(make: Make) -> None:
     masked = {row["id"]: {"task": {"kind": "masked_language"}} for row in rows}
     told = language.table(frames.prepared(make(rows, settings=masked)))
     assert told is not None
-    assert "cross-entropy of a masked character" in told.caption
+    assert "Cross-entropy of a masked character" in told.caption
     assert language.table(frames.prepared(make([trial("residual", 8, 0)]))) is None
 
 

@@ -1,1 +1,1 @@
-"""One figure a file: `ORDER`, `TITLE`, `CAPTION` and `figure(records) -> Figure | None`."""
+"""One figure per file, with `ORDER`, `TITLE`, `CAPTION` and `figure(records) -> Figure | None`."""

@@ -1,4 +1,4 @@
-"""What connections have learned to let through, by depth."""
+"""The weights that connections give to shortcut and branch, block by block."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ ORDER = 33
 PROBES = ("coefficients",)
 TITLE = "Weights of shortcut and branch"
 CAPTION = (
-    "By how much each connection multiplies its state (left) and its branch (right), block by block, at the "
-    "end of training; dotted and without markers, at initialisation. Mean over seeds, each connection's "
-    "deepest network that was measured. Where the shape changes, the shortcut's weight has in it what the "
-    "change does."
+    "The factor by which each connection multiplies its state (left) and its branch (right), block by block, "
+    "at the end of training. Dotted lines without markers are at initialisation. Values are means over "
+    "seeds, for each connection's deepest network that was measured. Where the shape changes, the shortcut's "
+    "weight includes the effect of that change."
 )
 PANELS = {"shortcut_weight": "shortcut", "branch_weight": "branch"}
 
 
 def figure(records: Records) -> Figure | None:
-    """A panel for the shortcut and one for the branch, a line a variant; None without these probes."""
+    """A panel for the shortcut and one for the branch, with a line per variant; None without these probes."""
     if records.probes.empty:
         return None
     ends = frames.deepest(frames.readings(records, "coefficients", 1.0))

@@ -19,14 +19,15 @@ if TYPE_CHECKING:
 ORDER = 23
 TITLE = "Dropout by site and span"
 CAPTION = (
-    "Test loss against the rate of dropout at one site, one line a span: how many sub-layers a shortcut "
-    "crosses, none at span 0. Mean over seeds, with a bar of one standard deviation; the greatest depth. "
-    "Nets that differ in anything else have panels of their own."
+    "Test loss against the rate of dropout at one site, at the greatest depth, with one line per span. The "
+    "span is the number of sub-layers that a shortcut crosses; at span 0 there are no shortcuts. Points are "
+    "means over seeds, bars are one standard deviation. Networks that differ in another setting have panels "
+    "of their own."
 )
 
 
 def figure(records: Records) -> Figure | None:
-    """A panel a site and setting of all else; None without dropout at two rates."""
+    """A panel per dropout site and combination of other settings; None without dropout."""
     found = cells(records)
     sites = [site for site in SITES if (found["site"] == site).any()]
     if not sites:

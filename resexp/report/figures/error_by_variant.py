@@ -1,4 +1,4 @@
-"""Training and test error of every variant, where all are of one depth."""
+"""Training and test error of every variant, for experiments with a single depth."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ BESIDE = "degradation"
 TITLE = "Training and test error"
 ERRORS = ("train_error", "test_error")
 CAPTION = (
-    "Mean over seeds, bar ± one standard deviation, faint points the single seeds. A cross at the right "
-    "marks trials that diverged or failed and so have no error."
+    "Markers are means over seeds, bars are ± one standard deviation, and faint points are single seeds. A "
+    "cross at the right stands for a trial that diverged or failed and so has no error."
 )
 
 
 def figure(records: Records) -> Figure | None:
-    """A panel for each measured error, a line a variant; None without one, or where depths differ."""
+    """A panel per measured error, with a row per variant; None without an error, or if depths differ."""
     trials = frames.ended(records.trials)
     errors = [error for error in ERRORS if frames.done(trials)[error].notna().any()]
     if not errors or trials["depth"].nunique() > 1 or not frames.trained(records):

@@ -1,4 +1,4 @@
-"""What an error costs: test error against multiply-accumulates and against training time."""
+"""Test error against multiply-accumulates and against training time."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ ORDER = 40
 BESIDE = "cost"
 TITLE = "Test error against cost"
 CAPTION = (
-    "Mean over seeds; a line joins the depths of one connection, from the shallowest at its left end to "
-    "the deepest. Left: multiply-accumulates of one example. Right: training time of a trial, its "
-    "evaluations and probes included, on the machine named below."
+    "Means over seeds. A line joins the depths of one connection, from the shallowest at its left end to "
+    "the deepest. Left: multiply-accumulates (MACs) per example. Right: training time of a trial, with its "
+    "evaluations and probes, on the machine named below."
 )
-COSTS = {"macs": "MACs an example", "seconds": "training time"}
+COSTS = {"macs": "MACs per example", "seconds": "training time"}
 
 
 def figure(records: Records) -> Figure | None:
-    """A panel a cost that differs, over one y axis; None without a test error and its cost."""
+    """A panel per cost that differs between trials, with one y axis; None without test errors and costs."""
     done = frames.done(records.trials).dropna(subset=["test_error"])
     costs = {cost: label for cost, label in COSTS.items() if done.loc[done[cost] > 0, cost].nunique() > 1}
     if done.empty or not costs or not frames.trained(records):
@@ -53,6 +53,6 @@ def figure(records: Records) -> Figure | None:
 
 
 def _tick(shown: Callable[[float], str], x: float, _place: int) -> str:
-    """The amount without zeros that say nothing on an axis: 2 M, 0.5 s."""
+    """The amount without trailing zeros: 2 M, 0.5 s."""
     amount, _, unit = shown(x).partition(" ")
     return f"{float(amount):g} {unit}".strip()

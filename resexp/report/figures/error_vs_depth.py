@@ -21,21 +21,20 @@ BESIDE = "degradation"
 TITLE = "Training and test error against depth"
 SPLITS = ("train", "test")
 CAPTION = (
-    "Mean over seeds, band ± one standard deviation, faint points the single seeds. A cross at the top "
-    "marks trials that diverged or failed and so have no error. A dotted line without marks is the error of "
-    "always answering the most frequent class; it is left out where all errors are far below it."
+    "Lines are means over seeds, bands are ± one standard deviation, and faint points are single seeds. A "
+    "cross at the top stands for a trial that diverged or failed and so has no error. The dotted line "
+    "without markers is the error of always answering the most frequent class; it is left out if all errors "
+    "are far below it."
 )
 NEAR = 1.25
-"""How many times as high as what is drawn that line may be."""
+"""The line of the most frequent class is drawn up to this many times the height of the data."""
 
 LETTER = 8.0
-"""Points that a cross or a digit takes, with a little room."""
+"""Width of a cross or a digit in points, with a little room."""
 
 
 def figure(records: Records) -> Figure | None:
-    """A panel for each error that was measured, over one y axis; None without one, or where all trials are of
-    one depth.
-    """
+    """A panel per measured error, with one y axis; None without an error, or if there is one depth."""
     trials = frames.ended(records.trials)
     splits = [split for split in SPLITS if frames.done(trials)[f"{split}_error"].notna().any()]
     if not splits or trials["depth"].nunique() == 1 or not frames.trained(records):
@@ -50,7 +49,7 @@ def figure(records: Records) -> Figure | None:
         style.depth_axis(panel, depths)
         panel.set_title(error.replace("_", " ").capitalize())
         panel.margins(y=0.12)  # room for the crosses
-    axes[0][0].set_ylim(bottom=0)  # of both, once both are drawn: it ends autoscaling
+    axes[0][0].set_ylim(bottom=0)  # after all panels are drawn, because this ends autoscaling
     axes[0][0].set_ylabel("error (%)")
     chances = [
         line
@@ -75,7 +74,7 @@ def _variant(axes: Axes, trials: pd.DataFrame, error: str, look: style.LineStyle
 
 
 def _chance(axes: Axes, chance: float | None) -> list[Line2D]:
-    """The line at the error of the majority class; none where that is not known, or far above the errors."""
+    """The line at the error of the majority class; [] if that is not known, or far above the errors."""
     top = axes.get_ylim()[1]
     if chance is None or 100 * chance > NEAR * top:
         return []
@@ -86,20 +85,20 @@ def _chance(axes: Axes, chance: float | None) -> list[Line2D]:
 
 
 def _lost(axes: Axes, trials: pd.DataFrame, found: dict[str, style.LineStyle]) -> None:
-    """Crosses for lost trials: above the data and side by side, so that no variant's hide another's."""
+    """Draw crosses for lost trials, side by side, so that those of one variant hide no others."""
     for depth, here in trials.groupby("depth"):
         texts = {variant: style.crosses(len(group)) for variant, group in frames.by_variant(here)}
-        place = -LETTER * sum(map(len, texts.values())) / 2
+        offset = -LETTER * sum(map(len, texts.values())) / 2
         for variant, text in texts.items():
             axes.annotate(
                 text,
                 (float(str(depth)), 0.995),
                 xycoords=("data", "axes fraction"),
-                xytext=(place, 0),
+                xytext=(offset, 0),
                 textcoords="offset points",
                 color=found[variant].color,
                 weight="bold",
                 ha="left",
                 va="top",
             )
-            place += LETTER * len(text)
+            offset += LETTER * len(text)

@@ -22,14 +22,15 @@ PROBES = ("gradient_norms",)
 BESIDE = "gradients"
 TITLE = "Gradient norm by layer, at initialisation"
 CAPTION = (
-    "Root mean square of the loss gradient of each weight inside the blocks, geometric mean over seeds; "
-    "layer 1 is the nearest to the input. A triangle at the bottom marks a gradient of exactly 0."
+    "Root mean square (RMS) of the gradient of the loss L with respect to each layer's weights W, for layers "
+    "inside the blocks. Values are geometric means over seeds. Layer 1 is nearest to the input. A triangle "
+    "at the bottom marks a gradient of exactly 0."
 )
 COLUMNS = 3
 
 
 def figure(records: Records) -> Figure | None:
-    """One panel a variant, one line a depth; None without gradient probes."""
+    """A panel per variant with a line per depth; None without gradient probes."""
     if records.probes.empty:
         return None
     rows = profiles(records, 0.0)

@@ -1,4 +1,4 @@
-"""The error after removing each block, after removing more and more of them, and after swapping them."""
+"""The error after removing one block, after removing several, and after swapping blocks."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ ORDER = 32
 PROBES = ("lesion",)
 TITLE = "Error without some of the blocks"
 CAPTION = (
-    "Of each connection's deepest network that was measured, on a fixed batch of training images, mean over "
-    "seeds. Left: without one block; a gap is a block that cannot be removed, a ring one where a stage "
-    "begins, and the dotted line the network with all blocks. Right of it: without k blocks inside stages, "
-    "drawn at random; and, where measured, after k swaps of two blocks of equal shape, drawn at random."
+    "Error of each connection's deepest network that was measured, on a fixed batch of training images; "
+    "means over seeds. Left: one block is removed. A gap marks a block that cannot be removed, a ring a "
+    "block where a stage begins, and the dotted line the network with all blocks. The next panel: k random "
+    "blocks inside stages are removed. A third panel, if swaps were measured: k random pairs of blocks of "
+    "equal shape are swapped."
 )
 COUNTED = {"random_error": "number of removed blocks k", "swapped_error": "number of swaps k"}
 
 
 def figure(records: Records) -> Figure | None:
-    """A panel a kind of lesion over one y axis, one line a variant; None without lesions."""
+    """A panel per kind of lesion with one y axis and a line per variant; None without lesions."""
     rows = frames.deepest(frames.readings(records, "lesion", 1.0))
     if rows.empty:
         return None
@@ -56,17 +57,17 @@ def figure(records: Records) -> Figure | None:
 
 
 def _single(axes: Axes, by_name: dict[str, pd.Series[float]], intact: float, look: style.LineStyle) -> None:
-    """The error without each block, at its place in the network."""
+    """Draw the error without each block over the block's position in the network."""
     axes.axhline(intact, color=look.color, linestyle=":", linewidth=0.9)
     parts = [by_name[name] for name in ("error", "transition_error") if name in by_name]
     if not parts:
         return
     alone = pd.concat(parts)
     every = alone.reindex(range(int(alone.index.max()) + 1))
-    place = every.index.to_numpy() + 1
-    style.line(axes, place, every.to_numpy(), look, linewidth=1.2)
+    position = every.index.to_numpy() + 1
+    style.line(axes, position, every.to_numpy(), look, linewidth=1.2)
     isolated = (every.notna() & every.shift(1).isna() & every.shift(-1).isna()).to_numpy()
-    axes.plot(place[isolated], every[isolated].to_numpy(), look.marker, color=look.color)
+    axes.plot(position[isolated], every[isolated].to_numpy(), look.marker, color=look.color)
     if "transition_error" in by_name:
         begins = by_name["transition_error"]
         axes.plot(begins.index.to_numpy() + 1, begins.to_numpy(), "o", mec=look.color, mfc="none", ms=7)

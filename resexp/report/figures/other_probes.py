@@ -1,4 +1,4 @@
-"""What probes read that no other figure shows, each quantity as one panel."""
+"""The probe readings that no other figure shows, with one panel per quantity."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ from resexp.report.tables.update_ratio import when
 ORDER = 36
 TITLE = "Other probes"
 CAPTION = (
-    "Mean over seeds, at the end of training or where the panel says. Over blocks from input to output, or "
-    "over what the axis says, of each connection's deepest network that was measured. What has one reading "
-    "for a network is drawn over depth or, where there is one depth, over training."
+    "Means over seeds, at the end of training unless the panel's title says otherwise. Readings are drawn "
+    "over the blocks from input to output, or over the quantity on the axis, for each connection's deepest "
+    "network that was measured. Quantities with a single reading per network are drawn over depth or, if "
+    "there is only one depth, over training."
 )
 COLUMNS = 3
 
 
 @dataclass(frozen=True)
 class Panel:
-    """A quantity's readings as they are drawn: `rows` have the columns variant, x and value."""
+    """One quantity's readings as they are drawn: `rows` have the columns variant, x and value."""
 
     title: str
     axis: str
@@ -36,7 +37,7 @@ class Panel:
 
 
 def figure(records: frames.ReportRecords) -> Figure | None:
-    """A panel a quantity, a line a variant; None where nothing of it was measured."""
+    """A panel per quantity with a line per variant; None if there are no such readings."""
     found = [panel for each in measured(records, "figure") if not (panel := _panel(each)).rows.empty]
     if not found:
         return None
@@ -56,7 +57,7 @@ def figure(records: frames.ReportRecords) -> Figure | None:
 
 
 def _panel(found: Measured) -> Panel:
-    """Its finite readings at the last moment that has any, with the place x that they are drawn at."""
+    """The quantity's finite readings at the last moment that has any, with their x coordinates."""
     rows = found.rows[found.rows["value"].abs().lt(float("inf"))]
     rows = rows.assign(value=found.factor * rows["value"])
     logarithmic = found.quantity.scale == "log" and bool((rows["value"] > 0).all())
@@ -74,7 +75,7 @@ def _panel(found: Measured) -> Panel:
     axis = words.clean(found.quantity.over)
     places = pd.to_numeric(rows["layer"], errors="coerce")
     if not np.isfinite(places).all():
-        places = rows["index"] + (axis in ("block", "layer"))  # these are counted from 1 where people read
+        places = rows["index"] + (axis in ("block", "layer"))  # reports count blocks and layers from 1
     return Panel(title, axis, logarithmic, rows.assign(x=places))
 
 

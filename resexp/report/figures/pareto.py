@@ -1,4 +1,4 @@
-"""What depth buys: the Pareto front of error and multiply-accumulates, and the gain of every step."""
+"""The Pareto front of error and multiply-accumulates, and the gain of every step in depth."""
 
 from __future__ import annotations
 
@@ -23,15 +23,16 @@ if TYPE_CHECKING:
 ORDER = 45
 TITLE = "What depth buys"
 CAPTION = (
-    "Left: mean test error of every connection and depth against the multiply-accumulates of one example;"
-    " the line is the Pareto front, one for each data set. Right: how much lower the test error is than "
-    "at the depth before, with the table's 95 % interval; filled where the step pays by the table's "
-    "criterion. Its axis is linear between -1 and 1."
+    "Left: mean test error of every connection and depth against multiply-accumulates (MACs) per example. "
+    "The line is the Pareto front; each data set has its own. Right: the gain of each step, which is how "
+    "much lower the test error is than at the next shallower depth, with the table's 95 % interval. Markers "
+    "are filled if the step pays by the table's criterion. The axis of gains is linear between -1 and 1 and "
+    "logarithmic beyond."
 )
 
 
 def figure(records: Records) -> Figure | None:
-    """Two panels, or the one for which something is known; None where the table has nothing to say."""
+    """A panel for the front and one for the gains, if they are known; None if there is no table of them."""
     found = pareto.table(records)
     if found is None:
         return None
@@ -60,12 +61,12 @@ def _front(axes: Axes, rows: list[dict[str, Any]], looks: dict[str, style.LineSt
     _few_ticks(axes.xaxis, axes.set_xscale, words.scaled)
     if all(row["test_error_mean"] > 0 for row in rows):
         _few_ticks(axes.yaxis, axes.set_yscale, lambda y: f"{y:g}")
-    axes.set_xlabel("MACs an example")
+    axes.set_xlabel("MACs per example")
     axes.set_ylabel("test error (%)")
 
 
 def _few_ticks(axis: Axis, scale: Callable[[str], None], shown: Callable[[float], str]) -> None:
-    """A logarithmic axis with ticks at 1, 2 and 5, of which none ends in zeros that say nothing."""
+    """Make the axis logarithmic, with ticks at 1, 2 and 5 that are written without trailing zeros."""
     scale("log")
     axis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=8))
     axis.set_major_formatter(FuncFormatter(lambda x, _: re.sub(r"\.0+\b", "", shown(x))))
@@ -75,7 +76,7 @@ def _few_ticks(axis: Axis, scale: Callable[[str], None], shown: Callable[[float]
 def _gains(axes: Axes, rows: list[dict[str, Any]], looks: dict[str, style.LineStyle]) -> None:
     steps = [row for row in rows if row["gain"] is not None]
     depths = sorted({row["depth"] for row in steps})
-    # Side by side, so that no variant's interval hides another's, and nearer to its own depth than to others.
+    # Variants stand side by side so that no interval hides another, each nearest to its own depth.
     nearest = min((b / a for a, b in pairwise(depths)), default=inf)
     step = min(1.03, nearest ** (0.6 / len(looks)))
     for place, (variant, look) in enumerate(looks.items()):
@@ -91,7 +92,7 @@ def _gains(axes: Axes, rows: list[dict[str, Any]], looks: dict[str, style.LineSt
     axes.axhline(0, color=style.INK, linewidth=0.7)
     axes.set_xscale("log")
     style.depth_axis(axes, depths)
-    # A plain net loses tens of points where a residual one gains tenths.
+    # Steps of a plain net may lose tens of points, while those of a residual net gain tenths of a point.
     axes.set_yscale("symlog", linthresh=1, linscale=1.5)
     axes.margins(y=0.1)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: words.fixed(y, 0)))

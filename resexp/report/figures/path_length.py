@@ -1,4 +1,4 @@
-"""Through how many branches the gradient comes, beside how many paths take so many."""
+"""The gradient that comes through paths of each length, and how many paths have that length."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ ORDER = 33
 PROBES = ("path_length",)
 TITLE = "Short paths carry the gradient"
 CAPTION = (
-    "After Veit et al. 2016, section 4.3: of each connection's deepest network that was measured, at the "
-    "end, mean over seeds. Left: the gradient that comes through one path of k branches. Right: the part of "
-    "the gradient that all paths of k branches bring, were they aligned, in % of the lengths measured; "
-    "dotted and without markers: the part of the paths that have this length. A net without shortcuts has "
-    "one path."
+    "Gradients at the end of training, after Veit et al. 2016, section 4.3, for each connection's deepest "
+    "network that was measured; means over seeds. Left: the gradient through one path that takes k branches. "
+    "Right: the share of all paths with k branches in the gradient, if paths were aligned, in % of the "
+    "lengths measured. Dotted lines without markers are the share of paths that have this length. A network "
+    "without shortcuts has one path."
 )
 
 
 def figure(records: Records) -> Figure | None:
-    """Two panels over the number of branches on a path; None where path lengths were not measured."""
+    """Two panels over the number of branches on a path; None if path lengths were not measured."""
     rows = frames.deepest(frames.readings(records, "path_length", 1.0))
     if rows.empty:
         return None
@@ -39,17 +39,17 @@ def figure(records: Records) -> Figure | None:
         look = looks[variant]
         means = group.groupby(["name", "index"])["value"].mean()
         gradient, share = (means[name].sort_index() for name in ("path_gradient", "path_share"))
-        telling = gradient[gradient > 0]
-        panels[0].plot(telling.index, telling, color=look.color, marker=look.marker, linestyle=look.dash)
+        positive = gradient[gradient > 0]
+        panels[0].plot(positive.index, positive, color=look.color, marker=look.marker, linestyle=look.dash)
         panels[1].plot(*_percent(share), color=look.color, marker=look.marker, linestyle=look.dash)
         if (gradient > 0).all():
             panels[1].plot(*_percent(share / gradient), color=look.color, linestyle=":")
     panels[0].set_yscale("log")
     style.log_axis(panels[0].yaxis)
     panels[0].set_ylabel("norm of the gradient")
-    panels[1].set_ylabel("part (%)")
+    panels[1].set_ylabel("share (%)")
     for panel in panels:
-        panel.set_xlabel("branches on the path k")
+        panel.set_xlabel("branches on the path, k")
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     dotted = Line2D([], [], color=style.INK, linestyle=":", label="paths of this length")
     style.variant_key(drawn, looks, [dotted])
@@ -57,5 +57,5 @@ def figure(records: Records) -> Figure | None:
 
 
 def _percent(parts: pd.Series[float]) -> tuple[np.ndarray, np.ndarray]:
-    """Where and how high: parts in percent of their sum."""
+    """The index and values of the parts, in percent of their sum."""
     return parts.index.to_numpy(), (100 * parts / parts.sum()).to_numpy()

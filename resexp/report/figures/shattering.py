@@ -1,4 +1,4 @@
-"""The correlation of input gradients over depth, beside the two laws."""
+"""The correlation of input gradients over blocks, with the two theoretical laws."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ ORDER = 34
 PROBES = ("shattering",)
 TITLE = "Correlation of input gradients"
 CAPTION = (
-    "Of the network cut off after L blocks, at two inputs; mean over seeds, each connection's deepest "
-    "network that was measured. Grey, dashed: 2^-L and 1/sqrt(L), with the constant at which each "
-    "passes through the highest correlation after the first block. Lines end where the correlation, "
-    "below 0.01, is lost in noise."
+    "Correlation of the gradients at two inputs, for the network cut off after L blocks. Values are means "
+    "over seeds, for each connection's deepest network that was measured. The grey dashed lines are 2^-L and "
+    "1/sqrt(L), scaled to pass through the highest correlation after the first block. Lines end where the "
+    "correlation falls below 0.01 and is lost in noise."
 )
 LAWS: tuple[tuple[Any, str], ...] = (((0, (4, 3)), "2⁻ᴸ"), ((0, (1, 2)), "1/√L"))
 
 
 def figure(records: Records) -> Figure | None:
-    """A panel for initialisation and one for the end, a line a variant; None without shattering probes."""
+    """A panel for initialisation and one for the end, with a line per variant; None without these probes."""
     rows = {WHEN[when]: _shown(profiles(records, at)) for when, at in (("init", 0.0), ("end", 1.0))}
     rows = {when: found for when, found in rows.items() if not found.empty}
     if not rows:
@@ -57,7 +57,7 @@ def figure(records: Records) -> Figure | None:
 
 
 def _shown(rows: pd.DataFrame) -> pd.DataFrame:
-    """The deepest networks' lines, each until it first falls below the floor."""
+    """The rows of the deepest networks, each until it first falls below the floor."""
     rows = frames.deepest(rows).sort_values(["variant", "block"])
     low = (~(rows["value"] >= FLOOR)).groupby(rows["variant"], observed=True).cummax()
     return rows[~low]

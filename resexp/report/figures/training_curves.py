@@ -1,4 +1,4 @@
-"""How training went: error by epoch."""
+"""Training and test error by epoch."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ ORDER = 20
 BESIDE = "convergence"
 TITLE = "Training curves"
 CAPTION = (
-    "Mean over the seeds that finished, band ± one standard deviation. The running training error is "
-    "measured on the batches while they train (train mode, with augmentation), so it is no training "
-    "error of a finished epoch."
+    "Lines are means over the seeds that finished, bands are ± one standard deviation. The running training "
+    "error is measured on the batches as they train, in train mode and with augmentation, so it differs from "
+    "the training error after the epoch."
 )
 ROWS = {"running_error": "running train error (%)", "test_error": "test error (%)"}
 COLUMNS = 4
 
 
 def figure(records: Records) -> Figure | None:
-    """For each variant a panel of running training error above one of test error; None without curves."""
+    """Per variant, a panel of the running training error above one of the test error; None without curves."""
     done = frames.done(records.trials)
     rows = records.metrics.merge(done[["id", "variant", "depth"]], on="id")
     if rows.empty or not frames.trained(records):
@@ -39,7 +39,7 @@ def figure(records: Records) -> Figure | None:
     found = style.depth_looks(sorted(int(d) for d in rows["depth"].unique()))
     for panel in axes.flat:
         panel.set_visible(False)
-        panel.set_autoscale_on(False)  # once for all of them at the end: each time it asks every other
+        panel.set_autoscale_on(False)  # done once at the end, because each call goes through all panels
     for place, variant in enumerate(variants):
         for offset, (error, label) in enumerate(ROWS.items()):
             panel = axes[2 * (place // columns) + offset][place % columns]

@@ -1,4 +1,4 @@
-"""How the validation error hangs on what was tuned."""
+"""Validation error against the tuned options."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 ORDER = 12
 TITLE = "Validation error over tuned options"
 CAPTION = (
-    "Mean over the seeds that finished; a ring marks the chosen value, a cross a value at which a trial "
-    "diverged or failed (at the top, if none finished). Where several options are tuned, each line has the "
-    "others at their chosen values."
+    "Means over the seeds that finished. A ring marks the chosen value. A cross marks a value at which a "
+    "trial diverged or failed; it is at the top if no trial finished. If several options are tuned, each "
+    "line has the others at their chosen values."
 )
 
 
 def figure(records: ReportRecords) -> Figure | None:
-    """A row of panels a tuned number, a panel a depth, a line a variant; None where no number is tuned."""
+    """A row of panels per tuned number, with a panel per depth; None if no number is tuned."""
     tried = frames.ended(records.tried)
     tuned = records.tuned
     keys = [key for key in tuned if len(tried) and tried[key].map(frames.numeric).all()]
@@ -75,7 +75,7 @@ def _line(axes: Axes, place: pd.DataFrame, key: str, look: style.LineStyle) -> N
 
 
 def _axis(axes: Axes, values: Any) -> None:
-    """The tried values as ticks; logarithmic where they span a decade or the tuned number is a rate."""
+    """Put ticks at the values that were tried; the axis is logarithmic if they span a decade."""
     ticks = sorted(set(values))
     if ticks[0] > 0 and ticks[-1] >= 10 * ticks[0]:
         axes.set_xscale("log")

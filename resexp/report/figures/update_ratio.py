@@ -1,4 +1,4 @@
-"""How fast the layers learn, against their position: Drozdzal's picture."""
+"""How fast each layer learns, over its position: figure 4 of Drozdzal et al. 2016."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ ORDER = 31
 PROBES = ("update_ratio",)
 TITLE = "Update by layer"
 CAPTION = (
-    "Size of the next update of each layer's weights, divided by that of the weights, from input to output, "
-    "at fractions of training; geometric mean over seeds, each connection's deepest network that was "
-    "measured. After Drozdzal et al. 2016, figure 4."
+    "Size of the next update dW of each layer's weights W, divided by the size of the weights, from input to "
+    "output, at several moments of training. Values are geometric means over seeds, for each connection's "
+    "deepest network that was measured. After Drozdzal et al. 2016, figure 4."
 )
 COLUMNS = 3
 
 
 def figure(records: Records) -> Figure | None:
-    """One panel a fraction of training, one line a variant; None without update ratios."""
+    """A panel per moment of training with a line per variant; None without update ratios."""
     rows = records.probes[records.probes["probe"] == "update_ratio"] if len(records.probes) else None
     if rows is None or rows.empty:
         return None
-    rows = frames.deepest(rows[rows["value"] > 0])  # a rate of 0 updates nothing
+    rows = frames.deepest(rows[rows["value"] > 0])  # a logarithmic axis cannot show 0
     moments = sorted(rows["at"].unique())
     if not moments:
         return None
@@ -60,6 +60,6 @@ def figure(records: Records) -> Figure | None:
 
 
 def _geometric(rows: pd.DataFrame) -> pd.Series[float]:
-    """By layer, the geometric mean over seeds."""
+    """The geometric mean over seeds, by layer."""
     means = rows.assign(log=np.log(rows["value"])).groupby("index")["log"].mean().sort_index()
     return means.map(math.exp)

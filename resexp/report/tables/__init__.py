@@ -1,1 +1,1 @@
-"""One table a file: `ORDER: int` and `table(records) -> Table | None` (None: nothing to say)."""
+"""One table per file, with `ORDER: int` and `table(records)`, which returns a `Table` or None."""

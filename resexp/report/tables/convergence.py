@@ -1,4 +1,4 @@
-"""How fast a fixed error is reached; runs that never get there are counted."""
+"""How fast fixed errors are reached. Runs that never reach one are counted."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ ORDER = 40
 TARGETS = (0.5, 0.2, 0.1, 0.05)
 MEASURES = {"test_error": "test", "train_error": "train"}
 CAPTION = (
-    "First evaluation at which the error is at or below the target: median epochs · median training "
-    "time over the n trials that have ended, if all of them arrived; otherwise the number that did, "
-    "since a median of those alone would flatter. Diverged and failed trials count as not arrived. "
-    "Errors are known only at evaluations, and the training error is evaluated rarely, so its epochs "
-    "are upper bounds."
+    "First evaluation at which the error is at or below the target, as median epochs · median training "
+    "time over the n trials that have ended. If some of them did not reach it, the cell shows how many did, "
+    "because a median of those alone would look too good. Diverged and failed trials count as not having "
+    "reached it. Errors are known only at evaluations, and the training error is evaluated rarely, so its "
+    "epochs are upper bounds."
 )
 
 
@@ -30,7 +30,7 @@ def table(records: Records) -> Table | None:
     if not frames.trained(records):
         return None
     trials = frames.ended(records.trials)
-    # A trial that diverged or failed later on may have been at the target before.
+    # A trial that diverged or failed may have reached the target before, which does not count.
     metrics = records.metrics[records.metrics["id"].isin(frames.done(trials)["id"])]
     rows: list[Row] = []
     for error, shown in MEASURES.items():
@@ -58,9 +58,9 @@ def table(records: Records) -> Table | None:
 
 def _arrivals(metrics: pd.DataFrame, error: str, target: float) -> pd.DataFrame:
     """The first row of each trial whose error is at most the target, by trial id."""
-    # 5 % must be reached by 0.05 however it was rounded on the way.
-    there = metrics[metrics[error].astype(float) <= np.nextafter(target, 1)]
-    first: pd.DataFrame = there.sort_values("epoch").groupby("id")[["epoch", "seconds"]].first()
+    # An error of 0.05 reaches 5 % even if rounding made it slightly larger.
+    reached = metrics[metrics[error].astype(float) <= np.nextafter(target, 1)]
+    first: pd.DataFrame = reached.sort_values("epoch").groupby("id")[["epoch", "seconds"]].first()
     return first
 
 

@@ -1,4 +1,4 @@
-"""What the nets cost, so that an unequal comparison is seen to be one."""
+"""Parameters, multiply-accumulates, memory and time, so that unequal comparisons are visible."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
 ORDER = 50
 PROTOCOL = ", measured on the model"
 CAPTION = (
-    "Trainable parameters, multiply-accumulates (MACs) and activation bytes kept for the backward pass, "
-    f"of one example{PROTOCOL}; the factors compare with the first connection listed at the "
-    "same depth. Step time, peak memory and training time, which is a trial's whole time with its "
-    "evaluations and probes, are medians over the trials that finished, and depend on the machine."
+    "Trainable parameters, and multiply-accumulates (MACs) and activation bytes kept for the backward pass "
+    f"per example{PROTOCOL}. The factors compare with the first connection listed at the same depth. Step "
+    "time, peak memory and training time are medians over the trials that finished, and depend on the "
+    "machine. Training time is a trial's whole time, with its evaluations and probes."
 )
 MEDIANS = ("step_seconds", "peak_memory_bytes", "seconds")
 FIXED = ("params", "macs", "activation_bytes")
 
 
 def table(records: Records) -> Table | None:
-    """Rows: variant x depth. None without trials, and where nothing is known of their cost."""
+    """Rows: variant x depth. None without trials, or if nothing is known about their cost."""
     rows: list[Row] = []
     first: dict[int, Row] = {}
     for variant, depth, place in frames.by_depth(records.trials):
         row: dict[str, Any] = {"variant": variant, "depth": depth}
-        # Options that the sweep varies may change the cost within a place: the median is exact otherwise.
+        # Trials of one row have equal costs, except in tables of runs that resexp did not train.
         row |= {name: frames.value(place[name].median()) for name in FIXED}
         done = frames.done(place)
         row |= {name: _median(done, name) for name in MEDIANS}

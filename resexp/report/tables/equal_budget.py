@@ -1,4 +1,4 @@
-"""Errors at an equal number of steps and at an equal training time, since a step does not cost the same."""
+"""Errors at an equal number of steps and at equal training time, because steps differ in cost."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ if TYPE_CHECKING:
 
 ORDER = 45
 CAPTION = (
-    "At each depth, the errors of all variants on the same data after as many steps as the shortest of them "
-    "was trained for, and after the time in which the variant that needs least of it had finished all its "
-    "seeds; mean ± standard deviation over the n seeds that finished. Each is the last evaluation within "
-    "that budget, nothing is interpolated, and the epochs are those trained by then; the training error is "
-    "evaluated more rarely, so it may be an older one. A dash: some seed had no evaluation yet. Times are of "
-    "the machine named below, and of trials that may have run side by side."
+    "Errors of all variants on the same data at the same depth, after equal budgets. Equal steps: as many as "
+    "the shortest of the trials has. Equal time: the time in which the fastest variant has finished all of "
+    "its seeds. Values are mean ± standard deviation over the n seeds that finished. Each seed counts with "
+    "its last evaluation within the budget, without interpolation, and the epochs are those of these "
+    "evaluations. The training error is evaluated more rarely, so it may be older. A dash means that some "
+    "seed had no evaluation yet. Times are those of the machine named below; trials may have run side by "
+    "side."
 )
 
 
 def table(records: Records) -> Table | None:
-    """Rows: variant x depth x budget. None where no depth has two variants with evaluations."""
+    """Rows: variant x depth x budget. None if no depth has two variants with evaluations."""
     if not frames.trained(records):
         return None
     done = frames.done(records.trials)
@@ -72,17 +73,17 @@ def _row(place: frames.DepthGroup, equal: str, budget: float) -> dict[str, Any]:
         complete = len(reached) == row["n"]
         found = statistics.summary(reached[error] if complete else [])
         row |= {f"{error}_mean": found.mean, f"{error}_sd": found.sd}
-        row["epochs"] = float(reached["epoch"].mean()) if complete else None  # the test error's, at last
+        row["epochs"] = float(reached["epoch"].mean()) if complete else None  # in the end, the test error's
     return row
 
 
 def _sentence(rows: list[dict[str, Any]], depth: int | None) -> Iterator[Sentence]:
-    """The test errors at equal time at the deepest shared depth, least first."""
+    """The test errors at equal time at the deepest shared depth, lowest first."""
     here = [row for row in rows if row["depth"] == depth and row["equal"] == "time"]
     measured = [row for row in here if row["test_error_mean"] is not None]
     measured.sort(key=lambda row: float(row["test_error_mean"]))
     if len(measured) > 1:
         shown = [f"{row['variant']} {words.percent(row['test_error_mean'], 1)}\u00a0%" for row in measured]
         budget = words.duration(measured[0]["budget"])
-        said = f"depth {depth} after {budget} of training each: test error of {words.listed(shown)}."
+        said = f"depth {depth}: after {budget} of training each, test errors are {words.listed(shown)}."
         yield Sentence(f"depth {depth}", "equal time", Tone.OPEN, said)

@@ -1,4 +1,4 @@
-"""Every trial that gave no numbers, with its cause."""
+"""Every trial without a result, with the cause."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
 
 ORDER = 15
 CAPTION = (
-    "Diverged: the loss stopped being a finite number; that is a result, and the trial is not repeated. "
-    "Failed: the trial crashed, ran out of memory or stalled. Neither has errors, so neither enters any "
+    "Diverged trials are those whose loss was no longer a finite number. This is an outcome, so they are not "
+    "repeated. Failed trials crashed, ran out of memory or stalled. Neither kind has errors or enters any "
     "mean."
 )
 FOREIGN = (
-    "The runs that failed or diverged by what the table of runs says of them. Whatever numbers stand there, "
-    "they enter no mean."
+    "Runs that failed or diverged according to the table of runs. They enter no mean, even if the table "
+    "gives numbers for them."
 )
 
 
 def table(records: ReportRecords) -> Table | None:
-    """Rows: trials, of a tuned option those at every value tried. None if every trial that ended is done."""
+    """Rows: trials without a result, at every tuned value tried. None if all that ended have a result."""
     ended = frames.ended(records.tried)
     lost = ended[ended["status"] != Status.DONE]
     if lost.empty:

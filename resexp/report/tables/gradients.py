@@ -1,4 +1,4 @@
-"""How gradients change with depth: first and last layer, and the slope between them."""
+"""How gradients change over the layers: the first, the last, and the slope between them."""
 
 from __future__ import annotations
 
@@ -19,28 +19,29 @@ PROBES = ("gradient_norms",)
 SPAN = 2.0
 WHEN = {"init": "at initialisation", "end": "at the end"}
 CAPTION = (
-    "Root mean square of the loss gradient of each weight inside the blocks (||dL/dW|| / sqrt(numel)), "
-    "on a fixed batch; geometric mean over n seeds. The slope is the least-squares slope of its log10 "
-    "over the layers, from input to output. Over all layers together: vanishing, if the gradient falls "
-    "by 2 decades or more toward the input (or is exactly 0 at the first layer and not at the last); "
-    "exploding, if it rises by 2 decades or more toward the input; steady otherwise."
+    "Root mean square of the gradient of the loss with respect to each layer's weights, for layers inside "
+    "the blocks, on a fixed batch; geometric mean over n seeds. The slope is the least-squares slope of its "
+    "log10 over the layers, from input to output. The gradient is called vanishing if it falls by 2 decades "
+    "or more from the last layer to the first, or is exactly 0 at the first layer and not at the last. It is "
+    "called exploding if it rises by 2 decades or more from the last layer to the first, and steady "
+    "otherwise."
 )
 
 
 def profiles(records: Records, at: float) -> pd.DataFrame:
-    """RMS weight gradients of block layers at a fraction of training, geometric mean over seeds.
+    """RMS weight gradients of block layers at a fraction of training, as geometric means over seeds.
 
-    Columns: variant, connection, depth, position (0-based, input to output), value, n (seeds). A layer that
-    has no gradient, as in a block that stochastic depth left out, is a gap in the positions.
+    Columns: variant, connection, depth, position (from 0, input to output), value, n (seeds). A layer without
+    a gradient, such as one in a block that stochastic depth left out, is missing from the positions.
     """
     rows = frames.readings(records, "gradient_norms", at)
     rows = rows[rows["name"] == "weight_rms"].sort_values(["id", "index"], kind="stable")
     inside = rows["layer"].isin([path for path in rows["layer"].unique() if "branch" in str(path).split(".")])
-    # A trunk that names no branch has only block layers to show.
+    # Some trunks name no branch: then all layers count as inside blocks.
     inside = inside if inside.any() else ~inside
     rows = rows.assign(position=rows["index"] - (~inside).groupby(rows["id"]).cumsum())[inside]
     with np.errstate(divide="ignore", invalid="ignore"):
-        rows["log"] = np.log(rows["value"]).fillna(np.inf)  # what is no number has no mean with others
+        rows["log"] = np.log(rows["value"]).fillna(np.inf)  # a gradient that is NaN makes the mean infinite
     keys = ["variant", "connection", "depth", "position"]
     found = rows.groupby(keys, observed=True)["log"].agg(["mean", "size"]).reset_index()
     return found.assign(value=np.exp(found["mean"]), n=found["size"]).drop(columns=["mean", "size"])
@@ -102,7 +103,7 @@ def _deepest(rows: list[Row]) -> list[Row]:
 
 def _sentence(row: Row) -> Sentence:
     slope = (
-        f", {words.fixed(row['slope'], 3, sign=True)} decades a layer over {row['layers']} layers"
+        f", {words.fixed(row['slope'], 3, sign=True)} decades per layer over {row['layers']} layers"
         if row["slope"] is not None
         else ""
     )

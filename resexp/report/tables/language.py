@@ -1,4 +1,4 @@
-"""How well text is foretold."""
+"""How well text is predicted."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
 
 ORDER = 21
 CAPTION = (
-    "Of the last step, in eval mode: cross-entropy of {what} in nats, on the text trained on (as far as it "
-    "was measured) and on the text held out, and the latter in bits per character; mean ± standard deviation "
-    "over n seeds. A diverged or failed trial has no loss and is in no mean."
+    "Cross-entropy of {what} after the last step, in eval mode: in nats on training text (as much of it as "
+    "was measured), in nats on held-out text, and the latter also in bits per character. Values are mean ± "
+    "standard deviation over n seeds. A diverged or failed trial has no loss and is in no mean."
 )
 NGRAMS = (
-    " The trigram count foretells a held-out character from the two before it, by their smoothed counts in "
-    "the characters that the nets were trained on (MacKay and Peto 1995). A net that is worse has learned "
-    "less than that table."
+    " The trigram count predicts a held-out character from the two before it, by smoothed counts in the "
+    "training text (MacKay and Peto 1995). A network that is worse has learned less than that table of "
+    "counts."
 )
 WHAT = {"language": "the next character", "masked_language": "a masked character"}
-"""What each task asks for."""
+"""What a network predicts in each task."""
 MEASURES = {"train": "train_loss", "test": "test_loss", "bits": "test_bits"}
 
 
 def table(records: Records) -> Table | None:
-    """Rows: variant x depth. None where no language was learned."""
+    """Rows: variant x depth. None if no trial has a language task."""
     done = frames.done(records.trials)
     if "test_bits" not in done or not pd.to_numeric(done["test_bits"], errors="coerce").notna().any():
         return None
@@ -41,7 +41,7 @@ def table(records: Records) -> Table | None:
     counted = any(row["trigram"] is not None for row in rows)
     if counted:
         columns = (*columns, Column("Trigram count", lambda r: words.fixed(r["trigram"], 3), "per character"))
-        columns = (*columns, text("beside", "Beside it"))
+        columns = (*columns, text("beside", "Compared with it"))
     what = " or ".join(dict.fromkeys(WHAT.get(task, "a character") for task in tasks))
     return Table(
         "language", "Language", CAPTION.format(what=what) + (NGRAMS if counted else ""), columns, tuple(rows)
@@ -60,7 +60,7 @@ def _row(cell: frames.DepthGroup) -> Row:
 
 
 def _beside(loss: float | None, trigram: float | None) -> str:
-    """How a net's mean test loss stands to that of counting three characters."""
+    """Whether a network's mean test loss is better or worse than that of the trigram count."""
     if loss is None or trigram is None:
         return ""
     return "worse than counting" if loss >= trigram else "better than counting"

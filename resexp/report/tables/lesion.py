@@ -1,4 +1,4 @@
-"""What removing blocks does, beside what was there before."""
+"""Errors after blocks are removed or swapped, and of the intact network."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 ORDER = 32
 PROBES = ("lesion",)
 CAPTION = (
-    "Errors in % on the probe batch, a fixed batch of training images, after blocks are removed from the "
-    "trained network (Veit et al. 2016): none; one block inside a stage (mean and worst over blocks); one "
-    "where a stage begins; k blocks inside stages drawn at random (the largest k measured). Swapped, where "
-    "measured: after so many swaps of two blocks of equal shape drawn at random (the most measured). "
-    "Mean over n seeds. A dash: there is no such block, or without a shortcut it cannot be removed."
+    "Errors in % on a fixed batch of training images, after blocks are removed from the trained network "
+    "(Veit et al. 2016); means over n seeds. Intact: all blocks are there. One out and Worst: one block "
+    "inside a stage is removed, mean and maximum over blocks. Stage: a block where a stage begins is "
+    "removed. k out: k random blocks inside stages are removed, for the largest k measured. Swapped, if "
+    "measured: random pairs of blocks of equal shape are swapped, for the largest number of swaps measured. "
+    "A dash means that there is no such block, or that it has no shortcut and cannot be removed."
 )
 
 
@@ -68,7 +69,7 @@ def _row(cell: frames.DepthGroup) -> dict[str, Any]:
 
 
 def _most(rows: pd.DataFrame | None) -> tuple[int | None, float | None]:
-    """The largest number of lesions measured, and the error after them."""
+    """The largest number of removed or swapped blocks, and the error after that."""
     if rows is None:
         return None, None
     count = int(rows["index"].max())

@@ -1,4 +1,4 @@
-"""What probes read that no other table shows, summarised for each network."""
+"""The probe readings that no other table shows, summarised for each network."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from resexp.report.table import Column, Row, Table, integer, text
 
 ORDER = 36
 CAPTION = (
-    "The first reading, the last and the mean over all, from the first block to the last or over what "
-    "stands with the quantity; mean over n seeds. When: at initialisation and at the end, or at the first "
-    "and last fraction of training that was measured. `resexp show probes KIND` defines each quantity."
+    "The first and the last reading of a network and the mean of all, from the first block to the last or "
+    "over the axis named with the quantity; means over n seeds. They are shown for the first and the last "
+    "moment of training that was measured. `resexp show probes KIND` defines each quantity."
 )
 WHEN = {0.0: "init", 1.0: "end"}
 
 
 def table(records: frames.ReportRecords) -> Table | None:
-    """Rows: quantity x when x variant x depth. None where nothing of it was measured."""
+    """Rows: quantity x when x variant x depth. None if there are no such readings."""
     rows = [row for found in measured(records, "table") for row in _rows(found)]
     if not rows:
         return None
@@ -67,7 +67,7 @@ def _shown(key: str, row: Row) -> str:
 
 
 def _three(value: words.Missing) -> str:
-    """Three digits, with a power of ten where they would be far from the point."""
+    """The value with three digits; very small and very large ones as a power of ten."""
     if value is None or words.missing(value) or (value and not 1e-3 <= abs(value) < 1e4):
         return words.scientific(value)
     return f"{value:.3g}".replace("-", words.MINUS)

@@ -1,4 +1,4 @@
-"""Where this run did otherwise than the paper."""
+"""The settings in which this run differs from the paper's recipe."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 ORDER = 62
 CAPTION = (
-    "Every setting of the paper's recipe from which a trial here departs, with the values here that do. "
-    "What the paper does beyond the settings named in its recipe, such as its software, is not compared."
+    "Every setting in which some trial here differs from the paper's recipe, with the values used here. "
+    "Anything that the recipe does not name, such as the paper's software, is not compared."
 )
 
 
 def table(records: Records) -> Table | None:
-    """Rows: key, value here, the paper's value. None where no recipe is stated or nothing differs."""
+    """Rows: key, value here, the paper's value. None if no recipe is stated or nothing differs."""
     paper = references.published(records)
     rows = tuple(map(asdict, protocol.differences(records, paper, records.trials)))
     columns = (text("key", "Setting"), text("here", "Here"), text("paper", "Paper"))

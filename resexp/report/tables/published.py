@@ -1,4 +1,4 @@
-"""Published values beside the measured ones."""
+"""Published values next to the measured ones."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 ORDER = 60
 CAPTION = (
-    "{metric} as published, beside the mean ± standard deviation measured here over n seeds. Only a run of "
-    "the paper's own recipe, all of whose trials are done, is held to the value itself. It is reproduced, "
-    "if the published value lies in the 95 % prediction interval of what it is (one run, or a mean or "
-    "median of several) and half the width of that interval is at most the tolerance. If the interval is "
-    "wider, the two are compatible, and the run is too imprecise to tell. Fewer than three seeds decide "
-    "nothing, and a best of several runs is not comparable. Any other run is not comparable, and agrees in "
-    "direction at most."
+    "{metric} as published, and as measured here: mean ± standard deviation over n seeds. A published value "
+    "is judged only by a run of the paper's own recipe with all trials done. It is reproduced if it lies in "
+    "the 95 % prediction interval of its statistic (one run, or a mean or median of several) and half the "
+    "width of that interval is at most the tolerance. If the interval is wider, the value is compatible, and "
+    "the run is too imprecise to tell. Fewer than three seeds decide nothing. A best of several runs is not "
+    "comparable, and no value is comparable with a run of another recipe, which can at most agree in "
+    "direction."
 )
 
 
@@ -31,7 +31,7 @@ def table(records: Records) -> Table | None:
     rows = [_row(records, paper, reference) for reference in paper.references]
     metrics = list(dict.fromkeys(row["metric"] for row in rows))
     marks, listed = references.notes([_source(row) for row in rows])
-    one = metrics[0] if len(metrics) == 1 else None  # then its unit is in the headings, else in the cells
+    one = metrics[0] if len(metrics) == 1 else None  # a single metric's unit goes into the headings
     unit = references.unit(one).strip() if one else ""
     columns = (
         text("case", "Case"),

@@ -1,4 +1,4 @@
-"""What language models make up."""
+"""Texts that language models generate."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ if TYPE_CHECKING:
 
 ORDER = 22
 CAPTION = (
-    "Texts that the trained nets make up, each character drawn from the distribution that the net gives it, "
-    "of the first seed of each variant at its greatest depth. A line's end is shown as ⏎."
+    "Texts that the trained networks generate: each character is drawn from the distribution that the "
+    "network predicts. They are from the first seed of each variant at its greatest depth. The end of a line "
+    "is shown as ⏎."
 )
 
 
 def table(records: Records) -> Table | None:
-    """Rows: variant x sample. None where no net makes up text."""
+    """Rows: variant x sample. None if no network generates text."""
     done = frames.done(records.trials)
     if "samples" not in done or done["samples"].isna().all():
         return None

@@ -1,4 +1,4 @@
-"""How well masks are found, and what the long skips of a U-Net add."""
+"""How well masks are predicted, and what the long skips of a U-Net add."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ LEADS = True
 LONG_SKIP = "model.long_skip"
 MEASURES = {"iou": "test_iou", "dice": "test_dice", "error": "test_error"}
 CAPTION = (
-    "On the test set at the end of training: IoU and Dice of the foreground (of more than two classes, the "
-    "mean over them), and the part of pixels that are wrong; mean ± standard deviation over n seeds. Gain: "
-    "IoU minus that of the same net without a long skip, in points, with a 95 % interval by Student's t "
-    "(Welch's, for seeds that are not paired). A gain is said to grow or to shrink if the interval of its "
-    "growth excludes 0."
+    "Results on the test set at the end of training: intersection over union (IoU) and Dice of the "
+    "foreground (with more than two classes, the mean over them), and the share of wrong pixels. Values are "
+    "mean ± standard deviation over n seeds. The gain is the IoU minus that of the same network without a "
+    "long skip, in percentage points, with a 95 % interval by Student's t (Welch's, for seeds that are not "
+    "paired). A gain grows or shrinks along an axis if the interval of its change excludes 0."
 )
 
 
 def table(records: Records) -> Table | None:
-    """Rows: variant x depth. None where nothing was segmented."""
+    """Rows: variant x depth. None if no trial has a segmentation task."""
     done = frames.done(records.trials)
     measured = [column for column in ("test_iou", "test_dice") if column in done]
     numbers = {column: pd.to_numeric(done[column], errors="coerce") for column in measured}
@@ -67,25 +67,25 @@ def _row(place: frames.DepthGroup, gain: Estimate | None) -> Row:
 
 
 def _labels(trials: pd.DataFrame, keys: list[str]) -> pd.Series[str]:
-    """One text a trial: its values of the swept keys."""
+    """One text per trial: its values of the swept keys."""
     values = list(trials[keys].itertuples(index=False, name=None))
     return pd.Series([repr(value) for value in values], index=trials.index, dtype=str)
 
 
 def _gain(place: pd.DataFrame, done: pd.DataFrame, level: float) -> Estimate | None:
-    """IoU of a place minus that of its twin without a long skip; None for the twin itself."""
+    """IoU of some trials minus that of their twins without a long skip; None for the twins themselves."""
     if LONG_SKIP not in place or "test_iou" not in place or place[LONG_SKIP].iloc[0] == "none":
         return None
     return statistics.difference(place["test_iou"], _without(done, place)["test_iou"], level=level)
 
 
 def _without(done: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
-    """What differs from the trials in having no long skip."""
+    """The trials that have no long skip and are otherwise like `trials`."""
     return done[(done[LONG_SKIP] == "none") & done["twin"].isin(trials["twin"])]
 
 
 def _growth(done: pd.DataFrame, axes: list[str], level: float) -> Iterator[Sentence]:
-    """For every axis of numbers: is a long skip's gain greater at the greatest value than at the least?"""
+    """For every numeric axis: is a long skip's gain larger at its largest value than at its smallest?"""
     for axis in axes:
         if len(set(done[axis].map(repr))) < 2 or not done[axis].map(frames.numeric).all():
             continue

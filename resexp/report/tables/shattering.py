@@ -1,4 +1,4 @@
-"""How fast input gradients lose their correlation with depth."""
+"""How fast the correlation of input gradients falls over the blocks."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ if TYPE_CHECKING:
 ORDER = 34
 PROBES = ("shattering",)
 FLOOR = 0.01
-"""Correlations below it are noise of a finite batch: no decay is fitted to them."""
+"""Correlations below this are noise of a finite batch, so no decay is fitted to them."""
 CAPTION = (
-    "Correlation of the gradients at two inputs, for the network cut off after L blocks; mean over n seeds. "
-    "Fitted by least squares of logarithms to the blocks before the correlation first falls below 0.01: "
-    "halvings a block, which Balduzzi et al. 2017 expect to be 1 a layer in plain networks (2^-L) and, with "
-    "batch norm and shortcuts, to be replaced by a power of L, whose exponent they expect to be -0.5. The "
-    "better of the two fits is named. A dash: fewer than three blocks are left to fit, or there is no decay."
+    "Correlation of the gradients at two inputs, for the network cut off after L blocks; means over n seeds. "
+    "Two decays are fitted by least squares of logarithms to the blocks before the correlation first falls "
+    "below 0.01. One halves the correlation a constant number of times per block; Balduzzi et al. 2017 "
+    "expect one halving per layer (2^-L) in plain networks. The other is a power of L; they expect an "
+    "exponent of -0.5 with batch norm and shortcuts. The last column names the better fit. A dash means that "
+    "fewer than three blocks are left to fit, or that there is no decay."
 )
 
 
@@ -53,7 +54,7 @@ def table(records: Records) -> Table | None:
         integer("blocks", "Blocks"),
         number("first", "After block 1", lambda x: words.fixed(x, 3)),
         number("last", "After the last", lambda x: words.fixed(x, 3)),
-        number("halvings", "Halvings a block", lambda x: words.fixed(x, 2)),
+        number("halvings", "Halvings per block", lambda x: words.fixed(x, 2)),
         number("power", "Power of L", lambda x: words.fixed(x, 2, sign=True)),
         text("closer", "Better fit"),
     )
@@ -82,6 +83,6 @@ def _row(cell: frames.DepthGroup, when: str) -> dict[str, Any]:
 
 
 def _line(x: Any, y: Any) -> tuple[float, float]:
-    """The least-squares slope of y over x, and the sum of squares it leaves."""
+    """The least-squares slope of y over x, and the residual sum of squares."""
     slope, intercept = np.polyfit(x, y, 1)
     return float(slope), float(((y - slope * x - intercept) ** 2).sum())

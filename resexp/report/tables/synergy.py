@@ -27,17 +27,19 @@ SITES = {
     "skip": "shortcut",
 }
 CAPTION = (
-    "What dropout at rate p adds to the test loss (nats) of networks whose shortcuts cross `span` "
-    "sub-layers, and of the same networks without shortcuts; negative is better. Interaction: the first "
-    "minus the second, over n seeds of each of the four, with a 95 % interval by Student's t (Welch's, for "
-    "seeds that are not paired). Synergy of a site: its interaction, averaged over rates and spans, is "
-    "negative, and its interval excludes 0."
+    "The change of the test loss (nats) by dropout at rate p, in networks with shortcuts and in the same "
+    "networks without them; negative is better. The span is the number of sub-layers that a shortcut "
+    "crosses. The interaction is the first change minus the second, over n seeds of each of the four kinds "
+    "of network, with a 95 % interval by Student's t (Welch's, for seeds that are not paired). A site of "
+    "dropout has synergy with shortcuts if its interaction, averaged over rates and spans, is negative and "
+    "its interval excludes 0."
 )
 
 
 def cells(records: Records) -> pd.DataFrame:
-    """A row a finished transformer: id, connection, depth, seed, test_loss, span, site (None: no dropout)
-    and rate; `rest` says in what else it differs from others, "" where nothing does.
+    """One row per finished transformer: id, connection, depth, seed, test_loss, span, site, rate and rest.
+
+    `site` is None without dropout. `rest` names the other settings in which transformers differ, or is "".
     """
     rows, others = [], []
     for trial in frames.done(records.trials).to_dict("records"):
@@ -56,7 +58,7 @@ def cells(records: Records) -> pd.DataFrame:
 
 
 def _told_apart(settings: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A label of each, the same where all values are."""
+    """A label of each, made of the settings that differ between them."""
     paths = dict.fromkeys(path for own in settings for path in own)
     differing = [path for path in paths if len({repr(own.get(path)) for own in settings}) > 1]
     last = Counter(map(words.short, differing))
@@ -65,7 +67,7 @@ def _told_apart(settings: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def table(records: Records) -> Table | None:
-    """Rows: depth x site x rate x span. None without networks of both kinds with and without dropout."""
+    """Rows: depth x site x rate x span. None unless dropout varies both with and without shortcuts."""
     level = statistics.level_of(records)
     found = list(_rows(cells(records), level))
     if not found:
@@ -88,12 +90,12 @@ def table(records: Records) -> Table | None:
 
 
 Cells = list[pd.Series]
-"""Test losses with dropout and without of nets with shortcuts, then of nets without shortcuts."""
+"""Four samples of test losses: with shortcuts with and without dropout, then the same without shortcuts."""
 INTERACTION = (1.0, -1.0, -1.0, 1.0)
 
 
 def _rows(found: pd.DataFrame, level: float) -> Iterator[tuple[Row, Cells]]:
-    """Each row of the table, and the losses it is of."""
+    """Each row of the table, with the losses from which it is computed."""
     for _, trials in found.groupby(["depth", "rest"], sort=True):
         dropped = trials[trials["site"].notna() & (trials["span"] > 0)]
         present = set(dropped[["site", "rate", "span"]].itertuples(index=False, name=None))
@@ -121,14 +123,14 @@ def _rows(found: pd.DataFrame, level: float) -> Iterator[tuple[Row, Cells]]:
 
 
 def _losses(trials: pd.DataFrame, site: str, rate: float, span: int) -> tuple[pd.Series, pd.Series]:
-    """The test losses with dropout and those without, at one span."""
+    """The test losses with dropout and without it, at one span."""
     trials = trials[trials["span"] == span]
     dropped = trials[(trials["site"] == site) & (trials["rate"] == rate)]
     return dropped["test_loss"], trials[trials["site"].isna()]["test_loss"]
 
 
 def _sentences(found: list[tuple[Row, Cells]], level: float) -> Iterator[Sentence]:
-    """One for each site of dropout, at each depth and among nets that differ in nothing else."""
+    """One sentence per site of dropout, for each depth and combination of other settings."""
     several = len({row["depth"] for row, _ in found}) > 1
     for site, place in SITES.items():
         by_depth: dict[str, list[Cells]] = {}
@@ -144,16 +146,19 @@ def _sentence(subject: str, some: list[Cells], level: float) -> Sentence:
     difference = _mean_interaction(some, level)
     p = f", {words.p(difference.p)}" if difference.p is not None else ""
     what = (
-        f"{subject}: over {words.counted(len(some), 'pair')} of rate and span, it changes "
-        f"the test loss by {_nats(difference.value)} nats {_interval(difference.low, difference.high)} "
-        f"with shortcuts, next to what it does without, n = {difference.n} seeds of each{p}."
+        f"{subject}: over {words.counted(len(some), 'pair')} of rate and span, it changes the test loss of "
+        f"networks with shortcuts by {_nats(difference.value)} nats "
+        f"{_interval(difference.low, difference.high)} more than that of networks without, "
+        f"n = {difference.n} seeds of each{p}."
     )
     return Sentence.of(subject, verdict(difference), what)
 
 
 def _mean_interaction(some: list[Cells], level: float) -> Estimate:
-    """The mean of several interactions. Nets without dropout are in more than one, and count once each time:
-    their weights are summed, for they are the same nets.
+    """The mean of several interactions.
+
+    Networks without dropout take part in more than one of them. Because they are the same networks each
+    time, their weights are summed.
     """
     weights: dict[tuple[int, ...], float] = {}
     samples: dict[tuple[int, ...], pd.Series] = {}

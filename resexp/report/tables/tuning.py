@@ -1,4 +1,4 @@
-"""How the tuned options were chosen, and how much hangs on them."""
+"""How the tuned options were chosen, and how much the choice matters."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ if TYPE_CHECKING:
 
 ORDER = 17
 CAPTION = (
-    "Every value tried, at each variant and depth. Chosen is the one with the least mean error on the "
-    "validation set, which is cut from the training set; there a diverged or failed (lost) trial counts as "
-    "100 %, so that no value is chosen for the seeds it did not lose. Test errors are shown, but take no "
-    "part in the choice, and every other table and figure has the chosen values alone, but for the trials "
-    "without a result. Errors are mean ± standard deviation over the n seeds that finished. At the edge: the "
-    "chosen value is the least or greatest tried, so a better one may lie beyond."
+    "Every value tried, for each variant and depth. The chosen value has the lowest mean error on the "
+    "validation set, which is taken from the training set. In that mean a lost trial, which diverged or "
+    "failed, counts as 100 %, so that a value does not profit from losing seeds. Test errors are shown but "
+    "take no part in the choice. All other tables and figures show the chosen values only, except the table "
+    "of trials without a result. Errors are mean ± standard deviation over the n seeds that finished. A "
+    "chosen value is at the edge if it is the smallest or largest value tried, so a better one may lie "
+    "beyond."
 )
 
 
 def table(records: ReportRecords) -> Table | None:
-    """Rows: variant x depth x tuned values. None where nothing is tuned."""
+    """Rows: variant x depth x tuned values. None if nothing is tuned."""
     keys = records.tuned
     rows = [row for place in frames.by_depth(records.tried) for row in _rows(place, keys)] if keys else []
     if not rows:
@@ -45,7 +46,7 @@ def table(records: ReportRecords) -> Table | None:
 
 def _rows(place: frames.DepthGroup, keys: tuple[str, ...]) -> list[dict[str, Any]]:
     variant, depth, trials = place
-    selected = trials["chosen"].nunique() > 1  # else there was one value, or no result to choose by
+    selected = trials["chosen"].nunique() > 1  # False if there is one value or no result
     rows: list[dict[str, Any]] = []
     for values, group in frames.candidates(trials, keys):
         done = frames.done(group)
@@ -62,7 +63,7 @@ def _rows(place: frames.DepthGroup, keys: tuple[str, ...]) -> list[dict[str, Any
 
 
 def _at_edge(tried: pd.Series[Any], value: Any) -> bool:
-    """Whether a number is the least or greatest of at least two; words have no edge."""
+    """Whether a number is the smallest or largest of at least two. Values that are words have no edge."""
     found = [other for other in tried if frames.numeric(other)]
     return len(set(found)) > 1 and len(found) == len(tried) and value in (min(found), max(found))
 
@@ -74,7 +75,7 @@ def _mark(row: Row) -> str:
 
 
 def _edges(rows: list[dict[str, Any]]) -> Iterator[Sentence]:
-    """One a variant and value at the edge, for all its depths."""
+    """One sentence per variant and value at the edge, for all depths together."""
     depths: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         for key in row["edges"]:

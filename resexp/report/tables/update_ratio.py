@@ -1,4 +1,4 @@
-"""How fast the middle of a network learns, beside its two ends."""
+"""How fast the middle layers of a network learn, compared with those at its two ends."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 ORDER = 31
 PROBES = ("update_ratio",)
 CAPTION = (
-    "Size of the next update of a layer's weights, divided by that of the weights (||dW|| / ||W||), on a "
-    "fixed batch: geometric mean over seeds and over the first, middle and last third of the layers, without "
-    "layers that are not updated; 0 where none is. Ratio: the mean of the middle third divided by that of "
-    "the others; under 1 the middle learns less."
+    "Size of the next update dW of a layer's weights W, divided by the size of the weights (||dW|| / ||W||), "
+    "on a fixed batch. Values are geometric means over seeds and over the first, middle and last third of "
+    "the layers. Layers that are not updated are left out, and a third without updated layers has 0. The "
+    "ratio is the mean of the middle third divided by that of the other two; under 1 the middle learns more "
+    "slowly."
 )
 
 
@@ -50,7 +51,7 @@ def table(records: Records) -> Table | None:
 
 
 def _profile(rows: pd.DataFrame) -> pd.Series[float]:
-    """By layer, the mean over seeds of the logarithm; NaN of a layer that is not updated."""
+    """The mean over seeds of the logarithm, by layer; NaN for a layer that is not updated."""
     return rows.assign(log=np.log(rows["value"].where(rows["value"] > 0))).groupby("index")["log"].mean()
 
 
@@ -74,7 +75,7 @@ def _mean(logs: NDArray[Any]) -> float:
 
 
 def _sentences(rows: list[dict[str, Any]]) -> Iterator[Sentence]:
-    """The deepest net of each variant, at the first moment after initialisation."""
+    """One sentence per variant, on its deepest network at the first moment after initialisation."""
     for variant in dict.fromkeys(row["variant"] for row in rows):
         mine = [row for row in rows if row["variant"] == variant]
         deepest = [row for row in mine if row["depth"] == mine[-1]["depth"]]
