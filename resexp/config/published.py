@@ -22,6 +22,7 @@ from pydantic_core import PydanticCustomError
 
 from resexp.catalog.scan import suggest
 from resexp.config import problems, yaml_text
+from resexp.config.margins import Relation, default_margin
 from resexp.config.settings import Frozen
 from resexp.errors import ConfigError, Problem
 from resexp.options import NonNegativeFloat, PositiveFloat, PositiveInt, Real
@@ -160,7 +161,8 @@ class Claim(Frozen):
 
     In both, `model.depth` may be `deepest`, `shallowest` or `best_shallower`. The last is the depth with the
     least metric among all but the deepest, as in the definition of degradation. If `within` is given, the
-    claim is that the two sides differ by no more than that; of steps, by no more than that part.
+    claim is that the two sides differ by no more than that; of steps, by no more than that part. With the
+    relation `no_worse`, `lower` may exceed `higher` by that at most ("as well as").
     """
 
     say: Text
@@ -168,6 +170,10 @@ class Claim(Frozen):
     higher: When
     metric: Metric
     within: PositiveFloat | None = None
+    relation: Relation | None = Field(
+        default=None,
+        description="what is claimed: lower, or, with a margin, equivalent or no_worse",
+    )
     published: tuple[Real, Real] | None = Field(
         default=None, description="the value of lower, then of higher"
     )
@@ -175,19 +181,35 @@ class Claim(Frozen):
     verified: Verified = "memory"
     tier: Literal["ordering", "trend"] = "ordering"
 
+    @property
+    def states(self) -> Relation:
+        """What is claimed of the two sides."""
+        return self.relation or ("equivalent" if self.within else "lower")
+
+    @property
+    def margin(self) -> float | None:
+        """By how much the sides may differ; None of an order."""
+        return None if self.states == "lower" else self.within or default_margin(self.metric)
+
     @model_validator(mode="after")
     def _sides_differ(self) -> Self:
         if self.lower == self.higher:
             raise _refuse("compares trials with themselves", "let lower and higher differ")
+        if self.states == "lower" and self.within:
+            raise _refuse("has a margin, and an order needs none", "leave out within or relation")
+        if self.states != "lower" and self.margin is None:
+            raise _refuse(f"has no margin, and {self.metric} has none by default", "give it as within")
         if self.published:
             _fraction(self.metric, *self.published)
             gap = self.published[1] - self.published[0]
             if self.metric.startswith("steps_to@"):
                 if min(self.published) <= 0:
                     raise _refuse("gives no steps at all as published", "give steps, or their ratio to 1")
-                gap = max(self.published[1] / self.published[0], self.published[0] / self.published[1]) - 1
-                gap = gap if self.within or self.published[1] > self.published[0] else -gap
-            if (abs(gap) > self.within) if self.within else gap <= 0:
+                low, high = sorted(self.published)
+                gap = (high / low - 1) * (1 if gap > 0 else -1)
+            margin = self.margin or 0
+            wrong = {"lower": gap <= 0, "equivalent": abs(gap) > margin, "no_worse": gap < -margin}
+            if wrong[self.states]:
                 raise _refuse("is not what its published numbers say", "give the value of lower first")
         return self
 

@@ -18,8 +18,12 @@ Most are small runs: fewer images, steps or layers than in the papers, as the *d
 in each report say. Such a run is no reproduction, whatever its verdict.
 
 - 🟢 **direction agrees**: what the paper has lower is lower here too, and the 95 % interval of the
-  difference, over n seeds of each side, excludes 0. For a tie: the interval lies within its margin.
-- 🔴 **direction disagrees**: the interval excludes 0 on the other side. For a tie: it lies outside.
+  difference, over n seeds of each side, excludes 0.
+- 🔴 **direction disagrees**: the interval excludes 0 on the other side.
+- 🟢 **equivalent**, or 🔴 **not equivalent**: the interval lies within the margin that the claim names, or
+  outside.
+- 🟢 **no worse**, or 🔴 **worse**: what one side lacks to the other is less than the margin, or more, by the
+  whole interval.
 - 🟢 **reproduced**, or 🔴 **not reproduced**: of a run by the paper's own recipe, whether the published value
   lies in the 95 % prediction interval. If that is wider than the tolerance, the two are ⚪ **compatible, too
   imprecise to tell**.
@@ -32,8 +36,8 @@ The intervals are Student's (Welch's, for seeds that are not paired). Where nets
 no size, and its direction rests on how many diverged on each side. The verdicts are not corrected for their
 number; the comparisons within each report are. The counts above the table also say how many directions agree
 or disagree after the correction of Benjamini and Hochberg (1995), which lets at most 5 % of them be false on
-average. It is over all claims whose p is known. Ties have none, nor have claims that rest on counts of nets
-that diverged or never arrived, or that were published before p was kept.
+average. It is over all claims of an order whose p is known. Claims that rest on counts of nets that diverged
+or never arrived have none, nor have those that were published before p was kept.
 """
 TIERS = {
     "text": "read in the paper's text",

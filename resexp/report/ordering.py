@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import barnard_exact
 
+from resexp.config.margins import Relation
 from resexp.config.published import DEPTH_WORDS, Claim, CurveMetric, curve
 from resexp.report import curves, failed_seeds, frames, splits, statistics
 from resexp.report.alike import several, unspoken
@@ -30,7 +31,7 @@ class Comparison:
 
     `n` is the number of seeds of the side that has fewest. `diverged` trials have no error: where there are
     some, the verdict rests on how many there are on each side, and the difference has no size. The verdict is
-    one of `direction agrees`, `direction disagrees`, `undecided`, `not comparable`.
+    undecided, not comparable, or says yes or no to what the claim states.
 
     Of steps, `difference` and its interval are the ratio higher / lower. `never` trials have no value on
     their training curve: they never get to the target. `p` is of the test that the difference is 0, not known
@@ -81,7 +82,7 @@ def compare(records: Records, claim: Claim) -> Comparison:
     found = replace(found, n=n, diverged=sum(lost))
     if any(lost):
         runs = [sum(len(pair[side]) for pair in pairs) for side in (0, 1)]
-        return replace(found, verdict=_of_diverged(lost, runs, claim.within, level))
+        return replace(found, verdict=_of_diverged(lost, runs, claim.states, level))
     cells = [cell for pair in pairs for cell in pair]
     weights = [-1 / len(pairs), 1 / len(pairs)] * len(pairs)
     examples = [_examples(records, when, claim.metric) for when in sides] * len(pairs)
@@ -90,7 +91,7 @@ def compare(records: Records, claim: Claim) -> Comparison:
     assert estimate is not None  # no cell is empty
     if claim.metric.endswith(("_error", "_loss")) and _some_failed(records, sides):
         return replace(found, difference=estimate.value, verdict=Verdict.UNDECIDED)
-    verdict = _verdict(estimate, claim.within)
+    verdict = _verdict(estimate, claim.states, claim.margin)
     return replace(
         found, difference=estimate.value, low=estimate.low, high=estimate.high, verdict=verdict, p=estimate.p
     )
@@ -122,9 +123,8 @@ def _of_curves(
     level = statistics.level_of(records)
     if found.never:
         sooner = curves.sooner(pairs, 1 - level) if steps else 0
-        agrees = Verdict.DIRECTION_AGREES if claim.within is None else Verdict.DIRECTION_DISAGREES
-        verdicts = {0: Verdict.UNDECIDED, -1: agrees, 1: Verdict.DIRECTION_DISAGREES}
-        return replace(found, verdict=verdicts[sooner])
+        verdict = _of_order(claim.states, sooner < 0) if sooner else Verdict.UNDECIDED
+        return replace(found, verdict=verdict)
     cells = [np.log(cell) if steps else cell for pair in pairs for cell in pair]
     weights = [-1 / len(pairs), 1 / len(pairs)] * len(pairs)
     overlap = [splits.overlap(matching(records, when), claim.metric) for when in sides] * len(pairs)
@@ -132,14 +132,13 @@ def _of_curves(
     least = curves.rounding(records, trials, read) if steps else 0.0
     estimate = statistics.contrast(cells, weights, overlap=overlap, least=least, level=level)
     assert estimate is not None  # no cell is empty
-    within = np.log1p(claim.within) if steps and claim.within else claim.within
+    margin = float(np.log1p(claim.margin)) if steps and claim.margin else claim.margin
     shown = [estimate.value, estimate.low, estimate.high]
     if steps:
         shown = [None if value is None else float(np.exp(value)) for value in shown]
     difference, low, high = shown
-    return replace(
-        found, difference=difference, low=low, high=high, verdict=_verdict(estimate, within), p=estimate.p
-    )
+    found = replace(found, difference=difference, low=low, high=high, p=estimate.p)
+    return replace(found, verdict=_verdict(estimate, claim.states, margin))
 
 
 def _cells(
@@ -202,23 +201,36 @@ def _finite_mean(cells: Iterable[Cell]) -> float | None:
     return float(values.mean()) if len(values) else None
 
 
-def _verdict(found: statistics.Estimate, within: float | None) -> Verdict:
+def _verdict(found: statistics.Estimate, states: Relation, margin: float | None) -> Verdict:
+    """Whether the interval of higher - lower lies where the claim has it, or where it cannot be."""
     if found.low is None or found.high is None:
         return Verdict.UNDECIDED
-    low, high = found.low, found.high
-    agrees = low > 0 if within is None else -within <= low and high <= within
-    disagrees = high < 0 if within is None else within < low or high < -within
-    if agrees:
-        return Verdict.DIRECTION_AGREES
-    return Verdict.DIRECTION_DISAGREES if disagrees else Verdict.UNDECIDED
+    low, high, margin = found.low, found.high, margin or 0.0
+    match states:
+        case "lower":
+            yes, no = Verdict.DIRECTION_AGREES, Verdict.DIRECTION_DISAGREES
+            agrees, disagrees = low > 0, high < 0
+        case "equivalent":
+            yes, no = Verdict.EQUIVALENT, Verdict.NOT_EQUIVALENT
+            agrees, disagrees = -margin <= low and high <= margin, margin < low or high < -margin
+        case "no_worse":
+            yes, no = Verdict.NO_WORSE, Verdict.WORSE
+            agrees, disagrees = low >= -margin, high < -margin
+    return yes if agrees else no if disagrees else Verdict.UNDECIDED
 
 
-def _of_diverged(lost: Sequence[int], runs: Sequence[int], within: float | None, level: float) -> Verdict:
+def _of_order(states: Relation, lower_is_better: bool) -> Verdict:
+    """The verdict on a claim where counts, which have no margin, tell the sides apart."""
+    if states == "equivalent":
+        return Verdict.NOT_EQUIVALENT
+    yes, no = Verdict.DIRECTION_AGREES, Verdict.DIRECTION_DISAGREES
+    if states == "no_worse":
+        yes, no = Verdict.NO_WORSE, Verdict.WORSE
+    return yes if lower_is_better else no
+
+
+def _of_diverged(lost: Sequence[int], runs: Sequence[int], states: Relation, level: float) -> Verdict:
     """The verdict where nets diverged: by their shares, lower side first, in Barnard's exact test (1945)."""
     table = [[lost[0], lost[1]], [runs[0] - lost[0], runs[1] - lost[1]]]
     decided = min(runs) >= statistics.LEAST and barnard_exact(table).pvalue <= 1 - level
-    if not decided:
-        return Verdict.UNDECIDED
-    more_above = lost[1] / runs[1] > lost[0] / runs[0]
-    as_claimed = more_above and within is None
-    return Verdict.DIRECTION_AGREES if as_claimed else Verdict.DIRECTION_DISAGREES
+    return _of_order(states, lost[1] / runs[1] > lost[0] / runs[0]) if decided else Verdict.UNDECIDED

@@ -36,11 +36,14 @@ class Verdict(StrEnum):
     # Is the test error another than the baseline's, or than that of shallower nets?
     LOWER = "lower"
     HIGHER = "higher"
-    TIE = "tie"
+    EQUIVALENT = "equivalent"
     DEPTH_HURTS = "depth hurts"
     # Does a published statement hold here, and is a published number met?
     DIRECTION_AGREES = "direction agrees"
     DIRECTION_DISAGREES = "direction disagrees"
+    NOT_EQUIVALENT = "not equivalent"
+    NO_WORSE = "no worse"
+    WORSE = "worse"
     REPRODUCED = "reproduced"
     NOT_REPRODUCED = "not reproduced"
     IMPRECISE = "compatible, too imprecise to tell"
@@ -69,11 +72,12 @@ class Verdict(StrEnum):
 
 
 _GOOD = {
+    *(Verdict.EQUIVALENT, Verdict.NO_WORSE),
     *(Verdict.DOES_NOT_DEGRADE, Verdict.LOWER, Verdict.DIRECTION_AGREES, Verdict.REPRODUCED),
     *(Verdict.SYNERGY, Verdict.GAIN_GROWS, Verdict.STEADY),
 }
 _BAD = {
-    Verdict.ONE_CLASS,
+    *(Verdict.ONE_CLASS, Verdict.NOT_EQUIVALENT, Verdict.WORSE),
     *(Verdict.SOME_SEEDS_FAIL, Verdict.DEGRADES, Verdict.DID_NOT_TRAIN, Verdict.DIVERGES),
     *(Verdict.NOTHING_FINISHED, Verdict.HIGHER, Verdict.DEPTH_HURTS, Verdict.DIRECTION_DISAGREES),
     *(Verdict.NOT_REPRODUCED, Verdict.IN_THE_WAY, Verdict.GAIN_SHRINKS, Verdict.VANISHING),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from resexp.config import published
+from resexp.config.margins import default_margin
 from resexp.config.published import Claim, Published, Reference, names, read_published, reading
 from resexp.config.schema import known_keys
 from resexp.errors import ConfigError
@@ -53,6 +54,13 @@ GOOD: dict[str, Any] = {
         ({"metric": "gap@train_loss:0"}, "gives 0 as a loss"),
         ({"metric": "steps_to@train_error:0.1", "published": (200, 100)}, "not what its published numbers"),
         ({"metric": "steps_to@train_error:0.1", "published": (0, 100)}, "no steps at all"),
+        ({"relation": "lower", "within": 0.1}, "an order needs none"),
+        ({"relation": "no_worse", "metric": "params"}, "params has none by default"),
+        ({"relation": "no_worse", "published": (0.2, 0.1)}, "is not what its published numbers say"),
+        (
+            {"relation": "no_worse", "metric": "steps_to@train_error:0.1", "published": (120, 100)},
+            "is not what",
+        ),
         ({"published": (0.2, 0.1)}, "is not what its published numbers say"),
         ({"published": (0.1, 0.2), "within": 0.05}, "is not what its published numbers say"),
         ({"published": (1, 2)}, "gives 2 as an error"),
@@ -90,6 +98,25 @@ def test_only_claims_are_about_training_curves() -> None:
         Reference.model_validate(value)
     published_ = {"metric": "steps_to@train_error:0.1", "published": (32000, 64000)}
     assert Claim.model_validate({**GOOD, **published_}).published == (32000, 64000)
+
+
+@pytest.mark.parametrize(
+    ("metric", "margin"),
+    [
+        ("test_error", 0.01),
+        ("test_loss", 0.05),
+        ("test_iou", 0.01),
+        ("gap@train_loss:0.1", 0.05),
+        ("gap@train_error:shared", 0.01),
+        ("steps_to@test_error:0.1", 0.1),
+        ("seconds", None),
+        ("gradient_norms.weight_rms@0:slope", None),
+    ],
+)
+def test_margins_of_equivalence(metric: str, margin: float | None) -> None:
+    assert default_margin(metric) == margin
+    assert Claim.model_validate({**GOOD, "metric": metric, "within": 0.2}).margin == 0.2
+    assert Claim.model_validate({**GOOD, "metric": metric}).margin is None
 
 
 def test_problems_of_a_file_have_their_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

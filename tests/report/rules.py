@@ -92,7 +92,7 @@ def compared(
         verdicts.append(verdict)
         seeds.append(n)
     one_sided = sum(verdict in ("lower", "higher") for verdict in verdicts) / draws
-    return Outcome(one_sided, verdicts.count("tie") / draws, float(np.mean(seeds)))
+    return Outcome(one_sided, verdicts.count("equivalent") / draws, float(np.mean(seeds)))
 
 
 def _verdict(a: Errors, b: Errors, level: float, examples: int | None) -> str:

@@ -7,14 +7,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from made_up import trial
 from scipy.stats import t
 
-from resexp.report import Report, build, frames
+from resexp.report import Report, build, frames, ordering, statistics
 from resexp.report.render import json as json_format
 from resexp.report.render import markdown
 from resexp.report.tables import claims, protocol, published
+from resexp.report.verdict import Verdict
 from resexp.store import Records
 
 Make = Callable[..., Records]
@@ -82,10 +84,10 @@ def test_an_ordering_needs_an_interval_beside_0(
 @pytest.mark.parametrize(
     ("plain", "expected"),
     [
-        ([0.1, 0.1001, 0.1002], AGREES),
+        ([0.1, 0.1001, 0.1002], "equivalent"),
         ([0.1, 0.108, 0.104], "undecided"),
-        ([0.2, 0.2, 0.2], DISAGREES),
-        ([None, None, None], DISAGREES),
+        ([0.2, 0.2, 0.2], "not equivalent"),
+        ([None, None, None], "not equivalent"),
         ([0.1, 0.1], "undecided"),
     ],
 )
@@ -94,6 +96,46 @@ def test_a_tie_needs_an_interval_within_its_margin(
 ) -> None:
     rows = trials({"plain": plain, "residual": [0.1, 0.1, 0.1]})
     assert verdict(make(rows, published={"claims": [claim(within=0.01)]}))["verdict"] == expected
+
+
+@pytest.mark.parametrize(
+    ("residual", "expected"),
+    [
+        ([0.1, 0.101, 0.102], "no worse"),  # by at most a point, which is the margin of an error
+        ([0.01, 0.02, 0.01], "no worse"),
+        ([0.2, 0.201, 0.202], "worse"),
+        ([0.1, 0.12, 0.11], "undecided"),
+        ([None, None, None], "worse"),
+    ],
+)
+def test_as_well_as_is_no_worse_than_by_a_margin(
+    residual: list[float | None], expected: str, make: Make
+) -> None:
+    rows = trials({"plain": [0.1, 0.1, 0.1], "residual": residual})
+    records = make(rows, published={"claims": [claim(relation="no_worse")], "claim": "So.", "paper": "A"})
+    found = verdict(records)
+    assert (found["verdict"], found["within"]) == (expected, 0.01)
+    table = claims.table(frames.prepared(records))
+    assert table is not None
+    assert "(no worse by more than 1.00 pt)" in table.cells()[0][0]
+    (sentence, *_) = build(records).sentences
+    good = expected == "no worse"
+    assert sentence.badge == f"{int(good)} of 1 agree"
+    assert (sentence.tone == "good", sentence.tone == "bad") == (good, expected == "worse")
+    assert "in direction" not in sentence.text
+
+
+def test_equivalence_is_wrongly_found_in_5_percent_at_most() -> None:
+    """Two sides that differ by exactly the margin are neither equivalent nor no worse."""
+    rng = np.random.default_rng(0)
+    said = []
+    for _ in range(1000):
+        found = statistics.difference(rng.normal(0.31, 0.002, 5), rng.normal(0.30, 0.002, 5))
+        assert found is not None
+        said.append(ordering._verdict(found, "equivalent", 0.01))
+        worse = replace(found, low=-(found.high or 0), high=-(found.low or 0))
+        assert (ordering._verdict(worse, "no_worse", 0.01) == "no worse") == (said[-1] == "equivalent")
+    assert said.count(Verdict.EQUIVALENT) <= 0.05 * 1000
 
 
 def test_deepest_is_the_greatest_depth_that_both_sides_have(make: Make) -> None:

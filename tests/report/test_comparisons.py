@@ -106,7 +106,7 @@ def test_the_verdict(errors: list[float | None], verdict: str, make: Make) -> No
 def test_within_a_point_on_both_sides_is_a_tie(make: Make) -> None:
     near = {"residual": [0.100, 0.101, 0.102], "plain": [0.101, 0.102, 0.100]}
     table = of(comparisons, make(measured(near)))
-    assert row(table, variant="plain", error="test")["verdict"] == "tie"
+    assert row(table, variant="plain", error="test")["verdict"] == "equivalent"
     assert "within 1 point of that of residual" in table.sentences[0].text
 
 

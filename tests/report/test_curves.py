@@ -121,7 +121,7 @@ def test_a_ratio_of_steps_by_hand() -> None:
 def test_runs_as_fast_as_each_other_within_a_part_are_a_tie() -> None:
     both = [falling(n) for n in (50, 51, 50, 51)]
     records = measured({"residual": both, "plain": both})
-    assert compare(records, STEPS_TO, within=0.1).verdict == "direction agrees"
+    assert compare(records, STEPS_TO, within=0.1).verdict == "equivalent"
     assert compare(records, STEPS_TO, within=0.001).verdict == "undecided"
 
 
@@ -183,7 +183,7 @@ def test_a_shared_training_loss_is_the_least_that_all_runs_reach() -> None:
     near = [losses(0.1 + s, 0.2) for s in (0, 0.001, 0.002)]
     result = compare(measured({"residual": near, "plain": far}), "gap@train_loss:shared", within=0.01)
     assert result.lower == pytest.approx(0.1 * (2 - 0.25) + 0.101)  # 0.25 is the last of `near`
-    assert (result.difference, result.verdict) == (pytest.approx(0), "direction agrees")
+    assert (result.difference, result.verdict) == (pytest.approx(0), "equivalent")
 
 
 @pytest.mark.parametrize("target", ["0.1", "5"])

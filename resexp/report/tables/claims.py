@@ -15,13 +15,16 @@ if TYPE_CHECKING:
 
 ORDER = 5
 CAPTION = (
-    "What the paper states, and the same difference measured here, over n seeds of each side, with a 95 % "
-    "interval by Student's t (Welch's, for seeds that are not paired). The direction agrees, or disagrees, "
-    "if this interval excludes 0. A tie agrees if the interval lies within its margin, and disagrees if it "
-    "lies outside. Otherwise the claim is undecided, as it is with fewer than three seeds, and where some "
-    "seeds failed and others trained, so that a mean describes neither. Not comparable: one side was not "
-    "measured. Where nets diverged, the difference has no size, and the direction rests on how many diverged "
-    "on each side (Barnard's exact test)."
+    "What the paper states, and the same difference measured here, over n seeds of each side, with a 95 %"
+    " interval by Student's t (Welch's, for seeds that are not paired). The direction agrees, or "
+    "disagrees, if this interval excludes 0. Where the paper states that two sides are as good as each "
+    "other, the margin is named: they are equivalent if the interval lies within the margin on both sides"
+    " of 0, and not equivalent if it lies outside. One side is no worse than the other if the interval of"
+    " what it lacks ends below the margin, and worse if it begins above it. Otherwise the claim is "
+    "undecided, as it is with fewer than three seeds, and where some seeds failed and others trained, so "
+    "that a mean describes neither. Not comparable: one side was not measured. Where nets diverged, the "
+    "difference has no size, and the verdict rests on how many diverged on each side (Barnard's exact "
+    "test)."
 )
 STEPS = (
     " Of steps to a target, the ratio higher / lower is shown, with Welch's interval of the difference of"
@@ -46,7 +49,7 @@ def table(records: Records) -> Table | None:
     rows = [_row(records, claim) for claim in paper.claims]
     marks, listed = references.notes([f"{r['source']} ({references.CHECKED[r['verified']]})" for r in rows])
     columns = (
-        Column("Claim", lambda r: f"{r['say']} {r['mark']}", numeric=False),
+        Column("Claim", lambda r: f"{r['say']}{_margin(r)} {r['mark']}", numeric=False),
         text("metric_title", "Metric"),
         Column("Published", lambda r: _change(r, r["published"])),
         Column("Measured", lambda r: _change(r, r["difference"])),
@@ -70,7 +73,8 @@ def _row(records: Records, claim: Claim) -> Row:
         "say": claim.say,
         "metric": claim.metric,
         "metric_title": references.titled(claim.metric),
-        "within": claim.within,
+        "relation": claim.states,
+        "within": claim.margin,
         "tier": claim.tier,
         "published_lower": pair[0] if pair else None,
         "published_higher": pair[1] if pair else None,
@@ -98,9 +102,10 @@ def lead(records: Records, found: Table | None, values: Table | None) -> tuple[S
         return ()
     counts = Counter(row["verdict"] for row in found.rows) if found else Counter()
     total = counts.total()
-    agree, disagree = counts[Verdict.DIRECTION_AGREES], counts[Verdict.DIRECTION_DISAGREES]
+    agree, disagree = (sum(n for v, n in counts.items() if v.tone is tone) for tone in (Tone.GOOD, Tone.BAD))
+    ordered = found is not None and all(row["relation"] == "lower" for row in found.rows)
     said = (
-        [f"{agree} of {words.counted(total, 'statement')} {_verb(agree, 'agree')} in direction"]
+        [f"{agree} of {words.counted(total, 'statement')} {_verb(agree, 'agree')}{' in direction' * ordered}"]
         if total
         else []
     )
@@ -130,6 +135,15 @@ def _recipe(records: Records, paper: Published) -> str:
         return "in all settings stated of it the recipe is the paper's own"
     settings = words.counted(count, "setting")
     return f"the recipe differs from the paper's in {settings}, so this is no reproduction"
+
+
+def _margin(row: Row) -> str:
+    if row["within"] is None:
+        return ""
+    of_steps = row["metric"].startswith("steps_to@")
+    size = f"{100 * row['within']:g}\u00a0%" if of_steps else references.amount(row["metric"], row["within"])
+    size += "" if of_steps else references.unit(row["metric"], difference=True)
+    return f" ({'equivalent within' if row['relation'] == 'equivalent' else 'no worse by more than'} {size})"
 
 
 def _change(row: Row, difference: float | None) -> str:

@@ -24,8 +24,8 @@ CAPTION = (
     "seeds of each; negative is better. The baseline is {baseline}. In brackets: its 95 % interval by "
     "Student's t (Welch's, for seeds that are not paired). p: of that test, after Holm's correction for all"
     " comparisons of one error at one depth. The verdict: lower or higher, if the corrected p is at most "
-    "0.05; else tie, if the interval lies within 1 point of 0 on both sides; else undecided. Fewer than "
-    "three seeds decide nothing."
+    "0.05; else equivalent, if the interval lies within 1 point of 0 on both sides; else undecided. Fewer "
+    "than three seeds decide nothing."
 )
 
 
@@ -167,7 +167,7 @@ def verdict(found: statistics.Estimate | None, p: float | None, level: float = s
     if p <= 1 - level:
         return Verdict.LOWER if found.value < 0 else Verdict.HIGHER
     within = max(-found.low, found.high) <= statistics.MARGIN
-    return Verdict.TIE if within else Verdict.UNDECIDED
+    return Verdict.EQUIVALENT if within else Verdict.UNDECIDED
 
 
 def _sentences(name: str, rows: list[dict[str, Any]], depth: int | None) -> Iterator[Sentence]:
@@ -191,7 +191,7 @@ REST = {
     Verdict.ONE_CLASS: (
         "the test error is lower than that of {name}, but some seeds answer one class only, which is no merit"
     ),
-    Verdict.TIE: "the test error is within 1 point of that of {name}",
+    Verdict.EQUIVALENT: "the test error is within 1 point of that of {name}",
     Verdict.UNDECIDED: "the test error is not told apart from that of {name} by so few seeds",
     Verdict.TOO_FEW_SEEDS: "fewer than three seeds here or in {name}, so nothing can be said",
     Verdict.NO_SEED: "no seed has a result here or in {name}",
