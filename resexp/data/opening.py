@@ -11,7 +11,7 @@ import torch
 from resexp.data import cache
 from resexp.data.images import image_sets
 from resexp.data.subset import narrowed
-from resexp.data.tables import row_sets
+from resexp.data.table_splits import row_sets
 from resexp.data.windows import token_sets
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What a run reports while it goes on, for whatever shows it."""
+"""What a run tells its display while trials are trained, and the interface of displays."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Display(Protocol):
     def started(self, trial: Trial, number: int) -> None: ...
 
     def again(self, trial: Trial, why: str) -> None:
-        """The trial goes back into the queue, for a reason that is not its own fault."""
+        """The trial goes back into the queue because it ended through no fault of its own."""
 
     def finished(self, trial: Trial, state: State) -> None: ...
 

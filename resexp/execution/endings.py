@@ -7,11 +7,11 @@ from pathlib import Path
 
 
 def cause_of(status: int, *, stalled_after: float | None, oom_kills_before: int) -> tuple[str, str]:
-    """The kind and the cause of an end without a result. `status` is the exit status, or minus the signal (as
-    in Popen).
+    """Why a worker ended without a result, as the kind of the failure and its cause.
 
-    `stalled_after` is the number of seconds without a step after which the supervisor killed the worker, or
-    None if it did not.
+    `status` is the exit status, or minus the number of the signal that ended the worker (as in Popen).
+    `stalled_after` is the number of seconds without a step after which the supervisor killed the worker; None
+    if the supervisor did not kill it.
     """
     if stalled_after is not None:
         return "stall", f"stalled: no step for {stalled_after:g} s"
@@ -23,7 +23,7 @@ def cause_of(status: int, *, stalled_after: float | None, oom_kills_before: int)
 
 
 def oom_kills() -> int:
-    """How often this machine's kernel has killed a process because memory ran out; 0 if it does not say."""
+    """How often this machine's kernel has killed a process because memory ran out; 0 if that is unknown."""
     try:
         lines = Path("/proc/vmstat").read_text().splitlines()
     except OSError:

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 LOST = 1000
-"""The status of a worker that ended because the process that started it did. That is not the trial's fault,
-so it may be started again. No process exits with such a status by itself.
+"""The status of a worker that ended because the process that starts workers ended. The trial may be started
+again, because it is not at fault. No process exits with this status by itself.
 """
 
 
 @dataclass(frozen=True)
 class Job:
-    """Everything that a worker is told, as plain values, because it goes to another process or machine."""
+    """Everything that a worker is told. All values are plain, so that another machine can receive them."""
 
     folder: Path
     number: int
@@ -27,7 +27,7 @@ class Job:
 
 
 class Launcher(Protocol):
-    """Starts workers and reports how they end. Only the launcher looks into the handles that it gives."""
+    """Starts workers and reports how they end. Only the launcher knows what its handles contain."""
 
     def start(self, job: Job) -> Any:
         """Start `worker.work(job)` in a process of its own and return a handle for it."""

@@ -1,4 +1,4 @@
-"""Imported first by the server process, so that no worker need load the same for itself."""
+"""Imported first by the server process, so that no worker has to load these modules itself."""
 
 from __future__ import annotations
 

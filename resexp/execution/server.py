@@ -1,7 +1,7 @@
-"""The server process, from which workers are forked. It has loaded what they need, so that a start takes 10
-ms.
+"""The server process, from which workers are forked. It has loaded the modules that workers need, so that
+starting a worker takes 10 ms.
 
-It does none of a trial's work itself. When a worker ends, it kills every process that the worker has started.
+The server does not train. When a worker ends, the server kills every process that the worker has started.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ READY, STARTED, REFUSED, ENDED = "ready", "started", "refused", "ended"
 """The messages to the launcher. Each comes with the number of a request (0 for the first) and a value."""
 
 LOOK = 5.0
-"""Seconds between two checks that the launcher's process still exists. Its connection alone does not show
-that, because another process may hold a copy of it.
+"""Seconds between two checks that the launcher's process still exists. An open connection does not show this,
+because another process may hold a copy of the connection.
 """
 
 PAUSES = (0.1, 0.3, 1.0)
@@ -170,8 +170,8 @@ def _offer_to_the_oom_killer() -> None:
 
 
 def die_with(parent: int) -> None:
-    """End this process when its parent ends, however busy this one is. On Linux the kernel does it. Elsewhere
-    a thread checks every second.
+    """End this process when its parent ends, however busy this process is. On Linux the kernel ends it.
+    Elsewhere a thread checks every second whether the parent exists.
     """
 
     def watch() -> None:

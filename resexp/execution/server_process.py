@@ -37,7 +37,9 @@ spec.loader.exec_module(package)
 from resexp.execution.server import serve
 serve({fileno}, {parent}, {preload!r}, {path!r})
 """
-"""What the server runs: this very package, wherever it lies, because its commit is recorded."""
+"""The server's program. It imports the package from the same folder as this process, because the commit of
+that copy is recorded with the results.
+"""
 
 
 @dataclass(eq=False)
@@ -57,7 +59,7 @@ class ServerProcess:
     """A server that has loaded its modules, and its workers that have not ended."""
 
     def __init__(self, preload: Sequence[str]) -> None:
-        """Start a server and wait until it is ready. Raises EOFError or OSError if it does not get there."""
+        """Start a server and wait until it is ready. Raises EOFError or OSError if it ends before that."""
         self._workers: dict[int, Worker] = {}
         self._number = 0
         self._owner = os.getpid()
@@ -138,8 +140,8 @@ class ServerProcess:
     def stop(self, worker: Worker, *, kill: bool) -> None:
         """Send SIGTERM to the worker or, with `kill`, SIGKILL to it and every process it started.
 
-        A suspended worker is continued first, or it could not react; so is the server, or it could not report
-        the end.
+        A suspended worker is continued, because it could not react otherwise. A suspended server is continued
+        too, because it could not report the worker's end otherwise.
         """
         if worker.status is not None:
             return
@@ -186,8 +188,8 @@ class ServerProcess:
 
 
 def import_path() -> list[str]:
-    """Where workers look for modules besides the interpreter's own folders: where this process does, except
-    in the user's current folder, because the modules there are not recorded with the results.
+    """The folders in which workers look for modules: those of this process without the user's current folder,
+    because the modules there are not recorded with the results.
     """
     return [entry for entry in sys.path if not _is_current_folder(entry)]
 

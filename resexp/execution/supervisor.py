@@ -20,8 +20,8 @@ from resexp.store import StoredExperiment
 class SweepSummary:
     """How a run ended.
 
-    `counts` is the number of the plan's trials by status. `stopped` says why the run stopped early, if it
-    did. `warnings` are the experiment's.
+    `counts` is the number of the plan's trials by status. `stopped` says why the run stopped early, or is
+    None. `warnings` are those of the StoredExperiment.
     """
 
     counts: Mapping[Status, int]

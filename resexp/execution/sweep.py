@@ -15,25 +15,27 @@ from resexp.plan.trial import Trial
 from resexp.store import State, StoredExperiment
 
 TICK = 0.2
-"""Seconds between two looks at the workers; every wait is at most this long."""
+"""Seconds between two checks of the workers; every wait is at most this long."""
 
 GRACE = 4.0
 """Seconds from asking the workers to stop until they are killed."""
 
 ALIKE = 3
-"""The sweep stops if so many trials fail in the same way before any other end."""
+"""The sweep stops if the first ALIKE trials to end have all failed in the same way."""
 
 TRIES = 3
-"""How often one run starts a trial at most, if something that is not its own fault ends it each time."""
+"""One run starts a trial at most TRIES times, if each attempt ends through no fault of the trial."""
 
 LOSSES = 20
-"""The sweep stops if so many workers in a row are lost with the server while no trial ends."""
+"""The sweep stops if LOSSES workers in a row are lost and no trial ends in between. A worker is lost if the
+server (`server.py`, the process that forks workers) ends, or cannot start the worker.
+"""
 
 
 @dataclass(frozen=True)
 class Options:
-    """How to run trials. `trainer` is `module:function`, and the worker calls it with the Attempt. `data`
-    maps the ids of trials to what their `Attempt.data` will be.
+    """How to run trials. `trainer` is `module:function`, and the worker calls this function with the Attempt.
+    `data` maps the ids of trials to their prepared data, which workers find in `Attempt.data`.
     """
 
     trainer: str
@@ -50,7 +52,7 @@ def by_cost(trials: Iterable[Trial]) -> list[Trial]:
 
 
 def work_of(trial: Trial) -> float:
-    """A trial's work, to compare it with others: multiply-accumulates over all its training images."""
+    """A trial's work, for comparison with other trials: multiply-accumulates over all training images."""
     training = trial.settings.get("training", {})
     images = trial.settings.get("data", {}).get("train_size") or 1
     amount = training.get("iterations") or (training.get("epochs") or 1) * images
@@ -74,7 +76,8 @@ class RunningWorker:
 class Sweep:
     """The trials that wait, those that run now, and how many have ended.
 
-    Its memory and the time of a look depend on the number of running trials, not on how many have ended.
+    The memory of this object and the time of `watch` grow with the number of running trials, not with the
+    number of trials that have ended.
     """
 
     def __init__(
@@ -120,14 +123,17 @@ class Sweep:
         self.display.started(trial, number)
 
     def alive(self) -> bool:
-        """Whether any worker runs, whose work could be lost."""
+        """Whether any worker still runs. If so, stopping at once would lose work."""
         return any(self.launcher.poll(worker.handle) is None for worker in self.running)
 
     def watch(self) -> None:
-        """Wait for an end, for at most TICK; read the progress of all workers, and kill those that stall."""
+        """Wait until a worker ends, for at most TICK seconds. Then read the progress of all workers, and kill
+        those that stall.
+        """
         self.launcher.wait([worker.handle for worker in self.running], TICK)
         now = time.monotonic()
-        # If this process was suspended (machine asleep, Ctrl-Z), the pause must not count as the workers'.
+        # This process may have been suspended (machine asleep, Ctrl-Z). The workers have not stalled then, so
+        # that the pause must not be added to their idle time.
         passed, self.last_tick = min(now - self.last_tick, 5 * TICK), now
         for worker in self.running:
             progress = self.experiment.progress(worker.trial, worker.number)
@@ -153,7 +159,7 @@ class Sweep:
         return freed
 
     def _record(self, worker: RunningWorker, status: int) -> None:
-        """Record how an ended worker's trial ended, or queue it again if that was not its own fault."""
+        """Record how an ended worker's trial ended. If that was not the trial's fault, queue it again."""
         trial = worker.trial
         state = self.experiment.state(trial)
         if not state.status.ended and not self.stopping:
@@ -178,13 +184,13 @@ class Sweep:
         self.display.finished(trial, state)
 
     def _taken_away(self, worker: RunningWorker) -> str | None:
-        """What ended the trial through no fault of its own; None if nothing did."""
+        """The cause of the trial's end if that is not the trial's fault; None otherwise."""
         if not self.experiment.holds(worker.trial):
             return "its folder was deleted while it ran"
         return None
 
     def _cause(self, worker: RunningWorker, status: int, state: State, taken: str | None) -> tuple[str, str]:
-        """The kind and the cause of an end that left no valid result."""
+        """Why a trial ended without a valid result, as the kind of the failure and its cause."""
         if taken is not None:
             return "crash", f"{taken}, {TRIES} times"
         if state.notes:

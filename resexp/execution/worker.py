@@ -22,7 +22,7 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 
 
 def work(job: Job) -> None:
-    """Run `job.trainer` on the attempt. However it ends, the trial's folder says so.
+    """Run `job.trainer` on the attempt. The trial's folder then says how the attempt ended.
 
     The trainer is `module:function` and is called with the Attempt. SIGTERM only sets `attempt.stopping`.
     After a failure, which is recorded if possible, the process exits with status 1. A plugin's code may raise
@@ -45,7 +45,7 @@ def work(job: Job) -> None:
 
 
 def _begin(job: Job) -> Attempt:
-    """The attempt; this process's output then goes to the trial's log, and its signals are handled."""
+    """Send this process's output to the trial's log, handle its signals, and return the attempt."""
     _redirect_output(TrialFolder(job.folder).log, job.number)
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(job.threads)))
     attempt = Attempt(
@@ -59,7 +59,7 @@ def _begin(job: Job) -> Attempt:
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # the supervisor handles these, and sends SIGTERM to workers
     signal.signal(signal.SIGTERM, lambda *_: setattr(attempt, "stopping", True))
-    # A worker starts with these blocked, so that none can end it before its handlers are in place.
+    # A worker starts with these signals blocked, so that none can end it before the handlers are in place.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, GROUP_SIGNALS)
     return attempt
 

@@ -18,10 +18,10 @@ from resexp.plan.status import Status
 from resexp.store.attempt import Attempt
 from resexp.store.existing import experiments, find, finished, latest, states
 from resexp.store.experiment import StoredExperiment, create
+from resexp.store.experiment_lock import Hold, explained, hold
 from resexp.store.failure import fail
 from resexp.store.finished import Finished
 from resexp.store.layout import FORMAT, PLAN_FORMAT, ExperimentFolder, State, TrialFolder
-from resexp.store.lock import Hold, explained, hold
 from resexp.store.records import Records, read
 from resexp.store.registration import register
 from resexp.store.reported import note_reported, seeds_at_last_look

@@ -1,7 +1,8 @@
 """One attempt at a trial by one worker: everything that training reads and writes in the trial's folder.
 
-A checkpoint is a pair: `<name>.pt` holds the bytes, and its sidecar `<name>.json` their SHA-256 and the sizes
-of the row files. It is used only if all of this fits, so that only surviving a power loss needs an fsync.
+A checkpoint is a pair of files: `<name>.pt` holds the bytes, and the sidecar `<name>.json` holds their
+SHA-256 and the sizes of the row files (metrics and probes). A checkpoint is used only if bytes and row files
+match the sidecar. Therefore a killed process does no harm, and an fsync is needed only against a power loss.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from resexp.store.failure import check_current, fail
 from resexp.store.layout import FORMAT, TrialFolder, rows_of
 
 DURABLE_EVERY = 10.0
-"""Seconds between checkpoints that are fsynced: more often would cost more time than it can save."""
+"""Seconds between checkpoints that are fsynced. More of them would take more time than a power loss costs."""
 
 PROGRESS_EVERY = 0.5
 """Seconds between writes of the progress file."""
@@ -32,7 +33,7 @@ class Attempt:
     """Attempt `number` at the trial in `folder`, on `device` with `threads` CPU threads.
 
     Training calls `begin` once, then `metric`, `probe`, `progress` and `save_checkpoint`, and `commit` at the
-    end. If `stopping` becomes true, it saves a checkpoint and returns without `commit`.
+    end. If `stopping` becomes true, training saves a checkpoint and returns without calling `commit`.
 
     Raises StoreError if the folder does not hold the trial. All methods raise OSError if the disk refuses.
     """
@@ -74,12 +75,12 @@ class Attempt:
         return plugins_of(self._folder, self.trial)
 
     def begin(self, fingerprint: Mapping[str, Any], load: Callable[[bytes], Any] = bytes) -> Any:
-        """Resume from the newest checkpoint that fits; returns what `load` makes of its bytes.
+        """Resume from the newest usable checkpoint; returns what `load` makes of its bytes.
 
-        Returns None if there is none: then training starts anew, with empty row files. Checkpoints that are
-        damaged or have another `fingerprint` (device, processor, torch version, threads, ...) are deleted. If
-        the environment may change, the latter are used, and the result says `mixed`. If `load` raises, the
-        checkpoint before is tried, and a note says so.
+        Returns None if no checkpoint is usable: then training starts anew, with empty row files. Damaged
+        checkpoints are deleted. So are those with another `fingerprint` (device, processor, torch version,
+        threads, ...), unless the environment may change: then they are usable, and the result says `mixed`.
+        If `load` raises, the next older checkpoint is tried, and a note says so.
         """
         self._check_current()
         self._run = read_or_empty(self._folder.attempt).get("run")
@@ -109,13 +110,15 @@ class Attempt:
         return loaded
 
     def _set_aside(self, sidecar: Path, problem: Exception) -> None:
-        """Keep a checkpoint that cannot be loaded until the next is saved: perhaps only memory was short."""
+        """Keep a checkpoint that cannot be loaded until another is saved. Perhaps memory was short just now,
+        and a later attempt can load it.
+        """
         self._unloadable.append(sidecar)
         self.notes.append(f"{sidecar}: cannot be loaded ({problem!r}); the trial went on from the one before")
         print(self.notes[-1])
 
     def _intact(self, sidecar: Path, record: Mapping[str, Any], rows: Mapping[str, bytes]) -> bytes | None:
-        """A checkpoint's bytes; None unless it is of this trial and environment and everything in it fits."""
+        """The bytes of a checkpoint, or None if the checkpoint is not usable (see `begin`)."""
         if record.get("format") != FORMAT or record["trial"] != self.trial.id:
             return None
         if record["fingerprint"] != self._fingerprint and not self._allow_environment_change:
@@ -146,7 +149,7 @@ class Attempt:
         error: float | None = None,
         loss: float | None = None,
     ) -> None:
-        """Tell the supervisor how far the trial is, and that it is alive. Call it often, for it is cheap."""
+        """Tell the supervisor how far the trial is, and that it is alive. This is cheap: call it often."""
         now = time.monotonic()
         if now - self._last_progress < PROGRESS_EVERY and step < steps:
             return
@@ -159,7 +162,8 @@ class Attempt:
     def save_checkpoint(self, data: bytes | memoryview, step: int) -> None:
         """Save `data` as the state after `step` steps, with the sizes of the row files.
 
-        The two newest checkpoints are kept, and the newest that was fsynced. Raises StaleAttempt.
+        Keeps the two newest checkpoints and, if neither of them was fsynced, the newest one that was. Raises
+        StaleAttempt.
         """
         self._check_current()
         sync = time.monotonic() - self._last_durable >= DURABLE_EVERY
@@ -236,7 +240,7 @@ class Attempt:
         return {sidecar.with_suffix(".pt") for sidecar in self._folder.checkpoints()}
 
     def _prune(self) -> None:
-        """Remove all but the two newest checkpoints and the newest that was fsynced."""
+        """Remove the checkpoints that `save_checkpoint` does not keep."""
         older = self._folder.checkpoints()[:-2]
         if older and not any(read_or_empty(path).get("durable") for path in self._folder.checkpoints()[-2:]):
             older = [path for path in older if not read_or_empty(path).get("durable")]

@@ -1,4 +1,6 @@
-"""Compares a new plan with the folder: why trials are trained again, and which trials it leaves out."""
+"""Compares a new plan with an experiment's folder: which trials are trained again and why, and which trials
+the plan leaves out.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from resexp.store.layout import ExperimentFolder, TrialFolder
 
 
 def reasons(folder: ExperimentFolder, trials: Sequence[Trial], pending: Sequence[Trial]) -> list[str]:
-    """Why trials are trained again though one with the same settings is finished; one sentence per reason."""
+    """Why trials are trained again although finished ones have the same settings: a sentence per reason."""
     if not pending:
         return []
     known = {trial.id for trial in trials}
@@ -53,7 +55,7 @@ def _why(old: Trial, new: Trial) -> list[str]:
 def set_aside(before: Mapping[str, Any], trials: Sequence[Trial]) -> list[str]:
     """The ids of trials that the plan `before` contains or has set aside, and the new plan leaves out.
 
-    A trial does not count if a new trial has the same settings, because that replaces it.
+    A trial does not count if a new trial has the same settings, because the new trial replaces it.
     """
     new = {trial.id for trial in trials}
     earlier = [trial for trial in before.get("trials", ()) if trial["id"] not in new]

@@ -68,7 +68,7 @@ def read_or_empty(path: Path) -> dict[str, Any]:
 def sound_rows(name: str, rows: Sequence[Mapping[str, Any]]) -> tuple[int, str]:
     """How many first rows of the file `name` have the right fields, and what is wrong with the next."""
     kind = _ROWS[name]
-    if not _wrong(GenericAlias(Sequence, (kind,)), rows):  # at once: in a tenth of the time
+    if not _wrong(GenericAlias(Sequence, (kind,)), rows):  # all at once takes a tenth of the time
         return len(rows), ""
     count = next(i for i, row in enumerate(rows) if _wrong(kind, row))
     return count, _wrong(kind, rows[count])

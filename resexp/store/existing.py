@@ -9,9 +9,9 @@ from resexp.errors import NoExperimentError
 from resexp.plan.status import Status
 from resexp.plan.trial import Trial
 from resexp.store.experiment import refuse_newer
+from resexp.store.experiment_lock import explained
 from resexp.store.finished import Finished
 from resexp.store.layout import ExperimentFolder, State, state_of
-from resexp.store.lock import explained
 from resexp.store.planned import planned
 
 
@@ -34,7 +34,7 @@ def latest(results: Path) -> Path:
 
 
 def find(name: str | Path | None, root: Path) -> Path:
-    """The folder of the experiment `name` in `root`, or the folder `name`; if None, that of the latest run.
+    """The folder of the experiment `name` in `root`, or the folder `name`; for None, the latest run's folder.
 
     Raises:
         NoExperimentError: there is none.

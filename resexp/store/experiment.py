@@ -15,9 +15,9 @@ from resexp.plan.trial import Trial
 from resexp.store import changes
 from resexp.store.copies import keep
 from resexp.store.documents import read_or_empty
+from resexp.store.experiment_lock import Hold, check_plain, explained, hold
 from resexp.store.failure import write_failure
 from resexp.store.layout import FORMAT, PLAN_FORMAT, ExperimentFolder, State, state_of
-from resexp.store.lock import Hold, check_plain, explained, hold
 
 
 class StoredExperiment:
@@ -58,12 +58,12 @@ class StoredExperiment:
         self._held.release()
 
     def state(self, trial: Trial) -> State:
-        """The state of a trial in the folder now. It is never `running`: this process knows what it runs."""
+        """The state of a trial in the folder now; never `running`, because this process runs the trials."""
         with explained(self.path):
             return state_of(self._folder.trial(trial), trial.id, current_run=None)
 
     def last_state(self, trial: Trial) -> State:
-        """The state, read only once between claims, for no other process writes here."""
+        """The state, read once after each claim, because no other process writes into the folder."""
         if trial.id not in self._states:
             self._states[trial.id] = self.state(trial)
         return self._states[trial.id]
@@ -117,7 +117,7 @@ class StoredExperiment:
         return row if row.get("attempt") == number else {}
 
     def _record_run(self) -> None:
-        """Record this run's environment, once, before its first trial; a run of no trial has no record."""
+        """Record this run's environment before its first trial. A run without trials leaves no record."""
         if not self._run_recorded:
             durable.make_own_folder(self._folder.runs)
             durable.write_document(self._folder.run(self._held.run), self._environment)

@@ -1,4 +1,4 @@
-"""Records failed attempts, for their worker and for the process that started it."""
+"""Records failed attempts. Workers use this, and so does the process that started them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ def fail(folder: TrialFolder, number: int, kind: str, cause: str) -> None:
 
 
 def write_failure(folder: TrialFolder, attempt: int, kind: str, cause: str) -> None:
-    """Record a failed attempt with the end of its log. It is not fsynced: if lost, the trial is retried."""
+    """Record a failed attempt with the end of its log. There is no fsync: without a record, the trial is run
+    again.
+    """
     tail = folder.log_tail()
     failure = {"status": Status.FAILED, "kind": kind, "cause": cause, "log_tail": tail, "attempt": attempt}
     durable.write_document(folder.failure, failure, durable=False)

@@ -14,7 +14,7 @@ def _plain(text: str) -> str:
 
 
 Text = InstanceOf[str]
-"""Any text. Names of files need not be valid Unicode, and pydantic's own type refuses others."""
+"""Any text. File names need not be valid Unicode, and pydantic's own type refuses text that is not."""
 Plain = Annotated[Text, AfterValidator(_plain)]
 """A name that becomes part of a path, and so must not lead out of the results folder."""
 Count = Annotated[int, Field(ge=0, lt=2**63)]

@@ -19,8 +19,8 @@ from resexp.plan import numerics
 from resexp.plan.trial import Trial
 from resexp.store.copies import plugins_of
 from resexp.store.documents import read, read_or_empty
+from resexp.store.experiment_lock import explained
 from resexp.store.layout import FORMAT, TrialFolder
-from resexp.store.lock import explained
 
 Row = Mapping[str, Any]
 

@@ -15,14 +15,14 @@ from resexp import durable
 from resexp.plan.status import Status
 from resexp.plan.trial import Trial
 from resexp.store.documents import read, read_or_empty
-from resexp.store.locking import held
+from resexp.store.file_lock import held
 
 FORMAT = 1
 """Version of a trial's documents. A result of a newer version is ignored."""
 
 PLAN_FORMAT = 2
-"""Version of the plan. A folder with a newer plan is refused. Since 2, trials record the versions of their
-numbers and the fingerprint of their data.
+"""Version of the plan. A folder with a newer plan is refused. Since version 2, trials record the versions of
+their parts' numbers (`plan/numerics.py`) and the fingerprint of their data.
 """
 
 SPLITS = ("train", "validation", "test")
@@ -109,7 +109,7 @@ class ExperimentFolder:
         return self.plugins / sha256
 
     def trial(self, trial: Trial) -> TrialFolder:
-        """The folder of a trial. It is found by the trial's id, for its name may have changed."""
+        """The folder of a trial. It is found by the trial's id, because the trial's name may have changed."""
         own = TrialFolder(self.trials / f"{trial.name}-{trial.id}")
         if own.result.exists():
             return own
@@ -119,7 +119,7 @@ class ExperimentFolder:
 
     @cached_property
     def by_id(self) -> Mapping[str, Sequence[Path]]:
-        """The trials' folders by id, listed once. Folders that are created later are not in it."""
+        """The trials' folders by id, listed once: folders that are created later are missing."""
         folders: dict[str, list[Path]] = {}
         with suppress(FileNotFoundError):
             for name in sorted(os.listdir(self.trials)):
@@ -163,7 +163,7 @@ def rows_of(folder: TrialFolder) -> dict[str, bytes]:
 def state_of(folder: TrialFolder, trial_id: str, current_run: str | None) -> State:
     """The state of a trial, after checking every checksum. `notes` describe damage.
 
-    If the result is damaged or of another trial, the state is that of the folder without it.
+    If the result is damaged or of another trial, the state is what it would be without a result.
     """
     try:
         result = read(folder.result)

@@ -15,9 +15,9 @@ from resexp.plan.trial import Trial
 from resexp.store import provenance
 from resexp.store.documents import sound_rows
 from resexp.store.experiment import refuse_newer
+from resexp.store.experiment_lock import explained
 from resexp.store.finished import Finished, later_rows, merged, note_of_lost_end, notes_of_ways, ways
 from resexp.store.layout import ExperimentFolder, State, rows_of, state_of
-from resexp.store.lock import explained
 from resexp.store.planned import planned, published
 from resexp.store.registration import registration
 from resexp.store.reported import seeds_before
@@ -50,7 +50,8 @@ class Records:
         per swept axis, named by its dotted key; redrawn is the share of all rows that the seed drew as test
         rows.
     metrics, probes: `id` and the fields of each row.
-    environment: of the latest run; runs: of all runs, each as {"environment": ..., "trials": ids}.
+    environment: machine, versions and command of the latest run; runs: those of all runs, each as
+        {"environment": ..., "trials": ids}.
     published: what papers report, as `published.Published` has it in JSON; {} if that is not known.
     notes: sentences that the reader must know, such as on damaged files.
     aside: a sentence that comes first, such as on trials that the plan leaves out, or "".
@@ -61,7 +62,7 @@ class Records:
     registered: what was registered before the first result; None if nothing was. unusable: why what was
         registered cannot be read, or "".
     foreign: whether resexp did not train the runs, so that how they were measured is not known.
-    unjudged: what foreign runs do not allow to judge, a sentence each.
+    unjudged: sentences on what cannot be judged because the runs are foreign.
     """
 
     experiment: str
@@ -187,7 +188,7 @@ def _trial_row(trial: Trial, state: State) -> dict[str, Any]:
 def _redrawn(trial: Trial, result: Mapping[str, Any]) -> float | None:
     """The share of all rows that the seed drew as test rows; None where every seed has the same test rows.
 
-    Older results say neither that they were drawn nor how many: there, the settings tell.
+    Older results say neither whether test rows were drawn nor how many. There, the settings say it.
     """
     data = trial.settings.get("data")
     data = data if isinstance(data, Mapping) else {}

@@ -12,8 +12,8 @@ from resexp import durable
 from resexp.config.published import Published
 from resexp.errors import ConfigError, Problem
 from resexp.store.documents import read
+from resexp.store.experiment_lock import explained, hold
 from resexp.store.layout import ExperimentFolder, TrialFolder, rows_of
-from resexp.store.lock import explained, hold
 
 REGISTRATION_FORMAT = 1
 

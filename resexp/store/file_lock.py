@@ -1,7 +1,8 @@
-"""Locks: those of the file system, or files if it has no locks.
+"""Locks on files and, on file systems without locks, files that stand for a lock.
 
-The system releases a lock when its process dies, but nothing removes a file then. Therefore the file names
-its process. If that is dead and was on this host, the file is taken over. Otherwise the user must delete it.
+The system releases a lock when the process that holds it dies, but nothing removes a file then. Therefore the
+file names the process that created it. If that process ran on this host and is dead, the file is taken over.
+Otherwise the user must delete the file.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ def _same(fd: int, path: Path) -> bool:
 
 
 def _create(taken: Path, holder: Mapping[str, Any]) -> Callable[[], None]:
-    """As `take`, by creating the file `taken`."""
+    """Does what `take` does, by creating the file `taken`."""
     takeover = False
     while True:
         try:

@@ -13,11 +13,11 @@ from pathlib import Path
 from resexp import durable
 from resexp.errors import BusyError, StoreError
 from resexp.store.documents import read_or_empty
+from resexp.store.file_lock import Taken, take
 from resexp.store.layout import ExperimentFolder
-from resexp.store.locking import Taken, take
 
 LOCK_WAIT = 1.0
-"""Seconds to wait for a lock, because readers test it for an instant (see `locking.held`)."""
+"""Seconds to wait for a lock, because a reader that tests it holds it for an instant (`file_lock.held`)."""
 
 _HOLDER_WORDS = (("host", "host"), ("process", "pid"), ("since", "started"))
 
@@ -26,7 +26,7 @@ class Hold:
     """This process's lock on an experiment's folder, until `release`. Use `hold`; a context manager.
 
     The system releases the lock when the process dies. Child processes do not inherit it. For file systems
-    without locks, see `locking`. Raises Taken, OSError.
+    without locks, see `file_lock`. Raises Taken, OSError.
     """
 
     def __init__(self, folder: ExperimentFolder) -> None:
@@ -65,7 +65,7 @@ class Hold:
 
 
 def hold(results: Path, name: str) -> Hold:
-    """Lock the experiment `name` in `results`. It is fast, so do it before planning.
+    """Lock the experiment `name` in `results`. This is fast: do it before planning.
 
     Raises BusyError, within 2 s, if another process runs the experiment, and StoreError if the system
     refuses.
