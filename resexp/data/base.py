@@ -1,4 +1,4 @@
-"""The base class of data sets: facts known before decoding, and examples in chunks. Free of torch."""
+"""The base class of data sets: facts known before decoding, and examples in chunks. Never imports torch."""
 
 from __future__ import annotations
 

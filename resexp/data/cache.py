@@ -1,4 +1,4 @@
-"""Decoded data sets on disk, each in a folder that every process maps into memory. Free of torch.
+"""Decoded data sets on disk, each in a folder that every process maps into memory. Never imports torch.
 
 Decoded sets lie in `decoded/` in the data folder, which is $RESEXP_DATA or ~/.cache/resexp. `meta.json` is
 written last and holds the hash of every array: a folder without it is incomplete and is built again. A
@@ -40,11 +40,11 @@ META = "meta.json"
 
 @dataclass(frozen=True)
 class PreparedData:
-    """A decoded set: for each split, the arrays that `Chunk` describes, whole and memory-mapped.
+    """A decoded set: for each split, memory-mapped arrays in the form of `Chunk.images` and `Chunk.labels`.
 
     mean, std: of each channel, over the training images divided by 255; empty for text and rows.
     unreadable: the files left out, each with the reason.
-    notes: sentences about these files.
+    notes: sentences about files that were left out or read in part.
     """
 
     facts: Facts
@@ -58,7 +58,9 @@ class PreparedData:
 
 @dataclass(frozen=True)
 class Checked:
-    """A decoded set whose contents were right when its files had these stamps. Other processes may use it."""
+    """A decoded set whose hashes have been checked. Another process may use it while the files still have
+    these stamps (size, times and inode, see `stamp_of`).
+    """
 
     folder: Path
     stamps: dict[str, str]
@@ -78,7 +80,8 @@ class Survey:
     def facts(self, config: DataConfig) -> Facts:
         """The facts of the set after `classes` and the sizes are applied, without downloading or decoding.
 
-        The counts assume that every file can be read. Raises DataError if the set is too small for them.
+        The counts assume that every file can be read. Raises DataError if the set is too small for the
+        configured classes and sizes.
         """
         with blaming(_plugins(config)):
             return narrowed(self._source_facts(config), config)
@@ -128,8 +131,8 @@ def prepare(config: DataConfig, progress: Progress | None = None) -> Checked:
 def load_prepared(checked: Checked) -> PreparedData:
     """Map the arrays of a prepared set into memory. Raises DataError if a file was changed meanwhile.
 
-    The mapping is copy-on-write: since nobody writes, all processes share its pages. A read-only mapping
-    would make torch warn, which has no read-only tensors.
+    The mapping is copy-on-write. Nobody writes, so that all processes share its pages. A read-only mapping
+    would make torch warn, because tensors cannot be read-only.
     """
     folder = checked.folder
     try:
@@ -161,7 +164,7 @@ def _plugins(config: DataConfig) -> list[Plugin]:
 
 
 def _key(config: DataConfig) -> str:
-    """The same for all configurations of one set, whatever their sizes and augmentation."""
+    """A text that is equal for all configurations of one set, whatever their sizes and augmentation."""
     own = config.model_dump_json(include={"kind", "image_size", *config.options()})
     return json.dumps([own, config.info.plugin.sha256 if config.info.plugin else None])
 
@@ -171,7 +174,7 @@ def _facts_with_identity(source: Source, config: DataConfig, progress: Progress)
     facts = source.facts(config.image_size)
     more = [identity] if (identity := source.identity(Contents(progress))) is not None else []
     if facts.form == "rows" and not facts.redrawn:
-        # Older versions ignored a source's own splits: their trials must not pass for trials of today.
+        # Older versions ignored a source's own splits. Their trials must not be taken for today's.
         more.append("own splits")
     return replace(facts, fingerprint=fingerprint(facts.fingerprint, *more)) if more else facts
 
@@ -202,7 +205,7 @@ def _prepare(
 
 
 def _decoded_folder(config: DataConfig, facts: Facts) -> Path:
-    """The decoded set's folder. Its name holds the hash of a plugin's code, for edits may change the data."""
+    """The decoded set's folder. A plugin's hash is in its name, because an edit may change the data."""
     plugin = config.info.plugin
     if not re.fullmatch(r"[\w.=+-]{1,100}", facts.fingerprint):  # it becomes part of a folder's name
         wrong = f"its fingerprint is {facts.fingerprint[:50]!r}; use at most 100 letters, digits and -"

@@ -1,4 +1,4 @@
-"""Checks that a source's facts are well formed and its chunks fit them. Free of torch."""
+"""Checks that a source's facts are well formed and that its chunks fit the facts. Never imports torch."""
 
 from __future__ import annotations
 

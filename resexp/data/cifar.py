@@ -18,7 +18,7 @@ from resexp.errors import DataError
 from resexp.machine.folders import data_folder, own_folder
 
 UNPACKED_LIMIT = 256 << 20
-"""Most bytes that all members of an archive may have; those of the originals have 186 million."""
+"""Most bytes that all members of an archive may have together. In the originals they have 186 million."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def _read(
 
 
 def _batches(edition: Edition, root: Path, files: dict[str, str], progress: Progress) -> Iterator[bytes]:
-    """The pickles of a split, after their own hash or their archive's has been checked."""
+    """The pickles of a split. The hash of each, or of the archive that holds them, has been checked."""
     folder = root / edition.folder
     if not (root / edition.archive.name).is_file() and folder.is_dir():
         for name, md5 in files.items():

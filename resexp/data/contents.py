@@ -1,4 +1,4 @@
-"""Hashes of the contents of a user's files, which identify the data. Free of torch.
+"""Hashes of the contents of a user's files, which identify the data. Never imports torch.
 
 Only bytes count: a copy of a folder is the same data, and one changed byte makes it other data. A file's
 hash is remembered in the data folder and used again while the file's size, modification time, change time and
@@ -34,18 +34,17 @@ SETTLED = 2.0
 tick coarsely, and a file that changes twice within one tick keeps its times.
 """
 COMMIT = 1.0
-"""Seconds between commits, and so the work that a sudden end can lose."""
+"""Seconds between commits. A process that is killed loses at most this much work."""
 NOTHING = b"-"
 """Stands for the hash of a file that cannot be read or is not a regular file."""
 
 
 @dataclass(frozen=True)
 class FileHash:
-    """A file's hash and its stamp at that time.
+    """A file's hash, and the file's stamp when the hash was made.
 
     changed: when the file was last changed, in seconds since the epoch. None if the hash was remembered, or
-    if
-        the file changed while it was read.
+        if the file changed while it was read.
     """
 
     stamp: str

@@ -1,4 +1,4 @@
-"""Writes the examples of a source to arrays on disk, a chunk at a time. Free of torch."""
+"""Writes the examples of a source to arrays on disk, a chunk at a time. Never imports torch."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from resexp.errors import DataError
 def decode(
     source: Source, image_size: int | None, facts: Facts, folder: Path, progress: Progress
 ) -> dict[str, Any]:
-    """Write the arrays of every split into `folder`, and give what `meta.json` says of them.
+    """Write the arrays of every split into `folder`, and return what `meta.json` is to say about them.
 
     Raises DataError if the source does not give what its facts promise, or if a class has no image.
     """
@@ -83,7 +83,7 @@ def _strata(facts: Facts, chunk: Chunk) -> Labels:
 def _readable_facts(facts: Facts, counts: dict[Split, Labels]) -> Facts:
     """The facts with the numbers of examples that could be read."""
     if facts.targets == "tokens":
-        return facts  # these count windows, not tokens
+        return facts  # the facts of a text count windows, but `counts` counts tokens
     train, test = (tuple(counts[split].tolist()) for split in ("train", "test"))
     return replace(facts, train_counts=train, test_counts=test)
 

@@ -108,7 +108,7 @@ def ground(draws: Values, size: int, texture: float) -> Values:
 
 
 def stretched(grid: Values, size: int) -> Values:
-    """A grid (n, n) enlarged to (size, size) by linear interpolation; its corners stay corners."""
+    """A grid (n, n) enlarged to (size, size) by linear interpolation. Values at the corners stay there."""
     at = np.linspace(0, len(grid) - 1, size)
     low = np.minimum(at.astype(int), len(grid) - 2)
     part = at - low
@@ -117,6 +117,6 @@ def stretched(grid: Values, size: int) -> Values:
 
 
 def uniform(*stream: int, count: int) -> Values:
-    """`count` values in [0, 1) that depend only on `stream`, for numpy never changes PCG64's raw output."""
+    """`count` values in [0, 1) that depend only on `stream`: numpy never changes the raw output of PCG64."""
     raw = np.random.PCG64(list(stream)).random_raw(count)
     return (raw >> np.uint64(11)).astype(np.float64) * 2.0**-53

@@ -1,4 +1,4 @@
-"""Downloads files whose size and SHA-256 are known beforehand. Free of torch.
+"""Downloads files whose size and SHA-256 are known beforehand. Never imports torch.
 
 A file is downloaded over https under a temporary name. It gets its own name only if its size and SHA-256 are
 right, so that no unverified file is ever opened.

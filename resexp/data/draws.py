@@ -1,7 +1,7 @@
 """The order of examples in an epoch, and how each image is cropped and flipped.
 
-Everything depends only on the seed and the epoch, so that a resumed trial needs no state of a sampler. It is
-drawn on the CPU, so that all devices see the same batches.
+All draws depend only on the seed and the epoch, so that a resumed trial needs no state of a sampler. They are
+made on the CPU, so that all devices see the same batches.
 """
 
 from __future__ import annotations

@@ -97,9 +97,9 @@ class FashionMnist(Source):
         return next((path for path in paths if path.is_file()), None)
 
     def _file(self, remote: Remote, shape: tuple[int, ...], progress: Progress) -> tuple[Path, bytes]:
-        """A file's path and its unpacked bytes, at most one more than it should have.
+        """A file's path and its unpacked bytes. At most one byte more than the right number is read.
 
-        The hash of a file that is there already is not checked, for distributions compress the files anew.
+        The hash of a file that exists already is not checked, because distributions compress the files anew.
         """
         path = self._existing(remote) or fetch(remote, self._raw, progress)
         try:

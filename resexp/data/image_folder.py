@@ -51,12 +51,13 @@ class ImageFolder(Source):
 
     Other usual names of these folders are recognised, such as `Training` and `valid`. If there are both `val`
     and `test`, `val` is the test set. If there is no `train`, the classes lie in `root` itself. If there is
-    neither `val` nor `test`, a stratified `test_fraction` of the images, always the same, is the test set.
+    neither `val` nor `test`, a stratified `test_fraction` of the images is the test set, the same in every
+    trial.
 
     Images are turned upright, transparent parts become white, and the result has three channels of 8 bits.
     The shorter side is resized to `image_size` pixels (default 64) with antialiasing, and the middle square
-    is cut out. A file of several frames gives its first. Files that are not images are left out, counted and
-    named.
+    is cut out. Of a file of several frames, the first is used. Files that are not images are left out,
+    counted and named.
     """
 
     def __init__(self, *, root: str, test_fraction: Fraction = 0.2) -> None:
@@ -134,9 +135,9 @@ def chunk_of(read: Sequence[Picture | Unreadable], labels: Labels, names: Sequen
 def scan(folder: Path, classes: Sequence[str] | None = None) -> Tree:
     """List the images below a folder by class.
 
-    Give `classes` for a test set: then only these may occur, and a class without images is ignored. Raises
-    DataError if the folder is missing or has no class, if a class has no image, or if a class is not in
-    `classes`.
+    Give `classes` for a test set: then no other class may occur, and a class without images is ignored.
+    Raises DataError if the folder is missing or has no class, if a class has no image, or if a class is not
+    in `classes`.
     """
     left_out, images = list[str](), dict[str, list[str]]()
     with readable_root():

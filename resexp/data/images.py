@@ -73,7 +73,7 @@ class ImageSet(Examples):
     def augmented(
         self, index: Tensor, draws: Draws, dtype: torch.dtype = torch.float32
     ) -> tuple[Tensor, Tensor]:
-        """As `batch`, with each image and its mask cropped and flipped alike; borders are black, of class 0.
+        """Like `batch`, but an image and its mask are cropped and flipped alike. Borders are black, class 0.
 
         `draws` has a draw for every image of the split, so that an image's crop does not depend on its batch.
         """

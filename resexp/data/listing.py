@@ -1,4 +1,4 @@
-"""Lists the images in a folder, and the files left out, without decoding. Free of torch."""
+"""Lists the images in a folder, and the files left out, without decoding. Never imports torch."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def images_below(folder: Path, inner: str, left_out: list[str]) -> Iterator[str]
 
 
 def stray_images(folder: Path) -> list[str]:
-    """Images beside the folders of the classes, which belong to no class, each with this reason."""
+    """Images that lie beside the folders of the classes and so belong to no class, each with this reason."""
     return [
         f"{name} (lies beside the folders of the classes)"
         for name, entry in reversed(_entries(folder, ""))
@@ -91,6 +91,6 @@ def _entries(folder: Path, inner: str) -> list[tuple[str, os.DirEntry[str]]]:
 
 
 def _identity(folder: Path) -> tuple[int, int]:
-    """Device and inode, which are the same by whichever links a folder is reached."""
+    """Device and inode of a folder. They are the same whichever links lead to the folder."""
     stat = folder.stat()
     return stat.st_dev, stat.st_ino

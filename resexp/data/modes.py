@@ -13,7 +13,7 @@ from PIL import Image
 from resexp.errors import DataError
 
 STRIP = 2**20
-"""Pixels converted at a time. It bounds the memory."""
+"""Pixels converted at a time, so that memory is bounded."""
 
 PAGE = "white"
 """The colour behind transparent pixels."""
@@ -53,9 +53,9 @@ def in_8_bits(image: Image.Image, file: Path) -> Image.Image:
 def class_numbers(image: Image.Image, file: Path, groups: int) -> Image.Image:
     """The class numbers of a mask, from 0 to `groups` - 1, as an image in grey (mode L).
 
-    If there are two groups, every value but 0 counts as 1. JPEG compression blurs, so there values from 128
-    on count as 1. Raises DataError if a number is too large or negative, or if the file cannot hold class
-    numbers.
+    If there are two groups, every value but 0 counts as 1. In a JPEG file, whose compression blurs, values
+    from 128 on count as 1. Raises DataError if a number is too large or negative, or if the file cannot hold
+    class numbers.
     """
     if groups > 2 and image.format in LOSSY:
         raise DataError(

@@ -1,4 +1,4 @@
-"""Sentences that tell a reader of the results how a data set was read. Free of torch."""
+"""Sentences that tell a reader of the results how a data set was read. Never imports torch."""
 
 from __future__ import annotations
 

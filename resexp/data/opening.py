@@ -25,7 +25,7 @@ OPENERS: dict[str, Opener] = {
     "text": lambda prepared, config, device, seed: token_sets(prepared, config, device),
     "rows": row_sets,
 }
-"""For each form of data, the function that makes its splits. A table may be split by the seed."""
+"""For each form of data, the function that makes the splits. A table may be split by the trial's seed."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Data:
     """A data set ready for training.
 
     validation: shares no example with the other splits; None if the configuration asks for none.
-    facts: of the set as configured, with the numbers of examples that could be read.
+    facts: those of the set as configured, with the numbers of examples that could be read.
     unreadable: the files left out, each with the reason.
     """
 
@@ -45,7 +45,7 @@ class Data:
 
     @property
     def splits(self) -> dict[str, Examples | None]:
-        """By name, in the order in which they are evaluated."""
+        """The splits by name, in the order in which they are evaluated."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
 

@@ -1,4 +1,4 @@
-"""Decodes image files to 8-bit pixels, many at once and in bounded memory. Free of torch."""
+"""Decodes image files to 8-bit pixels, many at once and in bounded memory. Never imports torch."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "AVIF", "JPEG2000")
-"""Formats that are read. Of the others, Pillow decodes some with other programs, or from any text."""
+"""Formats that are read. For some others, Pillow starts other programs or takes any text for an image."""
 
 PIXELS = 2**27
 """An image with more pixels is left out: in colour it would take a gigabyte of memory."""
 
 BYTES = 2**30
-"""Memory for all images that are being read at a time. A larger file is left out."""
+"""Most bytes of memory for the images that are read at one time. A file with more bytes is left out."""
 
 RESIZED = 2**22
 """If a whole resized image would have more pixels than this, only its middle square is computed."""

@@ -30,8 +30,9 @@ class SegmentationFolder(Source):
     A mask has its image's name, whatever the suffixes, and its size. With `groups: 2`, every pixel but 0 is
     foreground; in a JPEG file, whose compression blurs, only pixels from 128 on are. With more groups, pixels
     are class numbers from 0 to groups - 1, as in a PNG file with a palette. Images are read as `image_folder`
-    reads them. The shorter side of both is resized to `image_size` pixels (default 64; masks take the nearest
-    pixel), and the middle square is cut out. Pairs that cannot be decoded are left out, counted and named.
+    reads them. The shorter side of an image and of its mask is resized to `image_size` pixels (default 64;
+    masks take the nearest pixel), and the middle square is cut out. Pairs that cannot be decoded are left
+    out, counted and named.
     """
 
     def __init__(self, *, root: str, groups: StreamCount = 2) -> None:
@@ -114,7 +115,7 @@ class SegmentationFolder(Source):
         return [(images[stem], masks[stem]) for stem in sorted(images.keys() & masks.keys())]
 
     def _by_stem(self, folder: Path) -> tuple[dict[str, Path], set[str]]:
-        """The images in a folder by their names without suffix, and such names of files that are left out."""
+        """The images in a folder by name without suffix, and the names without suffix of files left out."""
         images, aside = dict[str, Path](), set[str]()
         try:
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)

@@ -1,4 +1,4 @@
-"""Finds the folders of the training and the test set by their usual names. Free of torch."""
+"""Finds the folders of the training and the test set by their usual names. Never imports torch."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Splits:
 
 
 def find_splits(root: Path) -> Splits:
-    """The splits in a folder. Raises DataError if some folder may or may not be a split, and OSError."""
+    """The splits in a folder. Raises DataError if a folder may or may not be a split; also raises OSError."""
     names = folders_in(root)
     folders = {role: _folder(root, names, role) for role in NAMES}
     used = {name for name in folders.values() if name}

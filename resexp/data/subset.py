@@ -1,4 +1,4 @@
-"""Stratified, seeded subsets: which classes, and which examples of each. Free of torch."""
+"""Stratified, seeded subsets: which classes, and which examples of each. Never imports torch."""
 
 from __future__ import annotations
 
@@ -91,8 +91,8 @@ def select(
 
     labels: (n,) int64; stream: give another one for an independent draw with the same seed.
 
-    Except for rounding, a smaller subset is part of a larger one. Raw output of PCG64 is sorted because numpy
-    promises never to change it, but does not promise that for its shuffles.
+    Except for rounding, a smaller subset is part of a larger one. The raw output of PCG64 is sorted, because
+    numpy promises never to change that output, but may change its shuffles.
     """
     if size is None or size == len(labels):
         return np.arange(len(labels))

@@ -1,4 +1,4 @@
-"""Small tables of measurements that are shipped with scikit-learn."""
+"""The data set `table`: small tables of measurements that are shipped with scikit-learn."""
 
 from __future__ import annotations
 

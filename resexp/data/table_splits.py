@@ -1,4 +1,4 @@
-"""Splits of tables: the source's own, or drawn by a trial's seed."""
+"""Splits of data in rows (`Facts.form` is "rows"): those of the source, or drawn by a trial's seed."""
 
 from __future__ import annotations
 

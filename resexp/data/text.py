@@ -1,4 +1,4 @@
-"""Texts as characters: the vocabulary, the split, and tokens in chunks. Free of torch."""
+"""Texts as characters: the vocabulary, the split, and tokens in chunks. Never imports torch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from resexp.data.base import Chunk, Facts, Split, Tokens, fingerprint
 from resexp.errors import DataError
 
 TRAIN = 0.9
-"""The first part of a text, for training; the rest is the test set."""
+"""The share of a text, from its start, that is for training. The rest is the test set."""
 CHUNK = 1 << 20
 
 

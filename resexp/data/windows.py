@@ -1,4 +1,4 @@
-"""Splits of texts: windows of tokens as inputs, and each one's next token as target."""
+"""Splits of texts: windows of tokens as inputs, and the token after each of these tokens as its target."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class TokenSet(Examples):
 def token_sets(prepared: PreparedData, config: DataConfig, device: torch.device) -> dict[str, TokenSet]:
     """The splits of a prepared text, as configured. Sizes count windows.
 
-    Training and test take the first windows of their texts, validation takes the last ones of the training
-    text. No token is a target in two splits.
+    The training and the test split take the first windows of their texts. The validation split takes the last
+    windows of the training text. No token is a target in two splits.
     """
     (context,) = prepared.facts.shape
     train, test = prepared.facts.train, prepared.facts.test
