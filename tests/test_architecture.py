@@ -194,6 +194,13 @@ def test_light_modules_do_not_load_torch(module: str) -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+@pytest.mark.parametrize("module", ["resexp.cli.trials", "resexp.cli.tools", "resexp.estimate.outline"])
+def test_what_lists_trials_and_parts_loads_no_library_of_statistics(module: str) -> None:
+    heavy = "{'torch', 'pandas', 'scipy', 'matplotlib'}"
+    code = f"import sys, {module}; sys.exit(bool({heavy} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
 def test_the_package_exports_its_python_interface() -> None:
     import resexp
 

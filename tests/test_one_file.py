@@ -23,7 +23,7 @@ import subprocesses
 from resexp import api
 from resexp.catalog.plugins import read
 from resexp.cli.app import main
-from resexp.report import build
+from resexp.report.build import build
 from resexp.report.render.json import render
 
 PARTS = {

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from resexp.config.load import Experiment
     from resexp.data.base import Progress
     from resexp.execution.supervisor import SweepSummary
-    from resexp.report import Report
+    from resexp.report.build import Report
 
 
 def run_until_decided(
@@ -40,7 +40,7 @@ def run_until_decided(
     """
     from resexp import store
     from resexp.plan.looks import looks, refuse_more_seeds, with_seeds
-    from resexp.report import build
+    from resexp.report.build import build
 
     refuse_more_seeds(experiment, most)
     folder = results / experiment.name

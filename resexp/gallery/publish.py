@@ -13,7 +13,7 @@ from resexp import api, durable
 from resexp.errors import NoExperimentError, StoreError
 from resexp.gallery.page import page
 from resexp.gallery.papers import FOLDER, QUICK, folder_name, names, path
-from resexp.report import build
+from resexp.report.build import build
 from resexp.report.render import csv, markdown
 from resexp.report.render import json as json_format
 from resexp.report.svg import standalone

@@ -3,8 +3,3 @@
 Reads the frames of `store.read` and nothing else, so a report can be made while a run goes on and on a
 machine without torch. A new table or figure is one new file in `tables/` or `figures/`.
 """
-
-from resexp.report.build import Report, build
-from resexp.report.write import write
-
-__all__ = ["Report", "build", "write"]

@@ -13,7 +13,7 @@ from resexp.config.load import Experiment
 from resexp.execution.supervisor import SweepSummary
 from resexp.plan.looks import Look
 from resexp.plan.trial import Trial
-from resexp.report import build
+from resexp.report.build import build
 
 TEXT = """\
 name: x

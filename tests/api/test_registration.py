@@ -14,7 +14,7 @@ from resexp.config.load import Experiment
 from resexp.config.published import Published
 from resexp.errors import ConfigError
 from resexp.plan.looks import Look, with_seeds
-from resexp.report import build
+from resexp.report.build import build
 from resexp.store.registration import digest
 
 

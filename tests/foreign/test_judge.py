@@ -14,7 +14,8 @@ from tables import GOOD, refusals, written
 
 import resexp
 from resexp.cli.app import main
-from resexp.report import Report, build, frames
+from resexp.report import frames
+from resexp.report.build import Report, build
 from resexp.report.render import html, latex, markdown, terminal
 from resexp.report.render import json as as_json
 from resexp.report.tables.cost import MEDIANS

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from made_up import make_records, sweep, trial
 
-from resexp.report import Report, build
+from resexp.report.build import Report, build
 from resexp.store import Records
 
 

@@ -12,7 +12,8 @@ import pytest
 from made_up import trial
 from scipy.stats import t
 
-from resexp.report import Report, build, frames, ordering, statistics
+from resexp.report import frames, ordering, statistics
+from resexp.report.build import Report, build
 from resexp.report.render import json as json_format
 from resexp.report.render import markdown
 from resexp.report.tables import claims, protocol, published

@@ -13,7 +13,8 @@ import pytest
 from made_up import trial
 from matplotlib import rc_context
 
-from resexp.report import Report, build, frames
+from resexp.report import frames
+from resexp.report.build import Report, build
 from resexp.report.figures import error_vs_depth, pareto, training_curves
 from resexp.report.style import INK, RC
 from resexp.report.svg import standalone

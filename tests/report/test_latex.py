@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_up import DEPTHS, FINAL, trial
 
-from resexp.report import Report, build
+from resexp.report.build import Report, build
 from resexp.report.render import latex
 from resexp.report.render.tex import LIKE_LATIN, MATHS, SIGNS, escape
 from resexp.store import Records

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from made_up import FINAL, trial
 
-from resexp.report import build, frames
+from resexp.report import frames
+from resexp.report.build import build
 from resexp.report.table import Row, Table
 from resexp.report.tables import pareto
 

@@ -12,7 +12,8 @@ import pytest
 from made_up import trial
 from matplotlib import rc_context
 
-from resexp.report import build, frames, style
+from resexp.report import frames, style
+from resexp.report.build import build
 from resexp.report.figures import lesion as lesion_figure
 from resexp.report.figures import other_probes as other_figure
 from resexp.report.figures import path_length as path_figure

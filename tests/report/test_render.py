@@ -18,7 +18,7 @@ import pytest
 from made_up import make_records, trial
 from whole_numbers import WIDTHS, cut, within
 
-from resexp.report import Report, build
+from resexp.report.build import Report, build
 from resexp.report.render import csv as csv_format
 from resexp.report.render import html, latex, markdown, terminal
 from resexp.report.render import json as json_format

@@ -17,9 +17,10 @@ import pytest
 from made_up import DEPTHS, FINAL, trial
 
 from resexp.catalog import scan
-from resexp.report import Report, build, write
+from resexp.report.build import Report, build
 from resexp.report.render import html, markdown, terminal
 from resexp.report.sections import Section, sections
+from resexp.report.write import write
 from resexp.store import Records
 
 FILES = {
@@ -87,7 +88,7 @@ def test_the_report_never_loads_torch() -> None:
 
 def test_the_terminal_needs_no_matplotlib() -> None:
     code = (
-        "import sys\nfrom resexp.report import build\nfrom resexp.report.render import terminal, json\n"
+        "import sys\nfrom resexp.report.build import build\nfrom resexp.report.render import terminal, json\n"
         "assert not [m for m in sys.modules if m.split('.')[0] == 'matplotlib']\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

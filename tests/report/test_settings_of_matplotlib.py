@@ -11,7 +11,7 @@ import matplotlib
 from made_up import make_records, sweep
 
 from resexp.errors import StoreError
-from resexp.report import build
+from resexp.report.build import build
 
 OTHERS = {
     **{"text.usetex": True, "lines.linewidth": 10.0, "figure.dpi": 300.0, "svg.fonttype": "path"},
@@ -19,7 +19,7 @@ OTHERS = {
 }
 DRAW = """
 from made_up import make_records, sweep
-from resexp.report import build
+from resexp.report.build import build
 
 print("".join(drawing.svg for drawing in build(make_records(sweep()[:4])).drawings))
 

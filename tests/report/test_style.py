@@ -14,7 +14,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from resexp.catalog import scan
-from resexp.report import build
+from resexp.report.build import build
 from resexp.report.frames import CONNECTIONS
 from resexp.report.style import HUES, look, looks, title
 from resexp.store import Records

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from made_up import make_records, trial
 from matplotlib import rc_context
 
-from resexp.report import build, frames, style
+from resexp.report import frames, style
+from resexp.report.build import build
 from resexp.report.figures import tuning as tuning_figure
 from resexp.report.tables import accuracy, failures, tuning
 from resexp.store import Records

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from made_up import make_records, trial
 
-from resexp.report import build
+from resexp.report.build import build
 from resexp.store import Records
 
 
