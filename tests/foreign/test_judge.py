@@ -106,7 +106,7 @@ def test_an_export_of_weights_and_biases(tmp_path: Path) -> None:
     failures = report.table("failures")
     assert failures is not None
     assert [row["id"] for row in failures.rows] == ["runs.csv:5", "runs.csv:6"]
-    assert any(note.startswith("1 trial not finished") for note in report.notes)
+    assert any(note.startswith("1 trial is not finished") for note in report.notes)
     assert not any("tried again" in note for note in report.notes)
 
 
