@@ -1,1 +1,1 @@
-"""Tables of runs that resexp did not train: what their columns are, whether their rows are sound."""
+"""Tables of runs that resexp did not train: their columns are recognised and their rows checked."""

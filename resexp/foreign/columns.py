@@ -1,4 +1,4 @@
-"""Which column of a table is what: named by the user, or guessed by names that are usual."""
+"""The role of each column of a table: named by the user, or guessed from usual names."""
 
 from __future__ import annotations
 
@@ -39,21 +39,22 @@ USUAL: Mapping[str, tuple[str, ...]] = {
         for what in ("examples", "chance")
     },
 }
-"""The usual names of each, in groups: where one of a group is there, later groups do not count."""
+"""The usual column names of each role, in groups. After the first group with a match, others are ignored."""
 
 PREFIXES = re.compile(r"(config|summary|summary_metrics|params|metrics)[./]")
 """What exports of Weights & Biases and MLflow put before the names of settings and results."""
 FILLERS = {"final", "last", "rate", "percent", "pct", "percentage", "value", "top1"}
 NEEDED = {
-    "variant": "which nets are alike but for depth and seed",
+    "variant": "which nets differ only in depth and seed",
     "depth": "how deep each net is",
 }
 
 
 @dataclass(frozen=True)
 class ColumnRoles:
-    """The column of each role that has one; variants may be told apart by several. `guessed` are the roles
-    whose column the user did not name, `unused` the columns that are none of these.
+    """The column of each role, and the columns that together identify a variant.
+
+    `guessed` are the roles whose column the user did not name, and `unused` the columns without a role.
     """
 
     variant: tuple[str, ...]
@@ -63,9 +64,9 @@ class ColumnRoles:
 
 
 def chosen(sheet: Sheet, named: Mapping[str, Sequence[str]]) -> ColumnRoles:
-    """The columns that the user named, and for the other roles those that are guessed.
+    """The columns that the user named, and guessed columns for the other roles.
 
-    Raises TableError: a column is not there, is named for two roles, or could be guessed in two ways.
+    Raises TableError: a column does not exist, is named for two roles, or two columns fit one role.
     """
     found = {role: tuple(columns) for role, columns in named.items() if columns}
     problems = [problem for role, columns in found.items() for problem in _misnamed(sheet, role, columns)]
@@ -74,7 +75,7 @@ def chosen(sheet: Sheet, named: Mapping[str, Sequence[str]]) -> ColumnRoles:
     splits = {_split(role) for role in found}
 
     def fits(role: str, column: str) -> bool:
-        """Costs are no verdict: those in other words than numbers, such as 0.27M, are left aside."""
+        """No verdict needs costs, so a column of costs that are not numbers, such as 0.27M, is unused."""
         return role not in COSTS or all(is_number(row.cells.get(column)) for row in sheet.rows)
 
     guesses = {
@@ -103,7 +104,7 @@ def chosen(sheet: Sheet, named: Mapping[str, Sequence[str]]) -> ColumnRoles:
 
 
 def _split(role: str) -> str:
-    """The split that an error or accuracy is of; another role is itself."""
+    """The split of an error or accuracy role. Other roles are returned as they are."""
     return role.partition("_")[0] if role in ERRORS else role
 
 
@@ -122,7 +123,7 @@ def _usual(columns: Sequence[str], role: str) -> list[str]:
 
 
 def _misnamed(sheet: Sheet, role: str, columns: Sequence[str]) -> Iterator[Problem]:
-    """What is wrong with the columns that the user named for a role."""
+    """The problems with the columns that the user named for a role."""
     for column in columns:
         where = f"{sheet.option(role)} {column!r}"
         if column not in sheet.columns:
@@ -153,7 +154,7 @@ def _named_twice(sheet: Sheet, found: Mapping[str, Sequence[str]]) -> Iterator[P
 
 
 def _ambiguous(sheet: Sheet, guesses: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
-    """The roles for which two columns have usual names."""
+    """Problems with roles for which two columns have usual names."""
     meant: dict[str, list[str]] = {}
     for role, columns in guesses.items():
         meant.setdefault(_split(role), []).extend(columns)
@@ -168,7 +169,7 @@ def _ambiguous(sheet: Sheet, guesses: Mapping[str, Sequence[str]]) -> Iterator[P
 
 
 def _nested(sheet: Sheet) -> Iterator[Problem]:
-    """Columns of a CSV file with whole dictionaries, as scripts write what Weights & Biases gives them."""
+    """Problems with columns of whole dictionaries, as some Weights & Biases scripts write them."""
     first = sheet.rows[0]
     for column, cell in first.cells.items():
         if isinstance(cell, str) and cell.startswith("{") and cell.endswith("}"):
@@ -177,11 +178,11 @@ def _nested(sheet: Sheet) -> Iterator[Problem]:
 
 
 def _no_error(sheet: Sheet) -> Problem:
-    """What to say where no column is an error or accuracy of a known split."""
+    """The problem if no column is an error or accuracy of a known split."""
     near = [column for column in sheet.columns if words_of(column) & {"error", "err", "acc", "accuracy"}]
-    said = f"such as {near[0]!r}" if near else _listed(sheet.columns)
+    hint = f"such as {near[0]!r}" if near else _listed(sheet.columns)
     options = ", ".join(sheet.option(role) for role in ERRORS)
-    right = f"name a column, {said}, with one of {options}" if near else f"name one with {options}; {said}"
+    right = f"name a column, {hint}, with one of {options}" if near else f"name one with {options}; {hint}"
     return Problem(sheet.origin, "", "no column is known to be a train or test error", clean(right))
 
 

@@ -1,4 +1,4 @@
-"""Runs against each other: none is there twice, and none lacks a number that its like have."""
+"""Checks of runs against each other: no run is repeated, and none lacks an error that similar runs have."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from resexp.foreign.runs import ForeignRun
 
 STEPS = [{"epoch"}, {"step"}, {"iteration"}, {"global", "step"}]
-"""Columns that say when in training a row was written; in the plural they are lengths of training."""
+"""Names of columns that say when in training a row was written. In the plural they are training lengths."""
 
 
 def respelled(runs: Sequence[ForeignRun], columns: ColumnRoles) -> list[Placed]:
-    """Variants that differ in capitals or spaces alone: one of them is a slip."""
+    """Problems with variants whose names differ only in capitals or spaces, which is probably a mistake."""
     problems: list[Placed] = []
     first: dict[str, ForeignRun] = {}
     for run in runs:
@@ -34,7 +34,7 @@ def respelled(runs: Sequence[ForeignRun], columns: ColumnRoles) -> list[Placed]:
 
 
 def repeated(sheet: Sheet, runs: Sequence[ForeignRun], columns: ColumnRoles) -> list[Placed]:
-    """Runs that are there twice; where no column has the seeds, each is given a number of its own."""
+    """Problems with runs that are repeated. If no column has the seeds, number the runs in table order."""
     problems: list[Placed] = []
     first: dict[tuple[Any, ...], ForeignRun] = {}
     steps = next((column for column in columns.unused if words_of(column) in STEPS), None)
@@ -75,7 +75,7 @@ def _why_twice(sheet: Sheet, before: ForeignRun, run: ForeignRun, steps: str | N
 
 
 def unmeasured(runs: Sequence[ForeignRun], split: str, problems: list[Placed]) -> list[tuple[str, int]]:
-    """The variants and depths none of whose runs has this error; one that some runs have is a problem."""
+    """The variants and depths of which no run has this error. If only some runs lack it, add a problem."""
     places: dict[tuple[str, int], list[ForeignRun]] = defaultdict(list)
     for run in runs:
         if run.status is Status.DONE:

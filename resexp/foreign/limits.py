@@ -1,4 +1,4 @@
-"""What a table of runs does not allow to say, each by its name, and what would be needed."""
+"""What cannot be judged from a table of runs, and what would be needed for it."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from resexp.text import clean
 
 SELECTION = (
     "A table does not say whether runs were left out, whether seeds were added until a difference showed, or "
-    "whether the best epoch was chosen by the test set. The verdicts take it as it stands."
+    "whether the best epoch was chosen by the test set. The verdicts assume that none of this happened."
 )
 
 
 def unjudged(sheet: Sheet, columns: ColumnRoles, found: Runs, chance: bool) -> Iterator[str]:
-    """What is not judged, a sentence each. `chance` says that the error of the majority class is known."""
+    """One sentence for each thing that is not judged. `chance`: the majority class's error is known."""
     done = [run for run in found.runs if run.status is Status.DONE]
     if not done:
         return
     train, test = (any(split in run.errors for run in done) for split in ("train", "test"))
     if not train:
-        yield "No train error: degradation is not judged."
+        yield "There is no train error, so degradation is not judged."
     if not test:
-        yield "No test error: accuracy, and the variants' test errors, are not judged."
+        yield "There is no test error, so accuracy and differences in test error are not judged."
     depths = defaultdict(set)
     for run in done:
         depths[run.variant].add(run.depth)
     if all(len(own) == 1 for own in depths.values()):
-        yield "No variant has two depths: what depth does is not judged."
+        yield "No variant has two depths, so the effect of depth is not judged."
     if len(depths) == 1:
-        yield "One variant: no connection is compared with another."
+        yield "There is one variant, so no connections are compared."
     most = max(Counter((run.variant, run.depth) for run in done).values())
     if most < LEAST:
         seeds = "One run" if most == 1 else f"{words.counted(most, 'run')} at most"
-        yield f"{seeds} of each variant and depth: three are the fewest that decide anything."
+        yield f"{seeds} of each variant and depth, where fewer than three decide nothing."
     if mixed := _mixed_settings(sheet, columns, found.runs):
         yield (
             f"Runs of one variant and depth differ in {_listed(mixed)}. Whether they are seeds of one "
@@ -49,22 +49,23 @@ def unjudged(sheet: Sheet, columns: ColumnRoles, found: Runs, chance: bool) -> I
     if train and not chance:
         option = f"{sheet.option('chance')}{'' if sheet.python else ' '}0.9"
         yield (
-            "Networks that did not train, and depths at which only some seeds did, are not recognised. That "
-            f"takes the error of always answering the most frequent class ({option} for ten equal classes)."
+            "Networks that did not train, and depths at which only some seeds did, are not recognised. To "
+            "recognise them, give the error of always answering the most frequent class "
+            f"({option} for ten equal classes)."
         )
 
 
 def notes(sheet: Sheet, columns: ColumnRoles, found: Runs, counted: Collection[str]) -> Iterator[str]:
-    """What the reader must know of how the table was taken. `counted`: splits whose examples are counted."""
+    """Notes on how the table was read. `counted` are the splits whose number of examples is known."""
     if "seed" not in columns.of and any(run.seed for run in found.runs):
         yield (
-            "No column has the seeds: the rows of one variant and depth are taken for different runs, and "
-            "numbered in the order of the table."
+            "No column has the seeds, so the rows of one variant and depth count as different runs, numbered "
+            "in the order of the table."
         )
     for split, places in found.unmeasured.items():
         if places and len(places) < len({(run.variant, run.depth) for run in found.runs}):
             shown = _listed([f"{variant} at depth {depth}" for variant, depth in places])
-            yield f"The table has no {split} error of {shown}."
+            yield f"The table has no {split} error for {shown}."
     yield from _alike(sheet, found.runs, counted)
     if columns.unused:
         yield f"Columns that are not used: {_listed([clean(column) for column in columns.unused], 12)}."
@@ -74,7 +75,7 @@ def notes(sheet: Sheet, columns: ColumnRoles, found: Runs, counted: Collection[s
 
 
 def _alike(sheet: Sheet, runs: Sequence[ForeignRun], counted: Collection[str]) -> Iterator[str]:
-    """Cells whose runs have the same error: their interval has no width."""
+    """Notes on variants and depths whose runs all have the same error, so that intervals have no width."""
     for split in dict.fromkeys(split for run in runs for split in run.errors):
         cells: dict[tuple[str, int], list[ForeignRun]] = defaultdict(list)
         for run in runs:
@@ -88,18 +89,19 @@ def _alike(sheet: Sheet, runs: Sequence[ForeignRun], counted: Collection[str]) -
         if copies := [place for place, value in same.items() if value]:
             yield (
                 f"All runs of {_listed(copies)} have the same {split} error. If they are copies of one run, "
-                "or rounded alike, the intervals are too narrow."
+                "or were rounded to the same number, the intervals are too narrow."
             )
         perfect = [place for place, value in same.items() if not value]
         if perfect and split not in counted:
             yield (
                 f"No run of {_listed(perfect)} has a {split} error above 0. Unless "
-                f"{sheet.option(f'{split}_examples')} says of how many examples, 0 is taken for certain."
+                f"{sheet.option(f'{split}_examples')} gives the number of examples, the error is taken to be "
+                "exactly 0."
             )
 
 
 def _mixed_settings(sheet: Sheet, columns: ColumnRoles, runs: Sequence[ForeignRun]) -> list[str]:
-    """ColumnRoles of settings that differ among the runs of one variant and depth, which count as seeds."""
+    """Columns of settings that differ among runs of one variant and depth, which count as its seeds."""
     cells: dict[tuple[str, int], list[Mapping[str, Any]]] = defaultdict(list)
     for run in runs:
         cells[run.variant, run.depth].append(sheet.rows[run.row - 1].cells)
@@ -107,7 +109,7 @@ def _mixed_settings(sheet: Sheet, columns: ColumnRoles, runs: Sequence[ForeignRu
     for column in columns.unused:
         counts = Counter(repr(row.cells.get(column)) for row in sheet.rows)
         differing = [here for here in cells.values() if len({repr(cells.get(column)) for cells in here}) > 1]
-        # A setting has few values, each in several runs; a result or a name has one of its own in each.
+        # A setting has few values, each in several runs. Results and names differ in every run.
         if differing and len(counts) <= len(runs) / 2:
             mixed.append(clean(column))
     return mixed

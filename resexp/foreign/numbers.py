@@ -1,4 +1,4 @@
-"""Cells as numbers, without guessing: what is not plainly a number is refused, with what would be right."""
+"""Cells as numbers, without guessing: a cell that is not plainly a number is refused with a remedy."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 LARGEST = 2**53
-"""Whole numbers beyond it are rounded on their way through other programs: two seeds may read as one."""
+"""Other programs round larger whole numbers, so that two seeds may become one."""
 
 
 class NotANumberError(ValueError):
-    """A cell is no number. `wrong` says how, `right` what to write."""
+    """A cell is not a number. `wrong` says why, and `right` what to write."""
 
     def __init__(self, wrong: str, right: str) -> None:
         super().__init__(f"{wrong}; {right}")
@@ -21,7 +21,7 @@ class NotANumberError(ValueError):
 
 
 def number(cell: Any) -> float:
-    """A finite number. Raises NotANumberError."""
+    """The cell as a finite number. Raises NotANumberError."""
     if isinstance(cell, str):
         if not NUMBER.fullmatch(cell):
             raise _text(cell)
@@ -45,7 +45,7 @@ def is_number(cell: Any) -> bool:
 
 
 def whole(cell: Any) -> int:
-    """A whole number, also where a program wrote it as 20.0. Raises NotANumberError."""
+    """The cell as a whole number, which may be written as 20.0. Raises NotANumberError."""
     value = number(cell)
     if value != int(value):
         raise NotANumberError(f"{_brief(cell)} is not a whole number", "write a whole number")
@@ -55,7 +55,7 @@ def whole(cell: Any) -> int:
 
 
 def _text(cell: str) -> NotANumberError:
-    """What is wrong with text that is no number."""
+    """The error for text that is not a number."""
     bare = cell.removesuffix("%").strip()
     if bare.lower().lstrip("+-") in ("nan", "inf", "infinity"):
         return _not_finite(cell)

@@ -1,4 +1,4 @@
-"""A table of runs that resexp did not train, as records: the report on them is the same."""
+"""A table of runs that resexp did not train, as records for the same report."""
 
 from __future__ import annotations
 
@@ -27,8 +27,10 @@ SPLITS = ("train", "test")
 
 @dataclass(frozen=True)
 class Told:
-    """What the user says of a whole table. `chance` is the error of always answering the most frequent class,
-    and the numbers of examples are those that errors are shares of.
+    """Facts about a whole table that the user gives.
+
+    `chance` is the error of always answering the most frequent class. The numbers of examples are those from
+    which errors were computed.
     """
 
     unit: Unit | None = None
@@ -37,7 +39,7 @@ class Told:
     test_examples: int | None = None
 
     def check(self, sheet: Sheet) -> None:
-        """Raises TableError: something of it cannot be."""
+        """Raise TableError if a value is impossible."""
         problems = []
         if self.unit not in (None, "percent", "share"):
             wrong = f"{self.unit!r} is no unit"
@@ -56,7 +58,7 @@ class Told:
             raise TableError(problems)
 
     def columns(self) -> dict[str, float]:
-        """The columns of the frame of trials that it fills."""
+        """The columns of the frame of trials that these facts fill, with their values."""
         chances = {f"{split}_chance": self.chance for split in SPLITS}
         given = {**chances, "train_examples": self.train_examples, "test_examples": self.test_examples}
         return {name: value for name, value in given.items() if value is not None}
@@ -65,7 +67,7 @@ class Told:
 def records_of(
     table: pd.DataFrame | str | Path, named: Mapping[str, Sequence[str]], told: Told, name: str | None = None
 ) -> Records:
-    """The runs of a table as records. `named` are the columns that the user named, by what they are.
+    """The runs of a table as records. `named` are the columns that the user named, by role.
 
     Raises TableError: the table is not sound, or not understood.
     """
@@ -98,7 +100,7 @@ def records_of(
 
 
 def _row(run: ForeignRun, told: Told) -> dict[str, Any]:
-    """A run as a row of the frame of trials. Its id is its place in the table."""
+    """A run as a row of the frame of trials. Its id is its position in the table."""
     from resexp.report.frames import CONNECTIONS
 
     done = run.status is Status.DONE
@@ -127,7 +129,7 @@ def _row(run: ForeignRun, told: Told) -> dict[str, Any]:
 
 
 def _provenance(sheet: Sheet, columns: ColumnRoles, found: Runs) -> dict[str, Any]:
-    """Where the runs are from, and which column was taken for what."""
+    """The source of the runs, and the role that each column was given."""
     file = {"file": sheet.origin, "SHA-256": sheet.digest} if sheet.digest else {"table": sheet.origin}
     given = {"trained by": "not resexp", **file, "runs": counted(len(sheet.rows), "row")}
     given["variant"] = _taken(columns, "variant", columns.variant)
@@ -148,15 +150,17 @@ def _taken(columns: ColumnRoles, role: str, named: Sequence[str]) -> str:
 
 
 def _meaning(sheet: Sheet, role: str, column: str, unit: Unit) -> str:
-    """How the numbers of a column are read, with the first that is not 0 as an example."""
+    """How the numbers of a column are read, with the first that is above 0 as an example."""
     accuracy = role.endswith("accuracy")
-    said = f"{'accuracy' if accuracy else 'error'} {'in percent' if unit == 'percent' else 'as a share of 1'}"
+    meaning = (
+        f"{'accuracy' if accuracy else 'error'} {'in percent' if unit == 'percent' else 'as a share of 1'}"
+    )
     for row in sheet.rows:
         cell = row.cells.get(column)
         try:
             value = number(cell)
-        except NotANumberError:  # of a run that is not done
+        except NotANumberError:  # the run is not done
             continue
         if 0 < value <= 100:
-            return f"{said} ({cell} is an error of {100 * error(value, unit, accuracy):.4g} %)"
-    return said
+            return f"{meaning} ({cell} is an error of {100 * error(value, unit, accuracy):.4g} %)"
+    return meaning

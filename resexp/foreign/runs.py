@@ -1,4 +1,4 @@
-"""The rows of a table as runs: each cell is checked, and each problem has its place and its remedy."""
+"""The rows of a table as runs. Every cell is checked, and every problem names its row and a remedy."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ STATUSES = {
     Status.RUNNING: "running preempting",
     Status.PENDING: "pending scheduled queued created",
 }
-"""What Weights & Biases, MLflow, job queues and people call each status."""
+"""The words for each status in Weights & Biases, MLflow, job queues and hand-written tables."""
 WORDS = {word: status for status, words in STATUSES.items() for word in words.split()}
 
 
 @dataclass
 class ForeignRun:
-    """One run. `errors` are fractions by split, `variant` is its label, and `kind` its connection."""
+    """One run. `variant` is its label, `kind` its connection, and `errors` are fractions by split."""
 
     row: int
     where: str
@@ -47,7 +47,7 @@ class ForeignRun:
 
 @dataclass(frozen=True)
 class Runs:
-    """The sound runs of a table, the unit of their errors, and by split the (variant, depth) without any."""
+    """The runs of a table, the unit of their errors, and by split the variants and depths without errors."""
 
     runs: tuple[ForeignRun, ...]
     unit: Unit
@@ -55,7 +55,7 @@ class Runs:
 
 
 def runs_of(sheet: Sheet, columns: ColumnRoles, asked: Unit | None) -> Runs:
-    """The runs of a table. Raises TableError with every problem of its rows, in their order."""
+    """The runs of a table. Raises TableError with every problem, in the order of rows."""
     problems: list[Placed] = []
     runs = [_run(number, row, columns, problems) for number, row in enumerate(sheet.rows, 1)]
     problems += consistency.respelled(runs, columns)
@@ -79,7 +79,7 @@ def runs_of(sheet: Sheet, columns: ColumnRoles, asked: Unit | None) -> Runs:
 
 
 def _run(row_number: int, row: Row, columns: ColumnRoles, problems: list[Placed]) -> ForeignRun:
-    """What the cells of a row say, but for its errors."""
+    """A row as a run, without its errors."""
     run = ForeignRun(row_number, row.where)
     of = columns.of
 
@@ -129,7 +129,7 @@ def _layers(cell: Any) -> int:
 def _count(cell: Any) -> float:
     count = number(cell)
     if count <= 0:
-        raise NotANumberError(f"{count:g} is no number of them", "write a number above 0, or nothing")
+        raise NotANumberError(f"{count:g} is no count", "write a number above 0, or nothing")
     return count
 
 
@@ -147,7 +147,7 @@ NUMBERS: Mapping[str, Callable[[Any], float]] = {
 
 
 def _part(column: str, cell: Any) -> str:
-    """A part of a variant's label: words as they are, a number or truth value with its column's name."""
+    """A part of a variant's label: words as they are, numbers and truth values with their column's name."""
     plain = isinstance(cell, str) and not NUMBER.fullmatch(cell) and cell.lower() not in ("true", "false")
     return cell if plain else f"{column.rpartition('.')[2]}={cell}"
 
@@ -163,7 +163,7 @@ def _status(row: Row, column: str, wrong: Any) -> tuple[Status, str | None]:
 
 
 def _label_data(runs: Sequence[ForeignRun]) -> None:
-    """Runs of several data sets are told apart by their labels: their errors cannot be averaged."""
+    """Add the data set to variants' labels if there are several, because their errors cannot be averaged."""
     if len({run.data for run in runs}) > 1:
         for run in runs:
             run.variant = f"{run.variant}, {run.data}"
@@ -172,7 +172,7 @@ def _label_data(runs: Sequence[ForeignRun]) -> None:
 def _given(
     runs: Sequence[ForeignRun], sheet: Sheet, columns: ColumnRoles, problems: list[Placed]
 ) -> dict[str, list[Given]]:
-    """The numbers of errors and accuracies by column, of runs that are done: others have no result."""
+    """The errors and accuracies of finished runs by column. Other runs have no result."""
     found: dict[str, list[Given]] = {columns.of[role]: [] for role in ERRORS if role in columns.of}
     for run in runs:
         if run.status is not Status.DONE:
@@ -188,7 +188,7 @@ def _given(
                 problems.append((run.row, told))
         empty = all(sheet.rows[run.row - 1].cells.get(column) is None for column in found)
         if empty:
-            right = "where the run failed or diverged, say so in a status column; else give its numbers"
+            right = "if the run failed or diverged, say so in a status column; else give its numbers"
             named = " and ".join(map(clean, found))
             problems.append((run.row, Problem(run.where, named, "is empty in a run that is done", right)))
     return found

@@ -1,4 +1,4 @@
-"""A table of runs as its source has it: rows of cells, each with the place that a message can name."""
+"""A table of runs as rows of cells, each row with its position for messages."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MOST_BYTES = 64 * 2**20
-"""A row a run takes a few hundred bytes: a larger file is no table of runs."""
+"""The row of a run takes a few hundred bytes, so a larger file is not a table of runs."""
 MOST_PROBLEMS = 24
 
 
 @dataclass(frozen=True)
 class Row:
-    """One run: where it stands, such as runs.csv:4, and its cells by column. An empty cell is None."""
+    """One run: its position, such as runs.csv:4, and its cells by column. An empty cell is None."""
 
     where: str
     cells: Mapping[str, Any]
@@ -34,9 +34,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table of runs. `origin` names its source for a reader, `digest` is the file's SHA-256.
+    """A table of runs. `origin` names its source for readers, and `digest` is the file's SHA-256.
 
-    `python` says that it came from Python, where options are keyword arguments.
+    `python` is True if the table came from Python, where options are keyword arguments.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Sheet:
 
 
 def refused(problems: Sequence[Problem], origin: str) -> TableError:
-    """The error that tells of the problems: of very many, of the first ones and how many more there are."""
+    """The error that lists the problems; if there are many, the first ones and how many more there are."""
     shown = list(problems[:MOST_PROBLEMS])
     if more := len(problems) - len(shown):
         shown.append(Problem(clean(origin), "", f"has {counted(more, 'more problem')}"))
@@ -62,7 +62,7 @@ def refused(problems: Sequence[Problem], origin: str) -> TableError:
 def of_file(path: Path) -> Sheet:
     """The table in a CSV or JSONL file.
 
-    Raises TableError: it cannot be read, or is neither; every problem with its line.
+    Raises TableError: the file cannot be read, or is neither. It lists every problem with its line.
     """
     origin = clean(path.name)
     data = _bytes(path)
@@ -128,7 +128,7 @@ def _csv(text: str, origin: str) -> tuple[list[Row], list[Problem]]:
 
 
 def _lines(reader: Any) -> Iterator[tuple[int, list[str]]]:
-    """The rows that are not blank, each with the line on which it begins."""
+    """The rows that are not blank, each with the number of its first line."""
     while True:
         begins = reader.line_num + 1
         cells = next(reader, None)
@@ -158,7 +158,7 @@ def _jsonl(text: str, origin: str) -> tuple[list[Row], list[Problem]]:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object whose keys are there once. Raises ValueError where one is there twice."""
+    """The pairs as an object. Raises ValueError if a key occurs twice."""
     found = dict(pairs)
     if len(found) < len(pairs):
         twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
@@ -167,7 +167,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _flat(cells: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """The cells, with those of an object in a cell as columns of their own: config.depth."""
+    """The cells by column. An object in a cell becomes columns of its own, such as config.depth."""
     for key, value in cells.items():
         name = f"{prefix}{str(key).strip()}"
         if isinstance(value, Mapping):
@@ -182,9 +182,9 @@ def _cell(value: Any) -> Any:
 
 
 def of_frame(frame: pd.DataFrame, name: str = "runs") -> Sheet:
-    """The table in a pandas DataFrame; a missing value of pandas is an empty cell.
+    """The table in a pandas DataFrame. Values that pandas calls missing are empty cells.
 
-    Raises TableError: it has no rows, or two columns of one name.
+    Raises TableError: it has no rows, or two columns with the same name.
     """
     import pandas as pd
 
@@ -209,7 +209,7 @@ def of_frame(frame: pd.DataFrame, name: str = "runs") -> Sheet:
 
 
 def _plain(value: Any) -> Any:
-    """Python's own value for one of numpy; None for what pandas calls missing."""
+    """The value as plain Python; None if pandas calls it missing."""
     import pandas as pd
 
     if pd.api.types.is_scalar(value) and pd.isna(value):

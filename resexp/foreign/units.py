@@ -1,4 +1,4 @@
-"""Percent or share, error or accuracy: said by the user, or plain from the numbers, or refused."""
+"""The unit of errors and accuracies: given by the user, clear from the numbers, or refused."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Unit = Literal["percent", "share"]
 
 @dataclass(frozen=True)
 class Given:
-    """A number of an error or accuracy column, with its row's number and place."""
+    """A number of an error or accuracy column, with its row's number and position."""
 
     row: int
     where: str
@@ -30,10 +30,10 @@ Placed = tuple[int, Problem]
 def unit(
     sheet: Sheet, numbers: Mapping[str, Sequence[Given]], asked: Unit | None
 ) -> tuple[Unit, list[Placed]]:
-    """The unit of the columns of errors and accuracies, which is one for all, and what is wrong with them.
+    """The common unit of all columns of errors and accuracies, and the problems with their numbers.
 
-    Without being told, numbers above 1 are percent. Then one of at most 1 may be a share by mistake: that is
-    refused, unless every column has percent in its name.
+    If the user gives no unit, numbers above 1 mean percent. A number of at most 1 could then be a share by
+    mistake, so it is a problem unless every column has percent in its name.
     """
     values = [given for column in numbers.values() for given in column]
     top = 1 if asked == "share" else 100
@@ -45,7 +45,7 @@ def unit(
     ]
     if asked or problems:
         return asked or "percent", problems
-    said = all(map(says_percent, numbers))
+    named_percent = all(map(says_percent, numbers))
     above = next((given for given in values if given.value > 1), None)
     small = [given for given in values if 0 < given.value <= 1]
     if above is None:
@@ -54,7 +54,7 @@ def unit(
             return "share", []
         wrong = "says percent in its name, and no number is above 1"
         return "percent", [(0, Problem(sheet.origin, clean(named), wrong, _say(sheet)))]
-    if small and not said:
+    if small and not named_percent:
         first = small[0]
         wrong = f"{first.value:g} may be a share, and {above.value:g} in {above.where} is percent"
         return "percent", [(first.row, Problem(first.where, clean(first.column), wrong, _say(sheet)))]
@@ -67,8 +67,8 @@ def says_percent(column: str) -> bool:
 
 
 def _say(sheet: Sheet) -> str:
-    said = '{}"{}"' if sheet.python else "{} {}"
-    percent, share = (said.format(sheet.option("unit"), each) for each in ("percent", "share"))
+    option = '{}"{}"' if sheet.python else "{} {}"
+    percent, share = (option.format(sheet.option("unit"), each) for each in ("percent", "share"))
     return f"say {percent} if all are percent, {share} if all are shares; else write all in one unit"
 
 
@@ -82,6 +82,6 @@ def _out_of_range(sheet: Sheet, value: float, top: int) -> tuple[str, str]:
 
 
 def error(value: float, unit: Unit, accuracy: bool) -> float:
-    """The error as a fraction."""
+    """An error or accuracy as an error, as a fraction."""
     whole = 100.0 if unit == "percent" else 1.0
     return (whole - value if accuracy else value) / whole

@@ -1,4 +1,4 @@
-"""Like with like: what of the settings a claim leaves open, where a side of it has several."""
+"""Settings that a claim leaves open, so that its two sides are compared at equal values of them."""
 
 from __future__ import annotations
 
@@ -15,23 +15,26 @@ if TYPE_CHECKING:
 
 
 def several(trials: pd.DataFrame) -> bool:
-    """Whether trials of different settings lie at one depth: their mean is of no setting."""
+    """Whether trials of different settings share a depth. A mean over them would describe no setting."""
     return bool((trials.groupby("depth")["variant"].nunique() > 1).any())
 
 
 def unspoken(records: Records, sides: Sequence[Mapping[str, Any]]) -> pd.Series[str]:
-    """By index, the text of all that is swept and no side speaks of: both are compared where it is alike."""
-    said = [key for when in sides for key in when]
-    spoken = {key.removesuffix(".kind") for key in said} | {DEPTH, *records.tuned}
+    """A label per trial of all swept settings that no side of the claim names.
+
+    Compare the two sides only between trials with the same label.
+    """
+    named = [key for when in sides for key in when]
+    excluded = {key.removesuffix(".kind") for key in named} | {DEPTH, *records.tuned}
     trials = records.trials
-    axes = [str(c) for c in trials if "." in str(c) and not any(_overlap(str(c), key) for key in spoken)]
+    axes = [str(c) for c in trials if "." in str(c) and not any(_overlap(str(c), key) for key in excluded)]
     columns = [trials[axis].map(frames.told) for axis in axes]
-    if not any(key.startswith("data") for key in said):
+    if not any(key.startswith("data") for key in named):
         columns.append(frames.test_data(records, trials))
-    found = pd.Series("", index=trials.index, dtype=str)
+    labels = pd.Series("", index=trials.index, dtype=str)
     for column in columns:
-        found = found + " " + column
-    return found
+        labels = labels + " " + column
+    return labels
 
 
 def _overlap(axis: str, key: str) -> bool:

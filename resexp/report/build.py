@@ -1,4 +1,4 @@
-"""Records -> Report: everything that renderers show, computed once; figures only when asked for."""
+"""Records -> Report: everything that renderers show, computed once. Figures are drawn at first use."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Report:
-    """One experiment's report. `records.trials` has the column `variant` beside those of `store.read`.
+    """One experiment's report.
 
-    `sentences` open it: what the paper claims, those of the table with the key `leading`, and what could not
-    be judged. `added` are the sections in the user's files, and `lost` is what went wrong in those files
-    while tables were made.
+    `sentences` open the report: the paper's claim, the verdicts of the table with the key `leading`, and what
+    could not be judged. `records.trials` has a column `variant` in addition to those of `store.read`.
+    `added` are the sections from the user's files, and `lost` the problems in those files while tables were
+    made.
     """
 
     experiment: str
@@ -47,12 +48,12 @@ class Report:
         return next((table for table in self.tables if table.key == key), None)
 
     def own(self, table: Table) -> tuple[Sentence, ...]:
-        """What is said where a table stands: its sentences, unless the report opens with them."""
+        """The sentences to show with a table: its own, unless the report opens with them."""
         return () if table.key == self.leading else table.sentences
 
     @property
     def provenance(self) -> str:
-        """The heading of what is known of the runs' origin."""
+        """The heading above the facts about machine, versions or source of the runs."""
         return "Taken from" if self.records.foreign else "Measured with"
 
     @property
@@ -62,7 +63,7 @@ class Report:
 
     @property
     def undecided(self) -> tuple[str, ...]:
-        """The verdicts that the report opens with, and the claims, that more seeds could decide."""
+        """The subjects of opening verdicts and claims that more seeds could decide."""
         left = {verdict for verdict in Verdict if verdict.more_seeds_may_decide}
         claimed = self.table("claims")
         return (
@@ -72,7 +73,7 @@ class Report:
 
     @property
     def silence(self) -> str:
-        """What is said where nothing was found."""
+        """The sentence to show if the report has no opening sentences."""
         done = not frames.done(self.records.trials).empty
         return (
             "Nothing here compares depths or connections: the tables show what was measured."
@@ -87,12 +88,12 @@ class Report:
 
     @property
     def faults(self) -> tuple[Problem, ...]:
-        """What went wrong in the user's files, whose tables or figures the report is then without."""
+        """The problems in the user's files. The report lacks the tables or figures of those files."""
         return (*self.lost, *self._drawn[1])
 
     @cached_property
     def _drawn(self) -> tuple[tuple[Drawing, ...], tuple[Problem, ...]]:
-        """The figures, drawn at first use, for matplotlib takes a while to load; and what went wrong."""
+        """The figures and the problems with them. They are drawn at first use, as matplotlib loads slowly."""
         from resexp.report.svg import draw
 
         lost: list[Problem] = []
@@ -100,8 +101,9 @@ class Report:
 
 
 def build(records: Records, plugins: Sequence[Plugin] = ()) -> Report:
-    """The report of the records as they stand, whether or not the run has ended. `plugins` are files of the
-    user's with tables and figures; they are run. What fails there is told in `faults`.
+    """The report on the records as they are now, whether or not the run has ended.
+
+    `plugins` are the user's files with tables and figures. They are run, and `faults` lists what fails there.
     """
     prepared = frames.prepared(records)
     lost: list[Problem] = []
@@ -136,11 +138,12 @@ def build(records: Records, plugins: Sequence[Plugin] = ()) -> Report:
 
 
 def _table(section: Section, records: frames.ReportRecords, others: Container[str]) -> Table | None:
-    """A section's table. Raises ConfigError where a user's is none that every format can show."""
+    """A section's table. Raises ConfigError if a user's table cannot be shown in every format."""
     if section.plugin is None:
         built_in: Table | None = section.module.table(records)
         return built_in and standing.at_level(built_in.cleaned(), statistics.level_of(records))
-    found = section.module.table(deepcopy(records))  # nobody's code may change what the others read
+    # A copy, so that a user's code cannot change the data of other sections.
+    found = section.module.table(deepcopy(records))
     if found is None:
         return None
     if not isinstance(found, Table):
@@ -156,7 +159,7 @@ def _table(section: Section, records: frames.ReportRecords, others: Container[st
 
 
 def _try_out(table: Table, records: frames.ReportRecords) -> None:
-    """Raises what the user's functions that show cells raise: the formats will call them again."""
+    """Show the table once, so that errors in a user's table are raised here and not in a renderer."""
     from resexp.report.render import terminal
 
     words.plain_value(list(table.rows))
@@ -171,10 +174,10 @@ def _unjudged(records: frames.ReportRecords) -> Iterator[Sentence]:
 def _status(records: frames.ReportRecords) -> str:
     counts = records.tried["status"].value_counts()
     parts = [f"{counts[s]} {s}" for s in Status if counts.get(s)]
-    said = (
+    status = (
         f"{words.counted(len(records.tried), 'trial')}: {words.joined(parts)}" if parts else "no trials yet"
     )
-    return f"{said}. {words.clean(records.aside).rstrip('.')}" if records.aside else said
+    return f"{status}. {words.clean(records.aside).rstrip('.')}" if records.aside else status
 
 
 def _notes(records: frames.ReportRecords) -> list[str]:
@@ -182,19 +185,23 @@ def _notes(records: frames.ReportRecords) -> list[str]:
     counts = records.tried["status"].value_counts()
     left = int(counts.get(Status.RUNNING, 0) + counts.get(Status.PENDING, 0))
     if left:
-        notes.insert(0, f"{words.counted(left, 'trial')} not finished: every number here may still change.")
+        trials = "1 trial is" if left == 1 else f"{left} trials are"
+        notes.insert(0, f"{trials} not finished, so every number here may still change.")
     if int(counts.get(Status.FAILED, 0)) and not records.foreign:
-        notes.append("Failed trials are rows, and are tried again when the same command is run again.")
+        notes.append("Failed trials are listed. Running the same command again tries them again.")
     if "mixed" in records.tried and (records.tried["mixed"] == True).any():  # noqa: E712 (may hold None)
-        notes.append("Some trials were continued on another machine or version (mixed): see the CSV file.")
+        notes.append(
+            "Some trials were continued on another machine or version. The column `mixed` of the CSV file "
+            "shows which."
+        )
     if len(records.tried) and not frames.trained(records):
         notes.append(
-            "The nets were trained for one step only, so that probes could measure them as initialised: "
-            "their errors say nothing of training, and are not compared."
+            "The networks were trained for one step only, so that probes could measure them as initialised. "
+            "Their errors say nothing about training and are not compared."
         )
     if records.published.get("references") or records.published.get("claims"):
         notes.append(
-            "Published values are set beside the measured ones. Where data, size or length of training "
+            "Published values are shown next to the measured ones. If data, size or length of training "
             "differ, a run can at most agree in direction: a smaller run is not a reproduction."
         )
     if note := records.published.get("note"):
@@ -203,7 +210,7 @@ def _notes(records: frames.ReportRecords) -> list[str]:
 
 
 def _measured_with(records: frames.ReportRecords) -> list[tuple[str, str]]:
-    """What is known of the runs that trained the trials; where they differ, of how many trials each is."""
+    """Facts about the runs that trained the trials. If runs differ, each value has its number of trials."""
     if len(records.runs) < 2:
         return list(_facts(records.environment))
     shown: dict[str, dict[str, int]] = {}
@@ -223,7 +230,7 @@ def _each(counts: dict[str, int]) -> str:
 
 
 def _facts(environment: dict[str, Any]) -> list[tuple[str, str]]:
-    """The environment record as (what, value) lines; nested records are laid flat, empty ones left out."""
+    """The environment record as (name, value) pairs. Nested records are flattened, empty values left out."""
     facts: list[tuple[str, str]] = []
     for key, value in environment.items():
         name = words.clean(key)

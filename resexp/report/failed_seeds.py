@@ -1,4 +1,4 @@
-"""Seeds that failed: where some trained and others did not, a mean describes neither, and is no evidence."""
+"""Failed seeds. If some seeds of a depth trained and others did not, their mean describes neither kind."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from resexp.report import frames
 from resexp.report.statistics import LEVEL, numbers
 
 HALF = 0.5
-"""A seed has failed if its training error is more than this part of what the majority class errs."""
+"""A seed has failed if its training error is more than this fraction of the majority class's error."""
 APART = 2.0
-"""Failed and trained seeds are two groups if the gap between them is so many times either group's range..."""
+"""Failed and trained seeds are two groups if the gap between them is this many times the range of each..."""
 LEAST_GAP = 0.25
-"""... and at least this part of what the majority class errs: a few seeds about the bound are one group."""
+"""... and at least this fraction of the majority class's error. Seeds close to the bound are one group."""
 RULE = (
     "A seed counts as failed if its training error is more than half of the error of always answering the "
     "most frequent class. Where some seeds of a depth failed and others did not, and the gap between the "
@@ -29,9 +29,9 @@ RULE = (
 
 @dataclass(frozen=True)
 class Failures:
-    """The seeds of one variant and depth, ascending; `failed` of them failed, a share in [`low`, `high`].
+    """The training errors of one variant and depth, ascending, and how many of its seeds failed.
 
-    `chance` is the error of the majority class.
+    [`low`, `high`] is the 95 % interval of the share that fails. `chance` is the error of the majority class.
     """
 
     errors: tuple[float, ...]
@@ -51,7 +51,7 @@ class Failures:
 
 
 def failures(errors: ArrayLike, chance: float) -> Failures | None:
-    """Which seeds failed, by their training errors and that of the majority class; None without a seed."""
+    """The failed seeds among these training errors, given the majority class's error; None without a seed."""
     found = np.sort(numbers(errors))
     if not len(found):
         return None
@@ -61,7 +61,7 @@ def failures(errors: ArrayLike, chance: float) -> Failures | None:
 
 
 def mixed(trials: pd.DataFrame) -> bool:
-    """Whether of the trials of one variant and depth some failed and others trained, as `RULE` says."""
+    """Whether some trials of one variant and depth failed and others trained, by `RULE`."""
     chance = frames.chance(trials, "train")
     found = None if chance is None else failures(frames.done(trials)["train_error"], chance)
     return found is not None and found.mixed

@@ -1,4 +1,4 @@
-"""What tables and figures ask of the frames: the order of variants, the tuned trials, which have ended."""
+"""Queries of records that tables and figures share: order of variants, chosen trials, groups, readings."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ CONNECTIONS = (
     *("fixed_scale", "dense_average", "dual", "decayed", "attention_residual", "momentum"),
     *("shortcut_gated", "shortcut_dropout", "dynamic_hyper", "manifold_hyper"),
 )
-"""The order of connections in tables; figures take their looks from it. A connection need not be in it:
-the others come after these by name. A new one goes to the end, so that no look changes.
+"""The order of connections in tables, from which figures also take colours and markers.
+
+Connections that are not listed come after these, by name. Append new ones, so that no colour changes.
 """
 ERRORS = ("train_error", "train_loss", "test_error", "test_loss", "validation_error", "validation_loss")
 COSTS = (
@@ -34,9 +35,9 @@ COSTS = (
 )
 ENDED = tuple(status.value for status in Status if status.ended)
 TRAINING_DATA = ("train_size", "validation_size", "crop", "flip")
-"""Options of the data that leave the test set as it is."""
+"""Data options that do not change the test set."""
 WORST = {"validation_error": 1.0, "validation_loss": inf}
-"""What selection goes by, and what a trial without a result counts as: leaving it out would flatter."""
+"""The value that a lost trial gets when tuning. Leaving it out would favour settings that fail."""
 
 
 class DepthGroup(NamedTuple):
@@ -49,25 +50,25 @@ class DepthGroup(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class ReportRecords(Records):
-    """Records whose `trials` are, of a tuned option, only those at the chosen values.
+    """Records ready for tables and figures.
 
-    `tried` are the trials at every value, with a column `chosen`. `probes` are the readings of `trials`,
-    with their variant, connection, depth and seed.
+    `trials` are only those at the chosen values of tuned options. `tried` are the trials at all values, with
+    a column `chosen`. `probes` are the readings of `trials`, with their variant, connection, depth and seed.
     """
 
     tried: pd.DataFrame
 
 
 def prepared(records: Records) -> ReportRecords:
-    """The records with numbers as numbers, tuned values chosen, and trials by variant, depth and seed.
+    """The records with numeric columns, tuned values chosen, and trials sorted by variant, depth and seed.
 
-    The column `variant` becomes an ordered category: the connections in the order in which they are
-    usually compared, others after them by name. The index stays that of the plan.
+    The column `variant` becomes an ordered category: known connections in the order of `CONNECTIONS`, then
+    the others by name. The index is still the trial's position in the plan.
     """
     trials = records.trials.copy()
     for column in ("depth", "seed", *ERRORS, *COSTS):
         trials[column] = pd.to_numeric(trials[column], errors="coerce") if column in trials else float("nan")
-    # Names go into SVG, which no control character may enter.
+    # SVG files allow no control characters, and names are written into them.
     trials["variant"] = trials["variant"].map(words.clean)
     kinds = dict(zip(trials["variant"], trials["connection"], strict=True))
     order = sorted(kinds, key=lambda variant: (_rank(kinds[variant]), variant))
@@ -77,7 +78,7 @@ def prepared(records: Records) -> ReportRecords:
     trials = trials[tried["chosen"]]
     probes = records.probes.merge(trials[["id", "variant", "connection", "depth", "seed"]], on="id")
     probes = probes.assign(
-        probe=probes["probe"].astype("category"),  # compared once a table, over every reading
+        probe=probes["probe"].astype("category"),  # faster, because every table compares it over all readings
         at=probes["at"].astype(float),
         value=pd.to_numeric(probes["value"], errors="coerce"),
     )
@@ -95,11 +96,11 @@ def _rank(connection: str) -> tuple[int, str]:
 
 
 def chosen(trials: pd.DataFrame, keys: Sequence[str]) -> pd.Series[bool]:
-    """Which trials are at the tuned values of their variant and depth with the least validation error.
+    """True for trials at the tuned values that have the least validation error at their variant and depth.
 
-    The mean over seeds counts, in which a diverged or failed trial has an error of 1, or an infinite loss
-    where no error is measured. Of equal means, the one with fewest trials lost is chosen, then the smaller
-    value. Where no trial has a result all stay, as failures. Test errors are never looked at.
+    The mean over seeds is compared. A diverged or failed trial has an error of 1 in it, or an infinite loss
+    if no error is measured. Among equal means, the values with the fewest lost trials are chosen, then the
+    smallest ones. If no trial has a result, all are True. Test errors are never used.
     """
     found = pd.Series(True, index=trials.index)
     if not keys:
@@ -118,13 +119,13 @@ def chosen(trials: pd.DataFrame, keys: Sequence[str]) -> pd.Series[bool]:
 
 
 def _judged(trials: pd.DataFrame, measure: str) -> pd.Series[float]:
-    """The measure of the trials that have ended, those without a result at its worst."""
+    """The measure of the trials that have ended. Trials without a result have the worst value."""
     over = ended(trials)
     return over[measure].where(over["status"] == Status.DONE, WORST[measure])
 
 
 def candidates(place: pd.DataFrame, keys: Sequence[str]) -> list[tuple[tuple[Any, ...], pd.DataFrame]]:
-    """The trials at each combination of tuned values: numbers ascending, others as they come."""
+    """The trials at each combination of tuned values, in ascending order if all are numbers."""
     labels = pd.Series(list(zip(*(place[key].map(told) for key in keys), strict=True)), index=place.index)
     groups = [place[labels == label] for label in dict.fromkeys(labels)]
     found = [(tuple(group[key].iloc[0] for key in keys), group) for group in groups]
@@ -134,28 +135,28 @@ def candidates(place: pd.DataFrame, keys: Sequence[str]) -> list[tuple[tuple[Any
 
 
 def told(value: Any) -> str:
-    """A swept value as text, alike for 1 and 1.0."""
+    """A swept value as text. 1 and 1.0 have the same text."""
     return repr(float(value)) if numeric(value) else repr(value)
 
 
 def numeric(value: Any) -> bool:
-    """Whether a swept value is a number: True and False are choices."""
+    """Whether a swept value is a number. True and False are not."""
     return pd.api.types.is_number(value) and not pd.api.types.is_bool(value) and not words.missing(value)
 
 
 def trained(records: Records) -> bool:
-    """Whether any net was trained for more than one step, the fewest there are: one is for probes alone."""
+    """Whether any network was trained for more than one step. A single step serves probes only."""
     budgets = [settings.get("training", {}).get("iterations") for settings in records.settings.values()]
     return not budgets or any(iterations != 1 for iterations in budgets)
 
 
 def done(trials: pd.DataFrame) -> pd.DataFrame:
-    """The completed trials: a diverged one has no errors, so it is never part of a mean."""
+    """The trials with a result. Diverged trials have no errors, so they are in no mean."""
     return trials[trials["status"] == Status.DONE]
 
 
 def ended(trials: pd.DataFrame) -> pd.DataFrame:
-    """The trials with an outcome, be it a result, divergence or failure."""
+    """The trials that ended with a result, diverged or failed."""
     return trials[trials["status"].isin(ENDED)]
 
 
@@ -166,17 +167,17 @@ def by_variant(trials: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 
 
 def test_data(records: Records, trials: pd.DataFrame) -> pd.Series[str]:
-    """What each trial is tested on, as text: its whole data but for what concerns training alone."""
+    """A label of each trial's test data: its data settings without those that affect training only."""
 
-    def told(id: str) -> str:
+    def label(id: str) -> str:
         data = records.settings.get(id, {}).get("data", {})
         return repr({key: value for key, value in data.items() if key not in TRAINING_DATA})
 
-    return trials["id"].map(told)
+    return trials["id"].map(label)
 
 
 def by_test_data(records: Records, trials: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    """The trials by the data that they are tested on: errors on other data cannot be compared."""
+    """The trials grouped by test data. Errors on different data cannot be compared."""
     for _, group in trials.groupby(test_data(records, trials), sort=False):
         yield group
 
@@ -189,25 +190,25 @@ def by_depth(trials: pd.DataFrame) -> Iterator[DepthGroup]:
 
 
 def row_keys(group: DepthGroup, **between: Any) -> dict[str, Any]:
-    """The cells that open the row of one of `by_depth`; n comes last, and is the trials that are in it."""
+    """The first cells of a group's row, and its number of trials n."""
     rows = group.rows
     keys = {"connection": str(rows["connection"].iloc[0]), "variant": group.variant, "depth": group.depth}
     return {**keys, **between, "n": int(rows["n"].min()) if "n" in rows else rows["id"].nunique()}
 
 
 def readings(records: Records, probe: str, at: float) -> pd.DataFrame:
-    """The readings of one probe at a fraction of training, of prepared records."""
+    """The readings of one probe at a fraction of training. `records` must be prepared."""
     rows = records.probes[records.probes["probe"] == probe]
     return rows[(rows["at"] - at).abs() < 1e-9]
 
 
 def deepest(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows of each variant's greatest depth."""
+    """The rows at each variant's greatest depth."""
     return rows[rows["depth"] == rows.groupby("variant", observed=True)["depth"].transform("max")]
 
 
 def common_depth(trials: pd.DataFrame) -> int | None:
-    """The greatest depth that every variant has; where they share none, the greatest of all."""
+    """The greatest depth that all variants share, or the greatest of all if they share none."""
     if trials.empty:
         return None
     counts = trials.groupby("depth")["variant"].nunique()
@@ -216,10 +217,10 @@ def common_depth(trials: pd.DataFrame) -> int | None:
 
 
 def examples(trials: pd.DataFrame, split: str) -> int | None:
-    """How many examples the errors on a split are shares of; None where trials differ or it is not known.
+    """The number of examples in a split of which errors are shares; None if unknown or if trials differ.
 
-    Errors are shares of examples where these have one class each, and so a majority class. Of masks and of
-    text they are shares of pixels and of characters, which are many more.
+    Errors are shares of examples only if each example has one class, and so there is a majority class. For
+    masks and text, errors are shares of pixels and characters, of which there are many more.
     """
     if f"{split}_chance" not in trials or trials[f"{split}_chance"].isna().all():
         return None
@@ -228,7 +229,7 @@ def examples(trials: pd.DataFrame, split: str) -> int | None:
 
 
 def chance(trials: pd.DataFrame, split: str) -> float | None:
-    """The error on a split of always answering the majority class; None where trials differ or have none."""
+    """The error on a split of always answering the majority class; None if unknown or if trials differ."""
     return _only(trials, f"{split}_chance")
 
 

@@ -1,4 +1,4 @@
-"""The settings of trials against what a paper's recipe wants of them."""
+"""Comparison of trials' settings with a paper's recipe."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 BUDGETS = {"training.iterations": "training.epochs", "training.epochs": "training.iterations"}
 ALL = ("data.train_size", "data.test_size", "data.classes")
-"""Settings that are null where everything is used."""
+"""Settings for which null means all of the data."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Difference:
 
 
 def setting(settings: Mapping[str, Any], key: str) -> Any:
-    """The value of a dotted key; None where there is none."""
+    """The value of a dotted key, or None if it is missing."""
     value: Any = settings
     for step in key.split("."):
         value = value.get(step) if isinstance(value, Mapping) else None
@@ -37,12 +37,12 @@ def setting(settings: Mapping[str, Any], key: str) -> Any:
 
 
 def fits(value: Any, wanted: Any) -> bool:
-    """Whether a setting is what is wanted, or one of the alternatives in a list."""
+    """Whether a setting equals the wanted value, or one of them if `wanted` is a list."""
     return any(_equal(value, choice) for choice in (wanted if isinstance(wanted, list) else [wanted]))
 
 
 def _equal(value: Any, wanted: Any) -> bool:
-    """A part fits its kind's name, and a mapping of some of its options."""
+    """Equality in which a part also equals the name of its kind, or a mapping of some of its options."""
     if isinstance(value, Mapping) and isinstance(wanted, Mapping):
         return all(_equal(value.get(key), choice) for key, choice in wanted.items())
     if isinstance(value, Mapping) and isinstance(wanted, str):
@@ -51,7 +51,7 @@ def _equal(value: Any, wanted: Any) -> bool:
 
 
 def differences(records: Records, paper: Published, trials: pd.DataFrame) -> list[Difference]:
-    """Where the settings of these trials are not those of the paper's recipe, one a key."""
+    """The settings in which these trials differ from the paper's recipe, one per key."""
     found: dict[str, tuple[dict[str, None], str]] = {}
     for id in trials["id"]:
         settings = records.settings.get(id, {})
@@ -59,28 +59,28 @@ def differences(records: Records, paper: Published, trials: pd.DataFrame) -> lis
             value = setting(settings, key)
             if fits(value, wanted):
                 continue
-            for place, mine, theirs in _unequal(key, value, wanted):
-                alternatives = theirs if place == key and isinstance(theirs, list) else [theirs]
-                here, _ = found.setdefault(place, ({}, " or ".join(_told(place, a) for a in alternatives)))
-                here[_budget(settings, place) if mine is None else shown(mine)] = None
+            for path, mine, theirs in _unequal(key, value, wanted):
+                alternatives = theirs if path == key and isinstance(theirs, list) else [theirs]
+                here, _ = found.setdefault(path, ({}, " or ".join(_text(path, a) for a in alternatives)))
+                here[_budget(settings, path) if mine is None else shown(mine)] = None
     return [Difference(key, ", ".join(here), paper) for key, (here, paper) in found.items()]
 
 
 def _budget(settings: Mapping[str, Any], key: str) -> str:
-    """What stands for a setting that is not there: of iterations and epochs only one is given."""
+    """The text for a missing setting. If it is iterations or epochs, the other of the two is shown."""
     other = BUDGETS.get(key, "")
     value = setting(settings, other) if other else None
     if value is None:
-        return _told(key, None)
+        return _text(key, None)
     return words.counted(value, other.rpartition(".")[2].removesuffix("s"))
 
 
-def _told(key: str, value: Any) -> str:
+def _text(key: str, value: Any) -> str:
     return "all" if value is None and key in ALL else shown(value)
 
 
 def _unequal(key: str, value: Any, wanted: Any) -> Iterator[tuple[str, Any, Any]]:
-    """The places inside a part where it differs, or the whole part where it is of another kind."""
+    """The options in which a part differs, or the part as a whole if its kind differs."""
     both = isinstance(value, Mapping) and isinstance(wanted, Mapping)
     if both and value.get("kind") == wanted.get("kind", value.get("kind")):
         for name, choice in wanted.items():

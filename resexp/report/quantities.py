@@ -1,4 +1,4 @@
-"""What the probes of an experiment read, and how each of it is shown: also what no table knows by name."""
+"""The quantities that an experiment's probes measured, and how reports show each of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from resexp.report.sections import Kind, probes_shown
 
 @dataclass(frozen=True)
 class Measured:
-    """A quantity of a probe, and its readings. They have a column `at`, the fraction of training."""
+    """A quantity of a probe with its readings. Their column `at` is the fraction of training."""
 
     probe: str
     quantity: Quantity
@@ -24,13 +24,13 @@ class Measured:
 
     @property
     def title(self) -> str:
-        """What it is, with its unit."""
-        said = words.clean(self.quantity.title or self.quantity.name.replace("_", " "))
-        return f"{said} ({words.clean(self.quantity.unit)})" if self.quantity.unit else said
+        """The quantity's title with its unit."""
+        title = words.clean(self.quantity.title or self.quantity.name.replace("_", " "))
+        return f"{title} ({words.clean(self.quantity.unit)})" if self.quantity.unit else title
 
     @property
     def factor(self) -> int:
-        """What a reading is multiplied by where it is shown: fractions are shown in percent."""
+        """The factor by which readings are multiplied when shown: fractions become percent."""
         return 100 if self.quantity.unit == "%" else 1
 
     def moments(self) -> list[float]:
@@ -39,20 +39,18 @@ class Measured:
 
 
 def measured(records: frames.ReportRecords, kind: Kind) -> Iterator[Measured]:
-    """Each quantity that no other table, or no other figure, of this package shows; probes in the order of
-    the records.
-    """
+    """Yield each quantity that no other table (or figure, by `kind`) shows, in the order of the records."""
     rows = records.probes[~records.probes["probe"].isin(probes_shown(kind))].dropna(subset=["name"])
     rows = rows.assign(index=pd.to_numeric(rows["index"], errors="coerce").fillna(0))
     known = scan.parts("probe")
     for (probe, name), group in rows.groupby(["probe", "name"], observed=True, sort=False):
         part = known.get(str(probe))
         own = {quantity.name: quantity for quantity in part.quantities} if part else {}
-        quantity = own.get(str(name)) or Quantity.of(str(name), _told(group))
+        quantity = own.get(str(name)) or Quantity.of(str(name), _recorded(group))
         yield Measured(str(probe), quantity, group)
 
 
-def _told(rows: pd.DataFrame) -> dict[str, Any]:
-    """What the rows say of themselves: those of a plugin's probe have it in `quantity`."""
-    told = [each for each in rows.get("quantity", ()) if isinstance(each, dict)]
-    return told[-1] if told else {}
+def _recorded(rows: pd.DataFrame) -> dict[str, Any]:
+    """Title, unit and scale from the rows themselves, where a plugin's probe records them in `quantity`."""
+    recorded = [each for each in rows.get("quantity", ()) if isinstance(each, dict)]
+    return recorded[-1] if recorded else {}

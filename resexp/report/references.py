@@ -1,4 +1,4 @@
-"""Published statements against the records: which trials they are about, and what those measured."""
+"""Published values and claims: the trials they are about, and what those trials measured."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 DEPTH = "model.depth"
 DEFAULT_TOLERANCE = 0.006
-"""Of an error: 0.6 points."""
+"""0.6 percentage points of error."""
 REDUCE: Mapping[str, Callable[[NDArray[np.float64]], float | None]] = {
     "mean": lambda values: float(values.mean()),
     "max": lambda values: float(values.max()),
@@ -32,17 +32,17 @@ REDUCE: Mapping[str, Callable[[NDArray[np.float64]], float | None]] = {
 
 
 def published(records: Records) -> Published:
-    """What the experiment's plan says of the paper."""
+    """The paper's values and claims, from the experiment's plan."""
     return Published.from_json(records.published)
 
 
 def matching(records: Records, when: Mapping[str, Any]) -> pd.DataFrame:
-    """The trials, ended or not, whose settings `when` describes; a list in it gives alternatives."""
+    """The trials, ended or not, whose settings fit `when`. A list in it gives alternatives."""
     settings = [records.settings.get(id, {}) for id in records.trials["id"]]
     fits = [
         all(protocol.fits(protocol.setting(s, key), wanted) for key, wanted in when.items()) for s in settings
     ]
-    return records.trials[np.array(fits, dtype=bool)]  # an empty list would be taken for names of columns
+    return records.trials[np.array(fits, dtype=bool)]  # pandas reads an empty list as names of columns
 
 
 def named(when: Mapping[str, Any]) -> str:
@@ -59,9 +59,10 @@ def values_of(
     metric: str,
     alike: pd.Series[str] | None = None,
 ) -> pd.Series:
-    """The metric by seed, depth and what must be `alike`, of the trials that ended.
+    """The metric of the trials that ended, by seed, depth and `alike`.
 
-    A diverged net's error is infinite. `alike` is a label of each trial, the same for all by default.
+    `alike` is a label per trial of the settings to keep apart; by default all have the same. The error of a
+    diverged network is infinite.
     """
     trials = matching(records, when)
     trials = trials[trials["status"].isin([status for status in Status if status.finished])]
@@ -85,10 +86,10 @@ def values_of(
 
 
 def judge(records: Records, paper: Published, reference: Reference) -> tuple[statistics.Summary, Verdict]:
-    """The mean of a reference's trials, and what may be said of it beside the published value.
+    """The mean of a reference's trials, and the verdict on the published value.
 
-    Only the paper's own recipe is held to the value: no setting differs, and every trial is done. Trials of
-    several settings have no mean.
+    Only a run of the paper's own recipe is judged: no setting may differ, and every trial must be done.
+    Trials of several settings have no mean.
     """
     trials = matching(records, reference.when)
     if several(trials):
@@ -106,10 +107,11 @@ def judge(records: Records, paper: Published, reference: Reference) -> tuple[sta
 
 
 def tolerance(paper: Published, reference: Reference) -> float:
-    """Half the prediction interval's width at most, for a value to count as reproduced.
+    """The largest half-width of the prediction interval with which a value counts as reproduced.
 
-    It is the reference's own. Without one, it is half the least difference to another published value of the
-    same metric at the same depth, which is the effect to be told apart, and without such a value 0.6 points.
+    It is the reference's own tolerance, if it has one. Otherwise it is half the smallest difference to
+    another published value of the same metric at the same depth, because a run must be able to tell these
+    apart. If there is no such value, it is 0.6 points.
     """
     if reference.tolerance is not None:
         return reference.tolerance
@@ -148,14 +150,14 @@ CHECKED = {"text": "read in the paper", "secondary": "from a secondary source", 
 
 
 def notes(sources: Sequence[str]) -> tuple[list[str], str]:
-    """The mark of each row's source, [1] for the first, and the sentence that lists what they stand for."""
+    """The mark of each row's source, such as [1], and a sentence that lists the sources by mark."""
     known = list(dict.fromkeys(sources))
     listed = "; ".join(f"[{number}] {words.clean(source)}" for number, source in enumerate(known, 1))
     return [f"[{known.index(source) + 1}]" for source in sources], f"Sources: {listed}."
 
 
 def amount(metric: str, value: float | None, *, sign: bool = False) -> str:
-    """A value of a metric, or with `sign` a difference of two, without its unit."""
+    """A value of a metric without its unit. Set `sign` for a difference of two values."""
     read = curve(metric)
     if value is not None and read and read.kind == "steps_to":
         return f"{value:.3g}" if abs(value) < 1000 else words.whole(round(value))  # differences are ratios
@@ -166,7 +168,7 @@ def amount(metric: str, value: float | None, *, sign: bool = False) -> str:
 
 
 def unit(metric: str, *, difference: bool = False) -> str:
-    """What follows a number of the metric, with its space; nothing where it has no unit."""
+    """The unit to put after a number of the metric, with its space; "" if it has no unit."""
     if (read := curve(metric)) and read.kind == "steps_to":
         return " times" if difference else " steps"
     if _of_error(metric):

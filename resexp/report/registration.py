@@ -27,7 +27,7 @@ def rules() -> dict[str, float]:
 
 
 def changes(records: Records) -> list[str]:
-    """What differs from what was registered, in sentences without an end; [] where nothing does."""
+    """The differences from what was registered, as clauses to join into a sentence; [] if there are none."""
     registered = records.registered
     return [] if registered is None else [*_changes(records, registered)]
 
@@ -44,7 +44,7 @@ def _changes(records: Records, registered: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name} was {value:g} and is {now[name]:g}"
     yield from _changed_claims(_claims(registered["published"]), _claims(records.published))
     if records.published.get("references", []) != registered["published"].get("references", []):
-        yield "published numbers, or their tolerances, are others"
+        yield "published numbers or their tolerances were changed"
     looks = _looks(records)
     if looks != registered["looks"]:
         yield f"{_planned(registered['looks'])}, and {_planned(looks)} now"
@@ -127,7 +127,7 @@ def _planned(looks: Sequence[int]) -> str:
 
 
 def claim_is_registered(records: Records, claim: Claim) -> bool:
-    """Whether a claim stands as it was registered."""
+    """Whether a claim, and the rules that judge it, are as they were registered."""
     registered = records.registered
     if registered is None or rules() != registered["rules"]:
         return False
@@ -135,7 +135,7 @@ def claim_is_registered(records: Records, claim: Claim) -> bool:
 
 
 def variant_is_registered(records: Records, variant: str) -> bool:
-    """Whether all trials of a variant were registered, and the rules that judge them stand as they were."""
+    """Whether all trials of a variant were registered, with the rules that judge them now."""
     if records.registered is None or rules() != records.registered["rules"]:
         return False
     trials = _planned_trials(records)

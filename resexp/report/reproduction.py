@@ -1,4 +1,4 @@
-"""Is a published number reproduced? A prediction interval that must also be narrow enough to tell."""
+"""Whether a published number is reproduced, by a prediction interval that must also be narrow enough."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Statistic = Literal["single", "mean", "median"]
 
 
 def half_width(values: ArrayLike, statistic: Statistic, runs: int) -> float | None:
-    """Half the 95 % prediction interval, around the mean of `values`, of a statistic of `runs` further runs.
+    """Half the width of the 95 % prediction interval for a statistic of `runs` further runs.
 
-    It is t(n - 1) x sd x sqrt(1 / n + f), where f is the variance of the published statistic in units of that
-    of one run: 1 for a single run, 1 / m for a mean, and that of a normal sample's median. None under two
-    values.
+    The interval is centred on the mean of the n `values`. Its half-width is t(n - 1) x sd x sqrt(1 / n + f),
+    where f is the variance of the published statistic relative to that of one run: 1 for a single run,
+    1 / runs for a mean, and that of a normal sample's median for a median. None with fewer than two values.
     """
     found = summary(values)
     if found.sd is None:
@@ -30,7 +30,7 @@ def half_width(values: ArrayLike, statistic: Statistic, runs: int) -> float | No
 
 
 def median_variance(runs: int) -> float:
-    """The variance of the median of so many standard normal numbers; of an even number, of one fewer."""
+    """The variance of the median of `runs` standard normal numbers. An even number counts as one fewer."""
     middle = (runs - 1) // 2
     x = np.linspace(-9, 9, 4001)
     log_density = gammaln(2 * middle + 2) - 2 * gammaln(middle + 1)
@@ -41,10 +41,10 @@ def median_variance(runs: int) -> float:
 def verdict(
     values: ArrayLike, published: float, statistic: Statistic, runs: int, tolerance: float
 ) -> Verdict:
-    """What the measured `values` say of a published number that was made by the same recipe.
+    """The verdict on a published number, from `values` measured with the same recipe.
 
-    `reproduced` needs at least three runs, the published number inside the prediction interval, and a
-    half-width of at most `tolerance`: a wide interval holds wrong numbers too.
+    It is `reproduced` if there are at least three runs, the published number is inside the prediction
+    interval, and the half-width is at most `tolerance`. A wide interval would contain wrong numbers too.
     """
     x = numbers(values)
     half = half_width(x, statistic, runs)

@@ -1,14 +1,13 @@
-"""The sections of a report: every module of `tables/` and `figures/`, in the order that each states, and the
-files of the user's that the report was given.
+"""The sections of a report: the modules of `tables/` and `figures/`, and files that the user gave.
 
-A module has a function `table` or `figure`, which is given the records and returns a `Table` or a matplotlib
-`Figure`, or None where it has nothing to show. Beside it, the module may say:
+A module has a function `table` or `figure`. It takes the records and returns a `Table` or a matplotlib
+`Figure`, or None if it has nothing to show. The module may also define:
 
-    ORDER     where it stands among the others; a user's without it stands last
+    ORDER     its position among the sections; a user's file without it comes last
     PROBES    the probes that it shows, which the general table or figure then leaves out
-    LEADS     for a table: its sentences may open the report
-    BESIDE    for a figure: the key of the table beside which it stands, if that is not its own
-    TITLE, CAPTION  for a figure: the words above and below it
+    LEADS     True for a table whose sentences may open the report
+    BESIDE    for a figure: the key of the table it stands beside, if that differs from its own
+    TITLE, CAPTION  for a figure: the text above and below it
 """
 
 from __future__ import annotations
@@ -32,14 +31,14 @@ Kind = Literal["table", "figure"]
 
 @dataclass(frozen=True)
 class Section:
-    """A module of the report, and the file of the user's that it is, if it is one."""
+    """A module of the report. `plugin` is the user's file from which it comes, if it does."""
 
     key: str
     module: ModuleType
     plugin: Plugin | None = None
 
     def says(self, name: str, otherwise: Any) -> Any:
-        """What the module says by a name, or what holds otherwise."""
+        """The module's value of a name, or `otherwise` if it does not define it."""
         return getattr(self.module, name, otherwise)
 
     @property
@@ -48,7 +47,7 @@ class Section:
 
 
 def sections(kind: Kind, own: Sequence[Section] = ()) -> list[Section]:
-    """The package's modules and the user's that have such a function, sorted by ORDER, then by name."""
+    """The package's and the user's modules of one kind, sorted by ORDER, then by name."""
     package = importlib.import_module(f"resexp.report.{kind}s")
     names = sorted(info.name for info in pkgutil.iter_modules(package.__path__))
     found = [Section(name, importlib.import_module(f"{package.__name__}.{name}")) for name in names]
@@ -57,12 +56,12 @@ def sections(kind: Kind, own: Sequence[Section] = ()) -> list[Section]:
 
 
 def probes_shown(kind: Kind) -> set[str]:
-    """The probes that have a table or figure of their own in this package."""
+    """The probes that have their own table (or figure, by `kind`) in this package."""
     return {probe for section in sections(kind) for probe in section.says("PROBES", ())}
 
 
 def loaded(plugins: Sequence[Plugin], faults: list[Problem]) -> list[Section]:
-    """The user's files as sections. They are run now; what is wrong with one is added to `faults`."""
+    """The user's files as sections. They are run here, and problems with them are added to `faults`."""
     found = []
     for plugin in plugins:
         with noting(plugin, faults):
@@ -77,8 +76,10 @@ def loaded(plugins: Sequence[Plugin], faults: list[Problem]) -> list[Section]:
 
 @contextmanager
 def noting(plugin: Plugin | None, faults: list[Problem], function: str = "") -> Iterator[None]:
-    """Adds what goes wrong in a user's file to `faults`: the report lacks that section and no other.
-    What such a file prints goes to standard error, for standard output is the report's."""
+    """Add problems in a user's file to `faults`, so that the report lacks only that section.
+
+    Whatever the file prints goes to standard error, because the report goes to standard output.
+    """
     if plugin is None:
         yield
         return
@@ -93,11 +94,11 @@ def noting(plugin: Plugin | None, faults: list[Problem], function: str = "") -> 
 
 
 def refuse(plugin: Plugin, name: str, wrong: str, right: str) -> ConfigError:
-    """What to raise where a function of a user's file returns what no report can show."""
+    """The error to raise if a function of a user's file returns something that no report can show."""
     return ConfigError([Problem(f"{plugin.file}:{_line(plugin, name)}", name, wrong, right)])
 
 
 def _line(plugin: Plugin, function: str) -> int:
-    """Where a function of a user's file begins; 1 where there is none, or where it comes from elsewhere."""
+    """The line at which a function of a user's file begins; 1 if the file does not define it."""
     code = getattr(getattr(plugin.module(), function, None), "__code__", None)
     return code.co_firstlineno if code and code.co_filename == str(plugin.file) else 1

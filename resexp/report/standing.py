@@ -1,4 +1,4 @@
-"""What a reader must know before the verdicts: what was registered, and how often results were looked at."""
+"""The sentences before the verdicts: what was registered, and how often results were looked at."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from resexp.store import Records
 
 LEVEL_WORDS = ("95 % interval", "p is at most 0.05")
-"""What captions and headings say of the level, where seeds were not added after a look at the results."""
+"""How captions and headings name the usual level. `at_level` replaces these words if the level differs."""
 
 
 def opening(records: Records) -> Iterator[Sentence]:
-    """The sentences before all others; none for an experiment that was planned once and not registered."""
+    """The sentences before all others. There are none without registration, planned looks or added seeds."""
     if records.unusable:
         text = f"What was registered cannot be used, and no verdict counts as registered. {records.unusable}."
         yield Sentence("Registered", "registration lost", Tone.BAD, text)
@@ -63,7 +63,7 @@ def _looks(records: Records) -> Sentence:
 
 
 def marked(records: Records, sentence: Sentence) -> Sentence:
-    """A verdict on a variant, with whether it was registered, if anything was."""
+    """The verdict with the word Registered or Exploratory, if the experiment was registered."""
     if records.registered is None:
         return sentence
     stands = registration.variant_is_registered(records, sentence.subject)
@@ -71,17 +71,17 @@ def marked(records: Records, sentence: Sentence) -> Sentence:
 
 
 def at_level(table: Table, level: float) -> Table:
-    """A table whose caption and headings name the level that its intervals have."""
+    """The table with a caption and headings that name the level of its intervals."""
     if level == statistics.LEVEL:
         return table
     interval = f"{words.fixed(100 * level, 1)} % interval"
     p = f"p is at most {words.fixed(1 - level, 3)}"
     pairs = tuple(zip(LEVEL_WORDS, (interval, p), strict=True))
 
-    def told(text: str) -> str:
+    def at(text: str) -> str:
         for old, new in pairs:
             text = text.replace(old, new)
         return text
 
-    columns = tuple(replace(column, title=told(column.title)) for column in table.columns)
-    return replace(table, caption=told(table.caption), columns=columns)
+    columns = tuple(replace(column, title=at(column.title)) for column in table.columns)
+    return replace(table, caption=at(table.caption), columns=columns)

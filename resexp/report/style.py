@@ -1,4 +1,4 @@
-"""How figures look: one colour a connection, another marker and dash a variant, ink that follows the page."""
+"""The look of figures: a colour per connection, a marker and dash per variant, ink that follows the page."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from resexp.store import Records
 
 INK = "#010203"
-"""Stands for the page's text colour: `svg` puts `currentColor` in its place."""
-# Middle tones, so that a line is read on a white and on a dark page; told apart in any colour-blindness.
+"""A placeholder for the page's text colour: `svg` replaces it by `currentColor`."""
+# Middle tones are visible on white and on dark pages, and these differ in any kind of colour-blindness.
 HUES = (
     *("#d9622b", "#2b86c8", "#159a76", "#af84ba", "#938c57"),
     *("#647c94", "#945d2e", "#a83871", "#406b49"),
@@ -37,7 +37,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1.2, 1.4)), (0, (6, 2, 1.2, 2)), (0, (3, 1, 1, 1, 1, 1)))
 RC: dict[Any, Any] = {
     **{"font.family": "DejaVu Sans", "font.size": 9.0, "svg.fonttype": "none", "svg.hashsalt": "resexp"},
-    # A label is text, whatever dollar signs it holds.
+    # A dollar sign in a label is just text.
     "text.parse_math": False,
     **{
         "text.color": INK,
@@ -73,7 +73,7 @@ RC: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class LineStyle:
-    """How a variant is drawn. The colour is its connection's, marker and dash are its own."""
+    """How a variant is drawn: its connection's colour, with a marker and dash of its own."""
 
     color: str
     marker: str
@@ -81,20 +81,20 @@ class LineStyle:
 
 
 def look(connection: str, nth: int = 0) -> LineStyle:
-    """The look of a connection's nth variant, whatever else is drawn.
+    """The look of a connection's nth variant, which does not depend on what else is drawn.
 
-    One number gives all three channels. Their sizes 9, 5 and 8 have no common factor, so two connections
-    that share one differ in the other two. It is the connection's place in CONNECTIONS or, where it has none,
-    comes from its name.
+    One number selects colour, marker and dash. There are 9, 8 and 5 of these, without a common factor, so two
+    connections that share one of them differ in the other two. The number is the connection's index in
+    CONNECTIONS, or comes from its name if it is not listed.
     """
     known = connection in CONNECTIONS
-    place = CONNECTIONS.index(connection) if known else crc32(connection.encode())
-    place += 27 * nth  # keeps the colour, changes marker and dash, and meets no other connection's soon
-    return LineStyle(HUES[place % len(HUES)], MARKERS[place % len(MARKERS)], DASHES[place % len(DASHES)])
+    number = CONNECTIONS.index(connection) if known else crc32(connection.encode())
+    number += 27 * nth  # a multiple of 9 keeps the colour and changes marker and dash
+    return LineStyle(HUES[number % len(HUES)], MARKERS[number % len(MARKERS)], DASHES[number % len(DASHES)])
 
 
 def looks(records: Records, shown: pd.DataFrame) -> dict[str, LineStyle]:
-    """The look of every variant that is shown, in the report's order; the same in all figures of a report."""
+    """The look of every variant shown, in the report's order. It is the same in all figures of a report."""
     trials = records.trials
     kinds = {str(v): str(c) for v, c in zip(trials["variant"], trials["connection"], strict=True)}
     numbers: Counter[str] = Counter()
@@ -107,59 +107,59 @@ def looks(records: Records, shown: pd.DataFrame) -> dict[str, LineStyle]:
 
 
 def depth_looks(depths: Sequence[int]) -> dict[int, tuple[str, float]]:
-    """Colour and line width by depth: deeper is thicker."""
+    """Colour and line width by depth. Deeper networks have thicker lines."""
     places = np.linspace(0, 1, len(depths)) if len(depths) > 1 else [0.5]
     return {d: (to_hex(DEPTHS(p)), 1.0 + 1.2 * p) for d, p in zip(sorted(depths), places, strict=True)}
 
 
 def panels(rows: int, columns: int, *, height: float = 2.9, **share: Any) -> tuple[Figure, Any]:
-    """A figure of rows x columns axes, each `height` inches high; axes come as a 2-D array."""
+    """A figure of rows x columns axes, each `height` inches high, and these axes as a 2-D array."""
     layout = ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.06, wspace=0.04)
     figure = Figure(figsize=(WIDTH, height * rows + 0.4), layout=layout)
     return figure, figure.subplots(rows, columns, squeeze=False, **share)
 
 
 def shortened(text: str, limit: int) -> str:
-    """At most `limit` characters: a figure must keep room for its data."""
+    """The text cut to at most `limit` characters, so that a figure keeps room for its data."""
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
 def distinct(names: Iterable[str], limit: int) -> dict[str, str]:
-    """The names by what is shown of them: shortened, but for those that would then read alike."""
+    """What to show for each name: the shortened name, or the whole one if two would read alike."""
     cut = {name: shortened(name, limit) for name in names}
     counts = Counter(cut.values())
     return {name: text if counts[text] == 1 else name for name, text in cut.items()}
 
 
 def title(axes: Axes, text: str, columns: int) -> None:
-    """A panel's title, broken so that it stays above its own panel."""
+    """Set a panel's title, wrapped so that it stays above its own panel."""
     longest = max(map(len, text.split()), default=1)
-    # A long name stays whole if it fits at all.
+    # A long name is not broken if it fits into a line.
     width = max(66 // columns, min(longest, 76 // columns))
     axes.set_title("\n".join(textwrap.wrap(text, width=width)), fontsize=9)
 
 
 def from_zero(axes: Axes) -> None:
-    """The y axis, and those that share it, from 0 to a little above what is drawn."""
+    """Let the y axis, and those that share it, run from 0 to a little above the data."""
     top = max(float(panel.dataLim.y1) for panel in axes.get_shared_y_axes().get_siblings(axes))
     axes.set_ylim(0, 1.08 * top if top > 0 else 1.0)
 
 
 def crosses(count: int) -> str:
-    """So many lost trials."""
+    """The text that stands for this many lost trials."""
     return "×" * count if count <= 3 else f"{count}×"
 
 
 def line(axes: Axes, x: Any, y: Any, look: LineStyle, **more: Any) -> None:
-    """A variant's line, with a marker every so often, so that it is known without its colour."""
+    """Draw a variant's line with spaced markers, so that it can be recognised without its colour."""
     if not np.isfinite(np.asarray(y, float)).any():
-        return  # matplotlib 3.9 cannot space markers where there is no point
+        return  # matplotlib 3.9 cannot space markers if there is no point
     line = {"color": look.color, "marker": look.marker, "linestyle": look.dash, "markevery": 0.13}
     axes.plot(x, y, **{**line, "linewidth": 1.4, "markersize": 4, **more})
 
 
 def band(axes: Axes, x: Any, mean: pd.Series[float], sd: pd.Series[float], color: str) -> None:
-    """Mean ± standard deviation, as a tint that stays within [0, 100]."""
+    """Draw mean ± standard deviation as a tinted band within [0, 100]."""
     spread = sd.fillna(0.0)
     low, high = (mean - spread).clip(lower=0), (mean + spread).clip(upper=100)
     axes.fill_between(
@@ -168,9 +168,9 @@ def band(axes: Axes, x: Any, mean: pd.Series[float], sd: pd.Series[float], color
 
 
 def depth_axis(axes: Axes, depths: Sequence[int]) -> None:
-    """The depths as ticks; logarithmic where they span more than a decade."""
+    """Put ticks at the depths, on a logarithmic axis if they span more than a factor of 12."""
     axes.set_xlabel("depth (layers)")
-    # A depth at which nothing finished has no point, yet needs its place.
+    # A depth at which nothing finished has no point, but the axis must still reach it.
     axes.update_datalim([(depth, 0.0) for depth in depths])
     axes.autoscale_view()
     if max(depths) > 12 * min(depths):
@@ -181,7 +181,7 @@ def depth_axis(axes: Axes, depths: Sequence[int]) -> None:
 
 
 def log_axis(axis: Any) -> None:
-    """A few powers of ten as ticks, written as text that any font can show."""
+    """Put ticks at a few powers of ten, written as text that any font can show."""
     axis.set_major_locator(LogLocator(numticks=6))
     axis.set_major_formatter(FuncFormatter(lambda x, _: power_of_ten(x)))
     axis.set_minor_locator(NullLocator())
@@ -195,22 +195,22 @@ def power_of_ten(x: float) -> str:
 
 
 def variant_key(figure: Figure, found: dict[str, LineStyle], extra: Sequence[Line2D] = ()) -> None:
-    """The legend of variants, above the panels where it hides nothing."""
+    """Draw the legend of variants above the panels, where it hides nothing."""
     shown = distinct(found, 90)
     lines = [
         Line2D([], [], color=look.color, marker=look.marker, linestyle=look.dash, label=shown[name])
         for name, look in found.items()
     ]
     longest = max(len(str(line.get_label())) for line in (*lines, *extra))
-    columns = min(6, max(1, int(WIDTH / (0.5 + 0.078 * longest))))  # inches of a handle and of a letter
+    columns = min(6, max(1, int(WIDTH / (0.5 + 0.078 * longest))))  # 0.5 inches per handle, 0.078 per letter
     entries = len(lines) + len(extra)
-    columns = ceil(entries / ceil(entries / columns))  # as many as the rows need, so that all are full
-    # Long legends take their room from nobody: the figure grows.
+    columns = ceil(entries / ceil(entries / columns))  # spread evenly over the rows
+    # The figure grows for a long legend, so that the panels keep their size.
     figure.set_figheight(figure.get_figheight() + 0.19 * (ceil(entries / columns) - 1))
     figure.legend(handles=[*lines, *extra], loc="outside upper left", ncols=columns, handlelength=2.6)
 
 
 def depth_key(figure: Figure, found: dict[int, tuple[str, float]]) -> None:
-    """The legend of depths, above the panels."""
+    """Draw the legend of depths above the panels."""
     lines = [Line2D([], [], color=c, linewidth=w, label=f"{d}") for d, (c, w) in found.items()]
     figure.legend(handles=lines, loc="outside upper left", ncols=12, title="depth", alignment="left")

@@ -1,4 +1,4 @@
-"""Figures as SVG: for the inside of a page, whose text colour they take, or as files of their own."""
+"""Figures as SVG: inside a page, with the page's text colour, or as files of their own."""
 
 from __future__ import annotations
 
@@ -31,8 +31,9 @@ PAGE = (
 
 @dataclass(frozen=True)
 class Drawing:
-    """One figure. `svg` is one <svg> element whose ids are its own and whose ink is currentColor. It stands
-    beside the table whose key is `beside`.
+    """One figure. `svg` is one <svg> element with unique ids, drawn in currentColor.
+
+    `beside` is the key of the table that the figure stands beside.
     """
 
     key: str
@@ -43,8 +44,9 @@ class Drawing:
 
 
 def draw(records: Records, added: Sequence[Section], lost: list[Problem]) -> Iterator[Drawing]:
-    """Every figure that has something to show, in order. What goes wrong in the user's files, which are
-    `added`, is put into `lost`.
+    """Yield every figure that has something to show, in order.
+
+    `added` are the sections from the user's files. Problems with them are added to `lost`.
     """
     with _own_settings() as ink:
         for section in sections("figure", added):
@@ -56,7 +58,7 @@ def draw(records: Records, added: Sequence[Section], lost: list[Problem]) -> Ite
 
 
 def _drawing(section: Section, records: Records, ink: str) -> Drawing | None:
-    """A section's figure. Raises ConfigError where a user's function gives something else."""
+    """A section's figure. Raises ConfigError if a user's function returns something else."""
     from matplotlib.figure import Figure
 
     figure = section.module.figure(deepcopy(records) if section.plugin else records)
@@ -67,7 +69,7 @@ def _drawing(section: Section, records: Records, ink: str) -> Drawing | None:
         right = "return a matplotlib Figure, or None"
         raise refuse(section.plugin, "figure", f"returns {type(figure).__name__}", right)
     if section.plugin and key in {each.key for each in sections("figure")}:
-        wrong = f"this package has a figure {key}, too"
+        wrong = f"has the name of this package's figure {key}"
         raise refuse(section.plugin, "figure", wrong, "give the file another name")
     out = io.StringIO()
     figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
@@ -77,22 +79,24 @@ def _drawing(section: Section, records: Records, ink: str) -> Drawing | None:
 
 @contextmanager
 def _own_settings() -> Iterator[str]:
-    """Our settings of matplotlib and none of the user's, who makes other figures with it; gives the ink."""
+    """Use our settings of matplotlib and none of the user's, and give the ink colour."""
     matplotlib = _loaded()
     from resexp.report import style
 
-    # A backend is for windows, and figures that are written to a file need none.
+    # Backends are for windows. Figures that are written to a file need none.
     defaults = {key: value for key, value in matplotlib.rcParamsDefault.items() if key != "backend"}
     with matplotlib.rc_context({**defaults, **style.RC}), catch_warnings():
-        # Text stays text, and whoever reads it has fonts for what they write.
+        # Text stays text in the SVG, so the reader's fonts count and not this machine's.
         filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         yield style.INK
 
 
 def _loaded() -> Any:
-    """matplotlib, whatever the user's settings of it are: it reads them when it is imported, and a backend
-    that it does not know, or a file in another encoding, ends that. They hold again afterwards if they can,
-    for this may be a program in which the user draws other figures. Its warnings are of those settings.
+    """Import matplotlib without the user's settings, then restore them.
+
+    matplotlib reads the settings when it is imported. An unknown backend, or a file in another encoding,
+    would make the import fail. They are restored because the user may draw other figures in the same program.
+    Warnings are silenced because they are about those settings.
     """
     log, found = logging.getLogger("matplotlib"), "matplotlib" in sys.modules
     level, backend = log.level, os.environ.get("MPLBACKEND")
@@ -100,7 +104,7 @@ def _loaded() -> Any:
     try:
         with _environment(MPLBACKEND="", MATPLOTLIBRC=os.devnull):
             import matplotlib
-            import matplotlib.figure  # it looks for fonts, and for a folder to remember them in
+            import matplotlib.figure  # searches for fonts, and for a folder for its list of them
         if not found:
             with suppress(Exception), catch_warnings(action="ignore"):
                 matplotlib.rcParams.update(matplotlib.rc_params())
@@ -117,7 +121,7 @@ def _loaded() -> Any:
 
 @contextmanager
 def _environment(**variables: str) -> Iterator[None]:
-    """The environment with these variables, which are as before at the end."""
+    """Set environment variables, and restore them at the end."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:
@@ -131,7 +135,7 @@ def _environment(**variables: str) -> Iterator[None]:
 
 
 def _themed(svg: str, key: str, title: str, ink: str) -> str:
-    """The bare <svg> element, with the page's colour and font, ids of its own, and a spoken name."""
+    """The bare <svg> element, with the page's colour and font, unique ids, and a name for screen readers."""
     svg = svg[svg.index("<svg") :].strip()
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = svg.replace(ink, "currentColor").replace("'DejaVu Sans'", FONTS)
@@ -143,6 +147,6 @@ def _themed(svg: str, key: str, title: str, ink: str) -> str:
 
 
 def standalone(drawing: Drawing) -> str:
-    """A file of its own, on paper of its own: white, or dark where the reader prefers that."""
+    """The text of an SVG file with a background: white, or dark if the reader prefers that."""
     head, tail = drawing.svg.split(">", 1)
     return f"<?xml version='1.0' encoding='utf-8'?>\n{head}>{PAGE}{tail}\n"

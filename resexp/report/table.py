@@ -1,4 +1,4 @@
-"""A table and a verdict as frozen values; renderers decide how they look."""
+"""Tables and sentences as frozen values. Renderers decide how they look."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Sentence:
-    """One finding in plain words. `badge` is its verdict in a word or two, `subject` what it is about.
+    """One finding in plain words, about `subject`. `badge` is its verdict in a word or two.
 
-    A finding with a verdict is made by `of`, so that equal verdicts have the same badge and tone.
+    If the finding has a verdict, make it with `of`, so that equal verdicts have the same badge and tone.
     """
 
     subject: str
@@ -29,23 +29,23 @@ class Sentence:
 
     @classmethod
     def of(cls, subject: str, verdict: Verdict, text: str) -> Sentence:
-        """What a verdict says of a subject."""
+        """A sentence with the badge and tone of a verdict."""
         return cls(subject, verdict.value, verdict.tone, text)
 
     def parts(self) -> tuple[str, str]:
-        """The subject that opens the text, for emphasis, and the rest."""
+        """The subject, if the text opens with it, and the rest of the text, for emphasis."""
         opens = self.text.startswith(self.subject)
         return (self.subject, self.text[len(self.subject) :]) if opens else ("", self.text)
 
     def cleaned(self) -> Sentence:
-        """The same without characters that could do harm where it is shown."""
+        """The same sentence with control characters escaped, which could harm a terminal or page."""
         subject, badge, text = map(words.clean, (self.subject, self.badge, self.text))
         return Sentence(subject, badge, self.tone, text)
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table; `show` turns a row of raw values into the cell a reader sees."""
+    """A column of a table. `show` turns a row of raw values into the text of a cell."""
 
     title: str
     show: Callable[[Row], str]
@@ -69,7 +69,7 @@ class Table:
     sentences: tuple[Sentence, ...] = ()
 
     def cleaned(self) -> Table:
-        """The same with its prose cleaned, which may name what a user named."""
+        """The same table with its prose cleaned, because it may contain names that users chose."""
         return replace(
             self,
             title=words.clean(self.title),
@@ -83,7 +83,7 @@ class Table:
 
 
 def as_given(records: Records, text: str, protocol: str) -> str:
-    """A caption; of runs that resexp did not train, without the words that say how it measures."""
+    """The caption, without the words in `protocol` if resexp did not train the runs."""
     return text.replace(protocol, " as given in the table of runs") if records.foreign else text
 
 
@@ -100,7 +100,7 @@ def integer(key: str, title: str) -> Column:
 
 
 def places(*between: Column) -> tuple[Column, ...]:
-    """The columns that open a table of places: variant and depth, what tells its rows apart, and n."""
+    """The first columns of a table with a row per variant and depth: both of these, `between`, and n."""
     return (text("variant", "Connection"), integer("depth", "Depth"), *between, integer("n", "n"))
 
 

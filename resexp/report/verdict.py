@@ -1,4 +1,4 @@
-"""The vocabulary of verdicts: every conclusion that a report can come to, and whether it is good news."""
+"""Every verdict that a report can give, and whether it is good news."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Tone(StrEnum):
-    """How a verdict is marked: as good news, as bad news, or as an open question."""
+    """Whether a verdict is shown as good news, bad news, or an open question."""
 
     GOOD = "good"
     BAD = "bad"
@@ -14,9 +14,9 @@ class Tone(StrEnum):
 
 
 class Verdict(StrEnum):
-    """A conclusion. Its text is what tables, badges, JSON and CSV show; one meaning has one text."""
+    """A verdict. Tables, badges, JSON and CSV show its value. Each meaning has one value."""
 
-    # No question is decided by these.
+    # Nothing is decided.
     UNDECIDED = "undecided"
     TOO_FEW_SEEDS = "too few seeds"
     NO_SEED = "no seed"
@@ -33,12 +33,12 @@ class Verdict(StrEnum):
     NOTHING_FINISHED = "nothing finished"
     TRIALS_LOST = "trials lost"
     ONE_DEPTH = "one depth"
-    # Is the test error another than the baseline's, or than that of shallower nets?
+    # Does the test error differ from the baseline's, or from that of shallower nets?
     LOWER = "lower"
     HIGHER = "higher"
     EQUIVALENT = "equivalent"
     DEPTH_HURTS = "depth hurts"
-    # Does a published statement hold here, and is a published number met?
+    # Does a published claim hold here, and is a published number reproduced?
     DIRECTION_AGREES = "direction agrees"
     DIRECTION_DISAGREES = "direction disagrees"
     NOT_EQUIVALENT = "not equivalent"
@@ -57,7 +57,7 @@ class Verdict(StrEnum):
     VANISHING = "vanishing"
     EXPLODING = "exploding"
     NOT_FINITE = "not finite"
-    ZERO = "zero"  # of branches that start at 0
+    ZERO = "zero"  # the gradient, if branches start at 0
     ONE_LAYER = "one layer"
 
     @property
@@ -86,5 +86,5 @@ _BAD = {
 
 
 def tone_of(text: str) -> Tone:
-    """The tone of a verdict that was read from a file, which may be of another version."""
+    """The tone of a verdict read from a file. Verdicts that this version does not know are open."""
     return Verdict(text).tone if text in set(Verdict) else Tone.OPEN

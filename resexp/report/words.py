@@ -1,4 +1,4 @@
-"""Numbers and cells as a reader sees them. A missing number is a dash, never 0."""
+"""Numbers and values as text for a reader. A missing number is a dash, never 0."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def percent(fraction: Missing, digits: int = 2) -> str:
 
 
 def spread(mean: Missing, sd: Missing, digits: int = 2) -> str:
-    """Fractions as `86.10 ± 1.20` percent, or without the spread where there is none."""
+    """Fractions as `86.10 ± 1.20` percent, or only the mean if there is no standard deviation."""
     tail = "" if sd is None or missing(sd) else f" ± {percent(sd, digits)}"
     return percent(mean, digits) + tail
 
@@ -52,12 +52,12 @@ def points(fraction: Missing, digits: int = 2) -> str:
 
 
 def probability(p: Missing) -> str:
-    """Three decimals, and no 0 where only the digits end: 0.034, <0.001."""
+    """Three decimals, but never 0: 0.034, <0.001."""
     return "<0.001" if p is not None and p < 0.0005 else fixed(p, 3)
 
 
 def p(value: Missing) -> str:
-    """A probability as it stands in a sentence: p = 0.034, p <0.001."""
+    """A p value for a sentence: p = 0.034, p <0.001."""
     shown = probability(value)
     return f"p {shown}" if shown.startswith("<") else f"p = {shown}"
 
@@ -106,7 +106,7 @@ def joined(items: list[str]) -> str:
 
 
 def listed(items: list[str], most: int = 6) -> str:
-    """The items as `joined` has them; of more than `most`, the first ones and how many more there are."""
+    """The items joined. If there are more than `most`, the first ones and how many more there are."""
     return joined(items if len(items) <= most else [*items[: most - 1], f"{len(items) - most + 1} more"])
 
 
@@ -116,7 +116,7 @@ def short(key: str) -> str:
 
 
 def choice(value: Any) -> str:
-    """A swept value: a part is its kind and options, a number has no more digits than it needs."""
+    """A swept value as text: a part as its kind and options, a number without superfluous digits."""
     if isinstance(value, dict):
         options = ", ".join(f"{clean(key)}={choice(value[key])}" for key in value if key != "kind")
         kind = clean(value.get("kind", ""))
@@ -127,8 +127,9 @@ def choice(value: Any) -> str:
 
 
 def clean(text: Any) -> str:
-    """Text on one line in which control and format characters, and halves of characters, are escapes: they
-    could move a terminal's cursor or turn text round, and no file in UTF-8 can hold some of them.
+    """The text on one line, with control and format characters and lone surrogates escaped.
+
+    They could move a terminal's cursor or reverse text, and a UTF-8 file cannot contain surrogates.
     """
     found = str(text)
     if found.isprintable():
@@ -138,7 +139,7 @@ def clean(text: Any) -> str:
 
 
 def plain_value(value: Any) -> Any:
-    """JSON data from numpy's and pandas' scalars: NaN and infinity become None."""
+    """The value as JSON data, without numpy and pandas scalars. NaN and infinity become None."""
     if isinstance(value, dict):
         return {str(k): plain_value(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):

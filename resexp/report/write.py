@@ -11,7 +11,8 @@ from resexp.report.build import Report
 def write(report: Report, folder: Path) -> list[Path]:
     """Write report.md, .html, .tex, .json, trials.csv and figures/*.svg; returns their paths.
 
-    Each file is replaced whole, so that a reader never sees half of one; what a killed report left is swept.
+    Each file is replaced as a whole, so that a reader never sees half of one. Temporary files that a killed
+    report left behind are deleted.
 
     Raises:
         OSError: the folder cannot be written.

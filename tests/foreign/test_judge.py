@@ -107,7 +107,7 @@ def test_an_export_of_weights_and_biases(tmp_path: Path) -> None:
     failures = report.table("failures")
     assert failures is not None
     assert [row["id"] for row in failures.rows] == ["runs.csv:5", "runs.csv:6"]
-    assert any(note.startswith("1 trial not finished") for note in report.notes)
+    assert any(note.startswith("1 trial is not finished") for note in report.notes)
     assert not any("tried again" in note for note in report.notes)
 
 
@@ -157,19 +157,21 @@ def test_what_cannot_be_said_is_left_out_by_name(tmp_path: Path) -> None:
     report = resexp.judge(written(tmp_path, text))
     assert [sentence.badge for sentence in report.sentences] == ["not judged"] * len(report.sentences)
     for missing in (
-        "No train error: degradation",
+        "There is no train error, so degradation",
         "No variant has two depths",
-        "One variant",
+        "There is one variant",
         "One run of each",
     ):
         assert missing in said(report)
     assert report.table("degradation") is None
     assert report.table("cost") is None
     only_train = resexp.judge(written(tmp_path, text.replace("test_error", "train_error")))
-    assert "No test error: accuracy, and the variants' test errors, are not judged." in said(only_train)
+    assert "There is no test error, so accuracy and differences in test error are not judged." in said(
+        only_train
+    )
     assert (
-        "not recognised. That takes the error of always answering the most frequent class (--chance 0.9"
-        in said(only_train)
+        "not recognised. To recognise them, give the error of always answering the most frequent class "
+        "(--chance 0.9" in said(only_train)
     )
     assert only_train.table("accuracy") is None
 
@@ -177,7 +179,7 @@ def test_what_cannot_be_said_is_left_out_by_name(tmp_path: Path) -> None:
 def test_a_number_that_is_missing_is_a_dash_and_is_told(tmp_path: Path) -> None:
     text = GOOD.replace("plain,56,0,5.2", "plain,56,0,").replace("plain,56,1,5.6", "plain,56,1,")
     report = resexp.judge(written(tmp_path, text.replace("plain,56,2,5.4", "plain,56,2,")))
-    assert "The table has no train error of plain at depth 56." in report.notes
+    assert "The table has no train error for plain at depth 56." in report.notes
     degradation = report.table("degradation")
     assert degradation is not None
     cells = {(row[0], row[1]): row for row in degradation.cells()}
@@ -216,7 +218,7 @@ def test_errors_that_are_alike_and_settings_that_are_mixed_are_told(tmp_path: Pa
         "All runs of a at depth 2, a at depth 4, b at depth 2 and b at depth 4 have the same test error."
         in notes
     )
-    assert "has a train error above 0. Unless --train-examples says of how many examples" in notes
+    assert "has a train error above 0. Unless --train-examples gives the number of examples" in notes
     assert "Runs of one variant and depth differ in lr." in said(report)
     counted = resexp.judge(written(tmp_path, text), train_examples=1000)
     assert not any("--train-examples" in note for note in counted.notes)

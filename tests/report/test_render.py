@@ -100,7 +100,7 @@ def test_verdicts_open_the_report(module: Any, report: Report) -> None:
 def test_an_unfinished_run_and_its_machine_are_stated(module: Any, report: Report) -> None:
     text = " ".join(module.render(report).split())
     for said in (
-        "2 trials not finished",
+        "2 trials are not finished",
         "Example CPU",
         "2.15.0",
         "8.0 GiB",

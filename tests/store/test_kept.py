@@ -48,7 +48,7 @@ def test_it_is_reported_a_row_a_setting(results: Path) -> None:
         ("plain (sgd, lr=0.05)", 6, 2),
         ("residual", 4, 1),
     ]
-    assert report.notes[0].startswith("3 trials not finished")
+    assert report.notes[0].startswith("3 trials are not finished")
     assert len(report.notes) == 1
     assert dict(report.environment)["command"] == "resexp run kept.yaml"
 

@@ -1,1 +1,1 @@
-"""One format a file: `render(report) -> str`."""
+"""One format per file, with `render(report) -> str`."""

@@ -1,7 +1,7 @@
-"""A table on a terminal of any width, of which no number is cut.
+"""A table for a terminal of any width, in which no number is cut.
 
-Where a row is too long, text is broken between its words. Where that is not enough, the columns that found no
-place stand below the others, beside the cells that tell the rows apart.
+If rows are too long, text is wrapped between words. If that is not enough, the columns that do not fit are
+shown below, next to the cells that identify their rows.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from rich.table import Table
 from rich.text import Text
 
 COMFORTABLE = 14
-"""Letters that a column of text is given at least, if it needs them."""
+"""The least width in letters of a column of text that needs so much."""
 FURTHER = "Further columns of the same rows:"
 _NUMBER = re.compile(r"[+−-]?\d(?:[\d.,:/\u202f]*\d)?(?:e[+−-]?\d+)?(?:[ \u00a0]?%)?")
 _AFTER = "_/=(,;:.)-"
-"""Signs after which a word that is too long is broken rather than elsewhere."""
+"""Signs after which a word that is too long is preferably broken."""
 
 
 @dataclass(frozen=True)
 class ColumnHead:
-    """Text at the left, which may be broken, or numbers at the right, which may not."""
+    """A column's heading. Numbers are aligned right and never broken; text is aligned left and may be."""
 
     heading: str = ""
     numeric: bool = False
@@ -34,8 +34,9 @@ class ColumnHead:
 
 @dataclass(frozen=True)
 class Columns:
-    """A table for a Rich console. If `grouped`, a first cell that is the one above stays blank, and a line is
-    left free before each other one.
+    """A table for a Rich console.
+
+    If `grouped`, a first cell that repeats the one above stays blank, and a blank line precedes each new one.
     """
 
     columns: Sequence[ColumnHead]
@@ -44,7 +45,7 @@ class Columns:
 
     @classmethod
     def of(cls, columns: Sequence[ColumnHead], rows: Iterable[Iterable[str]]) -> Columns:
-        """A table of cells that look alike."""
+        """A table of plain text cells."""
         return cls(columns, [[Text(cell) for cell in row] for row in rows])
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -82,7 +83,7 @@ class Columns:
         return table
 
     def _parts(self, width: int) -> Iterable[tuple[list[int], list[int], int]]:
-        """The columns of each part by their places, the widths of these, and the space between them."""
+        """For each part, the indices of its columns, their widths, and the space between them."""
         everything = list(range(len(self.columns)))
         natural = [self._natural(i) for i in everything]
         least = [self._least(i, natural[i]) for i in everything]
@@ -100,7 +101,7 @@ class Columns:
         return [(shown, _grown(shown, least, natural, _spare(shown, least, 1, width)), 1) for shown in parts]
 
     def _keys(self) -> list[int]:
-        """The fewest columns from the left that tell all rows apart, or the first where none do."""
+        """The fewest columns from the left in which all rows differ, or the first if there are none."""
         texts = [[cell.plain for cell in row] for row in self.rows]
         for count in range(1, len(self.columns)):
             if len({tuple(row[:count]) for row in texts}) == len(texts):
@@ -121,12 +122,12 @@ class Columns:
 
 
 def _spare(shown: Sequence[int], widths: Sequence[int], gap: int, width: int) -> int:
-    """How many letters of a line such columns leave; less than 0 where they do not fit."""
+    """The number of letters that these columns leave of a line; negative if they do not fit."""
     return width - sum(widths[i] for i in shown) - gap * (len(shown) - 1)
 
 
 def _grown(shown: Sequence[int], least: Sequence[int], natural: Sequence[int], spare: int) -> list[int]:
-    """The widths of the columns when those that want most have what is to spare."""
+    """The widths of the columns after the spare letters went to those that need most."""
     widths = {i: least[i] for i in shown}
     for _ in range(spare):
         wants = max(shown, key=lambda i: natural[i] - widths[i])
@@ -137,21 +138,21 @@ def _grown(shown: Sequence[int], least: Sequence[int], natural: Sequence[int], s
 
 
 def broken(text: str, width: int) -> list[str]:
-    """The text in lines of at most this width: between words, else after a sign, never within a number."""
+    """The text in lines of at most this width, broken between words, else after a sign, never in a number."""
     lines = []
     for whole in text.splitlines():
         left = whole
         while cell_len(left) > width:
-            place = _place(left, width)
-            lines.append(left[:place].rstrip(" "))
-            left = left[place:].lstrip(" ")
+            end = _line_end(left, width)
+            lines.append(left[:end].rstrip(" "))
+            left = left[end:].lstrip(" ")
         lines.append(left)
     return lines
 
 
-def _place(text: str, width: int) -> int:
-    """How many letters of the text go into its first line."""
-    text = text[: 2 * width + 2]  # the rest has no say, and may be long
+def _line_end(text: str, width: int) -> int:
+    """The number of letters of the text that go into its first line."""
+    text = text[: 2 * width + 2]  # the rest does not matter and may be long
     most = max(1, sum(size <= width for size in accumulate(map(cell_len, text))))
     within = {n for number in _NUMBER.finditer(text) for n in range(number.start() + 1, number.end())}
     free = [n for n in range(1, most + 1) if n not in within]

@@ -1,4 +1,4 @@
-"""Every trial as a row of CSV, with exact numbers; text that a spreadsheet would run is made harmless."""
+"""Every trial as a row of CSV with exact numbers. Text that a spreadsheet would run is made harmless."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from resexp.report.build import Report
 from resexp.report.render.trials import plain_rows
 
 FORMULA = ("=", "+", "-", "@", *"＝＋－＠")
-"""How what a spreadsheet would run opens; the last four are full-width."""
+"""The signs with which a formula begins. The last four are full-width."""
 
 
 def render(report: Report) -> str:
-    """One row a trial, at every value tried, with all its columns. A missing number is an empty cell."""
+    """One row per trial, at every tuned value tried, with all columns. A missing number is an empty cell."""
     rows = plain_rows(report.records)
     columns = list(rows[0]) if rows else [str(column) for column in report.records.trials.columns]
     out = io.StringIO()
@@ -36,6 +36,6 @@ def _cell(value: Any) -> Any:
 
 
 def _text(text: str) -> str:
-    """Cleaned text, with an apostrophe in front where it opens like a formula (OWASP, CSV injection)."""
+    """Cleaned text, with an apostrophe in front if it begins like a formula (OWASP, CSV injection)."""
     shown = words.clean(text)
     return f"'{shown}" if shown.lstrip().startswith(FORMULA) else shown

@@ -1,4 +1,4 @@
-"""One self-contained page: inline SVG, no script, no outside address, light or dark as the reader prefers."""
+"""One self-contained page with inline SVG, no scripts and no links outside, light or dark by preference."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from resexp.report.build import Report
 
 
 def render(report: Report) -> str:
-    """The page. Everything but the figures, which this package drew, goes through autoescape."""
+    """The page. Everything except the figures, which this package drew, is escaped."""
     environment = Environment(
         loader=PackageLoader("resexp.report"),
         autoescape=True,
@@ -18,7 +18,7 @@ def render(report: Report) -> str:
         lstrip_blocks=True,
     )
     keys = {table.key for table in report.tables}
-    beside: dict[str, list[object]] = {}  # figures without a section of theirs follow at the end
+    beside: dict[str, list[object]] = {}  # the key "" is for figures without a table, which come last
     for drawing in report.drawings:
         beside.setdefault(drawing.beside if drawing.beside in keys else "", []).append(drawing)
     template = environment.get_template("report.html")

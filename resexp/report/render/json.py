@@ -1,4 +1,4 @@
-"""One strict JSON object: errors as fractions, missing numbers as null, never NaN."""
+"""One strict JSON object, with errors as fractions and missing numbers as null, never NaN."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SCHEMA_VERSION = 1
 
 
 def document(report: Report) -> dict[str, Any]:
-    """The object as Python data; `schema_version` rises when a field changes its meaning."""
+    """The object as Python data. `schema_version` increases when a field changes its meaning."""
     return {
         "schema_version": SCHEMA_VERSION,
         "experiment": report.experiment,
@@ -35,7 +35,7 @@ def document(report: Report) -> dict[str, Any]:
 
 
 def render(report: Report) -> str:
-    """The object as text. What cannot be printed is escaped, so that its exact value is kept."""
+    """The object as text. Unprintable characters are escaped, so that exact values are kept."""
     text = json.dumps(document(report), indent=1, allow_nan=False, ensure_ascii=False)
     return "".join(f"{line if line.isprintable() else _escaped(line)}\n" for line in text.split("\n"))
 
@@ -45,20 +45,20 @@ def _escaped(line: str) -> str:
 
 
 def _sentences(report: Report) -> list[dict[str, Any]]:
-    """What is said in the order of the other formats, each with the key of the table that it is about."""
+    """The sentences in the order of the other formats, each with the key of its table."""
     own = {sentence: table.key for table in report.tables for sentence in table.sentences}
     opening = {sentence: own.get(sentence) for sentence in report.sentences}
     return [{"table": key, **asdict(sentence)} for sentence, key in {**opening, **own}.items()]
 
 
 def _trial(row: dict[str, Any]) -> dict[str, Any]:
-    """A trial's fields, with the swept axes, whose names have dots, in an object of their own."""
+    """A trial's fields. The swept axes, whose names contain dots, are in an object of their own."""
     axes = {key: value for key, value in row.items() if "." in key}
     return {**{key: value for key, value in row.items() if key not in axes}, "axes": axes}
 
 
 def _published(report: Report) -> dict[str, Any]:
-    """What the paper says, each statement with what was measured of it."""
+    """The paper's claims and values, each with what was measured."""
     paper = report.records.published
     return {
         **{key: paper.get(key) for key in ("paper", "claim", "note")},

@@ -1,4 +1,4 @@
-r"""Tables for a paper, by array, booktabs and longtable, as wide as lines of the article class: \input it."""
+r"""Tables to \input into a paper. They need array, booktabs and longtable, and fit the article class."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from resexp.report.table import Column, Sentence, Table
 
 PACKAGES = r"\usepackage{array,booktabs,longtable}"
 SIZES = {"footnotesize": 79, "scriptsize": 85, "tiny": 98}
-"""How many letters go into a line of 345 pt, which is article's."""
+"""The number of letters in a line of 345 pt, the line width of the article class."""
 GAP = 1.7
 """The space between columns, in letters."""
 NARROWEST = 13
-"""Letters that a column of text needs at least, so that it breaks between words."""
+"""The least width in letters of a column of wrapped text."""
 WAYS = ((False, False), (True, False), (True, True), (False, True))
-"""Whether the first column is above the others, and whether text is broken into lines."""
+"""Layouts to try: whether the first column stands above the others, and whether text is wrapped."""
 
 
 def render(report: Report) -> str:
-    """A fragment: the verdicts as a list, then one longtable a table."""
+    """A fragment with the verdicts as a list, then one longtable per table."""
     parts = [
         f"% {escape(report.experiment)}: {escape(report.status)}",
         f"% needs: {PACKAGES}",
-        r"\begingroup\sloppy",  # names and paths are longer than what TeX likes to break at
+        r"\begingroup\sloppy",  # names and paths would otherwise run over the margin
         rf"\paragraph{{{escape(report.experiment)}}} {escape(report.status)}.",
         *(_said(report.sentences) or [escape(report.silence)]),
     ]
@@ -47,8 +47,12 @@ def _said(sentences: tuple[Sentence, ...]) -> list[str]:
 
 @dataclass(frozen=True)
 class _Layout:
-    """How a table fits its page: the size of its letters, its columns, whether the first of them has rows of
-    its own above the others', which have their text broken, and how many letters are left in a line."""
+    """How a table fits its page.
+
+    `size` is the font size and `spec` the column specification. If `spanned`, the first column has rows of
+    its own above the others. `broken` are the columns with wrapped text. `spare` are the letters left in a
+    line.
+    """
 
     size: str
     spec: str
@@ -97,8 +101,7 @@ def _row(cells: list[str]) -> str:
 
 
 def _layout(columns: tuple[Column, ...], rows: list[list[str]]) -> _Layout:
-    """The largest letters with which the table fits: as it is; with what its first column repeats said once,
-    above the other columns; or with its text broken into lines."""
+    """The layout with the largest letters that fits, trying the ways in `WAYS` at each size."""
     natural = [
         max(len(column.title), len(column.unit) + 2 if column.unit else 0, *(len(cells[i]) for cells in rows))
         for i, column in enumerate(columns)
@@ -116,7 +119,7 @@ def _layout(columns: tuple[Column, ...], rows: list[list[str]]) -> _Layout:
 def _laid_out(
     columns: tuple[Column, ...], natural: list[int], size: str, spanned: bool, breaks: bool
 ) -> _Layout:
-    """Columns of these natural widths, in letters; those of broken text share what the others leave."""
+    """The layout for columns of these natural widths. Columns of wrapped text share what the others leave."""
     shown = range(int(spanned), len(columns))
     broken = [i for i in shown if breaks and not columns[i].numeric and natural[i] > NARROWEST]
     spare = SIZES[size] - GAP * len(shown) - sum(NARROWEST if i in broken else natural[i] for i in shown)
@@ -130,5 +133,5 @@ def _laid_out(
 
 
 def _breaking(text: str) -> str:
-    """Escaped text that may be broken inside long names: training.optimizer.lr, shortcut_gated."""
+    """Escaped text that can be broken inside long names such as training.optimizer.lr or shortcut_gated."""
     return re.sub(r"(\\_|[./=(])(?=[^\W\d])", r"\1\\allowbreak{}", text)

@@ -14,7 +14,7 @@ SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$&])")
 
 
 def render(report: Report) -> str:
-    """The report; figures are linked as figures/<key>.svg."""
+    """The report as Markdown. Figures are linked as figures/<key>.svg."""
     parts = [f"# {escape(report.experiment)}", escape(report.status) + "."]
     if report.sentences:
         parts.append(_said(report.sentences))

@@ -1,4 +1,4 @@
-"""The report on a terminal: verdicts first, then the tables. Needs no matplotlib."""
+"""The report for a terminal: verdicts first, then the tables. It needs no matplotlib."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from resexp.report.verdict import Tone
 
 TONES = {Tone.GOOD: "bold green", Tone.BAD: "bold red", Tone.OPEN: "bold yellow"}
 READABLE = 100
-"""Letters in a line of prose at most, however wide the terminal is."""
+"""The most letters in a line of prose, however wide the terminal is."""
 MARKS = {Tone.GOOD: "●", Tone.BAD: "▲", Tone.OPEN: "○"}
 
 
@@ -31,7 +31,7 @@ def render(report: Report, width: int = 100) -> str:
 
 
 def view(report: Report) -> RenderableType:
-    """The report for a Rich console, which knows about colour and width."""
+    """The report for a Rich console, which decides on colour and width."""
     parts: list[RenderableType] = [
         Text.assemble((report.experiment, "bold"), ("   " + report.status, "dim")),
         Text(),
@@ -55,7 +55,7 @@ def view(report: Report) -> RenderableType:
 
 @dataclass(frozen=True)
 class _Prose:
-    """Text in lines of a readable width that part no number from its unit; its first letters may be bold."""
+    """Text in lines of a readable width. A number stays with its unit; the first `bold` letters are bold."""
 
     text: str
     style: str = ""

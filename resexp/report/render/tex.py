@@ -1,4 +1,4 @@
-r"""Text for LaTeX: every character as something that pdflatex sets, without packages."""
+r"""Text for LaTeX, in which pdflatex can set every character without further packages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SIGNS = {
     **{c: f"\\{c}" for c in "&%$#_{}"},
     **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
     **{"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': "''"},
-    # After \\ or \item, LaTeX would take a bracket or a star for an argument.
+    # After \\ or \item, LaTeX would read a bracket or a star as an argument.
     **{"[": "{[}", "]": "{]}", "*": "{*}"},
     **{"\u00a0": "~", "\u202f": r"\,", "–": r"\textendash{}", "—": r"\textemdash{}", "…": r"\ldots{}"},
     **{"“": r"\textquotedblleft{}", "”": r"\textquotedblright{}", "‘": r"\textquoteleft{}", "’": "'"},
@@ -41,13 +41,13 @@ ACCENTS = dict(
     )
 )
 LIKE_LATIN = dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΧο", "ABEZHIKMNOPTXo", strict=True))
-"""Greek letters for which TeX has no command."""
+"""Greek letters that look like Latin ones and have no command in TeX."""
 
 
 def escape(text: str) -> str:
-    """Text in which LaTeX sees no command. What it cannot set is named by its code, as [U+4E2D].
+    """Text in which LaTeX sees no command. A character that it cannot set is named by its code: [U+4E2D].
 
-    What stands between grave accents, as captions write code, is set as code.
+    Text between grave accents, which mark code in captions, is set as code.
     """
     text = unicodedata.normalize("NFC", words.clean(text))
     pieces = [_set(piece) for piece in re.split("`([^`]+)`", text)]
@@ -55,7 +55,7 @@ def escape(text: str) -> str:
 
 
 def _set(text: str) -> str:
-    # Two hyphens would be set as a dash, and no option of a command line is spelled so.
+    # LaTeX would set the two hyphens of a command-line option as a dash.
     return "".join(map(_character, text)).replace("--", "-{}-")
 
 
@@ -68,7 +68,7 @@ def _character(c: str) -> str:
 
 
 def _letter(c: str) -> str:
-    """An accented Latin letter, a Greek one, or one raised or lowered."""
+    """An accented Latin letter, a Greek letter, a superscript or a subscript."""
     decomposed = unicodedata.normalize("NFD", c)
     base, marks = decomposed[0], decomposed[1:]
     if base.isascii() and marks in ACCENTS:

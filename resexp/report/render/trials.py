@@ -1,4 +1,4 @@
-"""The trials of a report as plain rows, for the formats that have exact numbers."""
+"""The trials of a report as plain rows, for the formats with exact numbers."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from resexp.report.frames import ReportRecords
 
 
 def plain_rows(records: ReportRecords) -> list[dict[str, Any]]:
-    """Every trial, at every value tried, as plain data. A number is whole where its whole column is: beside
-    missing numbers, pandas keeps whole ones as floats.
+    """Every trial, at every tuned value tried, as plain data.
+
+    A number is an integer if its whole column consists of whole numbers. In columns with missing numbers,
+    pandas stores integers as floats.
     """
     trials = records.tried if records.tuned else records.trials
     whole = {str(name) for name in trials if _is_whole(trials[name])}
