@@ -10,7 +10,7 @@ from torch.nn import functional
 from resexp.machine.clock import seconds_of
 
 SIZES = {"cpu": (256, 512, 1024), "cuda": (4096, 8192)}
-"""Sizes of the matrices. The fastest counts, because libraries favour one or another."""
+"""Sizes of the matrices. The fastest size counts, because libraries favour different sizes."""
 WORK = {"cpu": 5e9, "cuda": 5e12}
 """Floating-point operations of one timing."""
 

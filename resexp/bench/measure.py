@@ -1,4 +1,7 @@
-"""All measurements of one benchmark, in an order in which compared things meet the same conditions."""
+"""All measurements of one benchmark. What is compared is measured in turn, under the same conditions.
+
+The DataLoader loop is the training loop that one would write without resexp: see `peer.py`.
+"""
 
 from __future__ import annotations
 
@@ -158,8 +161,8 @@ def sweeps(
     *,
     peer: bool,
 ) -> dict[str, Any]:
-    """Rates of sweeps in each precision and, with `peer`, of the DataLoader loop with the number of workers
-    that suits it best.
+    """Rates of sweeps in each precision. If `peer` is true, also the rate of the DataLoader loop, with the
+    number of workers at which that loop is fastest.
     """
 
     def loop(workers: int) -> float:

@@ -35,7 +35,7 @@ WARM_UP = 3
 
 
 def applies(purpose: Purpose) -> bool:
-    """Whether this loop exists for what a network is for: it does for images with labels."""
+    """Whether this loop can train a network for this purpose: it can for images with labels."""
     return purpose.targets == "labels" and len(purpose.shape) == 3
 
 

@@ -1,4 +1,6 @@
-"""One trial's step, alone on the machine: examples per second, share of the ceiling, and its parts."""
+"""One trial's step, alone on the machine: examples per second, the share of the processor's highest speed
+(`ceiling.py`), and the seconds of each part of a step.
+"""
 
 from __future__ import annotations
 
@@ -118,7 +120,7 @@ def measure_depths(settings: Settings, device: torch.device, effort: Effort) -> 
 
 def depths_to_fit(settings: Settings, effort: Effort) -> list[int]:
     """Depths of the trunk, spread evenly, up to `effort.reach` times the configured depth and its
-    multiply-accumulates. The latter matters for trunks whose layers cost more in deeper networks.
+    multiply-accumulates. The limit on multiply-accumulates matters if layers cost more in deeper networks.
     """
     task: Task = settings.task.build()
     purpose, model = task.purpose(facts_of(settings.data)), settings.model

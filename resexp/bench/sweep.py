@@ -103,8 +103,8 @@ def run_sweep(settings: Sequence[Settings], slots: Sequence[str], folder: Path) 
 
 def startup_seconds(folder: TrialFolder) -> float:
     """Seconds from the claim of a trial, just before its process is forked, until it has its data and network
-    and opens its row files. They are read from the times of two files, and are right only for trials without
-    probes, which never write to the second file again.
+    and opens its row files. They are the difference of two files' times. This is right only for trials
+    without probes, because such trials never write to the second file again.
     """
     return folder.probes.stat().st_mtime - folder.attempt.stat().st_mtime
 
@@ -119,7 +119,7 @@ def as_trial(number: int, settings: Settings) -> Trial:
 
 
 def short(settings: Settings, epochs: int, batch: int, seed: int = 0) -> Settings:
-    """The same step with little around it: no probes, no evaluation except the last, few images."""
+    """The settings for short trials with the same step: no probes, only the last evaluation, few images."""
     facts = facts_of(settings.data)
     return changed(
         settings,
@@ -144,7 +144,7 @@ def throughput(settings: Settings, slots: Sequence[str], effort: Effort, folder:
 
 
 def uneven(settings: Settings, slots: Sequence[str], effort: Effort, folder: Path) -> Ended:
-    """A sweep of more trials than slots, with very different lengths, to see how they end together."""
+    """A sweep of more trials than slots, with very different lengths, to measure how long slots are idle."""
     lengths = range(1, 3 * len(slots) + 2)
     return run_sweep([short(settings, length, effort.batch) for length in lengths], slots, folder)
 

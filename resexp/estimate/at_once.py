@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from resexp.plan.trial import Trial
 
 SECONDS = 3.0
-"""How long each number of trials is trained to be judged."""
+"""Seconds for which each number of trials is trained, to measure its rate."""
 GAIN = 1.05
-"""More trials at once must be faster by this factor; otherwise fewer are run, which need less memory."""
+"""More trials at once must be faster by this factor. Otherwise fewer run, because they need less memory."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def best_slots(
 
 
 def best_number(most: int, total: Callable[[int], float]) -> int:
-    """The last of 1, 2, 4, ... `most` that is faster by GAIN than the one before.
+    """The last of the numbers 1, 2, 4, ... `most` that is faster by GAIN than the number before it.
 
     `total(number)` is the rate of that many trials together. It raises TrialError if there is no room for
     them.
@@ -106,7 +106,7 @@ def _rate(tried: Tried, slots: Sequence[str], launcher: LocalLauncher) -> float:
     with launcher.beside(train_a_while, [(tried, slot) for slot in slots]) as trials:
         try:
             for each in trials:
-                each.recv()  # wait until it has warmed up
+                each.recv()  # wait until each trial has warmed up
             for each in trials:
                 each.send(None)
             return sum(float(each.recv()) for each in trials)

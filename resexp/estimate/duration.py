@@ -23,13 +23,14 @@ if TYPE_CHECKING:
     from resexp.plan.trial import Trial
 
 TIMED_MACS = 3e9
-"""The most multiply-accumulates of a timed step; it bounds what an estimate costs."""
+"""The most multiply-accumulates of a timed step, so that an estimate takes little time."""
 TIMED, ENOUGH = 3, 10**9
 """How many steps are timed (the shortest counts), and after how many nanoseconds timing stops."""
 MOST_TIMED_DEPTH = 1_300
 MOST_TIMED = Cost(params=50_000_000, macs=5 * 10**9, activation_bytes=1 << 28)
-"""A network that exceeds any of these is not timed: its steps would take more time or memory than a plan may.
-A timed batch is kept so small that its activations do not exceed these either, unless two images already do.
+"""A network that exceeds any of these limits is not timed, because a step would take too much time or memory
+for a plan. The timed batch is kept so small that its activations do not exceed `activation_bytes` either, but
+it has at least two images.
 """
 EVALUATION = 1.15
 """Factor on training time that accounts for evaluation, probes and checkpoints."""

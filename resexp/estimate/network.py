@@ -45,7 +45,7 @@ class Measurer:
         survey: Survey | None = None,
         known: Mapping[str, Facts] | None = None,
     ) -> None:
-        """`known` are facts that another Measurer has found, so that data sets are not scanned again."""
+        """`known` are facts that another Measurer has collected. Their data sets are not scanned again."""
         self._device = device
         self.plugins = plugins
         self._facts = dict(known or {})
@@ -78,6 +78,10 @@ class Measurer:
         return self.facts(settings).fingerprint
 
     def resolve(self, settings: Settings) -> Settings:
+        """The settings with `precision: auto` decided and matched sizes filled in.
+
+        Raises ConfigError if parts do not fit each other.
+        """
         self._check(settings)
         precision = resolve_precision(settings.training.precision, self._device)
         sizes = self._matched(settings) if settings.model.match != "none" else {}
@@ -91,6 +95,7 @@ class Measurer:
         return self.parse(data)
 
     def _check(self, settings: Settings) -> None:
+        """Raises ConfigError if data, task, trunk and probes do not fit each other."""
         facts = self.facts(settings)
 
         def fits() -> dict[str, int]:
@@ -103,6 +108,8 @@ class Measurer:
         self.remembered.answer(f"fit {json.dumps(question)}", fits)
 
     def _matched(self, settings: Settings) -> dict[str, int]:
+        """The size that `model.match` asks for, by its dotted key below `model`; see `models.match`."""
+
         def match() -> dict[str, int]:
             from resexp.models.match import match_size
 
@@ -113,6 +120,8 @@ class Measurer:
         return self.remembered.answer(f"size {self.network_key(settings)}", match)
 
     def cost(self, settings: Settings) -> Cost | None:
+        """What one example costs in this network; None if the model is no network. Raises ConfigError."""
+
         def measure() -> dict[str, int]:
             from resexp.models.build import network_cost
 
@@ -122,11 +131,11 @@ class Measurer:
             cost = network_cost(settings.model, self.purpose(settings))
             return asdict(replace(cost, evaluated_at_once=task.evaluated_at_once(self.facts(settings))))
 
-        self._learns(settings)
+        self._refuse_batches_of_one(settings)
         answer = self.remembered.answer(f"cost {self.network_key(settings)}", measure)
         return Cost(**answer) if answer else None
 
-    def _learns(self, settings: Settings) -> None:
+    def _refuse_batches_of_one(self, settings: Settings) -> None:
         """Raises ConfigError if batches have one example and the network's batch norm needs several."""
         alone = min(settings.training.batch_size, self.facts(settings).train) == 1
         if not alone or settings.model.norm != "batch":
@@ -151,7 +160,7 @@ class Measurer:
         return task.purpose(self.facts(settings))
 
     def network_key(self, settings: Settings) -> str:
-        """A text that differs for different networks: all that `purpose` and the built network depend on."""
+        """A text that differs for different networks. It holds all that a network is built from."""
         model = settings.model.model_dump_json(exclude={"init"})
         facts, task = self.facts(settings), settings.task.model_dump_json()
         return json.dumps([model, task, facts.shape, facts.classes, facts.targets, code(settings)])
@@ -165,11 +174,10 @@ def data_key(settings: Settings) -> str:
 def learn(
     device: str, plugins: tuple[Plugin, ...], settings: Sequence[str], known: Mapping[str, Facts]
 ) -> None:
-    """Compute and remember the answers that a plan of these trials asks for. Each of `settings` is a trial's
-    as JSON.
+    """Compute and remember the answers that a plan of these trials asks for.
 
-    Errors are ignored here, because planning meets and reports them itself. `known` are the facts of the data
-    sets.
+    `settings` holds one JSON text for each trial, and `known` the facts of the data sets. Errors are ignored
+    here, because planning meets and reports them itself.
     """
     measurer = Measurer(device, plugins, known=known)
     for each in settings:
@@ -178,9 +186,8 @@ def learn(
 
 
 def with_worker(experiment: Experiment, device: str, launcher: LocalLauncher, survey: Survey) -> Measurer:
-    """A measurer that asks a worker, which has PyTorch loaded, for answers that are not remembered.
-
-    So the process that plans does without PyTorch.
+    """A measurer for planning without PyTorch in this process: a worker, in which PyTorch is loaded, computes
+    the answers that are not remembered.
     """
 
     def ask() -> None:

@@ -43,8 +43,8 @@ class Recipe:
 
 
 class Projection(nn.Linear):
-    """A linear map whose outputs, in as many equal groups as there are `gains`, are drawn larger or smaller
-    by these gains.
+    """A linear map whose outputs form equal groups, one for each of the `gains`. `rescale` multiplies the
+    initial weights of each group by the group's gain.
     """
 
     def __init__(self, inputs: int, outputs: int, *gains: float) -> None:

@@ -102,7 +102,7 @@ def learns_alone(network: nn.Module, purpose: Purpose) -> bool:
 
 
 class KeepInput(torch.autograd.Function):
-    """Replaces batch norm, which keeps its input. On the meta device PyTorch's own runs slowly, in Python."""
+    """Stands for batch norm and, like it, keeps the input. PyTorch's own is slow on the meta device."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:

@@ -143,7 +143,7 @@ def dropout(rate: float, name: str) -> Steps:
 
 
 def head_steps(design: Design, channels: int) -> Steps:
-    """The norm with which a head begins if blocks do not end with one."""
+    """The norm at the head's start, in orders in which no norm follows the last merge."""
     return norm_steps(design, channels, "norm") if PLACEMENTS[design.order].before_head else []
 
 

@@ -15,8 +15,8 @@ from resexp.models.reparam import DiracConv, RepConv
 
 
 def conv(design: Design, inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Conv2d:
-    """A convolution that keeps the size if the stride is 1. It has a bias only if no norm follows, which
-    would cancel it.
+    """A convolution that keeps the size if the stride is 1. It has a bias only if no norm follows, because a
+    norm would cancel the bias.
     """
     return nn.Conv2d(inputs, outputs, size, stride=stride, padding=size // 2, bias=design.norm == "none")
 

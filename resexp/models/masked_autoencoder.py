@@ -23,7 +23,9 @@ from resexp.options import Depth, NaturalInt, PositiveFloat, ShrinkFactor, Side,
 
 
 class Decoder(nn.Module):
-    """Draws the image and the mask (see `Autoencoder`) from the encoder's states of visible tokens."""
+    """Predicts the pixels of all patches from the encoder's states of the visible tokens. Its output is that
+    of `Autoencoder`.
+    """
 
     def __init__(
         self,
@@ -44,7 +46,8 @@ class Decoder(nn.Module):
         self.positions = nn.Embedding(grid[0] * grid[1], width)
         blocks, _ = token_blocks(design, recipe)
         self.blocks = nn.ModuleList(blocks)
-        # As in a U-Net, the decoder's first layer is linked with one of the encoder's deepest.
+        # The encoder's blocks that the decoder's layers are linked with: evenly spaced in the encoder, the
+        # deepest first, as in a U-Net. Of 24 blocks, one layer gets [11], the middle, and two get [15, 7].
         layers = design.depth
         self.sources = [max(0, len(channels) * (layers - j) // (layers + 1) - 1) for j in range(layers)]
         self.links = nn.ModuleList(TokenMap(channels[i], width) for i in self.sources if links)
@@ -80,12 +83,12 @@ def spread(h_BCK: Tensor, visible_BK: Tensor, tokens: int) -> Tensor:
 
 
 class Autoencoder(Series):
-    """Images (B, C, H, W) -> (B, C + 1, H, W): the image as the network draws it, then 1 for hidden pixels
-    and 0 elsewhere.
+    """Images (B, C, H, W) -> (B, C + 1, H, W): C channels that the network predicts, and one channel that is
+    1 at hidden pixels and 0 elsewhere.
 
-    During training the mask is drawn anew for every image. In evaluation it depends only on the image's
-    position in its batch. Stem and blocks by themselves see the whole image, and probes measure such
-    features.
+    During training, the mask of hidden patches is drawn at random for every image. In evaluation the mask
+    depends only on the image's position in its batch. Probes pass the whole image through stem and blocks,
+    without a mask.
     """
 
     def __init__(
@@ -121,12 +124,13 @@ class Autoencoder(Series):
 
 
 class MaskedAutoencoder(Trunk):
-    """Images: a transformer of `depth` layers on the visible patches, and a small one that draws all patches.
+    """Images: a transformer of `depth` layers on the visible patches, and a small one to predict all patches.
 
     He et al. 2021 (arXiv:2111.06377), with learned positions and without a class token. `mask_ratio` is the
     share of patches that are hidden. The connection is used in the encoder; the decoder is always residual.
-    The `decayed` shortcuts of Zhang et al. 2024 (arXiv:2404.10947) need branches whose outputs start at 0
-    (`zero_outputs`) and linear maps from the encoder's layers that are added in the decoder's (`links`).
+    The `decayed` shortcuts of Zhang et al. 2024 (arXiv:2404.10947) need `zero_outputs`, with which the
+    outputs of branches start at 0, and `links`, with which the decoder's layers add linear maps of states of
+    the encoder.
     """
 
     targets: ClassVar[tuple[str, ...]] = ("images",)

@@ -164,7 +164,7 @@ def final_steps(
 
 
 def wrong_depth(trunk: str, depth: int, rule: str, allowed: Callable[[int], bool]) -> ConfigError:
-    """The error for a depth that this trunk cannot have. It names the nearest depths that it can."""
+    """The error for a depth that this trunk cannot have. It names the nearest depths that are possible."""
     below = next((d for d in range(depth - 1, 0, -1) if allowed(d)), None)
     above = next((d for d in range(depth + 1, depth + 128) if allowed(d)), None)
     near = " or ".join(str(d) for d in (below, above) if d is not None)

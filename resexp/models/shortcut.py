@@ -14,8 +14,8 @@ from resexp.options import ShortcutKind
 class Pad(nn.Module):
     """Option A: every `stride`-th pixel, then zero channels. It has no parameters.
 
-    Half the zero channels come before the others and half behind, or all of them behind if `at_end`. The two
-    hold the same numbers at other channels, so weights trained with one are silently wrong in the other.
+    Half the zero channels come before the others and half behind, or all of them behind if `at_end`. Weights
+    trained with one layout are silently wrong in the other, because the channels have other places.
     """
 
     def __init__(self, inputs: int, outputs: int, stride: int, at_end: bool = False) -> None:
@@ -46,8 +46,8 @@ class ShortcutFactory:
     stride: int
 
     def __call__(self, kind: ShortcutKind, outputs: int | None = None, layout: str = "both") -> nn.Module:
-        """As `connections.base.MakesShortcut`. Where channels cannot be padded, for they get fewer, `pad` is
-        a projection.
+        """See `connections.base.MakesShortcut`. If S has fewer outputs than inputs, `pad` is a projection,
+        because nothing can be padded.
         """
         inputs, stride = self.inputs, self.stride
         outputs = self.width if outputs is None else outputs

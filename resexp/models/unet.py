@@ -167,8 +167,8 @@ class Through(Connection):
 
 
 def grow(design: Design, size: list[int], inputs: int, outputs: int, stride: int) -> nn.Sequential:
-    """A branch of a 1x1 layer and an upsampling that repeats pixels. In this order it costs a quarter and
-    gives the same.
+    """A branch of a 1x1 layer and, after it, an upsampling that repeats pixels. The other order would give
+    the same numbers at four times the cost.
     """
     norm = partial(make_norm, design.norm)
     branch = ordered_branch([(conv(design, inputs, outputs, 1), inputs, outputs)], design, norm)
