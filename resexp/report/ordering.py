@@ -1,4 +1,4 @@
-"""A published ordering against the records: do the trials come in the claimed order?"""
+"""Comparison of the two sides of a claim: whether the trials are in the claimed order."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from resexp.store import Records
 
 Cell = NDArray[np.float64]
-"""The values of the seeds of one side at one depth; infinite where a net diverged."""
+"""The values of the seeds of one side at one depth. A diverged network's value is infinite."""
 
 
 @dataclass(frozen=True)
@@ -144,20 +144,23 @@ def _of_curves(
 def _cells(
     records: Records, when: Mapping[str, Any], metric: str, alike: pd.Series[str] | None, by_depth: bool
 ) -> dict[Any, Cell]:
-    """The values of one side by what must be alike on both, with `by_depth` the depth too."""
+    """The values of one side, grouped by the settings that must be equal on both sides.
+
+    With `by_depth`, the depth must be equal too.
+    """
     values = values_of(records, when, metric, alike)
     keys = ["depth", "alike"] if by_depth else ["alike"]
     return {key: cell.to_numpy(float) for key, cell in values.groupby(level=keys)}
 
 
 def _some_failed(records: Records, sides: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether somewhere on either side some seeds failed and others trained: a mean is no evidence then."""
+    """Whether some seeds of a variant and depth failed and others trained, so that means are no evidence."""
     places = (place for when in sides for place in frames.by_depth(matching(records, when)))
     return any(failed_seeds.mixed(trials) for _, _, trials in places)
 
 
 def _examples(records: Records, when: Mapping[str, Any], metric: str) -> int | None:
-    """How many examples the values of one side are shares of, where they are errors."""
+    """The number of examples of which one side's errors are shares; None for other metrics."""
     if not metric.endswith("_error"):
         return None
     return frames.examples(matching(records, when), metric.removesuffix("_error"))
@@ -181,7 +184,7 @@ def _without_depth(when: Mapping[str, Any]) -> dict[str, Any]:
 def _at_depth(
     records: Records, when: dict[str, Any], depths: list[int], metric: str
 ) -> dict[str, Any] | None:
-    """One side of a claim at a depth that is a number. None where no depth is shallower than the deepest."""
+    """One side of a claim with its depth as a number; None if a shallower depth is needed and missing."""
     match when.get(DEPTH):
         case "deepest":
             return {**when, DEPTH: depths[-1]}

@@ -1,4 +1,4 @@
-"""What the values of several seeds are measured on: the same test set, or rows drawn anew by each seed."""
+"""Whether all seeds are tested on the same test set, or each seed on rows that it draws itself."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ FOREIGN = (
     "standard deviations are over its seeds and do not cover other test sets."
 )
 REDRAWN = (
-    "Each seed draws the test rows anew from the same rows, so the splits overlap and are not independent. "
-    "The intervals therefore take s² (1/n + m/(N − m)) as the variance of a mean over n seeds, each "
-    "measured on m of N rows (Nadeau and Bengio 2003), and speak of new rows too."
+    "Each seed draws its own test rows from the same rows, so the splits overlap and are not independent. "
+    "The intervals therefore use s² (1/n + m/(N − m)) as the variance of a mean over n seeds, each "
+    "measured on m of N rows, where s is the standard deviation over seeds (Nadeau and Bengio 2003). They "
+    "cover new rows too."
 )
-BOTH = f"Of data whose test set is fixed: {FIXED} Of tables whose test rows are drawn: {REDRAWN}"
+BOTH = f"For data with a fixed test set: {FIXED} For tables whose test rows are drawn: {REDRAWN}"
 
 
 def overlap(trials: pd.DataFrame, metric: str) -> float:
-    """m / (N - m), where a metric of the trials is measured on m rows that each seed draws from all N.
+    """m / (N - m), if a metric of the trials is measured on m rows that each seed draws from all N rows.
 
-    0 where every seed has the same test rows. What is not measured on the test rows is of the training rows,
-    but costs depend on neither.
+    It is 0 if all seeds have the same test rows, and for costs, which depend on no rows. Metrics of other
+    splits than the test set count as measured on the training rows.
     """
     shares = _shares(trials)
     if metric in frames.COSTS or shares.empty:
@@ -41,12 +42,12 @@ def overlap(trials: pd.DataFrame, metric: str) -> float:
 
 
 def drawn(records: Records) -> int:
-    """How many finished trials drew their own test rows."""
+    """The number of finished trials that drew their own test rows."""
     return len(_shares(frames.done(records.trials)))
 
 
 def caption(records: Records) -> str:
-    """What intervals over seeds cover, in a plain sentence or two."""
+    """The sentences that say what intervals over seeds cover."""
     if records.foreign:
         return FOREIGN
     count = drawn(records)

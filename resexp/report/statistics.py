@@ -22,20 +22,20 @@ if TYPE_CHECKING:
 
 LEVEL = 0.95
 ALPHA = 1 - LEVEL
-"""A p above it decides nothing."""
+"""A test with a p above this decides nothing."""
 MARGIN = 0.01
 """The smallest gap called degradation: 1 percentage point of training error, fixed before any run."""
 FEW = 5.0
-"""Mistakes per seed under which a few seeds may agree by chance: their variance has a floor then."""
+"""With fewer mistakes per seed, a few seeds may agree by chance, so their variance has a lower bound."""
 ROUNDING = 1e-12
-"""Of the size of what is compared: differences that are smaller come from the arithmetic alone."""
+"""Relative differences below this come from rounding alone."""
 LEAST = 3
-"""Seeds on each side, under which nothing is decided."""
+"""The least number of seeds per side that can decide anything."""
 
 
 @dataclass(frozen=True)
 class Summary:
-    """Number, mean and sample standard deviation (n - 1); None where too few values exist."""
+    """Number, mean and sample standard deviation (n - 1). They are None if there are too few values."""
 
     n: int
     mean: float | None
@@ -146,7 +146,7 @@ def contrast(
 
 
 def variance(x: NDArray[np.float64], examples: int | None) -> float:
-    """The sample variance or, of few mistakes among so many `examples`, no less than `contrast` says."""
+    """The sample variance, with the lower bound of `contrast` if there are few mistakes among `examples`."""
     found = float(x.var(ddof=1))
     if examples is None or x.mean() * examples >= FEW:
         return found
@@ -161,7 +161,7 @@ def difference(
     overlap: float | Sequence[float] = 0.0,
     level: float = LEVEL,
 ) -> Estimate | None:
-    """mean(a) - mean(b); None where one side has no number."""
+    """The difference mean(a) - mean(b); None if one side has no number."""
     return contrast([a, b], [1.0, -1.0], examples=examples, overlap=overlap, level=level)
 
 
@@ -235,7 +235,7 @@ def benjamini_hochberg(p: Sequence[float]) -> list[float]:
 
 
 def slope(norms: Sequence[float] | NDArray[np.float64]) -> float | None:
-    """Least-squares slope of log10(norm) over layer position, in decades a layer.
+    """Least-squares slope of log10(norm) over layer position, in decades per layer.
 
     Layers whose norm is 0 or not finite have no logarithm and are left out; None with fewer than two others.
     """

@@ -1,4 +1,4 @@
-"""How well the nets do on data they have not seen."""
+"""Test accuracy, test error and generalisation gap."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 ORDER = 20
 PROTOCOL = " of the last epoch (never the best one)"
 CAPTION = (
-    f"Test accuracy and test error{PROTOCOL}; mean ± standard deviation over n seeds. The generalisation "
-    "gap is test error minus training error."
+    f"Test accuracy and test error{PROTOCOL}, as mean ± standard deviation over n seeds. The "
+    "generalisation gap is the test error minus the training error."
 )
 CHANCE = " Always answering the most frequent class has a test error of {chance}\u00a0%."
-ONE_CLASS = " One class: how many seeds give the same answer to every test example."
+ONE_CLASS = " The column One class counts the seeds that give the same answer to every test example."
 
 
 def table(records: Records) -> Table | None:
-    """Rows: variant x depth. None before any trial is done, and where no test error was measured."""
+    """Rows: variant x depth. None before any trial is done, or if no test error was measured."""
     done = frames.done(records.trials)
     if done["test_error"].isna().all():
         return None

@@ -1,4 +1,4 @@
-"""What the paper says comes out lower or higher: does it here?"""
+"""Whether the paper's claims hold here."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ if TYPE_CHECKING:
 
 ORDER = 5
 CAPTION = (
-    "What the paper states, and the same difference measured here, over n seeds of each side, with a 95 %"
-    " interval by Student's t (Welch's, for seeds that are not paired). The direction agrees, or "
-    "disagrees, if this interval excludes 0. Where the paper states that two sides are as good as each "
-    "other, the margin is named: they are equivalent if the interval lies within the margin on both sides"
-    " of 0, and not equivalent if it lies outside. One side is no worse than the other if the interval of"
-    " what it lacks ends below the margin, and worse if it begins above it. Otherwise the claim is "
-    "undecided, as it is with fewer than three seeds, and where some seeds failed and others trained, so "
-    "that a mean describes neither. Not comparable: one side was not measured. Where nets diverged, the "
-    "difference has no size, and the verdict rests on how many diverged on each side (Barnard's exact "
-    "test)."
+    "The difference that the paper states and the same difference measured here, over n seeds per side, "
+    "with a 95 % interval by Student's t (Welch's, for seeds that are not paired). The direction agrees or "
+    "disagrees if this interval excludes 0. If the paper states that two sides are as good as each other, "
+    "the claim names a margin. They are equivalent if the interval lies within the margin on both sides of "
+    "0, and not equivalent if it lies outside. If the paper states that one side is no worse than the "
+    "other, that side is no worse if the interval of its disadvantage ends below the margin, and worse if "
+    "the interval begins above it. Otherwise the claim is undecided. It is also undecided with fewer than "
+    "three seeds, and if some seeds failed and others trained, because a mean then describes neither. It "
+    "is not comparable if one side was not measured. If networks diverged, the difference has no size, and "
+    "the verdict rests on how many diverged on each side (Barnard's exact test)."
 )
 STEPS = (
-    " Of steps to a target, the ratio higher / lower is shown, with Welch's interval of the difference of"
-    " the logarithms. A run takes as many steps as it had made at the first evaluation at or below the "
-    "target, and the interval is no narrower than the distance of two evaluations allows. Where some runs"
-    " never arrive, the ratio has no size: of four and more runs a side of one setting, the verdict rests"
-    " on the exact rank test of Wilcoxon, Mann and Whitney with those runs last (Gehan 1965), otherwise "
-    "on how many arrive on each side (Barnard's exact test)."
+    " For steps to a target, the ratio higher / lower is shown, with Welch's interval of the difference of "
+    "the logarithms. The steps of a run are those made at its first evaluation at or below the target, and "
+    "the interval is no narrower than the distance between two evaluations allows. If some runs never "
+    "reach the target, the ratio has no size. With at least four runs per side, all of one setting, the "
+    "verdict then rests on the exact rank test of Wilcoxon, Mann and Whitney with those runs last (Gehan "
+    "1965). Otherwise it rests on how many runs reach the target on each side (Barnard's exact test)."
 )
 GAPS = (
-    " The gap of a run is its test error or loss minus its training error or loss where the latter comes "
-    "down to the value that is named, interpolated linearly between two evaluations. Where a run never "
-    "gets there, or was there before its first evaluation, the claim is undecided."
+    " The gap of a run is its test error or loss minus its training error or loss at the point where the "
+    "latter comes down to the named value, interpolated linearly between two evaluations. If a run never "
+    "reaches that value, or was below it before its first evaluation, the claim is undecided."
 )
 
 
 def table(records: Records) -> Table | None:
-    """Rows: the claims. None where the experiment states none."""
+    """Rows: the claims. None if the experiment states none."""
     paper = references.published(records)
     if not paper.claims:
         return None
@@ -96,7 +96,7 @@ def _row(records: Records, claim: Claim) -> Row:
 
 
 def lead(records: Records, found: Table | None, values: Table | None) -> tuple[Sentence, ...]:
-    """The paper's claim and what became of it, in a sentence: how a report on a paper begins."""
+    """The first sentence of a report on a paper: its claim, and how many statements agree here."""
     paper = references.published(records)
     if not paper.claim:
         return ()

@@ -1,4 +1,4 @@
-"""Is the difference to the baseline more than noise? Tests, corrected for their number."""
+"""Whether differences to the baseline are more than noise, by tests corrected for their number."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ LEADS = True
 MEASURES = {"test_error": "test", "train_error": "train"}
 PROTOCOL = " of the last epoch"
 CAPTION = (
-    f"Error{PROTOCOL} minus that of the baseline at the same depth, in percentage points, over n "
-    "seeds of each; negative is better. The baseline is {baseline}. In brackets: its 95 % interval by "
-    "Student's t (Welch's, for seeds that are not paired). p: of that test, after Holm's correction for all"
-    " comparisons of one error at one depth. The verdict: lower or higher, if the corrected p is at most "
-    "0.05; else equivalent, if the interval lies within 1 point of 0 on both sides; else undecided. Fewer "
-    "than three seeds decide nothing."
+    f"Error{PROTOCOL} minus that of the baseline at the same depth, in percentage points, over n seeds of "
+    "each; negative is better. The baseline is {baseline}. The brackets hold its 95 % interval by "
+    "Student's t (Welch's, for seeds that are not paired). The p is that of the same test, after Holm's "
+    "correction for all comparisons of one error at one depth. The verdict is lower or higher if the "
+    "corrected p is at most 0.05. Otherwise it is equivalent if the interval lies within 1 point of 0 on "
+    "both sides, and undecided if it does not. Fewer than three seeds decide nothing."
 )
 
 
 def table(records: Records) -> Table | None:
-    """Rows: variant x depth x error, all but the baseline's. None where nothing can be compared."""
+    """Rows: variant x depth x error, without the baseline. None if nothing can be compared."""
     ended = frames.ended(records.trials)
     if not frames.trained(records):
         return None
@@ -99,12 +99,12 @@ def baseline(trials: pd.DataFrame) -> tuple[str, str] | None:
 
 
 def _first(variants: list[str], trials: pd.DataFrame) -> str:
-    """The one that the plan has first: an experiment's author opens with what the others vary."""
+    """The variant that comes first in the plan, because authors begin with the one that the others modify."""
     return min(variants, key=lambda variant: int(trials.index[trials["variant"] == variant].min()))
 
 
 def _family(trials: pd.DataFrame, name: str, depth: int, error: str, level: float) -> list[dict[str, Any]]:
-    """One depth and error: a row a variant, and Holm's correction over them."""
+    """The rows for one depth and error, one per variant, with Holm's correction over them."""
     groups = dict(frames.by_variant(trials))
     if name not in groups:
         return []
@@ -159,7 +159,7 @@ def _family(trials: pd.DataFrame, name: str, depth: int, error: str, level: floa
 
 
 def verdict(found: statistics.Estimate | None, p: float | None, level: float = statistics.LEVEL) -> Verdict:
-    """The criterion of the caption, as a word or two; `p` is corrected."""
+    """The verdict by the caption's criterion, from a corrected `p`."""
     if found is None:
         return Verdict.NO_SEED
     if found.low is None or found.high is None or p is None:
@@ -171,7 +171,7 @@ def verdict(found: statistics.Estimate | None, p: float | None, level: float = s
 
 
 def _sentences(name: str, rows: list[dict[str, Any]], depth: int | None) -> Iterator[Sentence]:
-    """What the test errors at the deepest shared depth say: the findings one by one, the others together."""
+    """Sentences on test errors at the deepest shared depth: one per difference, one per group of others."""
     here = [row for row in rows if row["depth"] == depth and row["error"] == "test"]
     for row in here:
         if row["verdict"] in (Verdict.LOWER, Verdict.HIGHER):
@@ -215,7 +215,7 @@ def _seeds(row: Row) -> str:
 
 
 def _without(rows: list[dict[str, Any]], name: str) -> str:
-    """How many trials of the variants, and of the baseline, have no error that could be compared."""
+    """The clause that counts the trials of the variants and the baseline without an error; "" if none."""
     lost = {row["variant"]: row["lost"][0] for row in rows} | {name: rows[0]["lost"][1]}
     told = [f"{words.counted(count, 'trial')} of {variant}" for variant, count in lost.items() if count]
     return f", without {words.listed(told)} that diverged or failed" if told else ""

@@ -1,4 +1,4 @@
-"""Does depth hurt training? Train error by connection and depth, and D(L)."""
+"""Whether depth hurts training: train error by connection and depth, and degradation D(L)."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ if TYPE_CHECKING:
 ORDER = 10
 LEADS = True
 TRAINED = 0.05
-"""A net that trains errs less than the majority class by at least this part of the training examples..."""
+"""A network has trained if its error is below the majority class's by at least this fraction..."""
 OF_CHANCE = 0.5
-"""... or by this part of the majority class's error, where that is less."""
+"""... or by this fraction of the majority class's error, if that is less."""
 PROTOCOL = " of the last epoch, in eval mode and without augmentation"
 MEASURED = f"Training error{PROTOCOL}; mean ± standard deviation over n seeds."
 CAPTION = (
     f"{MEASURED} D(L) is the mean training error at depth L minus the least mean training error of any "
-    "shallower depth, in percentage points. Its 95 % interval is Student's (Welch's, over seeds that are "
-    "not paired). Its lower end is corrected for having looked at every shallower depth (Bonferroni). The "
-    "verdict is about the deepest depth that finished: it degrades, if the interval lies above 0 and D is "
-    "at least 1 point; it degrades slightly, if the interval lies above 0 and D is less; it does not "
-    "degrade by 1 point, if the interval ends below 1 point; otherwise it is undecided. Fewer than three "
-    "seeds decide nothing. Without an effect the verdict is wrong in at most 5 % of cases. An effect of "
-    "three standard deviations is found in about half of all cases with three seeds, and in about 98 % with"
-    " five."
+    "shallower depth, in percentage points. Its 95 % interval is Student's (Welch's, for seeds that are "
+    "not paired). The lower end is corrected for having looked at every shallower depth (Bonferroni). The "
+    "verdict is about the deepest depth that finished. A variant degrades if the interval lies above 0 and "
+    "D(L) is at least 1 point. It degrades slightly if the interval lies above 0 and D(L) is less than 1 "
+    "point. It does not degrade by 1 point if the interval ends below 1 point. Otherwise it is undecided. "
+    "Fewer than three seeds decide nothing. If depth has no effect, the verdict is wrong in at most 5 % of "
+    "cases. An effect of three standard deviations is found in about half of all cases with three seeds, "
+    "and in about 98 % with five."
 )
 RARE = " Where that error is below 10\u00a0%, half of it counts instead of the 5 points."
 CHANCE = (
-    "A variant did not train if at no depth its mean training error is at least 5 points below that of "
+    "A variant did not train if its mean training error is at no depth at least 5 points below that of "
     "always answering the most frequent class{chance}."
 )
 
 
 def table(records: Records) -> Table | None:
-    """Rows: variant x depth. None before any trial has ended, and where no training error was measured."""
+    """Rows: variant x depth. None before any trial has ended, or if no training error was measured."""
     ended = frames.ended(records.trials)
     done = frames.done(ended)
     unmeasured = not done.empty and done["train_error"].isna().all()
@@ -127,7 +127,7 @@ def _rows(variant: str, group: pd.DataFrame, chance: float | None, level: float)
 
 
 def _sentences(variant: str, rows: list[dict[str, Any]], chance: float | None) -> Iterator[Sentence]:
-    """What depth did to one variant; nothing where it has one depth and lost no trial."""
+    """Sentences on the effect of depth on one variant; none if it has one depth and lost no trial."""
     lost = _lost(rows)
     trained = [row for row in rows if row["n"]]
     if not trained:
@@ -169,7 +169,7 @@ def _of_trained(
 
 
 def _seen(deep: dict[str, Any], rows: list[dict[str, Any]]) -> tuple[str, Verdict, str]:
-    """What was measured at a variant's deepest finished depth, and the verdict on it, with its reason."""
+    """The measurement at a variant's deepest finished depth as text, the verdict, and the reason for it."""
     if deep["mixed"]:
         low, high = (words.percent(deep[end], 0) for end in ("failed_low", "failed_high"))
         seeds = ", ".join(_brief(error) for error in deep["errors"])
@@ -200,7 +200,7 @@ def _seen(deep: dict[str, Any], rows: list[dict[str, Any]]) -> tuple[str, Verdic
 
 
 def verdict(gap: float, low: float, high: float) -> tuple[Verdict, str]:
-    """The criterion of the caption: the verdict on a gap (a fraction), and why."""
+    """The verdict on a gap (a fraction) by the caption's criterion, and the reason for it."""
     if low > 0 and gap >= statistics.MARGIN:
         return Verdict.DEGRADES, ""
     if high < statistics.MARGIN:
@@ -211,7 +211,7 @@ def verdict(gap: float, low: float, high: float) -> tuple[Verdict, str]:
 
 
 def _margin(chance: float) -> float:
-    """By how much a net that trains errs less than the majority class, which errs on `chance`."""
+    """How far below `chance`, the majority class's error, the error of a trained network must be."""
     return min(TRAINED, OF_CHANCE * chance)
 
 
@@ -234,5 +234,5 @@ def _points(gap: float | None) -> float | None:
 
 
 def _brief(fraction: float) -> str:
-    """A fraction in percent, with one decimal, or two below 1 percent."""
+    """A fraction in percent with one decimal, or two below 1 percent."""
     return words.percent(fraction, 1 if fraction >= 0.01 else 2)

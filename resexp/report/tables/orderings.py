@@ -1,4 +1,4 @@
-"""Does what was published as better come out as better here?"""
+"""Whether published orderings of values hold here."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 ORDER = 61
 CAPTION = (
-    "Pairs of published values of one source and metric that differ in one respect, and the same difference"
-    " measured here. Undecided, if its 95 % interval by Student's t (Welch's) includes 0, or there are "
-    "fewer than three seeds of a side; not comparable, if either side was not measured. Only the direction "
-    "is compared, for the protocols may differ."
+    "Pairs of published values of one source and metric that differ in one respect, and the same "
+    "difference measured here. The verdict is undecided if the 95 % interval of the difference by "
+    "Student's t (Welch's) includes 0, or if a side has fewer than three seeds. It is not comparable if a "
+    "side was not measured. Only the direction is compared, because the protocols may differ."
 )
 
 

@@ -1,4 +1,4 @@
-"""What depth buys: the Pareto front of error and cost, and the gain of every step in depth."""
+"""The Pareto front of error and cost, and the gain of every step in depth."""
 
 from __future__ import annotations
 
@@ -21,22 +21,24 @@ FEWEST_DEPTHS = 4
 COSTS = {"params": "P", "macs": "M", "seconds": "T"}
 PROTOCOL = " of the last epoch"
 FRONT = (
-    " Front: on the same data no other connection or depth has both a lower or equal mean error and lower or "
-    "equal parameters (P), multiply-accumulates (M) or a trial's whole time on this machine (T)."
+    " A network is on the front if no other one on the same data has both a lower or equal mean error and "
+    "a lower or equal cost: parameters (P), multiply-accumulates (M) or a trial's whole time on this "
+    "machine (T)."
 )
 CAPTION = (
-    f"Test error{PROTOCOL}, mean ± standard deviation over n seeds.{FRONT} Gain: by how many points the "
-    "test error is lower than at the depth before, with a 95 % interval by Student's t (Welch's, for "
-    "seeds that are not paired); p: of that test, after Holm's correction for the steps of one "
-    "connection. A step pays if it gains, its p is at most 0.05, and no shallower net of the connection "
-    "has a lower mean error. One that does not pay is not shown to gain nothing: its gain is not told "
-    "from 0 with so many seeds. Depth hurts if the deepest net has a greater test error than some "
-    "shallower one, by an interval that is corrected for having looked at all of them (Bonferroni)."
+    f"Test error{PROTOCOL}, as mean ± standard deviation over n seeds.{FRONT} The gain is how much lower "
+    "the test error is than at the next shallower depth, in points, with a 95 % interval by Student's t "
+    "(Welch's, for seeds that are not paired). The p is that of the same test, after Holm's correction for "
+    "the steps of one connection. A step pays if it has a positive gain, its p is at most 0.05, and no "
+    "shallower network of the connection has a lower mean error. A step that does not pay may still have a "
+    "gain, which these seeds cannot distinguish from 0. Depth hurts if the deepest network has a greater "
+    "test error than some shallower one, by an interval that is corrected for having looked at all of them "
+    "(Bonferroni)."
 )
 
 
 def table(records: Records) -> Table | None:
-    """Rows: variant x depth. None under four finished depths of one variant: too few to see a bend."""
+    """Rows: variant x depth. None if no variant has four finished depths, the fewest that show a trend."""
     deepest = frames.ended(records.trials).groupby("variant", observed=True)["depth"].max()
     done = frames.done(records.trials).dropna(subset=["test_error"])
     if (
@@ -84,10 +86,10 @@ def _by_variant(rows: list[dict[str, Any]]) -> Iterator[tuple[str, list[dict[str
 
 
 def _steps(group: pd.DataFrame, level: float) -> list[dict[str, Any]]:
-    """One variant's rows, from its shallowest to its deepest net, each compared with the one before."""
+    """One variant's rows from the shallowest depth to the deepest, each compared with the one before."""
     rows: list[dict[str, Any]] = []
     errors: dict[int, pd.Series[float]] = {}
-    """Of the depths at which not some seeds failed and others trained."""
+    """Errors by depth, without depths at which some seeds failed and others trained."""
     examples, overlap = frames.examples(group, "test"), splits.overlap(group, "test_error")
     for place in frames.by_depth(group):
         _, depth, trials = place
@@ -149,14 +151,14 @@ def _front(known: list[dict[str, Any]], cost: str) -> list[dict[str, Any]]:
 
 
 def _counted(said: Sentence, lost: pd.DataFrame, deepest: int) -> Sentence:
-    """A sentence that says how many trials of the depths that it compares are not in it."""
+    """The sentence, followed by the number of lost trials at the depths that it compares."""
     count = int((lost["depth"] <= deepest).sum())
     told = f" Not in it: {words.counted(count, 'trial')} that diverged or failed." if count else ""
     return replace(said, text=said.text + told)
 
 
 def _sentence(variant: str, rows: list[dict[str, Any]], tried: int) -> Sentence:
-    """How deep it pays to be. `tried` is the greatest depth, at which maybe no trial finished."""
+    """How deep it pays to be. `tried` is the greatest depth, at which possibly no trial finished."""
     paying = [place for place, row in enumerate(rows) if row["pays"]]
     last = paying[-1] if paying else 0
     depth, deepest = rows[last]["depth"], rows[-1]["depth"]
