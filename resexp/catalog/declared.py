@@ -15,9 +15,9 @@ from resexp.errors import ConfigError, Problem
 class Quantity:
     """How reports show the readings of a probe that have one name.
 
-    title: its name in tables and figures. unit: "%" means that the values are fractions. scale: of a figure's
-    axis.
-    over: the noun for what a reading's `index` counts, or its `layer` if that is a number as text.
+    title: the name in tables and figures. unit: "%" means that the values are fractions. scale: the scale of
+    a figure's axis. over: the noun for what a reading's `index` counts; if `layer` is a number as text, for
+    what `layer` counts.
     """
 
     name: str

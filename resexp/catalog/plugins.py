@@ -28,7 +28,8 @@ class Plugin:
     """A plugin as it was when read. It is parsed, imported and copied from `source`, not from the file again.
 
     modules: the files that it imports from its folder, as (path within the folder, bytes).
-    module_folder: where these lie; None if beside the plugin, as all do but copies in a results folder.
+    module_folder: where these files lie; None if beside the plugin. Only copies in a results folder lie
+        elsewhere.
     """
 
     file: Path
@@ -143,7 +144,7 @@ def _error_line(error: BaseException, plugin: Plugin) -> tuple[Path, int] | None
 
 @contextmanager
 def _message_if_slow(plugin: Plugin) -> Iterator[None]:
-    """Prints a message if a plugin's import takes long, for it may never end."""
+    """Prints a message if a plugin's import takes long, because it may never end."""
 
     def tell() -> None:
         print(

@@ -44,7 +44,7 @@ class PartInfo:
 
     base: the name of its role's base class. plugin: the plugin that defines it; None if the package does.
     numerics: the version of the numbers that it computes, which enters a trial's identity.
-    quantities: of a probe's readings, for reports.
+    quantities: how reports show a probe's readings.
     """
 
     role: str

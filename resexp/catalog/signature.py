@@ -17,7 +17,7 @@ REQUIRED: Any = ...
 """Stands for the missing default of a required option."""
 
 MAX_ALTERNATIVES = 20
-"""Most types in the union of an option: each takes time whenever a value is checked."""
+"""Most types in the union of an option, because each type takes time whenever a value is checked."""
 
 _BUILTINS = {"int": int, "float": float, "str": str, "bool": bool}
 

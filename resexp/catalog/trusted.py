@@ -37,7 +37,7 @@ def check(copies: Collection[Plugin], given: Collection[Plugin]) -> None:
 
 
 def _folder() -> Path:
-    """The user's own folder of hashes, for several users may share a data folder."""
+    """The user's own folder of hashes, because several users may share a data folder."""
     return data_folder() / f"plugins-of-{os.getuid()}"
 
 

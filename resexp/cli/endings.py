@@ -28,7 +28,7 @@ class Commands(TyperGroup):
 
 @contextmanager
 def errors_told() -> Iterator[None]:
-    """Print the user's mistakes as a line or a few, never as a traceback."""
+    """Print the user's mistakes as one or a few lines, never as a traceback."""
     try:
         _refuse_a_lost_folder()
         yield

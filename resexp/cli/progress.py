@@ -31,8 +31,7 @@ def choose(console: Console) -> Display:
 class Fading:
     """A text file that ignores errors of writing, and stays silent from the first one on.
 
-    It shows a run to whoever looks. If nobody can look any more, or the disk is full, the run must still go
-    on.
+    Lines about a run go here. If the reader is gone or the disk is full, the run must still go on.
     """
 
     def __init__(self, file: IO[str]) -> None:

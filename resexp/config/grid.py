@@ -124,7 +124,7 @@ def given(tree: Any, path: Path, plugins: tuple[Plugin, ...] = ()) -> Any:
 
 
 def with_axes(axes: Axes, overrides: Mapping[Path, Sequence[Assignment]]) -> Axes:
-    """A grid with the command line's axes added. One with the path of an existing axis replaces that."""
+    """A grid with the command line's axes added. An axis with the path of an existing one replaces it."""
     added = {path: tuple(values) for path, values in overrides.items() if path in axes or len(values) > 1}
     return {**axes, **added}
 

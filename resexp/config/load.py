@@ -44,7 +44,7 @@ class Experiment:
     """A configuration file, read and checked.
 
     tier: the size of the experiment; points: in the grid's order, without repetitions; tuned: dotted keys of
-    the axes whose best value is chosen by validation error; text: of the file; why: the question that the
+    the axes whose best value is chosen by validation error; text: the file's text; why: the question that the
     experiment asks; expect: what this tier takes and what came out.
     """
 

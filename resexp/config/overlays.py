@@ -1,4 +1,4 @@
-"""Reads what changes a file's base settings: axes, rules, tiers, and values from the command line.
+"""Reads what changes a file's base settings: overrides of the command line (`key=value`), axes, rules, tiers.
 
 Each value records where it was written, so that a problem can name the line.
 """
@@ -61,7 +61,7 @@ def command_line(overrides: Sequence[str], draft: Draft) -> dict[str, tuple[Any,
 
 
 def _is_text(key: str, plugins: tuple[Plugin, ...]) -> bool:
-    """Whether a key is text in every part that has it; then 007 and 2024 are not read as numbers."""
+    """Whether a key is text in every part that has the key; then 007 and 2024 are not read as numbers."""
     part, _, option = key.rpartition(".")
     known = scan.parts(ROLE_AT[part], plugins).values() if part in ROLE_AT else ()
     types = {info.options[option].annotation for info in known if option in info.options}

@@ -1,4 +1,4 @@
-"""Paths as users write them: in a file relative to its folder, in a command to the current folder."""
+"""Paths as users write them: relative to the file's folder in a file, to the current folder in a command."""
 
 from __future__ import annotations
 

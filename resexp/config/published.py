@@ -161,7 +161,7 @@ class Claim(Frozen):
 
     In both, `model.depth` may be `deepest`, `shallowest` or `best_shallower`. The last is the depth with the
     least metric among all but the deepest, as in the definition of degradation. If `within` is given, the
-    claim is that the two sides differ by no more than that; of steps, by no more than that part. With the
+    claim is that the two sides differ by no more than `within`; for steps, `within` is a fraction. With the
     relation `no_worse`, `lower` may exceed `higher` by that at most ("as well as").
     """
 

@@ -38,7 +38,7 @@ def memory_limit() -> int | None:
 
 
 def _groups(controller: str) -> Iterator[Path]:
-    """The folders that may limit `controller` for this process: of its group and of the groups above."""
+    """The folders of this process's group and the groups above it, which may limit `controller`."""
     try:
         groups = [line.split(":", 2) for line in (PROC / "cgroup").read_text().splitlines()]
         mounts = [

@@ -17,9 +17,9 @@ def device_slots(device: str, threads: int = 1, jobs: int | None = None) -> list
     """The device of each trial that may run at once.
 
     device: "cpu", "cuda", "cuda:0" and so on; "auto" is CUDA if there is a GPU, otherwise the CPU.
-    threads: of one trial on the CPU. By default the CPU runs as many trials as there are cores for their
+    threads: the number of threads of one trial on the CPU.
+    jobs: how many trials run at once. By default the CPU runs as many trials as there are cores for their
         threads, and each GPU runs one.
-    jobs: this number of trials instead.
 
     Raises:
         ConfigError: there is no such device here.

@@ -1,4 +1,4 @@
-"""Which parts fit together. A misfit is found here, before anything is trained."""
+"""Checks which parts fit together, before anything is trained."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ IDLE = {
     "tokens": ("classes", "image_size", "crop", "flip", "subset_seed"),
     "rows": ("image_size", "crop", "flip"),
 }
-"""What the data have -> options common to all data sets that have no effect on such data."""
+"""Targets or form of the data -> those options of all data sets that have no effect on such data."""
 LEAST = {"training.epochs": 1}
 """Settings that must be given even where they have no effect, with the value to give."""
 

@@ -1,11 +1,11 @@
 """Versions of numbers. When code is corrected so that it gives other numbers, its version is raised, and only
-the trials that use it are trained again.
+the trials that use this code are trained again.
 
 A part declares its version as `numerics = 2` in the body of its class; subclasses do not inherit it. Choices
-that are not parts of their own, such as an initialisation, have theirs in `CHOICES`. `PROGRAM` is the version
-of all code that every trial uses; it is reported under the name resexp. A version that is not declared is 1,
-and only versions other than 1 enter a trial's identity. The versions of a trial's probes enter it too,
-because what they measure during training cannot be had without training again.
+that are not parts, such as an initialisation, have their versions in `CHOICES`. `PROGRAM` is the version of
+all code that every trial uses; messages call it resexp. A version that is not declared is 1, and only
+versions other than 1 enter a trial's identity. The versions of a trial's probes enter the identity too,
+because what probes measure during training can only be measured by training again.
 """
 
 from __future__ import annotations

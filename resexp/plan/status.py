@@ -21,5 +21,5 @@ class Status(StrEnum):
 
     @property
     def ended(self) -> bool:
-        """Whether no process works on the trial or will before the next run: it is finished, or it failed."""
+        """Whether no process will work on the trial before the next run: it is finished, or it failed."""
         return self.finished or self is Status.FAILED

@@ -42,9 +42,9 @@ class Trial:
     `id` is its identity. `name` says what varies in its experiment and is safe as a folder's name. `variant`
     is the label of its line (see `groups`). `settings` is plain JSON data; `config.parse.parse_settings`
     gives it types. `axes` maps each swept dotted key to this trial's value, `tuned` those that are chosen by
-    validation error. `plugins` maps the SHA-256 of each plugin whose parts it uses to the file's name.
-    `numerics` holds the versions of its numbers that are not 1. `data` is the fingerprint of its data, or ""
-    if an older version planned the trial.
+    validation error. `plugins` maps the SHA-256 of each plugin whose parts the trial uses to the file's name.
+    `numerics` holds the versions of numbers that are not 1 (see `numerics.py`). `data` is the fingerprint of
+    the data, or "" if an older version planned the trial.
     """
 
     id: str

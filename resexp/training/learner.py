@@ -1,4 +1,4 @@
-"""What a trial needs from the model that it trains, network or booster."""
+"""The interface of a training run, which networks (`run.py`) and boosters (`boosting/run.py`) have."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""Imported once by the process that trials are forked from, so that no trial need load the same modules for
-itself.
+"""Imported once by the process that trials are forked from, so that no trial has to load these modules.
 
-A trial therefore starts in hundredths of a second, and a sweep ends with the code it began with, even if a
-file is edited while it runs.
+A trial therefore starts in hundredths of a second. A sweep also ends with the code it began with, even if a
+file is edited while trials run.
 """
 
 from __future__ import annotations

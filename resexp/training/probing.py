@@ -46,8 +46,8 @@ def reason(error: Exception) -> str:
 
 
 def measured(run: Run, config: ProbeConfig, at: float) -> Iterator[dict[str, Any]]:
-    """The rows of one probe on the run in its present state. Those of a plugin's probe say how reports show
-    them, for a report reads no plugin.
+    """The rows of one probe on the run in its present state. The rows of a plugin's probe say how reports
+    show them, because a report reads no plugin.
     """
     own = {each.name: each.words() for each in config.info.quantities} if config.info.plugin else {}
     probe: Probe = config.build()

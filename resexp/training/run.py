@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from resexp.data.opening import Data
 
 CUDA_CHECK_STEPS = 50
-"""On CUDA, the loss and smoothed error are read only this often, because reading them waits for the GPU."""
+"""On CUDA, loss and smoothed error are read after every so many steps, because reading waits for the GPU."""
 SMOOTHING = 0.98
 """Smoothing of the training error that ends a low starting rate; it averages over about 50 batches."""
 
@@ -129,8 +129,8 @@ class Run:
             self._check()
 
     def rate(self, step: int) -> float:
-        """The learning rate of step `step`: the optimiser's rate, times the schedule's factor, times that of
-        a low start if it is still on.
+        """The learning rate of step `step`: the optimiser's rate times the schedule's factor, and times the
+        factor of a low starting rate until that ends.
         """
         schedule = self.settings.training.schedule
         factor = warmed(self.schedule.factor(step, self.total), step, self.total, schedule.warmup)
@@ -201,7 +201,7 @@ class Run:
     # -- saving -----------------------------------------------------------------------------------
 
     def state(self) -> dict[str, Any]:
-        """All that the next step depends on. The order of the data follows from seed and epoch instead."""
+        """All that the next step depends on, except the order of the data, which seed and epoch decide."""
         return {
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),

@@ -24,14 +24,14 @@ SAVE_SECONDS = 30.0
 """The longest time within an epoch without a checkpoint."""
 
 SAVE_SHARE = 0.02
-"""The most of a trial's time that checkpoints at the ends of epochs may take. If epochs are so short that
-they would take more, some are left out.
+"""The largest share of a trial's time that checkpoints at the ends of epochs may take. If epochs are so short
+that checkpoints would take more, some checkpoints are left out.
 """
 
 
 def train(attempt: Attempt) -> None:
-    """Train the attempt's trial until it is done or diverges, or until the end of the step during which it is
-    told to stop.
+    """Train the attempt's trial until it is done or diverges, or until the end of the step in which
+    `attempt.stopping` becomes true.
     """
     settings = parse_settings(attempt.trial.settings, attempt.plugins())
     device = torch.device(attempt.device)
@@ -68,7 +68,7 @@ def train(attempt: Attempt) -> None:
 
 
 def made_up(run: Learner) -> list[str]:
-    """What the trained network makes up, in the state and arithmetic in which it is evaluated."""
+    """Samples that the trained network generates, in eval mode and in the arithmetic of evaluation."""
     run.forward.eval()
     with run.autocast():
         return run.task.samples(run.forward, run.data.test, run.data.facts.classes, run.settings.seed)
@@ -91,8 +91,8 @@ class TrainingLoop:
         self.failed_probes: list[str] = []
 
     def advance(self) -> bool:
-        """Continue to the end, or to the step after a stop. Returns whether everything is done, including the
-        probes of the end.
+        """Train to the end, or until the attempt must stop. Returns whether everything is done, including the
+        probes after the last step.
         """
         run, attempt = self.run, self.attempt
         while not attempt.stopping:

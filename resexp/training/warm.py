@@ -10,7 +10,7 @@ from resexp.data.opening import open_data
 from resexp.training.run import Run
 
 WARM_UP = 2
-"""Steps that are not timed, because the libraries choose their kernels in them."""
+"""Steps that are not timed, because the libraries choose their kernels during these steps."""
 
 
 def warm_run(settings: Settings, device: torch.device, checked: Checked | None = None) -> Run:

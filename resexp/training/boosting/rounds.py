@@ -25,8 +25,8 @@ class WeakLearner(Protocol):
 
 @dataclass(frozen=True)
 class Round:
-    """One round: its learner, the learner's vote `alpha` and weighted error, and the b that its weights
-    flowed on with.
+    """One round: its learner, the learner's vote `alpha` and weighted error, and the number b (`beta`) with
+    which the shortcut carried the weights past this round.
     """
 
     learner: WeakLearner

@@ -34,8 +34,8 @@ def adaptive(beta: float, round: int, rounds: int, dropped: bool) -> float:
 
 
 Rule = Callable[[float, int, int, bool], float]
-"""b after round `round` (1-based) of `rounds`, given b before it. `dropped` says whether training accuracy
-fell in it.
+"""b after round `round` (1-based) of `rounds`, given b before that round. `dropped` says whether training
+accuracy fell in that round.
 """
 RULES: Mapping[str, Rule] = {"fixed": fixed, "adaptive": adaptive}
 
