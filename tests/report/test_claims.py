@@ -269,7 +269,7 @@ def test_the_report_opens_with_the_claim_and_what_became_of_it(make: Make) -> No
     assert (good.badge, good.tone) == ("1 of 1 agree", "good")
     assert good.text == (
         "Claim: Plain nets are worse. (A paper, 2015) Here: 1 of 1 statement agrees in direction; "
-        "in all settings stated of it the recipe is the paper's own."
+        "the recipe is the paper's own in all settings that are stated."
     )
     bad = about_a_paper(make, {"plain": [0.1] * 3, "residual": [0.3] * 3}, protocol={"seed": 7})
     assert (bad.sentences[0].badge, bad.sentences[0].tone) == ("0 of 1 agree", "bad")

@@ -38,7 +38,7 @@ def test_of_one_depth_the_report_opens_with_the_comparison(make: Callable[..., R
     assert report.sentences == compared.sentences
     assert compared.sentences[0].badge == "undecided"
     for module in (html, markdown, terminal):  # and says it once
-        assert " ".join(module.render(report).split()).count("is not told apart from that of residual") == 1
+        assert " ".join(module.render(report).split()).count("not distinguish the test error from") == 1
 
 
 def test_a_report_without_findings_says_why(make: Callable[..., Records]) -> None:

@@ -132,7 +132,7 @@ def _recipe(records: Records, paper: Published) -> str:
         return "the paper's recipe is not stated"
     count = len(protocol.differences(records, paper, records.trials))
     if not count:
-        return "in all settings stated of it the recipe is the paper's own"
+        return "the recipe is the paper's own in all settings that are stated"
     settings = words.counted(count, "setting")
     return f"the recipe differs from the paper's in {settings}, so this is no reproduction"
 

@@ -192,7 +192,7 @@ REST = {
         "the test error is lower than that of {name}, but some seeds answer one class only, which is no merit"
     ),
     Verdict.EQUIVALENT: "the test error is within 1 point of that of {name}",
-    Verdict.UNDECIDED: "the test error is not told apart from that of {name} by so few seeds",
+    Verdict.UNDECIDED: "these seeds do not distinguish the test error from that of {name}",
     Verdict.TOO_FEW_SEEDS: "fewer than three seeds here or in {name}, so nothing can be said",
     Verdict.NO_SEED: "no seed has a result here or in {name}",
 }
