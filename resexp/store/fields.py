@@ -222,4 +222,5 @@ class ProbeRow(Document):
 class LaterProbes(Document):
     attempt: Count
     rows: list[ProbeRow]
+    asked: dict[Text, dict[Text, Any]] = {}
     numerics: dict[Text, Count] = {}
