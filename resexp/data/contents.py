@@ -155,9 +155,8 @@ class Memory:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 self._base = _opened(path)
                 os.utime(path)
-                self._began = (
-                    path.stat().st_mtime
-                )  # by the file system's clock, for it is compared with files' times
+                # By the clock of the file system, because this is compared with the times of files.
+                self._began = path.stat().st_mtime
                 return
             except sqlite3.OperationalError:
                 return

@@ -33,7 +33,7 @@ class Data:
     """A data set ready for training.
 
     validation: shares no example with the other splits; None if the configuration asks for none.
-    facts: those of the set as configured, with the numbers of examples that could be read.
+    facts: the facts of the set as configured, with the numbers of examples that could be read.
     unreadable: the files left out, each with the reason.
     """
 

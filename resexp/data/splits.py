@@ -86,5 +86,5 @@ def _notes_on_others(root: Path, train: str, others: list[str]) -> list[str]:
                 "it is the test set, and move it elsewhere if it is not to be used"
             )
         if split_like:
-            notes.append(f"{name!r} is not used, for it has no folders in it")
+            notes.append(f"{name!r} is not used, because it has no folders in it")
     return notes

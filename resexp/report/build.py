@@ -123,7 +123,7 @@ def build(records: Records, plugins: Sequence[Plugin] = ()) -> Report:
         experiment=words.clean(records.experiment),
         sentences=(
             *(sentence.cleaned() for sentence in (*standing.opening(prepared), *opening)),
-            *(standing.marked(prepared, sentence) for sentence in verdicts),
+            *(standing.marked(prepared, sentence, leading) for sentence in verdicts),
             *_unjudged(prepared),
         ),
         leading=leading,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from resexp.report import failed_seeds, statistics, words
+from resexp.report import failed_seeds, references, statistics, words
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from resexp.config.published import Claim
+    from resexp.config.published import Claim, Reference
     from resexp.store import Records
 
 
@@ -43,8 +43,7 @@ def _changes(records: Records, registered: Mapping[str, Any]) -> Iterator[str]:
         elif now[name] != value:
             yield f"{name} was {value:g} and is {now[name]:g}"
     yield from _changed_claims(_claims(registered["published"]), _claims(records.published))
-    if records.published.get("references", []) != registered["published"].get("references", []):
-        yield "published numbers or their tolerances were changed"
+    yield from _changed_numbers(_numbers(registered["published"]), _numbers(records.published))
     looks = _looks(records)
     if looks != registered["looks"]:
         yield f"{_planned(registered['looks'])}, and {_planned(looks)} now"
@@ -66,6 +65,18 @@ def _changed_claims(before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[s
             if old.get(key) != new.get(key):
                 was, now_is = (words.choice(claim.get(key)) for claim in (old, new))
                 yield f"of the claim “{old['say']}”, {key} was {was} and is {now_is}"
+
+
+def _changed_numbers(before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What became of the registered published numbers and of their tolerances."""
+    without = [[{**number, "tolerance": None} for number in numbers] for numbers in (before, now)]
+    if without[0] != without[1]:
+        yield "published numbers were changed"
+        return
+    for old, new in zip(before, now, strict=True):
+        if old.get("tolerance") != new.get("tolerance"):
+            was, now_is = (words.choice(number.get("tolerance")) for number in (old, new))
+            yield f"the tolerance of {references.named(old['when'])} was {was} and is {now_is}"
 
 
 def _changed_trials(records: Records, registered: Mapping[str, Any]) -> Iterator[str]:
@@ -116,6 +127,10 @@ def _claims(published: Mapping[str, Any]) -> list[dict[str, Any]]:
     return list(published.get("claims", ()))
 
 
+def _numbers(published: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return list(published.get("references", ()))
+
+
 def _looks(records: Records) -> list[int]:
     return list(records.look["planned"]) if records.look else []
 
@@ -127,16 +142,33 @@ def _planned(looks: Sequence[int]) -> str:
 
 
 def claim_is_registered(records: Records, claim: Claim) -> bool:
-    """Whether a claim, and the rules that judge it, are as they were registered."""
+    """Whether a claim stands as it was registered, and so do the trials that it is about."""
+    return _stands(records, "claims", claim, [claim.lower, claim.higher])
+
+
+def number_is_registered(records: Records, reference: Reference) -> bool:
+    """Whether a published number stands as it was registered, and so do the trials it is compared with."""
+    return _stands(records, "references", reference, [reference.when])
+
+
+def _stands(
+    records: Records, kind: str, stated: Claim | Reference, sides: Sequence[Mapping[str, Any]]
+) -> bool:
     registered = records.registered
     if registered is None or rules() != registered["rules"]:
         return False
-    return claim.model_dump(mode="json") in _claims(registered["published"])
+    # A claim may name its depth in words, such as deepest: trials of every depth decide which that is.
+    places = [{key: value for key, value in when.items() if key != references.DEPTH} for when in sides]
+    used = {id for place in places for id in references.matching(records, place)["id"]}
+    return stated.model_dump(mode="json") in registered["published"].get(
+        kind, ()
+    ) and used <= _registered_ids(registered)
 
 
-def variant_is_registered(records: Records, variant: str) -> bool:
-    """Whether all trials of a variant were registered, with the rules that judge them now."""
+def is_registered(records: Records, variant: str | None) -> bool:
+    """Whether all trials of a variant, or of all, were registered, and the rules stand as they were."""
     if records.registered is None or rules() != records.registered["rules"]:
         return False
     trials = _planned_trials(records)
-    return set(trials.loc[trials["variant"] == variant, "id"]) <= _registered_ids(records.registered)
+    own = trials if variant is None else trials[trials["variant"] == variant]
+    return set(own["id"]) <= _registered_ids(records.registered)

@@ -62,11 +62,14 @@ def _looks(records: Records) -> Sentence:
     return Sentence("Seeds", "seeds added", Tone.OPEN, f"{text}{rule}")
 
 
-def marked(records: Records, sentence: Sentence) -> Sentence:
-    """The verdict with the word Registered or Exploratory, if the experiment was registered."""
+def marked(records: Records, sentence: Sentence, table: str) -> Sentence:
+    """A verdict that a table leads with, and whether it was registered, if anything was.
+
+    Those on degradation are about one variant each; others compare variants, and need all their trials.
+    """
     if records.registered is None:
         return sentence
-    stands = registration.variant_is_registered(records, sentence.subject)
+    stands = registration.is_registered(records, sentence.subject if table == "degradation" else None)
     return replace(sentence, text=f"{sentence.text} {'Registered.' if stands else 'Exploratory.'}")
 
 

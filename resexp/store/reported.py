@@ -16,7 +16,7 @@ from resexp.store.layout import ExperimentFolder
 def note_reported(path: Path) -> None:
     """Remember that the present plan in the experiment's folder has been reported. Raises OSError.
 
-    A plan of which nothing has been trained is left out, for its report shows no result.
+    A plan of which nothing has been trained is left out, because its report shows no result.
     """
     folder = ExperimentFolder(path)
     if not any(folder.trials.glob("*/result.json")):

@@ -14,6 +14,7 @@ from resexp.config.load import Experiment
 from resexp.config.published import Published
 from resexp.errors import ConfigError
 from resexp.plan.looks import Look, with_seeds
+from resexp.plan.trial import Trial
 from resexp.report.build import build
 from resexp.store.registration import digest
 
@@ -128,3 +129,51 @@ def test_a_registration_with_other_contents_is_refused_in_the_first_sentence(
         content = {key: value for key, value in {**document, **change}.items() if key != "sha256"}
         durable.write_document(file, {**content, "sha256": digest(content)})
         assert opening(tmp_path).startswith("What was registered cannot be used")
+
+
+def test_a_comparison_is_registered_only_with_all_its_trials(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text(TEXT.replace("[8, 14]", "[8]"))
+    two = ["model.connection=residual,plain"]
+    api.register(api.load(tmp_path / "x.yaml", two), results=tmp_path, device="cpu")
+
+    def error(trial: Trial) -> float:
+        return 0.1 + 0.5 * (trial.connection == "plain") + 0.001 * trial.seed
+
+    for connections, said in (
+        (two, "Registered."),
+        (["model.connection=residual,plain,skip"], "Exploratory."),
+    ):
+        trained(api.load(tmp_path / "x.yaml", connections), tmp_path, error)
+        report = build(api.results("x", tmp_path))
+        assert report.leading == "comparisons"
+        assert report.sentences[-1].text.endswith(said)
+
+
+def test_a_claim_is_exploratory_once_its_variants_have_further_trials(tmp_path: Path) -> None:
+    claimed = claiming(tmp_path, CLAIMS)
+    api.register(claimed, results=tmp_path, device="cpu")
+    for seeds, standing in ((3, "registered"), (5, "exploratory")):
+        trained(with_seeds(claimed, seeds), tmp_path, noisy(0.02))
+        table = build(api.results("x", tmp_path)).table("claims")
+        assert table is not None
+        assert {row["standing"] for row in table.rows} == {standing}
+
+
+def test_a_tolerance_that_is_changed_later_is_in_the_first_sentence(
+    experiment: Experiment, tmp_path: Path
+) -> None:
+    number = {
+        "when": {"model.depth": 8},
+        "metric": "train_error",
+        "value": 0.1,
+        "statistic": "single",
+        "source": "s",
+    }
+    published = [Published.from_json({"references": [number | {"tolerance": t}]}) for t in (0.01, 0.2)]
+    api.register(replace(experiment, published=published[0]), results=tmp_path, device="cpu")
+    for numbers, standing in zip(published, ("registered", "exploratory"), strict=True):
+        trained(replace(experiment, published=numbers), tmp_path, noisy(0.02))
+        table = build(api.results("x", tmp_path)).table("published")
+        assert table is not None
+        assert [row["standing"] for row in table.rows] == [standing]
+    assert "the tolerance of 8 was 0.01 and is 0.2." in opening(tmp_path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from resexp.config.published import Published, Reference
-from resexp.report import references, splits, words
+from resexp.report import references, registration, splits, words
 from resexp.report.table import Column, Row, Table, integer, text
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def table(records: Records) -> Table | None:
             "Off by", lambda r: _off(r, one), references.unit(one, difference=True).strip() if one else ""
         ),
         text("verdict", "Verdict"),
+        *((text("standing", "Standing"),) if records.registered is not None else ()),
         text("mark", "Source"),
     )
     marked = tuple({**row, "mark": mark} for row, mark in zip(rows, marks, strict=True))
@@ -69,6 +70,7 @@ def _row(records: Records, paper: Published, reference: Reference) -> Row:
         "tolerance": references.tolerance(paper, reference) if reference.tier == "exact" else None,
         "difference": None if measured.mean is None else measured.mean - reference.value,
         "verdict": verdict,
+        "standing": "registered" if registration.number_is_registered(records, reference) else "exploratory",
         "verified": reference.verified,
         "source": reference.source + (f"; {reference.note}" if reference.note else ""),
     }
