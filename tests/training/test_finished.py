@@ -93,7 +93,7 @@ def test_a_probe_of_other_options_in_other_trials_is_told(trained: Path) -> None
     (one, _) = store.finished(trained / "e")
     one.folder.later_probes.unlink()  # as if it had been trained afterwards
     (note,) = [note for note in store.read(trained / "e").notes if "other options" in note]
-    assert note.startswith("lesion: was measured with other options")
+    assert note.startswith("lesion: some trials were measured with other options than others")
 
 
 def _train_other(trained: Path) -> None:
