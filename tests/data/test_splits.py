@@ -90,7 +90,7 @@ def test_classes_are_no_splits(names: list[str], tmp_path: Path) -> None:
 
 def test_what_is_odd_beside_splits_and_among_classes_is_noted(tmp_path: Path) -> None:
     found = find_splits(folders(tmp_path / "1", "train/a", "val/a", "test_images", "annotations/xml"))
-    assert found.notes == ("'test_images' is not used, for it has no folders in it",)
+    assert found.notes == ("'test_images' is not used, because it has no folders in it",)
     found = find_splits(folders(tmp_path / "2", "one/a", "one/b", "two/a", "two/b"))
     assert found.notes == ("the folders 'one', 'two' are taken for classes, and hold the same folders",)
 
