@@ -1,4 +1,8 @@
-"""Every verdict that a report can give, and whether it is good news."""
+"""Every verdict that a report can give, and whether it is good news.
+
+Each is decided where its table is made: `tables/degradation.py` decides what is said of depth,
+`tables/comparisons.py` of variants, `ordering.py` of claims and `reproduction.py` of published numbers.
+"""
 
 from __future__ import annotations
 
