@@ -52,6 +52,11 @@ class Yielding(io.TextIOBase):
             except OSError as problem:
                 self._give_up(problem)
 
+    def close(self) -> None:
+        """Do nothing: the stream is Python's own. From Python 3.13 on, the collector, which closes this
+        object, would report that the stream had been closed before.
+        """
+
     def _give_up(self, problem: OSError) -> None:
         self.problem = problem
         if self._stream:
