@@ -261,7 +261,7 @@ def test_a_thousand_points_load_in_a_moment(tmp_path: Path, turn: float) -> None
     start = time.process_time()
     experiment = load(tmp_path, more)
     assert len(experiment.points) == 1000
-    assert time.process_time() - start < 50 * turn  # of which 6 are used
+    assert time.process_time() - start < 100 * turn  # of which 4 to 7 are used
 
 
 TIERS = """
