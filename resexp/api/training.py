@@ -66,6 +66,7 @@ def run(
     progress: Progress | None = None,
     tell: Callable[[str], None] | None = None,
     look: Look | None = None,
+    only: Sequence[str] = (),
     launcher: Launcher | None = None,
 ) -> SweepSummary:
     """Train the trials of the experiment that are not done yet. Returns when all have ended or the run was
@@ -76,7 +77,8 @@ def run(
     experiment's earlier trials. After `stall_timeout` seconds without a step a trial is killed. `display`
     makes whatever shows the run. `tell` receives each sentence that the user must read. `look` is for
     `run_until_decided`. `launcher` starts the trials, for instance on other machines that see the results
-    folder; by default they are processes of this machine.
+    folder; by default they are processes of this machine. `only` has conditions such as "model.depth=8,20":
+    only the trials that meet all of them are trained, and the plan stays whole.
 
     Raises:
         ConfigError, DataError: the input is wrong; nothing has been written.
@@ -85,6 +87,7 @@ def run(
         KeyboardInterrupt: SIGINT, SIGTERM or SIGHUP came while the trials were planned.
     """
     from resexp.catalog import trusted
+    from resexp.config.parse import parse_conditions
     from resexp.data.cache import Survey
     from resexp.data.notes import with_source
     from resexp.estimate.at_once import best_slots
@@ -98,6 +101,7 @@ def run(
     from resexp.machine.devices import device_slots
     from resexp.machine.environment import environment, memory_bytes
     from resexp.machine.precision import emulated
+    from resexp.plan.chosen import choose
     from resexp.plan.make import make_plan
     from resexp.store import create, hold, states
     from resexp.training.entry import TRAINER, preloaded
@@ -112,7 +116,8 @@ def run(
         measurer = with_worker(experiment, slots[0], local, survey)
         planned = make_plan(experiment, measurer)
         stored = states(results / experiment.name, planned)
-        left = [trial for trial in planned if fresh or not stored[trial.id].finished]
+        chosen = choose(planned, parse_conditions(only, experiment.plugins))
+        left = [trial for trial in chosen if fresh or not stored[trial.id].finished]
         data = measurer.prepared(left)
         configs = {each.data.model_dump_json(): each.data for each in settings}.values()
         notes = [note for config in configs for note in with_source(config, survey.notes(config))]
@@ -143,7 +148,8 @@ def run(
             states=stored,
         )
         trusted.remember(experiment.plugins)
-        options = Options(TRAINER, threads, stall_timeout, keep_going, allow_environment_change, data)
+        ids = {trial.id for trial in chosen}
+        options = Options(TRAINER, threads, stall_timeout, keep_going, allow_environment_change, data, ids)
         for warning in (*opened.warnings, *emulated(left, slots[0])):
             tell(warning)
         return supervise(opened, launcher or local, options, slots=slots, display=(display or Silent)())

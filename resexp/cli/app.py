@@ -30,6 +30,7 @@ from resexp.cli.options import (
     Listing,
     MaxSeeds,
     Name,
+    Only,
     Overrides,
     Plugins,
     Probes,
@@ -69,6 +70,7 @@ def run(
     device: Device = "auto",
     jobs: JobsOrAuto = None,
     threads: Threads = 1,
+    only: Only = None,
     results: Results = RESULTS,
     fresh: Fresh = False,
     yes: Yes = False,
@@ -87,12 +89,15 @@ def run(
     from resexp.cli import console
 
     most = seeds_at_last_look(until, max_seeds)
+    if only and (most or fresh):
+        wrong = "needs the whole plan." if most else "would delete the trials that --only leaves out."
+        raise typer.BadParameter(wrong, param_hint=f"'{'--until' if most else '--fresh'}' with '--only'")
     experiment = api.load(config, overrides or [], tier=tier, plugins=plugin or [])
     folder = results / experiment.name
     if fresh and folder.exists() and not yes:
         typer.confirm(f"Delete all trials in {text.clean(folder)}?", abort=True, err=True)
     with console.watching() as (progress, display, tell):
-        train = partial(api.run_until_decided, most=most) if most else api.run
+        train = partial(api.run_until_decided, most=most) if most else partial(api.run, only=only or [])
         summary = train(
             experiment,
             device=device,
@@ -163,12 +168,16 @@ def register(
 
 
 @app.command()
-def status(name: Name = None, results: Results = RESULTS) -> None:
+def status(name: Name = None, results: Results = RESULTS, format: AsListing = Listing.TERMINAL) -> None:
     """Show how far an experiment has come, trial by trial."""
     from resexp import api
-    from resexp.cli.trials import show_status
+    from resexp.cli.trials import show_status, status_json
 
-    show_status(api.results(name, results))
+    records = api.results(name, results)
+    if format is Listing.JSON:
+        typer.echo(json.dumps(status_json(records), indent=1))
+    else:
+        show_status(records)
 
 
 @app.command()

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from resexp import api
 from resexp.plan.status import Status
-from resexp.text import clean, command
+from resexp.text import clean, command, counted
 
 if TYPE_CHECKING:
     from resexp.data.base import Progress as Report
@@ -66,6 +66,9 @@ def summary_line(name: str, folder: Path, summary: SweepSummary) -> str:
         return f"{line}\nInterrupted; the same command continues."
     if summary.counts.get(Status.PENDING) or summary.counts.get(Status.RUNNING):
         return f"{line}\nNot every trial has a result that counts; the same command trains the others."
+    if summary.others:
+        others = counted(summary.others, "other trial")
+        line = f"{line}\n{others} of the plan left: the same command without --only trains what is left."
     here = folder == api.RESULTS / name
     return f"{line}\nNext: {clean(command('resexp', 'report', name if here else folder))}"
 

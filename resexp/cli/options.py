@@ -61,6 +61,17 @@ AllowEnvironmentChange = Annotated[
 ]
 
 
+Only = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--only",
+        metavar="KEY=VALUE",
+        help="Train only trials that have this value, such as model.depth=8,20. May be repeated. "
+        "The plan stays whole.",
+    ),
+]
+
+
 class Until(StrEnum):
     DECIDED = "decided"
 

@@ -82,6 +82,26 @@ def show_status(records: Records) -> None:
         print(clean(note))
 
 
+def status_json(records: Records) -> dict[str, Any]:
+    """What `show_status` prints, for programs. Errors are fractions, times seconds; null is unknown."""
+    epochs = records.metrics.groupby("id")["epoch"].max().to_dict()
+    texts = ("id", "name", "variant", "status", "cause")
+    numbers = ("depth", "seed", "train_error", "test_error", "seconds")
+    return {
+        "schema_version": 1,
+        "experiment": records.experiment,
+        "counts": dict(Counter(records.trials["status"])),
+        "trials": [
+            {name: row[name] for name in texts}
+            | {name: known(row[name]) for name in numbers}
+            | {"epoch": known(epochs.get(row["id"]))}
+            for row in records.trials.to_dict("records")
+        ],
+        "aside": records.aside,
+        "notes": records.notes,
+    }
+
+
 def aligned(rows: Sequence[Sequence[str]], left: int) -> Iterator[str]:
     """The rows as lines with aligned columns: the first `left` columns flush left, the others flush right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

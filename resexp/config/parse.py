@@ -9,6 +9,7 @@ from resexp.catalog.plugins import Plugin
 from resexp.catalog.scan import suggest
 from resexp.config import yaml_text
 from resexp.config.fields import plugins_of
+from resexp.config.overlays import command_line
 from resexp.config.problems import COMMAND_LINE, Draft, refuse
 from resexp.config.settings import ProbeConfig, Settings, expand, models
 from resexp.errors import ConfigError
@@ -33,6 +34,17 @@ def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
             part = part[name]
         part[last] = value
     return parse_settings(data, plugins_of(settings))
+
+
+def parse_conditions(texts: Sequence[str], plugins: tuple[Plugin, ...] = ()) -> dict[str, tuple[Any, ...]]:
+    """The values that texts such as "model.depth=8,20" ask for, by dotted key. Raises ConfigError."""
+    draft = Draft(COMMAND_LINE, {}, plugins=plugins)
+    conditions = command_line(texts, draft)
+    if "name" in conditions:
+        draft.wrong(None, "name", "is the same for all trials", "give a key of the sweep")
+    if draft.problems:
+        raise refuse(draft.problems, draft.file)
+    return conditions
 
 
 def parse_probes(texts: Sequence[str], plugins: tuple[Plugin, ...] = ()) -> list[ProbeConfig]:

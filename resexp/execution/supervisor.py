@@ -20,7 +20,8 @@ from resexp.store import StoredExperiment
 class SweepSummary:
     """How a run ended.
 
-    `counts` is the number of the plan's trials by status. `stopped` says why the run stopped early, or is
+    `counts` is the number of the chosen trials by status, and `others` the number of trials that were not
+    chosen and are not finished. `stopped` says why the run stopped early, or is
     None. `warnings` are those of the StoredExperiment.
     """
 
@@ -28,6 +29,7 @@ class SweepSummary:
     interrupted: bool = False
     stopped: str | None = None
     warnings: tuple[str, ...] = ()
+    others: int = 0
 
     @property
     def ended(self) -> bool:
@@ -37,7 +39,7 @@ class SweepSummary:
 
     @property
     def exit_status(self) -> int:
-        """0 if every trial is done, 130 if interrupted, 3 otherwise (failed, diverged or left over)."""
+        """0 if every chosen trial is done, 130 if interrupted, otherwise 3 (failed, diverged or left)."""
         if self.interrupted:
             return 130
         return 0 if sum(self.counts.values()) == self.counts.get(Status.DONE, 0) else 3
@@ -82,9 +84,12 @@ def run(
     finally:
         launcher.close()
         display.close()
-    states = map(experiment.last_state, experiment.trials)  # read again for trials that this run started
-    counts: Counter[Status] = Counter(state.status for state in states)
-    return SweepSummary(counts, interrupted, stopped, tuple(experiment.warnings))
+    # States are read again for trials that this run started.
+    counts = Counter(experiment.last_state(trial).status for trial in sweep.trials)
+    chosen = {trial.id for trial in sweep.trials}
+    rest = [experiment.last_state(trial) for trial in experiment.trials if trial.id not in chosen]
+    others = sum(not state.finished for state in rest)
+    return SweepSummary(counts, interrupted, stopped, tuple(experiment.warnings), others)
 
 
 @contextmanager

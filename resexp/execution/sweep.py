@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +36,7 @@ server (`server.py`, the process that forks workers) ends, or cannot start the w
 class Options:
     """How to run trials. `trainer` is `module:function`, and the worker calls this function with the Attempt.
     `data` maps the ids of trials to their prepared data, which workers find in `Attempt.data`.
+    `only` holds the ids of the trials to run; None: all.
     """
 
     trainer: str
@@ -44,6 +45,7 @@ class Options:
     keep_going: bool = False
     allow_environment_change: bool = False
     data: Mapping[str, Any] = field(default_factory=dict)
+    only: Collection[str] | None = None
 
 
 def by_cost(trials: Iterable[Trial]) -> list[Trial]:
@@ -87,6 +89,8 @@ class Sweep:
         self.launcher = launcher
         self.options = options
         self.display = display
+        only = options.only
+        self.trials = [trial for trial in experiment.trials if only is None or trial.id in only]
         self.queue: deque[Trial] = deque()
         self.running: list[RunningWorker] = []
         self.counts: Counter[str] = Counter()
@@ -99,10 +103,11 @@ class Sweep:
         self.began = self.last_tick = time.monotonic()
 
     def gather(self) -> None:
-        """Queue the experiment's pending trials."""
-        self.queue.extend(by_cost(self.experiment.pending()))
+        """Queue those trials that have no intact result yet."""
+        chosen = {trial.id for trial in self.trials}
+        self.queue.extend(by_cost(trial for trial in self.experiment.pending() if trial.id in chosen))
         self.all_work = sum(map(work_of, self.queue))
-        self.before = len(self.experiment.trials) - len(self.queue)
+        self.before = len(self.trials) - len(self.queue)
 
     def start(self, device: str) -> None:
         """Start the next trial of the queue on this device."""
@@ -237,7 +242,7 @@ class Sweep:
         under_way = sum(work_of(item.trial) * item.fraction for item in running)
         share = (self.work_done + under_way) / self.all_work if self.all_work else 0.0
         return View(
-            total=len(self.experiment.trials),
+            total=len(self.trials),
             before=self.before,
             counts=self.counts,
             running=running,

@@ -98,6 +98,31 @@ def test_running_again_does_nothing_and_adding_a_seed_only_that(place: Path) -> 
     assert resexp(place, "run", SMOKE).returncode == 0
 
 
+def test_a_part_of_the_plan_is_trained_without_changing_the_plan(
+    place: Path, here: Here, tmp_path: Path
+) -> None:
+    results = ["--results", str(tmp_path)]
+    chosen = ["--only", "model.depth=8", "--only", "model.connection=plain"]
+    trained = resexp(place, "run", SMOKE, *chosen, *results)
+    assert trained.returncode == 0, trained.stderr
+    assert "1 done" in trained.stdout
+    assert "5 other trials of the plan left" in trained.stdout
+    status = json.loads(here("status", "--format", "json", *results).stdout)
+    assert status["counts"] == {"done": 1, "pending": 5}
+    (done,) = (trial for trial in status["trials"] if trial["status"] == "done")
+    assert (done["variant"], done["depth"], done["epoch"] > 0) == ("plain", 8, True)
+    assert {trial["test_error"] for trial in status["trials"] if trial != done} == {None}
+
+
+def test_a_part_that_no_trial_is_in_says_which_values_there_are(here: Here) -> None:
+    absent = here("run", SMOKE, "name=absent", "--only", "model.depth=9")
+    assert absent.returncode == 2
+    assert "the plan has 8, " in absent.stderr
+    unknown = here("run", SMOKE, "--only", "depth=8")
+    assert unknown.returncode == 2
+    assert here("run", SMOKE, "--only", "model.depth=8", "--fresh").returncode == 2
+
+
 def test_report_writes_every_format(place: Path) -> None:
     shown = resexp(place, "report", "smoke")
     assert shown.returncode == 0

@@ -1,0 +1,49 @@
+"""Chooses a part of a plan by conditions such as model.depth=8, without changing the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from resexp.config.grid import matches
+from resexp.config.problems import COMMAND_LINE, quoted
+from resexp.errors import ConfigError, Problem
+from resexp.plan.trial import Trial
+
+MOST_SHOWN = 12
+"""An error lists at most this many values that the plan has."""
+
+
+def choose(trials: Sequence[Trial], conditions: Mapping[str, Sequence[Any]]) -> list[Trial]:
+    """The trials that have, at each dotted key, one of the values given for it. Order is kept.
+
+    Raises:
+        ConfigError: no trial has such values; the error lists the values that trials have.
+    """
+    chosen = list(trials)
+    for key, wanted in conditions.items():
+        found = [trial for trial in chosen if _has(trial, key, wanted)]
+        if not found:
+            values = dict.fromkeys(_shown(_at(trial.settings, key)) for trial in chosen)
+            more = ", ..." if len(values) > MOST_SHOWN else ""
+            right = f"the plan has {', '.join(list(values)[:MOST_SHOWN])}{more}"
+            wrong = f"fits no trial at {', '.join(map(quoted, wanted))}"
+            raise ConfigError([Problem(COMMAND_LINE, f"--only {key}", wrong, right)])
+        chosen = found
+    return chosen
+
+
+def _has(trial: Trial, key: str, wanted: Sequence[Any]) -> bool:
+    return any(matches(value, _at(trial.settings, key)) for value in wanted)
+
+
+def _at(settings: Mapping[str, Any], key: str) -> Any:
+    """The value at a dotted key; None where the trial's parts have no such key."""
+    value: Any = settings
+    for step in key.split("."):
+        value = value.get(step) if isinstance(value, Mapping) else None
+    return value
+
+
+def _shown(value: Any) -> str:
+    return str(value["kind"]) if isinstance(value, Mapping) and "kind" in value else quoted(value)
