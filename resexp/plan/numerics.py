@@ -12,12 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from resexp.catalog import scan
-
-if TYPE_CHECKING:
-    from resexp.catalog.plugins import Plugin
+from resexp.catalog.plugins import Plugin
 
 PROGRAM = 1
 """Raise this when the code changes the numbers of every trial."""

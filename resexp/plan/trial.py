@@ -10,13 +10,11 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from resexp.config.fields import plugins_of
+from resexp.config.settings import Settings
 from resexp.plan import numerics, translation
-
-if TYPE_CHECKING:
-    from resexp.config.settings import Settings
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from resexp.config.grid import DEPTH
 from resexp.report import frames
-
-if TYPE_CHECKING:
-    from resexp.store import Records
+from resexp.store import Records
 
 
 def several(trials: pd.DataFrame) -> bool:

@@ -8,7 +8,6 @@ before, linearly in the training error or loss.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -17,9 +16,7 @@ from scipy.stats import PermutationMethod, barnard_exact, mannwhitneyu
 
 from resexp.config.published import CurveMetric
 from resexp.report import frames, statistics
-
-if TYPE_CHECKING:
-    from resexp.store import Records
+from resexp.store import Records
 
 Values = NDArray[np.float64]
 FEWEST_RANKED = 4

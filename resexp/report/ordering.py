@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,9 +17,7 @@ from resexp.report import curves, failed_seeds, frames, splits, statistics
 from resexp.report.alike import several, unspoken
 from resexp.report.references import DEPTH, matching, values_of
 from resexp.report.verdict import Verdict
-
-if TYPE_CHECKING:
-    from resexp.store import Records
+from resexp.store import Records
 
 Cell = NDArray[np.float64]
 """The values of the seeds of one side at one depth. A diverged network's value is infinite."""

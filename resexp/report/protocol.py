@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pandas as pd
+
+from resexp.config.published import Published
 from resexp.report import words
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from resexp.config.published import Published
-    from resexp.store import Records
+from resexp.store import Records
 
 BUDGETS = {"training.iterations": "training.epochs", "training.epochs": "training.iterations"}
 ALL = ("data.train_size", "data.test_size", "data.classes")

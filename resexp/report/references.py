@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,9 +14,7 @@ from resexp.plan.status import Status
 from resexp.report import frames, protocol, reproduction, statistics, words
 from resexp.report.alike import several
 from resexp.report.verdict import Verdict
-
-if TYPE_CHECKING:
-    from resexp.store import Records
+from resexp.store import Records
 
 DEPTH = "model.depth"
 DEFAULT_TOLERANCE = 0.006

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pandas as pd
+
+from resexp.config.published import Claim, Reference
 from resexp.report import failed_seeds, references, statistics, words
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from resexp.config.published import Claim, Reference
-    from resexp.store import Records
+from resexp.store import Records
 
 
 def rules() -> dict[str, float]:

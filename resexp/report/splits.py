@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pandas as pd
 
 from resexp.report import frames
-
-if TYPE_CHECKING:
-    from resexp.store import Records
+from resexp.store import Records
 
 FIXED = (
     "All seeds are tested on the same test set, so the intervals and standard deviations are over seeds "

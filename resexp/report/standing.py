@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from resexp.report import registration, statistics, words
 from resexp.report.table import Sentence, Table
 from resexp.report.verdict import Tone
-
-if TYPE_CHECKING:
-    from resexp.store import Records
+from resexp.store import Records
 
 LEVEL_WORDS = ("95 % interval", "p is at most 0.05")
 """How captions and headings name the usual level. `at_level` replaces these words if the level differs."""

@@ -9,16 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import t
 
 from resexp.plan import looks
-
-if TYPE_CHECKING:
-    from resexp.store import Records
+from resexp.store import Records
 
 LEVEL = 0.95
 ALPHA = 1 - LEVEL

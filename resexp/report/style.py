@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -20,9 +20,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from resexp.report.frames import CONNECTIONS
-
-if TYPE_CHECKING:
-    from resexp.store import Records
+from resexp.store import Records
 
 INK = "#010203"
 """A placeholder for the page's text colour: `svg` replaces it by `currentColor`."""

@@ -12,15 +12,13 @@ from contextlib import contextmanager, suppress
 from copy import deepcopy
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from warnings import catch_warnings, filterwarnings
 
 from resexp.errors import Problem, StoreError
 from resexp.report import words
 from resexp.report.sections import Section, noting, refuse, sections
-
-if TYPE_CHECKING:
-    from resexp.store import Records
+from resexp.store import Records
 
 FONTS = "Inter, system-ui, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif"
 PAGE = (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,9 +11,7 @@ from matplotlib.lines import Line2D
 
 from resexp.report import style
 from resexp.report.tables.synergy import SITES, cells
-
-if TYPE_CHECKING:
-    from resexp.store import Records
+from resexp.store import Records
 
 ORDER = 23
 TITLE = "Dropout by site and span"

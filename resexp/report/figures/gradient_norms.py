@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from math import ceil
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from resexp.report import style
 from resexp.report.tables.gradients import profiles
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from resexp.store import Records
+from resexp.store import Records
 
 ORDER = 30
 PROBES = ("gradient_norms",)

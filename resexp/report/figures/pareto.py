@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from itertools import pairwise
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
@@ -16,9 +16,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from resexp.report import frames, style, words
 from resexp.report.tables import pareto
-
-if TYPE_CHECKING:
-    from resexp.store import Records
+from resexp.store import Records
 
 ORDER = 45
 TITLE = "What depth buys"

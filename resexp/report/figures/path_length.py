@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from resexp.report import frames, style
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from resexp.store import Records
+from resexp.store import Records
 
 ORDER = 33
 PROBES = ("path_length",)

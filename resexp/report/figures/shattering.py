@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,9 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from resexp.report import frames, style
 from resexp.report.tables.gradients import WHEN
 from resexp.report.tables.shattering import FLOOR, profiles
-
-if TYPE_CHECKING:
-    from resexp.store import Records
+from resexp.store import Records
 
 ORDER = 34
 PROBES = ("shattering",)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -12,9 +12,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from resexp.plan.status import Status
 from resexp.report import frames, style, words
-
-if TYPE_CHECKING:
-    from resexp.report.frames import ReportRecords
+from resexp.report.frames import ReportRecords
 
 ORDER = 12
 TITLE = "Validation error over tuned options"

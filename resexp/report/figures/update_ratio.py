@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from resexp.report import frames, style
 from resexp.report.tables.update_ratio import when
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from resexp.store import Records
+from resexp.store import Records
 
 ORDER = 31
 PROBES = ("update_ratio",)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from resexp.report import failed_seeds, frames, splits, statistics, words
 from resexp.report.table import Column, Row, Sentence, Table, as_given, places, spread
 from resexp.report.verdict import Verdict
-
-if TYPE_CHECKING:
-    from resexp.store import Records
+from resexp.store import Records
 
 ORDER = 20
 PROTOCOL = " of the last epoch (never the best one)"

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
 
 from resexp.config.published import Claim, Published, curve
 from resexp.report import ordering, protocol, references, registration, splits, words
 from resexp.report.table import Column, Row, Sentence, Table, integer, text
 from resexp.report.verdict import Tone, Verdict
-
-if TYPE_CHECKING:
-    from resexp.store import Records
+from resexp.store import Records
 
 ORDER = 5
 CAPTION = (

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from resexp.report import failed_seeds, frames, splits, statistics, words
 from resexp.report.table import Column, Row, Sentence, Table, as_given, number, places, text
 from resexp.report.verdict import Tone, Verdict
-
-if TYPE_CHECKING:
-    from resexp.store import Records
+from resexp.store import Records
 
 ORDER = 25
 LEADS = True

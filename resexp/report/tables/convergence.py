@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 
 from resexp.report import frames, words
 from resexp.report.table import Column, Row, Table, places, text
-
-if TYPE_CHECKING:
-    from resexp.store import Records
+from resexp.store import Records
 
 ORDER = 40
 TARGETS = (0.5, 0.2, 0.1, 0.05)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from resexp.report import frames, words
 from resexp.report.table import Column, Row, Table, as_given, integer, number, text
-
-if TYPE_CHECKING:
-    from resexp.store import Records
+from resexp.store import Records
 
 ORDER = 50
 PROTOCOL = ", measured on the model"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
@@ -11,9 +11,7 @@ from resexp.plan.status import Status
 from resexp.report import failed_seeds, frames, splits, statistics, words
 from resexp.report.table import Column, Row, Sentence, Table, as_given, places, spread
 from resexp.report.verdict import Tone, Verdict
-
-if TYPE_CHECKING:
-    from resexp.store import Records
+from resexp.store import Records
 
 ORDER = 10
 LEADS = True

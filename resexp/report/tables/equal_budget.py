@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from resexp.report import frames, statistics, words
 from resexp.report.table import Column, Sentence, Table, places, spread, text
 from resexp.report.verdict import Tone
-
-if TYPE_CHECKING:
-    from resexp.store import Records
+from resexp.store import Records
 
 ORDER = 45
 CAPTION = (

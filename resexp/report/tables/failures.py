@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from resexp.plan.status import Status
 from resexp.report import frames, words
+from resexp.report.frames import ReportRecords
 from resexp.report.table import Row, Table, integer, text
-
-if TYPE_CHECKING:
-    from resexp.report.frames import ReportRecords
 
 ORDER = 15
 CAPTION = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,9 +10,7 @@ import pandas as pd
 from resexp.report import frames, statistics, words
 from resexp.report.table import Row, Sentence, Table, number, places, text
 from resexp.report.verdict import Verdict
-
-if TYPE_CHECKING:
-    from resexp.store import Records
+from resexp.store import Records
 
 ORDER = 30
 PROBES = ("gradient_norms",)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pandas as pd
 
 from resexp.report import frames, statistics, words
 from resexp.report.table import Column, Row, Table, places, text
-
-if TYPE_CHECKING:
-    from resexp.store import Records
+from resexp.store import Records
 
 ORDER = 21
 CAPTION = (

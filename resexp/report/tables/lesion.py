@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from resexp.report import frames, words
 from resexp.report.table import Column, Row, Sentence, Table, integer, number, places
 from resexp.report.verdict import Tone
-
-if TYPE_CHECKING:
-    from resexp.store import Records
+from resexp.store import Records
 
 ORDER = 32
 PROBES = ("lesion",)

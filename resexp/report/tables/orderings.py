@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 from resexp.config.published import Claim, Reference
 from resexp.report import ordering, references, splits, words
 from resexp.report.table import Column, Row, Sentence, Table, text
 from resexp.report.verdict import Tone, Verdict
-
-if TYPE_CHECKING:
-    from resexp.store import Records
+from resexp.store import Records
 
 ORDER = 61
 CAPTION = (

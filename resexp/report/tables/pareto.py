@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
@@ -12,9 +12,7 @@ from resexp.plan.status import Status
 from resexp.report import failed_seeds, frames, splits, statistics, words
 from resexp.report.table import Column, Sentence, Table, as_given, number, places, spread
 from resexp.report.verdict import Tone, Verdict
-
-if TYPE_CHECKING:
-    from resexp.store import Records
+from resexp.store import Records
 
 ORDER = 45
 FEWEST_DEPTHS = 4

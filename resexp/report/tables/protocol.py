@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 from resexp.report import protocol, references
 from resexp.report.table import Table, text
-
-if TYPE_CHECKING:
-    from resexp.store import Records
+from resexp.store import Records
 
 ORDER = 62
 CAPTION = (

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from resexp.config.published import Published, Reference
 from resexp.report import references, registration, splits, words
 from resexp.report.table import Column, Row, Table, integer, text
-
-if TYPE_CHECKING:
-    from resexp.store import Records
+from resexp.store import Records
 
 ORDER = 60
 CAPTION = (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -11,9 +10,7 @@ from resexp.report import frames, splits, statistics, words
 from resexp.report.statistics import Estimate
 from resexp.report.table import Column, Row, Sentence, Table, places, spread
 from resexp.report.verdict import Verdict
-
-if TYPE_CHECKING:
-    from resexp.store import Records
+from resexp.store import Records
 
 ORDER = 23
 LEADS = True

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
 from resexp.report import frames, statistics, words
+from resexp.report.frames import ReportRecords
 from resexp.report.table import Column, Row, Sentence, Table, integer, places, spread, text
 from resexp.report.verdict import Tone
-
-if TYPE_CHECKING:
-    from resexp.report.frames import ReportRecords
 
 ORDER = 17
 CAPTION = (

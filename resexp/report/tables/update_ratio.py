@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 from resexp.report import frames, words
 from resexp.report.table import Column, Row, Sentence, Table, number, places, text
 from resexp.report.verdict import Tone
-
-if TYPE_CHECKING:
-    from resexp.store import Records
+from resexp.store import Records
 
 ORDER = 31
 PROBES = ("update_ratio",)
