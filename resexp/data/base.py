@@ -96,12 +96,14 @@ class Chunk:
 
     unreadable: files that gave no image, each with the reason in brackets.
     first_frames: files of several frames, of which only the first is used.
+    notes: sentences for readers of the results.
     """
 
     images: Images | Tokens | Rows
     labels: Labels | Masks | None
     unreadable: tuple[str, ...] = ()
     first_frames: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Source(ABC):

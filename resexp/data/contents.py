@@ -14,7 +14,7 @@ import stat
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -77,6 +77,25 @@ class Contents:
         """The SHA-256 of one file, in hexadecimal digits."""
         ((_, digest),) = self._each(path.parent, [path.name])
         return digest.hex()
+
+    def part(self, file: Path, name: str, compute: Callable[[], str]) -> str:
+        """The hash, in hexadecimal digits, that `compute` makes of something in a file.
+
+        It is remembered as a file's hash is, under `name`, which must tell everything that it depends on but
+        the file's bytes.
+        """
+        with closing(Memory()) as memory:
+            status = file.stat()
+            stamp, digest = memory.recall(file, [name]).get(name, ("", b""))
+            if stamp == stamp_of(status):
+                return digest.hex()
+            self._progress(f"reading {file}", 0, 1)
+            digest = bytes.fromhex(compute())
+            after = file.stat()
+            changed = max(after.st_mtime, after.st_ctime) if stamp_of(after) == stamp_of(status) else None
+            memory.keep(file, {name: FileHash(stamp_of(after), digest, changed)})
+            self._progress(f"reading {file}", 1, 1)
+            return digest.hex()
 
     def _each(self, folder: Path, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         done, reading = 0, False

@@ -27,6 +27,7 @@ def decode(
     splits: tuple[Split, ...] = get_args(Split)
     counts = {split: np.zeros(len(facts.train_counts), np.int64) for split in splits}
     moments, unreadable, first_frames = Moments(_channels(facts)), list[str](), list[str]()
+    notes = list[str]()
     for split in splits:
         with ExitStack() as stack:
             files = {
@@ -40,6 +41,7 @@ def decode(
                 counts[split] += np.bincount(_strata(facts, chunk), minlength=len(counts[split]))
                 unreadable += chunk.unreadable
                 first_frames += chunk.first_frames
+                notes += chunk.notes
                 if split == "train":
                     moments.add(chunk.images)
                 rows = files["images"].rows
@@ -52,6 +54,7 @@ def decode(
         "std": std,
         "unreadable": unreadable,
         "notes": [
+            *notes,
             *listed(unreadable, "left out as unreadable"),
             *listed(first_frames, "of several frames, of which the first is taken"),
         ],

@@ -17,14 +17,13 @@ from resexp.data.names import same
 from resexp.data.notes import listed
 from resexp.data.pixels import FORMATS, Picture, Reader, Unreadable
 from resexp.data.splits import Splits, find_splits
-from resexp.data.subset import select
+from resexp.data.subset import held_out
 from resexp.errors import DataError
 from resexp.machine.folders import own_folder
 from resexp.options import Fraction
 
 DEFAULT_SIZE = 64
 CHUNK = 256
-SPLIT_SEED = 0
 
 
 @dataclass(frozen=True)
@@ -96,17 +95,7 @@ class ImageFolder(Source):
         tree = scan(self._folders.train)
         if self._folders.test is not None:
             return {"train": tree, "test": scan(self._folders.test, tree.classes)}
-        counts = np.bincount(tree.labels, minlength=len(tree.classes)).tolist()
-        size = round(self.test_fraction * len(tree.files))
-        lone = [name for name, count in zip(tree.classes, counts, strict=True) if count < 2]
-        if lone or not len(counts) <= size <= len(tree.files) - len(counts):
-            raise DataError(
-                f"{tree.folder}: {len(tree.files)} images of {len(counts)} classes cannot be split with "
-                f"test_fraction {self.test_fraction} so that each class is in both parts"
-                + (f" ({lone[0]!r} has one image)" if lone else "")
-                + "; give another fraction, or a `val` folder"
-            )
-        rows = select(tree.labels, size, SPLIT_SEED)
+        rows = held_out(tree.labels, tree.classes, self.test_fraction, str(tree.folder), "a `val` folder")
         rest = np.setdiff1d(np.arange(len(tree.files)), rows)
         return {"train": tree.part(rest), "test": replace(tree.part(rows), left_out=())}
 

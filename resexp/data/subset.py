@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from resexp.config.settings import DataConfig
 
 VALIDATION = "data.validation_size"
+HELD_OUT_SEED = 0
+"""The seed of the test set of data that have none."""
 
 
 def pick_classes(names: Sequence[str], wanted: int | Sequence[str | int] | None) -> tuple[int, ...]:
@@ -103,6 +105,25 @@ def select(
         keys = np.random.PCG64([seed, label, *stream]).random_raw(len(rows))
         chosen.append(rows[np.argsort(keys, kind="stable")[:quota]])
     return np.sort(np.concatenate(chosen))
+
+
+def held_out(labels: Labels, names: Sequence[str], fraction: float, where: str, own: str) -> Labels:
+    """The sorted rows of a stratified test set, which is this fraction of the examples, always the same.
+
+    Raises DataError, with `where` and with what the user could give as a test set of its `own`, if some class
+    would not be in both parts.
+    """
+    counts = np.bincount(labels, minlength=len(names)).tolist()
+    size = round(fraction * len(labels))
+    lone = [name for name, count in zip(names, counts, strict=True) if count < 2]
+    if lone or not len(counts) <= size <= len(labels) - len(counts):
+        raise DataError(
+            f"{where}: {len(labels)} images of {len(counts)} classes cannot be split with test_fraction "
+            f"{fraction} so that each class is in both parts"
+            + (f" ({lone[0]!r} has one image)" if lone else "")
+            + f"; give another fraction, or {own}"
+        )
+    return select(labels, size, HELD_OUT_SEED)
 
 
 def kept_back(counts: Sequence[int], size: int | None) -> tuple[int, ...]:

@@ -27,8 +27,14 @@ class Difference:
 
 
 def setting(settings: Mapping[str, Any], key: str) -> Any:
-    """The value of a dotted key, or None if it is missing."""
+    """The value of a dotted key, or None if it is missing. Arrays that are `same_as` a data set are that set.
+
+    Before training, `same_as` is checked by the hashes of the images, so the settings are enough to know it.
+    """
     value: Any = settings
+    data = settings.get("data")
+    if isinstance(data, Mapping) and data.get("kind") == "arrays" and data.get("same_as"):
+        value = {**settings, "data": {**data, "kind": data["same_as"]}}
     for step in key.split("."):
         value = value.get(step) if isinstance(value, Mapping) else None
     return value

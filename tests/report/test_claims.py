@@ -254,6 +254,17 @@ def test_every_difference_of_protocol_is_listed_once(make: Make) -> None:
     ]
 
 
+def test_arrays_that_are_known_by_content_are_the_paper_s_data(make: Make) -> None:
+    given: list[tuple[dict[str, Any], bool]] = [({"same_as": "cifar10"}, False), ({"same_as": None}, True)]
+    for data, differs in given:
+        options = {f"data.{name}": value for name, value in data.items()}
+        rows = [{**row, "data": "arrays", **options} for row in trials({"plain": [0.1]})]
+        for key in ("data", "data.kind"):
+            records = make(rows, published={"protocol": {key: "cifar10"}})
+            table = protocol.table(frames.prepared(records))
+            assert bool(table and table.cells()) == differs
+
+
 def about_a_paper(make: Make, errors: Errors, **changes: Any) -> Report:
     said = {
         "paper": "A paper, 2015",
