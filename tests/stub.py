@@ -100,6 +100,18 @@ def nap(path: Path, before: float, after: float = 0.0) -> None:
     time.sleep(after)
 
 
+def leave_many_behind(_talk: Connection, number: int) -> None:
+    """Fork processes that would sleep for long, each with memory of its own, and end before them."""
+    reader, writer = os.pipe()
+    for _ in range(number):
+        if os.fork() == 0:
+            held = b"x" * (8 << 20)
+            os.write(writer, held[:1])
+            time.sleep(1000)
+    for _ in range(number):
+        os.read(reader, 1)
+
+
 def working(talk: Connection, begun: Path) -> None:
     """Say so, and answer when there is a file `gate` beside that."""
     begun.touch()

@@ -1,7 +1,8 @@
 """The server process, from which workers are forked. It has loaded the modules that workers need, so that
 starting a worker takes 10 ms.
 
-The server does not train. When a worker ends, the server kills every process that the worker has started.
+The server does not train. When a worker ends, the server kills every process that the worker has started, and
+reports the worker's end once they are gone, because they hold memory that the next trial needs.
 """
 
 from __future__ import annotations
@@ -34,12 +35,22 @@ because another process may hold a copy of the connection.
 PAUSES = (0.1, 0.3, 1.0)
 """Seconds between attempts to fork, if the system has no process to give."""
 
+LEAVING = 30.0
+"""How long killed processes of an ended worker may take to be gone, in seconds. Hundreds of them take several
+seconds, and one that waits for a broken disk never ends.
+"""
+
+SOON = 0.05
+"""Seconds between two checks whether they are gone."""
+
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 
 
 def serve(fileno: int, parent: int, preload: Sequence[str], path: Sequence[str]) -> NoReturn:
     """Load the modules, then fork a worker for each request on the connection, until `parent` has ended."""
     die_with(parent)
+    _adopt_orphans()
     _look_also_in(path)
     for module in preload:
         with suppress(Exception):  # a worker that needs the module will fail and report the cause
@@ -62,6 +73,10 @@ class _Server:
         self.control, self.parent = control, parent
         self.workers: dict[int, int] = {}
         """Process id -> the number of the request that it was forked for."""
+        self.leaving: dict[int, tuple[int, float]] = {}
+        """Process id of an ended worker whose group is not yet gone -> its exit status, and until when to
+        wait for the group.
+        """
         self.wake_up, self._wake_up_writer = os.pipe()
         for end in (self.wake_up, self._wake_up_writer):
             os.set_blocking(end, False)
@@ -71,22 +86,32 @@ class _Server:
     def run(self) -> None:
         self.control.send((READY, 0, os.getpid()))
         while os.getppid() == self.parent:
-            ready = connection.wait([self.control, self.wake_up], LOOK)
+            ready = connection.wait([self.control, self.wake_up], SOON if self.leaving else LOOK)
             if self.wake_up in ready:
                 os.read(self.wake_up, 4096)
             self._reap()
+            self._report()
             if self.control in ready:
                 self._fork()
 
     def _reap(self) -> None:
-        """Report the workers that have ended, and kill the processes that they left behind."""
-        while self.workers:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-            if not pid:
-                return
-            if pid in self.workers:
-                end_group(pid)
-                self.control.send((ENDED, self.workers.pop(pid), os.waitstatus_to_exitcode(status)))
+        """Note the workers that have ended, and kill the processes that they left behind."""
+        with suppress(ChildProcessError):  # raised where there is no child at all
+            while True:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if not pid:
+                    return
+                if pid in self.workers:
+                    end_group(pid)
+                    self.leaving[pid] = os.waitstatus_to_exitcode(status), time.monotonic() + LEAVING
+
+    def _report(self) -> None:
+        """Report the ended workers that have left no process."""
+        for pid, (status, deadline) in list(self.leaving.items()):
+            if group_exists(pid) and time.monotonic() < deadline:
+                continue
+            del self.leaving[pid]
+            self.control.send((ENDED, self.workers.pop(pid), status))
 
     def _fork(self) -> None:
         number = self.control.recv()
@@ -161,6 +186,19 @@ def end_group(leader: int) -> None:
         os.killpg(leader, signal.SIGKILL)
 
 
+def group_exists(leader: int) -> bool:
+    """Whether any process of the worker's group is left. As long as one is, no other process can get the
+    group's number.
+    """
+    try:
+        os.killpg(leader, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
 def _offer_to_the_oom_killer() -> None:
     """Make the kernel kill workers first when memory runs out. A worker's trial continues from its last
     checkpoint, but if the server or the supervisor were killed, every trial would end.
@@ -191,3 +229,12 @@ def _die_with_nobody() -> None:
     """Undo `die_with` on Linux."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, 0)
+
+
+def _adopt_orphans() -> None:
+    """Become the parent of processes that workers leave behind. Otherwise that is the system's first process,
+    and in containers this often does not wait for them, so that they would count as existing for ever. Only
+    Linux has this.
+    """
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)

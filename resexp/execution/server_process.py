@@ -5,8 +5,8 @@ from __future__ import annotations
 import atexit
 import os
 import signal
-import subprocess
-import sys
+import socket
+import struct
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -14,14 +14,12 @@ from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import send_handle
-from pathlib import Path
 
-import resexp
 from resexp.errors import TrialError
 from resexp.execution.descriptors import open_standard_descriptors
 from resexp.execution.launcher import LOST
 from resexp.execution.server import ENDED, STARTED, end_group
-from resexp.execution.signals import GROUP_SIGNALS
+from resexp.execution.spawn import current_folder, import_path, spawn
 
 TRIES = 3
 """How often starting a server is tried, if it ends while it loads its modules."""
@@ -29,16 +27,9 @@ TRIES = 3
 PAUSE = 1.0
 """Seconds until the next try."""
 
-BOOT = """\
-import importlib.util, sys
-spec = importlib.util.spec_from_file_location("resexp", {init!r}, submodule_search_locations=[{folder!r}])
-package = sys.modules["resexp"] = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(package)
-from resexp.execution.server import serve
-serve({fileno}, {parent}, {preload!r}, {path!r})
-"""
-"""The server's program. It imports the package from the same folder as this process, because the commit of
-that copy is recorded with the results.
+SENDING = 3.0
+"""How long the server and a new worker may take to accept what they are sent, in seconds. A process that is
+suspended accepts nothing once its buffer is full.
 """
 
 
@@ -64,8 +55,8 @@ class ServerProcess:
         self._number = 0
         self._owner = os.getpid()
         open_standard_descriptors()  # otherwise the server's end of the pipe could get one of these numbers
-        self._control, theirs = Pipe()
-        self._process = _spawn(theirs, preload)
+        self._control, theirs = _pipe()
+        self._process = spawn(theirs, preload)
         theirs.close()
         atexit.register(self.end)
         try:
@@ -95,12 +86,12 @@ class ServerProcess:
 
     def fork(self, function: Callable[..., object], arguments: tuple[object, ...]) -> Worker:
         """Request a worker that calls a module's `function` with a connection and the arguments. `listen`
-        receives what becomes of it.
+        receives what becomes of it. A worker that accepts nothing for SENDING seconds is LOST.
 
         Raises TrialError if this process has no file descriptors left.
         """
         try:
-            talk, theirs = Pipe()
+            talk, theirs = _pipe()
         except OSError as problem:
             raise TrialError(f"no process could be started: {problem.strerror}") from problem
         worker = Worker(talk)
@@ -108,15 +99,28 @@ class ServerProcess:
         self._workers[self._number] = worker
         try:
             with theirs:
-                self._control.send(self._number)
-                send_handle(self._control, theirs.fileno(), self._process.pid)
-            talk.send((function, arguments, _current_folder(), import_path()))
+                self._request(self._number, theirs)
+            talk.send((function, arguments, current_folder(), import_path()))
+        except BlockingIOError:  # the worker or, if it has not been forked, the server accepts nothing
+            self.stop(worker, kill=True)
+            worker.status = LOST
+            talk.close()
         except OSError:  # the server has ended, or could not fork; `listen` finds out which
             self.listen(0)
         except BaseException:  # a signal may have left half a message in the connection
             self.end()
             raise
         return worker
+
+    def _request(self, number: int, theirs: Connection) -> None:
+        """Send a request to the server. A server that does not accept it is ended with all its workers: it may
+        have received half of the request. Raises OSError where the server has ended.
+        """
+        try:
+            self._control.send(number)
+            send_handle(self._control, theirs.fileno(), self._process.pid)
+        except BlockingIOError:
+            self.end()
 
     def listen(self, seconds: float) -> None:
         """Receive messages about workers, waiting for the first one for at most `seconds`."""
@@ -148,11 +152,7 @@ class ServerProcess:
         if worker.pid is None:
             worker.unwanted = True  # it has no process yet, and nothing to save
         else:
-            with suppress(ProcessLookupError):
-                os.kill(worker.pid, signal.SIGKILL if kill else signal.SIGTERM)
-                os.kill(worker.pid, signal.SIGCONT)
-            if kill:
-                end_group(worker.pid)
+            _stop_process(worker.pid, kill=kill)
         self._process.send_signal(signal.SIGCONT)
 
     def end(self) -> None:
@@ -180,71 +180,27 @@ class ServerProcess:
             assert isinstance(value, int)
             worker.pid = value
             if worker.unwanted:
-                self.stop(worker, kill=True)
+                _stop_process(value, kill=True)
             return
-        worker.status = value if message == ENDED and isinstance(value, int) else LOST
+        if worker.status is None:
+            worker.status = value if message == ENDED and isinstance(value, int) else LOST
         worker.talk.close()
         del self._workers[number]
 
 
-def import_path() -> list[str]:
-    """The folders in which workers look for modules: those of this process without the user's current folder,
-    because the modules there are not recorded with the results.
-    """
-    return [entry for entry in sys.path if not _is_current_folder(entry)]
+def _stop_process(pid: int, *, kill: bool) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL if kill else signal.SIGTERM)
+        os.kill(pid, signal.SIGCONT)
+    if kill:
+        end_group(pid)
 
 
-def _is_current_folder(entry: str) -> bool:
-    with suppress(OSError):
-        return os.path.samefile(entry or os.curdir, os.curdir)
-    return entry in ("", os.curdir)
-
-
-def _current_folder() -> str | None:
-    with suppress(OSError):
-        return os.getcwd()
-    return None  # the current folder was deleted
-
-
-def _spawn(control: Connection, preload: Sequence[str]) -> subprocess.Popen[bytes]:
-    """Start the server with stop signals blocked. Terminals and batch systems send these to whole groups of
-    processes, and the server must outlive its workers, which save their state first.
-
-    A blocked signal stays blocked in the started program. In this process it is only delayed until the mask
-    is restored.
-    """
-    init = Path(resexp.__file__)
-    boot = BOOT.format(
-        init=str(init),
-        folder=str(init.parent),
-        fileno=control.fileno(),
-        parent=os.getpid(),
-        preload=list(preload),
-        path=import_path(),
-    )
-    environment = dict(os.environ)
-    if "PYTHONPATH" in environment:
-        entries = environment["PYTHONPATH"].split(os.pathsep)
-        environment["PYTHONPATH"] = os.pathsep.join(e for e in entries if not _is_current_folder(e))
-    previous_mask = signal.pthread_sigmask(signal.SIG_BLOCK, GROUP_SIGNALS)
-    try:
-        return subprocess.Popen(
-            [sys.executable, "-P", *_flags(), "-c", boot],
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=2,  # standard output is for results
-            pass_fds=[control.fileno()],
-        )
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, previous_mask)
-
-
-def _flags() -> list[str]:
-    """This interpreter's options that decide where modules come from and which warnings are shown."""
-    options = {
-        "-I": sys.flags.isolated,
-        "-E": sys.flags.ignore_environment,
-        "-s": sys.flags.no_user_site,
-        "-B": sys.flags.dont_write_bytecode,
-    }
-    return [flag for flag, given in options.items() if given] + [f"-W{option}" for option in sys.warnoptions]
+def _pipe() -> tuple[Connection, Connection]:
+    """A connection's two ends. Sending through the first raises BlockingIOError after SENDING seconds."""
+    ours, theirs = Pipe()
+    whole = int(SENDING)
+    limit = struct.pack("ll", whole, int((SENDING - whole) * 1_000_000))
+    with socket.socket(fileno=os.dup(ours.fileno())) as ours_again:
+        ours_again.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+    return ours, theirs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,10 +16,11 @@ import stub
 import resexp
 from resexp import store
 from resexp.errors import TrialError
-from resexp.execution import server_process, supervisor, sweep
+from resexp.execution import server_process, spawn, supervisor, sweep
 from resexp.execution.display import Silent
-from resexp.execution.launcher import Job
+from resexp.execution.launcher import LOST, Job
 from resexp.execution.local import LocalLauncher
+from resexp.execution.server import group_exists
 
 ROOT = Path(resexp.__file__).parents[1]
 COMMON = ["random", "queue", "copy", "logging", "json", "tempfile", "multiprocessing", "resexp"]
@@ -91,6 +93,34 @@ def test_workers_go_first_where_memory_runs_out(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "scores").read_text()) == {"worker": 1000, "server": int(own)}
 
 
+def test_the_end_of_a_worker_is_reported_once_all_that_it_left_is_gone() -> None:
+    """Killed processes take a while to give their memory back, which the next trial needs."""
+    server = server_process.ServerProcess.start(["stub"])
+    worker = server.fork(stub.leave_many_behind, (100,))
+    server.wait_for([worker], 600)
+    assert (worker.status, worker.pid is None) == (0, False)
+    assert not group_exists(worker.pid or 0)
+    server.end()
+
+
+def test_a_suspended_server_holds_up_no_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job that fills the connection is not waited for. Its worker is lost, and the server is continued."""
+    monkeypatch.setattr(server_process, "SENDING", 0.1)
+    server = server_process.ServerProcess.start(["stub"])
+    os.kill(server._process.pid, signal.SIGSTOP)
+    lost = server.fork(stub.leave_many_behind, (0, "x" * 10**6))
+    assert lost.status == LOST
+    sound = server.fork(stub.leave_many_behind, (0,))
+    while server.running():
+        server.listen(1)
+    assert (lost.status, sound.status) == (LOST, 0)
+    os.kill(server._process.pid, signal.SIGSTOP)
+    small = [server.fork(stub.leave_many_behind, (0,))]
+    while server.alive():  # until the requests have filled the connection
+        small.append(server.fork(stub.leave_many_behind, (0,)))
+    assert {each.status for each in small} == {LOST}
+
+
 def run(results: Path, preload: str) -> tuple[supervisor.SweepSummary, list[store.State]]:
     trials = [stub.trial("a"), stub.trial("b")]
     with store.create(results, "exp", config_text="", trials=trials, environment={}) as experiment:
@@ -120,6 +150,6 @@ def test_a_server_that_never_gets_ready_is_a_trial_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server_process, "PAUSE", 0.0)
-    monkeypatch.setattr(server_process, "BOOT", "raise SystemExit(1)")
+    monkeypatch.setattr(spawn, "BOOT", "raise SystemExit(1)")
     with pytest.raises(TrialError, match="ended while it loaded"):
         LocalLauncher(["chunk"]).start(Job(tmp_path / "t", 1, "cpu", 1, "stub:train"))

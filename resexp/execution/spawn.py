@@ -1,0 +1,90 @@
+"""The start of the server's program: what it runs, and where it and its workers look for modules."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import resexp
+from resexp.execution.signals import GROUP_SIGNALS
+
+BOOT = """\
+import importlib.util, sys
+spec = importlib.util.spec_from_file_location("resexp", {init!r}, submodule_search_locations=[{folder!r}])
+package = sys.modules["resexp"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(package)
+from resexp.execution.server import serve
+serve({fileno}, {parent}, {preload!r}, {path!r})
+"""
+"""The server's program. It imports the package from the same folder as this process, because the commit of
+that copy is recorded with the results.
+"""
+
+
+def spawn(control: Connection, preload: Sequence[str]) -> subprocess.Popen[bytes]:
+    """Start the server with stop signals blocked. Terminals and batch systems send these to whole groups of
+    processes, and the server must outlive its workers, which save their state first.
+
+    A blocked signal stays blocked in the started program. In this process it is only delayed until the mask
+    is restored.
+    """
+    init = Path(resexp.__file__)
+    boot = BOOT.format(
+        init=str(init),
+        folder=str(init.parent),
+        fileno=control.fileno(),
+        parent=os.getpid(),
+        preload=list(preload),
+        path=import_path(),
+    )
+    environment = dict(os.environ)
+    if "PYTHONPATH" in environment:
+        entries = environment["PYTHONPATH"].split(os.pathsep)
+        environment["PYTHONPATH"] = os.pathsep.join(e for e in entries if not _is_current_folder(e))
+    previous_mask = signal.pthread_sigmask(signal.SIG_BLOCK, GROUP_SIGNALS)
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-P", *_flags(), "-c", boot],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=2,  # standard output is for results
+            pass_fds=[control.fileno()],
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous_mask)
+
+
+def _flags() -> list[str]:
+    """This interpreter's options that decide where modules come from and which warnings are shown."""
+    options = {
+        "-I": sys.flags.isolated,
+        "-E": sys.flags.ignore_environment,
+        "-s": sys.flags.no_user_site,
+        "-B": sys.flags.dont_write_bytecode,
+    }
+    return [flag for flag, given in options.items() if given] + [f"-W{option}" for option in sys.warnoptions]
+
+
+def import_path() -> list[str]:
+    """The folders in which workers look for modules: those of this process without the user's current folder,
+    because the modules there are not recorded with the results.
+    """
+    return [entry for entry in sys.path if not _is_current_folder(entry)]
+
+
+def _is_current_folder(entry: str) -> bool:
+    with suppress(OSError):
+        return os.path.samefile(entry or os.curdir, os.curdir)
+    return entry in ("", os.curdir)
+
+
+def current_folder() -> str | None:
+    with suppress(OSError):
+        return os.getcwd()
+    return None  # the current folder was deleted
