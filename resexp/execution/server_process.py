@@ -113,8 +113,8 @@ class ServerProcess:
         return worker
 
     def _request(self, number: int, theirs: Connection) -> None:
-        """Send a request to the server. A server that does not accept it is ended with all its workers: it may
-        have received half of the request. Raises OSError where the server has ended.
+        """Send a request to the server. A server that does not accept it may have received half of it, and is
+        ended with all its workers. Raises OSError where the server has ended.
         """
         try:
             self._control.send(number)
