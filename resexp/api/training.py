@@ -142,6 +142,7 @@ def run(
             published=experiment.published.model_dump(mode="json"),
             notes=notes,
             look=look.to_json() if look else None,
+            checks=experiment.checks,
             plugins=experiment.plugins,
             fresh=fresh,
             held=held,

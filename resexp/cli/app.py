@@ -13,6 +13,7 @@ import typer
 from resexp import text
 from resexp.api import RESULTS
 from resexp.cli import gallery
+from resexp.cli.check import check
 from resexp.cli.endings import Commands, ended_by_a_signal, errors_told
 from resexp.cli.judge import judge
 from resexp.cli.options import (
@@ -225,7 +226,7 @@ def probe(
     typer.echo(f"Next: {text.clean(text.command('resexp', 'report', *filter(None, [name])))}")
 
 
-for command in (judge, show, schema, doctor, bench, init):
+for command in (check, judge, show, schema, doctor, bench, init):
     app.command()(command)
 
 

@@ -45,7 +45,7 @@ class Experiment:
 
     tier: the size of the experiment; points: in the grid's order, without repetitions; tuned: dotted keys of
     the axes whose best value is chosen by validation error; text: the file's text; why: the question that the
-    experiment asks; expect: what this tier takes and what came out.
+    experiment asks; expect: what this tier takes and what came out; checks: what `resexp check` expects.
     """
 
     name: str
@@ -59,6 +59,7 @@ class Experiment:
     path: Path
     why: str = ""
     expect: str = ""
+    checks: tuple[str, ...] = ()
 
 
 def load(
@@ -130,9 +131,10 @@ def load(
         raise problems.refuse(draft.problems, str(path))
     name = head.name if tier == FULL else f"{head.name}-{tier}"
     numbers = paper or Published(references=head.references)
-    texts = {"why": head.why, "expect": head.expect.get(tier, "")}
+    expect = head.expect.get(tier, "")
     return Experiment(
-        name, tier, points, tuned, draft.plugins, numbers, text, tuple(overrides), path, **texts
+        *(name, tier, points, tuned, draft.plugins, numbers, text, tuple(overrides), path),
+        *(head.why, expect, head.checks),
     )
 
 

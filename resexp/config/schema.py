@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
+from pydantic_core import PydanticCustomError
 
 from resexp.catalog.plugins import Plugin
+from resexp.config import expectation
 from resexp.config.fields import nested_model, role_of
 from resexp.config.published import Reference, names
 from resexp.config.settings import ROLE_CONFIGS, Frozen, Settings, models
@@ -36,6 +38,19 @@ class TierText(Frozen):
     tune: Any = Field({})
 
 
+def _understood(text: str) -> str:
+    try:
+        expectation.parse(text)
+    except expectation.NotUnderstoodError as error:
+        raise PydanticCustomError(
+            "settings", "{wrong}", {"wrong": str(error), "right": error.right}
+        ) from None
+    return text
+
+
+Check = Annotated[str, AfterValidator(_understood)]
+
+
 class Header(Frozen):
     """The keys of a file beside the settings of its trials."""
 
@@ -58,6 +73,9 @@ class Header(Frozen):
     )
     overrides: tuple[RuleText, ...] = ()
     tiers: dict[str, TierText] = Field({}, description="other sizes of the experiment, chosen by --tier")
+    checks: tuple[Check, ...] = Field(
+        (), description="what `resexp check` expects, such as `test_error(residual, 20) < 3 %`"
+    )
     references: tuple[Reference, ...] = Field(
         (), description="published numbers, or the name of the paper that they come from"
     )

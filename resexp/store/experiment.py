@@ -137,14 +137,8 @@ class StoredExperiment:
             self.warnings.append(changes.warning(self._folder, self.trials, aside, overrides))
         return aside if overrides else []
 
-    def _write(
-        self,
-        config_text: str,
-        published: Mapping[str, Any],
-        notes: Sequence[str],
-        aside: Sequence[str],
-        look: Mapping[str, Any] | None,
-    ) -> None:
+    def _write(self, config_text: str, told: Mapping[str, Any]) -> None:
+        """Write the configuration and the plan. `told` is what the plan holds for readers of results."""
         durable.sweep_temporaries(self.path)
         durable.write_atomic(self._folder.config, config_text.encode())
         plan = {
@@ -152,11 +146,8 @@ class StoredExperiment:
             "experiment": self.path.name,
             "config_sha256": hashlib.sha256(config_text.encode()).hexdigest(),
             "trials": [trial.to_json() for trial in self.trials],
-            "published": dict(published),
-            "notes": list(notes),
             "overrides": list(self._environment.get("overrides", ())),
-            "aside": list(aside),
-            **({"look": dict(look)} if look else {}),
+            **told,
         }
         durable.write_document(self._folder.plan, plan, indent=None)  # it may hold 20,000 trials
 
@@ -171,6 +162,7 @@ def create(
     published: Mapping[str, Any] | None = None,
     notes: Sequence[str] = (),
     look: Mapping[str, Any] | None = None,
+    checks: Sequence[str] = (),
     plugins: Sequence[Plugin] = (),
     fresh: bool = False,
     held: Hold | None = None,
@@ -180,7 +172,7 @@ def create(
 
     environment: recorded when the first trial is claimed; its "overrides" are the command line's.
     published: what papers report, as `Published` has it in JSON. notes: sentences on the data for readers.
-    look: of a sequential experiment, as `looks.Look` has it in JSON.
+    look: of a sequential experiment, as `looks.Look` has it in JSON. checks: what `resexp check` expects.
     fresh: delete all trials in the folder; otherwise trials that are not in `trials` are kept and not shown.
     held: the lock, if the caller has it already; closing the experiment releases it.
     states: the states of trials, if the caller has read them since it took the lock.
@@ -204,7 +196,10 @@ def create(
             durable.make_own_folder(folder.trials)
             aside = experiment._compare({} if fresh or same else read_or_empty(folder.plan))
             experiment._keep(plugins)
-            experiment._write(config_text, published or {}, notes, aside, look)
+            told = {"published": dict(published or {}), "notes": list(notes), "aside": list(aside)}
+            told |= {"look": dict(look)} if look else {}
+            told |= {"checks": list(checks)} if checks else {}
+            experiment._write(config_text, told)
     except BaseException:
         experiment.close()
         raise

@@ -62,6 +62,7 @@ class Records:
     registered: what was registered before the first result; None if nothing was. unusable: why what was
         registered cannot be read, or "".
     foreign: whether resexp did not train the runs, so that how they were measured is not known.
+    checks: what `resexp check` expects, as the configuration has it.
     unjudged: sentences on what cannot be judged because the runs are foreign.
     """
 
@@ -82,6 +83,7 @@ class Records:
     unusable: str = ""
     foreign: bool = False
     unjudged: tuple[str, ...] = ()
+    checks: tuple[str, ...] = ()
 
     @property
     def references(self) -> list[dict[str, Any]]:
@@ -155,6 +157,7 @@ def _read(folder: ExperimentFolder) -> Records:
         seeds_before=seeds_before(folder, trials),
         registered=registered,
         unusable=unusable,
+        checks=tuple(plan.get("checks", ())),
     )
 
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -121,6 +122,20 @@ def test_a_part_that_no_trial_is_in_says_which_values_there_are(here: Here) -> N
     unknown = here("run", SMOKE, "--only", "depth=8")
     assert unknown.returncode == 2
     assert here("run", SMOKE, "--only", "model.depth=8", "--fresh").returncode == 2
+
+
+def test_check_ends_with_4_where_something_falls_short_and_writes_junit(here: Here, tmp_path: Path) -> None:
+    junit = tmp_path / "checks.xml"
+    short = here("check", "smoke", "test_error(plain, 8) < 99 %", "--junit", str(junit))
+    assert short.returncode == 4
+    assert "three seeds are the fewest that decide anything" in short.stdout
+    suite = ElementTree.parse(junit).getroot()[0]
+    assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
+    assert here("check", "smoke").returncode == 0
+    assert here("check", "smoke", "--quiet").stdout == ""
+    wrong = here("check", "smoke", "test_eror(plain, 8) < 99 %")
+    assert wrong.returncode == 2
+    assert "test_error" in wrong.stderr
 
 
 def test_report_writes_every_format(place: Path) -> None:

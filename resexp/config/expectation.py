@@ -1,0 +1,111 @@
+"""The language of `resexp check`: one expectation per line, parsed and never run as code.
+
+    residual does not degrade                                 also: degrades, trains
+    test_error(residual, 56) < 0.03                           or 3 %; without a depth: at the greatest one
+    test_error(residual, 56) < test_error(plain, 56)
+    test_error(skip, 56) < test_error(residual, 56) + 0.01    as well as, with this margin
+
+A variant is written as reports label it, such as `residual` or `residual (shortcut=projection)`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from resexp.catalog.scan import suggest
+
+Claim = Literal["degrades", "does not degrade", "trains"]
+Sign = Literal["<", "<=", ">", ">="]
+CLAIMS: tuple[Claim, ...] = ("does not degrade", "degrades", "trains")
+METRICS = (
+    *("train_error", "validation_error", "test_error", "train_loss", "validation_loss", "test_loss"),
+    *("seconds", "step_seconds", "peak_memory_bytes", "params", "macs"),
+)
+_COMPARED = re.compile(r"(?P<left>[^<>]+?)\s*(?P<sign><=|>=|<|>)\s*(?P<right>[^<>]+)")
+_SIDE = re.compile(r"(?P<metric>\w+)\s*\(\s*(?P<variant>.+?)\s*(?:,\s*(?P<depth>\d+)\s*)?\)")
+_NUMBER = re.compile(r"(?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*(?P<percent>%?)", re.IGNORECASE)
+_MARGIN = re.compile(r"(?P<side>.+\))\s*(?P<margin>[+-]\s*[^()]+)")
+
+
+class NotUnderstoodError(ValueError):
+    """An expectation is not of the language. `right` says what would be."""
+
+    def __init__(self, wrong: str, right: str) -> None:
+        super().__init__(wrong)
+        self.right = right
+
+
+@dataclass(frozen=True)
+class Side:
+    """A metric of one variant at one depth; None: at the greatest depth that it was trained at."""
+
+    metric: str
+    variant: str
+    depth: int | None
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """One expectation: with `claim`, what is said of `variant`; otherwise a comparison.
+
+    In a comparison, `left`, or its difference from `right` if there is one, is expected to be below or above
+    `bound`, as `sign` says.
+    """
+
+    text: str
+    variant: str = ""
+    claim: Claim | None = None
+    left: Side | None = None
+    sign: Sign = "<"
+    right: Side | None = None
+    bound: float = 0.0
+
+
+def parse(text: str) -> Expectation:
+    """The expectation in a text. Raises NotUnderstoodError."""
+    text = " ".join(text.split())
+    for claim in CLAIMS:
+        if text.endswith(f" {claim}"):
+            return Expectation(text, variant=text.removesuffix(claim).strip(), claim=claim)
+    match = _COMPARED.fullmatch(text)
+    if match is None:
+        right = f"write METRIC(VARIANT, DEPTH) < NUMBER, or a variant with one of {', '.join(CLAIMS)}"
+        raise NotUnderstoodError("is no comparison and no claim", right)
+    left = _side(match["left"])
+    side, bound = _right(match["right"], left.metric)
+    return Expectation(text, left=left, sign=cast("Sign", match["sign"]), right=side, bound=bound)
+
+
+def _side(text: str) -> Side:
+    match = _SIDE.fullmatch(text)
+    if match is None:
+        raise NotUnderstoodError(f"has {text!r}", "write METRIC(VARIANT, DEPTH) on the left")
+    if match["metric"] not in METRICS:
+        raise NotUnderstoodError(f"{match['metric']} is not a metric", suggest(match["metric"], METRICS))
+    return Side(match["metric"], match["variant"], int(match["depth"]) if match["depth"] else None)
+
+
+def _right(text: str, metric: str) -> tuple[Side | None, float]:
+    """A side and what is added to it, or no side and a number."""
+    if _NUMBER.fullmatch(text):
+        return None, _number(text, metric)
+    with_margin = _MARGIN.fullmatch(text)
+    side = _side(with_margin["side"] if with_margin else text)
+    if side.metric != metric:
+        wrong = f"compares {metric} with {side.metric}"
+        raise NotUnderstoodError(wrong, "compare one metric with itself, or with a number")
+    return side, _number(with_margin["margin"], metric) if with_margin else 0.0
+
+
+def _number(text: str, metric: str) -> float:
+    match = _NUMBER.fullmatch(text.replace("- ", "-").replace("+ ", "+"))
+    if match is None:
+        raise NotUnderstoodError(f"has {text!r}", "give a number, such as 0.03 or 3 %")
+    value = float(match["number"])
+    if match["percent"]:
+        return value / 100
+    if metric.endswith("_error") and abs(value) > 1:
+        raise NotUnderstoodError(f"gives {text} as an error", f"write a fraction, or {text} % for percent")
+    return value

@@ -1,0 +1,192 @@
+"""Whether what is expected of an experiment holds. An expectation that is undecided does not hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import pandas as pd
+
+from resexp.catalog.scan import suggest
+from resexp.config.expectation import Claim, Expectation, Side
+from resexp.errors import ConfigError, Problem
+from resexp.plan.status import Status
+from resexp.report import failed_seeds, frames, splits, statistics, words
+from resexp.report.build import Report
+from resexp.report.verdict import Verdict
+
+
+class Outcome(StrEnum):
+    HOLDS = "holds"
+    FAILS = "fails"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One expectation, what became of it, and what was measured, in words."""
+
+    text: str
+    outcome: Outcome
+    why: str
+
+
+VERDICTS: dict[Claim, tuple[set[Verdict], set[Verdict]]] = {
+    "degrades": (
+        {Verdict.DEGRADES, Verdict.DEGRADES_SLIGHTLY},
+        {Verdict.DOES_NOT_DEGRADE, Verdict.DID_NOT_TRAIN},
+    ),
+    "does not degrade": (
+        {Verdict.DOES_NOT_DEGRADE},
+        {*(Verdict.DEGRADES, Verdict.DID_NOT_TRAIN, Verdict.DIVERGES, Verdict.SOME_SEEDS_FAIL)}
+        | {Verdict.NOTHING_FINISHED, Verdict.TRIALS_LOST, Verdict.ONE_CLASS},
+    ),
+}
+"""The verdicts with which a claim about depth holds, and those with which it fails."""
+
+
+def check(report: Report, expectations: Sequence[Expectation], *, allow_diverged: bool) -> list[Checked]:
+    """Each expectation with its outcome, after one on whether all trials are done.
+
+    A comparison holds only if the whole interval of the difference does, at the level of the report.
+
+    Raises ConfigError if there is no such variant, depth or metric; the error lists every such problem.
+    """
+    problems = [
+        Problem("check", expectation.text, *wrong)
+        for expectation in expectations
+        for wrong in _unknown(report, expectation)
+    ]
+    if problems:
+        raise ConfigError(problems)
+    return [_all_done(report, allow_diverged), *(_checked(report, each) for each in expectations)]
+
+
+def _all_done(report: Report, allow_diverged: bool) -> Checked:
+    statuses = report.records.tried["status"].value_counts()
+    allowed = {Status.DONE, Status.DIVERGED} if allow_diverged else {Status.DONE}
+    told = words.joined([f"{statuses[status]} {status}" for status in Status if statuses.get(status)])
+    left = {status for status in Status if statuses.get(status)} - allowed
+    pending = left <= {Status.PENDING, Status.RUNNING}
+    outcome = Outcome.HOLDS if not left else Outcome.UNDECIDED if pending else Outcome.FAILS
+    return Checked(f"all trials are done{' or diverged' if allow_diverged else ''}", outcome, told)
+
+
+def _unknown(report: Report, expectation: Expectation) -> Iterator[tuple[str, str]]:
+    """What an expectation names that the report does not have, and what would be right."""
+    trials = report.records.tried
+    variants = [str(each) for each in trials["variant"].cat.categories]
+    if expectation.claim and expectation.variant not in variants:
+        yield f"there is no variant {expectation.variant!r}", suggest(expectation.variant, variants)
+    for side in filter(None, (expectation.left, expectation.right)):
+        if side.variant not in variants:
+            yield f"there is no variant {side.variant!r}", suggest(side.variant, variants)
+            continue
+        depths = sorted(trials.loc[trials["variant"] == side.variant, "depth"].astype(int).unique())
+        if side.depth is not None and side.depth not in depths:
+            right = f"{side.variant} has {words.listed([str(depth) for depth in depths])}"
+            yield f"there is no depth {side.depth}", right
+
+
+def _checked(report: Report, expectation: Expectation) -> Checked:
+    if expectation.claim is None:
+        return _compared(report, expectation)
+    if expectation.claim == "trains":
+        return _trains(report, expectation)
+    table = report.table("degradation")
+    said = [
+        (row["verdict"], sentence.text)
+        for row in (table.rows if table else ())
+        for sentence in (table.sentences if table else ())
+        if row["variant"] == sentence.subject == expectation.variant and row["verdict"]
+    ]
+    if not said:
+        return Checked(expectation.text, Outcome.UNDECIDED, "there is one depth, or no training error")
+    verdict, sentence = said[-1]
+    holds, fails = VERDICTS[expectation.claim]
+    outcome = Outcome.HOLDS if verdict in holds else Outcome.FAILS if verdict in fails else Outcome.UNDECIDED
+    return Checked(expectation.text, outcome, sentence)
+
+
+def _trains(report: Report, expectation: Expectation) -> Checked:
+    """Whether the training error is below that of always answering the most frequent class, at each depth."""
+    trials = report.records.trials
+    mine = trials[trials["variant"] == expectation.variant]
+    chance = frames.chance(mine, "train")
+    if chance is None:
+        return Checked(expectation.text, Outcome.UNDECIDED, "the most frequent class's error is not known")
+    sides = [Side("train_error", expectation.variant, depth) for _, depth, _ in frames.by_depth(mine)]
+    found = [_compared(report, Expectation(expectation.text, left=side, bound=chance)) for side in sides]
+    order = [Outcome.FAILS, Outcome.UNDECIDED, Outcome.HOLDS]
+    worst, depth = min(zip(found, sides, strict=True), key=lambda pair: order.index(pair[0].outcome))
+    return replace(worst, why=f"at depth {depth.depth}: {worst.why}")
+
+
+def _compared(report: Report, expectation: Expectation) -> Checked:
+    """A comparison. Raises AssertionError if the expectation is a claim."""
+    assert expectation.left is not None
+    sides = [side for side in (expectation.left, expectation.right) if side is not None]
+    places = [_place(report, side) for side in sides]
+    metric = expectation.left.metric
+    if lost := _lost(places, metric, expectation.sign):
+        return Checked(expectation.text, *lost)
+    estimate = statistics.contrast(
+        [pd.to_numeric(frames.done(place)[metric]) for place in places],
+        [1, -1][: len(places)],
+        examples=[_examples(place, metric) for place in places],
+        overlap=[splits.overlap(place, metric) for place in places],
+        level=statistics.level_of(report.records),
+    )
+    if estimate is None:
+        return Checked(expectation.text, Outcome.UNDECIDED, f"no trial has a {metric}")
+    what = "the difference is " if len(sides) == 2 else ""
+    value, low, high = (_shown(each, metric) for each in (estimate.value, estimate.low, estimate.high))
+    if estimate.low is None or estimate.high is None:
+        why = f"{what}{value}, n = {estimate.n}; three seeds are the fewest that decide anything"
+        return Checked(expectation.text, Outcome.UNDECIDED, why)
+    outcome = _outcome(estimate.low, estimate.high, expectation)
+    return Checked(expectation.text, outcome, f"{what}{value} [{low}, {high}], n = {estimate.n}")
+
+
+def _place(report: Report, side: Side) -> pd.DataFrame:
+    trials = report.records.trials
+    mine = trials[trials["variant"] == side.variant]
+    return mine[mine["depth"] == (mine["depth"].max() if side.depth is None else side.depth)]
+
+
+def _lost(places: Sequence[pd.DataFrame], metric: str, sign: str) -> tuple[Outcome, str] | None:
+    """Outcome and reason where errors cannot be averaged: some nets diverged, or some seeds failed."""
+    if not metric.endswith(("_error", "_loss")):
+        return None
+    diverged = [int((place["status"] == Status.DIVERGED).sum()) for place in places]
+    if any(diverged):
+        left, right = diverged[0] > 0, any(diverged[1:])
+        fails = right and not left if sign.startswith(">") else left and not right
+        told = f"{diverged[0]} of {words.counted(len(places[0]), 'trial')} diverged"
+        if len(places) == 2:
+            told += f", and {diverged[1]} of {words.counted(len(places[1]), 'trial')} of the other side"
+        return Outcome.FAILS if fails else Outcome.UNDECIDED, told
+    if any(failed_seeds.mixed(place) for place in places):
+        return Outcome.UNDECIDED, "some seeds failed and others trained, and no verdict rests on their mean"
+    return None
+
+
+def _examples(place: pd.DataFrame, metric: str) -> int | None:
+    split, _, what = metric.partition("_")
+    return frames.examples(place, split) if what == "error" else None
+
+
+def _outcome(low: float, high: float, expectation: Expectation) -> Outcome:
+    """Whether the whole interval lies on the expected side of the bound."""
+    bound = expectation.bound
+    below = high < bound or (expectation.sign == "<=" and high == bound)
+    above = low > bound or (expectation.sign == ">=" and low == bound)
+    holds, fails = (above, below) if expectation.sign.startswith(">") else (below, above)
+    return Outcome.HOLDS if holds else Outcome.FAILS if fails else Outcome.UNDECIDED
+
+
+def _shown(value: float | None, metric: str) -> str:
+    if value is None:
+        return words.DASH
+    return f"{words.percent(value, 2)} %" if metric.endswith("_error") else f"{value:.4g}"

@@ -1,0 +1,100 @@
+"""`resexp check`: what holds, what fails, and what is left undecided."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import made_up
+import pytest
+
+from resexp.config.expectation import parse
+from resexp.errors import ConfigError
+from resexp.report.build import Report, build
+from resexp.report.expected import Checked, Outcome, check
+
+
+def report(rows: list[dict[str, Any]]) -> Report:
+    return build(made_up.make_records(rows))
+
+
+def checked(rows: list[dict[str, Any]], *texts: str, **options: bool) -> list[Checked]:
+    return check(report(rows), list(map(parse, texts)), allow_diverged=options.get("allow_diverged", False))
+
+
+def errors(connection: str, *values: float | None, depth: int = 56) -> list[dict[str, Any]]:
+    """Trials with these test errors; None: the trial diverged."""
+    return [
+        made_up.trial(connection, depth, seed, **({"test_error": value} if value is not None else {}))
+        if value is not None
+        else made_up.trial(connection, depth, seed, "diverged")
+        for seed, value in enumerate(values)
+    ]
+
+
+def test_verdicts_on_depth_are_those_of_the_report() -> None:
+    rows = [row | {"train_chance": 0.9} for row in made_up.sweep()]
+    done, plain, not_plain, residual, trains, plain_trains = checked(
+        rows,
+        *("plain degrades", "plain does not degrade", "residual does not degrade", "residual trains"),
+        "plain trains",
+    )
+    assert done.outcome is plain.outcome is residual.outcome is trains.outcome is Outcome.HOLDS
+    assert not_plain.outcome is Outcome.FAILS
+    assert plain_trains.outcome is Outcome.HOLDS  # 86 % is below 90 %
+    assert plain.why in {sentence.text for sentence in report(rows).sentences}
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [
+        ("test_error(residual, 56) < 0.05", Outcome.HOLDS),
+        ("test_error(residual, 56) < 3.1 %", Outcome.UNDECIDED),  # the mean is below, the interval is not
+        ("test_error(residual, 56) < 0.01", Outcome.FAILS),
+        ("test_error(residual, 56) > 0.01", Outcome.HOLDS),
+        ("test_error(residual, 56) > 0.05", Outcome.FAILS),
+        ("test_error(residual) < test_error(plain)", Outcome.HOLDS),
+        ("test_error(plain) < test_error(residual)", Outcome.FAILS),
+        ("test_error(skip) < test_error(residual)", Outcome.UNDECIDED),
+        ("test_error(skip) < test_error(residual) + 2 %", Outcome.HOLDS),
+    ],
+)
+def test_a_comparison_holds_only_if_its_whole_interval_does(text: str, outcome: Outcome) -> None:
+    rows = [
+        *errors("residual", 0.028, 0.03, 0.032),
+        *errors("skip", 0.029, 0.03, 0.033),
+        *errors("plain", 0.2, 0.22, 0.24),
+    ]
+    assert checked(rows, text)[-1].outcome is outcome
+
+
+def test_two_seeds_decide_nothing() -> None:
+    (_, found) = checked(errors("residual", 0.03, 0.03), "test_error(residual, 56) < 0.5")
+    assert found.outcome is Outcome.UNDECIDED
+    assert "three seeds" in found.why
+
+
+def test_diverged_trials_fall_short_unless_they_are_allowed() -> None:
+    rows = [*errors("residual", 0.03, 0.03, 0.03), *errors("plain", 0.2, None, 0.2)]
+    text = "test_error(residual, 56) < 0.05"
+    assert [each.outcome for each in checked(rows, text)] == [Outcome.FAILS, Outcome.HOLDS]
+    allowed = checked(rows, text, "test_error(plain, 56) < 0.9", allow_diverged=True)
+    assert [each.outcome for each in allowed] == [Outcome.HOLDS, Outcome.HOLDS, Outcome.FAILS]
+    assert "1 of 3 trials diverged" in allowed[-1].why
+
+
+def test_a_pending_trial_leaves_the_plan_undecided() -> None:
+    rows = [*errors("residual", 0.03, 0.03, 0.03), made_up.trial("residual", 56, 3, "pending")]
+    assert checked(rows)[0].outcome is Outcome.UNDECIDED
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("residul does not degrade", "residual"),
+        ("test_error(residual, 57) < 0.5", "residual has 56"),
+        ("test_error(residual, 56) < test_error(plian, 56)", "residual"),
+    ],
+)
+def test_what_the_report_does_not_have_is_named_with_what_it_has(text: str, right: str) -> None:
+    with pytest.raises(ConfigError, match=right):
+        checked(errors("residual", 0.03, 0.03, 0.03), text)
