@@ -5,6 +5,9 @@ to every stream as they do to an image. f and S are those of `core`. All streams
 and the head gets their mean (in the papers, their sum, normalised). Where the shape changes, S applies after
 the streams are mixed.
 
+Where coefficients depend on the state, each position has its own, computed from the streams at that position
+alone, as in the papers. If the block has stride 2, b is that of the pixels which the shortcut `pad` keeps.
+
 A suffix gives a tensor's shape, one letter for each axis: B images, C channels, P positions (several axes or
 none), M all n B streams of all images together. n is a stream's axis, i or j where two of them meet: the
 mixing matrix A takes streams j to streams i. x numbers the columns of W.
@@ -50,24 +53,26 @@ class Hyper(ShortcutConnection):
 
 
 class DynamicHyper(ShortcutConnection):
-    """H' = S A(H) H + b(H) f(a(H) . H),  A(H) = A + s_A tanh(H W_A), a and b alike
+    """H' = S A(H) H + b(H) f(a(H) . H),  A(H) = A + s tanh(norm(H) W), a and b alike
 
-    Dynamic hyper-connections: Zhu et al. 2024 (arXiv:2409.19606), section 2.2, with one set of
-    coefficients for each image: in A(H), a(H) and b(H), H is the mean over positions, RMS-normalised over
-    channels. A, a and b start as in `hyper`, the matrices W at 0 and the factors s at 0.01. Together that is
-    residual.
+    Dynamic hyper-connections: Zhu et al. 2024 (arXiv:2409.19606), section 2.2, with coefficients of their own
+    at every position (token or pixel). Here norm divides each stream by its root mean square over channels,
+    as a public implementation does (hyper-connections on PyPI); the paper's algorithm has a layer norm there.
+    A, a and b start as in `hyper`, W at 0, and the two factors s, that of A and a and that of b, at 0.01.
+    Together that is residual.
     """
 
-    mixes_positions: ClassVar[bool] = True
+    numerics: ClassVar[int] = 2  # in version 1 all positions of an image shared their coefficients
 
     def __init__(self, site: Site, *, n: Streams = 4, **shortcut: ShortcutKind) -> None:
         super().__init__(site, **shortcut)
         self.n = n
+        self.stride = site.stride
         self.A = nn.Parameter(torch.eye(n))
         self.a = nn.Parameter(torch.eye(n)[site.index % n].clone())
         self.b = nn.Parameter(torch.ones(n))
         self.W = nn.Parameter(torch.zeros(site.inputs, n + 2))  # columns: n of A, one of a, one of b
-        self.s = nn.Parameter(torch.full((3,), 0.01))
+        self.s = nn.Parameter(torch.full((2,), 0.01))
 
     def enter(self, x: Tensor) -> Tensor:
         return torch.cat([x] * self.n)
@@ -77,30 +82,34 @@ class DynamicHyper(ShortcutConnection):
 
     def forward(self, h_MCP: Tensor, f: Branch) -> Tensor:
         h_nBCP = split(h_MCP, self.n)
-        d_nBx = torch.tanh(summary(h_nBCP) @ self.W)
-        A_jBi = self.A.T.unsqueeze(1) + self.s[0] * d_nBx[..., : self.n]
-        a_nB = self.a.unsqueeze(1) + self.s[1] * d_nBx[..., self.n]
-        b_nB = self.b.unsqueeze(1) + self.s[2] * d_nBx[..., self.n + 1]
-        y_BCP = f(torch.einsum("jb,jb...->b...", a_nB, h_nBCP))
-        kept_MCP = self.shortcut(torch.einsum("jbi,jb...->ib...", A_jBi, h_nBCP).flatten(0, 1))
-        return kept_MCP + torch.einsum("ib,b...->ib...", b_nB, y_BCP).flatten(0, 1)
+        scale_nBP = inverse_rms(h_nBCP, 2)
+        d_xnBP = torch.tanh(torch.einsum("nbc...,cx->xnb...", h_nBCP, self.W) * scale_nBP)
+        A_ijBP = over_positions(self.A, h_MCP) + self.s[0] * d_xnBP[: self.n]
+        a_jBP = over_positions(self.a, h_MCP) + self.s[0] * d_xnBP[self.n]
+        b_iBP = over_positions(self.b, h_MCP) + self.s[1] * d_xnBP[self.n + 1]
+        y_BCP = f(torch.einsum("jb...,jbc...->bc...", a_jBP, h_nBCP))
+        kept_MCP = self.shortcut(torch.einsum("ijb...,jbc...->ibc...", A_ijBP, h_nBCP).flatten(0, 1))
+        b_iBP = strided(b_iBP, self.stride)
+        return kept_MCP + torch.einsum("ib...,bc...->ibc...", b_iBP, y_BCP).flatten(0, 1)
 
 
 class ManifoldHyper(ShortcutConnection):
     """H' = S A(H) H + b(H) f(a(H) . H),  A = sinkhorn(exp X), a = sigmoid(x), b = 2 sigmoid(y)
 
-    Manifold-constrained hyper-connections: Xie et al. 2025 (arXiv:2512.24880), section 4. 20 Sinkhorn
-    steps make A doubly stochastic, so that mixing never amplifies. Each of X, x and y is a learned constant
-    plus s W times all streams of an image (their means over positions, RMS-normalised over channels). The
-    factors s start at 0.01. Our choices: the matrices W start at 0, and in block l, a starts at 0.9 for
-    stream l mod n and is equal for the others, so that this is residual at first.
+    Manifold-constrained hyper-connections: Xie et al. 2025 (arXiv:2512.24880), section 4, with coefficients
+    of their own at every position (token or pixel). 20 Sinkhorn steps make A doubly stochastic, so that
+    mixing never amplifies. Each of X, x and y is a learned constant plus s W times the vector of all streams'
+    channels, divided by its root mean square. The factors s start at 0.01. Our choices: the matrices W start
+    at 0, and in block l, a starts at 0.9 for stream l mod n and is equal for the others, so that this is
+    residual at first.
     """
 
-    mixes_positions: ClassVar[bool] = True
+    numerics: ClassVar[int] = 2  # in version 1 all positions of an image shared their coefficients
 
     def __init__(self, site: Site, *, n: StreamCount = 4, **shortcut: ShortcutKind) -> None:
         super().__init__(site, **shortcut)
         self.n = n
+        self.stride = site.stride
         a = torch.full((n,), 0.1 / (n - 1))
         a[site.index % n] = 0.9
         self.X = nn.Parameter(4 * torch.eye(n))
@@ -118,13 +127,16 @@ class ManifoldHyper(ShortcutConnection):
     def forward(self, h_MCP: Tensor, f: Branch) -> Tensor:
         n = self.n
         h_nBCP = split(h_MCP, n)
-        d_Bx = summary(h_nBCP).transpose(0, 1).flatten(1) @ self.W
-        A_Bij = sinkhorn(self.X + self.s[0] * d_Bx[:, : n * n].view(-1, n, n))
-        a_Bn = torch.sigmoid(self.x + self.s[1] * d_Bx[:, n * n : -n])
-        b_Bn = 2 * torch.sigmoid(self.y + self.s[2] * d_Bx[:, -n:])
-        y_BCP = f(torch.einsum("bj,jb...->b...", a_Bn, h_nBCP))
-        kept_MCP = self.shortcut(torch.einsum("bij,jb...->ib...", A_Bij, h_nBCP).flatten(0, 1))
-        return kept_MCP + torch.einsum("bi,b...->ib...", b_Bn, y_BCP).flatten(0, 1)
+        W_nCx = self.W.view(n, -1, n * (n + 2))
+        d_xBP = torch.einsum("nbc...,ncx->xb...", h_nBCP, W_nCx) * inverse_rms(h_nBCP, (0, 2))
+        d_ijBP = d_xBP[: n * n].view(n, n, *d_xBP.shape[1:])
+        A_ijBP = sinkhorn(over_positions(self.X, h_MCP) + self.s[0] * d_ijBP)
+        a_jBP = torch.sigmoid(over_positions(self.x, h_MCP) + self.s[1] * d_xBP[n * n : -n])
+        b_iBP = 2 * torch.sigmoid(over_positions(self.y, h_MCP) + self.s[2] * d_xBP[-n:])
+        y_BCP = f(torch.einsum("jb...,jbc...->bc...", a_jBP, h_nBCP))
+        kept_MCP = self.shortcut(torch.einsum("ijb...,jbc...->ibc...", A_ijBP, h_nBCP).flatten(0, 1))
+        b_iBP = strided(b_iBP, self.stride)
+        return kept_MCP + torch.einsum("ib...,bc...->ibc...", b_iBP, y_BCP).flatten(0, 1)
 
 
 def split(h_MCP: Tensor, n: int) -> Tensor:
@@ -132,18 +144,30 @@ def split(h_MCP: Tensor, n: int) -> Tensor:
     return h_MCP.reshape(n, -1, *h_MCP.shape[1:])
 
 
-def summary(h_nBCP: Tensor) -> Tensor:
-    """The mean over positions, RMS-normalised over channels: m_nBC."""
-    m_nBC = h_nBCP.reshape(*h_nBCP.shape[:3], -1).mean(3)
-    return nn.functional.rms_norm(m_nBC, m_nBC.shape[-1:], eps=1e-6)
+def inverse_rms(h_nBCP: Tensor, over: int | tuple[int, ...]) -> Tensor:
+    """1 over the root mean square along the axes `over`, which are left out of the result."""
+    return (h_nBCP.square().mean(over) + 1e-6).rsqrt()
 
 
-def sinkhorn(logits: Tensor, steps: int = 20) -> Tensor:
-    """exp(logits), of shape (..., n, n), its columns and rows divided in turn by their sums.
+def over_positions(coefficients: Tensor, h_MCP: Tensor) -> Tensor:
+    """The coefficients with further axes of length 1, for the images and positions of h."""
+    return coefficients.reshape(*coefficients.shape, *(1,) * (h_MCP.ndim - 1))
 
-    Rows come last, so that theirs are exactly 1.
+
+def strided(b_iBP: Tensor, stride: int) -> Tensor:
+    """b at the pixels that a block of this stride keeps."""
+    return b_iBP if stride == 1 else b_iBP[..., ::stride, ::stride]
+
+
+def sinkhorn(X_ijBP: Tensor, steps: int = 20) -> Tensor:
+    """exp(X), its columns (along i) and rows (along j) divided in turn by their sums.
+
+    Rows come last, so that theirs are exactly 1. What changes from step to step are the factors u of rows and
+    v of columns, so that autograd keeps these and the matrix only once.
     """
+    K_ijBP = (X_ijBP - X_ijBP.detach().amax(0)).exp()
+    u_iBP = torch.ones_like(K_ijBP[:, 0])
     for _ in range(steps):
-        logits = logits - logits.logsumexp(-2, keepdim=True)
-        logits = logits - logits.logsumexp(-1, keepdim=True)
-    return logits.exp()
+        v_jBP = (K_ijBP * u_iBP.unsqueeze(1)).sum(0).reciprocal()
+        u_iBP = (K_ijBP * v_jBP).sum(1).reciprocal()
+    return u_iBP.unsqueeze(1) * K_ijBP * v_jBP
