@@ -15,7 +15,7 @@ from resexp.data.contents import Contents
 from resexp.data.listing import folders_in, images_below, stray_images
 from resexp.data.names import same
 from resexp.data.notes import listed
-from resexp.data.pixels import FORMATS, Picture, Reader, Unreadable
+from resexp.data.pixels import FORMATS, Picture, Reader, Unreadable, shared_side
 from resexp.data.splits import Splits, find_splits
 from resexp.data.subset import held_out
 from resexp.errors import DataError
@@ -54,9 +54,9 @@ class ImageFolder(Source):
     trial.
 
     Images are turned upright, transparent parts become white, and the result has three channels of 8 bits.
-    The shorter side is resized to `image_size` pixels (default 64) with antialiasing, and the middle square
-    is cut out. Of a file of several frames, the first is used. Files that are not images are left out,
-    counted and named.
+    The shorter side is resized to `image_size` pixels with antialiasing, and the middle square is cut out. By
+    default, images that are all squares of one size keep it, and others get 64 pixels. Of a file of several
+    frames, the first is used. Files that are not images are left out, counted and named.
     """
 
     def __init__(self, *, root: str, test_fraction: Fraction = 0.2) -> None:
@@ -64,12 +64,14 @@ class ImageFolder(Source):
         self.test_fraction = test_fraction
 
     def facts(self, image_size: int | None) -> Facts:
-        size, train, test = image_size or DEFAULT_SIZE, self._splits["train"], self._splits["test"]
+        size, train, test = self._size(image_size), self._splits["train"], self._splits["test"]
         counts = [tuple(np.bincount(t.labels, minlength=len(train.classes)).tolist()) for t in (train, test)]
         fraction = self.test_fraction if train.folder == test.folder else None
         key = fingerprint("image_folder", 2, size, fraction)
         aside = [self._name(tree, path) for tree in (train, test) for path in tree.left_out]
         notes = (*self._folders.notes, *listed(aside, "left out"))
+        if image_size is None and self._side:
+            notes += (f"all images have {size} x {size} pixels, and keep them",)
         return Facts((3, size, size), "labels", train.classes, counts[0], counts[1], key, notes=notes)
 
     def identity(self, contents: Contents) -> str:
@@ -77,13 +79,21 @@ class ImageFolder(Source):
         return fingerprint([[tree.classes, contents.of(tree.folder, tree.files)] for tree in trees])
 
     def read(self, split: Split, image_size: int | None, progress: Progress) -> Iterator[Chunk]:
-        tree, size = self._splits[split], image_size or DEFAULT_SIZE
+        tree, size = self._splits[split], self._size(image_size)
         with Reader() as reader:
             for start in range(0, len(tree.files), CHUNK):
                 files, labels = tree.files[start : start + CHUNK], tree.labels[start : start + CHUNK]
                 read = reader.map(lambda file: reader.picture(tree.folder / file, size), files)
                 names = [self._name(tree, file) for file in files]
                 yield chunk_of(read, labels, names, size)
+
+    def _size(self, image_size: int | None) -> int:
+        return image_size or self._side or DEFAULT_SIZE
+
+    @cached_property
+    def _side(self) -> int | None:
+        """The side of all images, if they are squares of one size. Reads headers until one differs."""
+        return shared_side(tree.folder / file for tree in self._splits.values() for file in tree.files)
 
     @cached_property
     def _folders(self) -> Splits:

@@ -166,6 +166,25 @@ def opened(file: Path) -> Iterator[Image.Image]:
         yield image
 
 
+def shared_side(files: Iterable[Path]) -> int | None:
+    """The side in pixels of images that are all squares of one size, by their headers; None of others.
+
+    Files whose headers cannot be read do not count.
+    """
+    side = None
+    with quiet():
+        for file in files:
+            try:
+                with opened(file) as image:
+                    width, height = image.size
+            except Unreadable:
+                continue
+            if width != height or side not in (None, width):
+                return None
+            side = width
+    return side
+
+
 @contextmanager
 def explained() -> Iterator[None]:
     """Turns whatever a decoder raises into Unreadable, in our own words."""

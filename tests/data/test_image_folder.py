@@ -10,6 +10,7 @@ from PIL import Image
 
 from resexp.config.settings import DataConfig
 from resexp.data import cache
+from resexp.data.base import Facts
 from resexp.data.image_folder import CHUNK
 from resexp.data.opening import open_data
 from resexp.errors import DataError
@@ -46,6 +47,30 @@ def test_one_tree_is_split_by_class(tmp_path: Path, configure: Configure) -> Non
         assert train + test == all_of_them
         assert abs(test - all_of_them / 4) <= 1
     assert facts.shape == (3, 64, 64)
+
+
+def test_images_of_one_size_keep_it(tmp_path: Path, configure: Configure) -> None:
+    for number in range(20):
+        folder = tmp_path / "set" / ("ant" if number % 2 else "bee")
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (6, 6), number).save(folder / f"{number}.png")
+    (tmp_path / "set" / "ant" / "damaged.png").write_bytes(b"no image")
+
+    def facts(**options: int) -> Facts:
+        return cache.facts_of(configure("image_folder", root=str(tmp_path / "set"), **options))
+
+    kept = facts()
+    assert kept.shape == (3, 6, 6)
+    assert kept.notes == ("all images have 6 x 6 pixels, and keep them",)
+    assert facts(image_size=6).notes == ()
+    assert facts(image_size=6).fingerprint == kept.fingerprint  # the same images, so the same trials
+    prepared = cache.load_prepared(cache.prepare(configure("image_folder", root=str(tmp_path / "set"))))
+    assert set(prepared.images["train"].ravel()) | set(prepared.images["test"].ravel()) == set(range(20))
+    enlarged = facts(image_size=64).fingerprint  # what versions before this one took by default
+    assert enlarged != kept.fingerprint
+    for size in ((6, 7), (7, 7)):
+        Image.new("L", size).save(tmp_path / "set" / "ant" / "other.png")
+        assert (facts().shape, facts().notes) == ((3, 64, 64), ())
 
 
 def test_no_image_is_in_both_parts(tmp_path: Path, configure: Configure) -> None:

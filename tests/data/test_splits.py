@@ -199,5 +199,5 @@ def test_images_beside_the_classes_are_told(tmp_path: Path, configure: Configure
     root = planted(tmp_path / "set", "ant", "bee")
     image(root / "stray.jpg")
     (root / "README.md").write_text("what this is")
-    facts = cache.facts_of(configure("image_folder", root=str(root), test_fraction=0.5))
+    facts = cache.facts_of(configure("image_folder", root=str(root), test_fraction=0.5, image_size=8))
     assert facts.notes == ("1 file left out: stray.jpg (lies beside the folders of the classes)",)
