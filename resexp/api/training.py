@@ -93,7 +93,7 @@ def run(
     from resexp.estimate.at_once import best_slots
     from resexp.estimate.duration import room
     from resexp.estimate.network import with_worker
-    from resexp.execution.display import Silent
+    from resexp.execution.display import Display
     from resexp.execution.local import LocalLauncher
     from resexp.execution.signals import stop_signals
     from resexp.execution.supervisor import run as supervise
@@ -153,4 +153,4 @@ def run(
         options = Options(TRAINER, threads, stall_timeout, keep_going, allow_environment_change, data, ids)
         for warning in (*opened.warnings, *emulated(left, slots[0])):
             tell(warning)
-        return supervise(opened, launcher or local, options, slots=slots, display=(display or Silent)())
+        return supervise(opened, launcher or local, options, slots=slots, display=(display or Display)())

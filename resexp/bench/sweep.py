@@ -15,7 +15,7 @@ from resexp.config.parse import changed
 from resexp.config.settings import Settings
 from resexp.data.cache import facts_of
 from resexp.errors import TrialError
-from resexp.execution.display import Silent
+from resexp.execution.display import Display
 from resexp.execution.local import LocalLauncher
 from resexp.execution.supervisor import run as supervise
 from resexp.execution.sweep import Options
@@ -31,7 +31,7 @@ _names = itertools.count()
 
 
 @dataclass
-class Events(Silent):
+class Events(Display):
     """A display that notes when trials start and end, in seconds of one clock."""
 
     started_at: dict[str, float] = field(default_factory=dict)

@@ -5,46 +5,16 @@ Heavy modules are imported only when a command needs them, so that `--help` answ
 
 from __future__ import annotations
 
-import json
 from functools import partial
 
 import typer
 
 from resexp import text
 from resexp.api import RESULTS
-from resexp.cli import gallery
+from resexp.cli import gallery, options
 from resexp.cli.check import check
 from resexp.cli.endings import Commands, ended_by_a_signal, errors_told
 from resexp.cli.judge import judge
-from resexp.cli.options import (
-    Additions,
-    AllowEnvironmentChange,
-    AsFormat,
-    AsListing,
-    Config,
-    Device,
-    Format,
-    Fresh,
-    Jobs,
-    JobsOrAuto,
-    KeepGoing,
-    Listing,
-    MaxSeeds,
-    Name,
-    Only,
-    Overrides,
-    Plugins,
-    Probes,
-    Results,
-    StallTimeout,
-    Threads,
-    Tier,
-    Trust,
-    UntilOption,
-    Yes,
-    number_or_auto,
-    seeds_at_last_look,
-)
 from resexp.cli.streams import refusals_told
 from resexp.cli.tools import bench, doctor, init, schema, show
 from resexp.execution.descriptors import open_standard_descriptors
@@ -64,22 +34,22 @@ app.add_typer(gallery.app, name="gallery")
 
 @app.command()
 def run(
-    config: Config,
-    overrides: Overrides = None,
-    tier: Tier = "full",
-    plugin: Plugins = None,
-    device: Device = "auto",
-    jobs: JobsOrAuto = None,
-    threads: Threads = 1,
-    only: Only = None,
-    results: Results = RESULTS,
-    fresh: Fresh = False,
-    yes: Yes = False,
-    until: UntilOption = None,
-    max_seeds: MaxSeeds = None,
-    keep_going: KeepGoing = False,
-    stall_timeout: StallTimeout = 600,
-    allow_environment_change: AllowEnvironmentChange = False,
+    config: options.Config,
+    overrides: options.Overrides = None,
+    tier: options.Tier = "full",
+    plugin: options.Plugins = None,
+    device: options.Device = "auto",
+    jobs: options.JobsOrAuto = None,
+    threads: options.Threads = 1,
+    only: options.Only = None,
+    results: options.Results = RESULTS,
+    fresh: options.Fresh = False,
+    yes: options.Yes = False,
+    until: options.UntilOption = None,
+    max_seeds: options.MaxSeeds = None,
+    keep_going: options.KeepGoing = False,
+    stall_timeout: options.StallTimeout = 600,
+    allow_environment_change: options.AllowEnvironmentChange = False,
 ) -> None:
     """Train every trial of CONFIG that is not done yet.
 
@@ -89,7 +59,7 @@ def run(
     from resexp import api
     from resexp.cli import console
 
-    most = seeds_at_last_look(until, max_seeds)
+    most = options.most_seeds(until, max_seeds)
     if only and (most or fresh):
         wrong = "needs the whole plan." if most else "would delete the trials that --only leaves out."
         raise typer.BadParameter(wrong, param_hint=f"'{'--until' if most else '--fresh'}' with '--only'")
@@ -97,36 +67,32 @@ def run(
     folder = results / experiment.name
     if fresh and folder.exists() and not yes:
         typer.confirm(f"Delete all trials in {text.clean(folder)}?", abort=True, err=True)
-    with console.watching() as (progress, display, tell):
-        train = partial(api.run_until_decided, most=most) if most else partial(api.run, only=only or [])
-        summary = train(
-            experiment,
-            device=device,
-            jobs=number_or_auto(jobs),
-            threads=threads,
-            results=results,
-            fresh=fresh,
-            keep_going=keep_going,
-            stall_timeout=stall_timeout,
-            allow_environment_change=allow_environment_change,
-            display=display,
-            progress=progress,
-            tell=tell,
-        )
-    typer.echo(console.summary_line(experiment.name, folder, summary))
-    raise typer.Exit(summary.exit_status)
+    train = partial(api.run_until_decided, most=most) if most else partial(api.run, only=only or [])
+    status = console.watch(
+        train,
+        experiment,
+        results,
+        device=device,
+        jobs=options.number_or_auto(jobs),
+        threads=threads,
+        fresh=fresh,
+        keep_going=keep_going,
+        stall_timeout=stall_timeout,
+        allow_environment_change=allow_environment_change,
+    )
+    raise typer.Exit(status)
 
 
 @app.command()
 def plan(
-    config: Config,
-    overrides: Overrides = None,
-    tier: Tier = "full",
-    plugin: Plugins = None,
-    device: Device = "auto",
-    jobs: Jobs = None,
-    results: Results = RESULTS,
-    format: AsListing = Listing.TERMINAL,
+    config: options.Config,
+    overrides: options.Overrides = None,
+    tier: options.Tier = "full",
+    plugin: options.Plugins = None,
+    device: options.Device = "auto",
+    jobs: options.Jobs = None,
+    results: options.Results = RESULTS,
+    format: options.AsListing = options.Listing.TERMINAL,
 ) -> None:
     """Show the trials of CONFIG, what each costs, how long all will take, and what is done already."""
     from resexp import api
@@ -137,22 +103,19 @@ def plan(
     experiment = api.load(config, overrides or [], tier=tier, plugins=plugin or [])
     with console.watching() as (progress, *_):
         result = outline(experiment, device, jobs, results, progress)
-    if format is Listing.JSON:
-        typer.echo(json.dumps(result.to_json(), indent=1))
-    else:
-        show_plan(result)
+    options.print_listing(format, result.to_json, partial(show_plan, result))
 
 
 @app.command()
 def register(
-    config: Config,
-    overrides: Overrides = None,
-    tier: Tier = "full",
-    plugin: Plugins = None,
-    until: UntilOption = None,
-    max_seeds: MaxSeeds = None,
-    device: Device = "auto",
-    results: Results = RESULTS,
+    config: options.Config,
+    overrides: options.Overrides = None,
+    tier: options.Tier = "full",
+    plugin: options.Plugins = None,
+    until: options.UntilOption = None,
+    max_seeds: options.MaxSeeds = None,
+    device: options.Device = "auto",
+    results: options.Results = RESULTS,
 ) -> None:
     """Write down what CONFIG will be judged by before it is run: trials, claims, margins and stopping rule.
 
@@ -161,7 +124,7 @@ def register(
     from resexp import api
     from resexp.cli import console
 
-    most = seeds_at_last_look(until, max_seeds)
+    most = options.most_seeds(until, max_seeds)
     experiment = api.load(config, overrides or [], tier=tier, plugins=plugin or [])
     with console.watching() as (progress, *_):
         file, sha256 = api.register(experiment, most=most, device=device, results=results, progress=progress)
@@ -169,24 +132,25 @@ def register(
 
 
 @app.command()
-def status(name: Name = None, results: Results = RESULTS, format: AsListing = Listing.TERMINAL) -> None:
+def status(
+    name: options.Name = None,
+    results: options.Results = RESULTS,
+    format: options.AsListing = options.Listing.TERMINAL,
+) -> None:
     """Show how far an experiment has come, trial by trial."""
     from resexp import api
     from resexp.cli.trials import show_status, status_json
 
     records = api.results(name, results)
-    if format is Listing.JSON:
-        typer.echo(json.dumps(status_json(records), indent=1))
-    else:
-        show_status(records)
+    options.print_listing(format, partial(status_json, records), partial(show_status, records))
 
 
 @app.command()
 def report(
-    name: Name = None,
-    results: Results = RESULTS,
-    format: AsFormat = Format.TERMINAL,
-    plugin: Additions = None,
+    name: options.Name = None,
+    results: options.Results = RESULTS,
+    format: options.AsFormat = options.Format.TERMINAL,
+    plugin: options.Additions = None,
 ) -> None:
     """Tabulate degradation, accuracy, gradients, convergence and cost of an experiment.
 
@@ -199,13 +163,13 @@ def report(
 
 @app.command()
 def probe(
-    name: Name = None,
-    probe: Probes = None,
-    plugin: Plugins = None,
-    device: Device = "auto",
-    threads: Threads = 1,
-    results: Results = RESULTS,
-    trust: Trust = False,
+    name: options.Name = None,
+    probe: options.Probes = None,
+    plugin: options.Plugins = None,
+    device: options.Device = "auto",
+    threads: options.Threads = 1,
+    results: options.Results = RESULTS,
+    trust: options.Trust = False,
 ) -> None:
     """Measure the trained networks of an experiment: what lesions do, how sharp the minimum is, and so on."""
     from resexp import api

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -16,6 +16,7 @@ from resexp.plan.status import Status
 from resexp.text import clean, command, counted
 
 if TYPE_CHECKING:
+    from resexp.config.load import Experiment
     from resexp.data.base import Progress as Report
     from resexp.execution.display import Display
     from resexp.execution.supervisor import SweepSummary
@@ -54,6 +55,18 @@ def watching() -> Iterator[tuple[Report, Callable[[], Display], Callable[[str], 
             console.print(printable(sentence), markup=False, highlight=False, soft_wrap=True)
 
         yield advance, display, tell
+
+
+def watch(train: Callable[..., SweepSummary], experiment: Experiment, results: Path, **settings: Any) -> int:
+    """Run an experiment, show its trials on standard error, and print how it ended. Returns the exit status.
+
+    `train` is `api.run` or another function that takes its options; `settings` are those of the user.
+    """
+    with watching() as (progress, display, tell):
+        shown = {"progress": progress, "display": display, "tell": tell}
+        summary = train(experiment, results=results, **shown, **settings)
+    print(summary_line(experiment.name, results / experiment.name, summary))
+    return summary.exit_status
 
 
 def summary_line(name: str, folder: Path, summary: SweepSummary) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from resexp.api import RESULTS
-from resexp.cli.options import AsListing, Device, JobsOrAuto, Listing, Overrides, Results, number_or_auto
+from resexp.cli import options
 from resexp.text import clean
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ Tier = Annotated[str, typer.Option(help="The size of the experiment: quick, or f
 @app.callback(invoke_without_command=True)
 def gallery(
     context: typer.Context,
-    results: Results = RESULTS,
-    format: AsListing = Listing.TERMINAL,
+    results: options.Results = RESULTS,
+    format: options.AsListing = options.Listing.TERMINAL,
 ) -> None:
     """List the papers: what each claims, what its tiers cost, and which have been run and published."""
     if context.invoked_subcommand is not None:
@@ -33,20 +33,17 @@ def gallery(
     from resexp.gallery.papers import entries
 
     papers = entries(results)
-    if format is Listing.JSON:
-        typer.echo(json.dumps([asdict(entry) for entry in papers], indent=1))
-    else:
-        print_entries(papers)
+    options.print_listing(format, lambda: [*map(asdict, papers)], partial(print_entries, papers))
 
 
 @app.command()
 def run(
     name: Name,
-    overrides: Overrides = None,
+    overrides: options.Overrides = None,
     tier: Tier = "quick",
-    device: Device = "auto",
-    jobs: JobsOrAuto = None,
-    results: Results = RESULTS,
+    device: options.Device = "auto",
+    jobs: options.JobsOrAuto = None,
+    results: options.Results = RESULTS,
 ) -> None:
     """Train every trial of NAME that is not done yet, as `resexp run` does with its file."""
     from resexp import api
@@ -54,22 +51,13 @@ def run(
     from resexp.gallery.papers import path
 
     experiment = api.load(path(name), overrides or [], tier=tier)
-    with console.watching() as (progress, display, tell):
-        summary = api.run(
-            experiment,
-            device=device,
-            jobs=number_or_auto(jobs),
-            results=results,
-            display=display,
-            progress=progress,
-            tell=tell,
-        )
-    typer.echo(console.summary_line(experiment.name, results / experiment.name, summary))
-    raise typer.Exit(summary.exit_status)
+    raise typer.Exit(
+        console.watch(api.run, experiment, results, device=device, jobs=options.number_or_auto(jobs))
+    )
 
 
 @app.command()
-def publish(name: Name, tier: Tier = "quick", results: Results = RESULTS) -> None:
+def publish(name: Name, tier: Tier = "quick", results: options.Results = RESULTS) -> None:
     """Write the report of a finished experiment into the gallery, and rewrite the gallery's index."""
     from resexp.gallery.publish import publish as write
 

@@ -22,7 +22,8 @@ def _column(what: str) -> typer.models.OptionInfo:
     return found
 
 
-def judge(
+def judge(  # the options but --format and --out are those of `resexp.judge`
+    context: typer.Context,
     table: Annotated[Path, typer.Argument(metavar="RUNS", help="A CSV or JSONL file with one row a run.")],
     variant: Annotated[
         list[str] | None, _column("What is compared: connection, architecture. May be repeated.")
@@ -71,22 +72,5 @@ def judge(
     if out is not None and table.resolve().parent in (out.resolve(), out.resolve() / "figures"):
         wrong = f"{clean(table)} lies in it, and the report's files would lie beside it or replace it"
         raise ConfigError([Problem("--out", clean(out), wrong, "name a folder of the report's own")])
-    found = judge(
-        table,
-        variant=variant,
-        depth=depth,
-        seed=seed,
-        train_error=train_error,
-        test_error=test_error,
-        train_accuracy=train_accuracy,
-        test_accuracy=test_accuracy,
-        status=status,
-        data=data,
-        params=params,
-        macs=macs,
-        unit=None if unit is None else unit.value,
-        chance=chance,
-        train_examples=train_examples,
-        test_examples=test_examples,
-    )
-    console.deliver(found, out, format.value)
+    given = {key: value for key, value in context.params.items() if key not in ("format", "out")}
+    console.deliver(judge(**given), out, format.value)

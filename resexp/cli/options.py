@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
@@ -107,7 +109,15 @@ class Listing(StrEnum):
 AsListing = Annotated[Listing, typer.Option(help="terminal or json.")]
 
 
-def seeds_at_last_look(until: Until | None, most: int | None) -> int | None:
+def print_listing(format: Listing, data: Callable[[], object], show: Callable[[], None]) -> None:
+    """Print the JSON data, or call `show`, which prints the same for a reader."""
+    if format is Listing.JSON:
+        typer.echo(json.dumps(data(), indent=1))
+    else:
+        show()
+
+
+def most_seeds(until: Until | None, most: int | None) -> int | None:
     """The seeds of the last look; None without looks. Raises typer.BadParameter if `most` means nothing."""
     if until is None and most is not None:
         raise typer.BadParameter("needs --until decided.", param_hint="'--max-seeds'")

@@ -58,7 +58,7 @@ class Fading:
             point_to_nowhere(self._file.fileno())
 
 
-class LineDisplay:
+class LineDisplay(Display):
     """One line per event, for logs and continuous integration."""
 
     def __init__(self, console: Console) -> None:
@@ -74,25 +74,16 @@ class LineDisplay:
     def finished(self, trial: Trial, state: State) -> None:
         self._print(outcome(trial, state))
 
-    def tick(self, view: View) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
-
     def _print(self, line: str) -> None:
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-class TableDisplay:
+class TableDisplay(Display):
     """A live table of the running trials; lines of ended trials scroll away above it."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._live = Live(console=console, auto_refresh=False, transient=True)
-
-    def started(self, trial: Trial, number: int) -> None:
-        pass
 
     def again(self, trial: Trial, why: str) -> None:
         self._console.print(Text(f"again     {trial.name}  {clean(why)}", style="yellow"), soft_wrap=True)

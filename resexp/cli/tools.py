@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,7 @@ import typer
 
 from resexp import text
 from resexp.api import RESULTS
-from resexp.cli.options import AsListing, Device, Listing, Overrides, Plugins, Results, Tier
+from resexp.cli.options import AsListing, Device, Listing, Overrides, Plugins, Results, Tier, print_listing
 
 
 def show(
@@ -57,10 +58,7 @@ def bench(
     from resexp.bench import command
 
     measured = command.bench(config, overrides or [], device, quick, tier=tier, plugins=plugin or [])
-    if format is Listing.JSON:
-        typer.echo(json.dumps(measured, indent=1))
-    else:
-        command.print_benchmark(measured)
+    print_listing(format, lambda: measured, partial(command.print_benchmark, measured))
 
 
 def init(path: Annotated[Path, typer.Argument(help="The file to write.")] = Path("experiment.yaml")) -> None:

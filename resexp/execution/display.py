@@ -1,10 +1,10 @@
-"""What a run tells its display while trials are trained, and the interface of displays."""
+"""What a run tells its display while trials are trained, and the base class of displays."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from resexp.plan.trial import Trial
 from resexp.store import State
@@ -39,35 +39,20 @@ class View:
     seconds_left: float | None
 
 
-class Display(Protocol):
-    """Is told of every event of a run."""
+class Display:
+    """Is told of every event of a run, and shows nothing. Displays override what they show."""
 
-    def started(self, trial: Trial, number: int) -> None: ...
+    def started(self, trial: Trial, number: int) -> None:
+        """Attempt `number` at the trial begins."""
 
     def again(self, trial: Trial, why: str) -> None:
         """The trial goes back into the queue because it ended through no fault of its own."""
 
-    def finished(self, trial: Trial, state: State) -> None: ...
-
-    def tick(self, view: View) -> None: ...
-
-    def close(self) -> None: ...
-
-
-class Silent:
-    """Shows nothing: for notebooks and tests."""
-
-    def started(self, trial: Trial, number: int) -> None:
-        pass
-
-    def again(self, trial: Trial, why: str) -> None:
-        pass
-
     def finished(self, trial: Trial, state: State) -> None:
-        pass
+        """The trial has ended."""
 
     def tick(self, view: View) -> None:
-        pass
+        """Time has passed: called several times per second."""
 
     def close(self) -> None:
-        pass
+        """The run has ended."""

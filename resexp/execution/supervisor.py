@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from resexp.errors import TrialError
-from resexp.execution.display import Display, Silent
+from resexp.execution.display import Display
 from resexp.execution.launcher import Launcher
 from resexp.execution.signals import stop_signals
 from resexp.execution.sweep import Options, Sweep
@@ -98,7 +98,7 @@ def _saved(sweep: Sweep) -> Iterator[None]:
     try:
         yield
     except Exception:
-        sweep.display = Silent()  # the display may be what failed
+        sweep.display = Display()  # the display may be what failed
         with suppress(Exception):
             sweep.stop()
         raise

@@ -16,7 +16,7 @@ from resexp import store
 from resexp.cli import console
 from resexp.errors import StoreError
 from resexp.execution import supervisor
-from resexp.execution.display import Silent
+from resexp.execution.display import Display
 from resexp.execution.launcher import Job
 from resexp.execution.local import LocalLauncher
 from resexp.execution.supervisor import SweepSummary
@@ -24,7 +24,7 @@ from resexp.execution.sweep import TRIES, Options
 from resexp.plan.trial import Trial
 
 
-class Told(Silent):
+class Told(Display):
     """A display that keeps what it hears, and lets a test act on it."""
 
     def __init__(self, on_tick: Callable[[], None] = lambda: None) -> None:
@@ -56,7 +56,7 @@ def opened(tmp_path: Path) -> Iterator[Callable[..., store.StoredExperiment]]:
         experiment.close()
 
 
-def run(experiment: store.StoredExperiment, display: Silent, **options: Any) -> SweepSummary:
+def run(experiment: store.StoredExperiment, display: Display, **options: Any) -> SweepSummary:
     wanted = Options("stub:train", stall_timeout=60.0, keep_going=True, **options)
     return supervisor.run(experiment, LocalLauncher(["stub"]), wanted, slots=["cpu"] * 2, display=display)
 
@@ -119,7 +119,7 @@ def test_a_result_that_does_not_fit_its_rows_is_no_success(
 ) -> None:
     good, spoilt = stub.trial("good"), stub.trial("spoilt", misbehave={"how": "spoil"})
     experiment = opened(good, spoilt)
-    summary = run(experiment, Silent())
+    summary = run(experiment, Display())
     assert (summary.counts, summary.exit_status) == ({"done": 1, "failed": 1}, 3)
     state = experiment.state(spoilt)
     assert "metrics.jsonl: does not hold the rows that its result was committed with" in (state.cause or "")
@@ -188,7 +188,7 @@ def test_what_goes_wrong_before_an_attempt_has_begun_is_its_cause(
             return super().start(job)
 
     options = Options("stub:train", keep_going=True)
-    supervisor.run(experiment, Spoiling(["stub"]), options, display=Silent())
+    supervisor.run(experiment, Spoiling(["stub"]), options, display=Display())
     causes = [experiment.state(trial).cause or "" for trial in (nolog, damaged)]
     assert "IsADirectoryError" in causes[0]
     assert "trial.json: cut short, or not written by resexp; delete the folder to redo it" in causes[1]

@@ -17,7 +17,7 @@ import resexp
 from resexp import store
 from resexp.errors import TrialError
 from resexp.execution import server_process, spawn, supervisor, sweep
-from resexp.execution.display import Silent
+from resexp.execution.display import Display
 from resexp.execution.launcher import LOST, Job
 from resexp.execution.local import LocalLauncher
 from resexp.execution.server import group_exists
@@ -125,7 +125,7 @@ def run(results: Path, preload: str) -> tuple[supervisor.SweepSummary, list[stor
     trials = [stub.trial("a"), stub.trial("b")]
     with store.create(results, "exp", config_text="", trials=trials, environment={}) as experiment:
         launcher = LocalLauncher(["stub", preload])
-        summary = supervisor.run(experiment, launcher, sweep.Options("stub:train"), display=Silent())
+        summary = supervisor.run(experiment, launcher, sweep.Options("stub:train"), display=Display())
         return summary, [experiment.state(trial) for trial in trials]
 
 

@@ -15,7 +15,7 @@ import stub
 from resexp import store
 from resexp.errors import TrialError
 from resexp.execution import supervisor, sweep
-from resexp.execution.display import Silent
+from resexp.execution.display import Display
 from resexp.execution.launcher import Job
 from resexp.execution.local import LocalLauncher
 from resexp.execution.sweep import Options
@@ -28,7 +28,7 @@ def run(
     options = {"trainer": "stub:train", "stall_timeout": 20.0, **options}
     with store.create(results, "exp", config_text="", trials=trials, environment={}) as experiment:
         summary = supervisor.run(
-            experiment, LocalLauncher(["stub"]), Options(**options), slots=slots, display=Silent()
+            experiment, LocalLauncher(["stub"]), Options(**options), slots=slots, display=Display()
         )
         return summary, {trial.name: experiment.state(trial) for trial in trials}
 
@@ -159,7 +159,7 @@ def test_each_slot_gives_its_device(tmp_path: Path) -> None:
             launcher,
             Options("stub:train", threads=3),
             slots=["cuda:0", "cuda:1"],
-            display=Silent(),
+            display=Display(),
         )
     assert sorted(job.device for job in launcher.jobs) == ["cuda:0", "cuda:0", "cuda:1", "cuda:1"]
     assert {job.threads for job in launcher.jobs} == {3}
@@ -229,13 +229,13 @@ from pathlib import Path
 import stub
 from resexp import store
 from resexp.execution import supervisor
-from resexp.execution.display import Silent
+from resexp.execution.display import Display
 from resexp.execution.launcher import Job
 from resexp.execution.local import LocalLauncher
 print("once", flush=True)
 with store.create(Path(sys.argv[1]), "exp", config_text="", trials=[stub.trial("t")], environment={}) as exp:
     options = supervisor.Options("stub:train")
-    print(supervisor.run(exp, LocalLauncher(), options, display=Silent()).exit_status)
+    print(supervisor.run(exp, LocalLauncher(), options, display=Display()).exit_status)
 """
 
 

@@ -12,7 +12,7 @@ from disk import Crash, Disk, How
 from resexp import durable, store
 from resexp.errors import ResexpError
 from resexp.execution import supervisor
-from resexp.execution.display import Silent
+from resexp.execution.display import Display
 from resexp.execution.launcher import Job
 from resexp.execution.sweep import Options
 from resexp.execution.worker import failure_of
@@ -57,7 +57,7 @@ def sweep(results: Path, launcher: Inline) -> None:
         results, "exp", config_text="a: 1\n", trials=TRIALS, environment={"a": 1}
     ) as experiment:
         options = Options("stub:train", keep_going=True)
-        supervisor.run(experiment, launcher, options, display=Silent())
+        supervisor.run(experiment, launcher, options, display=Display())
 
 
 def traces(results: Path) -> list[dict[str, Any]]:
