@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resexp.api.training import RESULTS
-from resexp.errors import NoExperimentError
+from resexp.errors import NoExperimentError, TrialError
+from resexp.text import clean
 
 if TYPE_CHECKING:
     from resexp.data.base import Progress
@@ -38,6 +39,7 @@ def probe(
         BusyError: another process runs this experiment.
         DataError: the data have changed since the trials were trained.
         StoreError: a checkpoint is missing or has other numbers, or the folder cannot be written.
+        TrialError: a probe failed on some networks. Whatever else was measured is saved.
     """
     from resexp.catalog import trusted
     from resexp.catalog.plugins import blaming
@@ -66,14 +68,28 @@ def probe(
         for one, code, settings in zip(trained, copies, parsed, strict=True):
             fingerprint = survey.facts(settings.data).fingerprint
             check_unchanged(one.trial, code, fingerprint, one.folder.path)
+        failures: dict[tuple[str, str], list[str]] = {}
         for count, (one, code, settings) in enumerate(zip(trained, copies, parsed, strict=True)):
             if progress is not None:
                 progress("probing", count, len(trained))
             data = survey.prepare(settings.data)
             with blaming([*given, *code]):
-                rows = measure(settings, one.checkpoint(), configs, torch_device, threads, checked=data)
-            one.add(rows, asked)
+                rows, failed = measure(
+                    settings, one.checkpoint(), configs, torch_device, threads, checked=data
+                )
+            one.add(rows, {kind: options for kind, options in asked.items() if kind not in failed})
+            for failure in failed.items():
+                failures.setdefault(failure, []).append(one.trial.name)
+    if failures:
+        raise TrialError("\n".join(_failures(failures, len(trained))))
     return len(trained)
+
+
+def _failures(failures: Mapping[tuple[str, str], Sequence[str]], networks: int) -> Iterator[str]:
+    """For each way in which a probe failed: on how many networks, which was the first, and the cause."""
+    for (kind, why), names in failures.items():
+        where = f"{len(names)} of {networks} networks, {names[0]} first" if networks > 1 else names[0]
+        yield clean(f"{kind} failed on {where}: {why}; earlier rows of {kind} are unchanged there")
 
 
 def results(name: str | Path | None = None, root: Path = RESULTS) -> Records:

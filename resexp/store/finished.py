@@ -54,10 +54,10 @@ class Finished:
     def add(self, rows: Iterable[Row], asked: Mapping[str, Row] | None = None) -> None:
         """Save probe rows; they replace earlier rows of the same probes. Raises StoreError.
 
-        asked: the options of each kind of probe.
+        asked: the options of each kind of probe that was measured, including kinds that gave no rows.
         """
         new = list(rows)
-        kinds = {row["probe"] for row in new}
+        kinds = {row["probe"] for row in new} | set(asked or ())
         old = [row for row in later_rows(self.folder, self.result, []) if row["probe"] not in kinds]
         rows = [*old, *new]
         versions = {row["probe"]: numerics.probe_version(row["probe"]) for row in rows}

@@ -17,7 +17,7 @@ from resexp.errors import DataError, StoreError
 from resexp.plan import numerics
 from resexp.plan.compatible import check
 from resexp.plan.trial import Trial
-from resexp.training.probing import measured
+from resexp.training.probing import measured, reason
 from resexp.training.run import Run
 
 NETWORK, INIT = ("data", "task", "model", "resexp"), "model.init"
@@ -54,12 +54,23 @@ def measure(
     threads: int,
     *,
     checked: Checked | None = None,
-) -> list[dict[str, Any]]:
-    """The rows of the probes on a trial with these settings, given the bytes of its last checkpoint."""
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """The rows of the probes on a trial with these settings, given the bytes of its last checkpoint, and why
+    probes failed. A probe of the user's own raises what it raises, because the user can correct it.
+    """
     torch.set_num_threads(threads)
     torch_device = torch.device(device)
     data = open_data(settings.data, torch_device, settings.seed, checked)
     check(settings.model_copy(update={"probes": tuple(probes)}), data.facts)
     run = Run(settings, data, torch_device)
     run.restore(torch.load(io.BytesIO(checkpoint), map_location=torch_device, weights_only=True)["run"])
-    return [row for config in probes for row in measured(run, config, 1.0)]
+    rows: list[dict[str, Any]] = []
+    failed: dict[str, str] = {}
+    for config in probes:
+        try:
+            rows += list(measured(run, config, 1.0))
+        except Exception as error:
+            if config.info.plugin:
+                raise
+            failed[config.kind] = reason(error)
+    return rows, failed

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,8 @@ from resexp.config.parse import parse_probes
 from resexp.config.settings import Settings
 from resexp.errors import BusyError, ConfigError, DataError, NoExperimentError, StoreError
 from resexp.plan.trial import Trial
+from resexp.probes.base import Reading, Snapshot
+from resexp.probes.cka import Cka
 from resexp.store import Attempt, TrialFolder
 from resexp.store.planned import planned
 from resexp.training.trial import train
@@ -81,6 +85,36 @@ def test_other_probes_are_added_and_the_same_ones_replaced(trained: Path) -> Non
     count = len(ends)
     api.probe("e", ["cka", "update_ratio"], root=trained, device="cpu")
     assert len([row for row in probes(trained) if row["at"] == 1]) == count
+
+
+def test_a_probe_that_fails_leaves_the_others_and_its_own_earlier_rows(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _train_other(trained)
+    api.probe("e", ["{kind: cka, batch_size: 8}"], root=trained, device="cpu")
+    before = probes(trained)
+    measure = Cka.measure
+    calls = iter([RuntimeError("no convergence\n[red]"), None])
+
+    def fails_once(self: Cka, snapshot: Snapshot) -> Iterator[Reading]:
+        if error := next(calls):
+            raise error
+        yield from measure(self, snapshot)
+
+    monkeypatch.setattr(Cka, "measure", fails_once)
+    words = ["resexp", "probe", "e", "--probe", "cka", "--probe", "update_ratio", "--device", "cpu"]
+    monkeypatch.setattr(sys, "argv", [*words, "--results", str(trained)])
+    with pytest.raises(SystemExit, match="3"):
+        main()
+    told = "cka failed on 1 of 2 networks, small-a first: RuntimeError: no convergence [red]; earlier rows"
+    assert told in capsys.readouterr().err
+    after = probes(trained)
+    of_first = [row for row in before if row["id"] == "a" * 12 and row["probe"] == "cka"]
+    assert of_first
+    assert [row for row in after if row["id"] == "a" * 12 and row["probe"] == "cka"] == of_first
+    assert {row["id"] for row in after if row["probe"] == "update_ratio"} == {"a" * 12, "b" * 12}
+    (note,) = [note for note in store.read(trained / "e").notes if note.startswith("cka")]
+    assert "some trials were measured with other options than others" in note
 
 
 def test_a_probe_of_other_options_in_other_trials_is_told(trained: Path) -> None:
