@@ -90,7 +90,8 @@ class OneOf:
         kind = part["kind"]
         kinds = models(self.role, (info.context or {}).get("plugins", ()))
         if not isinstance(kind, str) or kind not in kinds:
-            tags = {"discriminator": "kind", "tag": str(kind), "expected_tags": ", ".join(kinds)}
+            tag = str(kind).encode(errors="backslashreplace").decode()  # a results folder may hold any text
+            tags = {"discriminator": "kind", "tag": tag, "expected_tags": ", ".join(kinds)}
             raise PydanticKnownError("union_tag_invalid", tags)
         return kinds[kind].model_validate(part, context=info.context)
 

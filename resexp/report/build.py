@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterator, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from resexp.errors import Problem
 from resexp.plan.status import Status
 from resexp.report import frames, standing, statistics, words
 from resexp.report.sections import Section, loaded, noting, refuse, sections
+from resexp.report.setup import Setup, setup
 from resexp.report.table import Sentence, Table
 from resexp.report.tables import claims
 from resexp.report.verdict import Tone, Verdict
@@ -28,7 +29,8 @@ class Report:
     """One experiment's report.
 
     `sentences` open the report: the paper's claim, the verdicts of the table with the key `leading`, and what
-    could not be judged. `records.trials` has a column `variant` in addition to those of `store.read`.
+    could not be judged. `setup` says what was trained. `records.trials` has a column `variant` in addition to
+    those of `store.read`.
     `added` are the sections from the user's files, and `lost` the problems in those files while tables were
     made.
     """
@@ -43,6 +45,7 @@ class Report:
     records: frames.ReportRecords
     added: tuple[Section, ...] = ()
     lost: tuple[Problem, ...] = ()
+    setup: Setup = field(default_factory=Setup)
 
     def table(self, key: str) -> Table | None:
         return next((table for table in self.tables if table.key == key), None)
@@ -134,6 +137,7 @@ def build(records: Records, plugins: Sequence[Plugin] = ()) -> Report:
         records=prepared,
         added=tuple(added),
         lost=tuple(lost),
+        setup=setup(prepared),
     )
 
 

@@ -13,6 +13,8 @@ from resexp.text import clean as printable
 DASH = "–"
 MINUS = "−"
 Missing = float | int | None
+MEANINGS = {"skip": "concatenation"}
+"""What a kind of connection is, where others use the same word for something else."""
 
 
 def missing(value: Any) -> bool:
@@ -108,6 +110,16 @@ def joined(items: list[str]) -> str:
 def listed(items: list[str], most: int = 6) -> str:
     """The items joined. If there are more than `most`, the first ones and how many more there are."""
     return joined(items if len(items) <= most else [*items[: most - 1], f"{len(items) - most + 1} more"])
+
+
+def called(variant: str) -> str:
+    """A variant's label that says what its connection is, if the word alone could be misread.
+
+    skip -> skip (concatenation), skip (growth=24) -> skip (concatenation, growth=24).
+    """
+    kind, bracket, rest = variant.partition(" (")
+    meaning = MEANINGS.get(kind)
+    return variant if meaning is None else f"{kind} ({meaning}" + (f", {rest}" if bracket else ")")
 
 
 def short(key: str) -> str:

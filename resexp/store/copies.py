@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from resexp import durable
@@ -38,6 +38,19 @@ def plugins_of(folder: TrialFolder, trial: Trial) -> tuple[Plugin, ...]:
             raise StoreError(f"{path}: is not {name} as it was used; run the experiment again with that")
         plugins.append(plugin)
     return tuple(plugins)
+
+
+def readable(folder: ExperimentFolder, trials: Sequence[Trial]) -> dict[str, tuple[Plugin, ...]]:
+    """The plugins of each trial that has some, by its id. Trials whose copies are damaged are left out."""
+    read: dict[tuple[str, ...], tuple[Plugin, ...]] = {}
+    for trial in trials:
+        hashes = tuple(trial.plugins)
+        if hashes and hashes not in read:
+            try:
+                read[hashes] = plugins_of(folder.trial(trial), trial)
+            except StoreError:
+                read[hashes] = ()
+    return {trial.id: read[tuple(trial.plugins)] for trial in trials if trial.plugins}
 
 
 def _modules(folder: Path) -> Iterator[tuple[str, bytes]]:

@@ -13,6 +13,7 @@ from resexp.plan.groups import labelled, leaves
 from resexp.plan.status import Status
 from resexp.plan.trial import Trial
 from resexp.store import provenance
+from resexp.store.copies import readable
 from resexp.store.documents import sound_rows
 from resexp.store.experiment import refuse_newer
 from resexp.store.experiment_lock import explained
@@ -24,6 +25,8 @@ from resexp.store.reported import seeds_before
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from resexp.catalog.plugins import Plugin
 
 _RESULT_COLUMNS = (
     *("train_error", "train_loss", "validation_error", "validation_loss", "test_error", "test_loss"),
@@ -56,6 +59,7 @@ class Records:
     notes: sentences that the reader must know, such as on damaged files.
     aside: a sentence that comes first, such as on trials that the plan leaves out, or "".
     settings: of each trial, by id, as plain JSON data.
+    plugins: the plugins whose parts a trial uses, by id, as far as their copies can be read.
     tuned: dotted keys of the axes whose value is chosen by validation error.
     look: the look of a sequential experiment, as `looks.Look` has it in JSON.
     seeds_before: the seeds per group in earlier reports, if seeds were added since.
@@ -84,6 +88,7 @@ class Records:
     foreign: bool = False
     unjudged: tuple[str, ...] = ()
     checks: tuple[str, ...] = ()
+    plugins: Mapping[str, tuple[Plugin, ...]] = field(default_factory=dict)
 
     @property
     def references(self) -> list[dict[str, Any]]:
@@ -158,6 +163,7 @@ def _read(folder: ExperimentFolder) -> Records:
         registered=registered,
         unusable=unusable,
         checks=tuple(plan.get("checks", ())),
+        plugins=readable(folder, trials),
     )
 
 

@@ -5,26 +5,56 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Mapping
 from typing import Any
 
+from resexp.plan.groups import leaves
 from resexp.report import words
 from resexp.report.build import Report
-from resexp.report.render.trials import plain_rows
+from resexp.report.frames import ReportRecords
+from resexp.report.render.trials import plain_rows, settings, trained_by
 
+RUN = "run."
+"""How the columns on the run that trained a trial begin."""
 FORMULA = ("=", "+", "-", "@", *"＝＋－＠")
 """The signs with which a formula begins. The last four are full-width."""
 
 
 def render(report: Report) -> str:
-    """One row per trial, at every tuned value tried, with all columns. A missing number is an empty cell."""
+    """One row per trial, at every tuned value tried, with all columns. A missing number is an empty cell.
+
+    The last columns are the settings that some trial has not at its default, and the run that trained the
+    trial.
+    """
     rows = plain_rows(report.records)
     columns = list(rows[0]) if rows else [str(column) for column in report.records.trials.columns]
+    more = _more(report.records)
+    added = dict.fromkeys(key for own in more.values() for key in own if key not in columns)
+    columns += sorted(added, key=lambda key: key.startswith(RUN))
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(map(_text, columns))
     for row in rows:
-        writer.writerow(map(_cell, row.values()))
+        whole = {**more.get(row["id"], {}), **row}
+        writer.writerow(_cell(whole.get(column)) for column in columns)
     return out.getvalue()
+
+
+def _more(records: ReportRecords) -> dict[str, dict[str, Any]]:
+    """Settings and run of each trial by id, by their dotted keys. The list of probes is one value."""
+    told = {key for own in settings(records).values() for key in _keys(own)}
+    facts = {
+        id: {key: words.plain_value(value) for key, value in _keys(own).items() if key in told}
+        for id, own in records.settings.items()
+    }
+    for id, own in trained_by(records).items():
+        facts.setdefault(id, {}).update({f"{RUN}{name}": value for name, value in own.items()})
+    return facts
+
+
+def _keys(own: Mapping[str, Any]) -> dict[str, Any]:
+    probes = {"probes": own["probes"]} if own.get("probes") else {}
+    return {**dict(leaves({key: value for key, value in own.items() if key != "probes"})), **probes}
 
 
 def _cell(value: Any) -> Any:

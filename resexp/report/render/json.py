@@ -8,7 +8,8 @@ from typing import Any
 
 from resexp.report import words
 from resexp.report.build import Report
-from resexp.report.render.trials import plain_rows
+from resexp.report.frames import ReportRecords
+from resexp.report.render.trials import plain_rows, settings
 
 SCHEMA_VERSION = 1
 
@@ -20,8 +21,9 @@ def document(report: Report) -> dict[str, Any]:
         "experiment": report.experiment,
         "status": report.status,
         "silence": None if report.sentences else report.silence,
+        "setup": dict(report.setup.rows),
         "sentences": _sentences(report),
-        "trials": [_trial(row) for row in plain_rows(report.records)],
+        "trials": _trials(report.records),
         "degradation": _rows(report, "degradation"),
         "gradients": _rows(report, "gradients"),
         "published": _published(report),
@@ -51,10 +53,19 @@ def _sentences(report: Report) -> list[dict[str, Any]]:
     return [{"table": key, **asdict(sentence)} for sentence, key in {**opening, **own}.items()]
 
 
-def _trial(row: dict[str, Any]) -> dict[str, Any]:
-    """A trial's fields. The swept axes, whose names contain dots, are in an object of their own."""
-    axes = {key: value for key, value in row.items() if "." in key}
-    return {**{key: value for key, value in row.items() if key not in axes}, "axes": axes}
+def _trials(records: ReportRecords) -> list[dict[str, Any]]:
+    """Each trial's fields. Objects of their own hold the swept axes, whose names contain dots, and the
+    settings that are not their defaults. `run` is the trial's place in `runs`.
+    """
+    chosen = settings(records)
+    runs = {id: place for place, run in enumerate(records.runs) for id in run["trials"]}
+    trials = []
+    for row in plain_rows(records):
+        axes = {key: value for key, value in row.items() if "." in key}
+        fields = {key: value for key, value in row.items() if key not in axes}
+        more = {"axes": axes, "settings": chosen.get(row["id"], {}), "run": runs.get(row["id"])}
+        trials.append({**fields, **more})
+    return trials
 
 
 def _published(report: Report) -> dict[str, Any]:

@@ -29,15 +29,20 @@ def render(report: Report) -> str:
         rf"\paragraph{{{escape(report.experiment)}}} {escape(report.status)}.",
         *(_said(report.sentences) or [escape(report.silence)]),
     ]
+    if report.setup.rows:
+        parts.append(rf"\paragraph{{Setup}} {_facts(report.setup.rows)}.")
     for table in report.tables:
         said = _said(report.own(table))
         parts += [rf"\paragraph{{{escape(table.title)}}}", *said] if said else []
         parts.append(_table(table))
     parts += [rf"\paragraph{{Note}} {escape(note)}" for note in report.notes]
-    facts = "; ".join(f"{escape(name)}: {_breaking(escape(value))}" for name, value in report.environment)
-    if facts:
-        parts.append(rf"\paragraph{{{report.provenance}}} {facts}")
+    if report.environment:
+        parts.append(rf"\paragraph{{{report.provenance}}} {_facts(report.environment)}")
     return "\n\n".join([*parts, r"\endgroup"]) + "\n"
+
+
+def _facts(facts: tuple[tuple[str, str], ...]) -> str:
+    return "; ".join(f"{escape(name)}: {_breaking(escape(value))}" for name, value in facts)
 
 
 def _said(sentences: tuple[Sentence, ...]) -> list[str]:

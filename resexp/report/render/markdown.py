@@ -20,6 +20,8 @@ def render(report: Report) -> str:
         parts.append(_said(report.sentences))
     else:
         parts.append(report.silence)
+    if report.setup.rows:
+        parts += ["## Setup", _facts(report.setup.rows)]
     parts += [f"> **Note.** {escape(note)}" for note in report.notes]
     if report.drawings:
         parts.append(_figure(report.drawings[0].key, report.drawings[0].title, report.drawings[0].caption))
@@ -34,8 +36,7 @@ def render(report: Report) -> str:
         parts.append("## Figures")
         parts += [_figure(drawing.key, drawing.title, drawing.caption) for drawing in report.drawings[1:]]
     if report.environment:
-        facts = [f"| {escape(name)} | {escape(value)} |" for name, value in report.environment]
-        parts += [f"## {report.provenance}", "\n".join(["| | |", "|---|---|", *facts])]
+        parts += [f"## {report.provenance}", _facts(report.environment)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -46,6 +47,11 @@ def escape(text: str) -> str:
 
 def _said(sentences: tuple[Sentence, ...]) -> str:
     return "\n".join(f"- {MARKS[s.tone]} **{escape(s.badge)}**: {escape(s.text)}" for s in sentences)
+
+
+def _facts(facts: tuple[tuple[str, str], ...]) -> str:
+    rows = [f"| {escape(name)} | {escape(value)} |" for name, value in facts]
+    return "\n".join(["| | |", "|---|---|", *rows])
 
 
 def _figure(key: str, title: str, caption: str) -> str:

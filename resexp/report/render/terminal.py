@@ -39,6 +39,8 @@ def view(report: Report) -> RenderableType:
     ]
     if not report.sentences:
         parts.append(_Prose(report.silence))
+    if report.setup.rows:
+        parts += [Text(), Text("Setup", "bold"), *map(_fact, report.setup.rows)]
     for table in report.tables:
         parts += [Text(), _section(table, report.own(table))]
     if report.environment:
@@ -66,6 +68,11 @@ class _Prose:
         shown = Text("\n".join(lines), self.style)
         shown.stylize("bold", 0, self.bold)
         yield shown
+
+
+def _fact(fact: tuple[str, str]) -> RenderableType:
+    name, value = fact
+    return Padding(_Prose(f"{name}: {value}", bold=len(name) + 1), (0, 0, 0, 2))
 
 
 def _sentence(sentence: Sentence) -> RenderableType:

@@ -6,8 +6,13 @@ from typing import Any
 
 import pandas as pd
 
+from resexp.plan.groups import leaves
 from resexp.report import words
 from resexp.report.frames import ReportRecords
+from resexp.report.setup import not_default, plugins_of
+
+PROVENANCE = ("date", "command", "processor", "versions.torch", "versions.resexp")
+"""What the row of a trial says of the run that trained it."""
 
 
 def plain_rows(records: ReportRecords) -> list[dict[str, Any]]:
@@ -22,6 +27,23 @@ def plain_rows(records: ReportRecords) -> list[dict[str, Any]]:
         {name: int(x) if name in whole and x is not None else x for name, x in words.plain_value(row).items()}
         for row in trials.to_dict("records")
     ]
+
+
+def settings(records: ReportRecords) -> dict[str, dict[str, Any]]:
+    """Of each trial, by id, the settings that are not their defaults."""
+    found: dict[str, dict[str, Any]] = {}
+    for id, own in records.settings.items():
+        found[id] = words.plain_value(not_default(own, plugins_of(records, id)))
+    return found
+
+
+def trained_by(records: ReportRecords) -> dict[str, dict[str, Any]]:
+    """Of each trial, by id, when, where and by which command it was trained."""
+    return {
+        id: {name: value for name, value in leaves(run["environment"]) if name in PROVENANCE}
+        for run in records.runs
+        for id in run["trials"]
+    }
 
 
 def _is_whole(column: pd.Series[Any]) -> bool:

@@ -1,0 +1,248 @@
+"""What was trained: data, network, connections, recipe and seeds, and what differs between variants."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from resexp.catalog import scan
+from resexp.config.parse import parse_settings
+from resexp.errors import ConfigError
+from resexp.plan.groups import leaves
+from resexp.report import protocol, words
+
+if TYPE_CHECKING:
+    from resexp.catalog.plugins import Plugin
+    from resexp.report.frames import ReportRecords
+    from resexp.store import Records
+
+CONNECTION = "model.connection"
+APART = ("seed", "model.depth", f"{CONNECTION}.kind")
+"""Settings with a place of their own in the block, which are not listed among the differences."""
+COMMON = ("order", "norm", "activation", "init")
+"""Options of every trunk that are told only where they are not the default."""
+DATA = ("train_size", "test_size", "validation_size", "root", "subset_seed")
+"""Options of data sets that are told as numbers of examples, or not at all."""
+MOST = 6
+"""The most texts that are listed where trials differ."""
+RECIPE = ("optimizer", "schedule", "epochs", "iterations", "batch_size", "precision")
+LETTERS = "h is the state before a block, h' the state after it, f the block's branch and S its shortcut"
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What was trained, as (name, value) pairs, and in one sentence. Both are empty if it is not known."""
+
+    rows: tuple[tuple[str, str], ...] = ()
+    brief: str = ""
+
+
+def setup(records: ReportRecords) -> Setup:
+    """The setup of the trials shown; empty for runs that resexp did not train."""
+    trials: list[dict[str, Any]] = [
+        {str(name): value for name, value in row.items()}
+        for row in records.trials.to_dict("records")
+        if records.settings.get(row["id"])
+    ]
+    if not trials:
+        return Setup()
+    different = _different(records, trials)
+    settings = [records.settings[row["id"]] for row in different]
+    changed = [not_default(records.settings[row["id"]], plugins_of(records, row["id"])) for row in different]
+    data = _each(_data(row, own) for row, own in zip(different, settings, strict=True))
+    network = ", ".join([_each(map(_network, settings, changed)), *_width(settings)])
+    depths = f"depth {_numbers(row['depth'] for row in trials)}"
+    recipes = list(dict.fromkeys(map(_recipe, settings, changed)))
+    seeds = _numbers(row["seed"] for row in trials)
+    task = _each(_part(own.get("task")) for own in settings)
+    rows = [
+        ("Data", data),
+        ("Task", "" if task == "classification" else task),
+        ("Network", ", ".join([network, depths, *_size(row["params"] for row in trials)])),
+        *_connections(records, trials),
+        ("Training", _each(recipes)),
+        ("Seeds", seeds),
+        *_tuned(records),
+        ("Differs between variants", "; ".join(_differences(records, different, changed))),
+    ]
+    shown = tuple((words.clean(name), words.clean(value)) for name, value in rows if value)
+    others = " (others: see below)" if len(recipes) > 1 else ""
+    training = f"{recipes[0]}{others}; {'seed' if seeds.isdigit() else 'seeds'} {seeds}"
+    brief = f"{network}, {depths}; {data}; {training}"
+    return Setup(shown, words.clean(re.sub(r" \([^()]*\)", _rate, brief)))
+
+
+def plugins_of(records: Records, id: str) -> tuple[Plugin, ...]:
+    """The plugins that a trial uses, as far as they can be read."""
+    return records.plugins.get(id, ())
+
+
+def _rate(options: re.Match[str]) -> str:
+    """What is left of a part's options in one sentence: the learning rate."""
+    rate = re.search(r"\blr=[^,)]+", options[0])
+    return f" {rate[0]}" if rate else ""
+
+
+def _different(records: Records, trials: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """One trial of each group that differs in its seeds alone."""
+    alike: dict[str, Mapping[str, Any]] = {}
+    for row in trials:
+        alike.setdefault(repr({**records.settings[row["id"]], "seed": None}), row)
+    return list(alike.values())
+
+
+def not_default(settings: Mapping[str, Any], plugins: tuple[Plugin, ...] = ()) -> dict[str, Any]:
+    """The settings of a trial that are not their defaults, and the kinds of its parts.
+
+    If the settings are not understood, as when the copy of a plugin is missing, these are all settings.
+    """
+    try:
+        parsed = parse_settings(settings, plugins)
+    except ConfigError:
+        return dict(settings)
+    return parsed.model_dump(mode="json", exclude_defaults=True)
+
+
+@cache
+def equation(kind: str, plugins: tuple[Plugin, ...] = ()) -> str:
+    """The first line of a connection's docstring, which is its equation; "" if the kind is not known.
+
+    The files of parts are read and never run.
+    """
+    try:
+        part = scan.parts("connection", plugins).get(kind)
+    except ConfigError:
+        return ""
+    return inspect.cleandoc(part.doc).partition("\n")[0][:200] if part else ""
+
+
+def _each(texts: Iterable[str]) -> str:
+    """The different texts, in the order in which they occur; the first ones if they are many."""
+    found = list(dict.fromkeys(filter(None, texts)))
+    return "; ".join(found if len(found) <= MOST else [*found[:MOST], f"and {len(found) - MOST} more"])
+
+
+def _numbers(found: Iterable[Any]) -> str:
+    """The different whole numbers: `0, 1 and 2`, or `0 to 11` if there are many in a row."""
+    numbers = sorted({int(number) for number in found if not words.missing(number)})
+    if len(numbers) > 3 and numbers == list(range(numbers[0], numbers[-1] + 1)):
+        return f"{numbers[0]} to {numbers[-1]}"
+    return words.listed(list(map(str, numbers)), most=12)
+
+
+def _size(found: Iterable[Any]) -> Iterator[str]:
+    """The smallest and the largest number of parameters."""
+    sizes = {number for number in found if not words.missing(number)}
+    if sizes:
+        yield f"{' to '.join(dict.fromkeys(map(words.scaled, (min(sizes), max(sizes)))))} parameters"
+
+
+def _part(part: Any, hidden: Sequence[str] = ()) -> str:
+    """A part's kind with its options, without those that are off."""
+    if not isinstance(part, Mapping):
+        return ""
+    off = (None, False, 0)
+    return protocol.shown({k: v for k, v in part.items() if k not in hidden and not (v is None or v in off)})
+
+
+def _data(trial: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
+    """The data set, and how many examples train and test a network, as far as that is known."""
+    data = settings.get("data")
+    data = data if isinstance(data, Mapping) else {}
+    told = []
+    for split in ("train", "test"):
+        size = trial.get(f"{split}_examples")
+        size = data.get(f"{split}_size") if words.missing(size) else size
+        if size is not None and not words.missing(size):
+            told.append(f"{int(size):,} examples to {split}")
+    if data.get("validation_size"):
+        told.insert(1, f"{data['validation_size']:,} to validate")
+    return ", ".join([*([_part(data, DATA)] if data else []), *told])
+
+
+def _network(settings: Mapping[str, Any], changed: Mapping[str, Any]) -> str:
+    """The trunk with its own options, and the common ones that are not the default."""
+    default = [key for key in COMMON if key not in changed.get("model", {})]
+    return _part(settings.get("model"), ["depth", "connection", "width", "match", *default])
+
+
+def _width(settings: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    found = [own.get("model", {}).get("width") for own in settings]
+    widths = [width for width in found if isinstance(width, int)]
+    if widths:
+        several = len(set(widths)) > MOST
+        yield f"width {min(widths)} to {max(widths)}" if several else f"width {_numbers(widths)}"
+
+
+def _connections(records: Records, trials: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """A row for each connection, with its equation."""
+    first = {str(row["connection"]): str(row["id"]) for row in reversed(trials)}
+    found = {kind: equation(kind, plugins_of(records, first[kind])) for kind in first}
+    order = [kind for kind in dict.fromkeys(str(row["connection"]) for row in trials) if found[kind]]
+    for place, kind in enumerate(order):
+        yield f"Connection {words.called(kind)}", found[kind] + (f"  ({LETTERS})" if not place else "")
+
+
+def _recipe(settings: Mapping[str, Any], changed: Mapping[str, Any]) -> str:
+    """Optimiser, schedule, length, batch and precision, and what else is not the default."""
+    training = settings.get("training", {})
+    length = next((key for key in ("epochs", "iterations") if training.get(key)), None)
+    others = {k: v for k, v in changed.get("training", {}).items() if k not in RECIPE}
+    parts = [
+        _part(training.get("optimizer")),
+        _part(training.get("schedule")),
+        words.counted(training[length], length.removesuffix("s")) if length else "",
+        f"batches of {training['batch_size']}" if training.get("batch_size") else "",
+        str(training.get("precision", "")),
+        *(f"{key} {protocol.shown(value)}" for key, value in others.items()),
+    ]
+    return ", ".join(filter(None, parts))
+
+
+def _tuned(records: ReportRecords) -> Iterator[tuple[str, str]]:
+    """A row for each tuned setting, with the values tried."""
+    for key in records.tuned:
+        tried = dict.fromkeys(map(words.choice, records.tried[key]))
+        yield f"Tuned: {key}", f"chosen by validation error from {words.listed(list(tried), most=12)}"
+
+
+def _differences(
+    records: Records, trials: Sequence[Mapping[str, Any]], changed: Iterable[Mapping[str, Any]]
+) -> Iterator[str]:
+    """Each setting whose values differ between variants, with the values of each.
+
+    A setting that only some variants have is left out where it has its default.
+    """
+    said = {key for own in changed for key, _ in leaves(own)}
+    values: dict[str, dict[str, list[Any]]] = {}
+    for row in trials:
+        for key, value in leaves({k: v for k, v in records.settings[row["id"]].items() if k != "probes"}):
+            if key not in (*APART, *records.tuned):
+                values.setdefault(key, {}).setdefault(str(row["variant"]), []).append(value)
+    variants = {str(row["variant"]) for row in trials}
+    for key, by_variant in values.items():
+        texts = {variant: _range(found) for variant, found in by_variant.items()}
+        if len(set(texts.values())) > 1 or (len(texts) < len(variants) and key in said):
+            yield f"{key}: {_by_value(texts)}"
+
+
+def _range(values: Sequence[Any]) -> str:
+    """One value as text, or the smallest and largest if they differ over depth."""
+    different = {repr(value): value for value in values}
+    if len(different) == 1:
+        return protocol.shown(values[0])
+    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+        return f"{min(values):g} to {max(values):g}, by depth"
+    return " or ".join(protocol.shown(value) for value in different.values())
+
+
+def _by_value(texts: Mapping[str, str]) -> str:
+    """`0.1 for plain and residual, 0.01 for skip`."""
+    groups: dict[str, list[str]] = {}
+    for variant, text in texts.items():
+        groups.setdefault(text, []).append(words.called(variant))
+    return ", ".join(f"{text} for {words.listed(variants)}" for text, variants in groups.items())

@@ -1,0 +1,173 @@
+"""A report says what was trained, in every format, and by which run."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from made_up import ENVIRONMENT, trial
+
+from resexp.catalog.plugins import Plugin
+from resexp.config.parse import parse_settings
+from resexp.report.build import Report, build
+from resexp.report.render import csv as csv_format
+from resexp.report.render import html, latex, markdown, terminal
+from resexp.report.render import json as json_format
+from resexp.store import Records
+
+Make = Callable[..., Records]
+RATES = {"plain": 0.05, "residual": 0.05, "skip": 0.2}
+
+
+def settings(row: Mapping[str, Any], rate: float, **model: Any) -> dict[str, Any]:
+    """Complete settings, as a plan holds them."""
+    given = {
+        "data": {"kind": "digits", "validation_size": 100},
+        "model": {
+            "kind": "resnet",
+            "depth": row["depth"],
+            "width": 8,
+            "connection": row["connection"],
+            **model,
+        },
+        "training": {
+            "epochs": 7,
+            "batch_size": 64,
+            "optimizer": {"kind": "sgd", "lr": rate},
+            "schedule": "one_cycle",
+            "precision": "bfloat16",
+        },
+        "seed": row["seed"],
+    }
+    return parse_settings(given).model_dump(mode="json")
+
+
+def rows() -> list[dict[str, Any]]:
+    sizes = {"train_examples": 1337, "test_examples": 360}
+    return [trial(kind, depth, seed, **sizes) for kind in RATES for depth in (8, 20) for seed in range(3)]
+
+
+@pytest.fixture
+def trained(make: Make) -> Report:
+    """Three connections, of which one has its own learning rate and a growth that was matched."""
+    found = rows()
+    own = {row["id"]: settings(row, RATES[row["connection"]]) for row in found}
+    for row in found:
+        if row["connection"] == "skip":
+            own[row["id"]]["model"] |= {"match": "params"}
+            own[row["id"]]["model"]["connection"]["growth"] = 12 + row["depth"] // 8
+    return build(make(found, settings=own))
+
+
+@pytest.mark.parametrize("module", [html, json_format, latex, markdown, terminal])
+def test_every_format_says_what_was_trained(trained: Report, module: ModuleType) -> None:
+    written = {latex: latex.escape, markdown: markdown.escape}.get(module, str)
+    text = " ".join(module.render(trained).replace("&#39;", "'").replace("\\allowbreak{}", "").split())
+    for said in (
+        *("digits", "1,337 examples to train", "100 to validate", "360 examples to test"),
+        *("resnet", "width 8", "depth 8 and 20", "sgd (lr=0.05", "one_cycle", "7 epochs", "batches of 64"),
+        *(
+            "bfloat16",
+            "0, 1 and 2",
+            "h' = f(h)",
+            "h' = S h + f(h)",
+            "skip (concatenation)",
+            "h' = [S h, f(h)]",
+        ),
+        "model.match: none for plain and residual, params for skip (concatenation)",
+        "model.connection.growth: 13 to 14, by depth",
+        "training.optimizer.lr: 0.05 for plain and residual, 0.2 for skip (concatenation)",
+    ):
+        assert written(said) in text, said
+
+
+def test_the_differences_are_those_between_variants(trained: Report) -> None:
+    told = dict(trained.setup.rows)["Differs between variants"]
+    assert [part.partition(":")[0] for part in told.split("; ")] == [
+        "model.match",
+        "training.optimizer.lr",
+        "model.connection.growth",
+    ]
+
+
+def test_one_sentence_names_parts_without_their_options(trained: Report) -> None:
+    brief = trained.setup.brief
+    assert brief.startswith("resnet, width 8, depth 8 and 20; digits, 1,337 examples to train")
+    assert "sgd lr=0.05, one_cycle, 7 epochs" in brief
+    assert brief.endswith("seeds 0, 1 and 2")
+
+
+def test_csv_and_json_have_every_setting_that_is_not_its_default(trained: Report) -> None:
+    table = list(csv.DictReader(io.StringIO(csv_format.render(trained))))
+    assert {"training.optimizer.momentum", "model.norm"}.isdisjoint(table[0])  # nobody changed them
+    document = json.loads(json_format.render(trained))
+    for row, told in zip(table, document["trials"], strict=True):
+        rate = RATES[row["connection"]]
+        assert (row["training.optimizer.lr"], row["training.epochs"]) == (str(rate), "7")
+        assert row["model.match"] == ("params" if row["connection"] == "skip" else "none")
+        assert told["settings"]["training"]["optimizer"] == {"kind": "sgd", "lr": rate}
+        assert ("match" in told["settings"]["model"]) == (row["connection"] == "skip")
+
+
+def test_each_trial_names_the_run_that_trained_it(make: Make) -> None:
+    found = rows()
+    ids = [row["id"] for row in found]
+    second = {**ENVIRONMENT, "date": "2026-02-03T00:00:00+00:00", "command": "resexp run more.yaml"}
+    runs = [
+        {"environment": ENVIRONMENT, "trials": ids[:5]},
+        {"environment": second, "trials": ids[5:]},
+    ]
+    report = build(make(found, runs=runs))
+    table = {row["id"]: row for row in csv.DictReader(io.StringIO(csv_format.render(report)))}
+    places = {row["id"]: row["run"] for row in json.loads(json_format.render(report))["trials"]}
+    for run in runs:
+        for id in run["trials"]:
+            assert table[id]["run.command"] == run["environment"]["command"]
+            assert table[id]["run.date"] == run["environment"]["date"]
+            assert runs[places[id]] == run
+
+
+def test_the_equation_of_a_users_connection_is_read_and_its_file_never_run(
+    make: Make, tmp_path: Path
+) -> None:
+    source = (
+        b"from resexp.connections.base import Connection\nraise SystemExit('was run')\n\n"
+        b'class Halved(Connection):\n    """h\' = h / 2 + f(h)\n\n    A plugin\'s."""\n'
+    )
+    plugin = Plugin(tmp_path / "halved.py", source)
+    row = trial("plain", 8, 0)
+    own = settings(row, 0.1)
+    own["model"]["connection"] = {"kind": "halved"}
+    records = make([row], settings={row["id"]: own}, plugins={row["id"]: (plugin,)})
+    records = replace(records, trials=records.trials.assign(connection="halved", variant="halved"))
+    assert dict(build(records).setup.rows)["Connection halved"].startswith("h' = h / 2 + f(h)")
+    document = json.loads(json_format.render(build(records)))
+    assert document["trials"][0]["settings"]["model"]["connection"] == {"kind": "halved"}
+    # If the copy is lost, the report still stands, with all settings.
+    lost = replace(records, plugins={})
+    assert not [name for name, _ in build(lost).setup.rows if name.startswith("Connection")]
+    document = json.loads(json_format.render(build(lost)))
+    assert document["trials"][0]["settings"]["model"]["norm"] == "batch"
+
+
+def test_runs_of_others_have_no_setup(make: Make) -> None:
+    report = build(make([trial("plain", 8, 0)], settings={}, foreign=True))
+    assert report.setup.rows == ()
+    assert "Setup" not in terminal.render(report)
+
+
+def test_equations_are_read_without_torch() -> None:
+    code = (
+        "import sys\nfrom resexp.report.setup import equation\n"
+        "assert equation('residual') == \"h' = S h + f(h)\"\nassert 'torch' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
