@@ -70,6 +70,31 @@ def test_a_missing_cell_is_no_interaction(make: Make) -> None:
     assert synergy.table(replace(records, settings={})) is None
 
 
+def test_dropout_on_shortcuts_has_no_interaction(make: Make) -> None:
+    """Without shortcuts it drops nothing, so an interaction would be its effect under another name."""
+    records = grid(make, 0.2)
+    for told in records.settings.values():
+        told["model"]["dropout_at"] = "skip"
+    found = synergy.table(records)
+    assert found is not None
+    assert found.sentences == ()
+    for row in found.rows:
+        assert row["with_shortcut"] == pytest.approx(row["rate"] - 0.215)
+        assert (row["without"], row["interaction"], row["low"]) == (None, None, None)
+
+
+def test_networks_that_are_no_better_than_counting_have_no_synergy(make: Make) -> None:
+    records = grid(make, 0.2)
+    for trigram, worse, badge in ((3.0, 0, "synergy"), (2.5, 1, "undecided")):
+        counted = replace(records, trials=records.trials.assign(trigram_loss=trigram))
+        found = synergy.table(counted)
+        assert found is not None
+        assert [row["unlearned"] for row in found.rows] == [0, 0, worse, worse]
+        (sentence,) = found.sentences
+        assert sentence.badge == badge
+    assert "trigram count" in sentence.text
+
+
 def test_the_figure_of_dropout_has_a_panel_a_site(make: Make) -> None:
     with rc_context(style.RC):
         drawn = dropout_figure.figure(grid(make, 0.2))

@@ -30,14 +30,19 @@ CAPTION = (
     "crosses. The interaction is the first change minus the second, over n seeds of each of the four kinds "
     "of network, with a 95 % interval by Student's t (Welch's, for seeds that are not paired). A site of "
     "dropout has synergy with shortcuts if its interaction, averaged over rates and spans, is negative and "
-    "its interval excludes 0."
+    "its interval excludes 0. Dropout on shortcuts acts on nothing in a network without them, so it has no "
+    "interaction. Of the four kinds of network, the last column counts those whose mean test loss is not "
+    "below that of a trigram count on the same text. Where there are any, nothing is decided, because what "
+    "dropout does to a network that has not learned its text is no regularisation."
 )
 
 
 def cells(records: Records) -> pd.DataFrame:
-    """One row per finished transformer: id, connection, depth, seed, test_loss, span, site, rate and rest.
+    """One row per finished transformer: id, connection, depth, seed, test_loss, span, site, rate, trigram and
+    rest.
 
-    `site` is None without dropout. `rest` names the other settings in which transformers differ, or is "".
+    `site` is None without dropout. `trigram` is the loss of a trigram count, or NaN. `rest` names the other
+    settings in which transformers differ, or is "".
     """
     rows, others = [], []
     for trial in frames.done(records.trials).to_dict("records"):
@@ -49,9 +54,11 @@ def cells(records: Records) -> pd.DataFrame:
         same = {key: trial[key] for key in ("id", "connection", "depth", "seed", "test_loss")}
         varied = ("seed", *(f"model.{key}" for key in ("dropout", "dropout_at", "span", "depth")))
         apart = (*varied, *records.tuned)
-        rows.append({**same, "span": model["span"], "site": site, "rate": rate})
+        counted: Any = trial.get("trigram_loss")
+        trigram = float("nan") if words.missing(counted) else float(counted)
+        rows.append({**same, "span": model["span"], "site": site, "rate": rate, "trigram": trigram})
         others.append({k: v for k, v in leaves(records.settings[trial["id"]]) if k not in apart})
-    columns = ["id", "connection", "depth", "seed", "test_loss", "span", "site", "rate"]
+    columns = ["id", "connection", "depth", "seed", "test_loss", "span", "site", "rate", "trigram"]
     return pd.DataFrame(rows, columns=columns).assign(rest=_told_apart(others))
 
 
@@ -71,6 +78,7 @@ def table(records: Records) -> Table | None:
     if not found:
         return None
     several = len({row["rest"] for row, _ in found}) > 1
+    counted = any(row["unlearned"] is not None for row, _ in found)
     columns = (
         text("place", "Dropout at"),
         *((text("rest", "Among"),) if several else ()),
@@ -82,13 +90,16 @@ def table(records: Records) -> Table | None:
         number("without", "Without", _nats),
         number("interaction", "Interaction", _nats),
         Column("95 % interval", lambda r: _interval(r["low"], r["high"])),
+        *((integer("unlearned", "No better than counting"),) if counted else ()),
     )
     rows = tuple(row for row, _ in found)
     return Table("synergy", "Dropout and shortcuts", CAPTION, columns, rows, tuple(_sentences(found, level)))
 
 
 Cells = list[pd.Series]
-"""Four samples of test losses: with shortcuts with and without dropout, then the same without shortcuts."""
+"""Four samples of test losses: with shortcuts with and without dropout, then the same without shortcuts. If
+dropout is on the shortcuts, the first two.
+"""
 INTERACTION = (1.0, -1.0, -1.0, 1.0)
 
 
@@ -98,8 +109,10 @@ def _rows(found: pd.DataFrame, level: float) -> Iterator[tuple[Row, Cells]]:
         dropped = trials[trials["site"].notna() & (trials["span"] > 0)]
         present = set(dropped[["site", "rate", "span"]].itertuples(index=False, name=None))
         for site, rate, span in sorted(present, key=lambda cell: (list(SITES).index(cell[0]), *cell[1:])):
-            four = [*_losses(trials, site, rate, span), *_losses(trials, site, rate, 0)]
-            difference = statistics.contrast(four, INTERACTION, level=level)
+            samples = [*_losses(trials, site, rate, span)]
+            if crossed := site != "skip":
+                samples += _losses(trials, site, rate, 0)
+            difference = statistics.contrast(samples, INTERACTION[: len(samples)], level=level)
             if difference is None:
                 continue
             row = {
@@ -110,14 +123,23 @@ def _rows(found: pd.DataFrame, level: float) -> Iterator[tuple[Row, Cells]]:
                 "span": int(span),
                 "depth": int(trials["depth"].iloc[0]),
                 "n": difference.n,
-                "with_shortcut": float(four[0].mean() - four[1].mean()),
-                "without": float(four[2].mean() - four[3].mean()),
-                "interaction": difference.value,
-                "low": difference.low,
-                "high": difference.high,
-                "p": difference.p,
+                "with_shortcut": float(samples[0].mean() - samples[1].mean()),
+                "without": float(samples[2].mean() - samples[3].mean()) if crossed else None,
+                "interaction": difference.value if crossed else None,
+                "low": difference.low if crossed else None,
+                "high": difference.high if crossed else None,
+                "p": difference.p if crossed else None,
+                "unlearned": _unlearned(trials, samples),
             }
-            yield row, four
+            yield row, samples
+
+
+def _unlearned(trials: pd.DataFrame, samples: Cells) -> int | None:
+    """How many of the samples have no lower mean loss than a trigram count. None if nothing was counted."""
+    counts = [trials.loc[sample.index, "trigram"].mean() for sample in samples]
+    if all(map(pd.isna, counts)):
+        return None
+    return sum(bool(sample.mean() >= count) for sample, count in zip(samples, counts, strict=True))
 
 
 def _losses(trials: pd.DataFrame, site: str, rate: float, span: int) -> tuple[pd.Series, pd.Series]:
@@ -128,16 +150,23 @@ def _losses(trials: pd.DataFrame, site: str, rate: float, span: int) -> tuple[pd
 
 
 def _sentences(found: list[tuple[Row, Cells]], level: float) -> Iterator[Sentence]:
-    """One sentence per site of dropout, for each depth and combination of other settings."""
+    """One sentence per site of dropout that networks without shortcuts have too, for each depth and
+    combination of other settings.
+    """
     several = len({row["depth"] for row, _ in found}) > 1
     for site, place in SITES.items():
-        by_depth: dict[str, list[Cells]] = {}
-        for row, four in found:
-            if row["site"] == site:
+        by_depth: dict[str, list[tuple[Row, Cells]]] = {}
+        for row, samples in found:
+            if row["site"] == site and row["interaction"] is not None:
                 told = [f"depth {row['depth']}" if several else "", row["rest"]]
-                by_depth.setdefault(", ".join(filter(None, told)), []).append(four)
+                by_depth.setdefault(", ".join(filter(None, told)), []).append((row, samples))
         for where, some in by_depth.items():
-            yield _sentence(f"dropout at the {place}{f' ({where})' if where else ''}", some, level)
+            subject = f"dropout at the {place}{f' ({where})' if where else ''}"
+            if any(row["unlearned"] for row, _ in some):
+                what = f"{subject}: some networks compared are no better than a trigram count."
+                yield Sentence.of(subject, Verdict.UNDECIDED, what)
+            else:
+                yield _sentence(subject, [samples for _, samples in some], level)
 
 
 def _sentence(subject: str, some: list[Cells], level: float) -> Sentence:
