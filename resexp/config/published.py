@@ -42,8 +42,6 @@ _READING = re.compile(
     r"(?P<probe>[a-z0-9_]+)\.(?P<name>[a-z0-9_]+)@(?P<at>0|1|0?\.\d+):"
     r"(?P<reduce>mean|max|min|first|last|slope)"
 )
-
-
 _CURVE = re.compile(
     r"steps_to@(?P<measure>(?:train|validation|test)_(?:error|loss)|running_error):(?P<target>\d*\.?\d+)"
     r"|gap@(?P<of>train_(?:error|loss)):(?P<at>\d*\.?\d+|shared)"
@@ -132,9 +130,11 @@ class Reference(Frozen):
     """A published number for the trials that have the settings `when`. Errors are fractions, losses are nats.
 
     `tier` says what a run is expected to reproduce: the value (`exact`), its rank (`ordering`) or the trend.
+    `protocol` has settings of the number's own recipe; they replace those of the paper's.
     """
 
     when: Keys
+    protocol: Keys = Field(default_factory=dict)
     metric: Metric
     value: Real
     statistic: Literal["single", "best", "mean", "median"]

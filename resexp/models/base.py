@@ -58,10 +58,20 @@ class Design:
 
 
 class Block(nn.Module):
-    """A connection around a branch, then what follows the merge (ReLU in a post-activation network)."""
+    """A connection around a branch, then what follows the merge (ReLU in a post-activation network).
 
-    def __init__(self, connection: Connection, branch: nn.Module, after: nn.Module) -> None:
+    `before` is what the state passes before it splits into shortcut and branch; usually this is nothing.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        branch: nn.Module,
+        after: nn.Module,
+        before: nn.Module | None = None,
+    ) -> None:
         super().__init__()
+        self.before = before
         self.branch = branch
         self.connection = connection
         self.after = after
@@ -71,8 +81,12 @@ class Block(nn.Module):
 
     def around(self, h: Any, f: Branch) -> Any:
         """The next state if f stood in place of the branch."""
-        h = self.connection(h, f)
+        h = self.merged(h, f)
         return (self.after(h[0]), *h[1:]) if isinstance(h, tuple) else self.after(h)
+
+    def merged(self, h: Any, f: Branch) -> Any:
+        """What the connection makes of the state and f, before the steps that follow the merge."""
+        return self.connection(h if self.before is None else self.before(h), f)
 
 
 def h_of(state: Tensor | tuple[Tensor, ...]) -> Tensor:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from resexp.connections.base import Site
+from resexp.connections.base import Connection, ShortcutConnection, Site
+from resexp.connections.core import Plain
 from resexp.errors import ConfigError, Problem
 from resexp.models.base import Block, Design
 from resexp.models.shortcut import ShortcutFactory
@@ -20,11 +21,14 @@ class Layers:
     """How a trunk builds its layers, from numbers of input and output channels and a stride.
 
     `map` builds a 1x1 map without bias, `norm` a norm of so many channels, `branch` the branch of a block.
+    With `shared_start`, the norm and activation with which a branch begins are taken out of it and applied
+    before the state splits, in the first block and in all blocks whose shortcut is a projection.
     """
 
     map: Callable[[int, int, int], nn.Module]
     norm: Callable[[int], nn.Module]
     branch: Callable[[int, int, int], nn.Module]
+    shared_start: bool = False
 
 
 def make_norm(kind: str, channels: int) -> nn.Module:
@@ -126,11 +130,41 @@ def make_block(
     design: Design, layers: Layers, inputs: int, width: int, *, stride: int, index: int, depth: int
 ) -> Block:
     """Block `index` of `depth` blocks, from `inputs` channels to the planned `width`; see `Site`."""
-    shortcut = ShortcutFactory(layers.map, layers.norm, inputs, width, stride)
+    started = layers.shared_start and "norm" in start_of(design)
+    # A norm before the split normalises what the projection gets, so that none follows the projection.
+    norm = (lambda channels: nn.Identity()) if started else layers.norm
+    shortcut = ShortcutFactory(layers.map, norm, inputs, width, stride)
     site = Site(index, depth, inputs, width, stride, shortcut, lambda i, o: layers.map(i, o, 1))
     connection = design.connection(site)
     branch = layers.branch(inputs, connection.branch, stride)
-    return Block(connection, branch, make_after(design, layers.norm, connection.out))
+    before = None
+    if layers.shared_start and splits_late(connection, index):
+        steps = list(branch.named_children())
+        count = len(start_of(design))
+        before, branch = (nn.Sequential(OrderedDict(part)) for part in (steps[:count], steps[count:]))
+    return Block(connection, branch, make_after(design, layers.norm, connection.out), before)
+
+
+def start_of(design: Design) -> tuple[str, ...]:
+    """The steps of a branch before its first layer, in the design's order."""
+    unit = order_of(design).unit
+    return unit[: unit.index("layer")]
+
+
+def splits_late(connection: Connection, index: int) -> bool:
+    """Whether block `index` shares the start of its branch with its shortcut: see `Layers`.
+
+    Raises:
+        ConfigError: the connection's shortcut cannot be told from the rest of its state.
+    """
+    if isinstance(connection, Plain):
+        return False
+    if not isinstance(connection, ShortcutConnection) or type(connection).enter is not Connection.enter:
+        wrong = f"{type(connection).__name__} has no single shortcut to share a branch's start with"
+        right = "residual, another connection of h alone, or pre_activation: branch"
+        raise ConfigError([Problem("", "model.connection", wrong, right)])
+    shortcut = connection.shortcut
+    return index == 0 or (isinstance(shortcut, nn.Module) and any(True for _ in shortcut.parameters()))
 
 
 def stack(

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import replace
 from functools import partial
 from typing import Literal
 
 from torch import nn
 
+from resexp.errors import ConfigError, Problem
 from resexp.models.base import Chain, Design, Network, Trunk
 from resexp.models.images import conv, image_layers, pooled_head
-from resexp.models.parts import final_steps, first_steps, make_norm, stack, wrong_depth
+from resexp.models.parts import final_steps, first_steps, make_norm, stack, start_of, wrong_depth
 from resexp.options import Width
 
 
@@ -21,6 +23,12 @@ class Resnet(Trunk):
     `width`, 2 `width` and 4 `width` channels, and 9n+2 with bottlenecks (1x1, 3x3, 1x1), whose states have
     four times as many channels. `dirac` and `rep` are basic blocks with a shortcut inside every layer
     (DiracNet and RepVGG, see `reparam`), made for the connection `plain`.
+
+    `pre_activation` is for the orders in which norm and activation, or the activation alone, precede the
+    layers. With `branch` they are the branch's own, everywhere. With `both` they also act on the shortcut in
+    the first block and wherever the shortcut is a projection, which then has no norm of its own (He et al.
+    2016, arXiv:1603.05027, appendix). The authors' ResNet-164 and ResNet-1001 have `both`, bottlenecks and
+    `shortcut: projection`.
     """
 
     def __init__(
@@ -28,9 +36,11 @@ class Resnet(Trunk):
         *,
         width: Width = 16,
         block: Literal["basic", "bottleneck", "dirac", "rep"] = "basic",
+        pre_activation: Literal["branch", "both"] = "branch",
     ) -> None:
         self.width = width
         self.block = block
+        self.pre_activation = pre_activation
 
     def build(self, design: Design) -> Network:
         per_block, expansion = (3, 4) if self.block == "bottleneck" else (2, 1)
@@ -40,9 +50,19 @@ class Resnet(Trunk):
             raise wrong_depth("resnet", design.depth, rule, lambda d: d > 2 and (d - 2) % unit == 0)
         n = (design.depth - 2) // unit
         stages = [(n, self.width * expansion * 2**i, 1 if i == 0 else 2) for i in range(3)]
-        blocks, channels = stack(design, image_layers(design, self.block), self.width, stages)
+        layers = replace(image_layers(design, self.block), shared_start=self._shares_start(design))
+        blocks, channels = stack(design, layers, self.width, stages)
         norm = partial(make_norm, design.norm)
         stem = OrderedDict[str, nn.Module](conv=conv(design, design.shape[0], self.width, 3))
         stem |= first_steps(design, norm, self.width)
         last = final_steps(design, norm, channels)
         return Chain(nn.Sequential(stem), blocks, pooled_head(channels, design.classes, last))
+
+    def _shares_start(self, design: Design) -> bool:
+        if self.pre_activation == "branch":
+            return False
+        if not start_of(design):
+            wrong = f"nothing precedes the layers in the order {design.order}"
+            right = "order: pre or relu_only_pre, or pre_activation: branch"
+            raise ConfigError([Problem("", "model.pre_activation", wrong, right)])
+        return True

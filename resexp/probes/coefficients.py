@@ -20,8 +20,9 @@ class Coefficients(Probe):
     that state if the branch gives 0. `branch_weight` is ||h'(f) - h'(0)|| / ||f(h)||: |a| for `scaled`, in
     general the root mean square of the factors of f. `shortcut_weight` is ||h'(0)|| / ||h||: 1 in a residual
     block and 0 in a plain one. Where the shape changes, it includes the effect of the shape-changing shortcut
-    S. `mean_NAME` is the mean of each scalar or vector parameter of the connection itself. If a connection
-    keeps several streams, norms are root mean squares over them.
+    S, and of a norm and activation that S shares with the branch. `mean_NAME` is the mean of each scalar or
+    vector parameter of the connection itself. If a connection keeps several streams, norms are root mean
+    squares over them.
     """
 
     network = Series
@@ -52,10 +53,10 @@ def _weights(block: Block, state: Any, layer: str, index: int) -> Iterator[Readi
         outputs.append(y)
         return y
 
-    merged = h_of(block.connection(state, f))
+    merged = h_of(block.merged(state, f))
     if not outputs:  # a connection need not call its branch
         return
-    without = h_of(block.connection(state, lambda _: torch.zeros_like(outputs[0])))
+    without = h_of(block.merged(state, lambda _: torch.zeros_like(outputs[0])))
     before, branch = _size(h_of(state)), _size(outputs[0])
     if before > 0:
         yield Reading("shortcut_weight", layer, index, _size(without) / before)

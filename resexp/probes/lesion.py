@@ -150,7 +150,7 @@ def _zero(block: Block, state: Any) -> Tensor | None:
         found.append(y.new_zeros(()).expand(y.shape))
         return y
 
-    block.connection(state, f)
+    block.merged(state, f)
     return found[0] if found else None
 
 
@@ -161,7 +161,7 @@ def _without_branch(block: Block, state: Any, zero: Any) -> Any:
 def _is_bare(block: Block, state: Any, zero: Tensor) -> bool:
     """Whether the block has no shortcut: without f, its output does not depend on the state."""
     nothing = tuple(map(torch.zeros_like, state)) if isinstance(state, tuple) else torch.zeros_like(state)
-    with_state, without = (h_of(block.connection(s, lambda _: zero)) for s in (state, nothing))
+    with_state, without = (h_of(block.merged(s, lambda _: zero)) for s in (state, nothing))
     return torch.equal(with_state, without)
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 
-from resexp.config.published import Published
 from resexp.report import words
 from resexp.store import Records
 
@@ -54,12 +53,12 @@ def _equal(value: Any, wanted: Any) -> bool:
     return bool(value == wanted)
 
 
-def differences(records: Records, paper: Published, trials: pd.DataFrame) -> list[Difference]:
-    """The settings in which these trials differ from the paper's recipe, one per key."""
+def differences(records: Records, recipe: Mapping[str, Any], trials: pd.DataFrame) -> list[Difference]:
+    """The settings in which these trials differ from a recipe (see `Published.protocol`), one per key."""
     found: dict[str, tuple[dict[str, None], str]] = {}
     for id in trials["id"]:
         settings = records.settings.get(id, {})
-        for key, wanted in paper.protocol.items():
+        for key, wanted in recipe.items():
             value = setting(settings, key)
             if fits(value, wanted):
                 continue

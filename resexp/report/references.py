@@ -86,7 +86,7 @@ def values_of(
 def judge(records: Records, paper: Published, reference: Reference) -> tuple[statistics.Summary, Verdict]:
     """The mean of a reference's trials, and the verdict on the published value.
 
-    Only a run of the paper's own recipe is judged: no setting may differ, and every trial must be done.
+    Only a run of the number's own recipe is judged: no setting may differ, and every trial must be done.
     Trials of several settings have no mean.
     """
     trials = matching(records, reference.when)
@@ -94,7 +94,8 @@ def judge(records: Records, paper: Published, reference: Reference) -> tuple[sta
         return statistics.summary([]), Verdict.NOT_COMPARABLE
     values = values_of(records, reference.when, reference.metric)
     summary = statistics.summary(values[np.isfinite(values)])
-    exact = reference.tier == "exact" and paper.protocol and not protocol.differences(records, paper, trials)
+    recipe = {**paper.protocol, **reference.protocol}
+    exact = reference.tier == "exact" and recipe and not protocol.differences(records, recipe, trials)
     statistic, runs = reference.statistic, reference.runs or 1
     if not summary.n or not exact or statistic == "best":
         return summary, Verdict.NOT_COMPARABLE

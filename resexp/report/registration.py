@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -126,7 +126,8 @@ def _claims(published: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _numbers(published: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return list(published.get("references", ()))
+    # A number that was registered before numbers could have a protocol of their own has none.
+    return [{"protocol": {}, **number} for number in published.get("references", ())]
 
 
 def _looks(records: Records) -> list[int]:
@@ -141,16 +142,19 @@ def _planned(looks: Sequence[int]) -> str:
 
 def claim_is_registered(records: Records, claim: Claim) -> bool:
     """Whether a claim stands as it was registered, and so do the trials that it is about."""
-    return _stands(records, "claims", claim, [claim.lower, claim.higher])
+    return _stands(records, _claims, claim, [claim.lower, claim.higher])
 
 
 def number_is_registered(records: Records, reference: Reference) -> bool:
     """Whether a published number stands as it was registered, and so do the trials it is compared with."""
-    return _stands(records, "references", reference, [reference.when])
+    return _stands(records, _numbers, reference, [reference.when])
 
 
 def _stands(
-    records: Records, kind: str, stated: Claim | Reference, sides: Sequence[Mapping[str, Any]]
+    records: Records,
+    registered_ones: Callable[[Mapping[str, Any]], list[dict[str, Any]]],
+    stated: Claim | Reference,
+    sides: Sequence[Mapping[str, Any]],
 ) -> bool:
     registered = records.registered
     if registered is None or rules() != registered["rules"]:
@@ -158,9 +162,8 @@ def _stands(
     # A claim may name its depth in words, such as deepest: trials of every depth decide which that is.
     places = [{key: value for key, value in when.items() if key != references.DEPTH} for when in sides]
     used = {id for place in places for id in references.matching(records, place)["id"]}
-    return stated.model_dump(mode="json") in registered["published"].get(
-        kind, ()
-    ) and used <= _registered_ids(registered)
+    before = registered_ones(registered["published"])
+    return stated.model_dump(mode="json") in before and used <= _registered_ids(registered)
 
 
 def is_registered(records: Records, variant: str | None) -> bool:

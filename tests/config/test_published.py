@@ -18,7 +18,8 @@ from resexp.errors import ConfigError
 def test_every_paper_names_keys_that_exist(name: str) -> None:
     paper = read_published(name)
     whens = [r.when for r in paper.references] + [w for c in paper.claims for w in (c.lower, c.higher)]
-    assert {*paper.protocol, *(key for when in whens for key in when)} <= set(known_keys())
+    keys = {key for settings in (*whens, *(r.protocol for r in paper.references)) for key in settings}
+    assert {*paper.protocol, *keys} <= set(known_keys())
     assert paper.claims or paper.references
 
 

@@ -70,6 +70,20 @@ def test_references_are_about_trials_of_the_full_tier(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PAPERS)
+def test_the_full_tier_follows_the_recipe_of_each_number_that_it_may_reproduce(name: str) -> None:
+    experiment = read(name, "full")
+    settings = [point.settings.model_dump(mode="json") for point in experiment.points]
+    for reference in experiment.published.references:
+        if reference.tier != "exact":
+            continue
+        recipe = {**experiment.published.protocol, **reference.protocol}
+        for trial in settings:
+            if about([trial], reference.when):
+                unlike = [key for key, wanted in recipe.items() if not fits(setting(trial, key), wanted)]
+                assert not unlike, reference
+
+
+@pytest.mark.parametrize("name", PAPERS)
 def test_claims_on_probes_are_about_probes_that_are_read_then(name: str) -> None:
     for tier in tiers(name):
         experiment = read(name, tier)

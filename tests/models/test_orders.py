@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
 from torch import Tensor
 
-from resexp.connections.core import Residual
+from resexp.connections.core import Plain, Residual, Skip
+from resexp.connections.history import Momentum
+from resexp.errors import ConfigError
 from resexp.models.base import Block, Design, Network
+from resexp.models.cost import count_params
 from resexp.models.mlp import Mlp
 from resexp.models.parts import ORDERS
 from resexp.models.resnet import Resnet
@@ -71,3 +75,104 @@ def test_every_order_trains(order: str, norm: str) -> None:
         assert torch.equal(h, before), "no activation overwrites the state"
         net(x).square().mean().backward()
         assert all(p.grad is not None and p.grad.isfinite().all() for p in net.parameters())
+
+
+def shared_start(
+    order: str, block: str = "bottleneck", depth: int = 20, shortcut: str = "projection", width: int = 4
+) -> Network:
+    torch.manual_seed(0)
+    trunk = Resnet(width=width, block=block, pre_activation="both")  # type: ignore[arg-type]
+    connection = partial(Residual, shortcut=shortcut)  # type: ignore[arg-type]
+    net = trunk.build(Design(depth, (3, 8, 8), 10, connection, order))  # type: ignore[arg-type]
+    with torch.no_grad():  # norms that are not the identity
+        for p in net.parameters():
+            p.add_(torch.randn_like(p), alpha=0.1)
+    return net.eval()
+
+
+@pytest.mark.parametrize(
+    ("block", "depth", "params", "without"),
+    [
+        ("bottleneck", 164, 1_703_258, 1_704_154),
+        ("bottleneck", 1001, 10_327_706, 10_328_602),
+        ("basic", 20, 272_282, 272_474),
+    ],
+)
+def test_the_authors_pre_activation_nets_have_their_numbers_of_parameters(
+    block: str, depth: int, params: int, without: int
+) -> None:
+    for pre_activation, wanted in (("both", params), ("branch", without)):
+        with torch.device("meta"):
+            trunk = Resnet(block=block, pre_activation=pre_activation)  # type: ignore[arg-type]
+            connection = partial(Residual, shortcut="projection")
+            net = trunk.build(Design(depth, (3, 32, 32), 10, connection, "pre"))
+        assert count_params(net) == wanted
+
+
+@pytest.mark.parametrize("index", range(6))
+def test_a_projection_and_its_branch_get_the_same_normed_and_activated_state(index: int) -> None:
+    block = shared_start("pre").blocks[index]
+    f, relu = dict(block.branch.named_children()), torch.relu
+    h = torch.randn(2, f["layer1"].in_channels, 8, 8)
+    changes_shape = index in (0, 2, 4)
+    a = relu((block.before[0] if changes_shape else f["norm1"])(h))
+    shortcut = block.connection.shortcut[0](a) if changes_shape else h
+    y = f["layer2"](relu(f["norm2"](f["layer1"](a))))
+    torch.testing.assert_close(block(h), shortcut + f["layer3"](relu(f["norm3"](y))), rtol=0, atol=0)
+
+
+def test_relu_alone_is_shared_too_and_the_projection_keeps_its_norm() -> None:
+    block = shared_start("relu_only_pre", "basic", 8).blocks[1]
+    f, (conv, norm) = dict(block.branch.named_children()), block.connection.shortcut
+    h = torch.randn(2, 4, 8, 8)
+    a = torch.relu(h)
+    expected = norm(conv(a)) + f["norm2"](f["layer2"](torch.relu(f["norm1"](f["layer1"](a)))))
+    torch.testing.assert_close(block(h), expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("shortcut", "sharing"),
+    [
+        ("pad", [0]),
+        ("projection", [0, 2, 4]),
+        ("pool", [0, 2, 4]),
+        ("projection_everywhere", [0, 1, 2, 3, 4, 5]),
+    ],
+)
+def test_blocks_that_share_their_start_are_the_first_and_those_with_a_projection(
+    shortcut: str, sharing: list[int]
+) -> None:
+    net = shared_start("pre", shortcut=shortcut)
+    assert [index for index, block in enumerate(net.in_order()) if block.before is not None] == sharing
+
+
+def test_a_state_before_a_shared_start_is_not_overwritten() -> None:
+    for norm in ("batch", "none"):
+        trunk = Resnet(width=4, pre_activation="both")
+        connection = partial(Residual, shortcut="projection")
+        net = trunk.build(Design(8, (3, 8, 8), 5, connection, "pre", norm))  # type: ignore[arg-type]
+        h = net.stem(torch.randn(4, 3, 8, 8))
+        before = h.clone()
+        net.blocks[0](h)
+        assert torch.equal(h, before)
+        net(torch.randn(4, 3, 8, 8)).square().mean().backward()
+        assert all(p.grad is not None and p.grad.isfinite().all() for p in net.parameters())
+
+
+def test_a_plain_net_has_no_shortcut_to_share_its_start_with() -> None:
+    def plain(pre_activation: str) -> Network:
+        torch.manual_seed(0)
+        trunk = Resnet(width=4, pre_activation=pre_activation)  # type: ignore[arg-type]
+        return trunk.build(Design(8, (3, 8, 8), 5, Plain, "pre"))
+
+    x = torch.randn(2, 3, 8, 8)
+    assert torch.equal(plain("both")(x), plain("branch")(x))
+
+
+def test_a_start_that_cannot_be_shared_is_refused() -> None:
+    trunk = Resnet(width=4, pre_activation="both")
+    with pytest.raises(ConfigError, match="nothing precedes the layers in the order post"):
+        trunk.build(Design(8, (3, 8, 8), 5, Residual, "post"))
+    for connection in (Skip, Momentum):
+        with pytest.raises(ConfigError, match=f"{connection.__name__} has no single shortcut"):
+            trunk.build(Design(8, (3, 8, 8), 5, connection, "pre"))

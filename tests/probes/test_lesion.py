@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -13,8 +14,10 @@ from resexp.connections.base import Connection
 from resexp.connections.core import Gated, Plain, Residual, Skip
 from resexp.connections.history import AttentionResidual, DenseAverage, Momentum
 from resexp.connections.streams import Hyper
-from resexp.models.base import Network
+from resexp.models.base import Design, Network
+from resexp.models.resnet import Resnet
 from resexp.probes.base import Reading
+from resexp.probes.coefficients import Coefficients
 from resexp.probes.lesion import Lesion
 
 TRANSITIONS = [2, 4]
@@ -46,6 +49,21 @@ def test_a_residual_block_is_removed_as_if_its_last_norm_gave_zero(
         name = "transition_" if index in TRANSITIONS else ""
         expected = pytest.approx(scored(dead), abs=1e-6)
         assert (at(readings, f"{name}error")[index], at(readings, f"{name}loss")[index]) == expected
+
+
+def test_a_block_that_is_removed_still_normalises_what_its_projection_gets(measure: Callable) -> None:
+    trunk = Resnet(width=4, pre_activation="both")
+    torch.manual_seed(0)
+    net = trunk.build(Design(8, (1, 8, 8), 8, partial(Residual, shortcut="projection"), "pre"))
+    removed = at(measure(Lesion(), copy.deepcopy(net)), "transition_loss")
+    weights = at(measure(Coefficients(), copy.deepcopy(net)), "branch_weight")
+    assert sorted(removed) == [1, 2]
+    for index in (1, 2):
+        assert net.blocks[index].before is not None
+        assert weights[index] == pytest.approx(1, abs=1e-5)
+        dead = copy.deepcopy(net)
+        nn.init.zeros_(dead.get_parameter(f"blocks.{index}.branch.layer2.weight"))
+        assert removed[index] == pytest.approx(scored(dead)[1], abs=1e-6)
 
 
 def test_a_plain_block_is_taken_out_where_the_shape_allows_it(build: Callable, measure: Callable) -> None:

@@ -215,6 +215,13 @@ def reference(**changes: Any) -> dict[str, Any]:
         (RECIPE, {}, [], "not comparable"),
         ({}, {}, [0.2, 0.2, 0.2], "not comparable"),
         ({**RECIPE, "training.epochs": 164}, {}, [0.2, 0.2, 0.2], "not comparable"),
+        (RECIPE, {"runs": 5, "protocol": {"training.epochs": 164}}, [0.2, 0.201, 0.199], "not comparable"),
+        (
+            {**RECIPE, "training.epochs": 164},
+            {"runs": 5, "protocol": {"training.epochs": 6}},
+            [0.2, 0.201, 0.199],
+            "reproduced",
+        ),
     ],
 )
 def test_only_the_paper_s_own_recipe_reproduces(

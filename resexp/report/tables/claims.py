@@ -127,7 +127,7 @@ def _verb(count: int, verb: str) -> str:
 def _recipe(records: Records, paper: Published) -> str:
     if not paper.protocol:
         return "the paper's recipe is not stated"
-    count = len(protocol.differences(records, paper, records.trials))
+    count = len(protocol.differences(records, paper.protocol, records.trials))
     if not count:
         return "the recipe is the paper's own in all settings that are stated"
     settings = words.counted(count, "setting")

@@ -18,6 +18,6 @@ CAPTION = (
 def table(records: Records) -> Table | None:
     """Rows: key, value here, the paper's value. None if no recipe is stated or nothing differs."""
     paper = references.published(records)
-    rows = tuple(map(asdict, protocol.differences(records, paper, records.trials)))
+    rows = tuple(map(asdict, protocol.differences(records, paper.protocol, records.trials)))
     columns = (text("key", "Setting"), text("here", "Here"), text("paper", "Paper"))
     return Table("protocol", "Differences of protocol", CAPTION, columns, rows) if rows else None
