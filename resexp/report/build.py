@@ -118,7 +118,7 @@ def build(records: Records, plugins: Sequence[Plugin] = ()) -> Report:
             table = _table(section, prepared, by_key)
             if table is not None:
                 by_key[table.key] = table
-                if section.says("LEADS", False) and table.sentences:
+                if section.leads and table.sentences:
                     leading = leading or table.key
     opening = claims.lead(prepared, by_key.get("claims"), by_key.get("published"))
     verdicts = by_key[leading].sentences if leading else ()

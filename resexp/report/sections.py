@@ -31,33 +31,48 @@ Kind = Literal["table", "figure"]
 
 @dataclass(frozen=True)
 class Section:
-    """A module of the report. `plugin` is the user's file from which it comes, if it does."""
+    """What a module of the report states. `plugin` is the user's file from which it comes, if it does."""
 
     key: str
     module: ModuleType
-    plugin: Plugin | None = None
+    plugin: Plugin | None
+    order: float
+    probes: tuple[str, ...]
+    leads: bool
+    beside: str
+    title: str
+    caption: str
 
-    def says(self, name: str, otherwise: Any) -> Any:
-        """The module's value of a name, or `otherwise` if it does not define it."""
-        return getattr(self.module, name, otherwise)
+    @classmethod
+    def of(cls, key: str, module: ModuleType, plugin: Plugin | None = None) -> Section:
+        def says(name: str, otherwise: Any) -> Any:
+            return getattr(module, name, otherwise)
 
-    @property
-    def title(self) -> str:
-        return str(self.says("TITLE", self.key.replace("_", " ").capitalize()))
+        return cls(
+            key,
+            module,
+            plugin,
+            order=float(says("ORDER", inf)),
+            probes=tuple(says("PROBES", ())),
+            leads=bool(says("LEADS", False)),
+            beside=str(says("BESIDE", key)),
+            title=str(says("TITLE", key.replace("_", " ").capitalize())),
+            caption=str(says("CAPTION", "")),
+        )
 
 
 def sections(kind: Kind, own: Sequence[Section] = ()) -> list[Section]:
     """The package's and the user's modules of one kind, sorted by ORDER, then by name."""
     package = importlib.import_module(f"resexp.report.{kind}s")
     names = sorted(info.name for info in pkgutil.iter_modules(package.__path__))
-    found = [Section(name, importlib.import_module(f"{package.__name__}.{name}")) for name in names]
-    found += [section for section in own if section.says(kind, None) is not None]
-    return sorted(found, key=lambda section: float(section.says("ORDER", inf)))
+    found = [Section.of(name, importlib.import_module(f"{package.__name__}.{name}")) for name in names]
+    found += [section for section in own if hasattr(section.module, kind)]
+    return sorted(found, key=lambda section: section.order)
 
 
 def probes_shown(kind: Kind) -> set[str]:
     """The probes that have their own table (or figure, by `kind`) in this package."""
-    return {probe for section in sections(kind) for probe in section.says("PROBES", ())}
+    return {probe for section in sections(kind) for probe in section.probes}
 
 
 def loaded(plugins: Sequence[Plugin], faults: list[Problem]) -> list[Section]:
@@ -65,11 +80,10 @@ def loaded(plugins: Sequence[Plugin], faults: list[Problem]) -> list[Section]:
     found = []
     for plugin in plugins:
         with noting(plugin, faults):
-            section = Section(re.sub(r"\W+", "_", plugin.file.stem), plugin.module(), plugin)
-            if section.says("table", None) is section.says("figure", None) is None:
+            section = Section.of(re.sub(r"\W+", "_", plugin.file.stem), plugin.module(), plugin)
+            if not hasattr(section.module, "table") and not hasattr(section.module, "figure"):
                 wrong, right = "has nothing for a report", "define table(records) or figure(records) in it"
                 raise ConfigError([Problem(f"{plugin.file}:1", "", wrong, right)])
-            float(section.says("ORDER", inf))
             found.append(section)
     return found
 

@@ -77,6 +77,11 @@ class LineStyle:
     marker: str
     dash: Any
 
+    @property
+    def line(self) -> dict[str, Any]:
+        """The style as arguments of matplotlib's lines."""
+        return {"color": self.color, "marker": self.marker, "linestyle": self.dash}
+
 
 def look(connection: str, nth: int = 0) -> LineStyle:
     """The look of a connection's nth variant, which does not depend on what else is drawn.
@@ -152,8 +157,7 @@ def line(axes: Axes, x: Any, y: Any, look: LineStyle, **more: Any) -> None:
     """Draw a variant's line with spaced markers, so that it can be recognised without its colour."""
     if not np.isfinite(np.asarray(y, float)).any():
         return  # matplotlib 3.9 cannot space markers if there is no point
-    line = {"color": look.color, "marker": look.marker, "linestyle": look.dash, "markevery": 0.13}
-    axes.plot(x, y, **{**line, "linewidth": 1.4, "markersize": 4, **more})
+    axes.plot(x, y, **{**look.line, "markevery": 0.13, "linewidth": 1.4, "markersize": 4, **more})
 
 
 def band(axes: Axes, x: Any, mean: pd.Series[float], sd: pd.Series[float], color: str) -> None:
@@ -195,10 +199,7 @@ def power_of_ten(x: float) -> str:
 def variant_key(figure: Figure, found: dict[str, LineStyle], extra: Sequence[Line2D] = ()) -> None:
     """Draw the legend of variants above the panels, where it hides nothing."""
     shown = distinct(found, 90)
-    lines = [
-        Line2D([], [], color=look.color, marker=look.marker, linestyle=look.dash, label=shown[name])
-        for name, look in found.items()
-    ]
+    lines = [Line2D([], [], label=shown[name], **look.line) for name, look in found.items()]
     longest = max(len(str(line.get_label())) for line in (*lines, *extra))
     columns = min(6, max(1, int(WIDTH / (0.5 + 0.078 * longest))))  # 0.5 inches per handle, 0.078 per letter
     entries = len(lines) + len(extra)

@@ -71,8 +71,8 @@ def _drawing(section: Section, records: Records, ink: str) -> Drawing | None:
         raise refuse(section.plugin, "figure", wrong, "give the file another name")
     out = io.StringIO()
     figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
-    caption = words.clean(section.says("CAPTION", ""))
-    return Drawing(key, title, caption, _themed(out.getvalue(), key, title, ink), section.says("BESIDE", key))
+    caption = words.clean(section.caption)
+    return Drawing(key, title, caption, _themed(out.getvalue(), key, title, ink), section.beside)
 
 
 @contextmanager

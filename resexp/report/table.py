@@ -6,7 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from resexp.report import words
+from numpy.typing import ArrayLike
+
+from resexp.report import statistics, words
+from resexp.report.statistics import Estimate, Gap
 from resexp.report.verdict import Tone, Verdict
 from resexp.store import Records
 
@@ -102,6 +105,26 @@ def places(*between: Column) -> tuple[Column, ...]:
     return (text("variant", "Connection"), integer("depth", "Depth"), *between, integer("n", "n"))
 
 
-def spread(key: str, title: str) -> Column:
-    """Mean and standard deviation of a fraction, from the columns `key`_mean and `key`_sd."""
-    return Column(title, lambda row: words.spread(row[f"{key}_mean"], row[f"{key}_sd"]), "%")
+def spread_cells(key: str, values: ArrayLike) -> dict[str, float | None]:
+    """The mean and the standard deviation of the values, as a row's cells `key`_mean and `key`_sd."""
+    found = statistics.summary(values)
+    return {f"{key}_mean": found.mean, f"{key}_sd": found.sd}
+
+
+def spread(key: str, title: str, digits: int = 2) -> Column:
+    """The column that shows the cells of `spread_cells`, which must be fractions."""
+    return Column(title, lambda row: words.spread(row[f"{key}_mean"], row[f"{key}_sd"], digits), "%")
+
+
+def estimate_cells(found: Estimate | Gap | None, *keys: str) -> dict[str, float | None]:
+    """An estimate's value, low and high end and, with a fourth key, p: as a row's cells with these keys."""
+    fields = ("value", "low", "high", "p")
+    return {key: getattr(found, field, None) for key, field in zip(keys, fields, strict=False)}
+
+
+def estimate(key: str, title: str, digits: int = 2, unit: str = "") -> tuple[Column, Column]:
+    """The columns that show the cells `key`, `key`_low and `key`_high, which must be fractions."""
+    return (
+        Column(title, lambda row: words.points(row[key], digits), unit),
+        Column("95 % interval", lambda row: words.interval(row[f"{key}_low"], row[f"{key}_high"], digits)),
+    )

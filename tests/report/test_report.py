@@ -159,9 +159,9 @@ def test_what_a_section_names_is_there() -> None:
     tables, figures = sections("table"), sections("figure")
     keys = {section.key for section in tables}
     probes = scan.parts("probe").keys()
-    assert {section.says("BESIDE", "degradation") for section in figures} <= keys
-    assert all(set(section.says("PROBES", ())) <= probes for section in (*tables, *figures))
-    assert [section.key for section in tables if section.says("LEADS", False)] == [
+    assert {section.beside for section in figures if section.beside != section.key} <= keys
+    assert all(set(section.probes) <= probes for section in (*tables, *figures))
+    assert [section.key for section in tables if section.leads] == [
         "degradation",
         "synergy",
         "segmentation",

@@ -31,39 +31,26 @@ def figure(records: Records) -> Figure | None:
         return None
     found = found[found["depth"] == found["depth"].max()]
     spans = sorted(found["span"].unique())
-    colors = style.depth_looks(list(range(len(spans))))
+    colors = style.depth_looks(list(range(len(spans)))).values()
+    lines = {
+        span: style.LineStyle(color, style.MARKERS[place % len(style.MARKERS)], "-" if span else "--").line
+        for place, (span, (color, _)) in enumerate(zip(spans, colors, strict=True))
+    }
     others = list(dict.fromkeys(found["rest"]))
     drawn, axes = style.panels(len(others), len(sites), height=2.8, sharey=True)
     for panel, (rest, site) in zip(axes.flat, product(others, sites), strict=True):
         here = found[(found["rest"] == rest) & (found["site"].isna() | (found["site"] == site))]
-        for place, span in enumerate(spans):
+        for span, line in lines.items():
             rows = here[here["span"] == span]
             losses = pd.to_numeric(rows["test_loss"]).groupby(rows["rate"])
             mean, sd = losses.mean(), losses.std().fillna(0.0)
-            panel.errorbar(
-                np.asarray(mean.index, float),
-                mean.to_numpy(),
-                sd.to_numpy(),
-                color=colors[place][0],
-                linestyle="--" if span == 0 else "-",
-                marker=style.MARKERS[place % len(style.MARKERS)],
-                markersize=4,
-                capsize=2,
-            )
+            x = np.asarray(mean.index, float)
+            panel.errorbar(x, mean.to_numpy(), sd.to_numpy(), markersize=4, capsize=2, **line)
         panel.set_xlabel("rate p")
         style.title(panel, f"{SITES[site]}, {rest}" if rest else SITES[site], len(sites))
     for across in axes:
         across[0].set_ylabel("test loss (nats)")
-    lines = [
-        Line2D(
-            [],
-            [],
-            color=colors[place][0],
-            linestyle="--" if span == 0 else "-",
-            marker=style.MARKERS[place % len(style.MARKERS)],
-            label=f"span {span}" if span else "no shortcut",
-        )
-        for place, span in enumerate(spans)
-    ]
-    drawn.legend(handles=lines, loc="outside upper left", ncols=6)
+    labels = {span: f"span {span}" if span else "no shortcut" for span in lines}
+    key = [Line2D([], [], label=labels[span], **line) for span, line in lines.items()]
+    drawn.legend(handles=key, loc="outside upper left", ncols=6)
     return drawn

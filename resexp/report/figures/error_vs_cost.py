@@ -32,10 +32,9 @@ def figure(records: Records) -> Figure | None:
     drawn, axes = style.panels(1, len(costs), sharey=True)
     for panel, (cost, label) in zip(axes[0], costs.items(), strict=True):
         for variant, group in frames.by_variant(done[done[cost] > 0]):
-            look = found[variant]
             stats = group.groupby("depth")[[cost, "test_error"]].mean()
             x, y = stats[cost], 100 * stats["test_error"]
-            panel.plot(x, y, color=look.color, marker=look.marker, linestyle=look.dash)
+            panel.plot(x, y, **found[variant].line)
         panel.set_xscale("log")
         panel.set_xlabel(label)
         panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=8))

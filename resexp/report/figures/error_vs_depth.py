@@ -65,7 +65,7 @@ def _variant(axes: Axes, trials: pd.DataFrame, error: str, look: style.LineStyle
     axes.plot(
         done["depth"], percent, look.marker, color=look.color, alpha=0.3, markersize=3, markeredgewidth=0
     )
-    axes.plot(stats.index, stats["mean"], color=look.color, marker=look.marker, linestyle=look.dash)
+    axes.plot(stats.index, stats["mean"], **look.line)
 
 
 def _chance(axes: Axes, chance: float | None) -> list[Line2D]:

@@ -27,8 +27,6 @@ COLUMNS = 3
 
 def figure(records: Records) -> Figure | None:
     """A panel per variant with a line per depth; None without gradient probes."""
-    if records.probes.empty:
-        return None
     rows = profiles(records, 0.0)
     if not (rows["value"] > 0).any():
         return None

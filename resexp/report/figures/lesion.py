@@ -42,7 +42,7 @@ def figure(records: Records) -> Figure | None:
             if name in by_name:
                 look, several = found[variant], by_name[name]
                 x, y = [0, *several.index], [intact, *several]
-                panel.plot(x, y, color=look.color, marker=look.marker, linestyle=look.dash)
+                panel.plot(x, y, **look.line)
     for panel, label in zip(axes[0], ["removed block", *(COUNTED[name] for name in counted)], strict=True):
         panel.set_xlabel(label)
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))

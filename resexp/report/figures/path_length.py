@@ -35,8 +35,8 @@ def figure(records: Records) -> Figure | None:
         means = group.groupby(["name", "index"])["value"].mean()
         gradient, share = (means[name].sort_index() for name in ("path_gradient", "path_share"))
         positive = gradient[gradient > 0]
-        panels[0].plot(positive.index, positive, color=look.color, marker=look.marker, linestyle=look.dash)
-        panels[1].plot(*_percent(share), color=look.color, marker=look.marker, linestyle=look.dash)
+        panels[0].plot(positive.index, positive, **look.line)
+        panels[1].plot(*_percent(share), **look.line)
         if (gradient > 0).all():
             panels[1].plot(*_percent(share / gradient), color=look.color, linestyle=":")
     panels[0].set_yscale("log")

@@ -39,9 +39,7 @@ def figure(records: Records) -> Figure | None:
     drawn, axes = style.panels(1, len(rows), height=3.2, sharey=True)
     for panel, (when, shown) in zip(axes[0], rows.items(), strict=True):
         for variant, group in frames.by_variant(shown):
-            look = found[variant]
-            line = {"color": look.color, "marker": look.marker, "linestyle": look.dash}
-            panel.plot(group["block"], group["value"], markersize=4, **line)
+            panel.plot(group["block"], group["value"], markersize=4, **found[variant].line)
         _laws(panel, shown)
         panel.set_yscale("log")
         style.log_axis(panel.yaxis)

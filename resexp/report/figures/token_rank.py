@@ -24,8 +24,6 @@ FLOOR = 1e-7
 
 def figure(records: Records) -> Figure | None:
     """A panel for initialisation and one for the end, with a line per variant; None without these probes."""
-    if records.probes.empty:
-        return None
     found = {
         when: rows
         for when, at in ((WHEN["init"], 0.0), (WHEN["end"], 1.0))
@@ -38,11 +36,7 @@ def figure(records: Records) -> Figure | None:
     for panel, (when, rows) in zip(axes[0], found.items(), strict=True):
         for variant, group in frames.by_variant(rows):
             means = group.groupby("index")["value"].mean().sort_index()
-            look = looks[variant]
-            panel.plot(
-                means.index + 1, means.clip(lower=FLOOR), color=look.color, linestyle=look.dash,
-                marker=look.marker, ms=3,
-            )  # fmt: skip
+            panel.plot(means.index + 1, means.clip(lower=FLOOR), ms=3, **looks[variant].line)
         panel.set_yscale("log")
         if panel.get_ylim()[1] > 10 * panel.get_ylim()[0]:
             style.log_axis(panel.yaxis)

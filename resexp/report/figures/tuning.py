@@ -61,7 +61,7 @@ def _along(place: pd.DataFrame, others: list[str]) -> pd.DataFrame:
 def _line(axes: Axes, place: pd.DataFrame, key: str, look: style.LineStyle) -> None:
     done = frames.done(place)
     means = 100 * done.groupby(done[key].astype(float))["validation_error"].mean().sort_index()
-    axes.plot(means.index, means, color=look.color, marker=look.marker, linestyle=look.dash)
+    axes.plot(means.index, means, **look.line)
     if not done["chosen"].all():
         best = means[means.index.isin(done.loc[done["chosen"], key].astype(float))]
         axes.plot(best.index, best, "o", mec=look.color, mfc="none", ms=10)

@@ -26,9 +26,7 @@ COLUMNS = 3
 
 def figure(records: Records) -> Figure | None:
     """A panel per moment of training with a line per variant; None without update ratios."""
-    rows = records.probes[records.probes["probe"] == "update_ratio"] if len(records.probes) else None
-    if rows is None or rows.empty:
-        return None
+    rows = records.probes[records.probes["probe"] == "update_ratio"]
     rows = frames.deepest(rows[rows["value"] > 0])  # a logarithmic axis cannot show 0
     moments = sorted(rows["at"].unique())
     if not moments:

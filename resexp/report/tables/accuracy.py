@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from resexp.report import failed_seeds, frames, splits, statistics, words
-from resexp.report.table import Column, Row, Sentence, Table, as_given, places, spread
+from resexp.report import failed_seeds, frames, splits, words
+from resexp.report.table import Column, Row, Sentence, Table, as_given, places, spread, spread_cells
 from resexp.report.verdict import Verdict
 from resexp.store import Records
 
@@ -27,8 +27,7 @@ def table(records: Records) -> Table | None:
     for cell in frames.by_depth(done):
         row = frames.row_keys(cell)
         for name in ("accuracy", "test_error", "gap"):
-            stats = statistics.summary(cell.rows[name])
-            row |= {f"{name}_mean": stats.mean, f"{name}_sd": stats.sd}
+            row |= spread_cells(name, cell.rows[name])
         row["one_class"] = failed_seeds.one_class(cell.rows, "test")
         rows.append(row)
     columns = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import asdict
 
 from resexp.config.published import Claim, Published, curve
 from resexp.report import ordering, protocol, references, registration, splits, words
@@ -76,16 +77,7 @@ def _row(records: Records, claim: Claim) -> Row:
         "published_lower": pair[0] if pair else None,
         "published_higher": pair[1] if pair else None,
         "published": (pair[1] / pair[0] if steps else pair[1] - pair[0]) if pair else None,
-        "lower": found.lower,
-        "higher": found.higher,
-        "difference": found.difference,
-        "low": found.low,
-        "high": found.high,
-        "n": found.n,
-        "diverged": found.diverged,
-        "never": found.never,
-        "p": found.p,
-        "verdict": found.verdict,
+        **asdict(found),
         "standing": "registered" if registration.claim_is_registered(records, claim) else "exploratory",
         "verified": claim.verified,
         "source": claim.source,

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from resexp.report import failed_seeds, frames, splits, statistics, words
-from resexp.report.table import Column, Row, Sentence, Table, as_given, number, places, text
+from resexp.report.table import Column, Row, Sentence, Table, as_given, estimate_cells, number, places, text
 from resexp.report.verdict import Tone, Verdict
 from resexp.store import Records
 
@@ -144,10 +144,7 @@ def _family(trials: pd.DataFrame, name: str, depth: int, error: str, level: floa
             "n": d.n if d else 0,
             "seeds": [len(errors[variant]), len(base)],
             "lost": [lost[variant], lost[name]],
-            "difference": d.value if d else None,
-            "low": d.low if d else None,
-            "high": d.high if d else None,
-            "p": d.p if d else None,
+            **estimate_cells(d, "difference", "low", "high", "p"),
             "p_holm": p_holm,
             "verdict": judged[variant],
             "family": sum(p is not None for p in adjusted),

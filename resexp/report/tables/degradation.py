@@ -9,7 +9,18 @@ import pandas as pd
 
 from resexp.plan.status import Status
 from resexp.report import failed_seeds, frames, splits, statistics, words
-from resexp.report.table import Column, Row, Sentence, Table, as_given, places, spread
+from resexp.report.table import (
+    Column,
+    Row,
+    Sentence,
+    Table,
+    as_given,
+    estimate,
+    estimate_cells,
+    places,
+    spread,
+    spread_cells,
+)
 from resexp.report.verdict import Tone, Verdict
 from resexp.store import Records
 
@@ -60,16 +71,12 @@ def table(records: Records) -> Table | None:
         rows += mine
         sentences += said
     lost = Column("Lost", lambda r: words.whole(r["lost"]) if r["lost"] else "")
-    gaps = (
-        Column("D(L)", lambda r: words.points(r["gap"]), "points"),
-        Column("95 % interval", lambda r: words.interval(r["gap_low"], r["gap_high"])),
-    )
     compared = any(row["gap"] is not None for row in rows)
     columns = (
         *places(),
         *((lost,) if any(row["lost"] for row in rows) else ()),
         spread("train_error", "Train error"),
-        *(gaps if compared else ()),
+        *(estimate("gap", "D(L)", unit="points") if compared else ()),
     )
     title, caption = ("Degradation", CAPTION) if compared else ("Training error", MEASURED)
     if chances:
@@ -92,7 +99,6 @@ def _rows(variant: str, group: pd.DataFrame, chance: float | None, level: float)
     examples, overlap = frames.examples(group, "train"), splits.overlap(group, "train_error")
     rows = []
     for _, depth, place in frames.by_depth(group):
-        stats = statistics.summary(place.loc[place["status"] == Status.DONE, "train_error"])
         gap = None
         if depth in whole:
             gap = statistics.degradation(whole, depth, examples=examples, overlap=overlap, level=level)
@@ -102,14 +108,11 @@ def _rows(variant: str, group: pd.DataFrame, chance: float | None, level: float)
                 "connection": str(place["connection"].iloc[0]),
                 "variant": variant,
                 "depth": depth,
-                "n": stats.n,
+                "n": len(errors.get(depth, ())),
                 "lost": int((place["status"] != Status.DONE).sum()),
                 "diverged": int((place["status"] == Status.DIVERGED).sum()),
-                "train_error_mean": stats.mean,
-                "train_error_sd": stats.sd,
-                "gap": gap.value if gap else None,
-                "gap_low": gap.low if gap else None,
-                "gap_high": gap.high if gap else None,
+                **spread_cells("train_error", errors.get(depth, ())),
+                **estimate_cells(gap, "gap", "gap_low", "gap_high"),
                 "reference": gap.reference if gap else None,
                 "seeds": gap.n if gap else None,
                 "failed": failures.failed if failures else None,

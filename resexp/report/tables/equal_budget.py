@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from resexp.report import frames, statistics, words
-from resexp.report.table import Column, Sentence, Table, places, spread, text
+from resexp.report import frames, words
+from resexp.report.table import Column, Sentence, Table, places, spread, spread_cells, text
 from resexp.report.verdict import Tone
 from resexp.store import Records
 
@@ -69,8 +69,7 @@ def _row(place: frames.DepthGroup, equal: str, budget: float) -> dict[str, Any]:
     for error in ("train_error", "test_error"):
         reached = rows[rows[error].notna()].groupby("id").tail(1)
         complete = len(reached) == row["n"]
-        found = statistics.summary(reached[error] if complete else [])
-        row |= {f"{error}_mean": found.mean, f"{error}_sd": found.sd}
+        row |= spread_cells(error, reached[error] if complete else [])
         row["epochs"] = float(reached["epoch"].mean()) if complete else None  # in the end, the test error's
     return row
 

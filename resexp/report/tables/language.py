@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from resexp.report import frames, statistics, words
-from resexp.report.table import Column, Row, Table, places, text
+from resexp.report import frames, words
+from resexp.report.table import Column, Row, Table, places, spread_cells, text
 from resexp.store import Records
 
 ORDER = 21
@@ -49,8 +49,7 @@ def _row(cell: frames.DepthGroup) -> Row:
     losses = pd.to_numeric(cell.rows.get("trigram_loss", pd.Series(dtype=float)), errors="coerce")
     row["trigram"] = frames.value(losses.mean())
     for name, column in MEASURES.items():
-        stats = statistics.summary(pd.to_numeric(cell.rows[column], errors="coerce"))
-        row |= {f"{name}_mean": stats.mean, f"{name}_sd": stats.sd}
+        row |= spread_cells(name, pd.to_numeric(cell.rows[column], errors="coerce"))
     row["beside"] = _beside(row["test_mean"], row["trigram"])
     return row
 

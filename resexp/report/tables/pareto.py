@@ -10,7 +10,18 @@ import pandas as pd
 
 from resexp.plan.status import Status
 from resexp.report import failed_seeds, frames, splits, statistics, words
-from resexp.report.table import Column, Sentence, Table, as_given, number, places, spread
+from resexp.report.table import (
+    Column,
+    Sentence,
+    Table,
+    as_given,
+    estimate,
+    estimate_cells,
+    number,
+    places,
+    spread,
+    spread_cells,
+)
 from resexp.report.verdict import Tone, Verdict
 from resexp.store import Records
 
@@ -61,8 +72,7 @@ def table(records: Records) -> Table | None:
         *places(),
         spread("test_error", "Test error"),
         *(costs if costly else ()),
-        Column("Gain", lambda r: words.points(r["gain"])),
-        Column("95 % interval", lambda r: words.interval(r["gain_low"], r["gain_high"])),
+        *estimate("gain", "Gain"),
         number("p", "p (Holm)", words.probability),
     )
     ended = frames.ended(records.trials)
@@ -92,7 +102,6 @@ def _steps(group: pd.DataFrame, level: float) -> list[dict[str, Any]]:
     for place in frames.by_depth(group):
         _, depth, trials = place
         before = errors.get(rows[-1]["depth"]) if rows else None
-        stats = statistics.summary(trials["test_error"])
         gain = loss = None
         if not (mixed := failed_seeds.mixed(trials)):
             errors[depth] = trials["test_error"]
@@ -104,22 +113,16 @@ def _steps(group: pd.DataFrame, level: float) -> list[dict[str, Any]]:
         rows.append(
             {
                 **frames.row_keys(place),
-                "test_error_mean": stats.mean,
-                "test_error_sd": stats.sd,
+                **spread_cells("test_error", trials["test_error"]),
                 **{cost: frames.value(trials[cost].median()) for cost in COSTS},
                 "tested": int(trials["tested"].iloc[0]),
                 "front": [],
                 "mixed": mixed,
                 "one_class": failed_seeds.one_class(trials, "test"),
-                "gain": gain.value if gain else None,
-                "gain_low": gain.low if gain else None,
-                "gain_high": gain.high if gain else None,
-                "p": gain.p if gain else None,
+                **estimate_cells(gain, "gain", "gain_low", "gain_high", "p"),
                 "pays": False,
                 "best_shallower": loss.reference if loss else None,
-                "loss": loss.value if loss else None,
-                "loss_low": loss.low if loss else None,
-                "loss_high": loss.high if loss else None,
+                **estimate_cells(loss, "loss", "loss_low", "loss_high"),
             }
         )
     least = float("inf")

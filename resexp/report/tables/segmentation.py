@@ -8,7 +8,7 @@ import pandas as pd
 
 from resexp.report import frames, splits, statistics, words
 from resexp.report.statistics import Estimate
-from resexp.report.table import Column, Row, Sentence, Table, places, spread
+from resexp.report.table import Row, Sentence, Table, estimate, estimate_cells, places, spread, spread_cells
 from resexp.report.verdict import Verdict
 from resexp.store import Records
 
@@ -39,11 +39,10 @@ def table(records: Records) -> Table | None:
     rows = [_row(place, _gain(place.rows, done, level)) for place in frames.by_depth(done)]
     columns = (
         *places(),
-        Column("IoU", lambda r: words.spread(r["iou_mean"], r["iou_sd"], 1), "%"),
-        Column("Dice", lambda r: words.spread(r["dice_mean"], r["dice_sd"], 1), "%"),
+        spread("iou", "IoU", 1),
+        spread("dice", "Dice", 1),
         spread("error", "Pixel error"),
-        Column("Gain", lambda r: words.points(r["gain"], 1)),
-        Column("95 % interval", lambda r: words.interval(r["gain_low"], r["gain_high"], 1)),
+        *estimate("gain", "Gain", 1),
     )
     growth = tuple(_growth(done, axes, level)) if LONG_SKIP in done and "test_iou" in done else ()
     return Table(
@@ -55,12 +54,8 @@ def _row(place: frames.DepthGroup, gain: Estimate | None) -> Row:
     group = place.rows
     row = frames.row_keys(place, long_skip=group[LONG_SKIP].iloc[0] if LONG_SKIP in group else None)
     for name, column in MEASURES.items():
-        stats = statistics.summary(group.get(column, []))
-        row |= {f"{name}_mean": stats.mean, f"{name}_sd": stats.sd}
-    row["gain"] = gain.value if gain else None
-    row["gain_low"] = gain.low if gain else None
-    row["gain_high"] = gain.high if gain else None
-    return row
+        row |= spread_cells(name, group.get(column, []))
+    return row | estimate_cells(gain, "gain", "gain_low", "gain_high")
 
 
 def _labels(trials: pd.DataFrame, keys: list[str]) -> pd.Series[str]:

@@ -11,7 +11,7 @@ import pandas as pd
 from resexp.plan.groups import leaves
 from resexp.report import frames, statistics, words
 from resexp.report.statistics import Estimate
-from resexp.report.table import Column, Row, Sentence, Table, integer, number, text
+from resexp.report.table import Column, Row, Sentence, Table, estimate_cells, integer, number, text
 from resexp.report.verdict import Verdict
 from resexp.store import Records
 
@@ -125,10 +125,7 @@ def _rows(found: pd.DataFrame, level: float) -> Iterator[tuple[Row, Cells]]:
                 "n": difference.n,
                 "with_shortcut": float(samples[0].mean() - samples[1].mean()),
                 "without": float(samples[2].mean() - samples[3].mean()) if crossed else None,
-                "interaction": difference.value if crossed else None,
-                "low": difference.low if crossed else None,
-                "high": difference.high if crossed else None,
-                "p": difference.p if crossed else None,
+                **estimate_cells(difference if crossed else None, "interaction", "low", "high", "p"),
                 "unlearned": _unlearned(trials, samples),
             }
             yield row, samples

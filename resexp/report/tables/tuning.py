@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from resexp.report import frames, statistics, words
+from resexp.report import frames, words
 from resexp.report.frames import ReportRecords
-from resexp.report.table import Column, Row, Sentence, Table, integer, places, spread, text
+from resexp.report.table import Column, Row, Sentence, Table, integer, places, spread, spread_cells, text
 from resexp.report.verdict import Tone
 
 ORDER = 17
@@ -52,8 +52,7 @@ def _rows(place: frames.DepthGroup, keys: tuple[str, ...]) -> list[dict[str, Any
         row |= {key: words.choice(value) for key, value in zip(keys, values, strict=True)}
         row |= {"n": len(done), "lost": len(frames.ended(group)) - len(done)}
         for error in ("validation_error", "test_error"):
-            stats = statistics.summary(done[error])
-            row |= {f"{error}_mean": stats.mean, f"{error}_sd": stats.sd}
+            row |= spread_cells(error, done[error])
         row["chosen"] = selected and bool(group["chosen"].all())
         edges = [key for key, value in zip(keys, values, strict=True) if _at_edge(trials[key], value)]
         rows.append({**row, "edges": edges if row["chosen"] else []})

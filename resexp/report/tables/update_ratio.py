@@ -27,8 +27,6 @@ CAPTION = (
 
 def table(records: Records) -> Table | None:
     """Rows: variant x depth x when. None without update ratios, or with fewer than three layers."""
-    if records.probes.empty:
-        return None
     found = records.probes[records.probes["probe"] == "update_ratio"]
     rows = [
         _row(cell, at, profile)
