@@ -8,10 +8,11 @@ import importlib.util
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
+import import_picture
 import pytest
+from import_picture import imports, room
 
 from resexp.catalog import scan
 from resexp.training.entry import LEARNERS
@@ -32,9 +33,9 @@ MAY_IMPORT: dict[str, str] = {
     "catalog": "machine durable errors options text",
     "config": "catalog durable errors options text",
     "data": "catalog machine durable errors options random",
-    "plan": "config catalog errors",
+    "plan": "config catalog errors text",
     "models": "connections plan errors options random",
-    "store": "plan config catalog durable errors",
+    "store": "plan config catalog durable errors text",
     "probes": "models catalog errors options",
     "tasks": "models options random",
     "execution": "store plan errors",
@@ -59,26 +60,8 @@ NAMED = re.compile(r"resexp(\.[a-z_]+)+(:[a-z_]+)?")
 """A module, or a function of one, that a string names."""
 
 
-def room(name: str) -> str:
-    """The folder or module at the top of the package that a dotted name lies in."""
-    return [*name.split("."), "__init__"][1]
-
-
 def tree(file: Path) -> ast.Module:
     return ast.parse(file.read_text(encoding="utf-8"))
-
-
-def imports(node: ast.AST) -> Iterator[str]:
-    """What a module imports when it runs: imports for type checkers alone do not count."""
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
-            continue
-        if isinstance(child, ast.Import):
-            yield from (alias.name for alias in child.names)
-        elif isinstance(child, ast.ImportFrom) and child.module:
-            yield child.module
-            yield from (f"{child.module}.{alias.name}" for alias in child.names)
-        yield from imports(child)
 
 
 def test_everything_at_the_top_has_its_rule_and_nothing_goes_round() -> None:
@@ -114,6 +97,13 @@ def test_every_kind_of_model_has_a_learner() -> None:
     for module, _, name in (learner.partition(":") for learner in LEARNERS.values()):
         run = getattr(importlib.import_module(module), name)
         assert all(hasattr(run, name) for name in vars(Learner) if not name.startswith("_"))
+
+
+def test_the_picture_of_imports_is_of_this_code() -> None:
+    """If this fails, `python tests/import_picture.py` draws it anew."""
+    page = import_picture.PAGE.read_text("utf-8")
+    drawn = page.partition(import_picture.BEGIN)[2].partition(import_picture.END)[0]
+    assert drawn == import_picture.drawn(import_picture.arrows())
 
 
 @pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/architecture.md", "README.md"])

@@ -21,7 +21,7 @@ import pytest
 import subprocesses
 
 from resexp import api
-from resexp.catalog.plugins import read
+from resexp.catalog.plugins import read_plugin
 from resexp.cli.app import main
 from resexp.report.build import build
 from resexp.report.render.json import render
@@ -280,7 +280,7 @@ def test_no_code_in_a_results_folder_is_run_by_a_report_of_itself(resexp: Resexp
     for place in ("results/own", "results/own/plugins", "results/own/report", "results", "."):
         (resexp.folder / place / "tables.py").write_text("raise SystemExit('it ran')\n")
     assert "damped" in resexp.reported()["terminal"]
-    (fault,) = build(api.results("own"), [read(Path("results/own/tables.py"))]).lost
+    (fault,) = build(api.results("own"), [read_plugin(Path("results/own/tables.py"))]).lost
     assert "it ran" in str(fault), "where it is named, it is run"
 
 
@@ -337,6 +337,6 @@ def test_no_file_changes_what_the_others_see(resexp: Resexp) -> None:
         "    records.settings.clear()\n"
     )
     records = api.results("own")
-    greedy = build(records, [read(Path("greedy.py"))])
+    greedy = build(records, [read_plugin(Path("greedy.py"))])
     assert not greedy.lost
     assert render(greedy) == render(build(records))

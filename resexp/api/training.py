@@ -96,7 +96,7 @@ def run(
     from resexp.execution.display import Display
     from resexp.execution.local import LocalLauncher
     from resexp.execution.signals import stop_signals
-    from resexp.execution.supervisor import run as supervise
+    from resexp.execution.supervisor import supervise
     from resexp.execution.sweep import Options
     from resexp.machine.devices import device_slots
     from resexp.machine.environment import environment, memory_bytes

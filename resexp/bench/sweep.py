@@ -17,7 +17,7 @@ from resexp.data.cache import facts_of
 from resexp.errors import TrialError
 from resexp.execution.display import Display
 from resexp.execution.local import LocalLauncher
-from resexp.execution.supervisor import run as supervise
+from resexp.execution.supervisor import supervise
 from resexp.execution.sweep import Options
 from resexp.plan.trial import Trial
 from resexp.store import ExperimentFolder, State, TrialFolder, create, read
@@ -118,7 +118,7 @@ def as_trial(number: int, settings: Settings) -> Trial:
     return Trial(f"{number:012x}", name, kind, kind, depth, number, dump, plugins=plugins)
 
 
-def short(settings: Settings, epochs: int, batch: int, seed: int = 0) -> Settings:
+def short_trial(settings: Settings, epochs: int, batch: int, seed: int = 0) -> Settings:
     """The settings for short trials with the same step: no probes, only the last evaluation, few images."""
     facts = facts_of(settings.data)
     return changed(
@@ -140,13 +140,15 @@ def short(settings: Settings, epochs: int, batch: int, seed: int = 0) -> Setting
 def throughput(settings: Settings, slots: Sequence[str], effort: Effort, folder: Path) -> Ended:
     """A sweep with as many equal trials as there are slots."""
     epochs, batch = 1 + effort.steps // EPOCH, settings.training.batch_size
-    return run_sweep([short(settings, epochs, batch, seed) for seed in range(len(slots))], slots, folder)
+    return run_sweep(
+        [short_trial(settings, epochs, batch, seed) for seed in range(len(slots))], slots, folder
+    )
 
 
 def uneven(settings: Settings, slots: Sequence[str], effort: Effort, folder: Path) -> Ended:
     """A sweep of more trials than slots, with very different lengths, to measure how long slots are idle."""
     lengths = range(1, 3 * len(slots) + 2)
-    return run_sweep([short(settings, length, effort.batch) for length in lengths], slots, folder)
+    return run_sweep([short_trial(settings, length, effort.batch) for length in lengths], slots, folder)
 
 
 def growing(
@@ -154,7 +156,7 @@ def growing(
 ) -> tuple[list[int], list[float]]:
     """Numbers of equal trials, and the seconds that a sweep of each number takes."""
     counts = [len(slots) * factor for factor in (1, 2, 4)]
-    one = short(settings, 2, effort.batch)
+    one = short_trial(settings, 2, effort.batch)
     return counts, [run_sweep([one] * count, slots, folder).seconds for count in counts]
 
 

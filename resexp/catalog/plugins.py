@@ -72,7 +72,7 @@ class Plugin:
             raise ConfigError([fault(error, self, "cannot be imported")]) from error
 
 
-def read(file: Path, where: str = "command line") -> Plugin:
+def read_plugin(file: Path, where: str = "command line") -> Plugin:
     """The plugin in a file, with the modules that it imports from its folder.
 
     `where` says what named the plugin. Raises ConfigError, with `where`, if the file cannot be read.

@@ -77,7 +77,7 @@ def parts(role: str, plugins: tuple[Plugin, ...] = ()) -> Mapping[str, PartInfo]
     return dict(sorted(by_kind.items()))
 
 
-def check(plugins: tuple[Plugin, ...]) -> None:
+def check_plugins(plugins: tuple[Plugin, ...]) -> None:
     """Raises ConfigError if a plugin defines no part, or if one of its parts is faulty."""
     for plugin in plugins:
         if not any(part.plugin == plugin for role in ROLES for part in parts(role, plugins).values()):

@@ -158,7 +158,7 @@ def report(
     """
     from resexp.cli import console
 
-    console.report(name, results, format.value, plugin or [])
+    console.print_report(name, results, format.value, plugin or [])
 
 
 @app.command()

@@ -15,7 +15,7 @@ from resexp.text import clean, counted
 
 if TYPE_CHECKING:
     from resexp.config.expectation import Expectation
-    from resexp.report.expected import Checked
+    from resexp.report.expected import CheckedExpectation
 
 FELL_SHORT = 4
 """The exit status if some expectation does not hold."""
@@ -78,7 +78,7 @@ def _parsed(texts: Sequence[str]) -> list[Expectation]:
     return expectations
 
 
-def _write_junit(file: Path, experiment: str, found: Sequence[Checked]) -> None:
+def _write_junit(file: Path, experiment: str, found: Sequence[CheckedExpectation]) -> None:
     """Write the outcomes as one test suite. Raises StoreError if the file cannot be written."""
     from resexp.errors import StoreError
     from resexp.report.expected import Outcome

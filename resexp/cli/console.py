@@ -86,7 +86,7 @@ def summary_line(name: str, folder: Path, summary: SweepSummary) -> str:
     return f"{line}\nNext: {clean(command('resexp', 'report', name if here else folder))}"
 
 
-def report(name: str | None, results: Path, format: str, files: Sequence[Path] = ()) -> None:
+def print_report(name: str | None, results: Path, format: str, files: Sequence[Path] = ()) -> None:
     """Write all formats of an experiment's report into its folder, then print one of them.
 
     If the report cannot be written it is still printed, and if it cannot be printed it is still written.

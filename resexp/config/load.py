@@ -157,7 +157,7 @@ def _plugins(listed: Any, further: Sequence[str | Path], draft: Draft) -> tuple[
 
 def _checked(plugins: Iterable[Plugin]) -> tuple[Plugin, ...]:
     unique = tuple({plugin.file: plugin for plugin in plugins}.values())
-    scan.check(unique)
+    scan.check_plugins(unique)
     for role in scan.ROLES:
         models(role, unique)
     return unique

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from resexp.catalog.plugins import Plugin, read
+from resexp.catalog.plugins import Plugin, read_plugin
 from resexp.config import problems
 from resexp.config.grid import GridPoint, Tree
 from resexp.config.problems import Draft
@@ -57,4 +57,4 @@ def plugin_at(name: str, folder: Path, where: str) -> Plugin:
     except ValueError as error:
         wrong, right = error.args
         raise ConfigError([Problem(where, "plugins", f"{problems.quoted(name)}: {wrong}", right)]) from None
-    return read(file, where)
+    return read_plugin(file, where)

@@ -183,16 +183,16 @@ def _prepare(
     config: DataConfig, source: Source, facts: Facts, progress: Progress, tell: Callable[[str], None]
 ) -> Checked:
     target = _decoded_folder(config, facts)
-    if checked := check(target):  # before locking: the folder may be another user's and read-only
+    if checked := checked_folder(target):  # before locking: the folder may be another user's and read-only
         return checked
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(target.with_suffix(".lock")), blaming(_plugins(config)):
-            if not (checked := check(target)):
+            if not (checked := checked_folder(target)):
                 if target.exists():
                     tell(f"{target} was damaged, or of an older version; it is decoded again.")
                 _build(source, config, facts, target, progress)
-                checked = check(target)
+                checked = checked_folder(target)
     except OSError as error:
         raise DataError(
             f"{target}: {error.strerror or error}; set RESEXP_DATA to a folder with room to write"
@@ -214,7 +214,7 @@ def _decoded_folder(config: DataConfig, facts: Facts) -> Path:
     return data_folder() / "decoded" / name
 
 
-def check(folder: Path) -> Checked | None:
+def checked_folder(folder: Path) -> Checked | None:
     """Read all arrays of a decoded set and compare their hashes; None if anything is missing or wrong."""
     try:
         stamps = _stamps(folder, [META])

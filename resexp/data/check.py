@@ -43,7 +43,7 @@ def _all(values: object, fits: Callable[[Any], bool]) -> bool:
     return isinstance(values, tuple) and all(map(fits, values))
 
 
-def check(chunk: Chunk, facts: Facts, layout: Layout, split: Split, start: int) -> None:
+def check_chunk(chunk: Chunk, facts: Facts, layout: Layout, split: Split, start: int) -> None:
     """Raises DataError, with the array and the row, if a chunk does not fit its source's facts.
 
     `start` is the number of the chunk's first row in its split.

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resexp.data.base import Chunk, Facts, Labels, Progress, Source, Split
-from resexp.data.check import Layout, check
+from resexp.data.check import Layout, check_chunk
 from resexp.data.notes import listed
 from resexp.data.rows import RowWriter
 from resexp.errors import DataError
@@ -35,7 +35,7 @@ def decode(
                 for name, row in _layout(facts).items()
             }
             for chunk in source.read(split, image_size, progress):
-                check(chunk, facts, _layout(facts), split, files["images"].rows)
+                check_chunk(chunk, facts, _layout(facts), split, files["images"].rows)
                 for name, file in files.items():
                     file.write(getattr(chunk, name))
                 counts[split] += np.bincount(_strata(facts, chunk), minlength=len(counts[split]))

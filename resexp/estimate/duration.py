@@ -139,11 +139,11 @@ def seconds_per_image(trial: Trial, measurer: Measurer) -> float:
     network = measurer.network_key(settings)
     question = f"step {processor()} {settings.training.precision} {batch} {network}"
     with blaming(plugins_of(settings)):
-        answer = measurer.remembered.answer(question, partial(timed_step, settings, measurer, batch))
+        answer = measurer.remembered.answer(question, partial(shortest_step, settings, measurer, batch))
     return answer["nanoseconds"] / 1e9 / batch
 
 
-def timed_step(settings: Settings, measurer: Measurer, batch: int) -> dict[str, int]:
+def shortest_step(settings: Settings, measurer: Measurer, batch: int) -> dict[str, int]:
     """Nanoseconds of the shortest of a few steps on made-up images, not counting the first step.
 
     Processor time is measured instead of wall time: the answer is remembered, and must not depend on what

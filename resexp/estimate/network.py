@@ -19,7 +19,7 @@ from resexp.data.cache import Survey
 from resexp.errors import ConfigError, Problem
 from resexp.estimate.memo import Remembered
 from resexp.machine.precision import resolve_precision
-from resexp.plan.compatible import check
+from resexp.plan.compatible import check_fit
 from resexp.plan.trial import Cost
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class Measurer:
         facts = self.facts(settings)
 
         def fits() -> dict[str, int]:
-            check(settings, facts)
+            check_fit(settings, facts)
             return {}
 
         others = settings.model_dump_json(include={"data": True, "task": True, "training": True})

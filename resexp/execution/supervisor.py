@@ -45,7 +45,7 @@ class SweepSummary:
         return 0 if sum(self.counts.values()) == self.counts.get(Status.DONE, 0) else 3
 
 
-def run(
+def supervise(
     experiment: StoredExperiment,
     launcher: Launcher,
     options: Options,

@@ -58,14 +58,14 @@ def page(reports: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
         "whether it came out or not. Written by `resexp gallery publish`; do not edit."
     )
     claims = [claim for _, report in reports for claim in (report.get("published") or {}).get("claims") or ()]
-    parts = ["# Gallery", intro, *counted(claims), table, READING.strip()]
+    parts = ["# Gallery", intro, *tallied(claims), table, READING.strip()]
     if others:
         links = ", ".join(_link(name) for name in others)
         parts.append(f"Further reports, of experiments without a published claim: {links}.")
     return "\n\n".join(parts) + "\n"
 
 
-def counted(claims: Sequence[Mapping[str, Any]]) -> list[str]:
+def tallied(claims: Sequence[Mapping[str, Any]]) -> list[str]:
     """How many claims agree and disagree, by where they were checked, raw and corrected for their number."""
     known = [c for c in claims if c.get("p") is not None and c.get("within") is None]
     adjusted = benjamini_hochberg([claim["p"] for claim in known])

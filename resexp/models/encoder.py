@@ -50,7 +50,7 @@ def token_blocks(design: Design, recipe: Recipe) -> tuple[list[Block], int]:
     Raises:
         ConfigError: the norm, order, heads, span or connection do not fit tokens; the error says what does.
     """
-    check(design, recipe)
+    check_design(design, recipe)
     kinds = ("attention", "mlp") * design.depth if recipe.mlp else ("attention",) * design.depth
     span = recipe.span or 1
     if len(kinds) % span:
@@ -147,7 +147,7 @@ def head_steps(design: Design, channels: int) -> Steps:
     return norm_steps(design, channels, "norm") if PLACEMENTS[design.order].before_head else []
 
 
-def check(design: Design, recipe: Recipe) -> None:
+def check_design(design: Design, recipe: Recipe) -> None:
     """Raises ConfigError with everything about the design that a transformer cannot have."""
     problems = []
     if design.order not in PLACEMENTS:

@@ -23,7 +23,7 @@ LEAST = {"training.epochs": 1}
 """Settings that must be given even where they have no effect, with the value to give."""
 
 
-def check(settings: Settings, facts: Facts) -> None:
+def check_fit(settings: Settings, facts: Facts) -> None:
     """Raises ConfigError if data, task, trunk and probes do not fit each other; it names what would fit."""
     problems = list(_misfits(settings, facts))
     if problems:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from resexp.config.grid import DEPTH, SEED
 from resexp.errors import MixedError
-from resexp.plan.numerics import name_of as name_of_part
+from resexp.plan.numerics import part_name
+from resexp.text import clean
 
 if TYPE_CHECKING:
     from resexp.plan.trial import Trial
@@ -42,7 +43,7 @@ def labelled(trials: Sequence[Trial]) -> list[Trial]:
     names: dict[Line, str] = {}
     first_values: dict[Line, Mapping[str, Any]] = {}
     for line, trial, own in zip(lines, trials, values, strict=True):
-        names[line] = max(names.get(line, ""), printable(trial.variant), key=len)
+        names[line] = max(names.get(line, ""), clean(trial.variant), key=len)
         first_values.setdefault(line, own)
     names = _spelled(names, first_values, distinguishing)
     _refuse_mixed(trials, lines, tuned)
@@ -72,11 +73,6 @@ def short(key: str, value: Any, *, named: bool = False) -> str:
     return value if isinstance(value, str) and not named else f"{key.rpartition('.')[2]}={value}"
 
 
-def printable(text: str) -> str:
-    """The text with invisible characters escaped, since labels that look alike tell nothing apart."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
 def leaves(tree: Any) -> list[tuple[str, Any]]:
     """Every single value in plain JSON data with its dotted path. A list of plain values counts as one."""
     collected: list[tuple[str, Any]] = []
@@ -100,7 +96,7 @@ def _values(trial: Trial) -> dict[str, Any]:
     values = dict(leaves(trial.settings))
     for path in [DEPTH, SEED, *(p for p in values if trial.tuned and _within(p, trial.tuned))]:
         values.pop(path, None)
-    values |= {f"numbers of {name_of_part(path)}": v for path, v in trial.numerics.items()}
+    values |= {f"numbers of {part_name(path)}": v for path, v in trial.numerics.items()}
     values["code of plugins"] = " ".join(sorted(trial.plugins))
     return {**values, "content of the data": trial.data}
 
@@ -204,7 +200,7 @@ def _with(label: str, details: Iterable[str]) -> str:
     """A label with more details in its brackets; details that are there already are not repeated."""
     name, bracket, inside = label.removesuffix(")").partition(" (")
     kept = inside.split(", ") if bracket else []
-    return f"{name} ({', '.join([*kept, *(d for d in map(printable, details) if d not in kept)])})"
+    return f"{name} ({', '.join([*kept, *(d for d in map(clean, details) if d not in kept)])})"
 
 
 def _refuse_mixed(trials: Sequence[Trial], lines: Sequence[Line], tuned: Sequence[tuple[str, ...]]) -> None:

@@ -40,7 +40,7 @@ def versions(settings: Settings, plugins: tuple[Plugin, ...] = ()) -> dict[str, 
     """
     if PROGRAM == 1 and not CHOICES and not any(_mended(role) for role in scan.ROLES):
         return {}
-    by_path = {f"{path}.{kind}": _mended(role).get(kind, 1) for path, role, kind in parts(settings)}
+    by_path = {f"{path}.{kind}": _mended(role).get(kind, 1) for path, role, kind in named_parts(settings)}
     plugin_kinds = {kind for role in scan.ROLES for kind in _own(role, plugins)}
     by_path = {path: n for path, n in by_path.items() if path.rpartition(".")[2] not in plugin_kinds}
     by_path["resexp"] = PROGRAM
@@ -51,17 +51,17 @@ def versions(settings: Settings, plugins: tuple[Plugin, ...] = ()) -> dict[str, 
     return {path: version for path, version in by_path.items() if version != 1}
 
 
-def parts(value: Any, role: str = "", path: str = "") -> Iterator[tuple[str, str, str]]:
+def named_parts(value: Any, role: str = "", path: str = "") -> Iterator[tuple[str, str, str]]:
     """The dotted key, role and kind of every part in the settings; all probes have the key `probes`."""
     if isinstance(value, Mapping):
         if role and isinstance(value.get("kind"), str):
             yield path, role, value["kind"]
         for key, item in value.items():
             inner = "probe" if key == "probes" else key if key in scan.ROLES else ""
-            yield from parts(item, inner, f"{path}.{key}" if path else key)
+            yield from named_parts(item, inner, f"{path}.{key}" if path else key)
     elif isinstance(value, Sequence) and not isinstance(value, str):
         for item in value:
-            yield from parts(item, role, path)
+            yield from named_parts(item, role, path)
 
 
 def probe_version(kind: str) -> int:
@@ -69,13 +69,13 @@ def probe_version(kind: str) -> int:
     return _mended("probe").get(kind, 1)
 
 
-def changed(old: Mapping[str, int], new: Mapping[str, int]) -> list[str]:
+def changed_parts(old: Mapping[str, int], new: Mapping[str, int]) -> list[str]:
     """The names of everything whose version differs between the two mappings."""
     paths = dict.fromkeys([*new, *old])
-    return [name_of(path) for path in paths if old.get(path, 1) != new.get(path, 1)]
+    return [part_name(path) for path in paths if old.get(path, 1) != new.get(path, 1)]
 
 
-def name_of(path: str) -> str:
+def part_name(path: str) -> str:
     """The last word of a key of `versions`: a kind, a choice, or the key of what is switched on."""
     return path.removesuffix(".*").rpartition(".")[2]
 

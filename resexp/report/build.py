@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from resexp.errors import Problem
 from resexp.plan.status import Status
 from resexp.report import frames, standing, statistics, words
-from resexp.report.sections import Section, loaded, noting, refuse, sections
+from resexp.report.sections import Section, loaded, noting, sections, unshowable
 from resexp.report.setup import Setup, setup
 from resexp.report.table import Sentence, Table
 from resexp.report.tables import claims
@@ -152,11 +152,11 @@ def _table(section: Section, records: frames.ReportRecords, others: Container[st
         return None
     if not isinstance(found, Table):
         right = "return a resexp.report.table.Table, or None"
-        raise refuse(section.plugin, "table", f"returns {type(found).__name__}", right)
+        raise unshowable(section.plugin, "table", f"returns {type(found).__name__}", right)
     taken = {"environment", *(each.key for each in sections("table"))}
     if not re.fullmatch(r"[\w-]+", str(found.key), re.ASCII) or found.key in taken or found.key in others:
         wrong = f"its table has the key {found.key!r}, which is taken or no plain word"
-        raise refuse(section.plugin, "table", wrong, "give it a word of its own")
+        raise unshowable(section.plugin, "table", wrong, "give it a word of its own")
     table = found.cleaned()
     _try_out(table, records)
     return table

@@ -24,7 +24,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckedExpectation:
     """One expectation, what became of it, and what was measured, in words."""
 
     text: str
@@ -46,7 +46,9 @@ VERDICTS: dict[Claim, tuple[set[Verdict], set[Verdict]]] = {
 """The verdicts with which a claim about depth holds, and those with which it fails."""
 
 
-def check(report: Report, expectations: Sequence[Expectation], *, allow_diverged: bool) -> list[Checked]:
+def check(
+    report: Report, expectations: Sequence[Expectation], *, allow_diverged: bool
+) -> list[CheckedExpectation]:
     """Each expectation with its outcome, after one on whether all trials are done.
 
     A comparison holds only if the whole interval of the difference does, at the level of the report.
@@ -63,14 +65,14 @@ def check(report: Report, expectations: Sequence[Expectation], *, allow_diverged
     return [_all_done(report, allow_diverged), *(_checked(report, each) for each in expectations)]
 
 
-def _all_done(report: Report, allow_diverged: bool) -> Checked:
+def _all_done(report: Report, allow_diverged: bool) -> CheckedExpectation:
     statuses = report.records.tried["status"].value_counts()
     allowed = {Status.DONE, Status.DIVERGED} if allow_diverged else {Status.DONE}
     told = words.joined([f"{statuses[status]} {status}" for status in Status if statuses.get(status)])
     left = {status for status in Status if statuses.get(status)} - allowed
     pending = left <= {Status.PENDING, Status.RUNNING}
     outcome = Outcome.HOLDS if not left else Outcome.UNDECIDED if pending else Outcome.FAILS
-    return Checked(f"all trials are done{' or diverged' if allow_diverged else ''}", outcome, told)
+    return CheckedExpectation(f"all trials are done{' or diverged' if allow_diverged else ''}", outcome, told)
 
 
 def _unknown(report: Report, expectation: Expectation) -> Iterator[tuple[str, str]]:
@@ -89,7 +91,7 @@ def _unknown(report: Report, expectation: Expectation) -> Iterator[tuple[str, st
             yield f"there is no depth {side.depth}", right
 
 
-def _checked(report: Report, expectation: Expectation) -> Checked:
+def _checked(report: Report, expectation: Expectation) -> CheckedExpectation:
     if expectation.claim is None:
         return _compared(report, expectation)
     if expectation.claim == "trains":
@@ -102,20 +104,24 @@ def _checked(report: Report, expectation: Expectation) -> Checked:
         if row["variant"] == sentence.subject == expectation.variant and row["verdict"]
     ]
     if not said:
-        return Checked(expectation.text, Outcome.UNDECIDED, "there is one depth, or no training error")
+        return CheckedExpectation(
+            expectation.text, Outcome.UNDECIDED, "there is one depth, or no training error"
+        )
     verdict, sentence = said[-1]
     holds, fails = VERDICTS[expectation.claim]
     outcome = Outcome.HOLDS if verdict in holds else Outcome.FAILS if verdict in fails else Outcome.UNDECIDED
-    return Checked(expectation.text, outcome, sentence)
+    return CheckedExpectation(expectation.text, outcome, sentence)
 
 
-def _trains(report: Report, expectation: Expectation) -> Checked:
+def _trains(report: Report, expectation: Expectation) -> CheckedExpectation:
     """Whether the training error is below that of always answering the most frequent class, at each depth."""
     trials = report.records.trials
     mine = trials[trials["variant"] == expectation.variant]
     chance = frames.chance(mine, "train")
     if chance is None:
-        return Checked(expectation.text, Outcome.UNDECIDED, "the most frequent class's error is not known")
+        return CheckedExpectation(
+            expectation.text, Outcome.UNDECIDED, "the most frequent class's error is not known"
+        )
     sides = [Side("train_error", expectation.variant, depth) for _, depth, _ in frames.by_depth(mine)]
     found = [_compared(report, Expectation(expectation.text, left=side, bound=chance)) for side in sides]
     order = [Outcome.FAILS, Outcome.UNDECIDED, Outcome.HOLDS]
@@ -123,14 +129,14 @@ def _trains(report: Report, expectation: Expectation) -> Checked:
     return replace(worst, why=f"at depth {depth.depth}: {worst.why}")
 
 
-def _compared(report: Report, expectation: Expectation) -> Checked:
+def _compared(report: Report, expectation: Expectation) -> CheckedExpectation:
     """A comparison. Raises AssertionError if the expectation is a claim."""
     assert expectation.left is not None
     sides = [side for side in (expectation.left, expectation.right) if side is not None]
     places = [_place(report, side) for side in sides]
     metric = expectation.left.metric
     if lost := _lost(places, metric, expectation.sign):
-        return Checked(expectation.text, *lost)
+        return CheckedExpectation(expectation.text, *lost)
     estimate = statistics.contrast(
         [pd.to_numeric(frames.done(place)[metric]) for place in places],
         [1, -1][: len(places)],
@@ -139,14 +145,14 @@ def _compared(report: Report, expectation: Expectation) -> Checked:
         level=statistics.level_of(report.records),
     )
     if estimate is None:
-        return Checked(expectation.text, Outcome.UNDECIDED, f"no trial has a {metric}")
+        return CheckedExpectation(expectation.text, Outcome.UNDECIDED, f"no trial has a {metric}")
     what = "the difference is " if len(sides) == 2 else ""
     value, low, high = (_shown(each, metric) for each in (estimate.value, estimate.low, estimate.high))
     if estimate.low is None or estimate.high is None:
         why = f"{what}{value}, n = {estimate.n}; three seeds are the fewest that decide anything"
-        return Checked(expectation.text, Outcome.UNDECIDED, why)
+        return CheckedExpectation(expectation.text, Outcome.UNDECIDED, why)
     outcome = _outcome(estimate.low, estimate.high, expectation)
-    return Checked(expectation.text, outcome, f"{what}{value} [{low}, {high}], n = {estimate.n}")
+    return CheckedExpectation(expectation.text, outcome, f"{what}{value} [{low}, {high}], n = {estimate.n}")
 
 
 def _place(report: Report, side: Side) -> pd.DataFrame:

@@ -83,7 +83,7 @@ def values_of(
     return trials.groupby(["seed", "depth", "alike"])["value"].mean().dropna()
 
 
-def judge(records: Records, paper: Published, reference: Reference) -> tuple[statistics.Summary, Verdict]:
+def judged(records: Records, paper: Published, reference: Reference) -> tuple[statistics.Summary, Verdict]:
     """The mean of a reference's trials, and the verdict on the published value.
 
     Only a run of the number's own recipe is judged: no setting may differ, and every trial must be done.

@@ -107,7 +107,7 @@ def noting(plugin: Plugin | None, faults: list[Problem], function: str = "") -> 
         faults.append(fault(error, plugin, "fails", right, _line(plugin, function)))
 
 
-def refuse(plugin: Plugin, name: str, wrong: str, right: str) -> ConfigError:
+def unshowable(plugin: Plugin, name: str, wrong: str, right: str) -> ConfigError:
     """The error to raise if a function of a user's file returns something that no report can show."""
     return ConfigError([Problem(f"{plugin.file}:{_line(plugin, name)}", name, wrong, right)])
 

@@ -17,7 +17,7 @@ from warnings import catch_warnings, filterwarnings
 
 from resexp.errors import Problem, StoreError
 from resexp.report import words
-from resexp.report.sections import Section, noting, refuse, sections
+from resexp.report.sections import Section, noting, sections, unshowable
 from resexp.store import Records
 
 FONTS = "Inter, system-ui, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif"
@@ -65,10 +65,10 @@ def _drawing(section: Section, records: Records, ink: str) -> Drawing | None:
     key, title = section.key, words.clean(section.title)
     if section.plugin and not isinstance(figure, Figure):
         right = "return a matplotlib Figure, or None"
-        raise refuse(section.plugin, "figure", f"returns {type(figure).__name__}", right)
+        raise unshowable(section.plugin, "figure", f"returns {type(figure).__name__}", right)
     if section.plugin and key in {each.key for each in sections("figure")}:
         wrong = f"has the name of this package's figure {key}"
-        raise refuse(section.plugin, "figure", wrong, "give the file another name")
+        raise unshowable(section.plugin, "figure", wrong, "give the file another name")
     out = io.StringIO()
     figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     caption = words.clean(section.caption)

@@ -17,7 +17,7 @@ from resexp import durable
 from resexp.catalog.plugins import Plugin
 from resexp.errors import StoreError
 from resexp.plan.trial import Trial
-from resexp.store.copies import plugins_of
+from resexp.store.copies import copied_plugins
 from resexp.store.documents import read, read_or_empty
 from resexp.store.failure import check_current, fail
 from resexp.store.layout import FORMAT, TrialFolder, rows_of
@@ -72,7 +72,7 @@ class Attempt:
 
     def plugins(self) -> tuple[Plugin, ...]:
         """The plugins that the trial uses. Raises StoreError if a copy is missing or damaged."""
-        return plugins_of(self._folder, self.trial)
+        return copied_plugins(self._folder, self.trial)
 
     def begin(self, fingerprint: Mapping[str, Any], load: Callable[[bytes], Any] = bytes) -> Any:
         """Resume from the newest usable checkpoint; returns what `load` makes of its bytes.

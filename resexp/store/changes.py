@@ -14,6 +14,7 @@ from resexp.plan import numerics
 from resexp.plan.trial import Trial
 from resexp.store.documents import read_or_empty
 from resexp.store.layout import ExperimentFolder, TrialFolder
+from resexp.text import counted
 
 
 def reasons(folder: ExperimentFolder, trials: Sequence[Trial], pending: Sequence[Trial]) -> list[str]:
@@ -28,7 +29,7 @@ def reasons(folder: ExperimentFolder, trials: Sequence[Trial], pending: Sequence
         if (old := twins.get(_text(trial.settings)))
         for reason in _why(old, trial)
     )
-    total = counted(len(trials))
+    total = counted(len(trials), "trial")
     return [f"{why}: {n} of {total} {'is' if n == 1 else 'are'} trained again." for why, n in counts.items()]
 
 
@@ -43,7 +44,7 @@ def _finished_others(folder: ExperimentFolder, known: set[str]) -> Iterable[Tria
 
 def _why(old: Trial, new: Trial) -> list[str]:
     """Why two trials with the same settings have different ids."""
-    if names := numerics.changed(old.numerics, new.numerics):
+    if names := numerics.changed_parts(old.numerics, new.numerics):
         return [f"{' and '.join(names)}'s numbers changed"]
     if set(old.plugins) != set(new.plugins):
         return [f"the code of {' and '.join(sorted(set(new.plugins.values())))} changed"]
@@ -72,7 +73,7 @@ def warning(
     """The sentences for the user on trials that are set aside."""
     done = sum(TrialFolder(path).result.exists() for id in aside for path in folder.by_id.get(id, ()))
     others = f"{counted(len(aside), 'other')} ({done} finished) left aside, which `report` does not show"
-    return f"This plan covers {counted(len(trials))}, with {others}. {back(overrides)}"
+    return f"This plan covers {counted(len(trials), 'trial')}, with {others}. {back(overrides)}"
 
 
 def back(overrides: Sequence[str]) -> str:
@@ -80,11 +81,6 @@ def back(overrides: Sequence[str]) -> str:
     if not overrides:
         return "They are kept, and come back with the configuration as it was."
     return f"They are kept: `resexp run` without {shlex.join(overrides)} brings them back."
-
-
-def counted(n: int, noun: str = "trial") -> str:
-    """`1 trial`, `12 trials`."""
-    return f"{n} {noun}{'' if n == 1 else 's'}"
 
 
 def _text(settings: Mapping[str, Any]) -> str:

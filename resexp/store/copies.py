@@ -24,7 +24,7 @@ def keep(folder: ExperimentFolder, plugins: Iterable[Plugin]) -> None:
             durable.write_atomic(path, source)
 
 
-def plugins_of(folder: TrialFolder, trial: Trial) -> tuple[Plugin, ...]:
+def copied_plugins(folder: TrialFolder, trial: Trial) -> tuple[Plugin, ...]:
     """The copies of a trial's plugins. Raises StoreError if one is missing or damaged."""
     plugins = []
     for sha256, name in trial.plugins.items():
@@ -47,7 +47,7 @@ def readable(folder: ExperimentFolder, trials: Sequence[Trial]) -> dict[str, tup
         hashes = tuple(trial.plugins)
         if hashes and hashes not in read:
             try:
-                read[hashes] = plugins_of(folder.trial(trial), trial)
+                read[hashes] = copied_plugins(folder.trial(trial), trial)
             except StoreError:
                 read[hashes] = ()
     return {trial.id: read[tuple(trial.plugins)] for trial in trials if trial.plugins}

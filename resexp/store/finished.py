@@ -17,7 +17,7 @@ from resexp.catalog.plugins import Plugin
 from resexp.errors import StoreError
 from resexp.plan import numerics
 from resexp.plan.trial import Trial
-from resexp.store.copies import plugins_of
+from resexp.store.copies import copied_plugins
 from resexp.store.documents import read, read_or_empty
 from resexp.store.experiment_lock import explained
 from resexp.store.layout import FORMAT, TrialFolder
@@ -49,7 +49,7 @@ class Finished:
 
     def plugins(self) -> tuple[Plugin, ...]:
         """The plugins it was trained with. Raises StoreError if a copy is missing or damaged."""
-        return plugins_of(self.folder, self.trial)
+        return copied_plugins(self.folder, self.trial)
 
     def add(self, rows: Iterable[Row], asked: Mapping[str, Row] | None = None) -> None:
         """Save probe rows; they replace earlier rows of the same probes. Raises StoreError.

@@ -14,6 +14,7 @@ from resexp.plan.trial import Trial
 from resexp.store import changes
 from resexp.store.documents import read, read_or_empty
 from resexp.store.layout import ExperimentFolder, State, TrialFolder
+from resexp.text import counted
 
 
 def run_of(folder: TrialFolder, state: State) -> str:
@@ -60,7 +61,7 @@ def left_aside(
     aside = {*kept, *plan.get("aside", ())} - shown
     if aside and overrides:
         return (
-            f"{changes.counted(len(aside), 'other trial')} left aside: the last run covered "
+            f"{counted(len(aside), 'other trial')} left aside: the last run covered "
             f"{len(trials)} only, with {shlex.join(overrides)}. {changes.back(overrides)}"
         )
     if kept:
@@ -72,9 +73,9 @@ def note_older(trials: Sequence[Trial], notes: list[str]) -> None:
     """Add a note for each part whose numbers have changed in this version since the trials were trained."""
     older: Counter[str] = Counter()
     for trial in trials:
-        older.update(numerics.changed(trial.numerics, numerics.versions(trial.settings)))
+        older.update(numerics.changed_parts(trial.numerics, numerics.versions(trial.settings)))
     for name, count in older.items():
         notes.append(
-            f"{name}'s numbers have changed since: {count} of {changes.counted(len(trials))} shown have the "
+            f"{name}'s numbers have changed since: {count} of {counted(len(trials), 'trial')} shown have the "
             "older ones. `resexp run` trains them again"
         )

@@ -15,7 +15,7 @@ from resexp.data.cache import Checked
 from resexp.data.opening import open_data
 from resexp.errors import DataError, StoreError
 from resexp.plan import numerics
-from resexp.plan.compatible import check
+from resexp.plan.compatible import check_fit
 from resexp.plan.trial import Trial
 from resexp.training.probing import measured, reason
 from resexp.training.run import Run
@@ -39,7 +39,7 @@ def check_unchanged(trial: Trial, plugins: Sequence[Plugin], fingerprint: str, f
         {place: n for place, n in each.items() if place.startswith(NETWORK) and not place.startswith(INIT)}
         for each in (trial.numerics, numerics.versions(trial.settings, tuple(plugins)))
     )
-    if changed := numerics.changed(trained, now):
+    if changed := numerics.changed_parts(trained, now):
         raise StoreError(
             f"{folder}: was trained when {', '.join(changed)} gave other numbers; run the experiment again, "
             "which trains it anew"
@@ -61,7 +61,7 @@ def measure(
     torch.set_num_threads(threads)
     torch_device = torch.device(device)
     data = open_data(settings.data, torch_device, settings.seed, checked)
-    check(settings.model_copy(update={"probes": tuple(probes)}), data.facts)
+    check_fit(settings.model_copy(update={"probes": tuple(probes)}), data.facts)
     run = Run(settings, data, torch_device)
     run.restore(torch.load(io.BytesIO(checkpoint), map_location=torch_device, weights_only=True)["run"])
     rows: list[dict[str, Any]] = []

@@ -26,7 +26,7 @@ from resexp.bench.effort import QUICK
 from resexp.bench.peer import peer_images_per_second
 from resexp.bench.render import sentences, view
 from resexp.bench.step import depths_to_fit, fit_line, timed_step
-from resexp.bench.sweep import run_sweep, short
+from resexp.bench.sweep import run_sweep, short_trial
 from resexp.config.load import load
 from resexp.config.parse import changed
 from resexp.config.settings import Settings
@@ -173,7 +173,7 @@ def test_pieces_count_as_often_as_a_trial_has_them(
 
 
 def test_a_trial_that_fails_is_not_a_measurement(settings: Settings, tmp_path: Path) -> None:
-    diverging = changed(short(settings, 2, 32), {"training.optimizer.lr": 1e30, "model.norm": "none"})
+    diverging = changed(short_trial(settings, 2, 32), {"training.optimizer.lr": 1e30, "model.norm": "none"})
     with pytest.raises(TrialError, match="ended badly: the loss became"):
         run_sweep([diverging], ["cpu"], tmp_path)
 
@@ -197,7 +197,7 @@ def test_plugins_go_with_the_trials_and_with_the_loop(tmp_path: Path) -> None:
     (tmp_path / "halved.py").write_text(PLUGIN)
     options = [*SMALL, "model.connection=halved"]
     own = load(ROOT / "configs/bench.yaml", options, plugins=[tmp_path / "halved.py"]).points[0].settings
-    ended = run_sweep([short(own, 2, 32)], ["cpu"], tmp_path)
+    ended = run_sweep([short_trial(own, 2, 32)], ["cpu"], tmp_path)
     assert len(ended.images_per_second) == 1
     assert peer_images_per_second(own, 0, 1, "cpu") > 0
 

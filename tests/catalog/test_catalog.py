@@ -40,7 +40,7 @@ class Helper: ...
 def plugin(folder: Path, name: str, text: str) -> tuple[Plugin, ...]:
     path = folder / name
     path.write_text(text)
-    return (plugins.read(path),)
+    return (plugins.read_plugin(path),)
 
 
 def test_reads_kind_doc_options_and_defaults(tmp_path: Path) -> None:

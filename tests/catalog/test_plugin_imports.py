@@ -107,7 +107,7 @@ def test_a_change_of_any_of_its_modules_is_another_trial_and_one_beside_is_not(p
 def test_a_single_file_is_known_by_its_bytes_whatever_lies_beside_it(tmp_path: Path) -> None:
     text = "from typing import TYPE_CHECKING\nimport json\nif TYPE_CHECKING:\n    import helpers\n"
     write(tmp_path, {"mine.py": text, "helpers.py": "", "yaml.py": ""})
-    plugin = plugins.read(tmp_path / "mine.py")
+    plugin = plugins.read_plugin(tmp_path / "mine.py")
     assert (plugin.modules, plugin.sha256) == ((), hashlib.sha256(text.encode()).hexdigest())
 
 
@@ -116,7 +116,7 @@ def test_two_plugins_have_each_their_own_module_of_one_name(tmp_path: Path) -> N
         write(
             tmp_path / folder, {"mine.py": "import helpers\nX = helpers.X\n", "helpers.py": f"X = {value}\n"}
         )
-    read = [plugins.read(tmp_path / folder / "mine.py") for folder in ("a", "b")]
+    read = [plugins.read_plugin(tmp_path / folder / "mine.py") for folder in ("a", "b")]
     assert [plugin.module().X for plugin in read] == [1, 2]
     assert "helpers" not in sys.modules
 
@@ -136,7 +136,7 @@ def test_two_plugins_have_each_their_own_module_of_one_name(tmp_path: Path) -> N
 def test_every_form_of_import_finds_it(tmp_path: Path, statement: str, value: str) -> None:
     files = {"part/deep.py": "NAME = 'deep'\n", "helpers.py": "import part.deep\nfrom part import deep\n"}
     write(tmp_path, {**files, "mine.py": f"{statement}\nX = {value}\n"})
-    plugin = plugins.read(tmp_path / "mine.py")
+    plugin = plugins.read_plugin(tmp_path / "mine.py")
     assert "part/deep.py" in dict(plugin.modules)
     assert plugin.module().X == "deep"
 
@@ -168,19 +168,19 @@ def test_every_form_of_import_finds_it(tmp_path: Path, statement: str, value: st
 def test_what_cannot_be_taken_along_is_told(tmp_path: Path, files: dict[str, str], told: str | None) -> None:
     write(tmp_path, files)
     if told is None:
-        assert plugins.read(tmp_path / "mine.py").modules == ()
+        assert plugins.read_plugin(tmp_path / "mine.py").modules == ()
         return
     with pytest.raises(ConfigError, match=told):
-        plugins.read(tmp_path / "mine.py")
+        plugins.read_plugin(tmp_path / "mine.py")
 
 
 def test_a_fault_in_a_module_beside_it_is_told_with_that_modules_line(tmp_path: Path) -> None:
     write(tmp_path, {"mine.py": "import a\n", "a.py": "\n\n1 / 0\n"})
     with pytest.raises(ConfigError, match=r"a\.py:3: cannot be imported: ZeroDivisionError"):
-        plugins.read(tmp_path / "mine.py").module()
+        plugins.read_plugin(tmp_path / "mine.py").module()
     write(tmp_path, {"a.py": "\nreturn\n"})
     with pytest.raises(ConfigError, match=r"a\.py:2: cannot be imported: SyntaxError"):
-        plugins.read(tmp_path / "mine.py").module()
+        plugins.read_plugin(tmp_path / "mine.py").module()
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_one_that_leaves_while_it_is_imported_is_at_fault(tmp_path: Path, text: 
     write(tmp_path, {"mine.py": text})
     before = set(sys.modules)
     with pytest.raises(ConfigError, match=r"mine\.py:\d: cannot be imported: (SystemExit|GeneratorExit)"):
-        plugins.read(tmp_path / "mine.py").module()
+        plugins.read_plugin(tmp_path / "mine.py").module()
     assert set(sys.modules) == before
 
 
@@ -207,7 +207,7 @@ def test_somebody_is_told_what_a_slow_import_waits_for(
 ) -> None:
     monkeypatch.setattr(plugins, "PATIENCE", 0.0)
     write(tmp_path, {"mine.py": "import time, sys\nwhile not sys.stderr.getvalue():\n    time.sleep(0.01)\n"})
-    plugins.read(tmp_path / "mine.py").module()
+    plugins.read_plugin(tmp_path / "mine.py").module()
     assert "mine.py: importing it has taken 0 s; Ctrl-C ends it" in capsys.readouterr().err
 
 
@@ -215,4 +215,4 @@ def test_somebody_is_told_what_a_slow_import_waits_for(
 def test_what_is_no_regular_file_is_refused_at_once(tmp_path: Path, make: object) -> None:
     make(tmp_path / "mine.py")  # type: ignore[operator]
     with pytest.raises(ConfigError, match=r"mine\.py: is a .* and not a regular file"):
-        plugins.read(tmp_path / "mine.py")
+        plugins.read_plugin(tmp_path / "mine.py")

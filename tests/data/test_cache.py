@@ -97,11 +97,11 @@ def test_a_command_looks_at_each_set_once(
     configure: Callable[..., DataConfig], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     survey, looked = cache.Survey(), list[str]()
-    identified, checked = cache._facts_with_identity, cache.check
+    identified, checked = cache._facts_with_identity, cache.checked_folder
     monkeypatch.setattr(
         cache, "_facts_with_identity", lambda *args: (looked.append("scan"), identified(*args))[1]
     )
-    monkeypatch.setattr(cache, "check", lambda *args: (looked.append("check"), checked(*args))[1])
+    monkeypatch.setattr(cache, "checked_folder", lambda *args: (looked.append("check"), checked(*args))[1])
     cache.prepare(configure("synthetic"))
     looked.clear()
     for fields in ({}, {"train_size": 100}, {"classes": 2, "crop": 1}, {"subset_seed": 3, "test_size": 8}):

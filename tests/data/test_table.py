@@ -117,7 +117,7 @@ class Measured(Source):
 
 def measured(tmp_path: Path, **options: object) -> DataConfig:
     (tmp_path / "mine.py").write_text(PLUGIN)
-    plugin = plugins.read(tmp_path / "mine.py")
+    plugin = plugins.read_plugin(tmp_path / "mine.py")
     return models("data", (plugin,))["measured"](kind="measured", **options)  # type: ignore[return-value]
 
 

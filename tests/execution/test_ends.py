@@ -58,7 +58,9 @@ def opened(tmp_path: Path) -> Iterator[Callable[..., store.StoredExperiment]]:
 
 def run(experiment: store.StoredExperiment, display: Display, **options: Any) -> SweepSummary:
     wanted = Options("stub:train", stall_timeout=60.0, keep_going=True, **options)
-    return supervisor.run(experiment, LocalLauncher(["stub"]), wanted, slots=["cpu"] * 2, display=display)
+    return supervisor.supervise(
+        experiment, LocalLauncher(["stub"]), wanted, slots=["cpu"] * 2, display=display
+    )
 
 
 def place(experiment: store.StoredExperiment, trial: Trial) -> store.TrialFolder:
@@ -188,7 +190,7 @@ def test_what_goes_wrong_before_an_attempt_has_begun_is_its_cause(
             return super().start(job)
 
     options = Options("stub:train", keep_going=True)
-    supervisor.run(experiment, Spoiling(["stub"]), options, display=Display())
+    supervisor.supervise(experiment, Spoiling(["stub"]), options, display=Display())
     causes = [experiment.state(trial).cause or "" for trial in (nolog, damaged)]
     assert "IsADirectoryError" in causes[0]
     assert "trial.json: cut short, or not written by resexp; delete the folder to redo it" in causes[1]

@@ -125,7 +125,7 @@ def run(results: Path, preload: str) -> tuple[supervisor.SweepSummary, list[stor
     trials = [stub.trial("a"), stub.trial("b")]
     with store.create(results, "exp", config_text="", trials=trials, environment={}) as experiment:
         launcher = LocalLauncher(["stub", preload])
-        summary = supervisor.run(experiment, launcher, sweep.Options("stub:train"), display=Display())
+        summary = supervisor.supervise(experiment, launcher, sweep.Options("stub:train"), display=Display())
         return summary, [experiment.state(trial) for trial in trials]
 
 

@@ -27,7 +27,7 @@ def run(
 ) -> tuple[supervisor.SweepSummary, dict[str, store.State]]:
     options = {"trainer": "stub:train", "stall_timeout": 20.0, **options}
     with store.create(results, "exp", config_text="", trials=trials, environment={}) as experiment:
-        summary = supervisor.run(
+        summary = supervisor.supervise(
             experiment, LocalLauncher(["stub"]), Options(**options), slots=slots, display=Display()
         )
         return summary, {trial.name: experiment.state(trial) for trial in trials}
@@ -154,7 +154,7 @@ def test_each_slot_gives_its_device(tmp_path: Path) -> None:
         environment={},
     ) as experiment:
         launcher = Recording()
-        supervisor.run(
+        supervisor.supervise(
             experiment,
             launcher,
             Options("stub:train", threads=3),
@@ -235,7 +235,7 @@ from resexp.execution.local import LocalLauncher
 print("once", flush=True)
 with store.create(Path(sys.argv[1]), "exp", config_text="", trials=[stub.trial("t")], environment={}) as exp:
     options = supervisor.Options("stub:train")
-    print(supervisor.run(exp, LocalLauncher(), options, display=Display()).exit_status)
+    print(supervisor.supervise(exp, LocalLauncher(), options, display=Display()).exit_status)
 """
 
 

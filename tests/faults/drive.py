@@ -41,7 +41,7 @@ def main(results: Path, trials: list[dict[str, object]]) -> int:
                 environment={},
             ) as experiment,
         ):
-            return supervisor.run(
+            return supervisor.supervise(
                 experiment,
                 LocalLauncher(["stub", *os.environ.get("PRELOAD", "").split()]),
                 Options("stub:train", stall_timeout=float(os.environ.get("STALL", "600")), keep_going=True),

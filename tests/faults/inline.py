@@ -57,7 +57,7 @@ def sweep(results: Path, launcher: Inline) -> None:
         results, "exp", config_text="a: 1\n", trials=TRIALS, environment={"a": 1}
     ) as experiment:
         options = Options("stub:train", keep_going=True)
-        supervisor.run(experiment, launcher, options, display=Display())
+        supervisor.supervise(experiment, launcher, options, display=Display())
 
 
 def traces(results: Path) -> list[dict[str, Any]]:

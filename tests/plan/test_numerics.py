@@ -143,4 +143,4 @@ def test_a_version_is_in_the_id_of_those_who_use_it_alone(
         assert (identity(orthogonal, "data") == before[1]) is same
     monkeypatch.setattr(numerics, "PROGRAM", 2)
     assert identity(he, "data") != before[0]
-    assert numerics.changed({}, numerics.versions(he.model_dump(mode="json"))) == ["resexp"]
+    assert numerics.changed_parts({}, numerics.versions(he.model_dump(mode="json"))) == ["resexp"]

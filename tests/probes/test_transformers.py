@@ -54,9 +54,9 @@ def test_a_probe_measures_or_is_refused_before_training(
     wanted = scan.part_class(settings.task.info).targets
     if not issubclass(trunk.network, probe.network) or wanted not in (probe.targets or (wanted,)):
         with pytest.raises(ConfigError, match=kind):
-            compatible.check(settings, facts)
+            compatible.check_fit(settings, facts)
         return
-    compatible.check(settings, facts)
+    compatible.check_fit(settings, facts)
     device = torch.device("cpu")
     run = Run(settings, open_data(settings.data, device), device)
     run.train_step()

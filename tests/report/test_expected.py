@@ -10,14 +10,14 @@ import pytest
 from resexp.config.expectation import parse
 from resexp.errors import ConfigError
 from resexp.report.build import Report, build
-from resexp.report.expected import Checked, Outcome, check
+from resexp.report.expected import CheckedExpectation, Outcome, check
 
 
 def report(rows: list[dict[str, Any]]) -> Report:
     return build(made_up.make_records(rows))
 
 
-def checked(rows: list[dict[str, Any]], *texts: str, **options: bool) -> list[Checked]:
+def checked(rows: list[dict[str, Any]], *texts: str, **options: bool) -> list[CheckedExpectation]:
     return check(report(rows), list(map(parse, texts)), allow_diverged=options.get("allow_diverged", False))
 
 

@@ -14,7 +14,7 @@ from resexp.config.parse import parse_settings
 from resexp.data.cache import facts_of
 from resexp.errors import ConfigError
 from resexp.estimate.network import Measurer
-from resexp.plan.compatible import check
+from resexp.plan.compatible import check_fit
 from resexp.tasks.classification import Classification
 from resexp.tasks.language import Language
 from resexp.tasks.masked_language import IGNORED, MaskedLanguage
@@ -190,4 +190,4 @@ def fit(changes: dict[str, Any]) -> None:
     settings = parse_settings(
         {"data": "synthetic", "model": {"kind": "resnet", "depth": 8}, "training": {"epochs": 1}, **changes}
     )
-    check(settings, facts_of(settings.data))
+    check_fit(settings, facts_of(settings.data))

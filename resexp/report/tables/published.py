@@ -50,7 +50,7 @@ def table(records: Records) -> Table | None:
 
 
 def _row(records: Records, paper: Published, reference: Reference) -> Row:
-    measured, verdict = references.judge(records, paper, reference)
+    measured, verdict = references.judged(records, paper, reference)
     runs = reference.runs
     return {
         "case": references.named(reference.when),

@@ -17,7 +17,7 @@ from resexp.config.settings import Settings
 from resexp.data.cache import facts_of
 from resexp.data.opening import open_data
 from resexp.errors import ConfigError
-from resexp.plan.compatible import check
+from resexp.plan.compatible import check_fit
 from resexp.plan.trial import Trial
 from resexp.store import Attempt
 from resexp.training.boosting.run import BoostingRun
@@ -151,7 +151,7 @@ def test_the_plan_has_no_cost_and_a_network_on_the_same_rows_has(tmp_path: Path)
 def test_what_does_not_go_together_is_refused(changes: dict[str, Any], says: str) -> None:
     of = settings(**changes)
     with pytest.raises(ConfigError) as caught:
-        check(of, facts_of(of.data))
+        check_fit(of, facts_of(of.data))
     assert says in str(caught.value)
     assert len(caught.value.problems) == 1
 
