@@ -23,7 +23,7 @@ class Recipe:
     `dropout` is the rate at one site, `dropout_at`: attention's weights, the MLP's hidden units, both of
     these, each sub-layer's output before it is added (`branch`, Vaswani et al. 2017), or S h (`skip`). A
     shortcut crosses `span` sub-layers; with 0 there are no shortcuts. With `zero_outputs`, every f(h) is 0 at
-    first.
+    first. Without `bias`, linear maps and layer norms have no biases.
     """
 
     width: int
@@ -35,6 +35,7 @@ class Recipe:
     zero_outputs: bool = False
     dropout: float = 0.0
     dropout_at: Literal["attention", "mlp", "both", "branch", "skip"] = "branch"
+    bias: bool = True
 
     def rate(self, site: str) -> float:
         """The rate of dropout at a site: attention, mlp, branch or skip."""
@@ -47,14 +48,14 @@ class Projection(nn.Linear):
     initial weights of each group by the group's gain.
     """
 
-    def __init__(self, inputs: int, outputs: int, *gains: float) -> None:
-        super().__init__(inputs, outputs)
+    def __init__(self, inputs: int, outputs: int, *gains: float, bias: bool = True) -> None:
+        super().__init__(inputs, outputs, bias=bias)
         self.gains = gains
 
     @torch.no_grad()
     def rescale(self) -> None:
         """Apply the gains. Call this once, after weight and bias were drawn."""
-        for parameter in (self.weight, self.bias):
+        for parameter in self.parameters():
             for rows, gain in zip(parameter.chunk(len(self.gains)), self.gains, strict=True):
                 rows.mul_(gain)
 
@@ -73,8 +74,8 @@ class Attention(nn.Module):
         self.heads = recipe.heads
         self.causal = recipe.causal
         self.dropout = recipe.rate("attention")
-        self.qkv = Projection(inputs, 3 * width, 1.0, 1.0, gain)
-        self.out = Projection(width, outputs, 0.0 if recipe.zero_outputs else gain)
+        self.qkv = Projection(inputs, 3 * width, 1.0, 1.0, gain, bias=recipe.bias)
+        self.out = Projection(width, outputs, 0.0 if recipe.zero_outputs else gain, bias=recipe.bias)
 
     def forward(self, x_BTC: Tensor) -> Tensor:
         qkv_3BNTD = self.qkv(x_BTC).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)

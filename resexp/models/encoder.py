@@ -60,7 +60,7 @@ def token_blocks(design: Design, recipe: Recipe) -> tuple[list[Block], int]:
     blocks: list[Block] = []
     channels = recipe.width
     for index in range(len(kinds) // span):
-        shortcut = TokenShortcut(design, channels, recipe.width, recipe.rate("skip"))
+        shortcut = TokenShortcut(design, recipe, channels)
         site = Site(index, len(kinds) // span, channels, recipe.width, 1, shortcut, TokenMap)
         connection = make(site)
         if recipe.causal and connection.mixes_positions:
@@ -76,7 +76,9 @@ def token_blocks(design: Design, recipe: Recipe) -> tuple[list[Block], int]:
             Block(
                 connection,
                 AlongTokens(OrderedDict(steps)),
-                AlongTokens(OrderedDict(norm_steps(design, connection.out, "norm") if after else [])),
+                AlongTokens(
+                    OrderedDict(norm_steps(design, connection.out, "norm", recipe.bias) if after else [])
+                ),
             )
         )
         channels = connection.out
@@ -88,17 +90,17 @@ class TokenShortcut:
     """Builds the shortcut S of a site, followed by dropout if its rate is not 0."""
 
     design: Design
+    recipe: Recipe
     inputs: int
-    width: int
-    dropout: float
 
     def __call__(self, kind: ShortcutKind, outputs: int | None = None, layout: str = "both") -> nn.Module:
-        factory = ShortcutFactory(lambda i, o, _: TokenMap(i, o), self._norm, self.inputs, self.width, 1)
+        width, rate = self.recipe.width, self.recipe.rate("skip")
+        factory = ShortcutFactory(lambda i, o, _: TokenMap(i, o), self._norm, self.inputs, width, 1)
         shortcut = factory(kind, outputs, layout)
-        return nn.Sequential(shortcut, nn.Dropout(self.dropout)) if self.dropout else shortcut
+        return nn.Sequential(shortcut, nn.Dropout(rate)) if rate else shortcut
 
     def _norm(self, channels: int) -> nn.Module:
-        return AlongTokens(OrderedDict(norm_steps(self.design, channels, "norm")))
+        return AlongTokens(OrderedDict(norm_steps(self.design, channels, "norm", self.recipe.bias)))
 
 
 def sublayers(
@@ -115,36 +117,37 @@ def sublayers(
         last = number == len(kinds)
         width = outputs if last else recipe.width
         if placement.before:
-            yield from norm_steps(design, inputs, f"norm{mark}")
+            yield from norm_steps(design, inputs, f"norm{mark}", recipe.bias)
         if kind == "attention":
             yield f"attention{mark}", Attention(inputs, width, recipe, gain)
         else:
             hidden = round(recipe.mlp_ratio * recipe.width)
-            yield f"expand{mark}", Projection(inputs, hidden, gain)
+            yield f"expand{mark}", Projection(inputs, hidden, gain, bias=recipe.bias)
             yield f"act{mark}", make_activation(design.activation, in_place=True)
             yield from dropout(recipe.rate("mlp"), f"drop_hidden{mark}")
-            yield f"shrink{mark}", Projection(hidden, width, 0.0 if recipe.zero_outputs else gain)
+            last_gain = 0.0 if recipe.zero_outputs else gain
+            yield f"shrink{mark}", Projection(hidden, width, last_gain, bias=recipe.bias)
         # Only the last of the sub-layers that a shortcut crosses is followed by a merge with a norm after it.
         if placement.behind or (placement.after_merge and not last):
-            yield from norm_steps(design, width, f"norm_behind{mark}")
+            yield from norm_steps(design, width, f"norm_behind{mark}", recipe.bias)
         yield from dropout(recipe.rate("branch"), f"drop{mark}")
         inputs = width
     if a != 1.0:  # LN(a h + f) = LN(h + f / a), a form to which any connection can be applied
         yield "scale", Scale(1 / a)
 
 
-def norm_steps(design: Design, channels: int, name: str) -> Steps:
+def norm_steps(design: Design, channels: int, name: str, bias: bool = True) -> Steps:
     """A layer norm, which normalises every token by itself, or nothing."""
-    return [(name, nn.LayerNorm(channels))] if design.norm == "layer" else []
+    return [(name, nn.LayerNorm(channels, bias=bias))] if design.norm == "layer" else []
 
 
 def dropout(rate: float, name: str) -> Steps:
     return [(name, nn.Dropout(rate))] if rate else []
 
 
-def head_steps(design: Design, channels: int) -> Steps:
+def head_steps(design: Design, channels: int, bias: bool = True) -> Steps:
     """The norm at the head's start, in orders in which no norm follows the last merge."""
-    return norm_steps(design, channels, "norm") if PLACEMENTS[design.order].before_head else []
+    return norm_steps(design, channels, "norm", bias) if PLACEMENTS[design.order].before_head else []
 
 
 def check_design(design: Design, recipe: Recipe) -> None:

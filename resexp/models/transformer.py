@@ -23,7 +23,8 @@ class Transformer(Trunk):
     k` makes every k of them one block, which one shortcut crosses; `span: 0` removes all shortcuts. `mlp:
     false` leaves only attention. `tied`: the logits are made with the embedding's weights. `dropout` is the
     rate at one site, `dropout_at`: attention's weights, the MLP's hidden units, both of these, a sub-layer's
-    output (`branch`), or the shortcut (`skip`).
+    output (`branch`), or the shortcut (`skip`). `bias: false` removes all biases, of linear maps and of layer
+    norms.
     """
 
     targets: ClassVar[tuple[str, ...]] = ("tokens",)
@@ -40,6 +41,7 @@ class Transformer(Trunk):
         mlp_ratio: PositiveFloat = 4.0,
         dropout: Fraction = 0.0,
         dropout_at: Literal["attention", "mlp", "both", "branch", "skip"] = "branch",
+        bias: bool = True,
     ) -> None:
         self.tied = tied
         self.recipe = Recipe(
@@ -51,6 +53,7 @@ class Transformer(Trunk):
             span=span,
             dropout=dropout,
             dropout_at=dropout_at,
+            bias=bias,
         )
 
     def build(self, design: Design) -> Chain:
@@ -65,7 +68,7 @@ class Transformer(Trunk):
         (length,) = design.shape
         stem = Embedding(design.classes, length, self.recipe.width)
         blocks, channels = token_blocks(design, self.recipe)
-        head = OrderedDict(head_steps(design, channels))
+        head = OrderedDict(head_steps(design, channels, self.recipe.bias))
         if self.tied and channels != self.recipe.width:
             wrong = f"the last state has {channels} channels, the embedding {self.recipe.width}"
             raise ConfigError([Problem("", "model.tied", wrong, "tied: false")])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -56,7 +57,11 @@ class Sgd(Optimizer):
 
 
 class Adamw(Optimizer):
-    """Adam with decoupled weight decay (Loshchilov and Hutter 2019, arXiv:1711.05101)."""
+    """Adam with decoupled weight decay (Loshchilov and Hutter 2019, arXiv:1711.05101).
+
+    `decay_on: matrices` spares vectors and numbers, such as biases and the gains of norms, and decays
+    matrices, filters and embeddings, as nanoGPT does.
+    """
 
     def __init__(
         self,
@@ -65,12 +70,22 @@ class Adamw(Optimizer):
         beta1: Fraction = 0.9,
         beta2: Fraction = 0.999,
         weight_decay: NonNegativeFloat = 0.01,
+        decay_on: Literal["all", "matrices"] = "all",
     ) -> None:
         self.lr = lr
         self.betas = (beta1, beta2)
         self.weight_decay = weight_decay
+        self.decay_on = decay_on
 
     def make(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        every = list(parameters)
+        spared = [p for p in every if p.ndim < 2] if self.decay_on == "matrices" else []
+        decayed = [p for p in every if p.ndim >= 2] if self.decay_on == "matrices" else every
+        groups: list[dict[str, Any]] = [{"params": decayed}, {"params": spared, "weight_decay": 0.0}]
         return torch.optim.AdamW(
-            parameters, lr=self.lr, betas=self.betas, weight_decay=self.weight_decay, fused=True
+            [group for group in groups if group["params"]],
+            lr=self.lr,
+            betas=self.betas,
+            weight_decay=self.weight_decay,
+            fused=True,
         )

@@ -133,7 +133,7 @@ class Run:
         factor of a low starting rate until that ends.
         """
         schedule = self.settings.training.schedule
-        factor = warmed(self.schedule.factor(step, self.total), step, self.total, schedule.warmup)
+        factor = warmed(self.schedule, step, self.total, schedule.warmup)
         if self.low_rate and schedule.low_rate is not None:
             factor *= schedule.low_rate.factor
         return self.recipe.lr * factor

@@ -12,7 +12,13 @@ from resexp.options import Fraction, PositiveFloat
 
 
 class Schedule(ABC):
-    """The factor on the optimiser's learning rate at each step of a training run."""
+    """The factor on the optimiser's learning rate at each step of a training run.
+
+    A warm-up multiplies the factor of its steps. If `after_warmup` is true, the schedule begins only when the
+    warm-up has ended, and takes the steps that are left.
+    """
+
+    after_warmup: bool = False
 
     @abstractmethod
     def factor(self, step: int, total: int) -> float:
@@ -42,10 +48,14 @@ class Step(Schedule):
 
 
 class Cosine(Schedule):
-    """Half a cosine from 1 to `floor` (Loshchilov and Hutter 2017, arXiv:1608.03983, without restarts)."""
+    """Half a cosine from 1 to `floor` (Loshchilov and Hutter 2017, arXiv:1608.03983, without restarts).
 
-    def __init__(self, *, floor: Fraction = 0.0) -> None:
+    With `after_warmup` it begins when the warm-up has ended; otherwise it has begun to fall by then.
+    """
+
+    def __init__(self, *, floor: Fraction = 0.0, after_warmup: bool = False) -> None:
         self.floor = floor
+        self.after_warmup = after_warmup
 
     def factor(self, step: int, total: int) -> float:
         return anneal(1.0, self.floor, step / total)
@@ -79,7 +89,9 @@ def anneal(first: float, last: float, progress: float) -> float:
     return last + (first - last) * (1 + math.cos(math.pi * progress)) / 2
 
 
-def warmed(factor: float, step: int, total: int, warmup: float) -> float:
+def warmed(schedule: Schedule, step: int, total: int, warmup: float) -> float:
     """The factor with a linear warm-up over the first `warmup` (a fraction) of training."""
     steps = round(warmup * total)
+    start = steps if schedule.after_warmup else 0
+    factor = schedule.factor(max(0, step - start), max(1, total - start))
     return factor * (step + 1) / steps if step < steps else factor

@@ -238,6 +238,24 @@ def test_gpt2s_init() -> None:
     assert last.std().item() == pytest.approx(0.02 / 4, rel=0.05)
 
 
+@pytest.mark.parametrize("order", ["pre", "post", "peri", "deep_norm"])
+def test_without_biases_there_are_none_and_the_net_is_the_same_as_with_biases_of_0(order: str) -> None:
+    with_biases, without = (build(order=order, bias=bias, init="he") for bias in (True, False))
+    assert not [name for name, _ in without.named_parameters() if name.endswith("bias")]
+    rest = {name: p for name, p in with_biases.named_parameters() if not name.endswith("bias")}
+    assert {name: p.shape for name, p in without.named_parameters()} == {n: p.shape for n, p in rest.items()}
+    torch.testing.assert_close(without(tokens()), with_biases(tokens()), rtol=0, atol=0)
+    without(tokens()).square().mean().backward()
+    assert all(p.grad is not None for p in without.parameters())
+
+
+def test_nanogpts_decoder_for_a_cpu_has_its_number_of_parameters() -> None:
+    trunk = Transformer(width=128, heads=4, bias=False)
+    with torch.device("meta"):
+        net = trunk.build(Design(4, (64,), 65, Residual, "pre", "layer", "gelu"))
+    assert sum(p.numel() for p in net.parameters()) == 4 * (12 * 128**2 + 2 * 128) + 128 * (65 + 64 + 1)
+
+
 def test_tied_logits_come_from_the_embedding() -> None:
     tied, free = build(), build(tied=False)
     extra = VOCABULARY * 8

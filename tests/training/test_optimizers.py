@@ -48,3 +48,21 @@ def test_every_option_reaches_torchs_optimiser(
             weight.grad = torch.tensor([gradient, gradient**2])
             optimizer.step()
         torch.testing.assert_close(p, q)
+
+
+def test_weight_decay_on_matrices_alone_spares_vectors_and_numbers() -> None:
+    shapes = ((), (3,), (2, 3), (2, 3, 1, 1))
+    for decay_on, decayed in (("all", 4), ("matrices", 2)):
+        parameters = [nn.Parameter(torch.ones(shape)) for shape in shapes]
+        optimizer = Adamw(lr=0.1, weight_decay=0.5, decay_on=decay_on).make(parameters)  # type: ignore[arg-type]
+        for p in parameters:
+            p.grad = torch.zeros_like(p)
+        optimizer.step()
+        values = [p.flatten()[0].item() for p in parameters]
+        assert values == pytest.approx([1.0] * (4 - decayed) + [0.95] * decayed)
+
+
+def test_weight_decay_on_matrices_alone_needs_no_vectors() -> None:
+    for shape in ((2, 2), (2,)):
+        p = nn.Parameter(torch.ones(shape))
+        assert len(Adamw(decay_on="matrices").make([p]).param_groups) == 1

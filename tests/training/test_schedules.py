@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import pytest
@@ -46,9 +47,24 @@ def test_against_torch(ours: Schedule, theirs: Callable[..., lr_scheduler.LRSche
 
 
 def test_warm_up_is_linear_and_ends_at_the_full_rate() -> None:
-    rates = [warmed(1.0, step, TOTAL, 0.1) for step in range(6)]
+    rates = [warmed(Constant(), step, TOTAL, 0.1) for step in range(6)]
     assert rates == [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]
-    assert warmed(0.5, 0, TOTAL, 0.0) == 0.5
+    cosine = [warmed(Cosine(), step, TOTAL, 0.1) for step in range(TOTAL)]
+    assert cosine[:4] == [Cosine().factor(step, TOTAL) * (step + 1) / 4 for step in range(4)]
+    assert cosine[4:] == [Cosine().factor(step, TOTAL) for step in range(4, TOTAL)]
+    assert warmed(Cosine(), 7, TOTAL, 0.0) == Cosine().factor(7, TOTAL)
+
+
+def test_a_cosine_after_the_warm_up_begins_at_the_full_rate() -> None:
+    late = Cosine(floor=0.1, after_warmup=True)
+    rates = [warmed(late, step, TOTAL, 0.1) for step in range(TOTAL)]
+    assert rates[:5] == [0.25, 0.5, 0.75, 1.0, 1.0]
+    written_out = [0.1 + 0.45 * (1 + math.cos(math.pi * (step - 4) / 36)) for step in range(4, TOTAL)]
+    assert rates[4:] == pytest.approx(written_out)
+    assert [warmed(late, s, TOTAL, 0.0) for s in range(TOTAL)] == [
+        warmed(Cosine(floor=0.1), s, TOTAL, 0.0) for s in range(TOTAL)
+    ]
+    assert [warmed(late, step, 1, 0.9) for step in range(1)] == [1.0]
 
 
 @pytest.mark.parametrize("total", [1, 2, 3])
