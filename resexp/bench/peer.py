@@ -97,8 +97,9 @@ def train(settings: Settings, workers: int, steps: int, device: torch.device) ->
         persistent_workers=workers > 0,
         pin_memory=device.type == "cuda",
     )
-    network = build_network(settings.model, Purpose(data.facts.shape, len(data.facts.classes)))
-    initialise(network, settings.model.init, settings.seed)
+    model = settings.model
+    network = build_network(model, Purpose(data.facts.shape, len(data.facts.classes)))
+    initialise(network, model.init, settings.seed, activation=model.activation, noise=model.init_noise)
     network.to(device).train()
     criterion = nn.CrossEntropyLoss()
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4)

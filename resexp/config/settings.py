@@ -137,17 +137,14 @@ class ModelConfig(PartConfig):
         "plain", validate_default=True
     )
     order: Literal["post", "bn_after_add", "relu_before_add", "relu_only_pre", "pre", "peri", "deep_norm"] = (
-        Field(
-            "post",
-            description="order of norm and activation, named as in figure 4 of He et al. 2016; "
-            "transformers have post, pre, peri and deep_norm",
-        )
+        Field("post", description="named as by He et al. 2016; transformers: post, pre, peri, deep_norm")
     )
     norm: Literal["batch", "none", "layer", "group"] = "batch"
     activation: Literal["relu", "tanh", "sigmoid", "gelu"] = "relu"
     init: Literal[
         "he", "xavier", "default", "orthogonal", "dirac", "delta_orthogonal", "looks_linear", "fixup", "gpt2"
     ] = "he"
+    init_noise: Fraction = Field(0.1, description="share of he's weights that dirac adds to the identity")
     match: Literal["none", "params", "macs"] = Field(
         "none", description="choose the width so that this cost equals the plain net's at the same depth"
     )

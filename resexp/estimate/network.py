@@ -161,7 +161,7 @@ class Measurer:
 
     def network_key(self, settings: Settings) -> str:
         """A text that differs for different networks. It holds all that a network is built from."""
-        model = settings.model.model_dump_json(exclude={"init"})
+        model = settings.model.model_dump_json(exclude={"init", "init_noise"})
         facts, task = self.facts(settings), settings.task.model_dump_json()
         return json.dumps([model, task, facts.shape, facts.classes, facts.targets, code(settings)])
 

@@ -16,47 +16,72 @@ from resexp.models.attention import Attention, Projection
 from resexp.models.base import Network
 from resexp.random import keyed_generator
 
-Scheme = Callable[[Tensor, torch.Generator], Tensor]
+Scheme = Callable[[Tensor, torch.Generator, float], Tensor]
+"""Draws a weight in place, given the gain of the activation."""
+
+GAINS = {
+    "relu": math.sqrt(2),  # keeps the mean square of every signal: He et al. 2015 (arXiv:1502.01852)
+    # The one gain at which small signals and their gradients keep their size through any depth, as the
+    # delta-orthogonal start of Xiao et al. 2018 (arXiv:1806.05393) needs. PyTorch's 5/3 keeps larger signals,
+    # but lets gradients explode.
+    "tanh": 1.0,
+    # The reciprocal of the slope at 0, since no gain keeps signals and gradients. PyTorch has 1, at which the
+    # mean square of gradients shrinks by 18 from layer to layer, and here by 2.5.
+    "sigmoid": 4.0,
+    # Keeps a mean square of 1. Larger ones grow and smaller ones shrink with depth, whatever the gain.
+    "gelu": 1.5335,
+}
+"""By how much weights must be larger than those that keep the size of signals where no activation follows."""
+MIRRORED_GAINS = {"relu": 1.0, "tanh": 0.5, "sigmoid": 2.0, "gelu": 1.0}
+"""The same where every unit has a mirrored one: the reciprocal of the slope of act(x) - act(-x) at 0."""
+NOISE = 0.1
+"""The share of He's weights in the near-identity start that `dirac` is, unless `model.init_noise` says
+otherwise."""
 
 
-def _he(weight: Tensor, generator: torch.Generator) -> Tensor:
-    return nn.init.kaiming_normal_(weight, nonlinearity="relu", generator=generator)
+def _he(weight: Tensor, generator: torch.Generator, gain: float) -> Tensor:
+    return weight.normal_(0, gain / math.sqrt(weight[0].numel()), generator=generator)
 
 
-def _xavier(weight: Tensor, generator: torch.Generator) -> Tensor:
+def _xavier(weight: Tensor, generator: torch.Generator, gain: float) -> Tensor:
     return nn.init.xavier_normal_(weight, generator=generator)
 
 
-def _default(weight: Tensor, generator: torch.Generator) -> Tensor:
+def _default(weight: Tensor, generator: torch.Generator, gain: float) -> Tensor:
     return nn.init.kaiming_uniform_(weight, a=math.sqrt(5), generator=generator)
 
 
-def _orthogonal(weight: Tensor, generator: torch.Generator) -> Tensor:
-    return nn.init.orthogonal_(weight, gain=math.sqrt(2), generator=generator)
+def _orthogonal(weight: Tensor, generator: torch.Generator, gain: float) -> Tensor:
+    return nn.init.orthogonal_(weight, gain=gain, generator=generator)
 
 
-def _dirac(weight: Tensor, generator: torch.Generator) -> Tensor:
+def _dirac(weight: Tensor, generator: torch.Generator, gain: float) -> Tensor:
     return nn.init.eye_(weight) if weight.ndim == 2 else nn.init.dirac_(weight)
 
 
-def _gpt2(weight: Tensor, generator: torch.Generator) -> Tensor:
+def _gpt2(weight: Tensor, generator: torch.Generator, gain: float) -> Tensor:
     return nn.init.normal_(weight, std=0.02, generator=generator)
 
 
-def _delta_orthogonal(weight: Tensor, generator: torch.Generator) -> Tensor:
+def _delta_orthogonal(weight: Tensor, generator: torch.Generator, gain: float) -> Tensor:
     weight.zero_()
     centre = weight.view(*weight.shape[:2], -1)[..., weight[0, 0].numel() // 2]
-    nn.init.orthogonal_(centre, generator=generator)
+    nn.init.orthogonal_(centre, gain=gain, generator=generator)
     return weight
 
 
 SCHEMES: dict[str, Scheme] = {
-    "he": _he,  # He et al. 2015 (arXiv:1502.01852), equation 10: normal, std sqrt(2 / fan_in)
-    "xavier": _xavier,  # Glorot and Bengio 2010: normal, std sqrt(2 / (fan_in + fan_out))
+    "he": _he,  # He et al. 2015 (arXiv:1502.01852), equation 10: normal, std gain / sqrt(fan_in)
+    # Glorot and Bengio 2010: normal, std sqrt(2 / (fan_in + fan_out)). This, the next and gpt2 are one
+    # distribution each, whatever the activation.
+    "xavier": _xavier,
     "default": _default,  # PyTorch's: uniform within 1 / sqrt(fan_in), for weights and biases
-    "orthogonal": _orthogonal,  # Saxe et al. 2013 (arXiv:1312.6120), gain sqrt(2) for ReLU
-    "dirac": _dirac,  # the identity where shapes allow; Zagoruyko and Komodakis 2017 (arXiv:1706.00388)
-    # Xiao et al. 2018 (arXiv:1806.05393), section 2.4: orthogonal at a kernel's centre, 0 around it, gain 1
+    "orthogonal": _orthogonal,  # Saxe et al. 2013 (arXiv:1312.6120), times the gain
+    # The identity where shapes allow (Zagoruyko and Komodakis 2017, arXiv:1706.00388), and noise; see
+    # `initialise`. The identity needs no gain: ReLU keeps what ReLU has let through.
+    "dirac": _dirac,
+    # Xiao et al. 2018 (arXiv:1806.05393), section 2.4: orthogonal at a kernel's centre, 0 around it, times
+    # the gain, which is 1 for the paper's tanh
     "delta_orthogonal": _delta_orthogonal,
     "looks_linear": _delta_orthogonal,
     "fixup": _he,
@@ -65,11 +90,16 @@ SCHEMES: dict[str, Scheme] = {
 
 
 @torch.no_grad()
-def initialise(network: Network, scheme: str, seed: int) -> None:
+def initialise(
+    network: Network, scheme: str, seed: int, *, activation: str = "relu", noise: float = NOISE
+) -> None:
     """Draw the weights of every convolution and linear map in place. Biases are 0, except with `default`.
 
     Embeddings are normal with std 1/sqrt(width), or 0.02 with `gpt2`. Norms keep weight 1 and bias 0.
     Connections keep the coefficients that their constructors set.
+
+    `dirac` adds `noise` times the weights that `he` draws from the same seed. Without noise, the filters that
+    no channel of the image reaches compute nothing and get no gradient. In a plain net that is nearly all.
 
     Raises:
         ConfigError: the scheme is `looks_linear` or `fixup`, and the network is not one that it was made for.
@@ -77,13 +107,17 @@ def initialise(network: Network, scheme: str, seed: int) -> None:
     if scheme in ("looks_linear", "fixup") and any(isinstance(m, Attention) for m in network.modules()):
         wrong = f"{scheme} is made for branches of convolutions or linear maps, not for attention"
         raise ConfigError([Problem("", "model.init", wrong, "gpt2, default, xavier or he")])
+    gain = GAINS[activation]
     for name, module in network.named_modules():
         if isinstance(module, nn.Embedding):
             std = 0.02 if scheme == "gpt2" else module.embedding_dim**-0.5
             module.weight.normal_(std=std, generator=keyed_generator(seed, name, "weight"))
         if not isinstance(module, nn.Conv2d | nn.Linear):
             continue
-        SCHEMES[scheme](module.weight, keyed_generator(seed, name, "weight"))
+        SCHEMES[scheme](module.weight, keyed_generator(seed, name, "weight"), gain)
+        if scheme == "dirac" and noise:
+            drawn = _he(torch.empty_like(module.weight), keyed_generator(seed, name, "weight"), gain)
+            module.weight.add_(drawn, alpha=noise)
         if module.bias is not None and scheme == "default":
             bound = 1 / math.sqrt(module.weight[0].numel())
             module.bias.uniform_(-bound, bound, generator=keyed_generator(seed, name, "bias"))
@@ -92,19 +126,19 @@ def initialise(network: Network, scheme: str, seed: int) -> None:
         if isinstance(module, Projection):
             module.rescale()
     if scheme == "looks_linear":
-        mirror(network, seed)
+        mirror(network, seed, MIRRORED_GAINS[activation])
     elif scheme == "fixup":
         shrink_branches(network)
     elif scheme == "gpt2":
         shrink_last_layers(network)
 
 
-def mirror(network: Network, seed: int) -> None:
+def mirror(network: Network, seed: int, gain: float) -> None:
     """Balduzzi et al. 2017 (arXiv:1702.08591), section 4: weights [[W, -W], [-W, W]], with W as in
     delta_orthogonal.
 
-    A network with ReLUs then is linear at first, because relu(x) - relu(-x) = x. The first layer is [W; -W],
-    the last [W, -W].
+    A network with ReLUs then is linear at first, because relu(x) - relu(-x) = x, and one with tanh or sigmoid
+    nearly so for small signals. The first layer is [W; -W], the last [W, -W].
     """
     layers = list(network.weight_layers())
     for i, (name, layer) in enumerate(layers):
@@ -115,7 +149,7 @@ def mirror(network: Network, seed: int) -> None:
             wrong = f"looks_linear mirrors halves, but {name} maps {inputs} channels to {outputs}"
             raise ConfigError([Problem("", "model.init", wrong, "choose an even width")])
         half = layer.weight.new_empty(outputs // rows, inputs // columns, *layer.weight.shape[2:])
-        half = _delta_orthogonal(half, keyed_generator(seed, name, "weight"))
+        half = _delta_orthogonal(half, keyed_generator(seed, name, "weight"), gain)
         row = torch.cat([half, -half][:columns], dim=1)
         layer.weight.copy_(torch.cat([row, -row][:rows]))
 

@@ -60,6 +60,10 @@ def _misfits(settings: Settings, facts: Facts) -> Iterator[Problem]:
         right = f"known: {_kinds('connection', lambda part: issubclass(part, trunk.connections))}"
         yield Problem("", "model.connection", wrong, right)
     yield from _idle(settings, trunk.idle)
+    model = settings.model
+    if model.init != "dirac" and model.init_noise != type(model).model_fields["init_noise"].default:
+        wrong = f"init: {model.init} has no noise to set"
+        yield Problem("", "model.init_noise", wrong, "remove it, or give model.init: dirac")
     for number, config in enumerate(settings.probes):
         probe = scan.part_class(config.info)
         if trunk.network is None or not issubclass(trunk.network, probe.network):

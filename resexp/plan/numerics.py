@@ -20,9 +20,22 @@ from resexp.catalog.plugins import Plugin
 PROGRAM = 1
 """Raise this when the code changes the numbers of every trial."""
 
-CHOICES: dict[str, dict[str, int]] = {}
+TOGETHER = " with "
+CHOICES: dict[str, dict[str, int]] = {
+    "model.init": {"dirac": 2},  # the identity has noise
+    "model.init with model.activation": dict.fromkeys(  # the gain is the activation's
+        (
+            *("he with tanh", "he with sigmoid", "he with gelu"),
+            *("fixup with tanh", "fixup with sigmoid", "fixup with gelu"),
+            *("orthogonal with tanh", "orthogonal with sigmoid", "orthogonal with gelu"),
+            *("delta_orthogonal with relu", "delta_orthogonal with sigmoid", "delta_orthogonal with gelu"),
+            *("looks_linear with tanh", "looks_linear with sigmoid"),
+        ),
+        2,
+    ),
+}
 """Dotted key of the settings -> value -> version, for versions other than 1: {"model.init": {"orthogonal":
-2}}.
+2}}. What depends on two settings is written as {"model.init with model.activation": {"he with tanh": 2}}.
 
 Values are written as in JSON. "*" stands for any value but null and false: use it for what is switched on,
 such as clipping, a crop, or a low starting rate.
@@ -45,7 +58,8 @@ def versions(settings: Settings, plugins: tuple[Plugin, ...] = ()) -> dict[str, 
     by_path = {path: n for path, n in by_path.items() if path.rpartition(".")[2] not in plugin_kinds}
     by_path["resexp"] = PROGRAM
     for key, values in CHOICES.items():
-        value = _at(settings, key.split("."))
+        chosen = [_at(settings, each.split(".")) for each in key.split(TOGETHER)]
+        value = TOGETHER.join(chosen) if all(isinstance(each, str) for each in chosen) else chosen[0]
         name = value if isinstance(value, str) else "*" if value not in (None, False) else ""
         by_path[f"{key}.{name}"] = values.get(name, values.get("*", 1) if name else 1)
     return {path: version for path, version in by_path.items() if version != 1}

@@ -10,6 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from resexp.config.parse import parse_settings
+from resexp.errors import ConfigError
 from resexp.plan import numerics
 from resexp.plan.trial import Trial
 from resexp.store.documents import read_or_empty
@@ -22,7 +24,7 @@ def reasons(folder: ExperimentFolder, trials: Sequence[Trial], pending: Sequence
     if not pending:
         return []
     known = {trial.id for trial in trials}
-    twins = {_text(old.settings): old for old in _finished_others(folder, known)}
+    twins = {_text(_completed(old.settings)): old for old in _finished_others(folder, known)}
     counts = Counter(
         reason
         for trial in pending
@@ -62,7 +64,7 @@ def set_aside(before: Mapping[str, Any], trials: Sequence[Trial]) -> list[str]:
     earlier = [trial for trial in before.get("trials", ()) if trial["id"] not in new]
     if earlier:
         settings = {_text(trial.settings) for trial in trials}
-        earlier = [t for t in earlier if _text(Trial.from_json(t).settings) not in settings]
+        earlier = [t for t in earlier if _text(_completed(Trial.from_json(t).settings)) not in settings]
     ids = [*before.get("aside", ()), *(trial["id"] for trial in earlier)]
     return list(dict.fromkeys(id for id in ids if id not in new))
 
@@ -81,6 +83,16 @@ def back(overrides: Sequence[str]) -> str:
     if not overrides:
         return "They are kept, and come back with the configuration as it was."
     return f"They are kept: `resexp run` without {shlex.join(overrides)} brings them back."
+
+
+def _completed(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Stored settings with the defaults of options that are newer than they are. Settings that name parts of
+    plugins, or what no longer exists, stay as they are.
+    """
+    try:
+        return parse_settings(settings).model_dump(mode="json")
+    except ConfigError:
+        return settings
 
 
 def _text(settings: Mapping[str, Any]) -> str:

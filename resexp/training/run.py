@@ -42,8 +42,9 @@ class Run:
         self.device = device
         self.task: Task = settings.task.build()
         self.purpose = self.task.purpose(data.facts)
-        network = build_network(settings.model, self.purpose)
-        initialise(network, settings.model.init, settings.seed)
+        model = settings.model
+        network = build_network(model, self.purpose)
+        initialise(network, model.init, settings.seed, activation=model.activation, noise=model.init_noise)
         layout = torch.channels_last if training.channels_last else torch.contiguous_format
         self.network = network.to(device, memory_format=layout)  # type: ignore[call-overload]  # PyTorch's stubs lack it
         # The network that is not compiled is probed and saved, because hooks do not fire in a compiled one.

@@ -21,12 +21,16 @@ def net_of(
 ) -> Network:
     design = Design(depth, (3, 16, 16), 10, connection, norm="none", activation=activation)  # type: ignore[arg-type]
     net = Resnet(width=width).build(design)
-    initialise(net, scheme, 0)
+    initialise(net, scheme, 0, activation=activation)
     return net
 
 
 def test_delta_orthogonal_is_orthogonal_at_the_centre_and_nothing_around_it() -> None:
-    w = net_of(Plain, "delta_orthogonal").get_parameter("blocks.0.branch.layer1.weight").detach()
+    w = (
+        net_of(Plain, "delta_orthogonal", activation="tanh")
+        .get_parameter("blocks.0.branch.layer1.weight")
+        .detach()
+    )
     centre = w[:, :, 1, 1]
     torch.testing.assert_close(centre @ centre.T, torch.eye(4))
     assert w.count_nonzero() == centre.count_nonzero()

@@ -107,7 +107,7 @@ def test_orthogonal_and_dirac() -> None:
     initialise(net, "orthogonal", 0)
     w = net.get_parameter("blocks.0.branch.layer2.weight").flatten(1)
     torch.testing.assert_close(w @ w.T, 2 * torch.eye(16), rtol=1e-4, atol=1e-4)
-    initialise(net, "dirac", 0)
+    initialise(net, "dirac", 0, noise=0)
     layer = net.get_submodule("blocks.0.branch.layer2")
     x = torch.randn(1, 16, 5, 5)
     torch.testing.assert_close(layer(x), x)

@@ -31,17 +31,18 @@ class Mine(Connection):
 def naming_nothing(choices: Mapping[str, Mapping[str, int]]) -> list[str]:
     """The keys and values of versions that no setting has."""
     found = []
-    for key, values in choices.items():
-        spot = grid.locate(EVERYTHING, key.split("."))
-        if key not in known_keys(()) or spot.field is None:
-            found.append(key)
-            continue
-        for value in values:
-            try:
-                if value != "*":
-                    TypeAdapter(spot.field.annotation).validate_python(value, strict=True)
-            except ValidationError:
-                found.append(f"{key}={value}")
+    for together, values in choices.items():
+        for place, key in enumerate(together.split(numerics.TOGETHER)):
+            spot = grid.locate(EVERYTHING, key.split("."))
+            if key not in known_keys(()) or spot.field is None:
+                found.append(key)
+                continue
+            for value in dict.fromkeys(value.split(numerics.TOGETHER)[place] for value in values):
+                try:
+                    if value != "*":
+                        TypeAdapter(spot.field.annotation).validate_python(value, strict=True)
+                except ValidationError:
+                    found.append(f"{key}={value}")
     return found
 
 
@@ -51,6 +52,8 @@ def test_every_version_of_a_choice_names_one() -> None:
     assert naming_nothing(right) == []
     wrong = {"model.init": {"ortogonal": 2}, "model.innit": {"he": 2}, "norm": {"batch": 2}}
     assert naming_nothing(wrong) == ["model.init=ortogonal", "model.innit", "norm"]
+    together = {"model.init with model.activation": {"he with tanh": 2, "hee with tanh": 2, "he with tan": 2}}
+    assert naming_nothing(together) == ["model.init=hee", "model.activation=tan"]
 
 
 def with_version(source: str) -> set[str]:
@@ -87,7 +90,13 @@ def test_a_part_s_version_is_read_and_a_wrong_one_told(tmp_path: Path) -> None:
 EVERYTHING: dict[str, Any] = {
     "data": {"kind": "synthetic", "crop": 2},
     "task": {"kind": "classification"},
-    "model": {"kind": "resnet", "depth": 8, "connection": {"kind": "gated"}, "norm": "group"},
+    "model": {
+        "kind": "resnet",
+        "depth": 8,
+        "connection": {"kind": "gated"},
+        "order": "post",
+        "norm": "group",
+    },
     "training": {
         "epochs": 1,
         "optimizer": {"kind": "adamw"},
@@ -117,12 +126,14 @@ def test_what_is_chosen_by_name_counts_where_it_is_chosen(monkeypatch: pytest.Mo
     choices = {
         "model.norm": {"group": 2, "batch": 3},
         "model.init": {"orthogonal": 2},
+        "model.norm with model.order": {"group with post": 5, "group with pre": 6, "batch with post": 7},
         "data.crop": {"*": 4},
         "training.clip": {"*": 5},
         "training.schedule.low_rate": {"*": 6},
     }
     monkeypatch.setattr(numerics, "CHOICES", choices)
     assert numerics.versions(EVERYTHING) == {
+        "model.norm with model.order.group with post": 5,
         "model.norm.group": 2,
         "data.crop.*": 4,
         "training.schedule.low_rate.*": 6,

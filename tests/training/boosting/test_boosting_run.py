@@ -140,6 +140,7 @@ def test_the_plan_has_no_cost_and_a_network_on_the_same_rows_has(tmp_path: Path)
         ),
         ({"model": {"kind": "svbm", "depth": 4, "norm": "none"}}, "model.norm: has no effect on svbm"),
         ({"model": {"kind": "svbm", "depth": 4, "match": "params"}}, "model.match: has no effect on svbm"),
+        ({"model": {"kind": "svbm", "depth": 4, "init_noise": 0.3}}, "model.init_noise: init: he has no"),
         ({"training": {"epochs": 2}}, "training.epochs: has no effect on svbm; leave it at 1"),
         ({"training": {"epochs": 1, "optimizer": {"kind": "sgd", "lr": 1.0}}}, "training.optimizer: has no"),
         ({"task": {"kind": "classification", "label_smoothing": 0.1}}, "task.label_smoothing: has no effect"),
