@@ -15,6 +15,7 @@ from resexp.cli import gallery, options
 from resexp.cli.check import check
 from resexp.cli.endings import Commands, ended_by_a_signal, errors_told
 from resexp.cli.judge import judge
+from resexp.cli.pack import pack, unpack
 from resexp.cli.streams import refusals_told
 from resexp.cli.tools import bench, doctor, init, schema, show
 from resexp.execution.descriptors import open_standard_descriptors
@@ -190,7 +191,7 @@ def probe(
     typer.echo(f"Next: {text.clean(text.command('resexp', 'report', *filter(None, [name])))}")
 
 
-for command in (check, judge, show, schema, doctor, bench, init):
+for command in (check, judge, pack, unpack, show, schema, doctor, bench, init):
     app.command()(command)
 
 

@@ -22,9 +22,11 @@ from resexp.store.experiment_lock import Hold, explained, hold
 from resexp.store.failure import fail
 from resexp.store.finished import Finished
 from resexp.store.layout import FORMAT, PLAN_FORMAT, ExperimentFolder, State, TrialFolder
+from resexp.store.pack import pack
 from resexp.store.records import Records, read
 from resexp.store.registration import register
 from resexp.store.reported import note_reported, seeds_at_last_look
+from resexp.store.unpack import Unpacked, unpack
 
 __all__ = [
     "FORMAT",
@@ -38,6 +40,7 @@ __all__ = [
     "Status",
     "StoredExperiment",
     "TrialFolder",
+    "Unpacked",
     "create",
     "experiments",
     "explained",
@@ -47,8 +50,10 @@ __all__ = [
     "hold",
     "latest",
     "note_reported",
+    "pack",
     "read",
     "register",
     "seeds_at_last_look",
     "states",
+    "unpack",
 ]

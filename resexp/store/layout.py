@@ -25,6 +25,9 @@ PLAN_FORMAT = 2
 their parts' numbers (`plan/numerics.py`) and the fingerprint of their data.
 """
 
+CHECKPOINT = "checkpoint-"
+"""With this begin the names of a checkpoint and of its sidecar."""
+
 SPLITS = ("train", "validation", "test")
 
 
@@ -61,7 +64,7 @@ class TrialFolder:
 
     def checkpoints(self) -> list[Path]:
         """The sidecars of the checkpoints, oldest first."""
-        return sorted(self.path.glob("checkpoint-*.json"))
+        return sorted(self.path.glob(f"{CHECKPOINT}*.json"))
 
     def checkpoint(self, step: int, attempt: int) -> Path:
         """The sidecar of a checkpoint. Its name contains the attempt, so that attempts never share a file."""
@@ -95,6 +98,7 @@ class ExperimentFolder:
     trials = _Name("trials")
     plugins = _Name("plugins")
     runs = _Name("runs")
+    unpacking = _Name(".unpacking")
 
     def run(self, token: str) -> Path:
         """The record of a run that trained something here: its machine and command."""

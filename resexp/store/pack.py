@@ -1,0 +1,86 @@
+"""Packs an experiment's folder into one file."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from resexp import durable
+from resexp.errors import DataError, StoreError
+from resexp.store.archive import BLOCK, PACKED, Entry, Manifest, write
+from resexp.store.experiment_lock import explained, hold
+from resexp.store.layout import CHECKPOINT, ExperimentFolder
+
+
+def pack(path: Path, file: Path, *, weights: bool = True, checkpoints: bool = True) -> Manifest:
+    """Write the experiment in the folder `path` to `file`, which must not exist; returns what was packed.
+
+    weights: the last checkpoints of finished trials, which `resexp probe` needs; checkpoints: those of
+    unfinished trials, which continue from them. Locks and reports are left out.
+
+    Raises:
+        BusyError: another process runs the experiment.
+        DataError: the file exists, or the folder has no plan.
+        StoreError: the folder cannot be read, or the file cannot be written.
+    """
+    folder = ExperimentFolder(path)
+    if not folder.plan.exists():
+        raise DataError(f"{path}: has no plan; name the folder of an experiment that was run")
+    _refuse_existing(file)
+    temporary = file.with_name(f".{file.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    with hold(path.parent, path.name), explained(file):
+        entries = [_entry(path, name) for name in _files(folder, weights, checkpoints)]
+        manifest = Manifest(path.name, weights, checkpoints, tuple(entries))
+        try:
+            with temporary.open("xb") as opened:
+                write(opened, manifest, path)
+                opened.flush()
+                os.fsync(opened.fileno())
+            _put(temporary, file)
+        finally:
+            temporary.unlink(missing_ok=True)
+    return manifest
+
+
+def _files(folder: ExperimentFolder, weights: bool, checkpoints: bool) -> Iterator[str]:
+    """The paths of all files to be packed, sorted. Raises StoreError if one is a link."""
+    with_result = {path.parent.name for path in folder.trials.glob("*/result.json")}
+    for path in sorted(folder.path.rglob("*")):
+        name = path.relative_to(folder.path).as_posix()
+        if not PACKED.fullmatch(name):
+            continue
+        if path.is_symlink() or folder.path.resolve() not in path.resolve().parents:
+            raise StoreError(f"{path}: is a link, or lies behind one; put the file itself in its place")
+        wanted = weights if path.parent.name in with_result else checkpoints
+        if path.is_file() and (wanted or not path.name.startswith(CHECKPOINT)):
+            yield name
+
+
+def _entry(folder: Path, name: str) -> Entry:
+    digest = hashlib.sha256()
+    with durable.open_file(folder / name) as file:
+        while block := file.read(BLOCK):
+            digest.update(block)
+        return Entry(name, file.tell(), digest.hexdigest())
+
+
+def _put(temporary: Path, file: Path) -> None:
+    """Give the file its name, unless another file has got it meanwhile."""
+    try:
+        os.link(temporary, file)
+    except FileExistsError:
+        _refuse_existing(file)
+    except OSError:  # a file system without hard links
+        _refuse_existing(file)
+        temporary.replace(file)
+    with suppress(OSError):
+        durable.sync(file.parent)
+
+
+def _refuse_existing(file: Path) -> None:
+    if os.path.lexists(file):
+        raise DataError(f"{file}: exists already, and nothing is overwritten; give another name with -o")

@@ -1,0 +1,170 @@
+"""Unpacks a packed experiment, or adds its finished trials to the same experiment that is there already."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from resexp import durable
+from resexp.errors import DataError
+from resexp.store.archive import Archive, Manifest, opened
+from resexp.store.documents import read, read_or_empty
+from resexp.store.experiment import refuse_newer
+from resexp.store.experiment_lock import explained, hold
+from resexp.store.layout import ExperimentFolder, TrialFolder, state_of
+
+
+@dataclass(frozen=True)
+class Unpacked:
+    """What came of it. added: trials put in place; kept: trials that were finished there already.
+
+    folder: the experiment's folder; left: unfinished trials that were not added, because the experiment was
+    there already.
+    """
+
+    folder: Path
+    added: int
+    kept: int
+    left: int
+
+
+def unpack(file: Path, results: Path) -> Unpacked:
+    """Unpack `file` into `results`. Nothing is put in place before every hash has been checked.
+
+    If the experiment is there already, its files stay as they are, and finished trials that it lacks are
+    added. This needs a plan with these trials.
+
+    Raises:
+        BusyError: another process runs the experiment.
+        DataError: the file is damaged or hostile, or is of another experiment than the one that is there.
+        StoreError: the results folder cannot be written.
+    """
+    with explained(file), opened(file) as archive:
+        manifest = archive.manifest()
+        with hold(results, manifest.experiment) as held, explained(held.folder.path):
+            refuse_newer(held.folder)
+            staged = ExperimentFolder(held.folder.unpacking)
+            _remove(staged.path)
+            try:
+                _extract(archive, manifest, staged.path, file)
+                return _placed(staged, held.folder, file)
+            finally:
+                _remove(staged.path)
+
+
+def _extract(archive: Archive, manifest: Manifest, into: Path, file: Path) -> None:
+    into.mkdir()
+    free = shutil.disk_usage(into).free
+    if manifest.size > free:
+        raise DataError(
+            f"{file}: needs {manifest.size:,} bytes, and {free:,} are free; make room in {into.parent}"
+        )
+    for entry, blocks in archive.contents(manifest):
+        path = into / entry.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        try:
+            for block in blocks:
+                durable.write_all(fd, block)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+
+def _placed(staged: ExperimentFolder, folder: ExperimentFolder, file: Path) -> Unpacked:
+    here = folder.plan.exists()
+    trials = _trials(staged)
+    finished = {id: _finished(TrialFolder(path), id) for id, path in trials.items()}
+    if here:
+        _check_same(staged, folder, [id for id, done in finished.items() if done], file)
+    registered = _bytes(folder.registered)
+    if (here or registered) and registered != _bytes(staged.registered):
+        raise _refused(file, f"was registered otherwise than {folder.path} was, or only one of them was")
+    known = {id: [p for p in paths if _finished(TrialFolder(p), id)] for id, paths in folder.by_id.items()}
+    kept = [id for id in trials if known.get(id)]
+    added = [id for id in trials if id not in kept and (finished[id] or not here)]
+    durable.make_own_folder(folder.trials)
+    _add(staged.runs, folder.runs)
+    _add(staged.plugins, folder.plugins)
+    for id in added:
+        for number, old in enumerate(folder.by_id.get(id, ())):
+            old.rename(staged.path / f"old-{id}-{number}")
+        trials[id].rename(folder.trials / trials[id].name)
+    durable.sync(folder.trials)
+    _add_reported(staged, folder)
+    if not here:
+        for name in (folder.environment, folder.registered, folder.config, folder.plan):
+            if (new := staged.path / name.name).exists() and not name.exists():
+                new.rename(name)
+    durable.sync(folder.path)
+    left = len(trials) - len(added) - len(kept)
+    return Unpacked(folder.path, len(added), len(kept), left)
+
+
+def _trials(staged: ExperimentFolder) -> dict[str, Path]:
+    """The staged folder of each trial by id: the finished one if a renamed trial has two."""
+    return {
+        id: next((path for path in paths if _finished(TrialFolder(path), id)), paths[0])
+        for id, paths in staged.by_id.items()
+    }
+
+
+def _finished(folder: TrialFolder, id: str) -> bool:
+    return folder.result.exists() and state_of(folder, id, None).finished
+
+
+def _check_same(
+    staged: ExperimentFolder, folder: ExperimentFolder, finished: Iterable[str], file: Path
+) -> None:
+    """Raises DataError unless the experiment in `folder` is the staged one as far as the trials go."""
+    try:
+        theirs, ours = ({trial["id"] for trial in read(each.plan)["trials"]} for each in (staged, folder))
+    except (OSError, durable.Damaged) as damage:
+        raise _refused(
+            file, f"cannot be compared with {folder.path}, as one of the plans is damaged: {damage}"
+        ) from None
+    if other := [id for id in finished if id not in ours]:
+        names = ", ".join(staged.by_id[id][0].name for id in other[:3]) + (", ..." if len(other) > 3 else "")
+        raise _refused(
+            file,
+            f"has {len(other)} finished trials that the plan in {folder.path} lacks ({names}), because other "
+            f"settings, data or versions give other trials; {len(theirs & ours)} of {len(theirs)} planned "
+            "trials agree",
+        )
+    if staged.environment.exists():
+        raise _refused(file, f"was run by an old version, whose trials cannot be added to {folder.path}")
+
+
+def _add(source: Path, target: Path) -> None:
+    """Move what is in a folder into another that lacks it. Names there are hashes or random."""
+    if source.exists():
+        durable.make_own_folder(target)
+        for path in sorted(source.glob("*")):
+            if not (target / path.name).exists():
+                path.rename(target / path.name)
+        durable.sync(target)
+
+
+def _add_reported(staged: ExperimentFolder, folder: ExperimentFolder) -> None:
+    """Plans that were reported elsewhere count as reported here, too."""
+    ours, theirs = (read_or_empty(each.reported).get("plans", []) for each in (folder, staged))
+    if new := [plan for plan in theirs if plan not in ours]:
+        durable.write_document(folder.reported, {"plans": [*ours, *new]}, indent=None)
+
+
+def _bytes(file: Path) -> bytes:
+    return durable.read_bytes(file) if file.exists() else b""
+
+
+def _remove(folder: Path) -> None:
+    if folder.is_symlink():
+        folder.unlink()
+    elif folder.exists():
+        shutil.rmtree(folder)
+
+
+def _refused(file: Path, why: str) -> DataError:
+    return DataError(f"{file}: {why}; nothing was changed. Unpack into another folder with --results")
