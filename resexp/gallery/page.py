@@ -14,30 +14,33 @@ HEAD = ("Experiment", "Claim", "Published", "Measured here", "Verdict")
 READING = """\
 ## How to read it
 
-Most are small runs: fewer images, steps or layers than in the papers, as the *differences of protocol*
-in each report say. Such a run is no reproduction, whatever its verdict.
+Most runs are small: they have fewer images, steps or layers than those of the papers. The *differences of
+protocol* in each report list all differences. Such a run is no reproduction, whatever its verdict is.
 
-- 🟢 **direction agrees**: what the paper has lower is lower here too, and the 95 % interval of the
-  difference, over n seeds of each side, excludes 0.
-- 🔴 **direction disagrees**: the interval excludes 0 on the other side.
-- 🟢 **equivalent**, or 🔴 **not equivalent**: the interval lies within the margin that the claim names, or
-  outside.
-- 🟢 **no worse**, or 🔴 **worse**: what one side lacks to the other is less than the margin, or more, by the
-  whole interval.
-- 🟢 **reproduced**, or 🔴 **not reproduced**: of a run by the paper's own recipe, whether the published value
-  lies in the 95 % prediction interval. If that is wider than the tolerance, the two are ⚪ **compatible, too
-  imprecise to tell**.
-- ⚪ **undecided**: the interval does not tell, or one side has fewer than three seeds.
+- 🟢 **direction agrees**: the side that is lower in the paper is lower here too, and the 95 % interval of the
+  difference excludes 0.
+- 🔴 **direction disagrees**: the side that is lower in the paper is higher here, and the interval excludes 0.
+- 🟢 **equivalent**: the whole interval lies within the margin that the claim names. 🔴 **not equivalent**:
+  the whole interval lies outside the margin.
+- 🟢 **no worse**: by the whole interval, the side is worse by less than the margin. 🔴 **worse**: by the
+  whole interval, it is worse by more than the margin.
+- 🟢 **reproduced**: the run has the paper's own recipe, and the published value lies in its 95 % prediction
+  interval. 🔴 **not reproduced**: it lies outside. ⚪ **compatible, too imprecise to tell**: it lies in the
+  interval, but the interval is wider than the tolerance.
+- ⚪ **undecided**: the interval does not decide the question, or one side has fewer than three seeds.
 - ⚪ **not comparable**: one of the two sides was not measured.
 
-*Published* and *measured here* give the lower side, then the higher one, then their difference. In brackets
-is where the published number was checked: in the paper's text, in a secondary source, or not at all (memory).
-The intervals are Student's (Welch's, for seeds that are not paired). Where nets diverged, the difference has
-no size, and its direction rests on how many diverged on each side. The verdicts are not corrected for their
-number; the comparisons within each report are. The counts above the table also say how many directions agree
-or disagree after the correction of Benjamini and Hochberg (1995), which lets at most 5 % of them be false on
-average. It is over all claims of an order whose p is known. Claims that rest on counts of nets that diverged
-or never arrived have none, nor have those that were published before p was kept.
+*Published* and *measured here* give the value of the lower side, then of the higher side. *Measured here*
+adds their difference with its interval, and n, the number of seeds per side. The word in brackets says
+where the published number was checked: in the paper's text, in a secondary source, or nowhere (memory).
+
+The intervals are Student's (Welch's, for seeds that are not paired). If networks diverged, the difference
+has no size, and its direction rests on how many diverged on each side. The comparisons within each report
+are corrected for their number, but the verdicts in this table are not. Therefore the counts above the table
+also say how many directions agree and disagree after the correction of Benjamini and Hochberg (1995), with
+which at most 5 % of them are false on average. It covers all claims of an order that have a p. A claim has
+no p if it rests on how many networks diverged or never reached a target, or if it was published before
+reports kept p.
 """
 TIERS = {
     "text": "read in the paper's text",
@@ -54,8 +57,8 @@ def page(reports: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
     lines = [HEAD, ["---"] * len(HEAD), *rows]
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     intro = (
-        "Each result of the literature that `resexp gallery` lists, run small, beside what was published: "
-        "whether it came out or not. Written by `resexp gallery publish`; do not edit."
+        "Results of the literature, as published and as measured here, whether they agree or not. `resexp "
+        "gallery` lists them. This page is written by `resexp gallery publish`: do not edit it."
     )
     claims = [claim for _, report in reports for claim in (report.get("published") or {}).get("claims") or ()]
     parts = ["# Gallery", intro, *tallied(claims), table, READING.strip()]
@@ -66,7 +69,10 @@ def page(reports: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
 
 
 def tallied(claims: Sequence[Mapping[str, Any]]) -> list[str]:
-    """How many claims agree and disagree, by where they were checked, raw and corrected for their number."""
+    """How many claims agree and disagree, before and after the correction for their number.
+
+    There is one line for each of the places where published numbers were checked.
+    """
     known = [c for c in claims if c.get("p") is not None and c.get("within") is None]
     adjusted = benjamini_hochberg([claim["p"] for claim in known])
     kept = [claim for claim, p in zip(known, adjusted, strict=True) if p <= ALPHA]
@@ -135,7 +141,7 @@ def _measured(claim: Mapping[str, Any]) -> str:
     if claim["difference"] is None and claim.get("never"):
         return escape(f"{values}, {words.counted(claim['never'], 'run')} without it, n = {n}")
     if claim["difference"] is None:
-        return escape(f"{values}, {claim['diverged']} trials diverged, n = {n}")
+        return escape(f"{values}, {words.counted(claim['diverged'], 'trial')} diverged, n = {n}")
     change = references.amount(metric, claim["difference"], sign=True)
     span = ""
     if claim["low"] is not None:

@@ -20,15 +20,15 @@ from resexp.store import Records
 
 Values = NDArray[np.float64]
 FEWEST_RANKED = 4
-"""Runs of each side under which no order of arrivals has a p of 0.05: of three and three there are 20."""
+"""The fewest runs per side with which ranks can have a p below 0.05. Three and three have only 20 orders."""
 
 
 def values(records: Records, trials: pd.DataFrame, metric: CurveMetric) -> pd.Series[float]:
-    """The metric of each trial, by its place in the frame; infinite where it has no value.
+    """The metric of each trial, with the frame's index. It is infinite if the trial has no value.
 
-    A run has none that never comes down to the target, that diverged, or whose gap at the target is unknown,
-    as its first evaluation lies below it already. Arrivals later than the end of the shortest run count as
-    none, so that every run has the same time.
+    A trial has no value if it never reaches the target or diverged. It has no gap if its first evaluation is
+    already below the target. A trial that reaches the target later than the shortest run ends counts as not
+    having reached it, so that every run has the same time.
     """
     curves = _curves(records, trials, metric)
     target = metric.target
@@ -44,7 +44,10 @@ def values(records: Records, trials: pd.DataFrame, metric: CurveMetric) -> pd.Se
 
 
 def rounding(records: Records, trials: pd.DataFrame, metric: CurveMetric) -> float:
-    """The variance of the logarithm of an arrival that lies anywhere between two evaluations, on average."""
+    """The variance that the distance of evaluations adds to the logarithm of an arrival, averaged over runs.
+
+    The arrival may lie anywhere between two evaluations with the same probability.
+    """
     assert metric.target is not None
     runs = _curves(records, trials, metric).values()
     arrivals = [_arrival(run, metric.measure, metric.target, np.inf) for run in runs]
@@ -53,11 +56,11 @@ def rounding(records: Records, trials: pd.DataFrame, metric: CurveMetric) -> flo
 
 
 def sooner(pairs: Sequence[tuple[Values, Values]], alpha: float = statistics.ALPHA) -> int:
-    """Which side arrives sooner where some runs never do: -1 the first, 1 the second, 0 not told.
+    """Which side reaches the target sooner, if some runs never do: -1 the first, 1 the second, 0 undecided.
 
-    Of one setting with at least four runs a side, by the exact rank test of Wilcoxon, Mann and Whitney, in
-    which runs that never arrive share the last rank (Gehan 1965, Biometrika 52, for one time of censoring).
-    Otherwise by the shares that arrive, in Barnard's exact test (1945).
+    If there is one setting with at least four runs per side, this is the exact rank test of Wilcoxon, Mann
+    and Whitney. Runs that never reach the target share the last rank (Gehan 1965, Biometrika 52, for one
+    time of censoring). Otherwise it is Barnard's exact test (1945) of the shares that reach the target.
     """
     sides = [np.concatenate([pair[side] for pair in pairs]) for side in (0, 1)]
     if min(map(len, sides)) < statistics.LEAST:
@@ -76,7 +79,7 @@ def sooner(pairs: Sequence[tuple[Values, Values]], alpha: float = statistics.ALP
 
 
 def _curves(records: Records, trials: pd.DataFrame, metric: CurveMetric) -> dict[str, pd.DataFrame]:
-    """The evaluations of each trial in which all that the metric needs was measured, in their order."""
+    """The evaluations of each trial, in their order, that have everything which the metric needs."""
     needed = ["step", metric.measure]
     if metric.kind == "gap":
         needed.append(metric.measure.replace("train", "test"))
@@ -91,7 +94,7 @@ def _curves(records: Records, trials: pd.DataFrame, metric: CurveMetric) -> dict
 def _arrival(run: pd.DataFrame, measure: str, target: float, end: float) -> tuple[float, float]:
     """The step of the last evaluation above the target, and of the first at or below it up to `end`."""
     steps = run["step"].to_numpy(float)
-    # 5 % must be reached by 0.05 however it was rounded on the way.
+    # An error of 0.05 reaches 5 % even if rounding made it slightly larger.
     there = np.flatnonzero((run[measure].to_numpy(float) <= np.nextafter(target, np.inf)) & (steps <= end))
     if not len(there):
         return np.inf, np.inf
@@ -100,7 +103,8 @@ def _arrival(run: pd.DataFrame, measure: str, target: float, end: float) -> tupl
 
 
 def _gap(run: pd.DataFrame, measure: str, target: float) -> float:
-    """The test error or loss minus that of training, where that of training is at the target."""
+    """The test error or loss minus the training error or loss, at the point where the latter is at the
+    target."""
     train = run[measure].to_numpy(float)
     test = run[measure.replace("train", "test")].to_numpy(float)
     there = np.flatnonzero(train <= np.nextafter(target, np.inf))

@@ -68,7 +68,7 @@ def mixed(trials: pd.DataFrame) -> bool:
 
 
 def one_class(trials: pd.DataFrame, split: str) -> int:
-    """How many trials answer one class only on a split that has several classes."""
+    """How many trials give the same answer to all examples of a split that has several classes."""
     done = frames.done(trials)
     columns = [f"{split}_most_answered", f"{split}_chance"]
     answered, chance = (pd.to_numeric(done[name]) if name in done else pd.Series() for name in columns)
@@ -76,5 +76,5 @@ def one_class(trials: pd.DataFrame, split: str) -> int:
 
 
 def of_one_class(count: int, n: int, depth: int) -> str:
-    """The sentence part that names such trials; nothing where there are none."""
+    """The part of a sentence that counts the trials of `one_class`; "" if there are none."""
     return f"{count} of {n} seeds at depth {depth} answer one class only" if count else ""

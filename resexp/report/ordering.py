@@ -25,15 +25,15 @@ Cell = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Comparison:
-    """What was measured of an ordering: both sides' means, and higher - lower with its 95 % interval.
+    """What was measured for a claim: the mean of both sides, and higher - lower with its interval.
 
-    `n` is the number of seeds of the side that has fewest. `diverged` trials have no error: where there are
-    some, the verdict rests on how many there are on each side, and the difference has no size. The verdict is
-    undecided, not comparable, or says yes or no to what the claim states.
+    `n` is the number of seeds of the side that has the fewest. `diverged` counts the trials that diverged.
+    If there are any, `difference` is None, and the verdict rests on how many diverged on each side. The
+    verdict is undecided, not comparable, or says whether what the claim states holds here.
 
-    Of steps, `difference` and its interval are the ratio higher / lower. `never` trials have no value on
-    their training curve: they never get to the target. `p` is of the test that the difference is 0, not known
-    for exact tests.
+    If the metric is a number of steps, `difference` and its interval are the ratio higher / lower. `never`
+    counts the trials that never reach the target, and so have no number of steps. `p` is that of the test
+    that the difference is 0. It is None if the verdict rests on an exact test instead.
     """
 
     lower: float | None
@@ -52,10 +52,10 @@ NOTHING = Comparison(None, None, None, None, None, 0, 0, Verdict.NOT_COMPARABLE)
 
 
 def compare(records: Records, claim: Claim) -> Comparison:
-    """Whether the trials come in the claimed order, or tie as claimed.
+    """Whether the trials are in the order that the claim states, or as close to each other as it states.
 
-    Where both sides were trained at several depths, or in several settings of which the claim says nothing,
-    the mean over those that they share is compared.
+    If both sides were trained at several depths, or in several settings that the claim does not name, the
+    means over the depths and settings that both sides have are compared.
     """
     level = statistics.level_of(records)
     read = curve(claim.metric)
@@ -98,7 +98,7 @@ def compare(records: Records, claim: Claim) -> Comparison:
 def _with_curves(
     records: Records, sides: Sequence[Mapping[str, Any]], metric: str, read: CurveMetric | None
 ) -> Records:
-    """The records with a column of what the metric reads off the training curves of both sides."""
+    """The records with a column for a metric of training curves, which holds the values of both sides."""
     if read is None:
         return records
     found = [matching(records, _without_depth(s) if s.get(DEPTH) in DEPTH_WORDS else s).index for s in sides]
@@ -114,7 +114,7 @@ def _of_curves(
     pairs: Sequence[tuple[Cell, Cell]],
     found: Comparison,
 ) -> Comparison:
-    """The verdict on what is read off curves, where maybe some runs never get to the target."""
+    """The verdict on values that are read off training curves. Some runs may never reach the target."""
     read = curve(claim.metric)
     assert read is not None
     steps = read.kind == "steps_to"
@@ -158,14 +158,19 @@ def _some_failed(records: Records, sides: Iterable[Mapping[str, Any]]) -> bool:
 
 
 def _examples(records: Records, when: Mapping[str, Any], metric: str) -> int | None:
-    """The number of examples of which one side's errors are shares; None for other metrics."""
+    """The number of examples on which one side's errors were measured; None if the metric is no error."""
     if not metric.endswith("_error"):
         return None
     return frames.examples(matching(records, when), metric.removesuffix("_error"))
 
 
 def _sides(records: Records, claim: Claim) -> tuple[dict[str, Any], dict[str, Any]] | None:
-    """Lower and higher with numbers for the words of their depths, of which both must have the depth."""
+    """The settings of the lower and the higher side, with numbers instead of words such as "deepest" for
+    depths.
+
+    Only depths that both sides have are used. The result is None if they have none in common, or are the
+    same.
+    """
     worded = [when for when in (claim.lower, claim.higher) if when.get(DEPTH) in DEPTH_WORDS]
     depths = [set(matching(records, _without_depth(when))["depth"].astype(int)) for when in worded]
     shared = sorted(set.intersection(*depths)) if depths else []
@@ -203,7 +208,8 @@ def _finite_mean(cells: Iterable[Cell]) -> float | None:
 
 
 def _verdict(found: statistics.Estimate, states: Relation, margin: float | None) -> Verdict:
-    """Whether the interval of higher - lower lies where the claim has it, or where it cannot be."""
+    """The verdict on a claim from the interval of higher - lower: it agrees, contradicts, or leaves it
+    open."""
     if found.low is None or found.high is None:
         return Verdict.UNDECIDED
     low, high, margin = found.low, found.high, margin or 0.0
@@ -221,7 +227,7 @@ def _verdict(found: statistics.Estimate, states: Relation, margin: float | None)
 
 
 def _of_order(states: Relation, lower_is_better: bool) -> Verdict:
-    """The verdict on a claim where counts, which have no margin, tell the sides apart."""
+    """The verdict on a claim if an exact test has shown which side is better. Such tests know no margin."""
     if states == "equivalent":
         return Verdict.NOT_EQUIVALENT
     yes, no = Verdict.DIRECTION_AGREES, Verdict.DIRECTION_DISAGREES
@@ -231,7 +237,10 @@ def _of_order(states: Relation, lower_is_better: bool) -> Verdict:
 
 
 def _of_diverged(lost: Sequence[int], runs: Sequence[int], states: Relation, level: float) -> Verdict:
-    """The verdict where nets diverged: by their shares, lower side first, in Barnard's exact test (1945)."""
+    """The verdict if networks diverged: by Barnard's exact test (1945) of the shares that diverged.
+
+    In `lost` and `runs`, the lower side comes first.
+    """
     table = [[lost[0], lost[1]], [runs[0] - lost[0], runs[1] - lost[1]]]
     decided = min(runs) >= statistics.LEAST and barnard_exact(table).pvalue <= 1 - level
     return _of_order(states, lost[1] / runs[1] > lost[0] / runs[0]) if decided else Verdict.UNDECIDED

@@ -62,7 +62,8 @@ def _looks(records: Records) -> Sentence:
 def marked(records: Records, sentence: Sentence, table: str) -> Sentence:
     """A verdict that a table leads with, and whether it was registered, if anything was.
 
-    Those on degradation are about one variant each; others compare variants, and need all their trials.
+    A verdict on degradation is about one variant. Any other compares variants, and is registered only if
+    the trials of all of them are.
     """
     if records.registered is None:
         return sentence

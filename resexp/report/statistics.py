@@ -1,8 +1,8 @@
 """Means, spreads, and what may be concluded from them: Student's intervals, degradation, corrections.
 
-One interval is used throughout: Student's, of a contrast of independent means with unequal variances (Welch
-1947, Biometrika 34). Seeds are not paired. Variants share weights and batches at one seed, which makes a
-comparison clean, but their errors hardly move together, and pairing would halve the degrees of freedom.
+Every interval is Student's interval of a sum of weighted, independent means with unequal variances (Welch
+1947, Biometrika 34). Seeds are not paired: although variants with the same seed start from the same weights
+and see the same batches, their errors hardly move together, and pairing would halve the degrees of freedom.
 """
 
 from __future__ import annotations
@@ -32,7 +32,10 @@ LEAST = 3
 
 @dataclass(frozen=True)
 class Summary:
-    """Number, mean and sample standard deviation (n - 1). They are None if there are too few values."""
+    """The number of values, their mean and their sample standard deviation (with n - 1).
+
+    The mean is None without a value, and the standard deviation with fewer than two.
+    """
 
     n: int
     mean: float | None
@@ -41,9 +44,10 @@ class Summary:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A contrast of means, its 95 % interval, and the p of the test that it is 0.
+    """A sum of weighted means, its interval, and the p of the test that it is 0.
 
-    `n` is the number of seeds of the side that has fewest. Under `LEAST` of them the rest is None.
+    `n` is the number of seeds of the side that has the fewest. If `n` is less than `LEAST`, there is no
+    interval and no p.
     """
 
     value: float
@@ -62,8 +66,8 @@ class Estimate:
 class Gap:
     """Degradation at one depth, as a fraction of training error.
 
-    `value` is D(L), [`low`, `high`] its 95 % interval, None with too few seeds; `reference` is the shallower
-    depth with the least mean error, and `n` the number of seeds of the depth that has fewest.
+    `value` is D(L), and [`low`, `high`] is its interval, which is None with too few seeds. `reference` is the
+    shallower depth with the least mean error. `n` is the number of seeds of the depth that has the fewest.
     """
 
     value: float
@@ -76,8 +80,9 @@ class Gap:
 def level_of(records: Records) -> float:
     """The level of every interval and test in the report of these records.
 
-    It is `LEVEL`, unless seeds were added after looks at the results. Looks that were fixed beforehand each
-    have the level of `plan.looks`. If there were others, all share evenly what `LEVEL` leaves (Bonferroni).
+    If nobody looked at the results before seeds were added, it is `LEVEL`. If all looks were planned before
+    the first result, it is the level in `plan/looks.py`. If there were other looks too, each look may be
+    wrong with the same probability, and all together with 1 - `LEVEL` at most (Bonferroni).
     """
     planned = records.look["planned"] if records.look else ()
     if not (others := [seeds for seeds in records.seeds_before if seeds not in planned]):
@@ -108,15 +113,14 @@ def contrast(
 ) -> Estimate | None:
     """The sum of weight x mean over independent samples, with Welch's interval. None if a sample is empty.
 
-    `examples` says that the values are shares of so many examples, in all samples or in each. Of fewer than
-    `FEW` mistakes, the variance then counts as no less than that of (mistakes + 1) / n mistakes per seed:
-    three seeds without a mistake do not show that there are none.
-
-    `overlap` says, of all samples or of each, that the n values come from splits of the same rows, drawn at
-    random: the variance of their mean is s^2 (1 / n + overlap), where overlap is m / (N - m) for the m of
-    all N rows that each value is of (Nadeau and Bengio 2003, Machine Learning 52; there n_test / n_train).
-
-    `least` is the least variance that any value has, as of one that is known up to a rounding alone.
+    examples: if the values are shares of examples, such as errors, the number of examples: one for all
+        samples, or one for each. A seed then has value x examples mistakes. If seeds have fewer than `FEW`
+        mistakes on average, their variance has a lower bound: that of a count with the mean (all mistakes +
+        1) / n. Without it, three seeds without a mistake would show that mistakes are impossible.
+    overlap: if each value was measured on m rows, drawn at random from the same N rows, the number m / (N -
+        m): one for all samples, or one for each. The variance of a mean over n seeds is then s^2 (1 / n +
+        overlap) (Nadeau and Bengio 2003, Machine Learning 52, where it is n_test / n_train).
+    least: a lower bound for the variance of every value, for values that are known only up to rounding.
     """
     cells = [numbers(sample) for sample in samples]
     n = min(map(len, cells))
@@ -143,7 +147,8 @@ def contrast(
 
 
 def variance(x: NDArray[np.float64], examples: int | None) -> float:
-    """The sample variance, with the lower bound of `contrast` if there are few mistakes among `examples`."""
+    """The sample variance. If there are few mistakes among `examples`, it has the lower bound of
+    `contrast`."""
     found = float(x.var(ddof=1))
     if examples is None or x.mean() * examples >= FEW:
         return found
@@ -172,14 +177,15 @@ def degradation(
 ) -> Gap | None:
     """D(L) = mean error at `depth` minus the least mean error of any shallower depth (He et al. 2015).
 
-    `errors` are the training errors of the seeds at each depth. Shallower depths with fewer than `LEAST`
-    seeds are left aside where others have as many. None where there is nothing shallower.
+    `errors` are the training errors of the seeds at each depth. If some shallower depth has `LEAST` seeds,
+    those with fewer seeds are ignored. The result is None if there is no shallower depth.
 
-    The interval answers whether the net is worse than at *some* shallower depth. Its lower end is the
-    greatest lower end of the differences to all shallower depths, at a level that is corrected for their
-    number (Bonferroni), for any of them may be the greatest by chance. Its upper end is the greatest upper
-    end, which needs no correction: it lies below D(L) only if that of the truly best depth does. So it covers
-    D(L) in at least 95 % of cases, or what `level` says.
+    The interval says whether the network is worse than at *some* shallower depth. It is made of the
+    intervals of the differences to all shallower depths. Its lower end is the greatest of their lower ends.
+    Because any of them may be the greatest by chance, their level is corrected for their number
+    (Bonferroni). Its upper end is the greatest of their upper ends. This needs no correction: it is below
+    D(L) only if the upper end for the truly best depth is. Therefore the interval covers D(L) with at least
+    the probability `level`.
     """
     here = numbers(errors[depth])
     shallower = {d: x for d in errors if d < depth and len(x := numbers(errors[d]))}
@@ -203,10 +209,11 @@ def degradation(
 
 
 def holm(p: Sequence[float | None]) -> list[float | None]:
-    """Adjusted p of each test, so that the family's chance of any false finding is at most its level.
+    """The p of each test, adjusted so that a level limits the probability of any false finding among all
+    tests.
 
-    Holm 1979, Scand. J. Statist. 6: the i-th least of m values is multiplied by m - i + 1, and none may be
-    less than one before it, or more than 1. A missing p is no test and stays missing.
+    The i-th smallest of m values is multiplied by m - i + 1. Then each is raised to the largest before it,
+    and none exceeds 1 (Holm 1979, Scand. J. Statist. 6). A missing p is not a test, and stays missing.
     """
     tests = sorted((value, place) for place, value in enumerate(p) if value is not None)
     adjusted: list[float | None] = [None] * len(p)
@@ -218,10 +225,11 @@ def holm(p: Sequence[float | None]) -> list[float | None]:
 
 
 def benjamini_hochberg(p: Sequence[float]) -> list[float]:
-    """Adjusted p of each test, so that of the findings at a level at most that share is false on average.
+    """The p of each test, adjusted so that a level limits the average share of false findings among all
+    findings.
 
-    Benjamini and Hochberg 1995, J. R. Statist. Soc. B 57: the i-th least of m values is multiplied by m / i,
-    and none may be more than one after it, or than 1.
+    The i-th smallest of m values is multiplied by m / i. Then each is lowered to the smallest after it, and
+    none exceeds 1 (Benjamini and Hochberg 1995, J. R. Statist. Soc. B 57).
     """
     order = sorted(range(len(p)), key=p.__getitem__, reverse=True)
     adjusted, least = [1.0] * len(p), 1.0
@@ -232,9 +240,10 @@ def benjamini_hochberg(p: Sequence[float]) -> list[float]:
 
 
 def slope(norms: Sequence[float] | NDArray[np.float64]) -> float | None:
-    """Least-squares slope of log10(norm) over layer position, in decades per layer.
+    """The least-squares slope of log10(norm) over the layer's position, in decades per layer.
 
-    Layers whose norm is 0 or not finite have no logarithm and are left out; None with fewer than two others.
+    Layers whose norm is 0 or not finite are left out, because they have no logarithm. The result is None if
+    fewer than two layers are left.
     """
     y = np.asarray(norms, dtype=float)
     usable = np.isfinite(y) & (y > 0)

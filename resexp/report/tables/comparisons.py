@@ -76,9 +76,10 @@ def _difference(row: Row) -> str:
 def baseline(trials: pd.DataFrame) -> tuple[str, str] | None:
     """The variant that all others are compared with, and why; None without two variants.
 
-    Residual, else plain, each where its label says nothing else: the two that the literature compares with.
-    Those that finished nothing at the deepest common depth are passed over, where any did: nothing can be
-    compared with them there.
+    The literature compares with residual or plain networks. The variant called `residual` comes first, then
+    the one called `plain`, then a variant of residual and a variant of plain with other settings, then any
+    variant. Variants without a finished trial at the deepest common depth cannot be compared there. They
+    are chosen only if no variant has one.
     """
     deep = frames.done(trials[trials["depth"] == frames.common_depth(trials)])
     kinds = {variant: str(group["connection"].iloc[0]) for variant, group in frames.by_variant(trials)}
@@ -93,7 +94,7 @@ def baseline(trials: pd.DataFrame) -> tuple[str, str] | None:
             return _first(found, trials), f"the first of the {kind} variants in the plan"
     return _first(
         list(kinds), trials
-    ), "the first variant in the plan, for neither residual nor plain can be it"
+    ), "the first variant in the plan, because no residual or plain variant can be the baseline"
 
 
 def _first(variants: list[str], trials: pd.DataFrame) -> str:
@@ -166,7 +167,9 @@ def verdict(found: statistics.Estimate | None, p: float | None, level: float = s
 
 
 def _sentences(name: str, rows: list[dict[str, Any]], depth: int | None) -> Iterator[Sentence]:
-    """Sentences on test errors at the deepest shared depth: one per difference, one per group of others."""
+    """Sentences on test errors at the deepest shared depth: one for each variant that differs from the
+    baseline, and one for each other verdict, which lists its variants.
+    """
     here = [row for row in rows if row["depth"] == depth and row["error"] == "test"]
     for row in here:
         if row["verdict"] in (Verdict.LOWER, Verdict.HIGHER):
@@ -175,7 +178,7 @@ def _sentences(name: str, rows: list[dict[str, Any]], depth: int | None) -> Iter
         if found := [row for row in here if row["verdict"] is judged]:
             subject = words.listed([row["variant"] for row in found])
             said = f"{subject} at depth {depth}: {what.format(name=name)}{_without(found, name)}."
-            # The question is which net errs less: a failure answers it in neither way.
+            # The question is which network errs less. A failure does not answer it.
             yield Sentence(subject, judged.value, Tone.OPEN, said)
 
 

@@ -32,7 +32,7 @@ SAID = {  # of one, and of several
 def table(records: Records) -> Table | None:
     """Rows: pairs of references, the published difference and the measured one.
 
-    None without such a pair, and where the experiment's claims say which orderings matter.
+    None if there is no such pair, or if the experiment has claims, which say which orderings matter.
     """
     paper = references.published(records)
     pairs = [] if paper.claims else _pairs(paper.references)
@@ -52,7 +52,9 @@ def table(records: Records) -> Table | None:
 
 
 def _pairs(found: Sequence[Reference]) -> Iterator[tuple[Reference, Reference]]:
-    """Pairs, the lower first, of one source, metric and statistic whose `when` differs in one key's value."""
+    """Pairs of references, the lower first. Both have the same source, metric and statistic, and their `when`
+    differs in the value of one key.
+    """
     for a, b in combinations(found, 2):
         if (a.source, a.metric, a.statistic) != (b.source, b.metric, b.statistic):
             continue

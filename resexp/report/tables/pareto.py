@@ -135,8 +135,10 @@ def _steps(group: pd.DataFrame, level: float) -> list[dict[str, Any]]:
 
 
 def fronts(rows: list[dict[str, Any]], cost: str) -> list[list[dict[str, Any]]]:
-    """The rows on the Pareto front of mean test error and `cost`, from the cheapest to the best, of each data
-    set: errors on other data cannot be compared.
+    """For each data set, the rows on the Pareto front of mean test error and `cost`, from the cheapest to
+    the best.
+
+    Errors on different data cannot be compared.
     """
     known = [row for row in rows if row[cost] is not None]
     sets = dict.fromkeys(row["tested"] for row in known)
@@ -159,7 +161,7 @@ def _counted(said: Sentence, lost: pd.DataFrame, deepest: int) -> Sentence:
 
 
 def _sentence(variant: str, rows: list[dict[str, Any]], tried: int) -> Sentence:
-    """How deep it pays to be. `tried` is the greatest depth, at which possibly no trial finished."""
+    """Up to which depth more depth pays. `tried` is the greatest depth, at which maybe no trial finished."""
     paying = [place for place, row in enumerate(rows) if row["pays"]]
     last = paying[-1] if paying else 0
     depth, deepest = rows[last]["depth"], rows[-1]["depth"]
