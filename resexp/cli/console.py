@@ -30,9 +30,10 @@ def printable(text: str) -> str:
 
 @contextmanager
 def watching() -> Iterator[tuple[Report, Callable[[], Display], Callable[[str], None]]]:
-    """Show a run on standard error. Yields three functions: one advances a bar while the run is planned and
-    data are fetched or decoded; one makes the run's display, which replaces the bar; and one prints a
-    sentence that stays.
+    """Show a run on standard error. Yields three functions.
+
+    The first advances a bar while the run is planned and data are fetched or decoded. The second makes the
+    display of the run, which replaces the bar. The third prints a sentence that stays on the terminal.
     """
     from resexp.cli.progress import Fading, choose
 
@@ -89,12 +90,13 @@ def summary_line(name: str, folder: Path, summary: SweepSummary) -> str:
 def print_report(name: str | None, results: Path, format: str, files: Sequence[Path] = ()) -> None:
     """Write all formats of an experiment's report into its folder, then print one of them.
 
-    If the report cannot be written it is still printed, and if it cannot be printed it is still written.
+    If the report cannot be written, it is still printed. If it cannot be printed, it is still written.
     `files` are the user's own tables and figures.
 
     Raises:
-        ConfigError: a file of the user's cannot be read, so that no report is made, or fails and is left out.
-        StoreError: there is no such experiment, or its folder cannot be written.
+        ConfigError: a file of the user's cannot be read, and there is no report; or it fails, and the
+            report is made without it. StoreError: there is no such experiment, or its folder cannot be
+            written.
     """
     from resexp.config.paths import plugin_at
     from resexp.report.build import build

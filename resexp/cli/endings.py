@@ -1,4 +1,5 @@
-"""How the program ends if a command does not end by itself: with a message and a fitting exit status."""
+"""How the program ends if a command fails or is interrupted: with a message and an exit status that says
+why."""
 
 from __future__ import annotations
 
@@ -40,7 +41,8 @@ def errors_told() -> Iterator[None]:
 
 
 def _refuse_a_lost_folder() -> None:
-    """Raises ConfigError if the current folder was deleted, because PyTorch would end the process there."""
+    """Raises ConfigError if the current folder was deleted. There, PyTorch would end the process without a
+    message."""
     try:
         os.getcwd()
     except OSError:

@@ -1,4 +1,5 @@
-"""Standard output and standard error that do not end the command if they cannot be written."""
+"""Streams in place of standard output and standard error, with which a command goes on if they cannot be
+written."""
 
 from __future__ import annotations
 
@@ -16,8 +17,8 @@ REFUSED = 74
 
 
 class Yielding(io.TextIOBase):
-    """A stream that remembers the first error of writing and drops all later text, so that the command
-    finishes its work.
+    """A stream that remembers the first error of writing. From then on it drops all text, so that the
+    command can finish its work.
 
     It has no `buffer`, because typer would write UTF-8 into that, whatever encoding the reader asked for.
     """

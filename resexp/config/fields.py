@@ -1,4 +1,4 @@
-"""Looks into the settings' models: the roles and models of fields, and the plugins that settings use."""
+"""Answers questions about the settings' models: which fields hold parts, and which plugins settings use."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from resexp.config.settings import OneOf, PartConfig, Settings
 
 
 def role_of(field: FieldInfo) -> str | None:
-    """The role of the part in a field, such as "connection"; None if it holds no part."""
+    """The role of the part that a field holds, such as "connection". None if it holds no part."""
     return next((m.role for m in field.metadata if isinstance(m, OneOf)), None)
 
 
 def nested_model(field: FieldInfo) -> type[BaseModel] | None:
-    """The model M in a field of type `M`, `M | None` or `tuple[M, ...]`; None for other fields."""
+    """The model M of a field of type `M`, `M | None` or `tuple[M, ...]`. None for other fields."""
     candidates = (field.annotation, *getattr(field.annotation, "__args__", ()))
     return next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
 
@@ -43,7 +43,8 @@ def _parts(value: BaseModel) -> Iterator[PartConfig]:
 
 @cache
 def _holders(model: type[BaseModel]) -> tuple[str, ...]:
-    """The fields that hold parts or models. Cached: a plan of 20,000 trials asks 80,000 times."""
+    """The fields that hold parts or models. Answers are cached, because a plan of 20,000 trials asks 80,000
+    times."""
     return tuple(name for name, field in model.model_fields.items() if _mentions_model(field.annotation))
 
 

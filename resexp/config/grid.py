@@ -1,8 +1,8 @@
 """Makes the points of a sweep from base settings, axes, rules and command-line values, by pure functions.
 
 A tree is the mapping that a settings file holds. A path is a dotted key split at its dots. Every value that
-is assigned over the base is an Assignment, which records where it was written, so that an error can name the
-line.
+replaces a value of the base is an Assignment, which records where it was written, so that an error can name
+the line.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ DEPTH, SEED, CONNECTION = "model.depth", "seed", "model.connection"
 
 @dataclass(frozen=True)
 class Assignment:
-    """`value` is set at `path`. `origin` is its position in the document; None: the command line."""
+    """`value` is set at `path`. `origin` is its position in the document, or None for the command line."""
 
     path: Path
     value: Any
@@ -54,17 +54,20 @@ def dotted(path: Sequence[str | int]) -> str:
 
 
 def size(grids: Sequence[Axes]) -> int:
-    """The number of points in all grids; equal points count each time."""
+    """The number of points in all grids. A point that is in several grids counts several times."""
     return sum(math.prod(map(len, grid.values())) for grid in grids)
 
 
 def assign(tree: Any, path: Path, value: Any, role: str | None = None) -> Any:
-    """A copy of `tree` with `value` at `path`. Creates absent parts on the way, and expands short forms."""
+    """A copy of `tree` with `value` at `path`.
+
+    Parts on the way are created if they are absent, and expanded if they are written as a kind's name.
+    """
     tree = expand(tree)
     if tree is None or tree is MISSING:
         tree = {"kind": DEFAULT_KINDS[role]} if role in DEFAULT_KINDS else {}
     if not isinstance(tree, Mapping):
-        return tree  # not a mapping, which the validation of the base reports
+        return tree  # no mapping, as the validation of the base will report
     head, *rest = path
     if rest:
         value = assign(tree.get(head), tuple(rest), value, head)
@@ -75,8 +78,10 @@ def assign(tree: Any, path: Path, value: Any, role: str | None = None) -> Any:
 class Spot:
     """What is at a path of a tree.
 
-    field: the field of the settings; None if there is no such key. model: of its value, if that is a mapping.
-    role: if it is a part. value: MISSING if there is none.
+    field: the field of the settings, or None if there is no such key.
+    model: the pydantic model of the value, or None if the value is no mapping.
+    role: the role of the part there, or None if the value is no part.
+    value: MISSING if there is no value.
     """
 
     field: FieldInfo | None
@@ -96,7 +101,7 @@ def locate(
     root: type[BaseModel] = Settings,
     plugins: tuple[Plugin, ...] = (),
 ) -> Spot:
-    """The spot at `path`. Which keys exist depends on the kinds of the parts in `tree` on the way."""
+    """The spot at `path`. Which keys exist there depends on the kinds of the parts on the way in `tree`."""
     spot = Spot(None, root, None, tree, plugins)
     for key in path:
         spot = _item(spot, key) if isinstance(key, int) else _child(spot, key)
@@ -113,7 +118,7 @@ def lookup(tree: Any, path: Path, plugins: tuple[Plugin, ...] = ()) -> Any:
 
 
 def given(tree: Any, path: Path, plugins: tuple[Plugin, ...] = ()) -> Any:
-    """The value at `path` as it was written; its default if nothing was."""
+    """The value at `path` as it was written, or its default if none was written."""
     node = tree
     for key in path:
         node = expand(node)
@@ -130,7 +135,9 @@ def with_axes(axes: Axes, overrides: Mapping[Path, Sequence[Assignment]]) -> Axe
 
 
 def matches(wanted: Any, actual: Any) -> bool:
-    """Whether a value fits a rule's. A part fits its kind's name, and any mapping of some of its options."""
+    """Whether a value fits the one that a rule wants. A part fits the name of its kind, and any mapping of
+    some of its options.
+    """
     if isinstance(actual, Mapping):
         wanted = expand(wanted)
         return isinstance(wanted, Mapping) and all(
@@ -148,7 +155,8 @@ class GridPoint:
     rules: tuple[int, ...]
 
     def origin(self, path: tuple[str | int, ...]) -> tuple[str | int, ...] | None:
-        """Where the value at `path` was written: a position in the document; None: the command line."""
+        """The position in the document where the value at `path` was written, or None for the command
+        line."""
         for a in reversed(self.assignments):
             if path[: len(a.path)] == a.path:
                 return None if a.origin is None else (*a.origin, *path[len(a.path) :])
@@ -166,8 +174,8 @@ def points(
 ) -> Iterator[GridPoint]:
     """Every point of every grid; the last axis changes fastest.
 
-    under: assignments made before all others (a tier's). singles: values from the command line that are not
-    axes.
+    under: the assignments of a tier, which are made before all others. singles: values from the command
+    line that are not axes.
     """
     for axes in grids:
         for combination in itertools.product(*axes.values()):
@@ -197,7 +205,7 @@ def _point(
         apply(assignment)
     # The command line wins: rules cannot change its keys or the keys below them.
     closed = [a for a in assignments if a.origin is None]
-    values_now: dict[Path, Any] = {}  # of the present tree: rules often ask for the same paths
+    values_now: dict[Path, Any] = {}  # values of the present tree, because rules often ask for the same paths
     for i, rule in enumerate(rules):
         for path in rule.when.keys() - values_now.keys():
             values_now[path] = lookup(tree, path, plugins)

@@ -23,7 +23,7 @@ from resexp.errors import ConfigError, Problem
 
 MAX_POINTS = 20_000
 MAX_OF_TIERS = 2 * MAX_POINTS
-"""Of all tiers of a file together: each point of each of them is checked whenever the file is read."""
+"""The most points that all tiers of a file may have together, because reading the file checks every point."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,13 @@ class Point:
 class Experiment:
     """A configuration file, read and checked.
 
-    tier: the size of the experiment; points: in the grid's order, without repetitions; tuned: dotted keys of
-    the axes whose best value is chosen by validation error; text: the file's text; why: the question that the
-    experiment asks; expect: what this tier takes and what came out; checks: what `resexp check` expects.
+    tier: the name of the size that was chosen.
+    points: the points of the sweep in the grid's order, each once.
+    tuned: the dotted keys of the axes whose best value is chosen by validation error.
+    text: the text of the file.
+    why: the question that the experiment asks.
+    expect: how long this tier takes, and what came out.
+    checks: what `resexp check` expects.
     """
 
     name: str
@@ -69,11 +73,11 @@ def load(
     tier: str = FULL,
     plugins: Sequence[str | Path] = (),
 ) -> Experiment:
-    """Read a configuration file with `key=value` overrides, of which `key=a,b` makes an axis.
+    """Read a configuration file with `key=value` overrides. The override `key=a,b` makes an axis.
 
-    An override replaces the file's value or axis of its key, and wins over the file's rules.
-    tier: one of the file's tiers, which is appended to the experiment's name.
-    plugins: files with further parts.
+    An override replaces the value or the axis that the file has for its key. Rules of the file do not
+    change it. `tier` is one of the file's tiers; its name is appended to the experiment's name. `plugins`
+    are files with further parts.
 
     Raises ConfigError with all problems in the order of lines, including those of other tiers.
     """
@@ -146,8 +150,8 @@ def read_plugins(files: Sequence[str | Path]) -> tuple[Plugin, ...]:
 def _plugins(listed: Any, further: Sequence[str | Path], draft: Draft) -> tuple[Plugin, ...]:
     """The plugins that the file lists and those of the command line.
 
-    Raises ConfigError at once instead of adding to the draft: with a faulty plugin, parts are missing, and
-    every use of them would look like another problem.
+    Raises ConfigError at once instead of adding problems to the draft: without the parts of a faulty
+    plugin, every use of these parts would look like another problem.
     """
     names = listed if isinstance(listed, tuple) and all(isinstance(name, str) for name in listed) else ()
     folder = Path(draft.file).parent
@@ -181,7 +185,7 @@ def _points(
     *,
     may_idle: bool,
 ) -> tuple[Point, ...]:
-    """All points, validated and without repetitions. Every rule must match a point, unless `may_idle`."""
+    """All points, validated, each once. Unless `may_idle`, it is a problem if a rule matches no point."""
     grids = _grids(tier, assigned)
     singles = [values[0] for values in assigned.values() if len(values) == 1]
     if (count := grid.size(grids)) > MAX_POINTS:
@@ -215,7 +219,7 @@ def _grids(tier: Tier, assigned: Mapping[grid.Path, Sequence[Assignment]]) -> li
 
 
 def _written(draft: Draft, point: grid.GridPoint, key: str) -> str:
-    """Where the value at a dotted key was written, or else the nearest mapping around it."""
+    """Where the value at a dotted key was written. If it was not written, the nearest mapping around it."""
     return draft.where(
         point.origin(tuple(int(step) if step.isdecimal() else step for step in key.split(".")))
     )

@@ -1,6 +1,6 @@
-"""Reads what changes a file's base settings: overrides of the command line (`key=value`), axes, rules, tiers.
+"""Reads everything that changes a file's base settings: overrides of the command line, axes, rules and tiers.
 
-Each value records where it was written, so that a problem can name the line.
+Each value is kept with the place where it was written, so that a problem can name the line.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ ROLE_AT = {
 
 
 def command_line(overrides: Sequence[str], draft: Draft) -> dict[str, tuple[Any, ...]]:
-    """The values given for each key: several, separated by commas outside brackets, make an axis."""
+    """The values that overrides give for each key. Values separated by commas outside brackets make an
+    axis."""
     given: dict[str, tuple[Any, ...]] = {}
     for text in overrides:
         key, equals, value = text.partition("=")
@@ -61,7 +62,8 @@ def command_line(overrides: Sequence[str], draft: Draft) -> dict[str, tuple[Any,
 
 
 def _is_text(key: str, plugins: tuple[Plugin, ...]) -> bool:
-    """Whether a key is text in every part that has the key; then 007 and 2024 are not read as numbers."""
+    """Whether every part that has the key takes text for it. Then 007 and 2024 must not be read as
+    numbers."""
     part, _, option = key.rpartition(".")
     known = scan.parts(ROLE_AT[part], plugins).values() if part in ROLE_AT else ()
     types = {info.options[option].annotation for info in known if option in info.options}
@@ -69,14 +71,14 @@ def _is_text(key: str, plugins: tuple[Plugin, ...]) -> bool:
 
 
 def _texts(value: str) -> tuple[str | None, ...]:
-    """The texts between commas. If the whole value is an existing path, its commas do not separate."""
+    """The texts between commas. If the whole value is the path of an existing file, it is one text."""
     whole = "," not in value or os.path.lexists(os.path.expanduser(value))
     pieces = [value] if whole else value.split(",")
     return tuple(None if piece == "null" else piece.strip() for piece in pieces)
 
 
 def grids_of(sweep: Any, draft: Draft, origin: Key = ("sweep",)) -> tuple[Axes, ...]:
-    """The grids of a `sweep` at position `origin`: one for a mapping, one for each in a list of mappings."""
+    """The grids of the `sweep` at position `origin`: one for a mapping, or one for each mapping in a list."""
     if sweep is None or isinstance(sweep, Mapping):
         return (_grid(sweep or {}, origin, draft),)
     if not isinstance(sweep, tuple) or not sweep:
@@ -122,7 +124,7 @@ def _as_axis(key: str, values: Any) -> str:
 
 
 def rules_of(texts: Iterable[RuleText], draft: Draft) -> tuple[Rule, ...]:
-    """The rules with known keys. Unknown keys become problems of the draft."""
+    """The rules whose keys are known. Each unknown key becomes a problem of the draft."""
     rules = []
     for i, text in enumerate(texts):
         origin = ("overrides", i)
@@ -134,13 +136,14 @@ def rules_of(texts: Iterable[RuleText], draft: Draft) -> tuple[Rule, ...]:
 
 
 def _assignments(values: Mapping[str, Any], origin: Key) -> tuple[Assignment, ...]:
-    """The assignments of dotted keys; a whole part comes before its options."""
+    """The assignments for a mapping of dotted keys. A whole part comes before its options."""
     assignments = (Assignment(tuple(k.split(".")), v, (*origin, k)) for k, v in values.items())
     return tuple(sorted(assignments, key=lambda a: len(a.path)))
 
 
 def check_keys(mapping: Mapping[str, Any], origin: Key, draft: Draft) -> bool:
-    """Whether all keys are known and no condition has an old layout. Faults become problems of the draft."""
+    """Whether all keys are known and no condition has the former key `layout`. If not, problems are added
+    to the draft."""
     unknown = [key for key in mapping if key not in known_keys(draft.plugins)]
     for key in unknown:
         draft.wrong((*origin, key), key, "is not a known key", _right(key, known_keys(draft.plugins)))
@@ -160,7 +163,7 @@ def _has_layout(value: Any) -> bool:
 
 @dataclass(frozen=True)
 class Tier:
-    """One size of the experiment: what it sets in the base, its grids, and the axes that it tunes."""
+    """One size of the experiment: its changes of the base, its grids, and the axes that it tunes."""
 
     name: str
     set: tuple[Assignment, ...]
@@ -234,7 +237,9 @@ def _check_tuned(tier: Tier, origin: Key, draft: Draft) -> None:
 
 
 def _changed(axes: Axes, sweep: Mapping[str, Any], origin: Key, draft: Draft) -> Axes:
-    """A file's axes, replaced by the tier's of the same key. An axis that the tier empties is dropped."""
+    """A file's axes after a tier's changes. An axis of the tier replaces the file's axis of the same key,
+    and an empty one removes it.
+    """
     dropped = {tuple(key.split(".")): key for key, values in sweep.items() if values is None or values == ()}
     for path, key in dropped.items():
         if path not in axes:

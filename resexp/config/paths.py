@@ -1,4 +1,5 @@
-"""Paths as users write them: relative to the file's folder in a file, to the current folder in a command."""
+"""Paths as users write them. In a file they are relative to the file's folder, in a command to the current
+folder."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ _VARIABLE = re.compile(r"\$(\w+|\{[^}]*\})")
 def located(name: str, folder: Path) -> Path:
     """The absolute path of `name` relative to `folder`, with `~` and `$VARIABLE` expanded.
 
-    Raises ValueError(what is wrong, what would be right) if that is not possible.
+    If that is not possible, it raises a ValueError with two arguments: what is wrong, and what would be
+    right.
     """
     expanded = os.path.expandvars(name)
     if unset := _VARIABLE.search(expanded):
@@ -35,7 +37,8 @@ def located(name: str, folder: Path) -> Path:
 
 
 def with_root(point: GridPoint, draft: Draft) -> Tree:
-    """The point's tree with its `data.root`, if any, made absolute. Adds a problem if that fails."""
+    """The point's tree, in which `data.root` is absolute if there is one. If that fails, a problem is
+    added."""
     data = point.tree.get("data")
     root = data.get("root") if isinstance(data, Mapping) else None
     if not isinstance(data, Mapping) or not isinstance(root, str) or not root:
@@ -51,7 +54,8 @@ def with_root(point: GridPoint, draft: Draft) -> Tree:
 
 
 def plugin_at(name: str, folder: Path, where: str) -> Plugin:
-    """The plugin in the file `name`. Raises ConfigError, with `where`: the place that names the file."""
+    """The plugin in the file `name`. Raises ConfigError. `where` is the place that names the file, for the
+    message."""
     try:
         file = located(name, folder)
     except ValueError as error:

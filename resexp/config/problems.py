@@ -61,11 +61,13 @@ class Draft:
     plugins: tuple[Plugin, ...] = ()
 
     def wrong(self, origin: Key | None, key: str, wrong: str, right: str) -> None:
-        """Add a problem with the value at position `origin`; None: the command line."""
+        """Add a problem with the value at position `origin` of the document, or on the command line if that
+        is None."""
         self.problems.append(Problem(self.where(origin), key, wrong, right))
 
     def where(self, origin: Key | None) -> str:
-        """File and line of a position in the document, or else of the nearest mapping around it."""
+        """The file and line of a position in the document. Without a line of its own, that of the mapping
+        around it."""
         if origin is None:
             return COMMAND_LINE
         prefixes = (origin[:n] for n in range(len(origin), -1, -1))
@@ -75,9 +77,10 @@ class Draft:
     def validate(
         self, model: type[M], tree: Any, origin: Callable[[Key], Key | None], *, partial: bool = False
     ) -> M | None:
-        """The validated tree, or None after adding its problems. A `partial` tree may lack required keys.
+        """The validated tree. If it has problems, they are added to the draft, and the result is None.
 
-        origin: gives the position in the document of a path in the tree.
+        `origin` is a function that gives the position in the document for a path in the tree. A `partial`
+        tree may lack required keys.
         """
         try:
             return model.model_validate(tree, context=context(self.plugins))
@@ -87,7 +90,7 @@ class Draft:
                 if lacking or details["input"] is UNREAD:
                     continue
                 path, wrong, right = explain(details, tree, model, self.plugins)
-                # A part of an unknown kind is blamed on what gave the kind, which may be an override alone.
+                # If a kind is unknown, the problem is where the kind was written, which may be an override.
                 blamed = (*path, "kind") if details["type"] == "union_tag_invalid" else path
                 self.wrong(origin(blamed), dotted(path), wrong, right)
         return None
@@ -108,7 +111,10 @@ def plain(value: Any) -> Any:
 
 
 def refuse(problems: Iterable[Problem], file: str) -> ConfigError:
-    """An error with each problem once, sorted by line, the command line's last; at most MAX_LINES lines."""
+    """The error that lists each problem once, in the order of lines, those of the command line last.
+
+    It has at most MAX_LINES lines: if there are more problems, the last line counts them.
+    """
     unique = dict.fromkeys(
         Problem(clean(p.where), _short(p.key), _short(p.wrong, 300), _short(p.right, 300)) for p in problems
     )
@@ -131,7 +137,7 @@ def explain(
 def error_path(
     loc: tuple[int | str, ...], tree: Any, root: type[BaseModel], plugins: tuple[Plugin, ...] = ()
 ) -> Key:
-    """The path of an error in the tree: pydantic's location without its steps into branches of unions."""
+    """The path of an error in the tree. Pydantic's location also has steps into the branches of unions."""
     path: Key = ()
     for step in loc:
         if isinstance(step, str) and locate(tree, path, root, plugins).model is None:
@@ -207,7 +213,7 @@ def _choices(annotation: Any) -> list[str]:
 
 
 def _line(where: str) -> float:
-    """The key to sort by: 0 for problems without a line, infinity for the command line's."""
+    """The number to sort by: 0 for problems without a line, infinity for those of the command line."""
     number = where.rpartition(":")[2]
     return int(number) if number.isdecimal() else float("inf") if where == COMMAND_LINE else 0
 

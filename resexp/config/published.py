@@ -1,4 +1,4 @@
-"""Published results as data: `references/<name>.yaml` holds one paper's claims, recipe and numbers.
+"""Published results as data. The file `references/<name>.yaml` holds one paper's claims, recipe and numbers.
 
 A metric is a column of the trials (`train_error`, `test_iou`, `seconds`) or a probe's reading in the form
 `probe.name@at:reduce`. For example, `gradient_norms.weight_rms@0:slope` is the slope over layers at
@@ -30,10 +30,10 @@ from resexp.options import NonNegativeFloat, PositiveFloat, PositiveInt, Real
 FOLDER = Path(__file__).parents[1] / "references"
 
 Reduce = Literal["mean", "max", "min", "first", "last", "slope"]
-"""How layers become one number. `first` is nearest the input; `slope` is of log10, in decades per layer."""
+"""How layers become one number. `first` is nearest to the input; `slope` is in decades per layer."""
 
 DEPTH_WORDS = ("deepest", "shallowest", "best_shallower")
-"""Words for `model.depth` in a claim. They mean depths that an experiment has on both sides of the claim."""
+"""Words for `model.depth` in a claim, which stand for depths that both of its sides have."""
 
 _COLUMN = re.compile(
     r"(train|validation)_(error|loss)|test_[a-z][a-z0-9_]*|params|macs|seconds|step_seconds|steps"
@@ -58,7 +58,7 @@ class ProbeMetric(NamedTuple):
 
 
 class CurveMetric(NamedTuple):
-    """A value read off a training curve where `measure` comes down to the target; None means `shared`."""
+    """A value where `measure` reaches `target` on a training curve. The target None stands for `shared`."""
 
     kind: Literal["steps_to", "gap"]
     measure: str
@@ -157,12 +157,13 @@ class Reference(Frozen):
 
 
 class Claim(Frozen):
-    """One ordering that a paper states: `metric` is lower in trials `lower` than in trials `higher`.
+    """What a paper states of two sides: `metric` is lower in the trials `lower` than in the trials `higher`.
 
-    In both, `model.depth` may be `deepest`, `shallowest` or `best_shallower`. The last is the depth with the
-    least metric among all but the deepest, as in the definition of degradation. If `within` is given, the
-    claim is that the two sides differ by no more than `within`; for steps, `within` is a fraction. With the
-    relation `no_worse`, `lower` may exceed `higher` by that at most ("as well as").
+    On both sides, `model.depth` may be `deepest`, `shallowest` or `best_shallower`. The last is the depth
+    with the least metric among all but the deepest, as in the definition of degradation. If `within` is
+    given, the claim is that the two sides differ by no more than `within`. With the relation `no_worse`,
+    the claim is that `lower` exceeds `higher` by no more than `within`. If the metric is a number of steps,
+    `within` is a fraction.
     """
 
     say: Text
@@ -188,7 +189,7 @@ class Claim(Frozen):
 
     @property
     def margin(self) -> float | None:
-        """By how much the sides may differ; None of an order."""
+        """By how much the sides may differ. None if the claim is that one side is lower."""
         return None if self.states == "lower" else self.within or default_margin(self.metric)
 
     @model_validator(mode="after")
@@ -217,8 +218,8 @@ class Claim(Frozen):
 class Published(Frozen):
     """What one paper reports: its claim, its recipe and its numbers.
 
-    protocol: for dotted keys of the settings, the paper's value or a list of acceptable values.
-    paper, claim: given in every file of a paper; None if a configuration lists its own references.
+    protocol: for each dotted key of the settings, the paper's value or a list of acceptable values.
+    paper, claim: the paper and what it says. They are None if a configuration lists references of its own.
     """
 
     paper: str | None = None

@@ -1,4 +1,4 @@
-"""The form of a configuration file: the keys beside the settings, all dotted keys, the JSON Schema."""
+"""The form of a configuration file: its keys, all dotted keys of its settings, and its JSON Schema."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ SAFE_NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$"
 class TierText(Frozen):
     """Another size of the experiment.
 
-    `set` changes the base. `sweep` and `tune` replace the file's axes of the same keys, and [] or null drops
-    an axis. If the file's or the tier's sweep is a list, the tier's replaces the file's as a whole.
+    `set` changes the base. Each axis in `sweep` and `tune` replaces the file's axis of the same key; [] or
+    null removes it. If the sweep of the file or of the tier is a list, the tier's sweep replaces the whole
+    sweep.
     """
 
     set: dict[str, Any] = Field({})
@@ -87,7 +88,8 @@ class _File(Header, Settings):
 
 @cache
 def known_keys(plugins: tuple[Plugin, ...] = ()) -> tuple[str, ...]:
-    """Every dotted key that a sweep, a rule or the command line can name, for parts of any kind."""
+    """Every dotted key that a sweep, a rule or the command line can name, including the options of all
+    parts."""
     return tuple(dict.fromkeys(_keys(Settings, "", plugins)))
 
 
@@ -102,7 +104,7 @@ def _keys(model: type[BaseModel], prefix: str, plugins: tuple[Plugin, ...]) -> I
 def json_schema(plugins: tuple[Plugin, ...] = ()) -> dict[str, Any]:
     """The JSON Schema of a configuration file, for editors. It includes the plugins' parts.
 
-    Few keys are required, because a sweep or a rule may supply the others. `load` checks every point in full.
+    Few keys are required in it, because a sweep or a rule may supply the others. `load` checks every point.
     """
     schema = _File.model_json_schema()
     _add_plugins(schema, plugins)

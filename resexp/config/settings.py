@@ -1,7 +1,7 @@
 """The settings of one trial as frozen pydantic models. The models of parts are made from the catalog.
 
-A part is written as its kind's name, or as a mapping of `kind` and its options. Types are strict: text is
-never read as a number, nor a number as true.
+A part is written as the name of its kind, or as a mapping of `kind` and options. Types are strict: text is
+never read as a number, and a number is never read as true or false.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class Frozen(BaseModel):
 
 
 class PartConfig(Frozen):
-    """The configuration of one part: its kind, fields that all kinds of its role share, and its options."""
+    """The configuration of one part: its kind, the fields of all kinds of its role, and the kind's own
+    options."""
 
     info: ClassVar[scan.PartInfo]
     """What the catalog says of this kind. Every model that `models` returns has it."""
@@ -61,9 +62,9 @@ class PartConfig(Frozen):
 
 
 class OneOf:
-    """Annotation of a field that holds a part of a role. Its value is validated by the model of its kind.
+    """Annotates a field that holds a part of a role. The value is validated by the model of its kind.
 
-    Kinds are the package's, and those of the plugins in the validation's context (see `context`).
+    Known kinds are those of the package and of the plugins that `context` gives to the validation.
     """
 
     def __init__(self, role: str) -> None:
@@ -97,7 +98,7 @@ class OneOf:
 
 
 def context(plugins: tuple[Plugin, ...]) -> dict[str, Any]:
-    """The context for a validation that accepts the plugins' parts."""
+    """The context to give to pydantic, so that a validation accepts the parts of these plugins."""
     return {"plugins": plugins}
 
 

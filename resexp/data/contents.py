@@ -30,8 +30,9 @@ AHEAD = 2
 """Batches that may wait for each worker."""
 BLOCK = 1 << 20
 SETTLED = 2.0
-"""A hash is remembered only if the file's last change is this many seconds before the command's start: clocks
-tick coarsely, and a file that changes twice within one tick keeps its times.
+"""A hash is remembered only if the file was last changed this many seconds before the command began. The
+clocks of file systems tick coarsely: a file that changes twice within one tick has the same times
+afterwards.
 """
 COMMIT = 1.0
 """Seconds between commits. A process that is killed loses at most this much work."""

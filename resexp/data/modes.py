@@ -1,4 +1,4 @@
-"""Converts the values in an image file, whatever their type, to 8 bits or to the class numbers of a mask."""
+"""Converts the values in an image file of any type: to 8 bits, or to the numbers of classes in a mask."""
 
 from __future__ import annotations
 

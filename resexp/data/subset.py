@@ -23,8 +23,8 @@ HELD_OUT_SEED = 0
 def pick_classes(names: Sequence[str], wanted: int | Sequence[str | int] | None) -> tuple[int, ...]:
     """The positions of the wanted classes, in the order given.
 
-    wanted: the number of classes, of which the first are taken; or a list of names and of positions, counted
-        from 0; None: all classes.
+    wanted: a number, for that many first classes; a list of names, or of positions counted from 0; or None,
+        for all classes.
 
     Raises DataError for an unknown or repeated class, for an empty list, and for a position that is also the
     name of another class, because either could be meant.
@@ -63,7 +63,7 @@ def _position(names: Sequence[str], wanted: str | int) -> int:
 
 
 def quotas(counts: Sequence[int], size: int | None, key: str = "size") -> tuple[int, ...]:
-    """How many examples of each class make a stratified subset of `size` examples; None: all of them.
+    """How many examples of each class make a stratified subset of `size` examples. With None, all are taken.
 
     Shares are rounded by the largest remainder, ties in favour of earlier classes. Every class that has an
     example keeps one. Raises DataError, with the option's name `key`, if `size` is too large or too small.
@@ -89,7 +89,7 @@ def quotas(counts: Sequence[int], size: int | None, key: str = "size") -> tuple[
 def select(
     labels: Labels, size: int | None, seed: int, key: str = "size", stream: tuple[int, ...] = ()
 ) -> Labels:
-    """The rows, sorted int64, of a stratified subset of `size` examples. Raises DataError as `quotas` does.
+    """The rows of a stratified subset of `size` examples: sorted, int64. Raises DataError as `quotas` does.
 
     labels: (n,) int64; stream: give another one for an independent draw with the same seed.
 

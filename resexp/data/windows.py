@@ -1,4 +1,4 @@
-"""Splits of texts: windows of tokens as inputs, and the token after each of these tokens as its target."""
+"""Splits of texts. An input is a window of tokens, and the target of each token is the token after it."""
 
 from __future__ import annotations
 

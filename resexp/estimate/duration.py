@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 TIMED_MACS = 3e9
 """The most multiply-accumulates of a timed step, so that an estimate takes little time."""
 TIMED, ENOUGH = 3, 10**9
-"""How many steps are timed (the shortest counts), and after how many nanoseconds timing stops."""
+"""TIMED: the number of timed steps, of which the shortest counts. ENOUGH: if all of them together take longer
+than so many nanoseconds, no further step is timed.
+"""
 MOST_TIMED_DEPTH = 1_300
 MOST_TIMED = Cost(params=50_000_000, macs=5 * 10**9, activation_bytes=1 << 28)
 """A network that exceeds any of these limits is not timed, because a step would take too much time or memory
@@ -118,6 +120,7 @@ def sweep_seconds(trials: Sequence[Trial], measurer: Measurer, slots: int) -> fl
 
 
 def image_macs(trial: Trial) -> int:
+    """The multiply-accumulates of one example in the trial's network."""
     assert trial.cost is not None
     return trial.cost.macs
 

@@ -45,7 +45,8 @@ class Measurer:
         survey: Survey | None = None,
         known: Mapping[str, Facts] | None = None,
     ) -> None:
-        """`known` are facts that another Measurer has collected. Their data sets are not scanned again."""
+        """`known` are facts of data sets that another Measurer has collected, so that these sets need no
+        scan."""
         self._device = device
         self.plugins = plugins
         self._facts = dict(known or {})
@@ -75,6 +76,7 @@ class Measurer:
         return by_id
 
     def data_fingerprint(self, settings: Settings) -> str:
+        """A text that changes whenever the data may have changed; see `Facts.fingerprint`."""
         return self.facts(settings).fingerprint
 
     def resolve(self, settings: Settings) -> Settings:

@@ -1,4 +1,4 @@
-"""Why a worker ended, if it could not say so itself."""
+"""Finds out why a worker ended, if the worker could not say so itself."""
 
 from __future__ import annotations
 

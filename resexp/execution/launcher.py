@@ -15,7 +15,7 @@ again, because it is not at fault. No process exits with this status by itself.
 
 @dataclass(frozen=True)
 class Job:
-    """Everything that a worker is told. All values are plain, so that another machine can receive them."""
+    """Everything that a worker must know. All values are plain, so that another machine can receive them."""
 
     folder: Path
     number: int

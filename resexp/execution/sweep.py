@@ -24,7 +24,8 @@ ALIKE = 3
 """The sweep stops if the first ALIKE trials to end have all failed in the same way."""
 
 TRIES = 3
-"""One run starts a trial at most TRIES times, if each attempt ends through no fault of the trial."""
+"""The most attempts at a trial in one run. There is another attempt only if one ended through no fault of
+the trial."""
 
 LOSSES = 20
 """The sweep stops if LOSSES workers in a row are lost and no trial ends in between. A worker is lost if the

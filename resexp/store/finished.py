@@ -105,7 +105,9 @@ def later_rows(folder: TrialFolder, result: Mapping[str, Any], notes: list[str])
 
 
 def ways(finished: Finished, later: Iterable[Row]) -> dict[str, tuple[str, bool]]:
-    """For each kind of probe at a trial's end, its options as text, and whether it was measured later."""
+    """For each kind of probe that measured a trial at its end: its options as text, and whether `resexp
+    probe` measured it after training.
+    """
     options_of: dict[str, list[Any]] = {}
     for probe in finished.trial.settings.get("probes", ()):
         if 1 in probe["at"]:
@@ -141,7 +143,7 @@ def notes_of_ways(trials: Sequence[Mapping[str, tuple[str, bool]]]) -> list[str]
 
 
 def _identity(result: Mapping[str, Any]) -> dict[str, Any]:
-    """What identifies a result: its trial, its attempt, and the rows that were committed with it."""
+    """What identifies a result: its trial, its attempt, and the size and checksum of its rows."""
     return {"trial": result["trial"], "attempt": result["attempt"], "of": result["rows"]}
 
 

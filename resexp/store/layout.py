@@ -18,7 +18,7 @@ from resexp.store.documents import read, read_or_empty
 from resexp.store.file_lock import held
 
 FORMAT = 1
-"""Version of a trial's documents. A result of a newer version is ignored."""
+"""The version of a trial's documents. Results with a newer version are ignored."""
 
 PLAN_FORMAT = 2
 """Version of the plan. A folder with a newer plan is refused. Since version 2, trials record the versions of

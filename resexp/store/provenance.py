@@ -18,7 +18,8 @@ from resexp.text import counted
 
 
 def run_of(folder: TrialFolder, state: State) -> str:
-    """The run that trained a trial; "" for runs of older versions, which had no document of their own."""
+    """The name of the run that trained a trial. It is "" for runs of older versions, which left no
+    document."""
     if state.result:
         return str(state.result.get("run") or "")
     run = str(read_or_empty(folder.attempt).get("run") or "")

@@ -195,9 +195,9 @@ def _trial_row(trial: Trial, state: State) -> dict[str, Any]:
 
 
 def _redrawn(trial: Trial, result: Mapping[str, Any]) -> float | None:
-    """The share of all rows that the seed drew as test rows; None where every seed has the same test rows.
+    """The share of all rows that the seed drew as test rows; None if every seed has the same test rows.
 
-    Older results say neither whether test rows were drawn nor how many. There, the settings say it.
+    Results of older versions do not say this. For those, the settings do.
     """
     data = trial.settings.get("data")
     data = data if isinstance(data, Mapping) else {}

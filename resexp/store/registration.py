@@ -45,7 +45,11 @@ def _was_trained(folder: TrialFolder) -> bool:
 
 
 def registration(folder: ExperimentFolder) -> tuple[dict[str, Any] | None, str]:
-    """The registration, None if there is none or if it cannot be used, and why it cannot, or ""."""
+    """The registration, and why it cannot be used.
+
+    The registration is None if there is none, or if it cannot be used. The reason is "" if there is nothing
+    wrong.
+    """
     try:
         document = read(folder.registered)
     except FileNotFoundError:

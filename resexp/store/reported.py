@@ -32,9 +32,10 @@ def note_reported(path: Path) -> None:
 
 
 def seeds_at_last_look(path: Path, config_text: str, overrides: Sequence[str]) -> int:
-    """How many seeds the plan in the experiment's folder has if it is of a look at this same configuration.
+    """The number of seeds in the plan of the experiment's folder, if that plan is a look at this
+    configuration.
 
-    0 if it is not, or if there is no plan.
+    Otherwise, or if there is no plan, it is 0.
     """
     plan = read_or_empty(ExperimentFolder(path).plan)
     same = plan.get("config_sha256") == hashlib.sha256(config_text.encode()).hexdigest()
@@ -46,8 +47,9 @@ def seeds_at_last_look(path: Path, config_text: str, overrides: Sequence[str]) -
 def seeds_before(folder: ExperimentFolder, trials: Sequence[Trial]) -> tuple[int, ...]:
     """The seeds per group in each earlier report of a plan to which seeds were added since.
 
-    A plan counts if one of its groups (a variant at a depth) has more seeds in `trials`. A plan that has only
-    gained other depths or variants does not count. Ascending, each number once.
+    A reported plan counts if one of its groups (a variant at a depth) has more seeds in `trials` now. It
+    does not count if only other depths or variants were added. The numbers are ascending, and each occurs
+    once.
     """
     numbers: set[int] = set()
     for plan in read_or_empty(folder.reported).get("plans", []):
@@ -60,5 +62,6 @@ def seeds_before(folder: ExperimentFolder, trials: Sequence[Trial]) -> tuple[int
 
 
 def _seeds(trials: Sequence[Trial]) -> Counter[tuple[str, int]]:
-    """How many different seeds each variant has at each depth; values of a tuned option add none."""
+    """How many different seeds each variant has at each depth. A seed with several tuned values counts
+    once."""
     return Counter((variant, depth) for variant, depth, _ in {(t.variant, t.depth, t.seed) for t in trials})
