@@ -194,7 +194,7 @@ def test_what_lists_trials_and_parts_loads_no_library_of_statistics(module: str)
 def test_the_package_exports_its_python_interface() -> None:
     import resexp
 
-    names = ["judge", "load", "register", "results", "run", "run_until_decided", "trials"]
+    names = ["archive", "judge", "load", "register", "results", "run", "run_until_decided", "trials"]
     assert sorted(resexp.__all__) == names
 
 

@@ -1,7 +1,7 @@
 """resexp from Python: what the commands do, as functions. Heavy imports wait until a function needs them."""
 
 from resexp.api.evidence import register, run_until_decided
-from resexp.api.finished import probe, results
+from resexp.api.finished import archive, probe, results
 from resexp.api.training import RESULTS, load, run, trials
 
-__all__ = ["RESULTS", "load", "probe", "register", "results", "run", "run_until_decided", "trials"]
+__all__ = ["RESULTS", "archive", "load", "probe", "register", "results", "run", "run_until_decided", "trials"]

@@ -12,6 +12,7 @@ from resexp.text import clean
 
 if TYPE_CHECKING:
     from resexp.data.base import Progress
+    from resexp.report.archive import Archive
     from resexp.store import Records
 
 
@@ -90,6 +91,21 @@ def _failures(failures: Mapping[tuple[str, str], Sequence[str]], networks: int) 
     for (kind, why), names in failures.items():
         where = f"{len(names)} of {networks} networks, {names[0]} first" if networks > 1 else names[0]
         yield clean(f"{kind} failed on {where}: {why}; earlier rows of {kind} are unchanged there")
+
+
+def archive(name: str | Path, root: Path = RESULTS) -> Archive:
+    """A published experiment as frames: `.trials`, `.metrics`, `.probes`, and its report as plain data.
+
+    `name` is a report in the gallery below `root`, such as "he2016_shortcuts", or the path of its folder.
+
+    Raises:
+        NoExperimentError: there is no such report.
+        StoreError: one of its files cannot be read.
+    """
+    from resexp.report.archive import read
+    from resexp.store import PUBLISHED
+
+    return read(Path(name) if Path(name).is_dir() else root / PUBLISHED / name)
 
 
 def results(name: str | Path | None = None, root: Path = RESULTS) -> Records:

@@ -10,14 +10,12 @@ from resexp import api
 from resexp.catalog.scan import suggest
 from resexp.config import yaml_text
 from resexp.errors import ConfigError, Problem
-from resexp.store import Status
+from resexp.store import PUBLISHED, Status
 
 if TYPE_CHECKING:
     from resexp.config.load import Experiment
 
 PAPERS = Path(__file__).parents[1] / "papers"
-FOLDER = "gallery"
-"""The folder for published reports, below the results folder."""
 QUICK = "quick"
 
 
@@ -71,7 +69,7 @@ def _size(name: str, experiment: Experiment, results: Path) -> Size:
     folder, ended = results / experiment.name, 0
     if folder.is_dir():
         ended = sum(Status(text).finished for text in api.results(folder).trials["status"])
-    shown = (results / FOLDER / folder_name(name, experiment.tier) / "report.json").exists()
+    shown = (results / PUBLISHED / folder_name(name, experiment.tier) / "report.json").exists()
     return Size(experiment.tier, experiment.name, len(experiment.points), ended, experiment.expect, shown)
 
 

@@ -12,20 +12,21 @@ from typing import Any
 from resexp import api, durable
 from resexp.errors import NoExperimentError, StoreError
 from resexp.gallery.page import page
-from resexp.gallery.papers import FOLDER, QUICK, folder_name, names, path
+from resexp.gallery.papers import QUICK, folder_name, names, path
+from resexp.report import archive
 from resexp.report.build import build
 from resexp.report.render import csv, markdown
 from resexp.report.render import json as json_format
 from resexp.report.svg import standalone
-from resexp.store import ExperimentFolder, Records, Status
+from resexp.store import PUBLISHED, ExperimentFolder, Records, Status
 from resexp.text import counted
 
 _ABSOLUTE = re.compile(r"(?<![\w:/.~])(?:/[^\s/'\",;:=()\[\]{}]+)+/(?=[^\s/])")
 
 
 def publish(name: str, results: Path, tier: str = QUICK) -> Path:
-    """Write the report of a finished experiment into the gallery and rewrite the index. Returns the report's
-    folder.
+    """Write the report of a finished experiment, with all rows that it rests on, into the gallery and rewrite
+    the index. Returns the report's folder.
 
     `name` is a configuration of the gallery, of which `tier` is published, or any experiment below `results`.
 
@@ -45,21 +46,22 @@ def publish(name: str, results: Path, tier: str = QUICK) -> Path:
             f"{results / experiment}: {counted(left, 'trial')} not finished; {_next(name, tier)}"
         )
     report = build(portable(records))
-    files = {
+    texts = {
         "report.md": markdown.render(report),
-        "report.json": json_format.render(report),
-        "trials.csv": csv.render(report),
+        archive.REPORT: json_format.render(report),
+        archive.TRIALS: csv.render(report),
         **{f"figures/{drawing.key}.svg": standalone(drawing) for drawing in report.drawings},
     }
-    gallery = results / FOLDER
+    files = {name: text.encode() for name, text in texts.items()} | archive.row_files(records)
+    gallery = results / PUBLISHED
     folder = gallery / (name if own else folder_name(name, tier))
     try:
         (folder / "figures").mkdir(parents=True, exist_ok=True)
         for old in (folder / "figures").glob("*.svg"):
             if f"figures/{old.name}" not in files:
                 old.unlink()
-        for file, text in files.items():
-            durable.write_atomic(folder / file, text.encode(), durable=False)
+        for file, content in files.items():
+            durable.write_atomic(folder / file, content, durable=False)
         durable.write_atomic(gallery / "README.md", index(gallery).encode(), durable=False)
     except OSError as problem:
         raise StoreError(f"{problem.filename or folder}: {problem.strerror or problem}") from problem
@@ -97,7 +99,7 @@ def index(gallery: Path) -> str:
 
 
 def _reports(gallery: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    for file in sorted(gallery.glob("*/report.json")):
+    for file in sorted(gallery.glob(f"*/{archive.REPORT}")):
         try:
             yield file.parent.name, json.loads(file.read_bytes())
         except (OSError, ValueError) as problem:

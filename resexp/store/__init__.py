@@ -21,7 +21,7 @@ from resexp.store.experiment import StoredExperiment, create
 from resexp.store.experiment_lock import Hold, explained, hold
 from resexp.store.failure import fail
 from resexp.store.finished import Finished
-from resexp.store.layout import FORMAT, PLAN_FORMAT, ExperimentFolder, State, TrialFolder
+from resexp.store.layout import FORMAT, PLAN_FORMAT, PUBLISHED, ExperimentFolder, State, TrialFolder
 from resexp.store.pack import pack
 from resexp.store.records import Records, read
 from resexp.store.registration import register
@@ -31,6 +31,7 @@ from resexp.store.unpack import Unpacked, unpack
 __all__ = [
     "FORMAT",
     "PLAN_FORMAT",
+    "PUBLISHED",
     "Attempt",
     "ExperimentFolder",
     "Finished",

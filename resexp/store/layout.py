@@ -25,6 +25,9 @@ PLAN_FORMAT = 2
 their parts' numbers (`plan/numerics.py`) and the fingerprint of their data.
 """
 
+PUBLISHED = "gallery"
+"""The folder, beside the experiments, with the published reports."""
+
 CHECKPOINT = "checkpoint-"
 """With this begin the names of a checkpoint and of its sidecar."""
 

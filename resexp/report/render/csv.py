@@ -36,7 +36,7 @@ def render(report: Report) -> str:
     writer.writerow(map(_text, columns))
     for row in rows:
         whole = {**more.get(row["id"], {}), **row}
-        writer.writerow(_cell(whole.get(column)) for column in columns)
+        writer.writerow(harmless(whole.get(column)) for column in columns)
     return out.getvalue()
 
 
@@ -57,7 +57,8 @@ def _keys(own: Mapping[str, Any]) -> dict[str, Any]:
     return {**dict(leaves({key: value for key, value in own.items() if key != "probes"})), **probes}
 
 
-def _cell(value: Any) -> Any:
+def harmless(value: Any) -> Any:
+    """The value as a cell that no spreadsheet takes for a formula; parts and lists as JSON."""
     if value is None:
         return ""
     if isinstance(value, (dict, list)):

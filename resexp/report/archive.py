@@ -1,0 +1,94 @@
+"""All rows of a published experiment beside its report, so that every number in it can be computed again."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import math
+import zlib
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from resexp.errors import NoExperimentError, StoreError
+from resexp.report.render.csv import harmless
+
+if TYPE_CHECKING:
+    from resexp.store import Records
+
+REPORT, TRIALS, METRICS, PROBES = "report.json", "trials.csv", "metrics.csv.gz", "probes.csv.gz"
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A published experiment. Errors are fractions and losses are nats; a missing number is NaN.
+
+    report: what `report.json` holds: verdicts, claims, tables, the machine and the notes.
+    trials: one row per trial, with the settings that some trial has not at its default. A part with options
+        is text in JSON.
+    metrics: the training curves, one row per trial and evaluation. probes: one row per reading. `id` is the
+        trial's. None if the experiment was published before these were kept.
+    """
+
+    report: dict[str, Any]
+    trials: pd.DataFrame
+    metrics: pd.DataFrame | None
+    probes: pd.DataFrame | None
+
+
+def row_files(records: Records) -> dict[str, bytes]:
+    """The rows of the training curves and of the probes, as files by name. Equal rows give equal bytes."""
+    frames = {METRICS: records.metrics, PROBES: records.probes}
+    return {name: _compressed(frame) for name, frame in frames.items()}
+
+
+def read(folder: Path) -> Archive:
+    """The experiment that is published in a folder.
+
+    Raises NoExperimentError if there is none, and StoreError if a file cannot be read.
+    """
+    if not (folder / REPORT).is_file():
+        known = ", ".join(sorted(path.parent.name for path in folder.parent.glob(f"*/{REPORT}"))) or "none"
+        raise NoExperimentError(f"{folder}: no report is published there; there are: {known}")
+    try:
+        report = json.loads((folder / REPORT).read_bytes())
+        trials = _frame(folder / TRIALS)
+        metrics, probes = (
+            _frame(folder / name) if (folder / name).exists() else None for name in (METRICS, PROBES)
+        )
+    except (OSError, ValueError, EOFError, zlib.error, csv.Error) as problem:
+        raise StoreError(f"{folder}: {problem}; publish the experiment again") from problem
+    return Archive(report, trials, metrics, probes)
+
+
+def _frame(file: Path) -> pd.DataFrame:
+    """The rows of a file, with every number exactly as it was written, which pandas does not promise."""
+    content = file.read_bytes()
+    text = (gzip.decompress(content) if file.suffix == ".gz" else content).decode()
+    header, *rows = csv.reader(io.StringIO(text, newline=""))
+    columns = zip(*rows, strict=True) if rows else [()] * len(header)
+    return pd.DataFrame({name: _typed(name, cells) for name, cells in zip(header, columns, strict=True)})
+
+
+def _typed(name: str, cells: Sequence[str]) -> Sequence[Any]:
+    """The cells as whole numbers, other numbers or truth values if all are, and as texts otherwise."""
+    if name == "id":
+        return cells
+    if set(cells) <= {"True", "False"}:
+        return [cell == "True" for cell in cells]
+    for number in (int, float):
+        with suppress(ValueError):
+            return [number(cell) if cell or number is int else math.nan for cell in cells]
+    return [cell or None for cell in cells]
+
+
+def _compressed(frame: pd.DataFrame) -> bytes:
+    text = io.StringIO()
+    frame.map(harmless).to_csv(text, index=False, lineterminator="\n")
+    return gzip.compress(text.getvalue().encode(), mtime=0)
