@@ -166,8 +166,11 @@ def _data(trial: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
 
 def _network(settings: Mapping[str, Any], changed: Mapping[str, Any]) -> str:
     """The trunk with its own options, and the common ones that are not the default."""
-    default = [key for key in COMMON if key not in changed.get("model", {})]
-    return _part(settings.get("model"), ["depth", "connection", "width", "match", *default])
+    model = settings.get("model")
+    hidden = [key for key in COMMON if key not in changed.get("model", {})]
+    if not isinstance(model, Mapping) or model.get("init") != "dirac":
+        hidden.append("init_noise")  # which no other start has
+    return _part(model, ["depth", "connection", "width", "match", *hidden])
 
 
 def _width(settings: Iterable[Mapping[str, Any]]) -> Iterator[str]:

@@ -90,6 +90,14 @@ def test_every_format_says_what_was_trained(trained: Report, module: ModuleType)
         assert written(said) in text, said
 
 
+def test_the_noise_of_a_start_is_told_of_the_start_that_has_it(make: Make) -> None:
+    found = [trial("plain", 8, seed) for seed in range(3)]
+    for start, told in (("he", False), ("dirac", True)):
+        own = {row["id"]: settings(row, 0.1, init=start) for row in found}
+        network = dict(build(make(found, settings=own)).setup.rows)["Network"]
+        assert ("init_noise=0.1" in network) is told
+
+
 def test_the_differences_are_those_between_variants(trained: Report) -> None:
     told = dict(trained.setup.rows)["Differs between variants"]
     assert [part.partition(":")[0] for part in told.split("; ")] == [
