@@ -1,4 +1,6 @@
-"""What a whole trial spends its time on: each part is measured, and multiplied with how often it occurs."""
+"""What a whole trial spends its time on: each part is measured once, and multiplied by how often it
+occurs.
+"""
 
 from __future__ import annotations
 
@@ -58,10 +60,10 @@ def probe_seconds(run: Run) -> float:
 
 
 def durability_seconds(run: Run, rest: float) -> float:
-    """Seconds of everything that is written in a trial whose other parts take `rest` seconds: checkpoints,
-    the rows of epochs, signs of life and the result. The temporary folder's disk is measured.
+    """Seconds that a trial spends on writing checkpoints, rows of epochs, progress and the result, if its
+    other parts take `rest` seconds. They are measured on the disk of the temporary folder.
 
-    Each checkpoint is also brought to disk, as happens when the last one was long ago.
+    Every checkpoint is fsynced here, although a trial fsyncs only some of them.
     """
     with tempfile.TemporaryDirectory(prefix="resexp-bench-") as folder:
         return _write_all(run, rest, Path(folder))

@@ -1,5 +1,6 @@
 """How the program ends if a command fails or is interrupted: with a message and an exit status that says
-why."""
+why.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +43,8 @@ def errors_told() -> Iterator[None]:
 
 def _refuse_a_lost_folder() -> None:
     """Raises ConfigError if the current folder was deleted. There, PyTorch would end the process without a
-    message."""
+    message.
+    """
     try:
         os.getcwd()
     except OSError:

@@ -1,5 +1,6 @@
 """Streams in place of standard output and standard error, with which a command goes on if they cannot be
-written."""
+written.
+"""
 
 from __future__ import annotations
 

@@ -44,7 +44,8 @@ def _parts(value: BaseModel) -> Iterator[PartConfig]:
 @cache
 def _holders(model: type[BaseModel]) -> tuple[str, ...]:
     """The fields that hold parts or models. Answers are cached, because a plan of 20,000 trials asks 80,000
-    times."""
+    times.
+    """
     return tuple(name for name, field in model.model_fields.items() if _mentions_model(field.annotation))
 
 

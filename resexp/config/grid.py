@@ -156,7 +156,8 @@ class GridPoint:
 
     def origin(self, path: tuple[str | int, ...]) -> tuple[str | int, ...] | None:
         """The position in the document where the value at `path` was written, or None for the command
-        line."""
+        line.
+        """
         for a in reversed(self.assignments):
             if path[: len(a.path)] == a.path:
                 return None if a.origin is None else (*a.origin, *path[len(a.path) :])

@@ -17,7 +17,8 @@ number of steps to a target.
 
 def default_margin(metric: str) -> float | None:
     """The default margin of a metric, or None if a claim must name one. A gap has the margin of its error
-    or loss."""
+    or loss.
+    """
     name = metric.partition("@")[2].partition(":")[0] if metric.startswith("gap@") else metric
     name = "steps_to" if name.startswith("steps_to@") else name
     return MARGINS.get(name if name in MARGINS else name.rpartition("_")[2])

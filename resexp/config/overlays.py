@@ -33,7 +33,8 @@ ROLE_AT = {
 
 def command_line(overrides: Sequence[str], draft: Draft) -> dict[str, tuple[Any, ...]]:
     """The values that overrides give for each key. Values separated by commas outside brackets make an
-    axis."""
+    axis.
+    """
     given: dict[str, tuple[Any, ...]] = {}
     for text in overrides:
         key, equals, value = text.partition("=")
@@ -63,7 +64,8 @@ def command_line(overrides: Sequence[str], draft: Draft) -> dict[str, tuple[Any,
 
 def _is_text(key: str, plugins: tuple[Plugin, ...]) -> bool:
     """Whether every part that has the key takes text for it. Then 007 and 2024 must not be read as
-    numbers."""
+    numbers.
+    """
     part, _, option = key.rpartition(".")
     known = scan.parts(ROLE_AT[part], plugins).values() if part in ROLE_AT else ()
     types = {info.options[option].annotation for info in known if option in info.options}
@@ -143,7 +145,8 @@ def _assignments(values: Mapping[str, Any], origin: Key) -> tuple[Assignment, ..
 
 def check_keys(mapping: Mapping[str, Any], origin: Key, draft: Draft) -> bool:
     """Whether all keys are known and no condition has the former key `layout`. If not, problems are added
-    to the draft."""
+    to the draft.
+    """
     unknown = [key for key in mapping if key not in known_keys(draft.plugins)]
     for key in unknown:
         draft.wrong((*origin, key), key, "is not a known key", _right(key, known_keys(draft.plugins)))

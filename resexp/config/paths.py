@@ -1,5 +1,6 @@
 """Paths as users write them. In a file they are relative to the file's folder, in a command to the current
-folder."""
+folder.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +39,8 @@ def located(name: str, folder: Path) -> Path:
 
 def with_root(point: GridPoint, draft: Draft) -> Tree:
     """The point's tree, in which `data.root` is absolute if there is one. If that fails, a problem is
-    added."""
+    added.
+    """
     data = point.tree.get("data")
     root = data.get("root") if isinstance(data, Mapping) else None
     if not isinstance(data, Mapping) or not isinstance(root, str) or not root:
@@ -55,7 +57,8 @@ def with_root(point: GridPoint, draft: Draft) -> Tree:
 
 def plugin_at(name: str, folder: Path, where: str) -> Plugin:
     """The plugin in the file `name`. Raises ConfigError. `where` is the place that names the file, for the
-    message."""
+    message.
+    """
     try:
         file = located(name, folder)
     except ValueError as error:

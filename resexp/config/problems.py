@@ -62,12 +62,14 @@ class Draft:
 
     def wrong(self, origin: Key | None, key: str, wrong: str, right: str) -> None:
         """Add a problem with the value at position `origin` of the document, or on the command line if that
-        is None."""
+        is None.
+        """
         self.problems.append(Problem(self.where(origin), key, wrong, right))
 
     def where(self, origin: Key | None) -> str:
         """The file and line of a position in the document. Without a line of its own, that of the mapping
-        around it."""
+        around it.
+        """
         if origin is None:
             return COMMAND_LINE
         prefixes = (origin[:n] for n in range(len(origin), -1, -1))

@@ -89,7 +89,8 @@ class _File(Header, Settings):
 @cache
 def known_keys(plugins: tuple[Plugin, ...] = ()) -> tuple[str, ...]:
     """Every dotted key that a sweep, a rule or the command line can name, including the options of all
-    parts."""
+    parts.
+    """
     return tuple(dict.fromkeys(_keys(Settings, "", plugins)))
 
 

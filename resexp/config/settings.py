@@ -42,7 +42,8 @@ class Frozen(BaseModel):
 
 class PartConfig(Frozen):
     """The configuration of one part: its kind, the fields of all kinds of its role, and the kind's own
-    options."""
+    options.
+    """
 
     info: ClassVar[scan.PartInfo]
     """What the catalog says of this kind. Every model that `models` returns has it."""

@@ -51,8 +51,9 @@ class Decayed(ShortcutConnection):
 
     Decayed identity shortcuts: Zhang et al. 2024 (arXiv:2404.10947). a is a constant that falls linearly
     from 1 in the first block (l = 0) to `a_min` in the last of L blocks. If `a_min` is 1, this is residual.
-    Each `share` blocks in a row have the same a and count as one in l and L. In a transformer, 1 gives
-    attention and MLP an a each, as the authors' code does, and 2 gives each layer one.
+    `share` consecutive blocks have the same a, and count as one block in l and L. In a transformer, attention
+    and MLP are blocks of their own: with `share: 1` each has an a of its own, as in the authors' code, and
+    with `share: 2` each layer has one.
     """
 
     def __init__(

@@ -46,7 +46,8 @@ class Measurer:
         known: Mapping[str, Facts] | None = None,
     ) -> None:
         """`known` are facts of data sets that another Measurer has collected, so that these sets need no
-        scan."""
+        scan.
+        """
         self._device = device
         self.plugins = plugins
         self._facts = dict(known or {})

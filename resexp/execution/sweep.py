@@ -25,7 +25,8 @@ ALIKE = 3
 
 TRIES = 3
 """The most attempts at a trial in one run. There is another attempt only if one ended through no fault of
-the trial."""
+the trial.
+"""
 
 LOSSES = 20
 """The sweep stops if LOSSES workers in a row are lost and no trial ends in between. A worker is lost if the

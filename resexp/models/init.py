@@ -36,7 +36,8 @@ MIRRORED_GAINS = {"relu": 1.0, "tanh": 0.5, "sigmoid": 2.0, "gelu": 1.0}
 """The same where every unit has a mirrored one: the reciprocal of the slope of act(x) - act(-x) at 0."""
 NOISE = 0.1
 """The share of He's weights in the near-identity start that `dirac` is, unless `model.init_noise` says
-otherwise."""
+otherwise.
+"""
 
 
 def _he(weight: Tensor, generator: torch.Generator, gain: float) -> Tensor:

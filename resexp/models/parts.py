@@ -193,7 +193,7 @@ def first_steps(
 def final_steps(
     design: Design, norm: Callable[[int], nn.Module], channels: int
 ) -> list[tuple[str, nn.Module]]:
-    """The norm and the activation before the head, of the orders in which a branch begins with them."""
+    """The norm and activation before the head. Only orders in which a branch begins with them have these."""
     return steps_of(order_of(design).before_head, design, norm, channels, in_place=False)
 
 

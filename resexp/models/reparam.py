@@ -71,7 +71,9 @@ class RepConv(nn.Conv2d):
 
 
 def fold(weight: Tensor, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    """The kernel and bias that a convolution and the batch norm behind it equal in eval mode."""
+    """The kernel and bias of one convolution that equals, in eval mode, a convolution followed by a batch
+    norm.
+    """
     assert norm.running_mean is not None
     assert norm.running_var is not None
     return fuse_conv_bn_weights(

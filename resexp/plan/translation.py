@@ -33,8 +33,8 @@ class Revalued:
 
 @dataclass(frozen=True)
 class Removed:
-    """The dotted key no longer exists: the program now always does what the value `always` meant, the former
-    default.
+    """The dotted key no longer exists. Today's program does what its value `always`, the former default,
+    meant.
 
     A trial with another value keeps the key. It can be reported, but neither resumed nor probed.
     """
@@ -45,7 +45,9 @@ class Removed:
 
 @dataclass(frozen=True)
 class Rewritten:
-    """The part at the dotted key has other options: `now` gives it with today's, `was` with the oldest."""
+    """The options of the part at the dotted key have changed. `now` is a function that gives the part with
+    today's options, and `was` one that gives it with the oldest options.
+    """
 
     key: str
     now: Callable[[Any], Any]

@@ -15,9 +15,9 @@ class TokenRank(Probe):
     """`token_spread`: ||X - 1 mean(X)|| / ||X||, where X (T x C) are the T tokens of one example.
 
     X is the state after a block, and the value is the mean over the batch. An image's positions are its
-    tokens. At 0 all tokens are alike (rank one): attention alone comes to it doubly exponentially in depth
-    (Dong et al. 2021, arXiv:2103.03404; here with the Frobenius norm, and the mean in place of the best row).
-    States with one position, and states that are all 0, have no reading.
+    tokens. At 0 all tokens are alike (rank one). Attention alone approaches this doubly exponentially with
+    depth (Dong et al. 2021, arXiv:2103.03404; here with the Frobenius norm, and the mean in place of the
+    best row). States with one position, and states that are all 0, have no reading.
     """
 
     network = Series

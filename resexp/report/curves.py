@@ -104,7 +104,8 @@ def _arrival(run: pd.DataFrame, measure: str, target: float, end: float) -> tupl
 
 def _gap(run: pd.DataFrame, measure: str, target: float) -> float:
     """The test error or loss minus the training error or loss, at the point where the latter is at the
-    target."""
+    target.
+    """
     train = run[measure].to_numpy(float)
     test = run[measure.replace("train", "test")].to_numpy(float)
     there = np.flatnonzero(train <= np.nextafter(target, np.inf))

@@ -209,7 +209,8 @@ def _finite_mean(cells: Iterable[Cell]) -> float | None:
 
 def _verdict(found: statistics.Estimate, states: Relation, margin: float | None) -> Verdict:
     """The verdict on a claim from the interval of higher - lower: it agrees, contradicts, or leaves it
-    open."""
+    open.
+    """
     if found.low is None or found.high is None:
         return Verdict.UNDECIDED
     low, high, margin = found.low, found.high, margin or 0.0

@@ -148,7 +148,8 @@ def contrast(
 
 def variance(x: NDArray[np.float64], examples: int | None) -> float:
     """The sample variance. If there are few mistakes among `examples`, it has the lower bound of
-    `contrast`."""
+    `contrast`.
+    """
     found = float(x.var(ddof=1))
     if examples is None or x.mean() * examples >= FEW:
         return found

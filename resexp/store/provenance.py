@@ -19,7 +19,8 @@ from resexp.text import counted
 
 def run_of(folder: TrialFolder, state: State) -> str:
     """The name of the run that trained a trial. It is "" for runs of older versions, which left no
-    document."""
+    document.
+    """
     if state.result:
         return str(state.result.get("run") or "")
     run = str(read_or_empty(folder.attempt).get("run") or "")

@@ -63,5 +63,6 @@ def seeds_before(folder: ExperimentFolder, trials: Sequence[Trial]) -> tuple[int
 
 def _seeds(trials: Sequence[Trial]) -> Counter[tuple[str, int]]:
     """How many different seeds each variant has at each depth. A seed with several tuned values counts
-    once."""
+    once.
+    """
     return Counter((variant, depth) for variant, depth, _ in {(t.variant, t.depth, t.seed) for t in trials})

@@ -13,9 +13,9 @@ from resexp.tasks.base import Task
 class MaskedAutoencoding(Task):
     """The mean squared error of hidden pixels: He et al. 2021 (arXiv:2111.06377), section 3.
 
-    Pixels are normalised as for the network, so that a grey image has an error of 1. An output is (B, C + 1,
-    H, W): the image that the network draws, then 1 for hidden pixels and 0 elsewhere. Units are images. There
-    is no right or wrong, so there is no error.
+    Pixels are normalised as for the network, so that a grey image has an error of 1. An output is (B, C +
+    1, H, W): the image that the network predicts, and a channel with 1 at hidden pixels and 0 elsewhere.
+    Units are images. There is no right or wrong, so there is no error.
     """
 
     targets: ClassVar[str] = "images"

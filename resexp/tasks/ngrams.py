@@ -1,4 +1,4 @@
-"""What counting foretells: the loss of characters given the one or two before them.
+"""Predictions from counts: the loss of characters, given the one or two characters before them.
 
 Each distribution is smoothed by the one of a shorter context, p(c | h) = (n(h c) + s p(c | h')) / (n(h) + s),
 where h' is h without its first character (MacKay and Peto 1995, Natural Language Engineering 1). The strength
@@ -14,14 +14,15 @@ Tokens = NDArray[np.int64]
 NAMES = ("unigram", "bigram", "trigram")
 STRENGTHS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 HELD_OUT = 0.1
-"""Of the training text, to choose the strengths by."""
+"""The share of the training text, at its end, on which the strengths are chosen."""
 
 
 def losses(train: Tokens, test: Tokens, vocabulary: int) -> dict[str, float]:
-    """Mean cross-entropy per character of `test` in nats, by name, of counts on `train`.
+    """The mean cross-entropy of the characters of `test`, in nats, by the name of the count. Counts are
+    made on `train`.
 
-    `train` (N,) and `test` (M,) are numbers below `vocabulary`. The first two characters of `test` have no
-    full context and are left out, for every name alike.
+    `train` (N,) and `test` (M,) are numbers below `vocabulary`. The first two characters of `test` are left
+    out of every loss, because a trigram has no full context for them.
     """
     cut = max(3, round(len(train) * (1 - HELD_OUT)))
     strengths: list[float] = []

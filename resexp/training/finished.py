@@ -56,7 +56,7 @@ def measure(
     checked: Checked | None = None,
 ) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """The rows of the probes on a trial with these settings, given the bytes of its last checkpoint, and why
-    probes failed. A probe of the user's own raises what it raises, because the user can correct it.
+    probes failed. If a probe of the user's own fails, its error is raised, because the user can correct it.
     """
     torch.set_num_threads(threads)
     torch_device = torch.device(device)

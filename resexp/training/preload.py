@@ -1,7 +1,7 @@
 """Imported once by the process that trials are forked from, so that no trial has to load these modules.
 
-A trial therefore starts in hundredths of a second. A sweep also ends with the code it began with, even if a
-file is edited while trials run.
+A trial therefore starts in hundredths of a second. All trials of a sweep also run the same code, even if a
+file is edited meanwhile.
 """
 
 from __future__ import annotations

@@ -18,7 +18,9 @@ Connect = Callable[[Weights, Callable[[Weights], Weights]], Weights]
 """A connection h' = connect(h, f). The state h is the weights, and f is AdaBoost's update of them."""
 
 CHANCE_MARGIN = 1e-4
-"""Errors are kept this far below the error of guessing. The paper replaces errors from .5 on by .4999."""
+"""Errors are kept this far below the error of guessing. The paper replaces errors of .5 and above by
+.4999.
+"""
 LEAST_ERROR = 1e-10
 """The error counted for a learner without mistakes, whose vote would otherwise be infinite."""
 
