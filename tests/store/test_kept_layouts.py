@@ -12,6 +12,7 @@ import pytest
 
 import resexp
 from resexp import api, durable, store
+from resexp.config.parse import parse_settings
 from resexp.config.shortcut_layout import KINDS, folded, unfolded
 from resexp.errors import ConfigError
 from resexp.plan.trial import Trial
@@ -58,7 +59,7 @@ def test_the_stored_settings_have_the_old_option_and_are_read_as_todays() -> Non
         {"kind": "gated", "bias": -2.0, "shortcut": "pad_end"},
         {"kind": "momentum", "gamma": 0.9, "shortcut": "pad_end"},
     ]
-    assert [trial.settings for trial in read] == [trial.settings for trial in planned()]
+    assert [parse_settings(t.settings) for t in read] == [parse_settings(t.settings) for t in planned()]
 
 
 @pytest.mark.parametrize("rewritten", [False, True])
