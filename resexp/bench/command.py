@@ -10,10 +10,11 @@ from typing import Any
 from resexp.bench.measure import measure
 from resexp.bench.render import print_benchmark
 from resexp.config.load import load
+from resexp.config.packaged import CONFIGS
 
 __all__ = ["bench", "print_benchmark"]
 
-DEFAULT = Path(__file__).parents[1] / "configs/bench.yaml"
+DEFAULT = CONFIGS / "bench.yaml"
 
 
 def bench(

@@ -13,6 +13,7 @@ from resexp import text
 from resexp.api import RESULTS
 from resexp.cli import gallery, options
 from resexp.cli.check import check
+from resexp.cli.demo import demo
 from resexp.cli.endings import Commands, ended_by_a_signal, errors_told
 from resexp.cli.judge import judge
 from resexp.cli.pack import pack, unpack
@@ -23,14 +24,17 @@ from resexp.execution.signals import stop_signals
 
 app = typer.Typer(
     cls=Commands,
-    help="What do shortcuts do for deep networks? Train a sweep, then report what depth did.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 app.add_typer(gallery.app, name="gallery")
+
+
+@app.callback()
+def top(version: options.Version = False) -> None:
+    """What do shortcuts do for deep networks? Train a sweep, then report what depth did."""
 
 
 @app.command()
@@ -191,7 +195,7 @@ def probe(
     typer.echo(f"Next: {text.clean(text.command('resexp', 'report', *filter(None, [name])))}")
 
 
-for command in (check, judge, pack, unpack, show, schema, doctor, bench, init):
+for command in (demo, check, judge, pack, unpack, show, schema, doctor, bench, init):
     app.command()(command)
 
 

@@ -57,6 +57,15 @@ def run(
 
 
 @app.command()
+def show(name: Name) -> None:
+    """Print the configuration NAME, to read it or to save and change it."""
+    from resexp.config.yaml_text import read_text
+    from resexp.gallery.papers import path
+
+    typer.echo(read_text(path(name)), nl=False)
+
+
+@app.command()
 def publish(name: Name, tier: Tier = "quick", results: options.Results = RESULTS) -> None:
     """Write the report of a finished experiment into the gallery, and rewrite the gallery's index."""
     from resexp.gallery.publish import publish as write

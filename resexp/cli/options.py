@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from enum import StrEnum
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,7 +13,9 @@ import typer
 
 from resexp.plan.looks import LOOKS
 
-Config = Annotated[Path, typer.Argument(metavar="CONFIG", help="A YAML file; see configs/.")]
+Config = Annotated[
+    Path, typer.Argument(metavar="CONFIG", help="A YAML file, or a name that `resexp gallery` lists.")
+]
 OVERRIDES = "Overrides: training.epochs=2; commas make an axis: model.depth=8,20."
 Overrides = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help=OVERRIDES)]
 Tier = Annotated[str, typer.Option(help="One of the file's tiers. full: the file without changes.")]
@@ -63,6 +66,15 @@ AllowEnvironmentChange = Annotated[
 ]
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"resexp {metadata.version('resexp')}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+]
 Only = Annotated[
     list[str] | None,
     typer.Option(

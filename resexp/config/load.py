@@ -11,7 +11,7 @@ from typing import Any
 from resexp.catalog import scan
 from resexp.catalog.plugins import Plugin
 from resexp.catalog.scan import suggest
-from resexp.config import grid, problems, published, yaml_text
+from resexp.config import grid, packaged, problems, published, yaml_text
 from resexp.config.grid import Assignment, Rule, dotted
 from resexp.config.overlays import FULL, Tier, check_keys, command_line, rules_of, tiers_of
 from resexp.config.paths import plugin_at, with_root
@@ -75,13 +75,14 @@ def load(
 ) -> Experiment:
     """Read a configuration file with `key=value` overrides. The override `key=a,b` makes an axis.
 
+    If there is no file and `path` is a plain name, it is that of a configuration of the package.
     An override replaces the value or the axis that the file has for its key. Rules of the file do not
     change it. `tier` is one of the file's tiers; its name is appended to the experiment's name. `plugins`
     are files with further parts.
 
     Raises ConfigError with all problems in the order of lines, including those of other tiers.
     """
-    path = Path(path)
+    path = packaged.found(Path(path))
     try:
         text = yaml_text.read_text(path)
         document = yaml_text.parse(text, str(path))

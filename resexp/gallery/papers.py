@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from resexp import api
 from resexp.catalog.scan import suggest
 from resexp.config import yaml_text
+from resexp.config.packaged import PAPERS
 from resexp.errors import ConfigError, Problem
 from resexp.store import PUBLISHED, Status
 
 if TYPE_CHECKING:
     from resexp.config.load import Experiment
 
-PAPERS = Path(__file__).parents[1] / "papers"
 QUICK = "quick"
 
 

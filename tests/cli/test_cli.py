@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -136,6 +137,30 @@ def test_check_ends_with_4_where_something_falls_short_and_writes_junit(here: He
     wrong = here("check", "smoke", "test_eror(plain, 8) < 99 %")
     assert wrong.returncode == 2
     assert "test_error" in wrong.stderr
+
+
+def test_a_configuration_of_the_package_is_known_by_its_name(here: Here, tmp_path: Path) -> None:
+    known = here("plan", "he2015_depth", "--tier", "quick", "--format", "json", folder=tmp_path)
+    assert json.loads(known.stdout)["experiment"] == "he2015_depth-quick"
+    wrong = here("plan", "he2015_dept", folder=tmp_path)
+    assert wrong.returncode == 2
+    assert "did you mean he2015_depth?" in wrong.stderr
+    (tmp_path / "he2015_depth").mkdir()  # what lies in the current folder comes before the package's
+    assert here("plan", "he2015_depth", folder=tmp_path).returncode == 2
+    shown = here("gallery", "show", "he2015_depth")
+    assert shown.stdout == (ROOT / "configs/papers/he2015_depth.yaml").read_text("utf-8")
+
+
+def test_the_demonstration_needs_no_file(here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("resexp.config.packaged.DEMO", Path(SMOKE))  # two seconds instead of two minutes
+    done = here("demo", "--jobs", "2", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "results/smoke/report/figures/error_vs_depth.svg").is_file()
+    assert "error_vs_depth.svg" in done.stdout
+
+
+def test_version(here: Here) -> None:
+    assert here("--version").stdout == f"resexp {metadata.version('resexp')}\n"
 
 
 def test_report_writes_every_format(place: Path) -> None:
