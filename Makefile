@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 
-.PHONY: run test check smoke faults processors lint types clean
+.PHONY: run test check smoke docs faults processors lint types clean
 
 run: $(VENV)/.installed
 	$(BIN)/resexp run configs/depth_sweep.yaml
@@ -32,6 +32,10 @@ processors: $(VENV)/.test
 	ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 OPENBLAS_CORETYPE=Haswell $(BIN)/python -m pytest $(NUMBERS)
 	ONEDNN_MAX_CPU_ISA=SSE41 ATEN_CPU_CAPABILITY=default $(BIN)/python -m pytest $(NUMBERS)
 
+# The documentation as a site that needs no other: open build/docs/index.html.
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
 faults: $(VENV)/.test
 	$(BIN)/python -m pytest tests/faults -m "faults or not faults"
 
@@ -50,7 +54,7 @@ $(VENV)/.installed: pyproject.toml
 	fi
 	@touch $@
 
-$(VENV)/.test $(VENV)/.dev: $(VENV)/.%: $(VENV)/.installed
+$(VENV)/.test $(VENV)/.dev $(VENV)/.docs: $(VENV)/.%: $(VENV)/.installed
 	@if command -v uv >/dev/null; then uv pip install --python $(BIN)/python -e ".[$*]"; \
 	else $(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[$*]"; fi
 	@touch $@

@@ -108,9 +108,8 @@ def test_the_picture_of_imports_is_of_this_code() -> None:
 
 @pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/architecture.md", "README.md"])
 def test_every_file_that_a_page_names_is_there(page: str) -> None:
-    named = re.findall(
-        r"`((?:resexp|tests|configs|docs|examples)/[\w./-]*)`", (ROOT / page).read_text("utf-8")
-    )
+    in_the_tree = r"((?:resexp|tests|configs|docs|examples|results)/[\w./-]*)"
+    named = re.findall(rf"(?:`|\]\(){in_the_tree}[`)]", (ROOT / page).read_text("utf-8"))
     assert named
     for path in named:
         assert (ROOT / path).exists(), f"{page} names {path}"

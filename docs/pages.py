@@ -1,0 +1,103 @@
+"""A hook of MkDocs: pages made from the code and from published reports, so that they cannot be stale."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import typer.main
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+
+import resexp
+from resexp.catalog import scan
+from resexp.cli.app import app
+from resexp.cli.show import part_text
+
+ROOT = Path(__file__).parents[1]
+GALLERY = ROOT / "results/gallery"
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the made pages to those of the folder."""
+    for name, text in (
+        ("reference/commands.md", commands()),
+        ("reference/parts.md", parts()),
+        ("reference/python.md", python()),
+    ):
+        files.append(File.generated(config, name, content=text))
+    for path in sorted(GALLERY.rglob("*")):
+        if path.suffix in (".md", ".svg"):
+            name = f"gallery/{path.relative_to(GALLERY)}"
+            files.append(File.generated(config, name, content=published(path)))
+    return files
+
+
+def commands() -> str:
+    """Every command with its arguments and options, as its `--help` has them."""
+    top = typer.main.get_command(app)
+    return "\n\n".join(["# Commands", *_command(top, "resexp")]) + "\n"
+
+
+def _command(command: Any, name: str) -> Iterator[str]:
+    yield f"## `{name}`\n\n{inspect.cleandoc(command.help or '')}"
+    rows = [_row(each) for each in command.params if not getattr(each, "hidden", False)]
+    if rows:
+        yield "\n".join(["| argument or option | meaning |", "| --- | --- |", *rows])
+    for child, inner in getattr(command, "commands", {}).items():
+        yield from _command(inner, f"{name} {child}")
+
+
+def _row(parameter: Any) -> str:
+    given = parameter.metavar or parameter.name.upper()
+    names = ", ".join(parameter.opts) if parameter.param_type_name == "option" else given
+    help = " ".join((parameter.help or "").split()).replace("|", "\\|")
+    return f"| `{names}` | {help} |"
+
+
+def parts() -> str:
+    """Every part that a configuration can name, with its equation or purpose, source and options."""
+    text = ["# Parts", "Each is named in a configuration by its kind. `resexp show` prints the same."]
+    for role in scan.ROLES:
+        text.append(f"## {role.capitalize()}")
+        for part in scan.parts(role).values():
+            first, _, rest = inspect.cleandoc(part.doc).partition("\n")
+            text += [f"### `{part.kind}`", f"```text\n{first}\n```", prose(rest)]
+            *_, options = part_text(part).partition("\n    - ")
+            lines = [line.strip().partition(": ") for line in ("- " + options).splitlines() if options]
+            text.append("\n".join(f"- `{name.removeprefix('- ')}`: {what}" for name, _, what in lines))
+    return "\n\n".join(filter(None, text)) + "\n"
+
+
+def python() -> str:
+    """The functions of the package, with their signatures and docstrings."""
+    title, _, example = inspect.cleandoc(resexp.__doc__ or "").partition("\n\n")
+    text = ["# From Python", title, f"```python\n{example}\n```"]
+    for name in resexp.__all__:
+        found = getattr(resexp, name)
+        parameters = [f"    {each}," for each in inspect.signature(found).parameters.values()]
+        first, _, errors = (inspect.getdoc(found) or "").partition("\n\nRaises:")
+        raised = [prose(line) for line in errors.strip().split("\n    ")]
+        listed = "Raises:\n\n" + "\n".join(f"- {line}" for line in raised) if errors else ""
+        code = "\n".join([f"{name}(", *parameters, ")"]).replace("'", "")
+        text += [f"## `{name}`", f"```python\n{code}\n```", prose(first), listed]
+    return "\n\n".join(filter(None, text)) + "\n"
+
+
+def prose(text: str) -> str:
+    """A docstring as Markdown: what stands between backticks is code, and nothing else is formatted."""
+    pieces = text.strip().split("`")
+    return "`".join(
+        re.sub(r"([*_<])", r"\\\1", each) if n % 2 == 0 else each for n, each in enumerate(pieces)
+    )
+
+
+def published(path: Path) -> str:
+    """A file of the gallery. Links to files that are not part of the site lose their address."""
+    text = path.read_text("utf-8")
+    if path.suffix == ".svg":
+        return text
+    return re.sub(r"(?<!!)\[([^\]]+)\]\((?!https?:|#)[^)]*\.(?:csv|json|gz|yaml)[^)]*\)", r"`\1`", text)

@@ -1,0 +1,105 @@
+"""The documentation: its commands can be typed, its examples work, and the site builds strictly."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+import yaml
+
+from resexp.cli.app import app
+from resexp.config.expectation import parse
+from resexp.config.load import load, read_plugins
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
+FENCED = re.compile(r"^```(?:sh|yaml)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+TYPED = re.compile(r"^\s*(?:- run: )?(resexp .*)$", re.MULTILINE)
+INLINE = re.compile(r"`(resexp [^`]+)`")
+
+
+def commands(page: Path) -> list[str]:
+    """The command lines of a page: in blocks of shell or YAML, and as code within sentences."""
+    text = page.read_text("utf-8")
+    typed = [line for block in FENCED.findall(text) for line in TYPED.findall(block)]
+    return typed + INLINE.findall(FENCED.sub("", text))
+
+
+def blocks(page: str, language: str) -> list[str]:
+    return re.findall(
+        rf"^```{language}\n(.*?)^```", (ROOT / page).read_text("utf-8"), re.DOTALL | re.MULTILINE
+    )
+
+
+def test_pages_have_commands_at_all() -> None:
+    assert sum(len(commands(page)) for page in PAGES) > 40
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_of_a_page_exists_with_its_options(page: Path) -> None:
+    for line in commands(page):
+        words = shlex.split(line.replace("[", "").replace("]", ""), comments=True)[1:]
+        command: Any = typer.main.get_command(app)
+        while words and words[0] in getattr(command, "commands", {}):
+            command = command.commands[words.pop(0)]
+        assert not hasattr(command, "commands") or not words or command.name == "gallery", line
+        known = {option for each in command.params for option in each.opts}
+        assert {word.partition("=")[0] for word in words if word.startswith("--")} <= known, line
+        for word in words:
+            assert not word.startswith("configs/") or (ROOT / word).is_file(), line
+
+
+def test_the_example_of_a_configuration_is_one(tmp_path: Path) -> None:
+    (example,) = blocks("docs/configuration.md", "yaml")
+    file = tmp_path / "example.yaml"
+    file.write_text(example)
+    experiment = load(file)
+    assert len(experiment.points) == 27
+    assert experiment.checks == ("residual does not degrade",)
+
+
+def test_the_example_of_a_connection_is_found_and_planned(tmp_path: Path) -> None:
+    (code,) = blocks("docs/tutorials/researcher.md", "python")
+    file = tmp_path / "my_connection.py"
+    file.write_text(code)
+    assert [part.kind for plugin in read_plugins([file]) for part in plugin_parts(plugin)] == ["damped"]
+    experiment = load("depth_sweep", ["model.connection=residual,damped"], plugins=[file])
+    assert {point.settings.model.connection.kind for point in experiment.points} == {"residual", "damped"}
+
+
+def plugin_parts(plugin: Any) -> list[Any]:
+    from resexp.catalog.scan import parts
+
+    return [part for part in parts("connection", (plugin,)).values() if part.kind == "damped"]
+
+
+def test_the_examples_of_expectations_are_understood() -> None:
+    (listed, _) = blocks("docs/tutorials/ci.md", "yaml")
+    for text in yaml.safe_load(listed)["checks"]:
+        parse(text)
+
+
+def test_the_readme_fits_on_a_page() -> None:
+    assert len((ROOT / "README.md").read_text("utf-8").splitlines()) <= 100
+
+
+def test_the_site_builds_strictly_and_needs_no_other_site(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
+    env = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    built = subprocess.run(
+        command, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=600
+    )
+    assert built.returncode == 0, built.stderr
+    page = (tmp_path / "index.html").read_text("utf-8")
+    assert "resexp demo" in page
+    loaded = re.findall(r"<(?:script|link|img)\b[^>]*?(?:src|href)=\"(https?://[^\"]+)", page)
+    assert not loaded
+    assert "manifold_hyper" in (tmp_path / "reference/parts.html").read_text("utf-8")
+    assert "--until" in (tmp_path / "reference/commands.html").read_text("utf-8")
