@@ -71,6 +71,11 @@ class Manifest:
         return durable.seal({**told, "files": [[e.path, e.size, e.sha256] for e in self.entries]}, indent=0)
 
 
+def believed(size: int) -> int:
+    """The most bytes that an archive of `size` bytes may unpack to."""
+    return LEAST + RATIO * size
+
+
 def write(file: BinaryIO, manifest: Manifest, folder: Path) -> None:
     """Write an archive of the files in `folder`. Raises StoreError if one is not as the manifest says."""
     with gzip.GzipFile("", "wb", LEVEL, file, mtime=0) as packed:
@@ -157,7 +162,7 @@ class Archive:
                 raise self._wrong(f"holds {path[:200]!r}, which is no file of an experiment")
         if len(set(paths)) < len(paths) or "plan.json" not in paths or "config.yaml" not in paths:
             raise self._wrong("holds a file twice, or no plan or configuration")
-        if manifest.size > (most := LEAST + RATIO * self._size):
+        if manifest.size > (most := believed(self._size)):
             raise self._wrong(
                 f"says that it unpacks to {manifest.size:,} bytes, and at most {most:,} are believed"
             )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from resexp import durable
 from resexp.errors import DataError, StoreError
-from resexp.store.archive import BLOCK, PACKED, Entry, Manifest, write
+from resexp.store.archive import BLOCK, PACKED, Entry, Manifest, believed, write
 from resexp.store.experiment_lock import explained, hold
 from resexp.store.layout import CHECKPOINT, ExperimentFolder
 
@@ -40,6 +40,10 @@ def pack(path: Path, file: Path, *, weights: bool = True, checkpoints: bool = Tr
                 write(opened, manifest, path)
                 opened.flush()
                 os.fsync(opened.fileno())
+            if manifest.size > believed(temporary.stat().st_size):
+                raise StoreError(
+                    f"{path}: holds so many equal bytes that unpack would refuse it; look at its logs"
+                )
             _put(temporary, file)
         finally:
             temporary.unlink(missing_ok=True)

@@ -353,6 +353,16 @@ def test_hostile_archives_are_refused_before_anything_is_written(
     assert not (tmp_path / "x").exists()
 
 
+def test_what_unpack_would_refuse_is_not_packed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_first(tmp_path / "there")
+    log = store.ExperimentFolder(tmp_path / "there" / "exp").trial(TRIALS[0]).log
+    log.write_bytes(bytes(3_000_000))
+    monkeypatch.setattr(archive, "LEAST", 1000)
+    with pytest.raises(StoreError, match="so many equal bytes that unpack would refuse it"):
+        packed(tmp_path)
+    assert list(tmp_path.glob("*exp.tar.gz*")) == []
+
+
 def test_a_link_in_the_folder_is_not_packed(tmp_path: Path) -> None:
     run_first(tmp_path / "there")
     secret = tmp_path / "secret"
