@@ -181,9 +181,10 @@ def sweep() -> list[dict[str, Any]]:
 
 
 def of(module: Any, records: Records) -> Table:
-    """The table that a module of `report/tables` makes of the records."""
+    """The table that a module of `report/tables` makes of the records. All its rows have the same cells."""
     table: Table | None = module.table(frames.prepared(records))
     assert table is not None
+    assert len({frozenset(row) for row in table.rows}) <= 1
     return table
 
 
