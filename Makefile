@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 
-.PHONY: run test check smoke docs faults processors lint types clean
+.PHONY: run test check smoke docs release faults processors lint types clean
 
 run: $(VENV)/.installed
 	$(BIN)/resexp run configs/depth_sweep.yaml
@@ -35,6 +35,12 @@ processors: $(VENV)/.test
 # The documentation as a site that needs no other: open build/docs/index.html.
 docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+# What a release needs: wheel and source archive in build/dist, checked; tests/test_wheel.py tries the wheel.
+release: check
+	rm -rf build/dist
+	$(BIN)/python -m build --no-isolation --outdir build/dist
+	$(BIN)/python -m twine check --strict build/dist/*
 
 faults: $(VENV)/.test
 	$(BIN)/python -m pytest tests/faults -m "faults or not faults"
