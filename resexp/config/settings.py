@@ -144,7 +144,16 @@ class ModelConfig(PartConfig):
     norm: Literal["batch", "none", "layer", "group"] = "batch"
     activation: Literal["relu", "tanh", "sigmoid", "gelu"] = "relu"
     init: Literal[
-        "he", "xavier", "default", "orthogonal", "dirac", "delta_orthogonal", "looks_linear", "fixup", "gpt2"
+        "he",
+        "xavier",
+        "default",
+        "orthogonal",
+        "dirac",
+        "delta_orthogonal",
+        "looks_linear",
+        "fixup",
+        "bert",
+        "gpt2",
     ] = "he"
     init_noise: Fraction = Field(0.1, description="share of he's weights that dirac adds to the identity")
     match: Literal["none", "params", "macs"] = Field(

@@ -60,7 +60,7 @@ def _dirac(weight: Tensor, generator: torch.Generator, gain: float) -> Tensor:
     return nn.init.eye_(weight) if weight.ndim == 2 else nn.init.dirac_(weight)
 
 
-def _gpt2(weight: Tensor, generator: torch.Generator, gain: float) -> Tensor:
+def _normal(weight: Tensor, generator: torch.Generator, gain: float) -> Tensor:
     return nn.init.normal_(weight, std=0.02, generator=generator)
 
 
@@ -86,7 +86,8 @@ SCHEMES: dict[str, Scheme] = {
     "delta_orthogonal": _delta_orthogonal,
     "looks_linear": _delta_orthogonal,
     "fixup": _he,
-    "gpt2": _gpt2,  # Radford et al. 2019: normal, std 0.02, less in the last layer of a branch
+    "bert": _normal,  # Devlin et al. 2018 (arXiv:1810.04805): normal, std 0.02
+    "gpt2": _normal,  # Radford et al. 2019: normal, std 0.02, less in the last layer of a branch
 }
 
 
@@ -96,8 +97,8 @@ def initialise(
 ) -> None:
     """Draw the weights of every convolution and linear map in place. Biases are 0, except with `default`.
 
-    Embeddings are normal with std 1/sqrt(width), or 0.02 with `gpt2`. Norms keep weight 1 and bias 0.
-    Connections keep the coefficients that their constructors set.
+    Embeddings are normal with std 1/sqrt(width), or 0.02 with `bert` and `gpt2`. Norms keep weight 1 and bias
+    0. Connections keep the coefficients that their constructors set.
 
     `dirac` adds `noise` times the weights that `he` draws from the same seed. Without noise, the filters that
     no channel of the image reaches compute nothing and get no gradient. In a plain net that is nearly all.
@@ -107,11 +108,11 @@ def initialise(
     """
     if scheme in ("looks_linear", "fixup") and any(isinstance(m, Attention) for m in network.modules()):
         wrong = f"{scheme} is made for branches of convolutions or linear maps, not for attention"
-        raise ConfigError([Problem("", "model.init", wrong, "gpt2, default, xavier or he")])
+        raise ConfigError([Problem("", "model.init", wrong, "gpt2, bert, default, xavier or he")])
     gain = GAINS[activation]
     for name, module in network.named_modules():
         if isinstance(module, nn.Embedding):
-            std = 0.02 if scheme == "gpt2" else module.embedding_dim**-0.5
+            std = 0.02 if scheme in ("bert", "gpt2") else module.embedding_dim**-0.5
             module.weight.normal_(std=std, generator=keyed_generator(seed, name, "weight"))
         if not isinstance(module, nn.Conv2d | nn.Linear):
             continue

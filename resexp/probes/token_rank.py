@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
+from torch import Tensor
 
 from resexp.models.base import Series
 from resexp.probes.base import Probe, Quantity, Reading, Snapshot
@@ -12,22 +13,38 @@ from resexp.probes.states import block_states, settled
 
 
 class TokenRank(Probe):
-    """`token_spread`: ||X - 1 mean(X)|| / ||X||, where X (T x C) are the T tokens of one example.
+    """How far the T tokens of one example, the rows of X (T x C), are from their mean: R = X - 1 mean(X).
 
-    X is the state after a block, and the value is the mean over the batch. An image's positions are its
-    tokens. At 0 all tokens are alike (rank one). Attention alone approaches this doubly exponentially with
-    depth (Dong et al. 2021, arXiv:2103.03404; here with the Frobenius norm, and the mean in place of the
-    best row). States with one position, and states that are all 0, have no reading.
+    `token_spread` is ||R|| / ||X|| in the Frobenius norm. `token_residual` is the same in the norm of Dong et
+    al. 2021 (arXiv:2103.03404), sqrt(||.||_1 ||.||_inf), with the mean in place of the row that is best in
+    that norm. X is the state after a block, and the values are means over the batch. An image's positions are
+    its tokens. At 0 all tokens are alike (rank one). Attention alone approaches this doubly exponentially
+    with depth. States with one position, and states that are all 0, have no reading.
     """
 
     network = Series
-    quantities = (Quantity("token_spread", title="spread of tokens", scale="log"),)
+    quantities = (
+        Quantity("token_spread", title="spread of tokens", scale="log"),
+        Quantity("token_residual", title="residual of tokens", scale="log"),
+    )
 
     @torch.no_grad()
     def measure(self, snapshot: Snapshot) -> Iterator[Reading]:
         for index, state in enumerate(block_states(settled(snapshot.network), snapshot.images)):
-            x = state.double().flatten(2) if state.ndim > 2 else state.unsqueeze(2)
-            spread = (x - x.mean(2, keepdim=True)).norm(dim=(1, 2)) / x.norm(dim=(1, 2))
-            spread = spread[spread.isfinite()]
-            if len(spread) and x.shape[2] > 1:
-                yield Reading("token_spread", f"blocks.{index}", index, spread.mean().item())
+            x_BCT = state.double().flatten(2) if state.ndim > 2 else state.unsqueeze(2)
+            r_BCT = x_BCT - x_BCT.mean(2, keepdim=True)
+            for name, norm in (("token_spread", frobenius), ("token_residual", composite)):
+                ratio_B = norm(r_BCT) / norm(x_BCT)
+                ratio_B = ratio_B[ratio_B.isfinite()]
+                if len(ratio_B) and x_BCT.shape[2] > 1:
+                    yield Reading(name, f"blocks.{index}", index, ratio_B.mean().item())
+
+
+def frobenius(x_BCT: Tensor) -> Tensor:
+    return x_BCT.square().sum((1, 2)).sqrt()
+
+
+def composite(x_BCT: Tensor) -> Tensor:
+    """The geometric mean of norms 1 and inf, which are the largest sums of |x| over a channel and a token."""
+    sizes_BCT = x_BCT.abs()
+    return (sizes_BCT.sum(2).amax(1) * sizes_BCT.sum(1).amax(1)).sqrt()

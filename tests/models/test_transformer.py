@@ -256,6 +256,11 @@ def test_nanogpts_decoder_for_a_cpu_has_its_number_of_parameters() -> None:
     assert sum(p.numel() for p in net.parameters()) == 4 * (12 * 128**2 + 2 * 128) + 128 * (65 + 64 + 1)
 
 
+def test_berts_init_makes_every_weight_alike() -> None:
+    weights = [p for p in build(depth=2, width=64, init="bert").parameters() if p.ndim == 2]
+    assert [w.std().item() for w in weights] == pytest.approx([0.02] * len(weights), rel=0.1)
+
+
 def test_tied_logits_come_from_the_embedding() -> None:
     tied, free = build(), build(tied=False)
     extra = VOCABULARY * 8
