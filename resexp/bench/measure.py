@@ -26,7 +26,7 @@ from resexp.config.settings import Settings
 from resexp.data.cache import prepare
 from resexp.errors import ConfigError, Problem
 from resexp.estimate.network import Measurer
-from resexp.machine.clock import Spread
+from resexp.machine.clock import spread_of
 from resexp.machine.devices import device_slots
 from resexp.machine.environment import cores, environment
 from resexp.machine.memory import keep_freed_memory
@@ -94,7 +94,7 @@ def measure(experiment: Experiment, device: str, quick: bool, tell: Callable[[st
         "probe_overhead": pieces["probes"] / whole,
         "durability_overhead": pieces["checkpoint"] / whole,
         **swept,
-        "trial_startup_seconds": Spread.of(uneven.startup_seconds[len(slots) :]).to_json(),
+        "trial_startup_seconds": spread_of(uneven.startup_seconds[len(slots) :]),
         "tail_idle_fraction": uneven.tail_idle,
         "scaling": {
             "depth": asdict(depths) if depths else None,
@@ -145,9 +145,9 @@ def subject(experiment: Experiment, settings: Settings) -> dict[str, Any]:
 def from_steps(steps: dict[str, StepTimes]) -> dict[str, Any]:
     """The results for one trial running alone, by precision."""
     return {
-        "ceiling_gflops": {p: Spread.of(s.ceilings).to_json() for p, s in steps.items()},
-        "images_per_second": {p: Spread.of(s.examples_per_second).to_json() for p, s in steps.items()},
-        "mfu": {p: Spread.of(s.mfu).to_json() for p, s in steps.items()},
+        "ceiling_gflops": {p: spread_of(s.ceilings) for p, s in steps.items()},
+        "images_per_second": {p: spread_of(s.examples_per_second) for p, s in steps.items()},
+        "mfu": {p: spread_of(s.mfu) for p, s in steps.items()},
         "phase_seconds": {p: s.phases for p, s in steps.items()},
     }
 
@@ -187,17 +187,17 @@ def sweeps(
             peers.append(loop(best))
     auto = resolve_precision("auto", slots[0])
     return {
-        "sweep_images_per_second": {p: Spread.of(values).to_json() for p, values in rates.items()},
+        "sweep_images_per_second": {p: spread_of(values) for p, values in rates.items()},
         "peak_memory_bytes": memory,
         "peer": {
             "workers": best,
-            "images_per_second": Spread.of(peers).to_json(),
+            "images_per_second": spread_of(peers),
             "tried": {str(workers): rate for workers, rate in tried.items()},
         }
         if peer
         else None,
         "ratio_to_peer": {
-            name: Spread.of([ours / theirs for ours, theirs in zip(rates[p], peers, strict=True)]).to_json()
+            name: spread_of([ours / theirs for ours, theirs in zip(rates[p], peers, strict=True)])
             for name, p in (("float32", "float32"), ("auto", auto))
         }
         if peer

@@ -5,27 +5,13 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
 
 import torch
 
 
-@dataclass(frozen=True)
-class Spread:
-    """The median, minimum and maximum of n measurements."""
-
-    median: float
-    low: float
-    high: float
-    n: int
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> Spread:
-        return cls(statistics.median(values), min(values), max(values), len(values))
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+def spread_of(values: Sequence[float]) -> dict[str, float]:
+    """The median, minimum and maximum of n measurements, as JSON data."""
+    return {"median": statistics.median(values), "low": min(values), "high": max(values), "n": len(values)}
 
 
 class Stopwatch:

@@ -31,7 +31,7 @@ from resexp.config.load import load
 from resexp.config.parse import changed
 from resexp.config.settings import Settings
 from resexp.errors import ConfigError, TrialError
-from resexp.machine.clock import Spread, Stopwatch
+from resexp.machine.clock import Stopwatch, spread_of
 from resexp.training.warm import warm_run
 
 ROOT = Path(__file__).parents[2]
@@ -286,7 +286,7 @@ def test_a_line_needs_three_points() -> None:
     line = fit_line([8, 20, 32], [1.0, 2.0, 3.0])
     assert line is not None
     assert (line.slope, line.intercept, line.r2) == pytest.approx((1 / 12, 1 / 3, 1.0))
-    assert Spread.of([3.0, 1.0, 2.0]) == Spread(2.0, 1.0, 3.0, 3)
+    assert spread_of([3.0, 1.0, 2.0]) == {"median": 2.0, "low": 1.0, "high": 3.0, "n": 3}
 
 
 def test_both_ways_to_the_ceiling_are_one_product() -> None:
