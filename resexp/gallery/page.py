@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from resexp.report import references, words
+from resexp.report.corrections import benjamini_hochberg
 from resexp.report.render.markdown import MARKS, escape
-from resexp.report.statistics import ALPHA, benjamini_hochberg
-from resexp.report.verdict import Tone, tone_of
+from resexp.report.statistics import ALPHA
+from resexp.report.verdict import read
 
 HEAD = ("Experiment", "Claim", "Published", "Measured here", "Verdict")
 READING = """\
@@ -27,7 +28,10 @@ protocol* in each report list all differences. Such a run is no reproduction, wh
 - 🟢 **reproduced**: the run has the paper's own recipe, and the published value lies in its 95 % prediction
   interval. 🔴 **not reproduced**: it lies outside. ⚪ **compatible, too imprecise to tell**: it lies in the
   interval, but the interval is wider than the tolerance.
-- ⚪ **undecided**: the interval does not decide the question, or one side has fewer than three seeds.
+- ⚪ **undecided**: the interval does not decide the question.
+- ⚪ **too few seeds**: one side has fewer than three, which decide nothing.
+- 🔴 **some seeds fail**, **answers one class**: networks that failed, or that give every example the same
+  answer, are no evidence for or against the claim, and count as neither.
 - ⚪ **not comparable**: one of the two sides was not measured.
 
 *Published* and *measured here* give the value of the lower side, then of the higher side. *Measured here*
@@ -36,11 +40,11 @@ where the published number was checked: in the paper's text, in a secondary sour
 
 The intervals are Student's (Welch's, for seeds that are not paired). If networks diverged, the difference
 has no size, and its direction rests on how many diverged on each side. The comparisons within each report
-are corrected for their number, but the verdicts in this table are not. Therefore the counts above the table
-also say how many directions agree and disagree after the correction of Benjamini and Hochberg (1995), with
-which at most 5 % of them are false on average. It covers all claims of an order that have a p. A claim has
-no p if it rests on how many networks diverged or never reached a target, or if it was published before
-reports kept p.
+are corrected for their number, and say *only before correction* of a difference that the correction takes
+away. The verdicts in this table are not corrected. Therefore the counts above the table also say how many
+directions agree and disagree after the correction of Benjamini and Hochberg (1995), with which at most 5 %
+of them are false on average. It covers all claims of an order that have a p. A claim has no p if some of
+its runs never reached a target, or if it was published before reports kept p.
 """
 TIERS = {
     "text": "read in the paper's text",
@@ -89,8 +93,9 @@ def tallied(claims: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _agree(claims: Sequence[Mapping[str, Any]]) -> str:
-    tones = [tone_of(claim["verdict"]) for claim in claims]
-    return f"{tones.count(Tone.GOOD)} agree, {tones.count(Tone.BAD)} disagree"
+    verdicts = [read(claim["verdict"]) for claim in claims]
+    agree, disagree = sum(v.agrees for v in verdicts), sum(v.disagrees for v in verdicts)
+    return f"{agree} agree, {disagree} disagree"
 
 
 def _rows(name: str, report: Mapping[str, Any]) -> list[list[str]]:
@@ -151,4 +156,4 @@ def _measured(claim: Mapping[str, Any]) -> str:
 
 
 def _verdict(claim: Mapping[str, Any]) -> str:
-    return f"{MARKS[tone_of(claim['verdict'])]} {claim['verdict']}"
+    return f"{MARKS[read(claim['verdict']).tone]} {claim['verdict']}"

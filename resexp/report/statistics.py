@@ -1,4 +1,4 @@
-"""Means, spreads, and what may be concluded from them: Student's intervals, degradation, corrections.
+"""Means, spreads, and what may be concluded from them: Student's intervals and degradation.
 
 Every interval is Student's interval of a sum of weighted, independent means with unequal variances (Welch
 1947, Biometrika 34). Seeds are not paired: although variants with the same seed start from the same weights
@@ -7,7 +7,7 @@ and see the same batches, their errors hardly move together, and pairing would h
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,6 +60,11 @@ class Estimate:
     def decided(self) -> bool:
         """Whether the interval excludes 0."""
         return self.low is not None and self.high is not None and not self.low <= 0 <= self.high
+
+    def __neg__(self) -> Estimate:
+        """The same contrast with the sides exchanged."""
+        low, high = (None if end is None else -end for end in (self.high, self.low))
+        return Estimate(-self.value, low, high, self.p, self.n)
 
 
 @dataclass(frozen=True)
@@ -181,12 +186,7 @@ def degradation(
     `errors` are the training errors of the seeds at each depth. If some shallower depth has `LEAST` seeds,
     those with fewer seeds are ignored. The result is None if there is no shallower depth.
 
-    The interval says whether the network is worse than at *some* shallower depth. It is made of the
-    intervals of the differences to all shallower depths. Its lower end is the greatest of their lower ends.
-    Because any of them may be the greatest by chance, their level is corrected for their number
-    (Bonferroni). Its upper end is the greatest of their upper ends. This needs no correction: it is below
-    D(L) only if the upper end for the truly best depth is. Therefore the interval covers D(L) with at least
-    the probability `level`.
+    The interval is that of `of_best`: it says whether the network is worse than at *some* shallower depth.
     """
     here = numbers(errors[depth])
     shallower = {d: x for d in errors if d < depth and len(x := numbers(errors[d]))}
@@ -194,50 +194,34 @@ def degradation(
     if not shallower or not len(here):
         return None
     best = min(shallower, key=lambda d: (shallower[d].mean(), d))
-    value = float(here.mean() - shallower[best].mean())
 
-    def against(level: float) -> list[Estimate]:
-        found = (
-            contrast([here, x], [1, -1], examples=examples, overlap=overlap, level=level)
-            for x in shallower.values()
-        )
-        return [estimate for estimate in found if estimate is not None]
+    def against(level: float) -> list[Estimate | None]:
+        others = shallower.values()
+        return [difference(here, x, examples=examples, overlap=overlap, level=level) for x in others]
 
-    lows = [found.low for found in against(1 - (1 - level) / len(shallower)) if found.low is not None]
-    highs = [found.high for found in against(level) if found.high is not None]
-    low, high = max(lows, default=None), max(highs, default=None)
-    return Gap(value, low, high, best, min(len(here), *map(len, shallower.values())))
+    found = of_best(against, level)
+    n = min(len(here), *map(len, shallower.values()))
+    return Gap(found.value, found.low, found.high, best, n)
 
 
-def holm(p: Sequence[float | None]) -> list[float | None]:
-    """The p of each test, adjusted so that a level limits the probability of any false finding among all
-    tests.
+def of_best(against: Callable[[float], Sequence[Estimate | None]], level: float = LEVEL) -> Estimate:
+    """The difference to whichever of several others has the least mean, which is the greatest difference.
 
-    The i-th smallest of m values is multiplied by m - i + 1. Then each is raised to the largest before it,
-    and none exceeds 1 (Holm 1979, Scand. J. Statist. 6). A missing p is not a test, and stays missing.
+    `against` gives the differences to all of them at a level. The lower end of the interval is the greatest
+    of their lower ends. Because any of them may be the greatest by chance, their level is corrected for
+    their number (Bonferroni). The upper end is the greatest of their upper ends. This needs no correction:
+    it is below the difference only if the upper end for the truly best one is. Therefore the interval covers
+    the difference with at least the probability `level`.
     """
-    tests = sorted((value, place) for place, value in enumerate(p) if value is not None)
-    adjusted: list[float | None] = [None] * len(p)
-    least = 0.0
-    for rank, (value, place) in enumerate(tests):
-        least = max(least, min(1.0, (len(tests) - rank) * value))
-        adjusted[place] = least
-    return adjusted
-
-
-def benjamini_hochberg(p: Sequence[float]) -> list[float]:
-    """The p of each test, adjusted so that a level limits the average share of false findings among all
-    findings.
-
-    The i-th smallest of m values is multiplied by m / i. Then each is lowered to the smallest after it, and
-    none exceeds 1 (Benjamini and Hochberg 1995, J. R. Statist. Soc. B 57).
-    """
-    order = sorted(range(len(p)), key=p.__getitem__, reverse=True)
-    adjusted, least = [1.0] * len(p), 1.0
-    for place, number in enumerate(order):
-        least = min(least, p[number] * len(p) / (len(p) - place))
-        adjusted[number] = least
-    return adjusted
+    found = [estimate for estimate in against(level) if estimate is not None]
+    corrected = against(1 - (1 - level) / len(found))
+    best = max(found, key=lambda estimate: estimate.value)
+    lows = [estimate.low for estimate in corrected if estimate and estimate.low is not None]
+    highs = [estimate.high for estimate in found if estimate.high is not None]
+    known = [estimate for estimate in found if estimate.p is not None]
+    above = [len(found) * (estimate.p or 0.0) for estimate in known if estimate.value > 0]
+    p = min(1.0, *above) if above else max((estimate.p or 0.0 for estimate in known), default=None)
+    return Estimate(best.value, max(lows, default=None), max(highs, default=None), p, best.n)
 
 
 def slope(norms: Sequence[float] | NDArray[np.float64]) -> float | None:

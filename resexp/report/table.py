@@ -9,6 +9,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from resexp.report import statistics, words
+from resexp.report.pairs import Evidence
 from resexp.report.statistics import Estimate, Gap
 from resexp.report.verdict import Tone, Verdict
 from resexp.store import Records
@@ -116,7 +117,7 @@ def spread(key: str, title: str, digits: int = 2) -> Column:
     return Column(title, lambda row: words.spread(row[f"{key}_mean"], row[f"{key}_sd"], digits), "%")
 
 
-def estimate_cells(found: Estimate | Gap | None, *keys: str) -> dict[str, float | None]:
+def estimate_cells(found: Estimate | Evidence | Gap | None, *keys: str) -> dict[str, float | None]:
     """An estimate's value, low and high end and, with a fourth key, p: as a row's cells with these keys."""
     fields = ("value", "low", "high", "p")
     return {key: getattr(found, field, None) for key, field in zip(keys, fields, strict=False)}

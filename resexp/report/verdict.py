@@ -23,7 +23,6 @@ class Verdict(StrEnum):
     # Nothing is decided.
     UNDECIDED = "undecided"
     TOO_FEW_SEEDS = "too few seeds"
-    NO_SEED = "no seed"
     SOME_SEEDS_FAIL = "some seeds fail"
     ONE_CLASS = "answers one class"
     NOT_COMPARABLE = "not comparable"
@@ -40,6 +39,7 @@ class Verdict(StrEnum):
     # Does the test error differ from the baseline's, or from that of shallower nets?
     LOWER = "lower"
     HIGHER = "higher"
+    BEFORE_CORRECTION = "only before correction"
     EQUIVALENT = "equivalent"
     DEPTH_HURTS = "depth hurts"
     # Does a published claim hold here, and is a published number reproduced?
@@ -72,7 +72,22 @@ class Verdict(StrEnum):
     @property
     def more_seeds_may_decide(self) -> bool:
         """Whether the question is open only because of the number of seeds."""
-        return self in (Verdict.UNDECIDED, Verdict.TOO_FEW_SEEDS)
+        return self in _NEED_SEEDS
+
+    @property
+    def agrees(self) -> bool:
+        """Whether a claim holds here, by this verdict on it."""
+        return self in _AGREE
+
+    @property
+    def disagrees(self) -> bool:
+        """Whether a claim does not hold here. Some verdicts are bad news and say nothing about the claim."""
+        return self in _DISAGREE
+
+
+_NEED_SEEDS = (Verdict.UNDECIDED, Verdict.TOO_FEW_SEEDS, Verdict.IMPRECISE, Verdict.BEFORE_CORRECTION)
+_AGREE = (Verdict.DIRECTION_AGREES, Verdict.EQUIVALENT, Verdict.NO_WORSE)
+_DISAGREE = (Verdict.DIRECTION_DISAGREES, Verdict.NOT_EQUIVALENT, Verdict.WORSE)
 
 
 _GOOD = {
@@ -89,6 +104,6 @@ _BAD = {
 }
 
 
-def tone_of(text: str) -> Tone:
-    """The tone of a verdict read from a file. Verdicts that this version does not know are open."""
-    return Verdict(text).tone if text in set(Verdict) else Tone.OPEN
+def read(text: str) -> Verdict:
+    """A verdict from a file. One that this version does not know decides nothing."""
+    return Verdict(text) if text in set(Verdict) else Verdict.UNDECIDED

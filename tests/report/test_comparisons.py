@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from made_up import of, row, trial
 
 from resexp.report import frames
-from resexp.report.statistics import holm
+from resexp.report.corrections import holm
 from resexp.report.tables import comparisons, equal_budget
 from resexp.store import Records
 
@@ -80,7 +80,7 @@ def test_a_baseline_that_finished_nothing_at_the_deepest_depth_is_passed_over(ma
     assert of(comparisons, make(shallow)).title == "Compared with residual"
     table = of(comparisons, make(shallow + deep))
     assert table.title == "Compared with plain"
-    assert row(table, variant="residual", depth=20, error="test")["verdict"] == "no seed"
+    assert row(table, variant="residual", depth=20, error="test")["verdict"] == "too few seeds"
 
 
 BASE = [0.10, 0.11, 0.12, 0.11, 0.10]
@@ -91,10 +91,14 @@ BASE = [0.10, 0.11, 0.12, 0.11, 0.10]
     [
         ([0.20, 0.21, 0.23, 0.21, 0.20], "higher"),
         ([0.05, 0.05, 0.07, 0.06, 0.05], "lower"),
-        ([0.11, 0.12, 0.13, 0.12, 0.12], "undecided"),
+        ([0.11, 0.12, 0.13, 0.12, 0.12], "only before correction"),
+        ([0.09, 0.12, 0.13, 0.12, 0.10], "undecided"),
         ([0.10, 0.11, 0.12, 0.11, 0.50], "undecided"),
-        ([0.50, 0.50, None, None, None], "too few seeds"),
-        ([None, None, None, None, None], "no seed"),
+        ([0.50, 0.50, None], "undecided"),  # one of three diverged, and none of five
+        ([0.50, 0.50, None, None, None], "undecided"),
+        ([None, None, None, None, None], "higher"),
+        ([None, None, None], "higher"),
+        ([0.50, None], "too few seeds"),
     ],
 )
 def test_the_verdict(errors: list[float | None], verdict: str, make: Make) -> None:
@@ -174,13 +178,14 @@ def test_where_some_seeds_fail_no_difference_is_judged_by_the_mean(make: Make) -
 def test_a_finding_says_which_trials_it_is_without(make: Make) -> None:
     """Those that are left may be the lucky ones."""
     errors = {"residual": [0.2, 0.21, 0.22, 0.2, 0.21], "plain": [0.1, 0.11, 0.1, None, None]}
-    (sentence,) = of(comparisons, make(measured(errors))).sentences
+    failed = [{**row, "status": row["status"].replace("diverged", "failed")} for row in measured(errors)]
+    (sentence,) = of(comparisons, make(failed)).sentences
     assert sentence.badge == "lower"
     assert "n = 3 and 5 seeds, p" in sentence.text
-    assert sentence.text.endswith(", without 2 trials of plain that diverged or failed.")
+    assert sentence.text.endswith(", without 2 trials of plain that failed.")
     errors["plain"][:3] = [0.2, 0.21, 0.22]
     (tie,) = of(comparisons, make(measured(errors))).sentences
-    assert tie.text.endswith(", without 2 trials of plain that diverged or failed.")
+    assert tie.text.endswith("from that of residual, counting 2 trials of plain that diverged.")
 
 
 @pytest.mark.parametrize(("chance", "verdict"), [(None, "higher"), (0.9, "undecided")])

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import t, ttest_ind
 
-from resexp.report.statistics import benjamini_hochberg, contrast, degradation, difference, slope, summary
+from resexp.report.corrections import benjamini_hochberg
+from resexp.report.statistics import contrast, degradation, difference, slope, summary
 
 NAN = float("nan")
 

@@ -222,7 +222,7 @@ def reference(connection: str, value: float) -> dict[str, Any]:
         ([0.3] * 3, [0.1] * 3, "direction agrees"),
         ([0.1] * 3, [0.3] * 3, "direction disagrees"),
         ([0.1, 0.3, 0.2], [0.2, 0.1, 0.3], "undecided"),
-        ([0.3], [0.1], "undecided"),
+        ([0.3], [0.1], "too few seeds"),
         ([0.3], [], "not comparable"),
     ],
 )
@@ -238,6 +238,7 @@ def test_only_the_direction_is_compared(
     table = of(orderings, make(rows, published=published))
     assert [r["verdict"] for r in table.rows] == [verdict]
     said = {"direction agrees": "agrees in direction", "direction disagrees": "disagrees"}
+    said["too few seeds"] = "has too few seeds"
     assert table.sentences[0].badge == f"{int(verdict == 'direction agrees')} of 1 agree"
     assert table.sentences[0].text == f"Of 1 published ordering, 1 {said.get(verdict, 'is ' + verdict)}."
 

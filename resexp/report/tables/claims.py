@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import asdict
 
 from resexp.config.published import Claim, Published, curve
-from resexp.report import ordering, protocol, references, registration, splits, words
+from resexp.report import ordering, protocol, references, registration, sides, splits, words
 from resexp.report.table import Column, Row, Sentence, Table, integer, text
 from resexp.report.verdict import Tone, Verdict
 from resexp.store import Records
@@ -19,10 +19,17 @@ CAPTION = (
     "the claim names a margin. They are equivalent if the interval lies within the margin on both sides of "
     "0, and not equivalent if it lies outside. If the paper states that one side is no worse than the "
     "other, that side is no worse if the interval of its disadvantage ends below the margin, and worse if "
-    "the interval begins above it. Otherwise the claim is undecided. It is also undecided with fewer than "
-    "three seeds, and if some seeds failed and others trained, because a mean then describes neither. It "
-    "is not comparable if one side was not measured. If networks diverged, the difference has no size, and "
-    "the verdict rests on how many diverged on each side (Barnard's exact test)."
+    "the interval begins above it. Otherwise the claim is undecided. Fewer than three seeds decide nothing. "
+    "If some seeds failed and others trained, no verdict rests on the mean, because it describes neither. "
+    "A claim is not comparable if one side was not measured. If networks diverged, the difference has no "
+    "size, and the verdict rests on how many diverged on each side (Barnard's exact test). Each claim is "
+    "tested by itself, without correction for their number. Where a table of comparisons with a baseline is "
+    "corrected for all of its comparisons, it says of a difference that is left by none of them that it is "
+    "there only before correction."
+)
+BEST = (
+    " The best shallower depth is the one with the least mean. The interval of a difference to it is "
+    "corrected for having looked at every shallower depth (Bonferroni), as in the verdict on degradation."
 )
 STEPS = (
     " For steps to a target, the ratio higher / lower is shown, with Welch's interval of the difference of "
@@ -37,6 +44,14 @@ GAPS = (
     "latter comes down to the named value, interpolated linearly between two evaluations. If a run never "
     "reaches that value, or was below it before its first evaluation, the claim is undecided."
 )
+OPEN = {
+    Verdict.UNDECIDED: "undecided",
+    Verdict.TOO_FEW_SEEDS: "with too few seeds",
+    Verdict.SOME_SEEDS_FAIL: "about networks of which some seeds fail",
+    Verdict.ONE_CLASS: "about networks that answer one class",
+    Verdict.NOT_COMPARABLE: "not comparable",
+}
+"""Verdicts that neither agree nor disagree, after a number of claims."""
 
 
 def table(records: Records) -> Table | None:
@@ -59,6 +74,8 @@ def table(records: Records) -> Table | None:
     marked = tuple({**row, "mark": mark} for row, mark in zip(rows, marks, strict=True))
     kinds = {read.kind for claim in paper.claims if (read := curve(claim.metric))}
     said = CAPTION + (STEPS if "steps_to" in kinds else "") + (GAPS if "gap" in kinds else "")
+    depths = [when.get(references.DEPTH) for claim in paper.claims for when in (claim.lower, claim.higher)]
+    said += BEST if sides.BEST in depths else ""
     caption = f"{said} {splits.caption(records)} {listed}"
     return Table("claims", "Claims", caption, columns, marked)
 
@@ -91,7 +108,8 @@ def lead(records: Records, found: Table | None, values: Table | None) -> tuple[S
         return ()
     counts = Counter(row["verdict"] for row in found.rows) if found else Counter()
     total = counts.total()
-    agree, disagree = (sum(n for v, n in counts.items() if v.tone is tone) for tone in (Tone.GOOD, Tone.BAD))
+    agree = sum(n for verdict, n in counts.items() if verdict.agrees)
+    disagree = sum(n for verdict, n in counts.items() if verdict.disagrees)
     ordered = found is not None and all(row["relation"] == "lower" for row in found.rows)
     said = (
         [f"{agree} of {words.counted(total, 'statement')} {_verb(agree, 'agree')}{' in direction' * ordered}"]
@@ -99,7 +117,7 @@ def lead(records: Records, found: Table | None, values: Table | None) -> tuple[S
         else []
     )
     said += [f"{disagree} {_verb(disagree, 'disagree')}"] if disagree else []
-    said += [f"{counts[word]} {word}" for word in (Verdict.UNDECIDED, Verdict.NOT_COMPARABLE) if counts[word]]
+    said += [f"{counts[verdict]} {what}" for verdict, what in OPEN.items() if counts[verdict]]
     judged = [row["verdict"] for row in values.rows] if values else []
     reproduced, missed = judged.count(Verdict.REPRODUCED), judged.count(Verdict.NOT_REPRODUCED)
     if reproduced or missed:

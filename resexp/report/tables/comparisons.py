@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from resexp.report import failed_seeds, frames, splits, statistics, words
+from resexp.plan.status import Status
+from resexp.report import corrections, failed_seeds, frames, pairs, splits, statistics, words
 from resexp.report.table import Column, Row, Sentence, Table, as_given, estimate_cells, number, places, text
 from resexp.report.verdict import Tone, Verdict
 from resexp.store import Records
@@ -22,8 +23,10 @@ CAPTION = (
     "each; negative is better. The baseline is {baseline}. The brackets hold its 95 % interval by "
     "Student's t (Welch's, for seeds that are not paired). The p is that of the same test, after Holm's "
     "correction for all comparisons of one error at one depth. The verdict is lower or higher if the "
-    "corrected p is at most 0.05. Otherwise it is equivalent if the interval lies within 1 point of 0 on "
-    "both sides, and undecided if it does not. Fewer than three seeds decide nothing."
+    "corrected p is at most 0.05, and only before correction if it is not but the uncorrected p is. "
+    "Otherwise it is equivalent if the interval lies within 1 point of 0 on both sides, and undecided if it "
+    "does not. If networks diverged, the difference has no size, and p and verdict rest on how many "
+    "diverged on each side (Barnard's exact test). Fewer than three seeds decide nothing."
 )
 
 
@@ -45,7 +48,7 @@ def table(records: Records) -> Table | None:
                 for row in _family(trials[trials["depth"] == depth], name, depth, error, level)
             )
     rows = [row for own in found.values() for row in own]
-    if not any(row["difference"] is not None for row in rows):
+    if all(row["verdict"] is Verdict.NOT_COMPARABLE for row in rows):
         return None
     order = {variant: place for place, variant in enumerate(ended["variant"].cat.categories)}
     rows.sort(key=lambda row: (order[row["variant"]], row["depth"]))
@@ -67,6 +70,8 @@ def table(records: Records) -> Table | None:
 
 
 def _difference(row: Row) -> str:
+    if any(row["diverged"]):
+        return f"{_diverged(row)} diverged"
     digits = 1 if abs(row["difference"] or 0) >= 0.1 else 2
     shown = words.points(row["difference"], digits)
     interval = words.interval(row["low"], row["high"], digits)
@@ -108,62 +113,53 @@ def _family(trials: pd.DataFrame, name: str, depth: int, error: str, level: floa
     if name not in groups:
         return []
     split = MEASURES[error]
-    errors = {variant: statistics.numbers(frames.done(group)[error]) for variant, group in groups.items()}
     # Variants may be trained on sets of different sizes.
     examples = {variant: frames.examples(group, split) for variant, group in groups.items()}
-    lost = {variant: len(group) - len(frames.done(group)) for variant, group in groups.items()}
-    base, size = errors.pop(name), examples[name]
-    found = {
-        variant: statistics.difference(
-            mine,
-            base,
-            examples=(examples[variant], size),
-            overlap=splits.overlap(trials, error),
-            level=level,
-        )
-        for variant, mine in errors.items()
-    }
+    values = {variant: _values(group, error) for variant, group in groups.items()}
     mixed = {variant for variant, group in groups.items() if failed_seeds.mixed(group)}
-    unclear = mixed if name not in mixed else {*found}
-    # A mean over seeds that failed and seeds that trained has no interval.
-    found = {
-        variant: replace(d, low=None, high=None, p=None) if d and variant in unclear else d
-        for variant, d in found.items()
-    }
-    adjusted = statistics.holm([d.p if d else None for d in found.values()])
-    judged = {
-        variant: Verdict.SOME_SEEDS_FAIL if d and variant in unclear else verdict(d, p_holm, level)
-        for (variant, d), p_holm in zip(found.items(), adjusted, strict=True)
-    }
-    narrow = {variant for variant, group in groups.items() if failed_seeds.one_class(group, split)}
-    judged |= {v: Verdict.ONE_CLASS for v in narrow if judged.get(v) is Verdict.LOWER}
-    return [
-        {
-            "variant": variant,
-            "depth": depth,
-            "error": split,
-            "n": d.n if d else 0,
-            "seeds": [len(errors[variant]), len(base)],
-            "lost": [lost[variant], lost[name]],
-            **estimate_cells(d, "difference", "low", "high", "p"),
-            "p_holm": p_holm,
-            "verdict": judged[variant],
-            "family": sum(p is not None for p in adjusted),
-        }
-        for (variant, d), p_holm in zip(found.items(), adjusted, strict=True)
-    ]
+    overlap = splits.overlap(trials, error)
+
+    def compared(variant: str) -> pairs.Evidence:
+        both = values[name], values[variant]
+        return pairs.evidence(
+            [both],
+            lambda: statistics.contrast(
+                both, [-1, 1], examples=[examples[name], examples[variant]], overlap=overlap, level=level
+            ),
+            mixed=not mixed.isdisjoint((name, variant)),
+        )
+
+    found = {variant: compared(variant) for variant in groups if variant != name}
+    adjusted = corrections.holm([each.p for each in found.values()])
+    family = sum(p is not None for p in adjusted)
+    narrow = {variant: failed_seeds.one_class(group, split) for variant, group in groups.items()}
+    rows = []
+    for (variant, each), p_holm in zip(found.items(), adjusted, strict=True):
+        verdict = pairs.compared(each, p_holm, level)
+        verdict = pairs.merit(verdict, each.sign, (narrow[name], narrow[variant]))
+        both = groups[variant], groups[name]
+        rows.append(
+            {
+                "variant": variant,
+                "depth": depth,
+                "error": split,
+                "n": each.n,
+                "seeds": [int(np.isfinite(values[v]).sum()) for v in (variant, name)],
+                "diverged": [int(np.isinf(values[v]).sum()) for v in (variant, name)],
+                "lost": [len(group) - len(frames.done(group)) for group in both],
+                **estimate_cells(each, "difference", "low", "high", "p"),
+                "p_holm": p_holm,
+                "verdict": verdict,
+                "family": family,
+            }
+        )
+    return rows
 
 
-def verdict(found: statistics.Estimate | None, p: float | None, level: float = statistics.LEVEL) -> Verdict:
-    """The verdict by the caption's criterion, from a corrected `p`."""
-    if found is None:
-        return Verdict.NO_SEED
-    if found.low is None or found.high is None or p is None:
-        return Verdict.TOO_FEW_SEEDS
-    if p <= 1 - level:
-        return Verdict.LOWER if found.value < 0 else Verdict.HIGHER
-    within = max(-found.low, found.high) <= statistics.MARGIN
-    return Verdict.EQUIVALENT if within else Verdict.UNDECIDED
+def _values(trials: pd.DataFrame, error: str) -> pairs.Cell:
+    """The errors of the trials of one variant and depth, infinite of those that diverged."""
+    known = statistics.numbers(frames.done(trials)[error])
+    return np.concatenate([known, np.full((trials["status"] == Status.DIVERGED).sum(), np.inf)])
 
 
 def _sentences(name: str, rows: list[dict[str, Any]], depth: int | None) -> Iterator[Sentence]:
@@ -187,24 +183,38 @@ REST = {
         "some seeds failed here or in {name} and others trained, so no verdict rests on the mean"
     ),
     Verdict.ONE_CLASS: (
-        "the test error is lower than that of {name}, but some seeds answer one class only, which is no merit"
+        "some seeds here or in {name} answer one class only, and no verdict finds merit in their error"
+    ),
+    Verdict.BEFORE_CORRECTION: (
+        "the test error differs from that of {name} by an uncorrected test, and not after correction for "
+        "all of these comparisons"
     ),
     Verdict.EQUIVALENT: "the test error is within 1 point of that of {name}",
     Verdict.UNDECIDED: "these seeds do not distinguish the test error from that of {name}",
     Verdict.TOO_FEW_SEEDS: "fewer than three seeds here or in {name}, so nothing can be said",
-    Verdict.NO_SEED: "no seed has a result here or in {name}",
+    Verdict.NOT_COMPARABLE: "no seed has a result here or in {name}",
 }
 
 
 def _finding(name: str, row: dict[str, Any]) -> str:
+    after = f"{words.p(row['p_holm'])} after correction for {words.counted(row['family'], 'comparison')}"
+    here = f"{row['variant']} at depth {row['depth']}"
+    if any(row["diverged"]):
+        side = "fewer" if row["verdict"] is Verdict.LOWER else "more"
+        return f"{here}: {side} networks diverge than of {name}, {_diverged(row)}, {after}."
     sign = -1 if row["verdict"] is Verdict.LOWER else 1
     size, *ends = (sign * row[key] for key in ("difference", "low", "high"))
     return (
-        f"{row['variant']} at depth {row['depth']}: the test error is {row['verdict']} than that of {name}, "
+        f"{here}: the test error is {row['verdict']} than that of {name}, "
         f"by {words.percent(size)} points {words.interval(*sorted(ends))}, "
-        f"{_seeds(row)}, {words.p(row['p_holm'])} after correction for "
-        f"{words.counted(row['family'], 'comparison')}{_without([row], name)}."
+        f"{_seeds(row)}, {after}{_without([row], name)}."
     )
+
+
+def _diverged(row: Row) -> str:
+    """How many networks of the variant and of the baseline diverged: `3 of 5 against 0 of 5`."""
+    sides = zip(row["diverged"], row["seeds"], strict=True)
+    return " against ".join(f"{lost} of {lost + done}" for lost, done in sides)
 
 
 def _seeds(row: Row) -> str:
@@ -213,7 +223,16 @@ def _seeds(row: Row) -> str:
 
 
 def _without(rows: list[dict[str, Any]], name: str) -> str:
-    """The clause that counts the trials of the variants and the baseline without an error; "" if none."""
-    lost = {row["variant"]: row["lost"][0] for row in rows} | {name: rows[0]["lost"][1]}
-    told = [f"{words.counted(count, 'trial')} of {variant}" for variant, count in lost.items() if count]
-    return f", without {words.listed(told)} that diverged or failed" if told else ""
+    """The clauses that count the trials of the variants and the baseline that have no error; "" if none."""
+    lost: dict[str, dict[str, int]] = {"without {} that failed": {}, "counting {} that diverged": {}}
+    failed, diverged = lost.values()
+    for row in rows:
+        for variant, gone, without_end in zip(
+            (row["variant"], name), row["lost"], row["diverged"], strict=True
+        ):
+            failed[variant], diverged[variant] = gone - without_end, without_end
+    counted = {
+        clause: [f"{words.counted(n, 'trial')} of {variant}" for variant, n in found.items() if n]
+        for clause, found in lost.items()
+    }
+    return "".join(f", {clause.format(words.listed(told))}" for clause, told in counted.items() if told)

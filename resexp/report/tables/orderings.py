@@ -16,7 +16,7 @@ ORDER = 61
 CAPTION = (
     "Pairs of published values of one source and metric that differ in one respect, and the same "
     "difference measured here. The verdict is undecided if the 95 % interval of the difference by "
-    "Student's t (Welch's) includes 0, or if a side has fewer than three seeds. It is not comparable if a "
+    "Student's t (Welch's) includes 0. Fewer than three seeds decide nothing. A pair is not comparable if a "
     "side was not measured. Only the direction is compared, because the protocols may differ."
 )
 
@@ -25,6 +25,9 @@ SAID = {  # of one, and of several
     Verdict.DIRECTION_AGREES: ("agrees in direction", "agree in direction"),
     Verdict.DIRECTION_DISAGREES: ("disagrees", "disagree"),
     Verdict.UNDECIDED: ("is undecided", "are undecided"),
+    Verdict.TOO_FEW_SEEDS: ("has too few seeds", "have too few seeds"),
+    Verdict.SOME_SEEDS_FAIL: ("has seeds of which some fail", "have seeds of which some fail"),
+    Verdict.ONE_CLASS: ("has networks that answer one class", "have networks that answer one class"),
     Verdict.NOT_COMPARABLE: ("is not comparable", "are not comparable"),
 }
 

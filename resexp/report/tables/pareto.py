@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from resexp.plan.status import Status
-from resexp.report import failed_seeds, frames, splits, statistics, words
+from resexp.report import corrections, failed_seeds, frames, splits, statistics, words
 from resexp.report.table import (
     Column,
     Sentence,
@@ -126,7 +126,7 @@ def _steps(group: pd.DataFrame, level: float) -> list[dict[str, Any]]:
             }
         )
     least = float("inf")
-    for row, p in zip(rows, statistics.holm([row["p"] for row in rows]), strict=True):
+    for row, p in zip(rows, corrections.holm([row["p"] for row in rows]), strict=True):
         row["p"] = p
         row["pays"] = p is not None and p <= 1 - level and row["gain"] > 0
         row["pays"] = row["pays"] and row["test_error_mean"] <= least

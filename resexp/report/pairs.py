@@ -1,0 +1,151 @@
+"""What the seeds of two sides show of a difference, and what is concluded from it.
+
+Claims and comparisons with the baseline both ask here, so that a report has one answer for one pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import barnard_exact
+
+from resexp.config.margins import Relation
+from resexp.report import statistics
+from resexp.report.statistics import LEAST, Estimate
+from resexp.report.verdict import Verdict
+
+Cell = NDArray[np.float64]
+"""The values of the seeds of one side. A diverged network's value is infinite."""
+Pair = tuple[Cell, Cell]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What seeds show of the difference between two sides, the second minus the first.
+
+    `n` is the number of seeds of the side that has fewest, and `lost` counts the diverged ones of each side.
+    If there are any, the difference has no size, `sign` says which side has the greater share of them, and
+    `p` is of Barnard's exact test. `unclear` is the verdict if the seeds allow no other.
+    """
+
+    n: int
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    sign: int = 0
+    lost: tuple[int, int] = (0, 0)
+    unclear: Verdict | None = None
+
+
+def evidence(pairs: Sequence[Pair], estimated: Callable[[], Estimate | None], *, mixed: bool) -> Evidence:
+    """What the seeds of some pairs of sides show of their difference.
+
+    `estimated` computes it from finite values. `mixed` says that some seeds of a side failed and others
+    trained, so that their mean describes neither.
+    """
+    sides = [np.concatenate([np.empty(0), *(pair[side] for pair in pairs)]) for side in (0, 1)]
+    n = min((len(cell) for pair in pairs for cell in pair), default=0)
+    if not n or not np.isfinite(np.concatenate(sides)).any():
+        return Evidence(n, unclear=Verdict.NOT_COMPARABLE)
+    lost = (int(np.isinf(sides[0]).sum()), int(np.isinf(sides[1]).sum()))
+    if any(lost):
+        return _of_diverged(n, lost, (len(sides[0]), len(sides[1])))
+    found = estimated()
+    assert found is not None  # no side is empty
+    if mixed:
+        return Evidence(n, found.value, unclear=Verdict.SOME_SEEDS_FAIL)
+    unclear = Verdict.TOO_FEW_SEEDS if found.low is None else None
+    return Evidence(
+        n, found.value, found.low, found.high, found.p, int(np.sign(found.value)), unclear=unclear
+    )
+
+
+def _of_diverged(n: int, lost: tuple[int, int], runs: tuple[int, int]) -> Evidence:
+    if min(runs) < LEAST:
+        return Evidence(n, lost=lost, unclear=Verdict.TOO_FEW_SEEDS)
+    sign = int(np.sign(lost[1] / runs[1] - lost[0] / runs[0]))
+    return Evidence(n, p=barnard(lost, runs), sign=sign, lost=lost)
+
+
+@lru_cache(maxsize=1000)
+def barnard(found: tuple[int, int], runs: tuple[int, int]) -> float:
+    """The p of Barnard's exact test (1945) that the shares `found` / `runs` of two sides are the same."""
+    table = [found, [n - count for n, count in zip(runs, found, strict=True)]]
+    return float(barnard_exact(table).pvalue)
+
+
+def claimed(found: Evidence, states: Relation, margin: float | None, level: float) -> Verdict:
+    """The verdict on a claim about two sides, of which the first one is said to be lower."""
+    if found.unclear is not None:
+        return found.unclear
+    if any(found.lost):
+        decided = found.p is not None and found.p <= 1 - level and found.sign
+        return of_order(states, found.sign > 0) if decided else Verdict.UNDECIDED
+    return of_interval(found.low, found.high, states, margin)
+
+
+def of_interval(low: float | None, high: float | None, states: Relation, margin: float | None) -> Verdict:
+    """The verdict on a claim from the interval of second - first, with the lower side first."""
+    if low is None or high is None:
+        return Verdict.TOO_FEW_SEEDS
+    margin = margin or 0.0
+    match states:
+        case "lower":
+            yes, no = Verdict.DIRECTION_AGREES, Verdict.DIRECTION_DISAGREES
+            agrees, disagrees = low > 0, high < 0
+        case "equivalent":
+            yes, no = Verdict.EQUIVALENT, Verdict.NOT_EQUIVALENT
+            agrees, disagrees = -margin <= low and high <= margin, margin < low or high < -margin
+        case "no_worse":
+            yes, no = Verdict.NO_WORSE, Verdict.WORSE
+            agrees, disagrees = low >= -margin, high < -margin
+    return yes if agrees else no if disagrees else Verdict.UNDECIDED
+
+
+def of_order(states: Relation, lower_is_better: bool) -> Verdict:
+    """The verdict on a claim if an exact test has shown which side is better. Such tests know no margin."""
+    if states == "equivalent":
+        return Verdict.NOT_EQUIVALENT
+    yes, no = Verdict.DIRECTION_AGREES, Verdict.DIRECTION_DISAGREES
+    if states == "no_worse":
+        yes, no = Verdict.NO_WORSE, Verdict.WORSE
+    return yes if lower_is_better else no
+
+
+def compared(found: Evidence, p: float | None, level: float) -> Verdict:
+    """The verdict on the difference of the second side from the first, from a corrected `p`."""
+    if found.unclear is not None:
+        return found.unclear
+    assert found.p is not None
+    if p is not None and p <= 1 - level and found.sign:
+        return Verdict.LOWER if found.sign < 0 else Verdict.HIGHER
+    if found.p <= 1 - level and found.sign:
+        return Verdict.BEFORE_CORRECTION
+    if found.low is None or found.high is None:
+        return Verdict.UNDECIDED
+    within = max(-found.low, found.high) <= statistics.MARGIN
+    return Verdict.EQUIVALENT if within else Verdict.UNDECIDED
+
+
+def merit(verdict: Verdict, sign: int, one_class: tuple[int, int]) -> Verdict:
+    """The verdict, unless it finds merit in nets that answer one class only.
+
+    `sign` is that of second - first. `one_class` counts these nets of the first and the second side.
+    """
+    if verdict in (Verdict.EQUIVALENT, Verdict.NO_WORSE):
+        return Verdict.ONE_CLASS if any(one_class) else verdict
+    if verdict in _ORDERED and one_class[0 if sign > 0 else 1]:
+        return Verdict.ONE_CLASS
+    return verdict
+
+
+_ORDERED = (
+    *(Verdict.LOWER, Verdict.HIGHER, Verdict.BEFORE_CORRECTION, Verdict.WORSE),
+    *(Verdict.DIRECTION_AGREES, Verdict.DIRECTION_DISAGREES),
+)
+"""Verdicts that find one side better."""

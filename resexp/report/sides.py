@@ -1,0 +1,131 @@
+"""The two sides of a claim: which trials they are, at which depths, and what was measured of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from resexp.config.published import DEPTH_WORDS, Claim
+from resexp.report import failed_seeds, frames, statistics
+from resexp.report.pairs import Cell, Pair
+from resexp.report.references import DEPTH, matching, values_of
+
+if TYPE_CHECKING:
+    from resexp.store import Records
+
+BEST = "best_shallower"
+When = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Sides:
+    """The lower and the higher side of a claim, with numbers as depths.
+
+    `candidates` are the places of which the one with the least mean was chosen as side number `best`. There
+    are none if no side, or each of them, is at its best shallower depth.
+    """
+
+    lower: When
+    higher: When
+    candidates: tuple[When, ...] = ()
+    best: int = 0
+
+    def __iter__(self) -> Iterator[When]:
+        yield self.lower
+        yield self.higher
+
+    def others(self) -> tuple[tuple[When, When], ...]:
+        """The two sides with each of the candidates in place of the best one."""
+        if self.best:
+            return tuple((self.lower, place) for place in self.candidates)
+        return tuple((place, self.higher) for place in self.candidates)
+
+
+def sides(records: Records, claim: Claim) -> Sides | None:
+    """The sides of a claim; None if a depth that it names in words is missing on one of them."""
+    stated = (claim.lower, claim.higher)
+    worded = [when for when in stated if when.get(DEPTH) in DEPTH_WORDS]
+    depths = [set(matching(records, without_depth(when))["depth"].astype(int)) for when in worded]
+    shared = sorted(set.intersection(*depths)) if depths else []
+    if worded and not shared:
+        return None
+    choices = [_choices(records, when, shared, claim.metric) for when in stated]
+    if not all(choices):
+        return None
+    lower, higher = (_best(records, places, claim.metric) for places in choices)
+    if lower == higher:
+        return None
+    chosen = [number for number, when in enumerate(stated) if when.get(DEPTH) == BEST]
+    best = chosen[0] if len(chosen) == 1 else None
+    return Sides(lower, higher) if best is None else Sides(lower, higher, tuple(choices[best]), best)
+
+
+def without_depth(when: When) -> dict[str, Any]:
+    return {key: value for key, value in when.items() if key != DEPTH}
+
+
+def _choices(records: Records, when: When, depths: Sequence[int], metric: str) -> list[When]:
+    """The places that one side may stand for: several if it is the best one of all shallower depths.
+
+    As in the verdict on degradation, depths at which some seeds failed and others trained are left out, and
+    so are depths with fewer than three seeds where others have as many.
+    """
+    match when.get(DEPTH):
+        case "deepest":
+            return [{**when, DEPTH: depths[-1]}]
+        case "shallowest":
+            return [{**when, DEPTH: depths[0]}]
+        case "best_shallower":
+            places = [{**when, DEPTH: depth} for depth in depths[:-1]]
+            sizes = {n: len(values_of(records, place, metric)) for n, place in enumerate(places)}
+            known = [n for n, size in sizes.items() if size]
+            whole = [n for n in known if not some_failed(records, [places[n]], metric)] or known
+            return [places[n] for n in whole if sizes[n] >= statistics.LEAST] or [places[n] for n in whole]
+    return [when]
+
+
+def _best(records: Records, places: Sequence[When], metric: str) -> When:
+    """The place with the least mean."""
+    return min(places, key=lambda place: float(values_of(records, place, metric).mean()), default={})
+
+
+def some_failed(records: Records, places: Iterable[When], metric: str) -> bool:
+    """Whether some seeds of a variant and depth failed and others trained, so that means are no evidence."""
+    if not metric.endswith(("_error", "_loss")):
+        return False
+    cells = (cell for when in places for cell in frames.by_depth(matching(records, when)))
+    return any(failed_seeds.mixed(trials) for _, _, trials in cells)
+
+
+def one_class(records: Records, when: When, metric: str) -> int:
+    """How many nets of one side answer one class only on the split that an error is of; 0 for others."""
+    split, _, measure = metric.partition("_")
+    return failed_seeds.one_class(matching(records, when), split) if measure == "error" else 0
+
+
+def cells(
+    records: Records, when: When, metric: str, alike: pd.Series[str] | None, by_depth: bool
+) -> dict[Any, Cell]:
+    """The values of one side, grouped by the settings that must be equal on both sides.
+
+    With `by_depth`, the depth must be equal too.
+    """
+    values = values_of(records, when, metric, alike)
+    keys = ["depth", "alike"] if by_depth else ["alike"]
+    return {key: cell.to_numpy(float) for key, cell in values.groupby(level=keys)}
+
+
+def paired(lower: Mapping[Any, Cell], higher: Mapping[Any, Cell]) -> list[Pair]:
+    """The cells of both sides that have the same key."""
+    return [(lower[key], higher[key]) for key in lower if key in higher]
+
+
+def finite_mean(found: Iterable[Cell]) -> float | None:
+    """The mean of all finite values; None if there is none."""
+    values = np.concatenate([np.empty(0), *found])
+    values = values[np.isfinite(values)]
+    return float(values.mean()) if len(values) else None
