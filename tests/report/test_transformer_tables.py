@@ -39,20 +39,20 @@ def grid(make: Make, gain: float, seeds: int = 4) -> Records:
 
 
 def test_an_interaction_is_found_with_its_sign(make: Make) -> None:
-    found = synergy.table(grid(make, 0.2))
+    found = synergy.table(grid(make, 0.4))
     assert found is not None
     assert [(r["site"], r["rate"], r["span"]) for r in found.rows] == [
         ("branch", rate, span) for rate in (0.1, 0.5) for span in (1, 2)
     ]
     for row in found.rows:
         assert row["without"] == pytest.approx(row["rate"])
-        assert row["with_shortcut"] == pytest.approx(row["rate"] - 0.215)
-        assert row["interaction"] == pytest.approx(-0.215)
+        assert row["with_shortcut"] == pytest.approx(row["rate"] - 0.415)
+        assert row["interaction"] == pytest.approx(-0.415)
         assert row["low"] < row["interaction"] < row["high"] < 0
     (sentence,) = found.sentences
     assert sentence.badge == "synergy"
-    assert "−0.215 nats" in sentence.text
-    (against,) = synergy.table(grid(make, -0.2)).sentences  # type: ignore[union-attr]
+    assert "−0.415 nats" in sentence.text
+    (against,) = synergy.table(grid(make, -0.4)).sentences  # type: ignore[union-attr]
     assert against.badge == "in each other's way"
 
 
@@ -84,7 +84,7 @@ def test_dropout_on_shortcuts_has_no_interaction(make: Make) -> None:
 
 
 def test_networks_that_are_no_better_than_counting_have_no_synergy(make: Make) -> None:
-    records = grid(make, 0.2)
+    records = grid(make, 0.4)
     for trigram, worse, badge in ((3.0, 0, "synergy"), (2.5, 1, "undecided")):
         counted = replace(records, trials=records.trials.assign(trigram_loss=trigram))
         found = synergy.table(counted)
@@ -93,6 +93,15 @@ def test_networks_that_are_no_better_than_counting_have_no_synergy(make: Make) -
         (sentence,) = found.sentences
         assert sentence.badge == badge
     assert "trigram count" in sentence.text
+
+
+def test_where_dropout_raises_every_loss_there_is_no_synergy(make: Make) -> None:
+    found = synergy.table(grid(make, 0.2))
+    assert found is not None
+    assert all(row["high"] < 0 for row in found.rows)
+    (sentence,) = found.sentences
+    assert sentence.badge == "undecided"
+    assert "raises the loss of both" in sentence.text
 
 
 def test_the_figure_of_dropout_has_a_panel_a_site(make: Make) -> None:
