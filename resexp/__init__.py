@@ -13,7 +13,17 @@ if sys.argv[:1] == ["-m"] and not sys.flags.safe_path:
     # With `python -m resexp`, Python searches the current folder before its own library. Remove it.
     del sys.path[0]
 
-from resexp.api import archive, load, register, results, run, run_until_decided, trials
+from resexp.api import archive, load, open_trial, register, results, run, run_until_decided, trials
 from resexp.foreign.judge import judge
 
-__all__ = ["archive", "judge", "load", "register", "results", "run", "run_until_decided", "trials"]
+__all__ = [
+    "archive",
+    "judge",
+    "load",
+    "open_trial",
+    "register",
+    "results",
+    "run",
+    "run_until_decided",
+    "trials",
+]

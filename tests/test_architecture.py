@@ -38,7 +38,7 @@ MAY_IMPORT: dict[str, str] = {
     "store": "plan config catalog durable errors text",
     "probes": "models catalog errors options",
     "tasks": "models options random",
-    "execution": "store plan errors",
+    "execution": "store plan errors text",
     "report": "store plan config catalog durable errors text",
     "foreign": "report store plan catalog durable errors text",
     "training": "tasks probes models connections data plan config catalog machine errors options random text",
@@ -193,7 +193,17 @@ def test_what_lists_trials_and_parts_loads_no_library_of_statistics(module: str)
 def test_the_package_exports_its_python_interface() -> None:
     import resexp
 
-    names = ["archive", "judge", "load", "register", "results", "run", "run_until_decided", "trials"]
+    names = [
+        "archive",
+        "judge",
+        "load",
+        "open_trial",
+        "register",
+        "results",
+        "run",
+        "run_until_decided",
+        "trials",
+    ]
     assert sorted(resexp.__all__) == names
 
 

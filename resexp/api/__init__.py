@@ -1,7 +1,18 @@
 """resexp from Python: what the commands do, as functions. Heavy imports wait until a function needs them."""
 
 from resexp.api.evidence import register, run_until_decided
-from resexp.api.finished import archive, probe, results
+from resexp.api.finished import archive, open_trial, probe, results
 from resexp.api.training import RESULTS, load, run, trials
 
-__all__ = ["RESULTS", "archive", "load", "probe", "register", "results", "run", "run_until_decided", "trials"]
+__all__ = [
+    "RESULTS",
+    "archive",
+    "load",
+    "open_trial",
+    "probe",
+    "register",
+    "results",
+    "run",
+    "run_until_decided",
+    "trials",
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ def run_until_decided(
     experiment: Experiment,
     most: int = LOOKS[-1],
     *,
-    results: Path = RESULTS,
+    results: str | Path = RESULTS,
     fresh: bool = False,
     tell: Callable[[str], None] | None = None,
     **options: Any,
@@ -39,10 +40,13 @@ def run_until_decided(
         StoreError: the folder cannot be written; and whatever else `run` raises.
     """
     from resexp import store
+    from resexp.execution.lines import line_console, print_line
     from resexp.plan.looks import looks, refuse_more_seeds, with_seeds
     from resexp.report.build import build
 
     refuse_more_seeds(experiment, most)
+    tell = tell or partial(print_line, line_console())
+    results = Path(results)
     folder = results / experiment.name
     seen = 0 if fresh else store.seeds_at_last_look(folder, experiment.text, experiment.overrides)
     planned = looks(most)
@@ -55,8 +59,7 @@ def run_until_decided(
         report = build(store.read(folder))
         with store.explained(folder):
             store.note_reported(folder)
-        if tell is not None:
-            tell(f"Look {look.number} of {len(planned)}, with {look.seeds} seeds: {_state(report, summary)}.")
+        tell(f"Look {look.number} of {len(planned)}, with {look.seeds} seeds: {_state(report, summary)}.")
         if not report.undecided:
             break
     return summary
@@ -78,7 +81,7 @@ def register(
     *,
     most: int | None = None,
     device: str = "auto",
-    results: Path = RESULTS,
+    results: str | Path = RESULTS,
     progress: Progress | None = None,
 ) -> tuple[Path, str]:
     """Write down what an experiment will be judged by, before it is run. Returns the file and its hash.
@@ -115,4 +118,4 @@ def register(
         "rules": rules(),
         "looks": list(planned),
     }
-    return store.register(results, experiment.name, registered)
+    return store.register(Path(results), experiment.name, registered)

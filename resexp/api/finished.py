@@ -12,6 +12,8 @@ from resexp.text import clean
 
 if TYPE_CHECKING:
     from resexp.data.base import Progress
+    from resexp.data.opening import Data
+    from resexp.models.base import Network
     from resexp.report.archive import Archive
     from resexp.store import Records
 
@@ -21,7 +23,7 @@ def probe(
     probes: Sequence[str],
     *,
     plugins: Sequence[str | Path] = (),
-    root: Path = RESULTS,
+    root: str | Path = RESULTS,
     device: str = "auto",
     threads: int = 1,
     trust: bool = False,
@@ -51,7 +53,7 @@ def probe(
     from resexp.store import find, finished, hold
     from resexp.training.finished import check_unchanged, measure
 
-    folder = find(name, root).resolve()
+    folder = find(name, Path(root)).resolve()
     given = read_plugins(plugins)
     configs = parse_probes(probes, given)
     asked = {each.kind: each.model_dump(mode="json", exclude={"kind", "at"}) for each in configs}
@@ -93,7 +95,7 @@ def _failures(failures: Mapping[tuple[str, str], Sequence[str]], networks: int) 
         yield clean(f"{kind} failed on {where}: {why}; earlier rows of {kind} are unchanged there")
 
 
-def archive(name: str | Path, root: Path = RESULTS) -> Archive:
+def archive(name: str | Path, root: str | Path = RESULTS) -> Archive:
     """A published experiment as frames: `.trials`, `.metrics`, `.probes`, and its report as plain data.
 
     `name` is a report in the gallery below `root`, such as "he2016_shortcuts", or the path of its folder.
@@ -105,10 +107,10 @@ def archive(name: str | Path, root: Path = RESULTS) -> Archive:
     from resexp.report.archive import read
     from resexp.store import PUBLISHED
 
-    return read(Path(name) if Path(name).is_dir() else root / PUBLISHED / name)
+    return read(Path(name) if Path(name).is_dir() else Path(root) / PUBLISHED / name)
 
 
-def results(name: str | Path | None = None, root: Path = RESULTS) -> Records:
+def results(name: str | Path | None = None, root: str | Path = RESULTS) -> Records:
     """An experiment's tables in tidy form: `.trials`, `.metrics`, `.probes`.
 
     `name` is an experiment below `root`, or the path of its folder. Without a name, it is the latest
@@ -119,4 +121,44 @@ def results(name: str | Path | None = None, root: Path = RESULTS) -> Records:
     """
     from resexp.store import find, read
 
-    return read(find(name, root))
+    return read(find(name, Path(root)))
+
+
+def open_trial(
+    name: str | Path | None, trial: str, root: str | Path = RESULTS, *, trust: bool = False
+) -> tuple[Network, Data]:
+    """A trained network on the CPU, in eval mode, and the data that it was trained and tested on.
+
+    `trial` is a trial's name or id, as `status` shows them. `data.test.batch(torch.arange(9))` gives the
+    first nine test examples as the network takes them, and their targets.
+
+    `name` and `root` are as in `results`. The folder's copies of plugins are run only if you gave them to a
+    command before, or with `trust`.
+
+    Raises:
+        ConfigError: the folder's code is not trusted.
+        NoExperimentError: there is no such experiment, or no finished trial of that name or id.
+        DataError: the data have changed since it was trained.
+        StoreError: its checkpoint is missing or has other numbers.
+    """
+    from resexp.catalog import trusted
+    from resexp.catalog.scan import suggest
+    from resexp.config.parse import parse_settings
+    from resexp.data.cache import Survey
+    from resexp.store import find, finished
+    from resexp.training.finished import check_unchanged, trained_run
+
+    folder = find(name, Path(root)).resolve()
+    known = {key: one for one in finished(folder) for key in (one.trial.id, one.trial.name)}
+    if trial not in known:
+        names = [key for key, one in known.items() if key == one.trial.name]
+        raise NoExperimentError(f"{folder}: no finished trial {trial!r}; {suggest(trial, names)}")
+    one, survey = known[trial], Survey(None)
+    code = one.plugins()
+    if not trust:
+        trusted.check(code, ())
+    settings = parse_settings(one.trial.settings, code)
+    check_unchanged(one.trial, code, survey.facts(settings.data).fingerprint, one.folder.path)
+    run = trained_run(settings, one.checkpoint(), "cpu", survey.prepare(settings.data))
+    network: Network = run.network.eval()
+    return network, run.data

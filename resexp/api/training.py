@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -57,7 +58,7 @@ def run(
     device: str = "auto",
     jobs: int | Literal["auto"] | None = None,
     threads: int = 1,
-    results: Path = RESULTS,
+    results: str | Path = RESULTS,
     fresh: bool = False,
     keep_going: bool = False,
     stall_timeout: float = 600.0,
@@ -75,7 +76,8 @@ def run(
     `jobs` trials run at once: by default the number of cores divided by `threads`, or of GPUs; with "auto" as
     many as train fastest, which takes some seconds to find out and is remembered. `fresh` deletes the
     experiment's earlier trials. After `stall_timeout` seconds without a step a trial is killed. `display`
-    makes whatever shows the run. `tell` receives each sentence that the user must read. `look` is for
+    makes whatever shows the run: by default lines on standard error, and `execution.display.Display` shows
+    nothing. `tell` receives each sentence that the user must read, and prints it by default. `look` is for
     `run_until_decided`. `launcher` starts the trials, for instance on other machines that see the results
     folder; by default they are processes of this machine. `only` has conditions such as "model.depth=8,20":
     only the trials that meet all of them are trained, and the plan stays whole.
@@ -93,7 +95,7 @@ def run(
     from resexp.estimate.at_once import best_slots
     from resexp.estimate.duration import room
     from resexp.estimate.network import with_worker
-    from resexp.execution.display import Display
+    from resexp.execution.lines import LineDisplay, line_console, print_line
     from resexp.execution.local import LocalLauncher
     from resexp.execution.signals import stop_signals
     from resexp.execution.supervisor import supervise
@@ -106,6 +108,9 @@ def run(
     from resexp.store import create, hold, states
     from resexp.training.entry import TRAINER, preloaded
 
+    results, console = Path(results), line_console()
+    show = display or partial(LineDisplay, console)
+    tell = tell or partial(print_line, console)
     settings = [point.settings for point in experiment.points]
     local = LocalLauncher(preloaded(each.model.info.base for each in settings))
     record = environment([Path(sys.argv[0]).name, *sys.argv[1:]])
@@ -123,7 +128,6 @@ def run(
         notes = [note for config in configs for note in with_source(config, survey.notes(config))]
         fitting = room(slots, left, memory_bytes(), asked=jobs is not None)
         slots = list(fitting.slots)
-        tell = tell or (lambda _: None)
         for note in (*notes, *filter(None, [fitting.note])):
             tell(note)
         if jobs == "auto":
@@ -153,4 +157,4 @@ def run(
         options = Options(TRAINER, threads, stall_timeout, keep_going, allow_environment_change, data, ids)
         for warning in (*opened.warnings, *emulated(left, slots[0])):
             tell(warning)
-        return supervise(opened, launcher or local, options, slots=slots, display=(display or Display)())
+        return supervise(opened, launcher or local, options, slots=slots, display=show())

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from resexp.execution.descriptors import point_to_nowhere
 from resexp.execution.display import Display, View
+from resexp.execution.lines import LineDisplay, outcome
 from resexp.plan.status import Status
 from resexp.plan.trial import Trial
 from resexp.store import State
@@ -58,26 +59,6 @@ class Fading:
             point_to_nowhere(self._file.fileno())
 
 
-class LineDisplay(Display):
-    """One line per event, for logs and continuous integration."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-
-    def started(self, trial: Trial, number: int) -> None:
-        again = f" (attempt {number})" if number > 1 else ""
-        self._print(f"started   {trial.name}{again}")
-
-    def again(self, trial: Trial, why: str) -> None:
-        self._print(f"again     {trial.name}  {clean(why)}")
-
-    def finished(self, trial: Trial, state: State) -> None:
-        self._print(outcome(trial, state))
-
-    def _print(self, line: str) -> None:
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
 class TableDisplay(Display):
     """A live table of the running trials; lines of ended trials scroll away above it."""
 
@@ -98,18 +79,6 @@ class TableDisplay(Display):
 
     def close(self) -> None:
         self._live.stop()
-
-
-def outcome(trial: Trial, state: State) -> str:
-    """A line that says how a trial ended, and a line for each note about it."""
-    result = state.result
-    if state.status is Status.DONE:
-        errors = f"train error {percent(result.get('train_error'))}  test {percent(result.get('test_error'))}"
-        line = f"done      {trial.name}  {errors}  {duration(result.get('seconds'))}"
-        return "\n".join([line, *(f"note      {clean(note)}" for note in state.notes)])
-    if state.status.ended:
-        return f"{state.status:<9} {trial.name}  {clean(state.cause or 'no cause given')}"
-    return f"stopped   {trial.name}  the next run continues it"
 
 
 def table(view: View) -> RenderableType:

@@ -46,6 +46,16 @@ def check_unchanged(trial: Trial, plugins: Sequence[Plugin], fingerprint: str, f
         )
 
 
+def trained_run(settings: Settings, checkpoint: bytes, device: str, checked: Checked | None = None) -> Run:
+    """The run of a trial with these settings, as its last checkpoint left it."""
+    torch_device = torch.device(device)
+    data = open_data(settings.data, torch_device, settings.seed, checked)
+    check_fit(settings, data.facts)
+    run = Run(settings, data, torch_device)
+    run.restore(torch.load(io.BytesIO(checkpoint), map_location=torch_device, weights_only=True)["run"])
+    return run
+
+
 def measure(
     settings: Settings,
     checkpoint: bytes,
@@ -59,11 +69,7 @@ def measure(
     probes failed. If a probe of the user's own fails, its error is raised, because the user can correct it.
     """
     torch.set_num_threads(threads)
-    torch_device = torch.device(device)
-    data = open_data(settings.data, torch_device, settings.seed, checked)
-    check_fit(settings.model_copy(update={"probes": tuple(probes)}), data.facts)
-    run = Run(settings, data, torch_device)
-    run.restore(torch.load(io.BytesIO(checkpoint), map_location=torch_device, weights_only=True)["run"])
+    run = trained_run(settings.model_copy(update={"probes": tuple(probes)}), checkpoint, device, checked)
     rows: list[dict[str, Any]] = []
     failed: dict[str, str] = {}
     for config in probes:

@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 import pytest
 
 from resexp.cli.app import main
+from resexp.errors import NoExperimentError
 
 ROOT = Path(__file__).parents[2]
 SMOKE = str(ROOT / "configs/smoke.yaml")
@@ -161,6 +162,26 @@ def test_the_demonstration_needs_no_file(here: Here, tmp_path: Path, monkeypatch
 
 def test_version(here: Here) -> None:
     assert here("--version").stdout == f"resexp {metadata.version('resexp')}\n"
+
+
+def test_a_trained_network_opens_and_errs_as_it_was_reported(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    import resexp as package
+
+    monkeypatch.setenv("RESEXP_DATA", str(place / "data"))
+    root = str(place / "results")  # texts are paths as well
+    trial = package.results("smoke", root).trials.iloc[0]
+    for key in (trial["name"], trial["id"]):
+        network, data = package.open_trial("smoke", key, root)
+        inputs, labels = data.test.batch(torch.arange(len(data.test)))
+        with torch.no_grad():
+            wrong = (network(inputs).argmax(1) != labels).float().mean().item()
+        assert wrong == pytest.approx(trial["test_error"])
+    with pytest.raises(NoExperimentError, match="did you mean plain_d8_s0"):
+        package.open_trial("smoke", "plain_d8_s00", root)
 
 
 def test_report_writes_every_format(place: Path) -> None:

@@ -1,0 +1,53 @@
+"""A run as one line per event, for logs, continuous integration, scripts and notebooks."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from resexp.execution.display import Display
+from resexp.plan.status import Status
+from resexp.plan.trial import Trial
+from resexp.store import State
+from resexp.text import clean, duration, percent
+
+
+class LineDisplay(Display):
+    """Prints a line when a trial starts, starts again, or ends."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def started(self, trial: Trial, number: int) -> None:
+        again = f" (attempt {number})" if number > 1 else ""
+        self._print(f"started   {trial.name}{again}")
+
+    def again(self, trial: Trial, why: str) -> None:
+        self._print(f"again     {trial.name}  {clean(why)}")
+
+    def finished(self, trial: Trial, state: State) -> None:
+        self._print(outcome(trial, state))
+
+    def _print(self, line: str) -> None:
+        print_line(self._console, line)
+
+
+def line_console() -> Console:
+    """Standard error as it is now, or the output of a notebook's cell."""
+    return Console(stderr=True)
+
+
+def print_line(console: Console, line: str) -> None:
+    """Print a line as it is, however long."""
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def outcome(trial: Trial, state: State) -> str:
+    """A line that says how a trial ended, and a line for each note about it."""
+    result = state.result
+    if state.status is Status.DONE:
+        errors = f"train error {percent(result.get('train_error'))}  test {percent(result.get('test_error'))}"
+        line = f"done      {trial.name}  {errors}  {duration(result.get('seconds'))}"
+        return "\n".join([line, *(f"note      {clean(note)}" for note in state.notes)])
+    if state.status.ended:
+        return f"{state.status:<9} {trial.name}  {clean(state.cause or 'no cause given')}"
+    return f"stopped   {trial.name}  the next run continues it"
