@@ -155,15 +155,18 @@ def report(
     name: options.Name = None,
     results: options.Results = RESULTS,
     format: options.AsFormat = options.Format.TERMINAL,
+    full: options.Full = False,
+    section: options.Section = None,
     plugin: options.Additions = None,
 ) -> None:
-    """Tabulate degradation, accuracy, gradients, convergence and cost of an experiment.
+    """Show an experiment's verdicts and errors on one screen, and write the whole report.
 
-    Prints to the terminal and writes HTML, Markdown, LaTeX, CSV, JSON and figures into its report/ folder.
+    HTML, Markdown, LaTeX, CSV, JSON and figures are written into its report/ folder. What is printed does
+    not depend on whether standard output is a terminal.
     """
     from resexp.cli import console
 
-    console.print_report(name, results, format.value, plugin or [])
+    console.print_report(name, results, console.Printed(format.value, full, section), plugin or [])
 
 
 @app.command()

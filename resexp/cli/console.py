@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
@@ -87,7 +88,42 @@ def summary_line(name: str, folder: Path, summary: SweepSummary) -> str:
     return f"{line}\nNext: {clean(command('resexp', 'report', name if here else folder))}"
 
 
-def print_report(name: str | None, results: Path, format: str, files: Sequence[Path] = ()) -> None:
+@dataclass(frozen=True)
+class Printed:
+    """What is printed of a report: one of its formats or, for a terminal, all of it or one section."""
+
+    format: str = "terminal"
+    full: bool = False
+    section: str | None = None
+
+    def check(self, built: Built) -> None:
+        """Raises ConfigError if the report has no such section, or the format has none."""
+        from resexp.errors import ConfigError, Problem
+        from resexp.report.render import terminal
+
+        option = "--section" if self.section else "--full"
+        if (self.full or self.section) and self.format != "terminal":
+            wrong, right = f"does not go with --format {self.format}, which is whole", "leave one of them out"
+            raise ConfigError([Problem(option, "", wrong, right)])
+        if self.section and self.section not in (known := terminal.parts_of(built)):
+            wrong, right = f"there is no section {self.section!r}", f"one of {', '.join(known)}"
+            raise ConfigError([Problem(option, "", wrong, right)])
+
+    def show(self, built: Built) -> None:
+        import importlib
+
+        from resexp.report.render import screen, terminal
+
+        if self.format != "terminal":
+            sys.stdout.write(importlib.import_module(f"resexp.report.render.{self.format}").render(built))
+        elif self.section:
+            Console().print(terminal.parts_of(built)[self.section])
+        else:
+            Console().print(terminal.view(built) if self.full else screen.view(built))
+        sys.stdout.flush()
+
+
+def print_report(name: str | None, results: Path, printed: Printed, files: Sequence[Path] = ()) -> None:
     """Write all formats of an experiment's report into its folder, then print one of them.
 
     If the report cannot be written, it is still printed. If it cannot be printed, it is still written.
@@ -104,26 +140,25 @@ def print_report(name: str | None, results: Path, format: str, files: Sequence[P
 
     folder = find(name, results)
     built = build(read(folder), [plugin_at(str(file), Path(), "command line") for file in files])
-    deliver(built, ExperimentFolder(folder).report, format, lambda: note_reported(folder))
+    deliver(built, ExperimentFolder(folder).report, printed, lambda: note_reported(folder))
 
 
 def deliver(
-    built: Built, target: Path | None, format: str, written: Callable[[], None] = lambda: None
+    built: Built, target: Path | None, printed: Printed, written: Callable[[], None] = lambda: None
 ) -> None:
     """Write all formats of a report into the folder `target`, if there is one, then print one of them.
 
     `written` is called when the files have been written.
 
     Raises:
-        ConfigError: tables or figures of the user's own failed, and the report was made without them.
+        ConfigError: there is no such section; or tables or figures of the user's own failed, and the report
+            was made without them.
         StoreError: the folder cannot be written.
     """
-    import importlib
-
     from resexp.errors import ConfigError, StoreError
-    from resexp.report.render import terminal
     from resexp.report.write import write
 
+    printed.check(built)
     refused = None
     if target is not None:
         try:
@@ -131,18 +166,14 @@ def deliver(
             written()
         except OSError as problem:
             refused = problem
-    if format == "terminal":
-        Console().print(terminal.view(built))
-    else:
-        sys.stdout.write(importlib.import_module(f"resexp.report.render.{format}").render(built))
-    sys.stdout.flush()
+    printed.show(built)
     if refused:
         for fault in built.faults:
             print(clean(fault), file=sys.stderr)
         why = refused.strerror or refused
         raise StoreError(f"{target}: the report's files cannot be written: {why}") from refused
     if target is not None:
-        formats = "report.html, report.md, report.tex, report.json, trials.csv, figures/"
-        print(f"Written to {clean(target)}/: {formats}", file=sys.stderr)
+        others = "report.md, report.tex, report.json, trials.csv and figures/"
+        print(f"Written: {clean(target / 'report.html')}, and beside it {others}", file=sys.stderr)
         if built.faults:
             raise ConfigError(built.faults)

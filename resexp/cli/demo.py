@@ -22,6 +22,6 @@ def demo(jobs: JobsOrAuto = None, results: Results = RESULTS) -> None:
     status = console.watch(api.run, experiment, results, jobs=number_or_auto(jobs))
     if status:
         raise typer.Exit(status)
-    console.print_report(experiment.name, results, "terminal")
+    console.print_report(experiment.name, results, console.Printed())
     figure = results / experiment.name / "report/figures/error_vs_depth.svg"
     typer.echo(f"The picture of it: {clean(figure)}")

@@ -8,7 +8,10 @@ from typing import Annotated
 
 import typer
 
-from resexp.cli.options import Format
+from resexp.cli.options import Format, Full, Section
+
+REPORT = ("format", "full", "section", "out")
+"""The options about what becomes of the report; the others describe the table."""
 
 
 class Unit(StrEnum):
@@ -55,6 +58,8 @@ def judge(  # the options but --format and --out are those of `resexp.judge`
     format: Annotated[
         Format, typer.Option(help="What to print; the folder of --out gets them all.")
     ] = Format.TERMINAL,
+    full: Full = False,
+    section: Section = None,
     out: Annotated[
         Path | None, typer.Option(file_okay=False, help="A folder for the report in all its formats.")
     ] = None,
@@ -72,5 +77,5 @@ def judge(  # the options but --format and --out are those of `resexp.judge`
     if out is not None and table.resolve().parent in (out.resolve(), out.resolve() / "figures"):
         wrong = f"{clean(table)} lies in it, and the report's files would lie beside it or replace it"
         raise ConfigError([Problem("--out", clean(out), wrong, "name a folder of the report's own")])
-    given = {key: value for key, value in context.params.items() if key not in ("format", "out")}
-    console.deliver(judge(**given), out, format.value)
+    given = {key: value for key, value in context.params.items() if key not in REPORT}
+    console.deliver(judge(**given), out, console.Printed(format.value, full, section))

@@ -108,8 +108,13 @@ class Format(StrEnum):
     JSON = "json"
 
 
+Full = Annotated[bool, typer.Option("--full", help="Print every table, its caption and the environment.")]
+Section = Annotated[
+    str | None,
+    typer.Option("--section", help="Print one section, such as gradients. A wrong name lists all."),
+]
 AsFormat = Annotated[
-    Format, typer.Option(help="What to print. All formats are always written to the report/ folder.")
+    Format, typer.Option(help="What to print. terminal: one screen. All are always written into report/.")
 ]
 
 

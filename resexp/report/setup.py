@@ -153,15 +153,14 @@ def _data(trial: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
     """The data set, and how many examples train and test a network, as far as that is known."""
     data = settings.get("data")
     data = data if isinstance(data, Mapping) else {}
-    told = []
+    sizes = {}
     for split in ("train", "test"):
-        size = trial.get(f"{split}_examples")
-        size = data.get(f"{split}_size") if words.missing(size) else size
-        if size is not None and not words.missing(size):
-            told.append(f"{int(size):,} examples to {split}")
-    if data.get("validation_size"):
-        told.insert(1, f"{data['validation_size']:,} to validate")
-    return ", ".join([*([_part(data, DATA)] if data else []), *told])
+        measured = trial.get(f"{split}_examples")
+        sizes[split] = data.get(f"{split}_size") if words.missing(measured) else measured
+    sizes = {"train": sizes["train"], "validate": data.get("validation_size"), "test": sizes["test"]}
+    told = [f"{int(size):,} to {use}" for use, size in sizes.items() if size and not words.missing(size)]
+    examples = [f"examples: {', '.join(told)}"] if told else []
+    return ", ".join([*([_part(data, DATA)] if data else []), *examples])
 
 
 def _network(settings: Mapping[str, Any], changed: Mapping[str, Any]) -> str:

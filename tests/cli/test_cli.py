@@ -187,7 +187,13 @@ def test_a_trained_network_opens_and_errs_as_it_was_reported(
 def test_report_writes_every_format(place: Path) -> None:
     shown = resexp(place, "report", "smoke")
     assert shown.returncode == 0
-    assert "Degradation" in shown.stdout
+    assert len(shown.stdout.splitlines()) <= 24
+    assert shown.stderr.startswith("Written: results/smoke/report/report.html, ")
+    whole = resexp(place, "report", "smoke", "--full").stdout
+    assert {"Degradation", "Gradient norms", "Measured with"} <= set(whole.splitlines())
+    section = resexp(place, "report", "smoke", "--section", "gradients").stdout
+    assert section.startswith("Gradient norms\n")
+    assert section in whole
     folder = place / "results/smoke/report"
     names = {path.name for path in folder.iterdir()}
     assert {"report.html", "report.md", "report.tex", "report.json", "trials.csv", "figures"} <= names
@@ -231,6 +237,8 @@ def test_a_diverging_trial_is_a_row_and_the_exit_status_is_3(place: Path) -> Non
         (["plan", SMOKE, "data={kind: image_folder, root: no/such/place}"], 2, "no/such/place"),
         (["run", SMOKE, "--device", "tpu"], 2, "there is no device 'tpu'"),
         (["report", "unknown"], 2, "there is no experiment 'unknown'"),
+        (["report", "smoke", "--section", "gradient"], 2, "one of verdicts, setup, degradation, accuracy"),
+        (["report", "smoke", "--full", "--format", "csv"], 2, "does not go with --format csv"),
         (["show", "conections"], 2, "one of connections"),
         (["show", "connections", "residul"], 2, "did you mean residual?"),
         (["init", "data"], 2, "exists already"),

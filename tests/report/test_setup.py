@@ -73,7 +73,7 @@ def test_every_format_says_what_was_trained(trained: Report, module: ModuleType)
     written = {latex: latex.escape, markdown: markdown.escape}.get(module, str)
     text = " ".join(module.render(trained).replace("&#39;", "'").replace("\\allowbreak{}", "").split())
     for said in (
-        *("digits", "1,337 examples to train", "100 to validate", "360 examples to test"),
+        *("digits", "examples: 1,337 to train, 100 to validate, 360 to test"),
         *("resnet", "width 8", "depth 8 and 20", "sgd (lr=0.05", "one_cycle", "7 epochs", "batches of 64"),
         *(
             "bfloat16",
@@ -109,7 +109,7 @@ def test_the_differences_are_those_between_variants(trained: Report) -> None:
 
 def test_one_sentence_names_parts_without_their_options(trained: Report) -> None:
     brief = trained.setup.brief
-    assert brief.startswith("resnet, width 8, depth 8 and 20; digits, 1,337 examples to train")
+    assert brief.startswith("resnet, width 8, depth 8 and 20; digits, examples: 1,337 to train")
     assert "sgd lr=0.05, one_cycle, 7 epochs" in brief
     assert brief.endswith("seeds 0, 1 and 2")
 

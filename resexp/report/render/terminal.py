@@ -26,37 +26,43 @@ def render(report: Report, width: int = 100) -> str:
     """The report as plain text of at most `width` characters a line."""
     out = io.StringIO()
     Console(file=out, width=width, color_system=None).print(view(report))
-    text = out.getvalue().replace("\u00a0", " ").replace("\u202f", " ")
+    return plain_text(out.getvalue())
+
+
+def plain_text(printed: str) -> str:
+    """What a console has printed, with plain spaces and none at the ends of lines."""
+    text = printed.replace("\u00a0", " ").replace("\u202f", " ")
     return "\n".join(line.rstrip() for line in text.split("\n")).rstrip() + "\n"
 
 
 def view(report: Report) -> RenderableType:
-    """The report for a Rich console, which decides on colour and width."""
+    """The whole report for a Rich console, which decides on colour and width."""
     parts: list[RenderableType] = [
         Text.assemble((report.experiment, "bold"), ("   " + report.status, "dim")),
-        Text(),
-        *(_sentence(sentence) for sentence in report.sentences),
     ]
-    if not report.sentences:
-        parts.append(_Prose(report.silence))
-    if report.setup.rows:
-        parts += [Text(), Text("Setup", "bold"), *map(_fact, report.setup.rows)]
-    for table in report.tables:
-        parts += [Text(), _section(table, report.own(table))]
-    if report.environment:
-        facts = "; ".join(f"{name}: {value}" for name, value in report.environment)
-        parts += [Text(), Text(report.provenance, "bold"), Padding(_Prose(facts, "dim"), (0, 0, 0, 2))]
-    if report.notes:
-        parts += [
-            Text(),
-            Text("Notes", "bold"),
-            *(_hanging("·", "dim", _Prose(note)) for note in report.notes),
-        ]
+    for part in parts_of(report).values():
+        parts += [Text(), part]
     return Group(*parts)
 
 
+def parts_of(report: Report) -> dict[str, RenderableType]:
+    """The parts of the report in their order, by the name that selects one."""
+    said = list(map(sentence, report.sentences)) or [Prose(report.silence)]
+    parts: dict[str, RenderableType] = {"verdicts": Group(*said)}
+    if report.setup.rows:
+        parts["setup"] = Group(Text("Setup", "bold"), *map(_fact, report.setup.rows))
+    parts |= {table.key: _section(table, report.own(table)) for table in report.tables}
+    if report.environment:
+        facts = Prose("; ".join(f"{name}: {value}" for name, value in report.environment), "dim")
+        parts["environment"] = Group(Text(report.provenance, "bold"), Padding(facts, (0, 0, 0, 2)))
+    if report.notes:
+        notes = (hanging("·", "dim", Prose(note)) for note in report.notes)
+        parts["notes"] = Group(Text("Notes", "bold"), *notes)
+    return parts
+
+
 @dataclass(frozen=True)
-class _Prose:
+class Prose:
     """Text in lines of a readable width. A number stays with its unit; the first `bold` letters are bold."""
 
     text: str
@@ -72,26 +78,28 @@ class _Prose:
 
 def _fact(fact: tuple[str, str]) -> RenderableType:
     name, value = fact
-    return Padding(_Prose(f"{name}: {value}", bold=len(name) + 1), (0, 0, 0, 2))
+    return Padding(Prose(f"{name}: {value}", bold=len(name) + 1), (0, 0, 0, 2))
 
 
-def _sentence(sentence: Sentence) -> RenderableType:
-    text = _Prose(sentence.text, bold=len(sentence.parts()[0]))
-    return _hanging(MARKS[sentence.tone], TONES[sentence.tone], text)
+def sentence(said: Sentence) -> RenderableType:
+    """A finding with the mark of its tone."""
+    text = Prose(said.text, bold=len(said.parts()[0]))
+    return hanging(MARKS[said.tone], TONES[said.tone], text)
 
 
-def _hanging(mark: str, style: str, text: _Prose) -> RenderableType:
+def hanging(mark: str, style: str, text: RenderableType) -> RenderableType:
+    """Text beside a mark, with all its lines indented alike."""
     grid = Grid.grid(padding=(0, 1))
     grid.add_row(Text(f" {mark}", style), text)
     return grid
 
 
 def _section(table: Table, sentences: tuple[Sentence, ...]) -> RenderableType:
-    said = [_sentence(sentence) for sentence in sentences]
+    said = list(map(sentence, sentences))
     return Group(
         Text(table.title, "bold"),
         Padding(Group(*said, *([Text()] if said else []), _grid(table)), (0, 0, 0, 2)),
-        Padding(_Prose(table.caption, "dim italic"), (0, 0, 0, 2)),
+        Padding(Prose(table.caption, "dim italic"), (0, 0, 0, 2)),
     )
 
 

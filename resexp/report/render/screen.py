@@ -1,0 +1,125 @@
+"""The report on one screen of a terminal: verdicts, errors by connection and depth, and where the rest is."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from resexp.plan.status import Status
+from resexp.report import frames, words
+from resexp.report.build import Report
+from resexp.report.render.columns import ColumnHead, Columns
+from resexp.report.render.terminal import MARKS, TONES, Prose, hanging, parts_of, plain_text, sentence
+from resexp.report.table import Sentence
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SENTENCES = 6
+"""Up to so many opening sentences are shown whole. If there are more, each becomes one line."""
+LINES = 16
+"""The most one-line verdicts, and the most rows of the table."""
+NOTES = 2
+MEASURES = {"error": "Error (%)", "loss": "Loss (nats)"}
+SPLITS = ("train", "test")
+LOST = (Status.FAILED, Status.DIVERGED)
+
+
+def render(report: Report, width: int = 80) -> str:
+    """The screen as plain text of at most `width` characters per line."""
+    out = io.StringIO()
+    Console(file=out, width=width, color_system=None).print(view(report))
+    return plain_text(out.getvalue())
+
+
+def view(report: Report) -> RenderableType:
+    """The screen for a Rich console, which decides on colour and width."""
+    parts: list[RenderableType] = [
+        Text.assemble((report.experiment, "bold"), ("   " + report.status, "dim")),
+        *([Prose(f"{report.setup.brief}.", "dim")] if report.setup.brief else []),
+        *([Prose(equations, "dim")] if (equations := _equations(report)) else []),
+        Text(),
+        *_verdicts(report.sentences),
+    ]
+    if not report.sentences:
+        parts.append(Prose(report.silence))
+    parts += _errors(report)
+    if report.records.foreign:
+        parts += [Text(), parts_of(report)["environment"]]
+    if report.notes:
+        parts.append(Text())
+        parts += [hanging("·", "dim", Prose(note)) for note in report.notes[:NOTES]]
+        if len(report.notes) > NOTES:
+            more = words.counted(len(report.notes) - NOTES, "more note")
+            parts.append(hanging("·", "dim", Prose(f"{more}: --section notes")))
+    return Group(*parts)
+
+
+def _equations(report: Report) -> str:
+    """The connections with their equations, in one line."""
+    named = [(name, value) for name, value in report.setup.rows if name.startswith("Connection ")]
+    told = [f"{name.removeprefix('Connection ')}: {value.partition('  (')[0]}" for name, value in named]
+    return ";  ".join(told) if len(told) <= SENTENCES else ""
+
+
+def _verdicts(sentences: Sequence[Sentence]) -> Iterator[RenderableType]:
+    """The opening sentences, or a line for each if they are many."""
+    if len(sentences) <= SENTENCES:
+        yield from map(sentence, sentences)
+        return
+    for one in sentences[:LINES]:
+        text = f"{one.subject}: {one.badge}" if one.subject else one.text
+        yield hanging(MARKS[one.tone], TONES[one.tone], Text(text, no_wrap=True, overflow="ellipsis"))
+    if len(sentences) > LINES:
+        yield Prose(f"    and {len(sentences) - LINES} more: --section verdicts")
+
+
+def _errors(report: Report) -> Iterator[RenderableType]:
+    """Training and test errors by connection and depth; losses where no error is measured."""
+    trials = report.records.trials
+    done = frames.done(trials)
+    measured = (
+        each for each in MEASURES if done[[f"{split}_{each}" for split in SPLITS]].notna().any(axis=None)
+    )
+    measure = next(measured, None)
+    if measure is None or not frames.trained(report.records):
+        return
+    depths = sorted(int(depth) for depth in trials["depth"].dropna().unique())
+    variants = list(frames.by_variant(trials))
+    rows = [
+        [Text(variant), *(Text(_cell(group[group["depth"] == depth], measure)) for depth in depths)]
+        for variant, group in variants[:LINES]
+    ]
+    heads = [ColumnHead(MEASURES[measure]), *(ColumnHead(f"depth {depth}", True) for depth in depths)]
+    yield Text()
+    yield Padding(Columns(heads, rows), (0, 0, 0, 1))
+    said = ["Training / test", *(["mean over seeds"] if trials["seed"].nunique() > 1 else [])]
+    said += ["× a trial without a result"] if (trials["status"].isin(LOST)).any() else []
+    more = len(variants) - LINES
+    said += [f"{more} more variants: --section accuracy"] if more > 0 else []
+    yield Prose(f" {'; '.join(said)}. --full prints every table.", "dim italic")
+
+
+def _cell(trials: pd.DataFrame, measure: str) -> str:
+    """The mean training and test values at one place, and a cross for each lost trial."""
+    done = frames.done(trials)
+    lost = "×" * min(int(trials["status"].isin(LOST).sum()), 3)
+    if done.empty:
+        return lost or words.DASH
+    values = [_digits(100 * v if measure == "error" else v) for v in _means(done, measure)]
+    return " / ".join(values) + (f" {lost}" if lost else "")
+
+
+def _means(done: pd.DataFrame, measure: str) -> Iterator[float]:
+    for split in SPLITS:
+        yield float(done[f"{split}_{measure}"].mean())
+
+
+def _digits(value: float) -> str:
+    """Three digits of a number below 1000, so that columns stay narrow."""
+    return words.DASH if words.missing(value) else words.fixed(value, 1 if abs(value) >= 9.995 else 2)
