@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 from resexp.catalog.plugins import Plugin
 from resexp.catalog.scan import suggest
 from resexp.config.grid import dotted, locate
-from resexp.config.settings import OneOf, context, models
+from resexp.config.settings import OneOf, models
 from resexp.config.yaml_text import UNREAD, Key
 from resexp.errors import ConfigError, Problem
 from resexp.text import clean
@@ -85,7 +85,7 @@ class Draft:
         tree may lack required keys.
         """
         try:
-            return model.model_validate(tree, context=context(self.plugins))
+            return model.model_validate(tree, context={"plugins": self.plugins})
         except ValidationError as error:
             for details in error.errors(include_url=False):
                 lacking = partial and details["type"] in {"missing", "settings"}

@@ -41,9 +41,7 @@ class Frozen(BaseModel):
 
 
 class PartConfig(Frozen):
-    """The configuration of one part: its kind, the fields of all kinds of its role, and the kind's own
-    options.
-    """
+    """One part's kind, the fields that all kinds of its role have, and the kind's own options."""
 
     info: ClassVar[scan.PartInfo]
     """What the catalog says of this kind. Every model that `models` returns has it."""
@@ -56,8 +54,7 @@ class PartConfig(Frozen):
 
     def options(self) -> dict[str, Any]:
         """The kind's own options, which are the keyword arguments of its class."""
-        role = type(self).__mro__[1]
-        assert issubclass(role, PartConfig)
+        role = ROLE_CONFIGS[self.info.role]
         own = type(self).model_fields.keys() - role.model_fields.keys()
         return {name: getattr(self, name) for name in type(self).model_fields if name in own}
 
@@ -65,7 +62,7 @@ class PartConfig(Frozen):
 class OneOf:
     """Annotates a field that holds a part of a role. The value is validated by the model of its kind.
 
-    Known kinds are those of the package and of the plugins that `context` gives to the validation.
+    Known kinds are those of the package, and of the `plugins` in the validation's context.
     """
 
     def __init__(self, role: str) -> None:
@@ -96,11 +93,6 @@ class OneOf:
             tags = {"discriminator": "kind", "tag": tag, "expected_tags": ", ".join(kinds)}
             raise PydanticKnownError("union_tag_invalid", tags)
         return kinds[kind].model_validate(part, context=info.context)
-
-
-def context(plugins: tuple[Plugin, ...]) -> dict[str, Any]:
-    """The context to give to pydantic, so that a validation accepts the parts of these plugins."""
-    return {"plugins": plugins}
 
 
 def expand(part: Any) -> Any:
@@ -203,8 +195,8 @@ class TrainingConfig(Frozen):
     def _one_budget(self) -> Self:
         if (self.epochs is None) == (self.iterations is None):
             wrong = "has epochs and iterations" if self.epochs else "has neither epochs nor iterations"
-            right = "give exactly one of them"
-            raise PydanticCustomError("settings", "{wrong}", {"wrong": wrong, "right": right})
+            words = {"wrong": wrong, "right": "give exactly one of them"}
+            raise PydanticCustomError("settings", "{wrong}", words)
         return self
 
 
