@@ -17,7 +17,7 @@ from resexp.cli.app import main
 from resexp.config.fields import plugins_of
 from resexp.config.load import read_plugins
 from resexp.config.parse import parse_settings
-from resexp.config.settings import context, models
+from resexp.config.settings import models
 from resexp.data import cache
 from resexp.errors import ConfigError, StoreError
 from resexp.plan.trial import Trial
@@ -136,7 +136,7 @@ def test_settings_know_their_plugins_and_need_them_again(place: Path) -> None:
     with pytest.raises(ConfigError, match=r"model\.connection: 'damped' is not known"):
         parse_settings(data)
     assert models("connection", experiment.plugins)["plain"] is models("connection")["plain"]
-    (plugin,) = context(experiment.plugins)["plugins"]
+    (plugin,) = experiment.plugins
     assert plugin.file == place / "my_connection.py"
     assert plugin.module() is plugin.module(), "it runs once"
 
