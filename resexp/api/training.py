@@ -119,7 +119,7 @@ def run(
         slots = device_slots(device, threads, None if jobs == "auto" else jobs)
         survey = Survey(progress, tell)
         measurer = with_worker(experiment, slots[0], local, survey)
-        planned = make_plan(experiment, measurer)
+        planned = make_plan(experiment, measurer, progress)
         stored = states(results / experiment.name, planned)
         chosen = choose(planned, parse_conditions(only, experiment.plugins))
         left = [trial for trial in chosen if fresh or not stored[trial.id].finished]

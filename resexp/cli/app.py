@@ -14,7 +14,7 @@ from resexp.api import RESULTS
 from resexp.cli import gallery, options
 from resexp.cli.check import check
 from resexp.cli.demo import demo
-from resexp.cli.endings import Commands, ended_by_a_signal, errors_told
+from resexp.cli.endings import Commands, collect_garbage_rarely, ended_by_a_signal, errors_told
 from resexp.cli.judge import judge
 from resexp.cli.pack import pack, unpack
 from resexp.cli.streams import refusals_told
@@ -205,5 +205,6 @@ for command in (demo, check, judge, pack, unpack, show, schema, doctor, bench, i
 def main() -> None:
     """The program. A signal that asks it to stop leaves no process and no half-written file behind."""
     open_standard_descriptors()
+    collect_garbage_rarely()
     with ended_by_a_signal(), stop_signals(lambda: True), refusals_told(), errors_told():
         app()

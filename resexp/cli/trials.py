@@ -18,12 +18,18 @@ if TYPE_CHECKING:
     from resexp.store import Records
 
 
+MOST_LAID_OUT = 500
+"""The most rows that Rich lays out for the terminal's width. It takes half a millisecond per row."""
+
+
 def show_plan(outline: Outline) -> None:
     """Print one row for all seeds of a variant and depth, then what the whole plan costs."""
     sizes = {trial.id: matched(trial.settings["model"]) for trial in outline.trials}
+    sized = any(sizes.values())
     columns = [ColumnHead("variant")]
     columns += [ColumnHead(head, True) for head in ("depth", "seeds", "params", "MACs", "activations")]
-    columns += [ColumnHead("size")] if any(sizes.values()) else []
+    columns += [ColumnHead("size")] if sized else []
+    columns += [ColumnHead("done", True)]
     rows: list[list[str]] = []
     groups: dict[tuple[str, int], list[Trial]] = {}
     for trial in outline.trials:
@@ -38,12 +44,15 @@ def show_plan(outline: Outline) -> None:
             f"{cost.params:,}" if cost else DASH,
             si(cost.macs) if cost else DASH,
             f"{cost.activation_bytes / 1024:,.0f} KiB" if cost else DASH,
-            *([sizes[trials[0].id]] if any(sizes.values()) else []),
+            *([sizes[trials[0].id]] if sized else []),
             f"{done}/{len(trials)}",
         ]
         rows.append(cells)
     console = Console()
-    console.print(Columns.of([*columns, ColumnHead("done", True)], rows))
+    if len(rows) <= MOST_LAID_OUT:
+        console.print(Columns.of(columns, rows))
+    else:
+        print(*aligned([[column.heading for column in columns], *rows], left=1), sep="\n")
     counts = tally(outline.status.values())
     precisions = " and ".join(sorted({trial.settings["training"]["precision"] for trial in outline.trials}))
     slots = f"{len(outline.slots)} at once on {outline.slots[0]} in {precisions}"

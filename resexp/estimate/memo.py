@@ -13,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 
 from resexp import durable
+from resexp.errors import ConfigError
 from resexp.machine.folders import data_folder
 
 CODE = (
@@ -39,16 +40,25 @@ class Remembered:
         self._code = code_fingerprint()
         self._whole = True
         self._answers = self._read()
+        self._refused: dict[str, ConfigError] = {}
 
     def answer(self, question: str, compute: Callable[[], dict[str, int]]) -> dict[str, int]:
-        """The answer; `compute` is called if neither this process nor an earlier one knows it."""
+        """The answer; `compute` is called if neither this process nor an earlier one knows it. If it refuses
+        the question with a ConfigError, this process refuses it from then on.
+        """
         key = hashlib.sha256(question.encode()).hexdigest()[:16]
         if key not in self._answers and self._learn is not None:
             learn, self._learn = self._learn, None
             learn()
             self._answers = {**self._read(), **self._answers}
+        if key in self._refused:
+            raise ConfigError(self._refused[key].problems)
         if key not in self._answers:
-            self._answers[key] = compute()
+            try:
+                self._answers[key] = compute()
+            except ConfigError as refused:
+                self._refused[key] = refused
+                raise
             self._keep(key)
         return self._answers[key]
 

@@ -48,7 +48,7 @@ def outline(
 
     slots = device_slots(device, 1, jobs)
     measurer = Measurer(slots[0], experiment.plugins, survey=Survey(progress))
-    trials = make_plan(experiment, measurer)
+    trials = make_plan(experiment, measurer, progress)
     stored = states(results / experiment.name, trials)
     status = {trial.id: stored[trial.id].status for trial in trials}
     left = [trial for trial in trials if not status[trial.id].finished]

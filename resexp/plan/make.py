@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from resexp.catalog.plugins import blamed
@@ -16,6 +16,7 @@ from resexp.plan.groups import labelled, name_of, short
 from resexp.plan.trial import Cost, Trial, identity
 
 if TYPE_CHECKING:
+    from resexp.catalog.plugins import Plugin
     from resexp.config.load import Experiment, Point
     from resexp.config.settings import Settings
 
@@ -36,8 +37,24 @@ class Measures(Protocol):
         """What one example costs in this network; None for models that are not networks."""
 
 
-def make_plan(experiment: Experiment, measures: Measures) -> list[Trial]:
+@dataclass(frozen=True)
+class SeedlessSetting:
+    """What the trials of one setting share, whatever their seed is."""
+
+    settings: Settings
+    plain: Mapping[str, Any]
+    cost: Cost | None
+    data: str
+    plugins: tuple[Plugin, ...]
+    numerics: Mapping[str, int]
+
+
+def make_plan(
+    experiment: Experiment, measures: Measures, progress: Callable[[str, int, int], None] | None = None
+) -> list[Trial]:
     """Every trial of an experiment once, in the order of its grid.
+
+    `progress` is told how many points have been planned, because measuring many networks takes long.
 
     Raises:
         ConfigError: some trials cannot be built; the error lists every problem.
@@ -48,10 +65,14 @@ def make_plan(experiment: Experiment, measures: Measures) -> list[Trial]:
     trials: dict[str, Trial] = {}
     problems: list[Problem] = []
     labels = variant_labels(experiment)
-    for point, variant in zip(experiment.points, labels, strict=True):
+    known: dict[Settings, SeedlessSetting] = {}
+    for count, (point, variant) in enumerate(zip(experiment.points, labels, strict=True)):
+        seedless = point.settings.model_copy(update={"seed": 0})
         try:
-            settings = measures.resolve(point.settings)
-            cost = measures.cost(settings)
+            if seedless not in known:
+                if progress is not None:
+                    progress("planning", count, len(labels))
+                known[seedless] = _measured(seedless, measures)
         except ConfigError as error:
             problems += [p if p.where else replace(p, where=point.where(p.key)) for p in error.problems]
             continue
@@ -63,29 +84,40 @@ def make_plan(experiment: Experiment, measures: Measures) -> list[Trial]:
                 raise
             problems.append(fault)
             continue
-        data = measures.data_fingerprint(settings)
-        id = identity(settings, data)
-        model = settings.model
-        plugins = plugins_of(settings)
+        shared, seed = known[seedless], point.settings.seed
+        settings, model = shared.settings.model_copy(update={"seed": seed}), shared.settings.model
         trial = Trial(
-            id=id,
+            id=identity(settings, shared.data, (shared.plugins, shared.numerics)),
             name="",
             connection=model.connection.kind,
             variant=variant,
             depth=model.depth,
-            seed=settings.seed,
-            settings=(plain := settings.model_dump(mode="json")),
+            seed=seed,
+            settings={**shared.plain, "seed": seed},
             axes=dict(point.axes),
-            cost=cost,
+            cost=shared.cost,
             tuned={key: point.axes[key] for key in experiment.tuned},
-            plugins={plugin.sha256: plugin.file.name for plugin in plugins},
-            numerics=numerics.versions(plain, plugins),
-            data=data,
+            plugins={plugin.sha256: plugin.file.name for plugin in shared.plugins},
+            numerics=shared.numerics,
+            data=shared.data,
         )
-        trials[id] = replace(trial, name=name_of(trial))
+        trials[trial.id] = replace(trial, name=name_of(trial))
     if problems:
         raise refuse(problems, str(experiment.path))
     return labelled(list(trials.values()))
+
+
+def _measured(settings: Settings, measures: Measures) -> SeedlessSetting:
+    resolved = measures.resolve(settings)
+    plain, plugins = resolved.model_dump(mode="json"), plugins_of(resolved)
+    return SeedlessSetting(
+        resolved,
+        plain,
+        measures.cost(resolved),
+        measures.data_fingerprint(resolved),
+        plugins,
+        numerics.versions(plain, plugins),
+    )
 
 
 def refuse_too_many(experiment: Experiment) -> None:

@@ -67,15 +67,19 @@ def versions(settings: Settings, plugins: tuple[Plugin, ...] = ()) -> dict[str, 
 
 def named_parts(value: Any, role: str = "", path: str = "") -> Iterator[tuple[str, str, str]]:
     """The dotted key, role and kind of every part in the settings; all probes have the key `probes`."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         if role and isinstance(value.get("kind"), str):
             yield path, role, value["kind"]
         for key, item in value.items():
-            inner = "probe" if key == "probes" else key if key in scan.ROLES else ""
-            yield from named_parts(item, inner, f"{path}.{key}" if path else key)
-    elif isinstance(value, Sequence) and not isinstance(value, str):
+            if isinstance(
+                item, dict | list | tuple
+            ):  # other values hold no parts, and most values are others
+                inner = "probe" if key == "probes" else key if key in scan.ROLES else ""
+                yield from named_parts(item, inner, f"{path}.{key}" if path else key)
+    else:
         for item in value:
-            yield from named_parts(item, role, path)
+            if isinstance(item, dict | list | tuple):
+                yield from named_parts(item, role, path)
 
 
 def probe_version(kind: str) -> int:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from resexp.catalog.plugins import Plugin
 from resexp.config.fields import plugins_of
 from resexp.config.settings import Settings
 from resexp.plan import numerics, translation
@@ -72,8 +73,15 @@ class Trial:
         return cls(**{**data, **translated, "cost": Cost(**cost) if cost else None})
 
 
-def identity(settings: Settings, data_fingerprint: str) -> str:
+def identity(
+    settings: Settings,
+    data_fingerprint: str,
+    known: tuple[tuple[Plugin, ...], Mapping[str, int]] | None = None,
+) -> str:
     """Twelve hex digits of the hash of all that determines a trial's numbers.
+
+    `known` are the plugins whose parts the settings use, and the versions of the settings' numbers, where the
+    caller has found them already.
 
     Values that equal their defaults are left out, so that adding an option keeps the ids of earlier trials;
     the kind of a part has no default and always counts. `data.root` is left out because the fingerprint
@@ -81,9 +89,12 @@ def identity(settings: Settings, data_fingerprint: str) -> str:
     """
     hashed_settings = translation.as_hashed(settings.model_dump(mode="json", exclude_defaults=True))
     hashed_settings["data"].pop("root", None)
-    plugins = plugins_of(settings)
+    if known is None:
+        plugins = plugins_of(settings)
+        versions: Mapping[str, int] = numerics.versions(settings.model_dump(mode="json"), plugins)
+    else:
+        plugins, versions = known
     code = sorted(plugin.sha256 for plugin in plugins)
-    versions = numerics.versions(settings.model_dump(mode="json"), plugins)
     hashed = [numerics.PROGRAM, hashed_settings, data_fingerprint, *code, *([versions] if versions else [])]
     text = json.dumps(hashed, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
