@@ -73,7 +73,7 @@ def _state(report: Report, summary: SweepSummary) -> str:
         return f"{counted(failed, 'trial')} failed, and more seeds would decide nothing else"
     if not report.judged:
         return "the report opens with no verdict and has no claim, so that more seeds would decide nothing"
-    return "every verdict that the report opens with, and every claim, is decided"
+    return "no verdict that the report opens with, no claim and no published value needs more seeds"
 
 
 def register(

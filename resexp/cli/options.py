@@ -91,7 +91,8 @@ class Until(StrEnum):
 
 
 UntilOption = Annotated[
-    Until | None, typer.Option("--until", help="Add seeds until the report leaves no verdict open.")
+    Until | None,
+    typer.Option("--until", help="Add seeds until no opening verdict, claim or published value needs more."),
 ]
 MaxSeeds = Annotated[
     int | None,

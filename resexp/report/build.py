@@ -62,16 +62,22 @@ class Report:
     @property
     def judged(self) -> bool:
         """Whether there is anything that `undecided` looks at."""
-        return self.table("claims") is not None or any(s.badge in set(Verdict) for s in self.sentences)
+        stated = self.table("claims") or self.table("published")
+        return stated is not None or any(s.badge in set(Verdict) for s in self.sentences)
 
     @property
     def undecided(self) -> tuple[str, ...]:
-        """The subjects of opening verdicts and claims that more seeds could decide."""
+        """The subjects of opening verdicts, claims and published values that more seeds could decide.
+
+        Comparisons with the baseline count only if the report opens with them, as it does at one depth: with
+        many variants, some pair that hardly differs would always be undecided.
+        """
         left = {verdict for verdict in Verdict if verdict.more_seeds_may_decide}
-        claimed = self.table("claims")
+        said = [(self.table("claims"), "say"), (self.table("published"), "case")]
+        rows = [(row, name) for table, name in said if table for row in table.rows]
         return (
             *(sentence.subject for sentence in self.sentences if sentence.badge in left),
-            *(row["say"] for row in (claimed.rows if claimed else ()) if row["verdict"] in left),
+            *(row[name] for row, name in rows if row["verdict"] in left),
         )
 
     @property

@@ -77,4 +77,5 @@ def one_class(trials: pd.DataFrame, split: str) -> int:
 
 def of_one_class(count: int, n: int, depth: int) -> str:
     """The part of a sentence that counts the trials of `one_class`; "" if there are none."""
-    return f"{count} of {n} seeds at depth {depth} answer one class only" if count else ""
+    answer = "answers" if count == 1 else "answer"
+    return f"{count} of {n} seeds at depth {depth} {answer} one class only" if count else ""

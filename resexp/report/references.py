@@ -100,7 +100,7 @@ def judged(records: Records, paper: Published, reference: Reference) -> tuple[st
     if not summary.n or not exact or statistic == "best":
         return summary, Verdict.NOT_COMPARABLE
     if summary.n < len(trials):
-        return summary, Verdict.UNDECIDED
+        return summary, Verdict.TRIALS_LOST
     margin = tolerance(paper, reference)
     return summary, reproduction.verdict(values, reference.value, statistic, runs, margin)
 

@@ -49,7 +49,7 @@ def verdict(
     x = numbers(values)
     half = half_width(x, statistic, runs)
     if len(x) < LEAST or half is None:
-        return Verdict.UNDECIDED
+        return Verdict.TOO_FEW_SEEDS
     if abs(x.mean() - published) > half:
         return Verdict.NOT_REPRODUCED
     return Verdict.REPRODUCED if half <= tolerance else Verdict.IMPRECISE

@@ -75,14 +75,16 @@ def at_level(table: Table, level: float) -> Table:
     """The table with a caption and headings that name the level of its intervals."""
     if level == statistics.LEVEL:
         return table
+    columns = tuple(replace(column, title=named_level(column.title, level)) for column in table.columns)
+    return replace(table, caption=named_level(table.caption, level), columns=columns)
+
+
+def named_level(text: str, level: float) -> str:
+    """A caption or heading that names this level in place of the usual one."""
+    if level == statistics.LEVEL:
+        return text
     interval = f"{words.fixed(100 * level, 1)} % interval"
     p = f"p is at most {words.fixed(1 - level, 3)}"
-    pairs = tuple(zip(LEVEL_WORDS, (interval, p), strict=True))
-
-    def at(text: str) -> str:
-        for old, new in pairs:
-            text = text.replace(old, new)
-        return text
-
-    columns = tuple(replace(column, title=at(column.title)) for column in table.columns)
-    return replace(table, caption=at(table.caption), columns=columns)
+    for old, new in zip(LEVEL_WORDS, (interval, p), strict=True):
+        text = text.replace(old, new)
+    return text

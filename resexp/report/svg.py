@@ -16,7 +16,7 @@ from typing import Any
 from warnings import catch_warnings, filterwarnings
 
 from resexp.errors import Problem, StoreError
-from resexp.report import words
+from resexp.report import standing, statistics, words
 from resexp.report.sections import Section, noting, sections, unshowable
 from resexp.store import Records
 
@@ -72,6 +72,8 @@ def _drawing(section: Section, records: Records, ink: str) -> Drawing | None:
     out = io.StringIO()
     figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     caption = words.clean(section.caption)
+    if section.plugin is None:
+        caption = standing.named_level(caption, statistics.level_of(records))
     return Drawing(key, title, caption, _themed(out.getvalue(), key, title, ink), section.beside)
 
 

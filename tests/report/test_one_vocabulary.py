@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
-from made_up import of, row, trial
+from made_up import DEPTHS, of, row, trial
 
 from resexp.report import frames
 from resexp.report.build import build
@@ -147,3 +149,39 @@ def test_a_claim_about_the_best_shallower_depth_has_the_interval_of_degradation(
     assert (deeper["verdict"] == "direction agrees") == (gap["gap_low"] > 0)
     assert (deeper["p"] <= 0.05) == (gap["gap_low"] > 0 or gap["gap_high"] < 0)
     assert "corrected for having looked at every shallower depth" in claimed.caption
+
+
+def test_more_seeds_are_asked_for_by_claims_and_published_values_that_are_open(make: Make) -> None:
+    """At several depths the report opens with degradation, and comparisons ask for nothing."""
+    rows = [
+        trial("plain", depth, seed, train_error=error, test_error=0.05 * seed)
+        for depth, errors in {8: [0.1, 0.1, 0.1], 20: [0.1, 0.1001, 0.1]}.items()
+        for seed, error in enumerate(errors)
+    ]
+    number = {"when": {"model.depth": 8}, "metric": "test_error", "value": 0.06, "source": "A"}
+    number |= {"statistic": "single", "tier": "exact"}
+    paper = {"protocol": {"data": "digits"}, "references": [number]}
+    report = build(make(rows, published=paper))
+    published = report.table("published")
+    assert published is not None
+    assert published.rows[0]["verdict"] == "compatible, too imprecise to tell"
+    assert report.undecided == (published.rows[0]["case"],)
+    assert build(make(rows, published={})).undecided == ()
+    several = [*rows, *(trial("residual", 8, seed, train_error=0.1, test_error=0.1) for seed in range(3))]
+    compared = build(make(several, published={}))
+    assert row(compared.table("comparisons"), error="test")["verdict"] == "undecided"
+    assert compared.undecided == ()
+
+
+def test_at_looks_captions_of_figures_name_the_level_and_no_power_is_promised(complete: Records) -> None:
+    rows = [trial(c, d, s) for c in ("plain", "residual") for d in DEPTHS for s in range(3)]
+    rows += [
+        {**trial("plain", 20, s), "depth": 14, "model.depth": 14, "id": f"plain14-{s}"} for s in range(3)
+    ]
+    for look, level, promised in ((None, "95 %", True), ({"seeds": 3, "planned": [3, 5]}, "98.3 %", False)):
+        report = build(replace(complete, trials=pd.DataFrame(rows), look=look))
+        (pareto,) = [drawing for drawing in report.drawings if drawing.key == "pareto"]
+        assert f"the table's {level} interval" in pareto.caption
+        table = report.table("degradation")
+        assert table is not None
+        assert ("three standard deviations" in table.caption) == promised

@@ -172,7 +172,7 @@ def test_a_replication_that_is_off_by_twice_the_tolerance_is_not_called_one(n: i
 
 
 def test_two_runs_reproduce_nothing() -> None:
-    assert reproduction.verdict([0.07, 0.07], 0.07, "single", 1, 1) == "undecided"
+    assert reproduction.verdict([0.07, 0.07], 0.07, "single", 1, 1) == "too few seeds"
     wide = reproduction.verdict([0.06, 0.07, 0.08], 0.07, "single", 1, 0.006)
     assert wide == "compatible, too imprecise to tell"
     assert reproduction.verdict([0.07, 0.0701, 0.0702], 0.09, "single", 1, 0.006) == "not reproduced"

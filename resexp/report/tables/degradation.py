@@ -40,9 +40,13 @@ CAPTION = (
     "D(L) is at least 1 point. It degrades slightly if the interval lies above 0 and D(L) is less than 1 "
     "point. It does not degrade by 1 point if the interval ends below 1 point. Otherwise it is undecided. "
     "Fewer than three seeds decide nothing. If depth has no effect, the verdict is wrong in at most 5 % of "
-    "cases. An effect of three standard deviations is found in about half of all cases with three seeds, "
-    "and in about 98 % with five."
+    "cases."
 )
+POWER = (
+    " An effect of three standard deviations is found in about half of all cases with three seeds, and in "
+    "about 98 % with five."
+)
+"""True of intervals at 95 % only. Those at looks are wider."""
 RARE = " Where that error is below 10\u00a0%, half of it counts instead of the 5 points."
 CHANCE = (
     "A variant did not train if its mean training error is at no depth at least 5 points below that of "
@@ -79,6 +83,8 @@ def table(records: Records) -> Table | None:
         *(estimate("gap", "D(L)", unit="points") if compared else ()),
     )
     title, caption = ("Degradation", CAPTION) if compared else ("Training error", MEASURED)
+    if compared and statistics.level_of(records) == statistics.LEVEL:
+        caption += POWER
     if chances:
         same = len(set(chances)) == 1
         caption += " " + CHANCE.format(chance=f", {words.percent(chances[0], 1)} %" if same else "")
