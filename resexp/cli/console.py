@@ -36,11 +36,15 @@ def watching() -> Iterator[tuple[Report, Callable[[], Display], Callable[[str], 
     The first advances a bar while the run is planned and data are fetched or decoded. The second makes the
     display of the run, which replaces the bar. The third prints a sentence that stays on the terminal.
     """
-    from resexp.cli.progress import Fading, choose
+    from resexp.cli.progress import BAR, Fading, choose
 
     # If standard error is closed, rich copes by itself.
     console = Console(file=cast("IO[str]", Fading(sys.stderr))) if sys.stderr else Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(complete_style=BAR, finished_style=BAR, pulse_style=BAR),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         tasks = {"planning": bar.add_task("planning", total=None)}
 

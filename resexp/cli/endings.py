@@ -20,7 +20,10 @@ from resexp.errors import ConfigError, Problem, ResexpError
 
 
 class Commands(TyperGroup):
-    """Prints "Interrupted." if a signal ends a command. Typer then exits with status 130."""
+    """Prints "Interrupted." if a signal ends a command. Typer then exits with status 130.
+
+    If an unknown option has the name of a setting, it is said how settings are written.
+    """
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -28,6 +31,22 @@ class Commands(TyperGroup):
         except KeyboardInterrupt:
             print("Interrupted.", file=sys.stderr)
             raise
+        except Exception as error:
+            # The class is known by its name, because typer brings its own copy of click in later versions.
+            option = getattr(error, "option_name", "") if type(error).__name__ == "NoSuchOption" else ""
+            if key := _setting(option):
+                right = f"To change a setting, write {key}=VALUE."
+                vars(error).update(message=f"No such option: {option}. {right}", possibilities=None)
+            raise
+
+
+def _setting(option: str) -> str | None:
+    """The shortest key of a configuration that ends with the name of an option; None if there is none."""
+    from resexp.config.schema import known_keys
+
+    name = option.lstrip("-").replace("-", "_")
+    keys = [key for key in known_keys(()) if name and key.rpartition(".")[2] == name]
+    return min(keys, key=lambda key: (key.count("."), key), default=None)
 
 
 @contextmanager
@@ -39,7 +58,8 @@ def errors_told() -> Iterator[None]:
     except ResexpError as error:
         from resexp.cli.console import printable
 
-        print(printable(str(error)), file=sys.stderr)
+        lines = map(str, error.problems) if isinstance(error, ConfigError) else [str(error)]
+        print("\n".join(f"error: {printable(line)}" for line in lines), file=sys.stderr)
         sys.exit(error.exit_status)
 
 

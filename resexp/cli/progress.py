@@ -20,6 +20,8 @@ from resexp.plan.trial import Trial
 from resexp.store import State
 from resexp.text import DASH, clean, duration, percent
 
+BAR = "cyan"
+"""The colour of progress bars."""
 ROWS = 16
 """The most running trials that are shown, so that the table fits on the screen."""
 
@@ -83,9 +85,9 @@ class TableDisplay(Display):
 
 def table(view: View) -> RenderableType:
     """The live table: one row per running trial, and a line for the whole sweep."""
-    rows = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim")
-    rows.add_column("trial", no_wrap=True, overflow="ellipsis", min_width=12)
-    for name in ("epoch", "error", "loss", "time left"):
+    rows = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", expand=True)
+    rows.add_column("trial", no_wrap=True, overflow="ellipsis", min_width=12, ratio=1)
+    for name in ("epoch", "test error", "loss", "time left"):
         rows.add_column(name, justify="right", no_wrap=True)
     for item in view.running[:ROWS]:
         row = item.progress
@@ -108,6 +110,10 @@ def table(view: View) -> RenderableType:
         if view.counts.get(status)
     ]
     words.append(f"{duration(view.seconds_left)} left")
-    line = Table.grid(padding=(0, 2))
-    line.add_row(ProgressBar(total=1.0, completed=view.share, width=30), Text("  ".join(words)))
+    line = Table.grid(padding=(0, 2), expand=True)
+    line.add_column(ratio=1)
+    line.add_column(no_wrap=True)
+    # The bar of rich is red, which would look like a failure.
+    bar = ProgressBar(total=1.0, completed=view.share, complete_style=BAR, finished_style=BAR)
+    line.add_row(bar, Text("  ".join(words)))
     return Group(rows, line)

@@ -5,6 +5,7 @@ Each value is kept with the place where it was written, so that a problem can na
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -13,7 +14,6 @@ from typing import Any
 
 from resexp.catalog import scan
 from resexp.catalog.plugins import Plugin
-from resexp.catalog.scan import suggest
 from resexp.config import problems, shortcut_layout, yaml_text
 from resexp.config.grid import CONNECTION, DEPTH, SEED, Assignment, Axes, Rule, dotted
 from resexp.config.problems import COMMAND_LINE, Draft
@@ -157,7 +157,23 @@ def check_keys(mapping: Mapping[str, Any], origin: Key, draft: Draft) -> bool:
 
 
 def _right(key: str, known: Collection[str]) -> str:
-    return shortcut_layout.REFUSED if key == f"{CONNECTION}.layout" else suggest(key, known)
+    """What would be right instead of an unknown dotted key.
+
+    A last word that is known elsewhere, such as depth or lr, stands for the shortest key with it. Otherwise
+    the most similar key in the same place is named, or all keys there if none is similar.
+    """
+    if key == f"{CONNECTION}.layout":
+        return shortcut_layout.REFUSED
+    place, _, name = key.rpartition(".")
+    elsewhere = sorted((k for k in known if k.rpartition(".")[2] == name), key=lambda k: (k.count("."), k))
+    beside = [k for k in known if k.rpartition(".")[0] == place]
+    near = elsewhere[:1] or difflib.get_close_matches(key, beside, n=1, cutoff=0.6 + 0.3 * bool(place))
+    if not near and place and not beside:  # the place itself may be misspelled
+        near = difflib.get_close_matches(key, list(known), n=1)
+    if near:
+        return f"did you mean {near[0]}?"
+    names = ", ".join(k.rpartition(".")[2] for k in beside)
+    return f"not supported here; known{f' in {place}' if place else ''}: {names or 'none'}"
 
 
 def _has_layout(value: Any) -> bool:

@@ -79,4 +79,4 @@ def test_a_current_folder_that_is_gone_is_said(tmp_path: Path) -> None:
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert (ended.returncode, ended.stdout) == (2, "")
-    assert ended.stderr == "current folder: it is gone; change to a folder that exists\n"
+    assert ended.stderr == "error: current folder: it is gone; change to a folder that exists\n"

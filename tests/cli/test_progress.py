@@ -1,5 +1,6 @@
 import io
 import os
+import re
 from pathlib import Path
 from typing import IO, cast
 
@@ -108,3 +109,20 @@ def test_what_a_run_warned_of_at_its_beginning_is_not_said_again_at_its_end() ->
     summary = SweepSummary({"done": 2}, warnings=("one trial is left aside",))
     said = summary_line("exp", Path("results/exp"), summary)
     assert said == "results/exp: 2 done.\nNext: resexp report exp"
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_the_live_table_uses_the_width_says_test_error_and_is_not_red(width: int) -> None:
+    row = {"epoch": 3, "epochs": 10, "step": 30, "steps": 100, "error": 0.257, "loss": None}
+    view = View(4, 1, {}, (RunningTrial(stub.trial("a"), row, 5.0),), 0.9, 60.0)
+    out = io.StringIO()
+    console = Console(file=out, width=width, force_terminal=True, color_system="truecolor")
+    console.print(progress.table(view))
+    text = out.getvalue()
+    red = r"\x1b\[[\d;]*38;2;249;38;114|\x1b\[(?:\d+;)*31m"
+    assert not re.search(red, text)
+    plain = re.sub(r"\x1b\[[\d;]*m", "", text)
+    assert "test error" in plain
+    ruled = [line for line in plain.splitlines() if "──" in line]
+    assert [len(line.rstrip()) for line in ruled] == [width - 1]
+    assert max(line.count("━") for line in plain.splitlines()) > width // 2
