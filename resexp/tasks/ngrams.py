@@ -15,6 +15,8 @@ NAMES = ("unigram", "bigram", "trigram")
 STRENGTHS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 HELD_OUT = 0.1
 """The share of the training text, at its end, on which the strengths are chosen."""
+MOST = 10_000_000
+"""Characters of either text that are used at most, from its beginning. Counting takes memory for each."""
 
 
 def losses(train: Tokens, test: Tokens, vocabulary: int) -> dict[str, float]:
@@ -24,6 +26,7 @@ def losses(train: Tokens, test: Tokens, vocabulary: int) -> dict[str, float]:
     `train` (N,) and `test` (M,) are numbers below `vocabulary`. The first two characters of `test` are left
     out of every loss, because a trigram has no full context for them.
     """
+    train, test = train[:MOST], test[:MOST]
     cut = max(3, round(len(train) * (1 - HELD_OUT)))
     strengths: list[float] = []
     for order in range(2, len(NAMES) + 1):

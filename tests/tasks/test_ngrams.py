@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import tracemalloc
 from collections import Counter
 
 import numpy as np
@@ -97,3 +98,16 @@ def test_samples_go_on_from_the_test_text_as_the_network_says() -> None:
     for sample in samples:
         assert len(sample) == 121
         assert all("abcde".index(b) == ("abcde".index(a) + 1) % 5 for a, b in itertools.pairwise(sample))
+
+
+def test_the_memory_that_counting_takes_does_not_grow_with_the_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ngrams, "MOST", 20_000)
+    peaks = []
+    for length in (20_000, 400_000):
+        both = np.random.default_rng(0).integers(0, 60, (2, length))
+        tracemalloc.start()
+        ngrams.losses(both[0], both[1], 60)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.1 * peaks[0]
+    assert peaks[0] < 150 * 20_000  # bytes per character

@@ -16,8 +16,8 @@ CAPTION = (
 )
 NGRAMS = (
     " The trigram count predicts a held-out character from the two before it, by smoothed counts in the "
-    "training text (MacKay and Peto 1995). A network that is worse has learned less than that table of "
-    "counts."
+    "training text (MacKay and Peto 1995). Of either text, it uses at most the first 10 million characters. "
+    "A network that is worse has learned less than that table of counts."
 )
 WHAT = {"language": "the next character", "masked_language": "a masked character"}
 """What a network predicts in each task."""
