@@ -58,6 +58,9 @@ class Arrays(Source):
         self.names: dict[Split, tuple[str, str]] = {"train": (train_images, train_labels)}
         if test_fraction is None:
             self.names["test"] = (test_images, test_labels)
+            if test_images == train_images:
+                wrong = f"names the training images, {train_images}"
+                raise DataError(f"data.test_images: {wrong}; name others, or give test_fraction")
         self.test_fraction, self.layout, self.white = test_fraction, layout, white
         self.known = KNOWN[same_as] if same_as else None
 
@@ -90,15 +93,20 @@ class Arrays(Source):
     def read(self, split: Split, image_size: int | None, progress: Progress) -> Iterator[Chunk]:
         source, rows = self._part(split)
         images, labels = self._images[source], self._labels[source]
-        start, check = 0, self._recognition(source)
+        start, brightest, check = 0, 0, self._recognition(source)
         for block in images.blocks():
             check.add(block)
+            brightest = max(brightest, int(block.max()))
             first, last = np.searchsorted(rows, [start, start + len(block)])
             taken = rows[first:last]
             yield from chunks(block[taken - start], labels[taken], image_size)
             start += len(block)
         size = image_size or images.shape[0]
-        yield Chunk(np.empty((0, size, size, images.shape[1]), np.uint8), labels[:0], notes=check.notes())
+        dark = [f"{images.array}: the largest value is 1, and white is 255; set data.white if 1 is white"]
+        dark *= brightest == 1 and images.white == 255
+        yield Chunk(
+            np.empty((0, size, size, images.shape[1]), np.uint8), labels[:0], notes=(*check.notes(), *dark)
+        )
 
     def _digest(self, split: Split) -> str:
         """The SHA-256 of all pixels of an array. Raises DataError if they are not those of the known set."""

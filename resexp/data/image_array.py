@@ -60,7 +60,7 @@ class ImageArray:
             row = int(np.argmin(fits.reshape(len(block), -1).all(1)))
             wrong = block[row][~fits[row]][0]
             raise DataError(
-                f"{self.array}: image {start + row}, counted from 0, has the value {wrong:g}; give values "
+                f"{self.array}: image {start + row}, counted from 0, has the value {wrong}; give values "
                 f"from 0, black, to {self.white:g}, white, or set data.white"
             )
         return np.rint(block.astype(np.float64) * (255 / self.white)).astype(np.uint8)

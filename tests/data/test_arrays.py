@@ -180,7 +180,7 @@ WRONG: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
         "too bright",
         {"test_images": IMAGES[28:] * 1.0},
         {},
-        r"test_images: image 0, .* has the value \d+; .* to 1",
+        r"test_images: image 0, .* has the value [\d.]+; .* to 1",
     ),
     (
         "not a number",
@@ -189,6 +189,7 @@ WRONG: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
         "image 0, .* has the value nan; give",
     ),
     ("too dark", {"train_images": -IMAGES[:28].astype(int)}, {}, "image 0, .* has the value -"),
+    ("one array twice", {}, {"test_images": "train_images"}, "test_images: names the training images, tra"),
     ("own test set", {}, {"same_as": "cifar10", "test_fraction": 0.1}, "cifar10 has a test set of its own"),
     ("not CIFAR-10", {}, {"same_as": "cifar10"}, "train_labels: the labels are not those of CIFAR-10 in its"),
 ]
@@ -202,6 +203,14 @@ def test_a_misfit_is_named_with_what_is_right(
         cache.facts_of(configure("arrays", root=saved(tmp_path, **changed), **options))
     assert "; " in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_images_of_0_and_1_are_told_to_be_dark(tmp_path: Path, configure: Configure) -> None:
+    root = saved(tmp_path, train_images=IMAGES[:28] // 128)
+    notes = " ".join(prepared(configure("arrays", root=root)).notes)
+    assert "train_images: the largest value is 1, and white is 255; set data.white" in notes
+    assert "npz: test_images" not in notes
+    assert "largest" not in " ".join(prepared(configure("arrays", root=saved(tmp_path))).notes)
 
 
 def test_nothing_is_unpickled(tmp_path: Path, configure: Configure) -> None:
