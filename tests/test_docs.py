@@ -103,3 +103,10 @@ def test_the_site_builds_strictly_and_needs_no_other_site(tmp_path: Path) -> Non
     assert not loaded
     assert "manifold_hyper" in (tmp_path / "reference/parts.html").read_text("utf-8")
     assert "--until" in (tmp_path / "reference/commands.html").read_text("utf-8")
+
+
+def test_the_glossary_of_the_docs_is_that_of_the_report() -> None:
+    from resexp.report import glossary
+
+    assert (ROOT / "docs/glossary.md").read_text() == glossary.page()
+    assert list(glossary.TERMS) == sorted(glossary.TERMS, key=str.lower)

@@ -5,10 +5,9 @@ Each value is kept with the place where it was written, so that a problem can na
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +15,7 @@ from resexp.catalog import scan
 from resexp.catalog.plugins import Plugin
 from resexp.config import problems, shortcut_layout, yaml_text
 from resexp.config.grid import CONNECTION, DEPTH, SEED, Assignment, Axes, Rule, dotted
+from resexp.config.nearest import instead_of
 from resexp.config.problems import COMMAND_LINE, Draft
 from resexp.config.schema import SAFE_NAME, RuleText, TierText, known_keys
 from resexp.config.yaml_text import Key
@@ -42,7 +42,9 @@ def command_line(overrides: Sequence[str], draft: Draft) -> dict[str, tuple[Any,
             draft.wrong(None, text, "has no =", "write key=value")
             continue
         if key != "name" and key not in known_keys(draft.plugins):
-            draft.wrong(None, key, "is not a known key", _right(key, ["name", *known_keys(draft.plugins)]))
+            draft.wrong(
+                None, key, "is not a known key", instead_of(key, ["name", *known_keys(draft.plugins)])
+            )
             continue
         if value and _is_text(key, draft.plugins) and value[0] not in "'\"":
             given[key] = (value,) if key == "name" else _texts(value)
@@ -101,7 +103,7 @@ def _grid(axes: Mapping[str, Any], origin: Key, draft: Draft) -> Axes:
     result = {}
     for key, values in axes.items():
         if key not in known_keys(draft.plugins):
-            draft.wrong((*origin, key), key, "is not a known key", _right(key, known_keys(draft.plugins)))
+            draft.wrong((*origin, key), key, "is not a known key", instead_of(key, known_keys(draft.plugins)))
         elif not isinstance(values, tuple) or not values:
             wrong = f"{problems.quoted(values)} is not a list of values"
             draft.wrong((*origin, key), key, wrong, _as_axis(key, values))
@@ -149,31 +151,11 @@ def check_keys(mapping: Mapping[str, Any], origin: Key, draft: Draft) -> bool:
     """
     unknown = [key for key in mapping if key not in known_keys(draft.plugins)]
     for key in unknown:
-        draft.wrong((*origin, key), key, "is not a known key", _right(key, known_keys(draft.plugins)))
+        draft.wrong((*origin, key), key, "is not a known key", instead_of(key, known_keys(draft.plugins)))
     old = [key for key, value in mapping.items() if origin[-1] == "when" and _has_layout(value)]
     for key in old:
         draft.wrong((*origin, key), f"{key}.layout", "is a part of shortcut now", shortcut_layout.REFUSED)
     return not unknown and not old
-
-
-def _right(key: str, known: Collection[str]) -> str:
-    """What would be right instead of an unknown dotted key.
-
-    A last word that is known elsewhere, such as depth or lr, stands for the shortest key with it. Otherwise
-    the most similar key in the same place is named, or all keys there if none is similar.
-    """
-    if key == f"{CONNECTION}.layout":
-        return shortcut_layout.REFUSED
-    place, _, name = key.rpartition(".")
-    elsewhere = sorted((k for k in known if k.rpartition(".")[2] == name), key=lambda k: (k.count("."), k))
-    beside = [k for k in known if k.rpartition(".")[0] == place]
-    near = elsewhere[:1] or difflib.get_close_matches(key, beside, n=1, cutoff=0.6 + 0.3 * bool(place))
-    if not near and place and not beside:  # the place itself may be misspelled
-        near = difflib.get_close_matches(key, list(known), n=1)
-    if near:
-        return f"did you mean {near[0]}?"
-    names = ", ".join(k.rpartition(".")[2] for k in beside)
-    return f"not supported here; known{f' in {place}' if place else ''}: {names or 'none'}"
 
 
 def _has_layout(value: Any) -> bool:

@@ -19,6 +19,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
+from resexp.report import words
 from resexp.report.frames import CONNECTIONS
 from resexp.store import Records
 
@@ -198,7 +199,7 @@ def power_of_ten(x: float) -> str:
 
 def variant_key(figure: Figure, found: dict[str, LineStyle], extra: Sequence[Line2D] = ()) -> None:
     """Draw the legend of variants above the panels, where it hides nothing."""
-    shown = distinct(found, 90)
+    shown = {name: words.called(text) for name, text in distinct(found, 90).items()}
     lines = [Line2D([], [], label=shown[name], **look.line) for name, look in found.items()]
     longest = max(len(str(line.get_label())) for line in (*lines, *extra))
     columns = min(6, max(1, int(WIDTH / (0.5 + 0.078 * longest))))  # 0.5 inches per handle, 0.078 per letter

@@ -21,10 +21,10 @@ from resexp.report.svg import standalone
 from resexp.store import Records
 
 AXES = {
-    "error_vs_depth": {"depth (layers)", "error (%)", "plain", "residual", "skip"},
+    "error_vs_depth": {"depth (layers)", "error (%)", "plain", "residual", "skip (concatenation)"},
     "training_curves": {"epoch", "test error (%)", "running train error (%)", "plain"},
-    "gradient_norms": {"layer", "RMS of dL/dW", "plain", "56"},
-    "error_vs_cost": {"MACs per example", "training time", "test error (%)"},
+    "gradient_norms": {"layer, input to output", "gradient size, root mean square", "plain", "56"},
+    "error_vs_cost": {"multiply-adds per example", "training time", "test error (%)"},
 }
 
 
@@ -154,4 +154,4 @@ def test_the_crosses_of_several_variants_stand_side_by_side(make: Callable[..., 
 def test_a_cost_that_is_the_same_for_all_has_no_panel(make: Callable[..., Records]) -> None:
     drawings = {d.key: d.svg for d in build(make([trial("plain", 8, 0), trial("residual", 8, 1)])).drawings}
     assert "training time" in texts(drawings["error_vs_cost"])
-    assert "MACs per example" not in texts(drawings["error_vs_cost"])
+    assert "multiply-adds per example" not in texts(drawings["error_vs_cost"])

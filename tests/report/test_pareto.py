@@ -148,7 +148,7 @@ def test_the_figure_has_both_panels(make: Any) -> None:
     records = make(nets("plain", (0.08, 0.2, 0.3, 0.4)) + nets("residual", (0.08, 0.05, 0.04, 0.03)))
     (drawn,) = [d for d in build(records).drawings if d.key == "pareto"]
     for words in (
-        "MACs per example",
+        "multiply-adds per example",
         "test error (%)",
         "gain of the step (points)",
         "depth (layers)",

@@ -39,7 +39,7 @@ def figure(records: Records) -> Figure | None:
                 line = {"linestyle": ":", "alpha": 0.6} if started else {"linestyle": look.dash}
                 marker = None if started else look.marker
                 panel.plot(means.index + 1, means, color=look.color, marker=marker, ms=3.5, lw=1.3, **line)
-        panel.set_xlabel("block")
+        panel.set_xlabel("block, input to output")
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         style.title(panel, title, 2)
     axes[0][0].set_ylabel("weight")

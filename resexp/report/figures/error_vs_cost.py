@@ -16,10 +16,10 @@ BESIDE = "cost"
 TITLE = "Test error against cost"
 CAPTION = (
     "Means over seeds. A line joins the depths of one connection, from the shallowest at its left end to "
-    "the deepest. Left: multiply-accumulates (MACs) per example. Right: training time of a trial, with its "
+    "the deepest. Left: multiply-adds (MACs) per example. Right: training time of a trial, with its "
     "evaluations and probes, on the machine named below."
 )
-COSTS = {"macs": "MACs per example", "seconds": "training time"}
+COSTS = {"macs": "multiply-adds per example", "seconds": "training time"}
 
 
 def figure(records: Records) -> Figure | None:

@@ -45,9 +45,9 @@ def figure(records: Records) -> Figure | None:
         panel.set_yscale("log")
         style.log_axis(panel.yaxis)
         style.title(panel, titles[variants[place]], columns)
-        panel.set_xlabel("layer")
+        panel.set_xlabel("layer, input to output")
         if place % columns == 0:
-            panel.set_ylabel("RMS of dL/dW")
+            panel.set_ylabel("gradient size, root mean square")
     style.depth_key(drawn, found)
     return drawn
 

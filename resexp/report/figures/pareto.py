@@ -21,7 +21,7 @@ from resexp.store import Records
 ORDER = 45
 TITLE = "What depth buys"
 CAPTION = (
-    "Left: mean test error of every connection and depth against multiply-accumulates (MACs) per example. "
+    "Left: mean test error of every connection and depth against multiply-adds (MACs) per example. "
     "The line is the Pareto front; each data set has its own. Right: the gain of each step, which is how "
     "much lower the test error is than at the next shallower depth, with the table's 95 % interval. Markers "
     "are filled if the step pays by the table's criterion. The axis of gains is linear between -1 and 1 and "
@@ -59,7 +59,7 @@ def _front(axes: Axes, rows: list[dict[str, Any]], looks: dict[str, style.LineSt
     _few_ticks(axes.xaxis, axes.set_xscale, words.scaled)
     if all(row["test_error_mean"] > 0 for row in rows):
         _few_ticks(axes.yaxis, axes.set_yscale, lambda y: f"{y:g}")
-    axes.set_xlabel("MACs per example")
+    axes.set_xlabel("multiply-adds per example")
     axes.set_ylabel("test error (%)")
 
 

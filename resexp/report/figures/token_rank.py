@@ -40,7 +40,7 @@ def figure(records: Records) -> Figure | None:
         panel.set_yscale("log")
         if panel.get_ylim()[1] > 10 * panel.get_ylim()[0]:
             style.log_axis(panel.yaxis)
-        panel.set_xlabel("block")
+        panel.set_xlabel("block, input to output")
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         style.title(panel, when, len(found))
     axes[0][0].set_ylabel("spread of tokens")

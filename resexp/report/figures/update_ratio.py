@@ -45,10 +45,10 @@ def figure(records: Records) -> Figure | None:
         if panel.get_ylim()[1] > 10 * panel.get_ylim()[0]:
             style.log_axis(panel.yaxis)
         style.title(panel, when(moments[place]), columns)
-        panel.set_xlabel("layer")
+        panel.set_xlabel("layer, input to output")
         panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         if place % columns == 0:
-            panel.set_ylabel("||dW|| / ||W||")
+            panel.set_ylabel("size of update / size of weights")
     style.variant_key(drawn, looks)
     return drawn
 

@@ -6,6 +6,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from resexp.report.build import Report
+from resexp.report.glossary import TERMS
 
 
 def render(report: Report) -> str:
@@ -22,4 +23,4 @@ def render(report: Report) -> str:
     for drawing in report.drawings:
         beside.setdefault(drawing.beside if drawing.beside in keys else "", []).append(drawing)
     template = environment.get_template("report.html")
-    return template.render(report=report, beside=beside, svg=lambda drawing: Markup(drawing.svg))
+    return template.render(report=report, terms=TERMS, beside=beside, svg=lambda drawing: Markup(drawing.svg))

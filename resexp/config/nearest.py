@@ -1,0 +1,29 @@
+"""What a key that no setting has was probably meant to be."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection
+
+from resexp.config import shortcut_layout
+from resexp.config.grid import CONNECTION
+
+
+def instead_of(key: str, known: Collection[str]) -> str:
+    """What would be right instead of an unknown dotted key.
+
+    A last word that is known elsewhere, such as depth or lr, stands for the shortest key with it. Otherwise
+    the most similar key in the same place is named, or all keys there if none is similar.
+    """
+    if key == f"{CONNECTION}.layout":
+        return shortcut_layout.REFUSED
+    place, _, name = key.rpartition(".")
+    elsewhere = sorted((k for k in known if k.rpartition(".")[2] == name), key=lambda k: (k.count("."), k))
+    beside = [k for k in known if k.rpartition(".")[0] == place]
+    near = elsewhere[:1] or difflib.get_close_matches(key, beside, n=1, cutoff=0.6 + 0.3 * bool(place))
+    if not near and place and not beside:  # the place itself may be misspelled
+        near = difflib.get_close_matches(key, list(known), n=1)
+    if near:
+        return f"did you mean {near[0]}?"
+    names = ", ".join(k.rpartition(".")[2] for k in beside)
+    return f"not supported here; known{f' in {place}' if place else ''}: {names or 'none'}"
