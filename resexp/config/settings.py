@@ -112,6 +112,11 @@ class DataConfig(PartConfig):
     image_size: Side | None = Field(None, description="width and height in pixels; null: the data set's own")
     crop: Margin = Field(0, description="in training, pad by so many pixels and crop at random")
     flip: bool = Field(False, description="in training, mirror images left to right at random")
+    normalise: Literal["channels", "pixel_mean"] = Field(
+        "channels",
+        description="channels: subtract each channel's mean and divide by its standard deviation; "
+        "pixel_mean: subtract the mean of each pixel (He et al. 2015); all are of the training images",
+    )
     subset_seed: NaturalInt = Field(0, description="seed of the subset's draw")
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from resexp.data.draws import Draws, draws
@@ -27,6 +28,8 @@ class ImageSet(Examples):
     images: (N, H, W, C) uint8, on `device` or in memory-mapped host memory.
     labels: (N,) int64, or masks (N, H, W) uint8, in the same memory.
     mean, std: (C,), of values divided by 255. A channel whose `std` is 0 is only centred.
+    pixel_mean: (H, W, C), of values divided by 255. If it is given, it alone is subtracted from images,
+        before they are cropped and flipped, so that borders are 0.
     rows: (n,) int64, the images that belong to the split; None if all do.
     crop: in training, images are padded by this many pixels and cropped at random.
     flip: in training, images are mirrored at random.
@@ -43,6 +46,7 @@ class ImageSet(Examples):
         device: torch.device | None = None,
         crop: int = 0,
         flip: bool = False,
+        pixel_mean: Tensor | None = None,
     ) -> None:
         assert len(labels) == len(images)
         self.crop, self.flip = crop, flip
@@ -51,6 +55,9 @@ class ImageSet(Examples):
         self.mean, self.std = (torch.tensor(v, dtype=torch.float32, device=self.device) for v in (mean, std))
         self._scale = 1 / (255 * torch.where(self.std > 0, self.std, 1))
         self._shift = -self.mean * 255 * self._scale
+        if pixel_mean is not None:
+            self._scale = torch.full_like(self.std, 1 / 255)
+            self._shift = -pixel_mean.to(self.device, torch.float32)
 
     def __len__(self) -> int:
         return len(self.images if self.rows is None else self.rows)
@@ -61,7 +68,7 @@ class ImageSet(Examples):
         `index` is (B,) int64.
         """
         rows = self._rows(index)
-        return self._normalised(self.images[rows], dtype), self._target(self.labels[rows])
+        return self._normalised(self.images[rows], self._shift, dtype), self._target(self.labels[rows])
 
     def training(self, seed: int, epoch: int) -> Batches:
         if not (self.crop or self.flip):
@@ -73,7 +80,8 @@ class ImageSet(Examples):
     def augmented(
         self, index: Tensor, draws: Draws, dtype: torch.dtype = torch.float32
     ) -> tuple[Tensor, Tensor]:
-        """Like `batch`, but an image and its mask are cropped and flipped alike. Borders are black, class 0.
+        """Like `batch`, but an image and its mask are cropped and flipped alike. Borders are black (or 0,
+        if the mean of each pixel is subtracted), class 0.
 
         `draws` has a draw for every image of the split, so that an image's crop does not depend on its batch.
         """
@@ -88,17 +96,21 @@ class ImageSet(Examples):
         x_BW = torch.where(flip_B[:, None], width - 1 - x_BW, x_BW) + (left_B - draws.crop)[:, None]
         outside_BHW = ((y_BH < 0) | (y_BH >= height))[:, :, None] | ((x_BW < 0) | (x_BW >= width))[:, None, :]
         rows_B = self._rows(index)
-        source_BHW = (rows_B[:, None] * height + y_BH.clamp(0, height - 1))[:, :, None] * width
-        source_BHW = source_BHW + x_BW.clamp(0, width - 1)[:, None, :]
+        place_BHW = y_BH.clamp(0, height - 1)[:, :, None] * width + x_BW.clamp(0, width - 1)[:, None, :]
+        source_BHW = rows_B[:, None, None] * (height * width) + place_BHW
         pixels_BHWC = self.images.view(-1, channels).index_select(0, source_BHW.flatten())
         pixels_BHWC = pixels_BHWC.view(*source_BHW.shape, channels)
         pixels_BHWC.masked_fill_(outside_BHW[..., None], 0)
+        shift = self._shift
+        if shift.ndim == 3:
+            shift = shift.view(-1, channels)[place_BHW.to(self.device)]
+            shift.masked_fill_(outside_BHW[..., None].to(self.device), 0)
         if self.labels.ndim == 1:
             labels = self.labels[rows_B]
         else:
             labels = self.labels.view(-1).index_select(0, source_BHW.flatten()).view(source_BHW.shape)
             labels.masked_fill_(outside_BHW, 0)
-        return self._normalised(pixels_BHWC, dtype), self._target(labels)
+        return self._normalised(pixels_BHWC, shift, dtype), self._target(labels)
 
     def _rows(self, index: Tensor) -> Tensor:
         index = index.to(self.images.device)
@@ -107,9 +119,17 @@ class ImageSet(Examples):
     def _target(self, labels: Tensor) -> Tensor:
         return labels.to(self.device).long()
 
-    def _normalised(self, pixels: Tensor, dtype: torch.dtype) -> Tensor:
+    def _normalised(self, pixels: Tensor, shift: Tensor, dtype: torch.dtype) -> Tensor:
         values = pixels.to(self.device).to(torch.float32)
-        return values.mul_(self._scale).add_(self._shift).to(dtype).permute(0, 3, 1, 2)
+        return values.mul_(self._scale).add_(shift).to(dtype).permute(0, 3, 1, 2)
+
+
+def mean_image(images: NDArray[np.uint8], at_once: int = 4096) -> Tensor:
+    """The mean (H, W, C) of images (N, H, W, C), of values divided by 255."""
+    total = np.zeros(images.shape[1:], np.int64)
+    for start in range(0, len(images), at_once):
+        total += images[start : start + at_once].sum(0, dtype=np.int64)
+    return torch.from_numpy(total / (255 * len(images)))
 
 
 def image_sets(prepared: PreparedData, config: DataConfig, device: torch.device) -> dict[str, ImageSet]:
@@ -128,6 +148,7 @@ def image_sets(prepared: PreparedData, config: DataConfig, device: torch.device)
     for name, chosen in drawn(strata["train"][wanted["train"]], config).items():
         rows[name] = wanted["train"][chosen]
     pixels = sum(map(len, rows.values())) * math.prod(prepared.facts.shape)
+    means = mean_image(prepared.images["train"]) if config.normalise == "pixel_mean" else None
     moves = device.type == "cuda" and pixels <= torch.cuda.mem_get_info(device)[0] // 2
 
     def image_set(name: str) -> ImageSet:
@@ -147,6 +168,7 @@ def image_sets(prepared: PreparedData, config: DataConfig, device: torch.device)
             device=device,
             crop=config.crop,
             flip=config.flip,
+            pixel_mean=means,
         )
 
     return {name: image_set(name) for name, chosen in rows.items() if len(chosen)}

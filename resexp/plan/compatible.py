@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 IDLE = {
     "masks": ("classes",),
-    "tokens": ("classes", "image_size", "crop", "flip", "subset_seed"),
-    "rows": ("image_size", "crop", "flip"),
+    "tokens": ("classes", "image_size", "crop", "flip", "normalise", "subset_seed"),
+    "rows": ("image_size", "crop", "flip", "normalise"),
 }
 """Targets or form of the data -> those options of all data sets that have no effect on such data."""
 LEAST = {"training.epochs": 1}

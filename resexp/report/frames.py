@@ -34,8 +34,8 @@ COSTS = (
     "steps",
 )
 ENDED = tuple(status.value for status in Status if status.ended)
-TRAINING_DATA = ("train_size", "validation_size", "crop", "flip")
-"""Data options that do not change the test set."""
+TRAINING_DATA = ("train_size", "validation_size", "crop", "flip", "normalise")
+"""Data options that do not change which examples are in the test set."""
 WORST = {"validation_error": 1.0, "validation_loss": inf}
 """The value that a lost trial gets when tuning. Leaving it out would favour settings that fail."""
 

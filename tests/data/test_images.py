@@ -11,7 +11,7 @@ import torchvision.transforms.functional as F
 from resexp.config.settings import DataConfig
 from resexp.data import cache
 from resexp.data.draws import Draws, draws, permutation
-from resexp.data.images import ImageSet
+from resexp.data.images import ImageSet, mean_image
 from resexp.data.opening import open_data
 
 
@@ -43,6 +43,35 @@ def test_crop_and_flip_agree_with_torchvision(channels: int, crop: int, flip: bo
     torch.testing.assert_close(x, expected, rtol=1e-5, atol=1e-5)
     assert (y == index % 10).all()
     assert x.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize(("crop", "flip"), [(0, False), (0, True), (2, False), (4, True), (9, True)])
+def test_the_mean_of_each_pixel_is_subtracted_before_images_are_cropped_and_flipped(
+    crop: int, flip: bool
+) -> None:
+    plain = pixels(40, 3)
+    mean = mean_image(plain.images.numpy(), at_once=7)
+    torch.testing.assert_close(mean, plain.images.double().mean(0) / 255)
+    images = ImageSet(plain.images, plain.labels, [0.5] * 3, [0.2] * 3, pixel_mean=mean)
+    index = torch.randperm(40, generator=torch.Generator().manual_seed(3))[:25]
+    centred = (images.images / 255 - mean).float().permute(0, 3, 1, 2)
+    torch.testing.assert_close(images.batch(index)[0], centred[index], rtol=0, atol=1e-6)
+    drawn = draws(40, seed=1, epoch=2, crop=crop, flip=flip)
+    for x, i in zip(images.augmented(index, drawn)[0], index.tolist(), strict=True):
+        expected = F.pad(centred[i], [crop])
+        expected = F.crop(expected, int(drawn.rows[i]), int(drawn.cols[i]), *images.images.shape[1:3])
+        expected = F.hflip(expected) if drawn.flips[i] else expected
+        torch.testing.assert_close(x, expected, rtol=0, atol=1e-6)
+
+
+def test_the_mean_of_each_pixel_is_that_of_all_training_images(configure: Callable[..., DataConfig]) -> None:
+    data = open_data(configure("digits", normalise="pixel_mean", train_size=100), "cpu")
+    everything = open_data(configure("digits"), "cpu").train
+    assert isinstance(data.test, ImageSet)
+    mean = (everything.images.double() / 255).mean(0)  # type: ignore[attr-defined]
+    rows = data.test.images[:5] if data.test.rows is None else data.test.images[data.test.rows[:5]]
+    expected = (rows / 255 - mean).float().permute(0, 3, 1, 2)
+    torch.testing.assert_close(data.test.batch(torch.arange(5))[0], expected, rtol=0, atol=1e-6)
 
 
 def test_no_draw_is_the_plain_batch() -> None:
