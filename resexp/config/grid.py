@@ -18,7 +18,8 @@ from pydantic.fields import FieldInfo
 
 from resexp.catalog.plugins import Plugin
 from resexp.config.fields import nested_model, role_of
-from resexp.config.settings import DEFAULT_KINDS, Settings, expand, models
+from resexp.config.frozen import expand
+from resexp.config.settings import DEFAULT_KINDS, Settings, models
 
 Path = tuple[str, ...]
 Tree = Mapping[str, Any]

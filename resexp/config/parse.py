@@ -9,9 +9,10 @@ from resexp.catalog.plugins import Plugin
 from resexp.catalog.scan import suggest
 from resexp.config import yaml_text
 from resexp.config.fields import plugins_of
+from resexp.config.frozen import expand
 from resexp.config.overlays import command_line
 from resexp.config.problems import COMMAND_LINE, Draft, refuse
-from resexp.config.settings import ProbeConfig, Settings, expand, models
+from resexp.config.settings import ProbeConfig, Settings, models
 from resexp.errors import ConfigError
 
 

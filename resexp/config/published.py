@@ -22,8 +22,8 @@ from pydantic_core import PydanticCustomError
 
 from resexp.catalog.scan import suggest
 from resexp.config import problems, yaml_text
+from resexp.config.frozen import Frozen
 from resexp.config.margins import Relation, default_margin
-from resexp.config.settings import Frozen
 from resexp.errors import ConfigError, Problem
 from resexp.options import NonNegativeFloat, PositiveFloat, PositiveInt, Real
 

@@ -12,8 +12,9 @@ from pydantic_core import PydanticCustomError
 from resexp.catalog.plugins import Plugin
 from resexp.config import expectation
 from resexp.config.fields import nested_model, role_of
+from resexp.config.frozen import Frozen
 from resexp.config.published import Reference, names
-from resexp.config.settings import ROLE_CONFIGS, Frozen, Settings, models
+from resexp.config.settings import ROLE_CONFIGS, Settings, models
 
 
 class RuleText(Frozen):

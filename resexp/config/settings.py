@@ -11,9 +11,7 @@ from functools import cache
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     GetCoreSchemaHandler,
     ValidationInfo,
@@ -25,19 +23,12 @@ from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError, c
 from resexp.catalog import scan
 from resexp.catalog.plugins import Plugin
 from resexp.catalog.signature import REQUIRED
+from resexp.config.frozen import Frozen, expand
 from resexp.config.shortcut_layout import folded
 from resexp.options import Depth, Fraction, Margin, NaturalInt, PositiveFloat, PositiveInt, Side, accepts
 
 DEFAULT_KINDS = {"task": "classification", "connection": "plain", "optimizer": "sgd", "schedule": "constant"}
 """The kind of a part if the file does not name one, by role."""
-
-
-class Frozen(BaseModel):
-    """A model that is immutable and strict and refuses unknown keys. Its validator is built on first use."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, defer_build=True, protected_namespaces=()
-    )
 
 
 class PartConfig(Frozen):
@@ -93,11 +84,6 @@ class OneOf:
             tags = {"discriminator": "kind", "tag": tag, "expected_tags": ", ".join(kinds)}
             raise PydanticKnownError("union_tag_invalid", tags)
         return kinds[kind].model_validate(part, context=info.context)
-
-
-def expand(part: Any) -> Any:
-    """A kind's name, the short form of a part, as a mapping; any other value unchanged."""
-    return {"kind": part} if isinstance(part, str) else part
 
 
 class DataConfig(PartConfig):
