@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 CONNECTION = "model.connection"
 APART = ("seed", "model.depth", f"{CONNECTION}.kind")
 """Settings with a place of their own in the block, which are not listed among the differences."""
-COMMON = ("order", "norm", "activation", "init")
-"""Options of every trunk that are told only where they are not the default."""
+COMMON = ("order", "norm", "activation", "init", "pre_activation")
+"""Options of trunks that are told only where they are not the default."""
 DATA = ("train_size", "test_size", "validation_size", "root", "subset_seed")
 """Options of data sets that are told as numbers of examples, or not at all."""
 MOST = 6
@@ -54,7 +54,8 @@ def setup(records: ReportRecords) -> Setup:
     settings = [records.settings[row["id"]] for row in different]
     changed = [not_default(records.settings[row["id"]], plugins_of(records, row["id"])) for row in different]
     data = _each(_data(row, own) for row, own in zip(different, settings, strict=True))
-    network = ", ".join([_each(map(_network, settings, changed)), *_width(settings)])
+    networks, widths = list(map(_network, settings, changed)), list(_width(settings))
+    network = ", ".join([_each(networks), *widths])
     depths = f"depth {_numbers(row['depth'] for row in trials)}"
     recipes = list(dict.fromkeys(map(_recipe, settings, changed)))
     seeds = _numbers(row["seed"] for row in trials)
@@ -72,13 +73,18 @@ def setup(records: ReportRecords) -> Setup:
     shown = tuple((words.clean(name), words.clean(value)) for name, value in rows if value)
     others = " (others: see below)" if len(recipes) > 1 else ""
     training = f"{recipes[0]}{others}; {'seed' if seeds.isdigit() else 'seeds'} {seeds}"
-    brief = f"{network}, {depths}; {data}; {training}"
-    return Setup(shown, words.clean(re.sub(r" \([^()]*\)", _rate, brief)))
+    bare = ", ".join([_each(map(_brief, networks)), *widths])
+    return Setup(shown, words.clean(_brief(f"{bare}, {depths}; {data}; {training}")))
 
 
 def plugins_of(records: Records, id: str) -> tuple[Plugin, ...]:
     """The plugins that a trial uses, as far as they can be read."""
     return records.plugins.get(id, ())
+
+
+def _brief(text: str) -> str:
+    """A text without the options of parts."""
+    return re.sub(r" \([^()]*\)", _rate, text)
 
 
 def _rate(options: re.Match[str]) -> str:

@@ -179,3 +179,15 @@ def test_equations_are_read_without_torch() -> None:
         "assert equation('residual') == \"h' = S h + f(h)\"\nassert 'torch' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_sentence_names_a_trunk_once_however_many_starts_it_has(make: Make) -> None:
+    found = [trial("plain", 8, seed) for seed in range(3)]
+    own = {
+        row["id"]: settings(row, 0.1, init=start)
+        for row, start in zip(found, ("he", "orthogonal", "dirac"), strict=True)
+    }
+    told = build(make(found, settings=own)).setup
+    assert told.brief.count("resnet") == 1
+    assert "init=orthogonal" in dict(told.rows)["Network"]
+    assert "pre_activation" not in dict(told.rows)["Network"]
