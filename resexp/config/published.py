@@ -15,7 +15,7 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self, cast
+from typing import Annotated, Any, Literal, NamedTuple, Self, cast, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -29,8 +29,9 @@ from resexp.options import NonNegativeFloat, PositiveFloat, PositiveInt, Real
 
 FOLDER = Path(__file__).parents[1] / "references"
 
-Reduce = Literal["mean", "max", "min", "first", "last", "slope"]
-"""How layers become one number. `first` is nearest to the input; `slope` is in decades per layer."""
+Reduce = Literal["mean", "median", "max", "min", "first", "last", "slope", "rise"]
+"""`first` is nearest to the input, `slope` in decades per layer, `rise` the mean minus the middle value."""
+REDUCE = get_args(Reduce)
 
 DEPTH_WORDS = ("deepest", "shallowest", "best_shallower")
 """Words for `model.depth` in a claim, which stand for depths that both of its sides have."""
@@ -40,7 +41,7 @@ _COLUMN = re.compile(
 )
 _READING = re.compile(
     r"(?P<probe>[a-z0-9_]+)\.(?P<name>[a-z0-9_]+)@(?P<at>0|1|0?\.\d+):"
-    r"(?P<reduce>mean|max|min|first|last|slope)"
+    rf"(?P<reduce>{'|'.join(REDUCE)})"
 )
 _CURVE = re.compile(
     r"steps_to@(?P<measure>(?:train|validation|test)_(?:error|loss)|running_error):(?P<target>\d*\.?\d+)"
@@ -91,10 +92,9 @@ def _refuse(wrong: str, right: str) -> PydanticCustomError:
 def _metric(text: str) -> str:
     found = curve(text)
     if not _COLUMN.fullmatch(text) and not _READING.fullmatch(text) and found is None:
-        right = (
-            "give a column such as train_error, or probe.name@at:reduce, reduce one of mean, max, min, "
-            "first, last, slope, or steps_to@train_error:0.05, or gap@train_loss:0.1 (or :shared)"
-        )
+        of_probe = f"probe.name@at:reduce, reduce one of {', '.join(REDUCE)}"
+        curves = "steps_to@train_error:0.05, or gap@train_loss:0.1 (or :shared)"
+        right = f"give a column such as train_error, or {of_probe}, or {curves}"
         raise _refuse(f"{text!r} is not a metric", right)
     if found and found.target is not None:
         if found.measure.endswith("_error") and found.target >= 1:

@@ -21,11 +21,13 @@ DEFAULT_TOLERANCE = 0.006
 """0.6 percentage points of error."""
 REDUCE: Mapping[str, Callable[[NDArray[np.float64]], float | None]] = {
     "mean": lambda values: float(values.mean()),
+    "median": lambda values: float(np.median(values)),
     "max": lambda values: float(values.max()),
     "min": lambda values: float(values.min()),
     "first": lambda values: float(values[0]),
     "last": lambda values: float(values[-1]),
     "slope": statistics.slope,
+    "rise": lambda values: float(values.mean() - values[len(values) // 2]),
 }
 
 
@@ -110,14 +112,16 @@ def tolerance(paper: Published, reference: Reference) -> float:
 
     It is the reference's own tolerance, if it has one. Otherwise it is half the smallest difference to
     another published value of the same metric at the same depth, because a run must be able to tell these
-    apart. If there is no such value, it is 0.6 points.
+    apart. Further values of the same trials do not count. If there is no such value, it is 0.6 points.
     """
     if reference.tolerance is not None:
         return reference.tolerance
     others = [
         abs(other.value - reference.value)
         for other in paper.references
-        if other.metric == reference.metric and other.when.get(DEPTH) == reference.when.get(DEPTH)
+        if other.metric == reference.metric
+        and other.when.get(DEPTH) == reference.when.get(DEPTH)
+        and other.when != reference.when
     ]
     effect = min((distance for distance in others if distance > 0), default=None)
     return DEFAULT_TOLERANCE if effect is None else effect / 2

@@ -78,8 +78,8 @@ def test_what_cannot_be_removed_is_a_dash(lesions: Records) -> None:
     assert table is not None
     assert table.cells()[0] == ["plain", "8", "1", "1.00", "80.00", "90.00", "–", "1", "20.00"]
     assert table.sentences[0].text == (
-        "plain at depth 8: without one block its error on the probe batch is 80.0\u00a0% on average, against "
-        "1.0\u00a0% with all."
+        "plain at depth 8: without one block its error on the probe batch is 80.0\u00a0% on average and "
+        "90.0\u00a0% without the block that it misses most, against 1.0\u00a0% with all."
     )
     assert table.sentences[0].badge == "+79.0 points"
 

@@ -86,8 +86,8 @@ def _sentence(row: Row) -> Sentence:
     rise = row["single"] - row["intact"]
     what = (
         f"{row['variant']} at depth {row['depth']}: without one block its error on the probe batch is "
-        f"{words.percent(row['single'], 1)}\u00a0% on average, against "
-        f"{words.percent(row['intact'], 1)}\u00a0% with all."
+        f"{words.percent(row['single'], 1)}\u00a0% on average and {words.percent(row['worst'], 1)}\u00a0% "
+        f"without the block that it misses most, against {words.percent(row['intact'], 1)}\u00a0% with all."
     )
     badge = f"{words.fixed(100 * rise, 1, sign=True)} points"
     return Sentence(row["variant"], badge, Tone.OPEN, what)
