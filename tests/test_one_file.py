@@ -171,7 +171,7 @@ class Resexp:
 
     def reported(self, *arguments: str, status: int = 0) -> dict[str, str]:
         """What a report says on the terminal and in each of its files."""
-        terminal = self("report", "own", *arguments, status=status)
+        terminal = self("report", "own", "--full", *arguments, status=status)
         return {"terminal": terminal, **{name: self.file(name) for name in WRITTEN}}
 
     def file(self, name: str) -> str:
@@ -325,7 +325,7 @@ def test_a_fault_in_one_is_told_with_its_line_and_the_rest_is_reported(resexp: R
 def test_a_file_that_cannot_be_read_ends_the_command_before_anything_is_made(resexp: Resexp) -> None:
     shutil.rmtree(resexp.folder / "results/own/report", ignore_errors=True)
     assert resexp("report", "own", "--plugin", "none.py", status=2) == ""
-    assert re.search(r"^command line: plugin: .*none\.py: No such file", resexp.told)
+    assert re.search(r"^error: command line: plugin: .*none\.py: No such file", resexp.told)
     assert not (resexp.folder / "results/own/report").exists()
 
 

@@ -53,12 +53,17 @@ def check(
     found = check(build(records), _parsed(expectations or records.checks), allow_diverged=allow_diverged)
     short = [each for each in found if each.outcome is not Outcome.HOLDS]
     for each in short if quiet else found:
-        typer.echo(clean(f"{each.outcome:9}  {each.text}: {each.why}"))
+        typer.echo(_plain(f"{each.outcome:9}  {each.text}: {each.why}"))
     if not quiet:
         typer.echo(f"{counted(len(found) - len(short), 'expectation')} of {len(found)} hold.")
     if junit is not None:
         _write_junit(junit, records.experiment, found)
     raise typer.Exit(FELL_SHORT if short else 0)
+
+
+def _plain(text: str) -> str:
+    """A sentence of a report on one line, with ordinary spaces."""
+    return clean(text.replace("\u00a0", " "))
 
 
 def _parsed(texts: Sequence[str]) -> list[Expectation]:
@@ -72,7 +77,7 @@ def _parsed(texts: Sequence[str]) -> list[Expectation]:
         try:
             expectations.append(parse(text))
         except NotUnderstoodError as error:
-            problems.append(Problem("check", clean(text), str(error), error.right))
+            problems.append(Problem("check", repr(clean(text)), str(error), error.right))
     if problems:
         raise ConfigError(problems)
     return expectations
@@ -91,9 +96,9 @@ def _write_junit(file: Path, experiment: str, found: Sequence[CheckedExpectation
         names = {"name": clean(each.text), "classname": clean(experiment)}
         case = ElementTree.SubElement(suite, "testcase", names)
         if each in short:
-            ElementTree.SubElement(case, "failure", {"type": each.outcome, "message": clean(each.why)})
+            ElementTree.SubElement(case, "failure", {"type": each.outcome, "message": _plain(each.why)})
         else:
-            ElementTree.SubElement(case, "system-out").text = clean(each.why)
+            ElementTree.SubElement(case, "system-out").text = _plain(each.why)
     try:
         ElementTree.ElementTree(suites).write(file, encoding="utf-8", xml_declaration=True)
     except OSError as problem:

@@ -12,11 +12,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from math import isfinite
 from typing import Literal, cast
 
 from resexp.catalog.scan import suggest
 
 Claim = Literal["degrades", "does not degrade", "trains"]
+LEFT = "write METRIC(VARIANT, DEPTH) on the left"
+RIGHT = "write on the right a number such as 0.03 or 3 %, or METRIC(VARIANT, DEPTH) + MARGIN"
 Sign = Literal["<", "<=", ">", ">="]
 CLAIMS: tuple[Claim, ...] = ("does not degrade", "degrades", "trains")
 METRICS = (
@@ -24,7 +27,7 @@ METRICS = (
     *("seconds", "step_seconds", "peak_memory_bytes", "params", "macs"),
 )
 _COMPARED = re.compile(r"(?P<left>[^<>]+?)\s*(?P<sign><=|>=|<|>)\s*(?P<right>[^<>]+)")
-_SIDE = re.compile(r"(?P<metric>\w+)\s*\(\s*(?P<variant>.+?)\s*(?:,\s*(?P<depth>\d+)\s*)?\)")
+_SIDE = re.compile(r"(?P<metric>\w+)\s*\(\s*(?P<variant>.+?)\s*(?:,\s*(?P<depth>\d{1,6})\s*)?\)")
 _NUMBER = re.compile(r"(?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*(?P<percent>%?)", re.IGNORECASE)
 _MARGIN = re.compile(r"(?P<side>.+\))\s*(?P<margin>[+-]\s*[^()]+)")
 
@@ -78,10 +81,12 @@ def parse(text: str) -> Expectation:
     return Expectation(text, left=left, sign=cast("Sign", match["sign"]), right=side, bound=bound)
 
 
-def _side(text: str) -> Side:
+def _side(text: str, *, right: bool = False) -> Side:
     match = _SIDE.fullmatch(text)
     if match is None:
-        raise NotUnderstoodError(f"has {text!r}", "write METRIC(VARIANT, DEPTH) on the left")
+        raise NotUnderstoodError(f"has {text!r}", RIGHT if right else LEFT)
+    if match["depth"] is None and re.search(r",\s*\d+$", match["variant"]):
+        raise NotUnderstoodError("has a depth that no network has", "give at most six digits")
     if match["metric"] not in METRICS:
         raise NotUnderstoodError(f"{match['metric']} is not a metric", suggest(match["metric"], METRICS))
     return Side(match["metric"], match["variant"], int(match["depth"]) if match["depth"] else None)
@@ -92,20 +97,24 @@ def _right(text: str, metric: str) -> tuple[Side | None, float]:
     if _NUMBER.fullmatch(text):
         return None, _number(text, metric)
     with_margin = _MARGIN.fullmatch(text)
-    side = _side(with_margin["side"] if with_margin else text)
+    side = _side(with_margin["side"] if with_margin else text, right=True)
     if side.metric != metric:
         wrong = f"compares {metric} with {side.metric}"
         raise NotUnderstoodError(wrong, "compare one metric with itself, or with a number")
-    return side, _number(with_margin["margin"], metric) if with_margin else 0.0
+    return side, _number(with_margin["margin"], metric, margin=True) if with_margin else 0.0
 
 
-def _number(text: str, metric: str) -> float:
+def _number(text: str, metric: str, *, margin: bool = False) -> float:
     match = _NUMBER.fullmatch(text.replace("- ", "-").replace("+ ", "+"))
     if match is None:
         raise NotUnderstoodError(f"has {text!r}", "give a number, such as 0.03 or 3 %")
     value = float(match["number"])
-    if match["percent"]:
-        return value / 100
-    if metric.endswith("_error") and abs(value) > 1:
-        raise NotUnderstoodError(f"gives {text} as an error", f"write a fraction, or {text} % for percent")
+    if not metric.endswith("_error"):
+        if match["percent"] or not isfinite(value):
+            raise NotUnderstoodError(f"gives {text} for {metric}", "give a finite number, without %")
+        return value
+    value /= 100 if match["percent"] else 1
+    if not -1 < value < 1 or (value <= 0 and not margin):
+        right = "give a fraction between 0 and 1, or a percentage such as 3 %"
+        raise NotUnderstoodError(f"gives {text} as an error, which decides nothing", right)
     return value

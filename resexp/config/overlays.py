@@ -41,6 +41,9 @@ def command_line(overrides: Sequence[str], draft: Draft) -> dict[str, tuple[Any,
         if not equals:
             draft.wrong(None, text, "has no =", "write key=value")
             continue
+        if key in given:
+            draft.wrong(None, key, "is given twice", f"write all values at once: {key}=A,B")
+            continue
         if key != "name" and key not in known_keys(draft.plugins):
             draft.wrong(
                 None, key, "is not a known key", instead_of(key, ["name", *known_keys(draft.plugins)])

@@ -19,6 +19,9 @@ from resexp.errors import DataError
 from resexp.machine.folders import data_folder, own_folder
 from resexp.options import Fraction, PositiveFloat
 
+DARK = 128
+"""If the brightest pixel of 255 levels is darker than this, a note says so: `white` may be wrong."""
+
 
 class Arrays(Source):
     """Images and integer labels in an `.npz` archive `root`, or in `.npy` files of a folder `root`.
@@ -58,9 +61,13 @@ class Arrays(Source):
         self.names: dict[Split, tuple[str, str]] = {"train": (train_images, train_labels)}
         if test_fraction is None:
             self.names["test"] = (test_images, test_labels)
-            if test_images == train_images:
-                wrong = f"names the training images, {train_images}"
-                raise DataError(f"data.test_images: {wrong}; name others, or give test_fraction")
+            for what, test, train in (
+                ("images", test_images, train_images),
+                ("labels", test_labels, train_labels),
+            ):
+                if test == train:
+                    wrong = f"names the training {what}, {train}"
+                    raise DataError(f"data.test_{what}: {wrong}; name others, or give test_fraction")
         self.test_fraction, self.layout, self.white = test_fraction, layout, white
         self.known = KNOWN[same_as] if same_as else None
 
@@ -75,7 +82,8 @@ class Arrays(Source):
             for source, rows in (self._part("train"), self._part("test"))
         )
         rounded = any(images.array.dtype.kind == "f" for images in self._images.values())
-        notes = ("floating-point images are rounded to 256 levels",) if rounded else ()
+        notes: tuple[str, ...] = ("floating-point images are rounded to 256 levels",) if rounded else ()
+        notes += ("all labels are 0, so that there is nothing to classify",) if len(classes) == 1 else ()
         key = fingerprint("arrays", 1, size, self.test_fraction)
         return Facts((channels, size, size), "labels", classes, train, test, key, notes=notes)
 
@@ -88,6 +96,9 @@ class Arrays(Source):
                 contents.part(images.array.file, f"{images.array.name} {how}", partial(self._digest, split)),
                 hashlib.sha256(self._labels[split].astype("<i8").tobytes()).hexdigest(),
             ]
+        if hashes[:2] == hashes[2:]:
+            wrong = "the test arrays hold the same images and labels as the training arrays"
+            raise DataError(f"{self.root}: {wrong}; name others, or give test_fraction")
         return fingerprint(hashes)
 
     def read(self, split: Split, image_size: int | None, progress: Progress) -> Iterator[Chunk]:
@@ -102,8 +113,10 @@ class Arrays(Source):
             yield from chunks(block[taken - start], labels[taken], image_size)
             start += len(block)
         size = image_size or images.shape[0]
-        dark = [f"{images.array}: the largest value is 1, and white is 255; set data.white if 1 is white"]
-        dark *= brightest == 1 and images.white == 255
+        largest = f"{brightest * images.white / 255:.3g}"
+        white = f"white is {images.white:g}; set data.white if {largest} is white"
+        dark = [f"{images.array}: the largest value is {largest}, and {white}"]
+        dark *= brightest < DARK
         yield Chunk(
             np.empty((0, size, size, images.shape[1]), np.uint8), labels[:0], notes=(*check.notes(), *dark)
         )

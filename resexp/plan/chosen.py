@@ -18,18 +18,18 @@ def choose(trials: Sequence[Trial], conditions: Mapping[str, Sequence[Any]]) -> 
     """The trials that have, at each dotted key, one of the values given for it. Order is kept.
 
     Raises:
-        ConfigError: no trial has such values; the error lists the values that trials have.
+        ConfigError: no trial has one of the values; the error lists the values that trials have.
     """
     chosen = list(trials)
     for key, wanted in conditions.items():
-        found = [trial for trial in chosen if _has(trial, key, wanted)]
-        if not found:
+        absent = [value for value in wanted if not any(_has(trial, key, [value]) for trial in chosen)]
+        if absent:
             values = dict.fromkeys(_shown(_at(trial.settings, key)) for trial in chosen)
             more = ", ..." if len(values) > MOST_SHOWN else ""
             right = f"the plan has {', '.join(list(values)[:MOST_SHOWN])}{more}"
-            wrong = f"fits no trial at {', '.join(map(quoted, wanted))}"
+            wrong = f"fits no trial at {', '.join(map(quoted, absent))}"
             raise ConfigError([Problem(COMMAND_LINE, f"--only {key}", wrong, right)])
-        chosen = found
+        chosen = [trial for trial in chosen if _has(trial, key, wanted)]
     return chosen
 
 

@@ -195,4 +195,6 @@ def _outcome(low: float, high: float, expectation: Expectation) -> Outcome:
 def _shown(value: float | None, metric: str) -> str:
     if value is None:
         return words.DASH
+    if metric in ("params", "macs", "peak_memory_bytes"):
+        return f"{value:,.0f}"
     return f"{words.percent(value, 2)} %" if metric.endswith("_error") else f"{value:.4g}"

@@ -48,6 +48,9 @@ def test_what_is_understood(text: str, meant: Expectation) -> None:
         *("accuracy(residual, 56) > 0.9", "test_error(a, 8) < train_error(a, 8)"),
         *("test_error(a, 8) < 0.1 < 0.2", "test_error(a, 8) < __import__('os')", "test_error(a, 8) < "),
         *("test_error(a, 8) < test_error(b, 8) * 2", "test_error(a, 8) < nan"),
+        *("test_error(a, 8) < 1", "test_error(a, 8) < 150 %", "test_error(a, 8) > 0", "test_error(a) > -1"),
+        *("test_error(a, 8) < test_error(b, 8) + 1", "params(a, 8) > 3 %", "seconds(a, 8) < 1e999"),
+        f"test_error(a, {'9' * 5000}) < 0.5",
     ],
 )
 def test_anything_else_is_refused_with_what_would_be_right(text: str) -> None:

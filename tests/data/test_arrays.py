@@ -189,6 +189,7 @@ WRONG: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
         "image 0, .* has the value nan; give",
     ),
     ("too dark", {"train_images": -IMAGES[:28].astype(int)}, {}, "image 0, .* has the value -"),
+    ("labels twice", {}, {"test_labels": "train_labels"}, "test_labels: names the training labels, tra"),
     ("one array twice", {}, {"test_images": "train_images"}, "test_images: names the training images, tra"),
     ("own test set", {}, {"same_as": "cifar10", "test_fraction": 0.1}, "cifar10 has a test set of its own"),
     ("not CIFAR-10", {}, {"same_as": "cifar10"}, "train_labels: the labels are not those of CIFAR-10 in its"),
@@ -205,12 +206,22 @@ def test_a_misfit_is_named_with_what_is_right(
     assert "\n" not in str(raised.value)
 
 
-def test_images_of_0_and_1_are_told_to_be_dark(tmp_path: Path, configure: Configure) -> None:
+def test_images_that_use_few_of_the_levels_are_told_to_be_dark(tmp_path: Path, configure: Configure) -> None:
     root = saved(tmp_path, train_images=IMAGES[:28] // 128)
     notes = " ".join(prepared(configure("arrays", root=root)).notes)
     assert "train_images: the largest value is 1, and white is 255; set data.white" in notes
     assert "npz: test_images" not in notes
+    digits = saved(tmp_path, train_images=IMAGES[:28] // 16)
+    told = " ".join(prepared(configure("arrays", root=digits)).notes)
+    assert "train_images: the largest value is 15, and white is 255" in told
     assert "largest" not in " ".join(prepared(configure("arrays", root=saved(tmp_path))).notes)
+
+
+def test_a_test_set_that_is_the_training_set_is_refused(tmp_path: Path, configure: Configure) -> None:
+    copies = {"test_images": IMAGES[:28], "test_labels": LABELS[:28]}
+    config = configure("arrays", root=saved(tmp_path, **copies))
+    with pytest.raises(DataError, match="the test arrays hold the same images and labels as the training"):
+        cache.facts_of(config)
 
 
 def test_nothing_is_unpickled(tmp_path: Path, configure: Configure) -> None:
@@ -349,7 +360,7 @@ def test_anything_else_is_not_recognised(
     refused("train_images: the images are", **sixteen)
     refused("train_labels: the labels are", train_labels=labels[::-1].copy())
     refused("train_labels: the labels are", train_images=images[:10], train_labels=labels[:10])
-    refused("test_images: the images 0 to 9", test_images=images)
+    refused("test_images: the images 0 to 9", test_images=images[::-1].copy())
 
 
 def test_recognised_arrays_train_as_the_set_s_own_files(

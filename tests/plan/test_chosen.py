@@ -42,6 +42,8 @@ def test_all_conditions_hold_and_the_order_stays(conditions: list[str], ids: lis
         (["model.depth=9"], "the plan has 8, 14"),
         (["model.connection=skip"], "the plan has plain, residual"),
         (["model.depth=14", "seed=2"], "the plan has 0, 1"),
+        (["seed=0,7"], "fits no trial at 7"),
+        (["model.connection=plain,skip"], "fits no trial at 'skip'"),
     ],
 )
 def test_what_no_trial_has_is_refused_with_what_there_is(conditions: list[str], said: str) -> None:
@@ -53,3 +55,8 @@ def test_what_no_trial_has_is_refused_with_what_there_is(conditions: list[str], 
 def test_what_is_no_condition_is_refused(text: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError):
         parse_conditions([text])
+
+
+def test_a_key_that_is_given_twice_is_refused() -> None:
+    with pytest.raises(ConfigError, match="seed: is given twice; write all values at once: seed=A,B"):
+        parse_conditions(["seed=0", "seed=1"])

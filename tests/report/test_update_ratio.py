@@ -73,6 +73,13 @@ def test_a_run_without_the_probe_has_no_table(complete: Records) -> None:
 
 def test_the_update_ratio_is_drawn_by_layer(records: Records) -> None:
     (drawn,) = [d for d in build(records).drawings if d.key == "update_ratio"]
-    for words in ("after 10 %", "after 50 %", "layer", "||dW|| / ||W||", "plain", "residual"):
+    for words in (
+        "after 10 %",
+        "after 50 %",
+        "layer, input to output",
+        "size of update / size of weights",
+        "plain",
+        "residual",
+    ):
         assert f">{words}<" in drawn.svg
     assert "at initialisation" not in drawn.svg, "no update, no panel"

@@ -366,7 +366,7 @@ def test_a_trial_whose_data_are_prepared_neither_scans_nor_checks_them(
     settings = settings_with()
     attempt = attempts(settings)
     attempt.data = cache.prepare(settings.data)
-    for name in ("_facts_with_identity", "check"):
+    for name in ("_facts_with_identity", "checked_folder"):
         monkeypatch.setattr(cache, name, lambda *_: pytest.fail("the data were looked at again"))
     train(attempt)
     assert TrialFolder(attempt._folder.path).result.is_file()
