@@ -166,6 +166,8 @@ def amount(metric: str, value: float | None, *, sign: bool = False) -> str:
         return f"{value:.3g}" if abs(value) < 1000 else words.whole(round(value))  # differences are ratios
     if value is None or _of_error(metric):
         return words.fixed(None if value is None else 100 * value, sign=sign)
+    if metric.endswith("_loss") and abs(value) >= 1:
+        return words.fixed(value, 3, sign=sign)
     text = f"{value:{'+' if sign else ''}.3g}" if abs(value) < 1e6 else f"{value:{'+' if sign else ''}.2e}"
     return text.replace("-", words.MINUS)
 
