@@ -183,9 +183,9 @@ def test_a_paper_that_states_values_alone_has_a_line_for_each() -> None:
     unmeasured = {**value, "measured": None, "measured_sd": None, "n": 0, "verdict": "not comparable"}
     paper = {"claim": "It reaches 1.88.", "claims": [], "references": [value, unmeasured]}
     text = page([("one", {"published": paper}), ("two", {"published": {**paper, "claim": None}})])
-    measured = "| 1.880 nats (text) | 1.910 ± 0.0015 nats, n = 3 | 🔴 not reproduced |"
+    measured = "| 1.880 nats (text) | 1.908 ± 0.0015 nats, n = 3 | 🔴 not reproduced |"
     assert f"| [one](one/report.md) | It reaches 1.88. {measured}" in text
-    assert "| 1.88 nats (text) | – | ⚪ not comparable |" in text
+    assert "| 1.880 nats (text) | – | ⚪ not comparable |" in text
     assert "without a published claim: [two](two/report.md)" in text
 
 
