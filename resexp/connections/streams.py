@@ -1,16 +1,17 @@
 """Hyper-connections: n copies of the state, mixed before and after every branch.
 
-The state H holds the n streams as one tensor (n B, C, P), so that S and an activation after the merge apply
-to every stream as they do to an image. f and S are those of `core`. All streams start as the stem's output,
-and the head gets their mean (in the papers, their sum, normalised). Where the shape changes, S applies after
-the streams are mixed.
+The state H holds the n streams as one tensor (n B, C, P): they are stacked along the batch axis, so that S
+and activations treat each stream as another image. f and S are those of `core`. All streams start as the
+stem's output, and the head gets their mean (the papers take their normalised sum). Where the shape changes,
+S applies after the streams are mixed.
 
 Where coefficients depend on the state, each position has its own, computed from the streams at that position
-alone, as in the papers. If the block has stride 2, b is that of the pixels which the shortcut `pad` keeps.
+alone, as in the papers. With stride 2, b (the weight of the branch for each stream) is taken at every second
+pixel, as `pad` does.
 
 A suffix gives a tensor's shape, one letter for each axis: B images, C channels, P positions (several axes or
-none), M all n B streams of all images together. n is a stream's axis, i or j where two of them meet: the
-mixing matrix A takes streams j to streams i. x numbers the columns of W.
+none), M all n B streams of all images together, x the columns of W. n is the axis of streams. Where two such
+axes meet, they are i and j: the mixing matrix A takes streams j to streams i.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ class Hyper(ShortcutConnection):
     """H' = S A H + b f(a . H)
 
     Static hyper-connections: Zhu et al. 2024 (arXiv:2409.19606), section 2.1. The matrix A (n x n) and the
-    vectors a and b (n) are learned. A starts as the identity, b at 1, and a, in block l, as the unit vector
-    of stream l mod n. Together that is residual.
+    vectors a and b (n) are learned, and a . H is the sum of the streams weighted by a. At the start A is the
+    identity, every b is 1, and in block l the vector a picks stream l mod n. Together that is residual.
     """
 
     def __init__(self, site: Site, *, n: Streams = 4, **shortcut: ShortcutKind) -> None:
@@ -53,13 +54,13 @@ class Hyper(ShortcutConnection):
 
 
 class DynamicHyper(ShortcutConnection):
-    """H' = S A(H) H + b(H) f(a(H) . H),  A(H) = A + s tanh(norm(H) W), a and b alike
+    """H' = S A(H) H + b(H) f(a(H) . H),  A(H) = A + s tanh(norm(H) W), and so a(H) and b(H)
 
     Dynamic hyper-connections: Zhu et al. 2024 (arXiv:2409.19606), section 2.2, with coefficients of their own
     at every position (token or pixel). Here norm divides each stream by its root mean square over channels,
     as a public implementation does (hyper-connections on PyPI); the paper's algorithm has a layer norm there.
-    A, a and b start as in `hyper`, W at 0, and the two factors s, that of A and a and that of b, at 0.01.
-    Together that is residual.
+    There are two factors s, one for A and a, and one for b. A, a and b start as in `hyper`, W at 0, and both
+    factors at 0.01. Together that is residual.
     """
 
     numerics: ClassVar[int] = 2  # in version 1 all positions of an image shared their coefficients
@@ -94,14 +95,14 @@ class DynamicHyper(ShortcutConnection):
 
 
 class ManifoldHyper(ShortcutConnection):
-    """H' = S A(H) H + b(H) f(a(H) . H),  A = sinkhorn(exp X), a = sigmoid(x), b = 2 sigmoid(y)
+    """H' = S A(H) H + b(H) f(a(H) . H),  A = sinkhorn(X), a = sigmoid(x), b = 2 sigmoid(y)
 
     Manifold-constrained hyper-connections: Xie et al. 2025 (arXiv:2512.24880), section 4, with coefficients
     of their own at every position (token or pixel). 20 Sinkhorn steps make A doubly stochastic, so that
-    mixing never amplifies. Each of X, x and y is a learned constant plus s W times the vector of all streams'
-    channels, divided by its root mean square. The factors s start at 0.01. Our choices: the matrices W start
-    at 0, and in block l, a starts at 0.9 for stream l mod n and is equal for the others, so that this is
-    residual at first.
+    mixing never amplifies. Each of X, x and y is a learned constant plus s v W, where v joins the channels of
+    all streams and is divided by its root mean square. The factors s start at 0.01. Our choices: the matrices
+    W start at 0, and in block l, a starts at 0.9 for stream l mod n and shares the other 0.1 equally among
+    the others, so that this is residual at first.
     """
 
     numerics: ClassVar[int] = 2  # in version 1 all positions of an image shared their coefficients
@@ -162,8 +163,8 @@ def strided(b_iBP: Tensor, stride: int) -> Tensor:
 def sinkhorn(X_ijBP: Tensor, steps: int = 20) -> Tensor:
     """exp(X), its columns (along i) and rows (along j) divided in turn by their sums.
 
-    Rows come last, so that theirs are exactly 1. What changes from step to step are the factors u of rows and
-    v of columns, so that autograd keeps these and the matrix only once.
+    Rows come last, so that theirs are exactly 1. Only the factors u of rows and v of columns change from step
+    to step. So autograd keeps these for every step, and the matrix once.
     """
     K_ijBP = (X_ijBP - X_ijBP.detach().amax(0)).exp()
     u_iBP = torch.ones_like(K_ijBP[:, 0])

@@ -1,8 +1,9 @@
 """One attempt at a trial by one worker: everything that training reads and writes in the trial's folder.
 
 A checkpoint is a pair of files: `<name>.pt` holds the bytes, and the sidecar `<name>.json` holds their
-SHA-256 and the sizes of the row files (metrics and probes). A checkpoint is used only if bytes and row files
-match the sidecar. Therefore a killed process does no harm, and an fsync is needed only against a power loss.
+SHA-256 and the sizes of the row files (metrics and probes). A checkpoint is used only if its bytes have that
+hash and each row file begins with the rows that were counted there. After a kill, an unfinished checkpoint
+fails this test, and an older one is used. Only a power loss can undo finished writes: fsync is against that.
 """
 
 from __future__ import annotations
@@ -77,14 +78,14 @@ class Attempt:
     def begin(self, fingerprint: Mapping[str, Any], load: Callable[[bytes], Any] = bytes) -> Any:
         """Resume from the newest usable checkpoint; returns what `load` makes of its bytes.
 
-        Returns None if no checkpoint is usable: then training starts anew, with empty row files. Damaged
-        checkpoints are deleted. So are those with another `fingerprint` (device, processor, torch version,
-        threads, ...), unless the environment may change: then they are usable, and the result says `mixed`.
-        If `load` raises, the next older checkpoint is tried, and a note says so.
+        Returns None if no checkpoint is usable: then training starts anew, with empty row files. Checkpoints
+        that are damaged, or of another trial or format, are deleted. So are those of another environment
+        (`fingerprint`), unless it may change: then they are used, and the result says `mixed`. If `load`
+        raises, the next older checkpoint is tried, and a note says so.
         """
         self._check_current()
         self._run = read_or_empty(self._folder.attempt).get("run")
-        self._fingerprint = durable.unseal(durable.seal(fingerprint))  # as it will be when read back
+        self._fingerprint = durable.unseal(durable.seal(fingerprint))  # tuples become lists, as in sidecars
         rows = rows_of(self._folder)
         kept, loaded = dict.fromkeys(rows, 0), None
         for sidecar in reversed(self._folder.checkpoints()):
