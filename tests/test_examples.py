@@ -9,7 +9,14 @@ import pytest
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).parents[1]
-SMALL = ["training.epochs=1", "data.train_size=100", "model.width=4", "model.depth=8,14", "seed=0"]
+SMALL = [
+    "model.connection=plain,residual",
+    "training.epochs=1",
+    "data.train_size=100",
+    "model.width=4",
+    "model.depth=8,14",
+    "seed=0",
+]
 
 
 @pytest.mark.parametrize("name", ["degradation", "results"])
@@ -20,7 +27,7 @@ def test_a_notebook_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("PYTHONWARNINGS", "ignore")
     notebook = nbformat.read(ROOT / f"examples/{name}.ipynb", as_version=4)
     (cell,) = (each for each in notebook.cells if "parameters" in each.metadata.get("tags", []))
-    cell.source += f"\noverrides = [*overrides, *{SMALL}]"
+    cell.source = f"overrides = {SMALL}"
     NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
     assert all(each.execution_count for each in notebook.cells if each.cell_type == "code")
     said = "".join(str(output) for each in notebook.cells for output in each.get("outputs", ()))

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from multiprocessing.reduction import send_handle
+from typing import Literal
 
 from resexp.errors import TrialError
 from resexp.execution.descriptors import open_standard_descriptors
@@ -42,8 +43,8 @@ class Worker:
     talk: Connection
     pid: int | None = None
     status: int | None = None
-    unwanted: bool = False
-    """Whether to kill it as soon as its process id is known."""
+    unwanted: Literal["", "stop", "kill"] = ""
+    """How to end it as soon as its process id is known."""
 
 
 class ServerProcess:
@@ -150,7 +151,8 @@ class ServerProcess:
         if worker.status is not None:
             return
         if worker.pid is None:
-            worker.unwanted = True  # it has no process yet, and nothing to save
+            # It may have begun to work: only the news of its process has not been read yet.
+            worker.unwanted = "kill" if kill or worker.unwanted == "kill" else "stop"
         else:
             _stop_process(worker.pid, kill=kill)
         self._process.send_signal(signal.SIGCONT)
@@ -180,7 +182,7 @@ class ServerProcess:
             assert isinstance(value, int)
             worker.pid = value
             if worker.unwanted:
-                _stop_process(value, kill=True)
+                _stop_process(value, kill=worker.unwanted == "kill")
             return
         if worker.status is None:
             worker.status = value if message == ENDED and isinstance(value, int) else LOST
