@@ -37,6 +37,7 @@ def watching() -> Iterator[tuple[Report, Callable[[], Display], Callable[[str], 
     display of the run, which replaces the bar. The third prints a sentence that stays on the terminal.
     """
     from resexp.cli.progress import BAR, Fading, choose
+    from resexp.execution.lines import print_line
 
     # If standard error is closed, rich copes by itself.
     console = Console(file=cast("IO[str]", Fading(sys.stderr))) if sys.stderr else Console(stderr=True)
@@ -58,7 +59,7 @@ def watching() -> Iterator[tuple[Report, Callable[[], Display], Callable[[str], 
             return choose(console)
 
         def tell(sentence: str) -> None:
-            console.print(printable(sentence), markup=False, highlight=False, soft_wrap=True)
+            print_line(console, sentence)
 
         yield advance, display, tell
 

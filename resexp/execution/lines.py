@@ -37,8 +37,8 @@ def line_console() -> Console:
 
 
 def print_line(console: Console, line: str) -> None:
-    """Print a line as it is, however long."""
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
+    """Print a line or several, however long. Control characters are shown as escapes."""
+    console.print(clean(line, lines=True), markup=False, highlight=False, soft_wrap=True)
 
 
 def outcome(trial: Trial, state: State) -> str:

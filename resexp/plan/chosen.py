@@ -8,6 +8,7 @@ from typing import Any
 from resexp.config.grid import matches
 from resexp.config.problems import COMMAND_LINE, quoted
 from resexp.errors import ConfigError, Problem
+from resexp.plan.groups import value_at
 from resexp.plan.trial import Trial
 
 MOST_SHOWN = 12
@@ -24,7 +25,7 @@ def choose(trials: Sequence[Trial], conditions: Mapping[str, Sequence[Any]]) -> 
     for key, wanted in conditions.items():
         absent = [value for value in wanted if not any(_has(trial, key, [value]) for trial in chosen)]
         if absent:
-            values = dict.fromkeys(_shown(_at(trial.settings, key)) for trial in chosen)
+            values = dict.fromkeys(_shown(value_at(trial.settings, key)) for trial in chosen)
             more = ", ..." if len(values) > MOST_SHOWN else ""
             right = f"the plan has {', '.join(list(values)[:MOST_SHOWN])}{more}"
             wrong = f"fits no trial at {', '.join(map(quoted, absent))}"
@@ -34,15 +35,7 @@ def choose(trials: Sequence[Trial], conditions: Mapping[str, Sequence[Any]]) -> 
 
 
 def _has(trial: Trial, key: str, wanted: Sequence[Any]) -> bool:
-    return any(matches(value, _at(trial.settings, key)) for value in wanted)
-
-
-def _at(settings: Mapping[str, Any], key: str) -> Any:
-    """The value at a dotted key; None where the trial's parts have no such key."""
-    value: Any = settings
-    for step in key.split("."):
-        value = value.get(step) if isinstance(value, Mapping) else None
-    return value
+    return any(matches(value, value_at(trial.settings, key)) for value in wanted)
 
 
 def _shown(value: Any) -> str:

@@ -73,6 +73,13 @@ def short(key: str, value: Any, *, named: bool = False) -> str:
     return value if isinstance(value, str) and not named else f"{key.rpartition('.')[2]}={value}"
 
 
+def value_at(tree: Any, key: str) -> Any:
+    """The value at a dotted key in plain JSON data; None if there is none."""
+    for step in key.split("."):
+        tree = tree.get(step) if isinstance(tree, Mapping) else None
+    return tree
+
+
 def leaves(tree: Any) -> list[tuple[str, Any]]:
     """Every single value in plain JSON data with its dotted path. A list of plain values counts as one."""
     collected: list[tuple[str, Any]] = []

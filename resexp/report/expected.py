@@ -97,20 +97,16 @@ def _checked(report: Report, expectation: Expectation) -> CheckedExpectation:
     if expectation.claim == "trains":
         return _trains(report, expectation)
     table = report.table("degradation")
-    said = [
-        (row["verdict"], sentence.text)
-        for row in (table.rows if table else ())
-        for sentence in (table.sentences if table else ())
-        if row["variant"] == sentence.subject == expectation.variant and row["verdict"]
-    ]
-    if not said:
+    said = {sentence.subject: sentence for sentence in (table.sentences if table else ())}
+    sentence = said.get(expectation.variant)
+    if sentence is None:
         return CheckedExpectation(
             expectation.text, Outcome.UNDECIDED, "there is one depth, or no training error"
         )
-    verdict, sentence = said[-1]
     holds, fails = VERDICTS[expectation.claim]
-    outcome = Outcome.HOLDS if verdict in holds else Outcome.FAILS if verdict in fails else Outcome.UNDECIDED
-    return CheckedExpectation(expectation.text, outcome, sentence)
+    badge = sentence.badge
+    outcome = Outcome.HOLDS if badge in holds else Outcome.FAILS if badge in fails else Outcome.UNDECIDED
+    return CheckedExpectation(expectation.text, outcome, sentence.text)
 
 
 def _trains(report: Report, expectation: Expectation) -> CheckedExpectation:

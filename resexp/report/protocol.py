@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from resexp.plan.groups import value_at
 from resexp.report import words
 from resexp.store import Records
 
@@ -34,9 +35,7 @@ def setting(settings: Mapping[str, Any], key: str) -> Any:
     data = settings.get("data")
     if isinstance(data, Mapping) and data.get("kind") == "arrays" and data.get("same_as"):
         value = {**settings, "data": {**data, "kind": data["same_as"]}}
-    for step in key.split("."):
-        value = value.get(step) if isinstance(value, Mapping) else None
-    return value
+    return value_at(value, key)
 
 
 def fits(value: Any, wanted: Any) -> bool:

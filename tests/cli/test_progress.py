@@ -10,6 +10,7 @@ from rich.console import Console
 
 from resexp.cli import progress
 from resexp.cli.console import summary_line
+from resexp.execution import lines
 from resexp.execution.display import RunningTrial, View
 from resexp.execution.supervisor import SweepSummary
 from resexp.store import State, Status
@@ -126,3 +127,9 @@ def test_the_live_table_uses_the_width_says_test_error_and_is_not_red(width: int
     ruled = [line for line in plain.splitlines() if "──" in line]
     assert [len(line.rstrip()) for line in ruled] == [width - 1]
     assert max(line.count("━") for line in plain.splitlines()) > width // 2
+
+
+def test_a_line_that_came_from_elsewhere_is_harmless() -> None:
+    out = io.StringIO()
+    lines.print_line(Console(file=out, width=20), "data: \x1b[2J" + "x" * 40 + "\nmore")
+    assert out.getvalue() == "data: \\x1b[2J" + "x" * 40 + "\nmore\n"
