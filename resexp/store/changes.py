@@ -48,8 +48,9 @@ def _why(old: Trial, new: Trial) -> list[str]:
     """Why two trials with the same settings have different ids."""
     if names := numerics.changed_parts(old.numerics, new.numerics):
         return [f"{' and '.join(names)}'s numbers changed"]
-    if set(old.plugins) != set(new.plugins):
-        return [f"the code of {' and '.join(sorted(set(new.plugins.values())))} changed"]
+    if changed := old.plugins.keys() ^ new.plugins.keys():
+        files = {{**old.plugins, **new.plugins}[sha256] for sha256 in changed}
+        return [f"the code of {' and '.join(sorted(files))} changed"]
     if not old.data:
         return ["the data changed, or the default of an option did"]
     return ["the data changed" if old.data != new.data else "the default of an option changed"]
@@ -80,9 +81,12 @@ def warning(
 
 def back(overrides: Sequence[str]) -> str:
     """A sentence on how to get trials back that were set aside."""
-    if not overrides:
+    others = [
+        each for each in overrides if not each.startswith("name=")
+    ]  # another name is another experiment
+    if not others:
         return "They are kept, and come back with the configuration as it was."
-    return f"They are kept: `resexp run` without {shlex.join(overrides)} brings them back."
+    return f"They are kept: `resexp run` without {shlex.join(others)} brings them back."
 
 
 def _completed(settings: Mapping[str, Any]) -> Mapping[str, Any]:

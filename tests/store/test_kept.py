@@ -18,6 +18,7 @@ from resexp.plan.make import make_plan
 from resexp.plan.translation import Removed, Renamed, Revalued
 from resexp.plan.trial import Trial, identity
 from resexp.report.build import build
+from resexp.store import changes
 
 KEPT = Path(__file__).with_name("kept")
 
@@ -244,3 +245,20 @@ def test_why_trials_are_pending_is_told_of_data_and_code_too(tmp_path: Path) -> 
             "the data changed: 1 of 2 trials is trained again.",
             "the code of p.py changed: 1 of 2 trials is trained again.",
         ]
+
+
+def test_no_other_name_is_said_to_bring_trials_back() -> None:
+    assert changes.back(["name=e", "seed=0"]) == changes.back(["seed=0"])
+    assert changes.back(["name=e"]) == changes.back([])
+
+
+def test_only_the_plugin_that_was_edited_is_told_to_have_changed(tmp_path: Path) -> None:
+    (trial,) = make_plan(resexp.load(KEPT / "kept.yaml", ["name=e"]), Unmeasured())[:1]
+    before = replace(trial, plugins={"1" * 64: "connection.py", "2" * 64: "probe.py"})
+    with store.create(tmp_path, "e", config_text="", trials=[before], environment={}) as experiment:
+        hold = store.Attempt(*experiment.claim(before))
+        hold.begin({})
+        hold.commit({"status": "done"})
+    after = replace(before, id="0" * 12, plugins={"1" * 64: "connection.py", "3" * 64: "probe.py"})
+    with store.create(tmp_path, "e", config_text="", trials=[after], environment={}) as experiment:
+        assert experiment.warnings == ["the code of probe.py changed: 1 of 1 trial is trained again."]
