@@ -108,6 +108,7 @@ def run(
     from resexp.store import create, hold, states
     from resexp.training.entry import TRAINER, preloaded
 
+    conditions = parse_conditions(only, experiment.plugins)
     results, console = Path(results), line_console()
     show = display or partial(LineDisplay, console)
     tell = tell or partial(print_line, console)
@@ -121,7 +122,7 @@ def run(
         measurer = with_worker(experiment, slots[0], local, survey)
         planned = make_plan(experiment, measurer, progress)
         stored = states(results / experiment.name, planned)
-        chosen = choose(planned, parse_conditions(only, experiment.plugins))
+        chosen = choose(planned, conditions)
         left = [trial for trial in chosen if fresh or not stored[trial.id].finished]
         data = measurer.prepared(left)
         configs = {each.data.model_dump_json(): each.data for each in settings}.values()

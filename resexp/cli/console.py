@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -36,11 +36,10 @@ def watching() -> Iterator[tuple[Report, Callable[[], Display], Callable[[str], 
     The first advances a bar while the run is planned and data are fetched or decoded. The second makes the
     display of the run, which replaces the bar. The third prints a sentence that stays on the terminal.
     """
-    from resexp.cli.progress import BAR, Fading, choose
-    from resexp.execution.lines import print_line
+    from resexp.cli.progress import BAR, choose
+    from resexp.execution.lines import line_console, print_line
 
-    # If standard error is closed, rich copes by itself.
-    console = Console(file=cast("IO[str]", Fading(sys.stderr))) if sys.stderr else Console(stderr=True)
+    console = line_console()
     columns = (
         TextColumn("{task.description}"),
         BarColumn(complete_style=BAR, finished_style=BAR, pulse_style=BAR),

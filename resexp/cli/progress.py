@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-from typing import IO, Any
-
 from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -12,7 +9,6 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from resexp.execution.descriptors import point_to_nowhere
 from resexp.execution.display import Display, View
 from resexp.execution.lines import LineDisplay, outcome
 from resexp.plan.status import Status
@@ -29,36 +25,6 @@ ROWS = 16
 def choose(console: Console) -> Display:
     """A live table if `console` (standard error) is a terminal, otherwise lines."""
     return TableDisplay(console) if console.is_terminal else LineDisplay(console)
-
-
-class Fading:
-    """A text file that ignores errors of writing, and stays silent from the first one on.
-
-    Lines about a run go here. If the reader is gone or the disk is full, the run must still go on.
-    """
-
-    def __init__(self, file: IO[str]) -> None:
-        self._file = file
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)
-
-    def write(self, text: str) -> int:
-        try:
-            return self._file.write(text)
-        except OSError:
-            self._fall_silent()
-            return len(text)
-
-    def flush(self) -> None:
-        try:
-            self._file.flush()
-        except OSError:
-            self._fall_silent()
-
-    def _fall_silent(self) -> None:
-        with suppress(OSError):  # a file in memory has no descriptor
-            point_to_nowhere(self._file.fileno())
 
 
 class TableDisplay(Display):

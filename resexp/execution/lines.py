@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import suppress
+from typing import IO, Any, cast
+
 from rich.console import Console
 
+from resexp.execution.descriptors import point_to_nowhere
 from resexp.execution.display import Display
 from resexp.plan.status import Status
 from resexp.plan.trial import Trial
@@ -31,9 +36,40 @@ class LineDisplay(Display):
         print_line(self._console, line)
 
 
+class Fading:
+    """A text file that ignores errors of writing, and stays silent from the first one on.
+
+    Lines about a run go here. If the reader is gone or the disk is full, the run must still go on.
+    """
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def write(self, text: str) -> int:
+        try:
+            return self._file.write(text)
+        except OSError:
+            self._fall_silent()
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._file.flush()
+        except OSError:
+            self._fall_silent()
+
+    def _fall_silent(self) -> None:
+        with suppress(OSError):  # a file in memory has no descriptor
+            point_to_nowhere(self._file.fileno())
+
+
 def line_console() -> Console:
-    """Standard error as it is now, or the output of a notebook's cell."""
-    return Console(stderr=True)
+    """Standard error as it is now, or the output of a notebook's cell. Errors of writing are ignored."""
+    # If standard error is closed, rich copes by itself.
+    return Console(file=cast("IO[str]", Fading(sys.stderr))) if sys.stderr else Console(stderr=True)
 
 
 def print_line(console: Console, line: str) -> None:

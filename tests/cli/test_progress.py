@@ -10,8 +10,8 @@ from rich.console import Console
 
 from resexp.cli import progress
 from resexp.cli.console import summary_line
-from resexp.execution import lines
 from resexp.execution.display import RunningTrial, View
+from resexp.execution.lines import Fading, LineDisplay, line_console, print_line
 from resexp.execution.supervisor import SweepSummary
 from resexp.store import State, Status
 
@@ -88,7 +88,7 @@ def test_control_characters_of_a_cause_do_not_reach_the_terminal() -> None:
 def test_a_log_that_nobody_reads_any_more_falls_silent() -> None:
     reading, writing = os.pipe()
     with open(writing, "w", buffering=1) as file:
-        lines = progress.choose(Console(file=cast("IO[str]", progress.Fading(file))))
+        lines = progress.choose(Console(file=cast("IO[str]", Fading(file))))
         lines.started(stub.trial("a"), 1)
         assert os.read(reading, 99) == b"started   a\n"
         os.close(reading)
@@ -101,7 +101,7 @@ def test_a_log_that_nobody_reads_any_more_falls_silent() -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
 def test_a_log_whose_disk_is_full_falls_silent() -> None:
     with open("/dev/full", "w", buffering=1) as file:
-        lines = progress.choose(Console(file=cast("IO[str]", progress.Fading(file))))
+        lines = progress.choose(Console(file=cast("IO[str]", Fading(file))))
         lines.started(stub.trial("a"), 1)
         lines.close()
 
@@ -131,5 +131,13 @@ def test_the_live_table_uses_the_width_says_test_error_and_is_not_red(width: int
 
 def test_a_line_that_came_from_elsewhere_is_harmless() -> None:
     out = io.StringIO()
-    lines.print_line(Console(file=out, width=20), "data: \x1b[2J" + "x" * 40 + "\nmore")
+    print_line(Console(file=out, width=20), "data: \x1b[2J" + "x" * 40 + "\nmore")
     assert out.getvalue() == "data: \\x1b[2J" + "x" * 40 + "\nmore\n"
+
+
+def test_a_run_from_python_goes_on_where_its_lines_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    with open("/dev/full", "w", buffering=1) as file:
+        monkeypatch.setattr("sys.stderr", file)
+        shown = LineDisplay(line_console())
+        shown.started(stub.trial("a"), 1)
+        shown.finished(stub.trial("a"), DONE)
