@@ -7,8 +7,8 @@ import sys
 
 
 def open_standard_descriptors() -> None:
-    """Open those of the three that are closed, on /dev/null. Otherwise the next file or connection to be
-    opened would get such a number, and be written to or closed as if it were the terminal.
+    """Open each of the descriptors 0 to 2 that is closed, on /dev/null. Otherwise the next file or connection
+    to be opened would get its number, and would be written to or closed as if it were the terminal.
     """
     for number in (0, 1, 2):
         try:

@@ -1,4 +1,4 @@
-"""What a run tells its display while trials are trained, and the base class of displays."""
+"""The base class of what shows a run to the user, and the values that it is given while trials train."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from resexp.store import State
 
 @dataclass(frozen=True)
 class RunningTrial:
-    """A running trial, its last progress row ({} before the first), and the seconds it may still need."""
+    """A running trial, its last progress row ({} before the first), and an estimate of the seconds that it
+    still needs (None before there is one).
+    """
 
     trial: Trial
     progress: Mapping[str, Any]
@@ -20,6 +22,7 @@ class RunningTrial:
 
     @property
     def fraction(self) -> float:
+        """The share of its steps that are done."""
         return float(self.progress["step"] / self.progress["steps"]) if self.progress.get("steps") else 0.0
 
 
@@ -27,8 +30,8 @@ class RunningTrial:
 class View:
     """The state of a sweep at one moment.
 
-    `before` counts the trials that were done when the run began, `counts` those that have ended since, by
-    status. `share` is the fraction of the work that is done.
+    `total` counts the trials that the run covers, `before` those of them that were done when it began, and
+    `counts` those that have ended since, by status. `share` is the fraction of this run's work that is done.
     """
 
     total: int
@@ -40,10 +43,11 @@ class View:
 
 
 class Display:
-    """Is told of every event of a run, and shows nothing. Displays override what they show."""
+    """Receives every event of a run, and shows nothing. Subclasses override the methods for what they show.
+    """
 
     def started(self, trial: Trial, number: int) -> None:
-        """Attempt `number` at the trial begins."""
+        """Attempt `number` at the trial (1 for the first) begins."""
 
     def again(self, trial: Trial, why: str) -> None:
         """The trial goes back into the queue because it ended through no fault of its own."""

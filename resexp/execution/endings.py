@@ -7,11 +7,11 @@ from pathlib import Path
 
 
 def cause_of(status: int, *, stalled_after: float | None, oom_kills_before: int) -> tuple[str, str]:
-    """Why a worker ended without a result, as the kind of the failure and its cause.
+    """Why a worker ended without a result: the kind of the failure, and its cause in words.
 
     `status` is the exit status, or minus the number of the signal that ended the worker (as in Popen).
     `stalled_after` is the number of seconds without a step after which the supervisor killed the worker; None
-    if the supervisor did not kill it.
+    if the supervisor did not kill it. `oom_kills_before` is what `oom_kills` returned when the worker began.
     """
     if stalled_after is not None:
         return "stall", f"stalled: no step for {stalled_after:g} s"
@@ -19,7 +19,7 @@ def cause_of(status: int, *, stalled_after: float | None, oom_kills_before: int)
         return "oom", "out of memory"
     if status < 0:
         return "crash", f"crashed: signal {-status} ({signal.Signals(-status).name})"
-    return "crash", f"crashed: it left with status {status} and no result"
+    return "crash", f"crashed: the process ended with exit status {status} and left no result"
 
 
 def oom_kills() -> int:

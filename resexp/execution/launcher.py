@@ -1,4 +1,6 @@
-"""The interface between the supervisor and whatever starts processes. Each launcher has a file of its own."""
+"""The interface between the supervisor, which decides what runs, and a launcher, which starts processes. Each
+launcher has a file of its own.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +10,18 @@ from pathlib import Path
 from typing import Any, Protocol
 
 LOST = 1000
-"""The status of a worker that ended because the process that starts workers ended. The trial may be started
-again, because it is not at fault. No process exits with this status by itself.
+"""The status of a worker that could not be started, or that ended with the process that starts workers. The
+trial may be started again, because it is not at fault. No exit status of a process is as high as this.
 """
 
 
 @dataclass(frozen=True)
 class Job:
-    """Everything that a worker must know. All values are plain, so that another machine can receive them."""
+    """Everything that a worker must know. All values are plain, so that another machine can receive them.
+
+    folder: of the trial; number: of the attempt at it; threads: for computations on the CPU; trainer:
+    `module:function`, which is called with the Attempt; data: describes the trial's prepared data.
+    """
 
     folder: Path
     number: int
@@ -27,16 +33,17 @@ class Job:
 
 
 class Launcher(Protocol):
-    """Starts workers and reports how they end. Only the launcher knows what its handles contain."""
+    """Starts workers and reports how they end. Only the launcher knows what is in the handles it returns."""
 
     def start(self, job: Job) -> Any:
         """Start `worker.work(job)` in a process of its own and return a handle for it."""
 
     def poll(self, handle: Any) -> int | None:
-        """None while the worker runs, then its exit status, minus the signal that ended it, or LOST.
+        """None while the worker runs. Then its exit status, or minus the number of the signal that ended it,
+        or LOST.
 
-        This only looks at what `wait` has received, so that a signal handler may call it. A handle that has a
-        status holds no resources.
+        A signal handler may call this, because it only looks at what `wait` has received. The handle of a
+        worker that has ended holds no resources.
         """
 
     def wait(self, handles: Sequence[Any], seconds: float) -> None:

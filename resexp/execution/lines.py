@@ -1,4 +1,4 @@
-"""A run as one line per event, for logs, continuous integration, scripts and notebooks."""
+"""Prints a line for each event of a run, for logs, continuous integration, scripts and notebooks."""
 
 from __future__ import annotations
 
@@ -37,9 +37,8 @@ class LineDisplay(Display):
 
 
 class Fading:
-    """A text file that ignores errors of writing, and stays silent from the first one on.
-
-    Lines about a run go here. If the reader is gone or the disk is full, the run must still go on.
+    """A text file for lines about a run. After the first error of writing, it discards everything: if the
+    reader is gone or the disk is full, the run must still go on.
     """
 
     def __init__(self, file: IO[str]) -> None:
@@ -68,17 +67,17 @@ class Fading:
 
 def line_console() -> Console:
     """Standard error as it is now, or the output of a notebook's cell. Errors of writing are ignored."""
-    # If standard error is closed, rich copes by itself.
+    # If standard error is closed, rich discards what is printed.
     return Console(file=cast("IO[str]", Fading(sys.stderr))) if sys.stderr else Console(stderr=True)
 
 
 def print_line(console: Console, line: str) -> None:
-    """Print a line or several, however long. Control characters are shown as escapes."""
+    """Print one or more lines without breaking long ones. Control characters are shown as escapes."""
     console.print(clean(line, lines=True), markup=False, highlight=False, soft_wrap=True)
 
 
 def outcome(trial: Trial, state: State) -> str:
-    """A line that says how a trial ended, and a line for each note about it."""
+    """A line that says how a trial ended. If it is done, a line for each note about it follows."""
     result = state.result
     if state.status is Status.DONE:
         errors = f"train error {percent(result.get('train_error'))}  test {percent(result.get('test_error'))}"

@@ -13,20 +13,20 @@ from resexp.execution.server_process import ServerProcess, Worker
 from resexp.execution.worker import work
 
 READY = "resexp.execution.ready"
-"""The module that every server loads, whatever is trained."""
+"""The module that every server process loads, whatever is trained."""
 
 CLOSING = 3.0
 """How long killed workers may take to end, in seconds."""
 
 _idle: dict[tuple[int, tuple[str, ...]], list[ServerProcess]] = {}
-"""Servers that are not in use, by the process that started them and the modules they have loaded. A process
-that runs several experiments, such as a notebook, need not load PyTorch again.
+"""Servers that are not in use, by the process that started them and the modules that they have loaded. They
+are kept so that a process that runs several experiments, such as a notebook, loads PyTorch once.
 """
 
 
 class LocalLauncher:
-    """Forks each worker from a server that has imported the modules `preload` once. A start takes 10 ms
-    instead of seconds.
+    """Forks each worker from a server process that has imported the modules `preload`, so that a worker
+    starts in 10 ms instead of seconds.
     """
 
     def __init__(self, preload: Sequence[str] = ()) -> None:
@@ -37,12 +37,11 @@ class LocalLauncher:
     def beside(
         self, function: Callable[..., object], calls: Sequence[tuple[object, ...]]
     ) -> Iterator[list[Connection]]:
-        """Call a module's function once for each element of `calls`, all at the same time, each in a worker
-        process.
+        """Call a function once for each element of `calls`, at the same time, each in a process of its own.
 
-        The function gets a connection to this process, then the arguments of its call. Yields this process's
-        ends of the connections, in the order of the calls. A connection raises EOFError once its process has
-        ended. All processes are killed when the context ends.
+        The function, which must belong to a module, gets a connection to this process and then the arguments
+        of its call. Yields this process's ends of the connections, in the order of the calls. A connection
+        raises EOFError once the process behind it has ended. All processes are killed when the context ends.
 
         Raises TrialError if the system has no process to give.
         """
@@ -60,7 +59,8 @@ class LocalLauncher:
 
     def together(self, function: Callable[..., object], calls: Sequence[tuple[object, ...]]) -> bool:
         """Call a module's function once for each element of `calls`, as `beside` does but without a
-        connection. Returns whether all calls succeeded; when one fails, the others are killed.
+        connection as the first argument. Returns whether all calls succeeded; when one fails, the others are
+        killed.
 
         Raises TrialError if the system has no process to give.
         """

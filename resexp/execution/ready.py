@@ -1,4 +1,4 @@
-"""Imported first by the server process, so that no worker has to load these modules itself."""
+"""Loads what every worker needs. The server process imports this module, so that its workers need not."""
 
 from __future__ import annotations
 

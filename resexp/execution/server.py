@@ -25,30 +25,34 @@ from pathlib import Path
 from typing import NoReturn
 
 READY, STARTED, REFUSED, ENDED = "ready", "started", "refused", "ended"
-"""The messages to the launcher. Each comes with the number of a request (0 for the first) and a value."""
+"""The messages to the launcher. Each is sent with the number of the request that it answers and a value.
+Requests are numbered from 1; READY answers none and has number 0.
+"""
 
 LOOK = 5.0
-"""Seconds between two checks that the launcher's process still exists. An open connection does not show this,
-because another process may hold a copy of the connection.
+"""Seconds between two checks that the launcher's process still exists. That its connection is open does not
+show this, because another process may hold a copy of the connection.
 """
 
 PAUSES = (0.1, 0.3, 1.0)
 """Seconds between attempts to fork, if the system has no process to give."""
 
 LEAVING = 30.0
-"""How long killed processes of an ended worker may take to be gone, in seconds. Hundreds of them take several
+"""Seconds that killed processes of an ended worker may take to be gone. Hundreds of them take several
 seconds, and one that waits for a broken disk never ends.
 """
 
 SOON = 0.05
-"""Seconds between two checks whether they are gone."""
+"""Seconds between two checks whether killed processes are gone."""
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 
 
 def serve(fileno: int, parent: int, preload: Sequence[str], path: Sequence[str]) -> NoReturn:
-    """Load the modules, then fork a worker for each request on the connection, until `parent` has ended."""
+    """Load the modules `preload`, then fork a worker for each request on the connection `fileno`, until the
+    process `parent` has ended. `path` lists folders to search for modules.
+    """
     die_with(parent)
     _adopt_orphans()
     _look_also_in(path)
@@ -95,7 +99,7 @@ class _Server:
                 self._fork()
 
     def _reap(self) -> None:
-        """Note the workers that have ended, and kill the processes that they left behind."""
+        """Note the workers that have ended, and kill the processes that they have left behind."""
         with suppress(ChildProcessError):  # raised where there is no child at all
             while True:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -106,7 +110,7 @@ class _Server:
                     self.leaving[pid] = os.waitstatus_to_exitcode(status), time.monotonic() + LEAVING
 
     def _report(self) -> None:
-        """Report the ended workers that have left no process."""
+        """Report the ended workers whose processes are all gone, or were waited for long enough."""
         for pid, (status, deadline) in list(self.leaving.items()):
             if group_exists(pid) and time.monotonic() < deadline:
                 continue
@@ -181,14 +185,14 @@ def _fork_patiently() -> int:
 
 
 def end_group(leader: int) -> None:
-    """Kill every process that the worker has started and left behind."""
+    """Kill the worker `leader`, if it still runs, and every process that it has started in its group."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(leader, signal.SIGKILL)
 
 
 def group_exists(leader: int) -> bool:
-    """Whether any process of the worker's group is left. As long as one is, no other process can get the
-    group's number.
+    """Whether any process of the worker's group is left. As long as one is, the system gives the group's
+    number to no other process.
     """
     try:
         os.killpg(leader, 0)
@@ -200,15 +204,15 @@ def group_exists(leader: int) -> bool:
 
 
 def _offer_to_the_oom_killer() -> None:
-    """Make the kernel kill workers first when memory runs out. A worker's trial continues from its last
-    checkpoint, but if the server or the supervisor were killed, every trial would end.
+    """Make the kernel kill this worker before the server and the supervisor when memory runs out. One trial
+    fails then. Without the server or the supervisor, all of them would end.
     """
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 def die_with(parent: int) -> None:
-    """End this process when its parent ends, however busy this process is. On Linux the kernel ends it.
+    """End this process when its parent ends, even while this process is busy. On Linux the kernel ends it.
     Elsewhere a thread checks every second whether the parent exists.
     """
 
@@ -226,15 +230,15 @@ def die_with(parent: int) -> None:
 
 
 def _die_with_nobody() -> None:
-    """Undo `die_with` on Linux."""
+    """Undo what `die_with` does on Linux."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, 0)
 
 
 def _adopt_orphans() -> None:
-    """Become the parent of processes that workers leave behind. Otherwise that is the system's first process,
-    and in containers this often does not wait for them, so that they would count as existing for ever. Only
-    Linux has this.
+    """Become the parent of processes that workers leave behind. Otherwise the system's first process would be
+    their parent. In containers it often does not wait for its children, and they would never be gone. Only
+    Linux allows this.
     """
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)

@@ -1,4 +1,4 @@
-"""The launcher's end of the server process: it starts the server, sends requests and receives messages."""
+"""The launcher's side of the server process (`server.py`): starts it, and exchanges messages with it."""
 
 from __future__ import annotations
 
@@ -23,32 +23,34 @@ from resexp.execution.server import ENDED, STARTED, end_group
 from resexp.execution.spawn import current_folder, import_path, spawn
 
 TRIES = 3
-"""How often starting a server is tried, if it ends while it loads its modules."""
+"""The most attempts to start a server, if each ends while it loads its modules."""
 
 PAUSE = 1.0
-"""Seconds until the next try."""
+"""Seconds between two attempts."""
 
 SENDING = 3.0
-"""How long the server and a new worker may take to accept what they are sent, in seconds. A process that is
-suspended accepts nothing once its buffer is full.
+"""Seconds that the server or a new worker may take to accept what it is sent. A process that is suspended
+accepts nothing once its buffer is full.
 """
 
 
 @dataclass(eq=False)
 class Worker:
-    """A process that was requested: this end of its connection and, once known, its process id and its exit
-    status (or minus the signal that ended it, or LOST).
+    """A process that was requested from the server.
+
+    talk: this end of the connection to it; pid: None until the server has sent it; status: None until the
+    process has ended, then its exit status, or minus the number of the signal that ended it, or LOST.
     """
 
     talk: Connection
     pid: int | None = None
     status: int | None = None
     unwanted: Literal["", "stop", "kill"] = ""
-    """How to end it as soon as its process id is known."""
+    """How to end the process as soon as its id is known."""
 
 
 class ServerProcess:
-    """A server that has loaded its modules, and its workers that have not ended."""
+    """A server that has loaded its modules, with its workers that have not ended."""
 
     def __init__(self, preload: Sequence[str]) -> None:
         """Start a server and wait until it is ready. Raises EOFError or OSError if it ends before that."""
@@ -68,7 +70,7 @@ class ServerProcess:
 
     @classmethod
     def start(cls, preload: Sequence[str]) -> ServerProcess:
-        """A new server. Raises TrialError if none gets ready."""
+        """A new server that is ready. Raises TrialError if TRIES attempts fail."""
         for left in reversed(range(TRIES)):
             try:
                 return cls(preload)
@@ -86,8 +88,8 @@ class ServerProcess:
         return list(self._workers.values())
 
     def fork(self, function: Callable[..., object], arguments: tuple[object, ...]) -> Worker:
-        """Request a worker that calls a module's `function` with a connection and the arguments. `listen`
-        receives what becomes of it. A worker that accepts nothing for SENDING seconds is LOST.
+        """Request a worker that calls a module's `function` with a connection and the arguments. Later calls
+        of `listen` set its `pid` and `status`. A worker that accepts nothing for SENDING seconds is LOST.
 
         Raises TrialError if this process has no file descriptors left.
         """
@@ -114,8 +116,8 @@ class ServerProcess:
         return worker
 
     def _request(self, number: int, theirs: Connection) -> None:
-        """Send a request to the server. A server that does not accept it may have received half of it, and is
-        ended with all its workers. Raises OSError where the server has ended.
+        """Send a request to the server. If the server does not accept it, it may have received half of it;
+        then it is ended with all its workers. Raises OSError if the server has ended by itself.
         """
         try:
             self._control.send(number)
@@ -151,7 +153,7 @@ class ServerProcess:
         if worker.status is not None:
             return
         if worker.pid is None:
-            # It may have begun to work: only the news of its process has not been read yet.
+            # The worker may be running already: the message with its process id may not have been read yet.
             worker.unwanted = "kill" if kill or worker.unwanted == "kill" else "stop"
         else:
             _stop_process(worker.pid, kill=kill)
@@ -160,8 +162,8 @@ class ServerProcess:
     def end(self) -> None:
         """End the server and all of its workers. Workers that had not ended are LOST.
 
-        A process forked from this one also calls this when its interpreter exits. It does nothing there,
-        because the server does not belong to that process.
+        This runs when the interpreter exits, also in processes forked from this one. There it does nothing,
+        because the server does not belong to them.
         """
         if os.getpid() != self._owner:
             return

@@ -15,10 +15,11 @@ GROUP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def stop_signals(may_raise: Callable[[], bool]) -> Iterator[Callable[[], bool]]:
-    """Handle stop signals by noting them. Yields a function that says whether one has come.
+    """Note stop signals (SIGINT, SIGTERM, SIGHUP) instead of ending. Yields a function that returns whether
+    one has come.
 
-    A second signal raises KeyboardInterrupt. So does the first one if `may_raise()` is true, which means that
-    no work would be lost.
+    A second signal raises KeyboardInterrupt. The first one does too, if `may_raise()` says that no work would
+    be lost by that. Threads other than the main one cannot handle signals, and nothing happens in them.
     """
     seen: list[int] = []
 

@@ -1,4 +1,4 @@
-"""The start of the server's program: what it runs, and where it and its workers look for modules."""
+"""Starts the program of the server process, and says where it and its workers look for modules."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ spec.loader.exec_module(package)
 from resexp.execution.server import serve
 serve({fileno}, {parent}, {preload!r}, {path!r})
 """
-"""The server's program. It imports the package from the same folder as this process, because the commit of
-that copy is recorded with the results.
+"""The server's program. It imports the package from the folder that this process has it from, because the
+commit of that copy is recorded with the results.
 """
 
 
 def spawn(control: Connection, preload: Sequence[str]) -> subprocess.Popen[bytes]:
-    """Start the server with stop signals blocked. Terminals and batch systems send these to whole groups of
-    processes, and the server must outlive its workers, which save their state first.
+    """Start the server with stop signals blocked, and return its process. Terminals and batch systems send
+    these signals to whole groups of processes, and the server must not end before its workers have saved
+    their state.
 
-    A blocked signal stays blocked in the started program. In this process it is only delayed until the mask
-    is restored.
+    The started program keeps the signals blocked. In this process they are only delayed while it starts.
     """
     init = Path(resexp.__file__)
     boot = BOOT.format(

@@ -18,11 +18,11 @@ from resexp.store import StoredExperiment
 
 @dataclass(frozen=True)
 class SweepSummary:
-    """How a run ended.
+    """How a run ended. The trials that it covers are those that `Options.only` chooses.
 
-    `counts` is the number of the chosen trials by status, and `others` the number of trials that were not
-    chosen and are not finished. `stopped` says why the run stopped early, or is
-    None. `warnings` are those of the StoredExperiment.
+    `counts` has the number of chosen trials by status. `interrupted`: by a signal. `stopped` says why the run
+    ended early without a signal; None if it did not. `warnings` are those of the StoredExperiment. `others`
+    is the number of trials that were not chosen and are not finished.
     """
 
     counts: Mapping[Status, int]
@@ -33,13 +33,13 @@ class SweepSummary:
 
     @property
     def ended(self) -> bool:
-        """Whether every trial has ended, in whatever way."""
+        """Whether every chosen trial has ended, in whatever way."""
         open_trials = self.counts.get(Status.PENDING, 0) + self.counts.get(Status.RUNNING, 0)
         return not (self.interrupted or self.stopped or open_trials)
 
     @property
     def exit_status(self) -> int:
-        """0 if every chosen trial is done, 130 if interrupted, otherwise 3 (failed, diverged or left)."""
+        """130 if the run was interrupted, 0 if every chosen trial is done, and 3 otherwise."""
         if self.interrupted:
             return 130
         return 0 if sum(self.counts.values()) == self.counts.get(Status.DONE, 0) else 3
@@ -57,7 +57,8 @@ def supervise(
 
     `slots` has one device for every trial that may run at once. A trial without progress for
     `options.stall_timeout` seconds is killed and recorded as stalled. SIGINT, SIGTERM and SIGHUP stop the
-    run: workers save their state and exit within `sweep.GRACE` seconds. A second signal kills them at once.
+    run: workers save their state and exit, and those that have not ended after `sweep.GRACE` seconds are
+    killed. A second signal kills them at once.
 
     Raises StoreError if the results folder cannot be written.
     """
@@ -79,12 +80,12 @@ def supervise(
                 sweep.stop()
     except KeyboardInterrupt:
         interrupted = True
-    except TrialError as error:  # the server cannot be started; trials that are done stay done
+    except TrialError as error:  # no worker can be started; trials that are done stay done
         stopped = str(error)
     finally:
         launcher.close()
         display.close()
-    # States are read again for trials that this run started.
+    # Only the states of trials that this run started are read from the disk again.
     counts = Counter(experiment.last_state(trial).status for trial in sweep.trials)
     chosen = {trial.id for trial in sweep.trials}
     rest = [experiment.last_state(trial) for trial in experiment.trials if trial.id not in chosen]

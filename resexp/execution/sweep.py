@@ -15,30 +15,38 @@ from resexp.plan.trial import Trial
 from resexp.store import State, StoredExperiment
 
 TICK = 0.2
-"""Seconds between two checks of the workers; every wait is at most this long."""
+"""The most seconds between two checks of the workers."""
 
 GRACE = 4.0
-"""Seconds from asking the workers to stop until they are killed."""
+"""Seconds that workers have to save their state and exit when they are asked to. `Launcher.close` then kills
+those that are left.
+"""
 
 ALIKE = 3
 """The sweep stops if the first ALIKE trials to end have all failed in the same way."""
 
 TRIES = 3
-"""The most attempts at a trial in one run. There is another attempt only if one ended through no fault of
-the trial.
+"""The most attempts at a trial in one run, if its folder is deleted during each. Attempts whose worker is
+lost are repeated too, and do not count.
 """
 
 LOSSES = 20
-"""The sweep stops if LOSSES workers in a row are lost and no trial ends in between. A worker is lost if the
-server (`server.py`, the process that forks workers) ends, or cannot start the worker.
+"""The sweep stops if LOSSES workers are lost and no trial ends in between. A worker is lost if it cannot be
+started, or if it ends because the process that forks workers (`server.py`) has ended.
 """
 
 
 @dataclass(frozen=True)
 class Options:
-    """How to run trials. `trainer` is `module:function`, and the worker calls this function with the Attempt.
-    `data` maps the ids of trials to their prepared data, which workers find in `Attempt.data`.
-    `only` holds the ids of the trials to run; None: all.
+    """How to run trials.
+
+    trainer: `module:function`; the worker calls this function with the Attempt.
+    threads: for computations of one trial on the CPU.
+    stall_timeout: seconds without progress after which a trial is killed.
+    keep_going: whether to go on if the first trials all fail in the same way.
+    allow_environment_change: whether a checkpoint of other versions or another machine may be continued.
+    data: prepared data by the trial's id, which workers find in `Attempt.data`.
+    only: the ids of the trials to run; None: all.
     """
 
     trainer: str
@@ -51,12 +59,14 @@ class Options:
 
 
 def by_cost(trials: Iterable[Trial]) -> list[Trial]:
-    """The trials, the most expensive first, so that all workers end at about the same time."""
+    """The trials, the most expensive first. With cheap ones last, all workers end at about the same time."""
     return sorted(trials, key=lambda trial: (work_of(trial), trial.depth), reverse=True)
 
 
 def work_of(trial: Trial) -> float:
-    """A trial's work, for comparison with other trials: multiply-accumulates over all training images."""
+    """A number that grows with a trial's training time, for comparison with other trials: the network's
+    multiply-accumulates times iterations, or times epochs and training examples.
+    """
     training = trial.settings.get("training", {})
     images = trial.settings.get("data", {}).get("train_size") or 1
     amount = training.get("iterations") or (training.get("epochs") or 1) * images
@@ -65,6 +75,13 @@ def work_of(trial: Trial) -> float:
 
 @dataclass
 class RunningWorker:
+    """A worker and what is known of it. Times are in seconds.
+
+    number: of its attempt; oom_kills: how often the kernel had killed a process for memory when it began;
+    started: when it began or, once it has reported progress, when it first did; first_step: the step of that
+    first report; idle: time since it last made progress; stalled: whether it was killed for that.
+    """
+
     trial: Trial
     number: int
     device: str
@@ -78,10 +95,9 @@ class RunningWorker:
 
 
 class Sweep:
-    """The trials that wait, those that run now, and how many have ended.
+    """The trials of one run: those that wait, those that run now, and how many have ended.
 
-    The memory of this object and the time of `watch` grow with the number of running trials, not with the
-    number of trials that have ended.
+    The time of `watch` grows with the number of running trials, not with the number of those that have ended.
     """
 
     def __init__(
@@ -105,7 +121,7 @@ class Sweep:
         self.began = self.last_tick = time.monotonic()
 
     def gather(self) -> None:
-        """Queue those trials that have no intact result yet."""
+        """Queue the chosen trials that have no intact result yet."""
         chosen = {trial.id for trial in self.trials}
         self.queue.extend(by_cost(trial for trial in self.experiment.pending() if trial.id in chosen))
         self.all_work = sum(map(work_of, self.queue))
@@ -139,8 +155,8 @@ class Sweep:
         """
         self.launcher.wait([worker.handle for worker in self.running], TICK)
         now = time.monotonic()
-        # This process may have been suspended (machine asleep, Ctrl-Z). The workers have not stalled then, so
-        # that the pause must not be added to their idle time.
+        # If this process was suspended (machine asleep, Ctrl-Z), the workers have not stalled, and the pause
+        # must not be added to their idle time.
         passed, self.last_tick = min(now - self.last_tick, 5 * TICK), now
         for worker in self.running:
             progress = self.experiment.progress(worker.trial, worker.number)
@@ -206,7 +222,7 @@ class Sweep:
         return cause_of(status, stalled_after=stalled, oom_kills_before=worker.oom_kills)
 
     def losing(self) -> str | None:
-        """Why the sweep should stop because workers keep getting lost, or None. Their trials stay pending."""
+        """Why the sweep should stop: worker after worker is lost. None if that is not so."""
         if self.losses < LOSSES:
             return None
         return (
@@ -215,8 +231,8 @@ class Sweep:
         )
 
     def failing_alike(self) -> str | None:
-        """Why the sweep should stop because its first trials failed in the same way, or None."""
-        # Running out of memory does not count: the dearest trials come first, and cheaper ones may fit.
+        """Why the sweep should stop: its first trials all failed in the same way. None if that is not so."""
+        # Running out of memory does not count: the most expensive trials come first, and others may fit.
         ways = {(state.failure.get("kind"), state.failure.get("cause")) for state in self.first}
         kind, cause = next(iter(ways), (None, None))
         if len(self.first) < ALIKE or len(ways) > 1 or kind in (None, "oom"):
@@ -227,7 +243,7 @@ class Sweep:
         )
 
     def stop(self) -> None:
-        """Ask the workers to save and exit, and wait for at most GRACE."""
+        """Ask the workers to save their state and exit, and wait for at most GRACE seconds."""
         self.stopping = True
         for worker in self.running:
             self.launcher.stop(worker.handle, kill=False)

@@ -22,12 +22,12 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 
 
 def work(job: Job) -> None:
-    """Run `job.trainer` on the attempt. The trial's folder then says how the attempt ended.
+    """Make the attempt that `job` describes. Its end is recorded in the trial's folder.
 
-    The trainer is `module:function` and is called with the Attempt. SIGTERM only sets `attempt.stopping`.
-    After a failure, which is recorded if possible, the process exits with status 1. A plugin's code may raise
-    anything, SystemExit included, and may change the current folder.
+    `job.trainer` is `module:function`, and is called with the Attempt. SIGTERM only sets `attempt.stopping`.
+    After a failure, which is recorded if possible, the process exits with status 1.
     """
+    # A plugin's code may change the current folder, and may raise anything, SystemExit included.
     job = replace(job, folder=job.folder.absolute())
     try:
         _resolve(job.trainer)(_begin(job))
@@ -72,16 +72,17 @@ def failure_of(error: BaseException) -> tuple[str, str]:
 
 
 def _resolve(trainer: str) -> Callable[[Attempt], object]:
+    """The function that `module:function` names."""
     module, _, name = trainer.partition(":")
     function: Callable[[Attempt], object] = getattr(importlib.import_module(module), name)
     return function
 
 
 def _redirect_output(log: Path, number: int) -> None:
-    """Send everything that this process and its libraries print to the trial's log, and let them read
-    nothing.
+    """Send everything that this process and its libraries print to the trial's log. Input is empty.
 
-    If the log cannot be opened, output is discarded, because the terminal belongs to the supervisor.
+    If the log cannot be opened, this raises OSError, and output is discarded: the terminal is the
+    supervisor's.
     """
     nothing = os.open(os.devnull, os.O_RDWR)
     for target in (0, 1, 2):

@@ -52,7 +52,7 @@ def test_each_way_to_fail_is_recorded_and_the_others_finish(tmp_path: Path) -> N
         "good": ("done", None),
         "abort": ("failed", "crashed: signal 6 (SIGABRT)"),
         "diverge": ("diverged", "loss is NaN at step 7"),
-        "exit": ("failed", "crashed: it left with status 7 and no result"),
+        "exit": ("failed", "crashed: the process ended with exit status 7 and left no result"),
         "raise": ("failed", "error: RuntimeError: told to fail"),
         "memory": ("failed", "out of memory"),
         "last": ("done", None),

@@ -38,7 +38,7 @@ def test_an_end_without_a_word_is_explained() -> None:
 
     assert cause(-signal.SIGSEGV) == ("crash", "crashed: signal 11 (SIGSEGV)")
     assert cause(-signal.SIGKILL) == ("crash", "crashed: signal 9 (SIGKILL)")
-    assert cause(0) == ("crash", "crashed: it left with status 0 and no result")
+    assert cause(0) == ("crash", "crashed: the process ended with exit status 0 and left no result")
     assert cause(-signal.SIGKILL, 600.0) == ("stall", "stalled: no step for 600 s")
 
 
