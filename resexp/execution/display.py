@@ -43,7 +43,8 @@ class View:
 
 
 class Display:
-    """Receives every event of a run, and shows nothing. Subclasses override the methods for what they show.
+    """Receives every event of a run, and shows nothing. Subclasses override the methods for
+    what they show.
     """
 
     def started(self, trial: Trial, number: int) -> None:

@@ -1,17 +1,18 @@
-"""Reads and writes the results folder. No other package knows the names of its files.
+"""Reads and writes the results folder. No other package knows the names of an experiment's files.
 
     results/<experiment>/
       config.yaml  plan.json  registered.json  reported.json  lock  holder  taken
-      report/  plugins/<SHA-256>.py
-      runs/<run>.json  (older versions: one environment.json)
+      report/  plugins/<SHA-256>.py  plugins/<SHA-256>/  (modules that this plugin imports)
+      runs/<run>.json  (of one command that trained trials; older versions: one environment.json)
       trials/<name>-<id>/
         trial.json  attempt  progress  log.txt
         metrics.jsonl  probes.jsonl  checkpoint-*.{json,pt}
         result.json | failure.json
         later-probes.json
 
-A trial is done only if it has a `result.json` and the rows that were committed with it are intact. Every JSON
-document and every row has a checksum of its own bytes.
+`layout.py` names each file, and `fields.py` says what is in it. A trial is done only if it has a
+`result.json` and the rows of metrics and probes that belong to it are intact. Every JSON document and every
+row contains a checksum of its own bytes.
 """
 
 from resexp.plan.status import Status

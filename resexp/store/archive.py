@@ -1,8 +1,8 @@
 """The format of a packed experiment: a gzipped tar archive that begins with a list of its files.
 
-Any tar program can list and unpack such a file. Here it is read by hand, because it may come from somebody
-else: only plain files are accepted, with names that this package writes and in the order of the list, and no
-memory is taken for bytes that have not come.
+Any tar program can list and unpack such a file. Python's tarfile is not used to read it, because the file may
+come from somebody else. The code here accepts only plain files, with names that this package writes, in the
+order of the list, and allots no memory for bytes that have not arrived.
 """
 
 from __future__ import annotations
@@ -26,11 +26,14 @@ PACK_FORMAT = 1
 MANIFEST = "manifest.json"
 LONGEST_MANIFEST = 1 << 27
 LEVEL = 6
+"""Of gzip's compression."""
 UNIT = 512
 """Bytes in a header of tar; contents are padded to a multiple of it."""
 BLOCK = 1 << 20
 LEAST, RATIO = 1 << 30, 200
-"""All files together may have LEAST bytes and RATIO times the archive's. More is taken for an attack."""
+"""All files together may have at most LEAST + RATIO * (size of the archive) bytes. More is taken for an
+attack.
+"""
 
 _WORD = r"(?!\.)[\w=.+-]+"
 PACKED = re.compile(
@@ -54,7 +57,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What an archive holds. `weights`: of finished trials; `checkpoints`: of unfinished ones."""
+    """The list of files that an archive begins with.
+
+    weights: whether it has the last checkpoints of finished trials; checkpoints: whether it has those of
+    unfinished trials.
+    """
 
     experiment: str
     weights: bool
@@ -63,12 +70,14 @@ class Manifest:
 
     @property
     def size(self) -> int:
+        """Bytes of all files together."""
         return sum(entry.size for entry in self.entries)
 
     def to_bytes(self) -> bytes:
-        told = {"format": PACK_FORMAT, "experiment": self.experiment}
-        told |= {"weights": self.weights, "checkpoints": self.checkpoints}
-        return durable.seal({**told, "files": [[e.path, e.size, e.sha256] for e in self.entries]}, indent=0)
+        document: dict[str, Any] = {"format": PACK_FORMAT, "experiment": self.experiment}
+        document |= {"weights": self.weights, "checkpoints": self.checkpoints}
+        document["files"] = [[entry.path, entry.size, entry.sha256] for entry in self.entries]
+        return durable.seal(document, indent=0)
 
 
 def believed(size: int) -> int:
@@ -101,7 +110,7 @@ def _write_member(packed: gzip.GzipFile, name: str, size: int, blocks: Iterable[
 
 @contextmanager
 def opened(path: Path) -> Iterator[Archive]:
-    """The archive in a file, which is closed at the end. Raises DataError if the file cannot be read."""
+    """The archive in the file `path`, which is open in the context. Raises DataError if it cannot be read."""
     try:
         file = durable.open_file(path)
     except OSError as error:
@@ -111,13 +120,15 @@ def opened(path: Path) -> Iterator[Archive]:
 
 
 class Archive:
-    """An archive to be read: first `manifest`, then `contents`. Both raise DataError if it is damaged."""
+    """An archive that is read from its beginning: call `manifest`, then `contents`. Both raise DataError if
+    it is damaged.
+    """
 
     def __init__(self, path: Path, packed: gzip.GzipFile, size: int) -> None:
         self.path, self._packed, self._size = path, packed, size
 
     def manifest(self) -> Manifest:
-        """The list of files, checked: each path is one that is packed, and none comes twice."""
+        """The list of files, checked: every path matches PACKED, and none occurs twice."""
         name, size = self._header()
         if name != MANIFEST or size > LONGEST_MANIFEST:
             raise self._wrong("does not begin with a list of its files")
@@ -126,26 +137,28 @@ class Archive:
         except durable.Damaged as damage:
             raise self._wrong(f"has a list of files that is damaged: {damage}") from None
         if listed.get("format") != PACK_FORMAT:
-            raise self._wrong(f"has format {listed.get('format')!r:.20}, and {PACK_FORMAT} is known")
+            raise self._wrong(f"has format {listed.get('format')!r:.20}, but only {PACK_FORMAT} is known")
         try:
             entries = tuple(_entry(*each) for each in listed["files"])
             manifest = Manifest(
                 _text(listed["experiment"]), listed["weights"] is True, listed["checkpoints"] is True, entries
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise self._wrong(f"has a list of files that is no list of files ({error})") from None
+            raise self._wrong(f"has a faulty list of files ({error})") from None
         self._check(manifest)
         return manifest
 
     def contents(self, manifest: Manifest) -> Iterator[tuple[Entry, Iterator[bytes]]]:
-        """Each file with its bytes, which must be consumed before the next. Hashes are checked at the end."""
+        """Each file with its bytes in blocks. Read all blocks of a file before you ask for the next file, for
+        its hash is checked then.
+        """
         for entry in manifest.entries:
             if self._header() != (entry.path, entry.size):
-                raise self._wrong(f"holds another file in the place of {entry.path!r}")
+                raise self._wrong(f"holds another file where its list has {entry.path!r}")
             digest = hashlib.sha256()
             yield entry, self._content(entry.size, digest.update)
             if digest.hexdigest() != entry.sha256:
-                raise self._wrong(f"holds {entry.path} damaged")
+                raise self._wrong(f"holds a damaged {entry.path}")
         if self._read(2 * UNIT) != bytes(2 * UNIT) or self._read(1):
             raise self._wrong("holds more than its list of files says, or was cut off")
 
@@ -164,7 +177,8 @@ class Archive:
             raise self._wrong("holds a file twice, or no plan or configuration")
         if manifest.size > (most := believed(self._size)):
             raise self._wrong(
-                f"says that it unpacks to {manifest.size:,} bytes, and at most {most:,} are believed"
+                f"says that it unpacks to {manifest.size:,} bytes; "
+                f"a file of its size may have at most {most:,}"
             )
 
     def _header(self) -> tuple[str, int]:
@@ -195,7 +209,7 @@ class Archive:
 
 
 def _blocks(read: Callable[[int], bytes], size: int, seen: Callable[[bytes], object]) -> Iterator[bytes]:
-    """Exactly `size` bytes in blocks, each of which is given to `seen`. Raises EOFError if fewer come."""
+    """Exactly `size` bytes in blocks; `seen` is called with each. Raises EOFError if there are fewer."""
     while size:
         block = read(min(BLOCK, size))
         if not block:

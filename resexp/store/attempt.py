@@ -1,9 +1,10 @@
 """One attempt at a trial by one worker: everything that training reads and writes in the trial's folder.
 
-A checkpoint is a pair of files: `<name>.pt` holds the bytes, and the sidecar `<name>.json` holds their
-SHA-256 and the sizes of the row files (metrics and probes). A checkpoint is used only if its bytes have that
-hash and each row file begins with the rows that were counted there. After a kill, an unfinished checkpoint
-fails this test, and an older one is used. Only a power loss can undo finished writes: fsync is against that.
+A checkpoint is a pair of files: `<name>.pt` holds the state of training, and its sidecar `<name>.json` holds
+the SHA-256 of that file, and the size and checksum that each row file (metrics, probes) had. A checkpoint is
+used only if the hash fits and each row file still begins with these rows. If a kill left the newest
+checkpoint incomplete, it fails this test, and an older one is used. Finished writes can be lost only if the
+power fails; some checkpoints are fsynced against that.
 """
 
 from __future__ import annotations
@@ -24,19 +25,21 @@ from resexp.store.failure import check_current, fail
 from resexp.store.layout import FORMAT, TrialFolder, rows_of
 
 DURABLE_EVERY = 10.0
-"""Seconds between checkpoints that are fsynced. More of them would take more time than a power loss costs."""
+"""The least seconds between two checkpoints that are fsynced, for an fsync takes time."""
 
 PROGRESS_EVERY = 0.5
-"""Seconds between writes of the progress file."""
+"""The least seconds between two writes of the progress file."""
 
 
 class Attempt:
     """Attempt `number` at the trial in `folder`, on `device` with `threads` CPU threads.
 
-    Training calls `begin` once, then `metric`, `probe`, `progress` and `save_checkpoint`, and `commit` at the
-    end. If `stopping` becomes true, training saves a checkpoint and returns without calling `commit`.
+    Training calls `begin` once, then `metric`, `probe`, `progress` and `save_checkpoint` as often as it
+    likes, and `commit` at the end. If `stopping` becomes true, training saves a checkpoint and returns
+    without calling `commit`.
 
-    Raises StoreError if the folder does not hold the trial. All methods raise OSError if the disk refuses.
+    Raises StoreError if the folder does not hold a trial. All methods raise OSError if the disk refuses.
+    Those that say that they raise StaleAttempt do so if a later attempt has taken the trial over.
     """
 
     def __init__(
@@ -76,16 +79,18 @@ class Attempt:
         return copied_plugins(self._folder, self.trial)
 
     def begin(self, fingerprint: Mapping[str, Any], load: Callable[[bytes], Any] = bytes) -> Any:
-        """Resume from the newest usable checkpoint; returns what `load` makes of its bytes.
+        """Resume from the newest usable checkpoint, and return what `load` makes of its bytes.
 
-        Returns None if no checkpoint is usable: then training starts anew, with empty row files. Checkpoints
-        that are damaged, or of another trial or format, are deleted. So are those of another environment
-        (`fingerprint`), unless it may change: then they are used, and the result says `mixed`. If `load`
-        raises, the next older checkpoint is tried, and a note says so.
+        If there is none, the row files are emptied, and None is returned: training starts at its first step.
+        `fingerprint` describes the environment: versions, machine and threads. A checkpoint is deleted if it
+        is damaged, or of another trial or format, or of another environment. With `allow_environment_change`,
+        a checkpoint of another environment is used, and the result will say `mixed`. If `load` raises, a note
+        says so, and the next older checkpoint is tried. Raises StaleAttempt.
         """
         self._check_current()
         self._run = read_or_empty(self._folder.attempt).get("run")
-        self._fingerprint = durable.unseal(durable.seal(fingerprint))  # tuples become lists, as in sidecars
+        # To compare it with stored ones, it is written and read: tuples become lists.
+        self._fingerprint = durable.unseal(durable.seal(fingerprint))
         rows = rows_of(self._folder)
         kept, loaded = dict.fromkeys(rows, 0), None
         for sidecar in reversed(self._folder.checkpoints()):
@@ -111,8 +116,8 @@ class Attempt:
         return loaded
 
     def _set_aside(self, sidecar: Path, problem: Exception) -> None:
-        """Keep a checkpoint that cannot be loaded until another is saved. Perhaps memory was short just now,
-        and a later attempt can load it.
+        """Keep a checkpoint that cannot be loaded, until another is saved: if memory was short, a later
+        attempt may be able to load it.
         """
         self._unloadable.append(sidecar)
         self.notes.append(f"{sidecar}: cannot be loaded ({problem!r}); the trial went on from the one before")
@@ -137,7 +142,7 @@ class Attempt:
         self._logs[self._folder.metrics.name].append([row])
 
     def probe(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Append the rows of one measurement to the probe rows, all in one write."""
+        """Append the rows that one probe measured at one step, all in one write."""
         self._logs[self._folder.probes.name].append(rows)
 
     def progress(
@@ -150,7 +155,9 @@ class Attempt:
         error: float | None = None,
         loss: float | None = None,
     ) -> None:
-        """Tell the supervisor how far the trial is, and that it is alive. This is cheap: call it often."""
+        """Tell the supervisor how far the trial is, and that it is alive. Most calls write nothing, so it may
+        be called after every step.
+        """
         now = time.monotonic()
         if now - self._last_progress < PROGRESS_EVERY and step < steps:
             return
@@ -161,10 +168,10 @@ class Attempt:
         durable.write_document(self._folder.progress, row, durable=False)
 
     def save_checkpoint(self, data: bytes | memoryview, step: int) -> None:
-        """Save `data` as the state after `step` steps, with the sizes of the row files.
+        """Save `data` as the state after `step` steps. Raises StaleAttempt.
 
-        Keeps the two newest checkpoints and, if neither of them was fsynced, the newest one that was. Raises
-        StaleAttempt.
+        Older checkpoints are deleted, except the one before and, if neither of these two was fsynced, the
+        newest one that was.
         """
         self._check_current()
         sync = time.monotonic() - self._last_durable >= DURABLE_EVERY
@@ -194,9 +201,9 @@ class Attempt:
         self._prune()
 
     def commit(self, result: Mapping[str, Any]) -> None:
-        """Save `result` durably, with the rows and the last checkpoint; older checkpoints are removed.
+        """Save `result`, and fsync it, the rows and the last checkpoint. Older checkpoints are deleted.
 
-        Raises StaleAttempt if a later attempt has taken the trial over.
+        Raises StaleAttempt.
         """
         self._sync_rows()
         sidecars = self._folder.checkpoints()
@@ -224,7 +231,9 @@ class Attempt:
             log.close()
 
     def fail(self, kind: str, cause: str) -> None:
-        """Record why this attempt ended without a result. Raises StaleAttempt."""
+        """Record that this attempt ended without a result, with the kind of failure and its cause in words.
+        Raises StaleAttempt.
+        """
         fail(self._folder, self.number, kind, cause)
 
     def _check_current(self) -> None:
@@ -241,7 +250,7 @@ class Attempt:
         return {sidecar.with_suffix(".pt") for sidecar in self._folder.checkpoints()}
 
     def _prune(self) -> None:
-        """Remove the checkpoints that `save_checkpoint` does not keep."""
+        """Delete the checkpoints that `save_checkpoint` does not keep."""
         older = self._folder.checkpoints()[:-2]
         if older and not any(read_or_empty(path).get("durable") for path in self._folder.checkpoints()[-2:]):
             older = [path for path in older if not read_or_empty(path).get("durable")]
@@ -250,6 +259,6 @@ class Attempt:
 
 
 def _remove(sidecar: Path) -> None:
-    """Remove a checkpoint. The sidecar goes first, because bytes without a sidecar are ignored."""
+    """Delete a checkpoint. The sidecar is deleted first, because a `.pt` file without one is ignored."""
     sidecar.unlink(missing_ok=True)
     sidecar.with_suffix(".pt").unlink(missing_ok=True)

@@ -20,7 +20,10 @@ from resexp.text import counted
 
 
 def reasons(folder: ExperimentFolder, trials: Sequence[Trial], pending: Sequence[Trial]) -> list[str]:
-    """Why trials are trained again although finished ones have the same settings: a sentence per reason."""
+    """Why trials are trained again although finished trials have the same settings: a sentence per reason.
+
+    pending: those of `trials` that have no result.
+    """
     if not pending:
         return []
     known = {trial.id for trial in trials}
@@ -57,9 +60,9 @@ def _why(old: Trial, new: Trial) -> list[str]:
 
 
 def set_aside(before: Mapping[str, Any], trials: Sequence[Trial]) -> list[str]:
-    """The ids of trials that the plan `before` contains or has set aside, and the new plan leaves out.
+    """The ids of trials that the plan `before` contained or had set aside, and that are not in `trials`.
 
-    A trial does not count if a new trial has the same settings, because the new trial replaces it.
+    A trial of the plan `before` is left out if a new trial has the same settings, because that replaces it.
     """
     new = {trial.id for trial in trials}
     earlier = [trial for trial in before.get("trials", ()) if trial["id"] not in new]
@@ -73,25 +76,24 @@ def set_aside(before: Mapping[str, Any], trials: Sequence[Trial]) -> list[str]:
 def warning(
     folder: ExperimentFolder, trials: Sequence[Trial], aside: Sequence[str], overrides: Sequence[str]
 ) -> str:
-    """The sentences for the user on trials that are set aside."""
+    """The sentences for the user on the trials `aside` (by id), which the new plan leaves out."""
     done = sum(TrialFolder(path).result.exists() for id in aside for path in folder.by_id.get(id, ()))
     others = f"{counted(len(aside), 'other')} ({done} finished) left aside, which `report` does not show"
     return f"This plan covers {counted(len(trials), 'trial')}, with {others}. {back(overrides)}"
 
 
 def back(overrides: Sequence[str]) -> str:
-    """A sentence on how to get trials back that were set aside."""
-    others = [
-        each for each in overrides if not each.startswith("name=")
-    ]  # another name is another experiment
+    """A sentence on how to get trials back that were set aside because of the command's overrides."""
+    # `name=` chose the experiment, and must stay.
+    others = [each for each in overrides if not each.startswith("name=")]
     if not others:
         return "They are kept, and come back with the configuration as it was."
     return f"They are kept: `resexp run` without {shlex.join(others)} brings them back."
 
 
 def _completed(settings: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Stored settings with the defaults of options that are newer than they are. Settings that name parts of
-    plugins, or what no longer exists, stay as they are.
+    """Stored settings, with the defaults of options that have been added since. Settings with parts of
+    plugins, or with parts that no longer exist, are returned unchanged.
     """
     try:
         return parse_settings(settings).model_dump(mode="json")

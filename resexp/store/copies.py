@@ -1,4 +1,6 @@
-"""Copies of plugins in a results folder, so that trials stay readable if the originals are moved."""
+"""Keeps copies of plugins in a results folder, so that its trials can be read after the
+originals have moved.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from resexp.store.layout import ExperimentFolder, TrialFolder
 
 
 def keep(folder: ExperimentFolder, plugins: Iterable[Plugin]) -> None:
-    """Copy plugins, and the modules that they import from their own folders."""
+    """Copy plugins, with the modules that they import from their own folders, into the
+    experiment's folder.
+    """
     for plugin in plugins:
         durable.make_own_folder(folder.plugins)
         modules = folder.plugin_modules(plugin.sha256)

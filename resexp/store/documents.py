@@ -1,7 +1,8 @@
 """Checks the contents of documents in a results folder when they are read.
 
-A checksum shows that bytes are unchanged, but the folder may come from somebody else or from another program.
-After the checks here, no other code meets a text instead of a number, or a name that leads out of the folder.
+A checksum shows only that bytes are unchanged: the folder may come from somebody else, or from another
+program. Thanks to the checks here, no other code meets a text where it expects a number, or a name that leads
+out of the folder.
 """
 
 from __future__ import annotations
@@ -48,7 +49,9 @@ _ROWS: dict[str, type[Document]] = {"metrics.jsonl": MetricRow, "probes.jsonl": 
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A sealed document, checked for the fields that its file name requires. Raises Damaged, OSError."""
+    """The content of a sealed document (`durable.seal`), checked for the fields that its file name requires.
+    Raises durable.Damaged, OSError.
+    """
     document = durable.read_document(path)
     other = Environment if path.parent.name == "runs" else Checkpoint
     kind = _DOCUMENTS.get(path.name, other if path.suffix == ".json" else None)
@@ -58,7 +61,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def read_or_empty(path: Path) -> dict[str, Any]:
-    """A sealed document; {} if it is absent or damaged, as it may be while another process replaces it."""
+    """What `read` returns, or {} if the document is absent or damaged."""
     try:
         return read(path)
     except (OSError, durable.Damaged):
@@ -66,9 +69,11 @@ def read_or_empty(path: Path) -> dict[str, Any]:
 
 
 def sound_rows(name: str, rows: Sequence[Mapping[str, Any]]) -> tuple[int, str]:
-    """How many first rows of the file `name` have the right fields, and what is wrong with the next."""
+    """How many rows at the beginning of the file `name` have the right fields, and what is wrong with the row
+    after them ("" if all are right).
+    """
     kind = _ROWS[name]
-    if not _wrong(GenericAlias(Sequence, (kind,)), rows):  # all at once takes a tenth of the time
+    if not _wrong(GenericAlias(Sequence, (kind,)), rows):  # checking all at once takes a tenth of the time
         return len(rows), ""
     count = next(i for i, row in enumerate(rows) if _wrong(kind, row))
     return count, _wrong(kind, rows[count])
@@ -76,6 +81,7 @@ def sound_rows(name: str, rows: Sequence[Mapping[str, Any]]) -> tuple[int, str]:
 
 @cache
 def adapter(kind: Any) -> TypeAdapter[Any]:
+    """Pydantic's checker of a type, made once."""
     return TypeAdapter(kind)
 
 

@@ -16,7 +16,7 @@ from resexp.store.planned import planned
 
 
 def experiments(results: Path) -> list[Path]:
-    """The folders of all experiments in `results`, the latest run first."""
+    """The folders of all experiments in `results`, the one that was run last first."""
     folders = [ExperimentFolder(path) for path in results.glob("*") if path.is_dir()]
     return [
         folder.path
@@ -34,7 +34,8 @@ def latest(results: Path) -> Path:
 
 
 def find(name: str | Path | None, root: Path) -> Path:
-    """The folder of the experiment `name` in `root`, or the folder `name`; for None, the latest run's folder.
+    """The folder of the experiment `name` in `root`, or else the folder at the path `name`. For None, the
+    folder of the experiment that was run last.
 
     Raises:
         NoExperimentError: there is none.
@@ -49,7 +50,7 @@ def find(name: str | Path | None, root: Path) -> Path:
 
 
 def states(path: Path, trials: Iterable[Trial]) -> dict[str, State]:
-    """The state of each trial, by id, in the folder `path`. All are pending if there is no folder."""
+    """The state of each trial in the experiment's folder `path`, by id. All are pending if there is none."""
     folder = ExperimentFolder(path)
     run = folder.current_run()
     return {trial.id: state_of(folder.trial(trial), trial.id, run) for trial in trials}

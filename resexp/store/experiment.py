@@ -1,4 +1,4 @@
-"""An experiment's folder during a run: locks it, writes the plan and starts attempts."""
+"""What a run does with an experiment's folder: it locks it, writes the plan, and starts and ends attempts."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from resexp.store.layout import FORMAT, PLAN_FORMAT, ExperimentFolder, State, st
 
 
 class StoredExperiment:
-    """An experiment's folder, locked by this process until `close`. Use `create`; a context manager.
+    """An experiment's folder, locked by this process until `close`. `create` makes one; a context manager.
 
-    notes: sentences on damage, set by `pending`. warnings: sentences on why finished trials are trained
-    again, and on how many trials the plan leaves out.
+    notes: sentences on damage, set by `pending`. warnings: sentences on why trials are trained again, and on
+    trials that the plan leaves out, set by `create`.
     """
 
     def __init__(
@@ -58,24 +58,26 @@ class StoredExperiment:
         self._held.release()
 
     def state(self, trial: Trial) -> State:
-        """The state of a trial in the folder now; never `running`, because this process runs the trials."""
+        """The state of a trial, read from the folder now. It is never `running`: a trial that this process
+        trains counts as pending until it ends.
+        """
         with explained(self.path):
             return state_of(self._folder.trial(trial), trial.id, current_run=None)
 
     def last_state(self, trial: Trial) -> State:
-        """The state, read once after each claim, because no other process writes into the folder."""
+        """The state of a trial, read again only after `claim`. No process but this run's changes it."""
         if trial.id not in self._states:
             self._states[trial.id] = self.state(trial)
         return self._states[trial.id]
 
     def pending(self) -> list[Trial]:
-        """The trials without an intact result. Sets `notes` on what was damaged."""
+        """The trials without an intact result. Sets `notes`."""
         states = [(trial, self.last_state(trial)) for trial in self.trials]
         self.notes = [note for _, state in states for note in state.notes]
         return [trial for trial, state in states if not state.finished]
 
     def claim(self, trial: Trial) -> tuple[Path, int]:
-        """Start a new attempt at a trial; returns the trial's folder and the attempt's number.
+        """Register a new attempt at a trial; returns the trial's folder and the attempt's number, from 1.
 
         Earlier attempts become stale, and their result or failure is deleted. Raises StoreError if the system
         refuses, or if the experiment's folder was deleted.
@@ -89,7 +91,7 @@ class StoredExperiment:
             durable.make_own_folder(self._folder.trials)
             durable.make_own_folder(folder.path)
             if (folder.log.exists() and not folder.log.is_file()) or folder.log.is_symlink():
-                folder.log.unlink()  # this file is appended to, so a link would be followed
+                folder.log.unlink()  # the worker appends to this file, and would follow a link
             number = int(read_or_empty(folder.attempt).get("attempt", 0)) + 1
             folder.result.unlink(missing_ok=True)
             folder.failure.unlink(missing_ok=True)
@@ -112,24 +114,26 @@ class StoredExperiment:
             write_failure(folder, number, kind, cause)
 
     def progress(self, trial: Trial, number: int) -> dict[str, Any]:
-        """The last progress of attempt `number`; {} if it has not reported any yet."""
+        """The last progress row of attempt `number`; {} if there is none yet."""
         row = read_or_empty(self._folder.trial(trial).progress)
         return row if row.get("attempt") == number else {}
 
     def _record_run(self) -> None:
-        """Record this run's environment before its first trial. A run without trials leaves no record."""
+        """Record this run's environment, once. A run that trains nothing leaves no record."""
         if not self._run_recorded:
             durable.make_own_folder(self._folder.runs)
             durable.write_document(self._folder.run(self._held.run), self._environment)
             self._run_recorded = True
 
     def _keep(self, plugins: Sequence[Plugin]) -> None:
-        """Copy the plugins that trials use."""
+        """Copy those plugins that the trials use."""
         used = {sha256 for trial in self.trials for sha256 in trial.plugins}
         keep(self._folder, [plugin for plugin in plugins if plugin.sha256 in used])
 
     def _compare(self, before: Mapping[str, Any]) -> list[str]:
-        """Set `warnings` by comparison with the plan `before`; returns the ids of trials set aside."""
+        """Set `warnings` by comparison with the plan `before`. Returns the ids of the trials that an override
+        has set aside: the new plan remembers them.
+        """
         overrides = self._environment.get("overrides", ())
         self.warnings = changes.reasons(self._folder, self.trials, self.pending())
         aside = changes.set_aside(before, self.trials)
@@ -137,8 +141,8 @@ class StoredExperiment:
             self.warnings.append(changes.warning(self._folder, self.trials, aside, overrides))
         return aside if overrides else []
 
-    def _write(self, config_text: str, told: Mapping[str, Any]) -> None:
-        """Write the configuration and the plan. `told` is what the plan holds for readers of results."""
+    def _write(self, config_text: str, further: Mapping[str, Any]) -> None:
+        """Write the configuration and the plan. `further` are the plan's keys for readers of results."""
         durable.sweep_temporaries(self.path)
         durable.write_atomic(self._folder.config, config_text.encode())
         plan = {
@@ -147,7 +151,7 @@ class StoredExperiment:
             "config_sha256": hashlib.sha256(config_text.encode()).hexdigest(),
             "trials": [trial.to_json() for trial in self.trials],
             "overrides": list(self._environment.get("overrides", ())),
-            **told,
+            **further,
         }
         durable.write_document(self._folder.plan, plan, indent=None)  # it may hold 20,000 trials
 
@@ -168,14 +172,16 @@ def create(
     held: Hold | None = None,
     states: Mapping[str, State] | None = None,
 ) -> StoredExperiment:
-    """Open `results`/`name` for a run: lock it, then write its configuration and plan durably.
+    """Lock the experiment's folder `results`/`name`, and write its configuration and plan.
 
-    environment: recorded when the first trial is claimed; its "overrides" are the command line's.
-    published: what papers report, as `Published` has it in JSON. notes: sentences on the data for readers.
-    look: of a sequential experiment, as `looks.Look` has it in JSON. checks: what `resexp check` expects.
-    fresh: delete all trials in the folder; otherwise trials that are not in `trials` are kept and not shown.
+    environment: of this run, recorded when the first trial is claimed; its "overrides" are the command's.
+    published: what papers report, as JSON data of `config.published.Published`.
+    notes: sentences on the data, for readers of the results.
+    look: the look of a sequential experiment, as JSON data of `plan.looks.Look`.
+    checks: what `resexp check` expects.
+    fresh: delete all trials in the folder. Otherwise those that are not in `trials` are kept, but not shown.
     held: the lock, if the caller has it already; closing the experiment releases it.
-    states: the states of trials, if the caller has read them since it took the lock.
+    states: of trials by id, if the caller has read them since it took the lock.
 
     Raises BusyError if another process runs the experiment, and StoreError if the folder has a newer format
     or the system refuses.
@@ -196,10 +202,10 @@ def create(
             durable.make_own_folder(folder.trials)
             aside = experiment._compare({} if fresh or same else read_or_empty(folder.plan))
             experiment._keep(plugins)
-            told = {"published": dict(published or {}), "notes": list(notes), "aside": list(aside)}
-            told |= {"look": dict(look)} if look else {}
-            told |= {"checks": list(checks)} if checks else {}
-            experiment._write(config_text, told)
+            further = {"published": dict(published or {}), "notes": list(notes), "aside": list(aside)}
+            further |= {"look": dict(look)} if look else {}
+            further |= {"checks": list(checks)} if checks else {}
+            experiment._write(config_text, further)
     except BaseException:
         experiment.close()
         raise
@@ -207,14 +213,16 @@ def create(
 
 
 def _shows(plan: Mapping[str, Any], trials: Sequence[Trial]) -> bool:
-    """Whether a plan, even an unchecked one, has exactly these trials and has set none aside."""
+    """Whether a plan has exactly these trials and has set none aside. The plan need not have been checked."""
     old = plan.get("trials")
     known = [t.get("id") for t in old if isinstance(t, dict)] if isinstance(old, list) else []
     return known == [trial.id for trial in trials] and not plan.get("aside")
 
 
 def refuse_newer(folder: ExperimentFolder) -> dict[str, Any]:
-    """The plan, unchecked; {} if it cannot be read. Raises StoreError if a newer resexp wrote it."""
+    """The plan, whose fields are not checked, or {} if it cannot be read. Raises StoreError if it has a newer
+    format than this version knows.
+    """
     try:
         plan = durable.read_document(folder.plan)
     except (OSError, durable.Damaged):

@@ -17,16 +17,18 @@ from resexp.store.file_lock import Taken, take
 from resexp.store.layout import ExperimentFolder
 
 LOCK_WAIT = 1.0
-"""Seconds to wait for a lock, because a reader that tests it holds it for an instant (`file_lock.held`)."""
+"""Seconds to try to take the lock. A reader that tests it holds it for an instant (`file_lock.held`)."""
 
 _HOLDER_WORDS = (("host", "host"), ("process", "pid"), ("since", "started"))
 
 
 class Hold:
-    """This process's lock on an experiment's folder, until `release`. Use `hold`; a context manager.
+    """This process's lock on an experiment's folder, until `release`. `hold` takes one; a context manager.
 
     The system releases the lock when the process dies. Child processes do not inherit it. For file systems
-    without locks, see `file_lock`. Raises Taken, OSError.
+    without locks, see `file_lock`. `run` is the name of this run: no other has it.
+
+    Raises file_lock.Taken if another process has the lock, and OSError.
     """
 
     def __init__(self, folder: ExperimentFolder) -> None:
@@ -50,7 +52,9 @@ class Hold:
         self.release()
 
     def release(self) -> None:
-        """Release the lock. If no trial was started, remove the folder and the parents created for it."""
+        """Release the lock. If the folder has no trials, delete it, unless it holds something else, and the
+        parents that were created for it.
+        """
         if self._unlock is None:
             return
         unlock, self._unlock = self._unlock, None
@@ -65,7 +69,7 @@ class Hold:
 
 
 def hold(results: Path, name: str) -> Hold:
-    """Lock the experiment `name` in `results`. This is fast: do it before planning.
+    """Lock the experiment `name` in `results`. This is fast, so that it can be done before planning.
 
     Raises BusyError, within 2 s, if another process runs the experiment, and StoreError if the system
     refuses.
@@ -81,14 +85,14 @@ def hold(results: Path, name: str) -> Hold:
             message = f"{folder.path}: another process is running this experiment: {who}"
             if other.file:
                 message += (
-                    ". This file system has no locks, so that nobody can tell whether that process lives: "
-                    f"if you know that it does not, delete {other.file} and run again"
+                    ". This file system has no locks, so resexp cannot tell whether that process still runs. "
+                    f"If you know that it does not, delete {other.file} and run again"
                 )
             raise BusyError(message) from None
 
 
 def check_plain(name: str) -> None:
-    """Raises StoreError if a name, which becomes a folder's, leads out of the results folder."""
+    """Raises StoreError if a folder of this name would lie outside the results folder."""
     if name in ("", ".", "..") or "/" in name or "\0" in name:
         raise StoreError(f"{name!r} cannot be a folder's name; use a plain name without slashes")
 

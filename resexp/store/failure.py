@@ -1,4 +1,4 @@
-"""Records failed attempts. Workers use this, and so does the process that started them."""
+"""Records failed attempts. Workers use it, and so does the process that started them."""
 
 from __future__ import annotations
 
@@ -19,14 +19,17 @@ def check_current(folder: TrialFolder, number: int) -> None:
 
 
 def fail(folder: TrialFolder, number: int, kind: str, cause: str) -> None:
-    """Record why attempt `number` ended without a result. Needs no Attempt. Raises StaleAttempt."""
+    """Record that attempt `number` ended without a result: the kind of failure, and its cause in words.
+
+    This works without an Attempt, in case the worker could not make one. Raises StaleAttempt.
+    """
     check_current(folder, number)
     write_failure(folder, number, kind, cause)
 
 
 def write_failure(folder: TrialFolder, attempt: int, kind: str, cause: str) -> None:
-    """Record a failed attempt with the end of its log. There is no fsync: without a record, the trial is run
-    again.
+    """Record a failed attempt with the end of its log. There is no fsync: if the record is lost, the trial is
+    run again.
     """
     tail = folder.log_tail()
     failure = {"status": Status.FAILED, "kind": kind, "cause": cause, "log_tail": tail, "attempt": attempt}

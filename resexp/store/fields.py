@@ -14,9 +14,10 @@ def _plain(text: str) -> str:
 
 
 Text = InstanceOf[str]
-"""Any text. File names need not be valid Unicode, and pydantic's own type refuses text that is not."""
+"""Any text. pydantic's own type refuses text that is no valid Unicode, and names of files may be such text.
+"""
 Plain = Annotated[Text, AfterValidator(_plain)]
-"""A name that becomes part of a path, and so must not lead out of the results folder."""
+"""A name that becomes part of a path, and therefore must not lead out of the results folder."""
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Number = Annotated[float, Field(strict=True)] | None
@@ -26,12 +27,14 @@ Amount = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)] | None
 
 
 class Document(BaseModel):
-    """One document. Keys that have no field here may hold anything."""
+    """One document or row. Keys without a field here may have any value."""
 
     model_config = ConfigDict(strict=True, extra="ignore", protected_namespaces=(), defer_build=True)
 
 
 class Extent(Document):
+    """The size and checksum of the beginning of a row file."""
+
     bytes: Count
     crc: Count
 
@@ -40,7 +43,9 @@ Extents = dict[Literal["metrics.jsonl", "probes.jsonl"], Extent]
 
 
 def _settings(value: dict[Any, Any]) -> dict[Any, Any]:
-    """Checked without pydantic's models, which would take two seconds for 20,000 trials."""
+    """A trial's settings, if they have the form that readers rely on. The settings' own models would need two
+    seconds for 20,000 trials.
+    """
     model, training, probes = (value.get(key) or {} for key in ("model", "training", "probes"))
     if not isinstance(model, dict) or not isinstance(training, dict) or not isinstance(probes, list | dict):
         raise ValueError("has a model, training or probes of another kind")  # noqa: TRY004  (for pydantic)

@@ -1,8 +1,8 @@
-"""Locks on files and, on file systems without locks, files that stand for a lock.
+"""Locks a file or, on a file system without locks, creates a file that means "locked".
 
-The system releases a lock when the process that holds it dies, but nothing removes a file then. Therefore the
-file names the process that created it. If that process ran on this host and is dead, the file is taken over.
-Otherwise the user must delete the file.
+The system releases a lock when the process that holds it dies, but it does not delete such a file. The file
+therefore names the process that created it. If that process ran on this host and is dead, another process
+takes the file over. Otherwise the user must delete the file.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ NO_FLOCK = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL)
 """The errors of file systems without locks, such as network file systems without a lock service."""
 
 SETTLE = 0.3
-"""Seconds to wait after a takeover, in case another process takes the file over at the same time."""
+"""Seconds to wait after taking a file over, to find out whether another process did so at the same time."""
 
 
 class Taken(Exception):
@@ -36,9 +36,10 @@ class Taken(Exception):
 
 
 def take(lock: Path, taken: Path, holder: Mapping[str, Any], wait: float) -> Callable[[], None]:
-    """Take a lock within `wait` seconds; returns a function that releases it. Raises Taken, OSError.
+    """Take a lock within about `wait` seconds; returns a function that releases it. Raises Taken, OSError.
 
-    lock: the file to lock; taken: the file to create if there are no locks; holder: what to write into it.
+    lock: the file to lock; taken: the file to create if there are no locks; holder: what to write into
+    `taken`, which must have a `run` that no other process has.
     """
     deadline = time.monotonic() + wait
     while True:
@@ -61,7 +62,9 @@ def take(lock: Path, taken: Path, holder: Mapping[str, Any], wait: float) -> Cal
 
 
 def held(lock: Path, taken: Path) -> bool:
-    """Whether any process holds the lock. Takes a shared lock for an instant, so readers do not conflict."""
+    """Whether any process holds the lock. To find out, it takes a shared lock for an instant; such locks do
+    not exclude each other.
+    """
     try:
         fd = os.open(lock, os.O_RDONLY | os.O_NONBLOCK)
     except OSError:
@@ -76,14 +79,14 @@ def held(lock: Path, taken: Path) -> bool:
 
 
 def _same(fd: int, path: Path) -> bool:
-    """Whether an open file is still the one at `path`."""
+    """Whether the open file `fd` is still the one at `path`."""
     with suppress(FileNotFoundError):
         return os.path.samestat(os.fstat(fd), os.lstat(path))
     return False
 
 
 def _create(taken: Path, holder: Mapping[str, Any]) -> Callable[[], None]:
-    """Does what `take` does, by creating the file `taken`."""
+    """Take the lock by creating the file `taken`; returns a function that releases it. Raises Taken."""
     takeover = False
     while True:
         try:
@@ -106,7 +109,7 @@ def _create(taken: Path, holder: Mapping[str, Any]) -> Callable[[], None]:
 
 
 def _dead(holder: Mapping[str, Any]) -> bool:
-    """Whether a holder certainly is dead: a process of this host that does not exist any more."""
+    """Whether the holder is known to be dead: it was a process of this host, and no longer exists."""
     pid = holder.get("pid")
     if holder.get("host") != socket.gethostname() or not isinstance(pid, int) or not 0 < pid < 2**31:
         return False

@@ -1,7 +1,6 @@
-"""Finished trials: their last checkpoint, and probes that measure them afterwards.
+"""Done trials: their last checkpoint, and what `resexp probe` measures on it after training.
 
-Later measurements have a document of their own, so that the rows that were committed with the result stay
-unchanged.
+These later rows have a document of their own, so that the rows that belong to the result stay unchanged.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ class Finished:
     result: Mapping[str, Any]
 
     def checkpoint(self) -> bytes:
-        """The checkpoint after the last step. Raises StoreError if it is missing or damaged."""
+        """The bytes of the checkpoint after the last step. Raises StoreError if it is missing or damaged."""
         with explained(self.folder.path):
             for sidecar in reversed(self.folder.checkpoints()):
                 record = read_or_empty(sidecar)
@@ -48,11 +47,11 @@ class Finished:
         )
 
     def plugins(self) -> tuple[Plugin, ...]:
-        """The plugins it was trained with. Raises StoreError if a copy is missing or damaged."""
+        """The plugins that it was trained with. Raises StoreError if a copy is missing or damaged."""
         return copied_plugins(self.folder, self.trial)
 
     def add(self, rows: Iterable[Row], asked: Mapping[str, Row] | None = None) -> None:
-        """Save probe rows; they replace earlier rows of the same probes. Raises StoreError.
+        """Save later rows. They replace earlier ones of the same kinds of probe. Raises StoreError.
 
         asked: the options of each kind of probe that was measured, including kinds that gave no rows.
         """
@@ -60,7 +59,9 @@ class Finished:
         kinds = {row["probe"] for row in new} | set(asked or ())
         old = [row for row in later_rows(self.folder, self.result, []) if row["probe"] not in kinds]
         rows = [*old, *new]
-        versions = {row["probe"]: numerics.probe_version(row["probe"]) for row in rows}
+        versions = {
+            row["probe"]: numerics.probe_version(row["probe"]) for row in rows
+        }  # see plan/numerics.py
         options = {**read_or_empty(self.folder.later_probes).get("asked", {}), **(asked or {})}
         options = {kind: options[kind] for kind in versions if kind in options}
         document = {"format": FORMAT, **_identity(self.result), "asked": options, "rows": rows}
@@ -72,9 +73,10 @@ class Finished:
 
 
 def later_rows(folder: TrialFolder, result: Mapping[str, Any], notes: list[str]) -> list[dict[str, Any]]:
-    """The rows that were measured later for this result, not for an earlier attempt or another trial.
+    """The rows that `resexp probe` measured on this result. Rows of an earlier attempt, of another trial, or
+    of another version of the probe's numbers are left out.
 
-    Appends to `notes` why rows are left out.
+    Appends to `notes` why rows are left out, except those of an earlier attempt.
     """
     try:
         document = read(folder.later_probes)
@@ -84,8 +86,8 @@ def later_rows(folder: TrialFolder, result: Mapping[str, Any], notes: list[str])
         notes.append(f"{folder.later_probes}: {damage}; `resexp probe` measures anew")
         return []
     if "trial" not in document:
-        old = "was written by an older resexp, which did not say of which trial"
-        notes.append(f"{folder.later_probes}: {old}; it is left aside, and `resexp probe` measures anew")
+        old = "was written by an older resexp, which did not record the trial; it is left out"
+        notes.append(f"{folder.later_probes}: {old}. `resexp probe` measures anew")
         return []
     if document["trial"] != result["trial"]:
         notes.append(f"{folder.later_probes}: is of another trial; `resexp probe` measures anew")
@@ -98,15 +100,15 @@ def later_rows(folder: TrialFolder, result: Mapping[str, Any], notes: list[str])
     older = {kind for kind in older if versions.get(kind, 1) != numerics.probe_version(kind)}
     for kind in sorted(older):
         notes.append(
-            f"{folder.later_probes}: {kind}'s numbers have changed since, and its rows are left out; "
+            f"{folder.later_probes}: how {kind} measures has changed since, so its rows are left out; "
             "`resexp probe` measures anew"
         )
     return [row for row in rows if row["probe"] not in older]
 
 
 def ways(finished: Finished, later: Iterable[Row]) -> dict[str, tuple[str, bool]]:
-    """For each kind of probe that measured a trial at its end: its options as text, and whether `resexp
-    probe` measured it after training.
+    """For each kind of probe that measured a trial after its last step: the probe's options as text, and
+    whether `resexp probe` did so later.
     """
     options_of: dict[str, list[Any]] = {}
     for probe in finished.trial.settings.get("probes", ()):
@@ -127,17 +129,18 @@ def _text(options: list[Any]) -> str:
 
 
 def notes_of_ways(trials: Sequence[Mapping[str, tuple[str, bool]]]) -> list[str]:
-    """A note for each probe whose options differ between trials because some were measured later.
+    """A note for each kind of probe whose options differ between trials because some were measured later. A
+    mean over such trials would mix two measurements.
 
-    A mean over such trials would mix two measurements.
+    trials: what `ways` returns for each.
     """
     notes = []
     for kind in sorted({kind for trial in trials for kind in trial}):
         measured = [trial[kind] for trial in trials if kind in trial]
         if any(later for _, later in measured) and len({options for options, _ in measured}) > 1:
             notes.append(
-                f"{kind}: some trials were measured with other options than others, so that means over them "
-                f"mix measurements; `resexp probe --probe {kind}` measures all alike"
+                f"{kind}: its options differ between trials, so means over trials mix measurements; "
+                f"`resexp probe --probe {kind}` measures all alike"
             )
     return notes
 
@@ -148,9 +151,9 @@ def _identity(result: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def note_of_lost_end(finished: Finished, rows: Iterable[Row]) -> str | None:
-    """A note if a done trial lacks the rows of a probe that was due at its end; None otherwise.
+    """A note if a done trial has no rows of its last step although probes were due then; None otherwise.
 
-    Earlier versions lost these rows if they were stopped in the last step. `resexp probe` measures them.
+    Earlier versions lost these rows if they were stopped in the last step.
     """
     result, steps = finished.result, finished.result.get("steps") or 0
     due = [
@@ -164,12 +167,15 @@ def note_of_lost_end(finished: Finished, rows: Iterable[Row]) -> str | None:
         return None
     asked = " ".join(f"--probe {kind}" for kind in dict.fromkeys(due))
     return (
-        f"{finished.folder.path}: the probes of its end are missing, as where an older version was stopped "
-        f"in its last step; `resexp probe {finished.folder.experiment.path.name} {asked}` measures them"
+        f"{finished.folder.path}: what probes measured after the last step is missing. Older versions lost "
+        "it if they were stopped in that step. "
+        f"`resexp probe {finished.folder.experiment.path.name} {asked}` measures it"
     )
 
 
 def merged(rows: list[dict[str, Any]], later: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows of training and later rows. Later rows replace those of the same probes at the end of training."""
+    """The rows of training together with later rows, which replace those of the same kinds of probe at the
+    end of training.
+    """
     again = {row["probe"] for row in later}
     return [row for row in rows if not (row.get("at") == 1 and row["probe"] in again)] + later

@@ -1,4 +1,4 @@
-"""The names of all files in the results folder, and the state of a trial."""
+"""Names all files in the results folder, and reads the state of a trial."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from resexp.store.documents import read, read_or_empty
 from resexp.store.file_lock import held
 
 FORMAT = 1
-"""The version of a trial's documents. Results with a newer version are ignored."""
+"""The version of a trial's documents. Results with a newer version are not used."""
 
 PLAN_FORMAT = 2
-"""Version of the plan. A folder with a newer plan is refused. Since version 2, trials record the versions of
-their parts' numbers (`plan/numerics.py`) and the fingerprint of their data.
+"""The version of the plan. A folder with a newer plan is refused. Since version 2, a trial records the
+version of each part's numbers (`plan/numerics.py`) and the fingerprint of its data.
 """
 
 PUBLISHED = "gallery"
-"""The folder, beside the experiments, with the published reports."""
+"""The name of the folder for published reports. It lies beside the folders of experiments."""
 
 CHECKPOINT = "checkpoint-"
-"""With this begin the names of a checkpoint and of its sidecar."""
+"""The names of a checkpoint and of its sidecar begin with this."""
 
 SPLITS = ("train", "validation", "test")
 
 
 class _Name:
-    """Descriptor for the path of a file in a folder."""
+    """A descriptor: the path of the file `name` in the folder that it is read from."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -46,7 +46,9 @@ class _Name:
 
 @dataclass(frozen=True)
 class TrialFolder:
-    """The files of one trial. Only the current attempt writes them, except `failure`."""
+    """The paths of one trial's files. The supervisor writes `trial` and `attempt`, and also `failure` if the
+    worker could not. `resexp probe` writes `later_probes`. The rest is written by the current attempt.
+    """
 
     path: Path
 
@@ -70,7 +72,7 @@ class TrialFolder:
         return sorted(self.path.glob(f"{CHECKPOINT}*.json"))
 
     def checkpoint(self, step: int, attempt: int) -> Path:
-        """The sidecar of a checkpoint. Its name contains the attempt, so that attempts never share a file."""
+        """The path of a checkpoint's sidecar. It contains the attempt, so that attempts share no file."""
         return self.path / f"checkpoint-{step:010d}-{attempt:05d}.json"
 
     def log_tail(self, lines: int = 30, width: int = 200) -> list[str]:
@@ -85,7 +87,7 @@ class TrialFolder:
 
 @dataclass(frozen=True)
 class ExperimentFolder:
-    """The files of one experiment."""
+    """The paths of one experiment's files."""
 
     path: Path
 
@@ -104,11 +106,11 @@ class ExperimentFolder:
     unpacking = _Name(".unpacking")
 
     def run(self, token: str) -> Path:
-        """The record of a run that trained something here: its machine and command."""
+        """The record of the environment of the run `token`, such as its machine and command."""
         return self.runs / f"{token}.json"
 
     def plugin(self, sha256: str) -> Path:
-        """The copy of a plugin."""
+        """The copy of the plugin with this hash."""
         return self.plugins / f"{sha256}.py"
 
     def plugin_modules(self, sha256: str) -> Path:
@@ -116,7 +118,9 @@ class ExperimentFolder:
         return self.plugins / sha256
 
     def trial(self, trial: Trial) -> TrialFolder:
-        """The folder of a trial. It is found by the trial's id, because the trial's name may have changed."""
+        """The folder of a trial. If the trial's name has changed, it is found by the id. If several folders
+        have the id, one with a result is preferred.
+        """
         own = TrialFolder(self.trials / f"{trial.name}-{trial.id}")
         if own.result.exists():
             return own
@@ -126,7 +130,7 @@ class ExperimentFolder:
 
     @cached_property
     def by_id(self) -> Mapping[str, Sequence[Path]]:
-        """The trials' folders by id, listed once: folders that are created later are missing."""
+        """The trials' folders by id. They are listed once, so folders that are created later are missing."""
         folders: dict[str, list[Path]] = {}
         with suppress(FileNotFoundError):
             for name in sorted(os.listdir(self.trials)):
@@ -142,7 +146,9 @@ class ExperimentFolder:
 
 @dataclass(frozen=True)
 class State:
-    """The state of a trial. `result` is filled if it is finished, `failure` if it failed."""
+    """The state of a trial. `result` is filled if it is done or diverged, `failure` if it failed. `notes` are
+    sentences for the reader, such as on damage.
+    """
 
     status: Status
     cause: str | None = None
@@ -157,7 +163,7 @@ class State:
 
 
 def rows_of(folder: TrialFolder) -> dict[str, bytes]:
-    """The bytes of both row files by name; b"" if one is absent."""
+    """The bytes of both row files by name; b"" for one that is absent."""
     contents = {}
     for path in (folder.metrics, folder.probes):
         try:
@@ -168,9 +174,10 @@ def rows_of(folder: TrialFolder) -> dict[str, bytes]:
 
 
 def state_of(folder: TrialFolder, trial_id: str, current_run: str | None) -> State:
-    """The state of a trial, after checking every checksum. `notes` describe damage.
+    """The state of a trial, after every checksum has been checked.
 
-    If the result is damaged or of another trial, the state is what it would be without a result.
+    If the result is damaged or of another trial, the state is what it would be without a result, and `notes`
+    say why. `current_run` is the run that holds the experiment's lock; None if no trial can be running.
     """
     try:
         result = read(folder.result)
@@ -192,11 +199,11 @@ def _mismatch(folder: TrialFolder, trial_id: str, result: Mapping[str, Any]) -> 
         return f"{folder.result}: is of another trial or a newer format"
     if result["status"] == Status.DONE and any(_broken(result.get(f"{split}_loss")) for split in SPLITS):
         return (
-            f"{folder.result}: its loss is not a finite number, and an older version took the trial for done"
+            f"{folder.result}: its loss is not a finite number, but an older version took the trial as done"
         )
     for name, data in rows_of(folder).items():
         if len(data) != result["rows"][name]["bytes"] or not durable.fits(result["rows"][name], data):
-            return f"{folder.path / name}: does not hold the rows that its result was committed with"
+            return f"{folder.path / name}: does not hold the rows that belong to its result"
     return None
 
 

@@ -19,8 +19,8 @@ from resexp.store.layout import CHECKPOINT, ExperimentFolder
 def pack(path: Path, file: Path, *, weights: bool = True, checkpoints: bool = True) -> Manifest:
     """Write the experiment in the folder `path` to `file`, which must not exist; returns what was packed.
 
-    weights: the last checkpoints of finished trials, which `resexp probe` needs; checkpoints: those of
-    unfinished trials, which continue from them. Locks and reports are left out.
+    weights: whether to pack the checkpoints of finished trials, which `resexp probe` needs. checkpoints:
+    whether to pack those of unfinished trials, which continue from them. Locks and reports are left out.
 
     Raises:
         BusyError: another process runs the experiment.
@@ -42,7 +42,8 @@ def pack(path: Path, file: Path, *, weights: bool = True, checkpoints: bool = Tr
                 os.fsync(opened.fileno())
             if manifest.size > believed(temporary.stat().st_size):
                 raise StoreError(
-                    f"{path}: holds so many equal bytes that unpack would refuse it; look at its logs"
+                    f"{path}: compresses so well that `resexp unpack` would take it for an attack; look for "
+                    "huge logs in it"
                 )
             _put(temporary, file)
         finally:
@@ -73,7 +74,7 @@ def _entry(folder: Path, name: str) -> Entry:
 
 
 def _put(temporary: Path, file: Path) -> None:
-    """Give the file its name, unless another file has got it meanwhile."""
+    """Rename `temporary` to `file`. Raises DataError if `file` exists by now."""
     try:
         os.link(temporary, file)
     except FileExistsError:

@@ -14,13 +14,13 @@ from resexp.store.layout import ExperimentFolder, TrialFolder
 
 
 def planned(folder: ExperimentFolder, notes: list[str]) -> tuple[dict[str, Any], list[Trial]]:
-    """The plan and its trials. If the plan is lost, {} and the trials that were started; `notes` say so."""
+    """The plan and its trials. If the plan is lost: {} and the trials that were started. Adds to `notes`."""
     try:
         plan = read(folder.plan)
     except (FileNotFoundError, durable.Damaged) as damage:
         notes.append(
-            f"{folder.plan}: {damage}; only the trials that were started are shown, without references. "
-            "Running the experiment again writes it anew"
+            f"{folder.plan}: {damage}; only the trials that were started are shown, without published "
+            "numbers. Run the experiment again to write the plan anew"
         )
         documents = [read_or_empty(TrialFolder(path).trial) for path in sorted(folder.trials.glob("*"))]
         return {}, [Trial.from_json(document["trial"]) for document in documents if document]
@@ -35,12 +35,14 @@ def planned(folder: ExperimentFolder, notes: list[str]) -> tuple[dict[str, Any],
 
 
 def published(plan: Mapping[str, Any], folder: ExperimentFolder, notes: list[str]) -> dict[str, Any]:
-    """What papers report, as `published.Published` has it in JSON; {} without a plan, or if it is faulty."""
+    """What papers report, as JSON data of `config.published.Published`. {} if there is no plan, or if what it
+    says is faulty; a note is added then.
+    """
     data: dict[str, Any] = plan.get("published") or {"references": plan.get("references", [])}
     try:
         Published.from_json(data)
     except ValueError as problem:
         reason = str(problem).splitlines()[0]
-        notes.append(f"{folder.plan}: what is published cannot be read ({reason}); it is left out")
+        notes.append(f"{folder.plan}: its published numbers cannot be read ({reason}); they are left out")
         return {}
     return data if plan else {}

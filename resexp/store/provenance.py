@@ -1,4 +1,6 @@
-"""Where trials come from: the runs that trained them, trials that are not shown, and outdated numbers."""
+"""What a reader must know of where trials come from: the runs that trained them, trials that are not shown,
+and numbers of older versions.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,7 @@ from resexp.text import counted
 
 
 def run_of(folder: TrialFolder, state: State) -> str:
-    """The name of the run that trained a trial. It is "" for runs of older versions, which left no
-    document.
-    """
+    """The name of the run that trained a trial. It is "" if an older version did, which named no runs."""
     if state.result:
         return str(state.result.get("run") or "")
     run = str(read_or_empty(folder.attempt).get("run") or "")
@@ -30,9 +30,10 @@ def run_of(folder: TrialFolder, state: State) -> str:
 def runs(
     folder: ExperimentFolder, trained_by: Mapping[str, list[str]], notes: list[str]
 ) -> list[dict[str, Any]]:
-    """The environments that trained the trials, each as {"environment": ..., "trials": ids}.
+    """The environments in which the trials were trained, each as {"environment": ..., "trials": ids}.
 
-    trained_by: the trials of each run. Runs with the same environment become one entry.
+    trained_by: the ids of the trials by the run that trained them. Runs with the same environment become one
+    entry. A note is added for each run whose record is missing or damaged.
     """
     entries: list[dict[str, Any]] = []
     for run, ids in trained_by.items():
@@ -55,7 +56,7 @@ def left_aside(
 ) -> str:
     """A sentence on trials that are not shown because the last run had overrides; "" if there are none.
 
-    Adds a note if there are trials of an earlier configuration instead.
+    If it had none, but there are trials of an earlier configuration, a note is added for these.
     """
     shown = {trial.id for trial in trials}
     kept = {id for id, paths in folder.by_id.items() if id not in shown and any(map(Path.is_dir, paths))}
@@ -78,6 +79,6 @@ def note_older(trials: Sequence[Trial], notes: list[str]) -> None:
         older.update(numerics.changed_parts(trial.numerics, numerics.versions(trial.settings)))
     for name, count in older.items():
         notes.append(
-            f"{name}'s numbers have changed since: {count} of {counted(len(trials), 'trial')} shown have the "
-            "older ones. `resexp run` trains them again"
+            f"{name} computes other numbers in this version: {count} of {counted(len(trials), 'trial')} "
+            "shown have those of an older one. `resexp run` trains them again"
         )

@@ -1,4 +1,4 @@
-"""Reads experiments, at any time, into tidy pandas frames and notes for the reader."""
+"""Reads an experiment into tidy pandas frames, with notes for the reader. It may be running meanwhile."""
 
 from __future__ import annotations
 
@@ -41,31 +41,45 @@ SPLITS = ("train", "test")
 PROBE_COLUMNS = ("probe", "step", "at", "name", "layer", "index", "value")
 OF_SPLITS = ("examples", "chance", "most_answered")
 HELD_OUT = 0.3
-"""The share of test rows in a table, if neither the result nor the settings state it."""
+"""The share of a table's rows (`data: table`) that are for testing, if neither the result nor the settings
+say it. It is that option's default.
+"""
 
 
 @dataclass(frozen=True)
 class Records:
     """One experiment as tidy frames. A missing number is NaN or None, never 0.
 
-    trials: one row per trial of the present plan: id, name, status, cause, connection, variant, depth, seed,
-        params, macs, activation_bytes, errors as fractions, losses in nats, seconds and so on, and one column
-        per swept axis, named by its dotted key; redrawn is the share of all rows that the seed drew as test
-        rows.
-    metrics, probes: `id` and the fields of each row.
-    environment: machine, versions and command of the latest run; runs: those of all runs, each as
-        {"environment": ..., "trials": ids}.
-    published: what papers report, as `published.Published` has it in JSON; {} if that is not known.
+    trials: one row per trial of the present plan, with these columns. X stands for train, validation and
+        test, and S for train and test.
+        id, name, connection, variant (how reports label the trial), depth, seed, data and model (kinds);
+        status (done, diverged, failed, running, pending) and cause (why it diverged or failed);
+        params, macs (of one example), activation_bytes;
+        X_error (fractions), X_loss (nats), test_M for each measure M of the task, B_loss for each baseline B;
+        S_examples, S_chance (the error of always answering the most frequent class), S_most_answered (the
+        share of the answer that was given most often), samples (texts that a language model wrote);
+        seconds (of training), step_seconds, images_per_second, peak_memory_bytes, epochs, steps;
+        mixed (whether the environment changed during the trial);
+        redrawn (if each seed draws its own test examples: their share of all examples; otherwise None);
+        and each swept axis, by its dotted key.
+    metrics: one row per epoch: id (of the trial), epoch, step, seconds, lr; loss and running_error (means
+    over
+        the epoch's batches); errors and losses as above, of the epochs that were evaluated.
+    probes: one row per reading: id, probe (its kind), step, at (fraction of training), name, layer, index,
+        value.
+    environment: machine, versions and command of the latest run.
+    runs: the environments of all runs, each as {"environment": ..., "trials": ids}.
+    published: what papers report, as JSON data of `config.published.Published`; {} if there is nothing.
     notes: sentences that the reader must know, such as on damaged files.
     aside: a sentence that comes first, such as on trials that the plan leaves out, or "".
-    settings: of each trial, by id, as plain JSON data.
-    plugins: the plugins whose parts a trial uses, by id, as far as their copies can be read.
+    settings: the settings of each trial as plain JSON data, by its id.
+    plugins: the plugins whose parts a trial uses, by its id. If a copy cannot be read, there are none.
     tuned: dotted keys of the axes whose value is chosen by validation error.
-    look: the look of a sequential experiment, as `looks.Look` has it in JSON.
-    seeds_before: the seeds per group in earlier reports, if seeds were added since.
-    registered: what was registered before the first result; None if nothing was. unusable: why what was
-        registered cannot be read, or "".
-    foreign: whether resexp did not train the runs, so that how they were measured is not known.
+    look: the look of a sequential experiment, as JSON data of `plan.looks.Look`.
+    seeds_before: the numbers of seeds per group in earlier reports, if seeds were added since.
+    registered: what was registered before the first result; None if there is nothing usable.
+    unusable: why what was registered cannot be used, or "".
+    foreign: whether another program trained the runs (`resexp judge`).
     checks: what `resexp check` expects, as the configuration has it.
     unjudged: sentences on what cannot be judged because the runs are foreign.
     """
@@ -92,7 +106,7 @@ class Records:
 
     @property
     def references(self) -> list[dict[str, Any]]:
-        """The published numbers, as `published.Reference` has them in JSON."""
+        """The published numbers, as JSON data of `config.published.Reference`."""
         return list(self.published.get("references", ()))
 
 
@@ -145,7 +159,9 @@ def _read(folder: ExperimentFolder) -> Records:
     registered, unusable = registration(folder)
     frame = pd.DataFrame(trial_rows, columns=_columns(trial_rows, _trial_columns(trials)))
     for name in ("params", "macs", "activation_bytes", *_RESULT_COLUMNS[:-1]):
-        frame[name] = pd.to_numeric(frame[name])  # a column of None only must be numeric, too
+        frame[name] = pd.to_numeric(
+            frame[name]
+        )  # otherwise a column with nothing but None has no numeric type
     return Records(
         experiment=folder.path.name,
         trials=frame,
@@ -195,9 +211,8 @@ def _trial_row(trial: Trial, state: State) -> dict[str, Any]:
 
 
 def _redrawn(trial: Trial, result: Mapping[str, Any]) -> float | None:
-    """The share of all rows that the seed drew as test rows; None if every seed has the same test rows.
-
-    Results of older versions do not say this. For those, the settings do.
+    """The column `redrawn` of `Records.trials`. Results of older versions do not have it: for those, it
+    follows from the settings.
     """
     data = trial.settings.get("data")
     data = data if isinstance(data, Mapping) else {}
@@ -212,7 +227,9 @@ def _redrawn(trial: Trial, result: Mapping[str, Any]) -> float | None:
 
 
 def _swept(trial: Trial) -> dict[str, Any]:
-    """One column per swept axis. A swept part has one per option, such as data.kind and data.root."""
+    """The columns of the swept axes. An axis of whole parts has a column for the kind and for each option,
+    such as data.kind and data.root.
+    """
     columns: dict[str, Any] = {}
     for key, value in trial.axes.items():
         part = {"kind": value} if isinstance(value, str) else value
@@ -221,7 +238,7 @@ def _swept(trial: Trial) -> dict[str, Any]:
 
 
 def _measures(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A column for each of the task's own measures: test_iou, test_dice."""
+    """A column for each of the task's own measures, such as test_iou and test_dice."""
     return {f"test_{name}": value for name, value in (row.get("test_measures") or {}).items()}
 
 
@@ -241,14 +258,14 @@ def _kind(trial: Trial, role: str) -> str | None:
 def _with_id(
     trial_id: str, path: Path, contents: Mapping[str, bytes], notes: list[str]
 ) -> list[dict[str, Any]]:
-    """The intact rows of a file, each with its trial's id. Adds a note if there is damage."""
+    """The rows of a file up to the first that is damaged, each with its trial's id. Adds a note then."""
     data = contents[path.name]
     rows, good = durable.read_rows(data)
     count, wrong = sound_rows(path.name, rows)
     if wrong:
         notes.append(f"{path}: row {count + 1}: {wrong}; the {count} rows before it are shown")
         return [{"id": trial_id, **row} for row in rows[:count]]
-    # An incomplete last line is no damage: an append is going on, or was killed.
+    # An incomplete last line is no damage: it is being written, or its writer was killed.
     if b"\n" in data[good:]:
         notes.append(f"{path}: damaged at byte {good}; the {len(rows)} rows before it are shown")
     return [{"id": trial_id, **row} for row in rows]

@@ -1,4 +1,6 @@
-"""Registration of an experiment before it runs: trials, claims, margins and stopping rule, with a hash."""
+"""Writes and reads an experiment's registration: before it runs, `resexp register` records its trials,
+claims, margins and stopping rule, with a hash.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +32,8 @@ def register(results: Path, name: str, registered: Mapping[str, Any]) -> tuple[P
         trained = [path for path in held.folder.trials.glob("*") if _was_trained(TrialFolder(path))]
         if trained:
             wrong = (
-                f"{len(trained)} of its trials have results already, if only of their first epochs, and what "
-                "is registered after them predicts nothing"
+                f"{len(trained)} of its trials have been trained already, at least in part, and what is "
+                "registered after that is no prediction"
             )
             right = "give the experiment another name"
             raise ConfigError([Problem(str(held.folder.path), "", wrong, right)])
@@ -45,11 +47,7 @@ def _was_trained(folder: TrialFolder) -> bool:
 
 
 def registration(folder: ExperimentFolder) -> tuple[dict[str, Any] | None, str]:
-    """The registration, and why it cannot be used.
-
-    The registration is None if there is none, or if it cannot be used. The reason is "" if there is nothing
-    wrong.
-    """
+    """The registration and "". If it cannot be used, None and the reason; if there is none, None and ""."""
     try:
         document = read(folder.registered)
     except FileNotFoundError:
@@ -57,9 +55,9 @@ def registration(folder: ExperimentFolder) -> tuple[dict[str, Any] | None, str]:
     except (OSError, durable.Damaged) as damage:
         return None, f"{folder.registered}: {damage}"
     if document["format"] > REGISTRATION_FORMAT:
-        return None, f"{folder.registered}: was written by a newer resexp, which can read it"
+        return None, f"{folder.registered}: was written by a newer resexp; upgrade to read it"
     if digest({key: value for key, value in document.items() if key != "sha256"}) != document["sha256"]:
-        return None, f"{folder.registered}: is not what its hash says: it was changed after it was written"
+        return None, f"{folder.registered}: does not have its hash, so it was changed after it was written"
     try:
         Published.from_json(document["published"])
     except ValueError as problem:

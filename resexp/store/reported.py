@@ -1,4 +1,6 @@
-"""Remembers which plans of an experiment have been reported, to tell if seeds were added afterwards."""
+"""Remembers which plans of an experiment have been reported. If seeds were added after a look at the results,
+the report says so.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +16,9 @@ from resexp.store.layout import ExperimentFolder
 
 
 def note_reported(path: Path) -> None:
-    """Remember that the present plan in the experiment's folder has been reported. Raises OSError.
+    """Remember that the present plan of the experiment in the folder `path` has been reported.
 
-    A plan of which nothing has been trained is left out, because its report shows no result.
+    This does nothing if no trial has a result, because such a report shows nothing. Raises OSError.
     """
     folder = ExperimentFolder(path)
     if not any(folder.trials.glob("*/result.json")):
@@ -32,10 +34,9 @@ def note_reported(path: Path) -> None:
 
 
 def seeds_at_last_look(path: Path, config_text: str, overrides: Sequence[str]) -> int:
-    """The number of seeds in the plan of the experiment's folder, if that plan is a look at this
-    configuration.
+    """The number of seeds at the last look of a sequential experiment (`plan/looks.py`) in the folder `path`.
 
-    Otherwise, or if there is no plan, it is 0.
+    It is 0 if the folder's plan has no look, or was made from another configuration or other overrides.
     """
     plan = read_or_empty(ExperimentFolder(path).plan)
     same = plan.get("config_sha256") == hashlib.sha256(config_text.encode()).hexdigest()
@@ -45,11 +46,10 @@ def seeds_at_last_look(path: Path, config_text: str, overrides: Sequence[str]) -
 
 
 def seeds_before(folder: ExperimentFolder, trials: Sequence[Trial]) -> tuple[int, ...]:
-    """The seeds per group in each earlier report of a plan to which seeds were added since.
+    """How many seeds a group (a variant at a depth) had in earlier reports, if it has more in `trials` now.
 
-    A reported plan counts if one of its groups (a variant at a depth) has more seeds in `trials` now. It
-    does not count if only other depths or variants were added. The numbers are ascending, and each occurs
-    once.
+    For each reported plan with such groups, their largest number of seeds; ascending, each once. A plan to
+    which only other depths or variants were added does not count.
     """
     numbers: set[int] = set()
     for plan in read_or_empty(folder.reported).get("plans", []):
@@ -62,7 +62,7 @@ def seeds_before(folder: ExperimentFolder, trials: Sequence[Trial]) -> tuple[int
 
 
 def _seeds(trials: Sequence[Trial]) -> Counter[tuple[str, int]]:
-    """How many different seeds each variant has at each depth. A seed with several tuned values counts
-    once.
+    """How many different seeds each variant has at each depth. Several trials with one seed, as in tuning,
+    count once.
     """
     return Counter((variant, depth) for variant, depth, _ in {(t.variant, t.depth, t.seed) for t in trials})

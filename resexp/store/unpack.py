@@ -1,4 +1,4 @@
-"""Unpacks a packed experiment, or adds its finished trials to the same experiment that is there already."""
+"""Unpacks a packed experiment. If the results folder has that experiment, only finished trials are added."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from resexp.store.layout import ExperimentFolder, TrialFolder, state_of
 
 @dataclass(frozen=True)
 class Unpacked:
-    """What came of it. added: trials put in place; kept: trials that were finished there already.
+    """What `unpack` did.
 
-    folder: the experiment's folder; left: unfinished trials that were not added, because the experiment was
-    there already.
+    folder: the experiment's folder. added: the number of trials put into it. kept: how many trials of the
+    archive were finished there already. left: how many were not added, because they are unfinished and the
+    experiment was there already.
     """
 
     folder: Path
@@ -34,12 +35,12 @@ class Unpacked:
 def unpack(file: Path, results: Path) -> Unpacked:
     """Unpack `file` into `results`. Nothing is put in place before every hash has been checked.
 
-    If the experiment is there already, its files stay as they are, and finished trials that it lacks are
-    added. This needs a plan with these trials.
+    If the experiment is there already, those finished trials are added that it has not finished. Its plan
+    must contain them. Its other files stay as they are.
 
     Raises:
         BusyError: another process runs the experiment.
-        DataError: the file is damaged or hostile, or is of another experiment than the one that is there.
+        DataError: the file is damaged or hostile, or its experiment differs from the one that is there.
         StoreError: the results folder cannot be written.
     """
     with explained(file), opened(file) as archive:
@@ -60,7 +61,7 @@ def _extract(archive: Archive, manifest: Manifest, into: Path, file: Path) -> No
     free = shutil.disk_usage(into).free
     if manifest.size > free:
         raise DataError(
-            f"{file}: needs {manifest.size:,} bytes, and {free:,} are free; make room in {into.parent}"
+            f"{file}: needs {manifest.size:,} bytes, but only {free:,} are free; make room in {into.parent}"
         )
     for entry, blocks in archive.contents(manifest):
         path = into / entry.path
@@ -82,7 +83,7 @@ def _placed(staged: ExperimentFolder, folder: ExperimentFolder, file: Path) -> U
         _check_same(staged, folder, [id for id, done in finished.items() if done], file)
     registered = _bytes(folder.registered)
     if (here or registered) and registered != _bytes(staged.registered):
-        raise _refused(file, f"was registered otherwise than {folder.path} was, or only one of them was")
+        raise _refused(file, f"does not have the same registration as {folder.path}")
     known = {id: [p for p in paths if _finished(TrialFolder(p), id)] for id, paths in folder.by_id.items()}
     kept = [id for id in trials if known.get(id)]
     added = [id for id in trials if id not in kept and (finished[id] or not here)]
@@ -119,27 +120,30 @@ def _finished(folder: TrialFolder, id: str) -> bool:
 def _check_same(
     staged: ExperimentFolder, folder: ExperimentFolder, finished: Iterable[str], file: Path
 ) -> None:
-    """Raises DataError unless the experiment in `folder` is the staged one as far as the trials go."""
+    """Raises DataError if the plan in `folder` lacks a finished trial of the `staged`
+    (unpacked) experiment.
+    """
     try:
         theirs, ours = ({trial["id"] for trial in read(each.plan)["trials"]} for each in (staged, folder))
     except (OSError, durable.Damaged) as damage:
         raise _refused(
-            file, f"cannot be compared with {folder.path}, as one of the plans is damaged: {damage}"
+            file, f"cannot be compared with {folder.path}, because one of the plans is damaged: {damage}"
         ) from None
     if other := [id for id in finished if id not in ours]:
         names = ", ".join(staged.by_id[id][0].name for id in other[:3]) + (", ..." if len(other) > 3 else "")
         raise _refused(
             file,
-            f"has {len(other)} finished trials that the plan in {folder.path} lacks ({names}), because other "
-            f"settings, data or versions give other trials; {len(theirs & ours)} of {len(theirs)} planned "
-            "trials agree",
+            f"has {len(other)} finished trials that the plan in {folder.path} lacks ({names}). Settings, "
+            f"data or versions differ: {len(theirs & ours)} of {len(theirs)} planned trials are the same",
         )
     if staged.environment.exists():
         raise _refused(file, f"was run by an old version, whose trials cannot be added to {folder.path}")
 
 
 def _add(source: Path, target: Path) -> None:
-    """Move what is in a folder into another that lacks it. Names there are hashes or random."""
+    """Move the entries of `source` into `target`, except those whose names `target` has. The names are hashes
+    or random, so that equal names mean equal contents.
+    """
     if source.exists():
         durable.make_own_folder(target)
         for path in sorted(source.glob("*")):
@@ -149,7 +153,7 @@ def _add(source: Path, target: Path) -> None:
 
 
 def _add_reported(staged: ExperimentFolder, folder: ExperimentFolder) -> None:
-    """Plans that were reported elsewhere count as reported here, too."""
+    """Count plans that were reported elsewhere as reported here, too."""
     ours, theirs = (read_or_empty(each.reported).get("plans", []) for each in (folder, staged))
     if new := [plan for plan in theirs if plan not in ours]:
         durable.write_document(folder.reported, {"plans": [*ours, *new]}, indent=None)

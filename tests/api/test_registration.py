@@ -42,7 +42,7 @@ def test_what_is_registered_before_a_run_stands_beside_its_results(
     assert registered is not None
     assert registered["sha256"] == sha256
     assert [len(plan) for plan in registered["trials"]] == [6]
-    with pytest.raises(ConfigError, match="have results already"):
+    with pytest.raises(ConfigError, match="have been trained already"):
         api.register(experiment, results=tmp_path, device="cpu")
 
 
@@ -52,7 +52,7 @@ def test_a_registration_that_was_edited_counts_as_nothing(experiment: Experiment
     durable.write_document(file, {**document, "rules": {**document["rules"], "margin": 3.0}})
     trained(experiment, tmp_path, noisy(0.5))
     assert api.results("x", tmp_path).registered is None
-    assert "is not what its hash says" in opening(tmp_path)
+    assert "does not have its hash" in opening(tmp_path)
 
 
 def test_a_margin_and_a_claim_that_are_changed_later_are_in_the_first_sentence(tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_nothing_is_registered_once_a_trial_is_trained_in_part(
         attempt = store.Attempt(*opened.claim(plan[0]))
         attempt.begin({})
         attempt.metric({"epoch": 1, "train_error": 0.2})
-    with pytest.raises(ConfigError, match="1 of its trials have results already, if only"):
+    with pytest.raises(ConfigError, match="1 of its trials have been trained already, at least in part"):
         api.register(experiment, results=tmp_path, device="cpu")
 
 

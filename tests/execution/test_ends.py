@@ -124,7 +124,7 @@ def test_a_result_that_does_not_fit_its_rows_is_no_success(
     summary = run(experiment, Display())
     assert (summary.counts, summary.exit_status) == ({"done": 1, "failed": 1}, 3)
     state = experiment.state(spoilt)
-    assert "metrics.jsonl: does not hold the rows that its result was committed with" in (state.cause or "")
+    assert "metrics.jsonl: does not hold the rows that belong to its result" in (state.cause or "")
     assert state.failure["kind"] == "damage"
     assert [trial.name for trial in experiment.pending()] == ["spoilt"]
 

@@ -221,7 +221,7 @@ def test_probes_that_an_older_version_lost_at_a_trials_end_are_told(opened: stor
     del result["probed"]
     durable.write_document(folder.result, result)
     (note,) = store.read(opened.path).notes
-    assert "`resexp probe e --probe gradient_norms --probe update_ratio` measures them" in note
+    assert "`resexp probe e --probe gradient_norms --probe update_ratio` measures it" in note
     opened.close()
     api.probe("e", ["gradient_norms"], root=opened.path.parent, device="cpu")
     assert store.read(opened.path).notes == []

@@ -100,9 +100,9 @@ def test_mended_numbers_are_named_and_trained_again(results: Path, monkeypatch: 
     mend(monkeypatch, {"model.init": {"orthogonal": 2}, "training.schedule.low_rate": {"*": 3}})
     notes = store.read(results / "kept").notes
     assert notes == [
-        "orthogonal's numbers have changed since: 9 of 9 trials shown have the older ones. "
+        "orthogonal computes other numbers in this version: 9 of 9 trials shown have those of an older one. "
         "`resexp run` trains them again",
-        "low_rate's numbers have changed since: 4 of 9 trials shown have the older ones. "
+        "low_rate computes other numbers in this version: 4 of 9 trials shown have those of an older one. "
         "`resexp run` trains them again",
     ]
     trials = planned()
@@ -134,7 +134,7 @@ def test_later_rows_of_a_mended_probe_are_left_out_with_a_note(
     monkeypatch.setattr(numerics, "probe_version", {"cka": 2}.get)
     records = store.read(results / "kept")
     assert "cka" not in set(records.probes["probe"])
-    assert sum("cka's numbers have changed" in note for note in records.notes) == 6
+    assert sum("how cka measures has changed" in note for note in records.notes) == 6
 
 
 CHANGES = (

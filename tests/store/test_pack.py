@@ -170,7 +170,7 @@ def test_another_experiment_of_the_same_name_is_refused(tmp_path: Path, here: Pa
     run_first(here, trials=(stub.trial("plain-8", steps=5), TRIALS[1]))
     before = files(here / "exp")
     with pytest.raises(
-        DataError, match=r"has 1 finished trials that the plan in .* 1 of 2 planned trials agree"
+        DataError, match=r"has 1 finished trials that the plan in .* 1 of 2 planned trials are the same"
     ):
         store.unpack(packed(tmp_path), here)
     assert files(here / "exp") == before
@@ -182,7 +182,7 @@ def test_a_registration_must_be_the_same_on_both_sides(tmp_path: Path, here: Pat
     run_first(here)
     durable.write_document(here / "exp" / "registered.json", {"format": 1})
     before = files(here / "exp")
-    with pytest.raises(DataError, match="was registered otherwise than"):
+    with pytest.raises(DataError, match="does not have the same registration as"):
         store.unpack(packed(tmp_path), here)
     assert files(here / "exp") == before
 
@@ -323,19 +323,19 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "no plan": (made({"config.yaml": b""}), "no plan or configuration"),
     "a bomb": (
         made(PLAN, files=[[name, 10**15, ""] for name in PLAN]),
-        "it unpacks to 2,000,000,000,000,000 bytes, and at most",
+        "it unpacks to 2,000,000,000,000,000 bytes; a file of its size may have at most",
     ),
-    "another order": (made(PLAN, files=listed()[::-1]), "holds another file in the place of 'plan.json'"),
+    "another order": (made(PLAN, files=listed()[::-1]), "holds another file where its list has 'plan.json'"),
     "one more": (
         made({**PLAN, "runs/a.json": b""}, files=listed()),
         "holds more than its list of files says",
     ),
     "one less": (made(PLAN, files=[*listed(), ["runs/a.json", 0, ""]]), "was cut off"),
-    "a wrong hash": (made(PLAN, files=listed(**{"plan.json": "0" * 64})), "holds plan.json damaged"),
-    "a negative size": (made(PLAN, files=[["plan.json", -1, ""]]), "that is no list of files"),
-    "a number for a path": (made(PLAN, files=[[1, 1, ""]]), "that is no list of files"),
-    "a number for the list": (made(PLAN, files=7), "that is no list of files"),
-    "a newer format": (made(PLAN, format=2), "has format 2, and 1 is known"),
+    "a wrong hash": (made(PLAN, files=listed(**{"plan.json": "0" * 64})), "holds a damaged plan.json"),
+    "a negative size": (made(PLAN, files=[["plan.json", -1, ""]]), "faulty list of files"),
+    "a number for a path": (made(PLAN, files=[[1, 1, ""]]), "faulty list of files"),
+    "a number for the list": (made(PLAN, files=7), "faulty list of files"),
+    "a newer format": (made(PLAN, format=2), "has format 2, but only 1 is known"),
     "an outside name": (made(PLAN, experiment="../x"), "whose name is refused"),
     "a hidden name": (made(PLAN, experiment=".ssh"), "whose name is refused"),
 }
@@ -358,7 +358,7 @@ def test_what_unpack_would_refuse_is_not_packed(tmp_path: Path, monkeypatch: pyt
     log = store.ExperimentFolder(tmp_path / "there" / "exp").trial(TRIALS[0]).log
     log.write_bytes(bytes(3_000_000))
     monkeypatch.setattr(archive, "LEAST", 1000)
-    with pytest.raises(StoreError, match="so many equal bytes that unpack would refuse it"):
+    with pytest.raises(StoreError, match="so well that `resexp unpack` would take it for an attack"):
         packed(tmp_path)
     assert list(tmp_path.glob("*exp.tar.gz*")) == []
 

@@ -114,20 +114,20 @@ def test_a_probe_that_fails_leaves_the_others_and_its_own_earlier_rows(
     assert [row for row in after if row["id"] == "a" * 12 and row["probe"] == "cka"] == of_first
     assert {row["id"] for row in after if row["probe"] == "update_ratio"} == {"a" * 12, "b" * 12}
     (note,) = [note for note in store.read(trained / "e").notes if note.startswith("cka")]
-    assert "some trials were measured with other options than others" in note
+    assert "its options differ between trials" in note
 
 
 def test_a_probe_of_other_options_in_other_trials_is_told(trained: Path) -> None:
     """A later seed has the rows of the configuration's own probe."""
     api.probe("e", [LESION], root=trained, device="cpu")
     _train_other(trained)
-    assert not [note for note in store.read(trained / "e").notes if "other options" in note]
+    assert not [note for note in store.read(trained / "e").notes if "options differ" in note]
     api.probe("e", ["{kind: lesion, batch_size: 8, draws: 1}"], root=trained, device="cpu")
-    assert not [note for note in store.read(trained / "e").notes if "other options" in note]
+    assert not [note for note in store.read(trained / "e").notes if "options differ" in note]
     (one, _) = store.finished(trained / "e")
     one.folder.later_probes.unlink()  # as if it had been trained afterwards
-    (note,) = [note for note in store.read(trained / "e").notes if "other options" in note]
-    assert note.startswith("lesion: some trials were measured with other options than others")
+    (note,) = [note for note in store.read(trained / "e").notes if "options differ" in note]
+    assert note.startswith("lesion: its options differ between trials")
 
 
 def _train_other(trained: Path) -> None:
