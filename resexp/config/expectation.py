@@ -1,11 +1,12 @@
-"""The language of `resexp check`: one expectation per line, parsed and never run as code.
+"""Parses the expectations of `resexp check`. Each is one line, and none is run as code:
 
     residual does not degrade                                 also: degrades, trains
-    test_error(residual, 56) < 0.03                           or 3 %; without a depth: at the greatest one
+    test_error(residual, 56) < 0.03                           or < 3 %
     test_error(residual, 56) < test_error(plain, 56)
-    test_error(skip, 56) < test_error(residual, 56) + 0.01    as well as, with this margin
+    test_error(skip, 56) < test_error(residual, 56) + 0.01    skip is at most one point worse
 
-A variant is written as reports label it, such as `residual` or `residual (shortcut=projection)`.
+A variant is written as reports label it, such as `residual` or `residual (shortcut=projection)`. The number
+after it is the depth; without one, the greatest depth of that variant is meant.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _MARGIN = re.compile(r"(?P<side>.+\))\s*(?P<margin>[+-]\s*[^()]+)")
 
 
 class NotUnderstoodError(ValueError):
-    """An expectation is not of the language. `right` says what would be."""
+    """A text is no expectation. `right` says what would be right."""
 
     def __init__(self, wrong: str, right: str) -> None:
         super().__init__(wrong)
@@ -42,7 +43,7 @@ class NotUnderstoodError(ValueError):
 
 @dataclass(frozen=True)
 class Side:
-    """A metric of one variant at one depth; None: at the greatest depth that it was trained at."""
+    """A metric of one variant at one depth. The depth None means the greatest that it was trained at."""
 
     metric: str
     variant: str
@@ -51,10 +52,10 @@ class Side:
 
 @dataclass(frozen=True)
 class Expectation:
-    """One expectation: with `claim`, what is said of `variant`; otherwise a comparison.
+    """One expectation: either a claim about `variant`, or a comparison (`claim` is None then).
 
-    In a comparison, `left`, or its difference from `right` if there is one, is expected to be below or above
-    `bound`, as `sign` says.
+    A comparison expects `left - right`, or `left` if `right` is None, to be below or above `bound`; `sign`
+    says which.
     """
 
     text: str
@@ -86,14 +87,14 @@ def _side(text: str, *, right: bool = False) -> Side:
     if match is None:
         raise NotUnderstoodError(f"has {text!r}", RIGHT if right else LEFT)
     if match["depth"] is None and re.search(r",\s*\d+$", match["variant"]):
-        raise NotUnderstoodError("has a depth that no network has", "give at most six digits")
+        raise NotUnderstoodError("has too large a depth", "give at most six digits")
     if match["metric"] not in METRICS:
         raise NotUnderstoodError(f"{match['metric']} is not a metric", suggest(match["metric"], METRICS))
     return Side(match["metric"], match["variant"], int(match["depth"]) if match["depth"] else None)
 
 
 def _right(text: str, metric: str) -> tuple[Side | None, float]:
-    """A side and what is added to it, or no side and a number."""
+    """The right of a comparison: a side and the margin that is added to it, or None and a number."""
     if _NUMBER.fullmatch(text):
         return None, _number(text, metric)
     with_margin = _MARGIN.fullmatch(text)

@@ -1,4 +1,4 @@
-"""Answers questions about the settings' models: which fields hold parts, and which plugins settings use."""
+"""Looks into settings and their models: which fields hold parts, and which plugins the settings use."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def _parts(value: BaseModel) -> Iterator[PartConfig]:
 
 @cache
 def _holders(model: type[BaseModel]) -> tuple[str, ...]:
-    """The fields that hold parts or models. Answers are cached, because a plan of 20,000 trials asks 80,000
-    times.
+    """The names of a model's fields that hold models. The answer is cached, because a plan of 20,000 trials
+    asks 80,000 times.
     """
     return tuple(name for name, field in model.model_fields.items() if _mentions_model(field.annotation))
 

@@ -1,4 +1,4 @@
-"""The base class of settings, and the short form of a part."""
+"""The base class of all settings' models, and the two ways to write a part."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Frozen(BaseModel):
-    """A model that is immutable and strict and refuses unknown keys. Its validator is built on first use."""
+    """A pydantic model that is immutable, converts no types, and refuses unknown keys. Its validator is built
+    when it is first used.
+    """
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, defer_build=True, protected_namespaces=()
@@ -16,5 +18,7 @@ class Frozen(BaseModel):
 
 
 def expand(part: Any) -> Any:
-    """A kind's name, the short form of a part, as a mapping; any other value unchanged."""
+    """A part as a mapping: `residual` means `{kind: residual}`. Any value but a text is
+    returned unchanged.
+    """
     return {"kind": part} if isinstance(part, str) else part

@@ -1,8 +1,8 @@
-"""Makes the points of a sweep from base settings, axes, rules and command-line values, by pure functions.
+"""Makes the points of a sweep from a file's settings, axes and rules and from the command line's values.
 
-A tree is the mapping that a settings file holds. A path is a dotted key split at its dots. Every value that
-replaces a value of the base is an Assignment, which records where it was written, so that an error can name
-the line.
+The functions here are pure. A tree is a mapping of settings as a file has it; the base is the tree that the
+file gives outside of `sweep`. A path is a dotted key split at its dots. Every value that replaces a value of
+the base is an Assignment, which records where it was written, so that an error can name the line.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ Path = tuple[str, ...]
 Tree = Mapping[str, Any]
 MISSING: Any = object()
 DEPTH, SEED, CONNECTION = "model.depth", "seed", "model.connection"
-"""Dotted keys whose values tables compare, so that they cannot be tuned."""
+"""Dotted keys that cannot be tuned, because results are compared over their values."""
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """`value` is set at `path`. `origin` is its position in the document, or None for the command line."""
+    """Sets `value` at `path`. `origin` is where the file has the value; None: the command line gave it."""
 
     path: Path
     value: Any
@@ -39,14 +39,16 @@ class Assignment:
 
 @dataclass(frozen=True)
 class Rule:
-    """If each path in `when` has one of its values, the assignments in `set` are made."""
+    """Makes the assignments in `set` at each point where every path in `when` has one of the values given for
+    it.
+    """
 
     when: Mapping[Path, tuple[Any, ...]]
     set: tuple[Assignment, ...]
 
 
 Axes = Mapping[Path, tuple[Assignment, ...]]
-"""One grid: the values of each axis, by path."""
+"""One grid: for each axis, by its path, the assignments of its values."""
 
 
 def dotted(path: Sequence[str | int]) -> str:
@@ -62,13 +64,14 @@ def size(grids: Sequence[Axes]) -> int:
 def assign(tree: Any, path: Path, value: Any, role: str | None = None) -> Any:
     """A copy of `tree` with `value` at `path`.
 
-    Parts on the way are created if they are absent, and expanded if they are written as a kind's name.
+    Parts on the way are created if they are absent, and expanded if they are written as a kind's name. `role`
+    is that of the part which `tree` is, if it is one.
     """
     tree = expand(tree)
     if tree is None or tree is MISSING:
         tree = {"kind": DEFAULT_KINDS[role]} if role in DEFAULT_KINDS else {}
     if not isinstance(tree, Mapping):
-        return tree  # no mapping, as the validation of the base will report
+        return tree  # the validation of the base will report that this is no mapping
     head, *rest = path
     if rest:
         value = assign(tree.get(head), tuple(rest), value, head)
@@ -77,7 +80,7 @@ def assign(tree: Any, path: Path, value: Any, role: str | None = None) -> Any:
 
 @dataclass(frozen=True)
 class Spot:
-    """What is at a path of a tree.
+    """What a tree and the settings' models have at a path.
 
     field: the field of the settings, or None if there is no such key.
     model: the pydantic model of the value, or None if the value is no mapping.
@@ -102,7 +105,7 @@ def locate(
     root: type[BaseModel] = Settings,
     plugins: tuple[Plugin, ...] = (),
 ) -> Spot:
-    """The spot at `path`. Which keys exist there depends on the kinds of the parts on the way in `tree`."""
+    """The spot at `path`. The kinds of the parts on the way in `tree` determine which keys exist there."""
     spot = Spot(None, root, None, tree, plugins)
     for key in path:
         spot = _item(spot, key) if isinstance(key, int) else _child(spot, key)
@@ -110,7 +113,9 @@ def locate(
 
 
 def lookup(tree: Any, path: Path, plugins: tuple[Plugin, ...] = ()) -> Any:
-    """The value at `path` with all defaults filled in; MISSING if there is no value and no default."""
+    """The value at `path`, in which all defaults are filled in; MISSING if it has neither
+    value nor default.
+    """
     spot = locate(tree, path, plugins=plugins)
     if spot.model is None:
         return spot.value
@@ -119,7 +124,7 @@ def lookup(tree: Any, path: Path, plugins: tuple[Plugin, ...] = ()) -> Any:
 
 
 def given(tree: Any, path: Path, plugins: tuple[Plugin, ...] = ()) -> Any:
-    """The value at `path` as it was written, or its default if none was written."""
+    """The value at `path` as it was written, without defaults inside; its default if none was written."""
     node = tree
     for key in path:
         node = expand(node)
@@ -130,14 +135,18 @@ def given(tree: Any, path: Path, plugins: tuple[Plugin, ...] = ()) -> Any:
 
 
 def with_axes(axes: Axes, overrides: Mapping[Path, Sequence[Assignment]]) -> Axes:
-    """A grid with the command line's axes added. An axis with the path of an existing one replaces it."""
+    """A grid after the command line's `overrides`, which list the values for each path.
+
+    Several values make an axis; it replaces the grid's axis of that path. A single value replaces an axis of
+    the grid, but adds none.
+    """
     added = {path: tuple(values) for path, values in overrides.items() if path in axes or len(values) > 1}
     return {**axes, **added}
 
 
 def matches(wanted: Any, actual: Any) -> bool:
-    """Whether a value fits the one that a rule wants. A part fits the name of its kind, and any mapping of
-    some of its options.
+    """Whether the `actual` value is what a rule wants. A part is matched by the name of its kind, and by a
+    mapping of some of its options.
     """
     if isinstance(actual, Mapping):
         wanted = expand(wanted)
@@ -149,16 +158,18 @@ def matches(wanted: Any, actual: Any) -> bool:
 
 @dataclass(frozen=True)
 class GridPoint:
-    """One point: its tree, the assignments made to the base in order, and the indices of matching rules."""
+    """One point of the sweep.
+
+    tree: its settings. assignments: those that made the tree from the base, in order. rules: the indices of
+    the rules that matched.
+    """
 
     tree: Tree
     assignments: tuple[Assignment, ...]
     rules: tuple[int, ...]
 
     def origin(self, path: tuple[str | int, ...]) -> tuple[str | int, ...] | None:
-        """The position in the document where the value at `path` was written, or None for the command
-        line.
-        """
+        """Where the file has the value at `path`; None if the command line gave it."""
         for a in reversed(self.assignments):
             if path[: len(a.path)] == a.path:
                 return None if a.origin is None else (*a.origin, *path[len(a.path) :])
@@ -176,8 +187,8 @@ def points(
 ) -> Iterator[GridPoint]:
     """Every point of every grid; the last axis changes fastest.
 
-    under: the assignments of a tier, which are made before all others. singles: values from the command
-    line that are not axes.
+    under: the assignments of a tier, which are made before all others, so that these can replace them.
+    singles: values of the command line that are not axes.
     """
     for axes in grids:
         for combination in itertools.product(*axes.values()):
@@ -202,12 +213,12 @@ def _point(
 
     for assignment in under:
         apply(assignment)
-    # Whatever the order of the axes, a whole part is assigned before its options.
+    # A whole part is assigned before its options, in whatever order the axes are written.
     for assignment in sorted(chosen, key=lambda a: len(a.path)):
         apply(assignment)
-    # The command line wins: rules cannot change its keys or the keys below them.
+    # The command line wins: rules cannot change what it has set.
     closed = [a for a in assignments if a.origin is None]
-    values_now: dict[Path, Any] = {}  # values of the present tree, because rules often ask for the same paths
+    values_now: dict[Path, Any] = {}  # looked up in the present tree; many rules ask for the same paths
     for i, rule in enumerate(rules):
         for path in rule.when.keys() - values_now.keys():
             values_now[path] = lookup(tree, path, plugins)

@@ -1,4 +1,6 @@
-"""Reads a configuration file and `key=value` overrides into a frozen Experiment."""
+"""Reads a configuration file and the `key=value` overrides of a command into an Experiment, or reports all
+problems at once.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,7 @@ from resexp.errors import ConfigError, Problem
 
 MAX_POINTS = 20_000
 MAX_OF_TIERS = 2 * MAX_POINTS
-"""The most points that all tiers of a file may have together, because reading the file checks every point."""
+"""The most points that all tiers of a file may have together. Reading the file checks every one of them."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,8 @@ class Point:
     """One point of the sweep.
 
     axes: the value of each swept dotted key at this point, as plain JSON data.
-    where: a function that says where the value of a dotted key was written, for errors found in planning.
+    where: a function that returns the file and line where the value of a dotted key was written. Planning
+        uses it for its error messages.
     """
 
     settings: Settings
@@ -43,12 +46,14 @@ class Point:
 class Experiment:
     """A configuration file, read and checked.
 
-    tier: the name of the size that was chosen.
-    points: the points of the sweep in the grid's order, each once.
+    tier: the name of the size that was chosen; "full" is the file as it stands.
+    points: the points of the sweep in the grid's order. Those with equal settings occur once.
     tuned: the dotted keys of the axes whose best value is chosen by validation error.
-    text: the text of the file.
+    published: what papers report, for comparison.
+    text, path: of the file.
+    overrides: those of the command, as `key=value`.
     why: the question that the experiment asks.
-    expect: how long this tier takes, and what came out.
+    expect: the trials of this tier, their time, and what came out.
     checks: what `resexp check` expects.
     """
 
@@ -75,12 +80,13 @@ def load(
 ) -> Experiment:
     """Read a configuration file with `key=value` overrides. The override `key=a,b` makes an axis.
 
-    If there is no file and `path` is a plain name, it is that of a configuration of the package.
-    An override replaces the value or the axis that the file has for its key. Rules of the file do not
-    change it. `tier` is one of the file's tiers; its name is appended to the experiment's name. `plugins`
-    are files with further parts.
+    path: a file, or the name of a configuration of the package.
+    overrides: each replaces the value or the axis that the file has for its key. Rules of the file do not
+        change it.
+    tier: one of the file's tiers. Unless it is "full", its name is appended to the experiment's name.
+    plugins: files with further parts.
 
-    Raises ConfigError with all problems in the order of lines, including those of other tiers.
+    Raises ConfigError with all problems in the order of lines. The other tiers are checked, too.
     """
     path = packaged.found(Path(path))
     try:
@@ -119,10 +125,11 @@ def load(
     tuned = tuple(map(dotted, chosen.tuned))
     rules = rules_of(head.overrides if head else (), draft)
     base = {key: top[key] for key in Settings.model_fields if key in top}
-    # In a tier, or in a sweep that the command line narrows, a rule need not match any point.
+    # A rule need not match any point of a tier, or of a sweep that overrides have changed.
     points = _points(base, chosen, rules, assigned, draft, may_idle=bool(assigned) or tier != FULL)
     if tuned and any(point.settings.data.validation_size is None for point in points):
-        draft.wrong(("tune",), "tune", "needs data.validation_size", "set it: training images to choose by")
+        right = "set it: the number of training examples that the choice is made on"
+        draft.wrong(("tune",), "tune", "needs data.validation_size", right)
     others = [other for other in tiers.values() if other.name != FULL]
     sizes = [grid.size(_grids(chosen, assigned)), *(grid.size(_grids(other, {})) for other in others)]
     count = sum(each for each in sizes if each <= MAX_POINTS)  # a larger tier has a problem of its own
@@ -144,15 +151,15 @@ def load(
 
 
 def read_plugins(files: Sequence[str | Path]) -> tuple[Plugin, ...]:
-    """The plugins in some files, each once. Raises ConfigError if a part of theirs is faulty."""
+    """The plugins in some files, each once. Raises ConfigError if one of their parts is faulty."""
     return _checked([plugin_at(str(file), Path(), problems.COMMAND_LINE) for file in files])
 
 
 def _plugins(listed: Any, further: Sequence[str | Path], draft: Draft) -> tuple[Plugin, ...]:
-    """The plugins that the file lists and those of the command line.
+    """The plugins that the configuration lists, and those of the command line.
 
-    Raises ConfigError at once instead of adding problems to the draft: without the parts of a faulty
-    plugin, every use of these parts would look like another problem.
+    Raises ConfigError at once if one is faulty, instead of adding problems to the draft: without its parts,
+    every use of them would look like another problem.
     """
     names = listed if isinstance(listed, tuple) and all(isinstance(name, str) for name in listed) else ()
     folder = Path(draft.file).parent
@@ -186,7 +193,9 @@ def _points(
     *,
     may_idle: bool,
 ) -> tuple[Point, ...]:
-    """All points, validated, each once. Unless `may_idle`, it is a problem if a rule matches no point."""
+    """The points of a tier, validated; those with equal settings once. Unless `may_idle`, it is a problem if
+    a rule matches no point.
+    """
     grids = _grids(tier, assigned)
     singles = [values[0] for values in assigned.values() if len(values) == 1]
     if (count := grid.size(grids)) > MAX_POINTS:
@@ -220,7 +229,7 @@ def _grids(tier: Tier, assigned: Mapping[grid.Path, Sequence[Assignment]]) -> li
 
 
 def _written(draft: Draft, point: grid.GridPoint, key: str) -> str:
-    """Where the value at a dotted key was written. If it was not written, the nearest mapping around it."""
+    """The file and line of the value at a dotted key or, if it was not written, of the mapping around it."""
     return draft.where(
         point.origin(tuple(int(step) if step.isdecimal() else step for step in key.split(".")))
     )

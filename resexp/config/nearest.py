@@ -1,4 +1,4 @@
-"""What a key that no setting has was probably meant to be."""
+"""Suggests which setting an unknown key was probably meant to be."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from resexp.config.grid import CONNECTION
 
 
 def instead_of(key: str, known: Collection[str]) -> str:
-    """What would be right instead of an unknown dotted key.
+    """Advice for an unknown dotted key, where `known` are the keys that exist.
 
-    A last word that is known elsewhere, such as depth or lr, stands for the shortest key with it. Otherwise
-    the most similar key in the same place is named, or all keys there if none is similar.
+    If keys elsewhere end with the same word, as `model.depth` does for `depth`, the shortest of them is
+    suggested; otherwise the most similar key in the same mapping, or all keys of that mapping.
     """
     if key == f"{CONNECTION}.layout":
         return shortcut_layout.REFUSED

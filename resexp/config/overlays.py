@@ -1,6 +1,8 @@
-"""Reads everything that changes a file's base settings: overrides of the command line, axes, rules and tiers.
+"""Reads the overrides of the command line (`key=value`), and the axes, rules and tiers of a file.
 
-Each value is kept with the place where it was written, so that a problem can name the line.
+All of these change the file's settings. Each value is kept with the place where it was written, so that a
+problem can name the line. In a file, rules stand under the key `overrides`; elsewhere here, an override is
+one of the command line.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from resexp.config.yaml_text import Key
 from resexp.errors import ConfigError
 
 FULL = "full"
-"""The name of the tier without changes: the whole file."""
+"""The name of the tier that is the file as it stands."""
 
 ROLE_AT = {
     **{"data": "data", "task": "task", "model": "model", "model.connection": "connection"},
@@ -32,8 +34,8 @@ ROLE_AT = {
 
 
 def command_line(overrides: Sequence[str], draft: Draft) -> dict[str, tuple[Any, ...]]:
-    """The values that overrides give for each key. Values separated by commas outside brackets make an
-    axis.
+    """The values that overrides give, by dotted key. Several values, separated by commas outside brackets,
+    make an axis. Problems are added to the draft.
     """
     given: dict[str, tuple[Any, ...]] = {}
     for text in overrides:
@@ -68,8 +70,8 @@ def command_line(overrides: Sequence[str], draft: Draft) -> dict[str, tuple[Any,
 
 
 def _is_text(key: str, plugins: tuple[Plugin, ...]) -> bool:
-    """Whether every part that has the key takes text for it. Then 007 and 2024 must not be read as
-    numbers.
+    """Whether the value of this key is text, as in `data.root`. Such a value is not parsed:
+    007 stays text.
     """
     part, _, option = key.rpartition(".")
     known = scan.parts(ROLE_AT[part], plugins).values() if part in ROLE_AT else ()
@@ -78,14 +80,19 @@ def _is_text(key: str, plugins: tuple[Plugin, ...]) -> bool:
 
 
 def _texts(value: str) -> tuple[str | None, ...]:
-    """The texts between commas. If the whole value is the path of an existing file, it is one text."""
+    """The texts between commas; `null` means None. A value with commas is one text if a file
+    has that path.
+    """
     whole = "," not in value or os.path.lexists(os.path.expanduser(value))
     pieces = [value] if whole else value.split(",")
     return tuple(None if piece == "null" else piece.strip() for piece in pieces)
 
 
 def grids_of(sweep: Any, draft: Draft, origin: Key = ("sweep",)) -> tuple[Axes, ...]:
-    """The grids of the `sweep` at position `origin`: one for a mapping, or one for each mapping in a list."""
+    """The grids of a `sweep`: one if it is a mapping, or one for each mapping in a list.
+
+    `origin` is the position of `sweep` in the file. Problems are added to the draft.
+    """
     if sweep is None or isinstance(sweep, Mapping):
         return (_grid(sweep or {}, origin, draft),)
     if not isinstance(sweep, tuple) or not sweep:
@@ -131,7 +138,7 @@ def _as_axis(key: str, values: Any) -> str:
 
 
 def rules_of(texts: Iterable[RuleText], draft: Draft) -> tuple[Rule, ...]:
-    """The rules whose keys are known. Each unknown key becomes a problem of the draft."""
+    """The rules, except those with unknown keys, which are added to the draft as problems."""
     rules = []
     for i, text in enumerate(texts):
         origin = ("overrides", i)
@@ -143,21 +150,23 @@ def rules_of(texts: Iterable[RuleText], draft: Draft) -> tuple[Rule, ...]:
 
 
 def _assignments(values: Mapping[str, Any], origin: Key) -> tuple[Assignment, ...]:
-    """The assignments for a mapping of dotted keys. A whole part comes before its options."""
+    """The assignments that a mapping of dotted keys makes, sorted so that a whole part
+    precedes its options.
+    """
     assignments = (Assignment(tuple(k.split(".")), v, (*origin, k)) for k, v in values.items())
     return tuple(sorted(assignments, key=lambda a: len(a.path)))
 
 
 def check_keys(mapping: Mapping[str, Any], origin: Key, draft: Draft) -> bool:
-    """Whether all keys are known and no condition has the former key `layout`. If not, problems are added
-    to the draft.
+    """Whether all keys of `when` or `set` are known, and no connection in `when` has the former option
+    `layout` (`shortcut_layout.py`). If not, problems are added to the draft.
     """
     unknown = [key for key in mapping if key not in known_keys(draft.plugins)]
     for key in unknown:
         draft.wrong((*origin, key), key, "is not a known key", instead_of(key, known_keys(draft.plugins)))
     old = [key for key, value in mapping.items() if origin[-1] == "when" and _has_layout(value)]
     for key in old:
-        draft.wrong((*origin, key), f"{key}.layout", "is a part of shortcut now", shortcut_layout.REFUSED)
+        draft.wrong((*origin, key), f"{key}.layout", "is now part of shortcut", shortcut_layout.REFUSED)
     return not unknown and not old
 
 
@@ -167,7 +176,10 @@ def _has_layout(value: Any) -> bool:
 
 @dataclass(frozen=True)
 class Tier:
-    """One size of the experiment: its changes of the base, its grids, and the axes that it tunes."""
+    """One size of the experiment.
+
+    set: the assignments that change the file's settings. grids: of its sweep. tuned: the axes that it tunes.
+    """
 
     name: str
     set: tuple[Assignment, ...]
@@ -176,7 +188,7 @@ class Tier:
 
 
 def tiers_of(top: Mapping[str, Any], draft: Draft) -> dict[str, Tier]:
-    """The tiers of a file by name, the full one first. Problems of every tier go to the draft."""
+    """The tiers of a file by name, the full one first. Problems of all tiers are added to the draft."""
     tuned = _tuned_axes(top.get("tune"), ("tune",), draft)
     full = Tier(FULL, (), grids_of(top.get("sweep"), draft), tuned)
     _check_tuned(full, ("tune",), draft)
@@ -229,7 +241,7 @@ def _tuned_axes(tune: Any, origin: Key, draft: Draft) -> Axes:
 
 
 def _check_tuned(tier: Tier, origin: Key, draft: Draft) -> None:
-    """Adds a problem to the draft for every axis that cannot be tuned."""
+    """Add a problem to the draft for every tuned axis that cannot be tuned."""
     for path in tier.tuned:
         key = dotted(path)
         if key in (DEPTH, SEED, CONNECTION):
@@ -241,8 +253,8 @@ def _check_tuned(tier: Tier, origin: Key, draft: Draft) -> None:
 
 
 def _changed(axes: Axes, sweep: Mapping[str, Any], origin: Key, draft: Draft) -> Axes:
-    """A file's axes after a tier's changes. An axis of the tier replaces the file's axis of the same key,
-    and an empty one removes it.
+    """The axes of a file after the changes in a tier's `sweep` or `tune`: an axis replaces that of the same
+    key, and an empty one removes it.
     """
     dropped = {tuple(key.split(".")): key for key, values in sweep.items() if values is None or values == ()}
     for path, key in dropped.items():

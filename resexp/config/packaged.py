@@ -1,4 +1,4 @@
-"""The configurations that come with the package, which commands know by name."""
+"""Finds the configurations that come with the package, by their names."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ DEMO = CONFIGS / "depth_sweep.yaml"
 
 
 def found(path: Path) -> Path:
-    """The file at `path`; if there is none, and `path` is a plain name, the packaged file of that name.
+    """`path` itself if it exists or is no plain name; otherwise the package's configuration of that name.
 
-    Raises ConfigError if a plain name is that of no file.
+    Raises ConfigError if the package has none.
     """
     if path.suffix or path.name != str(path) or path.exists():
         return path
@@ -24,6 +24,10 @@ def found(path: Path) -> Path:
     if path.name not in files:
         right = f"give a YAML file, or a name that `resexp gallery` lists; {suggest(path.name, files)}"
         raise ConfigError(
-            [Problem(str(path), "", "there is no such file, nor an experiment of that name", right)]
+            [
+                Problem(
+                    str(path), "", "is neither a file nor the name of a configuration of the package", right
+                )
+            ]
         )
     return files[path.name]

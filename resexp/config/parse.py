@@ -1,4 +1,4 @@
-"""Makes settings from a trial's stored data, and probes from the texts of a command."""
+"""Makes settings from stored JSON data, and reads the texts of the options `--only` and `--probe`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from resexp.errors import ConfigError
 
 
 def parse_settings(mapping: Mapping[str, Any], plugins: tuple[Plugin, ...] = ()) -> Settings:
-    """The settings in a trial's plain JSON data. Raises ConfigError with all problems."""
+    """The settings that a trial's plain JSON data describe. Raises ConfigError with all problems."""
     draft = Draft("settings", {}, plugins=plugins)
     settings = draft.validate(Settings, _with_tuples(mapping), lambda key: key)
     if settings is None:
@@ -26,7 +26,9 @@ def parse_settings(mapping: Mapping[str, Any], plugins: tuple[Plugin, ...] = ())
 
 
 def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
-    """A copy of settings with some dotted keys changed, as {"training.epochs": 3}. Raises ConfigError."""
+    """A copy of settings with other values at some dotted keys: {"training.epochs": 3}. Raises
+    ConfigError.
+    """
     data = settings.model_dump(mode="json")
     for key, value in changes.items():
         *path, last = key.split(".")
@@ -38,7 +40,9 @@ def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
 
 
 def parse_conditions(texts: Sequence[str], plugins: tuple[Plugin, ...] = ()) -> dict[str, tuple[Any, ...]]:
-    """The values that texts such as "model.depth=8,20" ask for, by dotted key. Raises ConfigError."""
+    """The values that texts such as "model.depth=8,20" (of `--only`) list, by dotted key.
+    Raises ConfigError.
+    """
     draft = Draft(COMMAND_LINE, {}, plugins=plugins)
     conditions = command_line(texts, draft)
     if "name" in conditions:
@@ -49,7 +53,9 @@ def parse_conditions(texts: Sequence[str], plugins: tuple[Plugin, ...] = ()) -> 
 
 
 def parse_probes(texts: Sequence[str], plugins: tuple[Plugin, ...] = ()) -> list[ProbeConfig]:
-    """The probes in texts, each of which is a kind or a mapping in YAML. Raises ConfigError."""
+    """The probes that the texts of `--probe` describe, each by its kind or by a YAML mapping of kind and
+    options. They measure at the end of training. Raises ConfigError.
+    """
     draft = Draft(COMMAND_LINE, {}, plugins=plugins)
     kinds = models("probe", plugins)
     probes = []

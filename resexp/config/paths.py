@@ -1,5 +1,5 @@
-"""Paths as users write them. In a file they are relative to the file's folder, in a command to the current
-folder.
+"""Turns paths as users write them into absolute ones. A path in a configuration is relative to the folder of
+that file, and one in a command is relative to the current folder.
 """
 
 from __future__ import annotations
@@ -19,10 +19,9 @@ _VARIABLE = re.compile(r"\$(\w+|\{[^}]*\})")
 
 
 def located(name: str, folder: Path) -> Path:
-    """The absolute path of `name` relative to `folder`, with `~` and `$VARIABLE` expanded.
+    """The absolute path of `name`, which is relative to `folder`, with `~` and `$VARIABLE` expanded.
 
-    If that is not possible, it raises a ValueError with two arguments: what is wrong, and what would be
-    right.
+    Raises ValueError with two arguments, what is wrong and what would be right, if that is not possible.
     """
     expanded = os.path.expandvars(name)
     if unset := _VARIABLE.search(expanded):
@@ -38,8 +37,8 @@ def located(name: str, folder: Path) -> Path:
 
 
 def with_root(point: GridPoint, draft: Draft) -> Tree:
-    """The point's tree, in which `data.root` is absolute if there is one. If that fails, a problem is
-    added.
+    """The tree of a sweep's point, in which `data.root`, if it is given, is absolute. If that is not
+    possible, a problem is added to the draft.
     """
     data = point.tree.get("data")
     root = data.get("root") if isinstance(data, Mapping) else None
@@ -56,8 +55,9 @@ def with_root(point: GridPoint, draft: Draft) -> Tree:
 
 
 def plugin_at(name: str, folder: Path, where: str) -> Plugin:
-    """The plugin in the file `name`. Raises ConfigError. `where` is the place that names the file, for the
-    message.
+    """The plugin in the file `name`, which is relative to `folder`.
+
+    Raises ConfigError, whose message begins with `where`, the place that names the file.
     """
     try:
         file = located(name, folder)

@@ -1,4 +1,4 @@
-"""Problems of a configuration: collected with their lines, worded plainly, and limited in number."""
+"""Collects the problems of a configuration with their lines, and puts pydantic's errors into plain words."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _WRONG = {
 
 @dataclass
 class Draft:
-    """A file while it is read: the lines of its values, and the problems found so far."""
+    """A configuration while it is read: the lines of its values, and the problems found so far."""
 
     file: str
     lines: Mapping[Key, int]
@@ -61,14 +61,14 @@ class Draft:
     plugins: tuple[Plugin, ...] = ()
 
     def wrong(self, origin: Key | None, key: str, wrong: str, right: str) -> None:
-        """Add a problem with the value at position `origin` of the document, or on the command line if that
-        is None.
+        """Add a problem. `origin` is the position of the value in the file; None: the command
+        line gave it.
         """
         self.problems.append(Problem(self.where(origin), key, wrong, right))
 
     def where(self, origin: Key | None) -> str:
-        """The file and line of a position in the document. Without a line of its own, that of the mapping
-        around it.
+        """The file and line of a position in the file. If the position has no line of its own, the line is
+        that of the mapping or list around it. For None, "command line".
         """
         if origin is None:
             return COMMAND_LINE
@@ -79,10 +79,10 @@ class Draft:
     def validate(
         self, model: type[M], tree: Any, origin: Callable[[Key], Key | None], *, partial: bool = False
     ) -> M | None:
-        """The validated tree. If it has problems, they are added to the draft, and the result is None.
+        """The tree as a `model`. If it has problems, they are added to the draft, and the result is None.
 
-        `origin` is a function that gives the position in the document for a path in the tree. A `partial`
-        tree may lack required keys.
+        `origin` is a function that returns the position in the file of what is at a path of the tree. If
+        `partial`, it is no problem if required keys are missing.
         """
         try:
             return model.model_validate(tree, context={"plugins": self.plugins})
@@ -99,23 +99,23 @@ class Draft:
 
 
 def quoted(value: object) -> str:
-    """A value for an error message: on one line, without control characters, at most 60 characters."""
+    """A value as error messages show it: one line of at most 60 characters, without control characters."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return _short(repr(plain(value)))
 
 
 def plain(value: Any) -> Any:
-    """A value with lists instead of tuples, as in YAML and JSON."""
+    """A copy of a value with lists instead of tuples, as JSON has it."""
     if isinstance(value, Mapping):
         return {key: plain(item) for key, item in value.items()}
     return [plain(item) for item in value] if isinstance(value, tuple) else value
 
 
 def refuse(problems: Iterable[Problem], file: str) -> ConfigError:
-    """The error that lists each problem once, in the order of lines, those of the command line last.
+    """The error that lists each problem once, in the order of lines. Problems of the command line come last.
 
-    It has at most MAX_LINES lines: if there are more problems, the last line counts them.
+    It has at most MAX_LINES lines. If there are more problems, its last line says how many more.
     """
     unique = dict.fromkeys(
         Problem(clean(p.where), _short(p.key), _short(p.wrong, 300), _short(p.right, 300)) for p in problems
@@ -130,7 +130,9 @@ def refuse(problems: Iterable[Problem], file: str) -> ConfigError:
 def explain(
     error: ErrorDetails, tree: Any, root: type[BaseModel], plugins: tuple[Plugin, ...] = ()
 ) -> tuple[Key, str, str]:
-    """The path of a pydantic error in `tree`, what is wrong, and what would be right."""
+    """The path in `tree` that a pydantic error is about, what is wrong, and what would be right. `root` is
+    the model of the tree.
+    """
     path = error_path(error["loc"], tree, root, plugins)
     known = locate(tree, path[:-1], root, plugins).fields
     return (path, *_words(error, locate(tree, path, root, plugins).field, known, plugins))
@@ -139,7 +141,9 @@ def explain(
 def error_path(
     loc: tuple[int | str, ...], tree: Any, root: type[BaseModel], plugins: tuple[Plugin, ...] = ()
 ) -> Key:
-    """The path of an error in the tree. Pydantic's location also has steps into the branches of unions."""
+    """The path in the tree of an error at pydantic's location `loc`. The location also names branches of
+    unions, which are no keys of the tree.
+    """
     path: Key = ()
     for step in loc:
         if isinstance(step, str) and locate(tree, path, root, plugins).model is None:
@@ -154,7 +158,7 @@ def _words(
     known: Mapping[str, FieldInfo],
     plugins: tuple[Plugin, ...],
 ) -> tuple[str, str]:
-    """What is wrong, and what would be right; `known` are the keys beside the field."""
+    """What is wrong with the value of a field, and what would be right. `known` are the fields beside it."""
     kind, value, detail = error["type"], error["input"], error.get("ctx", {})
     right = f"give {type_words(field.annotation, field.metadata, plugins)}" if field else ""
     match kind:
@@ -163,7 +167,7 @@ def _words(
         case "string_pattern_mismatch":
             return (
                 f"{quoted(value)} is not a safe name",
-                "use letters, digits, _ . -, at most 64, none of . - first",
+                "use at most 64 letters, digits and _ . -, and do not begin with . or -",
             )
         case "extra_forbidden":
             return "is not a known key", suggest(str(error["loc"][-1]), known)
@@ -215,7 +219,7 @@ def _choices(annotation: Any) -> list[str]:
 
 
 def _line(where: str) -> float:
-    """The number to sort by: 0 for problems without a line, infinity for those of the command line."""
+    """A number to sort problems by: 0 for those without a line, infinity for those of the command line."""
     number = where.rpartition(":")[2]
     return int(number) if number.isdecimal() else float("inf") if where == COMMAND_LINE else 0
 

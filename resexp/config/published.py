@@ -1,12 +1,13 @@
-"""Published results as data. The file `references/<name>.yaml` holds one paper's claims, recipe and numbers.
+"""Reads what papers report: `references/<name>.yaml` holds one paper's claims, recipe and numbers.
 
-A metric is a column of the trials (`train_error`, `test_iou`, `seconds`) or a probe's reading in the form
-`probe.name@at:reduce`. For example, `gradient_norms.weight_rms@0:slope` is the slope over layers at
-initialisation.
+A metric says what a number is about. It has one of three forms:
 
-Two metrics are read off training curves. `steps_to@train_error:0.05` is how many steps a run takes to a
-training error of 5 %. `gap@train_loss:0.1` is its test loss minus its training loss where the training loss
-is 0.1 nats. `gap@train_loss:shared` takes the least training loss that every run of both sides reaches.
+- a column of the trials in a report: `train_error`, `test_iou`, `seconds`.
+- a probe's reading, as `probe.name@at:reduce`. `gradient_norms.weight_rms@0:slope` is the slope of this
+  reading over the layers, at initialisation.
+- a value on the training curve. `steps_to@train_error:0.05` is the number of steps until the training error
+  is 5 %. `gap@train_loss:0.1` is the test loss minus the training loss, when the training loss is 0.1 nats;
+  `gap@train_loss:shared` is taken at the least training loss that every run of both sides of a claim reaches.
 """
 
 from __future__ import annotations
@@ -30,11 +31,13 @@ from resexp.options import NonNegativeFloat, PositiveFloat, PositiveInt, Real
 FOLDER = Path(__file__).parents[1] / "references"
 
 Reduce = Literal["mean", "median", "max", "min", "first", "last", "slope", "rise"]
-"""`first` is nearest to the input, `slope` in decades per layer, `rise` the mean minus the middle value."""
+"""How a reading's values over layers become one number. `first` is the layer nearest to the input; `slope` is
+in decades per layer; `rise` is the mean minus the value in the middle.
+"""
 REDUCE = get_args(Reduce)
 
 DEPTH_WORDS = ("deepest", "shallowest", "best_shallower")
-"""Words for `model.depth` in a claim, which stand for depths that both of its sides have."""
+"""Words for `model.depth` in a claim. They mean one of the depths that both sides of the claim have."""
 
 _COLUMN = re.compile(
     r"(train|validation)_(error|loss)|test_[a-z][a-z0-9_]*|params|macs|seconds|step_seconds|steps"
@@ -50,7 +53,7 @@ _CURVE = re.compile(
 
 
 class ProbeMetric(NamedTuple):
-    """A probe's reading at a fraction of training, reduced over layers to one number per trial."""
+    """A probe's reading at the fraction `at` of training, reduced over layers to one number per trial."""
 
     probe: str
     name: str
@@ -59,7 +62,7 @@ class ProbeMetric(NamedTuple):
 
 
 class CurveMetric(NamedTuple):
-    """A value where `measure` reaches `target` on a training curve. The target None stands for `shared`."""
+    """A value on a training curve at the step where `measure` reaches `target`; None stands for `shared`."""
 
     kind: Literal["steps_to", "gap"]
     measure: str
@@ -67,7 +70,7 @@ class CurveMetric(NamedTuple):
 
 
 def curve(metric: str) -> CurveMetric | None:
-    """The reading of training curves that a metric names; None for any other metric."""
+    """The value on a training curve that a metric names; None for any other metric."""
     match = _CURVE.fullmatch(metric)
     if match is None:
         return None
@@ -77,7 +80,7 @@ def curve(metric: str) -> CurveMetric | None:
 
 
 def reading(metric: str) -> ProbeMetric | None:
-    """The probe's reading that a metric names; None for a column of the trials."""
+    """The probe's reading that a metric names; None for any other metric."""
     match = _READING.fullmatch(metric)
     if match is None:
         return None
@@ -123,14 +126,17 @@ Verified = Annotated[
     Literal["text", "secondary", "memory"],
     BeforeValidator(_verified, json_schema_input_type=Literal["text", "secondary", "memory"] | bool),
 ]
-"""How a number was checked: in the paper's text, in a secondary source, or not at all (from memory)."""
+"""Where a number was looked up: in the paper's text, in a secondary source, or nowhere (it is from memory).
+In YAML, true means text and false means memory.
+"""
 
 
 class Reference(Frozen):
     """A published number for the trials that have the settings `when`. Errors are fractions, losses are nats.
 
-    `tier` says what a run is expected to reproduce: the value (`exact`), its rank (`ordering`) or the trend.
-    `protocol` has settings of the number's own recipe; they replace those of the paper's.
+    `tier` says what a run is expected to reproduce: the value (`exact`), its rank among the published numbers
+    (`ordering`), or the trend. `protocol` has settings in which the recipe of this number differs from the
+    paper's common recipe.
     """
 
     when: Keys
@@ -152,18 +158,19 @@ class Reference(Frozen):
     def _error_is_a_fraction(self) -> Self:
         _fraction(self.metric, self.value)
         if curve(self.metric):
-            raise _refuse("is read off training curves, which only claims may be about", "make it a claim")
+            raise _refuse("is a value on a training curve, which only claims may be about", "make it a claim")
         return self
 
 
 class Claim(Frozen):
-    """What a paper states of two sides: `metric` is lower in the trials `lower` than in the trials `higher`.
+    """What a paper states of two groups of trials, its sides: `metric` is lower in `lower` than in `higher`.
 
-    On both sides, `model.depth` may be `deepest`, `shallowest` or `best_shallower`. The last is the depth
-    with the least metric among all but the deepest, as in the definition of degradation. If `within` is
-    given, the claim is that the two sides differ by no more than `within`. With the relation `no_worse`,
-    the claim is that `lower` exceeds `higher` by no more than `within`. If the metric is a number of steps,
-    `within` is a fraction.
+    A side is given by the settings of its trials, in which `model.depth` may be `deepest`, `shallowest` or
+    `best_shallower`. The last is the depth with the least metric among all but the deepest, as in the
+    definition of degradation.
+
+    relation: what is claimed instead; see `margins.Relation`. If only `within` is given, it is `equivalent`.
+    within: the margin; a fraction if the metric is a number of steps. None: the default margin of the metric.
     """
 
     say: Text
@@ -184,7 +191,7 @@ class Claim(Frozen):
 
     @property
     def states(self) -> Relation:
-        """What is claimed of the two sides."""
+        """The relation that is claimed."""
         return self.relation or ("equivalent" if self.within else "lower")
 
     @property
@@ -197,15 +204,15 @@ class Claim(Frozen):
         if self.lower == self.higher:
             raise _refuse("compares trials with themselves", "let lower and higher differ")
         if self.states == "lower" and self.within:
-            raise _refuse("has a margin, and an order needs none", "leave out within or relation")
+            raise _refuse("has a margin, but the relation lower needs none", "leave out within or relation")
         if self.states != "lower" and self.margin is None:
-            raise _refuse(f"has no margin, and {self.metric} has none by default", "give it as within")
+            raise _refuse(f"has no margin, and {self.metric} has no default", "give the margin as within")
         if self.published:
             _fraction(self.metric, *self.published)
             gap = self.published[1] - self.published[0]
             if self.metric.startswith("steps_to@"):
                 if min(self.published) <= 0:
-                    raise _refuse("gives no steps at all as published", "give steps, or their ratio to 1")
+                    raise _refuse("gives 0 or fewer steps as published", "give steps, or their ratio to 1")
                 low, high = sorted(self.published)
                 gap = (high / low - 1) * (1 if gap > 0 else -1)
             margin = self.margin or 0
@@ -218,8 +225,10 @@ class Claim(Frozen):
 class Published(Frozen):
     """What one paper reports: its claim, its recipe and its numbers.
 
+    paper, claim: the paper, and what it says in a sentence. They are None if a configuration lists references
+        of its own.
     protocol: for each dotted key of the settings, the paper's value or a list of acceptable values.
-    paper, claim: the paper and what it says. They are None if a configuration lists references of its own.
+    references: its numbers. claims: its statements on pairs of groups.
     """
 
     paper: str | None = None
@@ -243,8 +252,7 @@ def names() -> tuple[str, ...]:
 def read_published(name: str) -> Published:
     """The paper in `references/<name>.yaml`.
 
-    Raises:
-        ConfigError: there is no such paper, or its file is wrong; holds every problem with its line.
+    Raises ConfigError if there is no such paper, or with every problem of its file.
     """
     if name not in names():
         raise ConfigError([Problem("", "references", f"there is no {name!r}", suggest(name, names()))])

@@ -1,4 +1,4 @@
-"""The form of a configuration file: its keys, all dotted keys of its settings, and its JSON Schema."""
+"""Which keys a configuration file may have: as models, as a list of dotted keys, and as a JSON Schema."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from resexp.config.settings import ROLE_CONFIGS, Settings, models
 
 
 class RuleText(Frozen):
-    """A rule: `set` applies to points where each key in `when` has the given value or one of a list."""
+    """A rule of `overrides`: it makes the changes `set` at the points of the sweep where each key in `when`
+    has the given value, or one of a list of values.
+    """
 
     when: Annotated[dict[str, Any], Field(min_length=1)]
     set: Annotated[dict[str, Any], Field(min_length=1)]
@@ -30,9 +32,9 @@ SAFE_NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$"
 class TierText(Frozen):
     """Another size of the experiment.
 
-    `set` changes the base. Each axis in `sweep` and `tune` replaces the file's axis of the same key; [] or
-    null removes it. If the sweep of the file or of the tier is a list, the tier's sweep replaces the whole
-    sweep.
+    `set` changes settings of the file. An axis in `sweep` or `tune` replaces the file's axis of the same key,
+    or removes it if its value is [] or null. If the sweep of the file or of the tier is a list, the tier's
+    sweep replaces all of the file's.
     """
 
     set: dict[str, Any] = Field({})
@@ -54,7 +56,7 @@ Check = Annotated[str, AfterValidator(_understood)]
 
 
 class Header(Frozen):
-    """The keys of a file beside the settings of its trials."""
+    """The keys of a configuration file that are not settings of a trial."""
 
     name: Annotated[str, Field(pattern=SAFE_NAME)] = Field(
         description="name of the results folder: at most 64 letters, digits, _ . -"
@@ -65,13 +67,14 @@ class Header(Frozen):
     )
     sweep: Any = Field(
         {},
-        description="lists of values for dotted keys, all combined; or a list of such mappings",
+        description="a list of values for each dotted key; all combinations are trials. Or a list of such "
+        "mappings, each with its own combinations",
     )
     plugins: tuple[str, ...] = Field(
         (), description="files with your own parts, relative to this file; also --plugin"
     )
     tune: Any = Field(
-        {}, description="axes as in sweep; the report shows the value with the least validation error"
+        {}, description="axes as in sweep; the report shows the values with the least validation error"
     )
     overrides: tuple[RuleText, ...] = ()
     tiers: dict[str, TierText] = Field({}, description="other sizes of the experiment, chosen by --tier")
@@ -89,8 +92,8 @@ class _File(Header, Settings):
 
 @cache
 def known_keys(plugins: tuple[Plugin, ...] = ()) -> tuple[str, ...]:
-    """Every dotted key that a sweep, a rule or the command line can name, including the options of all
-    parts.
+    """Every dotted key that a sweep, a rule or the command line can name. The options of all parts are among
+    them.
     """
     return tuple(dict.fromkeys(_keys(Settings, "", plugins)))
 
@@ -106,7 +109,7 @@ def _keys(model: type[BaseModel], prefix: str, plugins: tuple[Plugin, ...]) -> I
 def json_schema(plugins: tuple[Plugin, ...] = ()) -> dict[str, Any]:
     """The JSON Schema of a configuration file, for editors. It includes the plugins' parts.
 
-    Few keys are required in it, because a sweep or a rule may supply the others. `load` checks every point.
+    It requires few keys, because a sweep or a rule may supply the others. `load` checks every point.
     """
     schema = _File.model_json_schema()
     _add_plugins(schema, plugins)

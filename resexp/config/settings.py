@@ -1,7 +1,8 @@
-"""The settings of one trial as frozen pydantic models. The models of parts are made from the catalog.
+"""The settings of one trial as immutable pydantic models.
 
-A part is written as the name of its kind, or as a mapping of `kind` and options. Types are strict: text is
-never read as a number, and a number is never read as true or false.
+A part, such as a connection or a data set, is written as the name of its kind, or as a mapping of `kind` and
+options. The model of each kind is made from what the catalog finds in the part's file. Types are strict: text
+is never read as a number, and a number is never read as true or false.
 """
 
 from __future__ import annotations
@@ -28,32 +29,33 @@ from resexp.config.shortcut_layout import folded
 from resexp.options import Depth, Fraction, Margin, NaturalInt, PositiveFloat, PositiveInt, Side, accepts
 
 DEFAULT_KINDS = {"task": "classification", "connection": "plain", "optimizer": "sgd", "schedule": "constant"}
-"""The kind of a part if the file does not name one, by role."""
+"""By role, the kind of a part that a configuration does not name."""
 
 
 class PartConfig(Frozen):
     """One part's kind, the fields that all kinds of its role have, and the kind's own options."""
 
     info: ClassVar[scan.PartInfo]
-    """What the catalog says of this kind. Every model that `models` returns has it."""
+    """What the catalog found out about this kind. Every model that `models` returns has it."""
 
     kind: str
 
     def build(self, *args: Any, **overrides: Any) -> Any:
-        """Import the part's class and call it with `args` and its options, changed by `overrides`."""
+        """An instance of the part's class, made with `args`, the options in these settings, and `overrides`,
+        which replace options of the same name. The class is imported now.
+        """
         return scan.part_class(self.info)(*args, **self.options() | overrides)
 
     def options(self) -> dict[str, Any]:
-        """The kind's own options, which are the keyword arguments of its class."""
+        """The values of the kind's own options, which are the keyword arguments of its class."""
         role = ROLE_CONFIGS[self.info.role]
         own = type(self).model_fields.keys() - role.model_fields.keys()
         return {name: getattr(self, name) for name in type(self).model_fields if name in own}
 
 
 class OneOf:
-    """Annotates a field that holds a part of a role. The value is validated by the model of its kind.
-
-    Known kinds are those of the package, and of the `plugins` in the validation's context.
+    """Annotates a field that holds a part of a role. The part is validated by the model of its kind. Besides
+    the package's kinds, those of the `plugins` in the validation's context are known.
     """
 
     def __init__(self, role: str) -> None:
@@ -80,7 +82,7 @@ class OneOf:
         kind = part["kind"]
         kinds = models(self.role, (info.context or {}).get("plugins", ()))
         if not isinstance(kind, str) or kind not in kinds:
-            tag = str(kind).encode(errors="backslashreplace").decode()  # a results folder may hold any text
+            tag = str(kind).encode(errors="backslashreplace").decode()  # it may be no valid Unicode
             tags = {"discriminator": "kind", "tag": tag, "expected_tags": ", ".join(kinds)}
             raise PydanticKnownError("union_tag_invalid", tags)
         return kinds[kind].model_validate(part, context=info.context)
@@ -93,17 +95,22 @@ class DataConfig(PartConfig):
     test_size: PositiveInt | None = Field(None, description="test examples, stratified; null: all")
     validation_size: PositiveInt | None = Field(None, description="examples kept from training; null: none")
     classes: PositiveInt | Annotated[tuple[str | int, ...], Field(min_length=1)] | None = Field(
-        None, description="how many, the first ones; or a list of names or positions from 0; null: all"
+        None,
+        description="number of classes, the first ones; or a list of names or positions from 0; null: all",
     )
     image_size: Side | None = Field(None, description="width and height in pixels; null: the data set's own")
-    crop: Margin = Field(0, description="in training, pad by so many pixels and crop at random")
+    crop: Margin = Field(
+        0, description="in training, pad images by so many pixels on each side and crop them at random"
+    )
     flip: bool = Field(False, description="in training, mirror images left to right at random")
     normalise: Literal["channels", "pixel_mean"] = Field(
         "channels",
         description="channels: subtract each channel's mean and divide by its standard deviation; "
-        "pixel_mean: subtract the mean of each pixel (He et al. 2015); all are of the training images",
+        "pixel_mean: subtract the mean of each pixel (He et al. 2015); computed on the training images",
     )
-    subset_seed: NaturalInt = Field(0, description="seed of the subset's draw")
+    subset_seed: NaturalInt = Field(
+        0, description="seed of the draw of examples for train_size, test_size and validation_size"
+    )
 
 
 class TaskConfig(PartConfig):
@@ -111,7 +118,7 @@ class TaskConfig(PartConfig):
 
 
 class ConnectionConfig(PartConfig):
-    """How a block's output joins its input."""
+    """How a block's input and the output of its branch become the block's output."""
 
 
 class ModelConfig(PartConfig):
@@ -122,7 +129,11 @@ class ModelConfig(PartConfig):
         "plain", validate_default=True
     )
     order: Literal["post", "bn_after_add", "relu_before_add", "relu_only_pre", "pre", "peri", "deep_norm"] = (
-        Field("post", description="named as by He et al. 2016; transformers: post, pre, peri, deep_norm")
+        Field(
+            "post",
+            description="where norm and activation stand, named as by He et al. 2016; transformers have "
+            "post, pre, peri and deep_norm",
+        )
     )
     norm: Literal["batch", "none", "layer", "group"] = "batch"
     activation: Literal["relu", "tanh", "sigmoid", "gelu"] = "relu"
@@ -138,9 +149,11 @@ class ModelConfig(PartConfig):
         "bert",
         "gpt2",
     ] = "he"
-    init_noise: Fraction = Field(0.1, description="share of he's weights that dirac adds to the identity")
+    init_noise: Fraction = Field(
+        0.1, description="for init: dirac; the identity is added to he's weights times this number"
+    )
     match: Literal["none", "params", "macs"] = Field(
-        "none", description="choose the width so that this cost equals the plain net's at the same depth"
+        "none", description="choose the width so that this cost is nearest to the plain net's at this depth"
     )
 
 
@@ -149,14 +162,16 @@ class OptimizerConfig(PartConfig):
 
 
 class LowRate(Frozen):
-    """A lower learning rate until the training error has fallen, as in He et al. 2015 for depth 110."""
+    """The learning rate is multiplied by `factor` until the training error is below `until_train_error`, as
+    in He et al. 2015 for depth 110.
+    """
 
     factor: PositiveFloat = 0.1
     until_train_error: Fraction = 0.8
 
 
 class ScheduleConfig(PartConfig):
-    """The learning rate over training."""
+    """How the learning rate changes over training."""
 
     warmup: Annotated[float, Field(ge=0, lt=1)] = Field(
         0.0, description="fraction of training with a linear rise from 0"
@@ -165,7 +180,7 @@ class ScheduleConfig(PartConfig):
 
 
 class TrainingConfig(Frozen):
-    """How a trial is trained. Give either `epochs` or `iterations`, not both."""
+    """How a trial is trained. Exactly one of `epochs` and `iterations` must be given."""
 
     epochs: PositiveInt | None = None
     iterations: PositiveInt | None = None
@@ -173,7 +188,9 @@ class TrainingConfig(Frozen):
     optimizer: Annotated[OptimizerConfig, OneOf("optimizer")] = Field("sgd", validate_default=True)
     schedule: Annotated[ScheduleConfig, OneOf("schedule")] = Field("constant", validate_default=True)
     precision: Literal["float32", "bfloat16", "auto"] = "float32"
-    clip: PositiveFloat | None = Field(None, description="largest norm of the gradient; null: no clipping")
+    clip: PositiveFloat | None = Field(
+        None, description="largest norm of the gradient, which is scaled down to it; null: no clipping"
+    )
     compile: bool = Field(False, description="compile the network by torch.compile")
     channels_last: bool = True
     deterministic: bool = False
@@ -192,7 +209,7 @@ class TrainingConfig(Frozen):
 
 
 class ProbeConfig(PartConfig):
-    """A measurement on a fixed batch at some points of training."""
+    """A measurement of the network at some moments of training, on a batch that stays the same."""
 
     at: Annotated[tuple[Fraction, ...], Field(min_length=1)] = Field(
         (0.0, 0.01, 0.1, 0.5, 1.0), description="fractions of training; 0 is initialisation"
@@ -201,7 +218,7 @@ class ProbeConfig(PartConfig):
 
 
 class Settings(Frozen):
-    """Everything that determines the numbers of one trial. A sweep has one for each point."""
+    """The settings of one trial. They and the data determine its numbers. A sweep has one for each point."""
 
     data: Annotated[DataConfig, OneOf("data")]
     task: Annotated[TaskConfig, OneOf("task")] = Field("classification", validate_default=True)
@@ -224,7 +241,10 @@ ROLE_CONFIGS: dict[str, type[PartConfig]] = {
 
 @cache
 def models(role: str, plugins: tuple[Plugin, ...] = ()) -> Mapping[str, type[PartConfig]]:
-    """The model of every kind of a role, by kind. Raises ConfigError if an option's name is taken."""
+    """The pydantic model of every kind of a role, by kind: the package's and the plugins'.
+
+    Raises ConfigError if a part has an option that no part of its role can have.
+    """
     known = models(role) if plugins else {}
     parts = scan.parts(role, plugins)
     return {kind: known.get(kind) or _model(part) for kind, part in parts.items()}
@@ -235,7 +255,7 @@ def _model(part: scan.PartInfo) -> type[PartConfig]:
     for name in part.options:
         if name in base.model_fields:
             raise scan.error(
-                part, name, "is a name that all parts of this role have already", "rename the option"
+                part, name, "is already the name of a setting of all parts of this role", "rename the option"
             )
         if name.startswith("_") or name in base.__class_vars__ or hasattr(base, name):
             raise scan.error(part, name, "is a name that no option can have", "rename the option")

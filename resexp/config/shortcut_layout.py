@@ -1,7 +1,8 @@
 """Translates the former option `layout` of connections into today's kinds of `shortcut`.
 
-The option said where `shortcut: pad` adds zero channels. Its default, `both`, is `pad` today, and `end` is
-`pad_end`. Configurations and stored trials that have the option can still be read.
+The option said on which side `shortcut: pad` adds zero channels. Its default, `both`, is `shortcut: pad`
+today, and `end` is `shortcut: pad_end`. Configurations and stored trials that have the option can still be
+read.
 """
 
 from __future__ import annotations
@@ -14,16 +15,16 @@ KINDS = (
     *("shortcut_dropout", "stochastic_depth", "hyper", "dynamic_hyper", "manifold_hyper"),
     *("momentum", "dense_average", "attention_residual"),
 )
-"""The kinds of connections that had the option. Later kinds never had it; a plugin's may have its own."""
+"""The kinds of connections that had the option. A plugin's kind may have a `layout` of its own."""
 
 REFUSED = "write shortcut: pad_end instead of layout: end, and shortcut: pad instead of layout: both"
-"""Advice where the option is not translated: in a condition of a rule, and as a dotted key."""
+"""Advice in the two places where the option is not translated: conditions of rules, and dotted keys."""
 
 
 def folded(connection: Any) -> Any:
-    """A connection in today's form. Anything without the old option is returned unchanged.
+    """A connection's settings with today's options. Anything without the old option is returned unchanged.
 
-    With a shortcut other than `pad`, the layout `end` had no effect, so it is dropped.
+    With a shortcut other than `pad`, the option had no effect, so it is dropped.
     """
     if not isinstance(connection, Mapping) or connection.get("kind") not in KINDS:
         return connection
@@ -35,7 +36,7 @@ def folded(connection: Any) -> Any:
 
 
 def unfolded(connection: Any) -> Any:
-    """The inverse of `folded`, for a connection without options that have their defaults."""
+    """The inverse of `folded`, for a connection's settings from which defaults are left out."""
     if not isinstance(connection, Mapping) or connection.get("kind") not in KINDS:
         return connection
     part = dict(connection)

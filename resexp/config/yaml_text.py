@@ -1,8 +1,9 @@
-"""Parses YAML text into plain values and the line of each value.
+"""Parses YAML text into plain values, and notes the line of each value.
 
 It is stricter than PyYAML. Numbers, booleans and null are those of YAML 1.2's core schema: `1e-3` is a
-number, and `no`, `on` and `12:30` are text. A repeated key is an error. Size, depth and the number of values,
-with aliases expanded, are bounded. Sequences become tuples, so that values can be shared safely.
+number, and `no`, `on` and `12:30` are text. A repeated key is an error. Text must not be too long, too deeply
+nested, or have too many values; an alias counts as a copy of what it names. Sequences become tuples, because
+these cannot be changed by accident.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ MAX_DEPTH = 20
 MAX_NODES = 100_000
 
 UNREAD: Any = object()
-"""Stands for a value that could not be read. Its problem is in the document's problems."""
+"""Stands for a value that could not be read. The document's `problems` say why."""
 
 Key = tuple[str | int, ...]
 """The position of a value in its document: mapping keys and list indices from the top."""
@@ -58,7 +59,9 @@ class _Limit(Exception):
 
 
 class _Loader(yaml.SafeLoader):
-    """Composes nodes with the core schema's scalars, and checks their depth and number meanwhile."""
+    """Makes nodes with the scalars of the core schema, and checks how deep and how many they
+    are meanwhile.
+    """
 
     yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012  (none of PyYAML's own)
     depth = count = 0
@@ -93,7 +96,7 @@ def read_text(path: Path) -> str:
 
 
 def parse(text: str, name: str) -> YamlDocument:
-    """The document in `text`. `name` is its file, for problems. Raises ConfigError if it is not YAML."""
+    """The document in `text`. `name` is the file that messages name. Raises ConfigError if it is not YAML."""
     bad = yaml.reader.Reader.NON_PRINTABLE.search(text)
     if bad:
         line = text.count("\n", 0, bad.start()) + 1
@@ -133,7 +136,7 @@ def _check_limits(depth: int, count: int, line: int) -> None:
 
 @dataclass
 class _Builder:
-    """Turns nodes into values. An alias becomes a copy, whose values count towards the bound."""
+    """Turns nodes into values. An alias becomes a copy, and its values count towards MAX_NODES."""
 
     name: str
     lines: dict[Key, int] = field(default_factory=dict)
@@ -156,7 +159,7 @@ class _Builder:
         for name_node, value_node in node.value:
             line = name_node.start_mark.line + 1
             name = name_node.value
-            if isinstance(name, str):  # Unicode has several spellings of one name
+            if isinstance(name, str):  # Unicode can encode one name in several ways
                 name = unicodedata.normalize("NFKC", name)
             if not isinstance(name_node, yaml.ScalarNode) or name_node.tag != _TAG + "str":
                 self._wrong(line, key, "has a key that is not text", "quote it, or write a name")
@@ -181,7 +184,7 @@ class _Builder:
         if kind == "str":
             return text
         if kind not in _SCALARS or not re.fullmatch(_SCALARS[kind], text):
-            self._wrong(node.start_mark.line + 1, key, f"has the tag {node.tag} that does not fit", "drop it")
+            self._wrong(node.start_mark.line + 1, key, f"has a tag that does not fit: {node.tag}", "drop it")
             return UNREAD
         try:
             return _VALUES[kind](text)

@@ -55,9 +55,9 @@ GOOD: dict[str, Any] = {
         ({"metric": "steps_to@train_error:5"}, "gives 5 as an error"),
         ({"metric": "gap@train_loss:0"}, "gives 0 as a loss"),
         ({"metric": "steps_to@train_error:0.1", "published": (200, 100)}, "not what its published numbers"),
-        ({"metric": "steps_to@train_error:0.1", "published": (0, 100)}, "no steps at all"),
-        ({"relation": "lower", "within": 0.1}, "an order needs none"),
-        ({"relation": "no_worse", "metric": "params"}, "params has none by default"),
+        ({"metric": "steps_to@train_error:0.1", "published": (0, 100)}, "0 or fewer steps"),
+        ({"relation": "lower", "within": 0.1}, "the relation lower needs none"),
+        ({"relation": "no_worse", "metric": "params"}, "params has no default"),
         ({"relation": "no_worse", "published": (0.2, 0.1)}, "is not what its published numbers say"),
         (
             {"relation": "no_worse", "metric": "steps_to@train_error:0.1", "published": (120, 100)},
