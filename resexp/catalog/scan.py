@@ -21,7 +21,7 @@ from typing import Any
 from resexp.catalog import declared
 from resexp.catalog.plugin_imports import parse
 from resexp.catalog.plugins import Plugin
-from resexp.catalog.signature import Option, aliases_of, constructor, last_name, own_options
+from resexp.catalog.signature import Option, aliases_of, constructor, last_name, own_options, unreachable
 from resexp.errors import ConfigError, Problem
 
 PACKAGE = Path(__file__).parents[1]
@@ -45,6 +45,7 @@ class PartInfo:
     base: the name of its role's base class. plugin: the plugin that defines it; None if the package does.
     numerics: the version of the numbers that it computes, which enters a trial's identity.
     quantities: how reports show a probe's readings.
+    unreachable: the constructor's arguments that look like options and are none; see `unreachable`.
     """
 
     role: str
@@ -58,6 +59,7 @@ class PartInfo:
     plugin: Plugin | None = None
     numerics: int = 1
     quantities: tuple[declared.Quantity, ...] = ()
+    unreachable: tuple[str, ...] = ()
 
 
 @cache
@@ -79,8 +81,14 @@ def parts(role: str, plugins: tuple[Plugin, ...] = ()) -> Mapping[str, PartInfo]
 
 def check_plugins(plugins: tuple[Plugin, ...]) -> None:
     """Raises ConfigError if a plugin defines no part, or if one of its parts is faulty."""
+    every = [part for role in ROLES for part in parts(role, plugins).values()]
+    for part in every:
+        if part.plugin and part.unreachable:
+            name = part.unreachable[0]
+            wrong = "is no option, because it stands before any *, so that no configuration could set it"
+            raise error(part, name, wrong, f"write *, before {name} in __init__")
     for plugin in plugins:
-        if not any(part.plugin == plugin for role in ROLES for part in parts(role, plugins).values()):
+        if not any(part.plugin == plugin for part in every):
             bases = ", ".join(base for _, *bases in ROLES.values() for base in bases)
             wrong = "defines no part"
             right = f"name one of {bases} among the bases of a class"
@@ -91,7 +99,7 @@ def load_part(role: str, kind: str, plugins: tuple[Plugin, ...] = ()) -> type[An
     """Import the module of a part and return its class. Raises ConfigError for an unknown kind."""
     known = parts(role, plugins)
     if kind not in known:
-        raise ConfigError([Problem("", role, f"there is no {kind!r}", suggest(kind, known))])
+        raise ConfigError([Problem("", role, f"there is no {kind!r}", suggest_kind(kind, known))])
     return part_class(known[kind])
 
 
@@ -121,6 +129,14 @@ def suggest(name: str, known: Collection[str]) -> str:
     """Advice for an unknown name: the most similar known name, or all of them."""
     near = difflib.get_close_matches(name, list(known), n=1)
     return f"did you mean {near[0]}?" if near else f"known: {', '.join(known) or 'none'}"
+
+
+def suggest_kind(kind: str, known: Collection[str]) -> str:
+    """Advice for an unknown kind, which may also be in a plugin that was not given."""
+    advice = suggest(kind, known)
+    if advice.startswith("known"):
+        return f"add --plugin FILE if it is a part of your own; {advice}"
+    return f"{advice} A part of your own needs --plugin FILE."
 
 
 def error(part: PartInfo, option: str, wrong: str, right: str) -> ConfigError:
@@ -157,6 +173,7 @@ def _scan(role: str, plugin: Plugin, own: bool) -> Iterator[PartInfo]:
                 plugin=plugin if own else None,
                 numerics=declared.numerics(node, file),
                 quantities=declared.quantities(node, file) if role == "probe" else (),
+                unreachable=unreachable(node),
             )
 
 

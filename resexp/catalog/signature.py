@@ -47,6 +47,15 @@ def constructor(part: ast.ClassDef) -> ast.FunctionDef | None:
     return inits[-1] if inits else None
 
 
+def unreachable(part: ast.ClassDef) -> tuple[str, ...]:
+    """The arguments of a class's own constructor that have a default, but are not keyword-only."""
+    init = constructor(part)
+    if init is None or not init.args.defaults:
+        return ()
+    positional = [*init.args.posonlyargs, *init.args.args]
+    return tuple(argument.arg for argument in positional[-len(init.args.defaults) :])
+
+
 def own_options(part: ast.ClassDef, file: Path, aliases: Mapping[str, ast.expr]) -> dict[str, Option]:
     """The options of a class's own constructor by name. `aliases`: see `aliases_of`.
 

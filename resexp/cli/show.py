@@ -27,7 +27,7 @@ def show_parts(role: str, kind: str | None = None, plugins: tuple[Plugin, ...] =
         )
     parts = scan.parts(name, plugins)
     if kind is not None and kind not in parts:
-        raise ConfigError([Problem("command line", kind, f"is not a {name}", scan.suggest(kind, parts))])
+        raise ConfigError([Problem("command line", kind, f"is not a {name}", scan.suggest_kind(kind, parts))])
     chosen = parts.values() if kind is None else [parts[kind]]
     return "\n\n".join(map(part_text, chosen))
 

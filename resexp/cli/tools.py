@@ -15,7 +15,13 @@ from resexp.cli.options import AsListing, Device, Listing, Overrides, Plugins, R
 
 
 def show(
-    role: Annotated[str, typer.Argument(metavar="connections|models|data|probes|optimizers|schedules")],
+    role: Annotated[
+        str,
+        typer.Argument(
+            metavar="ROLE",
+            help="connections, models, data, tasks, probes, optimizers or schedules.",
+        ),
+    ],
     kind: Annotated[str | None, typer.Argument(help="One of them, with its options.")] = None,
     plugin: Plugins = None,
 ) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from resexp.catalog.plugins import Plugin
-from resexp.catalog.scan import suggest
+from resexp.catalog.scan import suggest_kind
 from resexp.config import yaml_text
 from resexp.config.fields import plugins_of
 from resexp.config.frozen import expand
@@ -69,7 +69,7 @@ def parse_probes(texts: Sequence[str], plugins: tuple[Plugin, ...] = ()) -> list
         part = expand(document.value)
         kind = part.get("kind") if isinstance(part, Mapping) else None
         if not isinstance(kind, str) or kind not in kinds:
-            draft.wrong(None, "--probe", f"there is no {text!r}", suggest(str(kind or ""), kinds))
+            draft.wrong(None, "--probe", f"there is no {text!r}", suggest_kind(str(kind or ""), kinds))
         elif "at" in part:
             draft.wrong(None, "--probe", "has `at`", "a finished trial is measured at its end: remove it")
         else:

@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from resexp.catalog.plugins import Plugin
-from resexp.catalog.scan import suggest
+from resexp.catalog.scan import suggest, suggest_kind
 from resexp.config.grid import dotted, locate
 from resexp.config.settings import OneOf, models
 from resexp.config.yaml_text import UNREAD, Key
@@ -173,7 +173,7 @@ def _words(
             return "is not a known key", suggest(str(error["loc"][-1]), known)
         case "union_tag_invalid":
             kinds = str(detail["expected_tags"]).split(", ")
-            return f"{quoted(detail['tag'])} is not known", suggest(str(detail["tag"]), kinds)
+            return f"{quoted(detail['tag'])} is not known", suggest_kind(str(detail["tag"]), kinds)
         case "union_tag_not_found":
             return "has no kind", right.replace("give ", "give kind: ").partition(", or a mapping")[0]
         case "settings":

@@ -9,6 +9,7 @@ import torch
 from resexp.connections.base import Connection, Site
 from resexp.models.base import Design, Network, Purpose, Trunk
 from resexp.models.cost import MOST_MATCHED, count_params, learns_alone, measure_cost, too_large
+from resexp.models.shapes import check_states
 from resexp.plan.trial import Cost
 
 if TYPE_CHECKING:
@@ -42,8 +43,14 @@ def build_network(model: ModelConfig, purpose: Purpose, **sizes: int) -> Network
 
 
 def network_cost(model: ModelConfig, purpose: Purpose) -> Cost:
-    """The network's cost, measured without allocating its weights."""
-    return measure_cost(outlined(model, purpose), purpose)
+    """The network's cost, measured without allocating its weights.
+
+    Raises ConfigError if a connection of a plugin returns a state of another shape than it must.
+    """
+    network = outlined(model, purpose)
+    if model.connection.info.plugin:
+        check_states(network, model.connection.info)
+    return measure_cost(network, purpose)
 
 
 def network_learns_alone(model: ModelConfig, purpose: Purpose) -> bool:

@@ -58,6 +58,8 @@ def measure_cost(network: nn.Module, purpose: Purpose, most: int | None = None) 
             sizes = _passed(network, purpose.made_up(batch, "meta"), most or MOST_OPERATIONS)
         except RuntimeError as error:
             if "overflow" not in str(error):
+                # A reader knows the letter B, and not the batch that networks are measured with.
+                error.args = (str(error).replace(str(batch), "B"),)
                 raise
         else:
             return Cost(params, *(size // batch for size in sizes))

@@ -182,6 +182,11 @@ def test_show_lists_it(
             r":10: Damped.initial: no annotation is not .*; annotate",
         ),
         ("initial: Real", 'initial: "a b"', r":10: Damped.initial: .*; annotate"),
+        (
+            "site, *, initial",
+            "site, initial",
+            r":7: Damped.initial: is no option, because it stands before any \*.*; write \*, before initial",
+        ),
         ("Connection)", "object)", r":1: defines no part; name one of Connection"),
         (
             "import torch",

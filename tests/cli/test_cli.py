@@ -249,6 +249,8 @@ def test_a_diverging_trial_is_a_row_and_the_exit_status_is_3(place: Path) -> Non
         (["report", "smoke", "--full", "--format", "csv"], 2, "does not go with --format csv"),
         (["show", "conections"], 2, "one of connections"),
         (["show", "connections", "residul"], 2, "did you mean residual?"),
+        (["show", "probes", "my_probe"], 2, "A part of your own needs --plugin FILE."),
+        (["run", SMOKE, "model.connection=my_kind"], 2, "add --plugin FILE if it is a part of your own"),
         (["init", "data"], 2, "exists already"),
     ],
 )

@@ -1,0 +1,98 @@
+"""Checks, while a network is measured, that a user's connections return states of the right shape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from torch import Tensor
+
+from resexp.catalog import scan
+from resexp.connections.base import Branch, Connection
+from resexp.models.base import Chain, Network, h_of
+
+TENSOR = "return a tensor"
+STATE = "return the tensor h', or a tuple (h', *memory)"
+
+
+def check_states(network: Network, part: scan.PartInfo) -> None:
+    """Let every connection of the network check what it returns. `part` is where errors say it is defined.
+
+    The network is for one measurement: the checks stay in it, and would slow its training.
+    """
+    blocks = network.in_order()
+    for index, block in enumerate(blocks):
+        place = _Place(part, index, block.connection)
+        block.branch.register_forward_hook(place.note_branch)
+        block.connection.register_forward_hook(place.check_state)
+        block.connection.forward = place.forward  # type: ignore[assignment, method-assign]  # of this instance
+        if index == len(blocks) - 1 and isinstance(network, Chain):
+            network.register_forward_pre_hook(place.note_input)
+            network.head.register_forward_pre_hook(place.check_left)
+
+
+class _Place:
+    """One block's place, and what is known of the pass under way."""
+
+    def __init__(self, part: scan.PartInfo, index: int, connection: Connection) -> None:
+        self.part = part
+        self.index = index
+        self.connection = connection
+        self.equation = connection.forward
+        self.batch = 1
+        self.branch: tuple[int, ...] | None = None
+
+    def note_input(self, network: Any, arguments: Any) -> None:
+        self.batch = arguments[0].shape[0]
+
+    def note_branch(self, branch: Any, arguments: Any, result: Tensor) -> None:
+        self.branch = tuple(result.shape)
+
+    def forward(self, state: Any, f: Branch) -> Any:
+        """h', from the connection itself. If that fails, the error also says which shapes met."""
+        try:
+            return self.equation(state, f)
+        except RuntimeError as error:
+            rows = h_of(state).shape[0]
+            shapes = f"h is {written(h_of(state).shape, rows)}"
+            shapes += f" and f(h) is {written(self.branch, rows)}" if self.branch else ""
+            error.args = (f"in block {self.index}, where {shapes}: {error}",)
+            raise
+
+    def check_state(self, connection: Any, arguments: Any, result: Any) -> None:
+        """Raises ConfigError unless the result is h', or a tuple (h', *memory), of the right shape.
+
+        A connection that did not call its branch is trusted with the positions of h'.
+        """
+        state = result[0] if isinstance(result, tuple) and result else result
+        if not isinstance(state, Tensor):
+            where = " first in a tuple" if isinstance(result, tuple) else ""
+            self.refuse("forward", f"a {type(state).__name__}{where}", STATE)
+        rows = h_of(arguments[0]).shape[0]
+        right = (rows, self.connection.out, *(state.shape if self.branch is None else self.branch)[2:])
+        if tuple(state.shape) != right:
+            advice = f"return {written(right, rows)}, or set self.out, the channels of h', in __init__"
+            self.refuse("forward", f"h' of the shape {written(state.shape, rows)}", advice)
+
+    def check_left(self, head: Any, arguments: Any) -> None:
+        """Raises ConfigError unless what `leave` has given the head is a tensor of the right shape."""
+        left = arguments[0]
+        if not isinstance(left, Tensor):
+            self.refuse("leave", f"a {type(left).__name__}", TENSOR)
+        right = (self.batch, self.connection.out, *left.shape[2:])
+        if tuple(left.shape) != right:
+            advice = f"return {written(right, self.batch)}"
+            self.refuse("leave", f"the shape {written(left.shape, self.batch)}", advice)
+
+    def refuse(self, method: str, given: str, right: str) -> NoReturn:
+        raise scan.error(self.part, method, f"returns {given} in block {self.index}", right)
+
+
+def written(shape: Sequence[int], batch: int) -> str:
+    """A shape with B for the batch, because a network is measured with billions of examples."""
+    return f"({', '.join(_size(size, batch) for size in shape)})"
+
+
+def _size(size: int, batch: int) -> str:
+    times, rest = divmod(size, batch)
+    return str(size) if rest or not times else "B" if times == 1 else f"{times}B"

@@ -1,0 +1,88 @@
+"""A connection of the user's own that returns something else than it must is refused when it is planned."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from resexp import api
+from resexp.errors import ConfigError
+
+OWN = '''\
+import torch
+
+from resexp.connections.base import Connection
+
+
+class Own(Connection):
+    """h' = f(h)"""
+
+    def enter(self, x):
+        return x
+
+    def leave(self, h):
+        return h
+
+    def forward(self, h, f):
+        return f(h)
+'''
+CONFIG = """\
+name: own
+data: {kind: synthetic, size: 8, groups: 4, train: 64, test: 16}
+model: {kind: resnet, depth: 8, width: 4, connection: own}
+training: {epochs: 1, batch_size: 32}
+"""
+
+
+def plan(folder: Path, before: str = "", after: str = "") -> None:
+    """Plan a network of OWN with a text replaced."""
+    assert before in OWN
+    (folder / "own.py").write_text(OWN.replace(before, after) if before else OWN)
+    (folder / "own.yaml").write_text(CONFIG)
+    api.trials(api.load(folder / "own.yaml", plugins=[folder / "own.py"]), "cpu")
+
+
+def test_a_connection_that_returns_what_it_must_is_planned(tmp_path: Path) -> None:
+    plan(tmp_path)
+    wider = (
+        "self.out = site.width * 2\n\n    def forward(self, h, f):\n        return torch.cat([f(h)] * 2, 1)"
+    )
+    constructor = "    def __init__(self, site):\n        super().__init__(site)\n        "
+    plan(tmp_path, OWN[OWN.index("    def forward") :], f"{constructor}{wider}\n")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        ("f(h)\n", "f(h)[:, :1]\n", r"Own\.forward: returns h' of the shape \(B, 1, 8, 8\) in block 0"),
+        ("f(h)\n", "f(h)[:, :1]\n", r"return \(B, 4, 8, 8\), or set self\.out"),
+        ("f(h)\n", "f(h)[..., :1]\n", r"\(B, 4, 8, 1\) in block 0; return \(B, 4, 8, 8\)"),
+        (
+            "f(h)\n",
+            "torch.cat([f(h)] * 2)\n",
+            r"of the shape \(2B, 4, 8, 8\) in block 0; return \(B, 4, 8, 8\)",
+        ),
+        ("f(h)\n", "None\n", r"returns a NoneType in block 0; return the tensor h', or a tuple"),
+        ("f(h)\n", "None, f(h)\n", r"returns a NoneType first in a tuple in block 0"),
+        ("f(h)\n", "h + f(h)\n", r"in block 1, where h is \(B, 4, 8, 8\) and f\(h\) is \(B, 8, 4, 4\): "),
+        (
+            "return x\n",
+            "return torch.cat([x, x])\n",
+            r"Own\.leave: returns the shape \(2B, 16, 2, 2\) in block 2",
+        ),
+        (
+            "return h\n",
+            "return h[:, :3]\n",
+            r"leave: returns the shape \(B, 3, 2, 2\).*; return \(B, 16, 2, 2\)",
+        ),
+        ("return h\n", "return None\n", r"leave: returns a NoneType in block 2; return a tensor"),
+    ],
+)
+def test_a_connection_of_another_shape_is_refused_with_the_right_shape(
+    tmp_path: Path, before: str, after: str, told: str
+) -> None:
+    with pytest.raises(ConfigError, match=told) as refused:
+        plan(tmp_path, before, after)
+    assert "own.py:" in str(refused.value)
+    assert str(2**34) not in str(refused.value), "no user knows the batch that networks are measured with"
