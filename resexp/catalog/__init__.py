@@ -1,1 +1,3 @@
-"""Finds the parts that a configuration can name, the package's and the user's, in their syntax trees."""
+"""Finds the parts (connections, data sets, probes, ...) that a configuration can name, without importing
+them.
+"""

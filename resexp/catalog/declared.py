@@ -13,11 +13,11 @@ from resexp.errors import ConfigError, Problem
 
 @dataclass(frozen=True)
 class Quantity:
-    """How reports show the readings of a probe that have one name.
+    """How reports show those readings of a probe that have the name `name`.
 
-    title: the name in tables and figures. unit: "%" means that the values are fractions. scale: the scale of
-    a figure's axis. over: the noun for what a reading's `index` counts; if `layer` is a number as text, for
-    what `layer` counts.
+    title: what tables and figures call them. unit: their unit; with "%", fractions are shown as percentages.
+    scale: that of a figure's axis. over: a noun for what a reading's `index` counts, such as "layer". If the
+    reading's `layer` is a number as text, it is the noun for what that counts.
     """
 
     name: str
@@ -28,18 +28,18 @@ class Quantity:
 
     @classmethod
     def of(cls, name: str, words: Mapping[str, str]) -> Quantity:
-        """From the fields of a stored row. Empty texts, unknown fields and unknown scales are ignored."""
+        """The inverse of `words`. Empty texts, unknown fields and unknown scales are ignored."""
         known = {key: words[key] for key in ("title", "unit", "over") if words.get(key)}
         return cls(name, **known, scale="log" if words.get("scale") == "log" else "linear")
 
     def words(self) -> dict[str, str]:
-        """The fields for a stored row: those that differ from the defaults."""
+        """The fields that differ from their defaults, to be stored in a row of the probe."""
         defaults = vars(Quantity(self.name))
         return {key: value for key, value in vars(self).items() if value != defaults[key]}
 
 
 def numerics(part: ast.ClassDef, file: Path) -> int:
-    """The version of a part's numbers: 2 if its class has `numerics = 2`; 1 if it has none.
+    """The version of a part's numbers: 2 if the body of its class has `numerics = 2`, and 1 if it has none.
 
     Raises ConfigError if it is not a whole number greater than 0.
     """
@@ -54,9 +54,9 @@ def numerics(part: ast.ClassDef, file: Path) -> int:
 
 
 def quantities(part: ast.ClassDef, file: Path) -> tuple[Quantity, ...]:
-    """The quantities in a probe's class, as in `quantities = (Quantity("rank", title="a rank"),)`.
+    """The quantities that a probe's class declares, as in `quantities = (Quantity("rank", title="a rank"),)`.
 
-    Raises ConfigError if they cannot be read without running the file.
+    Raises ConfigError if that is no tuple of Quantity whose arguments are literal texts.
     """
     value, where = _assigned(part, "quantities", file)
     try:
@@ -65,13 +65,13 @@ def quantities(part: ast.ClassDef, file: Path) -> tuple[Quantity, ...]:
         )
     except (TypeError, ValueError, AttributeError, SyntaxError, RecursionError, MemoryError) as error:
         right = 'write such as (Quantity("error", title="a probe\'s error", unit="%", scale="log"),)'
-        wrong = f"is no tuple of quantities in plain words ({error})"[:200]
+        wrong = f"is no tuple of Quantity with literal texts ({error})"[:200]
         raise ConfigError([Problem(where, f"{part.name}.quantities", wrong, right)]) from None
 
 
 def _quantity(node: ast.expr | None) -> Quantity:
     if not (isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] == "Quantity"):
-        raise TypeError("each should be a Quantity")
+        raise TypeError("each item should be a Quantity")
     words = [ast.literal_eval(argument) for argument in node.args]
     named = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in node.keywords}
     quantity = Quantity(*words, **named)
@@ -79,12 +79,12 @@ def _quantity(node: ast.expr | None) -> Quantity:
         "linear",
         "log",
     ):
-        raise TypeError("each word should be a text, and the scale linear or log")
+        raise TypeError("each argument should be a text, and the scale linear or log")
     return quantity
 
 
 def _assigned(part: ast.ClassDef, name: str, file: Path) -> tuple[ast.expr | None, str]:
-    """The value that a class's body assigns to a name, or None; and the file and line."""
+    """The value that a class's body assigns to a name, or None if it does not; and its file and line."""
     for node in part.body:
         target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
         if (

@@ -1,9 +1,9 @@
 """Finds the modules that a plugin imports from its own folder, and imports them from bytes in memory.
 
-In a plugin, `import helpers` means `helpers.py` in its folder if that file exists. The imports of that file
-are found in the same way. Each plugin's modules have names of their own, so that two plugins, or two
-versions of one, may both have a `helpers.py`. Imports are found in the syntax tree: a name that is computed
-at run time is not seen.
+In a plugin, `import helpers` means `helpers.py` in the plugin's folder if that file exists. The imports of
+that file are found in the same way. Python knows each of these modules by a name that contains its plugin's
+hash, so that two plugins, or two versions of one, may both have a `helpers.py`. Imports are found in the
+syntax tree: a name that is computed at run time is not seen.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from resexp import durable
 from resexp.errors import ConfigError, Problem
 
 MAX_BYTES = 1_000_000
-"""Most bytes of source in a plugin and its modules: parsing more would take seconds and gigabytes."""
+"""The most bytes of source in a plugin and its modules. To parse more would take seconds and gigabytes."""
 
 
 def read_source(file: Path) -> bytes:
@@ -46,10 +46,11 @@ def parse(file: Path, source: bytes) -> ast.Module:
 
 
 def modules_beside(file: Path, source: bytes) -> tuple[tuple[str, bytes], ...]:
-    """The files that a plugin imports from its folder, directly or not: sorted paths in it, and bytes.
+    """The files that a plugin imports from its folder, directly or through other files there. Each is a path
+    within the folder and the file's bytes; they are sorted by path.
 
-    Raises ConfigError if a file cannot be read, or if an installed module has its name: then either of the
-    two could be meant.
+    Raises ConfigError if a file cannot be read, or if an installed module has the same name, since the import
+    could mean either.
     """
     folder = file.parent
     if any(folder.is_relative_to(path) for path in _installation()):
@@ -100,23 +101,24 @@ def _import_statements(tree: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
 
 
 def _names(node: ast.Import | ast.ImportFrom, package: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """The names that a statement imports, split at dots, from the plugin's folder.
+    """The names that a statement imports, split at dots. They are relative to the plugin's folder.
 
-    The last part may be a module or a name within one. `package` is where the importing module lies.
+    The last part may be a module, or a name within one. `package` is the importing module's place in the
+    folder.
     """
     if isinstance(node, ast.Import):
         yield from (tuple(alias.name.split(".")) for alias in node.names)
         return
     up = node.level - 1
     if up > len(package):
-        return  # above the plugin's folder: Python's own error explains it
+        return  # this leads out of the plugin's folder; Python's own error will say so
     base = package[: len(package) - up] if node.level else ()
     base += tuple(node.module.split(".")) if node.module else ()
     yield from (base if alias.name == "*" else (*base, alias.name) for alias in node.names)
 
 
 def _files(folder: Path, dotted: tuple[str, ...]) -> Iterator[str]:
-    """The files that Python runs when it imports a dotted name, as paths within the folder."""
+    """The files in the folder that Python runs when it imports a dotted name, as paths within the folder."""
     if dotted[:1] == ("resexp",):
         return
     for end in range(1, len(dotted) + 1):
@@ -131,7 +133,7 @@ def _files(folder: Path, dotted: tuple[str, ...]) -> Iterator[str]:
 
 
 def _refuse_installed(name: str, folder: Path, where: str) -> None:
-    """Raises ConfigError if a module in the plugin's folder has the name of an installed module."""
+    """Raises ConfigError if the folder has a module of this name, and an installed module has it too."""
     beside = [folder / name / "__init__.py", folder / f"{name}.py"]
     if name in sys.stdlib_module_names:
         origin = "Python's own"
@@ -150,7 +152,7 @@ def _refuse_installed(name: str, folder: Path, where: str) -> None:
 
 
 def _import_path() -> list[str]:
-    """Where Python looks for installed modules: `sys.path` without the current folder."""
+    """The folders in which Python looks for installed modules: `sys.path` without the current folder."""
     with suppress(OSError):
         return [path for path in sys.path if path and not os.path.samefile(path, os.curdir)]
     return [path for path in sys.path if path and os.path.isdir(path)]
@@ -164,9 +166,10 @@ def _source_of(file: Path, where: str) -> bytes:
 
 
 class Package(MetaPathFinder, InspectLoader):
-    """Imports a plugin and its modules from bytes in memory, as submodules of one package.
+    """Python's import machinery uses this to import a plugin and its modules from bytes in memory. They
+    become submodules of the package `name`.
 
-    entry: the plugin's file and its source. modules: the other sources, by path within `folder`.
+    entry: the plugin's file and source. modules: the sources of its modules, by path within `folder`.
     """
 
     def __init__(

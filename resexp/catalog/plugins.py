@@ -1,4 +1,4 @@
-"""Plugins: Python files with a user's own parts. They are read once and identified by their content."""
+"""Reads and imports plugins: Python files with a user's own parts. A plugin is identified by its content."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ from resexp.errors import ConfigError, Problem, ResexpError, words
 from resexp.text import clean
 
 PATIENCE = 30.0
-"""Seconds after which a message says that the import of a plugin is still going on."""
+"""Seconds after which a message says that a plugin is still being imported."""
 
 
 @dataclass(frozen=True)
 class Plugin:
-    """A plugin as it was when read. It is parsed, imported and copied from `source`, not from the file again.
+    """A plugin as it was when it was read. It is parsed, imported and copied from `source`, so that a later
+    change of the file has no effect.
 
     modules: the files that it imports from its folder, as (path within the folder, bytes).
-    module_folder: where these files lie; None if beside the plugin. Only copies in a results folder lie
-        elsewhere.
+    module_folder: the folder of these files; None: the plugin's own. It is another folder only for the copies
+        in a results folder.
     """
 
     file: Path
@@ -39,7 +40,9 @@ class Plugin:
 
     @cached_property
     def sha256(self) -> str:
-        """Its identity: the hash of its bytes, or if it has modules, of the hashes of all its files."""
+        """The hash that identifies the plugin: of its bytes or, if it has modules, of the hashes of all its
+        files.
+        """
         own = hashlib.sha256(self.source).hexdigest()
         if not self.modules:
             return own
@@ -53,7 +56,7 @@ class Plugin:
         return {self.file: self.source, **{folder / path: source for path, source in self.modules}}
 
     def module(self) -> ModuleType:
-        """The imported module; the file runs once per process. Raises ConfigError if that fails."""
+        """The plugin's module. The first call imports it. Raises ConfigError if that fails."""
         package = f"resexp_plugin_{self.sha256[:16]}"
         folder = self.module_folder or self.file.parent
         finder = Package(package, folder, (self.file, self.source), dict(self.modules))
@@ -75,16 +78,13 @@ class Plugin:
 def read_plugin(file: Path, where: str = "command line") -> Plugin:
     """The plugin in a file, with the modules that it imports from its folder.
 
-    `where` says what named the plugin. Raises ConfigError, with `where`, if the file cannot be read.
+    Raises ConfigError if the file cannot be read; the message begins with `where`, the place that names it.
     """
     try:
         whole = file.resolve()
         source = read_source(whole)
-    except (
-        OSError,
-        ValueError,
-        RuntimeError,
-    ) as error:  # ValueError: a null byte; RuntimeError: circular links
+    # A path with a null byte raises ValueError, and circular links raise RuntimeError.
+    except (OSError, ValueError, RuntimeError) as error:
         wrong = f"{file}: {getattr(error, 'strerror', None) or error}"
         raise ConfigError([Problem(where, "plugin", wrong, "give a Python file")]) from None
     return Plugin(whole, source, modules_beside(whole, source))
@@ -97,28 +97,30 @@ def fault(
     right: str = "correct it; it must run on every machine that trains",
     line: int = 1,
 ) -> Problem:
-    """An error in a plugin's code as a problem, with the last line of the plugin that ran, or else `line`."""
+    """An error in a plugin's code as a Problem. Its place is the last line of the plugin that ran before the
+    error or, if none did, `line`.
+    """
     file, line = _error_line(error, plugin) or (plugin.file, line)
     return Problem(f"{file}:{line}", "", f"{wrong}: {type(error).__name__}: {words(error)}"[:300], right)
 
 
 def blamed(error: BaseException, plugins: Sequence[Plugin]) -> Problem | None:
-    """The problem to report for an error while plugins are in use; None if there are no plugins.
+    """The problem to report for an error that happened while plugins were in use; None if there are none.
 
-    The package's own parts are taken for sound: an error that no line of a plugin raised is blamed on the
-    first plugin.
+    The error is blamed on the plugin whose code raised it or, if none did, on the first plugin: the package's
+    own parts are assumed to be correct.
     """
     for plugin in plugins:
         if _error_line(error, plugin):
             return fault(error, plugin, "fails")
-    return fault(error, plugins[0], "does not fit its place") if plugins else None
+    return fault(error, plugins[0], "does not work where it is used") if plugins else None
 
 
 @contextmanager
 def blaming(plugins: Sequence[Plugin]) -> Iterator[None]:
-    """Turns an unexpected error into a ConfigError that blames a plugin, if there are plugins.
+    """Turn an unexpected error into a ConfigError that blames a plugin (see `blamed`), if there are plugins.
 
-    An OSError outside the plugins' code is raised as it is: it comes from the system.
+    An OSError that no plugin's code raised comes from the system, and is raised as it is.
     """
     try:
         yield
@@ -134,7 +136,7 @@ def blaming(plugins: Sequence[Plugin]) -> Iterator[None]:
 
 
 def _error_line(error: BaseException, plugin: Plugin) -> tuple[Path, int] | None:
-    """The file and last line of a plugin that ran before an error; None if the plugin was not involved."""
+    """The file and line of a plugin's code that ran last before an error; None if none of its code ran."""
     files = set(map(str, plugin.files))
     if isinstance(error, SyntaxError) and error.filename in files:
         return Path(error.filename), error.lineno or 1
@@ -144,7 +146,7 @@ def _error_line(error: BaseException, plugin: Plugin) -> tuple[Path, int] | None
 
 @contextmanager
 def _message_if_slow(plugin: Plugin) -> Iterator[None]:
-    """Prints a message if a plugin's import takes long, because it may never end."""
+    """Print a message if the import of a plugin takes long, because it may never end."""
 
     def tell() -> None:
         print(

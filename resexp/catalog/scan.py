@@ -1,9 +1,10 @@
 """Finds parts (connections, trunks, data sets, probes, ...) in the syntax trees of their files.
 
-No module is imported before one of its parts is built, so that listing and validating need no torch. A part
-is a public top-level class that names a base class of its role among its bases. Its kind is the class's name
-in snake_case. Its keyword-only constructor arguments are its options in YAML. A class without a constructor
-has its base's options, and one whose constructor takes `**` has them beside its own.
+A module is imported only when one of its parts is built, so that listing and checking parts needs no torch. A
+role is what a part can be, such as a connection, and has a base class. A part is a public class at the top of
+a file that names this base class among its bases. Its kind is the class's name in snake_case. The
+keyword-only arguments of its constructor are its options in YAML. A class without a constructor has its
+base's options, and one whose constructor takes `**` has both.
 """
 
 from __future__ import annotations
@@ -42,10 +43,10 @@ ROLES: dict[str, tuple[str, ...]] = {
 class PartInfo:
     """What the syntax tree says about one part.
 
-    base: the name of its role's base class. plugin: the plugin that defines it; None if the package does.
-    numerics: the version of the numbers that it computes, which enters a trial's identity.
-    quantities: how reports show a probe's readings.
-    unreachable: the constructor's arguments that look like options and are none; see `unreachable`.
+    base: the name of the base class. file, line: where the class begins. options: its options by name.
+    plugin: the plugin that defines it; None if the package does. numerics: the version of its numbers
+    (`plan/numerics.py`). quantities: how reports show a probe's readings.
+    unreachable: arguments of its constructor that look like options but are not keyword-only (see `unreachable`).
     """
 
     role: str
@@ -64,9 +65,9 @@ class PartInfo:
 
 @cache
 def parts(role: str, plugins: tuple[Plugin, ...] = ()) -> Mapping[str, PartInfo]:
-    """All parts of a role by kind, sorted: the package's and the plugins'.
+    """All parts of a role, the package's and the plugins', by kind and sorted by it.
 
-    Raises ConfigError if two parts have the same kind, or if an option's annotation is not understood.
+    Raises ConfigError if two parts have the same kind, or if the annotation of an option is not supported.
     """
     root = PACKAGE / ROLES[role][0]
     files = sorted(root.glob("*.py")) if root.is_dir() else [root] * root.is_file()
@@ -96,7 +97,9 @@ def check_plugins(plugins: tuple[Plugin, ...]) -> None:
 
 
 def load_part(role: str, kind: str, plugins: tuple[Plugin, ...] = ()) -> type[Any]:
-    """Import the module of a part and return its class. Raises ConfigError for an unknown kind."""
+    """The class of the part with this role and kind, which is imported. Raises ConfigError for an unknown
+    kind.
+    """
     known = parts(role, plugins)
     if kind not in known:
         raise ConfigError([Problem("", role, f"there is no {kind!r}", suggest_kind(kind, known))])
@@ -104,7 +107,9 @@ def load_part(role: str, kind: str, plugins: tuple[Plugin, ...] = ()) -> type[An
 
 
 def part_class(part: PartInfo) -> type[Any]:
-    """A part's class. Raises ConfigError if a plugin cannot be imported or its class has another base."""
+    """A part's class, which is imported. Raises ConfigError if that fails for a plugin, or if the plugin's
+    class turns out not to have the base class of its role.
+    """
     if part.plugin is None:
         name = ".".join(("resexp", *part.file.relative_to(PACKAGE).with_suffix("").parts))
         builtin: type[Any] = getattr(importlib.import_module(name), part.class_name)
@@ -126,7 +131,7 @@ def _base_module(role: str) -> str:
 
 
 def suggest(name: str, known: Collection[str]) -> str:
-    """Advice for an unknown name: the most similar known name, or all of them."""
+    """Advice for an unknown name: the most similar known name, or all of them if none is similar."""
     near = difflib.get_close_matches(name, list(known), n=1)
     return f"did you mean {near[0]}?" if near else f"known: {', '.join(known) or 'none'}"
 
@@ -151,7 +156,7 @@ def snake_case(name: str) -> str:
 
 
 def _scan(role: str, plugin: Plugin, own: bool) -> Iterator[PartInfo]:
-    """The parts of a role in one file. `own`: the file is a user's plugin, not one of the package's."""
+    """The parts of a role in one file. `own` says that the file is a user's plugin, not the package's."""
     file, bases = plugin.file, ROLES[role][1:]
     tree = parse(file, plugin.source)
     aliases = aliases_of(tree)
@@ -178,9 +183,8 @@ def _scan(role: str, plugin: Plugin, own: bool) -> Iterator[PartInfo]:
 
 
 def _inherited(part: ast.ClassDef, role: str, base: str) -> dict[str, Option]:
-    """The options of a part's base class that the part has, too.
-
-    These are all if it has no constructor, and those that the constructor passes on with `**` otherwise.
+    """The options that a part has from its base class: all if it has no constructor; if its constructor takes
+    `**`, all that the constructor does not name itself; and otherwise none.
     """
     init = constructor(part)
     if init and not init.args.kwarg:

@@ -1,4 +1,4 @@
-"""The options of a part: the keyword-only arguments of its constructor, read from the syntax tree."""
+"""Reads the options of a part, the keyword-only arguments of its constructor, from the syntax tree."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ REQUIRED: Any = ...
 """Stands for the missing default of a required option."""
 
 MAX_ALTERNATIVES = 20
-"""Most types in the union of an option, because each type takes time whenever a value is checked."""
+"""The most types in the union of an option. Each of them takes time whenever a value is checked."""
 
 _BUILTINS = {"int": int, "float": float, "str": str, "bool": bool}
 
 
 @dataclass(frozen=True)
 class Option:
-    """One option of a part: its type, for pydantic, and its default or REQUIRED."""
+    """One option of a part: its type, which pydantic checks values by, and its default or REQUIRED."""
 
     annotation: Any
     default: Any
 
 
 def aliases_of(tree: ast.Module) -> dict[str, ast.expr]:
-    """The values of the names that a module assigns at its top level."""
+    """What a module assigns to names at its top level, as syntax trees. Annotations may use these names."""
     return {
         target.id: node.value
         for node in tree.body
@@ -57,9 +57,9 @@ def unreachable(part: ast.ClassDef) -> tuple[str, ...]:
 
 
 def own_options(part: ast.ClassDef, file: Path, aliases: Mapping[str, ast.expr]) -> dict[str, Option]:
-    """The options of a class's own constructor by name. `aliases`: see `aliases_of`.
+    """The options of a class's own constructor, by name. `aliases` is what `aliases_of` returns.
 
-    Raises ConfigError for an annotation or default that is not understood.
+    Raises ConfigError for an annotation or default that is not supported.
     """
     options: dict[str, Option] = {}
     init = constructor(part)
@@ -76,7 +76,9 @@ def own_options(part: ast.ClassDef, file: Path, aliases: Mapping[str, ast.expr])
 
 
 def _type(node: ast.expr | None, aliases: Mapping[str, ast.expr]) -> Any:
-    """The type that an annotation means, without running it. Raises TypeError if it is not understood."""
+    """The type that an annotation means. The annotation is not run. Raises TypeError if it is
+    not supported.
+    """
     members = list(islice(_members(node, aliases), MAX_ALTERNATIVES + 1))
     if len(members) > MAX_ALTERNATIVES:
         raise TypeError(f"has more than {MAX_ALTERNATIVES} alternatives")
@@ -84,7 +86,9 @@ def _type(node: ast.expr | None, aliases: Mapping[str, ast.expr]) -> Any:
 
 
 def _members(node: ast.expr | None, aliases: Mapping[str, ast.expr]) -> Iterator[Any]:
-    """The types in a union, one by one, because a few names for unions of names can mean millions."""
+    """The types in a union, one by one, so that a caller can stop: a few aliases can stand for a union of
+    millions of types.
+    """
     match node:
         case ast.Constant(value=None):
             yield None
@@ -110,8 +114,8 @@ def _members(node: ast.expr | None, aliases: Mapping[str, ast.expr]) -> Iterator
         ):
             yield GenericAlias(tuple, (_type(item, aliases), ...))
         case _:
-            shown = ast.unparse(node) if node else "no annotation"
-            raise TypeError(f"{shown[:100]} is not an option's type")
+            shown = ast.unparse(node) if node else "a missing annotation"
+            raise TypeError(f"{shown[:100]} is not a type that an option may have")
 
 
 def last_name(node: ast.expr | None) -> str:

@@ -1,8 +1,9 @@
-"""Remembers which plugins a user has given to a command. Only these run without `--trust`.
+"""Remembers which plugins the user has given to commands. `probe` runs only these from a results folder,
+unless it has the option `--trust`.
 
-A results folder holds copies of its trials' plugins, and `probe` runs them. The folder may come from somebody
-else, and its checksums do not say whose code it holds. Therefore a command that is given a plugin records its
-hash in a folder that only this user can write to.
+A results folder contains copies of its trials' plugins. The folder may come from somebody else, and checksums
+do not say whose code it contains. Therefore a command that is given a plugin records the plugin's hash in a
+folder that only this user can write to.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from resexp.machine.folders import data_folder
 
 
 def remember(plugins: Iterable[Plugin]) -> None:
-    """Record that the user gave these plugins. If that fails, `--trust` will be needed later."""
+    """Record that the user has given these plugins. If that fails, `probe` will need `--trust`."""
     with suppress(OSError):
         for plugin in plugins:
             _folder().mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -27,17 +28,19 @@ def remember(plugins: Iterable[Plugin]) -> None:
 
 
 def check(copies: Collection[Plugin], given: Collection[Plugin]) -> None:
-    """Raises ConfigError if a copy from a results folder was given neither now nor to an earlier command."""
+    """Raises ConfigError if one of the `copies` in a results folder is neither among the plugins `given` to
+    this command nor remembered.
+    """
     known = {plugin.sha256 for plugin in given} | _remembered()
     unknown = [plugin for plugin in dict.fromkeys(copies) if plugin.sha256 not in known]
-    wrong = "is code in this results folder that would be run, and you have never given it to a command"
+    wrong = "is code in the results folder that would be run, but you have never given it to a command"
     right = "read it (and the files beside it), then add --trust; or give the same file with --plugin"
     if unknown:
         raise ConfigError([Problem(str(plugin.file), "", wrong, right) for plugin in unknown])
 
 
 def _folder() -> Path:
-    """The user's own folder of hashes, because several users may share a data folder."""
+    """The folder of the hashes. It is the user's own, because several users may share a data folder."""
     return data_folder() / f"plugins-of-{os.getuid()}"
 
 

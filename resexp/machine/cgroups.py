@@ -1,7 +1,7 @@
-"""Limits on cores and memory that Linux control groups set for this process.
+"""Reads the limits on cores and memory that Linux control groups set for this process.
 
-Containers, batch systems and service managers set them, in either version of the kernel's interface. A limit
-of a group holds for all groups below it.
+Containers, batch systems and service managers set such limits. The kernel has two versions of this interface,
+and both are read. A limit of a group also holds for the groups below it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ PROC = Path("/proc/self")
 
 
 def core_quota() -> float | None:
-    """How many cores' time this process may use; None if that is not limited."""
+    """How many cores this process may keep busy (it need not be a whole number); None if not limited."""
     quotas = []
     for folder in _groups("cpu"):
         with suppress(OSError, ValueError):  # "max" stands for no limit
@@ -28,7 +28,7 @@ def core_quota() -> float | None:
 
 
 def memory_limit() -> int | None:
-    """The bytes that all processes of this process's group may hold together; None if not limited."""
+    """The bytes that the processes of this process's group may hold together; None if not limited."""
     limits = []
     for folder in _groups("memory"):
         for name in ("memory.max", "memory.limit_in_bytes"):
@@ -53,7 +53,7 @@ def _groups(controller: str) -> Iterator[Path]:
         name = {"cgroup": controller, "cgroup2": ""}.get(kind)
         if name is None or name not in own or (kind == "cgroup" and name not in options.split(",")):
             continue
-        # In a container, the path may start at a root outside of it, which is not mounted here.
+        # In a container, the path may begin with folders outside of it, which are not mounted here.
         path = PurePosixPath(own[name])
         below = path.relative_to(root) if path.is_relative_to(root) else PurePosixPath()
         if ".." in below.parts:

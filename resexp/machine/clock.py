@@ -1,4 +1,6 @@
-"""Clocks that wait for a GPU's work, and the spread of repeated measurements."""
+"""Measures times, for which it waits until a GPU has done its work, and the spread of repeated
+measurements.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +12,12 @@ import torch
 
 
 def spread_of(values: Sequence[float]) -> dict[str, float]:
-    """The median, minimum and maximum of n measurements, as JSON data."""
+    """The median, minimum (`low`), maximum (`high`) and number (`n`) of measurements, as JSON data."""
     return {"median": statistics.median(values), "low": min(values), "high": max(values), "n": len(values)}
 
 
 class Stopwatch:
-    """Adds up the seconds between laps, by the laps' names. A lap ends when the device has done its work."""
+    """Adds up seconds by name. `lap` ends a lap and begins the next; it waits until the device is done."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -35,7 +37,7 @@ class Stopwatch:
 
 
 def seconds_of(action: Callable[[], object], device: torch.device) -> float:
-    """Seconds that `action` takes, with the device's work."""
+    """The seconds that `action` takes, until the device has done the work that it started."""
     watch = Stopwatch(device)
     action()
     watch.lap("all")

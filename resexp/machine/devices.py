@@ -1,4 +1,4 @@
-"""Which devices trials run on, and how many at once."""
+"""Finds the devices that trials can run on, and says on which device each of those at once runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from resexp.machine.environment import cores, processor
 
 DEV = Path("/dev")
 GPU_FILES = ("nvidia*", "nvhost*", "nvgpu*", "nvmap*", "dxg", "kfd")
-"""On Linux, a machine with a GPU that PyTorch can use has one of these, also on Jetson, WSL and ROCm."""
+"""On Linux, a machine with a GPU that PyTorch can use has one of these files in /dev. They also cover Jetson,
+WSL and ROCm.
+"""
 
 
 def device_slots(device: str, threads: int = 1, jobs: int | None = None) -> list[str]:
@@ -58,5 +60,5 @@ def device_name(device: str) -> str | None:
 
 
 def surely_no_gpu() -> bool:
-    """Whether there certainly is no GPU, found out without PyTorch, which is slow to import."""
+    """Whether there certainly is no GPU. This does not import PyTorch, which is slow."""
     return sys.platform == "linux" and not any(any(DEV.glob(name)) for name in GPU_FILES)

@@ -1,4 +1,4 @@
-"""Facts about the machine that readers need to judge a run's numbers, and nothing private."""
+"""Records what readers must know of the machine to judge a run's numbers, and nothing private."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ VARIABLES = (
     *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "KMP_AFFINITY", "OMP_PROC_BIND", "ONEDNN_MAX_CPU_ISA"),
     *("SLURM_JOB_ID", "SLURM_CPUS_PER_TASK"),
 )
-"""The environment variables that are recorded: they change numbers or speed. Others may hold secrets."""
+"""The environment variables that are recorded, because they change numbers or speed. Others
+may be secrets.
+"""
 
 
 def environment(command: Sequence[str] = ()) -> dict[str, Any]:
@@ -51,7 +53,7 @@ def processor() -> str | None:
 
 
 def cores() -> int:
-    """The number of cores this process may use, by its affinity and its control groups' quota."""
+    """The number of cores that this process may use, by its affinity and the quota of its control groups."""
     try:
         count = len(os.sched_getaffinity(0))
     except AttributeError:
@@ -71,7 +73,9 @@ def memory_bytes() -> int | None:
 
 
 def git_commit(folder: Path) -> str | None:
-    """The commit of `folder`, with "+changes" if files differ from it; None if git does not track it."""
+    """The commit that `folder` is at, with "+changes" if tracked files differ from it; None if git does not
+    track the folder.
+    """
     if not _git(folder, "ls-files", "."):
         return None
     commit = _git(folder, "rev-parse", "HEAD")

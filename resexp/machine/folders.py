@@ -1,4 +1,4 @@
-"""The folders of data sets."""
+"""Finds the folder of data sets, and expands `~` in a data set's own folder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from resexp.errors import DataError
 
 
 def data_folder() -> Path:
-    """$RESEXP_DATA, or ~/.cache/resexp if that is not set. The folder may not exist yet.
+    """The folder of data sets: $RESEXP_DATA, or ~/.cache/resexp if that is not set. It need not exist yet.
 
     Raises DataError if `~` cannot be expanded.
     """

@@ -1,4 +1,4 @@
-"""The process's memory: reuse of freed memory, and the peak."""
+"""Makes this process reuse freed memory, and measures the most that it has held."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ _NEVER = 2**31 - 1
 
 
 def keep_freed_memory() -> None:
-    """Make the C library keep freed memory for the next step. Does nothing without glibc.
+    """Make the C library keep freed memory for the next step. Does nothing if the library is not glibc.
 
-    Otherwise it returns memory to the kernel, which zeroes it again: 13 to 15 % of a ResNet-20's step.
+    Otherwise freed memory returns to the kernel, which zeroes it before the process gets it again. That takes
+    13 to 15 % of a step of ResNet-20.
     """
     if platform.libc_ver()[0] == "glibc":
         mallopt = ctypes.CDLL(None).mallopt
@@ -26,10 +27,9 @@ def keep_freed_memory() -> None:
 
 
 def peak_memory(device: torch.device) -> int:
-    """The most bytes held at once.
-
-    On a GPU, that is what PyTorch allocated. On the CPU, it is the process's memory; on Linux without the
-    pages of mapped files, such as the data, which processes share.
+    """The most bytes that this process has held at once: on a GPU, what PyTorch has allocated there; on the
+    CPU, the process's memory. On Linux, mapped files such as the data are left out, since processes share
+    them.
     """
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
@@ -41,11 +41,11 @@ def peak_memory(device: torch.device) -> int:
 
 
 def own_peak(status: str) -> int:
-    """The peak of a process's own (anonymous) pages in bytes, from the text of its /proc/self/status.
+    """The most bytes of a process's own (anonymous) pages, from the text of its /proc/self/status.
 
-    The kernel records only the peak of all pages. We subtract the pages of mapped files that are in memory
-    now. Their number grows during a trial, so there were no more of them at the peak. If the kernel has
-    dropped some since, the result is too high.
+    The kernel records only the peak of all pages. From it we subtract the pages of mapped files that are in
+    memory now. A trial maps more and more of them, so no more of them were in memory at the peak than now,
+    unless the kernel has dropped some; then the result is too high.
     """
     lines = (line.split() for line in status.splitlines() if line.endswith(" kB"))
     sizes = {name.rstrip(":"): int(size) * 1024 for name, size, _ in lines}

@@ -1,4 +1,6 @@
-"""Whether a device computes in bfloat16 or emulates it, and so what `precision: auto` means."""
+"""Decides what `precision: auto` means: bfloat16 if the device computes in it, and float32 if
+it emulates it.
+"""
 
 from __future__ import annotations
 
@@ -13,17 +15,19 @@ if TYPE_CHECKING:
 CPUINFO = Path("/proc/cpuinfo")
 
 NATIVE_FLAGS = {"avx512_bf16", "amx_bf16", "bf16", "svebf16"}
-"""Flags in /proc/cpuinfo of processors that compute in bfloat16, x86 and Arm."""
+"""Flags in /proc/cpuinfo of x86 and Arm processors that compute in bfloat16."""
 
 LIMITS = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
 """Environment variables that restrict PyTorch to an older instruction set of x86."""
 
 NATIVE_SETS = ("DEFAULT", "AVX512_CORE_BF16", "AVX512_CORE_FP16", "AVX512_CORE_AMX", "AVX10")
-"""The beginnings of the names of instruction sets that have bfloat16, as these variables call them."""
+"""Values of these variables that allow bfloat16 begin with one of these."""
 
 
 def resolve_precision(precision: str, device: str) -> str:
-    """`float32` or `bfloat16`; "auto" is bfloat16 unless the device emulates it, which is slower."""
+    """The setting `precision` as float32 or bfloat16. "auto" means bfloat16 unless the device emulates it,
+    which is slower.
+    """
     if precision != "auto":
         return precision
     return "bfloat16" if multiplies_bfloat16(device) else "float32"

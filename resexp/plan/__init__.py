@@ -1,1 +1,1 @@
-"""Turns an experiment into trials: their identities, names, groups of seeds, and which parts fit together."""
+"""Turns a checked configuration into trials, each with an identity, a name and a label for reports."""

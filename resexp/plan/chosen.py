@@ -1,4 +1,4 @@
-"""Chooses a part of a plan by conditions such as model.depth=8, without changing the plan."""
+"""Chooses some trials of a plan by conditions such as model.depth=8 (the option `--only`)."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ MOST_SHOWN = 12
 
 
 def choose(trials: Sequence[Trial], conditions: Mapping[str, Sequence[Any]]) -> list[Trial]:
-    """The trials that have, at each dotted key, one of the values given for it. Order is kept.
+    """The trials that have, at each dotted key, one of the values given for it, in their order.
 
     Raises:
-        ConfigError: no trial has one of the values; the error lists the values that trials have.
+        ConfigError: one of the values occurs in no trial. The message lists the values that occur.
     """
     chosen = list(trials)
     for key, wanted in conditions.items():

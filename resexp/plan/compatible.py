@@ -1,4 +1,4 @@
-"""Checks which parts fit together, before anything is trained."""
+"""Checks before training whether the parts of a trial fit together."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ IDLE = {
     "tokens": ("classes", "image_size", "crop", "flip", "normalise", "subset_seed"),
     "rows": ("image_size", "crop", "flip", "normalise"),
 }
-"""Targets or form of the data -> those options of all data sets that have no effect on such data."""
+"""Targets or form of the data (see `data/base.py`) -> the options of all data sets without effect on them."""
 LEAST = {"training.epochs": 1}
-"""Settings that must be given even where they have no effect, with the value to give."""
+"""Settings that must be given even if they have no effect, with the value to give then."""
 
 
 def check_fit(settings: Settings, facts: Facts) -> None:
-    """Raises ConfigError if data, task, trunk and probes do not fit each other; it names what would fit."""
+    """Raises ConfigError if data, task, trunk, connection and probes do not fit each other, or if an option
+    is set that has no effect. The messages name what would fit. `facts` are those of the data.
+    """
     problems = list(_misfits(settings, facts))
     if problems:
         raise ConfigError(problems)
@@ -34,7 +36,7 @@ def _misfits(settings: Settings, facts: Facts) -> Iterator[Problem]:
     idle = [(what, name) for what in (facts.targets, facts.form) for name in IDLE.get(what, ())]
     for what, name in idle:
         if getattr(settings.data, name) != type(settings.data).model_fields[name].default:
-            wrong = f"{settings.data.kind} has {what}, for which this option has no effect"
+            wrong = f"has no effect: {settings.data.kind} has {what}"
             yield Problem("", f"data.{name}", wrong, "remove it")
     task, trunk = (scan.part_class(part.info) for part in (settings.task, settings.model))
     offered = {facts.targets, *(("images",) if len(facts.shape) == 3 else ())}
@@ -44,7 +46,7 @@ def _misfits(settings: Settings, facts: Facts) -> Iterator[Problem]:
         return wanted in part.targets and facts.form in part.forms
 
     if wanted not in offered:
-        wrong = f"{settings.task.kind} learns from {wanted}, and {settings.data.kind} has {facts.targets}"
+        wrong = f"{settings.task.kind} learns from {wanted}, but {settings.data.kind} has {facts.targets}"
         yield Problem("", "task", wrong, f"known: {_kinds('task', lambda part: part.targets in offered)}")
     elif wanted not in trunk.targets:
         wrong = f"{settings.model.kind} is for tasks with {' or '.join(trunk.targets)}"
@@ -52,11 +54,11 @@ def _misfits(settings: Settings, facts: Facts) -> Iterator[Problem]:
         yield Problem("", "model", wrong, right)
     elif facts.form not in trunk.forms:
         taken = " or ".join(trunk.forms)
-        wrong = f"{settings.model.kind} takes {taken}, and {settings.data.kind} has {facts.form}"
+        wrong = f"{settings.model.kind} takes {taken}, but {settings.data.kind} has {facts.form}"
         yield Problem("", "model", wrong, f"known: {_kinds('model', takes)}")
     connection = settings.model.connection
     if not issubclass(scan.part_class(connection.info), trunk.connections):
-        wrong = f"{settings.model.kind} has no room for {connection.kind}"
+        wrong = f"{settings.model.kind} cannot be built with {connection.kind}"
         right = f"known: {_kinds('connection', lambda part: issubclass(part, trunk.connections))}"
         yield Problem("", "model.connection", wrong, right)
     yield from _idle(settings, trunk.idle)
@@ -67,15 +69,16 @@ def _misfits(settings: Settings, facts: Facts) -> Iterator[Problem]:
     for number, config in enumerate(settings.probes):
         probe = scan.part_class(config.info)
         if trunk.network is None or not issubclass(trunk.network, probe.network):
-            wrong = f"{config.kind} needs a chain of blocks, and {settings.model.kind} is not one"
+            wrong = f"{config.kind} needs a chain of blocks, but {settings.model.kind} is not one"
             yield Problem("", f"probes.{number}", wrong, "remove the probe")
         if probe.targets is not None and wanted not in probe.targets:
             wrong = f"{config.kind} is for tasks with {' or '.join(probe.targets)}"
-            yield Problem("", f"probes.{number}", wrong, f"remove it: {settings.task.kind} has {wanted}")
+            right = f"remove it: {settings.task.kind} learns from {wanted}"
+            yield Problem("", f"probes.{number}", wrong, right)
 
 
 def _idle(settings: Settings, keys: tuple[str, ...]) -> Iterator[Problem]:
-    """A problem for each of the keys that is set to another value than its default."""
+    """A problem for each of the dotted keys whose value is not the default."""
     for key in keys:
         *path, name = key.split(".")
         part: Any = reduce(getattr, path, settings)
@@ -87,5 +90,6 @@ def _idle(settings: Settings, keys: tuple[str, ...]) -> Iterator[Problem]:
 
 
 def _kinds(role: str, fits: Callable[[type[Any]], bool]) -> str:
+    """The package's kinds of a role that fit, as text."""
     known = scan.parts(role).items()
     return " or ".join(kind for kind, part in known if fits(scan.part_class(part))) or "a part of your own"

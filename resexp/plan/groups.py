@@ -1,9 +1,8 @@
-"""Groups of trials, the lines they form over depth, and labels that tell lines apart.
+"""Groups trials that differ only in their seed, and gives each line of groups over depth a label of its own.
 
-The trials of a group differ only in their seed and in what is tuned. The groups of a line differ only in
-depth, among all that the sweep varies. Groups and lines follow from the settings. Labels are made last:
-details are added to them until no two lines share one, so that grouping by label and depth is grouping by
-identity.
+A group is a set of trials that differ only in their seed and in what is tuned. A line is a set of groups that
+differ only in depth; a report draws it as a line. Both follow from the settings. Then each line gets a label,
+to which details are added until no two lines share one. Reports can therefore group by label and depth.
 """
 
 from __future__ import annotations
@@ -23,17 +22,19 @@ if TYPE_CHECKING:
     from resexp.plan.trial import Trial
 
 Facts = Mapping[str, str]
-"""Dotted path -> the text of its value, for everything that determines a trial's numbers."""
+"""For everything that determines a trial's numbers, except depth, seed and what is tuned: its dotted path ->
+its value as text.
+"""
 Line = tuple[str | None, ...]
+"""What identifies a line: its values as text at the paths that tell lines apart."""
 
 
 def labelled(trials: Sequence[Trial]) -> list[Trial]:
-    """The same trials, each with the label of its line. Names that several trials share are made to differ,
-    too.
+    """The same trials, each with the label of its line as `variant`, and with a name that no other trial has.
 
-    A label that belongs to one line alone stays as it is, and so do the names of that line's folders. Raises
-    MixedError if two different trials would have the same place in a group: the same line, depth, tuned
-    values and seed.
+    A label that already belongs to one line alone is kept, and so are the names of its trials, which are
+    those of their folders. Raises MixedError if two trials with different ids have the same line, depth,
+    tuned values and seed.
     """
     values = [_values(trial) for trial in trials]
     facts: list[Facts] = [{path: repr(value) for path, value in own.items()} for own in values]
@@ -55,19 +56,19 @@ def labelled(trials: Sequence[Trial]) -> list[Trial]:
 
 
 def name_of(trial: Trial) -> str:
-    """A trial's name, which is also its folder's: its label, what is tuned, its depth and seed."""
+    """A trial's name, with which its folder's name begins: its label, what is tuned, its depth and seed."""
     chosen = safe(" ".join(short(key, value, named=True) for key, value in trial.tuned.items()))
     return "_".join(filter(None, [safe(trial.variant), chosen, f"d{trial.depth}", f"s{trial.seed}"]))
 
 
 def safe(text: str) -> str:
-    """The text with every character replaced that a folder's name should not have."""
+    """The text, shortened to 60 characters, with a dash for all characters that a folder should not have."""
     return re.sub(r"[^A-Za-z0-9=.+-]+", "-", text)[:60].strip("-.")
 
 
 def short(key: str, value: Any, *, named: bool = False) -> str:
-    """An option as it appears in a label: `key=value`, or the value alone if it is a word and `named` is
-    false. A part appears as its kind.
+    """An option as labels show it: `key=value`, or only the value if that is a text and `named` is false. For
+    a part, the value is its kind; for a dotted key, `key` is its last word.
     """
     value = value["kind"] if isinstance(value, Mapping) and "kind" in value else value
     return value if isinstance(value, str) and not named else f"{key.rpartition('.')[2]}={value}"
@@ -81,7 +82,9 @@ def value_at(tree: Any, key: str) -> Any:
 
 
 def leaves(tree: Any) -> list[tuple[str, Any]]:
-    """Every single value in plain JSON data with its dotted path. A list of plain values counts as one."""
+    """All values in plain JSON data that are no mappings, with their dotted paths. A list is one value,
+    unless it contains mappings.
+    """
     collected: list[tuple[str, Any]] = []
     _collect(tree, "", collected)
     return collected
@@ -99,7 +102,7 @@ def _collect(tree: Any, path: str, collected: list[tuple[str, Any]]) -> None:
 
 
 def _values(trial: Trial) -> dict[str, Any]:
-    """All that determines a trial's numbers, except depth, seed and what is tuned."""
+    """The values of `Facts` for one trial."""
     values = dict(leaves(trial.settings))
     for path in [DEPTH, SEED, *(p for p in values if trial.tuned and _within(p, trial.tuned))]:
         values.pop(path, None)
@@ -119,6 +122,7 @@ def _within(path: str, keys: Iterable[str]) -> bool:
 
 
 def _line(facts: Facts, distinguishing: Sequence[str]) -> Line:
+    """The line of a trial; `distinguishing` are the paths that tell lines apart."""
     return tuple(facts.get(path) for path in distinguishing)
 
 
@@ -127,8 +131,9 @@ def _distinguishing_paths(
 ) -> list[str]:
     """The paths that tell lines apart, in the order of the settings.
 
-    These are the paths that the sweep's values write, and whatever else differs between trials of one line,
-    depth and tuned value. Rules (`overrides` in a configuration) make such differences.
+    These are the paths at which the sweep sets values. If trials that agree in these, in depth and in what is
+    tuned differ elsewhere, as rules of a configuration can make them, the paths of these differences are
+    added.
     """
     order = list(dict.fromkeys(path for own in facts for path in own))
     written = {path for t, own in zip(trials, facts, strict=True) for path in _written(t.axes, own)}
@@ -146,10 +151,10 @@ def _distinguishing_paths(
 
 
 def _written(axes: Mapping[str, Any], facts: Facts) -> Iterator[str]:
-    """The paths that the values of the axes write.
+    """The paths at which the values of the axes set something.
 
-    Options that a value leaves open are not among them: `match` may fill them in, with another size at every
-    depth.
+    Options that a value does not mention are left out, because `match` may fill them in with another size at
+    every depth.
     """
     for key, value in axes.items():
         yield from _paths(key, value, facts)
@@ -171,7 +176,9 @@ def _paths(key: str, value: Any, facts: Facts) -> Iterator[str]:
 def _spelled(
     names: Mapping[Line, str], values: Mapping[Line, Mapping[str, Any]], distinguishing: Sequence[str]
 ) -> dict[Line, str]:
-    """Labels that all differ. If lines share a label, the values in which they differ are added to it."""
+    """The labels `names`, made to differ. To a label that several lines share, the values are added in which
+    these lines differ; if that is not enough, with their full paths; and finally a number.
+    """
     labels = dict(names)
     for full in (False, True):
         for clash in _sharing(labels):
@@ -186,7 +193,7 @@ def _spelled(
 
 
 def _sharing(names: Mapping[Line, str]) -> list[list[Line]]:
-    """The lines that share a label, label by label."""
+    """For each label that several lines share, these lines."""
     by_name: dict[str, list[Line]] = {}
     for line, name in names.items():
         by_name.setdefault(name, []).append(line)
@@ -194,6 +201,7 @@ def _sharing(names: Mapping[Line, str]) -> list[list[Line]]:
 
 
 def _details(values: Mapping[str, Any], paths: Sequence[str], full: bool) -> Iterator[str]:
+    """The values at the paths as words for a label, with full paths or short names."""
     last = Counter(path.rpartition(".")[2] for path in paths if not path.endswith(".kind"))
     for path in paths:
         if full:
@@ -217,7 +225,6 @@ def _refuse_mixed(trials: Sequence[Trial], lines: Sequence[Line], tuned: Sequenc
         if other.id != trial.id:
             raise MixedError(
                 f"{other.name}-{other.id} and {trial.name}-{trial.id} are different trials, but nothing in "
-                "their settings tells them apart, so that a report would average them as one. "
-                "Running the experiment again plans it anew; if that says the same, it is an error of the "
-                "program: please report it"
+                "their settings tells them apart, so a report would average them. Run the experiment again, "
+                "which plans it anew. If the same message appears, it is an error of resexp: please report it"
             )

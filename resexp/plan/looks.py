@@ -1,8 +1,9 @@
-"""Sequential experiments: seeds are added at looks that are fixed beforehand, until the report is decided.
+"""Plans sequential experiments (`--until decided`): seeds are added until the report's verdicts are decided.
 
-Each look has a plan of its own, with all seeds up to it. Results decide only whether there is another look.
-Each verdict is taken at a level that leaves at most 5 % wrong verdicts over all looks together (Pocock 1977,
-Biometrika 64): with four looks at 3, 5, 8 and 12 seeds, 1.7 % per look.
+Results are looked at only after certain numbers of seeds, which are fixed beforehand: the looks. Each look
+has a plan of its own, with all seeds up to it. Results decide only whether there is another look. The
+intervals at each look are so wide that all looks together give at most 5 % wrong verdicts (Pocock 1977,
+Biometrika 64): at four looks with 3, 5, 8 and 12 seeds, 1.7 % each.
 """
 
 from __future__ import annotations
@@ -21,13 +22,14 @@ if TYPE_CHECKING:
 LOOKS = (3, 5, 8, 12)
 """Seeds per group of trials at each look."""
 LEVEL = 0.983
-"""The level of the intervals at each look. `tests/report/test_seed_bank.py` measures the errors of all looks.
+"""The confidence level of the intervals at each look. `tests/report/test_seed_bank.py` counts how many
+verdicts are wrong over all looks.
 """
 
 
 @dataclass(frozen=True)
 class Look:
-    """One look of a sequential experiment: `seeds` per group now, out of the looks planned from the start."""
+    """One look of a sequential experiment: `seeds` per group now; `planned` are those of every look."""
 
     seeds: int
     planned: tuple[int, ...]
@@ -42,9 +44,9 @@ class Look:
 
 
 def looks(most: int) -> tuple[Look, ...]:
-    """The looks up to `most` seeds per group. The last one is at `most`, even if that is not in `LOOKS`.
+    """The looks up to `most` seeds per group. The last is at `most`, even if that is not in `LOOKS`.
 
-    There are never more looks than in `LOOKS`: with a fifth, `LEVEL` would leave 5.5 % wrong verdicts.
+    There are never more looks than in `LOOKS`: with a fifth, 5.5 % of verdicts would be wrong at `LEVEL`.
     """
     planned = (*(seeds for seeds in LOOKS[:-1] if seeds < most), most)
     return tuple(Look(seeds, planned) for seeds in planned)
@@ -53,14 +55,16 @@ def looks(most: int) -> tuple[Look, ...]:
 def refuse_more_seeds(experiment: Experiment, most: int) -> None:
     """Raises ConfigError if the experiment has more seeds of its own than the last look would train."""
     if (own := max(map(len, _groups(experiment)))) > most:
-        wrong = f"the configuration has {own} seeds per setting, and the last look has {most}"
+        wrong = f"the configuration has {own} seeds per setting, but the last look has only {most}"
         raise ConfigError(
             [Problem(str(experiment.path), "seed", wrong, f"give --max-seeds {own}, or fewer seeds")]
         )
 
 
 def with_seeds(experiment: Experiment, number: int) -> Experiment:
-    """The experiment with `number` seeds per setting: its own first, then the smallest others."""
+    """The experiment with `number` seeds per setting: first its own, then the smallest numbers
+    that are left.
+    """
     points = [
         _at_seed(own[0], seed)
         for own in _groups(experiment)

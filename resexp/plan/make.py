@@ -1,4 +1,4 @@
-"""Turns an experiment into trials: what will be trained, under which name and in which order."""
+"""Makes the trials of an experiment: what will be trained, under which names and in which order."""
 
 from __future__ import annotations
 
@@ -21,25 +21,31 @@ if TYPE_CHECKING:
     from resexp.config.settings import Settings
 
 MOST_LAYERS = 50_000
-"""The most layers that a plan's different networks may have together; measuring takes about 1 ms a layer."""
+"""The most layers that a plan's different networks may have together. Measuring takes about 1
+ms per layer.
+"""
 
 
 class Measures(Protocol):
-    """What a plan asks of the code that knows data sets and networks."""
+    """What planning must ask of code that loads data sets and networks. `estimate/network.py` has it."""
 
     def resolve(self, settings: Settings) -> Settings:
-        """The settings with `precision: auto` decided and matched sizes filled in."""
+        """The settings, in which `precision: auto` is decided and the sizes that `match` chooses are set."""
 
     def data_fingerprint(self, settings: Settings) -> str:
-        """A hash of all that determines the inputs and targets."""
+        """A hash of everything in the data that determines a trial's inputs and targets."""
 
     def cost(self, settings: Settings) -> Cost | None:
-        """What one example costs in this network; None for models that are not networks."""
+        """The cost of one example in the network; None if the model is no network."""
 
 
 @dataclass(frozen=True)
 class SeedlessSetting:
-    """What the trials of one setting share, whatever their seed is."""
+    """What trials that differ only in their seed share.
+
+    settings: with seed 0, resolved. plain: the same as JSON data. data: the data's fingerprint. numerics: the
+    versions of numbers (`numerics.py`).
+    """
 
     settings: Settings
     plain: Mapping[str, Any]
@@ -54,12 +60,12 @@ def make_plan(
 ) -> list[Trial]:
     """Every trial of an experiment once, in the order of its grid.
 
-    `progress` is told how many points have been planned, because measuring many networks takes long.
+    `progress` is called as `progress("planning", done, total)`, because measuring many networks takes long.
 
     Raises:
         ConfigError: some trials cannot be built; the error lists every problem.
         DataError: a data set is missing.
-        MixedError: two trials would be averaged as one, which is a fault of the program.
+        MixedError: two different trials cannot be told apart (see `groups.labelled`).
     """
     refuse_too_many(experiment)
     trials: dict[str, Trial] = {}
@@ -78,7 +84,7 @@ def make_plan(
             continue
         except ResexpError:
             raise
-        except (Exception, SystemExit) as error:  # a plugin may call sys.exit(0), which is no success
+        except (Exception, SystemExit) as error:  # a plugin's sys.exit(0) must not look like success
             fault = blamed(error, plugins_of(point.settings))
             if fault is None:
                 raise
@@ -121,7 +127,9 @@ def _measured(settings: Settings, measures: Measures) -> SeedlessSetting:
 
 
 def refuse_too_many(experiment: Experiment) -> None:
-    """Raises ConfigError if the sweep has more different networks than can be measured for a plan."""
+    """Raises ConfigError if the different networks of the sweep have more than MOST_LAYERS
+    layers together.
+    """
     settings = [point.settings for point in experiment.points]
     networks = {(each.data, each.task, each.model): each.model.depth for each in settings}
     if (layers := sum(networks.values())) > MOST_LAYERS:
@@ -133,7 +141,7 @@ def refuse_too_many(experiment: Experiment) -> None:
 def variant_labels(experiment: Experiment) -> list[str]:
     """The label of each point's variant, in the order of the points.
 
-    A label is the connection's kind, followed in brackets by whatever else the sweep varies among points of
+    A label is the connection's kind and, in brackets, whatever else differs between the sweep's points of
     that kind, except depth, seed and what is tuned.
     """
     options = [swept_options(point, experiment.tuned) for point in experiment.points]
@@ -152,8 +160,8 @@ def variant_labels(experiment: Experiment) -> list[str]:
 
 
 def swept_options(point: Point, tuned: Collection[str]) -> dict[str, Any]:
-    """What the sweep sets at this point, except depth, seed and what is tuned. A connection counts with all
-    its options, under their dotted keys.
+    """What the sweep sets at this point, by dotted key, except depth, seed and what is tuned. For a swept
+    connection, all of its options are listed.
     """
     options: dict[str, Any] = {}
     for key, value in point.axes.items():

@@ -1,11 +1,11 @@
-"""Versions of numbers. When code is corrected so that it gives other numbers, its version is raised, and only
-the trials that use this code are trained again.
+"""Numbers the versions of what code computes. Code that is corrected may compute other numbers than before.
+Then its version is raised, and only the trials that use this code are trained again.
 
-A part declares its version as `numerics = 2` in the body of its class; subclasses do not inherit it. Choices
-that are not parts, such as an initialisation, have their versions in `CHOICES`. `PROGRAM` is the version of
-all code that every trial uses; messages call it resexp. A version that is not declared is 1, and only
-versions other than 1 enter a trial's identity. The versions of a trial's probes enter the identity too,
-because what probes measure during training can only be measured by training again.
+A part declares its version in the body of its class, as in `numerics = 2`; subclasses do not inherit it.
+Choices that are not parts, such as an initialisation, have their versions in `CHOICES`. `PROGRAM` is the
+version of the code that every trial uses; messages call it resexp. A version that is not declared is 1, and
+only other versions enter a trial's identity. The versions of a trial's probes enter it too, because what they
+measure during training can only be measured by training again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from resexp.catalog import scan
 from resexp.catalog.plugins import Plugin
 
 PROGRAM = 1
-"""Raise this when the code changes the numbers of every trial."""
+"""Raise this if a change of the code changes the numbers of every trial."""
 
 TOGETHER = " with "
 CHOICES: dict[str, dict[str, int]] = {
@@ -35,10 +35,10 @@ CHOICES: dict[str, dict[str, int]] = {
     ),
 }
 """Dotted key of the settings -> value -> version, for versions other than 1: {"model.init": {"orthogonal":
-2}}. What depends on two settings is written as {"model.init with model.activation": {"he with tanh": 2}}.
+2}}. If a version depends on two settings: {"model.init with model.activation": {"he with tanh": 2}}.
 
-Values are written as in JSON. "*" stands for any value but null and false: use it for what is switched on,
-such as clipping, a crop, or a low starting rate.
+The value "*" stands for any value but null and false. Use it for settings that switch something on, such as
+clipping, a crop, or a low starting rate.
 """
 
 Settings = Mapping[str, Any]
@@ -46,10 +46,10 @@ Settings = Mapping[str, Any]
 
 
 def versions(settings: Settings, plugins: tuple[Plugin, ...] = ()) -> dict[str, int]:
-    """The versions other than 1 of everything that the settings name. Keys are the dotted key and the kind or
-    value, such as "model.connection.residual".
+    """The versions other than 1 of everything that the settings name. A key is a dotted key with the kind or
+    value at its end, such as "model.connection.residual".
 
-    A plugin's part has no version: its code itself is in the identity.
+    Parts of plugins have no versions, because the hash of their code is in the identity.
     """
     if PROGRAM == 1 and not CHOICES and not any(_mended(role) for role in scan.ROLES):
         return {}
@@ -66,14 +66,12 @@ def versions(settings: Settings, plugins: tuple[Plugin, ...] = ()) -> dict[str, 
 
 
 def named_parts(value: Any, role: str = "", path: str = "") -> Iterator[tuple[str, str, str]]:
-    """The dotted key, role and kind of every part in the settings; all probes have the key `probes`."""
+    """The dotted key, role and kind of every part in the settings. The key of every probe is `probes`."""
     if isinstance(value, dict):
         if role and isinstance(value.get("kind"), str):
             yield path, role, value["kind"]
         for key, item in value.items():
-            if isinstance(
-                item, dict | list | tuple
-            ):  # other values hold no parts, and most values are others
+            if isinstance(item, dict | list | tuple):  # most values are none of these, and hold no parts
                 inner = "probe" if key == "probes" else key if key in scan.ROLES else ""
                 yield from named_parts(item, inner, f"{path}.{key}" if path else key)
     else:
@@ -83,7 +81,7 @@ def named_parts(value: Any, role: str = "", path: str = "") -> Iterator[tuple[st
 
 
 def probe_version(kind: str) -> int:
-    """The version of the numbers that this program's probe of this kind gives."""
+    """The version of what the package's probe of this kind computes now."""
     return _mended("probe").get(kind, 1)
 
 
@@ -94,7 +92,7 @@ def changed_parts(old: Mapping[str, int], new: Mapping[str, int]) -> list[str]:
 
 
 def part_name(path: str) -> str:
-    """The last word of a key of `versions`: a kind, a choice, or the key of what is switched on."""
+    """What messages call the key of a version: a kind, a choice, or the last word of a setting."""
     return path.removesuffix(".*").rpartition(".")[2]
 
 
@@ -105,6 +103,7 @@ def _mended(role: str) -> Mapping[str, int]:
 
 
 def _own(role: str, plugins: tuple[Plugin, ...]) -> list[str]:
+    """The kinds of a role that the plugins define."""
     if not plugins:
         return []
     return [kind for kind, part in scan.parts(role, plugins).items() if part.plugin is not None]

@@ -1,4 +1,4 @@
-"""What has become of a trial."""
+"""The statuses that a trial can have."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """The status of a trial; its text is what result files, tables and CSV files hold."""
+    """The status of a trial. Its text is what result files, tables and CSV files contain."""
 
     DONE = "done"
     DIVERGED = "diverged"

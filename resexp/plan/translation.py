@@ -1,8 +1,8 @@
-"""Former names of settings, so that trials which an older version planned can still be read.
+"""Translates settings that older versions stored, so that their trials can still be read.
 
-Each change of a key, of the name of a value or of a part's options has a line in CHANGES, the latest change
-last. Stored settings are translated when they are read. An identity is hashed with the oldest names, so that
-a finished trial stays finished.
+Each change of a key, of a value's name or of a part's options has a line in CHANGES, the latest change last.
+Stored settings are translated when they are read. An identity is the hash of settings with their oldest
+names, so that a finished trial stays finished when a name changes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Renamed:
 
 @dataclass(frozen=True)
 class Revalued:
-    """The name `was` at the dotted key (a part's kind or a choice) is now `now`."""
+    """The value `was` at the dotted key (a part's kind, or a choice) is now called `now`."""
 
     key: str
     was: str
@@ -33,10 +33,10 @@ class Revalued:
 
 @dataclass(frozen=True)
 class Removed:
-    """The dotted key no longer exists. Today's program does what its value `always`, the former default,
-    meant.
+    """The dotted key no longer exists. The program now always does what the value `always` meant, which was
+    the default.
 
-    A trial with another value keeps the key. It can be reported, but neither resumed nor probed.
+    A stored trial with another value keeps the key: it can be reported, but neither resumed nor probed.
     """
 
     key: str
@@ -45,8 +45,8 @@ class Removed:
 
 @dataclass(frozen=True)
 class Rewritten:
-    """The options of the part at the dotted key have changed. `now` is a function that gives the part with
-    today's options, and `was` one that gives it with the oldest options.
+    """The options of the part at the dotted key have changed. The function `now` returns a stored part with
+    today's options, and the function `was` returns a part of today with the former options.
     """
 
     key: str
@@ -76,7 +76,7 @@ def translated(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def as_hashed(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Today's settings with the oldest keys and names."""
+    """Today's settings with the oldest keys, names and options, for the hash."""
     result = dict(settings)
     for change in reversed(CHANGES):
         match change:

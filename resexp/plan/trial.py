@@ -1,7 +1,8 @@
-"""A trial as a value: its settings, cost and names, and the identity by which it is recognised.
+"""What a trial is: its settings, cost and names, and the identity that tells whether two trials are the same.
 
-An id is the hash of everything that determines a trial's numbers. A changed option makes another trial, and a
-finished trial stays finished whatever else the configuration says.
+An identity is the hash of everything that determines a trial's numbers. A trial with another option is
+another trial. A finished trial stays finished if a change of the configuration leaves its own settings as
+they are.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from resexp.plan import numerics, translation
 
 @dataclass(frozen=True)
 class Cost:
-    """What one example costs: trainable parameters, multiply-accumulates of a forward pass, and bytes kept
-    for the backward pass.
+    """What a network costs: its trainable parameters, and for each example the multiply-accumulates of a
+    forward pass and the bytes kept for the backward pass.
 
-    In evaluation, `evaluated_at_once` examples are passed together, and the operation that holds most memory
-    holds `evaluation_bytes` for each of them. 0 means that the number is unknown.
+    In evaluation, `evaluated_at_once` examples are computed together, and the operation that holds the most
+    memory holds `evaluation_bytes` for each of them. 0 means that the number is unknown.
     """
 
     params: int
@@ -36,14 +37,20 @@ class Cost:
 
 @dataclass(frozen=True)
 class Trial:
-    """One training run.
+    """One network to be trained once.
 
-    `id` is its identity. `name` says what varies in its experiment and is safe as a folder's name. `variant`
-    is the label of its line (see `groups`). `settings` is plain JSON data; `config.parse.parse_settings`
-    gives it types. `axes` maps each swept dotted key to this trial's value, `tuned` those that are chosen by
-    validation error. `plugins` maps the SHA-256 of each plugin whose parts the trial uses to the file's name.
-    `numerics` holds the versions of numbers that are not 1 (see `numerics.py`). `data` is the fingerprint of
-    the data, or "" if an older version planned the trial.
+    id: see `identity`.
+    name: says what varies in the trial's experiment, and can be a folder's name.
+    connection: the kind of its connection.
+    variant: the label of its line in reports (`groups.py`).
+    depth, seed: as in the settings.
+    settings: as plain JSON data; `config.parse.parse_settings` gives it types.
+    axes: the trial's value of each swept dotted key.
+    cost: None if the model is no network.
+    tuned: the trial's value of each axis whose best value is chosen by validation error.
+    plugins: the SHA-256 of each plugin whose parts the trial uses -> the name of its file.
+    numerics: the versions of numbers that are not 1 (`numerics.py`).
+    data: the fingerprint of the data, or "" if an older version planned the trial.
     """
 
     id: str
@@ -61,12 +68,12 @@ class Trial:
     data: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON data to be written. It shares its mappings with the trial, so do not change it."""
+        """The trial as plain JSON data. It shares its mappings with the trial: do not change them."""
         return {**vars(self), "cost": asdict(self.cost) if self.cost else None}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Trial:
-        """The trial that `to_json` of this version or an older one described."""
+        """The inverse of `to_json`, also for data that an older version wrote."""
         cost = data.get("cost")
         translated = {name: translation.keys(data[name]) for name in ("axes", "tuned") if name in data}
         translated["settings"] = translation.translated(data["settings"])
@@ -78,14 +85,14 @@ def identity(
     data_fingerprint: str,
     known: tuple[tuple[Plugin, ...], Mapping[str, int]] | None = None,
 ) -> str:
-    """Twelve hex digits of the hash of all that determines a trial's numbers.
+    """The id of a trial: twelve hex digits of the hash of all that determines its numbers.
 
-    `known` are the plugins whose parts the settings use, and the versions of the settings' numbers, where the
-    caller has found them already.
+    `known` are the plugins whose parts the settings use, and the versions of the settings' numbers, if the
+    caller has both already.
 
-    Values that equal their defaults are left out, so that adding an option keeps the ids of earlier trials;
-    the kind of a part has no default and always counts. `data.root` is left out because the fingerprint
-    describes the data themselves. Versions of numbers count if they are not 1.
+    Settings that equal their defaults are left out, so that a new option does not change the ids of earlier
+    trials; but the kind of a part always counts. `data.root` is left out, because the fingerprint describes
+    the data themselves. Versions of numbers are left out if they are 1.
     """
     hashed_settings = translation.as_hashed(settings.model_dump(mode="json", exclude_defaults=True))
     hashed_settings["data"].pop("root", None)

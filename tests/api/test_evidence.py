@@ -141,7 +141,7 @@ def test_a_report_without_results_is_no_look_and_a_tuned_value_is_no_seed(tmp_pa
 def test_more_seeds_than_the_last_look_has_are_refused(experiment: Experiment, tmp_path: Path) -> None:
     many = with_seeds(experiment, 5)
     with pytest.raises(
-        ConfigError, match="has 5 seeds per setting, and the last look has 4; give --max-seeds 5"
+        ConfigError, match="has 5 seeds per setting, but the last look has only 4; give --max-seeds 5"
     ):
         api.run_until_decided(many, most=4, results=tmp_path)
     with pytest.raises(ConfigError, match="give --max-seeds 5"):

@@ -112,8 +112,8 @@ def test_one_kind_twice_names_both_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("argument", "fragment"),
     [
-        ("x", "no annotation is not an option's type"),
-        ("x: object = 1", "object is not an option's type"),
+        ("x", "a missing annotation is not a type that an option may have"),
+        ("x: object = 1", "object is not a type that an option may have"),
         ("x: list[int] = ()", "list"),
         ("x: int = int('3')", "malformed node"),
     ],

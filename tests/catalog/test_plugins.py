@@ -179,7 +179,7 @@ def test_show_lists_it(
         (
             "initial: Real",
             "initial",
-            r":10: Damped.initial: no annotation is not .*; annotate",
+            r":10: Damped.initial: a missing annotation is not .*; annotate",
         ),
         ("initial: Real", 'initial: "a b"', r":10: Damped.initial: .*; annotate"),
         (
@@ -196,7 +196,7 @@ def test_show_lists_it(
         ("torch.tanh", "torch.tahn", r":16: fails: AttributeError: .*tahn"),
         ("self.shortcut(h) +", "torch.cat([h, h], 1) +", r":16: fails: RuntimeError"),
         ("self.shortcut =", "self.shortcut, _ =", r":12: fails: TypeError"),
-        ("site, *,", "site, other, *,", r":1: does not fit its place: TypeError: .* missing 1 required"),
+        ("site, *,", "site, other, *,", r":1: does not work where it is used: TypeError: .* missing 1 required"),
     ],
 )
 def test_a_fault_in_it_is_told_with_its_line(place: Path, before: str, after: str, told: str) -> None:
@@ -243,7 +243,7 @@ def test_code_in_a_results_folder_runs_only_where_its_user_gave_it(
     ran: list[Path] = []
     whole = Plugin.module
     monkeypatch.setattr(Plugin, "module", lambda self: ran.append(self.file) or whole(self))  # type: ignore[func-returns-value]
-    told = rf"{finished_by_somebody}: is code in this results folder.* --trust; or give the same file"
+    told = rf"{finished_by_somebody}: is code in the results folder.* --trust; or give the same file"
     with pytest.raises(ConfigError, match=told):
         api.probe("mine", ["cka"], device="cpu")
     (place / "other.py").write_text(MINE + "# other\n")

@@ -115,7 +115,7 @@ def test_a_window_has_at_least_one_mask() -> None:
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"task": "segmentation"}, "task: segmentation learns from masks, and synthetic has labels"),
+        ({"task": "segmentation"}, "task: segmentation learns from masks, but synthetic has labels"),
         ({"task": "segmentation"}, "known: classification or masked_autoencoding"),
         (
             {"task": "segmentation", "data": "digit_scenes"},
@@ -124,9 +124,9 @@ def test_a_window_has_at_least_one_mask() -> None:
         ({"data": "python_topics"}, "known: language or masked_language"),
         (
             {"data": {"kind": "python_topics", "crop": 2}},
-            "data.crop: python_topics has tokens, for which this",
+            "data.crop: has no effect: python_topics has tokens",
         ),
-        ({"data": {"kind": "digit_scenes", "classes": 2}}, "data.classes: digit_scenes has masks"),
+        ({"data": {"kind": "digit_scenes", "classes": 2}}, "data.classes: has no effect: digit_scenes has masks"),
         (
             {"data": "digit_scenes", "task": "segmentation", "probes": [{"kind": "linear_probe"}]},
             "probes.0: linear_probe is for tasks with labels",
@@ -138,7 +138,7 @@ def test_a_window_has_at_least_one_mask() -> None:
                 "model": {"kind": "unet", "depth": 14},
                 "probes": [{"kind": "gradient_norms"}, {"kind": "lesion"}],
             },
-            "probes.1: lesion needs a chain of blocks, and unet is not one",
+            "probes.1: lesion needs a chain of blocks, but unet is not one",
         ),
     ],
 )

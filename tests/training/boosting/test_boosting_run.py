@@ -128,11 +128,11 @@ def test_the_plan_has_no_cost_and_a_network_on_the_same_rows_has(tmp_path: Path)
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"data": "digits"}, "model: svbm takes rows, and digits has images; known: densenet"),
-        ({"data": {"kind": "table", "name": "iris", "flip": True}}, "data.flip: table has rows"),
+        ({"data": "digits"}, "model: svbm takes rows, but digits has images; known: densenet"),
+        ({"data": {"kind": "table", "name": "iris", "flip": True}}, "data.flip: has no effect: table has rows"),
         (
             {"model": {"kind": "svbm", "depth": 4, "connection": "gated"}},
-            "model.connection: svbm has no room for gated; known: plain or residual",
+            "model.connection: svbm cannot be built with gated; known: plain or residual",
         ),
         (
             {"model": {"kind": "svbm", "depth": 4, "connection": {"kind": "residual", "shortcut": "pool"}}},
@@ -145,8 +145,8 @@ def test_the_plan_has_no_cost_and_a_network_on_the_same_rows_has(tmp_path: Path)
         ({"training": {"epochs": 1, "optimizer": {"kind": "sgd", "lr": 1.0}}}, "training.optimizer: has no"),
         ({"task": {"kind": "classification", "label_smoothing": 0.1}}, "task.label_smoothing: has no effect"),
         ({"probes": [{"kind": "gradient_norms"}]}, "probes.0: gradient_norms needs a chain of blocks"),
-        ({"model": {"kind": "resnet", "depth": 8}}, "and table has rows; known: mlp or svbm"),
-        ({"task": "segmentation"}, "task: segmentation learns from masks, and table has labels"),
+        ({"model": {"kind": "resnet", "depth": 8}}, "but table has rows; known: mlp or svbm"),
+        ({"task": "segmentation"}, "task: segmentation learns from masks, but table has labels"),
     ],
 )  # fmt: skip
 def test_what_does_not_go_together_is_refused(changes: dict[str, Any], says: str) -> None:
@@ -160,5 +160,5 @@ def test_what_does_not_go_together_is_refused(changes: dict[str, Any], says: str
 def test_finished_trials_refuse_probes_of_networks(tmp_path: Path) -> None:
     with attempted(tmp_path, settings()) as experiment:
         train(Attempt(*experiment.claim(experiment.trials[0])))
-    with pytest.raises(ConfigError, match="cka needs a chain of blocks, and svbm is not one"):
+    with pytest.raises(ConfigError, match="cka needs a chain of blocks, but svbm is not one"):
         api.probe("e", ["cka"], root=tmp_path, device="cpu")
