@@ -46,7 +46,7 @@ class PartInfo:
     base: the name of the base class. file, line: where the class begins. options: its options by name.
     plugin: the plugin that defines it; None if the package does. numerics: the version of its numbers
     (`plan/numerics.py`). quantities: how reports show a probe's readings.
-    unreachable: arguments of its constructor that look like options but are not keyword-only (see `unreachable`).
+    unreachable: arguments of its constructor that look like options, but are not keyword-only.
     """
 
     role: str
