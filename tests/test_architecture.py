@@ -35,7 +35,7 @@ MAY_IMPORT: dict[str, str] = {
     "data": "catalog machine durable errors options random",
     "plan": "config catalog errors text",
     "models": "connections plan errors options random",
-    "store": "plan config catalog durable errors text",
+    "store": "plan config catalog machine durable errors text",
     "probes": "models catalog errors options",
     "tasks": "models options random",
     "execution": "store plan errors text",
@@ -154,7 +154,7 @@ def test_no_decision_hangs_on_the_wall_clock() -> None:
         if "datetime.now" in clocks:
             assert file.relative_to(PACKAGE).as_posix() in {
                 "machine/environment.py",
-                "store/experiment_lock.py",
+                "machine/host.py",
             }
 
 

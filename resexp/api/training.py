@@ -68,6 +68,7 @@ def run(
     tell: Callable[[str], None] | None = None,
     look: Look | None = None,
     only: Sequence[str] = (),
+    take_over: bool = False,
     launcher: Launcher | None = None,
 ) -> SweepSummary:
     """Train the trials of the experiment that are not done yet. Returns when all have ended or the run was
@@ -80,7 +81,8 @@ def run(
     nothing. `tell` receives each sentence that the user must read, and prints it by default. `look` is for
     `run_until_decided`. `launcher` starts the trials, for instance on other machines that see the results
     folder; by default they are processes of this machine. `only` has conditions such as "model.depth=8,20":
-    only the trials that meet all of them are trained, and the plan stays whole.
+    only the trials that meet all of them are trained, and the plan stays whole. With `take_over`, the place
+    of a run on another machine is taken if it did not end by itself and gives no sign of life.
 
     Raises:
         ConfigError, DataError: the input is wrong; nothing has been written.
@@ -116,7 +118,7 @@ def run(
     local = LocalLauncher(preloaded(each.model.info.base for each in settings))
     record = environment([Path(sys.argv[0]).name, *sys.argv[1:]])
     # The lock is taken before torch loads, so that a second start of the same experiment ends at once.
-    with stop_signals(lambda: True), hold(results, experiment.name) as held:
+    with stop_signals(lambda: True), hold(results, experiment.name, take_over=take_over, tell=tell) as held:
         slots = device_slots(device, threads, None if jobs == "auto" else jobs)
         survey = Survey(progress, tell)
         measurer = with_worker(experiment, slots[0], local, survey)

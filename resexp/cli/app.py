@@ -55,6 +55,7 @@ def run(
     keep_going: options.KeepGoing = False,
     stall_timeout: options.StallTimeout = 600,
     allow_environment_change: options.AllowEnvironmentChange = False,
+    take_over: options.TakeOver = False,
 ) -> None:
     """Train every trial of CONFIG that is not done yet.
 
@@ -84,6 +85,7 @@ def run(
         keep_going=keep_going,
         stall_timeout=stall_timeout,
         allow_environment_change=allow_environment_change,
+        take_over=take_over,
     )
     raise typer.Exit(status)
 
@@ -142,12 +144,17 @@ def status(
     results: options.Results = RESULTS,
     format: options.AsListing = options.Listing.TERMINAL,
 ) -> None:
-    """Show how far an experiment has come, trial by trial."""
+    """Show how far an experiment has come, trial by trial, and where it runs.
+
+    If it runs on another machine, this may wait some seconds for a sign of life.
+    """
     from resexp import api
     from resexp.cli.trials import show_status, status_json
+    from resexp.store import GLANCE, find, running
 
-    records = api.results(name, results)
-    options.print_listing(format, partial(status_json, records), partial(show_status, records))
+    folder = find(name, results)
+    run, records = running(folder, GLANCE), api.results(folder)
+    options.print_listing(format, partial(status_json, records, run), partial(show_status, records, run))
 
 
 @app.command()

@@ -52,6 +52,13 @@ Name = Annotated[str | None, typer.Argument(metavar="[EXPERIMENT]", help=NAME)]
 
 Fresh = Annotated[bool, typer.Option("--fresh", help="Delete its earlier trials first.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before --fresh deletes.")]
+TakeOver = Annotated[
+    bool,
+    typer.Option(
+        "--take-over",
+        help="Take the place of a run elsewhere that did not end by itself and gives no sign of life.",
+    ),
+]
 KeepGoing = Annotated[
     bool, typer.Option("--keep-going", help="Go on even if the first three trials fail in the same way.")
 ]

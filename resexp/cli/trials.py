@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from resexp.plan.status import Status
 from resexp.report.render.columns import ColumnHead, Columns
+from resexp.store import GLANCE
 from resexp.text import DASH, clean, counted, duration, percent
 
 if TYPE_CHECKING:
     from resexp.estimate.outline import Outline
     from resexp.plan.trial import Trial
-    from resexp.store import Records
+    from resexp.store import Records, Running
 
 
 MOST_LAID_OUT = 500
@@ -66,8 +68,8 @@ def show_plan(outline: Outline) -> None:
     console.print("Cost is of one example: activations are what backward keeps, in float32.", style="dim")
 
 
-def show_status(records: Records) -> None:
-    """Print one row per trial, in the order of the plan.
+def show_status(records: Records, run: Running | None = None) -> None:
+    """Print one row per trial, in the order of the plan, and then where the run is that trains them.
 
     Rich is not used, because it would take seconds to lay out thousands of rows.
     """
@@ -87,11 +89,32 @@ def show_status(records: Records) -> None:
     causes = records.trials.dropna(subset=["cause"])
     for name, cause in zip(causes["name"], causes["cause"], strict=True):
         print(f"{clean(name)}: {clean(cause)}")
+    for line in whereabouts(records, run):
+        print(clean(line))
     for note in records.notes:
         print(clean(note))
 
 
-def status_json(records: Records) -> dict[str, Any]:
+def whereabouts(records: Records, run: Running | None) -> Iterator[str]:
+    """Where and since when an experiment runs, and how far each of its trials under way is, as sentences."""
+    if run is None:
+        return
+    since = f"on {run.host}, process {run.pid or 'unknown'}, since {run.started} by the clock there"
+    if run.seen:
+        yield f"It runs {since}."
+    else:
+        yield (
+            f"It was started {since}, and has not ended by itself. It gave no sign of life for {GLANCE:g} s: "
+            "that machine, or its connection, may be gone. `resexp run` with --take-over goes on without it."
+        )
+    names = dict(zip(records.trials["id"], records.trials["name"], strict=True))
+    for id, row in run.progress.items():
+        if id in names:
+            where = f"on {row['host']} since {row['since']}, " if row.get("host") else ""
+            yield f"{names[id]}: {where}step {row['step']:,} of {row['steps']:,}"
+
+
+def status_json(records: Records, run: Running | None = None) -> dict[str, Any]:
     """What `show_status` prints, for programs. Errors are fractions, times seconds; null is unknown."""
     epochs = records.metrics.groupby("id")["epoch"].max().to_dict()
     texts = ("id", "name", "variant", "status", "cause")
@@ -106,6 +129,7 @@ def status_json(records: Records) -> dict[str, Any]:
             | {"epoch": known(epochs.get(row["id"]))}
             for row in records.trials.to_dict("records")
         ],
+        "run": run and asdict(run),
         "aside": records.aside,
         "notes": records.notes,
     }

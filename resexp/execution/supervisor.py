@@ -60,7 +60,7 @@ def supervise(
     run: workers save their state and exit, and those that have not ended after `sweep.GRACE` seconds are
     killed. A second signal kills them at once.
 
-    Raises StoreError if the results folder cannot be written.
+    Raises StoreError if the results folder cannot be written, and BusyError if another run took it over.
     """
     sweep = Sweep(experiment, launcher, options, display)
     stopped: str | None = None
@@ -74,6 +74,7 @@ def supervise(
                     sweep.start(free.pop(0))
                 sweep.watch()
                 free += sweep.reap()
+                experiment.check_signs()
                 interrupted = signalled()
                 stopped = sweep.losing() or (None if options.keep_going else sweep.failing_alike())
             if sweep.running:

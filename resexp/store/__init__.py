@@ -17,11 +17,12 @@ row contains a checksum of its own bytes.
 
 from resexp.plan.status import Status
 from resexp.store.attempt import Attempt
-from resexp.store.existing import experiments, find, finished, latest, states
+from resexp.store.existing import experiments, find, finished, latest, running, states
 from resexp.store.experiment import StoredExperiment, create
 from resexp.store.experiment_lock import Hold, explained, hold
 from resexp.store.failure import fail
 from resexp.store.finished import Finished
+from resexp.store.holder import GLANCE, Running
 from resexp.store.layout import FORMAT, PLAN_FORMAT, PUBLISHED, ExperimentFolder, State, TrialFolder
 from resexp.store.pack import pack
 from resexp.store.records import Records, read
@@ -31,6 +32,7 @@ from resexp.store.unpack import Unpacked, unpack
 
 __all__ = [
     "FORMAT",
+    "GLANCE",
     "PLAN_FORMAT",
     "PUBLISHED",
     "Attempt",
@@ -38,6 +40,7 @@ __all__ = [
     "Finished",
     "Hold",
     "Records",
+    "Running",
     "State",
     "Status",
     "StoredExperiment",
@@ -55,6 +58,7 @@ __all__ = [
     "pack",
     "read",
     "register",
+    "running",
     "seeds_at_last_look",
     "states",
     "unpack",

@@ -10,6 +10,7 @@ power fails; some checkpoints are fsynced against that.
 from __future__ import annotations
 
 import hashlib
+import socket
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any
 from resexp import durable
 from resexp.catalog.plugins import Plugin
 from resexp.errors import StoreError
+from resexp.machine.host import time_here
 from resexp.plan.trial import Trial
 from resexp.store.copies import copied_plugins
 from resexp.store.documents import read, read_or_empty
@@ -71,6 +73,7 @@ class Attempt:
         self._run: str | None = None
         self._logs: dict[str, durable.RowLog] = {}
         self._beat = 0
+        self._place = {"host": socket.gethostname(), "since": time_here()}
         self._last_progress = float("-inf")
         self._last_durable = time.monotonic()
 
@@ -164,7 +167,7 @@ class Attempt:
         self._last_progress = now
         self._beat += 1
         row: dict[str, Any] = {"attempt": self.number, "beat": self._beat, "epoch": epoch, "epochs": epochs}
-        row |= {"step": step, "steps": steps, "error": error, "loss": loss}
+        row |= {"step": step, "steps": steps, "error": error, "loss": loss, **self._place}
         durable.write_document(self._folder.progress, row, durable=False)
 
     def save_checkpoint(self, data: bytes | memoryview, step: int) -> None:

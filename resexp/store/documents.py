@@ -7,11 +7,12 @@ out of the folder.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import errno
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import GenericAlias
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -22,6 +23,7 @@ from resexp.store.fields import (
     Document,
     Environment,
     Failure,
+    Holder,
     LaterProbes,
     MetricRow,
     Plan,
@@ -33,12 +35,19 @@ from resexp.store.fields import (
     TrialDocument,
 )
 
+STALE_TRIES = 3
+"""How often a file is read that another machine replaces again and again."""
+
+Read = TypeVar("Read")
+
 _DOCUMENTS: dict[str, type[Document]] = {
     "plan.json": Plan,
     "environment.json": Environment,
     "reported.json": Reported,
     "registered.json": Registration,
     "trial.json": TrialDocument,
+    "taken": Holder,
+    "holder": Holder,
     "attempt": AttemptFields,
     "progress": Progress,
     "failure.json": Failure,
@@ -52,12 +61,23 @@ def read(path: Path) -> dict[str, Any]:
     """The content of a sealed document (`durable.seal`), checked for the fields that its file name requires.
     Raises durable.Damaged, OSError.
     """
-    document = durable.read_document(path)
+    document = again_if_stale(durable.read_document, path)
     other = Environment if path.parent.name == "runs" else Checkpoint
     kind = _DOCUMENTS.get(path.name, other if path.suffix == ".json" else None)
     if kind is not None and (wrong := _wrong(kind, document)):
         raise durable.Damaged(wrong)
     return document
+
+
+def again_if_stale(read: Callable[[Path], Read], path: Path) -> Read:
+    """Read a file. If a network file system says that the file was replaced meanwhile, read the new one."""
+    for _ in range(STALE_TRIES - 1):
+        try:
+            return read(path)
+        except OSError as problem:
+            if problem.errno != errno.ESTALE:
+                raise
+    return read(path)
 
 
 def read_or_empty(path: Path) -> dict[str, Any]:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from resexp.errors import NoExperimentError
 from resexp.plan.status import Status
 from resexp.plan.trial import Trial
+from resexp.store.documents import read_or_empty
 from resexp.store.experiment import refuse_newer
 from resexp.store.experiment_lock import explained
 from resexp.store.finished import Finished
-from resexp.store.layout import ExperimentFolder, State, state_of
+from resexp.store.holder import Running, running_in
+from resexp.store.layout import ExperimentFolder, State, TrialFolder, state_of
 from resexp.store.planned import planned
 
 
@@ -52,8 +56,27 @@ def find(name: str | Path | None, root: Path) -> Path:
 def states(path: Path, trials: Iterable[Trial]) -> dict[str, State]:
     """The state of each trial in the experiment's folder `path`, by id. All are pending if there is none."""
     folder = ExperimentFolder(path)
-    run = folder.current_run()
-    return {trial.id: state_of(folder.trial(trial), trial.id, run) for trial in trials}
+    run = running_in(folder)
+    return {trial.id: state_of(folder.trial(trial), trial.id, run.name if run else None) for trial in trials}
+
+
+def running(path: Path, wait: float = 0.0) -> Running | None:
+    """The run that holds the experiment in the folder `path`, with the progress of its trials."""
+    folder = ExperimentFolder(path)
+    run = running_in(folder, wait)
+    if run is None:
+        return None
+    progress = {id: _progress_in(run, paths) for id, paths in folder.by_id.items()}
+    return replace(run, progress={id: row for id, row in progress.items() if row})
+
+
+def _progress_in(run: Running, paths: Iterable[Path]) -> dict[str, Any]:
+    """What the present attempt of a trial last told, in the first of these folders that this run works in."""
+    for trial in map(TrialFolder, paths):
+        attempt, row = read_or_empty(trial.attempt), read_or_empty(trial.progress)
+        if attempt.get("run") == run.name and row.get("attempt") == attempt["attempt"]:
+            return row
+    return {}
 
 
 def finished(path: Path) -> list[Finished]:

@@ -57,6 +57,16 @@ class StoredExperiment:
         """Release the lock."""
         self._held.release()
 
+    def check(self) -> None:
+        """Raises BusyError if a run on another machine has taken the folder over, which it may do on request
+        if it sees no sign of life of this one.
+        """
+        self._held.check()
+
+    def check_signs(self) -> None:
+        """`check` without reading a file: it may notice some seconds later."""
+        self._held.check_signs()
+
     def state(self, trial: Trial) -> State:
         """The state of a trial, read from the folder now. It is never `running`: a trial that this process
         trains counts as pending until it ends.
@@ -80,10 +90,11 @@ class StoredExperiment:
         """Register a new attempt at a trial; returns the trial's folder and the attempt's number, from 1.
 
         Earlier attempts become stale, and their result or failure is deleted. Raises StoreError if the system
-        refuses, or if the experiment's folder was deleted.
+        refuses, or if the experiment's folder was deleted, and BusyError if another run took it over.
         """
         self._states.pop(trial.id, None)
         folder = self._folder.trial(trial)
+        self.check()
         with explained(folder.path):
             if not self._folder.plan.exists():
                 raise StoreError(f"{self.path}: was deleted while the experiment ran; start it again")
@@ -107,8 +118,11 @@ class StoredExperiment:
         return self._folder.trial(trial).attempt.exists()
 
     def fail(self, trial: Trial, number: int, kind: str, cause: str) -> None:
-        """Record the failure of an attempt whose worker could not do so itself."""
+        """Record the failure of an attempt whose worker could not do so itself. Raises BusyError as `claim`
+        does.
+        """
         folder = self._folder.trial(trial)
+        self.check()
         with explained(folder.path):
             durable.make_folder(folder.path)
             write_failure(folder, number, kind, cause)

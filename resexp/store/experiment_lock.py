@@ -1,48 +1,71 @@
-"""The lock on an experiment's folder, so that only one run writes into it."""
+"""The hold on an experiment's folder, so that only one run writes into it.
+
+A run creates the file `taken`, which names it, and locks the file `lock`. On one machine the lock decides,
+because the system releases it when a process ends. Between machines the file decides, because some file
+systems do not share locks. A run on another machine that has not ended by itself is replaced only on request,
+and only if it gives no sign of life (`holder.py`).
+"""
 
 from __future__ import annotations
 
-import os
 import secrets
-import socket
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from resexp import durable
 from resexp.errors import BusyError, StoreError
+from resexp.machine.host import Place, exists, place_of, this_process, time_here
+from resexp.store import file_lock
 from resexp.store.documents import read_or_empty
-from resexp.store.file_lock import Taken, take
+from resexp.store.holder import WATCH, Heart, certainly_dead, lives, replaced
 from resexp.store.layout import ExperimentFolder
 
 LOCK_WAIT = 1.0
-"""Seconds to try to take the lock. A reader that tests it holds it for an instant (`file_lock.held`)."""
+"""Seconds to try to take the lock. A reader that tests it holds it for an instant (`file_lock.locked`)."""
+
+SETTLE = 0.3
+"""Seconds to wait after a takeover, in case another process takes the folder over at the same time."""
 
 _HOLDER_WORDS = (("host", "host"), ("process", "pid"), ("since", "started"))
 
 
+class Taken(Exception):
+    """Another process holds the folder. The text says why it cannot be taken over, or how it can."""
+
+
 class Hold:
-    """This process's lock on an experiment's folder, until `release`. `hold` takes one; a context manager.
+    """This process's hold on an experiment's folder, until `release`. `hold` takes one; a context manager.
 
-    The system releases the lock when the process dies. Child processes do not inherit it. For file systems
-    without locks, see `file_lock`. `run` is the name of this run: no other has it.
+    Child processes do not inherit it. `run` is the name of this run: no other has it.
 
-    Raises file_lock.Taken if another process has the lock, and OSError.
+    Raises Taken if another process holds the folder, and OSError.
     """
 
-    def __init__(self, folder: ExperimentFolder) -> None:
+    def __init__(
+        self,
+        folder: ExperimentFolder,
+        *,
+        take_over: bool = False,
+        tell: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self.folder = folder
         self._created = [path for path in (folder.path, *folder.path.parents) if not path.exists()]
         durable.make_folder(folder.path)
-        host, pid = socket.gethostname(), os.getpid()
-        self.run = f"{host}-{pid}-{secrets.token_hex(4)}"
-        holder = {"run": self.run, "host": host, "pid": pid, "started": _now()}
-        self._unlock: Callable[[], None] | None = take(folder.lock, folder.taken, holder, LOCK_WAIT)
+        process = this_process()
+        self.run = f"{process['host']}-{process['pid']}-{secrets.token_hex(4)}"
+        self._record: dict[str, Any] = {"run": self.run, **process, "started": time_here()}
+        self._take_over = take_over
+        self._tell = tell
+        self._heart: Heart | None = None
+        self._unlock: Callable[[], None] | None = self._lock()
         try:
-            durable.write_document(folder.holder, holder, durable=False)
+            self._take(lock_free=self._unlock is not None)
+            self._heart = Heart(folder, self._record)
         except BaseException:
-            self.release()
+            self._let_go()
             raise
 
     def __enter__(self) -> Hold:
@@ -51,44 +74,117 @@ class Hold:
     def __exit__(self, *_: object) -> None:
         self.release()
 
+    def check(self) -> None:
+        """Raises BusyError if another run has taken the folder over, and this one may not write any more."""
+        if replaced(self.folder, self.run):
+            self._refuse()
+
+    def check_signs(self) -> None:
+        """`check`, by what the thread that gives signs of life has found out. It reads no file."""
+        if self._heart is not None and self._heart.replaced:
+            self._refuse()
+
     def release(self) -> None:
-        """Release the lock. If the folder has no trials, delete it, unless it holds something else, and the
+        """End the hold. If the folder has no trials, delete it, unless it holds something else, and the
         parents that were created for it.
         """
-        if self._unlock is None:
+        if self._heart is None:
             return
-        unlock, self._unlock = self._unlock, None
-        if not self.folder.trials.exists():
+        self._heart.stop()
+        self._heart = None
+        if not self.folder.trials.exists() and not replaced(self.folder, self.run):
             with suppress(OSError):
-                for path in (self.folder.holder, self.folder.lock, self.folder.taken):
+                for path in (self.folder.holder, self.folder.taken, self.folder.lock):
                     path.unlink(missing_ok=True)
                 for path in self._created or [self.folder.path]:
                     path.rmdir()
-        with suppress(OSError):  # the process's end releases it anyway, and this must not hide another error
-            unlock()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Remove this run's record, then release the lock."""
+        with suppress(OSError):  # the process's end releases the lock, and this must not hide another error
+            if read_or_empty(self.folder.taken).get("run") == self.run:
+                self.folder.taken.unlink(missing_ok=True)
+        unlock, self._unlock = self._unlock, None
+        if unlock is not None:
+            with suppress(OSError):
+                unlock()
+
+    def _lock(self) -> Callable[[], None] | None:
+        """Lock the file; None if the file system has no locks. Raises Taken."""
+        try:
+            return file_lock.lock(self.folder.lock, LOCK_WAIT)
+        except file_lock.Unavailable:
+            return None
+        except file_lock.Refused:
+            record = read_or_empty(self.folder.taken) or read_or_empty(self.folder.holder)
+            if place_of(record) is Place.HERE:
+                raise Taken(_who(record)) from None
+            self._watch(record)
+            # A server of files may keep the lock of a machine that is gone. A new file has no lock.
+            self.folder.lock.unlink(missing_ok=True)
+            return self._lock()
+
+    def _take(self, *, lock_free: bool) -> None:
+        """Create this run's record, or put it in the place of a run that has ended or is taken over."""
+        data = durable.seal(self._record, indent=1)
+        if file_lock.create(self.folder.taken, data):
+            return
+        if not self.folder.taken.exists():  # the other run has just ended
+            self._take(lock_free=lock_free)
+            return
+        old = read_or_empty(self.folder.taken)
+        if not certainly_dead(old, lock_free=lock_free):
+            self._watch(old)
+            if read_or_empty(self.folder.taken) != old:
+                raise Taken(_who(read_or_empty(self.folder.taken)))
+        durable.write_atomic(self.folder.taken, data)
+        if place_of(old) is not Place.HERE:
+            self._tell(
+                f"{self.folder.path}: was taken over from a run that did not end by itself: {_who(old)}."
+            )
+        if not lock_free or place_of(old) is not Place.HERE:
+            time.sleep(SETTLE)
+            self.check()
+
+    def _watch(self, record: Mapping[str, Any]) -> None:
+        """Wait for a sign of life of a run that may have ended. Raises Taken if there is one, or if no
+        takeover was asked for.
+        """
+        if exists(record):
+            raise Taken(_who(record))
+        if not self._take_over:
+            raise Taken(f"{_who(record)}. {_how(self.folder)}")
+        self._tell(
+            f"{self.folder.path}: a run has not ended by itself: {_who(record)}. Its place is taken "
+            f"unless it gives a sign of life within {WATCH:g} s."
+        )
+        if lives(self.folder, WATCH):
+            raise Taken(f"{_who(record)}. It gave a sign of life, and is not taken over")
+
+    def _refuse(self) -> None:
+        other = _who(read_or_empty(self.folder.taken))
+        raise BusyError(f"{self.folder.path}: was taken over by another run while this one ran: {other}")
 
 
-def hold(results: Path, name: str) -> Hold:
-    """Lock the experiment `name` in `results`. This is fast, so that it can be done before planning.
+def hold(
+    results: Path, name: str, *, take_over: bool = False, tell: Callable[[str], None] = lambda _: None
+) -> Hold:
+    """Hold the experiment `name` in `results`. This is fast, so that it can be done before planning.
 
-    Raises BusyError, within 2 s, if another process runs the experiment, and StoreError if the system
-    refuses.
+    take_over: if the run that holds it may have ended on another machine, wait for a sign of life of that run
+    and, if there is none, take its place. tell: receives sentences on a takeover.
+
+    Raises BusyError, within 2 s without `take_over`, if another process runs the experiment, and StoreError
+    if the system refuses.
     """
     check_plain(name)
     folder = ExperimentFolder(results / name)
     with explained(folder.path):
         try:
-            return Hold(folder)
-        except Taken as other:
-            holder = read_or_empty(other.file or folder.holder)
-            who = ", ".join(f"{word} {holder.get(key, 'unknown')}" for word, key in _HOLDER_WORDS)
-            message = f"{folder.path}: another process is running this experiment: {who}"
-            if other.file:
-                message += (
-                    ". This file system has no locks, so resexp cannot tell whether that process still runs. "
-                    f"If you know that it does not, delete {other.file} and run again"
-                )
-            raise BusyError(message) from None
+            return Hold(folder, take_over=take_over, tell=tell)
+        except Taken as why:
+            raise BusyError(f"{folder.path}: another process is running this experiment: {why}") from None
 
 
 def check_plain(name: str) -> None:
@@ -107,5 +203,14 @@ def explained(path: Path) -> Iterator[None]:
         raise StoreError(f"{where}: {problem.strerror or problem}") from problem
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def _who(record: Mapping[str, Any]) -> str:
+    return ", ".join(f"{word} {record.get(key, 'unknown')}" for word, key in _HOLDER_WORDS)
+
+
+def _how(folder: ExperimentFolder) -> str:
+    return (
+        "resexp cannot tell from here whether that process still runs, because it was started on another "
+        "machine or this file system has no locks. `resexp run` with --take-over waits for a sign of life and "
+        "continues if there is none. If you know that the process has ended, you may also delete "
+        f"{folder.taken}"
+    )

@@ -144,6 +144,18 @@ class AttemptFields(Document):
     run: Plain
 
 
+class Holder(Document):
+    run: Plain
+    host: Text = "unknown"
+    pid: Count | None = None
+    started: Text = "unknown"
+    boot: Text = ""
+    machine: Text = ""
+    namespace: Text = ""
+    began: Count = 0
+    beat: Count = 0
+
+
 class Progress(Document):
     attempt: Count
     epoch: Count
@@ -152,6 +164,8 @@ class Progress(Document):
     steps: Count
     error: Number
     loss: Number
+    host: Text = ""
+    since: Text = ""
 
 
 class Failure(Document):

@@ -14,8 +14,7 @@ from typing import Any
 from resexp import durable
 from resexp.plan.status import Status
 from resexp.plan.trial import Trial
-from resexp.store.documents import read, read_or_empty
-from resexp.store.file_lock import held
+from resexp.store.documents import again_if_stale, read, read_or_empty
 
 FORMAT = 1
 """The version of a trial's documents. Results with a newer version are not used."""
@@ -137,12 +136,6 @@ class ExperimentFolder:
                 folders.setdefault(name.rpartition("-")[2], []).append(self.trials / name)
         return folders
 
-    def current_run(self) -> str | None:
-        """The name of the run that holds the lock now, or None."""
-        if held(self.lock, self.taken) and self.holder.exists():
-            return str(read_or_empty(self.holder).get("run"))
-        return None
-
 
 @dataclass(frozen=True)
 class State:
@@ -167,7 +160,7 @@ def rows_of(folder: TrialFolder) -> dict[str, bytes]:
     contents = {}
     for path in (folder.metrics, folder.probes):
         try:
-            contents[path.name] = durable.read_bytes(path)
+            contents[path.name] = again_if_stale(durable.read_bytes, path)
         except (FileNotFoundError, durable.NotAFile):
             contents[path.name] = b""
     return contents

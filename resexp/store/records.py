@@ -18,6 +18,7 @@ from resexp.store.documents import sound_rows
 from resexp.store.experiment import refuse_newer
 from resexp.store.experiment_lock import explained
 from resexp.store.finished import Finished, later_rows, merged, note_of_lost_end, notes_of_ways, ways
+from resexp.store.holder import running_in
 from resexp.store.layout import ExperimentFolder, State, rows_of, state_of
 from resexp.store.planned import planned, published
 from resexp.store.registration import registration
@@ -130,11 +131,11 @@ def _read(folder: ExperimentFolder) -> Records:
     plan, trials = planned(folder, notes)
     trials = labelled(trials)
     trained_by: dict[str, list[str]] = {}
-    run = folder.current_run()
+    run = running_in(folder)
     trial_rows, metrics, probes, measured_in = [], [], [], []
     for trial in trials:
         own = folder.trial(trial)
-        state = state_of(own, trial.id, run)
+        state = state_of(own, trial.id, run.name if run else None)
         notes += state.notes
         if state.status.ended:
             trained_by.setdefault(provenance.run_of(own, state), []).append(trial.id)
