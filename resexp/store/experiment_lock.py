@@ -210,7 +210,7 @@ def _who(record: Mapping[str, Any]) -> str:
 def _how(folder: ExperimentFolder) -> str:
     return (
         "resexp cannot tell from here whether that process still runs, because it was started on another "
-        "machine or this file system has no locks. `resexp run` with --take-over waits for a sign of life and "
-        "continues if there is none. If you know that the process has ended, you may also delete "
+        "machine or this file system has no locks. `resexp run` with --take-over waits for a sign of life, "
+        "and continues if there is none. If you know that the process has ended, you may also delete "
         f"{folder.taken}"
     )

@@ -25,7 +25,7 @@ from resexp.execution.display import Display
 from resexp.execution.local import LocalLauncher
 from resexp.execution.sweep import Options
 from resexp.machine import host
-from resexp.store import file_lock
+from resexp.store import documents, file_lock
 
 TRIALS = (stub.trial("plain-8"),)
 
@@ -294,10 +294,10 @@ def test_a_file_that_was_replaced_while_it_was_opened_is_opened_again(
         return whole(path)
 
     monkeypatch.setattr(durable, "open_file", open_file)
-    assert durable.read_document(tmp_path / "a") == {"value": 1}
+    assert documents.read(tmp_path / "a") == {"value": 1}
     stale[0] = 1000
     with pytest.raises(OSError, match=r"[Ss]tale"):
-        durable.read_document(tmp_path / "a")
+        documents.read(tmp_path / "a")
 
 
 @pytest.mark.parametrize(
