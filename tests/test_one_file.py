@@ -299,7 +299,7 @@ FAULTY = (
     (TABLE.replace('number("range"', 'number("rang"'), r":6: fails: KeyError: 'rang'"),
     (
         TABLE.replace('"another"', '"accuracy"'),
-        r":6: table: .*'accuracy', which is taken",
+        r":6: table: .*'accuracy', which another section has",
     ),
     ("ORDER = 'first'\ndef table(records): ...\n", r":1: fails: ValueError"),
     ("def table(records):\n    raise SystemExit\n", r":2: fails: SystemExit"),

@@ -1,5 +1,5 @@
-"""Records -> statistics -> tables, verdicts and figures -> terminal, Markdown, HTML, CSV, JSON, LaTeX.
+"""Reports on an experiment: tables, verdicts and figures, for the terminal and as files of six formats.
 
-The package reads the frames of `store.read` and nothing else, so a report can be made during a run and on a
-machine without torch. A new table or figure is one new file in `tables/` or `figures/`.
+The package reads what `store.read` returns and nothing else. Therefore a report can be made during a run, and
+on a machine without PyTorch. A new table or figure is one new file in `tables/` or `figures/`.
 """

@@ -1,4 +1,4 @@
-"""Settings that a claim leaves open, so that its two sides are compared at equal values of them."""
+"""Finds the settings that a claim does not name, so that its sides are compared at equal values of them."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ def several(trials: pd.DataFrame) -> bool:
 
 
 def unspoken(records: Records, sides: Sequence[Mapping[str, Any]]) -> pd.Series[str]:
-    """A label per trial of all swept settings that no side of the claim names.
+    """A label for each trial: its values of all swept settings that neither side of the claim names.
 
-    Compare the two sides only between trials with the same label.
+    Only trials with the same label may be compared with each other.
     """
     named = [key for when in sides for key in when]
     excluded = {key.removesuffix(".kind") for key in named} | {DEPTH, *records.tuned}
     trials = records.trials
     axes = [str(c) for c in trials if "." in str(c) and not any(_overlap(str(c), key) for key in excluded)]
-    columns = [trials[axis].map(frames.told) for axis in axes]
+    columns = [trials[axis].map(frames.value_text) for axis in axes]
     if not any(key.startswith("data") for key in named):
         columns.append(frames.test_data(records, trials))
     labels = pd.Series("", index=trials.index, dtype=str)
@@ -36,4 +36,5 @@ def unspoken(records: Records, sides: Sequence[Mapping[str, Any]]) -> pd.Series[
 
 
 def _overlap(axis: str, key: str) -> bool:
+    """Whether two dotted keys name the same setting, or one names a part and the other its option."""
     return axis == key or axis.startswith(f"{key}.") or key.startswith(f"{axis}.")

@@ -1,4 +1,4 @@
-"""All rows of a published experiment beside its report, so that every number in it can be computed again."""
+"""Keeps all rows of a published experiment beside its report, so that every number can be computed again."""
 
 from __future__ import annotations
 
@@ -29,11 +29,13 @@ REPORT, TRIALS, METRICS, PROBES = "report.json", "trials.csv", "metrics.csv.gz",
 class Archive:
     """A published experiment. Errors are fractions and losses are nats; a missing number is NaN.
 
-    report: what `report.json` holds: verdicts, claims, tables, the machine and the notes.
-    trials: one row per trial, with the settings that some trial has not at its default. A part with options
-        is text in JSON.
-    metrics: the training curves, one row per trial and evaluation. probes: one row per reading. `id` is the
-        trial's. None if the experiment was published before these were kept.
+    report: the content of `report.json`: verdicts, claims, tables, the machine and the notes.
+    trials: one row per trial, with the settings that differ from their default in any trial. A setting that
+        is a part with options is text in JSON.
+    metrics: the training curves, one row per trial and evaluation, with the trial's `id`.
+    probes: one row per reading, with the trial's `id`.
+
+    `metrics` and `probes` are None if the experiment was published before they were kept.
     """
 
     report: dict[str, Any]
@@ -68,7 +70,7 @@ def read(folder: Path) -> Archive:
 
 
 def _frame(file: Path) -> pd.DataFrame:
-    """The rows of a file, with every number exactly as it was written, which pandas does not promise."""
+    """The rows of a file. They are not read by pandas, which may change the last digit of a number."""
     content = file.read_bytes()
     text = (gzip.decompress(content) if file.suffix == ".gz" else content).decode()
     header, *rows = csv.reader(io.StringIO(text, newline=""))
@@ -77,7 +79,7 @@ def _frame(file: Path) -> pd.DataFrame:
 
 
 def _typed(name: str, cells: Sequence[str]) -> Sequence[Any]:
-    """The cells as whole numbers, other numbers or truth values if all are, and as texts otherwise."""
+    """The cells as truth values, whole numbers or numbers if all of them are, and as texts otherwise."""
     if name == "id":
         return cells
     if set(cells) <= {"True", "False"}:

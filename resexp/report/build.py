@@ -1,4 +1,4 @@
-"""Records -> Report: everything that renderers show, computed once. Figures are drawn at first use."""
+"""Makes a `Report` from an experiment's records: everything that the formats show, computed once."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Report:
-    """One experiment's report.
+    """One experiment's report. The modules in `render/` turn it into each format.
 
-    `sentences` open the report: the paper's claim, the verdicts of the table with the key `leading`, and what
-    could not be judged. `setup` says what was trained. `records.trials` has a column `variant` in addition to
-    those of `store.read`.
-    `added` are the sections from the user's files, and `lost` the problems in those files while tables were
-    made.
+    `sentences` open the report: what was registered, the paper's claim, the verdicts of one table, and what
+    could not be judged. `leading` is the key of that table. `setup` says what was trained.
+
+    `added` are the sections from the user's files. `lost` are the problems with these files that occurred
+    while tables were made; `faults` adds those with figures.
     """
 
     experiment: str
@@ -61,7 +61,7 @@ class Report:
 
     @property
     def judged(self) -> bool:
-        """Whether there is anything that `undecided` looks at."""
+        """Whether the report gives any verdict of the kinds that `undecided` considers."""
         stated = self.table("claims") or self.table("published")
         return stated is not None or any(s.badge in set(Verdict) for s in self.sentences)
 
@@ -69,8 +69,8 @@ class Report:
     def undecided(self) -> tuple[str, ...]:
         """The subjects of opening verdicts, claims and published values that more seeds could decide.
 
-        Comparisons with the baseline count only if the report opens with them, as it does at one depth: with
-        many variants, some pair that hardly differs would always be undecided.
+        Comparisons with the baseline count only if the report opens with them, as it does if there is one
+        depth. If they always counted, some of many variants would hardly differ and stay undecided.
         """
         left = {verdict for verdict in Verdict if verdict.more_seeds_may_decide}
         said = [(self.table("claims"), "say"), (self.table("published"), "case")]
@@ -97,12 +97,12 @@ class Report:
 
     @property
     def faults(self) -> tuple[Problem, ...]:
-        """The problems in the user's files. The report lacks the tables or figures of those files."""
+        """All problems with the user's files. The report lacks the tables or figures that they are about."""
         return (*self.lost, *self._drawn[1])
 
     @cached_property
     def _drawn(self) -> tuple[tuple[Drawing, ...], tuple[Problem, ...]]:
-        """The figures and the problems with them. They are drawn at first use, as matplotlib loads slowly."""
+        """The figures and the problems with them, drawn at first use because matplotlib loads slowly."""
         from resexp.report.svg import draw
 
         lost: list[Problem] = []
@@ -112,7 +112,8 @@ class Report:
 def build(records: Records, plugins: Sequence[Plugin] = ()) -> Report:
     """The report on the records as they are now, whether or not the run has ended.
 
-    `plugins` are the user's files with tables and figures. They are run, and `faults` lists what fails there.
+    `plugins` are the user's files with tables and figures. They are run, and what fails in them is listed in
+    `Report.faults`.
     """
     prepared = frames.prepared(records)
     lost: list[Problem] = []
@@ -161,7 +162,7 @@ def _table(section: Section, records: frames.ReportRecords, others: Container[st
         raise unshowable(section.plugin, "table", f"returns {type(found).__name__}", right)
     taken = {"environment", *(each.key for each in sections("table"))}
     if not re.fullmatch(r"[\w-]+", str(found.key), re.ASCII) or found.key in taken or found.key in others:
-        wrong = f"its table has the key {found.key!r}, which is taken or no plain word"
+        wrong = f"its table has the key {found.key!r}, which another section has or which is no plain word"
         raise unshowable(section.plugin, "table", wrong, "give it a word of its own")
     table = found.cleaned()
     _try_out(table, records)

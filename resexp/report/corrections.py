@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 
 def holm(p: Sequence[float | None]) -> list[float | None]:
-    """The p of each test, adjusted so that a level limits the probability of any false finding among all
-    tests.
+    """The p of each test, corrected for the number of tests.
 
-    The i-th smallest of m values is multiplied by m - i + 1. Then each is raised to the largest before it,
-    and none exceeds 1 (Holm 1979, Scand. J. Statist. 6). A missing p is not a test, and stays missing.
+    If every corrected p up to a level is called a finding, that level limits the probability of any false
+    finding. The i-th smallest of m values is multiplied by m - i + 1. Then each is raised to the largest
+    before it, and none exceeds 1 (Holm 1979, Scand. J. Statist. 6). A missing p is no test and stays missing.
     """
     tests = sorted((value, place) for place, value in enumerate(p) if value is not None)
     adjusted: list[float | None] = [None] * len(p)
@@ -22,11 +22,11 @@ def holm(p: Sequence[float | None]) -> list[float | None]:
 
 
 def benjamini_hochberg(p: Sequence[float]) -> list[float]:
-    """The p of each test, adjusted so that a level limits the average share of false findings among all
-    findings.
+    """The p of each test, corrected for the number of tests less strictly than by `holm`.
 
-    The i-th smallest of m values is multiplied by m / i. Then each is lowered to the smallest after it, and
-    none exceeds 1 (Benjamini and Hochberg 1995, J. R. Statist. Soc. B 57).
+    If every corrected p up to a level is called a finding, that level limits the share of false findings
+    among all findings, on average. The i-th smallest of m values is multiplied by m / i. Then each is lowered
+    to the smallest after it, and none exceeds 1 (Benjamini and Hochberg 1995, J. R. Statist. Soc. B 57).
     """
     order = sorted(range(len(p)), key=p.__getitem__, reverse=True)
     adjusted, least = [1.0] * len(p), 1.0

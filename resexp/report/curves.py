@@ -1,8 +1,9 @@
-"""What claims read off training curves: steps to a target, and the generalisation gap at one training loss.
+"""Reads off training curves what claims are about: steps to a target, or the generalisation gap at a target.
 
-Errors and losses are known only where they were evaluated. A run takes as many steps to a target as it had
-done at the first evaluation at or below it. Its gap there is interpolated between that evaluation and the one
-before, linearly in the training error or loss.
+A target is a training or test error or loss; for gaps it is one of training. Errors and losses are known only
+where they were evaluated. The steps of a run to its target are those done at the first evaluation at or below
+the target. Its gap is interpolated between that evaluation and the one before, linearly in the training error
+or loss.
 """
 
 from __future__ import annotations
@@ -20,15 +21,15 @@ from resexp.store import Records
 
 Values = NDArray[np.float64]
 FEWEST_RANKED = 4
-"""The fewest runs per side with which ranks can have a p below 0.05. Three and three have only 20 orders."""
+"""The fewest runs per side with which ranks can give a p below 0.05. With three, p is at least 2 / 20."""
 
 
 def values(records: Records, trials: pd.DataFrame, metric: CurveMetric) -> pd.Series[float]:
-    """The metric of each trial, with the frame's index. It is infinite if the trial has no value.
+    """The metric of each trial, with the index of `trials`. It is infinite if the trial has no value.
 
-    A trial has no value if it never reaches the target or diverged. It has no gap if its first evaluation is
-    already below the target. A trial that reaches the target later than the shortest run ends counts as not
-    having reached it, so that every run has the same time.
+    A trial has no value if it never reaches the target, diverged or failed, and no gap if its first
+    evaluation is already below the target. Steps after the end of the shortest run do not count, so that
+    every run has the same time to reach the target. A target of None is the lowest that all runs reach.
     """
     curves = _curves(records, trials, metric)
     target = metric.target
@@ -44,9 +45,10 @@ def values(records: Records, trials: pd.DataFrame, metric: CurveMetric) -> pd.Se
 
 
 def rounding(records: Records, trials: pd.DataFrame, metric: CurveMetric) -> float:
-    """The variance that the distance of evaluations adds to the logarithm of an arrival, averaged over runs.
+    """The variance of the logarithm of the steps to a target that is due to evaluating rarely.
 
-    The arrival may lie anywhere between two evaluations with the same probability.
+    A run may have reached the target anywhere between two evaluations, with the same probability. The result
+    is the average over runs.
     """
     assert metric.target is not None
     runs = _curves(records, trials, metric).values()
@@ -58,9 +60,11 @@ def rounding(records: Records, trials: pd.DataFrame, metric: CurveMetric) -> flo
 def sooner(pairs: Sequence[tuple[Values, Values]], alpha: float = statistics.ALPHA) -> int:
     """Which side reaches the target sooner, if some runs never do: -1 the first, 1 the second, 0 undecided.
 
-    If there is one setting with at least four runs per side, this is the exact rank test of Wilcoxon, Mann
-    and Whitney. Runs that never reach the target share the last rank (Gehan 1965, Biometrika 52, for one
-    time of censoring). Otherwise it is Barnard's exact test (1945) of the shares that reach the target.
+    If there is one setting with at least four runs per side, this is decided by the rank test of Wilcoxon,
+    Mann and Whitney, in which runs that never reach the target share the last rank (Gehan 1965, Biometrika
+    52). It is exact if there are at most 20,000 ways to share the ranks between the sides, as with eight runs
+    per side; otherwise 20,000 random ways are tried. In all other cases, Barnard's exact test (1945) compares
+    the shares of runs that reach the target.
     """
     sides = [np.concatenate([pair[side] for pair in pairs]) for side in (0, 1)]
     if min(map(len, sides)) < statistics.LEAST:
@@ -79,7 +83,7 @@ def sooner(pairs: Sequence[tuple[Values, Values]], alpha: float = statistics.ALP
 
 
 def _curves(records: Records, trials: pd.DataFrame, metric: CurveMetric) -> dict[str, pd.DataFrame]:
-    """The evaluations of each trial, in their order, that have everything which the metric needs."""
+    """The evaluations of each trial in their order. Those that lack a number for the metric are left out."""
     needed = ["step", metric.measure]
     if metric.kind == "gap":
         needed.append(metric.measure.replace("train", "test"))
@@ -92,7 +96,10 @@ def _curves(records: Records, trials: pd.DataFrame, metric: CurveMetric) -> dict
 
 
 def _arrival(run: pd.DataFrame, measure: str, target: float, end: float) -> tuple[float, float]:
-    """The step of the last evaluation above the target, and of the first at or below it up to `end`."""
+    """The steps of the first evaluation at or below the target, and of the one before it.
+
+    They are given in the order of time. Both are infinite if there is no such evaluation up to step `end`.
+    """
     steps = run["step"].to_numpy(float)
     # An error of 0.05 reaches 5 % even if rounding made it slightly larger.
     there = np.flatnonzero((run[measure].to_numpy(float) <= np.nextafter(target, np.inf)) & (steps <= end))
@@ -103,9 +110,7 @@ def _arrival(run: pd.DataFrame, measure: str, target: float, end: float) -> tupl
 
 
 def _gap(run: pd.DataFrame, measure: str, target: float) -> float:
-    """The test error or loss minus the training error or loss, at the point where the latter is at the
-    target.
-    """
+    """The test error or loss minus the training one, where the latter is at the target."""
     train = run[measure].to_numpy(float)
     test = run[measure.replace("train", "test")].to_numpy(float)
     there = np.flatnonzero(train <= np.nextafter(target, np.inf))

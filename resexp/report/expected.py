@@ -1,4 +1,4 @@
-"""Whether what is expected of an experiment holds. An expectation that is undecided does not hold."""
+"""Decides for `resexp check` which expectations of an experiment hold, which fail and which are undecided."""
 
 from __future__ import annotations
 
@@ -49,11 +49,13 @@ VERDICTS: dict[Claim, tuple[set[Verdict], set[Verdict]]] = {
 def check(
     report: Report, expectations: Sequence[Expectation], *, allow_diverged: bool
 ) -> list[CheckedExpectation]:
-    """Each expectation with its outcome, after one on whether all trials are done.
+    """Each expectation with its outcome, after one that is always there: all trials are done.
 
-    A comparison holds only if the whole interval of the difference does, at the level of the report.
+    A comparison holds only if it holds for every number in the interval of the difference, at the level of
+    the report. With `allow_diverged`, trials may also have diverged.
 
-    Raises ConfigError if there is no such variant, depth or metric; the error lists every such problem.
+    Raises ConfigError if an expectation names a variant or depth that the report does not have. The error
+    lists every such problem.
     """
     problems = [
         Problem("check", expectation.text, *wrong)
@@ -76,7 +78,7 @@ def _all_done(report: Report, allow_diverged: bool) -> CheckedExpectation:
 
 
 def _unknown(report: Report, expectation: Expectation) -> Iterator[tuple[str, str]]:
-    """What an expectation names that the report does not have, and what would be right."""
+    """Yield what an expectation names that the report does not have, with what would be right."""
     trials = report.records.tried
     variants = [str(each) for each in trials["variant"].cat.categories]
     if expectation.claim and expectation.variant not in variants:
@@ -116,7 +118,7 @@ def _trains(report: Report, expectation: Expectation) -> CheckedExpectation:
     chance = frames.chance(mine, "train")
     if chance is None:
         return CheckedExpectation(
-            expectation.text, Outcome.UNDECIDED, "the most frequent class's error is not known"
+            expectation.text, Outcome.UNDECIDED, "the error of the most frequent class is not known"
         )
     sides = [Side("train_error", expectation.variant, depth) for _, depth, _ in frames.by_depth(mine)]
     found = [_compared(report, Expectation(expectation.text, left=side, bound=chance)) for side in sides]
@@ -126,7 +128,7 @@ def _trains(report: Report, expectation: Expectation) -> CheckedExpectation:
 
 
 def _compared(report: Report, expectation: Expectation) -> CheckedExpectation:
-    """A comparison. Raises AssertionError if the expectation is a claim."""
+    """The outcome of a comparison of two sides, or of one side with a number. It must be no claim."""
     assert expectation.left is not None
     sides = [side for side in (expectation.left, expectation.right) if side is not None]
     places = [_place(report, side) for side in sides]
@@ -158,7 +160,7 @@ def _place(report: Report, side: Side) -> pd.DataFrame:
 
 
 def _lost(places: Sequence[pd.DataFrame], metric: str, sign: str) -> tuple[Outcome, str] | None:
-    """Outcome and reason where errors cannot be averaged: some nets diverged, or some seeds failed."""
+    """The outcome and the reason if errors cannot be averaged, because networks diverged or seeds failed."""
     if not metric.endswith(("_error", "_loss")):
         return None
     diverged = [int((place["status"] == Status.DIVERGED).sum()) for place in places]

@@ -1,37 +1,44 @@
-"""Failed seeds. If some seeds of a depth trained and others did not, their mean describes neither kind."""
+"""Finds failed seeds. If some seeds of a depth trained and others failed, their mean describes neither kind.
+
+Here, `chance` is the error of always answering the most frequent class, which needs no training.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.stats import binomtest
 
-from resexp.report import frames
+from resexp.report import frames, words
 from resexp.report.statistics import LEVEL, numbers
 
 HALF = 0.5
-"""A seed has failed if its training error is more than this fraction of the majority class's error."""
+"""A seed has failed if its training error is more than this fraction of `chance`."""
 APART = 2.0
-"""Failed and trained seeds are two groups if the gap between them is this many times the range of each..."""
+"""The least gap between failed and trained seeds that makes them two groups, in ranges of either group."""
 LEAST_GAP = 0.25
-"""... and at least this fraction of the majority class's error. Seeds close to the bound are one group."""
+"""The least such gap, as a fraction of `chance`. Without it, seeds that lie close together would be two
+groups if the bound of failure happened to lie between them.
+"""
 RULE = (
     "A seed counts as failed if its training error is more than half of the error of always answering the "
-    "most frequent class. Where some seeds of a depth failed and others did not, and the gap between the "
-    "two groups is at least twice the range of either and a quarter of that error, the seeds are listed one"
-    " by one, the failed ones are counted with an exact interval of their share (Clopper and Pearson "
-    "1934, at 95 %), and no verdict rests on the mean."
+    "most frequent class. Some seeds fail if others of the same depth did not fail, and the gap between the "
+    "two groups is at least twice the range of either and at least a quarter of that error. Then the errors "
+    "of both groups are listed, the brackets hold an exact interval of the share that fails (Clopper and "
+    "Pearson 1934, at 95 %), and no verdict rests on the mean."
 )
 
 
 @dataclass(frozen=True)
 class Failures:
-    """The training errors of one variant and depth, ascending, and how many of its seeds failed.
+    """How many seeds of one variant and depth failed, and all of their training errors in ascending order.
 
-    [`low`, `high`] is the 95 % interval of the share that fails. `chance` is the error of the majority class.
+    [`low`, `high`] is the 95 % interval of the share that fails.
     """
 
     errors: tuple[float, ...]
@@ -42,22 +49,38 @@ class Failures:
 
     @property
     def mixed(self) -> bool:
-        """Whether the failed seeds stand apart from the others, as `RULE` says."""
-        trained, failed = self.errors[: -self.failed or None], self.errors[len(self.errors) - self.failed :]
+        """Whether some seeds failed and others trained, as `RULE` says."""
+        first = len(self.errors) - self.failed
+        trained, failed = self.errors[:first], self.errors[first:]
         if not trained or not failed:
             return False
-        within = max(trained[-1] - trained[0], failed[-1] - failed[0])
-        return failed[0] - trained[-1] >= max(APART * within, LEAST_GAP * self.chance)
+        widest = max(trained[-1] - trained[0], failed[-1] - failed[0])
+        return failed[0] - trained[-1] >= max(APART * widest, LEAST_GAP * self.chance)
 
 
 def failures(errors: ArrayLike, chance: float) -> Failures | None:
-    """The failed seeds among these training errors, given the majority class's error; None without a seed."""
+    """Which seeds with these training errors failed; None without a seed."""
     found = np.sort(numbers(errors))
     if not len(found):
         return None
     failed = int((found > HALF * chance).sum())
     share = binomtest(failed, len(found)).proportion_ci(LEVEL)
     return Failures(tuple(map(float, found)), chance, failed, float(share.low), float(share.high))
+
+
+def described(row: Mapping[str, Any]) -> str:
+    """How many seeds failed in a row of the table of degradation, with the errors of both groups."""
+    low, high = (words.percent(row[end], 0) for end in ("failed_low", "failed_high"))
+    trained = row["n"] - row["failed"]
+    return (
+        f"at depth {row['depth']} {row['failed']} of {row['n']} seeds failed [{low}, {high}]\u00a0% "
+        f"({_errors(row['errors'][trained:])}) and {trained} trained ({_errors(row['errors'][:trained])})"
+    )
+
+
+def _errors(errors: Sequence[float]) -> str:
+    shown = words.joined([words.brief(error) for error in errors])
+    return f"training error{'s' if len(errors) > 1 else ''} {shown}\u00a0%"
 
 
 def mixed(trials: pd.DataFrame) -> bool:
@@ -68,7 +91,7 @@ def mixed(trials: pd.DataFrame) -> bool:
 
 
 def one_class(trials: pd.DataFrame, split: str) -> int:
-    """How many trials give the same answer to all examples of a split that has several classes."""
+    """How many trials answer one class only, on a split that has several classes."""
     done = frames.done(trials)
     columns = [f"{split}_most_answered", f"{split}_chance"]
     answered, chance = (pd.to_numeric(done[name]) if name in done else pd.Series() for name in columns)
@@ -76,6 +99,6 @@ def one_class(trials: pd.DataFrame, split: str) -> int:
 
 
 def of_one_class(count: int, n: int, depth: int) -> str:
-    """The part of a sentence that counts the trials of `one_class`; "" if there are none."""
+    """The clause of a sentence that counts the trials found by `one_class`; "" if there are none."""
     answer = "answers" if count == 1 else "answer"
     return f"{count} of {n} seeds at depth {depth} {answer} one class only" if count else ""

@@ -1,4 +1,4 @@
-"""Queries of records that tables and figures share: order of variants, chosen trials, groups, readings."""
+"""Prepares an experiment's records for tables and figures, and holds the queries that these share."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ENDED = tuple(status.value for status in Status if status.ended)
 TRAINING_DATA = ("train_size", "validation_size", "crop", "flip", "normalise")
 """Data options that do not change which examples are in the test set."""
 WORST = {"validation_error": 1.0, "validation_loss": inf}
-"""The value that a lost trial gets when tuning. Leaving it out would favour settings that fail."""
+"""What a trial that diverged or failed counts as when tuning. Leaving it out would favour bad settings."""
 
 
 class DepthGroup(NamedTuple):
@@ -52,8 +52,8 @@ class DepthGroup(NamedTuple):
 class ReportRecords(Records):
     """Records ready for tables and figures.
 
-    `trials` are only those at the chosen values of tuned options. `tried` are the trials at all values, with
-    a column `chosen`. `probes` are the readings of `trials`, with their variant, connection, depth and seed.
+    If options are tuned, `trials` are only those at the chosen values, and `tried` are the trials at all
+    values, with a column `chosen`. `probes` has columns for the variant, connection, depth and seed too.
     """
 
     tried: pd.DataFrame
@@ -63,7 +63,7 @@ def prepared(records: Records) -> ReportRecords:
     """The records with numeric columns, tuned values chosen, and trials sorted by variant, depth and seed.
 
     The column `variant` becomes an ordered category: known connections in the order of `CONNECTIONS`, then
-    the others by name. The index is still the trial's position in the plan.
+    the others by name. The index of `trials` is still the position of a trial in the plan.
     """
     trials = records.trials.copy()
     for column in ("depth", "seed", *ERRORS, *COSTS):
@@ -96,11 +96,12 @@ def _rank(connection: str) -> tuple[int, str]:
 
 
 def chosen(trials: pd.DataFrame, keys: Sequence[str]) -> pd.Series[bool]:
-    """True for trials at the tuned values that have the least validation error at their variant and depth.
+    """Whether each trial has the tuned values (of `keys`) that are best for its variant and depth.
 
-    The mean over seeds is compared. A diverged or failed trial has an error of 1 in it, or an infinite loss
-    if no error is measured. Among equal means, the values with the fewest lost trials are chosen, then the
-    smallest ones. If no trial has a result, all are True. Test errors are never used.
+    The best values have the least mean validation error over seeds, in which a diverged or failed trial
+    counts with an error of 1. If no error was measured, the loss decides, and such a trial's is infinite.
+    Among equal means, the values with the fewest such trials are chosen, then the smallest values. Where no
+    trial has a result, all are True. Test errors are never used.
     """
     found = pd.Series(True, index=trials.index)
     if not keys:
@@ -119,14 +120,15 @@ def chosen(trials: pd.DataFrame, keys: Sequence[str]) -> pd.Series[bool]:
 
 
 def _judged(trials: pd.DataFrame, measure: str) -> pd.Series[float]:
-    """The measure of the trials that have ended. Trials without a result have the worst value."""
+    """The measure of the trials that have ended, with the worst value for those without a result."""
     over = ended(trials)
     return over[measure].where(over["status"] == Status.DONE, WORST[measure])
 
 
 def candidates(place: pd.DataFrame, keys: Sequence[str]) -> list[tuple[tuple[Any, ...], pd.DataFrame]]:
     """The trials at each combination of tuned values, in ascending order if all are numbers."""
-    labels = pd.Series(list(zip(*(place[key].map(told) for key in keys), strict=True)), index=place.index)
+    texts = zip(*(place[key].map(value_text) for key in keys), strict=True)
+    labels = pd.Series(list(texts), index=place.index)
     groups = [place[labels == label] for label in dict.fromkeys(labels)]
     found = [(tuple(group[key].iloc[0] for key in keys), group) for group in groups]
     if all(numeric(value) for values, _ in found for value in values):
@@ -134,7 +136,7 @@ def candidates(place: pd.DataFrame, keys: Sequence[str]) -> list[tuple[tuple[Any
     return found
 
 
-def told(value: Any) -> str:
+def value_text(value: Any) -> str:
     """A swept value as text. 1 and 1.0 have the same text."""
     return repr(float(value)) if numeric(value) else repr(value)
 
@@ -156,7 +158,7 @@ def done(trials: pd.DataFrame) -> pd.DataFrame:
 
 
 def ended(trials: pd.DataFrame) -> pd.DataFrame:
-    """The trials that ended with a result, diverged or failed."""
+    """The trials that are done, have diverged or have failed."""
     return trials[trials["status"].isin(ENDED)]
 
 
@@ -190,7 +192,7 @@ def by_depth(trials: pd.DataFrame) -> Iterator[DepthGroup]:
 
 
 def row_keys(group: DepthGroup, **between: Any) -> dict[str, Any]:
-    """The first cells of a group's row, and its number of trials n."""
+    """The first cells of a group's row: what it is, the cells `between`, and its number of trials n."""
     rows = group.rows
     keys = {"connection": str(rows["connection"].iloc[0]), "variant": group.variant, "depth": group.depth}
     return {**keys, **between, "n": int(rows["n"].min()) if "n" in rows else rows["id"].nunique()}
@@ -217,10 +219,11 @@ def common_depth(trials: pd.DataFrame) -> int | None:
 
 
 def examples(trials: pd.DataFrame, split: str) -> int | None:
-    """The number of examples in a split of which errors are shares; None if unknown or if trials differ.
+    """The number of examples in a split; None if it is unknown, or if errors are no shares of examples.
 
-    Errors are shares of examples only if each example has one class, and so there is a majority class. For
-    masks and text, errors are shares of pixels and characters, of which there are many more.
+    Errors are shares of examples only if each example has one class; only then is the error of the most
+    frequent class known. For masks and text, errors are shares of pixels and characters, of which there are
+    many more. If the trials have splits of different sizes, the number is None too.
     """
     if f"{split}_chance" not in trials or trials[f"{split}_chance"].isna().all():
         return None
@@ -229,11 +232,12 @@ def examples(trials: pd.DataFrame, split: str) -> int | None:
 
 
 def chance(trials: pd.DataFrame, split: str) -> float | None:
-    """The error on a split of always answering the majority class; None if unknown or if trials differ."""
+    """The error of always answering a split's most frequent class; None if unknown or if trials differ."""
     return _only(trials, f"{split}_chance")
 
 
 def _only(trials: pd.DataFrame, column: str) -> float | None:
+    """The one number in a column; None if there is none, or more than one."""
     found = pd.to_numeric(trials.get(column, pd.Series(dtype=float))).dropna().unique()
     return value(found[0]) if len(found) == 1 else None
 

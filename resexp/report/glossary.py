@@ -1,20 +1,20 @@
-"""The words of a report that a newcomer may not know, for the page and for docs/glossary.md."""
+"""Explains the words of a report that a newcomer may not know, for HTML reports and docs/glossary.md."""
 
 from __future__ import annotations
 
 TERMS = {
     "activation bytes": "The memory that backpropagation keeps for one example.",
-    "branch, f(h)": "The layers of a block that a shortcut passes by.",
+    "branch, f(h)": "The layers of a block, which the shortcut passes by. Its input is the state h.",
     "D(L)": (
         "Degradation at depth L: the mean training error at depth L minus the least mean training "
         "error at any shallower depth, in percentage points."
     ),
     "decade": "A factor of 10. A gradient that falls by 2 decades is 100 times smaller.",
     "degradation": (
-        "More layers, and a higher training error. It is no overfitting, because the error on the "
+        "A higher training error in spite of more layers. It is not overfitting, because the error on the "
         "training data itself rises (He et al. 2015)."
     ),
-    "depth": "The number of layers with weights. Each trunk says which depths are possible.",
+    "depth": "The number of layers with weights. Each kind of network says which depths are possible.",
     "equivalent": (
         "The whole interval of the difference lies within the margin, by default 1 point on both sides."
     ),
@@ -33,23 +33,19 @@ TERMS = {
         "forward only."
     ),
     "n": "The number of trials in a mean: one for each seed.",
-    "noise floor": (
-        "The difference that another draw of the baseline's own seeds would make. Anything smaller "
-        "is within noise."
-    ),
     "plain": "A network without shortcuts: h' = f(h).",
     "residual": "A shortcut whose value is added: h' = S h + f(h).",
     "seed": (
         "The number from which all random numbers of a trial are drawn. Trials that differ in their "
-        "seeds alone show how much chance does."
+        "seeds alone show how much results vary by chance."
     ),
-    "shortcut, S": ("A path round the layers of a block. S is the identity where the shape stays the same."),
+    "shortcut, S": "A path past the layers of a block. S is the identity where the shape stays the same.",
     "skip": (
         "A shortcut whose value is put beside the branch, which is concatenation: h' = [S h, f(h)]. "
         "Elsewhere, the word often means any shortcut, or a residual one."
     ),
     "trial": "One training of one network with one seed.",
-    "undecided": "The data agree with an effect and with none. More seeds may decide it.",
+    "undecided": "The results are compatible with an effect and with none. More seeds may decide it.",
     "vanishing gradient": (
         "The gradient at the first layers is much smaller than at the last ones (here: by 2 decades "
         "or more), so the first layers hardly learn."

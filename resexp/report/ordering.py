@@ -1,4 +1,4 @@
-"""Comparison of the two sides of a claim: whether the trials are in the claimed order."""
+"""Compares the two sides of a claim, and decides whether the claim holds here."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pandas as pd
 from resexp.config.published import DEPTH_WORDS, Claim, CurveMetric, curve
 from resexp.report import curves, frames, sides, splits, statistics
 from resexp.report.alike import several, unspoken
-from resexp.report.pairs import Cell, Pair, claimed, evidence, merit, of_interval, of_order
+from resexp.report.pairs import Cell, Pair, claimed, evidence, of_interval, of_order, unless_one_class
 from resexp.report.references import DEPTH, matching
 from resexp.report.verdict import Verdict
 from resexp.store import Records
@@ -20,14 +20,18 @@ from resexp.store import Records
 
 @dataclass(frozen=True)
 class Comparison:
-    """What was measured for a claim: the mean of both sides, and higher - lower with its interval.
+    """What was measured for a claim that one side is `lower` than the other.
 
-    `n` is the number of seeds of the side that has the fewest. `diverged` counts the trials that diverged.
-    If there are any, `difference` is None, and the verdict rests on how many diverged on each side.
+    `lower` and `higher` are the means of the two sides, `difference` is higher - lower with the interval
+    [`low`, `high`], and `p` is that of the test that it is 0. `n` is the number of seeds in the smallest
+    group.
 
-    If the metric is a number of steps, `difference` and its interval are the ratio higher / lower. `never`
-    counts the trials that never reach the target, and so have no number of steps. `p` is that of the test
-    that the difference is 0. It is None if some trials never reach the target.
+    `diverged` counts the trials that diverged. If there are any, `difference` is None, and verdict and `p`
+    rest on how many diverged on each side.
+
+    If the metric is a number of steps to a target, `difference` and its interval are the ratio higher /
+    lower. `never` counts the trials without a value, most often because they never reach the target. If there
+    are any, `difference` and `p` are None.
     """
 
     lower: float | None
@@ -46,10 +50,10 @@ NOTHING = Comparison(None, None, None, None, None, 0, 0, Verdict.NOT_COMPARABLE)
 
 
 def compare(records: Records, claim: Claim) -> Comparison:
-    """Whether the trials are in the order that the claim states, or as close to each other as it states.
+    """Compare the two sides of a claim, and judge it.
 
-    If both sides were trained at several depths, or in several settings that the claim does not name, the
-    means over the depths and settings that both sides have are compared.
+    If both sides were trained at several depths, or in several settings that the claim does not name, means
+    are taken over the depths and settings that both sides have.
     """
     level = statistics.level_of(records)
     read = curve(claim.metric)
@@ -60,7 +64,7 @@ def compare(records: Records, claim: Claim) -> Comparison:
     records = _with_curves(records, (found.lower, found.higher), claim.metric, read)
     mixed = any(several(matching(records, when)) for when in found)
     alike = unspoken(records, tuple(found)) if mixed else None
-    by_depth = any(DEPTH not in when for when in found)  # else each side names its own
+    by_depth = any(DEPTH not in when for when in found)  # if each side names its depth, these may differ
 
     def cells(when: Mapping[str, Any]) -> dict[Any, Cell]:
         return sides.cells(records, when, claim.metric, alike, by_depth)
@@ -97,14 +101,14 @@ def compare(records: Records, claim: Claim) -> Comparison:
         p=seen.p,
         n=seen.n,
         diverged=sum(seen.lost),
-        verdict=merit(verdict, seen.sign, (answered[0], answered[1])),
+        verdict=unless_one_class(verdict, seen.sign, (answered[0], answered[1])),
     )
 
 
 def _difference(
     records: Records, both: Iterable[Mapping[str, Any]], metric: str, pairs: Sequence[Pair], level: float
 ) -> statistics.Estimate | None:
-    """Higher - lower, as a mean over the pairs of cells of the two sides."""
+    """The higher side minus the lower one, as a mean over their pairs of cells."""
     trials = [matching(records, when) for when in both]
     split = metric.removesuffix("_error") if metric.endswith("_error") else None
     return statistics.contrast(
@@ -119,7 +123,7 @@ def _difference(
 def _with_curves(
     records: Records, both: Iterable[Mapping[str, Any]], metric: str, read: CurveMetric | None
 ) -> Records:
-    """The records with a column for a metric of training curves, which holds the values of both sides."""
+    """The records, with a column for the metric if it is read off training curves."""
     if read is None:
         return records
     places = [sides.without_depth(when) if when.get(DEPTH) in DEPTH_WORDS else when for when in both]
@@ -132,7 +136,7 @@ def _with_curves(
 def _of_curves(
     records: Records, both: sides.Sides, claim: Claim, pairs: Sequence[Pair], means: Comparison
 ) -> Comparison:
-    """The verdict on values that are read off training curves. Some runs may never reach the target."""
+    """The comparison of values that are read off training curves. Some runs may have no value."""
     read = curve(claim.metric)
     assert read is not None
     steps = read.kind == "steps_to"

@@ -1,6 +1,7 @@
-"""What the seeds of two sides show of a difference, and what is concluded from it.
+"""Compares two groups of trials, called sides: what their seeds show, and the verdict on it.
 
-Claims and comparisons with the baseline both ask here, so that a report has one answer for one pair.
+A side is, for example, all residual networks of depth 56. Claims and comparisons with the baseline both use
+this module, so that a report never gives two answers to one question.
 """
 
 from __future__ import annotations
@@ -19,17 +20,23 @@ from resexp.report.statistics import LEAST, Estimate
 from resexp.report.verdict import Verdict
 
 Cell = NDArray[np.float64]
-"""The values of the seeds of one side. A diverged network's value is infinite."""
+"""One value for each seed of a side, at one depth and setting. That of a diverged network is infinite."""
 Pair = tuple[Cell, Cell]
+"""The cells of the first and the second side, at the same depth and setting."""
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What seeds show of the difference between two sides, the second minus the first.
+    """What seeds show of the difference between two sides.
 
-    `n` is the number of seeds of the side that has fewest, and `lost` counts the diverged ones of each side.
-    If there are any, the difference has no size, `sign` says which side has the greater share of them, and
-    `p` is of Barnard's exact test. `unclear` is the verdict if the seeds allow no other.
+    `value` is the mean of the second side minus that of the first, [`low`, `high`] its interval, `sign` its
+    sign, and `p` that of the test that it is 0. `n` is the number of seeds in the smallest cell. `lost`
+    counts the diverged networks of each side.
+
+    If networks diverged, there is no value and no interval. `sign` is then 1 if a greater share diverged on
+    the second side and -1 if on the first, and `p` is that of Barnard's exact test of the two shares.
+
+    If the seeds allow no conclusion, `unclear` is the verdict that says why.
     """
 
     n: int
@@ -43,10 +50,10 @@ class Evidence:
 
 
 def evidence(pairs: Sequence[Pair], estimated: Callable[[], Estimate | None], *, mixed: bool) -> Evidence:
-    """What the seeds of some pairs of sides show of their difference.
+    """What the seeds in these pairs of cells show of the difference between the two sides.
 
-    `estimated` computes it from finite values. `mixed` says that some seeds of a side failed and others
-    trained, so that their mean describes neither.
+    estimated: computes the difference. It is called only if no network diverged.
+    mixed: whether some seeds of a side failed and others trained, so that their mean describes neither.
     """
     sides = [np.concatenate([np.empty(0), *(pair[side] for pair in pairs)]) for side in (0, 1)]
     n = min((len(cell) for pair in pairs for cell in pair), default=0)
@@ -66,6 +73,7 @@ def evidence(pairs: Sequence[Pair], estimated: Callable[[], Estimate | None], *,
 
 
 def _of_diverged(n: int, lost: tuple[int, int], runs: tuple[int, int]) -> Evidence:
+    """The evidence if `lost` of the `runs` networks of each side diverged."""
     if min(runs) < LEAST:
         return Evidence(n, lost=lost, unclear=Verdict.TOO_FEW_SEEDS)
     sign = int(np.sign(lost[1] / runs[1] - lost[0] / runs[0]))
@@ -74,13 +82,16 @@ def _of_diverged(n: int, lost: tuple[int, int], runs: tuple[int, int]) -> Eviden
 
 @lru_cache(maxsize=1000)
 def barnard(found: tuple[int, int], runs: tuple[int, int]) -> float:
-    """The p of Barnard's exact test (1945) that the shares `found` / `runs` of two sides are the same."""
+    """The p of Barnard's exact test (1945) of whether the shares `found` / `runs` of two sides are equal."""
     table = [found, [n - count for n, count in zip(runs, found, strict=True)]]
     return float(barnard_exact(table).pvalue)
 
 
 def claimed(found: Evidence, states: Relation, margin: float | None, level: float) -> Verdict:
-    """The verdict on a claim about two sides, of which the first one is said to be lower."""
+    """The verdict on a claim about the first side: that it is lower than the second, equivalent, or no worse.
+
+    `states` says which of these it claims, and `margin` how large a difference it allows.
+    """
     if found.unclear is not None:
         return found.unclear
     if any(found.lost):
@@ -90,7 +101,7 @@ def claimed(found: Evidence, states: Relation, margin: float | None, level: floa
 
 
 def of_interval(low: float | None, high: float | None, states: Relation, margin: float | None) -> Verdict:
-    """The verdict on a claim from the interval of second - first, with the lower side first."""
+    """The verdict on such a claim, from the interval of the second side minus the first."""
     if low is None or high is None:
         return Verdict.TOO_FEW_SEEDS
     margin = margin or 0.0
@@ -107,18 +118,24 @@ def of_interval(low: float | None, high: float | None, states: Relation, margin:
     return yes if agrees else no if disagrees else Verdict.UNDECIDED
 
 
-def of_order(states: Relation, lower_is_better: bool) -> Verdict:
-    """The verdict on a claim if an exact test has shown which side is better. Such tests know no margin."""
+def of_order(states: Relation, first_is_better: bool) -> Verdict:
+    """The verdict on such a claim if an exact test has shown which side is better.
+
+    These tests know no margin, so any difference speaks against equivalence.
+    """
     if states == "equivalent":
         return Verdict.NOT_EQUIVALENT
     yes, no = Verdict.DIRECTION_AGREES, Verdict.DIRECTION_DISAGREES
     if states == "no_worse":
         yes, no = Verdict.NO_WORSE, Verdict.WORSE
-    return yes if lower_is_better else no
+    return yes if first_is_better else no
 
 
 def compared(found: Evidence, p: float | None, level: float) -> Verdict:
-    """The verdict on the difference of the second side from the first, from a corrected `p`."""
+    """The verdict on a comparison: is the second side lower or higher than the first, or equivalent?
+
+    `p` is that of the evidence after correction for the number of comparisons.
+    """
     if found.unclear is not None:
         return found.unclear
     assert found.p is not None
@@ -132,10 +149,11 @@ def compared(found: Evidence, p: float | None, level: float) -> Verdict:
     return Verdict.EQUIVALENT if within else Verdict.UNDECIDED
 
 
-def merit(verdict: Verdict, sign: int, one_class: tuple[int, int]) -> Verdict:
-    """The verdict, unless it finds merit in nets that answer one class only.
+def unless_one_class(verdict: Verdict, sign: int, one_class: tuple[int, int]) -> Verdict:
+    """The verdict, or ONE_CLASS if it praises a side in which some networks answer one class only.
 
-    `sign` is that of second - first. `one_class` counts these nets of the first and the second side.
+    A verdict praises the side that it finds lower, and both sides if it finds them equivalent or no worse.
+    `sign` is that of second - first. `one_class` counts the networks of each side that answer one class.
     """
     if verdict in (Verdict.EQUIVALENT, Verdict.NO_WORSE):
         return Verdict.ONE_CLASS if any(one_class) else verdict

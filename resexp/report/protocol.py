@@ -1,4 +1,4 @@
-"""Comparison of trials' settings with a paper's recipe."""
+"""Compares the settings of trials with the recipe that a paper states."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from resexp.report import words
 from resexp.store import Records
 
 BUDGETS = {"training.iterations": "training.epochs", "training.epochs": "training.iterations"}
+"""The two settings for the length of training. A trial has one of them; the other is named by its value."""
 ALL = ("data.train_size", "data.test_size", "data.classes")
-"""Settings for which null means all of the data."""
+"""Settings in which null stands for all of the data."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,10 @@ class Difference:
 
 
 def setting(settings: Mapping[str, Any], key: str) -> Any:
-    """The value of a dotted key, or None if it is missing. Arrays that are `same_as` a data set are that set.
+    """The value of a dotted key, or None if there is none.
 
-    Before training, `same_as` is checked by the hashes of the images, so the settings are enough to know it.
+    A user can declare that arrays are a known data set (`same_as`). Their kind then counts as that data set,
+    because training begins only after hashes of the images have confirmed it.
     """
     value: Any = settings
     data = settings.get("data")
@@ -44,7 +46,10 @@ def fits(value: Any, wanted: Any) -> bool:
 
 
 def _equal(value: Any, wanted: Any) -> bool:
-    """Equality in which a part also equals the name of its kind, or a mapping of some of its options."""
+    """Whether a setting equals the wanted value.
+
+    A part of the experiment, such as the optimiser, also equals the name of its kind, or some of its options.
+    """
     if isinstance(value, Mapping) and isinstance(wanted, Mapping):
         return all(_equal(value.get(key), choice) for key, choice in wanted.items())
     if isinstance(value, Mapping) and isinstance(wanted, str):
@@ -69,7 +74,7 @@ def differences(records: Records, recipe: Mapping[str, Any], trials: pd.DataFram
 
 
 def _budget(settings: Mapping[str, Any], key: str) -> str:
-    """The text for a missing setting. If it is iterations or epochs, the other of the two is shown."""
+    """The text for a missing setting. If iterations are missing, it names the epochs, and vice versa."""
     other = BUDGETS.get(key, "")
     value = setting(settings, other) if other else None
     if value is None:
@@ -82,7 +87,7 @@ def _text(key: str, value: Any) -> str:
 
 
 def _unequal(key: str, value: Any, wanted: Any) -> Iterator[tuple[str, Any, Any]]:
-    """The options in which a part differs, or the part as a whole if its kind differs."""
+    """Yield (key, value, wanted value) for each option of a part that differs, or for its kind."""
     both = isinstance(value, Mapping) and isinstance(wanted, Mapping)
     if both and value.get("kind") == wanted.get("kind", value.get("kind")):
         for name, choice in wanted.items():

@@ -1,4 +1,4 @@
-"""The quantities that an experiment's probes measured, and how reports show each of them."""
+"""Lists the quantities that an experiment's probes measured and for which no table or figure was written."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Measured:
 
 
 def measured(records: frames.ReportRecords, kind: Kind) -> Iterator[Measured]:
-    """Yield each quantity that no other table (or figure, by `kind`) shows, in the order of the records."""
+    """Yield the quantities that no other table (or figure, by `kind`) shows, in the order of the records."""
     rows = records.probes[~records.probes["probe"].isin(probes_shown(kind))].dropna(subset=["name"])
     rows = rows.assign(index=pd.to_numeric(rows["index"], errors="coerce").fillna(0))
     known = scan.parts("probe")
@@ -51,6 +51,6 @@ def measured(records: frames.ReportRecords, kind: Kind) -> Iterator[Measured]:
 
 
 def _recorded(rows: pd.DataFrame) -> dict[str, Any]:
-    """Title, unit and scale from the rows themselves, where a plugin's probe records them in `quantity`."""
+    """Title, unit and scale from the rows' column `quantity`, where a plugin's probe records them."""
     recorded = [each for each in rows.get("quantity", ()) if isinstance(each, dict)]
     return recorded[-1] if recorded else {}

@@ -1,4 +1,4 @@
-"""Published values and claims: the trials they are about, and what those trials measured."""
+"""Finds the trials that published values and claims are about, and what these trials measured."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from resexp.store import Records
 
 DEPTH = "model.depth"
 DEFAULT_TOLERANCE = 0.006
-"""0.6 percentage points of error."""
+"""The tolerance of a published value without another: 0.6 percentage points of error."""
 REDUCE: Mapping[str, Callable[[NDArray[np.float64]], float | None]] = {
     "mean": lambda values: float(values.mean()),
     "median": lambda values: float(np.median(values)),
@@ -29,6 +29,9 @@ REDUCE: Mapping[str, Callable[[NDArray[np.float64]], float | None]] = {
     "slope": statistics.slope,
     "rise": lambda values: float(values.mean() - values[len(values) // 2]),
 }
+"""Ways to make one number of a probe's readings in a network, in order from input to output. The rise is the
+mean minus the middle reading.
+"""
 
 
 def published(records: Records) -> Published:
@@ -46,7 +49,7 @@ def matching(records: Records, when: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def named(when: Mapping[str, Any]) -> str:
-    """`residual 56` for {model.connection: residual, model.depth: 56}; other keys spelled out."""
+    """`residual 56` for {model.connection: residual, model.depth: 56}. Other keys are spelled out."""
     short = ("model.connection", "model.connection.kind", DEPTH)
     shown = {key: protocol.shown(value) for key, value in when.items()}
     first = [shown[key] for key in short if key in shown]
@@ -59,10 +62,10 @@ def values_of(
     metric: str,
     alike: pd.Series[str] | None = None,
 ) -> pd.Series:
-    """The metric of the trials that ended, by seed, depth and `alike`.
+    """The metric of the trials that are done or have diverged, by seed, depth and `alike`.
 
-    `alike` is a label per trial of the settings to keep apart; by default all have the same. The error of a
-    diverged network is infinite.
+    `alike` is a label for each trial, by which trials are kept apart; by default all have the same. The error
+    of a diverged network is infinite.
     """
     trials = matching(records, when)
     trials = trials[trials["status"].isin([status for status in Status if status.finished])]
@@ -86,10 +89,10 @@ def values_of(
 
 
 def judged(records: Records, paper: Published, reference: Reference) -> tuple[statistics.Summary, Verdict]:
-    """The mean of a reference's trials, and the verdict on the published value.
+    """The measured mean that belongs to a published value (`reference`), and the verdict on that value.
 
-    Only a run of the number's own recipe is judged: no setting may differ, and every trial must be done.
-    Trials of several settings have no mean.
+    The value is judged only if every trial is done and has exactly the settings of the value's own recipe. If
+    the trials have several settings, there is no mean.
     """
     trials = matching(records, reference.when)
     if several(trials):
@@ -108,11 +111,11 @@ def judged(records: Records, paper: Published, reference: Reference) -> tuple[st
 
 
 def tolerance(paper: Published, reference: Reference) -> float:
-    """The largest half-width of the prediction interval with which a value counts as reproduced.
+    """The largest half-width of the prediction interval with which a published value counts as reproduced.
 
-    It is the reference's own tolerance, if it has one. Otherwise it is half the smallest difference to
-    another published value of the same metric at the same depth, because a run must be able to tell these
-    apart. Further values of the same trials do not count. If there is no such value, it is 0.6 points.
+    It is the tolerance that the reference states, if it does. Otherwise it is half the smallest difference to
+    a published value of the same metric at the same depth for other trials, because a run must be able to
+    tell these two values apart. If there is no such value, it is 0.6 points.
     """
     if reference.tolerance is not None:
         return reference.tolerance
@@ -150,10 +153,11 @@ def _of_curve(read: CurveMetric) -> str:
 
 
 CHECKED = {"text": "read in the paper", "secondary": "from a secondary source", "memory": "from memory"}
+"""How far a published number or claim was checked, in words."""
 
 
 def notes(sources: Sequence[str]) -> tuple[list[str], str]:
-    """The mark of each row's source, such as [1], and a sentence that lists the sources by mark."""
+    """The mark of each source, such as [1], and a sentence that lists the different sources by mark."""
     known = list(dict.fromkeys(sources))
     listed = "; ".join(f"[{number}] {words.clean(source)}" for number, source in enumerate(known, 1))
     return [f"[{known.index(source) + 1}]" for source in sources], f"Sources: {listed}."

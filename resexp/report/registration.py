@@ -1,4 +1,4 @@
-"""What was registered before the first result, and what has changed since."""
+"""Says what has changed since an experiment was registered, which happens before its first result."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from resexp.store import Records
 
 
 def rules() -> dict[str, float]:
-    """The numbers that verdicts rest on, by what they are called in a report."""
+    """The numbers that verdicts rest on, by their names in a report."""
     return {
         "the level of intervals": statistics.LEVEL,
         "the least gap called degradation": statistics.MARGIN,
@@ -49,7 +49,7 @@ def _changes(records: Records, registered: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _changed_claims(before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """What became of the registered claims that do not stand as they were."""
+    """What became of the registered claims that were dropped or changed."""
     others = [claim for claim in now if claim not in before]
     for old in before:
         if old in now:
@@ -66,7 +66,7 @@ def _changed_claims(before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[s
 
 
 def _changed_numbers(before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """What became of the registered published numbers and of their tolerances."""
+    """Whether the published numbers are the registered ones and, if so, which tolerances were changed."""
     without = [[{**number, "tolerance": None} for number in numbers] for numbers in (before, now)]
     if without[0] != without[1]:
         yield "published numbers were changed"
@@ -78,7 +78,7 @@ def _changed_numbers(before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[
 
 
 def _changed_trials(records: Records, registered: Mapping[str, Any]) -> Iterator[str]:
-    """Registered trials that this look lacks, and further ones of variants of which some are registered."""
+    """How many registered trials this look lacks, and how many trials were added to registered variants."""
     looks = _looks(records)
     plans = registered["trials"]
     place = looks.index(records.look["seeds"]) if records.look and looks == registered["looks"] else -1
@@ -89,7 +89,7 @@ def _changed_trials(records: Records, registered: Mapping[str, Any]) -> Iterator
 
 
 def additions(records: Records) -> str:
-    """What was not registered and stands beside it, as a sentence; "" if there is nothing."""
+    """A sentence on claims and variants that were added without being registered; "" if there are none."""
     registered = records.registered
     if registered is None:
         return ""
@@ -103,7 +103,9 @@ def additions(records: Records) -> str:
 
 
 def _not_registered(records: Records, registered: Mapping[str, Any], *, known: bool) -> Iterator[str]:
-    """The trials that were not registered, of variants of which some trials were, or of all others."""
+    """The trials that were not registered. They are those of variants of which other trials were registered
+    if `known` is true, and those of all other variants if it is not.
+    """
     ids = _registered_ids(registered)
     for _, trials in _planned_trials(records).groupby("variant", observed=True):
         others = set(trials["id"]) - ids
@@ -116,7 +118,7 @@ def _registered_ids(registered: Mapping[str, Any]) -> set[str]:
 
 
 def _planned_trials(records: Records) -> pd.DataFrame:
-    """All trials of the plan. Of a report's records, `trials` lacks those at values that were not chosen."""
+    """All trials of the plan. In a report's records, `trials` are only those at chosen values."""
     trials: pd.DataFrame = getattr(records, "tried", records.trials)
     return trials
 
@@ -141,12 +143,12 @@ def _planned(looks: Sequence[int]) -> str:
 
 
 def claim_is_registered(records: Records, claim: Claim) -> bool:
-    """Whether a claim stands as it was registered, and so do the trials that it is about."""
+    """Whether a claim was registered as it is now, together with all trials that it is about."""
     return _stands(records, _claims, claim, [claim.lower, claim.higher])
 
 
 def number_is_registered(records: Records, reference: Reference) -> bool:
-    """Whether a published number stands as it was registered, and so do the trials it is compared with."""
+    """Whether a published number was registered as it is now, together with the trials compared with it."""
     return _stands(records, _numbers, reference, [reference.when])
 
 
@@ -159,7 +161,7 @@ def _stands(
     registered = records.registered
     if registered is None or rules() != registered["rules"]:
         return False
-    # A claim may name its depth in words, such as deepest: trials of every depth decide which that is.
+    # A claim may give its depth by a word, such as deepest. Which depth that is depends on all of them.
     places = [{key: value for key, value in when.items() if key != references.DEPTH} for when in sides]
     used = {id for place in places for id in references.matching(records, place)["id"]}
     before = registered_ones(registered["published"])
@@ -167,7 +169,7 @@ def _stands(
 
 
 def is_registered(records: Records, variant: str | None) -> bool:
-    """Whether all trials of a variant, or of all, were registered, and the rules stand as they were."""
+    """Whether all trials of a variant, or of every variant, were registered, and the rules are unchanged."""
     if records.registered is None or rules() != records.registered["rules"]:
         return False
     trials = _planned_trials(records)

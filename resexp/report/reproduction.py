@@ -1,4 +1,4 @@
-"""Whether a published number is reproduced, by a prediction interval that must also be narrow enough."""
+"""Decides whether a published number is reproduced, by a prediction interval that must also be narrow."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def verdict(
 ) -> Verdict:
     """The verdict on a published number, from `values` measured with the same recipe.
 
-    It is `reproduced` if there are at least three runs, the published number is inside the prediction
-    interval, and the half-width is at most `tolerance`. A wide interval would contain wrong numbers too.
+    The number is reproduced if there are at least three runs, it lies inside their prediction interval, and
+    the half-width is at most `tolerance`, because a wide interval would contain wrong numbers too.
     """
     x = numbers(values)
     half = half_width(x, statistic, runs)

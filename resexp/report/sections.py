@@ -4,9 +4,9 @@ A module has a function `table` or `figure`. It takes the records and returns a 
 `Figure`, or None if it has nothing to show. The module may also define:
 
     ORDER     its position among the sections; a user's file without it comes last
-    PROBES    the probes that it shows, which the general table or figure then leaves out
-    LEADS     True for a table whose sentences may open the report
-    BESIDE    for a figure: the key of the table it stands beside, if that differs from its own
+    PROBES    the probes that it shows; the section "Other probes" leaves them out
+    LEADS     True for a table whose sentences may open the report; the first such table opens it
+    BESIDE    for a figure: the key of the table it stands beside, if that is not the module's name
     TITLE, CAPTION  for a figure: the text above and below it
 """
 
@@ -31,7 +31,7 @@ Kind = Literal["table", "figure"]
 
 @dataclass(frozen=True)
 class Section:
-    """What a module of the report states. `plugin` is the user's file from which it comes, if it does."""
+    """A module and what it states. `plugin` is the user's file, or None for a module of this package."""
 
     key: str
     module: ModuleType
@@ -76,7 +76,7 @@ def probes_shown(kind: Kind) -> set[str]:
 
 
 def loaded(plugins: Sequence[Plugin], faults: list[Problem]) -> list[Section]:
-    """The user's files as sections. They are run here, and problems with them are added to `faults`."""
+    """Run the user's files and return them as sections. Problems with them are added to `faults`."""
     found = []
     for plugin in plugins:
         with noting(plugin, faults):

@@ -1,4 +1,4 @@
-"""What was trained: data, network, connections, recipe and seeds, and what differs between variants."""
+"""Says what was trained: data, network, connections, recipe and seeds, and what differs between variants."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 CONNECTION = "model.connection"
 APART = ("seed", "model.depth", f"{CONNECTION}.kind")
-"""Settings with a place of their own in the block, which are not listed among the differences."""
+"""Settings that have rows of their own and therefore are not listed among the differences."""
 COMMON = ("order", "norm", "activation", "init", "pre_activation")
-"""Options of trunks that are told only where they are not the default."""
+"""Options of networks that are shown only where they are not the default."""
 DATA = ("train_size", "test_size", "validation_size", "root", "subset_seed")
-"""Options of data sets that are told as numbers of examples, or not at all."""
+"""Options of data sets that are shown as numbers of examples, or not at all."""
 MOST = 6
 """The most texts that are listed where trials differ."""
 RECIPE = ("optimizer", "schedule", "epochs", "iterations", "batch_size", "precision")
@@ -35,7 +35,7 @@ LETTERS = "h is the state before a block, h' the state after it, f the block's b
 
 @dataclass(frozen=True)
 class Setup:
-    """What was trained, as (name, value) pairs, and in one sentence. Both are empty if it is not known."""
+    """What was trained: `rows` of (name, value), and one `brief` line. Both are empty if it is not known."""
 
     rows: tuple[tuple[str, str], ...] = ()
     brief: str = ""
@@ -88,7 +88,7 @@ def _brief(text: str) -> str:
 
 
 def _rate(options: re.Match[str]) -> str:
-    """What is left of a part's options in one sentence: the learning rate."""
+    """What replaces the options of a part in a brief text: the learning rate, or nothing."""
     rate = re.search(r"\blr=[^,)]+", options[0])
     return f" {rate[0]}" if rate else ""
 
@@ -102,9 +102,9 @@ def _different(records: Records, trials: Iterable[Mapping[str, Any]]) -> list[Ma
 
 
 def not_default(settings: Mapping[str, Any], plugins: tuple[Plugin, ...] = ()) -> dict[str, Any]:
-    """The settings of a trial that are not their defaults, and the kinds of its parts.
+    """The settings of a trial that differ from their defaults, and the kinds of its parts.
 
-    If the settings are not understood, as when the copy of a plugin is missing, these are all settings.
+    If the settings cannot be parsed, as when the copy of a plugin is missing, all of them are returned.
     """
     try:
         parsed = parse_settings(settings, plugins)
@@ -127,7 +127,7 @@ def equation(kind: str, plugins: tuple[Plugin, ...] = ()) -> str:
 
 
 def _each(texts: Iterable[str]) -> str:
-    """The different texts, in the order in which they occur; the first ones if they are many."""
+    """The different texts, in the order in which they occur. If there are many, only the first are named."""
     found = list(dict.fromkeys(filter(None, texts)))
     return "; ".join(found if len(found) <= MOST else [*found[:MOST], f"and {len(found) - MOST} more"])
 
@@ -141,14 +141,14 @@ def _numbers(found: Iterable[Any]) -> str:
 
 
 def _size(found: Iterable[Any]) -> Iterator[str]:
-    """The smallest and the largest number of parameters."""
+    """`853 k to 1.7 M parameters`; nothing if the numbers are not known."""
     sizes = {number for number in found if not words.missing(number)}
     if sizes:
         yield f"{' to '.join(dict.fromkeys(map(words.scaled, (min(sizes), max(sizes)))))} parameters"
 
 
 def _part(part: Any, hidden: Sequence[str] = ()) -> str:
-    """A part's kind with its options, without those that are off."""
+    """A part's kind with its options, without those that are `hidden`, not set, off or 0."""
     if not isinstance(part, Mapping):
         return ""
     off = (None, False, 0)
@@ -170,15 +170,16 @@ def _data(trial: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
 
 
 def _network(settings: Mapping[str, Any], changed: Mapping[str, Any]) -> str:
-    """The trunk with its own options, and the common ones that are not the default."""
+    """The network without its connections: its kind with its options, as far as they are shown."""
     model = settings.get("model")
     hidden = [key for key in COMMON if key not in changed.get("model", {})]
     if not isinstance(model, Mapping) or model.get("init") != "dirac":
-        hidden.append("init_noise")  # which no other start has
+        hidden.append("init_noise")  # no other initialisation uses this option
     return _part(model, ["depth", "connection", "width", "match", *hidden])
 
 
 def _width(settings: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """`width 16 and 24`; nothing if no network has a width."""
     found = [own.get("model", {}).get("width") for own in settings]
     widths = [width for width in found if isinstance(width, int)]
     if widths:
@@ -223,7 +224,7 @@ def _differences(
 ) -> Iterator[str]:
     """Each setting whose values differ between variants, with the values of each.
 
-    A setting that only some variants have is left out where it has its default.
+    A setting that only some variants have is left out if it has its default in all of them.
     """
     said = {key for own in changed for key, _ in leaves(own)}
     values: dict[str, dict[str, list[Any]]] = {}

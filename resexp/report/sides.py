@@ -1,4 +1,8 @@
-"""The two sides of a claim: which trials they are, at which depths, and what was measured of them."""
+"""The two sides of a claim: which trials they are, and what was measured of them.
+
+A side is a mapping of dotted keys to settings, such as {model.connection: residual, model.depth: deepest}.
+Its trials are those with these settings.
+"""
 
 from __future__ import annotations
 
@@ -18,15 +22,16 @@ if TYPE_CHECKING:
     from resexp.store import Records
 
 BEST = "best_shallower"
+"""The word for whichever shallower depth has the least mean."""
 When = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Sides:
-    """The lower and the higher side of a claim, with numbers as depths.
+    """The lower and the higher side of a claim, with a number as depth where the claim has a word.
 
-    `candidates` are the places of which the one with the least mean was chosen as side number `best`. There
-    are none if no side, or each of them, is at its best shallower depth.
+    If one side is at its best shallower depth, `best` is the number of that side (0: lower, 1: higher), and
+    `candidates` are this side at each shallower depth. Otherwise, or if both sides are, there are none.
     """
 
     lower: When
@@ -39,14 +44,18 @@ class Sides:
         yield self.higher
 
     def others(self) -> tuple[tuple[When, When], ...]:
-        """The two sides with each of the candidates in place of the best one."""
+        """The two sides once for each candidate, which takes the place of the best one."""
         if self.best:
             return tuple((self.lower, place) for place in self.candidates)
         return tuple((place, self.higher) for place in self.candidates)
 
 
 def sides(records: Records, claim: Claim) -> Sides | None:
-    """The sides of a claim; None if a depth that it names in words is missing on one of them."""
+    """The sides of a claim, with numbers for depths in words such as `deepest`.
+
+    The words refer to the depths that all sides with such a word share. The result is None if there is no
+    such depth, no shallower one where that is needed, or if both sides would be the same.
+    """
     stated = (claim.lower, claim.higher)
     worded = [when for when in stated if when.get(DEPTH) in DEPTH_WORDS]
     depths = [set(matching(records, without_depth(when))["depth"].astype(int)) for when in worded]
@@ -69,10 +78,10 @@ def without_depth(when: When) -> dict[str, Any]:
 
 
 def _choices(records: Records, when: When, depths: Sequence[int], metric: str) -> list[When]:
-    """The places that one side may stand for: several if it is the best one of all shallower depths.
+    """The side with a number as depth. For the best shallower depth, the side at each depth to choose from.
 
-    As in the verdict on degradation, depths at which some seeds failed and others trained are left out, and
-    so are depths with fewer than three seeds where others have as many.
+    As in the verdict on degradation, a depth at which some seeds failed and others trained is left out if
+    there are others, and so is a depth with fewer than three seeds.
     """
     match when.get(DEPTH):
         case "deepest":
@@ -89,12 +98,12 @@ def _choices(records: Records, when: When, depths: Sequence[int], metric: str) -
 
 
 def _best(records: Records, places: Sequence[When], metric: str) -> When:
-    """The place with the least mean."""
+    """Whichever of the places has the least mean."""
     return min(places, key=lambda place: float(values_of(records, place, metric).mean()), default={})
 
 
 def some_failed(records: Records, places: Iterable[When], metric: str) -> bool:
-    """Whether some seeds of a variant and depth failed and others trained, so that means are no evidence."""
+    """Whether some seeds of a variant and depth failed and others trained, so that no mean is evidence."""
     if not metric.endswith(("_error", "_loss")):
         return False
     cells = (cell for when in places for cell in frames.by_depth(matching(records, when)))
@@ -102,7 +111,7 @@ def some_failed(records: Records, places: Iterable[When], metric: str) -> bool:
 
 
 def one_class(records: Records, when: When, metric: str) -> int:
-    """How many nets of one side answer one class only on the split that an error is of; 0 for others."""
+    """How many networks of a side give every example of the metric's split the same class; 0 for losses."""
     split, _, measure = metric.partition("_")
     return failed_seeds.one_class(matching(records, when), split) if measure == "error" else 0
 
@@ -110,9 +119,9 @@ def one_class(records: Records, when: When, metric: str) -> int:
 def cells(
     records: Records, when: When, metric: str, alike: pd.Series[str] | None, by_depth: bool
 ) -> dict[Any, Cell]:
-    """The values of one side, grouped by the settings that must be equal on both sides.
+    """The values of one side, in groups with equal labels `alike`, which only equal groups are compared with.
 
-    With `by_depth`, the depth must be equal too.
+    With `by_depth`, groups have one depth each, and are compared at equal depth.
     """
     values = values_of(records, when, metric, alike)
     keys = ["depth", "alike"] if by_depth else ["alike"]
@@ -120,7 +129,7 @@ def cells(
 
 
 def paired(lower: Mapping[Any, Cell], higher: Mapping[Any, Cell]) -> list[Pair]:
-    """The cells of both sides that have the same key."""
+    """The pairs of cells that have the same key on both sides."""
     return [(lower[key], higher[key]) for key in lower if key in higher]
 
 

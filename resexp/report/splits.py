@@ -1,4 +1,4 @@
-"""Whether all seeds are tested on the same test set, or each seed on rows that it draws itself."""
+"""Says whether all seeds are tested on the same test set, or each seed on test rows that it draws itself."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ BOTH = f"For data with a fixed test set: {FIXED} For tables whose test rows are 
 
 
 def overlap(trials: pd.DataFrame, metric: str) -> float:
-    """m / (N - m), if a metric of the trials is measured on m rows that each seed draws from all N rows.
+    """m / (N - m), if each seed measures this metric on m rows that it draws from all N rows; 0 otherwise.
 
-    It is 0 if all seeds have the same test rows, and for costs, which depend on no rows. Metrics of other
-    splits than the test set count as measured on the training rows.
+    A metric whose name does not begin with `test` counts as measured on the training rows. Costs, which
+    depend on no rows, give 0.
     """
     shares = _shares(trials)
     if metric in frames.COSTS or shares.empty:
@@ -51,4 +51,5 @@ def caption(records: Records) -> str:
 
 
 def _shares(trials: pd.DataFrame) -> pd.Series[float]:
+    """The share of all rows that are test rows, of the trials that drew their own."""
     return pd.to_numeric(trials.get("redrawn", pd.Series(dtype=float))).dropna()

@@ -15,7 +15,10 @@ LEVEL_WORDS = ("95 % interval", "p is at most 0.05")
 
 
 def opening(records: Records) -> Iterator[Sentence]:
-    """The sentences before all others. There are none without registration, planned looks or added seeds."""
+    """The sentences before all others. There are none without a registration, planned looks or added seeds.
+
+    A look is a report at a number of seeds that was fixed beforehand, after which seeds may be added.
+    """
     if records.unusable:
         text = f"What was registered cannot be used, and no verdict counts as registered. {records.unusable}."
         yield Sentence("Registered", "registration lost", Tone.BAD, text)
@@ -60,10 +63,10 @@ def _looks(records: Records) -> Sentence:
 
 
 def marked(records: Records, sentence: Sentence, table: str) -> Sentence:
-    """A verdict that a table leads with, and whether it was registered, if anything was.
+    """The sentence of an opening verdict. If anything was registered, it says whether this verdict was.
 
-    A verdict on degradation is about one variant. Any other compares variants, and is registered only if
-    the trials of all of them are.
+    A verdict on degradation is about one variant, and counts as registered if that variant's trials were.
+    Any other verdict compares variants, and counts only if the trials of all variants were.
     """
     if records.registered is None:
         return sentence

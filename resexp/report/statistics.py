@@ -1,8 +1,8 @@
-"""Means, spreads, and what may be concluded from them: Student's intervals and degradation.
+"""Means and standard deviations over seeds, intervals of differences, and degradation with depth.
 
 Every interval is Student's interval of a sum of weighted, independent means with unequal variances (Welch
-1947, Biometrika 34). Seeds are not paired: although variants with the same seed start from the same weights
-and see the same batches, their errors hardly move together, and pairing would halve the degrees of freedom.
+1947, Biometrika 34). Seeds are not paired. Variants with the same seed do start from the same weights and see
+the same batches, but their errors are hardly correlated, and pairing would halve the degrees of freedom.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ALPHA = 1 - LEVEL
 MARGIN = 0.01
 """The smallest gap called degradation: 1 percentage point of training error, fixed before any run."""
 FEW = 5.0
-"""With fewer mistakes per seed, a few seeds may agree by chance, so their variance has a lower bound."""
+"""Seeds with fewer mistakes than this may agree by chance, so `contrast` bounds their variance from below."""
 ROUNDING = 1e-12
 """Relative differences below this come from rounding alone."""
 LEAST = 3
@@ -71,8 +71,9 @@ class Estimate:
 class Gap:
     """Degradation at one depth, as a fraction of training error.
 
-    `value` is D(L), and [`low`, `high`] is its interval, which is None with too few seeds. `reference` is the
-    shallower depth with the least mean error. `n` is the number of seeds of the depth that has the fewest.
+    `value` is D(L) of `degradation`, and [`low`, `high`] is its interval. With too few seeds, both are None.
+    `reference` is the shallower depth with the least mean error. `n` is the number of seeds of whichever
+    compared depth has the fewest.
     """
 
     value: float
@@ -85,9 +86,9 @@ class Gap:
 def level_of(records: Records) -> float:
     """The level of every interval and test in the report of these records.
 
-    If nobody looked at the results before seeds were added, it is `LEVEL`. If all looks were planned before
-    the first result, it is the level in `plan/looks.py`. If there were other looks too, each look may be
-    wrong with the same probability, and all together with 1 - `LEVEL` at most (Bonferroni).
+    It is `LEVEL` if nobody looked at the results before seeds were added, and the level in `plan/looks.py` if
+    all looks were planned before the first result. If there were other looks, the level is higher, so that
+    the verdicts at all looks together are wrong with a probability of at most 1 - `LEVEL` (Bonferroni).
     """
     planned = records.look["planned"] if records.look else ()
     if not (others := [seeds for seeds in records.seeds_before if seeds not in planned]):
@@ -118,13 +119,13 @@ def contrast(
 ) -> Estimate | None:
     """The sum of weight x mean over independent samples, with Welch's interval. None if a sample is empty.
 
-    examples: if the values are shares of examples, such as errors, the number of examples: one for all
-        samples, or one for each. A seed then has value x examples mistakes. If seeds have fewer than `FEW`
+    examples: if the values are shares of examples, such as errors, the number of examples: one number for all
+        samples, or one for each. A seed then made value x examples mistakes. If seeds made fewer than `FEW`
         mistakes on average, their variance has a lower bound: that of a count with the mean (all mistakes +
         1) / n. Without it, three seeds without a mistake would show that mistakes are impossible.
     overlap: if each value was measured on m rows, drawn at random from the same N rows, the number m / (N -
-        m): one for all samples, or one for each. The variance of a mean over n seeds is then s^2 (1 / n +
-        overlap) (Nadeau and Bengio 2003, Machine Learning 52, where it is n_test / n_train).
+        m): one number for all samples, or one for each. The variance of a mean over n seeds is then
+        s^2 (1 / n + overlap) (Nadeau and Bengio 2003, Machine Learning 52, who write n_test / n_train).
     least: a lower bound for the variance of every value, for values that are known only up to rounding.
     """
     cells = [numbers(sample) for sample in samples]
@@ -152,9 +153,7 @@ def contrast(
 
 
 def variance(x: NDArray[np.float64], examples: int | None) -> float:
-    """The sample variance. If there are few mistakes among `examples`, it has the lower bound of
-    `contrast`.
-    """
+    """The sample variance of errors, with the lower bound of `contrast` if mistakes are few."""
     found = float(x.var(ddof=1))
     if examples is None or x.mean() * examples >= FEW:
         return found
@@ -184,9 +183,9 @@ def degradation(
     """D(L) = mean error at `depth` minus the least mean error of any shallower depth (He et al. 2015).
 
     `errors` are the training errors of the seeds at each depth. If some shallower depth has `LEAST` seeds,
-    those with fewer seeds are ignored. The result is None if there is no shallower depth.
+    depths with fewer seeds are ignored. The result is None if there is no shallower depth.
 
-    The interval is that of `of_best`: it says whether the network is worse than at *some* shallower depth.
+    The interval is that of `of_best`. If it lies above 0, the network is worse than *some* shallower one.
     """
     here = numbers(errors[depth])
     shallower = {d: x for d in errors if d < depth and len(x := numbers(errors[d]))}
@@ -205,13 +204,15 @@ def degradation(
 
 
 def of_best(against: Callable[[float], Sequence[Estimate | None]], level: float = LEVEL) -> Estimate:
-    """The difference to whichever of several others has the least mean, which is the greatest difference.
+    """The difference to the best of several others, whose mean is the least. It is the greatest difference.
 
-    `against` gives the differences to all of them at a level. The lower end of the interval is the greatest
-    of their lower ends. Because any of them may be the greatest by chance, their level is corrected for
-    their number (Bonferroni). The upper end is the greatest of their upper ends. This needs no correction:
-    it is below the difference only if the upper end for the truly best one is. Therefore the interval covers
-    the difference with at least the probability `level`.
+    `against` returns the differences to all others, with intervals at the level that it is given.
+
+    The lower end of the interval is the greatest of the lower ends. Any of them may be the greatest by
+    chance, so they are taken at a level that is corrected for their number (Bonferroni). The upper end is the
+    greatest of the upper ends. It needs no correction, because it can be too low only if the upper end of
+    the difference to the truly best one is. Therefore the interval covers the true difference with at least
+    the probability `level`.
     """
     found = [estimate for estimate in against(level) if estimate is not None]
     corrected = against(1 - (1 - level) / len(found))

@@ -1,4 +1,4 @@
-"""The look of figures: a colour per connection, a marker and dash per variant, ink that follows the page."""
+"""How figures look: a colour per connection, a marker and dash per variant, and the page's text colour."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from resexp.report.frames import CONNECTIONS
 from resexp.store import Records
 
 INK = "#010203"
-"""A placeholder for the page's text colour: `svg` replaces it by `currentColor`."""
+"""A colour that stands for the page's text colour: `svg.py` replaces it by `currentColor`."""
 # Middle tones are visible on white and on dark pages, and these differ in any kind of colour-blindness.
 HUES = (
     *("#d9622b", "#2b86c8", "#159a76", "#af84ba", "#938c57"),
@@ -111,7 +111,7 @@ def looks(records: Records, shown: pd.DataFrame) -> dict[str, LineStyle]:
 
 
 def depth_looks(depths: Sequence[int]) -> dict[int, tuple[str, float]]:
-    """Colour and line width by depth. Deeper networks have thicker lines."""
+    """The colour and line width of each depth. Deeper networks have thicker lines."""
     places = np.linspace(0, 1, len(depths)) if len(depths) > 1 else [0.5]
     return {d: (to_hex(DEPTHS(p)), 1.0 + 1.2 * p) for d, p in zip(sorted(depths), places, strict=True)}
 

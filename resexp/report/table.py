@@ -1,4 +1,4 @@
-"""Tables and sentences as frozen values. Renderers decide how they look."""
+"""The tables and sentences of a report as immutable values. The modules in `render/` decide how they look."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Sentence:
-    """One finding in plain words, about `subject`. `badge` is its verdict in a word or two.
+    """One finding in plain words, about `subject`. `badge` is its verdict in a few words.
 
-    If the finding has a verdict, make it with `of`, so that equal verdicts have the same badge and tone.
+    For a finding with a `Verdict`, use `of`, so that equal verdicts have the same badge and tone.
     """
 
     subject: str
@@ -35,19 +35,24 @@ class Sentence:
         return cls(subject, verdict.value, verdict.tone, text)
 
     def parts(self) -> tuple[str, str]:
-        """The subject, if the text opens with it, and the rest of the text, for emphasis."""
+        """The text in two parts: the subject, for bold print, and the rest. If another word opens the text,
+        the first part is empty.
+        """
         opens = self.text.startswith(self.subject)
         return (self.subject, self.text[len(self.subject) :]) if opens else ("", self.text)
 
     def cleaned(self) -> Sentence:
-        """The same sentence with control characters escaped, which could harm a terminal or page."""
+        """The same sentence with control characters escaped, which could harm a terminal or a page."""
         subject, badge, text = map(words.clean, (self.subject, self.badge, self.text))
         return Sentence(subject, badge, self.tone, text)
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table. `show` turns a row of raw values into the text of a cell."""
+    """A column of a table. `show` turns a row of raw values into the text of a cell.
+
+    `unit` is shown with the title. A `numeric` column is aligned right, and its cells are never wrapped.
+    """
 
     title: str
     show: Callable[[Row], str]
@@ -61,7 +66,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A section of the report. `rows` keep the raw values (fractions, seconds, bytes) for CSV and JSON."""
+    """A table of the report. `rows` keep the raw values (fractions, seconds, bytes) for JSON.
+
+    `key` is a plain word that no other table has. It names the table in JSON and on the command line.
+    """
 
     key: str
     title: str
@@ -71,7 +79,7 @@ class Table:
     sentences: tuple[Sentence, ...] = ()
 
     def cleaned(self) -> Table:
-        """The same table with its prose cleaned, because it may contain names that users chose."""
+        """The same table with control characters escaped in its prose, which may contain users' names."""
         return replace(
             self,
             title=words.clean(self.title),
@@ -80,51 +88,57 @@ class Table:
         )
 
     def cells(self) -> list[list[str]]:
-        """The shown text of every row, cleaned."""
+        """The text of every cell by row, with control characters escaped."""
         return [[words.clean(column.show(row)) for column in self.columns] for row in self.rows]
 
 
 def as_given(records: Records, text: str, protocol: str) -> str:
-    """The caption, without the words in `protocol` if resexp did not train the runs."""
+    """The caption `text` for runs that resexp trained or, in words that replace `protocol`, for others."""
     return text.replace(protocol, " as given in the table of runs") if records.foreign else text
 
 
 def text(key: str, title: str) -> Column:
+    """A column with the texts of the cells `key`, and a dash where one is missing."""
     return Column(title, lambda row: words.DASH if words.missing(row[key]) else str(row[key]), numeric=False)
 
 
 def number(key: str, title: str, show: Callable[[Any], str], unit: str = "") -> Column:
+    """A column with the numbers of the cells `key`, written by `show`, which must also take None."""
     return Column(title, lambda row: show(row[key]), unit)
 
 
 def integer(key: str, title: str) -> Column:
+    """A column with the whole numbers of the cells `key`."""
     return number(key, title, words.whole)
 
 
 def places(*between: Column) -> tuple[Column, ...]:
-    """The first columns of a table with a row per variant and depth: both of these, `between`, and n."""
+    """The first columns of a table whose rows are variants and depths: variant, depth, `between`, and n."""
     return (text("variant", "Connection"), integer("depth", "Depth"), *between, integer("n", "n"))
 
 
 def spread_cells(key: str, values: ArrayLike) -> dict[str, float | None]:
-    """The mean and the standard deviation of the values, as a row's cells `key`_mean and `key`_sd."""
+    """The mean and the standard deviation of the values, as the cells `key`_mean and `key`_sd of a row."""
     found = statistics.summary(values)
     return {f"{key}_mean": found.mean, f"{key}_sd": found.sd}
 
 
 def spread(key: str, title: str, digits: int = 2) -> Column:
-    """The column that shows the cells of `spread_cells`, which must be fractions."""
+    """The column that shows the cells made by `spread_cells`. They must be fractions and are shown in %."""
     return Column(title, lambda row: words.spread(row[f"{key}_mean"], row[f"{key}_sd"], digits), "%")
 
 
 def estimate_cells(found: Estimate | Evidence | Gap | None, *keys: str) -> dict[str, float | None]:
-    """An estimate's value, low and high end and, with a fourth key, p: as a row's cells with these keys."""
+    """Cells of a row, under these keys: an estimate's value, both ends of its interval and its p.
+
+    With three keys, p is left out. Without an estimate, all cells are None.
+    """
     fields = ("value", "low", "high", "p")
     return {key: getattr(found, field, None) for key, field in zip(keys, fields, strict=False)}
 
 
 def estimate(key: str, title: str, digits: int = 2, unit: str = "") -> tuple[Column, Column]:
-    """The columns that show the cells `key`, `key`_low and `key`_high, which must be fractions."""
+    """The columns for the cells `key`, `key`_low and `key`_high: fractions, shown in percentage points."""
     return (
         Column(title, lambda row: words.points(row[key], digits), unit),
         Column("95 % interval", lambda row: words.interval(row[f"{key}_low"], row[f"{key}_high"], digits)),

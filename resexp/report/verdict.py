@@ -1,7 +1,8 @@
 """Every verdict that a report can give, and whether it is good news.
 
-Each is decided where its table is made: `tables/degradation.py` decides what is said of depth,
-`tables/comparisons.py` of variants, `ordering.py` of claims and `reproduction.py` of published numbers.
+Nothing is decided here. `tables/degradation.py` decides whether depth hurts, `tables/comparisons.py` whether
+variants differ, `ordering.py` whether a claim holds, and `reproduction.py` whether a published number is
+reproduced. Comparisons and claims share the rules in `pairs.py`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ class Tone(StrEnum):
 
 
 class Verdict(StrEnum):
-    """A verdict. Tables, badges, JSON and CSV show its value. Each meaning has one value."""
+    """A verdict. Its value is the text in tables, badges and JSON. No two verdicts mean the same."""
 
     # Nothing is decided.
     UNDECIDED = "undecided"
@@ -61,7 +62,7 @@ class Verdict(StrEnum):
     VANISHING = "vanishing"
     EXPLODING = "exploding"
     NOT_FINITE = "not finite"
-    ZERO = "zero"  # the gradient, if branches start at 0
+    ZERO = "zero"  # as where branches start at 0
     ONE_LAYER = "one layer"
 
     @property
@@ -76,12 +77,12 @@ class Verdict(StrEnum):
 
     @property
     def agrees(self) -> bool:
-        """Whether a claim holds here, by this verdict on it."""
+        """Whether this verdict on a claim says that it holds."""
         return self in _AGREE
 
     @property
     def disagrees(self) -> bool:
-        """Whether a claim does not hold here. Some verdicts are bad news and say nothing about the claim."""
+        """Whether this verdict on a claim says that it does not hold. Other bad news says nothing on that."""
         return self in _DISAGREE
 
 
@@ -105,5 +106,5 @@ _BAD = {
 
 
 def read(text: str) -> Verdict:
-    """A verdict from a file. One that this version does not know decides nothing."""
+    """The verdict with this value, from a file; UNDECIDED if this version does not know it."""
     return Verdict(text) if text in set(Verdict) else Verdict.UNDECIDED

@@ -14,7 +14,7 @@ DASH = "–"
 MINUS = "−"
 Missing = float | int | None
 MEANINGS = {"skip": "concatenation"}
-"""What a kind of connection is, where others use the same word for something else."""
+"""What a kind of connection does, if the literature also uses its name for something else."""
 
 
 def missing(value: Any) -> bool:
@@ -33,8 +33,13 @@ def fixed(value: Missing, digits: int = 2, *, sign: bool = False) -> str:
 
 
 def percent(fraction: Missing, digits: int = 2) -> str:
-    """A fraction as a percentage without its sign: 0.861 -> 86.10."""
+    """A fraction as a percentage, without the percent sign: 0.861 -> 86.10."""
     return DASH if fraction is None or missing(fraction) else fixed(100 * fraction, digits)
+
+
+def brief(fraction: float) -> str:
+    """A fraction as a percentage with one decimal, or with two if it is below 1 percent."""
+    return percent(fraction, 1 if fraction >= 0.01 else 2)
 
 
 def spread(mean: Missing, sd: Missing, digits: int = 2) -> str:

@@ -130,15 +130,23 @@ def test_where_some_seeds_fail_no_verdict_rests_on_the_mean(make: Make) -> None:
     table = of(degradation, make(of_ten_classes(rows)))
     (sentence,) = table.sentences
     assert (sentence.badge, sentence.tone) == ("some seeds fail", "bad")
-    assert (
-        "1 of 3 seeds failed [1, 91]\u00a0%: their training errors are 0.40, 0.40, 85.0\u00a0%"
-        in sentence.text
+    assert sentence.text == (
+        "plain has failed seeds: at depth 56 1 of 3 seeds failed [1, 91]\u00a0% (training error 85.0\u00a0%) "
+        "and 2 trained (training errors 0.40 and 0.40\u00a0%), so no verdict rests on their mean."
     )
     assert row(table, depth=56)["gap"] is None
     assert "no verdict rests on" in table.caption
     # A mixed depth is no reference for deeper ones either.
     deeper = errors("plain", {8: [0.1, 0.1, 0.1], 20: [0.0, 0.8, 0.0], 56: [0.3, 0.3, 0.3]})
     assert row(of(degradation, make(of_ten_classes(deeper))), depth=56)["reference"] == 8
+
+
+def test_only_the_errors_of_failed_seeds_stand_with_the_failed_ones(make: Make) -> None:
+    rows = errors("plain", {8: [0.0, 0.0, 0.0, 0.0], 56: [0.85, 0.01, 0.8, 0.82]})
+    (sentence,) = of(degradation, make(of_ten_classes(rows))).sentences
+    failed, trained = sentence.text.split(" and 1 trained ")
+    assert failed.endswith("3 of 4 seeds failed [19, 99]\u00a0% (training errors 80.0, 82.0 and 85.0\u00a0%)")
+    assert trained.startswith("(training error 1.0\u00a0%)")
 
 
 def test_three_seeds_without_a_mistake_have_an_interval(make: Make) -> None:

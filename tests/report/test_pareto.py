@@ -67,7 +67,7 @@ def test_a_recovery_from_a_worse_net_does_not_pay(make: Any) -> None:
     assert not row(table, depth=32)["pays"]
     assert table is not None
     assert table.sentences[0].badge == "depth hurts"
-    assert "depth 56 errs on 15.0" in table.sentences[0].text
+    assert "At depth 56 the test error is 15.0" in table.sentences[0].text
 
 
 def test_every_step_may_pay(make: Any) -> None:

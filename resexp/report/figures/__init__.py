@@ -1,1 +1,4 @@
-"""One figure per file, with `ORDER`, `TITLE`, `CAPTION` and `figure(records) -> Figure | None`."""
+"""The figures of a report, one per file. Each file has `figure(records)`, which returns a `Figure` or None.
+
+`resexp/report/sections.py` finds the files and says what else they may define, such as TITLE and CAPTION.
+"""

@@ -18,8 +18,8 @@ TITLE = "Dropout by site and span"
 CAPTION = (
     "Test loss against the rate of dropout at one site, at the greatest depth, with one line per span. The "
     "span is the number of sub-layers that a shortcut crosses; at span 0 there are no shortcuts. Points are "
-    "means over seeds, bars are one standard deviation. Networks that differ in another setting have panels "
-    "of their own."
+    "means over seeds, bars are ± one standard deviation. Networks that differ in another setting have "
+    "panels of their own."
 )
 
 

@@ -22,10 +22,10 @@ CAPTION = (
     "are far below it."
 )
 NEAR = 1.25
-"""The line of the most frequent class is drawn up to this many times the height of the data."""
+"""The line of the most frequent class is drawn if it is at most this many times as high as the panel."""
 
 LETTER = 8.0
-"""Width of a cross or a digit in points, with a little room."""
+"""The width of a cross or a digit in points, with a little room."""
 
 
 def figure(records: Records) -> Figure | None:
@@ -69,7 +69,7 @@ def _variant(axes: Axes, trials: pd.DataFrame, error: str, look: style.LineStyle
 
 
 def _chance(axes: Axes, chance: float | None) -> list[Line2D]:
-    """The line at the error of the majority class; [] if that is not known, or far above the errors."""
+    """Draw a line at the error of the most frequent class, if it is known and not far above the errors."""
     top = axes.get_ylim()[1]
     if chance is None or 100 * chance > NEAR * top:
         return []
@@ -80,7 +80,7 @@ def _chance(axes: Axes, chance: float | None) -> list[Line2D]:
 
 
 def _lost(axes: Axes, trials: pd.DataFrame, found: dict[str, style.LineStyle]) -> None:
-    """Draw crosses for lost trials, side by side, so that those of one variant hide no others."""
+    """Draw crosses for trials without a result, side by side, so that no variant's hide another's."""
     for depth, here in trials.groupby("depth"):
         texts = {variant: style.crosses(len(group)) for variant, group in frames.by_variant(here)}
         offset = -LETTER * sum(map(len, texts.values())) / 2

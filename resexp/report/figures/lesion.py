@@ -17,10 +17,10 @@ PROBES = ("lesion",)
 TITLE = "Error without some of the blocks"
 CAPTION = (
     "Error of each connection's deepest network that was measured, on a fixed batch of training images; "
-    "means over seeds. Left: one block is removed. A gap marks a block that cannot be removed, a ring a "
-    "block where a stage begins, and the dotted line the network with all blocks. The next panel: k random "
-    "blocks inside stages are removed. A third panel, if swaps were measured: k random pairs of blocks of "
-    "equal shape are swapped."
+    "means over seeds. Left: one block is removed. A gap marks a block that cannot be removed. A ring marks "
+    "a block where a stage begins, which is a run of blocks whose states have one shape. The dotted line is "
+    "the network with all blocks. The next panel: k random blocks inside stages are removed. A third panel, "
+    "if swaps were measured: k random pairs of blocks of equal shape are swapped."
 )
 COUNTED = {"random_error": "number of removed blocks k", "swapped_error": "number of swaps k"}
 

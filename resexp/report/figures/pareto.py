@@ -1,4 +1,4 @@
-"""The Pareto front of error and multiply-accumulates, and the gain of every step in depth."""
+"""What depth buys: test error against multiply-accumulates, and the gain of every step in depth."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ ORDER = 45
 TITLE = "What depth buys"
 CAPTION = (
     "Left: mean test error of every connection and depth against multiply-adds (MACs) per example. "
-    "The line is the Pareto front; each data set has its own. Right: the gain of each step, which is how "
-    "much lower the test error is than at the next shallower depth, with the table's 95 % interval. Markers "
-    "are filled if the step pays by the table's criterion. The axis of gains is linear between -1 and 1 and "
-    "logarithmic beyond."
+    "The line is the Pareto front: no network has both a lower error and a lower cost than one on it. Each "
+    "data set has its own. Right: the gain of each step, which is how much lower the test error is than at "
+    "the next shallower depth, with the table's 95 % interval. Markers are filled if the step pays by the "
+    "table's criterion. The axis of gains is linear between -1 and 1 and logarithmic beyond."
 )
 
 
 def figure(records: Records) -> Figure | None:
-    """A panel for the front and one for the gains, if they are known; None if there is no table of them."""
+    """A panel for the front if costs are known, and one for gains if there are any; None without a table."""
     found = pareto.table(records)
     if found is None:
         return None
@@ -74,7 +74,7 @@ def _few_ticks(axis: Axis, scale: Callable[[str], None], shown: Callable[[float]
 def _gains(axes: Axes, rows: list[dict[str, Any]], looks: dict[str, style.LineStyle]) -> None:
     steps = [row for row in rows if row["gain"] is not None]
     depths = sorted({row["depth"] for row in steps})
-    # Variants stand side by side so that no interval hides another, each nearest to its own depth.
+    # Variants stand side by side, so that no interval hides another, but close to their depth.
     nearest = min((b / a for a, b in pairwise(depths)), default=inf)
     step = min(1.03, nearest ** (0.6 / len(looks)))
     for place, (variant, look) in enumerate(looks.items()):

@@ -16,9 +16,10 @@ PROBES = ("path_length",)
 TITLE = "Short paths carry the gradient"
 CAPTION = (
     "Gradients at the end of training, after Veit et al. 2016, section 4.3, for each connection's deepest "
-    "network that was measured; means over seeds. Left: the gradient through one path that takes k branches. "
-    "Right: the share of all paths with k branches in the gradient, if paths were aligned, in % of the "
-    "lengths measured. Dotted lines without markers are the share of paths that have this length. A network "
+    "network that was measured; means over seeds. A path goes through the branches of k blocks and through "
+    "the shortcuts of all others. Left: the size of the gradient through one such path. Right: the size for "
+    "all paths with k branches together, if their gradients all had one direction, in % of the sum over the "
+    "lengths measured. Dotted lines without markers: how many of the paths have this length, in %. A network "
     "without shortcuts has one path."
 )
 

@@ -54,7 +54,7 @@ def _along(place: pd.DataFrame, others: list[str]) -> pd.DataFrame:
     """The trials whose other tuned options are at the chosen values."""
     best = place[place["chosen"]]
     for key in others:
-        place = place[place[key].map(frames.told) == best[key].map(frames.told).iloc[0]]
+        place = place[place[key].map(frames.value_text) == best[key].map(frames.value_text).iloc[0]]
     return place
 
 

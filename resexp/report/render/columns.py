@@ -1,7 +1,7 @@
-"""A table for a terminal of any width, in which no number is cut.
+"""Prints tables in a terminal of any width without cutting a number.
 
-If rows are too long, text is wrapped between words. If that is not enough, the columns that do not fit are
-shown below, next to the cells that identify their rows.
+If rows are too long, text is wrapped between words. If that is not enough, the table is printed in parts, one
+below the other. Each part repeats the columns that identify the rows.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 COMFORTABLE = 14
-"""The least width in letters of a column of text that needs so much."""
+"""A column of text is never made narrower than this many letters, unless its text is shorter."""
 FURTHER = "Further columns of the same rows:"
 _NUMBER = re.compile(r"[+−-]?\d(?:[\d.,:/\u202f]*\d)?(?:e[+−-]?\d+)?(?:[ \u00a0]?%)?")
 _AFTER = "_/=(,;:.)-"
@@ -26,7 +26,7 @@ _AFTER = "_/=(,;:.)-"
 
 @dataclass(frozen=True)
 class ColumnHead:
-    """A column's heading. Numbers are aligned right and never broken; text is aligned left and may be."""
+    """A column's heading. Numbers are aligned right and never wrapped. Text is aligned left and may be."""
 
     heading: str = ""
     numeric: bool = False
@@ -36,7 +36,8 @@ class ColumnHead:
 class Columns:
     """A table for a Rich console.
 
-    If `grouped`, a first cell that repeats the one above stays blank, and a blank line precedes each new one.
+    With `grouped`, the first cell of a row stays blank if it repeats the one above. Otherwise a blank line
+    comes before the row.
     """
 
     columns: Sequence[ColumnHead]
@@ -101,7 +102,7 @@ class Columns:
         return [(shown, _grown(shown, least, natural, _spare(shown, least, 1, width)), 1) for shown in parts]
 
     def _keys(self) -> list[int]:
-        """The fewest columns from the left in which all rows differ, or the first if there are none."""
+        """The fewest columns from the left that tell all rows apart, or only the first if none do."""
         texts = [[cell.plain for cell in row] for row in self.rows]
         for count in range(1, len(self.columns)):
             if len({tuple(row[:count]) for row in texts}) == len(texts):
@@ -127,7 +128,7 @@ def _spare(shown: Sequence[int], widths: Sequence[int], gap: int, width: int) ->
 
 
 def _grown(shown: Sequence[int], least: Sequence[int], natural: Sequence[int], spare: int) -> list[int]:
-    """The widths of the columns after the spare letters went to those that need most."""
+    """The widths of the columns after the spare letters were given to those that need them most."""
     widths = {i: least[i] for i in shown}
     for _ in range(spare):
         wants = max(shown, key=lambda i: natural[i] - widths[i])
@@ -138,7 +139,10 @@ def _grown(shown: Sequence[int], least: Sequence[int], natural: Sequence[int], s
 
 
 def broken(text: str, width: int) -> list[str]:
-    """The text in lines of at most this width, broken between words, else after a sign, never in a number."""
+    """The text in lines of at most this width, broken between words or, if a word is too long, after a sign.
+
+    A number is never broken unless it is wider than a line.
+    """
     lines = []
     for whole in text.splitlines():
         left = whole

@@ -1,4 +1,4 @@
-"""Every trial as a row of CSV with exact numbers. Text that a spreadsheet would run is made harmless."""
+"""Every trial as a row of CSV with exact numbers. No text is left that a spreadsheet takes for a formula."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from resexp.report.frames import ReportRecords
 from resexp.report.render.trials import plain_rows, settings, trained_by
 
 RUN = "run."
-"""How the columns on the run that trained a trial begin."""
+"""The names of the columns on the run that trained a trial begin with this."""
 FORMULA = ("=", "+", "-", "@", *"＝＋－＠")
 """The signs with which a formula begins. The last four are full-width."""
 
@@ -23,8 +23,8 @@ FORMULA = ("=", "+", "-", "@", *"＝＋－＠")
 def render(report: Report) -> str:
     """One row per trial, at every tuned value tried, with all columns. A missing number is an empty cell.
 
-    The last columns are the settings that some trial has not at its default, and the run that trained the
-    trial.
+    The last columns are the settings that differ from their default in any trial, and then facts about the
+    run that trained the trial.
     """
     rows = plain_rows(report.records)
     columns = list(rows[0]) if rows else [str(column) for column in report.records.trials.columns]
@@ -41,7 +41,7 @@ def render(report: Report) -> str:
 
 
 def _more(records: ReportRecords) -> dict[str, dict[str, Any]]:
-    """Settings and run of each trial by id, by their dotted keys. The list of probes is one value."""
+    """The settings and the run of each trial, by id and dotted key. The list of probes is one value."""
     told = {key for own in settings(records).values() for key in _keys(own)}
     facts = {
         id: {key: words.plain_value(value) for key, value in _keys(own).items() if key in told}
@@ -58,7 +58,7 @@ def _keys(own: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def harmless(value: Any) -> Any:
-    """The value as a cell that no spreadsheet takes for a formula; parts and lists as JSON."""
+    """The value as a cell that no spreadsheet takes for a formula. Mappings and lists become JSON."""
     if value is None:
         return ""
     if isinstance(value, (dict, list)):

@@ -10,7 +10,7 @@ from resexp.report.glossary import TERMS
 
 
 def render(report: Report) -> str:
-    """The page. Everything except the figures, which this package drew, is escaped."""
+    """The page. Everything is escaped except the figures, which this package drew itself."""
     environment = Environment(
         loader=PackageLoader("resexp.report"),
         autoescape=True,

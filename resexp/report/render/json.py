@@ -1,4 +1,4 @@
-"""One strict JSON object, with errors as fractions and missing numbers as null, never NaN."""
+"""The report as one strict JSON object, with errors as fractions. A missing number is null, never NaN."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SCHEMA_VERSION = 1
 
 
 def document(report: Report) -> dict[str, Any]:
-    """The object as Python data. `schema_version` increases when a field changes its meaning."""
+    """The object as Python data. Its `schema_version` is raised when the meaning of a field changes."""
     return {
         "schema_version": SCHEMA_VERSION,
         "experiment": report.experiment,
@@ -47,15 +47,17 @@ def _escaped(line: str) -> str:
 
 
 def _sentences(report: Report) -> list[dict[str, Any]]:
-    """The sentences in the order of the other formats, each with the key of its table."""
+    """The opening sentences, then those of the tables, each with the key of its table or None."""
     own = {sentence: table.key for table in report.tables for sentence in table.sentences}
     opening = {sentence: own.get(sentence) for sentence in report.sentences}
     return [{"table": key, **asdict(sentence)} for sentence, key in {**opening, **own}.items()]
 
 
 def _trials(records: ReportRecords) -> list[dict[str, Any]]:
-    """Each trial's fields. Objects of their own hold the swept axes, whose names contain dots, and the
-    settings that are not their defaults. `run` is the trial's place in `runs`.
+    """Each trial as an object with one field per column, and three more.
+
+    `axes` are the swept settings, whose names contain dots. `settings` are those that differ from their
+    defaults. `run` is the index of the run that trained the trial.
     """
     chosen = settings(records)
     runs = {id: place for place, run in enumerate(records.runs) for id in run["trials"]}

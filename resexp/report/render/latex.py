@@ -1,4 +1,4 @@
-r"""Tables to \input into a paper. They need array, booktabs and longtable, and fit the article class."""
+r"""The report as LaTeX to \input into a paper. Its tables fit the line width of the article class."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ GAP = 1.7
 NARROWEST = 13
 """The least width in letters of a column of wrapped text."""
 WAYS = ((False, False), (True, False), (True, True), (False, True))
-"""Layouts to try: whether the first column stands above the others, and whether text is wrapped."""
+"""The layouts to try: (whether the first column stands above the others, whether text is wrapped)."""
 
 
 def render(report: Report) -> str:
@@ -54,9 +54,9 @@ def _said(sentences: tuple[Sentence, ...]) -> list[str]:
 class _Layout:
     """How a table fits its page.
 
-    `size` is the font size and `spec` the column specification. If `spanned`, the first column has rows of
-    its own above the others. `broken` are the columns with wrapped text. `spare` are the letters left in a
-    line.
+    `size` is the font size and `spec` the column specification. If `spanned`, each cell of the first column
+    has a line of its own above the rows that share it. `broken` are the columns with wrapped text. `spare` is
+    the number of letters left in a line; it is negative if the table is too wide.
     """
 
     size: str
@@ -106,7 +106,7 @@ def _row(cells: list[str]) -> str:
 
 
 def _layout(columns: tuple[Column, ...], rows: list[list[str]]) -> _Layout:
-    """The layout with the largest letters that fits, trying the ways in `WAYS` at each size."""
+    """The first layout that fits, trying the largest letters first and each of `WAYS` at every size."""
     natural = [
         max(len(column.title), len(column.unit) + 2 if column.unit else 0, *(len(cells[i]) for cells in rows))
         for i, column in enumerate(columns)
@@ -124,7 +124,7 @@ def _layout(columns: tuple[Column, ...], rows: list[list[str]]) -> _Layout:
 def _laid_out(
     columns: tuple[Column, ...], natural: list[int], size: str, spanned: bool, breaks: bool
 ) -> _Layout:
-    """The layout for columns of these natural widths. Columns of wrapped text share what the others leave."""
+    """The layout for columns of these widths in letters. Columns of wrapped text share what others leave."""
     shown = range(int(spanned), len(columns))
     broken = [i for i in shown if breaks and not columns[i].numeric and natural[i] > NARROWEST]
     spare = SIZES[size] - GAP * len(shown) - sum(NARROWEST if i in broken else natural[i] for i in shown)
@@ -138,5 +138,5 @@ def _laid_out(
 
 
 def _breaking(text: str) -> str:
-    """Escaped text that can be broken inside long names such as training.optimizer.lr or shortcut_gated."""
+    """Escaped text in which a line may end inside long names, such as training.optimizer.lr."""
     return re.sub(r"(\\_|[./=(])(?=[^\W\d])", r"\1\\allowbreak{}", text)

@@ -1,4 +1,4 @@
-"""GitHub Markdown with the figures as files beside it."""
+"""The report as GitHub Markdown, with the figures as files beside it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report on one screen of a terminal: verdicts, errors by connection and depth, and where the rest is."""
+"""The report on one screen of a terminal: verdicts, errors by variant and depth, and how to see the rest."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SENTENCES = 6
-"""Up to so many opening sentences are shown whole. If there are more, each becomes one line."""
+"""Up to this many opening sentences are shown whole. If there are more, each becomes one line."""
 LINES = 16
 """The most one-line verdicts, and the most rows of the table."""
 NOTES = 2
@@ -80,7 +80,7 @@ def _verdicts(sentences: Sequence[Sentence]) -> Iterator[RenderableType]:
 
 
 def _errors(report: Report) -> Iterator[RenderableType]:
-    """Training and test errors by connection and depth; losses where no error is measured."""
+    """Training and test errors by variant and depth, or losses if no error was measured."""
     trials = report.records.trials
     done = frames.done(trials)
     measured = (
@@ -106,7 +106,9 @@ def _errors(report: Report) -> Iterator[RenderableType]:
 
 
 def _cell(trials: pd.DataFrame, measure: str) -> str:
-    """The mean training and test values at one place, and a cross for each lost trial."""
+    """The mean training and test values of one variant and depth, and a cross for each of up to three trials
+    without a result.
+    """
     done = frames.done(trials)
     lost = "×" * min(int(trials["status"].isin(LOST).sum()), 3)
     if done.empty:

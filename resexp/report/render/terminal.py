@@ -18,12 +18,12 @@ from resexp.report.verdict import Tone
 
 TONES = {Tone.GOOD: "bold green", Tone.BAD: "bold red", Tone.OPEN: "bold yellow"}
 READABLE = 100
-"""The most letters in a line of prose, however wide the terminal is."""
+"""The most letters in a line of prose, even if the terminal is wider."""
 MARKS = {Tone.GOOD: "●", Tone.BAD: "▲", Tone.OPEN: "○"}
 
 
 def render(report: Report, width: int = 100) -> str:
-    """The report as plain text of at most `width` characters a line."""
+    """The report as plain text of at most `width` characters per line."""
     out = io.StringIO()
     Console(file=out, width=width, color_system=None).print(view(report))
     return plain_text(out.getvalue())
@@ -46,7 +46,7 @@ def view(report: Report) -> RenderableType:
 
 
 def parts_of(report: Report) -> dict[str, RenderableType]:
-    """The parts of the report in their order, by the name that selects one."""
+    """The parts of the report in order, by the name that selects one on the command line."""
     said = list(map(sentence, report.sentences)) or [Prose(report.silence)]
     parts: dict[str, RenderableType] = {"verdicts": Group(*said)}
     if report.setup.rows:
@@ -63,7 +63,7 @@ def parts_of(report: Report) -> dict[str, RenderableType]:
 
 @dataclass(frozen=True)
 class Prose:
-    """Text in lines of a readable width. A number stays with its unit; the first `bold` letters are bold."""
+    """Text in lines of a readable width. The first `bold` letters are bold."""
 
     text: str
     style: str = ""

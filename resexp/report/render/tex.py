@@ -1,4 +1,4 @@
-r"""Text for LaTeX, in which pdflatex can set every character without further packages."""
+r"""Turns text into LaTeX that pdflatex can set without further packages."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ LIKE_LATIN = dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΧο", "ABEZHIKMNOPTXo", strict=T
 
 
 def escape(text: str) -> str:
-    """Text in which LaTeX sees no command. A character that it cannot set is named by its code: [U+4E2D].
+    """Text in which LaTeX sees no command. A character that it cannot set is replaced by its code: [U+4E2D].
 
-    Text between grave accents, which mark code in captions, is set as code.
+    Captions mark code by grave accents, and it is set as code.
     """
     text = unicodedata.normalize("NFC", words.clean(text))
     pieces = [_set(piece) for piece in re.split("`([^`]+)`", text)]

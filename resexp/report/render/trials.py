@@ -12,14 +12,14 @@ from resexp.report.frames import ReportRecords
 from resexp.report.setup import not_default, plugins_of
 
 PROVENANCE = ("date", "command", "processor", "versions.torch", "versions.resexp")
-"""What the row of a trial says of the run that trained it."""
+"""The facts about a run that the rows of its trials state."""
 
 
 def plain_rows(records: ReportRecords) -> list[dict[str, Any]]:
     """Every trial, at every tuned value tried, as plain data.
 
-    A number is an integer if its whole column consists of whole numbers. In columns with missing numbers,
-    pandas stores integers as floats.
+    Numbers are integers if their column has only whole numbers. pandas stores these as floats if some number
+    of the column is missing.
     """
     trials = records.tried if records.tuned else records.trials
     whole = {str(name) for name in trials if _is_whole(trials[name])}
@@ -30,7 +30,7 @@ def plain_rows(records: ReportRecords) -> list[dict[str, Any]]:
 
 
 def settings(records: ReportRecords) -> dict[str, dict[str, Any]]:
-    """Of each trial, by id, the settings that are not their defaults."""
+    """The settings of each trial that differ from their defaults, by the trial's id."""
     found: dict[str, dict[str, Any]] = {}
     for id, own in records.settings.items():
         found[id] = words.plain_value(not_default(own, plugins_of(records, id)))
@@ -38,7 +38,7 @@ def settings(records: ReportRecords) -> dict[str, dict[str, Any]]:
 
 
 def trained_by(records: ReportRecords) -> dict[str, dict[str, Any]]:
-    """Of each trial, by id, when, where and by which command it was trained."""
+    """When, where and by which command each trial was trained, by the trial's id."""
     return {
         id: {name: value for name, value in leaves(run["environment"]) if name in PROVENANCE}
         for run in records.runs

@@ -1,4 +1,4 @@
-"""One table per file, with `ORDER: int` and `table(records)`, which returns a `Table` or None.
+"""The tables of a report, one per file. Each file has `table(records)`, which returns a `Table` or None.
 
-`resexp/report/sections.py` finds the files, and says what else each may state.
+`resexp/report/sections.py` finds the files and says what else they may define, such as ORDER.
 """

@@ -1,4 +1,4 @@
-"""Whether the paper's claims hold here."""
+"""The table of claims: whether what a paper states holds here."""
 
 from __future__ import annotations
 
@@ -23,9 +23,8 @@ CAPTION = (
     "If some seeds failed and others trained, no verdict rests on the mean, because it describes neither. "
     "A claim is not comparable if one side was not measured. If networks diverged, the difference has no "
     "size, and the verdict rests on how many diverged on each side (Barnard's exact test). Each claim is "
-    "tested by itself, without correction for their number. Where a table of comparisons with a baseline is "
-    "corrected for all of its comparisons, it says of a difference that is left by none of them that it is "
-    "there only before correction."
+    "tested by itself, without correction for their number. Comparisons with a baseline are corrected, so "
+    "they may call a difference that agrees with a claim “only before correction”."
 )
 BEST = (
     " The best shallower depth is the one with the least mean. The interval of a difference to it is "
@@ -35,9 +34,9 @@ STEPS = (
     " For steps to a target, the ratio higher / lower is shown, with Welch's interval of the difference of "
     "the logarithms. The steps of a run are those made at its first evaluation at or below the target, and "
     "the interval is no narrower than the distance between two evaluations allows. If some runs never "
-    "reach the target, the ratio has no size. With at least four runs per side, all of one setting, the "
-    "verdict then rests on the exact rank test of Wilcoxon, Mann and Whitney with those runs last (Gehan "
-    "1965). Otherwise it rests on how many runs reach the target on each side (Barnard's exact test)."
+    "reach the target, there is no ratio. With at least four runs per side, all of one setting, the verdict "
+    "then rests on the rank test of Wilcoxon, Mann and Whitney, in which those runs come last (Gehan 1965). "
+    "Otherwise it rests on how many runs reach the target on each side (Barnard's exact test)."
 )
 GAPS = (
     " The gap of a run is its test error or loss minus its training error or loss at the point where the "
@@ -51,7 +50,7 @@ OPEN = {
     Verdict.ONE_CLASS: "about networks that answer one class",
     Verdict.NOT_COMPARABLE: "not comparable",
 }
-"""Verdicts that neither agree nor disagree, after a number of claims."""
+"""How the sentence of `lead` names claims whose verdicts neither agree nor disagree, after their number."""
 
 
 def table(records: Records) -> Table | None:

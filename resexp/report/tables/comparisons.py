@@ -1,4 +1,4 @@
-"""Whether differences to the baseline are more than noise, by tests corrected for their number."""
+"""Whether variants differ from the baseline by more than noise, by tests corrected for their number."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ MEASURES = {"test_error": "test", "train_error": "train"}
 PROTOCOL = " of the last epoch"
 CAPTION = (
     f"Error{PROTOCOL} minus that of the baseline at the same depth, in percentage points, over n seeds of "
-    "each; negative is better. The baseline is {baseline}. The brackets hold its 95 % interval by "
-    "Student's t (Welch's, for seeds that are not paired). The p is that of the same test, after Holm's "
-    "correction for all comparisons of one error at one depth. The verdict is lower or higher if the "
-    "corrected p is at most 0.05, and only before correction if it is not but the uncorrected p is. "
-    "Otherwise it is equivalent if the interval lies within 1 point of 0 on both sides, and undecided if it "
-    "does not. If networks diverged, the difference has no size, and p and verdict rest on how many "
+    "each; negative is better. The baseline is {baseline}. The brackets hold the difference's 95 % interval "
+    "by Student's t (Welch's, for seeds that are not paired). The p is that of the same test, after Holm's "
+    "correction for all comparisons of one error at one depth. The verdict is “lower” or “higher” if the "
+    "corrected p is at most 0.05, and “only before correction” if only the uncorrected p is that small. "
+    "Otherwise it is “equivalent” if the interval lies within 1 point of 0 on both sides, and “undecided” if "
+    "it does not. If networks diverged, the difference has no size, and p and verdict rest on how many "
     "diverged on each side (Barnard's exact test). Fewer than three seeds decide nothing."
 )
 
@@ -81,10 +81,10 @@ def _difference(row: Row) -> str:
 def baseline(trials: pd.DataFrame) -> tuple[str, str] | None:
     """The variant that all others are compared with, and why; None without two variants.
 
-    The literature compares with residual or plain networks. The variant called `residual` comes first, then
-    the one called `plain`, then a variant of residual and a variant of plain with other settings, then any
-    variant. Variants without a finished trial at the deepest common depth cannot be compared there. They
-    are chosen only if no variant has one.
+    The literature compares with residual or plain networks. Therefore the variant called `residual` is
+    chosen, or else the one called `plain`, or else the plan's first variant with a residual connection, or
+    with a plain one, or the plan's first variant. A variant without a finished trial at the deepest common
+    depth is chosen only if no variant has one, because it cannot be compared there.
     """
     deep = frames.done(trials[trials["depth"] == frames.common_depth(trials)])
     kinds = {variant: str(group["connection"].iloc[0]) for variant, group in frames.by_variant(trials)}
@@ -136,7 +136,7 @@ def _family(trials: pd.DataFrame, name: str, depth: int, error: str, level: floa
     rows = []
     for (variant, each), p_holm in zip(found.items(), adjusted, strict=True):
         verdict = pairs.compared(each, p_holm, level)
-        verdict = pairs.merit(verdict, each.sign, (narrow[name], narrow[variant]))
+        verdict = pairs.unless_one_class(verdict, each.sign, (narrow[name], narrow[variant]))
         both = groups[variant], groups[name]
         rows.append(
             {
@@ -157,14 +157,16 @@ def _family(trials: pd.DataFrame, name: str, depth: int, error: str, level: floa
 
 
 def _values(trials: pd.DataFrame, error: str) -> pairs.Cell:
-    """The errors of the trials of one variant and depth, infinite of those that diverged."""
+    """The errors of the trials of one variant and depth. Those of diverged trials are infinite."""
     known = statistics.numbers(frames.done(trials)[error])
     return np.concatenate([known, np.full((trials["status"] == Status.DIVERGED).sum(), np.inf)])
 
 
 def _sentences(name: str, rows: list[dict[str, Any]], depth: int | None) -> Iterator[Sentence]:
-    """Sentences on test errors at the deepest shared depth: one for each variant that differs from the
-    baseline, and one for each other verdict, which lists its variants.
+    """Sentences on test errors at the deepest depth that all variants share.
+
+    Each variant that differs from the baseline has a sentence. Each other verdict has one that lists its
+    variants.
     """
     here = [row for row in rows if row["depth"] == depth and row["error"] == "test"]
     for row in here:
@@ -183,7 +185,7 @@ REST = {
         "some seeds failed here or in {name} and others trained, so no verdict rests on the mean"
     ),
     Verdict.ONE_CLASS: (
-        "some seeds here or in {name} answer one class only, and no verdict finds merit in their error"
+        "some seeds here or in {name} answer one class only, so a low error is no sign of learning"
     ),
     Verdict.BEFORE_CORRECTION: (
         "the test error differs from that of {name} by an uncorrected test, and not after correction for "
@@ -194,6 +196,7 @@ REST = {
     Verdict.TOO_FEW_SEEDS: "fewer than three seeds here or in {name}, so nothing can be said",
     Verdict.NOT_COMPARABLE: "no seed has a result here or in {name}",
 }
+"""What to say of variants whose test error is neither lower nor higher, by their verdict."""
 
 
 def _finding(name: str, row: dict[str, Any]) -> str:
@@ -201,7 +204,7 @@ def _finding(name: str, row: dict[str, Any]) -> str:
     here = f"{row['variant']} at depth {row['depth']}"
     if any(row["diverged"]):
         side = "fewer" if row["verdict"] is Verdict.LOWER else "more"
-        return f"{here}: {side} networks diverge than of {name}, {_diverged(row)}, {after}."
+        return f"{here}: {side} networks diverge than in {name}, {_diverged(row)}, {after}."
     sign = -1 if row["verdict"] is Verdict.LOWER else 1
     size, *ends = (sign * row[key] for key in ("difference", "low", "high"))
     return (
@@ -223,7 +226,7 @@ def _seeds(row: Row) -> str:
 
 
 def _without(rows: list[dict[str, Any]], name: str) -> str:
-    """The clauses that count the trials of the variants and the baseline that have no error; "" if none."""
+    """Clauses that count the trials without an error in these rows; "" if there are none."""
     lost: dict[str, dict[str, int]] = {"without {} that failed": {}, "counting {} that diverged": {}}
     failed, diverged = lost.values()
     for row in rows:

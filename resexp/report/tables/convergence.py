@@ -1,4 +1,4 @@
-"""How fast fixed errors are reached. Runs that never reach one are counted."""
+"""How fast each variant reaches certain errors, and how many of its runs do."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ CAPTION = (
     "First evaluation at which the error is at or below the target, as median epochs · median training "
     "time over the n trials that have ended. If some of them did not reach it, the cell shows how many did, "
     "because a median of those alone would look too good. Diverged and failed trials count as not having "
-    "reached it. Errors are known only at evaluations, and the training error is evaluated rarely, so its "
-    "epochs are upper bounds."
+    "reached it. The epochs are upper bounds, because an error is known only at evaluations. The training "
+    "error is evaluated more rarely than the test error."
 )
 
 

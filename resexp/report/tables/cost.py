@@ -1,4 +1,4 @@
-"""Parameters, multiply-accumulates, memory and time, so that unequal comparisons are visible."""
+"""What each network costs: parameters, multiply-accumulates (MACs), memory and time."""
 
 from __future__ import annotations
 

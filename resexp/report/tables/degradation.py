@@ -1,4 +1,7 @@
-"""Whether depth hurts training: train error by connection and depth, and degradation D(L)."""
+"""Whether depth hurts training: the training error by variant and depth, and the degradation D(L).
+
+D(L) is the mean training error at depth L minus the least mean at any shallower depth.
+"""
 
 from __future__ import annotations
 
@@ -27,35 +30,36 @@ from resexp.store import Records
 ORDER = 10
 LEADS = True
 TRAINED = 0.05
-"""A network has trained if its error is below the majority class's by at least this fraction..."""
+"""A network trained if its training error is at least this far below that of always answering the most
+frequent class, or below it by `OF_CHANCE` of that error if this is less.
+"""
 OF_CHANCE = 0.5
-"""... or by this fraction of the majority class's error, if that is less."""
 PROTOCOL = " of the last epoch, in eval mode and without augmentation"
 MEASURED = f"Training error{PROTOCOL}; mean ± standard deviation over n seeds."
 CAPTION = (
     f"{MEASURED} D(L) is the mean training error at depth L minus the least mean training error of any "
     "shallower depth, in percentage points. Its 95 % interval is Student's (Welch's, for seeds that are "
     "not paired). The lower end is corrected for having looked at every shallower depth (Bonferroni). The "
-    "verdict is about the deepest depth that finished. A variant degrades if the interval lies above 0 and "
-    "D(L) is at least 1 point. It degrades slightly if the interval lies above 0 and D(L) is less than 1 "
-    "point. It does not degrade by 1 point if the interval ends below 1 point. Otherwise it is undecided. "
-    "Fewer than three seeds decide nothing. If depth has no effect, the verdict is wrong in at most 5 % of "
-    "cases."
+    "verdict is about the deepest depth at which a trial finished. A variant degrades if the interval lies "
+    "above 0 and D(L) is at least 1 point. It does not degrade by 1 point if the interval ends below 1 "
+    "point. It degrades slightly if the interval lies above 0, ends at 1 point or more, and D(L) is less "
+    "than 1 point. Otherwise it is undecided. Fewer than three seeds decide nothing. If depth has no effect, "
+    "the interval lies above 0 in at most 5 % of cases."
 )
 POWER = (
     " An effect of three standard deviations is found in about half of all cases with three seeds, and in "
     "about 98 % with five."
 )
-"""True of intervals at 95 % only. Those at looks are wider."""
-RARE = " Where that error is below 10\u00a0%, half of it counts instead of the 5 points."
+"""Said only of intervals at 95 %. Reports at planned numbers of seeds have wider ones, which find less."""
+RARE = " If that error is below 10\u00a0%, half of it takes the place of the 5 points."
 CHANCE = (
-    "A variant did not train if its mean training error is at no depth at least 5 points below that of "
+    "A variant did not train unless its mean training error at some depth is at least 5 points below that of "
     "always answering the most frequent class{chance}."
 )
 
 
 def table(records: Records) -> Table | None:
-    """Rows: variant x depth. None before any trial has ended, or if no training error was measured."""
+    """Rows: variant x depth. None before any trial has ended, or if training errors were not measured."""
     ended = frames.ended(records.trials)
     done = frames.done(ended)
     unmeasured = not done.empty and done["train_error"].isna().all()
@@ -69,7 +73,7 @@ def table(records: Records) -> Table | None:
         chances += [] if chance is None else [chance]
         mine = _rows(variant, group, chance, statistics.level_of(records))
         said = tuple(_sentences(variant, mine, chance))
-        if said:  # it is about the deepest depth at which anything finished
+        if said:  # the sentence is about the deepest depth at which a trial finished
             deepest = max(mine, key=lambda row: (row["n"] > 0, row["depth"]))
             deepest["verdict"] = said[0].badge
         rows += mine
@@ -127,14 +131,18 @@ def _rows(variant: str, group: pd.DataFrame, chance: float | None, level: float)
                 "mixed": bool(failures and failures.mixed),
                 "one_class": failed_seeds.one_class(place, "train"),
                 "verdict": None,
-                "errors": failures.errors if failures and failures.mixed else None,
+                "errors": failures.errors if failures and failures.mixed else None,  # all, in ascending order
             }
         )
     return rows
 
 
 def _sentences(variant: str, rows: list[dict[str, Any]], chance: float | None) -> Iterator[Sentence]:
-    """Sentences on the effect of depth on one variant; none if it has one depth and lost no trial."""
+    """The sentence on the effect of depth on one variant, if there is one.
+
+    A variant with a single depth has a sentence only if it did not train, or if some of its trials diverged
+    or failed.
+    """
     lost = _lost(rows)
     trained = [row for row in rows if row["n"]]
     if not trained:
@@ -144,8 +152,9 @@ def _sentences(variant: str, rows: list[dict[str, Any]], chance: float | None) -
     if chance is not None and all(row["train_error_mean"] > chance - _margin(chance) for row in trained):
         best = min(row["train_error_mean"] for row in trained)
         said = (
-            f"{variant} did not train: its least mean training error at any depth is {_brief(best)}\u00a0%, "
-            f"and always answering the most frequent class errs on {words.percent(chance, 1)}\u00a0%"
+            f"{variant} did not train: its least mean training error at any depth is "
+            f"{words.brief(best)}\u00a0%, and always answering the most frequent class errs on "
+            f"{words.percent(chance, 1)}\u00a0%"
             f"{_one_class(trained)}{lost}."
         )
         yield Sentence.of(variant, Verdict.DID_NOT_TRAIN, said)
@@ -172,29 +181,24 @@ def _of_trained(
             yield Sentence.of(variant, Verdict.TRIALS_LOST, f"{variant}: {seen}{lost}.")
     else:
         says = "is undecided" if judged.more_seeds_may_decide else judged
+        says = "has failed seeds" if judged is Verdict.SOME_SEEDS_FAIL else says
         yield Sentence.of(variant, judged, f"{variant} {says}: {seen}{why}{lost}.")
 
 
 def _seen(deep: dict[str, Any], rows: list[dict[str, Any]]) -> tuple[str, Verdict, str]:
     """The measurement at a variant's deepest finished depth as text, the verdict, and the reason for it."""
     if deep["mixed"]:
-        low, high = (words.percent(deep[end], 0) for end in ("failed_low", "failed_high"))
-        seeds = ", ".join(_brief(error) for error in deep["errors"])
-        seen = (
-            f"at depth {deep['depth']} {deep['failed']} of {deep['n']} seeds failed [{low}, {high}]\u00a0%: "
-            f"their training errors are {seeds}\u00a0%"
-        )
-        return seen, Verdict.SOME_SEEDS_FAIL, ", and no verdict rests on their mean"
-    seen = f"at depth {deep['depth']} its training error is {_brief(deep['train_error_mean'])}\u00a0%"
+        return failed_seeds.described(deep), Verdict.SOME_SEEDS_FAIL, ", so no verdict rests on their mean"
+    seen = f"at depth {deep['depth']} its training error is {words.brief(deep['train_error_mean'])}\u00a0%"
     if deep["gap"] is None:
         return f"{seen}, n = {deep['n']}", Verdict.ONE_DEPTH, ""
     reference = next(row for row in rows if row["depth"] == deep["reference"])
-    # One precision a sentence: a small gap and the ends of its interval must be told apart.
+    # A gap below 1 point needs two decimals, so that it differs from the ends of its interval.
     digits = 1 if abs(deep["gap"]) >= statistics.MARGIN else 2
     gap, low, high = (words.fixed(_points(deep[key]), digits) for key in ("gap", "gap_low", "gap_high"))
     seen += (
-        f" against {_brief(reference['train_error_mean'])}\u00a0% at depth {reference['depth']}, a gap of "
-        f"{'+' if deep['gap'] > 0 else ''}{gap} points"
+        f" against {words.brief(reference['train_error_mean'])}\u00a0% at depth {reference['depth']}, "
+        f"a gap of {'+' if deep['gap'] > 0 else ''}{gap} points"
     )
     n = f"n = {deep['seeds']}"
     if deep["gap_low"] is None:
@@ -218,7 +222,7 @@ def verdict(gap: float, low: float, high: float) -> tuple[Verdict, str]:
 
 
 def _margin(chance: float) -> float:
-    """How far below `chance`, the majority class's error, the error of a trained network must be."""
+    """How far the training error of a network must be below `chance` if it trained."""
     return min(TRAINED, OF_CHANCE * chance)
 
 
@@ -238,8 +242,3 @@ def _lost(rows: list[dict[str, Any]]) -> str:
 
 def _points(gap: float | None) -> float | None:
     return None if gap is None else 100 * gap
-
-
-def _brief(fraction: float) -> str:
-    """A fraction in percent with one decimal, or two below 1 percent."""
-    return words.percent(fraction, 1 if fraction >= 0.01 else 2)

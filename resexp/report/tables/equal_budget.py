@@ -18,9 +18,9 @@ CAPTION = (
     "the shortest of the trials has. Equal time: the time in which the fastest variant has finished all of "
     "its seeds. Values are mean ± standard deviation over the n seeds that finished. Each seed counts with "
     "its last evaluation within the budget, without interpolation, and the epochs are those of these "
-    "evaluations. The training error is evaluated more rarely, so it may be older. A dash means that some "
-    "seed had no evaluation yet. Times are those of the machine named below; trials may have run side by "
-    "side."
+    "evaluations. The training error is evaluated more rarely, so it may come from an earlier step. A dash "
+    "means that some seed had no evaluation yet. Times are those of the machine named below, on which trials "
+    "may have run side by side."
 )
 
 
@@ -70,7 +70,7 @@ def _row(place: frames.DepthGroup, equal: str, budget: float) -> dict[str, Any]:
         reached = rows[rows[error].notna()].groupby("id").tail(1)
         complete = len(reached) == row["n"]
         row |= spread_cells(error, reached[error] if complete else [])
-        row["epochs"] = float(reached["epoch"].mean()) if complete else None  # in the end, the test error's
+        row["epochs"] = float(reached["epoch"].mean()) if complete else None  # the test error's, set last
     return row
 
 

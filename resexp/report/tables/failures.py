@@ -9,8 +9,8 @@ from resexp.report.table import Row, Table, integer, text
 
 ORDER = 15
 CAPTION = (
-    "Diverged trials are those whose loss was no longer a finite number. This is an outcome, so they are not "
-    "repeated. Failed trials crashed, ran out of memory or stalled. Neither kind has errors or enters any "
+    "The loss of a diverged trial was no longer a finite number. This is an outcome, so the trial is not "
+    "repeated. A failed trial crashed, ran out of memory or stalled. Neither kind has an error or is in any "
     "mean."
 )
 FOREIGN = (

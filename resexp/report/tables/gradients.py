@@ -15,14 +15,15 @@ from resexp.store import Records
 ORDER = 30
 PROBES = ("gradient_norms",)
 SPAN = 2.0
+"""The least change of the gradient over all layers that is called vanishing or exploding, in decades."""
 WHEN = {"init": "at initialisation", "end": "at the end"}
 CAPTION = (
     "Root mean square of the gradient of the loss with respect to each layer's weights, for layers inside "
-    "the blocks, on a fixed batch; geometric mean over n seeds. The slope is the least-squares slope of its "
-    "log10 over the layers, from input to output. The gradient is called vanishing if it falls by 2 decades "
-    "or more from the last layer to the first, or is exactly 0 at the first layer and not at the last. It is "
-    "called exploding if it rises by 2 decades or more from the last layer to the first, and steady "
-    "otherwise."
+    "the blocks, on a fixed batch; geometric mean over n seeds. A line is fitted to its log10 over the "
+    "layers, from input to output, by least squares; the slope is that of this line. The gradient is called "
+    "vanishing if the line falls by 2 decades or more from the last layer to the first, or if the gradient "
+    "is exactly 0 at the first layer and not at the last. It is called exploding if the line rises by 2 "
+    "decades or more from the last layer to the first, and steady otherwise."
 )
 
 
@@ -35,7 +36,7 @@ def profiles(records: Records, at: float) -> pd.DataFrame:
     rows = frames.readings(records, "gradient_norms", at)
     rows = rows[rows["name"] == "weight_rms"].sort_values(["id", "index"], kind="stable")
     inside = rows["layer"].isin([path for path in rows["layer"].unique() if "branch" in str(path).split(".")])
-    # Some trunks name no branch: then all layers count as inside blocks.
+    # If no layer is in a branch, the blocks of this network name none, and all layers count as inside blocks.
     inside = inside if inside.any() else ~inside
     rows = rows.assign(position=rows["index"] - (~inside).groupby(rows["id"]).cumsum())[inside]
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -80,7 +81,7 @@ def _row(cell: frames.DepthGroup, when: str) -> dict[str, Any]:
 
 
 def verdict(first: float, last: float, slope: float | None, layers: int) -> Verdict:
-    """The criterion of the caption, as a word."""
+    """The verdict by the caption's criterion, from the gradients and the slope of their log10 over layers."""
     if not (np.isfinite(first) and np.isfinite(last)):
         return Verdict.NOT_FINITE
     if first == 0:

@@ -11,12 +11,12 @@ from resexp.store import Records
 ORDER = 21
 CAPTION = (
     "Cross-entropy of {what} after the last step, in eval mode: in nats on training text (as much of it as "
-    "was measured), in nats on held-out text, and the latter also in bits per character. Values are mean ± "
+    "was measured), in nats on held-out text, and in bits per character on held-out text. Values are mean ± "
     "standard deviation over n seeds. A diverged or failed trial has no loss and is in no mean."
 )
 NGRAMS = (
     " The trigram count predicts a held-out character from the two before it, by smoothed counts in the "
-    "training text (MacKay and Peto 1995). Of either text, it uses at most the first 10 million characters. "
+    "training text (MacKay and Peto 1995). It uses at most the first 10 million characters of either text. "
     "A network that is worse has learned less than that table of counts."
 )
 WHAT = {"language": "the next character", "masked_language": "a masked character"}

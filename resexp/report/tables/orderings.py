@@ -14,14 +14,14 @@ from resexp.store import Records
 
 ORDER = 61
 CAPTION = (
-    "Pairs of published values of one source and metric that differ in one respect, and the same "
+    "Pairs of published values of one source and metric whose networks differ in one setting, and the same "
     "difference measured here. The verdict is undecided if the 95 % interval of the difference by "
-    "Student's t (Welch's) includes 0. Fewer than three seeds decide nothing. A pair is not comparable if a "
-    "side was not measured. Only the direction is compared, because the protocols may differ."
+    "Student's t (Welch's) includes 0. Fewer than three seeds decide nothing. A pair is not comparable if "
+    "one of the two was not measured. Only the direction is compared, because the protocols may differ."
 )
 
 
-SAID = {  # of one, and of several
+SAID = {  # after the number of orderings: for one, and for several
     Verdict.DIRECTION_AGREES: ("agrees in direction", "agree in direction"),
     Verdict.DIRECTION_DISAGREES: ("disagrees", "disagree"),
     Verdict.UNDECIDED: ("is undecided", "are undecided"),
@@ -55,8 +55,9 @@ def table(records: Records) -> Table | None:
 
 
 def _pairs(found: Sequence[Reference]) -> Iterator[tuple[Reference, Reference]]:
-    """Pairs of references, the lower first. Both have the same source, metric and statistic, and their `when`
-    differs in the value of one key.
+    """Yield pairs of published values, the lower one first, that differ in one setting of their trials.
+
+    Both values of a pair have the same source, metric and statistic.
     """
     for a, b in combinations(found, 2):
         if (a.source, a.metric, a.statistic) != (b.source, b.metric, b.statistic):

@@ -13,9 +13,11 @@ from resexp.report.table import Column, Row, Table, integer, text
 
 ORDER = 36
 CAPTION = (
-    "The first and the last reading of a network and the mean of all, from the first block to the last or "
-    "over the axis named with the quantity; means over n seeds. They are shown for the first and the last "
-    "moment of training that was measured. `resexp show probes KIND` defines each quantity."
+    "What probes measured along each network: at its first block, at its last, and the mean over all blocks. "
+    "A quantity that is measured over something else, such as layers, says so. If there is one reading per "
+    "network, it stands under First. Values are means over n seeds, at the first and the last moment of "
+    "training that was measured. `resexp show probes KIND` defines each quantity; add `--plugin FILE` if a "
+    "plugin measures it."
 )
 WHEN = {0.0: "init", 1.0: "end"}
 

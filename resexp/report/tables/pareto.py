@@ -1,4 +1,4 @@
-"""The Pareto front of error and cost, and the gain of every step in depth."""
+"""What depth buys: which networks have the least error for their cost, and what each step in depth gains."""
 
 from __future__ import annotations
 
@@ -96,8 +96,7 @@ def _by_variant(rows: list[dict[str, Any]]) -> Iterator[tuple[str, list[dict[str
 def _steps(group: pd.DataFrame, level: float) -> list[dict[str, Any]]:
     """One variant's rows from the shallowest depth to the deepest, each compared with the one before."""
     rows: list[dict[str, Any]] = []
-    errors: dict[int, pd.Series[float]] = {}
-    """Errors by depth, without depths at which some seeds failed and others trained."""
+    errors: dict[int, pd.Series[float]] = {}  # without depths at which some seeds failed and others trained
     examples, overlap = frames.examples(group, "test"), splits.overlap(group, "test_error")
     for place in frames.by_depth(group):
         _, depth, trials = place
@@ -135,10 +134,9 @@ def _steps(group: pd.DataFrame, level: float) -> list[dict[str, Any]]:
 
 
 def fronts(rows: list[dict[str, Any]], cost: str) -> list[list[dict[str, Any]]]:
-    """For each data set, the rows on the Pareto front of mean test error and `cost`, from the cheapest to
-    the best.
+    """The rows that no other row beats in both mean test error and `cost`, from the cheapest to the best.
 
-    Errors on different data cannot be compared.
+    There is one such list for each data set, because errors on different data cannot be compared.
     """
     known = [row for row in rows if row[cost] is not None]
     sets = dict.fromkeys(row["tested"] for row in known)
@@ -161,7 +159,10 @@ def _counted(said: Sentence, lost: pd.DataFrame, deepest: int) -> Sentence:
 
 
 def _sentence(variant: str, rows: list[dict[str, Any]], tried: int) -> Sentence:
-    """Up to which depth more depth pays. `tried` is the greatest depth, at which maybe no trial finished."""
+    """The sentence on the depth up to which more depth pays.
+
+    `rows` are the depths at which a trial finished, and `tried` is the greatest depth that was tried.
+    """
     paying = [place for place, row in enumerate(rows) if row["pays"]]
     last = paying[-1] if paying else 0
     depth, deepest = rows[last]["depth"], rows[-1]["depth"]
@@ -170,7 +171,8 @@ def _sentence(variant: str, rows: list[dict[str, Any]], tried: int) -> Sentence:
             f"{variant}: at depth {deepest} some seeds failed and others trained, so nothing is said of the "
             "mean there."
         )
-        return Sentence(variant, Verdict.SOME_SEEDS_FAIL.value, Tone.OPEN, said)  # depth is asked about
+        # The question is what depth buys. Failed seeds leave it open, so this is not bad news.
+        return Sentence(variant, Verdict.SOME_SEEDS_FAIL.value, Tone.OPEN, said)
     if all(row["gain_low"] is None for row in rows):
         said = f"{variant}: no step in depth has three seeds on both sides, the fewest that decide anything."
         if any(row["mixed"] for row in rows):
@@ -181,8 +183,9 @@ def _sentence(variant: str, rows: list[dict[str, Any]], tried: int) -> Sentence:
         return Sentence.of(variant, Verdict.ONE_CLASS, f"{variant}: {narrow}, so depth buys nothing there.")
     if deep["loss_low"] is not None and deep["loss_low"] > 0:
         said = (
-            f"{variant}: depth hurts, for depth {deepest} errs on {words.percent(deep['loss'])} points "
-            f"{words.interval(deep['loss_low'], deep['loss_high'])} more than depth {deep['best_shallower']}."
+            f"{variant}: depth hurts. At depth {deepest} the test error is {words.percent(deep['loss'])} "
+            f"points {words.interval(deep['loss_low'], deep['loss_high'])} higher than at depth "
+            f"{deep['best_shallower']}."
         )
         return Sentence.of(variant, Verdict.DEPTH_HURTS, said)
     if paying:

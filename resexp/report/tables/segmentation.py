@@ -18,10 +18,10 @@ LONG_SKIP = "model.long_skip"
 MEASURES = {"iou": "test_iou", "dice": "test_dice", "error": "test_error"}
 CAPTION = (
     "Results on the test set at the end of training: intersection over union (IoU) and Dice of the "
-    "foreground (with more than two classes, the mean over them), and the share of wrong pixels. Values are "
-    "mean ± standard deviation over n seeds. The gain is the IoU minus that of the same network without a "
-    "long skip, in percentage points, with a 95 % interval by Student's t (Welch's, for seeds that are not "
-    "paired). A gain grows or shrinks along an axis if the interval of its change excludes 0."
+    "foreground (with more than two classes, the mean over classes), and the share of wrong pixels. Values "
+    "are mean ± standard deviation over n seeds. The gain is the IoU minus that of the same network without "
+    "a long skip, in percentage points, with a 95 % interval by Student's t (Welch's, for seeds that are not "
+    "paired). A gain grows or shrinks with a setting if the interval of its change excludes 0."
 )
 
 
@@ -34,6 +34,7 @@ def table(records: Records) -> Table | None:
         return None
     axes = sorted(key for key in done.columns if "." in key and key not in records.tuned)
     done = done.assign(**numbers, tested=frames.test_data(records, done))
+    # Trials with equal labels differ in their long skip alone.
     done["twin"] = _labels(done, ["tested", *(key for key in axes if key != LONG_SKIP)])
     level = statistics.level_of(records)
     rows = [_row(place, _gain(place.rows, done, level)) for place in frames.by_depth(done)]
@@ -59,13 +60,13 @@ def _row(place: frames.DepthGroup, gain: Estimate | None) -> Row:
 
 
 def _labels(trials: pd.DataFrame, keys: list[str]) -> pd.Series[str]:
-    """One text per trial: its values of the swept keys."""
+    """One text per trial: its values of these settings."""
     values = list(trials[keys].itertuples(index=False, name=None))
     return pd.Series([repr(value) for value in values], index=trials.index, dtype=str)
 
 
 def _gain(place: pd.DataFrame, done: pd.DataFrame, level: float) -> Estimate | None:
-    """IoU of some trials minus that of their twins without a long skip; None for the twins themselves."""
+    """The IoU of some trials minus that of equal ones without a long skip; None if they have none."""
     if LONG_SKIP not in place or "test_iou" not in place or place[LONG_SKIP].iloc[0] == "none":
         return None
     return statistics.difference(place["test_iou"], _without(done, place)["test_iou"], level=level)
@@ -77,7 +78,7 @@ def _without(done: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
 
 
 def _growth(done: pd.DataFrame, axes: list[str], level: float) -> Iterator[Sentence]:
-    """For every numeric axis: is a long skip's gain larger at its largest value than at its smallest?"""
+    """For every swept number: is a long skip's gain larger at its largest value than at its smallest?"""
     for axis in axes:
         if len(set(done[axis].map(repr))) < 2 or not done[axis].map(frames.numeric).all():
             continue

@@ -17,11 +17,12 @@ FLOOR = 0.01
 """Correlations below this are noise of a finite batch, so no decay is fitted to them."""
 CAPTION = (
     "Correlation of the gradients at two inputs, for the network cut off after L blocks; means over n seeds. "
-    "Two decays are fitted by least squares of logarithms to the blocks before the correlation first falls "
-    "below 0.01. One halves the correlation a constant number of times per block; Balduzzi et al. 2017 "
-    "expect one halving per layer (2^-L) in plain networks. The other is a power of L; they expect an "
-    "exponent of -0.5 with batch norm and shortcuts. The last column names the better fit. A dash means that "
-    "fewer than three blocks are left to fit, or that there is no decay."
+    "Two laws of decay are fitted to the blocks before the correlation first falls below 0.01, by least "
+    "squares of logarithms. By the first law, the correlation is halved a constant number of times per "
+    "block; Balduzzi et al. 2017 expect one halving per layer (2^-L) in plain networks. By the second law, "
+    "it is a power of L; they expect an exponent of -0.5 with batch norm and shortcuts. The last column "
+    "names the better fit. A dash means that fewer than three blocks are left to fit, or that there is no "
+    "decay."
 )
 
 

@@ -39,11 +39,11 @@ CAPTION = (
 
 
 def cells(records: Records) -> pd.DataFrame:
-    """One row per finished transformer: id, connection, depth, seed, test_loss, span, site, rate, trigram and
-    rest.
+    """One row for each trained transformer.
 
-    `site` is None without dropout. `trigram` is the loss of a trigram count, or NaN. `rest` names the other
-    settings in which transformers differ, or is "".
+    Columns: id, connection, depth, seed, test_loss; span; site and rate of dropout, with None as the site if
+    there is none; trigram, which is the loss of a trigram count or NaN; rest, which names the other settings
+    in which these transformers differ or is "".
     """
     rows, others = [], []
     for trial in frames.done(records.trials).to_dict("records"):
@@ -64,7 +64,7 @@ def cells(records: Records) -> pd.DataFrame:
 
 
 def _told_apart(settings: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A label of each, made of the settings that differ between them."""
+    """A label for each of these settings, made of those values that differ between them."""
     paths = dict.fromkeys(path for own in settings for path in own)
     differing = [path for path in paths if len({repr(own.get(path)) for own in settings}) > 1]
     last = Counter(map(words.short, differing))
@@ -98,10 +98,11 @@ def table(records: Records) -> Table | None:
 
 
 Cells = list[pd.Series]
-"""Four samples of test losses: with shortcuts with and without dropout, then the same without shortcuts. If
-dropout is on the shortcuts, the first two.
+"""Four samples of test losses: with shortcuts and dropout, with shortcuts alone, with dropout alone, with
+neither. If dropout is on the shortcuts, there are only the first two.
 """
 INTERACTION = (1.0, -1.0, -1.0, 1.0)
+"""The weights of these samples in the interaction."""
 
 
 def _rows(found: pd.DataFrame, level: float) -> Iterator[tuple[Row, Cells]]:
@@ -133,7 +134,7 @@ def _rows(found: pd.DataFrame, level: float) -> Iterator[tuple[Row, Cells]]:
 
 
 def _unlearned(trials: pd.DataFrame, samples: Cells) -> int | None:
-    """How many of the samples have no lower mean loss than a trigram count. None if nothing was counted."""
+    """How many samples have a mean loss that is not below a trigram count's; None if no count was made."""
     counts = [trials.loc[sample.index, "trigram"].mean() for sample in samples]
     if all(map(pd.isna, counts)):
         return None
@@ -148,8 +149,9 @@ def _losses(trials: pd.DataFrame, site: str, rate: float, span: int) -> tuple[pd
 
 
 def _sentences(found: list[tuple[Row, Cells]], level: float) -> Iterator[Sentence]:
-    """One sentence per site of dropout that networks without shortcuts have too, for each depth and
-    combination of other settings.
+    """One sentence for each site of dropout, depth and combination of other settings.
+
+    Dropout on shortcuts has none, because networks without shortcuts lack that site.
     """
     several = len({row["depth"] for row, _ in found}) > 1
     for site, place in SITES.items():
@@ -188,8 +190,8 @@ def _sentence(subject: str, some: list[Cells], level: float) -> Sentence:
 def _mean_interaction(some: list[Cells], level: float) -> Estimate:
     """The mean of several interactions.
 
-    Networks without dropout take part in more than one of them. Because they are the same networks each
-    time, their weights are summed.
+    The same networks without dropout take part in more than one of them. Their weights are summed, because
+    they are one sample.
     """
     weights: dict[tuple[int, ...], float] = {}
     samples: dict[tuple[int, ...], pd.Series] = {}
@@ -204,7 +206,7 @@ def _mean_interaction(some: list[Cells], level: float) -> Estimate:
 
 
 def verdict(found: Estimate) -> Verdict:
-    """The criterion of the caption for the interaction."""
+    """The verdict on an interaction, by the caption's criterion for it."""
     if not found.decided:
         return Verdict.UNDECIDED
     return Verdict.SYNERGY if found.value < 0 else Verdict.IN_THE_WAY

@@ -1,4 +1,4 @@
-"""How the tuned options were chosen, and how much the choice matters."""
+"""Which values of the tuned options were tried and chosen, and how much the choice matters."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from resexp.report.verdict import Tone
 ORDER = 17
 CAPTION = (
     "Every value tried, for each variant and depth. The chosen value has the lowest mean error on the "
-    "validation set, which is taken from the training set. In that mean a lost trial, which diverged or "
-    "failed, counts as 100 %, so that a value does not profit from losing seeds. Test errors are shown but "
-    "take no part in the choice. All other tables and figures show the chosen values only, except the table "
-    "of trials without a result. Errors are mean ± standard deviation over the n seeds that finished. A "
-    "chosen value is at the edge if it is the smallest or largest value tried, so a better one may lie "
-    "beyond."
+    "validation set, which is taken from the training set. A lost trial is one that diverged or failed. It "
+    "counts as an error of 100 % in that mean, so that no value profits from losing seeds. Test errors are "
+    "shown but take no part in the choice. All other tables and figures show the chosen values only, except "
+    "the table of trials without a result. Errors are mean ± standard deviation over the n seeds that "
+    "finished. A chosen value is at the edge if it is the smallest or largest value tried, so a better one "
+    "may lie beyond."
 )
 
 

@@ -19,9 +19,9 @@ PROBES = ("update_ratio",)
 CAPTION = (
     "Size of the next update dW of a layer's weights W, divided by the size of the weights (||dW|| / ||W||), "
     "on a fixed batch. Values are geometric means over seeds and over the first, middle and last third of "
-    "the layers. Layers that are not updated are left out, and a third without updated layers has 0. The "
-    "ratio is the mean of the middle third divided by that of the other two; under 1 the middle learns more "
-    "slowly."
+    "the layers. Layers that are not updated are left out; a third of which no layer is updated has the "
+    "value 0. The ratio is the mean of the middle third divided by that of the other two. If it is below 1, "
+    "the middle learns more slowly."
 )
 
 
@@ -47,7 +47,7 @@ def table(records: Records) -> Table | None:
 
 
 def _profile(rows: pd.DataFrame) -> pd.Series[float]:
-    """The mean over seeds of the logarithm, by layer; NaN for a layer that is not updated."""
+    """The logarithm of the ratio by layer, as a mean over seeds; NaN for a layer that is not updated."""
     return rows.assign(log=np.log(rows["value"].where(rows["value"] > 0))).groupby("index")["log"].mean()
 
 
