@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -21,9 +21,11 @@ Labels = NDArray[np.int64]
 Masks = NDArray[np.uint8]
 Tokens = NDArray[np.uint16]
 Rows = NDArray[np.float64]
+Waves = NDArray[np.int16]
 Split = Literal["train", "test"]
 Targets = Literal["labels", "masks", "tokens"]
-Form = Literal["images", "rows", "text"]
+Form = Literal["images", "rows", "text", "waveforms"]
+Medium = Literal["images", "rows", "text", "sound"]
 Progress = Callable[[str, int, int], None]
 """Called with (description, done, total); the caller decides how to show it."""
 
@@ -33,7 +35,7 @@ class Facts:
     """What is known of a data set without decoding it.
 
     shape: of one example: (channels, height, width) of an image, (T,) of a window of T tokens, (features,) of
-        a row of a table.
+        a row of a table, (channels, samples) of a waveform.
     targets: what has a class: each image or row ("labels"), each pixel of an image's mask, or each token.
     classes: their names, in the order of their numbers.
     train_counts, test_counts: examples of each class, in the order of `classes`. Masks and tokens have one
@@ -43,6 +45,8 @@ class Facts:
     notes: sentences for readers of the results, such as which files were left out.
     redrawn: if True, each trial draws the test rows of a table from all rows by its seed; otherwise the
         source's own splits are used.
+    samples: how many samples of sound an example is decoded to; 0 if it is no sound. `shape` may then be that
+        of a spectrogram.
     """
 
     shape: tuple[int, ...]
@@ -54,13 +58,23 @@ class Facts:
     validation_counts: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
     redrawn: bool = False
+    samples: int = 0
 
     @property
-    def form(self) -> Form:
-        """Images, rows of a table or text."""
+    def medium(self) -> Medium:
+        """What is decoded and kept: images, sound, rows of a table or text."""
+        if self.samples:
+            return "sound"
         if self.targets == "tokens":
             return "text"
         return "images" if len(self.shape) == 3 else "rows"
+
+    @property
+    def form(self) -> Form:
+        """What a network gets: images (among them spectrograms), waveforms, rows of a table or text."""
+        if self.medium == "sound":
+            return "images" if len(self.shape) == 3 else "waveforms"
+        return self.medium
 
     @property
     def train(self) -> int:
@@ -88,22 +102,25 @@ class Facts:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Decoded examples, in one of three forms.
+    """Decoded examples, in one of four forms.
 
     Images (n, height, width, channels) uint8, with labels (n,) int64 or masks (n, height, width) uint8.
     Text: tokens (n,) uint16, without labels.
     Rows of a table (n, features) float64, with labels (n,) int64.
+    Sound: samples (n, samples) int16, with labels (n,) int64.
 
-    unreadable: files that gave no image, each with the reason in brackets.
+    unreadable: files that gave no example, each with the reason in brackets.
     first_frames: files of several frames, of which only the first is used.
+    remarks: other things that readers of the results must know, and the files of which they are true.
     notes: sentences for readers of the results.
     """
 
-    images: Images | Tokens | Rows
+    images: Images | Tokens | Rows | Waves
     labels: Labels | Masks | None
     unreadable: tuple[str, ...] = ()
     first_frames: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    remarks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 class Source(ABC):

@@ -27,6 +27,7 @@ def check_facts(kind: str, facts: object) -> None:
         },
         **{name: _all(getattr(facts, name), lambda t: isinstance(t, str)) for name in ("classes", "notes")},
         "targets": facts.targets in get_args(Targets),
+        "samples": isinstance(facts.samples, Integral) and int(facts.samples) >= 0,
         "fingerprint": isinstance(facts.fingerprint, str),
     }
     for name, good in fits.items():

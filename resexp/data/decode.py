@@ -27,7 +27,7 @@ def decode(
     splits: tuple[Split, ...] = get_args(Split)
     counts = {split: np.zeros(len(facts.train_counts), np.int64) for split in splits}
     moments, unreadable, first_frames = Moments(_channels(facts)), list[str](), list[str]()
-    notes = list[str]()
+    notes, remarks = list[str](), dict[str, list[str]]()
     for split in splits:
         with ExitStack() as stack:
             files = {
@@ -42,10 +42,12 @@ def decode(
                 unreadable += chunk.unreadable
                 first_frames += chunk.first_frames
                 notes += chunk.notes
+                for what, names in chunk.remarks.items():
+                    remarks.setdefault(what, []).extend(names)
                 if split == "train":
                     moments.add(chunk.images)
                 rows = files["images"].rows
-                progress(f"decoding the {split} images", rows, max(rows, getattr(facts, split)))
+                progress(f"decoding the {split} {facts.medium}", rows, max(rows, getattr(facts, split)))
     _check_classes(facts, counts, unreadable)
     mean, std = moments.result()
     return {
@@ -57,23 +59,26 @@ def decode(
             *notes,
             *listed(unreadable, "left out as unreadable"),
             *listed(first_frames, "of several frames, of which the first is taken"),
+            *(note for what, names in remarks.items() for note in listed(names, what)),
         ],
     }
 
 
 def _layout(facts: Facts) -> Layout:
     """The arrays of a split by name: the type and the shape of one row."""
-    if facts.form == "text":
+    if facts.medium == "text":
         return {"images": (np.uint16, ())}
-    if facts.form == "rows":
+    if facts.medium == "rows":
         return {"images": (np.float64, facts.shape), "labels": (np.int64, ())}
+    if facts.medium == "sound":
+        return {"images": (np.int16, (facts.samples,)), "labels": (np.int64, ())}
     channels, *pixels = facts.shape
     labels = (np.uint8, tuple(pixels)) if facts.targets == "masks" else (np.int64, ())
     return {"images": (np.uint8, (*pixels, channels)), "labels": labels}
 
 
 def _channels(facts: Facts) -> int:
-    return facts.shape[0] if facts.form == "images" else 0
+    return facts.shape[0] if facts.medium == "images" else 0
 
 
 def _strata(facts: Facts, chunk: Chunk) -> Labels:
@@ -97,11 +102,11 @@ def _check_classes(facts: Facts, counts: dict[Split, Labels], unreadable: list[s
     files = f"unreadable: {len(unreadable)}, such as {', '.join(unreadable[:3]) or '-'}"
     if empty:
         raise DataError(
-            f"no readable training image of class {empty[0]!r} ({files}); mend them or take the class's "
+            f"no readable training example of class {empty[0]!r} ({files}); mend them or take the class's "
             "folder out"
         )
     if facts.test and not counts["test"].sum():
-        raise DataError(f"no readable test image ({files}); mend them")
+        raise DataError(f"no readable test example ({files}); mend them")
 
 
 class Moments:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import lzma
 import tarfile
 import threading
 import time
 import urllib.error
 import urllib.request
 import zlib
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +39,11 @@ SLOWEST = 16 << 10
 
 @dataclass(frozen=True)
 class Remote:
-    """A file of known content: its name, size in bytes, SHA-256, and addresses, the best first."""
+    """A file of known content: its name, size in bytes, SHA-256, and addresses, the best first.
+
+    An archive that its server packs anew may have no known SHA-256. Then that is "", and `size` is the most
+    bytes that it may have. What is in it must be checked instead.
+    """
 
     name: str
     size: int
@@ -46,10 +51,13 @@ class Remote:
     addresses: tuple[str, ...]
 
 
-def fetch(remote: Remote, folder: Path, progress: Progress) -> Path:
+def fetch(
+    remote: Remote, folder: Path, progress: Progress, check: Callable[[Path], object] = lambda path: None
+) -> Path:
     """The path of the verified file in `folder`; downloads the file if it is missing.
 
-    Two processes that ask at once download it once. Raises DataError, in one line, if no address gives it.
+    Two processes that ask at once download it once. `check` is called with what was downloaded, and raises
+    DataError if that is not right. Raises DataError, in one line, if no address gives the file.
     """
     path = folder / remote.name
     if path.is_file():
@@ -62,21 +70,24 @@ def fetch(remote: Remote, folder: Path, progress: Progress) -> Path:
                 if path.is_file():
                     break
                 try:
-                    _download(address, remote, path, progress)
-                except (OSError, http.client.HTTPException, ValueError) as error:
+                    _download(address, remote, path, progress, check)
+                except (OSError, http.client.HTTPException, ValueError, DataError) as error:
                     failures.append(f"{urlsplit(address).netloc}: {getattr(error, 'reason', None) or error}")
     except OSError as error:
         failures.append(f"{folder}: {error.strerror or error}")
     if not path.is_file():
+        known = f" (SHA-256 {remote.sha256})" if remote.sha256 else ""
         raise DataError(
             f"{remote.name} cannot be fetched ({'; '.join(' '.join(f.split()) for f in failures)}); download "
-            f"{remote.addresses[-1]} (SHA-256 {remote.sha256}) and put it into {folder}"
+            f"{remote.addresses[-1]}{known} and put it into {folder}"
         )
     return path
 
 
 def verified(path: Path, remote: Remote) -> Path:
     """The path, if the file's content is right. Raises DataError otherwise."""
+    if not remote.sha256:
+        return path
     if path.stat().st_size == remote.size:
         with path.open("rb") as file:
             if hashlib.file_digest(file, "sha256").hexdigest() == remote.sha256:
@@ -86,8 +97,12 @@ def verified(path: Path, remote: Remote) -> Path:
     )
 
 
-def members(archive: Path, wanted: Sequence[str], limit: int) -> dict[str, bytes]:
-    """The contents of the wanted members of a .tar.gz, by name. Nothing is unpacked on disk.
+def members(
+    archive: Path, wanted: Collection[str], limit: int, named: Callable[[str], str] = str
+) -> dict[str, bytes]:
+    """The contents of the wanted members of a .tar.gz or .tar.xz, by name. Nothing is unpacked on disk.
+
+    `named` makes the name that is wanted out of a member's path.
 
     Raises DataError if the archive is damaged, lacks a wanted member or holds more than `limit` bytes, and if
     any member is a link, a device or a path that leads out of the archive.
@@ -95,30 +110,34 @@ def members(archive: Path, wanted: Sequence[str], limit: int) -> dict[str, bytes
     contents: dict[str, bytes] = {}
     total = 0
     try:
-        with tarfile.open(archive, "r:gz") as tar:
+        with tarfile.open(archive, "r:*") as tar:
             for member in tar:
                 total += member.size
                 outside = member.name.startswith("/") or ".." in member.name.split("/")
                 if outside or total > limit or not (member.isreg() or member.isdir()):
                     raise tarfile.ReadError(f"{member.name!r} is outside it, too long, a link or a device")
-                if member.name in wanted and (content := tar.extractfile(member)):
-                    contents[member.name] = content.read()
+                name = named(member.name)
+                if name in wanted and (content := tar.extractfile(member)):
+                    contents[name] = content.read()
         if missing := set(wanted) - contents.keys():
-            raise tarfile.ReadError(f"{', '.join(sorted(missing))} is missing")
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+            raise tarfile.ReadError(f"{', '.join(sorted(missing)[:5])} is missing")
+    except (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError) as error:
         raise DataError(f"{archive}: {error}; delete it to have it fetched again") from error
     return contents
 
 
-def _download(address: str, remote: Remote, path: Path, progress: Progress) -> None:
-    """Raises ValueError if the server sends another file, and OSError if it sends none."""
+def _download(
+    address: str, remote: Remote, path: Path, progress: Progress, check: Callable[[Path], object]
+) -> None:
+    """Raises ValueError if the server sends another file, OSError if it sends none, or what `check` does."""
     request = urllib.request.Request(_allowed(address), headers={"User-Agent": "resexp"})
     temporary = path.with_name(f".{path.name}.part")  # only the holder of the lock writes it
     try:
         with temporary.open("wb") as file, closing(_received(request)) as blocks:
             digest = _copy(blocks, file, remote, progress)
-        if digest != remote.sha256:
+        if digest != (remote.sha256 or digest):
             raise ValueError(f"what comes has SHA-256 {digest}")
+        check(temporary)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -179,8 +198,8 @@ def _copy(source: Iterable[bytes], target: IO[bytes], remote: Remote, progress: 
         progress(f"fetching {remote.name}", done, remote.size)
         if done > remote.size:
             break
-    if done != remote.size:
-        raise ValueError(f"{done} bytes came, {remote.size} are right")
+    if done > remote.size or (remote.sha256 and done != remote.size):
+        raise ValueError(f"{done} bytes came, {'at most ' * (not remote.sha256)}{remote.size} are right")
     return digest.hexdigest()
 
 

@@ -12,10 +12,10 @@ import numpy as np
 
 from resexp.data.base import Chunk, Facts, Labels, Progress, Source, Split, fingerprint
 from resexp.data.contents import Contents
-from resexp.data.listing import folders_in, images_below, stray_images
+from resexp.data.listing import IMAGES, Wanted, files_below, folders_in, stray_files
 from resexp.data.names import same
 from resexp.data.notes import listed
-from resexp.data.pixels import FORMATS, Picture, Reader, Unreadable, shared_side
+from resexp.data.pixels import Picture, Reader, Unreadable, shared_side
 from resexp.data.splits import Splits, find_splits
 from resexp.data.subset import held_out
 from resexp.errors import DataError
@@ -28,10 +28,10 @@ CHUNK = 256
 
 @dataclass(frozen=True)
 class Tree:
-    """The images below a folder that has one folder for each class.
+    """The images, or recordings, below a folder that has one folder for each class.
 
     files: paths relative to `folder`; labels: (n,) int64, the class of each file; left_out: paths that are
-    not images, each with the reason.
+    not wanted, each with the reason.
     """
 
     folder: Path
@@ -102,12 +102,7 @@ class ImageFolder(Source):
 
     @cached_property
     def _splits(self) -> dict[Split, Tree]:
-        tree = scan(self._folders.train)
-        if self._folders.test is not None:
-            return {"train": tree, "test": scan(self._folders.test, tree.classes)}
-        rows = held_out(tree.labels, tree.classes, self.test_fraction, str(tree.folder), "a `val` folder")
-        rest = np.setdiff1d(np.arange(len(tree.files)), rows)
-        return {"train": tree.part(rest), "test": replace(tree.part(rows), left_out=())}
+        return split_trees(self._folders, self.test_fraction)
 
     def _name(self, tree: Tree, path: str) -> str:
         return (tree.folder / path).relative_to(self.root).as_posix()
@@ -131,8 +126,18 @@ def chunk_of(read: Sequence[Picture | Unreadable], labels: Labels, names: Sequen
     )
 
 
-def scan(folder: Path, classes: Sequence[str] | None = None) -> Tree:
-    """List the images below a folder by class.
+def split_trees(folders: Splits, test_fraction: float, kind: Wanted = IMAGES) -> dict[Split, Tree]:
+    """The trees of both splits. Where there is no test folder, a stratified share is the test set."""
+    tree = scan(folders.train, kind=kind)
+    if folders.test is not None:
+        return {"train": tree, "test": scan(folders.test, tree.classes, kind)}
+    rows = held_out(tree.labels, tree.classes, test_fraction, str(tree.folder), "a `val` folder")
+    rest = np.setdiff1d(np.arange(len(tree.files)), rows)
+    return {"train": tree.part(rest), "test": replace(tree.part(rows), left_out=())}
+
+
+def scan(folder: Path, classes: Sequence[str] | None = None, kind: Wanted = IMAGES) -> Tree:
+    """List the images, or files of another kind, below a folder by class.
 
     Give `classes` for a test set: then no other class may occur, and a class without images is ignored.
     Raises DataError if the folder is missing or has no class, if a class has no image, or if a class is not
@@ -141,18 +146,18 @@ def scan(folder: Path, classes: Sequence[str] | None = None) -> Tree:
     left_out, images = list[str](), dict[str, list[str]]()
     with readable_root():
         for name in folders_in(folder):
-            images[name] = list(images_below(folder, name, left_out))
-        left_out += stray_images(folder)
+            images[name] = list(files_below(folder, name, left_out, kind))
+        left_out += stray_files(folder, kind)
     if classes is not None:
         images = {name: paths for name, paths in images.items() if paths}
     if not images:
-        raise DataError(f"{folder}: no folders in it; there must be one for each class, with its images")
+        raise DataError(f"{folder}: no folders in it; there must be one for each class, with its {kind.name}")
     names = dict[str, str]()
     for name in images:
         if (twin := names.setdefault(same(name), name)) != name:
             raise DataError(f"{folder}: two folders have the name {twin!r} in two spellings; merge them")
         if not images[name]:
-            raise DataError(f"{folder / name}: no images in it; known kinds: {', '.join(FORMATS)}")
+            raise DataError(f"{folder / name}: no {kind.name} in it; known kinds: {', '.join(kind.formats)}")
         if classes is not None and same(name) not in classes:
             raise DataError(f"{folder}: there is no class {name!r} in the training folder; remove it here")
     known = tuple(names if classes is None else classes)

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from resexp.data.draws import Draws, draws
 from resexp.data.examples import Batches, Examples
-from resexp.data.subset import drawn, pick_classes, renumbered, select
+from resexp.data.subset import chosen_rows
 
 if TYPE_CHECKING:
     from resexp.config.settings import DataConfig
@@ -138,15 +138,7 @@ def image_sets(prepared: PreparedData, config: DataConfig, device: torch.device)
     On the CPU the images stay in the mapped file, which all processes share. On CUDA they move to the device
     if they fit into half of its free memory; otherwise each batch is copied when it is needed.
     """
-    labelled = prepared.facts.targets == "labels"
-    classes = pick_classes(prepared.facts.classes, config.classes if labelled else None)
-    labels = {s: renumbered(a, classes) if labelled else a for s, a in prepared.labels.items()}
-    strata = {s: a if labelled else np.zeros(len(a), np.int64) for s, a in labels.items()}
-    wanted = {s: np.flatnonzero(a >= 0) for s, a in strata.items()}
-    test = select(strata["test"][wanted["test"]], config.test_size, config.subset_seed, "data.test_size")
-    rows = {"test": wanted["test"][test]}
-    for name, chosen in drawn(strata["train"][wanted["train"]], config).items():
-        rows[name] = wanted["train"][chosen]
+    labels, rows = chosen_rows(prepared, config)
     pixels = sum(map(len, rows.values())) * math.prod(prepared.facts.shape)
     means = mean_image(prepared.images["train"]) if config.normalise == "pixel_mean" else None
     moves = device.type == "cuda" and pixels <= torch.cuda.mem_get_info(device)[0] // 2

@@ -1,12 +1,13 @@
-"""Lists the images in a folder, and the files left out, without decoding. Never imports torch."""
+"""Lists the images or recordings in a folder, and what is left out, undecoded. Never imports torch."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from resexp.data.pixels import Unreadable, opened, quiet
+from resexp.data.pixels import FORMATS, Unreadable, opened, quiet
 
 PHOTOGRAPHS = (".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".avif", ".jp2", ".tif", ".tiff")
 PICTURES = (".png", ".apng", ".gif", ".bmp", ".ppm", ".pgm", ".pbm", ".pnm")
@@ -20,42 +21,6 @@ IGNORED = {"__macosx", "lost+found", "@eadir", "#recycle", "$recycle.bin", "thum
 def ignored(name: str) -> bool:
     """Whether a name is hidden (it begins with a dot) or an operating system's own."""
     return name.startswith(".") or name.casefold() in IGNORED
-
-
-def folders_in(folder: Path) -> list[str]:
-    """The names of the folders in a folder, sorted; links to folders are folders. Raises OSError."""
-    return sorted(entry.name for entry in os.scandir(folder) if is_folder(entry) and not ignored(entry.name))
-
-
-def images_below(folder: Path, inner: str, left_out: list[str]) -> Iterator[str]:
-    """The images at any depth below `folder/inner`, as paths relative to `folder`. Raises OSError.
-
-    Links are followed, and no folder is entered twice. Files left out are appended to `left_out`, each with
-    the reason.
-    """
-    entered = {_identity(folder / inner)}
-    waiting = _entries(folder, inner)
-    while waiting:
-        path, entry = waiting.pop()
-        if is_folder(entry):
-            if (identity := _identity(folder / path)) in entered:
-                left_out.append(f"{path} (leads to a folder that is listed already)")
-            else:
-                entered.add(identity)
-                waiting += _entries(folder, path)
-        elif why := unfit(entry):
-            left_out.append(f"{path} ({why})")
-        else:
-            yield path
-
-
-def stray_images(folder: Path) -> list[str]:
-    """Images that lie beside the folders of the classes and so belong to no class, each with this reason."""
-    return [
-        f"{name} (lies beside the folders of the classes)"
-        for name, entry in reversed(_entries(folder, ""))
-        if not unfit(entry)
-    ]
 
 
 def unfit(entry: os.DirEntry[str]) -> str | None:
@@ -73,6 +38,61 @@ def unfit(entry: os.DirEntry[str]) -> str | None:
         return str(reason)
     except OSError as error:  # links in a circle
         return error.strerror or "cannot be read"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The kind of files that a listing looks for.
+
+    name: in messages, in the plural; formats: those that are known; unfit: why an entry is no such file, or
+    None if it is one.
+    """
+
+    name: str
+    formats: tuple[str, ...]
+    unfit: Callable[[os.DirEntry[str]], str | None]
+
+
+IMAGES = Wanted("images", FORMATS, unfit)
+
+
+def folders_in(folder: Path) -> list[str]:
+    """The names of the folders in a folder, sorted; links to folders are folders. Raises OSError."""
+    return sorted(entry.name for entry in os.scandir(folder) if is_folder(entry) and not ignored(entry.name))
+
+
+def files_below(folder: Path, inner: str, left_out: list[str], kind: Wanted = IMAGES) -> Iterator[str]:
+    """The images, or files of another kind, at any depth below `folder/inner`. Raises OSError.
+
+    Paths are relative to `folder`. Links are followed, and no folder is entered twice. Files left out are
+    appended to `left_out`, each with the reason.
+    """
+    entered = {_identity(folder / inner)}
+    waiting = _entries(folder, inner)
+    while waiting:
+        path, entry = waiting.pop()
+        if is_folder(entry):
+            if (identity := _identity(folder / path)) in entered:
+                left_out.append(f"{path} (leads to a folder that is listed already)")
+            else:
+                entered.add(identity)
+                waiting += _entries(folder, path)
+        elif why := kind.unfit(entry):
+            left_out.append(f"{path} ({why})")
+        else:
+            yield path
+
+
+def stray_files(folder: Path, kind: Wanted = IMAGES) -> list[str]:
+    """Images, or files of another kind, beside the folders of the classes, each with this reason.
+
+    They belong to no class.
+    """
+    return [
+        f"{name} (lies beside the folders of the classes)"
+        for name, entry in reversed(_entries(folder, ""))
+        if not kind.unfit(entry)
+    ]
 
 
 def is_folder(entry: os.DirEntry[str]) -> bool:

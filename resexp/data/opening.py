@@ -10,6 +10,7 @@ import torch
 
 from resexp.data import cache
 from resexp.data.images import image_sets
+from resexp.data.recordings import sound_sets
 from resexp.data.subset import narrowed
 from resexp.data.table_splits import row_sets
 from resexp.data.windows import token_sets
@@ -24,8 +25,9 @@ OPENERS: dict[str, Opener] = {
     "images": lambda prepared, config, device, seed: image_sets(prepared, config, device),
     "text": lambda prepared, config, device, seed: token_sets(prepared, config, device),
     "rows": row_sets,
+    "sound": lambda prepared, config, device, seed: sound_sets(prepared, config, device),
 }
-"""For each form of data, the function that makes the splits. A table may be split by the trial's seed."""
+"""For each medium, the function that makes the splits. A table may be split by the trial's seed."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def open_data(
     `checked` is the prepared set; if it is None, the set is prepared now.
     """
     prepared = cache.load_prepared(checked or cache.prepare(config))
-    sets = OPENERS[prepared.facts.form](prepared, config, torch.device(device), seed)
+    sets = OPENERS[prepared.facts.medium](prepared, config, torch.device(device), seed)
     return Data(
         sets["train"],
         sets["test"],

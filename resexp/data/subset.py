@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from resexp.data.base import Facts, Labels, fingerprint
+from resexp.data.base import Facts, Labels, Split, fingerprint
 from resexp.data.names import same
 from resexp.errors import DataError
 
 if TYPE_CHECKING:
     from resexp.config.settings import DataConfig
+    from resexp.data.cache import PreparedData
 
 VALIDATION = "data.validation_size"
 HELD_OUT_SEED = 0
@@ -118,9 +119,9 @@ def held_out(labels: Labels, names: Sequence[str], fraction: float, where: str, 
     lone = [name for name, count in zip(names, counts, strict=True) if count < 2]
     if lone or not len(counts) <= size <= len(labels) - len(counts):
         raise DataError(
-            f"{where}: {len(labels)} images of {len(counts)} classes cannot be split with test_fraction "
+            f"{where}: {len(labels)} examples of {len(counts)} classes cannot be split with test_fraction "
             f"{fraction} so that each class is in both parts"
-            + (f" ({lone[0]!r} has one image)" if lone else "")
+            + (f" ({lone[0]!r} has one example)" if lone else "")
             + f"; give another fraction, or {own}"
         )
     return select(labels, size, HELD_OUT_SEED)
@@ -154,6 +155,23 @@ def drawn(strata: Labels, config: DataConfig) -> dict[str, Labels]:
     rest = np.setdiff1d(np.arange(len(strata)), held)
     taken = select(strata[rest], config.train_size, config.subset_seed, "data.train_size")
     return {"train": rest[taken], "validation": held}
+
+
+def chosen_rows(prepared: PreparedData, config: DataConfig) -> tuple[dict[Split, Labels], dict[str, Labels]]:
+    """The labels of each decoded split, numbered as configured, and the rows of each configured split.
+
+    Examples of other classes have the label -1. Raises DataError for an impossible size.
+    """
+    labelled = prepared.facts.targets == "labels"
+    classes = pick_classes(prepared.facts.classes, config.classes if labelled else None)
+    labels = {s: renumbered(a, classes) if labelled else a for s, a in prepared.labels.items()}
+    strata = {s: a if labelled else np.zeros(len(a), np.int64) for s, a in labels.items()}
+    wanted = {s: np.flatnonzero(a >= 0) for s, a in strata.items()}
+    test = select(strata["test"][wanted["test"]], config.test_size, config.subset_seed, "data.test_size")
+    rows = {"test": wanted["test"][test]}
+    for name, chosen in drawn(strata["train"][wanted["train"]], config).items():
+        rows[name] = wanted["train"][chosen]
+    return labels, rows
 
 
 def renumbered(labels: Labels, classes: Sequence[int]) -> Labels:

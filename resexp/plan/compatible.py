@@ -17,8 +17,9 @@ IDLE = {
     "masks": ("classes",),
     "tokens": ("classes", "image_size", "crop", "flip", "normalise", "subset_seed"),
     "rows": ("image_size", "crop", "flip", "normalise"),
+    "sound": ("image_size", "crop", "flip", "normalise"),
 }
-"""Targets or form of the data (see `data/base.py`) -> the options of all data sets without effect on them."""
+"""Targets or medium of the data (see `data/base.py`) -> the options of all data sets without effect on them."""
 LEAST = {"training.epochs": 1}
 """Settings that must be given even if they have no effect, with the value to give then."""
 
@@ -33,7 +34,7 @@ def check_fit(settings: Settings, facts: Facts) -> None:
 
 
 def _misfits(settings: Settings, facts: Facts) -> Iterator[Problem]:
-    idle = [(what, name) for what in (facts.targets, facts.form) for name in IDLE.get(what, ())]
+    idle = [(what, name) for what in (facts.targets, facts.medium) for name in IDLE.get(what, ())]
     for what, name in idle:
         if getattr(settings.data, name) != type(settings.data).model_fields[name].default:
             wrong = f"has no effect: {settings.data.kind} has {what}"

@@ -76,5 +76,5 @@ def test_a_test_set_of_nothing_readable(tmp_path: Path) -> None:
             else:
                 yield Chunk(IMAGES[:0], LABELS[:0], ("val/a/1.png (empty)",))
 
-    with pytest.raises(DataError, match=r"no readable test image \(unreadable: 1, such as val/a/1\.png"):
+    with pytest.raises(DataError, match=r"no readable test example \(unreadable: 1, such as val/a/1\.png"):
         decode(Half(Chunk(IMAGES, LABELS)), None, FACTS, tmp_path, lambda *_: None)

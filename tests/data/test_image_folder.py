@@ -119,7 +119,7 @@ def test_class_left_empty_is_an_error(tmp_path: Path, configure: Configure) -> N
     plant(tmp_path / "set", {"ant": 3, "bee": 3})
     for file in (tmp_path / "set" / "bee").iterdir():
         file.write_bytes(b"no image")
-    with pytest.raises(DataError, match="no readable training image of class 'bee'"):
+    with pytest.raises(DataError, match="no readable training example of class 'bee'"):
         cache.prepare(configure("image_folder", root=str(tmp_path / "set"), test_fraction=0.34))
 
 
@@ -157,7 +157,7 @@ def test_fingerprint_follows_the_files(tmp_path: Path, configure: Configure) -> 
         (None, {}, "No such file"),
         ({}, {}, "no folders in it"),
         ({"ant": 3, "bee": 0}, {}, "bee: no images in it; known kinds: JPEG"),
-        ({"ant": 9, "bee": 1}, {}, "'bee' has one image"),
+        ({"ant": 9, "bee": 1}, {}, "'bee' has one example"),
         ({"ant": 5, "bee": 5}, {"test_fraction": 0.0}, "cannot be split with test_fraction 0.0"),
         ({"ant": 5, "bee": 5}, {"test_fraction": 1.0}, "cannot be split with test_fraction 1.0"),
     ],

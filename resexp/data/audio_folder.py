@@ -1,0 +1,114 @@
+"""A folder of your own recordings, with one folder for each class."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from functools import cached_property
+
+import numpy as np
+
+from resexp.data.base import Chunk, Facts, Progress, Source, Split, fingerprint
+from resexp.data.contents import Contents
+from resexp.data.image_folder import Tree, readable_root, split_trees
+from resexp.data.listing import Wanted, is_folder
+from resexp.data.notes import listed
+from resexp.data.pixels import Unreadable
+from resexp.data.sound import BYTES, FORMATS, Sound, chunk_of_recordings
+from resexp.data.splits import Splits, find_splits
+from resexp.machine.folders import own_folder
+from resexp.options import Fraction, NonNegativeFloat, PositiveFloat, PositiveInt, Width
+
+CHUNK = 256
+SUFFIXES = (".wav", ".wave", ".flac")
+
+
+class AudioFolder(Source):
+    """WAV and FLAC files in `root/train/<class>/` and `root/val/<class>/` (or `test`), or any depth below.
+
+    Folders are found, and a test set is drawn where there is none, as for `image_folder`. `resexp.data.sound`
+    says how recordings become examples of `seconds` at `rate` samples in a second: several channels become
+    their mean, any rate is resampled, more than 16 bits are rounded, and of longer recordings the middle is
+    taken. An example is a waveform, or a log-mel spectrogram of `mels` bands. In training, `shift` moves it
+    by up to so many seconds, and `noise` adds white noise of this share of its size. Files that are no
+    recordings or cannot be read are left out, counted and named.
+    """
+
+    def __init__(
+        self,
+        *,
+        root: str,
+        test_fraction: Fraction = 0.2,
+        rate: PositiveInt = 16000,
+        seconds: PositiveFloat = 1.0,
+        mels: Width | None = None,
+        shift: NonNegativeFloat = 0.0,
+        noise: NonNegativeFloat = 0.0,
+    ) -> None:
+        self.root = own_folder(root)
+        self.test_fraction = test_fraction
+        self.sound = Sound(rate, seconds, mels, shift, noise)
+
+    def facts(self, image_size: int | None) -> Facts:
+        sound, train, test = self.sound, self._splits["train"], self._splits["test"]
+        counts = [tuple(np.bincount(t.labels, minlength=len(train.classes)).tolist()) for t in (train, test)]
+        fraction = self.test_fraction if train.folder == test.folder else None
+        key = fingerprint("audio_folder", 1, sound.rate, sound.seconds, sound.mels, fraction)
+        aside = [self._name(tree, path) for tree in (train, test) for path in tree.left_out]
+        notes = (*self._folders.notes, *listed(aside, "left out"))
+        return Facts(
+            sound.shape,
+            "labels",
+            train.classes,
+            counts[0],
+            counts[1],
+            key,
+            notes=notes,
+            samples=sound.samples,
+        )
+
+    def identity(self, contents: Contents) -> str:
+        trees = self._splits.values()
+        return fingerprint([[tree.classes, contents.of(tree.folder, tree.files)] for tree in trees])
+
+    def read(self, split: Split, image_size: int | None, progress: Progress) -> Iterator[Chunk]:
+        tree = self._splits[split]
+        for start in range(0, len(tree.files), CHUNK):
+            files, labels = tree.files[start : start + CHUNK], tree.labels[start : start + CHUNK]
+            names = [self._name(tree, file) for file in files]
+            yield chunk_of_recordings(names, labels, self._content, self.sound)
+
+    def _content(self, name: str) -> bytes:
+        """The bytes of a file, and at most one more than are read. Raises Unreadable."""
+        try:
+            with (self.root / name).open("rb") as file:
+                return file.read(BYTES + 1)
+        except OSError as error:
+            raise Unreadable(error.strerror or "cannot be read") from error
+
+    @cached_property
+    def _folders(self) -> Splits:
+        with readable_root():
+            return find_splits(self.root)
+
+    @cached_property
+    def _splits(self) -> dict[Split, Tree]:
+        return split_trees(self._folders, self.test_fraction, RECORDINGS)
+
+    def _name(self, tree: Tree, path: str) -> str:
+        return (tree.folder / path).relative_to(self.root).as_posix()
+
+
+def unfit(entry: os.DirEntry[str]) -> str | None:
+    """Why an entry is no recording; None if it is one, by its name. Reading it may still fail."""
+    try:
+        if is_folder(entry):
+            return "a folder"
+        if not entry.is_file():
+            return "leads nowhere" if entry.is_symlink() and not os.path.exists(entry) else "not a file"
+    except OSError as error:  # links in a circle
+        return error.strerror or "cannot be read"
+    return None if entry.name.lower().endswith(SUFFIXES) else f"no {' or '.join(FORMATS)} file by its name"
+
+
+RECORDINGS = Wanted("recordings", FORMATS, unfit)

@@ -1,0 +1,162 @@
+"""Splits of recordings. They are kept as samples, and become waveforms or spectrograms one batch at a time.
+
+So time shifts and noise act on the sound, whichever of the two a network gets.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from resexp.data.examples import Batches, Examples
+from resexp.data.sound import SCALE, Sound, mel_bands
+from resexp.data.subset import chosen_rows
+from resexp.errors import DataError
+from resexp.random import keyed_generator
+
+if TYPE_CHECKING:
+    from resexp.config.settings import DataConfig
+    from resexp.data.base import Split
+    from resexp.data.cache import PreparedData
+
+FLOOR = 1e-10
+"""The least power that is told from silence: -100 dB."""
+RANGE_DB = 80.0
+"""What is quieter than a recording's loudest place by more decibels than this counts as silence."""
+
+
+class SoundSet(Examples):
+    """One split of a data set, as batches on `device`.
+
+    waves: (N, T) int16, on `device` or in memory-mapped host memory. labels: (N,) int64.
+    rows: (n,) int64, the recordings that belong to the split; None if all do.
+
+    Each example is brought to mean 0 and variance 1 by itself, after all else was done to it, so that nothing
+    is known here of how loud it was. Silence becomes 0.
+    """
+
+    def __init__(
+        self,
+        waves: Tensor,
+        labels: Tensor,
+        sound: Sound,
+        *,
+        rows: Tensor | None = None,
+        device: torch.device | None = None,
+    ) -> None:
+        assert len(labels) == len(waves)
+        self.waves, self.labels, self.rows, self.sound = waves, labels, rows, sound
+        self.device = waves.device if device is None else device
+
+    def __len__(self) -> int:
+        return len(self.waves if self.rows is None else self.rows)
+
+    def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Waveforms (B, 1, T) or log-mel spectrograms (B, 1, mels, frames), and labels (B,) int64."""
+        return self._example(self._waves(index)), self._labels(index)
+
+    def training(self, seed: int, epoch: int) -> Batches:
+        if not (self.sound.shift or self.sound.noise):
+            return self.batch
+        return partial(self.augmented, seed=seed, epoch=epoch)
+
+    def augmented(self, index: Tensor, seed: int, epoch: int) -> tuple[Tensor, Tensor]:
+        """Like `batch`, but each recording is moved in time and gets noise of its own.
+
+        Draws depend on seed, epoch and the recording's number alone. What moves in from outside is silent.
+        Noise is Gaussian, and `noise` is the ratio of its root mean square to that of the example.
+        """
+        waves_BT = self._waves(index)
+        if most := round(self.sound.shift * self.sound.rate):
+            waves_BT = shifted(waves_BT, self._shifts(most, seed, epoch)[index.cpu()])
+        if self.sound.noise:
+            drawn = [white(waves_BT.shape[1], seed, epoch, number) for number in index.tolist()]
+            loudness_B1 = waves_BT.square().mean(1, keepdim=True).sqrt()
+            waves_BT = waves_BT + self.sound.noise * loudness_B1 * torch.stack(drawn).to(self.device)
+        return self._example(waves_BT), self._labels(index)
+
+    def _shifts(self, most: int, seed: int, epoch: int) -> Tensor:
+        """For every recording of the split, by how many samples it moves: -most to most."""
+        generator = keyed_generator(seed, epoch, "shift")
+        return torch.randint(-most, most + 1, (len(self),), generator=generator)
+
+    def _example(self, waves_BT: Tensor) -> Tensor:
+        if self.sound.mels is None:
+            return standardised(waves_BT)[:, None]
+        return standardised(log_mel(waves_BT, self.sound))[:, None]
+
+    def _waves(self, index: Tensor) -> Tensor:
+        return self.waves[self._rows(index)].to(self.device).float() / SCALE
+
+    def _labels(self, index: Tensor) -> Tensor:
+        return self.labels[self._rows(index)].to(self.device)
+
+    def _rows(self, index: Tensor) -> Tensor:
+        index = index.to(self.waves.device)
+        return index if self.rows is None else self.rows[index]
+
+
+def white(length: int, *key: object) -> Tensor:
+    """White noise (length,) of variance 1 that depends on the key alone. It is on the CPU."""
+    return torch.randn(length, generator=keyed_generator(*key, "noise"))
+
+
+def shifted(waves_BT: Tensor, by_B: Tensor) -> Tensor:
+    """Waves moved by so many samples, towards the end where that is positive; the rest is silent."""
+    length = waves_BT.shape[1]
+    source_BT = torch.arange(length, device=waves_BT.device) - by_B.to(waves_BT.device)[:, None]
+    moved = waves_BT.gather(1, source_BT.clamp(0, length - 1))
+    return moved.masked_fill((source_BT < 0) | (source_BT >= length), 0)
+
+
+def log_mel(waves_BT: Tensor, sound: Sound) -> Tensor:
+    """Log-mel spectrograms (B, mels, frames) in decibels, of waves of which 1 is full scale.
+
+    The power in `mel_bands` of a Fourier transform over Hann windows, of 32 ms every 10 ms, whose middles run
+    from the first sample on; the ends are mirrored. Power below FLOOR counts as FLOOR, and what is more than
+    RANGE_DB below a recording's loudest place is raised to there. These are the numbers of torchaudio's
+    `MelSpectrogram` and `AmplitudeToDB`.
+    """
+    window = torch.hann_window(sound.window, device=waves_BT.device)
+    spectrum = torch.stft(waves_BT, sound.window, sound.hop, window=window, return_complex=True)
+    bands = torch.from_numpy(mel_bands(sound.rate, sound.window, sound.mels or 1)).float()
+    power = torch.einsum("bft,fm->bmt", spectrum.abs().square(), bands.to(waves_BT.device))
+    decibels = 10 * power.clamp(min=FLOOR).log10()
+    return torch.maximum(decibels, decibels.amax((1, 2), keepdim=True) - RANGE_DB)
+
+
+def standardised(examples: Tensor) -> Tensor:
+    """Examples (B, ...) with a mean of 0 and a variance of 1, each by itself; constant ones become 0."""
+    flat = examples.flatten(1)
+    centre, scale = flat.mean(1, keepdim=True), flat.std(1, keepdim=True, unbiased=False)
+    return ((flat - centre) / torch.where(scale > 0, scale, 1)).view_as(examples)
+
+
+def sound_sets(prepared: PreparedData, config: DataConfig, device: torch.device) -> dict[str, SoundSet]:
+    """The splits of a prepared set of recordings, as configured. Raises DataError for an impossible size.
+
+    On the CPU the samples stay in the mapped file, which all processes share. On CUDA they move to the device
+    if they fit into half of its free memory; otherwise each batch is copied when it is needed.
+    """
+    sound = getattr(config.build(), "sound", None)
+    if not isinstance(sound, Sound):
+        wrong = "its facts have samples, and it has no `sound`"
+        raise DataError(f"the data source {config.kind}: {wrong}; keep a `Sound` there, as audio_folder does")
+    labels, rows = chosen_rows(prepared, config)
+    size = 2 * sum(map(len, rows.values())) * prepared.facts.samples
+    moves = device.type == "cuda" and size <= torch.cuda.mem_get_info(device)[0] // 2
+
+    def sound_set(name: str) -> SoundSet:
+        split: Split = "test" if name == "test" else "train"
+        arrays = [torch.from_numpy(array) for array in (prepared.images[split], labels[split])]
+        chosen = torch.from_numpy(rows[name]) if len(rows[name]) < len(arrays[0]) else None
+        if moves:
+            arrays = [(a if chosen is None else a[chosen]).to(device) for a in arrays]
+            chosen = None
+        waves, targets = arrays
+        return SoundSet(waves, targets, sound, rows=chosen, device=device)
+
+    return {name: sound_set(name) for name, chosen in rows.items() if len(chosen)}
