@@ -128,12 +128,19 @@ class ModelConfig(PartConfig):
     connection: Annotated[ConnectionConfig, OneOf("connection"), BeforeValidator(folded)] = Field(
         "plain", validate_default=True
     )
-    order: Literal["post", "bn_after_add", "relu_before_add", "relu_only_pre", "pre", "peri", "deep_norm"] = (
-        Field(
-            "post",
-            description="where norm and activation stand, named as by He et al. 2016; transformers have "
-            "post, pre, peri and deep_norm",
-        )
+    order: Literal[
+        "post",
+        "bn_after_add",
+        "relu_before_add",
+        "relu_only_pre",
+        "pre",
+        "norm_only_pre",
+        "peri",
+        "deep_norm",
+    ] = Field(
+        "post",
+        description="where norm and activation stand, named as by He et al. 2016; transformers have "
+        "post, pre, peri and deep_norm",
     )
     norm: Literal["batch", "none", "layer", "group"] = "batch"
     activation: Literal["relu", "tanh", "sigmoid", "gelu"] = "relu"

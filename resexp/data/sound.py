@@ -63,9 +63,8 @@ class Sound:
         if self.shift > self.seconds:
             raise DataError(f"data.shift: is {self.shift:g}; give at most data.seconds, {self.seconds:g}")
         if self.mels is not None and not mel_bands(self.rate, self.window, self.mels).any(0).all():
-            raise DataError(
-                f"data.mels: some of {self.mels} bands hold no frequency at the rate {self.rate:,}; give fewer"
-            )
+            wrong = f"some of {self.mels} bands hold no frequency at the rate {self.rate:,}"
+            raise DataError(f"data.mels: {wrong}; give fewer")
 
     @property
     def samples(self) -> int:

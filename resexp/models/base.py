@@ -12,14 +12,24 @@ from torch import Tensor, nn
 
 from resexp.connections.base import Branch, Connection, Site
 
-Placement = Literal["post", "bn_after_add", "relu_before_add", "relu_only_pre", "pre", "peri", "deep_norm"]
+Placement = Literal[
+    "post",
+    "bn_after_add",
+    "relu_before_add",
+    "relu_only_pre",
+    "pre",
+    "norm_only_pre",
+    "peri",
+    "deep_norm",
+]
 """The order of norm and activation: see `parts.ORDERS`, and `encoder.PLACEMENTS` for transformers."""
 
 
 @dataclass(frozen=True)
 class Purpose:
-    """What a task asks of a network: for an example of `shape`, (C, H, W) or (T,), `classes` numbers for each
-    unit.
+    """What a task asks of a network: for an example of `shape`, `classes` numbers for each unit.
+
+    Shapes are (C, H, W) of images, (C, T) of waveforms and (T,) of tokens.
 
     `targets` says what the units are: an image's label ("labels", output (B, classes)), its pixels ("masks",
     output (B, classes, H, W)), or characters ("tokens", output (B, classes, T)). With "images", the network
@@ -33,7 +43,7 @@ class Purpose:
     causal: bool | None = None
 
     def made_up(self, batch: int, device: torch.device | str) -> Tensor:
-        """Made-up inputs of the right shape and type: noise (batch, C, H, W), or tokens (batch, T), all 0."""
+        """Made-up inputs of the right shape and type: noise (batch, *shape), or tokens (batch, T), all 0."""
         if self.targets == "tokens":
             return torch.zeros(batch, *self.shape, dtype=torch.long, device=device)
         return torch.randn(batch, *self.shape, device=device)
@@ -95,7 +105,7 @@ def h_of(state: Tensor | tuple[Tensor, ...]) -> Tensor:
 
 
 class Network(nn.Module, ABC):
-    """Images (B, C, H, W) or tokens (B, T) -> logits (B, classes, ...): see `Purpose`.
+    """Images (B, C, H, W), waveforms (B, C, T) or tokens (B, T) -> logits (B, classes, ...): see `Purpose`.
 
     States have their channels in dimension 1: (B, C), (B, C, H, W), or (B, C, T) for tokens. `blocks` is
     flat, in the order in which the blocks are passed. A block's index is the depth that probes plot.

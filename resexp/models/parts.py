@@ -22,13 +22,15 @@ class Layers:
 
     `map` builds a 1x1 map without bias, `norm` a norm of so many channels, `branch` the branch of a block.
     With `shared_start`, the norm and activation with which a branch begins are taken out of it and applied
-    before the state splits, in the first block and in all blocks whose shortcut is a projection.
+    before the state splits, in the first block and in all blocks whose shortcut is a projection. `shrink` is
+    as in `ShortcutFactory`.
     """
 
     map: Callable[[int, int, int], nn.Module]
     norm: Callable[[int], nn.Module]
     branch: Callable[[int, int, int], nn.Module]
     shared_start: bool = False
+    shrink: Callable[[int], nn.Module] | None = None
 
 
 def make_norm(kind: str, channels: int) -> nn.Module:
@@ -74,6 +76,8 @@ ORDERS: dict[str, Order] = {
     "relu_before_add": Order(("layer", "norm", "act"), 0, ("norm", "act"), ()),
     "relu_only_pre": Order(("act", "layer", "norm"), 0, ("norm",), ("act",)),
     "pre": Order(("norm", "act", "layer"), 0, (), ("norm", "act")),
+    # Tang and Lin 2018 (arXiv:1710.10361), by the authors' code: a shortcut carries what was not normalised.
+    "norm_only_pre": Order(("norm", "layer", "act"), 0, ("act",), ("norm",)),
 }
 
 
@@ -133,7 +137,7 @@ def make_block(
     started = layers.shared_start and "norm" in start_of(design)
     # A norm before the split normalises what the projection gets, so that none follows the projection.
     norm = (lambda channels: nn.Identity()) if started else layers.norm
-    shortcut = ShortcutFactory(layers.map, norm, inputs, width, stride)
+    shortcut = ShortcutFactory(layers.map, norm, inputs, width, stride, layers.shrink)
     site = Site(index, depth, inputs, width, stride, shortcut, lambda i, o: layers.map(i, o, 1))
     connection = design.connection(site)
     branch = layers.branch(inputs, connection.branch, stride)

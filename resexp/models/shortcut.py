@@ -36,7 +36,9 @@ class Pad(nn.Module):
 class ShortcutFactory:
     """Builds S at one place of a trunk, from `inputs` channels to `width` at `stride`.
 
-    `map(inputs, outputs, stride)` is the trunk's 1x1 map and `norm(channels)` its norm.
+    `map(inputs, outputs, stride)` is the trunk's 1x1 map and `norm(channels)` its norm. `shrink(stride)` is
+    the trunk's own way to shrink a state before it is padded, if it has one; otherwise `pad` takes every
+    `stride`-th pixel.
     """
 
     map: Callable[[int, int, int], nn.Module]
@@ -44,6 +46,7 @@ class ShortcutFactory:
     inputs: int
     width: int
     stride: int
+    shrink: Callable[[int], nn.Module] | None = None
 
     def __call__(self, kind: ShortcutKind, outputs: int | None = None, layout: str = "both") -> nn.Module:
         """See `connections.base.MakesShortcut`. If S has fewer outputs than inputs, `pad` is a projection,
@@ -55,7 +58,10 @@ class ShortcutFactory:
         if same and kind != "projection_everywhere":
             return nn.Identity()
         if kind in ("pad", "pad_end") and outputs >= inputs:
-            return Pad(inputs, outputs, stride, at_end=kind == "pad_end" or layout == "end")
+            at_end = kind == "pad_end" or layout == "end"
+            if self.shrink is not None and stride > 1:
+                return nn.Sequential(self.shrink(stride), Pad(inputs, outputs, 1, at_end))
+            return Pad(inputs, outputs, stride, at_end)
         if kind == "pool" and stride > 1:
             return nn.Sequential(
                 nn.AvgPool2d(stride, ceil_mode=True), self.map(inputs, outputs, 1), self.norm(outputs)
