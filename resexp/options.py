@@ -35,6 +35,11 @@ PadKind = Literal["pad", "pad_end"]
 PadLayout = Literal["both", "end"]
 """For plugins written before `pad_end` was a kind of shortcut."""
 
+Placement = Literal[
+    "post", "bn_after_add", "relu_before_add", "relu_only_pre", "pre", "norm_only_pre", "peri", "deep_norm"
+]
+"""The order of norm and activation: `ORDERS` in models/parts.py, and `PLACEMENTS` in models/encoder.py."""
+
 OPTION_TYPES: dict[str, object] = {
     "PositiveInt": PositiveInt,
     "NaturalInt": NaturalInt,

@@ -26,7 +26,17 @@ from resexp.catalog.plugins import Plugin
 from resexp.catalog.signature import REQUIRED
 from resexp.config.frozen import Frozen, expand
 from resexp.config.shortcut_layout import folded
-from resexp.options import Depth, Fraction, Margin, NaturalInt, PositiveFloat, PositiveInt, Side, accepts
+from resexp.options import (
+    Depth,
+    Fraction,
+    Margin,
+    NaturalInt,
+    Placement,
+    PositiveFloat,
+    PositiveInt,
+    Side,
+    accepts,
+)
 
 DEFAULT_KINDS = {"task": "classification", "connection": "plain", "optimizer": "sgd", "schedule": "constant"}
 """By role, the kind of a part that a configuration does not name."""
@@ -128,16 +138,7 @@ class ModelConfig(PartConfig):
     connection: Annotated[ConnectionConfig, OneOf("connection"), BeforeValidator(folded)] = Field(
         "plain", validate_default=True
     )
-    order: Literal[
-        "post",
-        "bn_after_add",
-        "relu_before_add",
-        "relu_only_pre",
-        "pre",
-        "norm_only_pre",
-        "peri",
-        "deep_norm",
-    ] = Field(
+    order: Placement = Field(
         "post",
         description="where norm and activation stand, named as by He et al. 2016; transformers have "
         "post, pre, peri and deep_norm",

@@ -11,11 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from resexp.connections.base import Branch, Connection, Site
-
-Placement = Literal[
-    "post", "bn_after_add", "relu_before_add", "relu_only_pre", "pre", "norm_only_pre", "peri", "deep_norm"
-]
-"""The order of norm and activation: see `parts.ORDERS`, and `encoder.PLACEMENTS` for transformers."""
+from resexp.options import Placement
 
 
 @dataclass(frozen=True)

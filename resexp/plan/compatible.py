@@ -19,7 +19,7 @@ IDLE = {
     "rows": ("image_size", "crop", "flip", "normalise"),
     "sound": ("image_size", "crop", "flip", "normalise"),
 }
-"""Targets or medium of the data (see `data/base.py`) -> the options of all data sets without effect on them."""
+"""Targets or medium of data (see `data/base.py`) -> the options of all data sets without effect on them."""
 LEAST = {"training.epochs": 1}
 """Settings that must be given even if they have no effect, with the value to give then."""
 
