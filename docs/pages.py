@@ -60,8 +60,11 @@ def _row(parameter: Any) -> str:
 
 def parts() -> str:
     """Every part that a configuration can name, with its equation or purpose, source and options."""
-    text = ["# Parts", "Each is named in a configuration by its kind. `resexp show` prints the same."]
-    for role in scan.ROLES:
+    text = [
+        "# Parts",
+        "A configuration names each by its kind, and --launcher a launcher. `resexp show` prints the same.",
+    ]
+    for role in scan.ALL_ROLES:
         text.append(f"## {role.capitalize()}")
         for part in scan.parts(role).values():
             first, _, rest = inspect.cleandoc(part.doc).partition("\n")

@@ -13,13 +13,24 @@ if sys.argv[:1] == ["-m"] and not sys.flags.safe_path:
     # With `python -m resexp`, Python searches the current folder before its own library. Remove it.
     del sys.path[0]
 
-from resexp.api import archive, load, open_trial, register, results, run, run_until_decided, trials
+from resexp.api import (
+    archive,
+    load,
+    make_launcher,
+    open_trial,
+    register,
+    results,
+    run,
+    run_until_decided,
+    trials,
+)
 from resexp.foreign.judge import judge
 
 __all__ = [
     "archive",
     "judge",
     "load",
+    "make_launcher",
     "open_trial",
     "register",
     "results",

@@ -11,13 +11,13 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
-from resexp.execution.launcher import Job
+from resexp.execution.launcher import Job, Launcher, Outcome
 from resexp.execution.signals import GROUP_SIGNALS
 
 WORKER = "import pickle, sys; from resexp.execution.worker import work; work(pickle.load(sys.stdin.buffer))"
 
 
-class Subprocesses:
+class Subprocesses(Launcher):
     """Starts workers on this machine, each with an import of its own."""
 
     def __init__(self) -> None:
@@ -40,8 +40,9 @@ class Subprocesses:
         self._workers.append(worker)
         return worker
 
-    def poll(self, handle: subprocess.Popen[bytes]) -> int | None:
-        return handle.returncode
+    def poll(self, handle: subprocess.Popen[bytes]) -> Outcome | None:
+        status = handle.returncode
+        return None if status is None else Outcome(status, "crash", f"its program ended with {status}")
 
     def wait(self, handles: Sequence[subprocess.Popen[bytes]], seconds: float) -> None:
         deadline = time.monotonic() + seconds

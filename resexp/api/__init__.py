@@ -2,12 +2,14 @@
 
 from resexp.api.evidence import register, run_until_decided
 from resexp.api.finished import archive, open_trial, probe, results
+from resexp.api.launching import make_launcher
 from resexp.api.training import RESULTS, load, run, trials
 
 __all__ = [
     "RESULTS",
     "archive",
     "load",
+    "make_launcher",
     "open_trial",
     "probe",
     "register",

@@ -80,9 +80,9 @@ def run(
     makes whatever shows the run: by default lines on standard error, and `execution.display.Display` shows
     nothing. `tell` receives each sentence that the user must read, and prints it by default. `look` is for
     `run_until_decided`. `launcher` starts the trials, for instance on other machines that see the results
-    folder; by default they are processes of this machine. `only` has conditions such as "model.depth=8,20":
-    only the trials that meet all of them are trained, and the plan stays whole. With `take_over`, the place
-    of a run on another machine is taken if it did not end by itself and gives no sign of life.
+    folder (see `make_launcher`); by default they are processes of this machine. `only` has conditions such as
+    "model.depth=8,20": only the trials that meet all of them are trained, and the plan stays whole. With
+    `take_over`, the place of a run on another machine is taken if it did not end by itself and gives no sign of life.
 
     Raises:
         ConfigError, DataError: the input is wrong; nothing has been written.
@@ -95,44 +95,47 @@ def run(
     from resexp.data.cache import Survey
     from resexp.data.notes import with_source
     from resexp.estimate.at_once import best_slots
-    from resexp.estimate.duration import room
     from resexp.estimate.network import with_worker
     from resexp.execution.lines import LineDisplay, line_console, print_line
-    from resexp.execution.local import LocalLauncher
+    from resexp.execution.local import Local
+    from resexp.execution.options import Options
     from resexp.execution.signals import stop_signals
     from resexp.execution.supervisor import supervise
-    from resexp.execution.sweep import Options
     from resexp.machine.devices import device_slots
-    from resexp.machine.environment import environment, memory_bytes
+    from resexp.machine.environment import environment
     from resexp.machine.precision import emulated
     from resexp.plan.chosen import choose
     from resexp.plan.make import make_plan
     from resexp.store import create, hold, states
     from resexp.training.entry import TRAINER, preloaded
 
+    _refuse_to_try_out(launcher, jobs)
     conditions = parse_conditions(only, experiment.plugins)
     results, console = Path(results), line_console()
     show = display or partial(LineDisplay, console)
     tell = tell or partial(print_line, console)
     settings = [point.settings for point in experiment.points]
-    local = LocalLauncher(preloaded(each.model.info.base for each in settings))
+    local = Local(preloaded(each.model.info.base for each in settings))
+    launcher = launcher or local
+    at_most = None if jobs == "auto" else jobs
     record = environment([Path(sys.argv[0]).name, *sys.argv[1:]])
     # The lock is taken before torch loads, so that a second start of the same experiment ends at once.
     with stop_signals(lambda: True), hold(results, experiment.name, take_over=take_over, tell=tell) as held:
-        slots = device_slots(device, threads, None if jobs == "auto" else jobs)
+        # If trials run on other machines, this one only plans them, and its processor does for that.
+        slots = device_slots("cpu" if launcher.remote else device, threads, at_most)
         survey = Survey(progress, tell)
         measurer = with_worker(experiment, slots[0], local, survey)
         planned = make_plan(experiment, measurer, progress)
         stored = states(results / experiment.name, planned)
         chosen = choose(planned, conditions)
         left = [trial for trial in chosen if fresh or not stored[trial.id].finished]
-        data = measurer.prepared(left)
+        # Other machines prepare the data themselves, each where it keeps them.
+        data = {} if launcher.remote else measurer.prepared(left)
         configs = {each.data.model_dump_json(): each.data for each in settings}.values()
         notes = [note for config in configs for note in with_source(config, survey.notes(config))]
-        fitting = room(slots, left, memory_bytes(), asked=jobs is not None)
-        slots = list(fitting.slots)
-        for note in (*notes, *filter(None, [fitting.note])):
+        for note in notes:
             tell(note)
+        slots = _slots(launcher, slots, left, tell, device=device, jobs=jobs)
         if jobs == "auto":
             slots = best_slots(slots, left, threads, measurer, local, data=data)
         opened = create(
@@ -144,7 +147,7 @@ def run(
                 **record,
                 "overrides": list(experiment.overrides),
                 "tier": experiment.tier,
-                "jobs": len(slots),
+                "jobs": at_most if launcher.remote else len(slots),
             },
             published=experiment.published.model_dump(mode="json"),
             notes=notes,
@@ -158,6 +161,40 @@ def run(
         trusted.remember(experiment.plugins)
         ids = {trial.id for trial in chosen}
         options = Options(TRAINER, threads, stall_timeout, keep_going, allow_environment_change, data, ids)
-        for warning in (*opened.warnings, *emulated(left, slots[0])):
+        for warning in (*opened.warnings, *(() if launcher.remote else emulated(left, slots[0]))):
             tell(warning)
-        return supervise(opened, launcher or local, options, slots=slots, display=show())
+        return supervise(opened, launcher, options, slots=slots, display=show())
+
+
+def _refuse_to_try_out(launcher: Launcher | None, jobs: object) -> None:
+    """Raises ConfigError if the best number of jobs is asked for and trials run on other machines."""
+    from resexp.errors import ConfigError, Problem
+
+    if launcher and launcher.remote and jobs == "auto":
+        wrong = "is found out on this machine, and the launcher starts trials on others"
+        raise ConfigError([Problem("command line", "--jobs auto", wrong, "give a number, or leave it out")])
+
+
+def _slots(
+    launcher: Launcher,
+    here: Sequence[str],
+    left: Sequence[Trial],
+    tell: Callable[[str], None],
+    *,
+    device: str,
+    jobs: int | Literal["auto"] | None,
+) -> list[str]:
+    """One device for each trial that the launcher is given at once.
+
+    On this machine, these are those of its devices, `here`, for which it has memory. If it has too little,
+    the user is told.
+    """
+    from resexp.estimate.duration import room
+    from resexp.machine.environment import memory_bytes
+
+    if launcher.remote:
+        return list(launcher.slots(device, None if jobs == "auto" else jobs, len(left)))
+    fitting = room(here, left, memory_bytes(), asked=jobs is not None)
+    if fitting.note:
+        tell(fitting.note)
+    return list(fitting.slots)

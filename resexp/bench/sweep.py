@@ -16,9 +16,9 @@ from resexp.config.settings import Settings
 from resexp.data.cache import facts_of
 from resexp.errors import TrialError
 from resexp.execution.display import Display
-from resexp.execution.local import LocalLauncher
+from resexp.execution.local import Local
+from resexp.execution.options import Options
 from resexp.execution.supervisor import supervise
-from resexp.execution.sweep import Options
 from resexp.plan.trial import Trial
 from resexp.store import ExperimentFolder, State, TrialFolder, create, read
 from resexp.training.entry import PRELOAD, TRAINER
@@ -72,7 +72,7 @@ def run_sweep(settings: Sequence[Settings], slots: Sequence[str], folder: Path) 
     events = Events()
     plugins = tuple({plugin for each in settings for plugin in plugins_of(each)})
     with create(folder, name, config_text="", trials=trials, environment={}, plugins=plugins) as opened:
-        launcher = LocalLauncher([PRELOAD])
+        launcher = Local([PRELOAD])
         summary = supervise(opened, launcher, Options(TRAINER), slots=slots, display=events)
         folders = [TrialFolder(ExperimentFolder(opened.path).trial(trial).path) for trial in trials]
     records = read(folder / name)

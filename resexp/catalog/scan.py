@@ -36,7 +36,14 @@ ROLES: dict[str, tuple[str, ...]] = {
     "optimizer": ("training/optimizers.py", "Optimizer"),
     "schedule": ("training/schedules.py", "Schedule"),
 }
-"""For each role, the folder or file of its parts in the package, and the names of their base classes."""
+"""For each role of a configuration, the folder or file of its parts in the package, and the names of their
+base classes.
+"""
+
+OTHER_ROLES: dict[str, tuple[str, ...]] = {"launcher": ("execution", "Launcher")}
+"""The same for parts that no configuration names, because they do not change the numbers of a trial."""
+
+ALL_ROLES = ROLES | OTHER_ROLES
 
 
 @dataclass(frozen=True)
@@ -69,7 +76,7 @@ def parts(role: str, plugins: tuple[Plugin, ...] = ()) -> Mapping[str, PartInfo]
 
     Raises ConfigError if two parts have the same kind, or if the annotation of an option is not supported.
     """
-    root = PACKAGE / ROLES[role][0]
+    root = PACKAGE / ALL_ROLES[role][0]
     files = sorted(root.glob("*.py")) if root.is_dir() else [root] * root.is_file()
     by_kind: dict[str, PartInfo] = {}
     for plugin in (*(Plugin(file, file.read_bytes()) for file in files), *plugins):
@@ -82,7 +89,7 @@ def parts(role: str, plugins: tuple[Plugin, ...] = ()) -> Mapping[str, PartInfo]
 
 def check_plugins(plugins: tuple[Plugin, ...]) -> None:
     """Raises ConfigError if a plugin defines no part, or if one of its parts is faulty."""
-    every = [part for role in ROLES for part in parts(role, plugins).values()]
+    every = [part for role in ALL_ROLES for part in parts(role, plugins).values()]
     for part in every:
         if part.plugin and part.unreachable:
             name = part.unreachable[0]
@@ -90,7 +97,7 @@ def check_plugins(plugins: tuple[Plugin, ...]) -> None:
             raise error(part, name, wrong, f"write *, before {name} in __init__")
     for plugin in plugins:
         if not any(part.plugin == plugin for part in every):
-            bases = ", ".join(base for _, *bases in ROLES.values() for base in bases)
+            bases = ", ".join(base for _, *bases in ALL_ROLES.values() for base in bases)
             wrong = "defines no part"
             right = f"name one of {bases} among the bases of a class"
             raise ConfigError([Problem(f"{plugin.file}:1", "", wrong, right)])
@@ -125,9 +132,17 @@ def part_class(part: PartInfo) -> type[Any]:
 
 def _base_module(role: str) -> str:
     """The module that defines the base classes of a role."""
-    path = ROLES[role][0]
-    name = path.removesuffix(".py").replace("/", ".")
-    return f"resexp.{name}" if path.endswith(".py") else f"resexp.{name}.base"
+    return ".".join(("resexp", *_base_file(role).relative_to(PACKAGE).with_suffix("").parts))
+
+
+def _base_file(role: str) -> Path:
+    """The file that defines the base classes of a role: its own, or in its folder `base.py` or one with the
+    role's name.
+    """
+    path = PACKAGE / ALL_ROLES[role][0]
+    if path.suffix:
+        return path
+    return path / "base.py" if (path / "base.py").exists() else path / f"{role}.py"
 
 
 def suggest(name: str, known: Collection[str]) -> str:
@@ -157,7 +172,7 @@ def snake_case(name: str) -> str:
 
 def _scan(role: str, plugin: Plugin, own: bool) -> Iterator[PartInfo]:
     """The parts of a role in one file. `own` says that the file is a user's plugin, not the package's."""
-    file, bases = plugin.file, ROLES[role][1:]
+    file, bases = plugin.file, ALL_ROLES[role][1:]
     tree = parse(file, plugin.source)
     aliases = aliases_of(tree)
     for node in tree.body:
@@ -195,8 +210,7 @@ def _inherited(part: ast.ClassDef, role: str, base: str) -> dict[str, Option]:
 
 @cache
 def _base_options(role: str, base: str) -> Mapping[str, Option]:
-    path = PACKAGE / ROLES[role][0]
-    file = path if path.suffix else path / "base.py"
+    file = _base_file(role)
     tree = parse(file, file.read_bytes())
     classes = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == base]
     return own_options(classes[0], file, aliases_of(tree)) if classes else {}

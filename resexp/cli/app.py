@@ -47,6 +47,8 @@ def run(
     jobs: options.JobsOrAuto = None,
     threads: options.Threads = 1,
     only: options.Only = None,
+    launcher: options.Launcher = "local",
+    set: options.Set = None,
     results: options.Results = RESULTS,
     fresh: options.Fresh = False,
     yes: options.Yes = False,
@@ -70,6 +72,7 @@ def run(
         wrong = "needs the whole plan." if most else "would delete the trials that --only leaves out."
         raise typer.BadParameter(wrong, param_hint=f"'{'--until' if most else '--fresh'}' with '--only'")
     experiment = api.load(config, overrides or [], tier=tier, plugins=plugin or [])
+    started_by = api.make_launcher(launcher, set or [], experiment.plugins)
     folder = results / experiment.name
     if fresh and folder.exists() and not yes:
         typer.confirm(f"Delete all trials in {text.clean(folder)}?", abort=True, err=True)
@@ -86,6 +89,7 @@ def run(
         stall_timeout=stall_timeout,
         allow_environment_change=allow_environment_change,
         take_over=take_over,
+        launcher=started_by,
     )
     raise typer.Exit(status)
 

@@ -45,6 +45,13 @@ Probes = Annotated[
 Trust = Annotated[
     bool, typer.Option("--trust", help="Run the plugins in the folder, whoever put them there.")
 ]
+Launcher = Annotated[
+    str, typer.Option(help="Where trials run; `show launchers` lists what there is. local: this machine.")
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="An option of the launcher. May be repeated."),
+]
 Results = Annotated[Path, typer.Option("--results", help="Where experiments are kept.")]
 NAME = "A name or folder. Default: the latest."
 Name = Annotated[str | None, typer.Argument(metavar="[EXPERIMENT]", help=NAME)]

@@ -1,4 +1,4 @@
-"""`resexp show`: the parts that a configuration can name, read from their files without importing them."""
+"""`resexp show`: the parts that configurations and commands can name, read without importing their files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from resexp.catalog.plugins import Plugin
 from resexp.catalog.signature import REQUIRED
 from resexp.errors import ConfigError, Problem
 
-ROLES = {f"{role}s" if role != "data" else role: role for role in scan.ROLES}
+ROLES = {f"{role}s" if role != "data" else role: role for role in scan.ALL_ROLES}
 
 
 def show_parts(role: str, kind: str | None = None, plugins: tuple[Plugin, ...] = ()) -> str:
@@ -21,7 +21,7 @@ def show_parts(role: str, kind: str | None = None, plugins: tuple[Plugin, ...] =
         ConfigError: there is no such role or kind.
     """
     name = ROLES.get(role, role)
-    if name not in scan.ROLES:
+    if name not in scan.ALL_ROLES:
         raise ConfigError(
             [Problem("command line", role, "is not a kind of part", f"one of {', '.join(ROLES)}")]
         )

@@ -19,7 +19,7 @@ def show(
         str,
         typer.Argument(
             metavar="ROLE",
-            help="connections, models, data, tasks, probes, optimizers or schedules.",
+            help="connections, models, data, tasks, probes, optimizers, schedules or launchers.",
         ),
     ],
     kind: Annotated[str | None, typer.Argument(help="One of them, with its options.")] = None,

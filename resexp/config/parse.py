@@ -12,8 +12,9 @@ from resexp.config.fields import plugins_of
 from resexp.config.frozen import expand
 from resexp.config.overlays import command_line
 from resexp.config.problems import COMMAND_LINE, Draft, refuse
-from resexp.config.settings import ProbeConfig, Settings, models
+from resexp.config.settings import LauncherConfig, ProbeConfig, Settings, models
 from resexp.errors import ConfigError
+from resexp.options import accepts
 
 
 def parse_settings(mapping: Mapping[str, Any], plugins: tuple[Plugin, ...] = ()) -> Settings:
@@ -79,6 +80,35 @@ def parse_probes(texts: Sequence[str], plugins: tuple[Plugin, ...] = ()) -> list
     if draft.problems:
         raise refuse(draft.problems, COMMAND_LINE)
     return [config for config in probes if isinstance(config, ProbeConfig)]
+
+
+def parse_launcher(kind: str, texts: Sequence[str], plugins: tuple[Plugin, ...] = ()) -> LauncherConfig:
+    """The launcher of this kind, with the options in texts such as "partition=gpu". Raises ConfigError."""
+    draft = Draft(COMMAND_LINE, {}, plugins=plugins)
+    kinds = models("launcher", plugins)
+    if kind not in kinds:
+        draft.wrong(None, "--launcher", f"there is no {kind!r}", suggest(kind, kinds))
+        raise refuse(draft.problems, COMMAND_LINE)
+    known = kinds[kind].info.options
+    options: dict[str, Any] = {"kind": kind}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals:
+            draft.wrong(None, f"--set {text}", "has no =", "write --set key=value")
+        elif key not in known:
+            draft.wrong(None, f"--set {key}", f"is not an option of {kind}", suggest(key, known))
+        elif key in options:
+            draft.wrong(None, f"--set {key}", "is given twice", "give it once")
+        elif accepts(known[key].annotation, value):  # text, such as 4:00:00, which YAML takes for a number
+            options[key] = value
+        else:
+            document = yaml_text.parse(value, COMMAND_LINE)
+            draft.problems += document.problems
+            options[key] = _with_tuples(document.value)
+    config = draft.validate(kinds[kind], options, lambda key: None)
+    if draft.problems or not isinstance(config, LauncherConfig):
+        raise refuse(draft.problems, COMMAND_LINE)
+    return config
 
 
 def _with_tuples(value: Any) -> Any:

@@ -58,7 +58,7 @@ class PartConfig(Frozen):
 
     def options(self) -> dict[str, Any]:
         """The values of the kind's own options, which are the keyword arguments of its class."""
-        role = ROLE_CONFIGS[self.info.role]
+        role = _CONFIGS[self.info.role]
         own = type(self).model_fields.keys() - role.model_fields.keys()
         return {name: getattr(self, name) for name in type(self).model_fields if name in own}
 
@@ -169,6 +169,10 @@ class OptimizerConfig(PartConfig):
     """The optimizer."""
 
 
+class LauncherConfig(PartConfig):
+    """What starts trials. Commands name it and configurations do not: it is no part of `Settings`."""
+
+
 class LowRate(Frozen):
     """The learning rate is multiplied by `factor` until the training error is below `until_train_error`, as
     in He et al. 2015 for depth 110.
@@ -245,6 +249,7 @@ ROLE_CONFIGS: dict[str, type[PartConfig]] = {
     "optimizer": OptimizerConfig,
     "schedule": ScheduleConfig,
 }
+_CONFIGS = ROLE_CONFIGS | {"launcher": LauncherConfig}
 
 
 @cache
@@ -259,7 +264,7 @@ def models(role: str, plugins: tuple[Plugin, ...] = ()) -> Mapping[str, type[Par
 
 
 def _model(part: scan.PartInfo) -> type[PartConfig]:
-    base = ROLE_CONFIGS[part.role]
+    base = _CONFIGS[part.role]
     for name in part.options:
         if name in base.model_fields:
             raise scan.error(

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from resexp.config.parse import parse_settings
 from resexp.errors import Diverged, TrialError
-from resexp.execution.local import LocalLauncher
+from resexp.execution.local import Local
 from resexp.machine.devices import device_name
 from resexp.machine.environment import cores
 
@@ -48,7 +48,7 @@ def best_slots(
     trials: Iterable[Trial],
     threads: int,
     measurer: Measurer,
-    launcher: LocalLauncher,
+    launcher: Local,
     *,
     data: Mapping[str, Checked] | None = None,
 ) -> list[str]:
@@ -101,7 +101,7 @@ def best_number(most: int, total: Callable[[int], float]) -> int:
     return best
 
 
-def _rate(tried: Tried, slots: Sequence[str], launcher: LocalLauncher) -> float:
+def _rate(tried: Tried, slots: Sequence[str], launcher: Local) -> float:
     """Examples per second of one trial in each of `slots`, added up. Raises TrialError."""
     with launcher.beside(train_a_while, [(tried, slot) for slot in slots]) as trials:
         try:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from resexp.config.settings import Settings
     from resexp.data.base import Facts
     from resexp.data.cache import Checked
-    from resexp.execution.local import LocalLauncher
+    from resexp.execution.local import Local
     from resexp.models.base import Purpose
     from resexp.plan.trial import Trial
     from resexp.tasks.base import Task
@@ -188,7 +188,7 @@ def learn(
             measurer.cost(measurer.resolve(measurer.parse(json.loads(each))))
 
 
-def with_worker(experiment: Experiment, device: str, launcher: LocalLauncher, survey: Survey) -> Measurer:
+def with_worker(experiment: Experiment, device: str, launcher: Local, survey: Survey) -> Measurer:
     """A measurer for planning without PyTorch in this process: a worker, in which PyTorch is loaded, computes
     the answers that are not remembered.
     """

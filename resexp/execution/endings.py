@@ -1,25 +1,23 @@
-"""Finds out why a worker ended, if the worker could not say so itself."""
+"""Finds out why a process of this machine ended, if it could not say so itself."""
 
 from __future__ import annotations
 
 import signal
 from pathlib import Path
 
+from resexp.execution.launcher import Outcome
 
-def cause_of(status: int, *, stalled_after: float | None, oom_kills_before: int) -> tuple[str, str]:
-    """Why a worker ended without a result: the kind of the failure, and its cause in words.
 
-    `status` is the exit status, or minus the number of the signal that ended the worker (as in Popen).
-    `stalled_after` is the number of seconds without a step after which the supervisor killed the worker; None
-    if the supervisor did not kill it. `oom_kills_before` is what `oom_kills` returned when the worker began.
+def outcome_of(status: int, oom_kills_before: int) -> Outcome:
+    """How a worker ended, from its exit status, or minus the number of the signal that ended it (as in
+    Popen). `oom_kills_before` is what `oom_kills` was before the worker started.
     """
-    if stalled_after is not None:
-        return "stall", f"stalled: no step for {stalled_after:g} s"
     if status == -signal.SIGKILL and oom_kills() > oom_kills_before:
-        return "oom", "out of memory"
+        return Outcome(status, "oom", "out of memory")
     if status < 0:
-        return "crash", f"crashed: signal {-status} ({signal.Signals(-status).name})"
-    return "crash", f"crashed: the process ended with exit status {status} and left no result"
+        return Outcome(status, "crash", f"crashed: signal {-status} ({signal.Signals(-status).name})")
+    words = f"crashed: the process ended with exit status {status} and left no result"
+    return Outcome(status, "crash", words)
 
 
 def oom_kills() -> int:

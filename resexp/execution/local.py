@@ -8,8 +8,9 @@ from contextlib import contextmanager, suppress
 from multiprocessing import connection
 from multiprocessing.connection import Connection
 
-from resexp.execution.launcher import Job
-from resexp.execution.server_process import ServerProcess, Worker
+from resexp.execution.endings import oom_kills, outcome_of
+from resexp.execution.launcher import Job, Launcher, Outcome
+from resexp.execution.server_process import LOST, ServerProcess, Worker
 from resexp.execution.worker import work
 
 READY = "resexp.execution.ready"
@@ -24,8 +25,10 @@ are kept so that a process that runs several experiments, such as a notebook, lo
 """
 
 
-class LocalLauncher:
-    """Forks each worker from a server process that has imported the modules `preload`, so that a worker
+class Local(Launcher):
+    """On this machine, as many trials at once as --jobs says.
+
+    Forks each worker from a server process that has imported the modules `preload`, so that a worker
     starts in 10 ms instead of seconds.
     """
 
@@ -81,10 +84,16 @@ class LocalLauncher:
         Raises TrialError if no server can be started.
         """
         self._server = self._running_server()
-        return self._server.fork(_work, (job,))
+        kills = oom_kills()
+        worker = self._server.fork(_work, (job,))
+        worker.oom_kills = kills
+        return worker
 
-    def poll(self, handle: Worker) -> int | None:
-        return handle.status
+    def poll(self, handle: Worker) -> Outcome | None:
+        if handle.status == LOST:
+            cause = "the process that starts trials ended, or could not start one"
+            return Outcome(None, "lost", cause, again=True)
+        return None if handle.status is None else outcome_of(handle.status, handle.oom_kills)
 
     def wait(self, handles: Sequence[Worker], seconds: float) -> None:
         if self._server is None or any(handle.status is not None for handle in handles):

@@ -18,9 +18,12 @@ from typing import Literal
 
 from resexp.errors import TrialError
 from resexp.execution.descriptors import open_standard_descriptors
-from resexp.execution.launcher import LOST
 from resexp.execution.server import ENDED, STARTED, end_group
 from resexp.execution.spawn import current_folder, import_path, spawn
+
+LOST = 1000
+"""The status of a worker that could not be started or that ended with the server. No exit status is as high.
+"""
 
 TRIES = 3
 """The most attempts to start a server, if each ends while it loads its modules."""
@@ -47,6 +50,8 @@ class Worker:
     status: int | None = None
     unwanted: Literal["", "stop", "kill"] = ""
     """How to end the process as soon as its id is known."""
+    oom_kills: int = 0
+    """How often the kernel had killed a process because memory ran out when this one was requested."""
 
 
 class ServerProcess:

@@ -14,9 +14,9 @@ GROUP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def stop_signals(may_raise: Callable[[], bool]) -> Iterator[Callable[[], bool]]:
-    """Note stop signals (SIGINT, SIGTERM, SIGHUP) instead of ending. Yields a function that returns whether
-    one has come.
+def stop_signals(may_raise: Callable[[], bool]) -> Iterator[Callable[[], int | None]]:
+    """Note stop signals (SIGINT, SIGTERM, SIGHUP) instead of ending. Yields a function that returns the first
+    one that has come, or None.
 
     A second signal raises KeyboardInterrupt. The first one does too, if `may_raise()` says that no work would
     be lost by that. Threads other than the main one cannot handle signals, and nothing happens in them.
@@ -35,7 +35,7 @@ def stop_signals(may_raise: Callable[[], bool]) -> Iterator[Callable[[], bool]]:
             wanted.append(signal.SIGHUP)
         previous = {number: signal.signal(number, note) for number in wanted}
     try:
-        yield lambda: bool(seen)
+        yield lambda: seen[0] if seen else None
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import signal
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from resexp.errors import TrialError
 from resexp.execution.display import Display
 from resexp.execution.launcher import Launcher
+from resexp.execution.options import Options
 from resexp.execution.signals import stop_signals
-from resexp.execution.sweep import Options, Sweep
+from resexp.execution.sweep import Sweep
 from resexp.plan.status import Status
 from resexp.store import StoredExperiment
 
@@ -55,15 +57,17 @@ def supervise(
 ) -> SweepSummary:
     """Run the experiment's pending trials. Returns when all of them have ended or the run was stopped.
 
-    `slots` has one device for every trial that may run at once. A trial without progress for
+    `slots` has one device for every trial that the launcher may have at once. A trial without progress for
     `options.stall_timeout` seconds is killed and recorded as stalled. SIGINT, SIGTERM and SIGHUP stop the
     run: workers save their state and exit, and those that have not ended after `sweep.GRACE` seconds are
-    killed. A second signal kills them at once.
+    killed. A second signal kills them at once. After SIGHUP or an error here, workers go on instead if the
+    launcher says that they can, and the next run adopts them.
 
     Raises StoreError if the results folder cannot be written, and BusyError if another run took it over.
     """
     sweep = Sweep(experiment, launcher, options, display)
     stopped: str | None = None
+    signalled: Callable[[], int | None] = lambda: None  # noqa: E731
     interrupted = False
     try:
         with stop_signals(lambda: not sweep.alive()) as signalled, _saved(sweep):
@@ -75,16 +79,17 @@ def supervise(
                 sweep.watch()
                 free += sweep.reap()
                 experiment.check_signs()
-                interrupted = signalled()
+                interrupted = signalled() is not None
                 stopped = sweep.losing() or (None if options.keep_going else sweep.failing_alike())
-            if sweep.running:
+            if sweep.running and not _left(launcher, signalled):
                 sweep.stop()
     except KeyboardInterrupt:
         interrupted = True
     except TrialError as error:  # no worker can be started; trials that are done stay done
         stopped = str(error)
     finally:
-        launcher.close()
+        if not _left(launcher, signalled):
+            launcher.close()
         display.close()
     # Only the states of trials that this run started are read from the disk again.
     counts = Counter(experiment.last_state(trial).status for trial in sweep.trials)
@@ -94,13 +99,19 @@ def supervise(
     return SweepSummary(counts, interrupted, stopped, tuple(experiment.warnings), others)
 
 
+def _left(launcher: Launcher, signalled: Callable[[], int | None]) -> bool:
+    """Whether the terminal was closed and the workers go on without it. Terminals may send SIGHUP twice."""
+    return signalled() == signal.SIGHUP and launcher.leave()
+
+
 @contextmanager
 def _saved(sweep: Sweep) -> Iterator[None]:
-    """If an error ends the run, let the workers save their state first, then raise that error."""
+    """If an error ends the run, let the workers go on or save their state first, then raise that error."""
     try:
         yield
     except Exception:
         sweep.display = Display()  # the display may be what failed
         with suppress(Exception):
-            sweep.stop()
+            if not sweep.launcher.leave():
+                sweep.stop()
         raise

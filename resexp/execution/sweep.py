@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
-from resexp.execution.display import Display, RunningTrial, View
-from resexp.execution.endings import cause_of, oom_kills
-from resexp.execution.launcher import LOST, Job, Launcher
+from resexp.execution.display import Display, View
+from resexp.execution.launcher import Job, Launcher, Outcome
+from resexp.execution.options import Options
+from resexp.execution.running import RunningWorker, by_cost, work_of
 from resexp.plan.trial import Trial
 from resexp.store import State, StoredExperiment
 
@@ -32,66 +30,13 @@ lost are repeated too, and do not count.
 
 LOSSES = 20
 """The sweep stops if LOSSES workers are lost and no trial ends in between. A worker is lost if it cannot be
-started, or if it ends because the process that forks workers (`server.py`) has ended.
+started, or if it ends through no fault of its trial: see `Outcome.again`.
 """
 
-
-@dataclass(frozen=True)
-class Options:
-    """How to run trials.
-
-    trainer: `module:function`; the worker calls this function with the Attempt.
-    threads: for computations of one trial on the CPU.
-    stall_timeout: seconds without progress after which a trial is killed.
-    keep_going: whether to go on if the first trials all fail in the same way.
-    allow_environment_change: whether a checkpoint of other versions or another machine may be continued.
-    data: prepared data by the trial's id, which workers find in `Attempt.data`.
-    only: the ids of the trials to run; None: all.
-    """
-
-    trainer: str
-    threads: int = 1
-    stall_timeout: float = 600.0
-    keep_going: bool = False
-    allow_environment_change: bool = False
-    data: Mapping[str, Any] = field(default_factory=dict)
-    only: Collection[str] | None = None
-
-
-def by_cost(trials: Iterable[Trial]) -> list[Trial]:
-    """The trials, the most expensive first. With cheap ones last, all workers end at about the same time."""
-    return sorted(trials, key=lambda trial: (work_of(trial), trial.depth), reverse=True)
-
-
-def work_of(trial: Trial) -> float:
-    """A number that grows with a trial's training time, for comparison with other trials: the network's
-    multiply-accumulates times iterations, or times epochs and training examples.
-    """
-    training = trial.settings.get("training", {})
-    images = trial.settings.get("data", {}).get("train_size") or 1
-    amount = training.get("iterations") or (training.get("epochs") or 1) * images
-    return float(amount * (trial.cost.macs if trial.cost else 1))
-
-
-@dataclass
-class RunningWorker:
-    """A worker and what is known of it. Times are in seconds.
-
-    number: of its attempt; oom_kills: how often the kernel had killed a process for memory when it began;
-    started: when it began or, once it has reported progress, when it first did; first_step: the step of that
-    first report; idle: time since it last made progress; stalled: whether it was killed for that.
-    """
-
-    trial: Trial
-    number: int
-    device: str
-    handle: Any
-    oom_kills: int
-    started: float = field(default_factory=time.monotonic)
-    progress: Mapping[str, Any] = field(default_factory=dict)
-    first_step: int | None = None
-    idle: float = 0.0
-    stalled: bool = False
+LOOKS = 64
+"""The most workers whose progress is read at one check. Of more workers, each has its turn at every second or
+third check, and so on, because a cluster may run a thousand trials over a network file system.
+"""
 
 
 class Sweep:
@@ -115,17 +60,30 @@ class Sweep:
         self.first: list[State] = []
         self.tries: Counter[str] = Counter()
         self.losses = 0
+        self.loss = ""
         self.stopping = False
+        self.awake = 0.0
         self.all_work = self.work_done = 0.0
         self.before = 0
         self.began = self.last_tick = time.monotonic()
 
     def gather(self) -> None:
-        """Queue the chosen trials that have no intact result yet."""
+        """Adopt the jobs of an earlier run that still wait or run, and queue those of the chosen trials that
+        have neither an intact result nor such a job.
+        """
+        pending = self.experiment.pending()
+        for job, handle in self.launcher.adopt(self.experiment.job_notes):
+            trial = self.experiment.adopt(job.folder, job.number)
+            if trial is None:  # another attempt has superseded it, or the plan has no such trial any more
+                self.launcher.stop(handle, kill=False)
+            else:
+                self.running.append(RunningWorker(trial, job.number, job.device, handle, self.awake))
+        adopted = {worker.trial.id for worker in self.running}
         chosen = {trial.id for trial in self.trials}
-        self.queue.extend(by_cost(trial for trial in self.experiment.pending() if trial.id in chosen))
-        self.all_work = sum(map(work_of, self.queue))
-        self.before = len(self.trials) - len(self.queue)
+        left = [trial for trial in pending if trial.id in chosen]
+        self.queue.extend(by_cost(trial for trial in left if trial.id not in adopted))
+        self.all_work = sum(map(work_of, left))
+        self.before = len(self.trials) - len(left)
 
     def start(self, device: str) -> None:
         """Start the next trial of the queue on this device."""
@@ -141,63 +99,80 @@ class Sweep:
             options.allow_environment_change,
             options.data.get(trial.id),
         )
-        kills = oom_kills()
-        self.running.append(RunningWorker(trial, number, device, self.launcher.start(job), kills))
-        self.display.started(trial, number)
+        worker = RunningWorker(trial, number, device, self.launcher.start(job), self.awake)
+        self.running.append(worker)
+        self._announce(worker)
 
     def alive(self) -> bool:
         """Whether any worker still runs. If so, stopping at once would lose work."""
         return any(self.launcher.poll(worker.handle) is None for worker in self.running)
 
     def watch(self) -> None:
-        """Wait until a worker ends, for at most TICK seconds. Then read the progress of all workers, and kill
+        """Wait until a worker ends, for at most TICK seconds. Then read the progress of the workers, and kill
         those that stall.
         """
         self.launcher.wait([worker.handle for worker in self.running], TICK)
         now = time.monotonic()
         # If this process was suspended (machine asleep, Ctrl-Z), the workers have not stalled, and the pause
         # must not be added to their idle time.
-        passed, self.last_tick = min(now - self.last_tick, 5 * TICK), now
-        for worker in self.running:
-            progress = self.experiment.progress(worker.trial, worker.number)
-            worker.idle = worker.idle + passed if progress in ({}, worker.progress) else 0.0
-            worker.progress = progress or worker.progress
-            if worker.first_step is None and progress:
-                worker.first_step, worker.started = progress["step"], now
-            if worker.idle > self.options.stall_timeout and not worker.stalled:
-                worker.stalled = True
-                self.launcher.stop(worker.handle, kill=True)
+        self.awake += min(now - self.last_tick, 5 * TICK)
+        self.last_tick = now
+        begun = [worker for worker in self.running if not self._waits(worker)]
+        for worker in sorted(begun, key=lambda worker: worker.looked)[:LOOKS]:
+            self._look_at(worker, now)
         self.display.tick(self.view(now))
+
+    def _waits(self, worker: RunningWorker) -> bool:
+        """Whether a worker waits in a queue of the launcher's. If so, it cannot stall."""
+        if self.launcher.queued(worker.handle):
+            worker.active = self.awake
+            return True
+        self._announce(worker)
+        return False
+
+    def _announce(self, worker: RunningWorker) -> None:
+        """Tell the display once that a worker has begun."""
+        if not worker.announced and not self.launcher.queued(worker.handle):
+            worker.announced = True
+            self.display.started(worker.trial, worker.number)
+
+    def _look_at(self, worker: RunningWorker, now: float) -> None:
+        """Read a worker's progress, and kill it if it stalls."""
+        worker.look(self.experiment.progress(worker.trial, worker.number), now, self.awake)
+        if self.awake - worker.active > self.options.stall_timeout and not worker.stalled:
+            worker.stalled = True
+            self.launcher.stop(worker.handle, kill=True)
 
     def reap(self) -> list[str]:
         """Record the trials that have ended, and return the devices that they leave free."""
         freed = []
         for worker in list(self.running):
-            status = self.launcher.poll(worker.handle)
-            if status is None:
+            outcome = self.launcher.poll(worker.handle)
+            if outcome is None:
                 continue
             self.running.remove(worker)
             freed.append(worker.device)
-            self._record(worker, status)
+            self._record(worker, outcome)
         return freed
 
-    def _record(self, worker: RunningWorker, status: int) -> None:
+    def _record(self, worker: RunningWorker, outcome: Outcome) -> None:
         """Record how an ended worker's trial ended. If that was not the trial's fault, queue it again."""
         trial = worker.trial
         state = self.experiment.state(trial)
         if not state.status.ended and not self.stopping:
-            if status == LOST and not worker.stalled:
+            if outcome.again and not worker.stalled:
                 self.losses += 1
+                self.loss = outcome.cause
                 self.tries[trial.id] -= 1
                 self.queue.appendleft(trial)
-                self.display.again(trial, "the process that starts trials ended, or could not start one")
+                self.display.again(trial, outcome.cause)
                 return
             taken = self._taken_away(worker)
             if taken is not None and self.tries[trial.id] < TRIES:
                 self.queue.appendleft(trial)
                 self.display.again(trial, taken)
                 return
-            self.experiment.fail(trial, worker.number, *self._cause(worker, status, state, taken))
+            self.experiment.fail(trial, worker.number, *self._cause(worker, outcome, state, taken))
             state = self.experiment.state(trial)
         self.losses = 0
         self.counts[state.status] += 1
@@ -212,22 +187,25 @@ class Sweep:
             return "its folder was deleted while it ran"
         return None
 
-    def _cause(self, worker: RunningWorker, status: int, state: State, taken: str | None) -> tuple[str, str]:
+    def _cause(
+        self, worker: RunningWorker, outcome: Outcome, state: State, taken: str | None
+    ) -> tuple[str, str]:
         """Why a trial ended without a valid result, as the kind of the failure and its cause."""
         if taken is not None:
             return "crash", f"{taken}, {TRIES} times"
         if state.notes:
             return "damage", state.notes[0]
-        stalled = self.options.stall_timeout if worker.stalled else None
-        return cause_of(status, stalled_after=stalled, oom_kills_before=worker.oom_kills)
+        if worker.stalled:
+            return "stall", f"stalled: no step for {self.options.stall_timeout:g} s"
+        return outcome.kind, outcome.cause
 
     def losing(self) -> str | None:
         """Why the sweep should stop: worker after worker is lost. None if that is not so."""
         if self.losses < LOSSES:
             return None
         return (
-            f"{self.losses} times in a row, a worker could not be started or was lost with the process that "
-            "starts trials; check whether memory or processes are short on this machine"
+            f"{self.losses} times in a row, a worker could not be started or was lost: {self.loss}; "
+            "check whether memory or processes are short there"
         )
 
     def failing_alike(self) -> str | None:
@@ -254,9 +232,7 @@ class Sweep:
 
     def view(self, now: float) -> View:
         """What a display shows at time `now`."""
-        running = tuple(
-            RunningTrial(worker.trial, worker.progress, _seconds_left(worker, now)) for worker in self.running
-        )
+        running = tuple(worker.shown(now) for worker in self.running if worker.announced)
         under_way = sum(work_of(item.trial) * item.fraction for item in running)
         share = (self.work_done + under_way) / self.all_work if self.all_work else 0.0
         return View(
@@ -267,10 +243,3 @@ class Sweep:
             share=share,
             seconds_left=(now - self.began) * (1 - share) / share if share > 0.01 else None,
         )
-
-
-def _seconds_left(worker: RunningWorker, now: float) -> float | None:
-    steps = worker.progress.get("step", 0) - (worker.first_step or 0)
-    if steps <= 0:
-        return None
-    return float((worker.progress["steps"] - worker.progress["step"]) * (now - worker.started) / steps)

@@ -4,6 +4,7 @@
       config.yaml  plan.json  registered.json  reported.json  lock  holder  taken
       report/  plugins/<SHA-256>.py  plugins/<SHA-256>/  (modules that this plugin imports)
       runs/<run>.json  (of one command that trained trials; older versions: one environment.json)
+      jobs/<submission>.json  jobs/<submission>/  (of launchers whose jobs outlive the supervisor)
       trials/<name>-<id>/
         trial.json  attempt  progress  log.txt
         metrics.jsonl  probes.jsonl  checkpoint-*.{json,pt}
@@ -23,6 +24,7 @@ from resexp.store.experiment_lock import Hold, explained, hold
 from resexp.store.failure import fail
 from resexp.store.finished import Finished
 from resexp.store.holder import GLANCE, Running
+from resexp.store.job_notes import JobNotes, read_note
 from resexp.store.layout import FORMAT, PLAN_FORMAT, PUBLISHED, ExperimentFolder, State, TrialFolder
 from resexp.store.pack import pack
 from resexp.store.records import Records, read
@@ -39,6 +41,7 @@ __all__ = [
     "ExperimentFolder",
     "Finished",
     "Hold",
+    "JobNotes",
     "Records",
     "Running",
     "State",
@@ -57,6 +60,7 @@ __all__ = [
     "note_reported",
     "pack",
     "read",
+    "read_note",
     "register",
     "running",
     "seeds_at_last_look",

@@ -24,6 +24,7 @@ from resexp.store.fields import (
     Environment,
     Failure,
     Holder,
+    JobNote,
     LaterProbes,
     MetricRow,
     Plan,
@@ -62,7 +63,7 @@ def read(path: Path) -> dict[str, Any]:
     Raises durable.Damaged, OSError.
     """
     document = again_if_stale(durable.read_document, path)
-    other = Environment if path.parent.name == "runs" else Checkpoint
+    other = {"runs": Environment, "jobs": JobNote}.get(path.parent.name, Checkpoint)
     kind = _DOCUMENTS.get(path.name, other if path.suffix == ".json" else None)
     if kind is not None and (wrong := _wrong(kind, document)):
         raise durable.Damaged(wrong)

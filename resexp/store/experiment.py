@@ -11,12 +11,14 @@ from typing import Any
 from resexp import durable
 from resexp.catalog.plugins import Plugin
 from resexp.errors import StoreError
+from resexp.plan.status import Status
 from resexp.plan.trial import Trial
 from resexp.store import changes
 from resexp.store.copies import keep
 from resexp.store.documents import read_or_empty
 from resexp.store.experiment_lock import Hold, check_plain, explained, hold
 from resexp.store.failure import write_failure
+from resexp.store.job_notes import JobNotes
 from resexp.store.layout import FORMAT, PLAN_FORMAT, ExperimentFolder, State, state_of
 
 
@@ -38,6 +40,8 @@ class StoredExperiment:
         self._held = held
         self._environment = environment
         self.trials = tuple(trials)
+        self.job_notes = JobNotes(held.folder)
+        self._by_id = {trial.id: trial for trial in self.trials}
         self.notes: list[str] = []
         self.warnings: list[str] = []
         self._run_recorded = False
@@ -112,6 +116,24 @@ class StoredExperiment:
             if read_or_empty(folder.trial) != document:
                 durable.write_document(folder.trial, document, durable=False)
         return folder.path, number
+
+    def adopt(self, folder: Path, number: int) -> Trial | None:
+        """Take over attempt `number` at the trial in `folder`, which an earlier run has started.
+
+        Returns the trial, or None if the plan does not have it, if it needs no more training, or if the
+        attempt is not its latest or has failed.
+        """
+        trial = self._by_id.get(folder.name.rpartition("-")[2])
+        if trial is None or self.last_state(trial).status is not Status.PENDING:
+            return None
+        own = self._folder.trial(trial)
+        if own.path.name != folder.name or read_or_empty(own.attempt).get("attempt") != number:
+            return None
+        self._states.pop(trial.id, None)
+        with explained(own.path):
+            self._record_run()
+            durable.write_document(own.attempt, {"attempt": number, "run": self._held.run}, durable=False)
+        return trial
 
     def holds(self, trial: Trial) -> bool:
         """Whether the folder of a claimed trial still exists."""

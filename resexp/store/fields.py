@@ -156,6 +156,17 @@ class Holder(Document):
     beat: Count = 0
 
 
+class TaskFields(Document):
+    folder: Plain
+    number: Count
+    device: Text
+
+
+class JobNote(Document):
+    launcher: Text
+    tasks: list[TaskFields]
+
+
 class Progress(Document):
     attempt: Count
     epoch: Count

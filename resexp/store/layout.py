@@ -102,11 +102,20 @@ class ExperimentFolder:
     trials = _Name("trials")
     plugins = _Name("plugins")
     runs = _Name("runs")
+    jobs = _Name("jobs")
     unpacking = _Name(".unpacking")
 
     def run(self, token: str) -> Path:
         """The record of the environment of the run `token`, such as its machine and command."""
         return self.runs / f"{token}.json"
+
+    def job_note(self, name: str) -> Path:
+        """What a launcher has noted about jobs that it submitted together."""
+        return self.jobs / f"{name}.json"
+
+    def job_output(self, name: str) -> Path:
+        """The folder for what these jobs print."""
+        return self.jobs / name
 
     def plugin(self, sha256: str) -> Path:
         """The copy of the plugin with this hash."""

@@ -15,7 +15,7 @@ from resexp.errors import TrialError
 from resexp.estimate import at_once
 from resexp.estimate.at_once import Tried, _rate, best_number, best_slots
 from resexp.estimate.network import Measurer
-from resexp.execution.local import LocalLauncher
+from resexp.execution.local import Local
 from resexp.plan.trial import Trial
 
 SMOKE = Path(__file__).parents[2] / "configs/smoke.yaml"
@@ -58,7 +58,7 @@ def test_more_at_once_while_they_gain(
 def test_trials_train_beside_each_other_or_none_does(
     trials: list[Trial], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    launcher = LocalLauncher(["resexp.training.preload"])
+    launcher = Local(["resexp.training.preload"])
     tried = Tried(json.dumps(trials[0].settings), (), 1)
     assert _rate(tried, ["cpu", "cpu"], launcher) > 0
     with pytest.raises(TrialError):
@@ -77,7 +77,7 @@ def test_the_dearest_network_decides_and_is_remembered(
     monkeypatch.setattr(at_once, "_rate", rate)
     monkeypatch.setattr(at_once, "cores", lambda: 4)
     for _ in range(2):
-        slots = best_slots(["cpu"] * 4, trials, 2, Measurer("cpu"), LocalLauncher())
+        slots = best_slots(["cpu"] * 4, trials, 2, Measurer("cpu"), Local())
         assert slots == ["cpu", "cpu"], "two threads each on four cores"
     assert asked == [(14, 1), (14, 2)]
 
@@ -91,7 +91,7 @@ def test_where_the_first_fails_nothing_is_decided(
     monkeypatch.setattr(at_once, "_rate", rate)
     measurer = Measurer("cpu")
     before = dict(measurer.remembered._answers)
-    assert best_slots(["cpu"] * 3, trials, 1, measurer, LocalLauncher()) == ["cpu"] * 3
+    assert best_slots(["cpu"] * 3, trials, 1, measurer, Local()) == ["cpu"] * 3
     assert measurer.remembered._answers == before
 
 

@@ -18,7 +18,7 @@ from resexp.errors import StoreError
 from resexp.execution import supervisor
 from resexp.execution.display import Display
 from resexp.execution.launcher import Job
-from resexp.execution.local import LocalLauncher
+from resexp.execution.local import Local
 from resexp.execution.supervisor import SweepSummary
 from resexp.execution.sweep import TRIES, Options
 from resexp.plan.trial import Trial
@@ -58,9 +58,7 @@ def opened(tmp_path: Path) -> Iterator[Callable[..., store.StoredExperiment]]:
 
 def run(experiment: store.StoredExperiment, display: Display, **options: Any) -> SweepSummary:
     wanted = Options("stub:train", stall_timeout=60.0, keep_going=True, **options)
-    return supervisor.supervise(
-        experiment, LocalLauncher(["stub"]), wanted, slots=["cpu"] * 2, display=display
-    )
+    return supervisor.supervise(experiment, Local(["stub"]), wanted, slots=["cpu"] * 2, display=display)
 
 
 def place(experiment: store.StoredExperiment, trial: Trial) -> store.TrialFolder:
@@ -181,7 +179,7 @@ def test_what_goes_wrong_before_an_attempt_has_begun_is_its_cause(
     nolog, damaged = stub.trial("nolog"), stub.trial("damaged")
     experiment = opened(nolog, damaged)
 
-    class Spoiling(LocalLauncher):
+    class Spoiling(Local):
         def start(self, job: Any) -> Any:
             if job.folder.name.startswith("damaged"):
                 (job.folder / "trial.json").write_text("{")
@@ -201,7 +199,7 @@ def test_a_worker_imports_nothing(opened: Callable[..., store.StoredExperiment])
     trial = stub.trial("t")
     folder, number = opened(trial).claim(trial)
     job = Job(folder, number, "cpu", 1, "stub:train")
-    with LocalLauncher(["stub"]).beside(stub.work_and_tell_what_was_imported, [(job,)]) as (talk,):
+    with Local(["stub"]).beside(stub.work_and_tell_what_was_imported, [(job,)]) as (talk,):
         assert talk.recv() == []
 
 
@@ -212,11 +210,11 @@ def handles() -> int:
 def test_ended_processes_hold_no_handles(
     tmp_path: Path, opened: Callable[..., store.StoredExperiment]
 ) -> None:
-    LocalLauncher(["stub"]).together(stub.nap, [(tmp_path / "a", 0.0)])  # the server's own are there to stay
+    Local(["stub"]).together(stub.nap, [(tmp_path / "a", 0.0)])  # the server's own are there to stay
     experiment = opened(*(stub.trial(f"t{n}", n, steps=1, epoch=1) for n in range(6)))
     before = handles()
     seen: list[int] = []
     assert run(experiment, Told(lambda: seen.append(handles()))).exit_status == 0
-    assert LocalLauncher(["stub"]).together(stub.nap, [(tmp_path / f"n{n}", 0.0) for n in range(3)])
+    assert Local(["stub"]).together(stub.nap, [(tmp_path / f"n{n}", 0.0) for n in range(3)])
     assert handles() == before
     assert max(seen) <= before + 2 * 2 + 1, "two of each process that runs, and the listing's own"

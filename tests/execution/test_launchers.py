@@ -5,8 +5,6 @@ One in a new file of resexp/execution/ is tested without being named here.
 
 from __future__ import annotations
 
-import ast
-import importlib
 import os
 import signal
 import time
@@ -19,22 +17,19 @@ import stub
 from subprocesses import Subprocesses
 
 from resexp import store
-from resexp.execution import launcher as contract
+from resexp.catalog import scan
 from resexp.execution.launcher import Job, Launcher
 from resexp.plan.trial import Trial
 
-OWED = {name for name in vars(Launcher) if not name.startswith("_")}
 PATIENCE = 60.0
 
 
 def launchers() -> Iterator[type[Any]]:
-    """Every class of the package that has the contract's methods, and the simplest one there can be."""
-    for file in sorted(Path(contract.__file__).parent.glob("*.py")):
-        for node in ast.parse(file.read_text()).body:
-            if isinstance(node, ast.ClassDef) and node.name != "Launcher":
-                methods = {each.name for each in node.body if isinstance(each, ast.FunctionDef)}
-                if methods >= OWED:
-                    yield getattr(importlib.import_module(f"resexp.execution.{file.stem}"), node.name)
+    """Every launcher of the package that runs trials on this machine, and the simplest one there can be."""
+    for kind in scan.parts("launcher"):
+        found = scan.load_part("launcher", kind)
+        if not found.remote:
+            yield found
     yield Subprocesses
 
 
@@ -61,11 +56,17 @@ def job(tmp_path: Path) -> Iterator[Callable[[Trial], Job]]:
 
 
 def ended(launcher: Launcher, *handles: Any) -> list[int | None]:
-    """The statuses of workers once all of them have ended."""
+    """The exit statuses of workers once all of them have ended."""
     deadline = time.monotonic() + PATIENCE
     while (left := [h for h in handles if launcher.poll(h) is None]) and time.monotonic() < deadline:
         launcher.wait(left, 1.0)
-    return [launcher.poll(handle) for handle in handles]
+    return statuses(launcher, *handles)
+
+
+def statuses(launcher: Launcher, *handles: Any) -> list[int | None]:
+    """The exit statuses of workers; None if one has not ended."""
+    outcomes = [launcher.poll(handle) for handle in handles]
+    return [outcome and outcome.status for outcome in outcomes]
 
 
 def until(asked: Callable[[], bool]) -> None:
@@ -92,7 +93,7 @@ def over(pid: int) -> bool:
 
 
 def test_the_package_has_a_launcher() -> None:
-    assert "LocalLauncher" in {each.__name__ for each in launchers()}
+    assert "Local" in {each.__name__ for each in launchers()}
 
 
 def test_each_worker_ends_with_its_own_status(
@@ -110,7 +111,7 @@ def test_each_worker_ends_with_its_own_status(
     until(lambda: over(int(pids["good"].read_text())))
     assert launcher.poll(handles[0]) is None
     assert ended(launcher, *handles) == list(ways.values())
-    assert [launcher.poll(handle) for handle in handles] == list(ways.values())
+    assert statuses(launcher, *handles) == list(ways.values())
     found = [int(path.read_text()) for path in pids.values()]
     assert len({os.getpid(), *found}) == 1 + len(ways)
     assert not any(map(lives, found))
@@ -133,7 +134,7 @@ def test_one_that_is_asked_to_stop_saves_its_state_and_one_that_is_killed_does_n
     assert ended(launcher, killed) == [-signal.SIGKILL]
     assert [bool(folder.checkpoints()) for folder in folders] == [True, False]
     launcher.stop(stopped, kill=True)  # it has ended already: nothing happens
-    assert [launcher.poll(stopped), launcher.poll(killed)] == [0, -signal.SIGKILL]
+    assert statuses(launcher, stopped, killed) == [0, -signal.SIGKILL]
 
 
 def test_none_outlives_the_launcher_which_can_then_be_used_again(

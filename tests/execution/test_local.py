@@ -14,13 +14,13 @@ from typing import TypeVar
 import pytest
 import stub
 
-from resexp.execution.local import LocalLauncher
+from resexp.execution.local import Local
 
 T = TypeVar("T")
 
 
 def test_all_of_them_end_well_or_none_goes_on(tmp_path: Path) -> None:
-    launcher = LocalLauncher(["stub"])
+    launcher = Local(["stub"])
     assert launcher.together(stub.nap, [(tmp_path / "a", 0.0), (tmp_path / "b", 0.1)])
     assert {path.name for path in tmp_path.iterdir()} == {"a", "b"}
     assert not launcher.together(stub.nap, [(tmp_path / "absent/c", 0.0), (tmp_path / "d", 60.0)])
@@ -32,9 +32,9 @@ ALONE = """\
 import sys
 from pathlib import Path
 import stub
-from resexp.execution.local import LocalLauncher
+from resexp.execution.local import Local
 if __name__ == "__main__":
-    LocalLauncher(["stub"]).together(stub.nap, [(Path("begun"), 0.0, 60.0)])
+    Local(["stub"]).together(stub.nap, [(Path("begun"), 0.0, 60.0)])
 """
 
 

@@ -18,9 +18,10 @@ from resexp import store
 from resexp.errors import TrialError
 from resexp.execution import server_process, spawn, supervisor, sweep
 from resexp.execution.display import Display
-from resexp.execution.launcher import LOST, Job
-from resexp.execution.local import LocalLauncher
+from resexp.execution.launcher import Job
+from resexp.execution.local import Local
 from resexp.execution.server import group_exists
+from resexp.execution.server_process import LOST
 
 ROOT = Path(resexp.__file__).parents[1]
 COMMON = ["random", "queue", "copy", "logging", "json", "tempfile", "multiprocessing", "resexp"]
@@ -43,7 +44,7 @@ def standing_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
 def test_workers_import_nothing_from_the_current_folder(standing_in: Path, tmp_path: Path) -> None:
     found = tmp_path / "found"
     (standing_in / "only_here.py").touch()
-    launcher = LocalLauncher(["stub", "colorsys"])  # a server of its own: it is started here
+    launcher = Local(["stub", "colorsys"])  # a server of its own: it is started here
     assert launcher.together(stub.say_where, [(found, [*COMMON, "only_here"])])
     said = json.loads(found.read_text())
     assert said.pop("only_here") is None
@@ -88,7 +89,7 @@ def test_no_file_takes_the_place_of_a_standard_stream(closed: str, tmp_path: Pat
 @pytest.mark.skipif(not Path("/proc/self/oom_score_adj").exists(), reason="there is no such setting here")
 def test_workers_go_first_where_memory_runs_out(tmp_path: Path) -> None:
     own = Path("/proc/self/oom_score_adj").read_text()
-    launcher = LocalLauncher(["stub"])
+    launcher = Local(["stub"])
     assert launcher.together(stub.say_oom_scores, [(tmp_path / "scores",)])
     assert json.loads((tmp_path / "scores").read_text()) == {"worker": 1000, "server": int(own)}
 
@@ -124,7 +125,7 @@ def test_a_suspended_server_holds_up_no_start(monkeypatch: pytest.MonkeyPatch) -
 def run(results: Path, preload: str) -> tuple[supervisor.SweepSummary, list[store.State]]:
     trials = [stub.trial("a"), stub.trial("b")]
     with store.create(results, "exp", config_text="", trials=trials, environment={}) as experiment:
-        launcher = LocalLauncher(["stub", preload])
+        launcher = Local(["stub", preload])
         summary = supervisor.supervise(experiment, launcher, sweep.Options("stub:train"), display=Display())
         return summary, [experiment.state(trial) for trial in trials]
 
@@ -152,4 +153,4 @@ def test_a_server_that_never_gets_ready_is_a_trial_error(
     monkeypatch.setattr(server_process, "PAUSE", 0.0)
     monkeypatch.setattr(spawn, "BOOT", "raise SystemExit(1)")
     with pytest.raises(TrialError, match="ended while it loaded"):
-        LocalLauncher(["chunk"]).start(Job(tmp_path / "t", 1, "cpu", 1, "stub:train"))
+        Local(["chunk"]).start(Job(tmp_path / "t", 1, "cpu", 1, "stub:train"))

@@ -17,8 +17,8 @@ from resexp.errors import TrialError
 from resexp.execution import supervisor, sweep
 from resexp.execution.display import Display
 from resexp.execution.launcher import Job
-from resexp.execution.local import LocalLauncher
-from resexp.execution.sweep import Options
+from resexp.execution.local import Local
+from resexp.execution.options import Options
 from resexp.plan.trial import Cost, Trial
 
 
@@ -28,7 +28,7 @@ def run(
     options = {"trainer": "stub:train", "stall_timeout": 20.0, **options}
     with store.create(results, "exp", config_text="", trials=trials, environment={}) as experiment:
         summary = supervisor.supervise(
-            experiment, LocalLauncher(["stub"]), Options(**options), slots=slots, display=Display()
+            experiment, Local(["stub"]), Options(**options), slots=slots, display=Display()
         )
         return summary, {trial.name: experiment.state(trial) for trial in trials}
 
@@ -69,7 +69,7 @@ def test_each_way_to_fail_is_recorded_and_the_others_finish(tmp_path: Path) -> N
 def test_what_cannot_start_trials_any_more_stops_the_run_with_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Once(LocalLauncher):
+    class Once(Local):
         started = 0
 
         def start(self, task: Job) -> Any:
@@ -78,7 +78,7 @@ def test_what_cannot_start_trials_any_more_stops_the_run_with_counts(
                 raise TrialError("the process that starts trials could not be started: no memory")
             return super().start(task)
 
-    monkeypatch.setattr(sys.modules[__name__], "LocalLauncher", Once)
+    monkeypatch.setattr(sys.modules[__name__], "Local", Once)
     summary, states = run(tmp_path, [stub.trial("good"), stub.trial("left", depth=1)], slots=["cpu"])
     assert summary.stopped == "the process that starts trials could not be started: no memory"
     assert (summary.counts, summary.exit_status) == ({"done": 1, "pending": 1}, 3)
@@ -165,7 +165,7 @@ def test_each_slot_gives_its_device(tmp_path: Path) -> None:
     assert {job.threads for job in launcher.jobs} == {3}
 
 
-class Recording(LocalLauncher):
+class Recording(Local):
     def __init__(self) -> None:
         super().__init__(["stub"])
         self.jobs: list[Any] = []
@@ -231,11 +231,11 @@ from resexp import store
 from resexp.execution import supervisor
 from resexp.execution.display import Display
 from resexp.execution.launcher import Job
-from resexp.execution.local import LocalLauncher
+from resexp.execution.local import Local
 print("once", flush=True)
 with store.create(Path(sys.argv[1]), "exp", config_text="", trials=[stub.trial("t")], environment={}) as exp:
     options = supervisor.Options("stub:train")
-    print(supervisor.supervise(exp, LocalLauncher(), options, display=Display()).exit_status)
+    print(supervisor.supervise(exp, Local(), options, display=Display()).exit_status)
 """
 
 

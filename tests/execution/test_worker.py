@@ -33,21 +33,23 @@ def test_other_errors_become_one_line() -> None:
 
 
 def test_an_end_without_a_word_is_explained() -> None:
-    def cause(status: int, stalled: float | None = None) -> tuple[str, str]:
-        return endings.cause_of(status, stalled_after=stalled, oom_kills_before=endings.oom_kills())
+    def cause(status: int) -> tuple[str, str]:
+        outcome = endings.outcome_of(status, endings.oom_kills())
+        assert (outcome.status, outcome.again) == (status, False)
+        return outcome.kind, outcome.cause
 
     assert cause(-signal.SIGSEGV) == ("crash", "crashed: signal 11 (SIGSEGV)")
     assert cause(-signal.SIGKILL) == ("crash", "crashed: signal 9 (SIGKILL)")
     assert cause(0) == ("crash", "crashed: the process ended with exit status 0 and left no result")
-    assert cause(-signal.SIGKILL, 600.0) == ("stall", "stalled: no step for 600 s")
 
 
 def test_a_kill_by_the_kernel_for_want_of_memory_is_told_apart() -> None:
     before = endings.oom_kills() - 1
-    found = endings.cause_of(-signal.SIGKILL, stalled_after=None, oom_kills_before=before)
-    assert found == ("oom", "out of memory")
-    kind, _ = endings.cause_of(-signal.SIGSEGV, stalled_after=None, oom_kills_before=before)
-    assert kind == "crash", "the kernel killed another process meanwhile"
+    found = endings.outcome_of(-signal.SIGKILL, before)
+    assert (found.kind, found.cause) == ("oom", "out of memory")
+    assert endings.outcome_of(-signal.SIGSEGV, before).kind == "crash", (
+        "the kernel killed another process meanwhile"
+    )
 
 
 @pytest.mark.skipif(not Path("/proc/vmstat").exists() or os.uname().sysname != "Linux", reason="Linux only")

@@ -19,9 +19,9 @@ from resexp.cli.endings import ended_by_a_signal
 from resexp.errors import ResexpError
 from resexp.execution import supervisor
 from resexp.execution.descriptors import open_standard_descriptors
-from resexp.execution.local import LocalLauncher
+from resexp.execution.local import Local
+from resexp.execution.options import Options
 from resexp.execution.signals import stop_signals
-from resexp.execution.sweep import Options
 
 
 def main(results: Path, trials: list[dict[str, object]]) -> int:
@@ -43,7 +43,7 @@ def main(results: Path, trials: list[dict[str, object]]) -> int:
         ):
             return supervisor.supervise(
                 experiment,
-                LocalLauncher(["stub", *os.environ.get("PRELOAD", "").split()]),
+                Local(["stub", *os.environ.get("PRELOAD", "").split()]),
                 Options("stub:train", stall_timeout=float(os.environ.get("STALL", "600")), keep_going=True),
                 slots=["cpu", "cpu"],
                 display=display(),

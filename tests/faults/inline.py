@@ -13,14 +13,14 @@ from resexp import durable, store
 from resexp.errors import ResexpError
 from resexp.execution import supervisor
 from resexp.execution.display import Display
-from resexp.execution.launcher import Job
-from resexp.execution.sweep import Options
+from resexp.execution.launcher import Job, Launcher, Outcome
+from resexp.execution.options import Options
 from resexp.execution.worker import failure_of
 
 TRIALS = (stub.trial("plain", steps=9, epoch=3), stub.trial("residual", seed=1, depth=20, steps=9, epoch=3))
 
 
-class Inline:
+class Inline(Launcher):
     """A launcher whose workers run in this process, to their ends."""
 
     def __init__(self) -> None:
@@ -38,8 +38,8 @@ class Inline:
                 return 1
         return 0
 
-    def poll(self, handle: int) -> int:
-        return handle
+    def poll(self, handle: int) -> Outcome:
+        return Outcome(handle, "crash", "no result")
 
     def wait(self, handles: Sequence[Any], seconds: float) -> None:
         pass

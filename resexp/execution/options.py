@@ -1,0 +1,29 @@
+"""How the trials of a run are to be trained and watched."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run trials.
+
+    trainer: `module:function`; the worker calls this function with the Attempt.
+    threads: for computations of one trial on the CPU.
+    stall_timeout: seconds without progress after which a trial is killed.
+    keep_going: whether to go on if the first trials all fail in the same way.
+    allow_environment_change: whether a checkpoint of other versions or another machine may be continued.
+    data: prepared data by the trial's id, which workers find in `Attempt.data`.
+    only: the ids of the trials to run; None: all.
+    """
+
+    trainer: str
+    threads: int = 1
+    stall_timeout: float = 600.0
+    keep_going: bool = False
+    allow_environment_change: bool = False
+    data: Mapping[str, Any] = field(default_factory=dict)
+    only: Collection[str] | None = None

@@ -1,0 +1,69 @@
+"""A worker while it is watched, and how much work its trial is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from resexp.execution.display import RunningTrial
+from resexp.plan.trial import Trial
+
+
+@dataclass(eq=False)
+class RunningWorker:
+    """A worker that the launcher has, and what is known of it. It may still wait in the launcher's queue.
+    Times are in seconds.
+
+    number: of its attempt; active: the sweep's `awake` when the worker last waited in a queue or made
+    progress; announced: whether the display knows that it has begun; looked: when its progress was last read;
+    started: when it began or, once it has reported progress, when it first did; first_step: the step of that
+    first report; stalled: whether it was killed because it made no progress.
+    """
+
+    trial: Trial
+    number: int
+    device: str
+    handle: Any
+    active: float
+    announced: bool = False
+    started: float = field(default_factory=time.monotonic)
+    progress: Mapping[str, Any] = field(default_factory=dict)
+    looked: float = 0.0
+    first_step: int | None = None
+    stalled: bool = False
+
+    def look(self, progress: Mapping[str, Any], now: float, awake: float) -> None:
+        """Note the progress that was read at time `now`; {} if there was none yet."""
+        self.looked = now
+        if progress not in ({}, self.progress):
+            self.active = awake
+        self.progress = progress or self.progress
+        if self.first_step is None and progress:
+            self.first_step, self.started = progress["step"], now
+
+    def shown(self, now: float) -> RunningTrial:
+        """What a display shows of it at time `now`."""
+        return RunningTrial(self.trial, self.progress, self._seconds_left(now))
+
+    def _seconds_left(self, now: float) -> float | None:
+        steps = self.progress.get("step", 0) - (self.first_step or 0)
+        if steps <= 0:
+            return None
+        return float((self.progress["steps"] - self.progress["step"]) * (now - self.started) / steps)
+
+
+def by_cost(trials: Iterable[Trial]) -> list[Trial]:
+    """The trials, the most expensive first. With cheap ones last, all workers end at about the same time."""
+    return sorted(trials, key=lambda trial: (work_of(trial), trial.depth), reverse=True)
+
+
+def work_of(trial: Trial) -> float:
+    """A number that grows with a trial's training time, for comparison with other trials: the network's
+    multiply-accumulates times iterations, or times epochs and training examples.
+    """
+    training = trial.settings.get("training", {})
+    images = trial.settings.get("data", {}).get("train_size") or 1
+    amount = training.get("iterations") or (training.get("epochs") or 1) * images
+    return float(amount * (trial.cost.macs if trial.cost else 1))

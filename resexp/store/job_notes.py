@@ -1,0 +1,68 @@
+"""What launchers note in an experiment's folder about jobs that may outlive the process that started them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from resexp import durable
+from resexp.store.documents import read, read_or_empty
+from resexp.store.layout import ExperimentFolder
+
+
+class JobNotes:
+    """The notes in one experiment's folder, by name.
+
+    A note is a JSON document. It must have `launcher`, the kind of the launcher that can read it, and
+    `tasks`, a list with `folder`, `number` and `device` of each job. Only the launcher knows its other keys.
+    """
+
+    def __init__(self, folder: ExperimentFolder) -> None:
+        self._folder = folder
+
+    @property
+    def experiment(self) -> str:
+        """The experiment's name."""
+        return self._folder.path.name
+
+    def path(self, name: str) -> Path:
+        """Where a note lies, as an absolute path, so that a program on another machine can `read_note` it."""
+        return self._folder.job_note(name).absolute()
+
+    def output(self, name: str) -> Path:
+        """A folder for what the jobs of a note print before they have a trial to write to; made if absent."""
+        durable.make_own_folder(self._folder.jobs)
+        durable.make_own_folder(self._folder.job_output(name))
+        return self._folder.job_output(name).absolute()
+
+    def trial(self, name: str) -> Path:
+        """The folder of the trial that a note calls `name`."""
+        return self._folder.trials / name
+
+    def write(self, name: str, note: Mapping[str, Any]) -> Path:
+        """Write a note durably, or replace it. Raises OSError."""
+        durable.make_own_folder(self._folder.jobs)
+        durable.write_document(self._folder.job_note(name), note, indent=None)
+        return self.path(name)
+
+    def all(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Every intact note with its name."""
+        with suppress(FileNotFoundError):
+            for file in sorted(os.listdir(self._folder.jobs)):
+                name, dot, _ = file.partition(".json")
+                if dot and (note := read_or_empty(self._folder.job_note(name))):
+                    yield name, note
+
+    def remove(self, name: str) -> None:
+        """Remove a note whose jobs have all ended. What they printed stays."""
+        self._folder.job_note(name).unlink(missing_ok=True)
+        with suppress(OSError):
+            self._folder.job_output(name).rmdir()  # only if it is empty
+
+
+def read_note(path: Path) -> dict[str, Any]:
+    """The note at a path that `JobNotes.write` returned. Raises OSError, durable.Damaged."""
+    return read(path)
