@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from resexp.catalog.plugins import Plugin
-from resexp.catalog.scan import suggest_kind
+from resexp.catalog.scan import suggest, suggest_kind
 from resexp.config import yaml_text
 from resexp.config.fields import plugins_of
 from resexp.config.frozen import expand
@@ -87,7 +87,7 @@ def parse_launcher(kind: str, texts: Sequence[str], plugins: tuple[Plugin, ...] 
     draft = Draft(COMMAND_LINE, {}, plugins=plugins)
     kinds = models("launcher", plugins)
     if kind not in kinds:
-        draft.wrong(None, "--launcher", f"there is no {kind!r}", suggest(kind, kinds))
+        draft.wrong(None, "--launcher", f"there is no {kind!r}", suggest_kind(kind, kinds))
         raise refuse(draft.problems, COMMAND_LINE)
     known = kinds[kind].info.options
     options: dict[str, Any] = {"kind": kind}

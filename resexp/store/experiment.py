@@ -232,7 +232,8 @@ def create(
             same = _shows(refuse_newer(folder), trials)
             if fresh:
                 for old in (folder.trials, folder.plugins, folder.runs):
-                    _remove_tree(old)
+                    if old.exists():
+                        shutil.rmtree(old)
                 folder.environment.unlink(missing_ok=True)
                 folder.reported.unlink(missing_ok=True)
             durable.make_own_folder(folder.trials)
@@ -270,8 +271,3 @@ def refuse_newer(folder: ExperimentFolder) -> dict[str, Any]:
             "upgrade resexp, or choose another name"
         )
     return plan
-
-
-def _remove_tree(folder: Path) -> None:
-    if folder.exists():
-        shutil.rmtree(folder)
