@@ -82,7 +82,8 @@ def run(
     `run_until_decided`. `launcher` starts the trials, for instance on other machines that see the results
     folder (see `make_launcher`); by default they are processes of this machine. `only` has conditions such as
     "model.depth=8,20": only the trials that meet all of them are trained, and the plan stays whole. With
-    `take_over`, the place of a run on another machine is taken if it did not end by itself and gives no sign of life.
+    `take_over`, the place of a run on another machine is taken if it did not end by itself and gives no sign
+    of life.
 
     Raises:
         ConfigError, DataError: the input is wrong; nothing has been written.

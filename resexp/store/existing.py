@@ -11,12 +11,11 @@ from resexp.errors import NoExperimentError
 from resexp.plan.status import Status
 from resexp.plan.trial import Trial
 from resexp.store.documents import read_or_empty
-from resexp.store.experiment import refuse_newer
 from resexp.store.experiment_lock import explained
 from resexp.store.finished import Finished
 from resexp.store.holder import Running, running_in
 from resexp.store.layout import ExperimentFolder, State, TrialFolder, state_of
-from resexp.store.planned import planned
+from resexp.store.planned import planned, refuse_newer
 
 
 def experiments(results: Path) -> list[Path]:

@@ -19,7 +19,8 @@ from resexp.store.documents import read_or_empty
 from resexp.store.experiment_lock import Hold, check_plain, explained, hold
 from resexp.store.failure import write_failure
 from resexp.store.job_notes import JobNotes
-from resexp.store.layout import FORMAT, PLAN_FORMAT, ExperimentFolder, State, state_of
+from resexp.store.layout import FORMAT, PLAN_FORMAT, State, state_of
+from resexp.store.planned import refuse_newer
 
 
 class StoredExperiment:
@@ -254,20 +255,3 @@ def _shows(plan: Mapping[str, Any], trials: Sequence[Trial]) -> bool:
     old = plan.get("trials")
     known = [t.get("id") for t in old if isinstance(t, dict)] if isinstance(old, list) else []
     return known == [trial.id for trial in trials] and not plan.get("aside")
-
-
-def refuse_newer(folder: ExperimentFolder) -> dict[str, Any]:
-    """The plan, whose fields are not checked, or {} if it cannot be read. Raises StoreError if it has a newer
-    format than this version knows.
-    """
-    try:
-        plan = durable.read_document(folder.plan)
-    except (OSError, durable.Damaged):
-        return {}
-    version = plan.get("format")
-    if isinstance(version, int) and version > PLAN_FORMAT:
-        raise StoreError(
-            f"{folder.plan}: written by a newer resexp (format {version}, this one knows {PLAN_FORMAT}); "
-            "upgrade resexp, or choose another name"
-        )
-    return plan

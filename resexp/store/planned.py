@@ -8,9 +8,10 @@ from typing import Any
 
 from resexp import durable
 from resexp.config.published import Published
+from resexp.errors import StoreError
 from resexp.plan.trial import Trial
 from resexp.store.documents import read, read_or_empty
-from resexp.store.layout import ExperimentFolder, TrialFolder
+from resexp.store.layout import PLAN_FORMAT, ExperimentFolder, TrialFolder
 
 
 def planned(folder: ExperimentFolder, notes: list[str]) -> tuple[dict[str, Any], list[Trial]]:
@@ -46,3 +47,20 @@ def published(plan: Mapping[str, Any], folder: ExperimentFolder, notes: list[str
         notes.append(f"{folder.plan}: its published numbers cannot be read ({reason}); they are left out")
         return {}
     return data if plan else {}
+
+
+def refuse_newer(folder: ExperimentFolder) -> dict[str, Any]:
+    """The plan, whose fields are not checked, or {} if it cannot be read. Raises StoreError if it has a newer
+    format than this version knows.
+    """
+    try:
+        plan = durable.read_document(folder.plan)
+    except (OSError, durable.Damaged):
+        return {}
+    version = plan.get("format")
+    if isinstance(version, int) and version > PLAN_FORMAT:
+        raise StoreError(
+            f"{folder.plan}: written by a newer resexp (format {version}, this one knows {PLAN_FORMAT}); "
+            "upgrade resexp, or choose another name"
+        )
+    return plan

@@ -15,12 +15,11 @@ from resexp.plan.trial import Trial
 from resexp.store import provenance
 from resexp.store.copies import readable
 from resexp.store.documents import sound_rows
-from resexp.store.experiment import refuse_newer
 from resexp.store.experiment_lock import explained
 from resexp.store.finished import Finished, later_rows, merged, note_of_lost_end, notes_of_ways, ways
 from resexp.store.holder import running_in
 from resexp.store.layout import ExperimentFolder, State, rows_of, state_of
-from resexp.store.planned import planned, published
+from resexp.store.planned import planned, published, refuse_newer
 from resexp.store.registration import registration
 from resexp.store.reported import seeds_before
 

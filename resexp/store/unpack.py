@@ -12,9 +12,9 @@ from resexp import durable
 from resexp.errors import DataError
 from resexp.store.archive import Archive, Manifest, opened
 from resexp.store.documents import read, read_or_empty
-from resexp.store.experiment import refuse_newer
 from resexp.store.experiment_lock import explained, hold
 from resexp.store.layout import ExperimentFolder, TrialFolder, state_of
+from resexp.store.planned import refuse_newer
 
 
 @dataclass(frozen=True)
