@@ -22,8 +22,8 @@ from resexp import durable, store
 from resexp.errors import BusyError, StaleAttempt
 from resexp.execution import supervisor
 from resexp.execution.display import Display
-from resexp.execution.local import LocalLauncher
-from resexp.execution.sweep import Options
+from resexp.execution.local import Local
+from resexp.execution.options import Options
 from resexp.machine import host
 from resexp.store import documents, file_lock
 
@@ -236,7 +236,7 @@ def test_a_run_that_is_taken_over_lets_its_workers_save_and_ends(machines: Machi
                     durable.write_document(tmp_path / "exp/taken", {**record, "run": "other", "host": "b"})
 
         with pytest.raises(BusyError, match="taken over by another run while this one ran: host b"):
-            supervisor.supervise(experiment, LocalLauncher(["stub"]), options, display=Cut())
+            supervisor.supervise(experiment, Local(["stub"]), options, display=Cut())
     folder = store.ExperimentFolder(tmp_path / "exp").trial(trial)
     assert folder.checkpoints()
     assert not folder.failure.exists()
