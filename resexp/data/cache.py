@@ -8,12 +8,12 @@ command that trains checks the hashes once. Its trials only check that the files
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
+import socket
 import tempfile
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
@@ -25,17 +25,16 @@ from resexp import durable
 from resexp.catalog.plugins import Plugin, blaming
 from resexp.data.base import Facts, Progress, Source, Split, fingerprint
 from resexp.data.check import check_facts
-from resexp.data.contents import Contents, digest_of, stamp_of
+from resexp.data.checked import FORMAT, META, Checked, checked_folder, checked_once, stamps_of
+from resexp.data.contents import Contents, digest_of
 from resexp.data.decode import decode
 from resexp.data.subset import narrowed
 from resexp.errors import DataError
 from resexp.machine.folders import data_folder
+from resexp.machine.host import machine_name
 
 if TYPE_CHECKING:
     from resexp.config.settings import DataConfig
-
-FORMAT = 4
-META = "meta.json"
 
 
 @dataclass(frozen=True)
@@ -54,16 +53,6 @@ class PreparedData:
     std: tuple[float, ...]
     unreadable: tuple[str, ...]
     notes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Checked:
-    """A decoded set whose hashes have been checked. Another process may use it while the files still have
-    these stamps (size, times and inode, see `stamp_of`).
-    """
-
-    folder: Path
-    stamps: dict[str, str]
 
 
 class Survey:
@@ -90,7 +79,7 @@ class Survey:
         """Sentences that a reader of results on the set must know. Prepares the set unless it is decoded."""
         facts = self._source_facts(config)
         try:
-            meta = durable.read_document(_decoded_folder(config, facts) / META)
+            meta = durable.read_document(self.folder(config) / META)
         except (OSError, durable.Damaged):
             meta = durable.read_document(self.prepare(config).folder / META)
         return (*facts.notes, *meta.get("notes", ()))
@@ -106,6 +95,10 @@ class Survey:
             facts = self._source_facts(config)
             self._checked[key] = _prepare(config, self._sources[key], facts, self._progress, self._tell)
         return self._checked[key]
+
+    def folder(self, config: DataConfig) -> Path:
+        """Where the decoded set is or will be."""
+        return _decoded_folder(config, self._source_facts(config))
 
     def _source_facts(self, config: DataConfig) -> Facts:
         key = _key(config)
@@ -128,6 +121,22 @@ def prepare(config: DataConfig, progress: Progress | None = None) -> Checked:
     return Survey(progress).prepare(config)
 
 
+def prepare_for(run: str, config: DataConfig, fingerprint: str) -> Checked:
+    """`prepare`, in a worker on another machine than the one that started the run. Of all workers of the run
+    on this machine, one checks the set.
+
+    Raises DataError as `prepare` does, and if the set here has another fingerprint than where the run was
+    started.
+    """
+    survey = Survey()
+    if fingerprint and survey.facts(config).fingerprint != fingerprint:
+        raise DataError(
+            f"data.{config.kind}: {socket.gethostname()} has other data than the machine that started the "
+            "run; put the same files on both, or into a folder that both see"
+        )
+    return checked_once(survey.folder(config), run, lambda: survey.prepare(config))
+
+
 def load_prepared(checked: Checked) -> PreparedData:
     """Map the arrays of a prepared set into memory. Raises DataError if a file was changed meanwhile.
 
@@ -136,7 +145,7 @@ def load_prepared(checked: Checked) -> PreparedData:
     """
     folder = checked.folder
     try:
-        if _stamps(folder, checked.stamps) != checked.stamps:
+        if stamps_of(folder, checked.stamps) != checked.stamps:
             raise DataError(f"{folder}: was changed after it had been checked; run again")
         meta = durable.read_document(folder / META)
         arrays = {name: np.load(folder / name, mmap_mode="c", allow_pickle=False) for name in meta["sha256"]}
@@ -195,7 +204,8 @@ def _prepare(
                 checked = checked_folder(target)
     except OSError as error:
         raise DataError(
-            f"{target}: {error.strerror or error}; set RESEXP_DATA to a folder with room to write"
+            f"{target}: {error.strerror or error}; set RESEXP_DATA to a folder with room to write "
+            "and with locks"
         ) from error
     if checked is None:
         raise DataError(
@@ -214,40 +224,28 @@ def _decoded_folder(config: DataConfig, facts: Facts) -> Path:
     return data_folder() / "decoded" / name
 
 
-def checked_folder(folder: Path) -> Checked | None:
-    """Read all arrays of a decoded set and compare their hashes; None if anything is missing or wrong."""
-    try:
-        stamps = _stamps(folder, [META])
-        meta = durable.read_document(folder / META)
-        if meta["format"] != FORMAT:
-            return None
-        expected: dict[str, str] = meta["sha256"]
-        stamps |= _stamps(folder, expected)
-        with ThreadPoolExecutor(len(expected)) as pool:
-            hashes = list(pool.map(lambda name: digest_of(folder / name), expected))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
-    return Checked(folder, stamps) if hashes == list(expected.values()) else None
-
-
-def _stamps(folder: Path, names: Iterable[str]) -> dict[str, str]:
-    return {name: stamp_of(os.stat(folder / name)) for name in names}
-
-
 def _build(source: Source, config: DataConfig, facts: Facts, target: Path, progress: Progress) -> None:
-    # We hold the lock, so any temporary folder is of a process that was killed.
-    for leftover in target.parent.glob(f"{target.name}.*.tmp"):
+    # Other machines may not see our lock, and decode the set at the same time. On this machine we hold the
+    # lock, so that a temporary folder with its name is of a process that was killed.
+    prefix = f"{target.name}.{machine_name()}."
+    for leftover in target.parent.glob(f"{prefix}*.tmp"):
         shutil.rmtree(leftover, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"{target.name}.", suffix=".tmp", dir=target.parent))
+    folder = Path(tempfile.mkdtemp(prefix=prefix, suffix=".tmp", dir=target.parent))
     try:
         meta = decode(source, config.image_size, facts, folder, progress)
         if _facts_with_identity(_source(config), config, progress).fingerprint != facts.fingerprint:
             raise DataError(f"data.{config.kind}: files changed while they were read; run again")
         hashes = {path.name: digest_of(path) for path in sorted(folder.iterdir())}
         durable.write_document(folder / META, {"format": FORMAT, **meta, "sha256": hashes}, durable=False)
-        if target.exists():
+        if checked_folder(target):
+            return  # another machine was faster, and processes there may have opened it
+        with suppress(FileNotFoundError):
             target.rename(folder / "damaged")
-        folder.rename(target)
+        try:
+            folder.rename(target)
+        except OSError:
+            if not checked_folder(target):  # otherwise another machine was faster by a moment
+                raise
         shutil.rmtree(target / "damaged", ignore_errors=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -34,6 +34,8 @@ SETTLED = 2.0
 clocks of file systems tick coarsely: a file that changes twice within one tick has the same times
 afterwards.
 """
+OTHER_CLOCK = 900.0
+"""The same for files on another file system than the memory: a server's clock may be some minutes behind."""
 COMMIT = 1.0
 """Seconds between commits. A process that is killed loses at most this much work."""
 NOTHING = b"-"
@@ -168,6 +170,7 @@ class Memory:
     def __init__(self) -> None:
         self._base: sqlite3.Connection | None = None
         self._began = 0.0
+        self._device = 0
         self._committed = time.monotonic()
         path = data_folder() / "contents.sqlite"
         for _ in range(2):  # again if the file was damaged, after deleting it
@@ -176,7 +179,8 @@ class Memory:
                 self._base = _opened(path)
                 os.utime(path)
                 # By the clock of the file system, because this is compared with the times of files.
-                self._began = path.stat().st_mtime
+                status = path.stat()
+                self._began, self._device = status.st_mtime, status.st_dev
                 return
             except sqlite3.OperationalError:
                 return
@@ -201,10 +205,11 @@ class Memory:
     def keep(self, folder: Path, files: Mapping[str, FileHash]) -> None:
         """Remember the hashes of files that were just read."""
         path = os.fsencode(folder.absolute())
+        settled = SETTLED if _device_of(folder) == self._device else OTHER_CLOCK
         rows = [
             (path, os.fsencode(name), file.stamp, file.digest)
             for name, file in files.items()
-            if file.changed is not None and self._began - file.changed > SETTLED
+            if file.changed is not None and self._began - file.changed > settled
         ]
         if self._base is None or not rows:
             return
@@ -219,6 +224,12 @@ class Memory:
             with suppress(sqlite3.Error):
                 self._base.commit()
             self._base.close()
+
+
+def _device_of(folder: Path) -> int | None:
+    with suppress(OSError):
+        return folder.stat().st_dev
+    return None
 
 
 def _opened(path: Path) -> sqlite3.Connection:

@@ -27,6 +27,7 @@ from filelock import FileLock
 
 from resexp.data.base import Progress
 from resexp.errors import DataError
+from resexp.machine.host import machine_name
 
 BLOCK = 1 << 20
 TIMEOUT = 30.0
@@ -131,7 +132,8 @@ def _download(
 ) -> None:
     """Raises ValueError if the server sends another file, OSError if it sends none, or what `check` does."""
     request = urllib.request.Request(_allowed(address), headers={"User-Agent": "resexp"})
-    temporary = path.with_name(f".{path.name}.part")  # only the holder of the lock writes it
+    # Only the holder of the lock writes it. Another machine, which may not see the lock, has another name.
+    temporary = path.with_name(f".{path.name}.{machine_name()}.part")
     try:
         with temporary.open("wb") as file, closing(_received(request)) as blocks:
             digest = _copy(blocks, file, remote, progress)

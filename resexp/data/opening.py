@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from resexp.data import cache
+from resexp.data.checked import Checked
 from resexp.data.images import image_sets
 from resexp.data.recordings import sound_sets
 from resexp.data.subset import narrowed
@@ -52,7 +53,7 @@ class Data:
 
 
 def open_data(
-    config: DataConfig, device: torch.device | str, seed: int = 0, checked: cache.Checked | None = None
+    config: DataConfig, device: torch.device | str, seed: int = 0, checked: Checked | None = None
 ) -> Data:
     """The configured splits of a set, for a trial with this seed. Raises DataError.
 

@@ -17,6 +17,7 @@ from resexp.data.image_folder import CHUNK, DEFAULT_SIZE
 from resexp.data.pixels import middle
 from resexp.errors import DataError
 from resexp.machine.folders import data_folder, own_folder
+from resexp.machine.host import machine_name
 
 if TYPE_CHECKING:
     from torchvision.datasets import OxfordIIITPet
@@ -87,11 +88,13 @@ class OxfordPet(Source):
             with FileLock(self.root / f".{NAME}.lock"):
                 if not (self.root / NAME).is_dir():
                     # torchvision takes an existing folder for complete, so it is renamed when it is.
-                    part = self.root / f".{NAME}.part"
+                    # Another machine may not see the lock and download at the same time.
+                    part = self.root / f".{NAME}.{machine_name()}.part"
                     shutil.rmtree(part, ignore_errors=True)
                     OxfordIIITPet(part, target_types="segmentation", download=True)
                     (part / NAME / FETCHED).write_text(Contents().of(part / NAME, _files(part / NAME)))
-                    (part / NAME).rename(self.root / NAME)
+                    if not (self.root / NAME).is_dir():
+                        (part / NAME).rename(self.root / NAME)
                     shutil.rmtree(part, ignore_errors=True)
             return OxfordIIITPet(self.root, split, target_types="segmentation")
         except (OSError, RuntimeError, ValueError) as error:

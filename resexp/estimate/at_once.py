@@ -23,7 +23,7 @@ from resexp.machine.environment import cores
 
 if TYPE_CHECKING:
     from resexp.catalog.plugins import Plugin
-    from resexp.data.cache import Checked
+    from resexp.data.checked import Checked
     from resexp.estimate.network import Measurer
     from resexp.plan.trial import Trial
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from resexp.config.load import Experiment
     from resexp.config.settings import Settings
     from resexp.data.base import Facts
-    from resexp.data.cache import Checked
+    from resexp.data.checked import Checked
     from resexp.execution.local import Local
     from resexp.models.base import Purpose
     from resexp.plan.trial import Trial

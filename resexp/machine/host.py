@@ -50,6 +50,14 @@ def time_here() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
+def machine_name() -> str:
+    """A short text in the names of files that only processes of this machine may touch, because only they see
+    each other's locks.
+    """
+    parts = (socket.gethostname(), _machine() or _text(BOOT))
+    return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:12]
+
+
 def place_of(record: Mapping[str, Any]) -> Place:
     """Where the process of a record runs or ran.
 

@@ -70,7 +70,7 @@ class Attempt:
         self._fingerprint: Mapping[str, Any] = {}
         self._mixed = False
         self._unloadable: list[Path] = []
-        self._run: str | None = None
+        self.run = str(read_or_empty(self._folder.attempt).get("run", ""))
         self._logs: dict[str, durable.RowLog] = {}
         self._beat = 0
         self._place = {"host": socket.gethostname(), "since": time_here()}
@@ -91,7 +91,6 @@ class Attempt:
         says so, and the next older checkpoint is tried. Raises StaleAttempt.
         """
         self._check_current()
-        self._run = read_or_empty(self._folder.attempt).get("run")
         # To compare it with stored ones, it is written and read: tuples become lists.
         self._fingerprint = durable.unseal(durable.seal(fingerprint))
         rows = rows_of(self._folder)
@@ -222,7 +221,7 @@ class Attempt:
                 "attempt": self.number,
                 **result,
                 **({"notes": self.notes} if self.notes else {}),
-                "run": self._run,
+                "run": self.run,
                 "fingerprint": self._fingerprint,
                 "mixed": self._mixed,
                 "rows": self._extents(),

@@ -11,7 +11,7 @@ import torch
 
 from resexp.catalog.plugins import Plugin
 from resexp.config.settings import ProbeConfig, Settings
-from resexp.data.cache import Checked
+from resexp.data.checked import Checked
 from resexp.data.opening import open_data
 from resexp.errors import DataError, StoreError
 from resexp.plan import numerics

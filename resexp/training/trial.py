@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from resexp.config.parse import parse_settings
+from resexp.data.cache import prepare_for
 from resexp.data.opening import open_data
 from resexp.errors import Diverged
 from resexp.machine.memory import keep_freed_memory, peak_memory
@@ -39,7 +40,9 @@ def train(attempt: Attempt) -> None:
     torch.set_num_threads(attempt.threads)
     torch.use_deterministic_algorithms(settings.training.deterministic)
     clock = time.monotonic()
-    data = open_data(settings.data, device, settings.seed, attempt.data)
+    # Where the machine that started the run could not prepare the data for this one, the worker does it.
+    checked = attempt.data or prepare_for(attempt.run, settings.data, attempt.trial.data)
+    data = open_data(settings.data, device, settings.seed, checked)
 
     def new() -> TrainingLoop:
         return TrainingLoop(learner_of(settings.model)(settings, data, device), attempt, clock)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from resexp.config.settings import Settings
-from resexp.data.cache import Checked
+from resexp.data.checked import Checked
 from resexp.data.opening import open_data
 from resexp.training.run import Run
 

@@ -16,6 +16,7 @@ from resexp.config.settings import DataConfig, models
 from resexp.data import cache
 from resexp.data.rows import RowWriter
 from resexp.errors import DataError
+from resexp.machine.host import machine_name
 
 
 def test_prepared_twice_is_prepared_once(
@@ -153,10 +154,13 @@ def test_leftovers_of_a_killed_builder_are_swept(configure: Callable[..., DataCo
     config = configure("synthetic")
     target = cache.prepare(config).folder
     (target / "meta.json").unlink()
-    left = target.with_name(f"{target.name}.abc.tmp")
+    left = target.with_name(f"{target.name}.{machine_name()}.abc.tmp")
     left.mkdir()
+    elsewhere = target.with_name(f"{target.name}.another_machine.abc.tmp")
+    elsewhere.mkdir()  # a machine that may not see our lock decodes the set there now
     cache.prepare(config)
     assert not left.exists()
+    assert elsewhere.exists()
 
 
 def test_complete_folder_is_opened_without_a_write(
