@@ -1,6 +1,8 @@
-"""The commands, a thin layer over `resexp.api`. Results go to standard output, progress to standard error.
+"""Defines the commands of `resexp`, a thin layer over `resexp.api`. Each prints its results to standard
+output, and progress and errors to standard error.
 
-Heavy modules are imported only when a command needs them, so that `--help` answers at once.
+Modules that are slow to import are imported only by the commands that need them, so that `--help` answers at
+once.
 """
 
 from __future__ import annotations
@@ -62,14 +64,15 @@ def run(
     """Train every trial of CONFIG that is not done yet.
 
     Run it again to continue after an interruption, or after adding a depth or a seed to the file.
-    Exit status: 0 all done, 2 bad input, 3 some are not done, 74 disk, 75 already running, 130 interrupted.
+    Exit status: 0 all done, 2 bad input, 3 some trials are not done, 74 the disk refused, 75 another process
+    runs this experiment, 130 interrupted.
     """
     from resexp import api
     from resexp.cli import console
 
     most = options.most_seeds(until, max_seeds)
     if only and (most or fresh):
-        wrong = "needs the whole plan." if most else "would delete the trials that --only leaves out."
+        wrong = "needs all trials." if most else "would delete the trials that --only leaves out."
         raise typer.BadParameter(wrong, param_hint=f"'{'--until' if most else '--fresh'}' with '--only'")
     experiment = api.load(config, overrides or [], tier=tier, plugins=plugin or [])
     started_by = api.make_launcher(launcher, set or [], experiment.plugins)
@@ -128,7 +131,7 @@ def register(
     device: options.Device = "auto",
     results: options.Results = RESULTS,
 ) -> None:
-    """Write down what CONFIG will be judged by before it is run: trials, claims, margins and stopping rule.
+    """Before CONFIG is run, write down what it will be judged by: trials, claims, margins and stopping rule.
 
     Commit the file. The report then marks each verdict as registered or exploratory, and says what changed.
     """
@@ -172,8 +175,8 @@ def report(
 ) -> None:
     """Show an experiment's verdicts and errors on one screen, and write the whole report.
 
-    HTML, Markdown, LaTeX, CSV, JSON and figures are written into its report/ folder. What is printed does
-    not depend on whether standard output is a terminal.
+    HTML, Markdown, LaTeX, CSV, JSON and figures are written into the experiment's report/ folder. The same is
+    printed whether standard output is a terminal or not.
     """
     from resexp.cli import console
 
@@ -190,7 +193,7 @@ def probe(
     results: options.Results = RESULTS,
     trust: options.Trust = False,
 ) -> None:
-    """Measure the trained networks of an experiment: what lesions do, how sharp the minimum is, and so on."""
+    """Measure the trained networks of an experiment with probes, such as lesion or sharpness."""
     from resexp import api
     from resexp.cli import console
 
@@ -214,7 +217,7 @@ for command in (demo, check, judge, pack, unpack, show, schema, doctor, bench, i
 
 
 def main() -> None:
-    """The program. A signal that asks it to stop leaves no process and no half-written file behind."""
+    """The program. If a signal asks it to stop, it leaves no process and no half-written file behind."""
     open_standard_descriptors()
     collect_garbage_rarely()
     with ended_by_a_signal(), stop_signals(lambda: True), refusals_told(), errors_told():

@@ -1,4 +1,4 @@
-"""`resexp check`: whether an experiment came out as expected, for continuous integration."""
+"""`resexp check`: tests whether an experiment came out as expected, for continuous integration."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def check(
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only what does not hold.")] = False,
 ) -> None:
-    """Check what is expected of an experiment. What is undecided does not hold.
+    """Check whether an experiment came out as expected. What the results leave undecided does not hold.
 
-    A comparison holds only if its whole confidence interval does. All trials must be done.
-    Exit status: 0 all hold, 2 bad input, 4 some do not hold.
+    A comparison holds only if it is true everywhere in its confidence interval. All trials must be done.
+    Exit status: 0 all expectations hold, 2 bad input, 4 some do not hold.
     """
     from resexp import api
     from resexp.report.build import build
@@ -62,7 +62,7 @@ def check(
 
 
 def _plain(text: str) -> str:
-    """A sentence of a report on one line, with ordinary spaces."""
+    """A sentence of a report for a terminal: on one line, and with ordinary spaces."""
     return clean(text.replace("\u00a0", " "))
 
 

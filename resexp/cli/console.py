@@ -1,4 +1,4 @@
-"""What commands print: results to standard output, progress to standard error."""
+"""Shows a run while it works, on standard error, and prints its end and reports to standard output."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def printable(text: str) -> str:
-    """Text that came from elsewhere, made harmless for the terminal, with its lines kept."""
+    """Text from files or errors, in which control characters are escaped, except the ends of lines."""
     return clean(text, lines=True)
 
 
@@ -33,8 +33,8 @@ def printable(text: str) -> str:
 def watching() -> Iterator[tuple[Report, Callable[[], Display], Callable[[str], None]]]:
     """Show a run on standard error. Yields three functions.
 
-    The first advances a bar while the run is planned and data are fetched or decoded. The second makes the
-    display of the run, which replaces the bar. The third prints a sentence that stays on the terminal.
+    The first advances a progress bar while the run is planned and data are downloaded or decoded. The second
+    returns the display of the running trials, and removes the bar. The third prints a sentence.
     """
     from resexp.cli.progress import BAR, choose
     from resexp.execution.lines import line_console, print_line
@@ -66,7 +66,7 @@ def watching() -> Iterator[tuple[Report, Callable[[], Display], Callable[[str], 
 def watch(train: Callable[..., SweepSummary], experiment: Experiment, results: Path, **settings: Any) -> int:
     """Run an experiment, show its trials on standard error, and print how it ended. Returns the exit status.
 
-    `train` is `api.run` or another function that takes its options; `settings` are those of the user.
+    `train` is `api.run` or a function with the same options; `settings` are the options that the user gave.
     """
     with watching() as (progress, display, tell):
         shown = {"progress": progress, "display": display, "tell": tell}
@@ -76,7 +76,9 @@ def watch(train: Callable[..., SweepSummary], experiment: Experiment, results: P
 
 
 def summary_line(name: str, folder: Path, summary: SweepSummary) -> str:
-    """How a run ended and what to do next. Its warnings are not repeated: they were shown when it began."""
+    """How a run ended, and what to do next. Its warnings are left out, because they were shown
+    when it began.
+    """
     counts = ", ".join(f"{count} {status}" for status, count in summary.counts.items() if count)
     line = clean(f"{folder}: {counts}.")
     if summary.stopped:
@@ -84,36 +86,46 @@ def summary_line(name: str, folder: Path, summary: SweepSummary) -> str:
     if summary.interrupted:
         return f"{line}\nInterrupted; the same command continues."
     if summary.counts.get(Status.PENDING) or summary.counts.get(Status.RUNNING):
-        return f"{line}\nNot every trial has a result that counts; the same command trains the others."
+        return f"{line}\nSome trials have no result; the same command trains them."
     if summary.others:
         others = counted(summary.others, "other trial")
-        line = f"{line}\n{others} of the plan left: the same command without --only trains what is left."
+        line = (
+            f"{line}\nLeft to train: {others} of the plan. The same command without --only trains the rest."
+        )
     here = folder == api.RESULTS / name
     return f"{line}\nNext: {clean(command('resexp', 'report', name if here else folder))}"
 
 
 @dataclass(frozen=True)
 class Printed:
-    """What is printed of a report: one of its formats or, for a terminal, all of it or one section."""
+    """What to print of a report.
+
+    format: one of its formats. Only for the terminal: full, everything instead of one screen; section, the
+    key of the one section to print.
+    """
 
     format: str = "terminal"
     full: bool = False
     section: str | None = None
 
     def check(self, built: Built) -> None:
-        """Raises ConfigError if the report has no such section, or the format has none."""
+        """Raises ConfigError if the report has no such section, or if `full` or `section` is given with
+        another format than that for the terminal.
+        """
         from resexp.errors import ConfigError, Problem
         from resexp.report.render import terminal
 
         option = "--section" if self.section else "--full"
         if (self.full or self.section) and self.format != "terminal":
-            wrong, right = f"does not go with --format {self.format}, which is whole", "leave one of them out"
+            wrong = f"does not go with --format {self.format}, which always prints the whole report"
+            right = "leave one of them out"
             raise ConfigError([Problem(option, "", wrong, right)])
         if self.section and self.section not in (known := terminal.parts_of(built)):
             wrong, right = f"there is no section {self.section!r}", f"one of {', '.join(known)}"
             raise ConfigError([Problem(option, "", wrong, right)])
 
     def show(self, built: Built) -> None:
+        """Print the report to standard output."""
         import importlib
 
         from resexp.report.render import screen, terminal
@@ -130,13 +142,13 @@ class Printed:
 def print_report(name: str | None, results: Path, printed: Printed, files: Sequence[Path] = ()) -> None:
     """Write all formats of an experiment's report into its folder, then print one of them.
 
-    If the report cannot be written, it is still printed. If it cannot be printed, it is still written.
-    `files` are the user's own tables and figures.
+    If the report cannot be written, it is still printed. If it cannot be printed, it has still been written.
+    `files` are Python files with the user's own tables and figures.
 
     Raises:
-        ConfigError: a file of the user's cannot be read, and there is no report; or it fails, and the
-            report is made without it. StoreError: there is no such experiment, or its folder cannot be
-            written.
+        ConfigError: one of `files` cannot be read, and there is no report; or one fails, and the report was
+            made without it.
+        StoreError: there is no such experiment, or the report's folder cannot be written.
     """
     from resexp.config.paths import plugin_at
     from resexp.report.build import build
@@ -150,13 +162,13 @@ def print_report(name: str | None, results: Path, printed: Printed, files: Seque
 def deliver(
     built: Built, target: Path | None, printed: Printed, written: Callable[[], None] = lambda: None
 ) -> None:
-    """Write all formats of a report into the folder `target`, if there is one, then print one of them.
+    """Write all formats of a report into the folder `target`, unless it is None, then print one of them.
 
     `written` is called when the files have been written.
 
     Raises:
-        ConfigError: there is no such section; or tables or figures of the user's own failed, and the report
-            was made without them.
+        ConfigError: there is no such section; or some of the user's own tables and figures failed, and the
+            report was made without them.
         StoreError: the folder cannot be written.
     """
     from resexp.errors import ConfigError, StoreError

@@ -1,4 +1,4 @@
-"""`resexp demo`: what the program shows, without a file or a download."""
+"""`resexp demo`: trains a small sweep and reports on it, without a configuration or a download."""
 
 from __future__ import annotations
 

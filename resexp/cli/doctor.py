@@ -1,4 +1,4 @@
-"""`resexp doctor`: whether this machine can run trials, and on which device."""
+"""`resexp doctor`: checks whether this machine can run trials, and on which device."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from resexp.machine.folders import data_folder
 
 @dataclass(frozen=True)
 class Finding:
-    """The result of one check. `advice` says what to do if it is not good."""
+    """The result of one check: what was checked, what was found, and what to do if that is not good."""
 
     good: bool
     what: str
@@ -23,12 +23,12 @@ class Finding:
 
 
 def examine(results: Path) -> list[Finding]:
-    """Checks everything that a run depends on besides its configuration."""
+    """Check everything that a run depends on, except its configuration."""
     return [*_machine(), *_torch(), *_folders(results)]
 
 
 def render(findings: list[Finding]) -> str:
-    """One line for each finding."""
+    """The findings as text, one line for each, and a second line with advice for those that are not good."""
     width = max(len(finding.what) for finding in findings)
     lines = []
     for finding in findings:

@@ -1,11 +1,9 @@
-"""How the program ends if a command fails or is interrupted: with a message and an exit status that says
-why.
-"""
+"""Ends the program with a message and the right exit status if a command fails or is interrupted."""
 
 from __future__ import annotations
 
 import atexit
-import datetime  # noqa: F401 (pydantic imports it from Rust, which panics where a signal interrupts that)
+import datetime  # noqa: F401 (pydantic imports it from Rust, and would panic if a signal came just then)
 import gc
 import os
 import signal
@@ -20,9 +18,8 @@ from resexp.errors import ConfigError, Problem, ResexpError
 
 
 class Commands(TyperGroup):
-    """Prints "Interrupted." if a signal ends a command. Typer then exits with status 130.
-
-    If an unknown option has the name of a setting, it is said how settings are written.
+    """The group of all commands. If a signal ends a command, it prints "Interrupted.", and Typer exits with
+    status 130. If an unknown option has the name of a setting, the message says how to write settings.
     """
 
     def invoke(self, ctx: Any) -> Any:
@@ -32,7 +29,7 @@ class Commands(TyperGroup):
             print("Interrupted.", file=sys.stderr)
             raise
         except Exception as error:
-            # The class is known by its name, because typer brings its own copy of click in later versions.
+            # Later versions of typer contain a copy of click, so the class is recognised by its name.
             option = getattr(error, "option_name", "") if type(error).__name__ == "NoSuchOption" else ""
             if key := _setting(option):
                 right = f"To change a setting, write {key}=VALUE."
@@ -41,7 +38,9 @@ class Commands(TyperGroup):
 
 
 def _setting(option: str) -> str | None:
-    """The shortest key of a configuration that ends with the name of an option; None if there is none."""
+    """The shortest dotted key whose last word is the name of an option, such as model.depth for --depth; None
+    if there is none.
+    """
     from resexp.config.schema import known_keys
 
     name = option.lstrip("-").replace("-", "_")
@@ -64,8 +63,8 @@ def errors_told() -> Iterator[None]:
 
 
 def _refuse_a_lost_folder() -> None:
-    """Raises ConfigError if the current folder was deleted. There, PyTorch would end the process without a
-    message.
+    """Raises ConfigError if the current folder was deleted. PyTorch would end the process
+    without a message.
     """
     try:
         os.getcwd()
@@ -76,7 +75,7 @@ def _refuse_a_lost_folder() -> None:
 
 @contextmanager
 def ended_by_a_signal() -> Iterator[None]:
-    """Keep another Ctrl-C, while a command or its process ends, from showing a traceback."""
+    """Exit with status 130 if a signal has ended the command, and show no traceback at another Ctrl-C."""
     try:
         yield
     except KeyboardInterrupt:
@@ -86,12 +85,13 @@ def ended_by_a_signal() -> Iterator[None]:
 
 
 def collect_garbage_rarely() -> None:
-    """Let Python search for unreachable cycles once per 100,000 new objects instead of once per 700. A plan
+    """Let Python search for unreachable objects once per 100,000 new objects instead of once per 700. A plan
     of 20,000 trials spent 40 % of its time on these searches.
     """
     gc.set_threshold(100_000, 20, 20)
 
 
 def _end_at_once() -> None:
+    """Let Ctrl-C end the process without a traceback from now on."""
     if signal.getsignal(signal.SIGINT) == signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -1,4 +1,4 @@
-"""`resexp gallery`: the configurations of papers that come with the package."""
+"""`resexp gallery`: lists, runs, prints and publishes the configurations of papers in the package."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def run(
 
 @app.command()
 def show(name: Name) -> None:
-    """Print the configuration NAME, to read it or to save and change it."""
+    """Print the configuration NAME, so that you can read it, or save and change it."""
     from resexp.config.yaml_text import read_text
     from resexp.gallery.papers import path
 
@@ -74,7 +74,7 @@ def publish(name: Name, tier: Tier = "quick", results: options.Results = RESULTS
 
 
 def print_entries(found: list[Entry]) -> None:
-    """Print the configurations with their claims, and a line for each tier."""
+    """Print each configuration with its claim, and a line for each of its tiers."""
     from rich.console import Console
     from rich.padding import Padding
     from rich.text import Text

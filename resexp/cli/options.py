@@ -1,4 +1,4 @@
-"""The arguments and options that commands share."""
+"""Defines the arguments and options that several commands have."""
 
 from __future__ import annotations
 
@@ -16,10 +16,13 @@ from resexp.plan.looks import LOOKS
 Config = Annotated[
     Path, typer.Argument(metavar="CONFIG", help="A YAML file, or a name that `resexp gallery` lists.")
 ]
-OVERRIDES = "Overrides: training.epochs=2; commas make an axis: model.depth=8,20."
+OVERRIDES = "Changes of CONFIG: training.epochs=2; several values make an axis: model.depth=8,20."
 Overrides = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help=OVERRIDES)]
 Tier = Annotated[str, typer.Option(help="One of the file's tiers. full: the file without changes.")]
-Plugins = Annotated[list[Path] | None, typer.Option("--plugin", help="A Python file with parts of your own.")]
+Plugins = Annotated[
+    list[Path] | None,
+    typer.Option("--plugin", help="A Python file with parts of your own, such as a connection or a probe."),
+]
 Additions = Annotated[
     list[Path] | None,
     typer.Option("--plugin", help="A Python file with tables or figures of your own."),
@@ -43,21 +46,21 @@ Probes = Annotated[
     ),
 ]
 Trust = Annotated[
-    bool, typer.Option("--trust", help="Run the plugins in the folder, whoever put them there.")
+    bool, typer.Option("--trust", help="Run the plugins in the results folder, whoever put them there.")
 ]
 Launcher = Annotated[
-    str, typer.Option(help="Where trials run; `show launchers` lists what there is. local: this machine.")
+    str, typer.Option(help="What runs the trials; `show launchers` lists all. local: processes on this machine.")
 ]
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="An option of the launcher. May be repeated."),
 ]
-Results = Annotated[Path, typer.Option("--results", help="Where experiments are kept.")]
-NAME = "A name or folder. Default: the latest."
+Results = Annotated[Path, typer.Option("--results", help="The folder of all experiments.")]
+NAME = "The name of an experiment, or its folder. Default: the one that was run last."
 Name = Annotated[str | None, typer.Argument(metavar="[EXPERIMENT]", help=NAME)]
 
 
-Fresh = Annotated[bool, typer.Option("--fresh", help="Delete its earlier trials first.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Delete the experiment's earlier trials first.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before --fresh deletes.")]
 TakeOver = Annotated[
     bool,
@@ -75,7 +78,7 @@ StallTimeout = Annotated[
 AllowEnvironmentChange = Annotated[
     bool,
     typer.Option(
-        "--allow-environment-change", help="Continue half-done trials that another machine or version began."
+        "--allow-environment-change", help="Continue trials that another machine or version has begun."
     ),
 ]
 
@@ -95,7 +98,7 @@ Only = Annotated[
         "--only",
         metavar="KEY=VALUE",
         help="Train only trials that have this value, such as model.depth=8,20. May be repeated. "
-        "The plan stays whole.",
+        "The others remain in the plan.",
     ),
 ]
 
@@ -106,11 +109,14 @@ class Until(StrEnum):
 
 UntilOption = Annotated[
     Until | None,
-    typer.Option("--until", help="Add seeds until no opening verdict, claim or published value needs more."),
+    typer.Option(
+        "--until",
+        help="Add seeds until the report's main verdicts, claims and published values need no more.",
+    ),
 ]
 MaxSeeds = Annotated[
     int | None,
-    typer.Option(min=3, help="Seeds per setting at the last look of --until decided. Default: 12."),
+    typer.Option(min=3, help="With --until decided: the most seeds per setting. Default: 12."),
 ]
 
 
@@ -129,7 +135,7 @@ Section = Annotated[
     typer.Option("--section", help="Print one section, such as gradients. A wrong name lists all."),
 ]
 AsFormat = Annotated[
-    Format, typer.Option(help="What to print. terminal: one screen. All are always written into report/.")
+    Format, typer.Option(help="What to print. terminal: one screen. All formats are written into report/.")
 ]
 
 
@@ -142,7 +148,7 @@ AsListing = Annotated[Listing, typer.Option(help="terminal or json.")]
 
 
 def print_listing(format: Listing, data: Callable[[], object], show: Callable[[], None]) -> None:
-    """Print the JSON data, or call `show`, which prints the same for a reader."""
+    """Print `data()` as JSON, or call `show`, which prints the same for people."""
     if format is Listing.JSON:
         typer.echo(json.dumps(data(), indent=1))
     else:
@@ -150,7 +156,9 @@ def print_listing(format: Listing, data: Callable[[], object], show: Callable[[]
 
 
 def most_seeds(until: Until | None, most: int | None) -> int | None:
-    """The seeds of the last look; None without looks. Raises typer.BadParameter if `most` means nothing."""
+    """The seeds per setting at the last look; None without --until. Raises typer.BadParameter if --max-seeds
+    (`most`) is given without --until.
+    """
     if until is None and most is not None:
         raise typer.BadParameter("needs --until decided.", param_hint="'--max-seeds'")
     return None if until is None else LOOKS[-1] if most is None else most

@@ -38,16 +38,16 @@ def unpack(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What `resexp pack` has written.")],
     results: Results = RESULTS,
 ) -> None:
-    """Unpack an experiment, after every hash was checked. `resexp run` then continues it.
+    """Unpack an experiment after checking every hash. `resexp run` then continues it.
 
-    If the experiment is there already, only the finished trials that it lacks are added.
+    If the experiment is there already, only finished trials that it lacks are added.
     Exit status: 0 done, 2 the file is damaged or does not fit, 74 disk, 75 the experiment is running.
     """
     from resexp import store
 
     done = store.unpack(file, results)
     parts = [f"{counted(done.added, 'trial')} added"]
-    parts += [f"{done.kept} finished here already, which stay"] if done.kept else []
-    parts += [f"{done.left} unfinished, which are left out"] if done.left else []
+    parts += [f"{done.kept} already finished here and kept"] if done.kept else []
+    parts += [f"{done.left} unfinished and left out"] if done.left else []
     typer.echo(f"{clean(done.folder)}: {', '.join(parts)}.")
     typer.echo(f"Next: resexp report {clean(done.folder)}")

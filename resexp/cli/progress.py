@@ -1,4 +1,4 @@
-"""How a run is shown: as a live table on a terminal, otherwise as one line per event."""
+"""Shows a run: as a live table on a terminal, otherwise as one line per event."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def choose(console: Console) -> Display:
 
 
 class TableDisplay(Display):
-    """A live table of the running trials; lines of ended trials scroll away above it."""
+    """A live table of the running trials. Above it, a line is printed for each trial that ends."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -50,7 +50,7 @@ class TableDisplay(Display):
 
 
 def table(view: View) -> RenderableType:
-    """The live table: one row per running trial, and a line for the whole sweep."""
+    """The live table: one row per running trial, and a bar and a line for the whole sweep."""
     rows = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", expand=True)
     rows.add_column("trial", no_wrap=True, overflow="ellipsis", min_width=12, ratio=1)
     for name in ("epoch", "test error", "loss", "time left"):
@@ -79,7 +79,7 @@ def table(view: View) -> RenderableType:
     line = Table.grid(padding=(0, 2), expand=True)
     line.add_column(ratio=1)
     line.add_column(no_wrap=True)
-    # The bar of rich is red, which would look like a failure.
+    # By default, rich's bar is red, which would look like a failure.
     bar = ProgressBar(total=1.0, completed=view.share, complete_style=BAR, finished_style=BAR)
     line.add_row(bar, Text("  ".join(words)))
     return Group(rows, line)

@@ -1,4 +1,4 @@
-"""`resexp show`: the parts that configurations and commands can name, read without importing their files."""
+"""`resexp show`: prints the parts that configurations and commands can name, without importing them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def part_text(part: scan.PartInfo) -> str:
 
 
 def written(value: object) -> str:
-    """A default as it would be written in YAML."""
+    """A default value as YAML has it."""
     if value is None:
         return "null"
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""`resexp init`: a configuration to start from."""
+"""`resexp init`: writes a configuration to start from."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ name: {name}                    # results go to results/{name}/
 data: digits                    # resexp show data
 model:
   kind: resnet                  # resexp show models
-  depth: 20                     # 6n+2 for this trunk
+  depth: 20                     # layers with weights: 6n+2 for this kind
   width: 16
   order: post                   # post | pre | ...: activation after the addition, or before the branch
   norm: batch                   # batch | none | layer | group
@@ -37,7 +37,7 @@ sweep:                          # every combination of these is a trial
   model.depth: [8, 20, 32]
   seed: [0, 1]
 
-# overrides:                    # exceptions, in order
+# overrides:                    # exceptions for some trials, applied in order
 #   - when: {{model.connection: plain, model.depth: 32}}
 #     set: {{training.optimizer.lr: 0.05}}
 """

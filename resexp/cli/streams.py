@@ -1,6 +1,4 @@
-"""Streams in place of standard output and standard error, with which a command goes on if they cannot be
-written.
-"""
+"""Lets a command finish its work even if standard output or standard error cannot be written."""
 
 from __future__ import annotations
 
@@ -18,10 +16,10 @@ REFUSED = 74
 
 
 class Yielding(io.TextIOBase):
-    """A stream that remembers the first error of writing. From then on it drops all text, so that the
-    command can finish its work.
+    """A text stream that passes text on to another until that raises an error. It remembers the error in
+    `problem`, and discards all text from then on.
 
-    It has no `buffer`, because typer would write UTF-8 into that, whatever encoding the reader asked for.
+    It has no `buffer`, because typer would write UTF-8 into that, whatever the stream's encoding is.
     """
 
     encoding: str = "utf-8"
@@ -55,8 +53,8 @@ class Yielding(io.TextIOBase):
                 self._give_up(problem)
 
     def close(self) -> None:
-        """Do nothing: the stream is Python's own. From Python 3.13 on, the collector, which closes this
-        object, would report that the stream had been closed before.
+        """Do nothing, because the stream belongs to Python. (From Python 3.13 on, a report would appear when
+        this object is collected, if it closed the stream.)
         """
 
     def _give_up(self, problem: OSError) -> None:
@@ -78,11 +76,11 @@ class Yielding(io.TextIOBase):
 
 @contextmanager
 def refusals_told() -> Iterator[None]:
-    """Every command runs within this. If its results could not be printed, it says so and ends with status
-    74, unless its own status is already an error.
+    """The context in which every command runs. If its results could not be printed, it ends with a message
+    and status 74, unless its own status is an error already.
 
-    A reader that closed the pipe has seen all that it wanted, so that is not an error. An error on standard
-    error cannot be reported to anybody.
+    It is no error if the reader has closed the pipe, because it has seen what it wanted. If standard error
+    cannot be written, nobody can be told.
     """
     previous = sys.stdout, sys.stderr
     out, err = Yielding(sys.stdout), Yielding(sys.stderr)

@@ -1,4 +1,4 @@
-"""Commands that need no experiment: list the parts, check this machine, write a file to start from."""
+"""Defines the commands that need no experiment: show, schema, doctor, bench and init."""
 
 from __future__ import annotations
 
@@ -51,16 +51,19 @@ def doctor(results: Results = RESULTS) -> None:
 
 def bench(
     config: Annotated[
-        str | None, typer.Argument(metavar="[CONFIG]", help="Its first trial is timed. Default: ResNet-20.")
+        str | None,
+        typer.Argument(metavar="[CONFIG]", help="The file whose first trial is timed. Default: ResNet-20."),
     ] = None,
     overrides: Overrides = None,
     tier: Tier = "full",
     plugin: Plugins = None,
     format: AsListing = Listing.TERMINAL,
     device: Device = "auto",
-    quick: Annotated[bool, typer.Option("--quick", help="Coarser, in about half a minute.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Measure less precisely, in half a minute.")] = False,
 ) -> None:
-    """Measure how fast this machine trains, what share of its arithmetic that is, and where the rest goes."""
+    """Measure how fast this machine trains, what share of its peak arithmetic that is, and
+    where time goes.
+    """
     from resexp.bench import command
 
     measured = command.bench(config, overrides or [], device, quick, tier=tier, plugins=plugin or [])

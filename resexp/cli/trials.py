@@ -1,4 +1,4 @@
-"""What `resexp plan` and `resexp status` print."""
+"""Prints what `resexp plan` and `resexp status` show."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 MOST_LAID_OUT = 500
-"""The most rows that Rich lays out for the terminal's width. It takes half a millisecond per row."""
+"""The most rows that Rich fits to the terminal's width, which takes half a millisecond per row."""
 
 
 def show_plan(outline: Outline) -> None:
@@ -62,10 +62,13 @@ def show_plan(outline: Outline) -> None:
     if outline.note:
         console.print(outline.note, markup=False, highlight=False)
     if outline.seconds_left is None:
-        console.print("Time left: not estimated (for GPUs, boosters, and networks too large to time).")
+        console.print("Time left: not estimated (it is not for GPUs, boosters, and very large networks).")
     elif outline.seconds_left:
         console.print(f"Time left: about {duration(outline.seconds_left)}, from timed steps of two networks.")
-    console.print("Cost is of one example: activations are what backward keeps, in float32.", style="dim")
+    scope = (
+        "MACs and activations are of one example; activations are what the backward pass keeps, in float32."
+    )
+    console.print(scope, style="dim")
 
 
 def show_status(records: Records, run: Running | None = None) -> None:
@@ -136,7 +139,9 @@ def status_json(records: Records, run: Running | None = None) -> dict[str, Any]:
 
 
 def aligned(rows: Sequence[Sequence[str]], left: int) -> Iterator[str]:
-    """The rows as lines with aligned columns: the first `left` columns flush left, the others flush right."""
+    """The rows as lines with aligned columns: the first `left` columns to the left, the others
+    to the right.
+    """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = zip(row, widths, strict=True)
@@ -150,12 +155,12 @@ def tally(statuses: Iterable[str]) -> str:
 
 
 def known(value: float | None) -> float | None:
-    """The number, or None if a frame has NaN."""
+    """The number, or None if it is NaN, which stands for a missing number in a frame."""
     return None if value is None or value != value else value  # noqa: PLR0124
 
 
 def matched(model: dict[str, Any]) -> str:
-    """The size that `match` chose, as text; "" without `match`."""
+    """The size that the setting `match` has chosen, such as "width 24"; "" without `match`."""
     if model["match"] == "none":
         return ""
     growth = model["connection"].get("growth")
@@ -163,7 +168,7 @@ def matched(model: dict[str, Any]) -> str:
 
 
 def si(count: int) -> str:
-    """A count with a decimal prefix."""
+    """A count with a decimal prefix, such as 41.0 M."""
     for factor, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if count >= factor:
             return f"{count / factor:.1f} {prefix}"

@@ -1,1 +1,3 @@
-"""Answers questions before a run: what networks cost, how long a sweep takes, how many trials fit at once."""
+"""Measures and estimates before a run: costs of networks, the time of a sweep, and how many
+trials at once.
+"""

@@ -1,7 +1,7 @@
-"""`--jobs auto`: finds by trial runs how many trials at once a machine trains fastest, and remembers the
-answer.
+"""Decides for `--jobs auto` how many trials to train at once: the number with which a machine trains fastest.
 
-This module does not import PyTorch: the trial runs have processes of their own.
+It is found by short test runs, and remembered. This module does not import PyTorch, because the test runs
+have processes of their own.
 """
 
 from __future__ import annotations
@@ -28,14 +28,16 @@ if TYPE_CHECKING:
     from resexp.plan.trial import Trial
 
 SECONDS = 3.0
-"""Seconds for which each number of trials is trained, to measure its rate."""
+"""Seconds of a test run."""
 GAIN = 1.05
-"""More trials at once must be faster by this factor. Otherwise fewer run, because they need less memory."""
+"""More trials at once must be faster in total by this factor, because they need more memory."""
 
 
 @dataclass(frozen=True)
 class Tried:
-    """What a trial run needs: settings as JSON, the plugins they name, CPU threads, and the prepared data."""
+    """What a test run needs: a trial's settings as JSON, their plugins, CPU threads, and the
+    prepared data.
+    """
 
     settings: str
     plugins: tuple[Plugin, ...]
@@ -52,26 +54,26 @@ def best_slots(
     *,
     data: Mapping[str, Checked] | None = None,
 ) -> list[str]:
-    """The devices on which trials should run at once, one entry for each trial, so that the dearest of
-    `trials` trains fastest in total.
+    """The device of each trial that should run at once.
 
-    Each trial gets at least one core for itself. The devices are those among `slots`; `slots` itself is
-    returned if no trial has a network or if the trial runs fail. `data` maps ids of trials to their prepared
-    data; data that are missing there are prepared in the trial run.
+    Test runs of the trial with the largest network decide. There are never more trials than the cores suffice
+    for, with `threads` each. The devices are those that occur in `slots`; `slots` itself is returned if no
+    trial has a network, or if the test runs fail. `data` has the prepared data of trials, by their ids; those
+    that are missing are prepared in the test run.
     """
-    priced = [(trial.cost.macs, trial.id, trial.settings) for trial in trials if trial.cost]
-    if not priced:
+    networks = [(trial.cost.macs, trial.id, trial.settings) for trial in trials if trial.cost]
+    if not networks:
         return list(slots)
-    _, id, dearest = max(priced, key=lambda each: each[0])
+    _, id, largest = max(networks, key=lambda each: each[0])
     devices = list(dict.fromkeys(slots))
     most = max(1, cores() // threads // len(devices))
 
-    tried = Tried(json.dumps(dearest), measurer.plugins, threads, (data or {}).get(id))
+    tried = Tried(json.dumps(largest), measurer.plugins, threads, (data or {}).get(id))
 
     def total(number: int) -> float:
         return _rate(tried, number * devices, launcher)
 
-    settings = measurer.parse(dearest)
+    settings = measurer.parse(largest)
     machine = [*map(device_name, devices), most, threads]
     network = [settings.training.precision, settings.training.batch_size, measurer.network_key(settings)]
     question = f"at once {json.dumps([machine, network])}"
@@ -83,10 +85,10 @@ def best_slots(
 
 
 def best_number(most: int, total: Callable[[int], float]) -> int:
-    """The last of the numbers 1, 2, 4, ... `most` that is faster by GAIN than the number before it.
+    """The number of trials at once to choose: of 1, 2, 4, ... and `most`, the last before one that is not
+    faster by the factor GAIN, or that fails.
 
-    `total(number)` is the rate of that many trials together. It raises TrialError if there is no room for
-    them.
+    `total(number)` is the rate of that many trials together. It raises TrialError if they fail.
     """
     numbers = sorted({*(2**i for i in range(most.bit_length())), most})
     best, best_rate = 1, total(1)
@@ -102,7 +104,7 @@ def best_number(most: int, total: Callable[[int], float]) -> int:
 
 
 def _rate(tried: Tried, slots: Sequence[str], launcher: Local) -> float:
-    """Examples per second of one trial in each of `slots`, added up. Raises TrialError."""
+    """Examples per second of one trial on each of `slots`, added up. Raises TrialError."""
     with launcher.beside(train_a_while, [(tried, slot) for slot in slots]) as trials:
         try:
             for each in trials:
@@ -115,11 +117,11 @@ def _rate(tried: Tried, slots: Sequence[str], launcher: Local) -> float:
 
 
 def train_a_while(talk: Connection, tried: Tried, slot: str) -> None:
-    """Runs in a process of its own: warm up, wait for the other trials, train for SECONDS, send examples per
-    second.
+    """One test run, in a process of its own: warm up, say so, wait for an answer, train for SECONDS, and send
+    the examples per second.
 
-    Exits with status 1 if that fails. The cause is not reported here, because the real run of the trial
-    reports it.
+    If that fails, the process exits with status 1. It does not say why: when the trial is really trained, it
+    will fail in the same way and be recorded with the cause.
     """
     import torch
 

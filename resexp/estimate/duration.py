@@ -1,5 +1,5 @@
-"""How long a sweep will take, estimated from a few timed steps of two networks, and how many trials fit into
-memory.
+"""Estimates how long a sweep will take, from a few timed steps of two networks, and how many trials fit into
+memory at once.
 """
 
 from __future__ import annotations
@@ -23,27 +23,26 @@ if TYPE_CHECKING:
     from resexp.plan.trial import Trial
 
 TIMED_MACS = 3e9
-"""The most multiply-accumulates of a timed step, so that an estimate takes little time."""
+"""The batch of a timed step is so small that the step has at most so many multiply-accumulates."""
 TIMED, ENOUGH = 3, 10**9
-"""TIMED: the number of timed steps, of which the shortest counts. ENOUGH: if all of them together take longer
-than so many nanoseconds, no further step is timed.
+"""TIMED: the number of timed steps, of which the shortest counts. ENOUGH: the nanoseconds after which no
+further step is begun.
 """
 MOST_TIMED_DEPTH = 1_300
 MOST_TIMED = Cost(params=50_000_000, macs=5 * 10**9, activation_bytes=1 << 28)
-"""A network that exceeds any of these limits is not timed, because a step would take too much time or memory
-for a plan. The timed batch is kept so small that its activations do not exceed `activation_bytes` either, but
-it has at least two images.
+"""A network that exceeds one of these limits is not timed, because a step would take too much time or memory.
+The activations of a timed batch do not exceed `activation_bytes` either, unless two examples already do.
 """
 EVALUATION = 1.15
-"""Factor on training time that accounts for evaluation, probes and checkpoints."""
+"""The time of a trial relative to that of its steps alone: evaluation, probes and checkpoints are added."""
 
 PROCESS_BYTES = 400 << 20
 """Memory of a process that has loaded its libraries but no network."""
 WEIGHT_BYTES = 16
 """Bytes per parameter: the parameter, its gradient, and up to two numbers of the optimiser, in float32."""
 STEP_SHARE, EVALUATION_SHARE = 1.5, 2.5
-"""Memory of a step relative to what the backward pass keeps, and of an evaluation relative to its widest
-operation. A ResNet-50 at 224 pixels was measured at 1.3 and 2.4 to 2.9.
+"""The memory of a step relative to the bytes kept for its backward pass, and that of an evaluation relative
+to its largest operation. For a ResNet-50 at 224 pixels we measured 1.3, and 2.4 to 2.9.
 """
 MEMORY_SHARE = 0.9
 """The share of the machine's memory that trials may use."""
@@ -51,17 +50,19 @@ MEMORY_SHARE = 0.9
 
 @dataclass(frozen=True)
 class Room:
-    """How many trials fit into memory at once, and a sentence for the user if there is something to know."""
+    """The devices of the trials that fit into memory at once, and a sentence on this for the
+    user, or None.
+    """
 
     slots: tuple[str, ...]
     note: str | None = None
 
 
 def room(slots: Sequence[str], trials: Sequence[Trial], memory: int | None, *, asked: bool) -> Room:
-    """The slots on which `trials` should run, on a machine with `memory` bytes.
+    """The slots (one device for each trial at once) on which `trials` should run, with `memory` bytes.
 
-    If the user `asked` for a number of trials at once, all slots are kept. Otherwise as many are kept as the
-    largest trials fit into, at least one.
+    If the user `asked` for a number of trials at once, all slots are kept. Otherwise so many are kept, but at
+    least one, that the largest trials fit into memory together.
     """
     need = sorted(map(trial_bytes, trials), reverse=True)[: len(slots)]
     if memory is None or not need or slots[0] != "cpu" or sum(need) <= MEMORY_SHARE * memory:
@@ -99,10 +100,10 @@ def can_be_timed(trial: Trial) -> bool:
 
 
 def sweep_seconds(trials: Sequence[Trial], measurer: Measurer, slots: int) -> float:
-    """Wall seconds until `trials` are done, `slots` at a time, on a machine that does nothing else.
+    """Seconds until `trials` are done, `slots` of them at a time, on a machine that does nothing else.
 
-    The smallest and the largest network are timed on one CPU thread. Between them, the time of a step is
-    taken to grow linearly with its multiply-accumulates.
+    The smallest and the largest network are timed on one CPU thread. Between them, we assume that the time of
+    a step grows linearly with its multiply-accumulates.
     """
     ranked = sorted(trials, key=image_macs)
     low, high = ranked[0], ranked[-1]
@@ -134,7 +135,9 @@ def images_seen(settings: Settings, measurer: Measurer) -> int:
 
 
 def seconds_per_image(trial: Trial, measurer: Measurer) -> float:
-    """Seconds for forward and backward of one image, timed once for each kind of processor."""
+    """Seconds of the forward and backward pass of one example on one CPU thread. The answer is remembered for
+    this kind of processor.
+    """
     settings = measurer.parse(trial.settings)
     assert trial.cost is not None
     room = MOST_TIMED.activation_bytes / max(1, trial.cost.activation_bytes)
@@ -147,10 +150,10 @@ def seconds_per_image(trial: Trial, measurer: Measurer) -> float:
 
 
 def shortest_step(settings: Settings, measurer: Measurer, batch: int) -> dict[str, int]:
-    """Nanoseconds of the shortest of a few steps on made-up images, not counting the first step.
+    """Processor time of the shortest of a few steps on made-up examples, as {"nanoseconds": ...}. The first
+    step does not count, unless it is the only one.
 
-    Processor time is measured instead of wall time: the answer is remembered, and must not depend on what
-    else the machine was doing.
+    It is not wall time, because the answer is remembered and must not depend on what else the machine did.
     """
     import torch
 

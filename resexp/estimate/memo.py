@@ -1,4 +1,4 @@
-"""Answers that take long to compute and never change, kept on disk beside the data: what a network costs,
+"""Remembers on disk, beside the data, what takes long to find out and does not change: what a network costs,
 which parts fit together, how long a step takes.
 """
 
@@ -20,20 +20,19 @@ CODE = (
     *("models", "connections", "tasks", "probes", "options.py"),
     *("plan/compatible.py", "estimate/network.py", "estimate/duration.py"),
 )
-"""The sources, below this package, that compute the answers. When one of them or PyTorch's version changes,
-all answers are forgotten.
+"""The files and folders of the package whose code computes the answers. When one of them changes, or the
+version of PyTorch, all answers are forgotten.
 """
 
 
 class Remembered:
-    """JSON answers in one file, one per line.
-
-    The file only saves time: if the disk refuses to read or write it, the answers are computed again.
+    """JSON answers in a file, one per line. If the file cannot be read or written, answers are computed
+    again.
     """
 
     def __init__(self, learn: Callable[[], object] | None = None) -> None:
-        """`learn` is called before the first answer is computed here. It may let another process write the
-        answers.
+        """`learn` is called once, before this process computes an answer. It may let another process write
+        answers into the file, which is read again afterwards.
         """
         self._learn = learn
         self._path = data_folder() / "networks.json"
@@ -43,8 +42,8 @@ class Remembered:
         self._refused: dict[str, ConfigError] = {}
 
     def answer(self, question: str, compute: Callable[[], dict[str, int]]) -> dict[str, int]:
-        """The answer; `compute` is called if neither this process nor an earlier one knows it. If it refuses
-        the question with a ConfigError, this process refuses it from then on.
+        """The answer to a question; `compute` is called if it is not known. If `compute` raises ConfigError,
+        the same question raises that error again in this process.
         """
         key = hashlib.sha256(question.encode()).hexdigest()[:16]
         if key not in self._answers and self._learn is not None:
@@ -63,8 +62,8 @@ class Remembered:
         return self._answers[key]
 
     def _read(self) -> dict[str, dict[str, int]]:
-        """The answers that today's code gave. If the file also holds others, or is damaged, the next write
-        replaces it.
+        """The answers that today's code has computed. If the file also has others, or is damaged, the next
+        write replaces it.
         """
         try:
             data = durable.read_bytes(self._path)
@@ -93,7 +92,9 @@ class Remembered:
 
 
 def _append(path: Path, data: bytes) -> None:
-    """Append to a file, creating it if needed. One write call lets several processes append at once."""
+    """Append to a file, which is created if needed. Several processes may append at once: each does so in one
+    write.
+    """
     fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
     try:
         durable.write_all(fd, data)
@@ -104,8 +105,8 @@ def _append(path: Path, data: bytes) -> None:
 def code_fingerprint() -> str:
     """A hash of the code that computes the answers.
 
-    Raises FileNotFoundError if a name in CODE does not exist, because answers of old code would be served
-    then.
+    Raises FileNotFoundError if a name in CODE does not exist: then changes of code that has moved elsewhere
+    would not be noticed.
     """
     package = Path(__file__).parents[1]
     files = [file for part in CODE for file in _sources(package / part)]

@@ -1,7 +1,6 @@
-"""What planning asks of data sets and networks. Each distinct question is answered once.
+"""Answers what planning asks of data sets and networks, such as what a network costs. Answers are remembered.
 
-PyTorch is imported only when an answer is not remembered, because importing it takes longer than everything
-else.
+PyTorch is imported only if an answer is not remembered, because the import takes longer than all the rest.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class Measurer:
-    """Answers the questions of one plan (see `plan.make.Measures`) for a device such as "cpu" or "cuda:0"."""
+    """Answers the questions of a plan (`plan.make.Measures`) for a device such as "cpu" or "cuda:0"."""
 
     def __init__(
         self,
@@ -45,8 +44,8 @@ class Measurer:
         survey: Survey | None = None,
         known: Mapping[str, Facts] | None = None,
     ) -> None:
-        """`known` are facts of data sets that another Measurer has collected, so that these sets need no
-        scan.
+        """`known` are the facts of data sets that another Measurer has collected, by `data_key`. These sets
+        are not scanned again.
         """
         self._device = device
         self.plugins = plugins
@@ -59,14 +58,14 @@ class Measurer:
         return parse_settings(settings, self.plugins)
 
     def facts(self, settings: Settings) -> Facts:
-        """What is known of the data set without loading it."""
+        """The facts of the settings' data, which are found out without decoding it."""
         key = data_key(settings)
         if key not in self._facts:
             self._facts[key] = self._survey.facts(settings.data)
         return self._facts[key]
 
     def prepared(self, trials: Sequence[Trial]) -> dict[str, Checked]:
-        """The prepared data of each trial, by the trial's id, so that no worker has to look for them."""
+        """The prepared data of each trial, by the trial's id. Workers get them, and need not prepare them."""
         sets: dict[str, Checked] = {}
         by_id: dict[str, Checked] = {}
         for trial in trials:
@@ -81,9 +80,9 @@ class Measurer:
         return self.facts(settings).fingerprint
 
     def resolve(self, settings: Settings) -> Settings:
-        """The settings with `precision: auto` decided and matched sizes filled in.
+        """The settings, in which `precision: auto` is decided and the size that `model.match` chooses is set.
 
-        Raises ConfigError if parts do not fit each other.
+        Raises ConfigError if the parts do not fit together.
         """
         self._check(settings)
         precision = resolve_precision(settings.training.precision, self._device)
@@ -98,7 +97,7 @@ class Measurer:
         return self.parse(data)
 
     def _check(self, settings: Settings) -> None:
-        """Raises ConfigError if data, task, trunk and probes do not fit each other."""
+        """Raises ConfigError if the parts do not fit together (`plan/compatible.py`)."""
         facts = self.facts(settings)
 
         def fits() -> dict[str, int]:
@@ -123,7 +122,10 @@ class Measurer:
         return self.remembered.answer(f"size {self.network_key(settings)}", match)
 
     def cost(self, settings: Settings) -> Cost | None:
-        """What one example costs in this network; None if the model is no network. Raises ConfigError."""
+        """The cost of the settings' network; None if the model is no network.
+
+        Raises ConfigError if the network cannot be built or cannot learn from such small batches.
+        """
 
         def measure() -> dict[str, int]:
             from resexp.models.build import network_cost
@@ -139,7 +141,9 @@ class Measurer:
         return Cost(**answer) if answer else None
 
     def _refuse_batches_of_one(self, settings: Settings) -> None:
-        """Raises ConfigError if batches have one example and the network's batch norm needs several."""
+        """Raises ConfigError if batches have one example, but the network has batch norms that
+        need several.
+        """
         alone = min(settings.training.batch_size, self.facts(settings).train) == 1
         if not alone or settings.model.norm != "batch":
             return
@@ -158,29 +162,31 @@ class Measurer:
             raise ConfigError([Problem("", key, wrong, right)])
 
     def purpose(self, settings: Settings) -> Purpose:
-        """What the trial's task asks of a network."""
+        """What the task asks of a network: its inputs and outputs."""
         task: Task = settings.task.build()
         return task.purpose(self.facts(settings))
 
     def network_key(self, settings: Settings) -> str:
-        """A text that differs for different networks. It holds all that a network is built from."""
+        """A text that is equal for two settings only if they have equal networks, apart from
+        initial weights.
+        """
         model = settings.model.model_dump_json(exclude={"init", "init_noise"})
         facts, task = self.facts(settings), settings.task.model_dump_json()
         return json.dumps([model, task, facts.shape, facts.classes, facts.targets, code(settings)])
 
 
 def data_key(settings: Settings) -> str:
-    """A text that differs for different data settings."""
+    """A text that is equal for two settings only if their data settings are equal."""
     return settings.data.model_dump_json()
 
 
 def learn(
     device: str, plugins: tuple[Plugin, ...], settings: Sequence[str], known: Mapping[str, Facts]
 ) -> None:
-    """Compute and remember the answers that a plan of these trials asks for.
+    """Compute and remember the answers that a plan with these settings will ask for.
 
-    `settings` holds one JSON text for each trial, and `known` the facts of the data sets. Errors are ignored
-    here, because planning meets and reports them itself.
+    `settings` are JSON texts, and `known` has the facts of their data sets by `data_key`. Errors are ignored,
+    because planning will meet and report them.
     """
     measurer = Measurer(device, plugins, known=known)
     for each in settings:
@@ -189,8 +195,8 @@ def learn(
 
 
 def with_worker(experiment: Experiment, device: str, launcher: Local, survey: Survey) -> Measurer:
-    """A measurer for planning without PyTorch in this process: a worker, in which PyTorch is loaded, computes
-    the answers that are not remembered.
+    """A measurer for planning without PyTorch in this process: a worker that has loaded PyTorch computes the
+    answers that are not remembered.
     """
 
     def ask() -> None:
@@ -204,5 +210,5 @@ def with_worker(experiment: Experiment, device: str, launcher: Local, survey: Su
 
 
 def code(settings: Settings) -> list[str]:
-    """The hashes of the plugins' code: kinds alone do not tell two versions of a plugin apart."""
+    """The hashes of the plugins that settings use. Two versions of a plugin differ only in these."""
     return [plugin.sha256 for plugin in plugins_of(settings)]

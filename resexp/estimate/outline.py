@@ -1,4 +1,4 @@
-"""A plan as `resexp plan` shows it: its trials, how far each has come, and how long the rest will take."""
+"""Collects what `resexp plan` shows: the trials, their statuses, and how long the rest will take."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class Outline:
     """A plan and how far it has come.
 
-    `status` maps each trial's id to its status. `seconds_left` is None if it cannot be estimated. `note` is a
-    sentence about memory, if there is something to know.
+    status: of each trial, by its id. slots: the device of each trial that runs at once. seconds_left: None if
+    it cannot be estimated. note: a sentence about memory, or None.
     """
 
     experiment: str
@@ -37,7 +37,10 @@ class Outline:
 def outline(
     experiment: Experiment, device: str, jobs: int | None, results: Path, progress: Progress | None = None
 ) -> Outline:
-    """The plan of an experiment on a device. Raises what `plan.make.make_plan` raises."""
+    """The plan of an experiment on a device, with `jobs` trials at once (None: one per core or GPU).
+
+    Raises what `plan.make.make_plan` raises.
+    """
     from resexp.data.cache import Survey
     from resexp.estimate.duration import can_be_timed, room, sweep_seconds
     from resexp.estimate.network import Measurer

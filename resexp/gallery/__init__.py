@@ -1,1 +1,1 @@
-"""The configurations of papers that come with the package, and the published reports of runs of them."""
+"""Runs the configurations of papers that come with the package, and publishes reports of these runs."""

@@ -1,4 +1,4 @@
-"""The gallery's index page: what papers claim, what they measured, and what was measured here."""
+"""Writes the gallery's index page: what papers claim, what they measured, and what was measured here."""
 
 from __future__ import annotations
 
@@ -15,42 +15,46 @@ HEAD = ("Experiment", "Claim", "Published", "Measured here", "Verdict")
 READING = """\
 ## How to read it
 
-Most runs are small: they have fewer images, steps or layers than those of the papers. The *differences of
-protocol* in each report list all differences. Such a run is no reproduction, whatever its verdict is.
+Most runs here are small: they have fewer images, steps or layers than those of the papers. Such a run is no
+reproduction, whatever its verdict is. The *differences of protocol* in each report list how it differs.
 
 - 🟢 **direction agrees**: the side that is lower in the paper is lower here too, and the 95 % interval of the
   difference excludes 0.
 - 🔴 **direction disagrees**: the side that is lower in the paper is higher here, and the interval excludes 0.
-- 🟢 **equivalent**: the whole interval lies within the margin that the claim names. 🔴 **not equivalent**:
-  the whole interval lies outside the margin.
-- 🟢 **no worse**: by the whole interval, the side is worse by less than the margin. 🔴 **worse**: by the
-  whole interval, it is worse by more than the margin.
-- 🟢 **reproduced**: the run has the paper's own recipe, and the published value lies in its 95 % prediction
-  interval. 🔴 **not reproduced**: it lies outside. ⚪ **compatible, too imprecise to tell**: it lies in the
-  interval, but the interval is wider than the tolerance.
+- 🟢 **equivalent**: everywhere in the interval, the two sides differ by less than the margin that the claim
+  names. 🔴 **not equivalent**: everywhere in the interval, they differ by more.
+- 🟢 **no worse**: everywhere in the interval, the side that the paper calls no worse is worse by less than
+  the margin, or better. 🔴 **worse**: everywhere in the interval, it is worse by more than the margin.
+- 🟢 **reproduced**: the run has the paper's own recipe, and the published value lies in the run's 95 %
+  prediction interval. 🔴 **not reproduced**: the value lies outside. ⚪ **compatible, too imprecise to
+  tell**: the value lies in the interval, but the interval is wider than the tolerance.
 - ⚪ **undecided**: the interval does not decide the question.
-- ⚪ **too few seeds**: one side has fewer than three, which decide nothing.
-- 🔴 **some seeds fail**, **answers one class**: networks that failed, or that give every example the same
-  answer, are no evidence for or against the claim, and count as neither.
+- ⚪ **too few seeds**: one side has fewer than three seeds, which decide nothing.
+- 🔴 **some seeds fail**, **answers one class**: some networks failed, or give every example the same answer.
+  Such networks are no evidence for or against a claim, and the claim is not counted as agreeing or
+  disagreeing.
 - ⚪ **not comparable**: one of the two sides was not measured.
 
-*Published* and *measured here* give the value of the lower side, then of the higher side. *Measured here*
-adds their difference with its interval, and n, the number of seeds per side. The word in brackets says
-where the published number was checked: in the paper's text, in a secondary source, or nowhere (memory).
+A claim compares two groups of networks, its sides: it says which side is lower. *Published* and *measured
+here* give the value of the lower side, then of the higher side. *Measured here* adds their difference with
+its interval, and n, the number of seeds per side. The word in brackets says where the published number was
+checked: in the paper's text, in a secondary source, or nowhere (memory).
 
 The intervals are Student's (Welch's, for seeds that are not paired). If networks diverged, the difference
-has no size, and its direction rests on how many diverged on each side. The comparisons within each report
-are corrected for their number, and say *only before correction* of a difference that the correction takes
-away. The verdicts in this table are not corrected. Therefore the counts above the table also say how many
-directions agree and disagree after the correction of Benjamini and Hochberg (1995), with which at most 5 %
-of them are false on average. It covers all claims of an order that have a p. A claim has no p if some of
-its runs never reached a target, or if it was published before reports kept p.
+has no size, and its direction rests on how many diverged on each side. Within each report, the comparisons
+are corrected for their number; one that is significant only without this correction is marked *only before
+correction*. The verdicts in this table are not corrected. Therefore the counts above the table also say how
+many directions agree and disagree after the correction of Benjamini and Hochberg (1995), with which at most 5
+% of the directions that it keeps are false on average. It covers all claims of an order that have a p-value.
+A claim has none if some of its runs never reached a target, or if it was published before reports kept
+p-values.
 """
-TIERS = {
+CHECKED = {
     "text": "read in the paper's text",
     "secondary": "from a secondary source",
     "memory": "from memory, or ours",
 }
+"""Where a published number was checked (`config.published.Verified`) -> the words for it."""
 
 
 def page(reports: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
@@ -73,22 +77,23 @@ def page(reports: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
 
 
 def tallied(claims: Sequence[Mapping[str, Any]]) -> list[str]:
-    """How many claims agree and disagree, before and after the correction for their number.
-
-    There is one line for each of the places where published numbers were checked.
+    """A list of how many claims agree and disagree, before and after the correction for their number, with a
+    line for each way in which published numbers were checked; empty if there are no claims.
     """
     known = [c for c in claims if c.get("p") is not None and c.get("within") is None]
     adjusted = benjamini_hochberg([claim["p"] for claim in known])
     kept = [claim for claim, p in zip(known, adjusted, strict=True) if p <= ALPHA]
     lines = []
-    for tier, said in TIERS.items():
-        mine = [claim for claim in claims if claim.get("verified", "memory") == tier]
+    for checked, said in CHECKED.items():
+        mine = [claim for claim in claims if claim.get("verified", "memory") == checked]
         if mine:
             lines.append(f"- {words.counted(len(mine), 'claim')} {said}: {_agree(mine)}.")
             if known:
-                tested = [claim for claim in kept if claim.get("verified", "memory") == tier]
-                among = sum(claim.get("verified", "memory") == tier for claim in known)
-                lines[-1] = f"{lines[-1][:-1]}; of the {among} with a p, after correction: {_agree(tested)}."
+                tested = [claim for claim in kept if claim.get("verified", "memory") == checked]
+                among = sum(claim.get("verified", "memory") == checked for claim in known)
+                lines[-1] = (
+                    f"{lines[-1][:-1]}; of the {among} with a p-value, after correction: {_agree(tested)}."
+                )
     return ["\n".join(lines)] if lines else []
 
 
@@ -99,7 +104,7 @@ def _agree(claims: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _rows(name: str, report: Mapping[str, Any]) -> list[list[str]]:
-    """A row for each claim. If the paper has no claims about an order, a row for each of its values."""
+    """A row for each claim of a report. If it has none, a row for each published value."""
     paper = report.get("published") or {}
     lines = [
         [escape(claim["say"]), _published(claim), _measured(claim), _verdict(claim)]

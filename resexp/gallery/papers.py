@@ -1,4 +1,4 @@
-"""The configurations of papers that come with the package: their claims, costs and progress."""
+"""Lists the configurations of papers that come with the package, with their claims, costs and progress."""
 
 from __future__ import annotations
 
@@ -21,7 +21,11 @@ QUICK = "quick"
 
 @dataclass(frozen=True)
 class Size:
-    """One tier of a configuration: how many trials it has, how many have ended, and what it costs."""
+    """One tier of a configuration.
+
+    experiment: the name of its results folder. trials: how many it has. ended: how many of them are done or
+    have diverged. expect: its time, and what came out. published: whether its report is in the gallery.
+    """
 
     tier: str
     experiment: str
@@ -46,7 +50,7 @@ def names() -> tuple[str, ...]:
 
 
 def path(name: str) -> Path:
-    """The file of the configuration `name`. Raises ConfigError if there is none, naming the nearest."""
+    """The file of the configuration `name`. Raises ConfigError, with the nearest name, if there is none."""
     if name not in names():
         raise ConfigError([Problem("", "gallery", f"there is no {name!r}", suggest(name, names()))])
     return PAPERS / f"{name}.yaml"

@@ -1,4 +1,6 @@
-"""Publishes reports of finished experiments in the gallery, beside what the papers published."""
+"""Publishes the reports of finished experiments in the gallery (the folder `gallery` in the
+results folder).
+"""
 
 from __future__ import annotations
 
@@ -25,14 +27,15 @@ _ABSOLUTE = re.compile(r"(?<![\w:/.~])(?:/[^\s/'\",;:=()\[\]{}]+)+/(?=[^\s/])")
 
 
 def publish(name: str, results: Path, tier: str = QUICK) -> Path:
-    """Write the report of a finished experiment, with all rows that it rests on, into the gallery and rewrite
-    the index. Returns the report's folder.
+    """Write the report of a finished experiment into the gallery, with all rows that it was made from, and
+    rewrite the index page. Returns the report's folder.
 
-    `name` is a configuration of the gallery, of which `tier` is published, or any experiment below `results`.
+    `name` is a configuration that `resexp gallery` lists, of which `tier` is published, or the name of
+    another experiment in `results`.
 
     Raises:
         ConfigError: there is no such configuration or experiment.
-        NoExperimentError: the experiment has not been run, or has not ended.
+        NoExperimentError: the experiment has not been run, or some of its trials have not ended.
         StoreError: the gallery cannot be written, or a report in it cannot be read.
     """
     own = name not in names() and ExperimentFolder(results / name).plan.exists()
@@ -43,7 +46,7 @@ def publish(name: str, results: Path, tier: str = QUICK) -> Path:
     left = sum(not Status(text).ended for text in records.trials["status"])
     if left:
         raise NoExperimentError(
-            f"{results / experiment}: {counted(left, 'trial')} not finished; {_next(name, tier)}"
+            f"{results / experiment}: {counted(left, 'trial')} left to train; {_next(name, tier)}"
         )
     report = build(portable(records))
     texts = {
@@ -73,7 +76,9 @@ def _next(name: str, tier: str) -> str:
 
 
 def portable(records: Records) -> Records:
-    """The records without this machine's folders: absolute paths are shortened to their last component."""
+    """The records without names of this machine's folders: of an absolute path, only the last
+    part is kept.
+    """
     return replace(
         records,
         trials=records.trials.map(_without_folders),

@@ -196,7 +196,11 @@ def test_show_lists_it(
         ("torch.tanh", "torch.tahn", r":16: fails: AttributeError: .*tahn"),
         ("self.shortcut(h) +", "torch.cat([h, h], 1) +", r":16: fails: RuntimeError"),
         ("self.shortcut =", "self.shortcut, _ =", r":12: fails: TypeError"),
-        ("site, *,", "site, other, *,", r":1: does not work where it is used: TypeError: .* missing 1 required"),
+        (
+            "site, *,",
+            "site, other, *,",
+            r":1: does not work where it is used: TypeError: .* missing 1 required",
+        ),
     ],
 )
 def test_a_fault_in_it_is_told_with_its_line(place: Path, before: str, after: str, told: str) -> None:

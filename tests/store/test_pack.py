@@ -392,7 +392,7 @@ def test_the_commands(tmp_path: Path, here: Path) -> None:
     )
     done = resexp("unpack", "exp.tar.gz", "--results", here)
     assert (
-        "0 trials added, 1 finished here already, which stay, 1 unfinished, which are left out."
+        "0 trials added, 1 already finished here and kept, 1 unfinished and left out."
         in done.stdout
     )
     for words in (("unpack", "none"), ("unpack", tmp_path), ("pack", "none", "--results", "there")):

@@ -126,7 +126,10 @@ def test_a_window_has_at_least_one_mask() -> None:
             {"data": {"kind": "python_topics", "crop": 2}},
             "data.crop: has no effect: python_topics has tokens",
         ),
-        ({"data": {"kind": "digit_scenes", "classes": 2}}, "data.classes: has no effect: digit_scenes has masks"),
+        (
+            {"data": {"kind": "digit_scenes", "classes": 2}},
+            "data.classes: has no effect: digit_scenes has masks",
+        ),
         (
             {"data": "digit_scenes", "task": "segmentation", "probes": [{"kind": "linear_probe"}]},
             "probes.0: linear_probe is for tasks with labels",

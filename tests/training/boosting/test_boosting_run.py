@@ -129,7 +129,7 @@ def test_the_plan_has_no_cost_and_a_network_on_the_same_rows_has(tmp_path: Path)
     ("changes", "says"),
     [
         ({"data": "digits"}, "model: svbm takes rows, but digits has images; known: densenet"),
-        ({"data": {"kind": "table", "name": "iris", "flip": True}}, "data.flip: has no effect: table has rows"),
+        ({"data": {"kind": "table", "name": "iris", "flip": True}}, "has no effect: table has rows"),
         (
             {"model": {"kind": "svbm", "depth": 4, "connection": "gated"}},
             "model.connection: svbm cannot be built with gated; known: plain or residual",
