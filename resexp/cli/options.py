@@ -49,7 +49,8 @@ Trust = Annotated[
     bool, typer.Option("--trust", help="Run the plugins in the results folder, whoever put them there.")
 ]
 Launcher = Annotated[
-    str, typer.Option(help="What runs the trials; `show launchers` lists all. local: processes on this machine.")
+    str,
+    typer.Option(help="What runs the trials; `show launchers` lists all. local: processes on this machine."),
 ]
 Set = Annotated[
     list[str] | None,

@@ -109,7 +109,7 @@ def test_a_part_of_the_plan_is_trained_without_changing_the_plan(
     trained = resexp(place, "run", SMOKE, *chosen, *results)
     assert trained.returncode == 0, trained.stderr
     assert "1 done" in trained.stdout
-    assert "5 other trials of the plan left" in trained.stdout
+    assert "Left to train: 5 other trials of the plan" in trained.stdout
     status = json.loads(here("status", "--format", "json", *results).stdout)
     assert status["counts"] == {"done": 1, "pending": 5}
     (done,) = (trial for trial in status["trials"] if trial["status"] == "done")

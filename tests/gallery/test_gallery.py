@@ -99,7 +99,7 @@ def test_only_a_finished_experiment_is_published(paper: Path) -> None:
     with pytest.raises(NoExperimentError, match=r"not run yet; `resexp gallery run made_up --tier quick`"):
         publish.publish("made_up", paper)
     run(paper, trained=3)
-    with pytest.raises(NoExperimentError, match="1 trial not finished"):
+    with pytest.raises(NoExperimentError, match="1 trial left to train"):
         publish.publish("made_up", paper)
     assert not (paper / "gallery").exists()
 

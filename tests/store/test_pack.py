@@ -391,10 +391,7 @@ def test_the_commands(tmp_path: Path, here: Path) -> None:
         f"{here}/exp: 2 trials added.\nNext: resexp report {here}/exp\n",
     )
     done = resexp("unpack", "exp.tar.gz", "--results", here)
-    assert (
-        "0 trials added, 1 already finished here and kept, 1 unfinished and left out."
-        in done.stdout
-    )
+    assert "0 trials added, 1 already finished here and kept, 1 unfinished and left out." in done.stdout
     for words in (("unpack", "none"), ("unpack", tmp_path), ("pack", "none", "--results", "there")):
         done = resexp(*words)
         assert (done.returncode, "Traceback" in done.stderr) == (2, False)
