@@ -1,1 +1,1 @@
-"""`resexp bench`: how fast this machine trains, what share of that is arithmetic, and where the rest goes."""
+"""`resexp bench`: how fast this machine trains, how close that is to its limit, and what takes the time."""

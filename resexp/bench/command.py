@@ -26,9 +26,10 @@ def bench(
     tier: str = "full",
     plugins: Sequence[str | Path] = (),
 ) -> dict[str, Any]:
-    """Measure the first trial of a configuration's tier.
+    """Measure the first trial of a configuration in this tier.
 
-    `config` may be left out, or be the first override. `plugins` are files with parts of your own.
+    If `config` is None, a packaged configuration is measured. If it is no file and contains an equals sign,
+    it is taken for the first override. `plugins` are files with parts of your own.
 
     Raises what `measure.measure` raises.
     """

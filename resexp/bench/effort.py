@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class Effort:
     """How much is measured.
 
-    Everything that is compared is measured in `rounds`, with `steps` timed steps each. The line over depth is
-    fitted to `depths` depths, up to `reach` times the configured depth.
+    Things that are compared are measured in turn, `rounds` times. `steps` is the number of timed steps. A
+    line over depth is fitted to `depths` depths, up to `reach` times the configured depth.
     """
 
     rounds: int

@@ -1,4 +1,4 @@
-"""All measurements of one benchmark. What is compared is measured in turn, under the same conditions.
+"""Makes all measurements of a benchmark. What is compared is measured in turn, under the same conditions.
 
 The DataLoader loop is the training loop that one would write without resexp: see `peer.py`.
 """
@@ -39,8 +39,8 @@ EXAMPLES = {"images": "images", "text": "windows", "rows": "rows"}
 
 
 def measure(experiment: Experiment, device: str, quick: bool, tell: Callable[[str], None]) -> dict[str, Any]:
-    """Measure the first trial of an experiment on a device. `tell` receives a text for each thing that is
-    measured.
+    """Measure the first trial of an experiment on a device. `tell` is called with the name of each thing
+    before it is measured.
 
     The result is JSON data: rates in examples per second, times in seconds, shares and ratios as fractions,
     and None for what could not be measured. `trial.examples` says what examples are.
@@ -106,21 +106,21 @@ def measure(experiment: Experiment, device: str, quick: bool, tell: Callable[[st
 
 
 def precisions(device: str) -> tuple[str, ...]:
-    """The precisions worth measuring. Where bfloat16 is emulated it is left out, because it would take most
-    of the time.
+    """The precisions to measure. bfloat16 is left out if it is emulated, because it would take most of the
+    time.
     """
     return ("float32", "bfloat16") if multiplies_bfloat16(device) else ("float32",)
 
 
 def first_trial(experiment: Experiment, measurer: Measurer) -> Settings:
     """The settings of an experiment's first trial as planning makes them, but in float32 and with batches no
-    larger than the training set. Raises ConfigError.
+    larger than the training set. Raises ConfigError if it cannot be planned or has no network.
     """
     first = experiment.points[0].settings
     if scan.part_class(first.model.info).network is None:
         known = scan.parts("model").items()
         networks = [kind for kind, part in known if scan.part_class(part).network is not None]
-        wrong = f"{first.model.kind} has no network, whose steps could be timed"
+        wrong = f"{first.model.kind} has no network, so there are no steps to time"
         raise ConfigError(
             [Problem(str(experiment.path), "model.kind", wrong, f"one of {', '.join(networks)}")]
         )
@@ -131,7 +131,7 @@ def first_trial(experiment: Experiment, measurer: Measurer) -> Settings:
 
 
 def subject(experiment: Experiment, settings: Settings) -> dict[str, Any]:
-    """What was measured."""
+    """What the measured trial is."""
     return {
         "experiment": experiment.name,
         "task": settings.task.kind,
@@ -161,8 +161,9 @@ def sweeps(
     *,
     peer: bool,
 ) -> dict[str, Any]:
-    """Rates of sweeps in each precision. If `peer` is true, also the rate of the DataLoader loop, with the
-    number of workers at which that loop is fastest.
+    """The rates of sweeps in each precision and, if `peer` is true, of the DataLoader loop.
+
+    With more than one round, several numbers of workers are tried, and the loop runs with the fastest.
     """
 
     def loop(workers: int) -> float:

@@ -1,9 +1,11 @@
-"""The loop that one would write otherwise: PIL images, torchvision's transforms in a DataLoader, float32, the
-default memory layout, and all threads of the machine.
+"""The training loop that one would write without resexp, for comparison: the DataLoader loop.
+
+It has PIL images, torchvision's transforms in a DataLoader, float32, the default memory layout, and all
+threads of the machine.
 
     python -m resexp.bench.peer SETTINGS_JSON WORKERS STEPS DEVICE [PLUGIN]...
 
-prints the images per second of STEPS steps, with the same network, images and batch size as ours.
+prints the images per second of STEPS steps, with the same network, images and batch size as a trial's.
 """
 
 from __future__ import annotations
@@ -32,10 +34,11 @@ from resexp.models.build import build_network
 from resexp.models.init import initialise
 
 WARM_UP = 3
+"""Steps that are not timed."""
 
 
 def applies(purpose: Purpose) -> bool:
-    """Whether this loop can train a network for this purpose: it can for images with labels."""
+    """Whether this loop can train a network for this purpose. It needs images with labels."""
     return purpose.targets == "labels" and len(purpose.shape) == 3
 
 
@@ -78,6 +81,7 @@ def peer_images_per_second(settings: Settings, workers: int, steps: int, device:
 
 
 def batches(loader: DataLoader[tuple[Tensor, int]]) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield batches without end, epoch after epoch."""
     while True:
         yield from loader
 

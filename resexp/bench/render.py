@@ -1,4 +1,4 @@
-"""Shows a benchmark to a reader: what was reached, and what limits it."""
+"""Prints a benchmark: tables of rates and of what a trial spends its time on, and the rest in sentences."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def print_benchmark(benchmark: Mapping[str, Any]) -> None:
 
 
 def view(benchmark: Mapping[str, Any]) -> RenderableType:
-    """Two tables, the rates by precision and what a trial spends its time on, then the rest in sentences."""
+    """The benchmark as Rich prints it."""
     return Group(
         headline(benchmark), "", rates(benchmark), "", spending(benchmark), "", *sentences(benchmark)
     )
@@ -94,8 +94,8 @@ def sentences(benchmark: Mapping[str, Any]) -> Iterator[str]:
             )
     yield (
         f"Numbers are medians (least to greatest). MFU is {trial['examples']}/s x 6 x multiply-accumulates "
-        "of one / ceiling: backward counts as two forwards. Multiplications with padding's zeros count, too, "
-        "although convolutions skip them."
+        "of one / ceiling: a backward pass counts as two forward passes. Multiplications by the zeros of "
+        "padding are counted too, although convolutions skip them."
     )
 
 

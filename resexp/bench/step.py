@@ -1,5 +1,5 @@
-"""One trial's step, alone on the machine: examples per second, the share of the processor's highest speed
-(`ceiling.py`), and the seconds of each part of a step.
+"""Times the steps of one trial that has the machine to itself: examples per second, the share of the highest
+speed in practice (`ceiling.py`), and the seconds of each part of a step.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ FLOPS_PER_MAC = 6
 
 @dataclass
 class StepTimes:
-    """Rounds of steps in one precision. `phases` holds the median seconds of each part of a step."""
+    """The steps of one precision: per round their rate, the ceiling (GFLOP/s) and the share of it that was
+    reached (`mfu`). `phases` are the median seconds of each part of a step.
+    """
 
     examples_per_second: list[float] = field(default_factory=list)
     ceilings: list[float] = field(default_factory=list)
@@ -57,7 +59,7 @@ def timed_step(run: Run) -> dict[str, float]:
 def measure_steps(
     settings: Settings, precisions: Sequence[str], device: torch.device, effort: Effort
 ) -> dict[str, StepTimes]:
-    """Steps and ceilings of all precisions, measured in turn, so that changes of speed affect all alike."""
+    """Steps and ceilings of all precisions, measured in turn, so that a change of speed affects all alike."""
     runs = {p: warm_run(changed(settings, {"training.precision": p}), device) for p in precisions}
     times = {p: StepTimes() for p in precisions}
     macs = example_macs(runs[precisions[0]])
@@ -84,7 +86,7 @@ def example_macs(run: Run) -> int:
 
 @dataclass(frozen=True)
 class Line:
-    """A least-squares line through (x, y): how straight a cost grows. `r2` is 1 for a perfect line."""
+    """A least-squares line through the points (x, y). `r2` is 1 if they all lie on it."""
 
     x: tuple[float, ...]
     y: tuple[float, ...]
@@ -103,8 +105,8 @@ def fit_line(x: Sequence[float], y: Sequence[float]) -> Line | None:
 
 
 def measure_depths(settings: Settings, device: torch.device, effort: Effort) -> Line | None:
-    """Seconds per step as a line over depth, from the best of a few rounds at each depth. None if the trunk
-    has too few depths.
+    """Seconds per step as a line over depth, from the fastest of a few rounds at each depth. None if the
+    network has fewer than three such depths.
     """
     small = changed(settings, {"training.batch_size": effort.batch})
     runs = {
@@ -119,8 +121,9 @@ def measure_depths(settings: Settings, device: torch.device, effort: Effort) -> 
 
 
 def depths_to_fit(settings: Settings, effort: Effort) -> list[int]:
-    """Depths of the trunk, spread evenly, up to `effort.reach` times the configured depth and its
-    multiply-accumulates. The limit on multiply-accumulates matters if layers cost more in deeper networks.
+    """Possible depths of the network, spread evenly, up to `effort.reach` times the configured depth.
+
+    Their multiply-accumulates have the same limit, which matters if layers cost more in deeper networks.
     """
     task: Task = settings.task.build()
     purpose, model = task.purpose(facts_of(settings.data)), settings.model
@@ -130,7 +133,7 @@ def depths_to_fit(settings: Settings, effort: Effort) -> list[int]:
 
     most, depths = effort.reach * macs(model.depth), []
     for depth in range(1, round(effort.reach * model.depth) + 1):
-        with suppress(ConfigError):  # the trunk has no such depth
+        with suppress(ConfigError):  # this kind of network has no such depth
             if macs(depth) > most:
                 break
             depths.append(depth)

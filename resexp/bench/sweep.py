@@ -1,4 +1,4 @@
-"""Sweeps in real processes, by the code that runs every experiment: supervisor, workers, training, store."""
+"""Times whole sweeps, run by the code that runs every experiment: supervisor, workers, training, store."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from resexp.store import ExperimentFolder, State, TrialFolder, create, read
 from resexp.training.entry import PRELOAD, TRAINER
 
 EPOCH = 4
-"""The fewest steps of an epoch here. The clock is read at the ends of epochs, and the first epoch is not
+"""The steps of an epoch in these sweeps. The clock is read at the ends of epochs, and the first epoch is not
 counted.
 """
 _names = itertools.count()
@@ -32,7 +32,7 @@ _names = itertools.count()
 
 @dataclass
 class Events(Display):
-    """A display that notes when trials start and end, in seconds of one clock."""
+    """A display that shows nothing and notes when trials start and end, in seconds of one clock."""
 
     started_at: dict[str, float] = field(default_factory=dict)
     finished_at: dict[str, float] = field(default_factory=dict)
@@ -50,8 +50,8 @@ class Ended:
 
     `images_per_second` are the rates of its trials after their first epochs. `startup_seconds` are the
     seconds until a trial is ready for its first step, in the order in which trials started. `seconds` is the
-    wall time of the whole sweep, `tail_idle` the share of the slots' time in which nothing was left to run,
-    and `peak_memory_bytes` the most memory that a trial held.
+    wall time of the whole sweep. A slot is a place for one trial at a time; `tail_idle` is the share of the
+    slots' time in which nothing was left to start. `peak_memory_bytes` is the most memory that a trial held.
     """
 
     images_per_second: list[float]
@@ -103,8 +103,10 @@ def run_sweep(settings: Sequence[Settings], slots: Sequence[str], folder: Path) 
 
 def startup_seconds(folder: TrialFolder) -> float:
     """Seconds from the claim of a trial, just before its process is forked, until it has its data and network
-    and opens its row files. They are the difference of two files' times. This is right only for trials
-    without probes, because such trials never write to the second file again.
+    and opens its row files.
+
+    They are the difference between the times of two files. This is right only for trials without probes,
+    because these never write to the file of probe rows again.
     """
     return folder.probes.stat().st_mtime - folder.attempt.stat().st_mtime
 
@@ -119,7 +121,7 @@ def as_trial(number: int, settings: Settings) -> Trial:
 
 
 def short_trial(settings: Settings, epochs: int, batch: int, seed: int = 0) -> Settings:
-    """The settings for short trials with the same step: no probes, only the last evaluation, few images."""
+    """The settings with fewer images, only one evaluation and no probes. A step stays the same."""
     facts = facts_of(settings.data)
     return changed(
         settings,
@@ -154,7 +156,7 @@ def uneven(settings: Settings, slots: Sequence[str], effort: Effort, folder: Pat
 def growing(
     settings: Settings, slots: Sequence[str], effort: Effort, folder: Path
 ) -> tuple[list[int], list[float]]:
-    """Numbers of equal trials, and the seconds that a sweep of each number takes."""
+    """Some numbers of equal trials, and the seconds that a sweep of each number takes."""
     counts = [len(slots) * factor for factor in (1, 2, 4)]
     one = short_trial(settings, 2, effort.batch)
     return counts, [run_sweep([one] * count, slots, folder).seconds for count in counts]

@@ -1,6 +1,4 @@
-"""What a whole trial spends its time on: each part is measured once, and multiplied by how often it
-occurs.
-"""
+"""Estimates what a whole trial spends its time on: each part is timed, times how often it occurs."""
 
 from __future__ import annotations
 
@@ -60,10 +58,10 @@ def probe_seconds(run: Run) -> float:
 
 
 def durability_seconds(run: Run, rest: float) -> float:
-    """Seconds that a trial spends on writing checkpoints, rows of epochs, progress and the result, if its
-    other parts take `rest` seconds. They are measured on the disk of the temporary folder.
+    """Seconds that a trial spends on writing checkpoints, rows of epochs, progress and the result.
 
-    Every checkpoint is fsynced here, although a trial fsyncs only some of them.
+    `rest` are the seconds of its other parts. Writing is timed on the disk of the temporary folder. Every
+    checkpoint is fsynced here, although a trial fsyncs only some of them.
     """
     with tempfile.TemporaryDirectory(prefix="resexp-bench-") as folder:
         return _write_all(run, rest, Path(folder))

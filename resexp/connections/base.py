@@ -1,8 +1,11 @@
-"""What a connection is, and where it stands.
+"""The interface of connections, which say how a block joins its shortcut and its branch.
 
-Letters of shapes, here and in the files beside this one: B images or sequences, C channels, P positions. An
-image's positions are the two axes H and W of its pixels, a sequence's the one axis of its T tokens, and a
-plain vector has none.
+Letters of equations, here and in the files beside this one: h is the state before a block, h' the state after
+it, f the block's branch (its layers), and S its shortcut (the path past them). A trunk is a kind of network,
+such as resnet or transformer, into which connections are put.
+
+Letters of shapes: B images or sequences, C channels, P positions. An image's positions are the two axes H and
+W of its pixels, a sequence's the one axis of its T tokens, and a plain vector has none.
 """
 
 from __future__ import annotations
@@ -23,11 +26,11 @@ Branch = Map
 
 
 class MakesShortcut(Protocol):
-    """Builds the shortcut S of one site: a map from `Site.inputs` to `outputs` channels, and by its stride.
+    """Builds the shortcut S of one site: a map from `Site.inputs` to `outputs` channels, with its stride.
 
-    `outputs` is `Site.width` where it is left out. If neither channels nor stride change, S is the identity,
-    except for `projection_everywhere`. `layout` is for plugins written before `pad_end` was a kind: `pad`
-    with the layout `end` is `pad_end`.
+    If `outputs` is left out, it is `Site.width`. If the channels stay the same and the stride is 1, S is the
+    identity, except for `projection_everywhere`. `layout` is for plugins written before `pad_end` was a kind:
+    `pad` with the layout `end` is `pad_end`.
     """
 
     def __call__(self, kind: ShortcutKind, outputs: int | None = None, layout: str = "both") -> Map: ...
@@ -40,14 +43,14 @@ class Site:
     The state h that enters the block has the shape (B, inputs, H, W) in a trunk for images, (B, inputs, T)
     in a trunk for tokens, and (B, inputs) in one for vectors.
 
-    index: number of this block among all blocks of the trunk, from 0, which follows the stem.
+    index: position of this block among all blocks of the trunk. Block 0 follows the stem.
     depth: number of blocks in the trunk, whatever their widths. These are not weight layers: a ResNet of
         depth 20 has 9 blocks, and a transformer has two blocks (attention and MLP) for each of its layers
         unless its `span` says otherwise. In boosting, blocks are rounds.
     inputs: number of channels of h. In the first block, these are the stem's.
     width: number of channels that the trunk plans for the state after this block. It is what f returns and
         what h' has unless the connection sets `branch` or `out`.
-    stride: the block's step in pixels along H and W. Where it is 2, f(h) and h' are half as high and half as
+    stride: the block's step in pixels along H and W. If it is 2, f(h) and h' are half as high and half as
         wide as h, rounded up. In trunks for tokens and vectors it is 1.
     shortcut: `shortcut(kind, outputs)` builds S; see `MakesShortcut`. Projections end with the trunk's norm.
     mix: `mix(inputs, outputs)` builds a linear map of the channels that is the same at every position, with
@@ -66,8 +69,8 @@ class Site:
 class Connection(nn.Module, ABC):
     """One equation h' = forward(h, f): the new state from the state h and the branch f.
 
-    The state is a tensor h, or a tuple (h, *memory). An activation after the merge and the network's head
-    apply to its first element alone. A state of n streams is one tensor whose first axis has n B elements,
+    The state is a tensor h, or a tuple (h, *memory), of which an activation after the block and the network's
+    head see the first element alone. A state of n streams is one tensor whose first axis has n B elements,
     those of the first stream first.
 
     `branch` is the number of channels that f must return here, and `out` the number that h' has. Both are
@@ -90,11 +93,11 @@ class Connection(nn.Module, ABC):
         """The new state h'."""
 
     def enter(self, x: Tensor) -> Any:
-        """The first state, from the stem's output x."""
+        """The state before the first block, from the stem's output x."""
         return x
 
     def leave(self, h: Any) -> Tensor:
-        """The head's input, from the last state."""
+        """The input of the network's head, from the state after the last block."""
         first: Tensor = h[0] if isinstance(h, tuple) else h
         return first
 
@@ -111,6 +114,6 @@ class ShortcutConnection(Connection):
         self.shortcut = site.shortcut(shortcut)
 
 
-def along_channels(a: Tensor, h: Tensor) -> Tensor:
-    """The vector a (C,) in a shape that multiplies the channels of h (B, C, P)."""
-    return a.view(1, -1, *(1,) * (h.ndim - 2))
+def along_channels(a_C: Tensor, h_BCP: Tensor) -> Tensor:
+    """The vector a, reshaped so that it multiplies the channels of h: (1, C), then 1 per axis of P."""
+    return a_C.view(1, -1, *(1,) * (h_BCP.ndim - 2))

@@ -1,13 +1,14 @@
 """The connections that everything else is compared with, one equation each.
 
 In all of them h is the state before a block, h' the state after it, f the block's branch and S its shortcut.
-S is the identity inside a stage. Where channels or stride change, `shortcut` says what S is:
+S is the identity in blocks that change neither the channels nor, by a stride of 2, the number of pixels. In
+the others, the option `shortcut` says what S is:
 
-- `pad`: every `stride`-th pixel, then zero channels, half of them before the others and half behind (option A
-  of He et al. 2015)
+- `pad`: with stride 2 every second pixel, then zero channels, half of them before the others and half behind
+  (option A of He et al. 2015)
 - `pad_end`: the same, with all zero channels behind
 - `projection`: a 1x1 map with the stride (option B)
-- `projection_everywhere`: a 1x1 map with the stride, inside a stage too (option C)
+- `projection_everywhere`: the same in every block, even where S would be the identity (option C)
 - `pool`: average pooling over the stride, then a 1x1 map (option D of He et al. 2019, arXiv:1812.01187)
 """
 
@@ -44,7 +45,7 @@ class Skip(Connection):
     """h' = [S h, f(h)]
 
     Concatenation: Huang et al. 2017 (DenseNet, arXiv:1608.06993), equation 2. f adds `growth` channels.
-    Where the stride changes, S pools and keeps the fraction `theta` of the channels.
+    With stride 2, S pools and keeps the fraction `theta` of the channels.
     """
 
     def __init__(self, site: Site, *, growth: Width = 12, theta: ShrinkFactor = 1.0) -> None:

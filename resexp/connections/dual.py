@@ -14,7 +14,8 @@ class Dual(Connection):
 
     Dual path networks: Chen et al. 2017 (arXiv:1707.01629). u is the first `width` channels of the state and
     v the rest. The first `width` channels of the branch, f_1, are added to u; its other `growth` channels,
-    f_2, are appended. Where a stage begins, S projects all of h to u, and v is empty.
+    f_2, are appended. In a block with stride 2, or if h has fewer than `width` channels, S projects all of h
+    to u, and v is empty.
     """
 
     def __init__(self, site: Site, *, growth: Width = 12) -> None:

@@ -1,8 +1,8 @@
 """Connections that remember: the state is a tuple (h, *memory).
 
-h, f and S are those of `core`. Where the shape changes, S applies to h and to each tensor of the memory, so
-that it can only be one that learns nothing: `pad` or `pad_end`. An activation after the merge applies to h
-alone.
+h, f and S are those of `core`. Where the shape changes, S applies to h and to each tensor of the memory.
+Therefore only shortcuts that learn nothing are allowed: `pad` and `pad_end`. An activation after the block
+applies to h alone.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ class Momentum(ShortcutConnection):
     """h' = S h + v',  v' = gamma S v + (1 - gamma) f(h)
 
     Momentum residual networks: Sander et al. 2021 (arXiv:2102.07870). The memory is the velocity v, which
-    starts at 0; gamma is a constant. If gamma is 0, this is residual. With order `post`, the ReLU after the
-    merge makes it irreversible.
+    starts at 0; gamma is a constant. If gamma is 0, this is residual. The paper's network is reversible, but
+    this one is not if an activation follows the block (order `post`).
     """
 
     def __init__(self, site: Site, *, gamma: Fraction = 0.9, shortcut: PadKind = "pad") -> None:
@@ -41,8 +41,8 @@ class DenseAverage(ShortcutConnection):
     """h' = sum_i a_i v_i over the history v_0 = x, ..., v_l,  v_l = S h + f(h)
 
     DenseFormer: Pagliardini et al. 2024 (arXiv:2402.02622). The memory is the history: the stem's output x
-    and, from each of the l blocks so far, a value v. a has one learned number for each of them and starts at
-    (0, ..., 0, 1), which is residual.
+    and a value v_i from each of the l blocks so far. Each block has learned numbers a_i, one for each value,
+    which start at (0, ..., 0, 1). This start is residual.
     """
 
     def __init__(self, site: Site, *, shortcut: PadKind = "pad") -> None:
@@ -63,8 +63,8 @@ class AttentionResidual(ShortcutConnection):
     """h' = sum_i p_i v_i over the history v_0 = x, ..., v_l = f(h),  p = softmax_i(w . RMSNorm(v_i))
 
     Attention residuals: Kimi Team 2026 (arXiv:2603.15031). The memory is the history: the stem's output x
-    and, from each of the l blocks so far, its branch. The weights p are computed at every position. The query
-    w is a learned vector of each block and starts at 0, so that h' is at first the mean of the history.
+    and the branch's output of each of the l blocks so far. The weights p are computed at every position. The
+    query w is a learned vector of each block and starts at 0, so that h' is at first the mean of the history.
     """
 
     def __init__(self, site: Site, *, shortcut: PadKind = "pad") -> None:
@@ -81,7 +81,7 @@ class AttentionResidual(ShortcutConnection):
         first, *others = [p[i] * v for i, v in enumerate(values)]
         return sum(others, first), *values
 
-    def score(self, v: Tensor) -> Tensor:
+    def score(self, v_BCP: Tensor) -> Tensor:
         """w . RMSNorm(v), of shape (B, 1, P). Normalising after the product keeps less for backward."""
-        scale = (v.square().mean(1, keepdim=True) + 1e-6).rsqrt()
-        return (along_channels(self.w, v) * v).sum(1, keepdim=True) * scale
+        scale_B1P = (v_BCP.square().mean(1, keepdim=True) + 1e-6).rsqrt()
+        return (along_channels(self.w, v_BCP) * v_BCP).sum(1, keepdim=True) * scale_B1P

@@ -1,11 +1,11 @@
 """Hyper-connections: n copies of the state, mixed before and after every branch.
 
-The state H holds the n streams as one tensor (n B, C, P): they are stacked along the batch axis, so that S
-and activations treat each stream as another image. f and S are those of `core`. All streams start as the
-stem's output, and the head gets their mean (the papers take their normalised sum). Where the shape changes,
-S applies after the streams are mixed.
+A stream is one copy of the state. The state H holds the n streams as one tensor (n B, C, P): they are stacked
+along the batch axis, so that S and activations treat each stream as another image. f and S are those of
+`core`. All streams start as the stem's output, and the head gets their mean (the papers take their normalised
+sum). Where the shape changes, S applies after the streams are mixed.
 
-Where coefficients depend on the state, each position has its own, computed from the streams at that position
+If coefficients depend on the state, each position has its own, computed from the streams at that position
 alone, as in the papers. With stride 2, b (the weight of the branch for each stream) is taken at every second
 pixel, as `pad` does.
 
@@ -30,7 +30,7 @@ class Hyper(ShortcutConnection):
 
     Static hyper-connections: Zhu et al. 2024 (arXiv:2409.19606), section 2.1. The matrix A (n x n) and the
     vectors a and b (n) are learned, and a . H is the sum of the streams weighted by a. At the start A is the
-    identity, every b is 1, and in block l the vector a picks stream l mod n. Together that is residual.
+    identity, every b is 1, and in block l the vector a picks stream l mod n. This start is residual.
     """
 
     def __init__(self, site: Site, *, n: Streams = 4, **shortcut: ShortcutKind) -> None:
@@ -60,7 +60,7 @@ class DynamicHyper(ShortcutConnection):
     at every position (token or pixel). Here norm divides each stream by its root mean square over channels,
     as a public implementation does (hyper-connections on PyPI); the paper's algorithm has a layer norm there.
     There are two factors s, one for A and a, and one for b. A, a and b start as in `hyper`, W at 0, and both
-    factors at 0.01. Together that is residual.
+    factors at 0.01. This start is residual.
     """
 
     numerics: ClassVar[int] = 2  # in version 1 all positions of an image shared their coefficients
@@ -100,9 +100,9 @@ class ManifoldHyper(ShortcutConnection):
     Manifold-constrained hyper-connections: Xie et al. 2025 (arXiv:2512.24880), section 4, with coefficients
     of their own at every position (token or pixel). 20 Sinkhorn steps make A doubly stochastic, so that
     mixing never amplifies. Each of X, x and y is a learned constant plus s v W, where v joins the channels of
-    all streams and is divided by its root mean square. The factors s start at 0.01. Our choices: the matrices
-    W start at 0, and in block l, a starts at 0.9 for stream l mod n and shares the other 0.1 equally among
-    the others, so that this is residual at first.
+    all streams and is divided by its root mean square. The factors s start at 0.01. Two choices are ours: the
+    matrices W start at 0, and in block l the vector a starts at 0.9 for stream l mod n and at equal shares of
+    0.1 for the others. This start is residual, as all streams are equal.
     """
 
     numerics: ClassVar[int] = 2  # in version 1 all positions of an image shared their coefficients
@@ -161,10 +161,10 @@ def strided(b_iBP: Tensor, stride: int) -> Tensor:
 
 
 def sinkhorn(X_ijBP: Tensor, steps: int = 20) -> Tensor:
-    """exp(X), its columns (along i) and rows (along j) divided in turn by their sums.
+    """exp(X), whose columns (along i) and rows (along j) are divided in turn by their sums.
 
-    Rows come last, so that theirs are exactly 1. Only the factors u of rows and v of columns change from step
-    to step. So autograd keeps these for every step, and the matrix once.
+    Rows come last, so that their sums are exactly 1. From step to step only the factors u of rows and v of
+    columns change. Therefore autograd keeps these for every step, and the matrix once.
     """
     K_ijBP = (X_ijBP - X_ijBP.detach().amax(0)).exp()
     u_iBP = torch.ones_like(K_ijBP[:, 0])

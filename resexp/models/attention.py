@@ -21,9 +21,9 @@ class Recipe:
     """What a transformer's sub-layers are made of.
 
     `dropout` is the rate at one site, `dropout_at`: attention's weights, the MLP's hidden units, both of
-    these, each sub-layer's output before it is added (`branch`, Vaswani et al. 2017), or S h (`skip`). A
-    shortcut crosses `span` sub-layers; with 0 there are no shortcuts. With `zero_outputs`, every f(h) is 0 at
-    first. Without `bias`, linear maps and layer norms have no biases.
+    these, each sub-layer's output before it is added (`branch`, Vaswani et al. 2017), or the shortcut's
+    output (`skip`). A shortcut crosses `span` sub-layers; with 0 there are no shortcuts. With `zero_outputs`,
+    every branch gives 0 at first. Without `bias`, linear maps and layer norms have no biases.
     """
 
     width: int
@@ -87,23 +87,23 @@ class Attention(nn.Module):
 
 
 class AlongTokens(nn.Sequential):
-    """Steps on (B, T, C), applied to (B, C, T)."""
+    """Passes a state (B, C, T) through steps that take and return (B, T, C)."""
 
-    def forward(self, h: Tensor) -> Tensor:
-        h_BTC = h.transpose(1, 2)
+    def forward(self, h_BCT: Tensor) -> Tensor:
+        h_BTC = h_BCT.transpose(1, 2)
         for step in self:
             h_BTC = step(h_BTC)
         return h_BTC.transpose(1, 2)
 
 
 class TokenMap(nn.Linear):
-    """The 1x1 map of states (B, C, T), without bias."""
+    """A linear map of the channels of a state (B, C, T), the same for every token, without bias."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs, bias=False)
 
-    def forward(self, h: Tensor) -> Tensor:
-        return super().forward(h.transpose(1, 2)).transpose(1, 2)
+    def forward(self, h_BCT: Tensor) -> Tensor:
+        return super().forward(h_BCT.transpose(1, 2)).transpose(1, 2)
 
 
 class Scale(nn.Module):

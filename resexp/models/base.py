@@ -1,4 +1,4 @@
-"""What a trunk builds: a network, which is a stem, a flat list of blocks, and a head."""
+"""The interface of networks: a stem, a flat list of blocks, and a head. A trunk is a kind of network."""
 
 from __future__ import annotations
 
@@ -57,9 +57,10 @@ class Design:
 
 
 class Block(nn.Module):
-    """A connection around a branch, then what follows the merge (ReLU in a post-activation network).
+    """A connection with the branch that it merges into the state, and the steps `after` the merge.
 
-    `before` is what the state passes before it splits into shortcut and branch; usually this is nothing.
+    In a post-activation network, ReLU follows the merge. `before` are steps before the state splits into
+    shortcut and branch; usually there are none.
     """
 
     def __init__(
@@ -79,12 +80,12 @@ class Block(nn.Module):
         return self.around(h, self.branch)
 
     def around(self, h: Any, f: Branch) -> Any:
-        """The next state if f stood in place of the branch."""
+        """The state after this block if f stood in place of the branch."""
         h = self.merged(h, f)
         return (self.after(h[0]), *h[1:]) if isinstance(h, tuple) else self.after(h)
 
     def merged(self, h: Any, f: Branch) -> Any:
-        """What the connection makes of the state and f, before the steps that follow the merge."""
+        """What the connection makes of the state and f, before the steps `after` the merge."""
         return self.connection(h if self.before is None else self.before(h), f)
 
 
@@ -97,7 +98,7 @@ class Network(nn.Module, ABC):
     """Images (B, C, H, W), waveforms (B, C, T) or tokens (B, T) -> logits (B, classes, ...): see `Purpose`.
 
     States have their channels in dimension 1: (B, C), (B, C, H, W), or (B, C, T) for tokens. `blocks` is
-    flat, in the order in which the blocks are passed. A block's index is the depth that probes plot.
+    flat, in the order in which the blocks are passed. Figures of probes have a block's index on their x axis.
     """
 
     def __init__(self, stem: nn.Module, blocks: Sequence[Block], head: nn.Module) -> None:
@@ -115,8 +116,9 @@ class Network(nn.Module, ABC):
         return cast("list[Block]", list(self.blocks))
 
     def weight_layers(self) -> Iterator[tuple[str, nn.Conv2d | nn.Linear]]:
-        """The layers that count as depth, in order: those of stem, branches and head. Layers of connections
-        and layers inside another layer do not count.
+        """Yield (name, layer) for the layers that count as depth, in order: those of stem, branches and head.
+
+        Layers of connections and layers inside another layer do not count.
         """
         layers: set[str] = set()
         for name, module in self.named_modules():
@@ -128,8 +130,9 @@ class Network(nn.Module, ABC):
 
 
 class Series(Network, ABC):
-    """A network whose blocks can be passed one after another, starting with the stem's output. Probes of
-    states may assume this, whatever else the network's `forward` does.
+    """A network whose blocks can be passed one after another, starting with the stem's output.
+
+    Its `forward` may do more. Probes that read the states between blocks need a network of this type.
     """
 
 
@@ -148,7 +151,7 @@ class Chain(Series):
 class ModelKind:
     """A kind of model. Its options are the keyword-only arguments of its constructor.
 
-    `network` is the class of network that it builds, or None (`training.entry` says what trains it).
+    `network` is the class of network that it builds, or None if it builds none, as in boosting.
     `targets` lists the targets of tasks that it can do, `forms` the forms of examples that it takes, and
     `connections` the base classes of connections that it accepts. `idle` lists dotted keys of settings that
     have no effect on it.
@@ -177,11 +180,11 @@ class Trunk(ModelKind, ABC):
 
 
 class Booster(ModelKind, ABC):
-    """A recipe for boosting learners that accept weighted rows. `depth` is the number of rounds, and each
-    trains a learner.
+    """A recipe for boosting learners that accept weighted rows. `depth` is the number of rounds. Each trains
+    one learner.
 
-    `beta` is the share of the weights that a shortcut carries past the first round, and `rule` how it changes
-    later.
+    `beta` is the factor with which a shortcut carries the weights past the first round, and `rule` says how
+    it changes later.
     """
 
     forms: ClassVar[tuple[str, ...]] = ("rows",)

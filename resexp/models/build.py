@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def build_network(model: ModelConfig, purpose: Purpose, **sizes: int) -> Network:
-    """The network of a configuration; `sizes` override options of its trunk or connection by name.
+    """The network of a configuration. `sizes` replace options of its trunk or connection, by their names.
 
     Raises:
         ConfigError: the trunk cannot have this depth, or cannot take such examples.
@@ -45,7 +45,7 @@ def build_network(model: ModelConfig, purpose: Purpose, **sizes: int) -> Network
 def network_cost(model: ModelConfig, purpose: Purpose) -> Cost:
     """The network's cost, measured without allocating its weights.
 
-    Raises ConfigError if a connection of a plugin returns a state of another shape than it must.
+    Raises ConfigError if a plugin's connection returns a state of the wrong shape.
     """
     network = outlined(model, purpose)
     if model.connection.info.plugin:

@@ -1,4 +1,4 @@
-"""What a network costs, measured on the real network, but on the meta device, which computes nothing."""
+"""Measures what a network costs, by running it on PyTorch's meta device, which computes shapes alone."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from resexp.plan.trial import Cost
 
 BATCHES = (2**34, 2**20)
 """Batch sizes to measure with. The first is so large that what is kept once for all examples, such as weights
-and statistics, adds less than a byte per example. The second is for networks with which the first overflows.
+and statistics, adds less than a byte per example. The second is for networks that overflow with the first.
 """
 MOST_OPERATIONS = 12_000
 """The most operations of one pass, because counting more takes longer than users wait for a plan. A ResNet of
@@ -58,7 +58,7 @@ def measure_cost(network: nn.Module, purpose: Purpose, most: int | None = None) 
             sizes = _passed(network, purpose.made_up(batch, "meta"), most or MOST_OPERATIONS)
         except RuntimeError as error:
             if "overflow" not in str(error):
-                # A reader knows the letter B, and not the batch that networks are measured with.
+                # The error names the batch B, because its size here means nothing to a user.
                 error.args = (str(error).replace(str(batch), "B"),)
                 raise
         else:
@@ -71,8 +71,10 @@ def too_large(wrong: str, right: str) -> ConfigError:
 
 
 def _passed(network: nn.Module, inputs: Tensor, most: int) -> tuple[int, int, int]:
-    """Pass made-up inputs through the network. Returns its multiply-accumulates, the bytes kept for the
-    backward pass, and the bytes of the widest operation.
+    """Pass made-up inputs through the network.
+
+    Returns its multiply-accumulates, the bytes kept for the backward pass, and the bytes of the inputs and
+    outputs of the operation for which these are largest.
     """
     kept: dict[int, int] = {}
     alive: list[Tensor] = []  # keeps the tensors, so that no storage's address is used twice
@@ -89,8 +91,8 @@ def _passed(network: nn.Module, inputs: Tensor, most: int) -> tuple[int, int, in
 
 
 def learns_alone(network: nn.Module, purpose: Purpose) -> bool:
-    """Whether the network can be trained on batches of one example: batch norm needs several values per
-    channel.
+    """Whether the network can be trained on batches of one example. Batch norms need several values per
+    channel, so they may not allow it.
 
     `network` must be on the meta device and in training mode.
     """
@@ -113,11 +115,11 @@ class KeepInput(torch.autograd.Function):
 
 
 class FlopCount(TorchDispatchMode):
-    """Counts FLOPs by PyTorch's formulas. (`FlopCounterMode` also counts for every module, which takes longer
-    than the pass.)
+    """Counts FLOPs by PyTorch's formulas.
 
-    `widest` is the largest number of bytes that one operation's inputs and outputs have. `most` is how many
-    operations there may be. An operation on a list of tensors counts as several, because it takes longer.
+    PyTorch's own `FlopCounterMode` also counts for every module, which takes longer than the pass. `widest`
+    is the largest number of bytes that one operation's inputs and outputs have. `most` is how many operations
+    there may be. An operation on a list of tensors counts as several, because it takes longer.
     """
 
     def __init__(self, most: int) -> None:

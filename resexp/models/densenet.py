@@ -99,11 +99,12 @@ def dense(
     block: str,
     theta: float,
 ) -> Network:
-    """Stages of `counts` layers on a stem with `inputs` channels. Transitions are blocks too, with a plain
-    connection.
+    """Stages of `counts` layers on a stem with `inputs` channels, with transitions between them.
+
+    Transitions are blocks too, with a plain connection.
 
     Raises:
-        ConfigError: the connection's state is more than features, so that a transition cannot map it.
+        ConfigError: the connection keeps a memory or several streams, which a transition cannot map.
     """
     layers = growing_layers(design, block)
     bridge = replace(design, connection=Plain)
@@ -124,7 +125,7 @@ def dense(
             inputs = blocks[-1].connection.out
     first = blocks[0].connection
     if type(first).enter is not Connection.enter:
-        wrong = f"{type(first).__name__} keeps more than features, which a densenet's transitions cannot map"
+        wrong = f"{type(first).__name__} keeps a memory or several streams, which no transition can map"
         raise ConfigError([Problem("", "model.connection", wrong, "skip, or another trunk")])
     last = final_steps(design, layers.norm, inputs)
     return Chain(nn.Sequential(stem), blocks, pooled_head(inputs, design.classes, last))

@@ -21,7 +21,7 @@ Steps = list[tuple[str, nn.Module]]
 
 
 @dataclass(frozen=True)
-class Placement:
+class NormPlaces:
     """Where layer norms are: before a sub-layer's layers, behind them, after the merge, before the head."""
 
     before: bool = False
@@ -34,18 +34,18 @@ class Placement:
 
 
 PLACEMENTS = {
-    "post": Placement(after_merge=True),  # Vaswani et al. 2017 (arXiv:1706.03762)
-    "pre": Placement(before=True),  # Xiong et al. 2020 (arXiv:2002.04745)
-    "peri": Placement(before=True, behind=True),  # Kim et al. 2025 (arXiv:2502.02732)
-    "deep_norm": Placement(after_merge=True),  # Wang et al. 2022 (arXiv:2203.00555)
+    "post": NormPlaces(after_merge=True),  # Vaswani et al. 2017 (arXiv:1706.03762)
+    "pre": NormPlaces(before=True),  # Xiong et al. 2020 (arXiv:2002.04745)
+    "peri": NormPlaces(before=True, behind=True),  # Kim et al. 2025 (arXiv:2502.02732)
+    "deep_norm": NormPlaces(after_merge=True),  # Wang et al. 2022 (arXiv:2203.00555)
 }
 
 
 def token_blocks(design: Design, recipe: Recipe) -> tuple[list[Block], int]:
-    """The blocks of `design.depth` layers, each attention and (if `mlp`) an MLP, and the last state's number
-    of channels.
+    """The blocks of `design.depth` layers, and the number of channels of the last state.
 
-    Every `span` sub-layers are one block, so a layer with an MLP is two blocks if `span` is 1.
+    A layer is attention and, if `mlp` is true, an MLP. These are its sub-layers. Every `span` sub-layers are
+    one block, so a layer with an MLP is two blocks if `span` is 1.
 
     Raises:
         ConfigError: the norm, order, heads, span or connection do not fit tokens; the error says what does.
@@ -64,9 +64,8 @@ def token_blocks(design: Design, recipe: Recipe) -> tuple[list[Block], int]:
         site = Site(index, len(kinds) // span, channels, recipe.width, 1, shortcut, TokenMap)
         connection = make(site)
         if recipe.causal and connection.mixes_positions:
-            wrong = (
-                f"{type(connection).__name__} looks at all tokens, and under this mask none sees later ones"
-            )
+            name = type(connection).__name__
+            wrong = f"{name} looks at all tokens, and with this mask no token sees later ones"
             raise ConfigError([Problem("", "model.connection", wrong, "mask: none, or another connection")])
         steps = sublayers(
             kinds[index * span : (index + 1) * span], channels, connection.branch, design, recipe
@@ -127,7 +126,7 @@ def sublayers(
             yield from dropout(recipe.rate("mlp"), f"drop_hidden{mark}")
             last_gain = 0.0 if recipe.zero_outputs else gain
             yield f"shrink{mark}", Projection(hidden, width, last_gain, bias=recipe.bias)
-        # Only the last of the sub-layers that a shortcut crosses is followed by a merge with a norm after it.
+        # In a block of several sub-layers, only the last one is followed by the merge and the norm after it.
         if placement.behind or (placement.after_merge and not last):
             yield from norm_steps(design, width, f"norm_behind{mark}", recipe.bias)
         yield from dropout(recipe.rate("branch"), f"drop{mark}")
@@ -137,11 +136,12 @@ def sublayers(
 
 
 def norm_steps(design: Design, channels: int, name: str, bias: bool = True) -> Steps:
-    """A layer norm, which normalises every token by itself, or nothing."""
+    """A layer norm, which normalises every token by itself; [] if the design has no norm."""
     return [(name, nn.LayerNorm(channels, bias=bias))] if design.norm == "layer" else []
 
 
 def dropout(rate: float, name: str) -> Steps:
+    """Dropout at this rate; [] if the rate is 0."""
     return [(name, nn.Dropout(rate))] if rate else []
 
 
@@ -151,7 +151,7 @@ def head_steps(design: Design, channels: int, bias: bool = True) -> Steps:
 
 
 def check_design(design: Design, recipe: Recipe) -> None:
-    """Raises ConfigError with everything about the design that a transformer cannot have."""
+    """Raises ConfigError if a transformer cannot have this design. The error lists every reason."""
     problems = []
     if design.order not in PLACEMENTS:
         wrong = f"{design.order} is not an order of transformers"

@@ -25,19 +25,21 @@ GAINS = {
     # delta-orthogonal start of Xiao et al. 2018 (arXiv:1806.05393) needs. PyTorch's 5/3 keeps larger signals,
     # but lets gradients explode.
     "tanh": 1.0,
-    # The reciprocal of the slope at 0, since no gain keeps signals and gradients. PyTorch has 1, at which the
-    # mean square of gradients shrinks by 18 from layer to layer, and here by 2.5.
+    # The reciprocal of the slope at 0, because no gain keeps signals and gradients. The mean square of
+    # gradients shrinks 2.5 times from layer to layer, and 18 times with PyTorch's gain of 1.
     "sigmoid": 4.0,
     # Keeps a mean square of 1. Larger ones grow and smaller ones shrink with depth, whatever the gain.
     "gelu": 1.5335,
 }
-"""By how much weights must be larger than those that keep the size of signals where no activation follows."""
-MIRRORED_GAINS = {"relu": 1.0, "tanh": 0.5, "sigmoid": 2.0, "gelu": 1.0}
-"""The same where every unit has a mirrored one: the reciprocal of the slope of act(x) - act(-x) at 0."""
-NOISE = 0.1
-"""The share of He's weights in the near-identity start that `dirac` is, unless `model.init_noise` says
-otherwise.
+"""The gain of each activation: how many times larger weights must be than those that keep the size of signals
+in a network without activations.
 """
+MIRRORED_GAINS = {"relu": 1.0, "tanh": 0.5, "sigmoid": 2.0, "gelu": 1.0}
+"""The gains for `looks_linear`, in which every unit has a mirrored one: the reciprocal of the slope of
+act(x) - act(-x) at 0.
+"""
+NOISE = 0.1
+"""The default of `model.init_noise`: the factor of the weights of `he` that `dirac` adds to the identity."""
 
 
 def _he(weight: Tensor, generator: torch.Generator, gain: float) -> Tensor:
@@ -73,19 +75,19 @@ def _delta_orthogonal(weight: Tensor, generator: torch.Generator, gain: float) -
 
 SCHEMES: dict[str, Scheme] = {
     "he": _he,  # He et al. 2015 (arXiv:1502.01852), equation 10: normal, std gain / sqrt(fan_in)
-    # Glorot and Bengio 2010: normal, std sqrt(2 / (fan_in + fan_out)). This, the next and gpt2 are one
-    # distribution each, whatever the activation.
+    # Glorot and Bengio 2010: normal, std sqrt(2 / (fan_in + fan_out)). Like `default`, `bert` and `gpt2`, it
+    # does not depend on the activation.
     "xavier": _xavier,
     "default": _default,  # PyTorch's: uniform within 1 / sqrt(fan_in), for weights and biases
     "orthogonal": _orthogonal,  # Saxe et al. 2013 (arXiv:1312.6120), times the gain
-    # The identity where shapes allow (Zagoruyko and Komodakis 2017, arXiv:1706.00388), and noise; see
-    # `initialise`. The identity needs no gain: ReLU keeps what ReLU has let through.
+    # The identity where shapes allow it (Zagoruyko and Komodakis 2017, arXiv:1706.00388), to which
+    # `initialise` adds noise. The identity needs no gain, because ReLU keeps what ReLU has let through.
     "dirac": _dirac,
     # Xiao et al. 2018 (arXiv:1806.05393), section 2.4: orthogonal at a kernel's centre, 0 around it, times
     # the gain, which is 1 for the paper's tanh
     "delta_orthogonal": _delta_orthogonal,
-    "looks_linear": _delta_orthogonal,
-    "fixup": _he,
+    "looks_linear": _delta_orthogonal,  # then replaced by `mirror`
+    "fixup": _he,  # then changed by `shrink_branches`
     "bert": _normal,  # Devlin et al. 2018 (arXiv:1810.04805): normal, std 0.02
     "gpt2": _normal,  # Radford et al. 2019: normal, std 0.02, less in the last layer of a branch
 }
@@ -100,8 +102,8 @@ def initialise(
     Embeddings are normal with std 1/sqrt(width), or 0.02 with `bert` and `gpt2`. Norms keep weight 1 and bias
     0. Connections keep the coefficients that their constructors set.
 
-    `dirac` adds `noise` times the weights that `he` draws from the same seed. Without noise, the filters that
-    no channel of the image reaches compute nothing and get no gradient. In a plain net that is nearly all.
+    `dirac` adds `noise` times the weights that `he` draws from the same seed. Without noise, filters that no
+    channel of the image reaches compute nothing and get no gradient. In a plain network nearly all are such.
 
     Raises:
         ConfigError: the scheme is `looks_linear` or `fixup`, and the network is not one that it was made for.
@@ -136,11 +138,11 @@ def initialise(
 
 
 def mirror(network: Network, seed: int, gain: float) -> None:
-    """Balduzzi et al. 2017 (arXiv:1702.08591), section 4: weights [[W, -W], [-W, W]], with W as in
-    delta_orthogonal.
+    """Looks-linear start: weights [[W, -W], [-W, W]], with W as in `delta_orthogonal`.
 
-    A network with ReLUs then is linear at first, because relu(x) - relu(-x) = x, and one with tanh or sigmoid
-    nearly so for small signals. The first layer is [W; -W], the last [W, -W].
+    Balduzzi et al. 2017 (arXiv:1702.08591), section 4. The first layer is [W; -W], the last [W, -W]. A
+    network with ReLUs is then linear at first, because relu(x) - relu(-x) = x. One with tanh or sigmoid is
+    nearly linear for small signals.
     """
     layers = list(network.weight_layers())
     for i, (name, layer) in enumerate(layers):

@@ -1,7 +1,7 @@
 """Masked autoencoders: an encoder sees some patches of an image, and a decoder fills in the others.
 
-Suffixes of names give shapes: B images, C channels, T tokens (one for each patch), K of these that are
-visible, H and W pixels; h and w are the image's height and width in patches.
+Suffixes of names give shapes: B images, C channels, T tokens (one for each patch), K visible tokens, H and W
+the image's height and width in pixels, h and w its height and width in patches.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ from resexp.options import Depth, NaturalInt, PositiveFloat, ShrinkFactor, Side,
 
 
 class Decoder(nn.Module):
-    """Predicts the pixels of all patches from the encoder's states of the visible tokens. Its output is that
-    of `Autoencoder`.
+    """Predicts the pixels of all patches from the encoder's states of the visible tokens.
+
+    With `links`, each of its layers also gets a linear map of the state of one of the encoder's blocks. Its
+    output is that of `Autoencoder`.
     """
 
     def __init__(
@@ -46,8 +48,8 @@ class Decoder(nn.Module):
         self.positions = nn.Embedding(grid[0] * grid[1], width)
         blocks, _ = token_blocks(design, recipe)
         self.blocks = nn.ModuleList(blocks)
-        # The encoder's blocks that the decoder's layers are linked with: evenly spaced in the encoder, the
-        # deepest first, as in a U-Net. Of 24 blocks, one layer gets [11], the middle, and two get [15, 7].
+        # The encoder's block for each of the decoder's layers: evenly spaced, the deepest first, as in a
+        # U-Net. If the encoder has 24 blocks, one layer gets [11], in the middle, and two layers get [15, 7].
         layers = design.depth
         self.sources = [max(0, len(channels) * (layers - j) // (layers + 1) - 1) for j in range(layers)]
         self.links = nn.ModuleList(TokenMap(channels[i], width) for i in self.sources if links)
@@ -86,9 +88,9 @@ class Autoencoder(Series):
     """Images (B, C, H, W) -> (B, C + 1, H, W): C channels that the network predicts, and one channel that is
     1 at hidden pixels and 0 elsewhere.
 
-    During training, the mask of hidden patches is drawn at random for every image. In evaluation the mask
-    depends only on the image's position in its batch. Probes pass the whole image through stem and blocks,
-    without a mask.
+    During training, the hidden patches are drawn at random for every image. In evaluation they depend only on
+    the image's position in its batch. Probes pass the whole image through stem and blocks, so nothing is
+    hidden from them.
     """
 
     def __init__(
@@ -114,7 +116,7 @@ class Autoencoder(Series):
         return patches
 
     def visible(self, batch: int, tokens: int, device: torch.device) -> Tensor:
-        """The numbers of the tokens that the encoder sees, (B, K), sorted; at least one."""
+        """The numbers of the tokens that the encoder sees (B, K), in ascending order; at least one."""
         if self.training:
             noise = torch.rand(batch, tokens, device=device)
         else:
@@ -128,9 +130,9 @@ class MaskedAutoencoder(Trunk):
 
     He et al. 2021 (arXiv:2111.06377), with learned positions and without a class token. `mask_ratio` is the
     share of patches that are hidden. The connection is used in the encoder; the decoder is always residual.
-    The `decayed` shortcuts of Zhang et al. 2024 (arXiv:2404.10947) need `zero_outputs`, with which the
-    outputs of branches start at 0, and `links`, with which the decoder's layers add linear maps of states of
-    the encoder.
+    The `decayed` shortcuts of Zhang et al. 2024 (arXiv:2404.10947) need two more options. With
+    `zero_outputs`, the outputs of branches start at 0. With `links`, each layer of the decoder adds a linear
+    map of a state of the encoder.
     """
 
     targets: ClassVar[tuple[str, ...]] = ("images",)

@@ -46,11 +46,10 @@ def match_size(model: ModelConfig, baseline: ModelConfig, purpose: Purpose) -> d
 
 def nearest(budget: Callable[[int], int], target: int, start: int) -> int:
     """The size >= 1 whose budget is nearest to `target`. Budgets must never fall as the size grows. If
-    several sizes are equally near, the result is the one that comes first on the way from the first guess to
-    the target.
+    several sizes are equally near, which of them is returned depends on `start`.
 
-    The first guess assumes that budgets grow with the square of the size. From there the stride doubles until
-    the target lies between two sizes, and the interval is halved until it is found.
+    The first guess assumes that budgets grow with the square of the size. From there, larger and larger
+    strides are taken until the target lies between two sizes. Then the interval is halved until it is found.
     """
     guess = max(1, round(start * math.sqrt(target / max(1, budget(start)))))
     low = high = guess

@@ -1,4 +1,4 @@
-"""A fully connected trunk, in which only depth and connection matter."""
+"""Fully connected networks, in which nothing but depth, width and connection can differ."""
 
 from __future__ import annotations
 

@@ -20,10 +20,10 @@ from resexp.models.shortcut import ShortcutFactory
 class Layers:
     """How a trunk builds its layers, from numbers of input and output channels and a stride.
 
-    `map` builds a 1x1 map without bias, `norm` a norm of so many channels, `branch` the branch of a block.
-    With `shared_start`, the norm and activation with which a branch begins are taken out of it and applied
-    before the state splits, in the first block and in all blocks whose shortcut is a projection. `shrink` is
-    as in `ShortcutFactory`.
+    `map` builds a 1x1 map without bias, `norm` a norm of this many channels, `branch` the branch of a block.
+    With `shared_start`, the norm and activation at a branch's start are applied before the state splits into
+    shortcut and branch, in the first block and in all blocks whose shortcut is a projection.
+    `shrink` is as in `ShortcutFactory`.
     """
 
     map: Callable[[int, int, int], nn.Module]
@@ -34,7 +34,7 @@ class Layers:
 
 
 def make_norm(kind: str, channels: int) -> nn.Module:
-    """A norm by its name in `model.norm`, for a state of so many channels.
+    """The norm with this name in `model.norm`, for a state with this many channels.
 
     `layer` normalises over all channels and pixels together. `group` has gcd(channels, 32) groups of
     channels, so at most the 32 of Wu and He 2018.
@@ -47,7 +47,7 @@ def make_norm(kind: str, channels: int) -> nn.Module:
 
 
 def make_activation(kind: str, in_place: bool = False) -> nn.Module:
-    """An activation by its name in `model.activation`.
+    """The activation with this name in `model.activation`.
 
     Set `in_place` only if nothing else reads the input: ReLU then overwrites it, which saves memory.
     """
@@ -60,7 +60,8 @@ def make_activation(kind: str, in_place: bool = False) -> nn.Module:
 class Order:
     """Where norm and activation stand: in every unit of a branch, in the stem, and before the head.
 
-    The last `after_merge` steps of a branch's last unit follow the merge instead.
+    A unit is a weight layer with its norm and activation. The last `after_merge` steps of a branch's last
+    unit are not in the branch but follow the merge of branch and shortcut.
     """
 
     unit: tuple[str, str, str]
@@ -95,7 +96,7 @@ def ordered_branch(
     """Weight layers, given as (layer, inputs, outputs), with norm and activation in the design's order."""
     order = order_of(design)
     steps: list[tuple[str, nn.Module]] = []
-    overwritable = False  # The branch's first input is the state itself, which others read, too.
+    overwritable = False  # the branch's first input is the state itself, which the shortcut also reads
     for number, (layer, inputs, outputs) in enumerate(layers, 1):
         width = inputs
         for step in order.unit:
@@ -135,7 +136,7 @@ def make_block(
 ) -> Block:
     """Block `index` of `depth` blocks, from `inputs` channels to the planned `width`; see `Site`."""
     started = layers.shared_start and "norm" in start_of(design)
-    # A norm before the split normalises what the projection gets, so that none follows the projection.
+    # A norm before the split already normalises the projection's input, so none follows the projection.
     norm = (lambda channels: nn.Identity()) if started else layers.norm
     shortcut = ShortcutFactory(layers.map, norm, inputs, width, stride, layers.shrink)
     site = Site(index, depth, inputs, width, stride, shortcut, lambda i, o: layers.map(i, o, 1))
@@ -159,7 +160,7 @@ def splits_late(connection: Connection, index: int) -> bool:
     """Whether block `index` shares the start of its branch with its shortcut: see `Layers`.
 
     Raises:
-        ConfigError: the connection's shortcut cannot be told from the rest of its state.
+        ConfigError: the connection has no single shortcut.
     """
     if isinstance(connection, Plain):
         return False
@@ -174,10 +175,10 @@ def splits_late(connection: Connection, index: int) -> bool:
 def stack(
     design: Design, layers: Layers, inputs: int, stages: Iterable[tuple[int, int, int]]
 ) -> tuple[list[Block], int]:
-    """The list of blocks, and the number of channels of the last state.
+    """All blocks in their order, and the number of channels of the last state.
 
-    `stages` has for each stage its number of blocks, its width and its first block's stride; `inputs` is the
-    stem's width.
+    `stages` has for each stage its number of blocks, its width and its first block's stride. `inputs` is the
+    number of channels of the stem's output.
     """
     plan = [(width, stride if i == 0 else 1) for count, width, stride in stages for i in range(count)]
     blocks = []
@@ -197,12 +198,12 @@ def first_steps(
 def final_steps(
     design: Design, norm: Callable[[int], nn.Module], channels: int
 ) -> list[tuple[str, nn.Module]]:
-    """The norm and activation before the head. Only orders in which a branch begins with them have these."""
+    """The norm and activation before the head, in orders in which branches begin with them; otherwise []."""
     return steps_of(order_of(design).before_head, design, norm, channels, in_place=False)
 
 
 def wrong_depth(trunk: str, depth: int, rule: str, allowed: Callable[[int], bool]) -> ConfigError:
-    """The error for a depth that this trunk cannot have. It names the nearest depths that are possible."""
+    """The error for a depth that this trunk cannot have. It names the nearest possible depths."""
     below = next((d for d in range(depth - 1, 0, -1) if allowed(d)), None)
     above = next((d for d in range(depth + 1, depth + 128) if allowed(d)), None)
     near = " or ".join(str(d) for d in (below, above) if d is not None)

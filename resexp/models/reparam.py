@@ -15,9 +15,9 @@ from resexp.models.base import Network
 class DiracConv(nn.Conv2d):
     """y = (diag(a) I + diag(b) W / ||W||) * x
 
-    Dirac parameterisation: Zagoruyko and Komodakis 2017 (arXiv:1706.00388). I is the identity as a kernel,
-    and ||W|| the norm of each output channel's weights. a and b are one learned number per channel and start
-    at 1 and 0.1.
+    Dirac parameterisation: Zagoruyko and Komodakis 2017 (arXiv:1706.00388). I is the identity as a kernel, *
+    a convolution, and ||W|| the norm of each output channel's weights. a and b have one learned number for
+    each output channel, which starts at 1 in a and at 0.1 in b.
     """
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1, bias: bool = False) -> None:
@@ -28,10 +28,10 @@ class DiracConv(nn.Conv2d):
         self.identity: Tensor
 
     def kernel(self) -> Tensor:
-        """The weight of the plain convolution that this layer equals."""
-        unit = functional.normalize(self.weight.flatten(1)).view_as(self.weight)
-        a, b = self.a.view(-1, 1, 1, 1), self.b.view(-1, 1, 1, 1)
-        return a * self.identity + b * unit
+        """The weight of the plain convolution that this layer equals, (O outputs, I inputs, 3, 3)."""
+        unit_OI33 = functional.normalize(self.weight.flatten(1)).view_as(self.weight)
+        a_O111, b_O111 = self.a.view(-1, 1, 1, 1), self.b.view(-1, 1, 1, 1)
+        return a_O111 * self.identity + b_O111 * unit_OI33
 
     def forward(self, x: Tensor) -> Tensor:
         return functional.conv2d(x, self.kernel(), self.bias, self.stride, self.padding)
@@ -45,8 +45,9 @@ class DiracConv(nn.Conv2d):
 class RepConv(nn.Conv2d):
     """y = BN(W x) + BN(W_1 x) + BN(x)
 
-    RepVGG: Ding et al. 2021 (arXiv:2101.03697), section 3. A 3x3 layer, a 1x1 layer and, if the shape stays
-    the same, the identity, each with its own batch norm. In eval mode the three equal one 3x3 layer.
+    RepVGG: Ding et al. 2021 (arXiv:2101.03697), section 3. W is a 3x3 layer, W_1 a 1x1 layer. The last term
+    is there only if the shape stays the same. Each term has a batch norm of its own. In eval mode the sum
+    equals one 3x3 layer.
     """
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:

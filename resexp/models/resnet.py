@@ -25,10 +25,10 @@ class Resnet(Trunk):
     (DiracNet and RepVGG, see `reparam`), made for the connection `plain`.
 
     `pre_activation` is for the orders in which norm and activation, or the activation alone, precede the
-    layers. With `branch` they are the branch's own, everywhere. With `both` they also act on the shortcut in
-    the first block and wherever the shortcut is a projection, which then has no norm of its own (He et al.
-    2016, arXiv:1603.05027, appendix). The authors' ResNet-164 and ResNet-1001 have `both`, bottlenecks and
-    `shortcut: projection`.
+    layers of a branch. With `branch` they act on the branch alone. With `both` they also act on the shortcut,
+    in the first block and wherever the shortcut is a projection. If the projection's input is normalised in
+    this way, it has no norm of its own (He et al. 2016, arXiv:1603.05027, appendix). The authors' ResNet-164
+    and ResNet-1001 have `both`, bottlenecks and `shortcut: projection`.
     """
 
     def __init__(

@@ -16,9 +16,9 @@ STATE = "return the tensor h', or a tuple (h', *memory)"
 
 
 def check_states(network: Network, part: scan.PartInfo) -> None:
-    """Let every connection of the network check what it returns. `part` is where errors say it is defined.
+    """Let every connection of the network check what it returns. `part` says where it is defined, for errors.
 
-    The network is for one measurement: the checks stay in it, and would slow its training.
+    Do not train this network: the checks stay in it, and would slow it.
     """
     blocks = network.in_order()
     for index, block in enumerate(blocks):
@@ -32,7 +32,7 @@ def check_states(network: Network, part: scan.PartInfo) -> None:
 
 
 class _Place:
-    """One block's place, and what is known of the pass under way."""
+    """Checks the states of one block, and notes what it needs for that during a pass."""
 
     def __init__(self, part: scan.PartInfo, index: int, connection: Connection) -> None:
         self.part = part
@@ -62,7 +62,7 @@ class _Place:
     def check_state(self, connection: Any, arguments: Any, result: Any) -> None:
         """Raises ConfigError unless the result is h', or a tuple (h', *memory), of the right shape.
 
-        A connection that did not call its branch is trusted with the positions of h'.
+        If the connection did not call its branch, the positions of h' are not checked.
         """
         state = result[0] if isinstance(result, tuple) and result else result
         if not isinstance(state, Tensor):

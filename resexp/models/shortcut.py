@@ -1,4 +1,4 @@
-"""The kinds of shortcuts S, as `connections/core.py` defines them: how the state gets a new shape."""
+"""Builds the kinds of shortcuts that `connections/core.py` defines, which give the state a new shape."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Pad(nn.Module):
     """Option A: every `stride`-th pixel, then zero channels. It has no parameters.
 
     Half the zero channels come before the others and half behind, or all of them behind if `at_end`. Weights
-    trained with one layout are silently wrong in the other, because the channels have other places.
+    that were trained with one layout give wrong outputs in the other, because the channels differ.
     """
 
     def __init__(self, inputs: int, outputs: int, stride: int, at_end: bool = False) -> None:
@@ -34,7 +34,7 @@ class Pad(nn.Module):
 
 @dataclass(frozen=True)
 class ShortcutFactory:
-    """Builds S at one place of a trunk, from `inputs` channels to `width` at `stride`.
+    """Builds the shortcut of one block, from `inputs` channels to `width`, with the block's `stride`.
 
     `map(inputs, outputs, stride)` is the trunk's 1x1 map and `norm(channels)` its norm. `shrink(stride)` is
     the trunk's own way to shrink a state before it is padded, if it has one; otherwise `pad` takes every

@@ -11,17 +11,18 @@ from resexp.options import NonNegativeFloat, PositiveFloat
 
 
 class Svbm(Booster):
-    """Boosted support vector machines with an RBF kernel: Lian 2024 (SVBM, arXiv:2410.06957). `depth` is the
-    number of rounds. Each round fits one SVM once, so give `training: {epochs: 1}`.
+    """Boosted support vector machines (SVMs) with an RBF kernel: Lian 2024 (SVBM, arXiv:2410.06957).
+
+    `depth` is the number of rounds. Each round fits one SVM once, so give `training: {epochs: 1}`.
 
     The state of the connection is the weights w of the training rows. f(w) is AdaBoost's update of them, and
-    S w = b w. `plain` is AdaBoost (SAMME for several classes), and `residual` is the paper's (f(w) + b w) /
-    (1 + b). b is `beta` in every round, or with `rule: adaptive` only in the first, after which it follows
-    the training accuracy. `plain` has no S, so neither option affects it. `c` and `gamma` are the SVM's. The
-    default `gamma` is 1 / (number of features times their variance).
+    the shortcut is S w = b w. `plain` is AdaBoost (SAMME for several classes), and `residual` is the paper's
+    (f(w) + b w) / (1 + b). With `rule: fixed`, b is `beta` in every round. With `rule: adaptive` it starts at
+    `beta` and follows the training accuracy. `plain` has no S, so neither option affects it. `c` and `gamma`
+    are the SVM's; the default of `gamma` is 1 / (number of features times their variance).
 
     The loss is the cross-entropy of the probabilities that correspond to the votes (Friedman et al. 2000).
-    Left out of the paper's method are its random subsets of rows and its output codes for classes.
+    The paper's random subsets of rows and its output codes for classes are left out.
     """
 
     idle: ClassVar[tuple[str, ...]] = (*Booster.idle, "model.connection.shortcut")

@@ -1,4 +1,7 @@
-"""Transformers on sequences of tokens: a decoder like GPT's, or an encoder like BERT's."""
+"""Transformers on sequences of tokens: a decoder like GPT's, or an encoder like BERT's.
+
+Suffixes of names give shapes: B sequences, T tokens, C channels.
+"""
 
 from __future__ import annotations
 
@@ -86,9 +89,9 @@ class Embedding(nn.Module):
         self.tokens = nn.Embedding(vocabulary, width)
         self.positions = nn.Embedding(length, width)
 
-    def forward(self, x: Tensor) -> Tensor:
-        h: Tensor = self.tokens(x) + self.positions.weight[: x.shape[1]]
-        return h.transpose(1, 2)
+    def forward(self, x_BT: Tensor) -> Tensor:
+        h_BTC: Tensor = self.tokens(x_BT) + self.positions.weight[: x_BT.shape[1]]
+        return h_BTC.transpose(1, 2)
 
 
 class Unembedding(nn.Module):

@@ -32,8 +32,8 @@ class UnetNetwork(Network):
     """Images (B, C, H, W) -> logits (B, classes, H, W).
 
     `kept` are the indices of the blocks whose states are kept for the long skips. `long_skips` maps the index
-    of a block to the long skip behind it, which takes the state that was kept last. If a state has several
-    streams, each receives its own; of a state with a memory, only h is kept.
+    of a block to the long skip that follows it, which takes the state that was kept last. If a state has
+    several streams, each stream takes its own. If a state has a memory, only its h is kept.
     """
 
     def __init__(
@@ -69,8 +69,8 @@ class UnetNetwork(Network):
 
 
 def joined(skip: nn.Module, state: Any, m: Tensor) -> Any:
-    """The state after a long skip. A memory that goes with h gets as many more channels as h does, but
-    nothing from m.
+    """The state after a long skip. A memory that goes with h gets as many more channels as h does, filled
+    with what the skip makes of 0.
     """
     if not isinstance(state, tuple):
         return skip(state, m)
@@ -79,8 +79,7 @@ def joined(skip: nn.Module, state: Any, m: Tensor) -> Any:
 
 
 class Unet(Trunk):
-    """Images to masks: down through `levels` sizes, each half the one before, and up through the same sizes
-    again.
+    """Images to masks: down through `levels` sizes, each half the one before, and up through them again.
 
     Ronneberger et al. 2015 (U-Net, arXiv:1505.04597), with short skips as in Drozdzal et al. 2016
     (arXiv:1608.04117). Level l (0 is the full size) has `width` 2^l channels, with n basic blocks (two 3x3
@@ -127,7 +126,7 @@ class Unet(Trunk):
         return UnetNetwork(nn.Sequential(stem), blocks, nn.Sequential(head), kept, long_skips)
 
     def _down_and_up(self, design: Design, n: int) -> tuple[list[Block], dict[int, LongSkip]]:
-        """The blocks, and the long skips by the index of the block that they follow."""
+        """All blocks, and the long skips by the index of the block that they follow."""
         layers = image_layers(design, "basic")
         spanned = (2 * self.levels - 1) * n
         inputs = self.width

@@ -50,11 +50,12 @@ def class_labels(snapshot: Snapshot) -> Tensor:
 
 
 class Probe(ABC):
-    """A measurement of a training run at one instant.
+    """A measurement of a training run at one moment. Its options are the keyword-only arguments of its
+    constructor.
 
     `network` is the type of network that the probe can measure. `targets` are the targets of the tasks that
-    it can measure; None means all. `quantities` says how reports show its readings. It is read from the
-    file's text without running it, so write it out as literals.
+    it can measure; None means all. `quantities` says how reports show its readings. The file's text is read
+    for it without being run, so write it out as literals.
     """
 
     network: ClassVar[type[nn.Module]] = Network

@@ -17,12 +17,12 @@ class Coefficients(Probe):
     """The weights that each block's connection gives to its shortcut and its branch.
 
     Here h is the state before a block, f(h) the branch's output, h'(f) the state after the block, and h'(0)
-    that state if the branch gives 0. `branch_weight` is ||h'(f) - h'(0)|| / ||f(h)||: |a| for `scaled`, in
-    general the root mean square of the factors of f. `shortcut_weight` is ||h'(0)|| / ||h||: 1 in a residual
-    block and 0 in a plain one. Where the shape changes, it includes the effect of the shape-changing shortcut
-    S, and of a norm and activation that S shares with the branch. `mean_NAME` is the mean of each scalar or
-    vector parameter of the connection itself. If a connection keeps several streams, norms are root mean
-    squares over them.
+    that state if the branch gives 0. `branch_weight` is ||h'(f) - h'(0)|| / ||f(h)||. For `scaled` this is
+    |a|, and in general the root mean square of the factors by which f is multiplied. `shortcut_weight` is
+    ||h'(0)|| / ||h||: 1 in a residual block and 0 in a plain one. Where the shape changes, it includes the
+    effect of the shortcut S that changes it, and of a norm and activation that S shares with the branch.
+    `mean_NAME` is the mean of each scalar or vector parameter of the connection itself. If a connection keeps
+    several streams, norms are root mean squares over them.
     """
 
     network = Series
@@ -46,6 +46,7 @@ class Coefficients(Probe):
 
 
 def _weights(block: Block, state: Any, layer: str, index: int) -> Iterator[Reading]:
+    """Yield both weights of one block. A weight relative to a state or branch of 0 is left out."""
     outputs: list[Tensor] = []
 
     def f(h: Tensor) -> Tensor:

@@ -19,8 +19,8 @@ class Jacobian(Probe):
 
     A value of 1 keeps a gradient's size on average, as the identity does. Above 1 gradients explode over
     depth, below 1 they vanish (Pennington et al. 2017, arXiv:1711.04735, who call it chi). The estimate is
-    unbiased: it averages ||J'v||^2 over `draws` vectors v of random signs. J is the Jacobian of the whole
-    batch, since batch norms use its statistics. Whatever a connection keeps besides h is held fixed.
+    unbiased: it averages ||J'v||^2 / m over `draws` vectors v of random signs. J is the Jacobian of the whole
+    batch, because batch norms use the batch's statistics. What a connection keeps besides h is held fixed.
     """
 
     network = Series

@@ -69,7 +69,12 @@ class Lesion(Probe):
 
 
 class Patient:
-    """A network in eval mode, with the state before each block and the blocks that can be removed."""
+    """The network on which blocks are removed or swapped, in eval mode.
+
+    `before` has the state before each block and `zeros` a 0 in the shape of each branch's output. `bare` are
+    the blocks without a shortcut, `transitions` those where a stage begins, and `removable` those that can be
+    removed.
+    """
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.network = snapshot.network.eval()
@@ -142,7 +147,7 @@ def _both(prefix: str, layer: str, index: int, score: tuple[float, float]) -> It
 
 
 def _zero(block: Block, state: Any) -> Tensor | None:
-    """0 in the shape of f(h), in the memory of one number; None if the connection does not call f."""
+    """0 in the shape of f(h), which takes the memory of one number; None if the connection never calls f."""
     found: list[Tensor] = []
 
     def f(h: Tensor) -> Tensor:
@@ -159,7 +164,7 @@ def _without_branch(block: Block, state: Any, zero: Any) -> Any:
 
 
 def _is_bare(block: Block, state: Any, zero: Tensor) -> bool:
-    """Whether the block has no shortcut: without f, its output does not depend on the state."""
+    """Whether the block has no shortcut, so that its output without f does not depend on the state."""
     nothing = tuple(map(torch.zeros_like, state)) if isinstance(state, tuple) else torch.zeros_like(state)
     with_state, without = (h_of(block.merged(s, lambda _: zero)) for s in (state, nothing))
     return torch.equal(with_state, without)

@@ -17,10 +17,10 @@ class LinearProbe(Probe):
     """`linear_probe_error`: the error (a fraction) of a linear classifier on each block's state.
 
     After Alain and Bengio 2016 (arXiv:1610.01644), with ridge regression to one-hot labels in place of their
-    logistic regression. Features are the state's means over positions, standardised; `ridge` is relative to
-    their variance. The classifier is fitted on the first half of the probe batch and tested on the second,
-    so `batch_size` should be well above the number of channels. Batch norms use the statistics of the probe
-    batch.
+    logistic regression. Features are the state's means over positions, scaled to mean 0 and variance 1;
+    `ridge` is relative to this variance. The classifier is fitted on the first half of the probe batch and
+    tested on the second, so `batch_size` should be well above the number of channels. Batch norms use the
+    statistics of the probe batch.
     """
 
     network = Series

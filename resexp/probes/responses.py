@@ -15,11 +15,11 @@ NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm)
 
 
 class Responses(Probe):
-    """Standard deviations of responses, as in figure 7 of He et al. 2015 (arXiv:1512.03385).
+    """How strongly branches respond, as in figure 7 of He et al. 2015 (arXiv:1512.03385).
 
-    `std` is the standard deviation of each branch layer's response, after its norm and before activation and
-    addition. `variance_ratio` is Var(f(h)) / Var(h) of each block, where h is its input and f(h) its branch's
-    output: it says how much the branch adds.
+    `std` is the standard deviation of the output of each weight layer in a branch, after its norm and before
+    activation and addition. `variance_ratio` is Var(f(h)) / Var(h) of each block, where h is its input and
+    f(h) its branch's output. It says how much the branch adds.
     """
 
     quantities = (

@@ -23,9 +23,9 @@ class Shattering(Probe):
     `gradient_correlation` is the mean cosine between d(u . h)/dx at an image x and at its partner, where h is
     the block's state and u one of `projections` random vectors. The partner lies between the image and the
     next one of the batch, at the fraction `distance` of the way: 1 is the next image itself. Batch norms use
-    the statistics of the probe batch, as the theorem does. At distance 1 they leave about 0 from the first
-    block on, because their backward pass removes what the batch has in common. A pair with a gradient of
-    exactly 0 has no cosine, and a block without any cosine has no reading.
+    the statistics of the probe batch, as in the theorems. At distance 1 they make the cosine about 0 from the
+    first block on, because their backward pass removes what the batch has in common. A pair with a gradient
+    of exactly 0 has no cosine, and a block without any cosine has no reading.
     """
 
     network = Series
@@ -53,7 +53,7 @@ class Shattering(Probe):
         u = torch.randn_like(state[0])
         (gradient,) = torch.autograd.grad((state * u).sum(), x, retain_graph=True)
         gradient = gradient.flatten(1).double()
-        # Without scaling, a very deep plain net's gradient would overflow or vanish in the product of norms.
+        # Without scaling, the product of norms would overflow or vanish for a very deep plain network.
         gradient = gradient / gradient.abs().amax(1, keepdim=True)
         first, second = gradient[:n], gradient.roll(-1, 0) if len(x) == n else gradient[n:]
         cosines = functional.cosine_similarity(first, second)

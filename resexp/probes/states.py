@@ -13,13 +13,15 @@ from resexp.models.base import Network
 from resexp.probes.base import Snapshot, class_labels
 
 Reader = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""Features (n, d) with one-hot labels (n, classes), and new features (m, d) -> scores (m, classes)."""
+"""Predicts classes: features (n, d), their one-hot labels (n, classes), new features (m, d) -> scores (m,
+classes) of the new ones.
+"""
 
 
 def block_states(network: Network, images: Tensor) -> Iterator[Tensor]:
     """Yield, for each block, the input (B, ...) that the head would get if the network ended after it.
 
-    A connection's memory and its several streams become one state, by `Connection.leave`.
+    If a connection keeps a memory or several streams, `Connection.leave` makes one tensor of them.
     """
     blocks = network.in_order()
     state = blocks[0].connection.enter(network.stem(images))
@@ -51,9 +53,10 @@ def pooled(state: Tensor) -> Tensor:
 
 
 def errors_read_off(snapshot: Snapshot, read: Reader) -> Iterator[tuple[int, float]]:
-    """Yield, for each block, the error (a fraction) of `read` on the second half of the batch.
+    """Yield, for each block, its index and the error (a fraction) of what `read` predicts from its state.
 
-    `read` is given the first half with its labels. Features are the state's means over positions.
+    `read` is given the first half of the batch with its labels and predicts those of the second half.
+    Features are the state's means over positions.
     """
     labels = class_labels(snapshot)
     half = len(labels) // 2

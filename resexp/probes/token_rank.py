@@ -15,11 +15,11 @@ from resexp.probes.states import block_states, settled
 class TokenRank(Probe):
     """How far the T tokens of one example, the rows of X (T x C), are from their mean: R = X - 1 mean(X).
 
-    `token_spread` is ||R|| / ||X|| in the Frobenius norm. `token_residual` is the same in the norm of Dong et
-    al. 2021 (arXiv:2103.03404), sqrt(||.||_1 ||.||_inf), with the mean in place of the row that is best in
-    that norm. X is the state after a block, and the values are means over the batch. An image's positions are
-    its tokens. At 0 all tokens are alike (rank one). Attention alone approaches this doubly exponentially
-    with depth. States with one position, and states that are all 0, have no reading.
+    X is the state after a block, and an image's positions are its tokens. `token_spread` is ||R|| / ||X|| in
+    the Frobenius norm. `token_residual` is the same in the norm of Dong et al. 2021 (arXiv:2103.03404),
+    sqrt(||.||_1 ||.||_inf); they subtract not the mean but the row that makes R smallest. Both values are
+    means over the batch. At 0 all tokens are alike (rank one), which attention alone approaches doubly
+    exponentially with depth. States with one position, and states that are all 0, have no reading.
     """
 
     network = Series
@@ -41,6 +41,7 @@ class TokenRank(Probe):
 
 
 def frobenius(x_BCT: Tensor) -> Tensor:
+    """The Frobenius norm of each example, (B,)."""
     return x_BCT.square().sum((1, 2)).sqrt()
 
 

@@ -1,4 +1,4 @@
-"""What a network is trained for: how the loss, the mistakes and other measures are computed."""
+"""The interface of tasks, which say what a network is trained for: its loss, its mistakes, other measures."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from resexp.data.examples import Examples
 
 EVALUATION_BYTES = 32 << 20
-"""The most bytes that the inputs and outputs of examples evaluated at once may have, in float32. What lies
-between input and output is many times as much: without this bound a ResNet-50 at 224 pixels took 13.5 GiB.
+"""The most bytes that the inputs and outputs of examples evaluated at once may have, in float32. The layers
+between them take many times as much: without this bound a ResNet-50 at 224 pixels took 13.5 GiB.
 """
 
 
 class Task(ABC):
     """A task. Its options are the keyword-only arguments of its constructor.
 
-    An output is (B, classes, ...) and its target (B, ...), with one class for each label, pixel or character.
-    These are called units here. Sums over units may be added up over batches of any size. `targets` says what
-    the task learns from: "labels", "masks", "tokens", or "images", which every set of images has.
+    A unit is what gets one class: a label, a pixel or a character. An output has the shape (B, classes, ...)
+    and its target (B, ...). Sums over units may be added up over batches of any size. `targets` says what the
+    task learns from: "labels", "masks", "tokens", or "images", which every set of images has.
     """
 
     targets: ClassVar[str]
@@ -42,8 +42,7 @@ class Task(ABC):
     def evaluated_at_once(self, facts: Facts) -> int:
         """How many examples are evaluated at once: `evaluation_batch`, or fewer if examples are large.
 
-        A task that draws its questions at random keeps its batch size, because the draws are made for a whole
-        batch.
+        A task that overrides `posed` keeps its batch size, because that may draw for a whole batch at random.
         """
         if type(self).posed is not Task.posed:
             return self.evaluation_batch
@@ -52,7 +51,10 @@ class Task(ABC):
         return max(1, min(self.evaluation_batch, EVALUATION_BYTES // example))
 
     def posed(self, inputs: Tensor, target: Tensor, *key: object) -> tuple[Tensor, Tensor]:
-        """The question and its answer, made from a batch. Random draws must be a function of `key`."""
+        """The network's input and the target of the loss, made from a batch, such as by masking characters.
+
+        Random draws must be a function of `key`.
+        """
         return inputs, target
 
     @abstractmethod
@@ -72,7 +74,7 @@ class Task(ABC):
         return target.numel()
 
     def answers(self, output: Tensor) -> Tensor:
-        """How often each class is answered, (classes,); empty where an example has no class of its own."""
+        """How many examples get each class as answer (classes,); empty if units are no whole examples."""
         return output.new_zeros(0)
 
     def counts(self, output: Tensor, target: Tensor) -> Tensor:
@@ -80,11 +82,11 @@ class Task(ABC):
         return output.new_zeros(0)
 
     def baselines(self, train: Examples, test: Examples, classes: int) -> dict[str, float]:
-        """Test losses of what needs no network, by name, fitted on the training examples; or {}."""
+        """Test losses of predictions without a network, by name, such as counts of the training examples."""
         return {}
 
     def samples(self, network: nn.Module, test: Examples, classes: Sequence[str], seed: int) -> list[str]:
-        """What the trained network makes up, as text; [] where it makes up nothing."""
+        """Texts that the trained network generates; [] for tasks without any."""
         return []
 
     def measures(self, loss: float, counts: Tensor) -> dict[str, float | None]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from resexp.data.examples import Examples
 
 SAMPLES, LENGTH = 3, 120
-"""Texts that a trained network makes up, and characters that each goes on for."""
+"""The number of texts that a trained network generates, and of characters that it adds to each."""
 
 
 @runtime_checkable
@@ -48,24 +48,26 @@ class Language(Task):
         return (output.argmax(dim=1) != target).sum()
 
     def baselines(self, train: Examples, test: Examples, classes: int) -> dict[str, float]:
-        """N-gram counts on the training characters, in nats per character of the test text."""
+        """The losses of n-gram counts of the training text, in nats per character of the test text."""
         texts = [part.tokens.cpu().numpy() for part in (train, test) if isinstance(part, Text)]
         return ngrams.losses(texts[0], texts[1], classes) if len(texts) == 2 else {}
 
     def samples(self, network: nn.Module, test: Examples, classes: Sequence[str], seed: int) -> list[str]:
-        """Three texts that go on from the first character of the test text, each character drawn from the
-        distribution that the network gives it.
+        """`SAMPLES` texts that begin with the first character of the test text.
+
+        Each further character is drawn from the distribution that the network predicts. Shape suffixes: S
+        texts, T their characters so far, C classes.
         """
         if not isinstance(test, Text):
             return []
         generator = torch.Generator().manual_seed(key_of(seed, "samples"))
-        x = test.tokens[:1].repeat(SAMPLES, 1)  # (samples, length so far)
+        x_ST = test.tokens[:1].repeat(SAMPLES, 1)
         with torch.no_grad():
             for _ in range(LENGTH):
-                logits = network(x[:, -test.context :])[:, :, -1].float().cpu()  # (samples, classes)
-                drawn = torch.multinomial(logits.softmax(1), 1, generator=generator)
-                x = torch.cat([x, drawn.to(x.device)], dim=1)
-        return ["".join(classes[token] for token in row) for row in x.tolist()]
+                logits_SC = network(x_ST[:, -test.context :])[:, :, -1].float().cpu()
+                drawn_S1 = torch.multinomial(logits_SC.softmax(1), 1, generator=generator)
+                x_ST = torch.cat([x_ST, drawn_S1.to(x_ST.device)], dim=1)
+        return ["".join(classes[token] for token in row) for row in x_ST.tolist()]
 
     def measures(self, loss: float, counts: Tensor) -> dict[str, float | None]:
         return {"bits": loss / math.log(2)}

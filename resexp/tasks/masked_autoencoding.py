@@ -13,9 +13,9 @@ from resexp.tasks.base import Task
 class MaskedAutoencoding(Task):
     """The mean squared error of hidden pixels: He et al. 2021 (arXiv:2111.06377), section 3.
 
-    Pixels are normalised as for the network, so that a grey image has an error of 1. An output is (B, C +
-    1, H, W): the image that the network predicts, and a channel with 1 at hidden pixels and 0 elsewhere.
-    Units are images. There is no right or wrong, so there is no error.
+    Pixels are normalised as for the network, so that always predicting the mean colour gives about 1. An
+    output has the shape (B, C + 1, H, W): the image that the network predicts, and a channel with 1 at hidden
+    pixels and 0 elsewhere. Units are images. No prediction is right or wrong, so mistakes are NaN.
     """
 
     targets: ClassVar[str] = "images"
@@ -28,9 +28,9 @@ class MaskedAutoencoding(Task):
 
     def loss_sum(self, output: Tensor, target: Tensor) -> Tensor:
         output, channels = output.float(), target.shape[1]
-        image, hidden = output[:, :channels], output[:, channels:]
-        squares = ((image - target).square() * hidden).flatten(1).sum(1)
-        return (squares / (channels * hidden.flatten(1).sum(1))).sum()
+        image_BCHW, hidden_B1HW = output[:, :channels], output[:, channels:]
+        squares_B = ((image_BCHW - target).square() * hidden_B1HW).flatten(1).sum(1)
+        return (squares_B / (channels * hidden_B1HW.flatten(1).sum(1))).sum()
 
     def mistakes(self, output: Tensor, target: Tensor) -> Tensor:
         return torch.full((), torch.nan, device=output.device)

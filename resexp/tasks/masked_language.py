@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from resexp.data.base import Facts
 
 IGNORED = -100
-"""The target at positions that are not asked for; `cross_entropy` leaves them out."""
+"""The target at positions that are not to be predicted; `cross_entropy` leaves them out."""
 
 
 class MaskedLanguage(Task):
     """The characters at a share `rate` of the positions: cross-entropy in nats, and the share missed.
 
     Devlin et al. 2018 (BERT, arXiv:1810.04805), section 3.1: of the chosen positions, 80 % show a mask, 10 %
-    a random character of the batch, and 10 % their own character. Different from the paper, every window has
-    the same number of chosen positions, at least one, and evaluations always choose the same ones. The mask
-    is also a class, the first one, which is never an answer. `bits` is the loss in bits per character.
-    Networks must see both sides of a position.
+    a random character of the batch, and 10 % their own character. Unlike in the paper, every window has the
+    same number of chosen positions, at least one, and every evaluation chooses the same ones. The first class
+    is the mask, which is never a target. `bits` is the loss in bits per character. Networks must see both
+    sides of a position.
     """
 
     targets: ClassVar[str] = "tokens"
@@ -43,12 +43,13 @@ class MaskedLanguage(Task):
         return replace(plain, classes=plain.classes + 1)
 
     def asked(self, length: int) -> int:
-        """The number of positions that are asked for in a window of `length`."""
+        """The number of positions to predict in a window of `length` characters."""
         return max(1, round(self.rate * length))
 
     def posed(self, inputs: Tensor, target: Tensor, *key: object) -> tuple[Tensor, Tensor]:
-        """Tokens (B, T), some of them masked, and the target (B, T): the original tokens at these positions,
-        `IGNORED` elsewhere.
+        """Tokens (B, T), of which some are replaced at the chosen positions, and the target (B, T).
+
+        The target is the original token at chosen positions and `IGNORED` elsewhere.
         """
         order, coin, draw = torch.rand(3, *inputs.shape, generator=keyed_generator(*key, "mask"))
         chosen = order.argsort(dim=1)[:, : self.asked(inputs.shape[1])]

@@ -1,8 +1,9 @@
-"""Predictions from counts: the loss of characters, given the one or two characters before them.
+"""Predicts characters by counts, from the one or two characters before them, as a baseline for networks.
 
-Each distribution is smoothed by the one of a shorter context, p(c | h) = (n(h c) + s p(c | h')) / (n(h) + s),
-where h' is h without its first character (MacKay and Peto 1995, Natural Language Engineering 1). The strength
-s is chosen on the last tenth of the training text, after which all of it is counted.
+The probability of a character c after the characters h is p(c | h) = (n(h c) + s p(c | h')) / (n(h) + s).
+Here n counts how often characters follow each other in the training text, and h' is h without its first
+character (MacKay and Peto 1995, Natural Language Engineering 1). Without h, 1 is added to each count. The
+strength s is chosen on the last tenth of the training text, after which all of it is counted.
 """
 
 from __future__ import annotations
@@ -16,15 +17,14 @@ STRENGTHS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 HELD_OUT = 0.1
 """The share of the training text, at its end, on which the strengths are chosen."""
 MOST = 10_000_000
-"""Characters of either text that are used at most, from its beginning. Counting takes memory for each."""
+"""The most characters of either text that are used, from its beginning. Counting takes memory for each."""
 
 
 def losses(train: Tokens, test: Tokens, vocabulary: int) -> dict[str, float]:
-    """The mean cross-entropy of the characters of `test`, in nats, by the name of the count. Counts are
-    made on `train`.
+    """The mean cross-entropy of the characters of `test`, in nats, for each of `NAMES`.
 
-    `train` (N,) and `test` (M,) are numbers below `vocabulary`. The first two characters of `test` are left
-    out of every loss, because a trigram has no full context for them.
+    Counts are made on `train`. `train` (N,) and `test` (M,) are numbers below `vocabulary`. The first two
+    characters of `test` are left out of every loss, because a trigram has no full context for them.
     """
     train, test = train[:MOST], test[:MOST]
     cut = max(3, round(len(train) * (1 - HELD_OUT)))
@@ -60,7 +60,7 @@ def _foretold(
 
 
 def _contexts(tokens: Tokens, vocabulary: int, length: int) -> Tokens:
-    """A number for every stretch of so many characters, (N - length + 1,)."""
+    """A number for every stretch of `length` characters, (N - length + 1,), the same for equal stretches."""
     end = len(tokens) - length + 1
     stretches: Tokens = np.zeros(max(end, 0), np.int64)
     for place in range(length):
@@ -69,7 +69,7 @@ def _contexts(tokens: Tokens, vocabulary: int, length: int) -> Tokens:
 
 
 def _times(seen: Tokens, asked: Tokens) -> NDArray[np.int64]:
-    """How often each number that is asked for was seen."""
+    """How often each number of `asked` occurs in `seen`."""
     values, counts = np.unique(seen, return_counts=True)
     if not len(values):
         return np.zeros(len(asked), np.int64)

@@ -16,8 +16,8 @@ class Segmentation(Task):
 
     `iou` is the number of pixels in both prediction and mask, divided by the number in either. `dice` is
     twice the number in both, divided by the sum of the two numbers. Pixels are counted over the whole set
-    before dividing. With two classes these are the second class's, the foreground. With more, they are means
-    over the classes that occur.
+    before dividing. With two classes, both measures are those of the second class, the foreground. With more,
+    they are means over the classes that occur.
     """
 
     targets: ClassVar[str] = "masks"

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Score:
-    """An evaluation's results: error as a fraction, mean loss, the task's measures, and the share of the
-    class that is answered most often. None: not measured.
+    """An evaluation's results: error as a fraction, mean loss, the task's measures, and the share of examples
+    that get the most common answer. What was not measured is None.
     """
 
     error: float | None = None
@@ -31,8 +31,8 @@ class Score:
 def evaluate(run: Learner, examples: Examples) -> Score:
     """Error, loss and measures in eval mode, without augmentation.
 
-    Raises Diverged if the loss is not finite. The error of such a network would look like a number: the
-    largest of NaN outputs is the first one, so that it would count as a prediction of the first class.
+    Raises Diverged if the loss is not finite. The error of such a network would look like any other, because
+    outputs that are NaN would count as a prediction of the first class.
     """
     task, device = run.task, run.device
     run.forward.eval()

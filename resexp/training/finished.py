@@ -1,4 +1,4 @@
-"""Probes of finished trials, on the weights of their last checkpoint."""
+"""Measures finished trials with further probes, on the weights of their last checkpoint."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ from resexp.training.probing import measured, reason
 from resexp.training.run import Run
 
 NETWORK, INIT = ("data", "task", "model", "resexp"), "model.init"
-"""Settings that decide what a trained network computes, except INIT, whose weights training replaced."""
+"""Settings that decide what a trained network computes. INIT does not, because training replaced the initial
+weights.
+"""
 
 
 def check_unchanged(trial: Trial, plugins: Sequence[Plugin], fingerprint: str, folder: Path) -> None:
@@ -65,8 +67,10 @@ def measure(
     *,
     checked: Checked | None = None,
 ) -> tuple[list[dict[str, Any]], dict[str, str]]:
-    """The rows of the probes on a trial with these settings, given the bytes of its last checkpoint, and why
-    probes failed. If a probe of the user's own fails, its error is raised, because the user can correct it.
+    """The rows of the probes, and by a probe's name the reason why it failed.
+
+    They measure a trial with these settings, given the bytes of its last checkpoint. If a plugin's probe
+    fails, its error is raised, because the user can correct it.
     """
     torch.set_num_threads(threads)
     run = trained_run(settings.model_copy(update={"probes": tuple(probes)}), checkpoint, device, checked)

@@ -1,4 +1,4 @@
-"""The interface of a training run, which networks (`run.py`) and boosters (`boosting/run.py`) have."""
+"""The interface of a training run, for networks (in `run.py`) and for boosters (in `boosting/run.py`)."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class Learner(Protocol):
     """One training run in memory.
 
-    `step` of `total` steps have been taken, in `seconds`. `epoch` is 0-based. `forward` is the module that is
-    evaluated.
+    `step` of `total` steps have been taken, in `seconds`. `epoch` is the epoch of the next step, from 0.
+    `forward` is the module that is evaluated.
     """
 
     settings: Settings
@@ -42,7 +42,8 @@ class Learner(Protocol):
     def train_step(self) -> None:
         """Take one step. Raises Diverged if nothing more can be learned."""
 
-    def epoch_ended(self) -> bool: ...
+    def epoch_ended(self) -> bool:
+        """Whether the last step was the last one of its epoch, or of training."""
 
     def close_epoch(self) -> dict[str, Any]:
         """The metrics row of the epoch that has just ended, and `most_answered` by split, for the result."""

@@ -1,4 +1,4 @@
-"""Optimisers: each part holds the options and makes PyTorch's optimiser from them."""
+"""Optimisers: each class holds the options of one, and makes PyTorch's optimiser from them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Sgd(Optimizer):
             fused=True,
         )
         if self.momentum:
-            # The fused step needs a momentum buffer for all parameters or for none, but in stochastic depth
+            # The fused step needs a momentum buffer for all parameters or for none. With stochastic depth,
             # some get their first gradient later than others. A buffer of zeros gives the same first step.
             for group in optimizer.param_groups:
                 for p in group["params"]:
@@ -59,8 +59,8 @@ class Sgd(Optimizer):
 class Adamw(Optimizer):
     """Adam with decoupled weight decay (Loshchilov and Hutter 2019, arXiv:1711.05101).
 
-    `decay_on: matrices` spares vectors and numbers, such as biases and the gains of norms, and decays
-    matrices, filters and embeddings, as nanoGPT does.
+    With `decay_on: matrices`, matrices, filters and embeddings decay, but vectors and single numbers do not,
+    such as biases and the gains of norms. nanoGPT does the same.
     """
 
     def __init__(

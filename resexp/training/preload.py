@@ -1,4 +1,4 @@
-"""Imported once by the process that trials are forked from, so that no trial has to load these modules.
+"""Loads what trials need, once, in the process from which trials are forked.
 
 A trial therefore starts in hundredths of a second. All trials of a sweep also run the same code, even if a
 file is edited meanwhile.

@@ -1,4 +1,4 @@
-"""Runs the probes that are due, on copies of the network, so that probes never change a run's numbers."""
+"""Runs probes during training, on copies of the network, so that they never change a run's numbers."""
 
 from __future__ import annotations
 
@@ -46,8 +46,9 @@ def reason(error: Exception) -> str:
 
 
 def measured(run: Run, config: ProbeConfig, at: float) -> Iterator[dict[str, Any]]:
-    """The rows of one probe on the run in its present state. The rows of a plugin's probe say how reports
-    show them, because a report reads no plugin.
+    """The rows of one probe on the run in its present state.
+
+    A report reads no plugins. Therefore the rows of a plugin's probe also say how reports show them.
     """
     own = {each.name: each.words() for each in config.info.quantities} if config.info.plugin else {}
     probe: Probe = config.build()
@@ -59,7 +60,7 @@ def measured(run: Run, config: ProbeConfig, at: float) -> Iterator[dict[str, Any
 
 
 def take_snapshot(run: Run, batch_size: int) -> Snapshot:
-    """A copy of the run with a fixed batch, which is the same for every trial on the same data."""
+    """A copy of the run with a fixed batch of training examples, which all trials on the same data share."""
     index = permutation(len(run.data.train), 0, -1)[:batch_size].to(run.device)
     examples, labels = run.data.train.batch(index)
     inputs, target = run.task.posed(examples, labels, "probe")

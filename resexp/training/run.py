@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from resexp.data.opening import Data
 
 CUDA_CHECK_STEPS = 50
-"""On CUDA, loss and smoothed error are read after every so many steps, because reading waits for the GPU."""
+"""On CUDA, loss and smoothed error are read once in this many steps, because reading waits for the GPU."""
 SMOOTHING = 0.98
-"""Smoothing of the training error that ends a low starting rate; it averages over about 50 batches."""
+"""How the training error is smoothed that ends a low starting rate: it averages over about 50 batches."""
 
 
 class Run:
@@ -47,7 +47,7 @@ class Run:
         initialise(network, model.init, settings.seed, activation=model.activation, noise=model.init_noise)
         layout = torch.channels_last if training.channels_last else torch.contiguous_format
         self.network = network.to(device, memory_format=layout)  # type: ignore[call-overload]  # PyTorch's stubs lack it
-        # The network that is not compiled is probed and saved, because hooks do not fire in a compiled one.
+        # Probes and checkpoints use `network`, because hooks do not fire in a compiled module.
         self.forward: nn.Module = self.network
         if training.compile:
             self.forward = cast(nn.Module, torch.compile(self.network))
@@ -63,7 +63,7 @@ class Run:
         self.low_rate = training.schedule.low_rate is not None
         self.smoothed_error = torch.ones((), device=device)
         self.sums = torch.zeros(2, device=device, dtype=torch.float64)
-        """Loss and number of mistakes, each summed over this epoch's batches."""
+        """The loss and the number of mistakes, each summed over this epoch's batches."""
         self.units = 1
         """Number of labels, pixels or tokens in the last batch."""
         self._ordered_epoch = -1
@@ -74,7 +74,7 @@ class Run:
 
     @property
     def epoch(self) -> int:
-        """The 0-based epoch of the next step: after an epoch's last step this is already the next epoch."""
+        """The epoch of the next step, from 0. After an epoch's last step, this is already the next epoch."""
         return self.step // self.steps_per_epoch
 
     def train_step(self) -> None:
@@ -91,7 +91,7 @@ class Run:
             self.account(loss, output, target)
 
     def next_batch(self) -> tuple[Tensor, Tensor]:
-        """This step's inputs, such as images (B, C, H, W), augmented and normalised; target (B, ...)."""
+        """This step's inputs, such as images (B, C, H, W), augmented and normalised, and target (B, ...)."""
         if self._ordered_epoch != self.epoch:
             seed, train = self.settings.seed, self.data.train
             self._order = permutation(len(train), seed, self.epoch).to(self.device)
@@ -102,7 +102,7 @@ class Run:
         return self.task.posed(*self._batches(index), self.settings.seed, self.step)
 
     def forward_pass(self, inputs: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """This step's loss, to call `backward` on, and the output (B, classes, ...) it belongs to."""
+        """This step's loss, a scalar to go backward from, and the output (B, classes, ...)."""
         # Random draws depend on the seed and the step alone, so that resuming need not restore a generator.
         torch.manual_seed(key_of(self.settings.seed, self.step, "step"))
         self.forward.train()
@@ -119,7 +119,7 @@ class Run:
         self.optimizer.zero_grad(set_to_none=True)
 
     def account(self, loss: Tensor, output: Tensor, target: Tensor) -> None:
-        """Count the step, its loss and its mistakes. Raises Diverged."""
+        """Count the step, its loss and its mistakes. Raises Diverged if the loss is no longer a number."""
         self.units = self.task.units(target)
         mistakes = self.task.mistakes(output.detach(), target)
         self.sums += torch.stack([loss.detach().double(), mistakes.double()])
@@ -130,8 +130,9 @@ class Run:
             self._check()
 
     def rate(self, step: int) -> float:
-        """The learning rate of step `step`: the optimiser's rate times the schedule's factor, and times the
-        factor of a low starting rate until that ends.
+        """The learning rate of step `step`: the optimiser's rate times the schedule's factor.
+
+        If training begins at a low rate, that has a factor of its own until it ends.
         """
         schedule = self.settings.training.schedule
         factor = warmed(self.schedule, step, self.total, schedule.warmup)
@@ -184,12 +185,12 @@ class Run:
     def evaluation_due(self, split: str, epoch: int) -> bool:
         """Whether a split is evaluated after this epoch (1-based). After the last epoch it always is."""
         training = self.settings.training
-        # Evaluating the training set costs a third of an epoch, so by default it happens at most four times.
+        # Evaluating the training set takes a third of an epoch, so by default it happens at most four times.
         every = training.train_every or max(10, math.ceil(self.epochs / 4))
         return epoch == self.epochs or epoch % (every if split == "train" else training.test_every) == 0
 
     def autocast(self) -> torch.autocast:
-        """bfloat16 arithmetic if the trial asks for it; weights and the norms' statistics stay float32."""
+        """bfloat16 arithmetic if the trial asks for it. Weights and statistics of norms stay in float32."""
         enabled = self.settings.training.precision == "bfloat16"
         return torch.autocast(self.device.type, torch.bfloat16, enabled=enabled)
 
@@ -202,7 +203,7 @@ class Run:
     # -- saving -----------------------------------------------------------------------------------
 
     def state(self) -> dict[str, Any]:
-        """All that the next step depends on, except the order of the data, which seed and epoch decide."""
+        """All that the next step depends on. The order of the data follows from seed and epoch."""
         return {
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),

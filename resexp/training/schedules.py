@@ -1,6 +1,5 @@
-"""Learning-rate schedules, as pure functions of the step.
-
-A schedule gives a factor. `Run.rate` multiplies it with the optimiser's rate.
+"""Learning-rate schedules. Each gives a factor for every step, by which `Run.rate` multiplies the optimiser's
+rate.
 """
 
 from __future__ import annotations
@@ -14,8 +13,8 @@ from resexp.options import Fraction, PositiveFloat
 class Schedule(ABC):
     """The factor on the optimiser's learning rate at each step of a training run.
 
-    A warm-up multiplies the factor of its steps. If `after_warmup` is true, the schedule begins only when the
-    warm-up has ended, and takes the steps that are left.
+    A warm-up multiplies the factors of its steps by numbers that rise to 1. If `after_warmup` is true, the
+    schedule begins only when the warm-up has ended, and is stretched over the steps that are left.
     """
 
     after_warmup: bool = False
@@ -50,7 +49,7 @@ class Step(Schedule):
 class Cosine(Schedule):
     """Half a cosine from 1 to `floor` (Loshchilov and Hutter 2017, arXiv:1608.03983, without restarts).
 
-    With `after_warmup` it begins when the warm-up has ended; otherwise it has begun to fall by then.
+    With `after_warmup` it begins when the warm-up has ended. Otherwise it falls during the warm-up too.
     """
 
     def __init__(self, *, floor: Fraction = 0.0, after_warmup: bool = False) -> None:

@@ -26,13 +26,15 @@ SAVE_SECONDS = 30.0
 
 SAVE_SHARE = 0.02
 """The largest share of a trial's time that checkpoints at the ends of epochs may take. If epochs are so short
-that checkpoints would take more, some checkpoints are left out.
+that this would take more, some epochs end without a checkpoint.
 """
 
 
 def train(attempt: Attempt) -> None:
-    """Train the attempt's trial until it is done or diverges, or until the end of the step in which
-    `attempt.stopping` becomes true.
+    """Train the trial of an attempt until it is done or diverges, and write what it measures and its result.
+
+    If `attempt.stopping` becomes true, training ends after the present step, with a checkpoint and without a
+    result.
     """
     settings = parse_settings(attempt.trial.settings, attempt.plugins())
     device = torch.device(attempt.device)
@@ -47,7 +49,7 @@ def train(attempt: Attempt) -> None:
     def new() -> TrainingLoop:
         return TrainingLoop(learner_of(settings.model)(settings, data, device), attempt, clock)
 
-    facts = data.facts  # counted after reading the data; planning cannot know which files are unreadable
+    facts = data.facts  # counted while reading, because planning cannot know which files are unreadable
     known: dict[str, Any] = {
         "examples": {"train": facts.train, "test": facts.test},
         "chance": facts.chance(),
@@ -71,16 +73,16 @@ def train(attempt: Attempt) -> None:
 
 
 def made_up(run: Learner) -> list[str]:
-    """Samples that the trained network generates, in eval mode and in the arithmetic of evaluation."""
+    """The texts that the trained network generates, in eval mode and in the arithmetic of evaluation."""
     run.forward.eval()
     with run.autocast():
         return run.task.samples(run.forward, run.data.test, run.data.facts.classes, run.settings.seed)
 
 
 class TrainingLoop:
-    """Runs an attempt: steps, rows, probes and checkpoints, in an order that can be resumed.
+    """Trains an attempt: steps, rows of metrics, probes and checkpoints, in an order that can be resumed.
 
-    Every checkpoint is taken before the probes of its step, so that a resumed run writes each row once.
+    Every checkpoint is saved before the probes of its step run, so that a resumed run writes each row once.
     """
 
     def __init__(self, run: Learner, attempt: Attempt, started: float) -> None:
@@ -120,8 +122,8 @@ class TrainingLoop:
         return False
 
     def save_due(self) -> bool:
-        """Whether to save now: at the end of an epoch unless that costs more than SAVE_SHARE, within an epoch
-        after SAVE_SECONDS, and at the very end.
+        """Whether to save now: at the end of an epoch if SAVE_SHARE allows it, SAVE_SECONDS after the last
+        save, and at the end of training.
         """
         elapsed = time.monotonic() - self.saved
         affordable = elapsed >= self.save_cost / SAVE_SHARE
@@ -140,7 +142,7 @@ class TrainingLoop:
     def restored(self, data: bytes) -> TrainingLoop:
         """This loop, continued from a checkpoint's bytes.
 
-        Raises Diverged if an older version had gone on although a loss in evaluation was not finite.
+        Raises Diverged if a loss in the last evaluation was not finite. Older versions went on after that.
         """
         state = torch.load(io.BytesIO(data), map_location=self.run.device, weights_only=True)
         for name, loss in state["row"].items():
@@ -153,16 +155,16 @@ class TrainingLoop:
         return self
 
     def tell_failures(self) -> None:
-        """Note in the result which probes failed, because their numbers are missing."""
+        """Add to the attempt's notes which probes failed, because their numbers are missing."""
         name = self.attempt.trial.name
         self.attempt.notes.extend(f"{name}: {failure}" for failure in self.failed_probes)
 
     def seconds(self) -> float:
-        """Wall time over all attempts, including evaluation and probes."""
+        """Wall time over all attempts of this trial, including evaluation and probes."""
         return self.earlier_seconds + time.monotonic() - self.started
 
     def result(self, row: dict[str, Any]) -> dict[str, Any]:
-        """The result that follows from the last row and the clocks. What was not measured is None."""
+        """The result, from the last row of metrics and the clocks. What was not measured is None."""
         run = self.run
         step_seconds = run.seconds / run.step if run.step else None
         return {

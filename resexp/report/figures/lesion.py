@@ -18,7 +18,7 @@ TITLE = "Error without some of the blocks"
 CAPTION = (
     "Error of each connection's deepest network that was measured, on a fixed batch of training images; "
     "means over seeds. Left: one block is removed. A gap marks a block that cannot be removed. A ring marks "
-    "a block where a stage begins, which is a run of blocks whose states have one shape. The dotted line is "
+    "a block where a stage begins, which is a run of blocks at one resolution and width. The dotted line is "
     "the network with all blocks. The next panel: k random blocks inside stages are removed. A third panel, "
     "if swaps were measured: k random pairs of blocks of equal shape are swapped."
 )

@@ -25,8 +25,8 @@ class WeakLearner(Protocol):
 
 @dataclass(frozen=True)
 class Round:
-    """One round: its learner, the learner's vote `alpha` and weighted error, and the number b (`beta`) with
-    which the shortcut carried the weights past this round.
+    """One round: its learner, the learner's vote `alpha` and weighted error, and the factor b (`beta`) of the
+    shortcut that carried the weights past this round.
     """
 
     learner: WeakLearner
@@ -40,8 +40,8 @@ class Boosting:
     """An ensemble in training, on features x (n, d) and labels y (n,) in 0 .. classes - 1.
 
     `make()` gives a new learner. `connect(t, b)` gives the connection by which weights flow past round t
-    (0-based). b is `beta` in the first round and follows `rule` afterwards. Learners get weights whose mean
-    is 1, so that the first round equals training the learner alone.
+    (from 0). b is `beta` in the first round and is changed by `rule` afterwards. Learners get weights whose
+    mean is 1, so that the first round equals training a learner without boosting.
     """
 
     x: Features
@@ -60,7 +60,7 @@ class Boosting:
         self.accuracy = 0.0
 
     def step(self) -> None:
-        """Train one round. The accuracy to which `rule` responds is the ensemble's on x."""
+        """Train one round. `rule` is told whether the ensemble's accuracy on x fell in it."""
         learner = self.make()
         learner.fit(self.x, self.y, sample_weight=self.weights * len(self.y))
         predicted = learner.predict(self.x)

@@ -72,7 +72,7 @@ class BoostingRun:
         self.forward: nn.Module = Votes(self.boosting)
 
     def _connection(self, round: int, beta: float) -> Connect:
-        """The connection after a round (0-based). Its state is the weights of all rows."""
+        """The connection by which the weights of all rows flow past a round (from 0)."""
         rows = self.batch_size
         site = Site(round, self.total, rows, rows, 1, lambda *_, **__: Carried(beta), nn.Linear)
         connection: Connection = self.settings.model.connection.build(site)
@@ -92,7 +92,7 @@ class BoostingRun:
         return True
 
     def close_epoch(self) -> dict[str, Any]:
-        """The metrics row of the round. There is no learning rate, and no loss except in evaluation."""
+        """The metrics row of the round. There is no learning rate. `loss` is that of evaluation."""
         row: dict[str, Any] = {"epoch": self.step, "step": self.step, "seconds": self.seconds, "lr": None}
         answered: dict[str, float] = {}
         for name, examples in self.data.splits.items():
@@ -107,7 +107,7 @@ class BoostingRun:
         return nullcontext()
 
     def state(self) -> dict[str, Any]:
-        """How far training has come. Resuming repeats the rounds: ten take less than a second."""
+        """How far training has come. `restore` repeats the rounds, of which ten take less than a second."""
         return {"step": self.step, "seconds": self.seconds}
 
     def restore(self, state: dict[str, Any]) -> None:

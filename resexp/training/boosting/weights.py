@@ -18,15 +18,15 @@ Connect = Callable[[Weights, Callable[[Weights], Weights]], Weights]
 """A connection h' = connect(h, f). The state h is the weights, and f is AdaBoost's update of them."""
 
 CHANCE_MARGIN = 1e-4
-"""Errors are kept this far below the error of guessing. The paper replaces errors of .5 and above by
-.4999.
+"""Errors are kept at least this far below the error of guessing. The paper replaces those of 0.5 and above by
+0.4999.
 """
 LEAST_ERROR = 1e-10
 """The error counted for a learner without mistakes, whose vote would otherwise be infinite."""
 
 
 def fixed(beta: float, round: int, rounds: int, dropped: bool) -> float:
-    """b is a constant."""
+    """b stays the same."""
     return beta
 
 
@@ -36,8 +36,8 @@ def adaptive(beta: float, round: int, rounds: int, dropped: bool) -> float:
 
 
 Rule = Callable[[float, int, int, bool], float]
-"""b after round `round` (1-based) of `rounds`, given b before that round. `dropped` says whether training
-accuracy fell in that round.
+"""Gives b after a round, from b before it, the number of the round (from 1), the number of all rounds, and
+whether the training accuracy fell in this round.
 """
 RULES: Mapping[str, Rule] = {"fixed": fixed, "adaptive": adaptive}
 
