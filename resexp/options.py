@@ -40,6 +40,20 @@ Placement = Literal[
 ]
 """The order of norm and activation: `ORDERS` in models/parts.py, and `PLACEMENTS` in models/encoder.py."""
 
+Initialisation = Literal[
+    "he",
+    "xavier",
+    "default",
+    "orthogonal",
+    "dirac",
+    "delta_orthogonal",
+    "looks_linear",
+    "fixup",
+    "bert",
+    "gpt2",
+]
+"""How weights begin: the schemes of models/init.py."""
+
 OPTION_TYPES: dict[str, object] = {
     "PositiveInt": PositiveInt,
     "NaturalInt": NaturalInt,

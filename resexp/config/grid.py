@@ -1,8 +1,7 @@
 """Makes the points of a sweep from a file's settings, axes and rules and from the command line's values.
 
-The functions here are pure. A tree is a mapping of settings as a file has it; the base is the tree that the
-file gives outside of `sweep`. A path is a dotted key split at its dots. Every value that replaces a value of
-the base is an Assignment, which records where it was written, so that an error can name the line.
+A tree is a mapping of settings; the base is the file's tree without its sweep. A path is a dotted key split
+at its dots. Every value that replaces one of the base is an Assignment, which records where it was written.
 """
 
 from __future__ import annotations
@@ -39,9 +38,7 @@ class Assignment:
 
 @dataclass(frozen=True)
 class Rule:
-    """Makes the assignments in `set` at each point where every path in `when` has one of the values given for
-    it.
-    """
+    """Makes the assignments in `set` where every path in `when` has one of the values given for it."""
 
     when: Mapping[Path, tuple[Any, ...]]
     set: tuple[Assignment, ...]

@@ -1,8 +1,7 @@
 """Reads the overrides of the command line (`key=value`), and the axes, rules and tiers of a file.
 
-All of these change the file's settings. Each value is kept with the place where it was written, so that a
-problem can name the line. In a file, rules stand under the key `overrides`; elsewhere here, an override is
-one of the command line.
+Each value is kept with the place where it was written, so that a problem can name the line. In a file, rules
+stand under the key `overrides`; elsewhere here, an override is one of the command line.
 """
 
 from __future__ import annotations
@@ -34,9 +33,7 @@ ROLE_AT = {
 
 
 def command_line(overrides: Sequence[str], draft: Draft) -> dict[str, tuple[Any, ...]]:
-    """The values that overrides give, by dotted key. Several values, separated by commas outside brackets,
-    make an axis. Problems are added to the draft.
-    """
+    """The values of each key: several, separated by commas outside brackets, make an axis."""
     given: dict[str, tuple[Any, ...]] = {}
     for text in overrides:
         key, equals, value = text.partition("=")
@@ -89,10 +86,7 @@ def _texts(value: str) -> tuple[str | None, ...]:
 
 
 def grids_of(sweep: Any, draft: Draft, origin: Key = ("sweep",)) -> tuple[Axes, ...]:
-    """The grids of a `sweep`: one if it is a mapping, or one for each mapping in a list.
-
-    `origin` is the position of `sweep` in the file. Problems are added to the draft.
-    """
+    """The grids of the `sweep` at position `origin`: one if it is a mapping, or one per mapping in a list."""
     if sweep is None or isinstance(sweep, Mapping):
         return (_grid(sweep or {}, origin, draft),)
     if not isinstance(sweep, tuple) or not sweep:

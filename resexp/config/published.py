@@ -3,8 +3,8 @@
 A metric says what a number is about. It has one of three forms:
 
 - a column of the trials in a report: `train_error`, `test_iou`, `seconds`.
-- a probe's reading, as `probe.name@at:reduce`. `gradient_norms.weight_rms@0:slope` is the slope of this
-  reading over the layers, at initialisation.
+- a probe's reading, `probe.name@at:reduce`: `gradient_norms.weight_rms@0:slope` is its slope over the layers
+  at initialisation.
 - a value on the training curve. `steps_to@train_error:0.05` is the number of steps until the training error
   is 5 %. `gap@train_loss:0.1` is the test loss minus the training loss, when the training loss is 0.1 nats;
   `gap@train_loss:shared` is taken at the least training loss that every run of both sides of a claim reaches.
@@ -31,9 +31,7 @@ from resexp.options import NonNegativeFloat, PositiveFloat, PositiveInt, Real
 FOLDER = Path(__file__).parents[1] / "references"
 
 Reduce = Literal["mean", "median", "max", "min", "first", "last", "slope", "rise"]
-"""How a reading's values over layers become one number. `first` is the layer nearest to the input; `slope` is
-in decades per layer; `rise` is the mean minus the value in the middle.
-"""
+"""`first` is nearest to the input, `slope` in decades per layer, `rise` the mean minus the middle value."""
 REDUCE = get_args(Reduce)
 
 DEPTH_WORDS = ("deepest", "shallowest", "best_shallower")
@@ -126,17 +124,14 @@ Verified = Annotated[
     Literal["text", "secondary", "memory"],
     BeforeValidator(_verified, json_schema_input_type=Literal["text", "secondary", "memory"] | bool),
 ]
-"""Where a number was looked up: in the paper's text, in a secondary source, or nowhere (it is from memory).
-In YAML, true means text and false means memory.
-"""
+"""Where a number was checked: in the paper's text, in a secondary source, or nowhere (from memory)."""
 
 
 class Reference(Frozen):
     """A published number for the trials that have the settings `when`. Errors are fractions, losses are nats.
 
-    `tier` says what a run is expected to reproduce: the value (`exact`), its rank among the published numbers
-    (`ordering`), or the trend. `protocol` has settings in which the recipe of this number differs from the
-    paper's common recipe.
+    `tier` says what a run should reproduce: the value (`exact`), its rank (`ordering`), or the trend.
+    `protocol` has the settings in which the recipe of this number differs from the paper's.
     """
 
     when: Keys
@@ -165,12 +160,10 @@ class Reference(Frozen):
 class Claim(Frozen):
     """What a paper states of two groups of trials, its sides: `metric` is lower in `lower` than in `higher`.
 
-    A side is given by the settings of its trials, in which `model.depth` may be `deepest`, `shallowest` or
-    `best_shallower`. The last is the depth with the least metric among all but the deepest, as in the
-    definition of degradation.
-
-    relation: what is claimed instead; see `margins.Relation`. If only `within` is given, it is `equivalent`.
-    within: the margin; a fraction if the metric is a number of steps. None: the default margin of the metric.
+    In a side's settings, `model.depth` may be `deepest`, `shallowest` or `best_shallower`. The last is the
+    depth with the least metric among all but the deepest, as in the definition of degradation. `relation` may
+    claim something else (see `margins.Relation`; with `within` alone, `equivalent`). `within` is its margin,
+    a fraction for numbers of steps; None means the metric's default.
     """
 
     say: Text
@@ -225,8 +218,7 @@ class Claim(Frozen):
 class Published(Frozen):
     """What one paper reports: its claim, its recipe and its numbers.
 
-    paper, claim: the paper, and what it says in a sentence. They are None if a configuration lists references
-        of its own.
+    paper, claim: the paper, and its claim in a sentence; None for references that a configuration lists.
     protocol: for each dotted key of the settings, the paper's value or a list of acceptable values.
     references: its numbers. claims: its statements on pairs of groups.
     """

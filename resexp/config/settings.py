@@ -29,6 +29,7 @@ from resexp.config.shortcut_layout import folded
 from resexp.options import (
     Depth,
     Fraction,
+    Initialisation,
     Margin,
     NaturalInt,
     Placement,
@@ -105,22 +106,17 @@ class DataConfig(PartConfig):
     test_size: PositiveInt | None = Field(None, description="test examples, stratified; null: all")
     validation_size: PositiveInt | None = Field(None, description="examples kept from training; null: none")
     classes: PositiveInt | Annotated[tuple[str | int, ...], Field(min_length=1)] | None = Field(
-        None,
-        description="number of classes, the first ones; or a list of names or positions from 0; null: all",
+        None, description="that many first classes, or a list of names or positions from 0; null: all"
     )
     image_size: Side | None = Field(None, description="width and height in pixels; null: the data set's own")
-    crop: Margin = Field(
-        0, description="in training, pad images by so many pixels on each side and crop them at random"
-    )
+    crop: Margin = Field(0, description="in training, pad each side by so many pixels and crop at random")
     flip: bool = Field(False, description="in training, mirror images left to right at random")
     normalise: Literal["channels", "pixel_mean"] = Field(
         "channels",
         description="channels: subtract each channel's mean and divide by its standard deviation; "
         "pixel_mean: subtract the mean of each pixel (He et al. 2015); computed on the training images",
     )
-    subset_seed: NaturalInt = Field(
-        0, description="seed of the draw of examples for train_size, test_size and validation_size"
-    )
+    subset_seed: NaturalInt = Field(0, description="seed of the draw of those examples that are used")
 
 
 class TaskConfig(PartConfig):
@@ -138,28 +134,11 @@ class ModelConfig(PartConfig):
     connection: Annotated[ConnectionConfig, OneOf("connection"), BeforeValidator(folded)] = Field(
         "plain", validate_default=True
     )
-    order: Placement = Field(
-        "post",
-        description="where norm and activation stand, named as by He et al. 2016; transformers have "
-        "post, pre, peri and deep_norm",
-    )
+    order: Placement = Field("post", description="where norm and activation stand (He et al. 2016)")
     norm: Literal["batch", "none", "layer", "group"] = "batch"
     activation: Literal["relu", "tanh", "sigmoid", "gelu"] = "relu"
-    init: Literal[
-        "he",
-        "xavier",
-        "default",
-        "orthogonal",
-        "dirac",
-        "delta_orthogonal",
-        "looks_linear",
-        "fixup",
-        "bert",
-        "gpt2",
-    ] = "he"
-    init_noise: Fraction = Field(
-        0.1, description="for init: dirac; the identity is added to he's weights times this number"
-    )
+    init: Initialisation = "he"
+    init_noise: Fraction = Field(0.1, description="init: dirac adds that share of he's weights")
     match: Literal["none", "params", "macs"] = Field(
         "none", description="choose the width so that this cost is nearest to the plain net's at this depth"
     )
@@ -174,9 +153,7 @@ class LauncherConfig(PartConfig):
 
 
 class LowRate(Frozen):
-    """The learning rate is multiplied by `factor` until the training error is below `until_train_error`, as
-    in He et al. 2015 for depth 110.
-    """
+    """A factor on the rate until the training error is below a bound, as in He et al. 2015 for depth 110."""
 
     factor: PositiveFloat = 0.1
     until_train_error: Fraction = 0.8
@@ -200,9 +177,7 @@ class TrainingConfig(Frozen):
     optimizer: Annotated[OptimizerConfig, OneOf("optimizer")] = Field("sgd", validate_default=True)
     schedule: Annotated[ScheduleConfig, OneOf("schedule")] = Field("constant", validate_default=True)
     precision: Literal["float32", "bfloat16", "auto"] = "float32"
-    clip: PositiveFloat | None = Field(
-        None, description="largest norm of the gradient, which is scaled down to it; null: no clipping"
-    )
+    clip: PositiveFloat | None = Field(None, description="scale larger gradients to this norm; null: do not")
     compile: bool = Field(False, description="compile the network by torch.compile")
     channels_last: bool = True
     deterministic: bool = False

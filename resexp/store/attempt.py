@@ -157,9 +157,7 @@ class Attempt:
         error: float | None = None,
         loss: float | None = None,
     ) -> None:
-        """Tell the supervisor how far the trial is, and that it is alive. Most calls write nothing, so it may
-        be called after every step.
-        """
+        """Tell the supervisor that the trial is alive, and how far it is. Most calls write nothing."""
         now = time.monotonic()
         if now - self._last_progress < PROGRESS_EVERY and step < steps:
             return
@@ -203,10 +201,7 @@ class Attempt:
         self._prune()
 
     def commit(self, result: Mapping[str, Any]) -> None:
-        """Save `result`, and fsync it, the rows and the last checkpoint. Older checkpoints are deleted.
-
-        Raises StaleAttempt.
-        """
+        """Fsync the rows, the last checkpoint and `result`. Delete older checkpoints. Raises StaleAttempt."""
         self._sync_rows()
         sidecars = self._folder.checkpoints()
         for last in sidecars[-1:]:
@@ -233,9 +228,7 @@ class Attempt:
             log.close()
 
     def fail(self, kind: str, cause: str) -> None:
-        """Record that this attempt ended without a result, with the kind of failure and its cause in words.
-        Raises StaleAttempt.
-        """
+        """Record why this attempt ended without a result (see `failure.fail`). Raises StaleAttempt."""
         fail(self._folder, self.number, kind, cause)
 
     def _check_current(self) -> None:

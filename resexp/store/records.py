@@ -9,41 +9,30 @@ from typing import TYPE_CHECKING, Any
 
 from resexp import durable
 from resexp.errors import NoExperimentError
-from resexp.plan.groups import labelled, leaves
+from resexp.plan.groups import labelled
 from resexp.plan.status import Status
-from resexp.plan.trial import Trial
 from resexp.store import provenance
 from resexp.store.copies import readable
 from resexp.store.documents import sound_rows
 from resexp.store.experiment_lock import explained
 from resexp.store.finished import Finished, later_rows, merged, note_of_lost_end, notes_of_ways, ways
 from resexp.store.holder import running_in
-from resexp.store.layout import ExperimentFolder, State, rows_of, state_of
+from resexp.store.layout import ExperimentFolder, rows_of, state_of
 from resexp.store.planned import planned, published, refuse_newer
 from resexp.store.registration import registration
 from resexp.store.reported import seeds_before
+from resexp.store.trial_rows import RESULT_COLUMNS, columns_of, measures, row_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from resexp.catalog.plugins import Plugin
 
-_RESULT_COLUMNS = (
-    *("train_error", "train_loss", "validation_error", "validation_loss", "test_error", "test_loss"),
-    *("seconds", "step_seconds"),
-    *("peak_memory_bytes", "epochs", "steps", "images_per_second", "mixed"),
-)
 METRIC_COLUMNS = (
     *("epoch", "step", "seconds", "lr", "loss", "running_error"),
     *("train_error", "train_loss", "validation_error", "validation_loss", "test_error", "test_loss"),
 )
-SPLITS = ("train", "test")
 PROBE_COLUMNS = ("probe", "step", "at", "name", "layer", "index", "value")
-OF_SPLITS = ("examples", "chance", "most_answered")
-HELD_OUT = 0.3
-"""The share of a table's rows (`data: table`) that are for testing, if neither the result nor the settings
-say it. It is that option's default.
-"""
 
 
 @dataclass(frozen=True)
@@ -138,10 +127,10 @@ def _read(folder: ExperimentFolder) -> Records:
         notes += state.notes
         if state.status.ended:
             trained_by.setdefault(provenance.run_of(own, state), []).append(trial.id)
-        trial_rows.append(_trial_row(trial, state) | _measures(state.result))
+        trial_rows.append(row_of(trial, state) | measures(state.result))
         rows = rows_of(own)
         metrics += [
-            {key: value for key, value in row.items() if key != "test_measures"} | _measures(row)
+            {key: value for key, value in row.items() if key != "test_measures"} | measures(row)
             for row in _with_id(trial.id, own.metrics, rows, notes)
         ]
         later = later_rows(own, state.result, notes) if state.status is Status.DONE else []
@@ -157,8 +146,8 @@ def _read(folder: ExperimentFolder) -> Records:
     notes += notes_of_ways(measured_in)
     runs = provenance.runs(folder, trained_by, notes)
     registered, unusable = registration(folder)
-    frame = pd.DataFrame(trial_rows, columns=_columns(trial_rows, _trial_columns(trials)))
-    for name in ("params", "macs", "activation_bytes", *_RESULT_COLUMNS[:-1]):
+    frame = pd.DataFrame(trial_rows, columns=_columns(trial_rows, columns_of(trials)))
+    for name in ("params", "macs", "activation_bytes", *RESULT_COLUMNS[:-1]):
         frame[name] = pd.to_numeric(
             frame[name]
         )  # otherwise a column with nothing but None has no numeric type
@@ -181,78 +170,6 @@ def _read(folder: ExperimentFolder) -> Records:
         checks=tuple(plan.get("checks", ())),
         plugins=readable(folder, trials),
     )
-
-
-def _trial_row(trial: Trial, state: State) -> dict[str, Any]:
-    cost = trial.cost
-    return {
-        **_swept(trial),
-        "id": trial.id,
-        "name": trial.name,
-        "status": state.status.value,
-        "cause": state.cause,
-        "connection": trial.connection,
-        "variant": trial.variant,
-        "depth": trial.depth,
-        "seed": trial.seed,
-        "params": cost.params if cost else None,
-        "macs": cost.macs if cost else None,
-        "activation_bytes": cost.activation_bytes if cost else None,
-        **{name: state.result.get(name) for name in _RESULT_COLUMNS},
-        "data": _kind(trial, "data"),
-        "model": _kind(trial, "model"),
-        **{
-            f"{split}_{what}": state.result.get(what, {}).get(split) for what in OF_SPLITS for split in SPLITS
-        },
-        **{f"{name}_loss": loss for name, loss in state.result.get("baselines", {}).items()},
-        **({"samples": tuple(samples)} if (samples := state.result.get("samples")) else {}),
-        "redrawn": _redrawn(trial, state.result),
-    }
-
-
-def _redrawn(trial: Trial, result: Mapping[str, Any]) -> float | None:
-    """The column `redrawn` of `Records.trials`. Results of older versions do not have it: for those, it
-    follows from the settings.
-    """
-    data = trial.settings.get("data")
-    data = data if isinstance(data, Mapping) else {}
-    if not result.get("redrawn", bool(result) and data.get("kind") == "table"):
-        return None
-    examples = result.get("examples", {})
-    test, train = examples.get("test", 0), examples.get("train", 0)
-    if test and train:
-        return float(test / (test + train))
-    held = data.get("held_out")
-    return held if isinstance(held, float) and 0 < held < 1 else HELD_OUT
-
-
-def _swept(trial: Trial) -> dict[str, Any]:
-    """The columns of the swept axes. An axis of whole parts has a column for the kind and for each option,
-    such as data.kind and data.root.
-    """
-    columns: dict[str, Any] = {}
-    for key, value in trial.axes.items():
-        part = {"kind": value} if isinstance(value, str) else value
-        columns |= {key: value} if "." in key or key == "seed" else dict(leaves({key: part}))
-    return columns
-
-
-def _measures(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A column for each of the task's own measures, such as test_iou and test_dice."""
-    return {f"test_{name}": value for name, value in (row.get("test_measures") or {}).items()}
-
-
-def _trial_columns(trials: Iterable[Trial]) -> list[str]:
-    fixed = ["id", "name", "status", "cause", "connection", "variant", "depth", "seed", "params", "macs"]
-    fixed += ["activation_bytes", *_RESULT_COLUMNS, "data", "model"]
-    fixed += [f"{split}_{what}" for what in OF_SPLITS for split in SPLITS]
-    fixed += ["redrawn"]
-    return list(dict.fromkeys([*fixed, *(axis for trial in trials for axis in _swept(trial))]))
-
-
-def _kind(trial: Trial, role: str) -> str | None:
-    part = trial.settings.get(role)
-    return part.get("kind") if isinstance(part, Mapping) else None
 
 
 def _with_id(

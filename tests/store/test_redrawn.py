@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import stub
 
-from resexp.store.records import _redrawn
+from resexp.store.trial_rows import _redrawn
 
 COUNTS = {"examples": {"train": 300, "test": 100}}
 
