@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.stats import binomtest
 
+from resexp.plan.status import Status
 from resexp.report import frames, words
 from resexp.report.statistics import LEVEL, numbers
 
@@ -26,11 +27,12 @@ LEAST_GAP = 0.25
 groups if the bound of failure happened to lie between them.
 """
 RULE = (
-    "A seed counts as failed if its training error is more than half of the error of always answering the "
-    "most frequent class. Some seeds fail if others of the same depth did not fail, and the gap between the "
-    "two groups is at least twice the range of either and at least a quarter of that error. Then the errors "
-    "of both groups are listed, the brackets hold an exact interval of the share that fails (Clopper and "
-    "Pearson 1934, at 95 %), and no verdict rests on the mean."
+    "A seed counts as failed if it diverged, or if its training error is more than half of the error of "
+    "always answering the most frequent class. Some seeds fail if some of a depth diverged and others did "
+    "not. They also do if others of the same depth did not fail, and the gap between the two groups is at "
+    "least twice the range of either and at least a quarter of that error. Then the errors of both groups "
+    "are listed, the brackets hold an exact interval of the share that fails (Clopper and Pearson 1934, at "
+    "95 %), and no verdict rests on the mean."
 )
 
 
@@ -38,44 +40,55 @@ RULE = (
 class Failures:
     """How many seeds of one variant and depth failed, and all of their training errors in ascending order.
 
-    [`low`, `high`] is the 95 % interval of the share that fails.
+    `failed` includes the `diverged` seeds, which have no error. [`low`, `high`] is the 95 % interval of the
+    share that fails.
     """
 
     errors: tuple[float, ...]
-    chance: float
+    chance: float | None
     failed: int
+    diverged: int
     low: float
     high: float
 
     @property
     def mixed(self) -> bool:
         """Whether some seeds failed and others trained, as `RULE` says."""
+        if self.diverged:
+            return True
         first = len(self.errors) - self.failed
         trained, failed = self.errors[:first], self.errors[first:]
-        if not trained or not failed:
+        if not trained or not failed or self.chance is None:
             return False
         widest = max(trained[-1] - trained[0], failed[-1] - failed[0])
         return failed[0] - trained[-1] >= max(APART * widest, LEAST_GAP * self.chance)
 
 
-def failures(errors: ArrayLike, chance: float) -> Failures | None:
-    """Which seeds with these training errors failed; None without a seed."""
+def failures(errors: ArrayLike, chance: float | None, diverged: int = 0) -> Failures | None:
+    """Which seeds failed among those with these training errors and `diverged` others; None without an error.
+
+    Where `chance` is unknown, the seeds that diverged are the only ones that are known to have failed.
+    """
     found = np.sort(numbers(errors))
     if not len(found):
         return None
-    failed = int((found > HALF * chance).sum())
-    share = binomtest(failed, len(found)).proportion_ci(LEVEL)
-    return Failures(tuple(map(float, found)), chance, failed, float(share.low), float(share.high))
+    failed = diverged + (0 if chance is None else int((found > HALF * chance).sum()))
+    share = binomtest(failed, len(found) + diverged).proportion_ci(LEVEL)
+    return Failures(tuple(map(float, found)), chance, failed, diverged, float(share.low), float(share.high))
 
 
 def described(row: Mapping[str, Any]) -> str:
     """How many seeds failed in a row of the table of degradation, with the errors of both groups."""
     low, high = (words.percent(row[end], 0) for end in ("failed_low", "failed_high"))
-    trained = row["n"] - row["failed"]
-    return (
-        f"at depth {row['depth']} {row['failed']} of {row['n']} seeds failed [{low}, {high}]\u00a0% "
-        f"({_errors(row['errors'][trained:])}) and {trained} trained ({_errors(row['errors'][:trained])})"
+    seeds, lost = row["n"] + row["diverged"], row["diverged"]
+    trained = seeds - row["failed"]
+    told = [_errors(failed)] if (failed := row["errors"][trained:]) else []
+    told += [f"{lost} diverged"] if lost else []
+    said = (
+        f"at depth {row['depth']} {row['failed']} of {seeds} seeds failed [{low}, {high}]\u00a0% "
+        f"({', '.join(told)})"
     )
+    return f"{said} and {trained} trained ({_errors(row['errors'][:trained])})" if trained else said
 
 
 def _errors(errors: Sequence[float]) -> str:
@@ -85,8 +98,8 @@ def _errors(errors: Sequence[float]) -> str:
 
 def mixed(trials: pd.DataFrame) -> bool:
     """Whether some trials of one variant and depth failed and others trained, by `RULE`."""
-    chance = frames.chance(trials, "train")
-    found = None if chance is None else failures(frames.done(trials)["train_error"], chance)
+    errors, diverged = frames.done(trials)["train_error"], (trials["status"] == Status.DIVERGED).sum()
+    found = failures(errors, frames.chance(trials, "train"), int(diverged))
     return found is not None and found.mixed
 
 

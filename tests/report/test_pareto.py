@@ -86,6 +86,16 @@ def test_the_last_step_that_pays_is_not_the_last_where_deeper_nets_diverged(make
     assert table.sentences[0].text.endswith("; of the deeper ones, up to 110, none finished.")
 
 
+def test_no_step_pays_because_the_worst_seeds_of_a_depth_diverged(make: Any) -> None:
+    rows = nets("residual", (0.4, 0.3, 0.2, 0.1))
+    lost = {**rows[-1], "id": "lost", "seed": 9, "status": "diverged"}
+    table = table_of(make, [*rows, lost])
+    assert table is not None
+    assert table.sentences[0].badge == "some seeds fail"
+    assert not row(table, depth=rows[-1]["depth"])["pays"]
+    assert row(table, depth=rows[-1]["depth"])["gain"] is None
+
+
 def test_the_sentence_counts_the_trials_that_are_not_in_it(make: Any) -> None:
     rows = nets("residual", (0.4, 0.3, 0.2, 0.1))
     table = table_of(

@@ -124,6 +124,12 @@ def test_captions_say_what_the_intervals_cover(module: Any) -> None:
     assert splits.BOTH in of(module, make_records(mixed)).caption
 
 
+def test_what_independent_seeds_would_find_is_not_said_where_splits_overlap() -> None:
+    said = "three standard deviations is found in about half"
+    assert said in of(degradation, make_records(rows())).caption
+    assert said not in of(degradation, make_records(rows(redrawn=0.3))).caption
+
+
 def test_what_depth_buys_takes_the_overlap_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(FINAL["residual"], 32, FINAL["residual"][20])
 

@@ -50,7 +50,9 @@ POWER = (
     " An effect of three standard deviations is found in about half of all cases with three seeds, and in "
     "about 98 % with five."
 )
-"""Said only of intervals at 95 %. Reports at planned numbers of seeds have wider ones, which find less."""
+"""Said only of intervals at 95 % over independent seeds. Those of reports at planned numbers of seeds, and over
+splits that overlap, are wider and find less.
+"""
 RARE = " If that error is below 10\u00a0%, half of it takes the place of the 5 points."
 CHANCE = (
     "A variant did not train unless its mean training error at some depth is at least 5 points below that of "
@@ -87,7 +89,7 @@ def table(records: Records) -> Table | None:
         *(estimate("gap", "D(L)", unit="points") if compared else ()),
     )
     title, caption = ("Degradation", CAPTION) if compared else ("Training error", MEASURED)
-    if compared and statistics.level_of(records) == statistics.LEVEL:
+    if compared and statistics.level_of(records) == statistics.LEVEL and not splits.drawn(records):
         caption += POWER
     if chances:
         same = len(set(chances)) == 1
@@ -104,7 +106,9 @@ def table(records: Records) -> Table | None:
 def _rows(variant: str, group: pd.DataFrame, chance: float | None, level: float) -> list[dict[str, Any]]:
     measured = frames.done(group).dropna(subset=["train_error"])
     errors = {depth: cell["train_error"].to_numpy(float) for _, depth, cell in frames.by_depth(measured)}
-    found = {d: failed_seeds.failures(x, chance) for d, x in errors.items() if chance is not None}
+    diverged = {d: int((p["status"] == Status.DIVERGED).sum()) for _, d, p in frames.by_depth(group)}
+    known = [d for d in errors if chance is not None or diverged[d]]
+    found = {d: failed_seeds.failures(errors[d], chance, diverged[d]) for d in known}
     whole = {depth: x for depth, x in errors.items() if not ((f := found.get(depth)) and f.mixed)}
     examples, overlap = frames.examples(group, "train"), splits.overlap(group, "train_error")
     rows = []
@@ -120,7 +124,7 @@ def _rows(variant: str, group: pd.DataFrame, chance: float | None, level: float)
                 "depth": depth,
                 "n": len(errors.get(depth, ())),
                 "lost": int((place["status"] != Status.DONE).sum()),
-                "diverged": int((place["status"] == Status.DIVERGED).sum()),
+                "diverged": diverged[depth],
                 **spread_cells("train_error", errors.get(depth, ())),
                 **estimate_cells(gap, "gap", "gap_low", "gap_high"),
                 "reference": gap.reference if gap else None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import replace
 from typing import Any
 
@@ -58,7 +58,10 @@ def table(records: Records) -> Table | None:
         return None
     tested = pd.factorize(frames.test_data(records, done))[0]
     level = statistics.level_of(records)
-    rows = [row for _, group in frames.by_variant(done.assign(tested=tested)) for row in _steps(group, level)]
+    ended = frames.ended(records.trials)
+    mixed = {(name, depth) for name, depth, trials in frames.by_depth(ended) if failed_seeds.mixed(trials)}
+    groups = frames.by_variant(done.assign(tested=tested))
+    rows = [row for _, group in groups for row in _steps(group, mixed, level)]
     for cost, name in COSTS.items():
         for found in fronts(rows, cost):
             for row in found:
@@ -75,7 +78,6 @@ def table(records: Records) -> Table | None:
         *estimate("gain", "Gain"),
         number("p", "p (Holm)", words.probability),
     )
-    ended = frames.ended(records.trials)
     lost = ended[ended["status"] != Status.DONE]
     sentences = tuple(
         _counted(_sentence(v, group, int(deepest[v])), lost[lost["variant"] == v], group[-1]["depth"])
@@ -93,16 +95,19 @@ def _by_variant(rows: list[dict[str, Any]]) -> Iterator[tuple[str, list[dict[str
             yield variant, mine
 
 
-def _steps(group: pd.DataFrame, level: float) -> list[dict[str, Any]]:
-    """One variant's rows from the shallowest depth to the deepest, each compared with the one before."""
+def _steps(group: pd.DataFrame, mixed: Set[tuple[str, int]], level: float) -> list[dict[str, Any]]:
+    """One variant's rows from the shallowest depth to the deepest, each compared with the one before.
+
+    `mixed` has the variants and depths at which some seeds failed and others trained.
+    """
     rows: list[dict[str, Any]] = []
-    errors: dict[int, pd.Series[float]] = {}  # without depths at which some seeds failed and others trained
+    errors: dict[int, pd.Series[float]] = {}  # without the mixed depths
     examples, overlap = frames.examples(group, "test"), splits.overlap(group, "test_error")
     for place in frames.by_depth(group):
-        _, depth, trials = place
+        variant, depth, trials = place
         before = errors.get(rows[-1]["depth"]) if rows else None
         gain = loss = None
-        if not (mixed := failed_seeds.mixed(trials)):
+        if (variant, depth) not in mixed:
             errors[depth] = trials["test_error"]
             loss = statistics.degradation(errors, depth, examples=examples, overlap=overlap, level=level)
             if before is not None:
@@ -116,7 +121,7 @@ def _steps(group: pd.DataFrame, level: float) -> list[dict[str, Any]]:
                 **{cost: frames.value(trials[cost].median()) for cost in COSTS},
                 "tested": int(trials["tested"].iloc[0]),
                 "front": [],
-                "mixed": mixed,
+                "mixed": (variant, depth) in mixed,
                 "one_class": failed_seeds.one_class(trials, "test"),
                 **estimate_cells(gain, "gain", "gain_low", "gain_high", "p"),
                 "pays": False,
