@@ -99,21 +99,23 @@ def register(
     from resexp.estimate.network import Measurer
     from resexp.machine.devices import device_slots
     from resexp.machine.environment import environment
-    from resexp.plan.looks import looks, refuse_more_seeds, with_seeds
-    from resexp.plan.make import make_plan
+    from resexp.plan.looks import first_seeds, looks, refuse_more_seeds, with_seeds
+    from resexp.plan.make import of_points
     from resexp.report.registration import rules
 
     if most:
         refuse_more_seeds(experiment, most)
+        experiment = with_seeds(experiment, most)
     planned = looks(most)[-1].planned if most else ()
-    plans = [with_seeds(experiment, seeds) for seeds in planned] or [experiment]
     measurer = Measurer(device_slots(device, 1)[0], experiment.plugins, survey=Survey(progress))
+    ids = [trial.id for trial in of_points(experiment, measurer)]
+    plans = [first_seeds(ids, seeds, most) for seeds in planned] if most else [ids]
     registered = {
         "date": environment()["date"],
         "configuration": experiment.text,
         "overrides": list(experiment.overrides),
         "tier": experiment.tier,
-        "trials": [sorted(trial.id for trial in make_plan(plan, measurer)) for plan in plans],
+        "trials": [sorted(set(plan)) for plan in plans],
         "published": experiment.published.model_dump(mode="json"),
         "rules": rules(),
         "looks": list(planned),

@@ -73,6 +73,14 @@ def with_seeds(experiment: Experiment, number: int) -> Experiment:
     return replace(experiment, points=tuple(points))
 
 
+def first_seeds(ids: Sequence[str], number: int, planned: int) -> list[str]:
+    """The ids of the first `number` seeds of each setting.
+
+    `ids` has one for each point of `with_seeds(experiment, planned)`, in the order of its points.
+    """
+    return [id for place, id in enumerate(ids) if place % planned < number]
+
+
 def _groups(experiment: Experiment) -> list[list[Point]]:
     """The points that differ only in their seed."""
     groups: dict[Settings, list[Point]] = {}

@@ -58,7 +58,15 @@ class SeedlessSetting:
 def make_plan(
     experiment: Experiment, measures: Measures, progress: Callable[[str, int, int], None] | None = None
 ) -> list[Trial]:
-    """Every trial of an experiment once, in the order of its grid.
+    """Every trial of an experiment once, in the order of its grid. See `of_points`."""
+    trials = {trial.id: trial for trial in of_points(experiment, measures, progress)}
+    return labelled(list(trials.values()))
+
+
+def of_points(
+    experiment: Experiment, measures: Measures, progress: Callable[[str, int, int], None] | None = None
+) -> list[Trial]:
+    """The trial of each point of an experiment, labelled by the sweep alone.
 
     `progress` is called as `progress("planning", done, total)`, because measuring many networks takes long.
 
@@ -68,7 +76,7 @@ def make_plan(
         MixedError: two different trials cannot be told apart (see `groups.labelled`).
     """
     refuse_too_many(experiment)
-    trials: dict[str, Trial] = {}
+    trials: list[Trial] = []
     problems: list[Problem] = []
     labels = variant_labels(experiment)
     known: dict[Settings, SeedlessSetting] = {}
@@ -107,10 +115,10 @@ def make_plan(
             numerics=shared.numerics,
             data=shared.data,
         )
-        trials[trial.id] = replace(trial, name=name_of(trial))
+        trials.append(replace(trial, name=name_of(trial)))
     if problems:
         raise refuse(problems, str(experiment.path))
-    return labelled(list(trials.values()))
+    return trials
 
 
 def _measured(settings: Settings, measures: Measures) -> SeedlessSetting:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -13,8 +14,9 @@ from resexp import api, durable, store
 from resexp.config.load import Experiment
 from resexp.config.published import Published
 from resexp.errors import ConfigError
+from resexp.plan import make
 from resexp.plan.looks import Look, with_seeds
-from resexp.plan.trial import Trial
+from resexp.plan.trial import Trial, identity
 from resexp.report.build import build
 from resexp.store.registration import digest
 
@@ -92,6 +94,24 @@ def test_each_look_must_have_the_trials_that_were_registered_for_it(
     longer = api.load(tmp_path / "x.yaml", ["training.epochs=2"])
     trained(longer, tmp_path, noisy(0.02), look)
     assert "6 registered trials left out" in opening(tmp_path)
+
+
+def test_a_registration_has_the_plan_of_every_look_and_makes_it_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "x.yaml").write_text(TEXT)
+    experiment = api.load(tmp_path / "x.yaml", ["seed=4,7"])
+    asked: list[str] = []
+
+    def noted(*facts: Any) -> str:
+        asked.append(identity(*facts))
+        return asked[-1]
+
+    monkeypatch.setattr(make, "identity", noted)
+    file, _ = api.register(experiment, most=8, results=tmp_path, device="cpu")
+    assert len(asked) == len(set(asked)) == 16
+    planned = [{trial.id for trial in api.trials(with_seeds(experiment, n), "cpu")} for n in (3, 5, 8)]
+    assert [set(plan) for plan in durable.read_document(file)["trials"]] == planned
 
 
 def test_what_is_registered_after_a_run_does_not_pass_for_registered(
