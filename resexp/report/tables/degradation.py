@@ -50,8 +50,8 @@ POWER = (
     " An effect of three standard deviations is found in about half of all cases with three seeds, and in "
     "about 98 % with five."
 )
-"""Said only of intervals at 95 % over independent seeds. Those of reports at planned numbers of seeds, and over
-splits that overlap, are wider and find less.
+"""Said only of intervals at 95 % over independent seeds. Those of reports at planned numbers of seeds, and
+over splits that overlap, are wider and find less.
 """
 RARE = " If that error is below 10\u00a0%, half of it takes the place of the 5 points."
 CHANCE = (
