@@ -1,4 +1,4 @@
-"""A hook of MkDocs: pages made from the code and from published reports, so that they cannot be stale."""
+"""Makes pages for MkDocs from the code and from published reports, so that they are never out of date."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GALLERY = ROOT / "results/gallery"
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the made pages to those of the folder."""
+    """MkDocs calls this: add the made pages to those of the folder."""
     for name, text in (
         ("reference/commands.md", commands()),
         ("reference/parts.md", parts()),
@@ -37,7 +37,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def commands() -> str:
-    """Every command with its arguments and options, as its `--help` has them."""
+    """Every command with its arguments and options, in the words of its `--help`."""
     top = typer.main.get_command(app)
     return "\n\n".join(["# Commands", *_command(top, "resexp")]) + "\n"
 
@@ -62,7 +62,8 @@ def parts() -> str:
     """Every part that a configuration can name, with its equation or purpose, source and options."""
     text = [
         "# Parts",
-        "A configuration names each by its kind, and --launcher a launcher. `resexp show` prints the same.",
+        "A configuration names each by its kind, except launchers: `--launcher` names these.",
+        "`resexp show` prints the same.",
     ]
     for role in scan.ALL_ROLES:
         text.append(f"## {role.capitalize()}")
@@ -91,7 +92,7 @@ def python() -> str:
 
 
 def prose(text: str) -> str:
-    """A docstring as Markdown: what stands between backticks is code, and nothing else is formatted."""
+    """A docstring as Markdown: text between backticks is code, and nothing else is formatted."""
     pieces = text.strip().split("`")
     return "`".join(
         re.sub(r"([*_<])", r"\\\1", each) if n % 2 == 0 else each for n, each in enumerate(pieces)

@@ -51,7 +51,8 @@ class Site:
     width: number of channels that the trunk plans for the state after this block. It is what f returns and
         what h' has unless the connection sets `branch` or `out`.
     stride: the block's step in pixels along H and W. If it is 2, f(h) and h' are half as high and half as
-        wide as h, rounded up. In trunks for tokens and vectors it is 1.
+        wide as h, rounded up. In trunks for tokens and vectors it is 1. `m_net` has images of height 1, and
+        strides of 4 along W alone.
     shortcut: `shortcut(kind, outputs)` builds S; see `MakesShortcut`. Projections end with the trunk's norm.
     mix: `mix(inputs, outputs)` builds a linear map of the channels that is the same at every position, with
         stride 1, without bias and norm: a 1x1 convolution in a trunk for images.

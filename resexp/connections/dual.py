@@ -14,7 +14,7 @@ class Dual(Connection):
 
     Dual path networks: Chen et al. 2017 (arXiv:1707.01629). u is the first `width` channels of the state and
     v the rest. The first `width` channels of the branch, f_1, are added to u; its other `growth` channels,
-    f_2, are appended. In a block with stride 2, or if h has fewer than `width` channels, S projects all of h
+    f_2, are appended. In a block with a stride, or if h has fewer than `width` channels, S projects all of h
     to u, and v is empty.
     """
 

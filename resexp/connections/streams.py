@@ -6,8 +6,8 @@ along the batch axis, so that S and activations treat each stream as another ima
 sum). Where the shape changes, S applies after the streams are mixed.
 
 If coefficients depend on the state, each position has its own, computed from the streams at that position
-alone, as in the papers. With stride 2, b (the weight of the branch for each stream) is taken at every second
-pixel, as `pad` does.
+alone, as in the papers. With a stride, b (the weight of the branch for each stream) is taken at every
+`stride`-th pixel, as `pad` does.
 
 A suffix gives a tensor's shape, one letter for each axis: B images, C channels, P positions (several axes or
 none), M all n B streams of all images together, x the columns of W. n is the axis of streams. Where two such

@@ -32,22 +32,24 @@ LAYERS: dict[int, tuple[int, ...]] = {
 }
 """For each depth, the layers of each stage. One more layer is the stem, and one the classifier."""
 FIRST, KERNEL, POOL, PER_BLOCK = 80, 3, 4, 2
+"""Positions in a filter of the stem, in any other filter and in a maximum, and the layers of a block."""
 
 
 class MNet(Trunk):
     """Waveforms: a wide first filter, then up to four stages of narrow ones, each after max pooling.
 
-    Dai et al. 2016 (arXiv:1610.00087), table 1: M3, M5, M11, M18 and M34, by depth. The stem has filters of
-    80 samples every 4 samples, and the stages filters of 3, of `width`, 2, 4 and 8 times `width` channels.
-    Before each stage the maximum of every 4 positions is taken, and in M3 and M5 once more after the last. A
-    stage's layers form blocks of two, and an odd last layer a block of its own. The paper's widths are 256
-    (M3), 128 (M5), 64 (M11, M18) and 48 (M34). M34 is the paper's M34-res if the connection is `residual`.
+    Dai et al. 2016 (arXiv:1610.00087), table 1: M3, M5, M11, M18 and M34, which the depth selects. The stem has
+    filters of 80 samples with a step of 4 samples. The stages have filters of 3 positions, and 1, 2, 4 and 8
+    times `width` channels. Before each stage the maximum of every 4 positions is taken, and in M3 and M5 once
+    more after the last. A stage's layers form blocks of two; an odd last layer is a block of its own. The
+    paper's widths are 256 (M3), 128 (M5), 64 (M11, M18) and 48 (M34). M34 with the connection `residual` is the
+    paper's M34-res.
 
-    `layout: torchaudio` is the M5 of torchaudio's tutorial on speech commands: a stem every 16 samples, and
-    stages of 1, 2 and 2 times `width` channels, 32 there. Other than there, layers that a norm follows have
-    no bias, and ends are padded, so that every connection fits.
+    `layout: torchaudio` is the M5 of torchaudio's tutorial on speech commands. The stem has a step of 16
+    samples, and the stages have 1, 2 and 2 times `width` channels; the tutorial's width is 32. Unlike in the
+    tutorial, layers that a norm follows have no bias, and ends are padded, so that every connection fits.
 
-    A state is (B, C, 1, T), an image of height 1. So layers, norms and shortcuts are those for images.
+    A state is (B, C, 1, T), an image of height 1. Therefore layers, norms and shortcuts are those for images.
     """
 
     forms: ClassVar[tuple[str, ...]] = ("waveforms",)
@@ -94,7 +96,7 @@ class MNet(Trunk):
 
 
 def _layers(design: Design, count: int) -> Layers:
-    """Layers for states (B, C, 1, T), with `count` of them in a branch. A stride shrinks by max pooling."""
+    """Layers for states (B, C, 1, T), with `count` of them in a branch. A stride is made by max pooling."""
     norm = partial(make_norm, design.norm)
 
     def branch(inputs: int, outputs: int, stride: int) -> nn.Module:
@@ -111,6 +113,7 @@ def _layers(design: Design, count: int) -> Layers:
 
 
 def _after_pool(stride: int, layer: nn.Module) -> nn.Module:
+    """Max pooling by the stride and then the layer; the layer alone if the stride is 1."""
     if stride == 1:
         return layer
     steps = list(layer.named_children()) if isinstance(layer, nn.Sequential) else [("conv", layer)]
@@ -118,7 +121,7 @@ def _after_pool(stride: int, layer: nn.Module) -> nn.Module:
 
 
 def _conv(design: Design, inputs: int, outputs: int, size: int, stride: int = 1) -> nn.Conv2d:
-    """A convolution along T (..., 1, T) to T / stride positions, with a bias only if no norm follows."""
+    """A convolution from (..., 1, T) to (..., 1, T / stride), with a bias only if no norm follows."""
     return nn.Conv2d(
         inputs,
         outputs,
