@@ -4,8 +4,8 @@ In all of them h is the state before a block, h' the state after it, f the block
 S is the identity in blocks that change neither the channels nor, by a stride, the number of positions. In the
 others, the option `shortcut` says what S is:
 
-- `pad`: every `stride`-th pixel (`m_net` has max pooling instead), then zero channels, half of them before the
-  others and half behind (option A of He et al. 2015)
+- `pad`: every `stride`-th pixel (`m_net` has max pooling instead), then zero channels, half of them before
+  the others and half behind (option A of He et al. 2015)
 - `pad_end`: the same, with all zero channels behind
 - `projection`: a 1x1 map with the stride (option B)
 - `projection_everywhere`: the same in every block, even where S would be the identity (option C)

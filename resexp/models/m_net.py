@@ -38,12 +38,12 @@ FIRST, KERNEL, POOL, PER_BLOCK = 80, 3, 4, 2
 class MNet(Trunk):
     """Waveforms: a wide first filter, then up to four stages of narrow ones, each after max pooling.
 
-    Dai et al. 2016 (arXiv:1610.00087), table 1: M3, M5, M11, M18 and M34, which the depth selects. The stem has
-    filters of 80 samples with a step of 4 samples. The stages have filters of 3 positions, and 1, 2, 4 and 8
-    times `width` channels. Before each stage the maximum of every 4 positions is taken, and in M3 and M5 once
-    more after the last. A stage's layers form blocks of two; an odd last layer is a block of its own. The
-    paper's widths are 256 (M3), 128 (M5), 64 (M11, M18) and 48 (M34). M34 with the connection `residual` is the
-    paper's M34-res.
+    Dai et al. 2016 (arXiv:1610.00087), table 1: M3, M5, M11, M18 and M34, which the depth selects. The stem
+    has filters of 80 samples with a step of 4 samples. The stages have filters of 3 positions, and 1, 2, 4
+    and 8 times `width` channels. Before each stage the maximum of every 4 positions is taken, and in M3 and
+    M5 once more after the last. A stage's layers form blocks of two; an odd last layer is a block of its own.
+    The paper's widths are 256 (M3), 128 (M5), 64 (M11, M18) and 48 (M34). M34 with the connection `residual`
+    is the paper's M34-res.
 
     `layout: torchaudio` is the M5 of torchaudio's tutorial on speech commands. The stem has a step of 16
     samples, and the stages have 1, 2 and 2 times `width` channels; the tutorial's width is 32. Unlike in the
