@@ -14,9 +14,12 @@ import pytest
 import typer.main
 import yaml
 
+from resexp import api
+from resexp.catalog.plugins import read_plugin
 from resexp.cli.app import app
 from resexp.config.expectation import parse
 from resexp.config.load import load, read_plugins
+from resexp.report.build import build
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
@@ -78,6 +81,31 @@ def plugin_parts(plugin: Any) -> list[Any]:
     from resexp.catalog.scan import parts
 
     return [part for part in parts("connection", (plugin,)).values() if part.kind == "damped"]
+
+
+def test_the_examples_of_a_probe_a_table_and_a_figure_are_in_a_report(tmp_path: Path) -> None:
+    page = "docs/howto/parts.md"
+    names = ("my_probe.py", "my_table.py", "my_figure.py")
+    for name, code in zip(names, blocks(page, "python"), strict=True):
+        assert code.startswith(f"# {name}\n")
+        (tmp_path / name).write_text(code)
+    (tmp_path / "own.yaml").write_text(
+        "{name: own, data: {kind: synthetic, train_size: 64, test_size: 32}, training: {epochs: 1},"
+        " model: {kind: resnet, depth: 14, width: 4, connection: residual}, plugins: [my_probe.py],"
+        " probes: [{kind: turning, at: [0, 1]}, {kind: weight_norms, at: [1]}], sweep: {seed: [0, 1]}}"
+    )
+    run = api.run(load(tmp_path / "own.yaml"), device="cpu", jobs=1, results=tmp_path)
+    assert dict(run.counts) == {"done": 2}
+    records = api.results(tmp_path / "own")
+    report = build(records, [read_plugin(tmp_path / name) for name in names[1:]])
+    assert not report.faults
+    (worst,) = [table for table in report.tables if table.key == "worst_seeds"]
+    assert worst.rows[0]["worst"] == records.trials["test_error"].max()
+    assert "my_figure" in {drawing.key for drawing in report.drawings}
+    assert set(records.probes["name"]) == {"turn", "weight_norm"}
+    text = (ROOT / page).read_text("utf-8").partition("## What `records` has")[2]
+    for line in re.findall(r"^\| (`.*?) \|", text, re.MULTILINE):
+        assert set(re.findall(r"`(\w+)`", line)) <= set(records.trials.columns)
 
 
 def test_the_examples_of_expectations_are_understood() -> None:
