@@ -35,6 +35,7 @@ from resexp.options import (
     Placement,
     PositiveFloat,
     PositiveInt,
+    Processes,
     Side,
     accepts,
 )
@@ -179,6 +180,8 @@ class TrainingConfig(Frozen):
     precision: Literal["float32", "bfloat16", "auto"] = "float32"
     clip: PositiveFloat | None = Field(None, description="scale larger gradients to this norm; null: do not")
     compile: bool = Field(False, description="compile the network by torch.compile")
+    processes: Processes = Field(1, description="processes that share each batch, on CPUs of one machine")
+    sync_norm: bool = Field(False, description="batch norm over the shares of all processes together")
     channels_last: bool = True
     deterministic: bool = False
     test_every: PositiveInt = Field(1, description="number of epochs between tests")

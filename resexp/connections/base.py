@@ -79,10 +79,13 @@ class Connection(nn.Module, ABC):
     what f is.
 
     Set `mixes_positions` if h' at one position depends on h at others; causal models refuse such a
-    connection.
+    connection. Set `whole_batch` if h' of one example depends on the others of its batch while training, or
+    on a draw for all of them, batch norm aside. Several processes that share a batch refuse such a
+    connection, and a plugin's that does not set it.
     """
 
     mixes_positions: ClassVar[bool] = False
+    whole_batch: ClassVar[bool] = False
 
     def __init__(self, site: Site) -> None:
         super().__init__()

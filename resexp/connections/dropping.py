@@ -5,6 +5,8 @@ h, f, S and the kinds of S are those of `core`.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -35,6 +37,8 @@ class StochasticDepth(ShortcutConnection):
     if it is 1, this is residual. While training, b is drawn once for each batch; where it is 0, f is not
     computed, and its weights get no gradient. When evaluating, h' = S h + p_l f(h): equation 5.
     """
+
+    whole_batch: ClassVar[bool] = True
 
     def __init__(self, site: Site, *, p_last: Fraction = 0.5, **shortcut: ShortcutKind) -> None:
         super().__init__(site, **shortcut)

@@ -62,8 +62,25 @@ def room(slots: Sequence[str], trials: Sequence[Trial], memory: int | None, *, a
     """The slots (one device for each trial at once) on which `trials` should run, with `memory` bytes.
 
     If the user `asked` for a number of trials at once, all slots are kept. Otherwise so many are kept, but at
-    least one, that the largest trials fit into memory together.
+    least one, that there are cores for the processes of each trial, and that the largest trials fit into memory
+    together.
     """
+    most = max((trial.processes for trial in trials), default=1)
+    kept = list(slots) if asked else for_processes(slots, most)
+    fitting = memory_room(kept, trials, memory, asked=asked)
+    if most == 1 or asked:
+        return fitting
+    cores = f"A trial has up to {most} processes, and there are cores for {len(slots)}: {len(kept)} at once."
+    return Room(fitting.slots, " ".join(filter(None, [cores, fitting.note])))
+
+
+def for_processes(slots: Sequence[str], processes: int) -> list[str]:
+    """As many of the slots, each with the cores for one process, as trials of so many processes fill."""
+    return list(slots[: max(1, len(slots) // processes)])
+
+
+def memory_room(slots: Sequence[str], trials: Sequence[Trial], memory: int | None, *, asked: bool) -> Room:
+    """As `room`, from memory alone."""
     need = sorted(map(trial_bytes, trials), reverse=True)[: len(slots)]
     if memory is None or not need or slots[0] != "cpu" or sum(need) <= MEMORY_SHARE * memory:
         return Room(tuple(slots))
@@ -78,21 +95,23 @@ def room(slots: Sequence[str], trials: Sequence[Trial], memory: int | None, *, a
 def trial_bytes(trial: Trial) -> int:
     """A rough upper bound of a trial's memory: in a step or in an evaluation, whichever takes more.
 
-    Data sets are memory-mapped and shared, so they are not counted.
+    Data sets are memory-mapped and shared, so they are not counted. Of several processes, each has its own
+    weights, and a share of the batch.
     """
-    cost = trial.cost
+    cost, processes = trial.cost, trial.processes
     if cost is None:
         return PROCESS_BYTES
     step = STEP_SHARE * trial.settings["training"]["batch_size"] * cost.activation_bytes
     evaluation = EVALUATION_SHARE * cost.evaluated_at_once * cost.evaluation_bytes
-    return int(PROCESS_BYTES + WEIGHT_BYTES * cost.params + max(step, evaluation))
+    return int(processes * (PROCESS_BYTES + WEIGHT_BYTES * cost.params) + max(step, evaluation))
 
 
 def can_be_timed(trial: Trial) -> bool:
-    """Whether the trial has a network whose steps are short enough to be timed."""
+    """Whether one process trains a network of the trial, with steps that are short enough to be timed."""
     cost, most = trial.cost, MOST_TIMED
     return cost is not None and (
-        trial.depth <= MOST_TIMED_DEPTH
+        trial.processes == 1
+        and trial.depth <= MOST_TIMED_DEPTH
         and cost.params <= most.params
         and cost.macs <= most.macs
         and cost.activation_bytes <= most.activation_bytes

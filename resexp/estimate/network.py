@@ -82,9 +82,12 @@ class Measurer:
     def resolve(self, settings: Settings) -> Settings:
         """The settings, in which `precision: auto` is decided and the size that `model.match` chooses is set.
 
-        Raises ConfigError if the parts do not fit together.
+        Raises ConfigError if the parts do not fit together, or if the device cannot train like this.
         """
         self._check(settings)
+        if settings.training.processes > 1 and self._device != "cpu":
+            wrong = f"several processes train on CPUs only, and this trial would run on {self._device}"
+            raise ConfigError([Problem("", "training.processes", wrong, "give 1, or --device cpu")])
         precision = resolve_precision(settings.training.precision, self._device)
         sizes = self._matched(settings) if settings.model.match != "none" else {}
         if precision == settings.training.precision and not sizes:
@@ -141,11 +144,13 @@ class Measurer:
         return Cost(**answer) if answer else None
 
     def _refuse_batches_of_one(self, settings: Settings) -> None:
-        """Raises ConfigError if batches have one example, but the network has batch norms that
-        need several.
+        """Raises ConfigError if batches, or what each of several processes gets of a batch, have one example,
+        but the network has batch norms that need several.
         """
-        alone = min(settings.training.batch_size, self.facts(settings).train) == 1
-        if not alone or settings.model.norm != "batch":
+        training = settings.training
+        batch = min(training.batch_size, self.facts(settings).train)
+        least = batch if training.sync_norm else batch // training.processes
+        if least > 1 or settings.model.norm != "batch":
             return
 
         def compute() -> dict[str, int]:
@@ -157,8 +162,10 @@ class Measurer:
 
         if not self.remembered.answer(f"alone {self.network_key(settings)}", compute)["learns"]:
             wrong = "batch norm cannot learn from batches of one example"
-            key = "training.batch_size" if settings.training.batch_size == 1 else "data"
+            key = "training.batch_size" if training.batch_size == 1 else "data"
             right = "give at least 2, or model.norm: none"
+            if batch > 1:
+                key, right = "training.processes", "give fewer, or training.sync_norm: true"
             raise ConfigError([Problem("", key, wrong, right)])
 
     def purpose(self, settings: Settings) -> Purpose:

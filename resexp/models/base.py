@@ -152,6 +152,7 @@ class ModelKind:
     """A kind of model. Its options are the keyword-only arguments of its constructor.
 
     `network` is the class of network that it builds, or None if it builds none, as in boosting.
+    `whole_batch` is as in `Connection`.
     `targets` lists the targets of tasks that it can do, `forms` the forms of examples that it takes, and
     `connections` the base classes of connections that it accepts. `idle` lists dotted keys of settings that
     have no effect on it.
@@ -161,6 +162,7 @@ class ModelKind:
     targets: ClassVar[tuple[str, ...]] = ("labels",)
     forms: ClassVar[tuple[str, ...]]
     connections: ClassVar[tuple[type[Connection], ...]] = (Connection,)
+    whole_batch: ClassVar[bool] = False
     idle: ClassVar[tuple[str, ...]] = ()
 
 
@@ -193,6 +195,7 @@ class Booster(ModelKind, ABC):
         *("task.label_smoothing", "training.iterations", "training.epochs", "training.batch_size"),
         *("training.optimizer", "training.schedule", "training.precision", "training.clip"),
         *("training.compile", "training.channels_last", "training.test_every", "training.train_every"),
+        *("training.processes", "training.sync_norm"),
     )
 
     def __init__(self, beta: float, rule: str) -> None:

@@ -63,6 +63,8 @@ def _misfits(settings: Settings, facts: Facts) -> Iterator[Problem]:
         right = f"known: {_kinds('connection', lambda part: issubclass(part, trunk.connections))}"
         yield Problem("", "model.connection", wrong, right)
     yield from _idle(settings, trunk.idle)
+    if trunk.network is not None:
+        yield from _unshared(settings, facts)
     model = settings.model
     if model.init != "dirac" and model.init_noise != type(model).model_fields["init_noise"].default:
         wrong = f"init: {model.init} has no noise to set"
@@ -76,6 +78,37 @@ def _misfits(settings: Settings, facts: Facts) -> Iterator[Problem]:
             wrong = f"{config.kind} is for tasks with {' or '.join(probe.targets)}"
             right = f"remove it: {settings.task.kind} learns from {wanted}"
             yield Problem("", f"probes.{number}", wrong, right)
+
+
+def _unshared(settings: Settings, facts: Facts) -> Iterator[Problem]:
+    """A problem for whatever would give other numbers if several processes share the batch."""
+    training, model = settings.training, settings.model
+    if training.sync_norm and (training.processes == 1 or model.norm != "batch"):
+        why = "one process" if training.processes == 1 else f"norm: {model.norm}"
+        yield Problem("", "training.sync_norm", f"has no effect with {why}", "leave it at false")
+    if training.processes == 1:
+        return
+    if (batch := min(training.batch_size, facts.train)) < training.processes:
+        wrong = f"{training.processes} processes cannot share a batch of {batch}"
+        yield Problem("", "training.processes", wrong, f"at most {batch}")
+    if training.compile:
+        wrong = f"has never been tried with {training.processes} processes"
+        yield Problem("", "training.compile", wrong, "leave it at false, or give training.processes: 1")
+    parts = {"task": settings.task, "model": model, "model.connection": model.connection}
+    for key, config in parts.items():
+        part = scan.part_class(config.info)
+        if part.whole_batch:
+            wrong = f"{config.kind} needs the whole batch, which {training.processes} processes share"
+            yield Problem("", key, wrong, "give training.processes: 1")
+        elif config.info.plugin and not _says(part, "whole_batch"):
+            wrong = f"{config.kind} does not say whether it needs the whole batch, which processes share"
+            right = "set whole_batch = False in its class if each example is treated by itself"
+            yield Problem("", key, wrong, right)
+
+
+def _says(part: type[Any], name: str) -> bool:
+    """Whether the class of a plugin's part, or one of its bases that is not the package's, sets a name."""
+    return any(name in vars(base) for base in part.__mro__ if base.__module__.partition(".")[0] != "resexp")
 
 
 def _idle(settings: Settings, keys: tuple[str, ...]) -> Iterator[Problem]:

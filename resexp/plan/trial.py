@@ -67,6 +67,11 @@ class Trial:
     numerics: Mapping[str, int] = field(default_factory=dict)
     data: str = ""
 
+    @property
+    def processes(self) -> int:
+        """How many processes train it together."""
+        return int(self.settings.get("training", {}).get("processes", 1))
+
     def to_json(self) -> dict[str, Any]:
         """The trial as plain JSON data. It shares its mappings with the trial: do not change them."""
         return {**vars(self), "cost": asdict(self.cost) if self.cost else None}

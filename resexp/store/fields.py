@@ -52,7 +52,8 @@ def _settings(value: dict[Any, Any]) -> dict[Any, Any]:
     parts = [value[key] for key in ("data", "task", "model") if key in value]
     parts += [model[key] for key in ("connection",) if key in model]
     parts += [training[key] for key in ("optimizer", "schedule") if key in training]
-    counts = [model.get("depth"), *(training.get(key) for key in ("epochs", "iterations", "batch_size"))]
+    numbers = ("epochs", "iterations", "batch_size", "processes")
+    counts = [model.get("depth"), *(training.get(key) for key in numbers)]
     if not (
         all(isinstance(part, dict) and isinstance(part.get("kind"), str) for part in (*parts, *probes))
         and all(count is None or (type(count) is int and 0 <= count < 2**63) for count in counts)

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from resexp.models.base import Purpose
@@ -21,6 +22,11 @@ between them take many times as much: without this bound a ResNet-50 at 224 pixe
 """
 
 
+def at_least_single(output: Tensor) -> Tensor:
+    """The output in float32, or in float64 if that is what the network computes in."""
+    return output if output.dtype == torch.float64 else output.float()
+
+
 class Task(ABC):
     """A task. Its options are the keyword-only arguments of its constructor.
 
@@ -30,6 +36,10 @@ class Task(ABC):
     """
 
     targets: ClassVar[str]
+    whole_batch: ClassVar[bool] = False
+    """False: `training_loss` is the mean over `units` of a loss, and each unit's depends on its own example
+    alone. Several processes that share a batch refuse other tasks, and one of a plugin that does not say.
+    """
     causal: ClassVar[bool | None] = None
     """True: outputs must not depend on later positions. False: they must. None: either is fine."""
     evaluation_batch: ClassVar[int] = 64

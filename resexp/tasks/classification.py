@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from resexp.options import ProperFraction
-from resexp.tasks.base import Task
+from resexp.tasks.base import Task, at_least_single
 
 
 class Classification(Task):
@@ -24,10 +24,10 @@ class Classification(Task):
         self.label_smoothing = label_smoothing
 
     def training_loss(self, output: Tensor, target: Tensor) -> Tensor:
-        return functional.cross_entropy(output.float(), target, label_smoothing=self.label_smoothing)
+        return functional.cross_entropy(at_least_single(output), target, label_smoothing=self.label_smoothing)
 
     def loss_sum(self, output: Tensor, target: Tensor) -> Tensor:
-        return functional.cross_entropy(output.float(), target, reduction="sum")
+        return functional.cross_entropy(at_least_single(output), target, reduction="sum")
 
     def answers(self, output: Tensor) -> Tensor:
         return functional.one_hot(output.argmax(dim=1), output.shape[1]).sum(0)

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from resexp.random import key_of
 from resexp.tasks import ngrams
-from resexp.tasks.base import Task
+from resexp.tasks.base import Task, at_least_single
 
 if TYPE_CHECKING:
     from resexp.data.examples import Examples
@@ -39,10 +39,10 @@ class Language(Task):
     causal: ClassVar[bool | None] = True
 
     def training_loss(self, output: Tensor, target: Tensor) -> Tensor:
-        return functional.cross_entropy(output.float(), target)
+        return functional.cross_entropy(at_least_single(output), target)
 
     def loss_sum(self, output: Tensor, target: Tensor) -> Tensor:
-        return functional.cross_entropy(output.float(), target, reduction="sum")
+        return functional.cross_entropy(at_least_single(output), target, reduction="sum")
 
     def mistakes(self, output: Tensor, target: Tensor) -> Tensor:
         return (output.argmax(dim=1) != target).sum()

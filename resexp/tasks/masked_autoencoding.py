@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from resexp.tasks.base import Task
+from resexp.tasks.base import Task, at_least_single
 
 
 class MaskedAutoencoding(Task):
@@ -27,7 +27,7 @@ class MaskedAutoencoding(Task):
         return self.loss_sum(output, target) / len(target)
 
     def loss_sum(self, output: Tensor, target: Tensor) -> Tensor:
-        output, channels = output.float(), target.shape[1]
+        output, channels = at_least_single(output), target.shape[1]
         image_BCHW, hidden_B1HW = output[:, :channels], output[:, channels:]
         squares_B = ((image_BCHW - target).square() * hidden_B1HW).flatten(1).sum(1)
         return (squares_B / (channels * hidden_B1HW.flatten(1).sum(1))).sum()

@@ -13,7 +13,7 @@ from torch.nn import functional
 from resexp.models.base import Purpose
 from resexp.options import ShrinkFactor
 from resexp.random import keyed_generator
-from resexp.tasks.base import Task
+from resexp.tasks.base import Task, at_least_single
 
 if TYPE_CHECKING:
     from resexp.data.base import Facts
@@ -61,10 +61,11 @@ class MaskedLanguage(Task):
         return torch.where(asked, shown, own), torch.where(asked, own, torch.full_like(own, IGNORED))
 
     def training_loss(self, output: Tensor, target: Tensor) -> Tensor:
-        return functional.cross_entropy(output.float(), target, ignore_index=IGNORED)
+        return functional.cross_entropy(at_least_single(output), target, ignore_index=IGNORED)
 
     def loss_sum(self, output: Tensor, target: Tensor) -> Tensor:
-        return functional.cross_entropy(output.float(), target, ignore_index=IGNORED, reduction="sum")
+        wide = at_least_single(output)
+        return functional.cross_entropy(wide, target, ignore_index=IGNORED, reduction="sum")
 
     def mistakes(self, output: Tensor, target: Tensor) -> Tensor:
         return ((output.argmax(dim=1) != target) & (target != IGNORED)).sum()

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from resexp.tasks.base import Task
+from resexp.tasks.base import Task, at_least_single
 
 
 class Segmentation(Task):
@@ -23,10 +23,10 @@ class Segmentation(Task):
     targets: ClassVar[str] = "masks"
 
     def training_loss(self, output: Tensor, target: Tensor) -> Tensor:
-        return functional.cross_entropy(output.float(), target)
+        return functional.cross_entropy(at_least_single(output), target)
 
     def loss_sum(self, output: Tensor, target: Tensor) -> Tensor:
-        return functional.cross_entropy(output.float(), target, reduction="sum")
+        return functional.cross_entropy(at_least_single(output), target, reduction="sum")
 
     def mistakes(self, output: Tensor, target: Tensor) -> Tensor:
         return (output.argmax(dim=1) != target).sum()

@@ -92,23 +92,30 @@ class Run:
 
     def next_batch(self) -> tuple[Tensor, Tensor]:
         """This step's inputs, such as images (B, C, H, W), augmented and normalised, and target (B, ...)."""
+        index = self._next_index()
+        return self.task.posed(*self._batches(index), self.settings.seed, self.step)
+
+    def _next_index(self) -> Tensor:
+        """The numbers of this step's examples, (B,) int64."""
         if self._ordered_epoch != self.epoch:
             seed, train = self.settings.seed, self.data.train
             self._order = permutation(len(train), seed, self.epoch).to(self.device)
             self._batches = train.training(seed, self.epoch)
             self._ordered_epoch = self.epoch
         start = self.step % self.steps_per_epoch * self.batch_size
-        index = self._order[start : start + self.batch_size]
-        return self.task.posed(*self._batches(index), self.settings.seed, self.step)
+        return self._order[start : start + self.batch_size]
 
     def forward_pass(self, inputs: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """This step's loss, a scalar to go backward from, and the output (B, classes, ...)."""
         # Random draws depend on the seed and the step alone, so that resuming need not restore a generator.
-        torch.manual_seed(key_of(self.settings.seed, self.step, "step"))
+        torch.manual_seed(self._draws_key())
         self.forward.train()
         with self.autocast():
             output = self.forward(inputs)
         return self.task.training_loss(output, target), output
+
+    def _draws_key(self) -> int:
+        return key_of(self.settings.seed, self.step, "step")
 
     def update(self) -> None:
         """Change the weights according to the gradients, and delete the gradients."""
@@ -120,11 +127,14 @@ class Run:
 
     def account(self, loss: Tensor, output: Tensor, target: Tensor) -> None:
         """Count the step, its loss and its mistakes. Raises Diverged if the loss is no longer a number."""
-        self.units = self.task.units(target)
-        mistakes = self.task.mistakes(output.detach(), target)
-        self.sums += torch.stack([loss.detach().double(), mistakes.double()])
+        self.count(loss.detach(), self.task.mistakes(output.detach(), target), self.task.units(target))
+
+    def count(self, loss: Tensor, mistakes: Tensor, units: int) -> None:
+        """Count the step, with the mean loss of its batch and the number of mistakes. Raises Diverged."""
+        self.units = units
+        self.sums += torch.stack([loss.double(), mistakes.double()])
         if self.low_rate:
-            self.smoothed_error.lerp_(mistakes / self.units, 1 - SMOOTHING)
+            self.smoothed_error.lerp_((mistakes / units).float(), 1 - SMOOTHING)
         self.step += 1
         if self.device.type == "cpu" or self.step % CUDA_CHECK_STEPS == 0:
             self._check()
@@ -157,11 +167,17 @@ class Run:
     def epoch_ended(self) -> bool:
         return self.step % self.steps_per_epoch == 0 or self.step == self.total
 
-    def close_epoch(self) -> dict[str, Any]:
-        """The metrics row of the epoch that has just ended, with the evaluations that are due."""
+    def end_epoch(self) -> list[float]:
+        """The sums of loss and mistakes over the epoch that has just ended. New ones are begun."""
         with self._clock():
             self._check()
-            loss, mistakes = self.sums.tolist()
+            sums: list[float] = self.sums.tolist()
+            self.sums.zero_()
+        return sums
+
+    def close_epoch(self) -> dict[str, Any]:
+        """The metrics row of the epoch that has just ended, with the evaluations that are due."""
+        loss, mistakes = self.end_epoch()
         steps = (self.step - 1) % self.steps_per_epoch + 1
         row: dict[str, Any] = {
             "epoch": math.ceil(self.step / self.steps_per_epoch),
@@ -171,7 +187,6 @@ class Run:
             "loss": loss / steps,
             "running_error": number(mistakes / (steps * self.units)),
         }
-        self.sums.zero_()
         answered: dict[str, float] = {}
         for name, examples in self.data.splits.items():
             due = examples is not None and self.evaluation_due(name, row["epoch"])

@@ -19,7 +19,13 @@ from resexp.training.learner import Learner, learner_of
 from resexp.training.probing import probe_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from multiprocessing.connection import Connection
+
+    from resexp.config.settings import Settings
+    from resexp.data.opening import Data
     from resexp.store.attempt import Attempt
+    from resexp.training.processes import Others
 
 SAVE_SECONDS = 30.0
 """The longest time within an epoch without a checkpoint."""
@@ -37,17 +43,38 @@ def train(attempt: Attempt) -> None:
     result.
     """
     settings = parse_settings(attempt.trial.settings, attempt.plugins())
-    device = torch.device(attempt.device)
     keep_freed_memory()
-    torch.set_num_threads(attempt.threads)
     torch.use_deterministic_algorithms(settings.training.deterministic)
+    if settings.training.processes == 1:
+        _train(attempt, settings, None)
+    else:
+        _train_together(attempt, settings)
+
+
+def _train_together(attempt: Attempt, settings: Settings) -> None:
+    """Train with other processes, which only take steps. Evaluations, probes and files are this one's."""
+    from resexp.training.processes import Member, together
+    from resexp.training.shared import follow
+
+    def other(member: Member, first: Connection) -> int | None:
+        torch.set_num_threads(attempt.threads)
+        device = torch.device(attempt.device)
+        return follow(member, first, settings, open_data(settings.data, device, settings.seed, attempt.data))
+
+    with together(settings.training.processes, other, attempt.fail) as others:
+        _train(attempt, settings, others)
+
+
+def _train(attempt: Attempt, settings: Settings, others: Others | None) -> None:
+    device = torch.device(attempt.device)
+    torch.set_num_threads(attempt.threads)
     clock = time.monotonic()
     # Where the machine that started the run could not prepare the data for this one, the worker does it.
     checked = attempt.data or prepare_for(attempt.run, settings.data, attempt.trial.data)
     data = open_data(settings.data, device, settings.seed, checked)
 
     def new() -> TrainingLoop:
-        return TrainingLoop(learner_of(settings.model)(settings, data, device), attempt, clock)
+        return TrainingLoop(_learner(settings, data, device, others), attempt, clock)
 
     facts = data.facts  # counted while reading, because planning cannot know which files are unreadable
     known: dict[str, Any] = {
@@ -57,6 +84,8 @@ def train(attempt: Attempt) -> None:
     }
     environment = fingerprint(device, attempt.threads)
     loop: TrainingLoop = attempt.begin(environment, lambda saved: new().restored(saved)) or new()
+    if others is not None:
+        others.send(saved_bytes(loop.run.state()))
     try:
         ended = loop.advance()
     except Diverged as error:
@@ -67,9 +96,31 @@ def train(attempt: Attempt) -> None:
         loop.tell_failures()
         known |= {"baselines": loop.run.task.baselines(data.train, data.test, len(facts.classes))}
         known |= {"samples": made_up(loop.run)}
-        attempt.commit(
-            {"status": Status.DONE, "cause": None, "probed": True, **known, **loop.result(loop.row)}
-        )
+        result = loop.result(loop.row)
+        if others is not None:
+            result["peak_memory_bytes"] = _total([result["peak_memory_bytes"], *(others.results() or [None])])
+        attempt.commit({"status": Status.DONE, "cause": None, "probed": True, **known, **result})
+
+
+def _learner(settings: Settings, data: Data, device: torch.device, others: Others | None) -> Learner:
+    if others is None:
+        return learner_of(settings.model)(settings, data, device)
+    from resexp.training.shared import SharedRun
+
+    return SharedRun(settings, data, device, others.member)
+
+
+def _total(numbers: Sequence[int | None]) -> int | None:
+    """The sum, or None if a number is unknown."""
+    known = [number for number in numbers if number is not None]
+    return sum(known) if len(known) == len(numbers) else None
+
+
+def saved_bytes(state: dict[str, Any]) -> memoryview:
+    """A state as `torch.save` writes it."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    return buffer.getbuffer()
 
 
 def made_up(run: Learner) -> list[str]:
@@ -132,10 +183,9 @@ class TrainingLoop:
 
     def save(self) -> None:
         start = time.monotonic()
-        buffer = io.BytesIO()
         state = {"run": self.run.state(), "row": self.row, "seconds": self.seconds()}
-        torch.save({**state, "failed_probes": self.failed_probes}, buffer)
-        self.attempt.save_checkpoint(buffer.getbuffer(), self.run.step)
+        saved = saved_bytes({**state, "failed_probes": self.failed_probes})
+        self.attempt.save_checkpoint(saved, self.run.step)
         self.saved = time.monotonic()
         self.save_cost = self.saved - start
 

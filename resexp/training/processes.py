@@ -1,0 +1,278 @@
+"""The processes that train one network together.
+
+The first one is the worker that the supervisor knows. It forks the others before it has computed anything, so
+that they need not load any library, and they stay in its process group, so that whoever kills the worker with
+its group kills them too. They add up numbers through PyTorch's gloo, over the loopback interface.
+
+The first process ends when another one fails, in the same way: what a supervisor finds out about the end of a
+worker (a signal, memory that ran out) is then true of the process that failed.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from multiprocessing import connection, get_context, parent_process
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkProcess
+from typing import Any
+
+import torch
+from torch import Tensor, distributed
+
+from resexp.errors import TrialError, out_of_memory, words
+
+NOTICE = 5.0
+"""Seconds within which the first process finds out which other process has ended. If it waits for something
+else meanwhile, a thread then ends it.
+"""
+LOOK = 1.0
+"""Seconds between two looks of that thread."""
+
+LIMIT = timedelta(days=1)
+"""How long gloo waits for a process that lives. While the first one evaluates, the others wait, and that may
+take hours. A trial that hangs is ended by the supervisor, like one of a single process.
+"""
+
+Follow = Callable[["Member", Connection], Any]
+"""What the other processes do. It gets a connection to the first process, and returns plain values for it."""
+
+
+class Parted(TrialError):
+    """Another process of the trial has ended, so that this one cannot go on."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One of the `size` processes of a trial. The first one has the number 0."""
+
+    number: int
+    size: int
+
+    def share(self, count: int) -> slice:
+        """This process's share of `count` examples. The shares differ by at most one example."""
+        return slice(self.number * count // self.size, (self.number + 1) * count // self.size)
+
+    def add_up(self, values: Tensor) -> Tensor:
+        """Replace `values` by their sum over all processes. Raises Parted."""
+        with parting():
+            distributed.all_reduce(values)
+        return values
+
+    def alike(self, values: Tensor) -> bool:
+        """Whether all processes have the same values. Raises Parted."""
+        most = torch.cat([values, -values])
+        with parting():
+            distributed.all_reduce(most, op=distributed.ReduceOp.MAX)
+        largest, smallest = most.chunk(2)
+        return torch.equal(largest, -smallest)
+
+
+@contextmanager
+def parting() -> Iterator[None]:
+    """Raise Parted for the errors by which a connection to another process says that it has ended."""
+    try:
+        yield
+    except (RuntimeError, OSError, EOFError) as problem:
+        raise Parted(words(problem)) from problem
+
+
+@contextmanager
+def together(size: int, follow: Follow, fail: Callable[[str, str], None]) -> Iterator[Others]:
+    """Fork the other processes of `size`, join them, and kill them in the end. This process must not have
+    computed anything yet, because PyTorch would wait for threads that do not survive a fork.
+
+    `fail` records the kind and the cause of a failure where this process can no longer raise it.
+
+    Raises TrialError if another process failed, or ends this process by the signal that ended another one.
+    """
+    others = Others(size, fail)
+    try:
+        others.fork(follow)
+        with parting():
+            others.join()
+        yield others
+    except Parted:
+        others.explain()
+        raise
+    finally:
+        others.end()
+
+
+class Others:
+    """The other processes of a trial, as the first one sees them. `member` is the first one itself."""
+
+    def __init__(self, size: int, fail: Callable[[str, str], None]) -> None:
+        self.member = Member(0, size)
+        self._fail = fail
+        self._processes: list[ForkProcess] = []
+        self._talks: list[Connection] = []
+        self._said: dict[int, tuple[str, Any]] = {}
+        self._ended = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+
+    def fork(self, follow: Follow) -> None:
+        """Raises TrialError if this process has threads, and OSError if the system has no process to give."""
+        if (threads := running_threads()) > 1:
+            raise TrialError(f"a process with {threads} threads cannot be forked; start the trial in a new one")
+        context = get_context("fork")
+        for number in range(1, self.member.size):
+            talk, theirs = context.Pipe()
+            member = Member(number, self.member.size)
+            process = context.Process(target=_live, args=(member, theirs, follow), daemon=True)
+            process.start()
+            theirs.close()
+            self._processes.append(process)
+            self._talks.append(talk)
+
+    def join(self) -> None:
+        self._watcher.start()
+        store = _store(0, first=True)
+        for talk in self._talks:
+            talk.send(store.port)
+        _join(self.member, store)
+
+    def send(self, state: bytes | memoryview) -> None:
+        """Send bytes to every other process. Raises Parted."""
+        with parting():
+            for talk in self._talks:
+                talk.send_bytes(state)
+
+    def results(self) -> list[Any] | None:
+        """What each of the others returned; None if one of them has not returned within NOTICE seconds."""
+        deadline = time.monotonic() + NOTICE
+        numbers = range(1, self.member.size)
+        while time.monotonic() < deadline:
+            said = [self._hear(number) for number in numbers]
+            if all(kind == "done" for kind, _ in said):
+                return [value for _, value in said]
+            time.sleep(0.01)
+        return None
+
+    def explain(self) -> None:
+        """Fail as that process failed whose end this one has noticed. Returns if none has failed."""
+        deadline = time.monotonic() + NOTICE
+        while time.monotonic() < deadline:
+            if (number := self._failed()) is not None:
+                self._fail_as(number)
+            time.sleep(0.02)
+
+    def end(self) -> None:
+        """Kill the others and wait until they are gone."""
+        self._ended.set()
+        for process in self._processes:
+            process.kill()
+        for process, talk in zip(self._processes, self._talks, strict=True):
+            process.join()
+            talk.close()
+        if self._watcher.is_alive():
+            self._watcher.join()
+        if distributed.is_initialized():
+            distributed.destroy_process_group()
+
+    def _hear(self, number: int) -> tuple[str, Any]:
+        """What a process has said in the end: ("done", value), ("failed", ...), or ("", None) so far."""
+        talk = self._talks[number - 1]
+        with suppress(EOFError, OSError):
+            if number not in self._said and talk.poll():
+                self._said[number] = talk.recv()
+        return self._said.get(number, ("", None))
+
+    def _failed(self) -> int | None:
+        """The number of a process that has failed. One that only noticed another's end has not."""
+        for number, process in enumerate(self._processes, 1):
+            if self._hear(number)[0] == "failed" or process.exitcode not in (None, 0):
+                return number
+        return None
+
+    def _fail_as(self, number: int) -> None:
+        """Raises TrialError or MemoryError, or ends this process by the same signal."""
+        name = f"process {number + 1} of {self.member.size}"
+        kind, value = self._hear(number)
+        if kind == "failed":
+            memory, cause = value
+            raise MemoryError(f"{name}: {cause}") if memory else TrialError(f"{name}: {cause}")
+        status = self._processes[number - 1].exitcode or 0
+        if status < 0:
+            print(f"{name} was ended by signal {-status} ({signal.Signals(-status).name})", flush=True)
+            os.kill(os.getpid(), -status)
+        raise TrialError(f"{name} ended with status {status}")
+
+    def _watch(self) -> None:
+        """End this process some time after another has failed, whatever this process waits for."""
+        while not self._ended.wait(LOOK):
+            number = self._failed()
+            if number is None or self._ended.wait(2 * NOTICE):
+                continue
+            try:
+                self._fail_as(number)
+            except Exception as error:
+                traceback.print_exc()
+                with suppress(Exception):
+                    self._fail("oom" if out_of_memory(error) else "error", f"error: {words(error)}")
+            sys.stderr.flush()
+            os._exit(1)
+
+
+def running_threads() -> int:
+    """The threads of this process, those of libraries included where the system tells."""
+    try:
+        return len(os.listdir("/proc/self/task"))
+    except OSError:
+        return threading.active_count()
+
+
+def _live(member: Member, first: Connection, follow: Follow) -> None:
+    """The life of another process than the first: it ends when it has nothing left to do, or with the first.
+
+    It ignores the signals that ask a trial to stop, because the first process saves the trial before it ends
+    the others.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    threading.Thread(target=_end_with_the_first, daemon=True).start()
+    try:
+        with parting():
+            _join(member, _store(first.recv(), first=False))
+        first.send(("done", follow(member, first)))
+        distributed.destroy_process_group()
+    except Parted:
+        return  # the first process notices the end that this one has noticed
+    except BaseException as error:  # a plugin's code may raise anything
+        traceback.print_exc()
+        cause = f"{type(error).__name__}: {words(error)}"[:400]
+        first.send(("failed", (out_of_memory(error), cause)))
+        sys.exit(1)
+
+
+def _end_with_the_first() -> None:
+    first = parent_process()
+    assert first is not None
+    connection.wait([first.sentinel])
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _store(port: int, *, first: bool) -> Any:
+    """Where the processes find each other. The first one opens it, at any port if `port` is 0."""
+    return distributed.TCPStore("127.0.0.1", port, is_master=first, wait_for_workers=False)  # type: ignore[attr-defined]
+
+
+def _join(member: Member, store: Any) -> None:
+    os.environ.setdefault("GLOO_SOCKET_IFNAME", loopback([name for _, name in socket.if_nameindex()]))
+    distributed.init_process_group(
+        "gloo", store=store, rank=member.number, world_size=member.size, timeout=LIMIT
+    )
+
+
+def loopback(names: Sequence[str]) -> str:
+    """The name of the loopback interface: lo on Linux, lo0 on macOS."""
+    return next((name for name in names if name in ("lo", "lo0")), "lo")

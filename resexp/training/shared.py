@@ -1,0 +1,111 @@
+"""A training run whose batches several processes share."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from resexp.errors import DataError, Diverged, TrialError
+from resexp.machine.memory import peak_memory
+from resexp.random import key_of
+from resexp.tasks.base import Task
+from resexp.training.run import Run
+from resexp.training.whole_batch_norm import acting, normalise_whole_batches
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+    from resexp.config.settings import Settings
+    from resexp.data.opening import Data
+    from resexp.training.processes import Member
+
+
+class SharedRun(Run):
+    """One process's copy of a run.
+
+    Each step trains on the batch that a run of one process would have, and each process on its share of that.
+    The gradient is the one of the whole batch: every process weighs its mean loss by the number of units
+    (labels, pixels or tokens) that it is a mean of. So all copies of the network stay the same.
+    """
+
+    def __init__(self, settings: Settings, data: Data, device: torch.device, member: Member) -> None:
+        super().__init__(settings, data, device)
+        self.member = member
+        if self.batch_size < member.size:
+            raise DataError(f"{member.size} processes cannot share a batch of {self.batch_size}")
+        if settings.training.sync_norm:
+            normalise_whole_batches(self.network)
+
+    def train_step(self) -> None:
+        with self._clock():
+            inputs, target = self.next_batch()
+            with acting(self.network, self.member):
+                loss, output = self.forward_pass(inputs, target)
+                units = self.task.units(target)
+                torch.autograd.backward(loss * units)
+            mistakes = self.task.mistakes(output.detach(), target)
+            parts = [loss.detach() * units, mistakes, torch.tensor(units)]
+            loss_sum, mistakes, whole = self._add_up(torch.stack([part.double() for part in parts]))
+            torch.manual_seed(key_of(self.settings.seed, self.step, "update"))
+            self.update()
+            self.count(loss_sum / whole, mistakes, int(whole))
+
+    def next_batch(self) -> tuple[Tensor, Tensor]:
+        """This process's share of the step's inputs and targets."""
+        index = self._next_index()
+        share = self.member.share(len(index))
+        if type(self.task).posed is Task.posed:
+            return self._batches(index[share])
+        # A question may be drawn at random for the whole batch, and one example's may depend on the others.
+        inputs, target = self.task.posed(*self._batches(index), self.settings.seed, self.step)
+        return inputs[share], target[share]
+
+    def end_epoch(self) -> list[float]:
+        """As `Run.end_epoch`. Raises TrialError if the weights are not the same in all processes."""
+        sums = super().end_epoch()
+        weights = torch.stack([p.detach().double().sum() for p in self.network.parameters()])
+        if not self.member.alike(weights.nan_to_num()):
+            raise TrialError(f"the weights are not the same in all processes after step {self.step}")
+        return sums
+
+    def _draws_key(self) -> int:
+        """Every process draws for its own examples, so that no two examples share a draw."""
+        return key_of(self.settings.seed, self.step, "step", self.member.number)
+
+    def _add_up(self, sums: Tensor) -> Tensor:
+        """The sums over all processes. Every gradient becomes the mean over the units of the whole batch; the
+        last of the sums is the number of these.
+        """
+        weights = [p for p in self.network.parameters() if p.requires_grad]
+        there = torch.tensor([float(p.grad is not None) for p in weights], dtype=torch.float64)
+        added = self.member.add_up(torch.cat([sums, there]))
+        sums, there = added[: len(sums)], added[len(sums) :]
+        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in weights]
+        flat = self.member.add_up(torch.cat([gradient.reshape(-1) for gradient in gradients]))
+        flat /= sums[-1].item()
+        parts = torch.split(flat, [p.numel() for p in weights])
+        for p, gradient, part, count in zip(weights, gradients, parts, there.tolist(), strict=True):
+            p.grad = gradient.copy_(part.view_as(p)) if count else None
+        return sums
+
+
+def follow(member: Member, first: Connection, settings: Settings, data: Data) -> int | None:
+    """What the other processes of a trial do: start from the first one's state, and take each step with it.
+
+    Returns the most memory that this process held; None if the run diverged, which the first process records.
+    """
+    device = torch.device("cpu")
+    run = SharedRun(settings, data, device, member)
+    state = first.recv_bytes()
+    run.restore(torch.load(io.BytesIO(state), map_location=device, weights_only=True))
+    try:
+        while run.step < run.total:
+            run.train_step()
+            if run.epoch_ended():
+                run.end_epoch()
+    except Diverged:
+        return None
+    return peak_memory(device)

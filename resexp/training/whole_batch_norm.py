@@ -1,0 +1,111 @@
+"""Batch norm over batches that several processes share. PyTorch's own SyncBatchNorm refuses CPUs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from resexp.errors import TrialError
+
+if TYPE_CHECKING:
+    from resexp.training.processes import Member
+
+
+class Sum(torch.autograd.Function):
+    """The sum of a tensor over all processes. Its gradient is the sum of their gradients."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, member: Member) -> Tensor:
+        ctx.member = member
+        return member.add_up(values.clone())
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return ctx.member.add_up(gradients[0].clone()), None
+
+
+class WholeBatchNorm(nn.BatchNorm2d):
+    """Normalises by the mean and variance over the shares of all processes, for inputs (B, C, ...).
+
+    Without a `member`, and in evaluation, this is PyTorch's batch norm of what this process has. So a copy of
+    the network that a probe measures needs no other process.
+    """
+
+    member: Member | None = None
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        if input.ndim < 2:
+            raise ValueError(f"expected inputs with channels, got {input.ndim} dimensions")
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.member is None or not self.training:
+            alone: Tensor = super().forward(x)
+            return alone
+        others = [axis for axis in range(x.ndim) if axis != 1]
+        shape = [-1 if axis == 1 else 1 for axis in range(x.ndim)]
+        wide = x.to(torch.promote_types(x.dtype, torch.float32))
+        own = wide.new_tensor([x.numel() / x.shape[1]])
+        sums = Sum.apply(torch.cat([wide.sum(others), own]), self.member)
+        count = sums[-1].detach()
+        mean = sums[:-1] / count
+        centred = wide - mean.view(shape)
+        variance = Sum.apply(centred.square().sum(others), self.member) / count
+        self._remember(mean.detach(), variance.detach() * (count / (count - 1)))
+        y: Tensor = centred * (variance + self.eps).rsqrt().view(shape)
+        if self.affine:
+            y = y * self.weight.view(shape) + self.bias.view(shape)
+        return y.to(x.dtype)
+
+    def _remember(self, mean: Tensor, variance: Tensor) -> None:
+        """Update the running statistics as PyTorch's batch norm does."""
+        if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
+            return
+        self.num_batches_tracked.add_(1)
+        rate = 1 / self.num_batches_tracked.item() if self.momentum is None else self.momentum
+        self.running_mean.lerp_(mean.to(self.running_mean.dtype), rate)
+        self.running_var.lerp_(variance.to(self.running_var.dtype), rate)
+
+
+def normalise_whole_batches(network: nn.Module) -> None:
+    """Replace every batch norm of the network, keeping its parameters, which the optimiser holds.
+
+    Raises TrialError for a plugin's own kind of batch norm, which we could not replace.
+    """
+    for name, module in list(network.named_modules(remove_duplicate=False)):
+        if not isinstance(module, _BatchNorm):
+            continue
+        if type(module) not in (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d):
+            kind = type(module).__name__
+            raise TrialError(f"{name} is a {kind}, which cannot normalise over several processes")
+        network.set_submodule(name, like(module))
+
+
+def like(module: _BatchNorm) -> WholeBatchNorm:
+    """A norm with the parameters and buffers of this one."""
+    new = WholeBatchNorm(
+        module.num_features, module.eps, module.momentum, module.affine, module.track_running_stats
+    )
+    new.weight, new.bias = module.weight, module.bias
+    new.running_mean, new.running_var = module.running_mean, module.running_var
+    new.num_batches_tracked = module.num_batches_tracked
+    return new.train(module.training)
+
+
+@contextmanager
+def acting(network: nn.Module, member: Member) -> Iterator[None]:
+    """Let the network's norms add up over all processes. Otherwise a copy that one process evaluates would
+    wait for the others.
+    """
+    norms = [module for module in network.modules() if isinstance(module, WholeBatchNorm)]
+    for norm in norms:
+        norm.member = member
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.member = None
