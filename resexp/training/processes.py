@@ -2,7 +2,7 @@
 
 The first one is the worker that the supervisor knows. It forks the others before it has computed anything, so
 that they need not load any library, and they stay in its process group, so that whoever kills the worker with
-its group kills them too. They add up numbers through PyTorch's gloo, over the loopback interface.
+its group kills them too.
 
 The first process ends when another one fails, in the same way: what a supervisor finds out about the end of a
 worker (a signal, memory that ran out) is then true of the process that failed.
@@ -12,24 +12,21 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import timedelta
 from multiprocessing import connection, get_context, parent_process
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkProcess
 from typing import Any
 
-import torch
-from torch import Tensor, distributed
+from torch import distributed
 
 from resexp.errors import TrialError, out_of_memory, words
+from resexp.training.member import Member, Parted, join, meeting_place, parting
 
 NOTICE = 5.0
 """Seconds within which the first process finds out which other process has ended. If it waits for something
@@ -38,52 +35,8 @@ else meanwhile, a thread then ends it.
 LOOK = 1.0
 """Seconds between two looks of that thread."""
 
-LIMIT = timedelta(days=1)
-"""How long gloo waits for a process that lives. While the first one evaluates, the others wait, and that may
-take hours. A trial that hangs is ended by the supervisor, like one of a single process.
-"""
-
-Follow = Callable[["Member", Connection], Any]
+Follow = Callable[[Member, Connection], Any]
 """What the other processes do. It gets a connection to the first process, and returns plain values for it."""
-
-
-class Parted(TrialError):
-    """Another process of the trial has ended, so that this one cannot go on."""
-
-
-@dataclass(frozen=True)
-class Member:
-    """One of the `size` processes of a trial. The first one has the number 0."""
-
-    number: int
-    size: int
-
-    def share(self, count: int) -> slice:
-        """This process's share of `count` examples. The shares differ by at most one example."""
-        return slice(self.number * count // self.size, (self.number + 1) * count // self.size)
-
-    def add_up(self, values: Tensor) -> Tensor:
-        """Replace `values` by their sum over all processes. Raises Parted."""
-        with parting():
-            distributed.all_reduce(values)
-        return values
-
-    def alike(self, values: Tensor) -> bool:
-        """Whether all processes have the same values. Raises Parted."""
-        most = torch.cat([values, -values])
-        with parting():
-            distributed.all_reduce(most, op=distributed.ReduceOp.MAX)
-        largest, smallest = most.chunk(2)
-        return torch.equal(largest, -smallest)
-
-
-@contextmanager
-def parting() -> Iterator[None]:
-    """Raise Parted for the errors by which a connection to another process says that it has ended."""
-    try:
-        yield
-    except (RuntimeError, OSError, EOFError) as problem:
-        raise Parted(words(problem)) from problem
 
 
 @contextmanager
@@ -123,7 +76,7 @@ class Others:
     def fork(self, follow: Follow) -> None:
         """Raises TrialError if this process has threads, and OSError if the system has no process to give."""
         if (threads := running_threads()) > 1:
-            raise TrialError(f"a process with {threads} threads cannot be forked; start the trial in a new one")
+            raise TrialError(f"a process of {threads} threads cannot be forked; start the trial in a new one")
         context = get_context("fork")
         for number in range(1, self.member.size):
             talk, theirs = context.Pipe()
@@ -136,10 +89,10 @@ class Others:
 
     def join(self) -> None:
         self._watcher.start()
-        store = _store(0, first=True)
+        store = meeting_place(0, first=True)
         for talk in self._talks:
             talk.send(store.port)
-        _join(self.member, store)
+        join(self.member, store)
 
     def send(self, state: bytes | memoryview) -> None:
         """Send bytes to every other process. Raises Parted."""
@@ -242,7 +195,7 @@ def _live(member: Member, first: Connection, follow: Follow) -> None:
     threading.Thread(target=_end_with_the_first, daemon=True).start()
     try:
         with parting():
-            _join(member, _store(first.recv(), first=False))
+            join(member, meeting_place(first.recv(), first=False))
         first.send(("done", follow(member, first)))
         distributed.destroy_process_group()
     except Parted:
@@ -259,20 +212,3 @@ def _end_with_the_first() -> None:
     assert first is not None
     connection.wait([first.sentinel])
     os.kill(os.getpid(), signal.SIGKILL)
-
-
-def _store(port: int, *, first: bool) -> Any:
-    """Where the processes find each other. The first one opens it, at any port if `port` is 0."""
-    return distributed.TCPStore("127.0.0.1", port, is_master=first, wait_for_workers=False)  # type: ignore[attr-defined]
-
-
-def _join(member: Member, store: Any) -> None:
-    os.environ.setdefault("GLOO_SOCKET_IFNAME", loopback([name for _, name in socket.if_nameindex()]))
-    distributed.init_process_group(
-        "gloo", store=store, rank=member.number, world_size=member.size, timeout=LIMIT
-    )
-
-
-def loopback(names: Sequence[str]) -> str:
-    """The name of the loopback interface: lo on Linux, lo0 on macOS."""
-    return next((name for name in names if name in ("lo", "lo0")), "lo")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from resexp.config.settings import Settings
     from resexp.data.opening import Data
-    from resexp.training.processes import Member
+    from resexp.training.member import Member
 
 
 class SharedRun(Run):

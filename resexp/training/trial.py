@@ -53,7 +53,8 @@ def train(attempt: Attempt) -> None:
 
 def _train_together(attempt: Attempt, settings: Settings) -> None:
     """Train with other processes, which only take steps. Evaluations, probes and files are this one's."""
-    from resexp.training.processes import Member, together
+    from resexp.training.member import Member
+    from resexp.training.processes import together
     from resexp.training.shared import follow
 
     def other(member: Member, first: Connection) -> int | None:

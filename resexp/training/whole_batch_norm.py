@@ -13,7 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from resexp.errors import TrialError
 
 if TYPE_CHECKING:
-    from resexp.training.processes import Member
+    from resexp.training.member import Member
 
 
 class Sum(torch.autograd.Function):

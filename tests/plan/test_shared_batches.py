@@ -160,6 +160,7 @@ def test_a_benchmark_of_several_processes_is_refused(tmp_path: Path) -> None:
 
 TEXT = {"kind": "tiny_shakespeare", "context": 8}
 IMAGES = {"kind": "synthetic", "train": 16, "test": 8, "size": 32}
+SCENES = {"kind": "digit_scenes", "train": 8, "test": 4}
 TRUNKS: dict[str, dict[str, object]] = {
     "densenet": {"depth": 7},
     "imagenet_densenet": {"depth": 121},
@@ -177,9 +178,9 @@ def alone(model: dict[str, object], seed: int) -> bool:
     """Whether, while training, the output of the first example depends on this example alone."""
     images = "masked_autoencoding" if model["kind"] == "masked_autoencoder" else "classification"
     task = {"transformer": "language", "unet": "segmentation"}.get(str(model["kind"]), images)
-    data = {"language": TEXT, "segmentation": {"kind": "digit_scenes", "train": 8, "test": 4}}.get(task, IMAGES)
-    training = {"epochs": 1}
-    settings = parse_settings({"data": data, "task": task, "model": model, "training": training})
+    data = {"language": TEXT, "segmentation": SCENES}.get(task, IMAGES)
+    mapping = {"data": data, "task": task, "model": model, "training": {"epochs": 1}}
+    settings = parse_settings(mapping)
     purpose = settings.task.build().purpose(facts_of(settings.data))
     torch.manual_seed(seed)
     network = build_network(settings.model, purpose)

@@ -21,7 +21,8 @@ from resexp.data.opening import open_data
 from resexp.models.masked_autoencoder import Autoencoder
 from resexp.store import Attempt
 from resexp.training import processes, shared
-from resexp.training.processes import Member, together
+from resexp.training.member import Member
+from resexp.training.processes import together
 from resexp.training.run import Run
 from resexp.training.shared import SharedRun
 from resexp.training.trial import train
@@ -124,7 +125,7 @@ def norms(talk: Connection, momentum: float | None, affine: bool) -> None:
 
 
 def trial(attempt: Attempt) -> None:
-    """Train, but let one of the processes fail in the first attempt at its third step: see `first_attempts`."""
+    """Train, but let one of the processes fail in the first attempt, as `first_attempts` says."""
     if attempt.number == 1:
         first_attempts(attempt.trial.name, attempt)
     train(attempt)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from resexp.execution.local import LocalLauncher
 from resexp.execution.sweep import Options
 from resexp.plan.trial import Trial
 from resexp.training.entry import PRELOAD
-from resexp.training.processes import Member, loopback
+from resexp.training.member import Member, loopback
 
 IMAGES = {"kind": "synthetic", "train": 70, "test": 8, "size": 8, "noise": 0.4, "crop": 1, "flip": True}
 RESNET = {"kind": "resnet", "depth": 8, "width": 4, "connection": "residual"}
@@ -63,8 +62,8 @@ TIMING = ("seconds", "step_seconds", "images_per_second", "peak_memory_bytes", "
 
 
 @pytest.fixture(scope="module")
-def launcher() -> Iterator[LocalLauncher]:
-    yield LocalLauncher([PRELOAD, "shared_batches"])
+def launcher() -> LocalLauncher:
+    return LocalLauncher([PRELOAD, "shared_batches"])
 
 
 def from_worker(launcher: LocalLauncher, function: Any, *calls: tuple[Any, ...]) -> list[Any]:
@@ -116,9 +115,7 @@ def test_two_processes_learn_what_one_learns_in_a_hundred_steps(
 
 
 @pytest.mark.parametrize("trial", SHORT.values(), ids=SHORT)
-def test_every_task_learns_the_same(
-    trial: dict[str, Any], launcher: LocalLauncher, tmp_path: Path
-) -> None:
+def test_every_task_learns_the_same(trial: dict[str, Any], launcher: LocalLauncher, tmp_path: Path) -> None:
     text = settings(tmp_path, trial, iterations=8)
     one, three = from_worker(launcher, shared_batches.curve, (text, 1), (text, 3))
     assert apart(one, three) < 1e-9
@@ -137,8 +134,9 @@ def test_the_norm_is_batch_norm_of_the_whole_batch(
 ) -> None:
     ((whole, parts),) = from_worker(launcher, shared_batches.norms, (momentum, affine))
     for what in ("outputs", "inputs"):
-        together = [sum((part[what][number] for part in parts), []) for number in range(2)]
-        assert apart(whole[what], together) < 1e-10
+        for number in range(2):
+            together = [example for part in parts for example in part[what][number]]
+            assert apart(whole[what][number], together) < 1e-10
     summed = torch.tensor([part["weights"] for part in parts], dtype=torch.float64).sum(0).tolist()
     assert apart(whole["weights"], summed) < 1e-10
     assert bool(whole["weights"]) == affine
@@ -200,9 +198,7 @@ def parse_probes(probes: list[dict[str, Any]], text: str) -> Any:
     return parse_settings({**json.loads(text), "probes": probes}).model_dump(mode="json")["probes"]
 
 
-def test_the_memory_of_a_trial_is_that_of_all_its_processes(
-    launcher: LocalLauncher, tmp_path: Path
-) -> None:
+def test_the_memory_of_a_trial_is_that_of_all_its_processes(launcher: LocalLauncher, tmp_path: Path) -> None:
     trials = []
     for count in (1, 2):
         text = settings(tmp_path, {"model": RESNET}, iterations=2, processes=count)
