@@ -12,12 +12,12 @@ from resexp.bench.measure import first_trial
 from resexp.catalog import scan
 from resexp.config.load import load
 from resexp.config.parse import parse_settings
-from resexp.data.cache import facts_of
 from resexp.errors import ConfigError
 from resexp.estimate.at_once import best_slots
 from resexp.estimate.duration import can_be_timed, room, trial_bytes
 from resexp.estimate.network import Measurer
-from resexp.execution.local import LocalLauncher
+from resexp.execution.local import Local
+from resexp.models.base import Purpose
 from resexp.models.build import build_network
 from resexp.plan.make import make_plan
 from resexp.plan.trial import Trial
@@ -146,7 +146,7 @@ def test_the_plan_counts_cores_and_memory_of_every_process(tmp_path: Path) -> No
     assert found.note == "A trial has up to 3 processes, and there are cores for 8: 2 at once."
     assert room(["cpu"] * 2, [three], 1 << 40, asked=False).slots == ("cpu",)
     assert room(["cpu"] * 2, [three], 1 << 40, asked=True).slots == ("cpu",) * 2
-    assert best_slots(["cpu"] * 8, [one, three], 1, Measurer("cpu"), LocalLauncher()) == ["cpu", "cpu"]
+    assert best_slots(["cpu"] * 8, [one, three], 1, Measurer("cpu"), Local()) == ["cpu", "cpu"]
     assert can_be_timed(one)
     assert not can_be_timed(three)
 
@@ -158,15 +158,21 @@ def test_a_benchmark_of_several_processes_is_refused(tmp_path: Path) -> None:
         first_trial(load(file, ["training.processes=2"]), Measurer("cpu"))
 
 
-TEXT = {"kind": "tiny_shakespeare", "context": 8}
-IMAGES = {"kind": "synthetic", "train": 16, "test": 8, "size": 32}
-SCENES = {"kind": "digit_scenes", "train": 8, "test": 4}
+IMAGES = Purpose((3, 32, 32), 4)
+PURPOSES = {
+    "masked_autoencoder": Purpose((3, 32, 32), 4, "images"),
+    "mnet": Purpose((1, 4000), 4),
+    "transformer": Purpose((8,), 5, "tokens", causal=True),
+    "unet": Purpose((3, 32, 32), 4, "masks"),
+}
 TRUNKS: dict[str, dict[str, object]] = {
     "densenet": {"depth": 7},
-    "imagenet_densenet": {"depth": 121},
-    "imagenet_resnet": {"depth": 18},
+    "imagenet_densenet": {"depth": 121, "width": 8},
+    "imagenet_resnet": {"depth": 18, "width": 8},
+    "keyword_resnet": {"depth": 8, "width": 4},
     "masked_autoencoder": {"depth": 1, "patch": 8, "width": 8, "heads": 2, "order": "pre", "norm": "layer"},
-    "mlp": {"depth": 4},
+    "mlp": {"depth": 4, "width": 8},
+    "mnet": {"depth": 3, "width": 4},
     "resnet": {"depth": 8},
     "transformer": {"depth": 1, "width": 8, "heads": 2, "order": "pre", "norm": "layer"},
     "unet": {"depth": 14, "width": 4},
@@ -176,12 +182,9 @@ TRUNKS: dict[str, dict[str, object]] = {
 
 def alone(model: dict[str, object], seed: int) -> bool:
     """Whether, while training, the output of the first example depends on this example alone."""
-    images = "masked_autoencoding" if model["kind"] == "masked_autoencoder" else "classification"
-    task = {"transformer": "language", "unet": "segmentation"}.get(str(model["kind"]), images)
-    data = {"language": TEXT, "segmentation": SCENES}.get(task, IMAGES)
-    mapping = {"data": data, "task": task, "model": model, "training": {"epochs": 1}}
-    settings = parse_settings(mapping)
-    purpose = settings.task.build().purpose(facts_of(settings.data))
+    purpose = PURPOSES.get(str(model["kind"]), IMAGES)
+    training = {"epochs": 1}
+    settings = parse_settings({"data": "synthetic", "model": model, "training": training})
     torch.manual_seed(seed)
     network = build_network(settings.model, purpose)
     with torch.no_grad():  # away from starts at which gradients are 0

@@ -16,7 +16,7 @@ from resexp import durable, store
 from resexp.config.parse import parse_settings
 from resexp.execution import supervisor
 from resexp.execution.display import Display
-from resexp.execution.local import LocalLauncher
+from resexp.execution.local import Local
 from resexp.execution.sweep import Options
 from resexp.plan.trial import Trial
 from resexp.training.entry import PRELOAD
@@ -62,11 +62,11 @@ TIMING = ("seconds", "step_seconds", "images_per_second", "peak_memory_bytes", "
 
 
 @pytest.fixture(scope="module")
-def launcher() -> LocalLauncher:
-    return LocalLauncher([PRELOAD, "shared_batches"])
+def launcher() -> Local:
+    return Local([PRELOAD, "shared_batches"])
 
 
-def from_worker(launcher: LocalLauncher, function: Any, *calls: tuple[Any, ...]) -> list[Any]:
+def from_worker(launcher: Local, function: Any, *calls: tuple[Any, ...]) -> list[Any]:
     """What the function sends in each call, one after another."""
     told = []
     for arguments in calls:
@@ -105,7 +105,7 @@ def learns(curve: list[list[float]]) -> bool:
 
 @pytest.mark.parametrize("trial", LONG.values(), ids=LONG)
 def test_two_processes_learn_what_one_learns_in_a_hundred_steps(
-    trial: dict[str, Any], launcher: LocalLauncher, tmp_path: Path
+    trial: dict[str, Any], launcher: Local, tmp_path: Path
 ) -> None:
     text = settings(tmp_path, trial, iterations=100)
     one, two = from_worker(launcher, shared_batches.curve, (text, 1), (text, 2))
@@ -115,14 +115,14 @@ def test_two_processes_learn_what_one_learns_in_a_hundred_steps(
 
 
 @pytest.mark.parametrize("trial", SHORT.values(), ids=SHORT)
-def test_every_task_learns_the_same(trial: dict[str, Any], launcher: LocalLauncher, tmp_path: Path) -> None:
+def test_every_task_learns_the_same(trial: dict[str, Any], launcher: Local, tmp_path: Path) -> None:
     text = settings(tmp_path, trial, iterations=8)
     one, three = from_worker(launcher, shared_batches.curve, (text, 1), (text, 3))
     assert apart(one, three) < 1e-9
     assert apart(one["curve"][0], one["curve"][-1]) > 1e-3
 
 
-def test_a_norm_of_each_process_learns_something_else(launcher: LocalLauncher, tmp_path: Path) -> None:
+def test_a_norm_of_each_process_learns_something_else(launcher: Local, tmp_path: Path) -> None:
     text = settings(tmp_path, {"model": RESNET}, iterations=3)
     one, two = from_worker(launcher, shared_batches.curve, (text, 1), (text, 2))
     assert apart(one["curve"], two["curve"]) > 1e-4
@@ -130,7 +130,7 @@ def test_a_norm_of_each_process_learns_something_else(launcher: LocalLauncher, t
 
 @pytest.mark.parametrize(("momentum", "affine"), [(0.1, True), (None, False)])
 def test_the_norm_is_batch_norm_of_the_whole_batch(
-    momentum: float | None, affine: bool, launcher: LocalLauncher
+    momentum: float | None, affine: bool, launcher: Local
 ) -> None:
     ((whole, parts),) = from_worker(launcher, shared_batches.norms, (momentum, affine))
     for what in ("outputs", "inputs"):
@@ -162,9 +162,7 @@ def plain(value: Any) -> Any:
     return value.numpy().tobytes() if isinstance(value, torch.Tensor) else value
 
 
-def test_a_trial_goes_on_from_any_end_of_any_of_its_processes(
-    launcher: LocalLauncher, tmp_path: Path
-) -> None:
+def test_a_trial_goes_on_from_any_end_of_any_of_its_processes(launcher: Local, tmp_path: Path) -> None:
     probes = [{"kind": "update_ratio", "at": [0, 0.5, 1], "batch_size": 16}]
     text = settings(tmp_path, {"model": RESNET}, epochs=2, batch_size=10, processes=2, train_every=1)
     dump = {**json.loads(text), "probes": parse_probes(probes, text)}
@@ -198,7 +196,7 @@ def parse_probes(probes: list[dict[str, Any]], text: str) -> Any:
     return parse_settings({**json.loads(text), "probes": probes}).model_dump(mode="json")["probes"]
 
 
-def test_the_memory_of_a_trial_is_that_of_all_its_processes(launcher: LocalLauncher, tmp_path: Path) -> None:
+def test_the_memory_of_a_trial_is_that_of_all_its_processes(launcher: Local, tmp_path: Path) -> None:
     trials = []
     for count in (1, 2):
         text = settings(tmp_path, {"model": RESNET}, iterations=2, processes=count)
@@ -210,9 +208,7 @@ def test_the_memory_of_a_trial_is_that_of_all_its_processes(launcher: LocalLaunc
     assert 1.5 * one < two < 3 * one
 
 
-def test_the_first_process_ends_where_it_waits_for_something_else(
-    launcher: LocalLauncher, tmp_path: Path
-) -> None:
+def test_the_first_process_ends_where_it_waits_for_something_else(launcher: Local, tmp_path: Path) -> None:
     with launcher.beside(shared_batches.busy, [(str(tmp_path),)]) as (talk,):
         assert talk.poll(60)
         with pytest.raises(EOFError):
@@ -220,7 +216,7 @@ def test_the_first_process_ends_where_it_waits_for_something_else(
     assert (tmp_path / "cause").read_text() == "error: error: process 2 of 2: ValueError: why it ended"
 
 
-def test_another_process_ends_with_the_first(launcher: LocalLauncher) -> None:
+def test_another_process_ends_with_the_first(launcher: Local) -> None:
     with launcher.beside(shared_batches.orphan, [()]) as (talk,):
         assert talk.poll(60)
         place = Path(f"/proc/{talk.recv()}")
