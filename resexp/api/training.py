@@ -176,6 +176,16 @@ def _refuse_to_try_out(launcher: Launcher | None, jobs: object) -> None:
         raise ConfigError([Problem("command line", "--jobs auto", wrong, "give a number, or leave it out")])
 
 
+def _refuse_processes(left: Sequence[Trial], slots: Sequence[str]) -> None:
+    """Raises ConfigError if trials of several processes would run on GPUs of other machines."""
+    from resexp.errors import ConfigError, Problem
+
+    other = next((slot for slot in slots if slot != "cpu"), None)
+    if other and any(trial.processes > 1 for trial in left):
+        wrong = f"several processes train on CPUs only, and the launcher gives {other}"
+        raise ConfigError([Problem("", "training.processes", wrong, "give 1, or --device cpu")])
+
+
 def _slots(
     launcher: Launcher,
     here: Sequence[str],
@@ -194,7 +204,9 @@ def _slots(
     from resexp.machine.environment import memory_bytes
 
     if launcher.remote:
-        return list(launcher.slots(device, None if jobs == "auto" else jobs, len(left)))
+        slots = list(launcher.slots(device, None if jobs == "auto" else jobs, len(left)))
+        _refuse_processes(left, slots)
+        return slots
     fitting = room(here, left, memory_bytes(), asked=jobs is not None)
     if fitting.note:
         tell(fitting.note)

@@ -59,9 +59,9 @@ def best_slots(
 
     Test runs of the trial with the largest network decide. There are never more trials than the cores suffice
     for, with `threads` each. The devices are those that occur in `slots`; `slots` itself is returned if no
-    trial has a network, or if the test runs fail. If a trial has several processes, there are no test runs, and
-    as many of the `slots` are returned as have cores for the processes of each trial. `data` has the prepared
-    data of trials, by their ids; those that are missing are prepared in the test run.
+    trial has a network, or if the test runs fail. If a trial has several processes, there are no test runs,
+    and as many of the `slots` are returned as have cores for the processes of each trial. `data` has the
+    prepared data of trials, by their ids; those that are missing are prepared in the test run.
     """
     trials = list(trials)
     if (processes := max((trial.processes for trial in trials), default=1)) > 1:

@@ -62,8 +62,8 @@ def room(slots: Sequence[str], trials: Sequence[Trial], memory: int | None, *, a
     """The slots (one device for each trial at once) on which `trials` should run, with `memory` bytes.
 
     If the user `asked` for a number of trials at once, all slots are kept. Otherwise so many are kept, but at
-    least one, that there are cores for the processes of each trial, and that the largest trials fit into memory
-    together.
+    least one, that there are cores for the processes of each trial, and that the largest trials fit into
+    memory together.
     """
     most = max((trial.processes for trial in trials), default=1)
     kept = list(slots) if asked else for_processes(slots, most)

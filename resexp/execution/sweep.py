@@ -98,6 +98,7 @@ class Sweep:
             options.trainer,
             options.allow_environment_change,
             options.data.get(trial.id),
+            trial.processes,
         )
         worker = RunningWorker(trial, number, device, self.launcher.start(job), self.awake)
         self.running.append(worker)

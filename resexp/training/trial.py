@@ -12,7 +12,7 @@ import torch
 from resexp.config.parse import parse_settings
 from resexp.data.cache import prepare_for
 from resexp.data.opening import open_data
-from resexp.errors import Diverged
+from resexp.errors import Diverged, TrialError
 from resexp.machine.memory import keep_freed_memory, peak_memory
 from resexp.plan.status import Status
 from resexp.training.learner import Learner, learner_of
@@ -57,10 +57,12 @@ def _train_together(attempt: Attempt, settings: Settings) -> None:
     from resexp.training.processes import together
     from resexp.training.shared import follow
 
+    if attempt.device != "cpu":
+        raise TrialError(f"several processes train on CPUs only, and this device is {attempt.device}")
+
     def other(member: Member, first: Connection) -> int | None:
         torch.set_num_threads(attempt.threads)
-        device = torch.device(attempt.device)
-        return follow(member, first, settings, open_data(settings.data, device, settings.seed, attempt.data))
+        return follow(member, first, settings, _data(attempt, settings))
 
     with together(settings.training.processes, other, attempt.fail) as others:
         _train(attempt, settings, others)
@@ -70,9 +72,7 @@ def _train(attempt: Attempt, settings: Settings, others: Others | None) -> None:
     device = torch.device(attempt.device)
     torch.set_num_threads(attempt.threads)
     clock = time.monotonic()
-    # Where the machine that started the run could not prepare the data for this one, the worker does it.
-    checked = attempt.data or prepare_for(attempt.run, settings.data, attempt.trial.data)
-    data = open_data(settings.data, device, settings.seed, checked)
+    data = _data(attempt, settings)
 
     def new() -> TrainingLoop:
         return TrainingLoop(_learner(settings, data, device, others), attempt, clock)
@@ -101,6 +101,12 @@ def _train(attempt: Attempt, settings: Settings, others: Others | None) -> None:
         if others is not None:
             result["peak_memory_bytes"] = _total([result["peak_memory_bytes"], *(others.results() or [None])])
         attempt.commit({"status": Status.DONE, "cause": None, "probed": True, **known, **result})
+
+
+def _data(attempt: Attempt, settings: Settings) -> Data:
+    # Where the machine that started the run could not prepare the data for this one, the worker does it.
+    checked = attempt.data or prepare_for(attempt.run, settings.data, attempt.trial.data)
+    return open_data(settings.data, torch.device(attempt.device), settings.seed, checked)
 
 
 def _learner(settings: Settings, data: Data, device: torch.device, others: Others | None) -> Learner:
