@@ -185,9 +185,7 @@ class TrainingConfig(Frozen):
     channels_last: bool = True
     deterministic: bool = False
     test_every: PositiveInt = Field(1, description="number of epochs between tests")
-    train_every: PositiveInt | None = Field(
-        None, description="epochs between measurements of the training error; null: at most four in all"
-    )
+    train_every: PositiveInt | None = Field(None, description="the same on training data; null: at most four")
 
     @model_validator(mode="after")
     def _one_budget(self) -> Self:

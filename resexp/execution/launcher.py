@@ -24,10 +24,10 @@ from resexp.store import JobNotes
 class Job:
     """Everything that a worker must know. All values are plain, so that another machine can receive them.
 
-    folder: of the trial; number: of the attempt at it; threads: for computations on the CPU, of each of
-    `processes` that train the trial together: the worker starts the others itself; trainer: `module:function`,
-    which is called with the Attempt; data: describes the trial's data as prepared on this machine; with None,
-    the worker prepares them.
+    folder: of the trial; number: of the attempt at it; threads: for computations on the CPU; trainer:
+    `module:function`, which is called with the Attempt; data: describes the trial's data as prepared on this
+    machine; with None, the worker prepares them; processes: how many compute, with `threads` each. The worker
+    is one of them and starts the others.
     """
 
     folder: Path
