@@ -4,7 +4,7 @@ import resexp
 experiment = resexp.load("configs/depth_sweep.yaml", ["model.depth=8,20"])
 resexp.run(experiment)
 resexp.results("depth_sweep").trials
-resexp.judge("runs.csv").sentences  # of runs that resexp did not train
+resexp.judge("runs.csv").sentences  # verdicts on runs that another program trained
 """
 
 import sys

@@ -1,7 +1,7 @@
-"""Files that are whole or absent: atomic writes, checksummed JSON documents and checksummed rows.
+"""Writes files so that they are whole or absent: atomically, and with checksums for JSON documents and rows.
 
 Every byte that this package must not lose is written by the few `os` calls in this file, so that a test can
-make each of them fail. Functions raise the system's OSError; callers add what the file is.
+make each of them fail. Functions raise the system's OSError; callers say what the file is for.
 """
 
 from __future__ import annotations
@@ -33,9 +33,8 @@ class NotAFile(OSError):
 
 
 def write_atomic(path: Path, data: bytes | memoryview, *, durable: bool = True) -> None:
-    """Put `data` at `path`. Readers find either the old bytes or the new ones, even after a crash at any
-    moment. With `durable` this also holds for a power loss, and the new bytes are on disk when the function
-    returns.
+    """Write `data` into the file `path`. Readers find all old bytes or all new ones, even after a kill at any
+    moment. With `durable` this also holds for a power loss, and the new bytes are then on disk on return.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
@@ -55,14 +54,14 @@ def write_atomic(path: Path, data: bytes | memoryview, *, durable: bool = True) 
 
 
 def write_all(fd: int, data: bytes | memoryview) -> None:
-    """Call os.write until everything is written, because on a nearly full disk it may write only a part."""
+    """Call os.write until everything is written: on a nearly full disk, one call may write only a part."""
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]
 
 
 def open_file(path: Path) -> BinaryIO:
-    """Open a regular file for reading, without ever waiting for a pipe. Raises OSError, NotAFile."""
+    """Open a regular file for reading. Raises NotAFile for anything else, such as a pipe, and OSError."""
     special = "is a device, pipe or socket and not a regular file"
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
@@ -88,7 +87,7 @@ def read_bytes(path: Path, most: int | None = None) -> bytes:
 
 
 def sync(path: Path) -> None:
-    """Make a file's bytes, or the names in a folder (new, replaced, removed), survive a power loss."""
+    """Make what was written into a file survive a power loss; for a folder, the names of the files in it."""
     fd = os.open(path, os.O_RDONLY)
     try:
         os.fsync(fd)
@@ -105,7 +104,7 @@ def make_folder(folder: Path) -> None:
 
 
 def make_own_folder(folder: Path) -> None:
-    """`make_folder`, but a link raises OSError: whoever made it would choose which files are overwritten."""
+    """Like `make_folder`, but raises OSError if the folder is a link, which may lead to somebody's files."""
     if folder.is_symlink():
         wrong = "is a link, and nothing is written through it; remove the link"
         raise OSError(errno.ELOOP, wrong, str(folder))
@@ -113,18 +112,18 @@ def make_own_folder(folder: Path) -> None:
 
 
 def sweep_temporaries(folder: Path) -> None:
-    """Remove temporary files of writers that were killed. Call this only while no writer is at work."""
+    """Delete temporary files of writers that were killed. Call this only while nothing is being written."""
     for temporary in folder.glob(".*.tmp"):
         temporary.unlink(missing_ok=True)
 
 
 def seal(value: Mapping[str, Any], indent: int | None = None) -> bytes:
-    """`value` as strict JSON text, which begins with the CRC-32 of all its bytes and ends with a newline. NaN
+    """`value` as JSON text that begins with a checksum, the CRC-32 of the text, and ends with a newline. NaN
     and infinities, which strict JSON lacks, become the strings "NaN", "Infinity" and "-Infinity".
     """
     try:
         text = json.dumps({"crc": _BLANK, **value}, indent=indent, allow_nan=False) + "\n"
-    except ValueError:  # there are such numbers; looking for them first would take longer than writing
+    except ValueError:  # it has such numbers; to look for them first would take longer than writing
         text = json.dumps({"crc": _BLANK, **_encode(value)}, indent=indent, allow_nan=False) + "\n"
     return text.replace(_BLANK, f"{zlib.crc32(text.encode()):08x}", 1).encode()
 
@@ -148,15 +147,13 @@ def _damage(data: bytes) -> str | None:
 
 
 def _values(sealed: list[bytes]) -> list[dict[str, Any]]:
-    """The values of intact bytes, parsed together: parsing 100,000 rows one by one takes twice as long."""
+    """The values of intact sealed texts. They are parsed together, which takes half as long as one by one."""
     data = b",".join(sealed)
     try:
         values: list[dict[str, Any]] = json.loads(b"[" + data + b"]")
     except (ValueError, RecursionError) as problem:
         raise Damaged(f"its checksum fits, but it is no JSON that can be read: {problem}") from None
-    if any(
-        word in data for word in _NON_FINITE_ENDS
-    ):  # searching the bytes is faster than decoding every row
+    if any(word in data for word in _NON_FINITE_ENDS):  # to search is faster than to decode every row
         values = _decode(values)
     for value in values:
         del value["crc"]
@@ -171,7 +168,9 @@ def write_document(
 
 
 def read_document(path: Path) -> dict[str, Any]:
-    """Read what `write_document` wrote. Raises Damaged, or OSError (FileNotFoundError if it is absent)."""
+    """The value that `write_document` wrote. Raises Damaged, or OSError (FileNotFoundError if
+    it is absent).
+    """
     try:
         return unseal(read_bytes(path))
     except NotAFile as problem:
@@ -199,10 +198,11 @@ def _decode(value: Any) -> Any:
 
 
 class RowLog:
-    """An append-only file of sealed rows, one per line. `size` and `crc` describe all its bytes.
+    """A file of sealed rows, one per line, to which rows are appended. `size` and `crc` are those of all
+    bytes.
 
-    Opening it writes the bytes `keep` to a new file, so that an earlier writer, continued after a suspension,
-    cannot append to anything that is read.
+    It begins as a new file with the bytes `keep`. If an earlier writer, which was suspended, goes on, it
+    appends to the old file, which nobody reads any more.
     """
 
     def __init__(self, path: Path, keep: bytes = b"") -> None:
@@ -224,7 +224,7 @@ class RowLog:
         os.close(self._fd)
 
     def extent(self) -> dict[str, int]:
-        """The size and checksum, which a checkpoint or result records to recognise these bytes later."""
+        """The size and checksum. Checkpoints and results record them, and `fits` compares them later."""
         return {"bytes": self.size, "crc": self.crc}
 
 
@@ -242,7 +242,7 @@ def read_rows(data: bytes) -> tuple[list[dict[str, Any]], int]:
 
 
 def _readable(lines: list[bytes]) -> tuple[list[dict[str, Any]], int]:
-    """The rows before the first that is not JSON despite its fitting checksum, and their size in bytes."""
+    """The rows before the first whose checksum fits but which is no JSON, and their size in bytes."""
     rows: list[dict[str, Any]] = []
     size = 0
     for line in lines:

@@ -1,4 +1,4 @@
-"""All errors of this package. Each class has the exit status with which a command ends.
+"""Defines the errors of this package. The number is the exit status of a command that ends with the error.
 
     ResexpError                 1
     ├── ConfigError             2   the configuration is wrong; every problem at once
@@ -12,7 +12,7 @@
         ├── Diverged            3   its loss stopped being a number
         └── StaleAttempt        3   another attempt took the trial over
 
-Any other exception that escapes is a bug, and the command ends with status 1.
+Any other exception that ends a command is a bug, and the exit status is 1.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ class ResexpError(Exception):
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong with a configuration: where, what, and what would be right."""
+    """One thing that is wrong in a configuration or a command.
+
+    where: such as the file and line. key: the dotted key. wrong: what is wrong. right: what would be right.
+    """
 
     where: str
     key: str
@@ -42,7 +45,7 @@ class Problem:
 
 
 class ConfigError(ResexpError):
-    """The configuration is wrong. `problems` holds every problem found, in file order."""
+    """The configuration is wrong. `problems` holds every problem that was found, in the order of lines."""
 
     exit_status = 2
 
@@ -53,7 +56,7 @@ class ConfigError(ResexpError):
 
 
 class TableError(ConfigError):
-    """A table of runs that resexp did not train cannot be judged. `problems` as in ConfigError."""
+    """A table of runs that another program trained is wrong. `problems` is as in ConfigError."""
 
 
 class DataError(ResexpError):
@@ -81,7 +84,9 @@ class BusyError(StoreError):
 
 
 class MixedError(ResexpError):
-    """Two different trials would be averaged as one, which is a fault of the program."""
+    """Two different trials cannot be told apart, so a report would average them. This is a
+    fault of resexp.
+    """
 
 
 class TrialError(ResexpError):
@@ -99,7 +104,7 @@ class StaleAttempt(TrialError):
 
 
 def words(error: BaseException) -> str:
-    """An error's message in one line. Errors of other people's code may fail to give one."""
+    """An error's message in one line. (An error of a plugin may raise another when asked for its message.)"""
     try:
         return " ".join(str(error).split())
     except (Exception, SystemExit):
@@ -107,8 +112,8 @@ def words(error: BaseException) -> str:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out. It is recognised by its name and message, so that no
-    framework need be imported here.
+    """Whether an error says that memory ran out. It is recognised by its class's name and its message, so
+    that torch need not be imported here.
     """
     names = {cls.__name__ for cls in type(error).__mro__}
     phrases = ("can't allocate memory", "not enough memory", "CUDA out of memory", "ALLOC_FAILED")

@@ -1,10 +1,11 @@
-"""Types with bounds for the options of parts. All roles share them, and none needs torch.
+"""Defines types with bounds for the options of parts, such as a width. None of them needs torch.
 
-A part's keyword-only constructor arguments are its YAML options, so their annotations are the schema.
-`catalog` understands these names, the builtins, `Literal[...]`, `X | None` and `tuple[X, ...]`.
+The keyword-only arguments of a part's constructor are its options in YAML, and their annotations say which
+values are allowed. An annotation may use these names, builtins, `Literal[...]`, `X | None` and `tuple[X,
+...]`.
 
-Every size has a largest value, well above what anybody trains. Without it, a plan of a larger size would take
-gigabytes or hours before it could refuse it.
+Every size has a largest value, well above what anybody trains. Without it, planning a larger size would take
+gigabytes or hours before it failed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Randomness from keys: draws depend on their key alone, so that no generator's state need be kept."""
+"""Makes random generators from keys. A draw depends only on its key, so no generator's state
+must be saved.
+"""
 
 from __future__ import annotations
 
@@ -14,5 +16,7 @@ def key_of(*key: object) -> int:
 
 
 def keyed_generator(*key: object) -> torch.Generator:
-    """A generator that depends on `key` alone. It is on the CPU, so that every device sees the same draws."""
+    """A generator that depends only on the key. It is on the CPU, so that every device gets
+    the same draws.
+    """
     return torch.Generator().manual_seed(key_of(*key))

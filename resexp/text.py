@@ -1,4 +1,4 @@
-"""Text for terminals, messages and command lines: values, and text that came from elsewhere."""
+"""Writes values as text for terminals and messages, and makes text that came from elsewhere harmless."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ DASH = "–"
 
 
 def clean(text: object, *, lines: bool = False) -> str:
-    """Text on one line and harmless on a terminal: control and format characters, and halves of characters,
-    are shown as escapes. With `lines`, line ends stay.
+    """The text with control characters, format characters and halves of surrogate pairs as escapes, so that
+    it is harmless on a terminal. Ends of lines are escaped too, unless `lines` is true.
     """
     return "".join(c if c.isprintable() or (lines and c == "\n") else _escape(c) for c in str(text))
 
@@ -25,7 +25,7 @@ def counted(count: int, noun: str) -> str:
 
 
 def command(*words: object) -> str:
-    """A command line that does what it says when it is pasted into a shell."""
+    """A command line of these words, quoted so that it can be pasted into a shell."""
     return shlex.join(map(str, words))
 
 
@@ -35,7 +35,7 @@ def percent(error: float | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Seconds in readable form; a dash for None."""
+    """Seconds as text, such as `40 s`, `2:05 min` or `1:10 h`; a dash for None."""
     if seconds is None:
         return DASH
     whole = round(seconds)

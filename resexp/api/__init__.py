@@ -1,4 +1,4 @@
-"""resexp from Python: what the commands do, as functions. Heavy imports wait until a function needs them."""
+"""The functions that commands and notebooks call. Slow imports wait until a function needs them."""
 
 from resexp.api.evidence import register, run_until_decided
 from resexp.api.finished import archive, open_trial, probe, results

@@ -1,4 +1,6 @@
-"""Experiments whose rules are fixed before their results: registered, or with seeds added at looks."""
+"""Registers an experiment before it runs, and runs one with more and more seeds until its
+report is decided.
+"""
 
 from __future__ import annotations
 
@@ -28,12 +30,13 @@ def run_until_decided(
     tell: Callable[[str], None] | None = None,
     **options: Any,
 ) -> SweepSummary:
-    """Train 3 seeds for each setting, then 5, 8 and 12 (`most` at the last look), until no verdict of the
-    report is open.
+    """Train 3 seeds for each setting, then 5, 8 and 12 (but at most `most`), until no verdict of the report
+    is undecided.
 
-    The experiment's own seeds come first. Each verdict is taken at a level that leaves at most 5 % wrong ones
-    over all looks. If the same configuration was looked at before, the last of these looks comes first.
-    `options` are those of `run`.
+    The report is made after each of these numbers, at a look. The experiment's own seeds come first.
+    Intervals are so wide that at most 5 % of verdicts are wrong over all looks together. If the same
+    configuration was looked at before, this continues with the last of those looks. `options` are those of
+    `run`.
 
     Raises:
         ConfigError: the experiment has more than `most` seeds of its own.
@@ -72,8 +75,8 @@ def _state(report: Report, summary: SweepSummary) -> str:
     if failed := summary.counts.get(Status.FAILED, 0):
         return f"{counted(failed, 'trial')} failed, and more seeds would decide nothing else"
     if not report.judged:
-        return "the report opens with no verdict and has no claim, so that more seeds would decide nothing"
-    return "no verdict that the report opens with, no claim and no published value needs more seeds"
+        return "the report has no main verdict and no claim, so more seeds would decide nothing"
+    return "none of the report's main verdicts, claims and published values needs more seeds"
 
 
 def register(
@@ -84,11 +87,11 @@ def register(
     results: str | Path = RESULTS,
     progress: Progress | None = None,
 ) -> tuple[Path, str]:
-    """Write down what an experiment will be judged by, before it is run. Returns the file and its hash.
+    """Write down, before an experiment is run, what it will be judged by. Returns the file and its hash.
 
-    Trials, claims, published numbers, margins and the stopping rule are written down. The stopping rule is
-    the experiment's number of seeds or, with `most`, that of `run_until_decided`. The report then says which
-    verdicts were registered, and what has changed since.
+    This is: its trials, claims, published numbers, margins and stopping rule. The stopping rule is the number
+    of seeds or, with `most`, that of `run_until_decided`. The report then says which verdicts were
+    registered, and what has changed since.
 
     Raises:
         ConfigError, DataError: the experiment cannot be planned, or some trials have been trained already.

@@ -1,4 +1,4 @@
-"""Reads the results of trained experiments, and measures their networks further."""
+"""Reads the results of experiments, opens trained networks, and measures them with further probes."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ def probe(
     """Measure the trained networks of an experiment's finished trials. Returns the number of networks.
 
     `name` is as in `results`. `probes` are kinds, or mappings in YAML: "lesion", "{kind: lesion, draws: 5}".
-    The rows appear in `results(name).probes` with `at` 1 and replace earlier ones of the same probe there.
-    `plugins` are files with probes of your own. The folder's copies of plugins are run only if you gave them
-    to a command before, or with `trust`.
+    The readings appear in `results(name).probes` with `at` 1. They replace earlier readings of the same kind
+    with `at` 1. `plugins` are files with probes of your own. The copies of plugins in the results folder are
+    run only if you gave these plugins to a command before, or with `trust`.
 
     Raises:
-        ConfigError: there is no such probe, option or device, or the folder's code is not trusted.
+        ConfigError: there is no such probe, option or device, or a plugin in the folder is not trusted.
         NoExperimentError: there is no such experiment, or none of its trials is done.
         BusyError: another process runs this experiment.
         DataError: the data have changed since the trials were trained.
-        StoreError: a checkpoint is missing or has other numbers, or the folder cannot be written.
-        TrialError: a probe failed on some networks. Whatever else was measured is saved.
+        StoreError: a checkpoint is missing or does not fit its trial, or the folder cannot be written.
+        TrialError: a probe failed on some networks. All other measurements are saved.
     """
     from resexp.catalog import trusted
     from resexp.catalog.plugins import blaming
@@ -89,7 +89,7 @@ def probe(
 
 
 def _failures(failures: Mapping[tuple[str, str], Sequence[str]], networks: int) -> Iterator[str]:
-    """For each way in which a probe failed: on how many networks, which was the first, and the cause."""
+    """For each kind of probe and cause of failure, a line: on how many networks, and the first of them."""
     for (kind, why), names in failures.items():
         where = f"{len(names)} of {networks} networks, {names[0]} first" if networks > 1 else names[0]
         yield clean(f"{kind} failed on {where}: {why}; earlier rows of {kind} are unchanged there")
@@ -111,10 +111,10 @@ def archive(name: str | Path, root: str | Path = RESULTS) -> Archive:
 
 
 def results(name: str | Path | None = None, root: str | Path = RESULTS) -> Records:
-    """An experiment's tables in tidy form: `.trials`, `.metrics`, `.probes`.
+    """An experiment's results as pandas frames: `.trials`, `.metrics`, `.probes`.
 
-    `name` is an experiment below `root`, or the path of its folder. Without a name, it is the latest
-    experiment.
+    `name` is an experiment in the folder `root`, or the path of its folder. Without a name, it is the
+    experiment that was run last.
 
     Raises:
         NoExperimentError: there is no such experiment.
@@ -129,17 +129,17 @@ def open_trial(
 ) -> tuple[Network, Data]:
     """A trained network on the CPU, in eval mode, and the data that it was trained and tested on.
 
-    `trial` is a trial's name or id, as `status` shows them. `data.test.batch(torch.arange(9))` gives the
-    first nine test examples as the network takes them, and their targets.
+    `trial` is a trial's name or id, as `status` shows them. `data.test.batch(torch.arange(9))` returns the
+    inputs of the first nine test examples, as the network takes them, and their targets.
 
-    `name` and `root` are as in `results`. The folder's copies of plugins are run only if you gave them to a
-    command before, or with `trust`.
+    `name` and `root` are as in `results`. The copies of plugins in the results folder are run only if you
+    gave these plugins to a command before, or with `trust`.
 
     Raises:
-        ConfigError: the folder's code is not trusted.
+        ConfigError: a plugin in the folder is not trusted.
         NoExperimentError: there is no such experiment, or no finished trial of that name or id.
-        DataError: the data have changed since it was trained.
-        StoreError: its checkpoint is missing or has other numbers.
+        DataError: the data have changed since the trial was trained.
+        StoreError: its checkpoint is missing or does not fit the trial.
     """
     from resexp.catalog import trusted
     from resexp.catalog.scan import suggest

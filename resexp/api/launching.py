@@ -1,4 +1,4 @@
-"""Where trials run: launchers by name."""
+"""Makes a launcher, which starts trials on this machine or elsewhere, from its name."""
 
 from __future__ import annotations
 

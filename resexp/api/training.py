@@ -1,4 +1,4 @@
-"""Training, as functions: read a configuration, plan its trials, run them."""
+"""Reads a configuration, plans its trials, and runs them."""
 
 from __future__ import annotations
 
@@ -71,25 +71,34 @@ def run(
     take_over: bool = False,
     launcher: Launcher | None = None,
 ) -> SweepSummary:
-    """Train the trials of the experiment that are not done yet. Returns when all have ended or the run was
+    """Train those trials of the experiment that are not done. Returns when all have ended, or the run was
     stopped.
 
-    `jobs` trials run at once: by default the number of cores divided by `threads`, or of GPUs; with "auto" as
-    many as train fastest, which takes some seconds to find out and is remembered. `fresh` deletes the
-    experiment's earlier trials. After `stall_timeout` seconds without a step a trial is killed. `display`
-    makes whatever shows the run: by default lines on standard error, and `execution.display.Display` shows
-    nothing. `tell` receives each sentence that the user must read, and prints it by default. `look` is for
-    `run_until_decided`. `launcher` starts the trials, for instance on other machines that see the results
-    folder (see `make_launcher`); by default they are processes of this machine. `only` has conditions such as
-    "model.depth=8,20": only the trials that meet all of them are trained, and the plan stays whole. With
-    `take_over`, the place of a run on another machine is taken if it did not end by itself and gives no sign
-    of life.
+    device: "auto", "cpu", "cuda" or "cuda:0".
+    jobs: how many trials run at once. Default: the number of GPUs, or of cores divided by `threads`. "auto":
+        as many as train fastest, which takes some seconds to find out and is remembered.
+    threads: for the computations of one trial on the CPU.
+    fresh: delete the experiment's earlier trials.
+    keep_going: go on even if the first trials all fail in the same way.
+    stall_timeout: seconds without a step after which a trial is killed.
+    allow_environment_change: continue trials that another machine or version has begun.
+    display: makes the object that shows the run. Default: lines on standard error;
+        `execution.display.Display` shows nothing.
+    progress: is called while data are prepared and trials are planned.
+    tell: is called with each sentence that the user must read. Default: print it to standard error.
+    look: for `run_until_decided` only.
+    only: conditions such as "model.depth=8,20". Trials that do not meet all of them stay in the plan, but are
+        not trained now.
+    take_over: take the place of a run on another machine, if it did not end by itself and gives no sign of
+        life.
+    launcher: starts the trials, for instance on other machines that see the results folder (see
+        `make_launcher`). Default: they are processes of this machine.
 
     Raises:
         ConfigError, DataError: the input is wrong; nothing has been written.
         BusyError: another process runs this experiment.
         StoreError: the results folder cannot be written.
-        KeyboardInterrupt: SIGINT, SIGTERM or SIGHUP came while the trials were planned.
+        KeyboardInterrupt: SIGINT, SIGTERM or SIGHUP came before the first trial was started.
     """
     from resexp.catalog import trusted
     from resexp.config.parse import parse_conditions
@@ -122,7 +131,7 @@ def run(
     record = environment([Path(sys.argv[0]).name, *sys.argv[1:]])
     # The lock is taken before torch loads, so that a second start of the same experiment ends at once.
     with stop_signals(lambda: True), hold(results, experiment.name, take_over=take_over, tell=tell) as held:
-        # If trials run on other machines, this one only plans them, and its processor does for that.
+        # If trials run on other machines, this one only plans them, on its CPU.
         slots = device_slots("cpu" if launcher.remote else device, threads, at_most)
         survey = Survey(progress, tell)
         measurer = with_worker(experiment, slots[0], local, survey)
@@ -168,11 +177,11 @@ def run(
 
 
 def _refuse_to_try_out(launcher: Launcher | None, jobs: object) -> None:
-    """Raises ConfigError if the best number of jobs is asked for and trials run on other machines."""
+    """Raises ConfigError if `jobs` is "auto" and trials run on other machines."""
     from resexp.errors import ConfigError, Problem
 
     if launcher and launcher.remote and jobs == "auto":
-        wrong = "is found out on this machine, and the launcher starts trials on others"
+        wrong = "is measured on this machine, but the launcher starts trials on others"
         raise ConfigError([Problem("command line", "--jobs auto", wrong, "give a number, or leave it out")])
 
 
@@ -195,10 +204,10 @@ def _slots(
     device: str,
     jobs: int | Literal["auto"] | None,
 ) -> list[str]:
-    """One device for each trial that the launcher is given at once.
+    """The device of each trial that the launcher may have at once.
 
-    On this machine, these are those of its devices, `here`, for which it has memory. If it has too little,
-    the user is told.
+    If trials run on this machine, they are those of its slots `here` that fit into its memory; `tell` is
+    called if memory may not suffice.
     """
     from resexp.estimate.duration import room
     from resexp.machine.environment import memory_bytes

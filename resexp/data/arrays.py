@@ -1,4 +1,4 @@
-"""Arrays of your own: images and labels in an .npz archive or in .npy files."""
+"""The data set `arrays`: images and labels of your own in an .npz archive or in .npy files."""
 
 from __future__ import annotations
 
@@ -20,22 +20,25 @@ from resexp.machine.folders import data_folder, own_folder
 from resexp.options import Fraction, PositiveFloat
 
 DARK = 128
-"""If the brightest pixel of 255 levels is darker than this, a note says so: `white` may be wrong."""
+"""If no pixel is as bright as this (255 is white), a note says so, because the option `white`
+may be wrong.
+"""
 
 
 class Arrays(Source):
     """Images and integer labels in an `.npz` archive `root`, or in `.npy` files of a folder `root`.
 
-    Four options name the arrays. If `test_fraction` is given, this stratified part of the training arrays is
-    the test set, the same in every trial, and the test arrays are not used. Labels are 0 to K - 1, one for
-    each image. `layout` says which axis of the images is which (N: images, H: height, W: width, C: channels).
-    If it is null, an array of four axes needs 1 or 3 channels at one end. Images are square. The value of
-    white is `white`, by default 255 for integers and 1 for floating-point numbers, which are rounded to 256
-    levels. Nothing is unpickled, and only labels are read into memory as a whole.
+    Four options name the arrays. If `test_fraction` is given, the test arrays are not used: this part of the
+    training arrays, stratified by class and the same in every trial, is the test set. There is one label for
+    each image, from 0 to K - 1. `layout` names the axes of the images (N: images, H: height, W: width, C:
+    channels). If it is null, an array of four axes must have 1 or 3 channels as its second or last axis.
+    Images are square. `white` is the value of white, by default 255 for integers and 1 for floating-point
+    numbers; images are rounded to 256 levels. Nothing is unpickled, and only labels are read into memory as a
+    whole.
 
     `same_as: cifar10` says that the arrays are CIFAR-10 in its usual order. This is checked by hashes of the
-    images and the labels. Classes then have their names, protocols of papers on CIFAR-10 accept the set, and
-    `root` is by default `cifar10.npz` in the data folder.
+    images and labels. The classes then have their names, comparisons with papers on CIFAR-10 accept the set,
+    and `root` is by default `cifar10.npz` in the data folder.
     """
 
     def __init__(
@@ -83,7 +86,7 @@ class Arrays(Source):
         )
         rounded = any(images.array.dtype.kind == "f" for images in self._images.values())
         notes: tuple[str, ...] = ("floating-point images are rounded to 256 levels",) if rounded else ()
-        notes += ("all labels are 0, so that there is nothing to classify",) if len(classes) == 1 else ()
+        notes += ("all labels are 0, so there is nothing to classify",) if len(classes) == 1 else ()
         key = fingerprint("arrays", 1, size, self.test_fraction)
         return Facts((channels, size, size), "labels", classes, train, test, key, notes=notes)
 
@@ -97,7 +100,7 @@ class Arrays(Source):
                 hashlib.sha256(self._labels[split].astype("<i8").tobytes()).hexdigest(),
             ]
         if hashes[:2] == hashes[2:]:
-            wrong = "the test arrays hold the same images and labels as the training arrays"
+            wrong = "the test arrays have the same images and labels as the training arrays"
             raise DataError(f"{self.root}: {wrong}; name others, or give test_fraction")
         return fingerprint(hashes)
 
@@ -161,7 +164,9 @@ class Arrays(Source):
         )
 
     def _part(self, split: Split) -> tuple[Split, Labels]:
-        """The stored arrays that a split comes from, and its rows there, sorted."""
+        """Which stored arrays (those for training or for testing) a split comes from, and its
+        rows in them.
+        """
         if self.test_fraction is None:
             return split, np.arange(len(self._labels[split]))
         where = str(self._images["train"].array)

@@ -1,4 +1,4 @@
-"""The base class of data sets: facts known before decoding, and examples in chunks. Never imports torch."""
+"""The base class of data sets (`Source`), and what they return. This module does not import torch."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class Facts:
 
     shape: of one example: (channels, height, width) of an image, (T,) of a window of T tokens, (features,) of
         a row of a table, (channels, samples) of a waveform.
-    targets: what has a class: each image or row ("labels"), each pixel of an image's mask, or each token.
+    targets: what has a class: each example ("labels"), each pixel of an image ("masks"), or each token.
     classes: their names, in the order of their numbers.
     train_counts, test_counts: examples of each class, in the order of `classes`. Masks and tokens have one
         number for all examples instead.
-    fingerprint: a text that changes whenever a pixel or a label may have changed.
+    fingerprint: a text that differs whenever the examples may differ. Trials contain it in their identity.
     validation_counts: as `train_counts`, for the examples that the configuration keeps from training.
     notes: sentences for readers of the results, such as which files were left out.
     redrawn: if True, each trial draws the test rows of a table from all rows by its seed; otherwise the
@@ -89,9 +89,8 @@ class Facts:
         return sum(self.test_counts)
 
     def chance(self) -> dict[str, float]:
-        """Each split's error if the answer is always the most frequent class of the training split.
-
-        Empty unless the targets are labels.
+        """The error on each split of always answering the most frequent class of the training split; {}
+        unless the targets are labels.
         """
         if self.targets != "labels":
             return {}
@@ -124,11 +123,11 @@ class Chunk:
 
 
 class Source(ABC):
-    """One data set. A subclass takes its options as keyword-only arguments.
+    """The base class of data sets. A subclass takes its options as keyword-only arguments.
 
-    Examples come in chunks, so that a set larger than memory can be decoded. A set in a folder of the user's
-    must call the option for that folder `root`: this option is left out of a trial's identity, so that trials
-    stay the same when the folder is moved.
+    Examples are read in chunks, so that a set may be larger than memory. If a set has an option for its
+    folder, it must be called `root`: this option is left out of a trial's identity, so that trials remain the
+    same when the folder is moved.
     """
 
     @abstractmethod
@@ -136,15 +135,16 @@ class Source(ABC):
         """The whole set's facts at this image size, without downloading or decoding. Raises DataError."""
 
     def identity(self, contents: Contents) -> str | None:
-        """A hash of the user's files that the examples come from, which is added to the fingerprint.
-
-        Use `contents` to compute it. None if the fingerprint covers all there is. Raises DataError.
+        """A hash of the user's files that the examples come from, computed with `contents`. It is added to
+        the fingerprint. None if the fingerprint of `facts` already determines the examples. Raises DataError.
         """
         return None
 
     @abstractmethod
     def read(self, split: Split, image_size: int | None, progress: Progress) -> Iterator[Chunk]:
-        """Every example of a split once, in a fixed order; downloads what is missing. Raises DataError."""
+        """All examples of a split, in an order that is always the same. Downloads what is missing. Raises
+        DataError.
+        """
 
 
 def fingerprint(*parts: object) -> str:

@@ -1,8 +1,9 @@
-"""Decoded data sets on disk, each in a folder that every process maps into memory. Never imports torch.
+"""Decodes each data set once, into a folder whose files all processes map into memory. Does not import torch.
 
 Decoded sets lie in `decoded/` in the data folder, which is $RESEXP_DATA or ~/.cache/resexp. `meta.json` is
-written last and holds the hash of every array: a folder without it is incomplete and is built again. A
-command that trains checks the hashes once. Its trials only check that the files' stamps are still the same.
+written last, and contains the hash of every array. A folder without it is incomplete, and the set is decoded
+again. A command that trains checks the hashes once. Its trials only check that the size, times and inode of
+each file are still the same (its stamp).
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class PreparedData:
     """A decoded set: for each split, memory-mapped arrays in the form of `Chunk.images` and `Chunk.labels`.
 
     mean, std: of each channel, over the training images divided by 255; empty for text and rows.
-    unreadable: the files left out, each with the reason.
+    unreadable: the files that could not be read, each with the reason.
     notes: sentences about files that were left out or read in part.
     """
 
@@ -67,16 +68,17 @@ class Survey:
         self._checked: dict[str, Checked] = {}
 
     def facts(self, config: DataConfig) -> Facts:
-        """The facts of the set after `classes` and the sizes are applied, without downloading or decoding.
+        """The facts of the configured part of the set (its `classes`, `train_size` and so on), which are
+        found out without downloading or decoding.
 
-        The counts assume that every file can be read. Raises DataError if the set is too small for the
-        configured classes and sizes.
+        The counts assume that every file can be read. Raises DataError if the set has fewer classes or
+        examples than are configured.
         """
         with blaming(_plugins(config)):
             return narrowed(self._source_facts(config), config)
 
     def notes(self, config: DataConfig) -> tuple[str, ...]:
-        """Sentences that a reader of results on the set must know. Prepares the set unless it is decoded."""
+        """Sentences on the set for readers of results. Prepares the set unless it has been decoded."""
         facts = self._source_facts(config)
         try:
             meta = durable.read_document(self.folder(config) / META)
@@ -97,7 +99,7 @@ class Survey:
         return self._checked[key]
 
     def folder(self, config: DataConfig) -> Path:
-        """Where the decoded set is or will be."""
+        """The folder of the decoded set, whether it exists yet or not."""
         return _decoded_folder(config, self._source_facts(config))
 
     def _source_facts(self, config: DataConfig) -> Facts:

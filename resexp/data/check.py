@@ -1,4 +1,4 @@
-"""Checks that a source's facts are well formed and that its chunks fit the facts. Never imports torch."""
+"""Checks that a data set's facts are well formed and that its chunks fit the facts. Does not import torch."""
 
 from __future__ import annotations
 

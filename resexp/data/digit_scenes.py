@@ -1,4 +1,4 @@
-"""Handwritten digits on a textured background, with exact masks."""
+"""The data set `digit_scenes`: handwritten digits on a textured background, with exact masks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SMALLEST = 16
 SIDES = (0.35, 0.6)
 """Smallest and largest side of a digit, as fractions of the scene's side."""
 INK = 0.47
-"""A pixel darker than this is ink (0: paper, 1: black). No pixel lies so near that rounding decides."""
+"""A pixel darker than this is ink (0: paper, 1: black). No pixel is so close to it that rounding matters."""
 CELLS = (16, 8, 4, 2)
 """Side, in pixels, of the cells of each octave of noise in the background, coarsest first."""
 GROUND, OCTAVE = 100.0, 45.0
@@ -33,11 +33,12 @@ CHUNK = 200
 class DigitScenes(Source):
     """Grey scenes with `digits` handwritten digits at random places and scales, and their masks.
 
-    `texture` is the complexity of the background: at 0 it is flat, and each quarter adds an octave of smooth
-    noise, from cells of 16 pixels to cells of 2, whose peaks are as fine and as bright as strokes of the pen.
-    A scene is `image_size` pixels wide and high (default 32). The digits are scikit-learn's (see `digits`);
-    no digit of a test scene occurs in a training scene. The mask is 1 where there is ink. A scene depends
-    only on `seed`, the split and its number, and `texture` changes only the background.
+    `texture` is the complexity of the background. At 0 it is flat; each quarter up to 1 adds smooth noise of
+    a finer scale, with cells of 16, 8, 4 and 2 pixels. The peaks of the finest noise are as thin and as
+    bright as strokes of the pen. A scene is `image_size` pixels wide and high (default 32). The digits are
+    scikit-learn's (see `digits`); no digit of a test scene occurs in a training scene. The mask is 1 where
+    there is ink. A scene depends only on `seed`, its split and its number; `texture` changes only the
+    background.
     """
 
     def __init__(
@@ -108,7 +109,7 @@ def ground(draws: Values, size: int, texture: float) -> Values:
 
 
 def stretched(grid: Values, size: int) -> Values:
-    """A grid (n, n) enlarged to (size, size) by linear interpolation. Values at the corners stay there."""
+    """A grid (n, n) enlarged to (size, size) by linear interpolation. The corners keep their values."""
     at = np.linspace(0, len(grid) - 1, size)
     low = np.minimum(at.astype(int), len(grid) - 2)
     part = at - low

@@ -1,4 +1,4 @@
-"""Scikit-learn's handwritten digits."""
+"""The data set `digits`: scikit-learn's handwritten digits."""
 
 from __future__ import annotations
 

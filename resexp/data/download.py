@@ -1,4 +1,4 @@
-"""Downloads files whose size and SHA-256 are known beforehand. Never imports torch.
+"""Downloads files whose size and SHA-256 are known beforehand. Does not import torch.
 
 A file is downloaded over https under a temporary name. It gets its own name only if its size and SHA-256 are
 right, so that no unverified file is ever opened.
@@ -31,19 +31,19 @@ from resexp.machine.host import machine_name
 
 BLOCK = 1 << 20
 TIMEOUT = 30.0
-"""After this many seconds without a byte the next address is tried."""
+"""Seconds without a byte after which the next address is tried."""
 PATIENCE = 60.0
-"""Length of the periods, in seconds, over which a server's speed is measured."""
+"""Seconds over which the speed of a server is measured, again and again."""
 SLOWEST = 16 << 10
-"""Bytes per second. The next address is tried if a server is slower over one period."""
+"""The least bytes per second over PATIENCE seconds. If a server is slower, the next address is tried."""
 
 
 @dataclass(frozen=True)
 class Remote:
     """A file of known content: its name, size in bytes, SHA-256, and addresses, the best first.
 
-    An archive that its server packs anew may have no known SHA-256. Then that is "", and `size` is the most
-    bytes that it may have. What is in it must be checked instead.
+    If a server packs an archive anew for each download, its SHA-256 is not known. Then `sha256` is "", `size`
+    is the most bytes that it may have, and the contents of the archive must be checked instead.
     """
 
     name: str
@@ -57,8 +57,9 @@ def fetch(
 ) -> Path:
     """The path of the verified file in `folder`; downloads the file if it is missing.
 
-    Two processes that ask at once download it once. `check` is called with what was downloaded, and raises
-    DataError if that is not right. Raises DataError, in one line, if no address gives the file.
+    Two processes that ask at the same time download it once. `check` is called with the path of what was
+    downloaded, and raises DataError if it is not right; then the next address is tried. Raises DataError, in
+    one line, if no address has the file.
     """
     path = folder / remote.name
     if path.is_file():
@@ -79,14 +80,14 @@ def fetch(
     if not path.is_file():
         known = f" (SHA-256 {remote.sha256})" if remote.sha256 else ""
         raise DataError(
-            f"{remote.name} cannot be fetched ({'; '.join(' '.join(f.split()) for f in failures)}); download "
+            f"{remote.name} cannot be downloaded ({'; '.join(' '.join(f.split()) for f in failures)}); get "
             f"{remote.addresses[-1]}{known} and put it into {folder}"
         )
     return path
 
 
 def verified(path: Path, remote: Remote) -> Path:
-    """The path, if the file's content is right. Raises DataError otherwise."""
+    """The path, if the file has the right SHA-256, or if none is known. Raises DataError otherwise."""
     if not remote.sha256:
         return path
     if path.stat().st_size == remote.size:
@@ -103,7 +104,7 @@ def members(
 ) -> dict[str, bytes]:
     """The contents of the wanted members of a .tar.gz or .tar.xz, by name. Nothing is unpacked on disk.
 
-    `named` makes the name that is wanted out of a member's path.
+    `named` turns a member's path into the name that `wanted` has.
 
     Raises DataError if the archive is damaged, lacks a wanted member or holds more than `limit` bytes, and if
     any member is a link, a device or a path that leads out of the archive.
@@ -130,7 +131,10 @@ def members(
 def _download(
     address: str, remote: Remote, path: Path, progress: Progress, check: Callable[[Path], object]
 ) -> None:
-    """Raises ValueError if the server sends another file, OSError if it sends none, or what `check` does."""
+    """Download the file from one address to `path`.
+
+    Raises ValueError if the server sends another file, OSError if it sends none, and what `check` raises.
+    """
     request = urllib.request.Request(_allowed(address), headers={"User-Agent": "resexp"})
     # Only the holder of the lock writes it. Another machine, which may not see the lock, has another name.
     temporary = path.with_name(f".{path.name}.{machine_name()}.part")
@@ -148,8 +152,8 @@ def _download(
 def _received(request: urllib.request.Request) -> Generator[bytes, None, None]:
     """The server's answer in blocks. Raises TimeoutError if the server is too slow, and what urllib raises.
 
-    The socket's own timeout starts again with each byte, so a server that sends one byte per second would
-    hold us for ever. Therefore a thread receives the blocks, and is abandoned if they come too slowly.
+    The timeout of a socket begins anew with each byte, so a server that sends one byte per second would hold
+    us up for ever. Therefore a thread receives the blocks. If they come too slowly, it is abandoned.
     """
     queue: Queue[bytes | Exception] = Queue(maxsize=8)
     abandoned = threading.Event()

@@ -1,4 +1,4 @@
-"""The base class of splits as training sees them: batches of examples by number."""
+"""The base class of a split as training sees it: batches of examples that are chosen by number."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from torch import Tensor
 
 Batches = Callable[[Tensor], tuple[Tensor, Tensor]]
-"""Takes numbers of examples (B,) int64; returns their inputs (B, ...) and targets (B, ...)."""
+"""A function from the numbers of examples, (B,) int64, to their inputs (B, ...) and targets (B, ...)."""
 
 
 class Examples(ABC):
@@ -20,8 +20,12 @@ class Examples(ABC):
 
     @abstractmethod
     def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Inputs (B, ...) and targets (B, ...) without augmentation, for evaluation; `index` (B,) int64."""
+        """For evaluation: the inputs (B, ...) and targets (B, ...) of the examples with the numbers `index`,
+        (B,) int64, without augmentation.
+        """
 
     @abstractmethod
     def training(self, seed: int, epoch: int) -> Batches:
-        """Batches of one epoch of training; augmentation depends only on seed, epoch and number."""
+        """The function that makes the batches of one epoch of training. How an example is augmented depends
+        only on `seed`, `epoch` and its number.
+        """

@@ -1,4 +1,4 @@
-"""Fashion-MNIST: Zalando's pictures of clothes."""
+"""The data set `fashion_mnist`: Zalando's pictures of clothes."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ class FashionMnist(Source):
     """60,000 + 10,000 grey 28x28 images of ten kinds of clothes (Xiao, Rasul, Vollgraf 2017).
 
     `root`, by default the data folder, may hold the four IDX files, gzipped or not, either directly or in
-    `FashionMNIST/raw`, where torchvision puts them. Missing files are downloaded. Files that differ from the
-    originals by a byte make another data set.
+    `FashionMNIST/raw`, where torchvision puts them. Missing files are downloaded. If a file differs from the
+    original in a single byte, it counts as another data set.
     """
 
     def __init__(self, *, root: str | None = None) -> None:
@@ -97,7 +97,7 @@ class FashionMnist(Source):
         return next((path for path in paths if path.is_file()), None)
 
     def _file(self, remote: Remote, shape: tuple[int, ...], progress: Progress) -> tuple[Path, bytes]:
-        """A file's path and its unpacked bytes. At most one byte more than the right number is read.
+        """A file's path and its unpacked bytes, of which at most one more than the right number are read.
 
         The hash of a file that exists already is not checked, because distributions compress the files anew.
         """

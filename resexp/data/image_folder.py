@@ -1,4 +1,4 @@
-"""A folder of your own images, with one folder for each class."""
+"""The data set `image_folder`: a folder of your own images, with one folder for each class."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ CHUNK = 256
 class Tree:
     """The images, or recordings, below a folder that has one folder for each class.
 
-    files: paths relative to `folder`; labels: (n,) int64, the class of each file; left_out: paths that are
-    not wanted, each with the reason.
+    files: paths relative to `folder`; labels: (n,) int64, the class of each file; left_out: paths of files
+    that are not used, each with the reason.
     """
 
     folder: Path
@@ -41,6 +41,7 @@ class Tree:
     left_out: tuple[str, ...] = ()
 
     def part(self, rows: Labels) -> Tree:
+        """The tree with only these files, given by their positions."""
         files = tuple(self.files[row] for row in rows)
         return Tree(self.folder, self.classes, files, self.labels[rows], self.left_out)
 
@@ -50,8 +51,8 @@ class ImageFolder(Source):
 
     Other usual names of these folders are recognised, such as `Training` and `valid`. If there are both `val`
     and `test`, `val` is the test set. If there is no `train`, the classes lie in `root` itself. If there is
-    neither `val` nor `test`, a stratified `test_fraction` of the images is the test set, the same in every
-    trial.
+    neither `val` nor `test`, a part of the images, `test_fraction`, is the test set. It is stratified by
+    class and the same in every trial.
 
     Images are turned upright, transparent parts become white, and the result has three channels of 8 bits.
     The shorter side is resized to `image_size` pixels with antialiasing, and the middle square is cut out. By
@@ -92,7 +93,7 @@ class ImageFolder(Source):
 
     @cached_property
     def _side(self) -> int | None:
-        """The side of all images, if they are squares of one size. Reads headers until one differs."""
+        """The side of the images in pixels if they are all squares of one size, and None otherwise."""
         return shared_side(tree.folder / file for tree in self._splits.values() for file in tree.files)
 
     @cached_property
@@ -109,9 +110,9 @@ class ImageFolder(Source):
 
 
 def chunk_of(read: Sequence[Picture | Unreadable], labels: Labels, names: Sequence[str], size: int) -> Chunk:
-    """The pictures that could be read, with their labels, and the names of the files that could not.
+    """A chunk of the pictures that could be read, with their labels, and the names of the other files.
 
-    read: for each name in `names`, the picture or why it cannot be read.
+    read: for each name in `names`, the picture or why it cannot be read. size: of the pictures in pixels.
     """
     good = [row for row, picture in enumerate(read) if isinstance(picture, Picture)]
     kept = [picture for picture in read if isinstance(picture, Picture)]
@@ -127,7 +128,7 @@ def chunk_of(read: Sequence[Picture | Unreadable], labels: Labels, names: Sequen
 
 
 def split_trees(folders: Splits, test_fraction: float, kind: Wanted = IMAGES) -> dict[Split, Tree]:
-    """The trees of both splits. Where there is no test folder, a stratified share is the test set."""
+    """The trees of both splits. If there is no test folder, `test_fraction` of each class is for testing."""
     tree = scan(folders.train, kind=kind)
     if folders.test is not None:
         return {"train": tree, "test": scan(folders.test, tree.classes, kind)}
@@ -137,11 +138,11 @@ def split_trees(folders: Splits, test_fraction: float, kind: Wanted = IMAGES) ->
 
 
 def scan(folder: Path, classes: Sequence[str] | None = None, kind: Wanted = IMAGES) -> Tree:
-    """List the images, or files of another kind, below a folder by class.
+    """The images, or files of another kind, below a folder, by class.
 
-    Give `classes` for a test set: then no other class may occur, and a class without images is ignored.
-    Raises DataError if the folder is missing or has no class, if a class has no image, or if a class is not
-    in `classes`.
+    For a test set, give the `classes` of the training set: no other class may occur then, and folders without
+    images are ignored. Raises DataError if the folder is missing or has no class, if a class has no image, or
+    if a class is not in `classes`.
     """
     left_out, images = list[str](), dict[str, list[str]]()
     with readable_root():

@@ -1,4 +1,6 @@
-"""Splits of images. They are kept as uint8 and become normalised floats one batch at a time."""
+"""Splits of images as batches for training. Pixels are kept as uint8, and each batch is
+normalised when made.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +27,13 @@ if TYPE_CHECKING:
 class ImageSet(Examples):
     """One split of a data set, as batches on `device`.
 
-    images: (N, H, W, C) uint8, on `device` or in memory-mapped host memory.
+    images: (N, H, W, C) uint8, on `device` or in a file that is mapped into memory.
     labels: (N,) int64, or masks (N, H, W) uint8, in the same memory.
     mean, std: (C,), of values divided by 255. A channel whose `std` is 0 is only centred.
-    pixel_mean: (H, W, C), of values divided by 255. If it is given, it alone is subtracted from images,
-        before they are cropped and flipped, so that borders are 0.
-    rows: (n,) int64, the images that belong to the split; None if all do.
+    pixel_mean: (H, W, C), of values divided by 255. If it is given, images are not normalised by `mean` and
+        `std`. It is subtracted from them instead, before they are padded, cropped and flipped, so that the
+        padding is 0.
+    rows: (n,) int64, the positions of the images that belong to the split; None if all do.
     crop: in training, images are padded by this many pixels and cropped at random.
     flip: in training, images are mirrored at random.
     """
@@ -80,10 +83,10 @@ class ImageSet(Examples):
     def augmented(
         self, index: Tensor, draws: Draws, dtype: torch.dtype = torch.float32
     ) -> tuple[Tensor, Tensor]:
-        """Like `batch`, but an image and its mask are cropped and flipped alike. Borders are black (or 0,
-        if the mean of each pixel is subtracted), class 0.
+        """Like `batch`, but an image and its mask are cropped and flipped, both in the same way. The padding
+        is black before normalisation (or 0 after it, with `pixel_mean`), and has class 0 in masks.
 
-        `draws` has a draw for every image of the split, so that an image's crop does not depend on its batch.
+        `draws` has a draw for every image of the split, so that the crop does not depend on the batch.
         """
         # B images, H rows, W columns, C channels
         height, width, channels = self.images.shape[1:]

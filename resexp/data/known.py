@@ -1,8 +1,8 @@
-"""Data sets that are known by their content: hashes of their images and labels. Never imports torch.
+"""Recognises data sets, such as CIFAR-10, by hashes of their images and labels. Does not import torch.
 
-CIFAR-10's hashes are of a copy in which 97 of the 60,000 images are decoded JPEG copies, because their
-original pixels were not to be had. The hashes of the other images do not depend on what stands in these 97
-places. So a copy with the original pixels is recognised as well, but its 97 images count as unknown ones.
+The hashes of CIFAR-10 were made of a copy in which 97 of the 60,000 images were decoded from JPEG files,
+because we could not get their original pixels. The hashes of the other images do not depend on these 97.
+Therefore a copy with the original pixels is recognised as well, but these 97 images cannot be checked in it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from resexp.data.cifar import CIFAR10
 from resexp.errors import DataError
 
 BLOCK = 1000
-"""Images that have one hash together."""
+"""The number of images that have one hash together."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,9 @@ class KnownSet:
 
 
 class Recognition:
-    """Compares the arrays of one split with those of a known set. If `known` is None, everything fits."""
+    """Compares the arrays of one split with those of a known set. If `known` is None, it
+    accepts everything.
+    """
 
     def __init__(self, known: KnownSet | None, split: Split, where: str) -> None:
         """`where` names the array in messages."""
@@ -62,7 +64,7 @@ class Recognition:
             raise self._other("labels")
 
     def add(self, images: Images) -> None:
-        """The split's next images (n, H, W, C), a whole block. Raises DataError if they are others."""
+        """Compare the next BLOCK images (n, H, W, C) of the split. Raises DataError if they differ."""
         if self.known is None:
             return
         split, start = self.known.splits[self.split], self.images
@@ -79,7 +81,7 @@ class Recognition:
             self.copies, self.others = self.copies + same, self.others + (not same)
 
     def notes(self) -> tuple[str, ...]:
-        """What the images are, in a sentence, after all were added. Raises DataError if some are missing."""
+        """A sentence on what the images are, after all were added. Raises DataError if some are missing."""
         if self.known is None:
             return ()
         if self.images != BLOCK * len(self.known.splits[self.split].blocks):

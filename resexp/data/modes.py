@@ -1,4 +1,4 @@
-"""Converts the values in an image file of any type: to 8 bits, or to the numbers of classes in a mask."""
+"""Converts the pixels of image files of any type: to 8 bits, or to the class numbers of a mask."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from PIL import Image
 from resexp.errors import DataError
 
 STRIP = 2**20
-"""Pixels converted at a time, so that memory is bounded."""
+"""The number of pixels that are converted at a time, to bound memory."""
 
 PAGE = "white"
 """The colour behind transparent pixels."""
@@ -25,7 +25,7 @@ LOSSY = ("JPEG", "MPO")
 
 
 def in_8_bits(image: Image.Image, file: Path) -> Image.Image:
-    """The image in grey (mode L) or RGB; the image itself if it has one of these modes.
+    """The image in grey (Pillow's mode L) or RGB. If it has one of these modes, it is returned itself.
 
     Values of 16 bits are divided by 257, and floating-point values are scaled from 0..1. Transparent pixels
     become white. Raises DataError if the file does not say which value is white.
@@ -53,9 +53,9 @@ def in_8_bits(image: Image.Image, file: Path) -> Image.Image:
 def class_numbers(image: Image.Image, file: Path, groups: int) -> Image.Image:
     """The class numbers of a mask, from 0 to `groups` - 1, as an image in grey (mode L).
 
-    If there are two groups, every value but 0 counts as 1. In a JPEG file, whose compression blurs, values
-    from 128 on count as 1. Raises DataError if a number is too large or negative, or if the file cannot hold
-    class numbers.
+    If there are two groups, every value but 0 counts as 1; in a JPEG file, whose compression blurs, every
+    value from 128 on. Raises DataError if a number is too large or negative, or if the type of the file does
+    not preserve class numbers.
     """
     if groups > 2 and image.format in LOSSY:
         raise DataError(
@@ -78,7 +78,9 @@ def class_numbers(image: Image.Image, file: Path, groups: int) -> Image.Image:
 
 
 def _numbers(strip: Image.Image, file: Path) -> NDArray[Any]:
-    """One number for each pixel (H, W): a palette's index, not its colour. Raises DataError for colours."""
+    """The number of each pixel, (H, W); for a palette, the index of the colour. Raises DataError if pixels
+    are colours.
+    """
     values = np.asarray(strip)
     if values.dtype == bool:
         return values.astype(np.uint8)
@@ -142,7 +144,7 @@ def _by_strips(image: Image.Image, mode: str, convert: Callable[[Image.Image], I
 
 
 def _strips(image: Image.Image) -> Iterator[tuple[int, int]]:
-    """First row and end of each strip."""
+    """The first row of each strip, and the row after its last."""
     rows = max(1, STRIP // image.width)
     for top in range(0, image.height, rows):
         yield top, min(top + rows, image.height)

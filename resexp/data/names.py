@@ -1,4 +1,4 @@
-"""Comparison of names."""
+"""Makes names comparable."""
 
 from __future__ import annotations
 

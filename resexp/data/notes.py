@@ -1,4 +1,4 @@
-"""Sentences that tell a reader of the results how a data set was read. Never imports torch."""
+"""Makes sentences that tell a reader of results how a data set was read. Does not import torch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from resexp.config.settings import DataConfig
 
 NAMED = 5
-"""A note names at most this many files, and counts them all."""
+"""A note names at most this many files, and says how many there are."""
 
 
 def listed(files: Sequence[str], what: str) -> tuple[str, ...]:

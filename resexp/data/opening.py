@@ -28,7 +28,9 @@ OPENERS: dict[str, Opener] = {
     "rows": row_sets,
     "sound": lambda prepared, config, device, seed: sound_sets(prepared, config, device),
 }
-"""For each medium, the function that makes the splits. A table may be split by the trial's seed."""
+"""For each medium (`Facts.medium`), the function that makes the splits. Only that for tables
+uses the seed.
+"""
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,8 @@ class Data:
     """A data set ready for training.
 
     validation: shares no example with the other splits; None if the configuration asks for none.
-    facts: the facts of the set as configured, with the numbers of examples that could be read.
-    unreadable: the files left out, each with the reason.
+    facts: of the configured part of the set, with the numbers of examples that could be read.
+    unreadable: the files that could not be read, each with the reason.
     """
 
     train: Examples

@@ -1,4 +1,4 @@
-"""Decodes image files to 8-bit pixels, many at once and in bounded memory. Never imports torch."""
+"""Decodes image files to pixels of 8 bits, several at once and in bounded memory. Does not import torch."""
 
 from __future__ import annotations
 
@@ -24,13 +24,15 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "AVIF", "JPEG2000")
-"""Formats that are read. For some others, Pillow starts other programs or takes any text for an image."""
+"""The formats that are read. For some other formats, Pillow starts programs, or takes any text
+for an image.
+"""
 
 PIXELS = 2**27
 """An image with more pixels is left out: in colour it would take a gigabyte of memory."""
 
 BYTES = 2**30
-"""Most bytes of memory for the images that are read at one time. A file with more bytes is left out."""
+"""The most bytes of memory for the images that are being read. A file with more bytes is left out."""
 
 RESIZED = 2**22
 """If a whole resized image would have more pixels than this, only its middle square is computed."""
@@ -59,8 +61,8 @@ class Unreadable(Exception):
 class Picture(NamedTuple):
     """The first frame of an image file.
 
-    pixels: (size, size, 3) uint8; size: (width, height) upright, before resizing; more: whether there are
-    more frames.
+    pixels: (side, side, 3) uint8; size: its width and height when upright, before resizing; more: whether the
+    file has more frames.
     """
 
     pixels: Images
@@ -69,10 +71,10 @@ class Picture(NamedTuple):
 
 
 class Reader:
-    """Reads image files in several threads within a bound of memory. A context manager.
+    """Reads image files in several threads and bounded memory. A context manager.
 
-    Pillow decodes without Python's lock, so threads are enough. An image waits until there is room for it, so
-    that memory does not grow with the number of threads.
+    Threads suffice, because Pillow releases Python's lock while it decodes. An image is read only when there
+    is room for it, so that memory does not grow with the number of threads.
     """
 
     def __init__(self) -> None:
@@ -98,7 +100,9 @@ class Reader:
             return list(self._pool.map(guarded, items))
 
     def picture(self, file: Path, size: int) -> Picture:
-        """An image, its middle square resized. Raises Unreadable, and DataError if white is not defined."""
+        """An image's middle square, resized to `size` pixels. Raises Unreadable, and DataError if the file
+        does not say which value is white.
+        """
         with self._loaded(file) as image:
             more = several(image)
             whole = upright(image, in_8_bits(image, file))
@@ -106,7 +110,8 @@ class Reader:
             return Picture(np.asarray(small.convert("RGB")), whole.size, more)
 
     def mask(self, file: Path, size: int, groups: int, of: Picture) -> Masks:
-        """A mask as (size, size) uint8 of class numbers below `groups`; `of` is its picture.
+        """A mask's middle square, resized, as class numbers (size, size) uint8 below `groups`. `of` is the
+        picture that it belongs to.
 
         Raises Unreadable, and DataError if its size differs from the picture's or its numbers are wrong.
         """
@@ -144,7 +149,9 @@ class Reader:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Silences Pillow's warnings: sizes are checked here, and the others do not affect the pixels."""
+    """Silence Pillow's warnings. Those about sizes are not needed, and the others do not
+    affect the pixels.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -152,12 +159,12 @@ def quiet() -> Iterator[None]:
 
 @contextmanager
 def opened(file: Path) -> Iterator[Image.Image]:
-    """An image whose header has been read, but not its pixels. Raises Unreadable."""
+    """An image file, of which only the header has been read. Raises Unreadable."""
     Image.init()
     known = [name for name in FORMATS if name in Image.OPEN]
     with explained():
         size = file.stat().st_size
-        if size > BYTES:  # some decoders read the whole file, whatever its header says
+        if size > BYTES:  # some decoders read the whole file, even if its header announces fewer bytes
             raise Unreadable(f"has {size:,} bytes, and at most {BYTES:,} are read")
         if not size:
             raise Unreadable("empty")
@@ -167,9 +174,8 @@ def opened(file: Path) -> Iterator[Image.Image]:
 
 
 def shared_side(files: Iterable[Path]) -> int | None:
-    """The side in pixels of images that are all squares of one size, by their headers; None of others.
-
-    Files whose headers cannot be read do not count.
+    """The side in pixels if all images are squares of one size by their headers, and None otherwise. Files
+    whose headers cannot be read do not count.
     """
     side = None
     with quiet():
@@ -187,7 +193,7 @@ def shared_side(files: Iterable[Path]) -> int | None:
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Turns whatever a decoder raises into Unreadable, in our own words."""
+    """Turn whatever a decoder raises into Unreadable, with a message of our own."""
     try:
         yield
     except (DataError, MemoryError, Unreadable):
@@ -196,7 +202,7 @@ def explained() -> Iterator[None]:
         pixels = re.search(r"\d+", str(error))
         raise Unreadable(_too_large(int(pixels[0]) if pixels else None)) from error
     except UnidentifiedImageError as error:
-        raise Unreadable("no image that is known here, or a damaged one") from error
+        raise Unreadable("no image of a known format, or a damaged one") from error
     except Exception as error:  # on damaged files decoders raise almost anything
         system = error.strerror if isinstance(error, OSError) and error.errno else None
         raise Unreadable(system or "cut off or damaged") from error
@@ -208,7 +214,7 @@ def _too_large(pixels: int | None) -> str:
 
 
 def several(image: Image.Image) -> bool:
-    """Whether a file has several frames or pages. The previews in a photograph (MPO) do not count."""
+    """Whether a file has several frames or pages. Previews within a photograph (MPO) do not count."""
     try:
         return image.format != "MPO" and bool(getattr(image, "is_animated", False))
     except Exception:  # a damaged second frame, which is not needed
@@ -216,7 +222,9 @@ def several(image: Image.Image) -> bool:
 
 
 def upright(source: Image.Image, flat: Image.Image) -> Image.Image:
-    """`flat`, the converted `source`, turned as a viewer shows it. Closes the source if it is not `flat`."""
+    """The image `flat`, which was converted from `source`, turned as a viewer shows it. `source` says how it
+    must be turned, and is closed unless it is `flat` itself.
+    """
     try:
         turn = TURNS.get(source.getexif().get(ORIENTATION, 1))
     except Exception:  # viewers ignore damaged EXIF data
@@ -233,7 +241,7 @@ def middle(image: Image.Image, size: int, filter: Image.Resampling) -> Image.Ima
     left, top = (width - size) // 2, (height - size) // 2
     if width * height <= max(RESIZED, 4 * size * size):
         return image.resize((width, height), filter).crop((left, top, left + size, top + size))
-    # Resizing a long strip a few pixels wide would take gigabytes, so only the middle is resized.
+    # If the image is a long and narrow strip, resizing all of it would take gigabytes.
     across, down = image.width / width, image.height / height
     box = (left * across, top * down, (left + size) * across, (top + size) * down)
     return image.resize(

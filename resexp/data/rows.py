@@ -1,4 +1,4 @@
-"""Writes a .npy file a few rows at a time, for arrays larger than memory or of unknown length."""
+"""Writes a .npy file a few rows at a time, so that an array may be larger than memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from numpy.lib import format as npy
 
 
 class RowWriter:
-    """An open .npy file. It is not memory-mapped, so that a full disk is an OSError and not a SIGBUS."""
+    """A .npy file while it is written. It is not mapped into memory: a full disk would then end the process
+    with SIGBUS, instead of raising OSError.
+    """
 
     def __init__(self, path: Path, dtype: type[np.generic], shape: tuple[int, ...]) -> None:
         self.rows, self.dtype, self.shape = 0, np.dtype(dtype), shape

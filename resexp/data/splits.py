@@ -1,4 +1,4 @@
-"""Finds the folders of the training and the test set by their usual names. Never imports torch."""
+"""Finds the folders of the training and the test set by their usual names. Does not import torch."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ SPLIT_LIKE = re.compile(
 
 @dataclass(frozen=True)
 class Splits:
-    """The folders of the splits. `notes` are sentences on the choice for readers of the results.
+    """The folders of the splits.
 
-    train: the root itself if it has no folder for training; test: None if there is no folder for it.
+    train: the root itself if it has no folder for training. test: None if there is no folder for testing.
+    notes: sentences for readers of the results on what was chosen.
     """
 
     train: Path
@@ -37,7 +38,9 @@ class Splits:
 
 
 def find_splits(root: Path) -> Splits:
-    """The splits in a folder. Raises DataError if a folder may or may not be a split; also raises OSError."""
+    """The splits in a folder. Raises DataError if it is not clear whether a folder is a split,
+    and OSError.
+    """
     names = folders_in(root)
     folders = {role: _folder(root, names, role) for role in NAMES}
     used = {name for name in folders.values() if name}
@@ -55,8 +58,8 @@ def _folder(root: Path, names: list[str], role: str) -> str | None:
     fitting = [name for name in names if name.casefold() in NAMES[role]]
     if len(fitting) > 1:
         raise DataError(
-            f"{root}: {fitting[0]!r} and {fitting[1]!r} could both be the folder `{role}`; keep one of them "
-            "here"
+            f"{root}: {fitting[0]!r} and {fitting[1]!r} could both be the folder `{role}`; keep only one of "
+            "them here"
         )
     return fitting[0] if fitting else None
 
@@ -66,8 +69,8 @@ def _notes_on_classes(root: Path, names: list[str], used: set[str]) -> tuple[str
     alike = [name for name in names if SPLIT_LIKE.fullmatch(name.casefold()) and folders_in(root / name)]
     if alike or (names and used.issuperset(names)):
         raise DataError(
-            f"{root}: {(alike or names)[0]!r} looks like a split, and there is no folder `train`; call the "
-            "training set's folder that, or, if this is a class, choose another name for it"
+            f"{root}: {(alike or names)[0]!r} looks like a split, but there is no folder `train`. Call the "
+            "training set's folder `train` or, if this is a class, choose another name for it"
         )
     first = folders_in(root / names[0]) if names else []
     if len(first) > 1 and len(names) > 1 and all(folders_in(root / name) == first for name in names[1:]):
@@ -82,8 +85,8 @@ def _notes_on_others(root: Path, train: str, others: list[str]) -> list[str]:
         inner, split_like = set(map(same, folders_in(root / name))), SPLIT_LIKE.fullmatch(name.casefold())
         if inner & classes or (inner and split_like):
             raise DataError(
-                f"{root}: is {name!r} a split? It has folders as {train!r} has; call it `val` or `test` if "
-                "it is the test set, and move it elsewhere if it is not to be used"
+                f"{root}: is {name!r} a split? It has folders like {train!r}; call it `val` or `test` if it "
+                "is the test set, or move it elsewhere if it should not be used"
             )
         if split_like:
             notes.append(f"{name!r} is not used, because it has no folders in it")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 VALIDATION = "data.validation_size"
 HELD_OUT_SEED = 0
-"""The seed of the test set of data that have none."""
+"""The seed of the draw of a test set for data that have none."""
 
 
 def pick_classes(names: Sequence[str], wanted: int | Sequence[str | int] | None) -> tuple[int, ...]:
@@ -28,7 +28,7 @@ def pick_classes(names: Sequence[str], wanted: int | Sequence[str | int] | None)
         for all classes.
 
     Raises DataError for an unknown or repeated class, for an empty list, and for a position that is also the
-    name of another class, because either could be meant.
+    name of another class, because it is not clear which is meant.
     """
     if wanted is None:
         return tuple(range(len(names)))
@@ -64,10 +64,10 @@ def _position(names: Sequence[str], wanted: str | int) -> int:
 
 
 def quotas(counts: Sequence[int], size: int | None, key: str = "size") -> tuple[int, ...]:
-    """How many examples of each class make a stratified subset of `size` examples. With None, all are taken.
+    """The number of examples of each class in a stratified subset of `size` examples (None: all).
 
-    Shares are rounded by the largest remainder, ties in favour of earlier classes. Every class that has an
-    example keeps one. Raises DataError, with the option's name `key`, if `size` is too large or too small.
+    Shares are rounded by the largest remainder; in ties, earlier classes get more. Every class that has an
+    example keeps one. Raises DataError, which names the option `key`, if `size` is too large or too small.
     """
     total, present = sum(counts), sum(count > 0 for count in counts)
     if size is None or size == total:
@@ -90,12 +90,13 @@ def quotas(counts: Sequence[int], size: int | None, key: str = "size") -> tuple[
 def select(
     labels: Labels, size: int | None, seed: int, key: str = "size", stream: tuple[int, ...] = ()
 ) -> Labels:
-    """The rows of a stratified subset of `size` examples: sorted, int64. Raises DataError as `quotas` does.
+    """The rows of a stratified subset of `size` examples, sorted, int64. Raises DataError as `quotas` does.
 
-    labels: (n,) int64; stream: give another one for an independent draw with the same seed.
+    labels: (n,) int64. stream: another one makes an independent draw with the same seed.
 
-    Except for rounding, a smaller subset is part of a larger one. The raw output of PCG64 is sorted, because
-    numpy promises never to change that output, but may change its shuffles.
+    Except for rounding, a smaller subset is part of a larger one. Each example gets a number from PCG64, and
+    those with the smallest are taken: numpy promises not to change these numbers, but may change its
+    shuffles.
     """
     if size is None or size == len(labels):
         return np.arange(len(labels))
@@ -109,10 +110,10 @@ def select(
 
 
 def held_out(labels: Labels, names: Sequence[str], fraction: float, where: str, own: str) -> Labels:
-    """The sorted rows of a stratified test set, which is this fraction of the examples, always the same.
+    """The rows, sorted, of a stratified test set of this fraction of the examples. It is always the same.
 
-    Raises DataError, with `where` and with what the user could give as a test set of its `own`, if some class
-    would not be in both parts.
+    Raises DataError if some class would be missing in one of the two parts. The message begins with `where`,
+    and advises the user to give a test set of its `own`, such as "a `val` folder".
     """
     counts = np.bincount(labels, minlength=len(names)).tolist()
     size = round(fraction * len(labels))
@@ -182,7 +183,7 @@ def renumbered(labels: Labels, classes: Sequence[int]) -> Labels:
 
 
 def narrowed(facts: Facts, config: DataConfig) -> Facts:
-    """The facts of the configured subset of a set. Raises DataError if the set is too small."""
+    """The facts of the part of a set that is configured. Raises DataError if the set is too small for it."""
     labelled = facts.targets == "labels"
     classes = pick_classes(facts.classes, config.classes if labelled else None)
     strata = classes if labelled else (0,)

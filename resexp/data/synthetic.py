@@ -1,4 +1,4 @@
-"""Generated images, for tests and for timing."""
+"""The data set `synthetic`: generated images, for tests and for timing."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from resexp.options import Fraction, MadeUp, NaturalInt, Side, Width
 
 
 class Synthetic(Source):
-    """Images of `groups` classes: a random pattern for each class, under uniform noise. Easy to learn.
+    """Images of `groups` classes: a random pattern for each class, with uniform noise. Easy to learn.
 
-    A pixel is (1 - noise) times its class's pattern plus noise times a uniform value, so that `noise: 1`
-    leaves nothing to learn. `image_size` overrides `size`. Nothing is downloaded.
+    A pixel is (1 - noise) times its class's pattern plus noise times a uniform value: with `noise: 1`, there
+    is nothing to learn. `image_size` overrides `size`. Nothing is downloaded.
     """
 
     def __init__(

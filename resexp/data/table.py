@@ -1,4 +1,4 @@
-"""The data set `table`: small tables of measurements that are shipped with scikit-learn."""
+"""The data set `table`: small tables of measurements that come with scikit-learn."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ class Table(Source):
     """Rows of features with a class: `iris` (150 rows, 4 features, 3 classes), `wine` (178, 13, 3),
     `breast_cancer` (569, 30, 2), or `digits` (1,797, 64, 10), whose images are rows here.
 
-    A stratified share `held_out` is the test set, drawn by each trial's seed. Features are standardised by
-    the training rows. Source: UCI, as shipped with scikit-learn. Nothing is downloaded.
+    A share `held_out` of the rows, stratified by class, is the test set. Each trial draws it by its seed.
+    Features get mean 0 and variance 1 over the training rows. Source: UCI, as shipped with scikit-learn.
+    Nothing is downloaded.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Splits of data in rows (`Facts.form` is "rows"): those of the source, or drawn by a trial's seed."""
+"""Splits of tables as batches for training: the splits of the source, or others drawn by a trial's seed."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def row_sets(
 ) -> dict[str, RowSet]:
     """The splits of a prepared table, as configured. Raises DataError for an impossible size or class.
 
-    If the facts say `redrawn`, the rows are split anew, stratified, by `seed`; otherwise the source's splits
-    are used. Features have mean 0 and variance 1 over the training rows; a feature that is constant there is
-    only centred.
+    If the facts say `redrawn`, all rows are split anew by `seed`, stratified by class; otherwise the source's
+    splits are used. Features have mean 0 and variance 1 over the training rows; a feature that is constant
+    there only gets mean 0.
     """
     table, labels = (
         np.concatenate([part["train"], part["test"]]) for part in (prepared.images, prepared.labels)

@@ -1,4 +1,4 @@
-"""Texts as characters: the vocabulary, the split, and tokens in chunks. Never imports torch."""
+"""Turns texts into numbers of characters: vocabulary, splits, and chunks. Does not import torch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CHUNK = 1 << 20
 def text_facts(kind: str, text: str, context: int, *more: object) -> Facts:
     """The facts of a text in windows of `context` characters. Raises DataError as `window_facts` does.
 
-    `more` is anything else that tells the data set from others.
+    `more` is anything else that identifies the data set.
     """
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     return window_facts(kind, len(text), vocabulary(text), context, digest, *more)

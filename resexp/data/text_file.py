@@ -1,4 +1,4 @@
-"""A text file of your own."""
+"""The data set `text_file`: a text file of your own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from resexp.machine.folders import own_folder
 from resexp.options import Length
 
 LIMIT = 1 << 30
-"""Most bytes in a file: in memory, a text takes up to six times as much."""
+"""The most bytes of a file. In memory, a text takes up to six times as much."""
 
 
 class TextFile(Source):
@@ -37,7 +37,7 @@ class TextFile(Source):
             if size is None and self.root.exists():
                 raise DataError(f"{self.root}: is not a regular file; data.root names a text file in UTF-8")
             if size is not None and size > LIMIT:
-                wrong = f"has {size / 2**30:.1f} GiB, and the text must fit in memory"
+                wrong = f"has {size / 2**30:.1f} GiB, but the text must fit in memory"
                 raise DataError(f"{self.root}: {wrong}; give one of at most {LIMIT // 2**30} GiB")
             return self.root.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:

@@ -1,4 +1,4 @@
-"""Tiny Shakespeare: forty thousand lines of his plays."""
+"""The data set `tiny_shakespeare`: forty thousand lines of Shakespeare's plays."""
 
 from __future__ import annotations
 

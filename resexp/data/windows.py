@@ -1,4 +1,4 @@
-"""Splits of texts. An input is a window of tokens, and the target of each token is the token after it."""
+"""Splits of texts as batches for training. An input is a window of tokens; the target of each is the next."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 
 class TokenSet(Examples):
-    """One split of a text, tokens (N,) of any integer type, as (N - 1) // `context` windows.
+    """One split of a text: N tokens of any integer type, cut into (N - 1) // `context` windows.
 
-    In training all windows are shifted by a phase drawn for the epoch, so that windows do not always end at
-    the same tokens. A window that would pass the text's end is moved back. In evaluation the phase is 0.
+    In training, all windows of an epoch are shifted by a number of tokens that is drawn for the epoch (the
+    phase), so that they do not always end at the same tokens. A window that would pass the text's end is
+    moved back. In evaluation, nothing is shifted.
     """
 
     def __init__(self, tokens: Tensor, context: int, device: torch.device) -> None:

@@ -17,7 +17,7 @@ from resexp.execution.supervisor import SweepSummary
 from resexp.plan.looks import Look, with_seeds
 from resexp.report import statistics
 
-DECIDED = "no verdict that the report opens with, no claim and no published value needs more seeds"
+DECIDED = "none of the report's main verdicts, claims and published values needs more seeds"
 
 
 @pytest.fixture
@@ -154,5 +154,5 @@ def test_where_there_is_no_verdict_a_look_says_so(tmp_path: Path) -> None:
     (tmp_path / "x.yaml").write_text(TEXT.replace("[8, 14]", "[8]"))
     said: list[str] = []
     api.run_until_decided(api.load(tmp_path / "x.yaml"), results=tmp_path, tell=said.append)
-    wanted = "the report opens with no verdict and has no claim, so that more seeds would decide nothing."
+    wanted = "the report has no main verdict and no claim, so more seeds would decide nothing."
     assert said == [f"Look 1 of 4, with 3 seeds: {wanted}"]

@@ -220,7 +220,7 @@ def test_images_that_use_few_of_the_levels_are_told_to_be_dark(tmp_path: Path, c
 def test_a_test_set_that_is_the_training_set_is_refused(tmp_path: Path, configure: Configure) -> None:
     copies = {"test_images": IMAGES[:28], "test_labels": LABELS[:28]}
     config = configure("arrays", root=saved(tmp_path, **copies))
-    with pytest.raises(DataError, match="the test arrays hold the same images and labels as the training"):
+    with pytest.raises(DataError, match="the test arrays have the same images and labels as the training"):
         cache.facts_of(config)
 
 

@@ -116,7 +116,7 @@ def test_even_a_pickle_of_the_right_hash_can_call_nothing(
 
 def test_without_network_one_line_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(
-        DataError, match=r"cannot be fetched .*download http://no\.net/x .* and put it into"
+        DataError, match=r"cannot be downloaded .*get http://no\.net/x .* and put it into"
     ) as caught:
         list(cifar._read(edition(), tmp_path / "none", "test", None, lambda *_: None))
     assert "\n" not in str(caught.value)

@@ -152,7 +152,7 @@ def test_damaged_file_is_named_and_not_used(server: ThreadingHTTPServer, tmp_pat
 
 def test_unwritable_folder_is_said(server: ThreadingHTTPServer, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match=r"cannot be fetched.*file"):
+    with pytest.raises(DataError, match=r"cannot be downloaded.*file"):
         fetch(remote(server, "good"), tmp_path / "file", lambda *_: None)
 
 

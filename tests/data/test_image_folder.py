@@ -101,14 +101,14 @@ def test_unreadable_images_are_counted_and_named(tmp_path: Path, configure: Conf
     config = configure("image_folder", root=str(root), image_size=8)
     listed = (
         "2 files left out: val/bee/link.png (leads nowhere), "
-        "val/bee/notes.txt (no image that is known here, or a damaged one)"
+        "val/bee/notes.txt (no image of a known format, or a damaged one)"
     )
     assert cache.facts_of(config).notes == (listed,)
     data = open_data(config, "cpu")
     assert (len(data.train), len(data.test)) == (8, 3) == (data.facts.train, data.facts.test)
     assert data.unreadable == (
         "train/ant/001.png (cut off or damaged)",
-        "train/bee/003.png (no image that is known here, or a damaged one)",
+        "train/bee/003.png (no image of a known format, or a damaged one)",
         "val/bee/000.png (empty)",
     )
     (note,) = cache.load_prepared(cache.prepare(config)).notes

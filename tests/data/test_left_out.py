@@ -37,8 +37,8 @@ def test_it_is_said_in_the_run_the_status_and_the_report(
     assert api.run(api.load("img.yaml"), device="cpu", jobs=1, tell=said.append).exit_status == 0
     facts = [
         "'val' is the test set, and 'test' is not used",
-        "1 file left out: train/bee/notes.txt (no image that is known here, or a damaged one)",
-        "1 file left out as unreadable: train/ant/cut.png (no image that is known here, or a damaged one)",
+        "1 file left out: train/bee/notes.txt (no image of a known format, or a damaged one)",
+        "1 file left out as unreadable: train/ant/cut.png (no image of a known format, or a damaged one)",
     ]
     assert [note.partition(": ")[2] for note in said] == facts
     assert all(note.startswith(("set: ", f"{tmp_path}/set: ")) for note in said)

@@ -144,7 +144,7 @@ def test_what_is_unreadable_is_left_out_and_named(folder: Path, configure: Confi
     (folder / "train" / "masks" / "1.png").write_bytes(b"no image")
     data = open_data(configure("segmentation_folder", root=str(folder)), "cpu")
     assert (len(data.train), data.facts.train) == (2, 2)
-    assert data.unreadable == ("train/masks/1.png (no image that is known here, or a damaged one)",)
+    assert data.unreadable == ("train/masks/1.png (no image of a known format, or a damaged one)",)
 
 
 def test_folders_that_do_not_fit(folder: Path, configure: Configure) -> None:

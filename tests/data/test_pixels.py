@@ -240,12 +240,12 @@ def test_what_gives_no_image_says_why(reader: Reader, tmp_path: Path) -> None:
         (tmp_path / f"cut.{suffix}").write_bytes(data[: len(data) // 2])
         assert why(reader, tmp_path / f"cut.{suffix}") in (
             "cut off or damaged",
-            "no image that is known here, or a damaged one",
+            "no image of a known format, or a damaged one",
         )
     (tmp_path / "empty.png").touch()
     assert why(reader, tmp_path / "empty.png") == "empty"
     (tmp_path / "page.jpg").write_text("<html>")
-    assert why(reader, tmp_path / "page.jpg") == "no image that is known here, or a damaged one"
+    assert why(reader, tmp_path / "page.jpg") == "no image of a known format, or a damaged one"
     assert why(reader, tmp_path / "gone.png") == "No such file or directory"
     with (tmp_path / "sparse.webp").open("wb") as file:
         file.write(b"RIFF\xff\xff\xff\x7fWEBPVP8 ")
@@ -262,7 +262,7 @@ def test_no_file_runs_another_program(reader: Reader, tmp_path: Path) -> None:
     )
     with Image.open(tmp_path / "photo.png") as image:
         assert image.format == "EPS"
-    assert why(reader, tmp_path / "photo.png") == "no image that is known here, or a damaged one"
+    assert why(reader, tmp_path / "photo.png") == "no image of a known format, or a damaged one"
 
 
 def test_what_pillow_logs_is_not_printed() -> None:

@@ -63,7 +63,7 @@ def test_of_val_and_test_it_is_said_which_is_used(tmp_path: Path) -> None:
         (["train/a", "val/a", "test2/a"], "is 'test2' a split?"),
         (["train/a", "val/a", "held back/a"], "is 'held back' a split?"),
         (["train/a", "Val-Set/b"], "is 'Val-Set' a split?"),
-        (["valid/a", "test/a"], "looks like a split, and there is no folder `train`"),
+        (["valid/a", "test/a"], "looks like a split, but there is no folder `train`"),
         (["trainset/a", "testset/a"], "looks like a split"),
         (["ant", "bee", "test/deeper"], "'test' looks like a split"),
         (["val", "test"], "looks like a split"),
@@ -148,11 +148,11 @@ def test_files_are_known_by_content(tmp_path: Path) -> None:
     assert found == [f"set/{name}" for name in ("E.BMP", "a.jfif", "b.gif", "c", "d.dat")]
     assert left_out == [
         "set/device.png (not a file)",
-        "set/notes.txt (no image that is known here, or a damaged one)",
+        "set/notes.txt (no image of a known format, or a damaged one)",
         "set/nowhere.png (leads nowhere)",
         "set/pipe.png (not a file)",
         "set/round.png (Too many levels of symbolic links)",
-        "set/table (no image that is known here, or a damaged one)",
+        "set/table (no image of a known format, or a damaged one)",
     ]
 
 
