@@ -28,8 +28,8 @@ def bench(
 ) -> dict[str, Any]:
     """Measure the first trial of a configuration in this tier.
 
-    If `config` is None, a packaged configuration is measured. If it is no file and contains an equals sign,
-    it is taken for the first override. `plugins` are files with parts of your own.
+    If `config` is None, a packaged configuration is measured. If `config` is no file and contains an equals
+    sign, it counts as the first override. `plugins` are files with parts of your own.
 
     Raises what `measure.measure` raises.
     """

@@ -1,4 +1,4 @@
-"""Estimates what a whole trial spends its time on: each part is timed, times how often it occurs."""
+"""Estimates what a whole trial spends its time on: the time of each part, times how often it occurs."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class Skip(Connection):
     """h' = [S h, f(h)]
 
     Concatenation: Huang et al. 2017 (DenseNet, arXiv:1608.06993), equation 2. f adds `growth` channels.
-    With stride 2, S pools and keeps the fraction `theta` of the channels.
+    With a stride, S pools and keeps the fraction `theta` of the channels.
     """
 
     def __init__(self, site: Site, *, growth: Width = 12, theta: ShrinkFactor = 1.0) -> None:

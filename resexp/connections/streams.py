@@ -54,7 +54,7 @@ class Hyper(ShortcutConnection):
 
 
 class DynamicHyper(ShortcutConnection):
-    """H' = S A(H) H + b(H) f(a(H) . H),  A(H) = A + s tanh(norm(H) W), and so a(H) and b(H)
+    """H' = S A(H) H + b(H) f(a(H) . H),  A(H) = A + s tanh(norm(H) W), a(H) and b(H) likewise
 
     Dynamic hyper-connections: Zhu et al. 2024 (arXiv:2409.19606), section 2.2, with coefficients of their own
     at every position (token or pixel). Here norm divides each stream by its root mean square over channels,

@@ -64,8 +64,8 @@ class Attention(nn.Module):
     """Multi-head self-attention, (B, T, inputs) -> (B, T, outputs), with `heads` heads of width // heads
     channels each.
 
-    Vaswani et al. 2017 (arXiv:1706.03762), section 3.2. With `causal`, no token sees a later one. The initial
-    weights that make the values and the output are `gain` times as large as the initialisation draws them.
+    Vaswani et al. 2017 (arXiv:1706.03762), section 3.2. If `recipe.causal` is true, no token sees a later
+    one. `gain` multiplies the initial weights that make the values and those that make the output.
     """
 
     def __init__(self, inputs: int, outputs: int, recipe: Recipe, gain: float = 1.0) -> None:

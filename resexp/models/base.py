@@ -40,7 +40,7 @@ class Purpose:
 
 @dataclass(frozen=True)
 class Design:
-    """What every trunk is built from, whatever its kind.
+    """What every trunk builds its network from, besides its own options.
 
     `depth` counts as the trunk says: weight layers, or layers of a transformer. `shape`, `classes` and
     `causal` are as in `Purpose`. `connection` builds the connection of a site.

@@ -91,8 +91,9 @@ def _passed(network: nn.Module, inputs: Tensor, most: int) -> tuple[int, int, in
 
 
 def learns_alone(network: nn.Module, purpose: Purpose) -> bool:
-    """Whether the network can be trained on batches of one example. Batch norms need several values per
-    channel, so they may not allow it.
+    """Whether the network can be trained on batches of one example.
+
+    It cannot if a batch norm would have only one value per channel.
 
     `network` must be on the meta device and in training mode.
     """
@@ -106,7 +107,7 @@ def learns_alone(network: nn.Module, purpose: Purpose) -> bool:
 
 
 class KeepInput(torch.autograd.Function):
-    """Stands for batch norm and, like it, keeps the input. PyTorch's own is slow on the meta device."""
+    """Stands for a batch norm and keeps its input, as that does. Batch norm is slow on the meta device."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:

@@ -28,7 +28,7 @@ GAINS = {
     # The reciprocal of the slope at 0, because no gain keeps signals and gradients. The mean square of
     # gradients shrinks 2.5 times from layer to layer, and 18 times with PyTorch's gain of 1.
     "sigmoid": 4.0,
-    # Keeps a mean square of 1. Larger ones grow and smaller ones shrink with depth, whatever the gain.
+    # Keeps signals whose mean square is 1. Larger ones grow with depth, and smaller ones shrink.
     "gelu": 1.5335,
 }
 """The gain of each activation: how many times larger weights must be than those that keep the size of signals
@@ -39,7 +39,7 @@ MIRRORED_GAINS = {"relu": 1.0, "tanh": 0.5, "sigmoid": 2.0, "gelu": 1.0}
 act(x) - act(-x) at 0.
 """
 NOISE = 0.1
-"""The default of `model.init_noise`: the factor of the weights of `he` that `dirac` adds to the identity."""
+"""`dirac` adds to the identity this number times the weights of `he`, unless `model.init_noise` differs."""
 
 
 def _he(weight: Tensor, generator: torch.Generator, gain: float) -> Tensor:

@@ -24,7 +24,7 @@ from resexp.options import PositiveInt, Width
 
 
 class KeywordResnet(Trunk):
-    """Spectrograms, or any images: layers of one width, which may look at pixels farther and farther apart.
+    """Spectrograms, or any images: layers of one width, whose filters may reach farther from layer to layer.
 
     Tang and Lin 2018 (arXiv:1710.10361), table 1: a 3x3 stem, depth - 2 layers of 3x3 filters in blocks of
     two, global average pooling and a linear classifier. An odd last layer follows the blocks, in the head.
@@ -35,9 +35,9 @@ class KeywordResnet(Trunk):
     - res26: depth 26, `pool: [2, 2]`
 
     `pool` is the average pooling that follows the stem, over mels and frames. With `dilation`, the filters of
-    layer i, from 0, look at pixels 2^(i // 3) apart. Batch norms learn no weights and biases, as in the code.
-    So res8, res15 and res26 have the paper's 110, 238 and 438 thousand parameters for its 12 words. Other
-    than there, the first layer after the stem is normalised as well.
+    layer i, counted from 0, look at pixels that are 2^(i // 3) apart. Batch norms learn no weights and
+    biases, as in the authors' code. Therefore res8, res15 and res26 have the paper's 110, 238 and 438
+    thousand parameters for its 12 words. Unlike in that code, the first layer after the stem is normalised.
     """
 
     def __init__(

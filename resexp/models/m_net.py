@@ -32,7 +32,9 @@ LAYERS: dict[int, tuple[int, ...]] = {
 }
 """For each depth, the layers of each stage. One more layer is the stem, and one the classifier."""
 FIRST, KERNEL, POOL, PER_BLOCK = 80, 3, 4, 2
-"""Positions in a filter of the stem, in any other filter and in a maximum, and the layers of a block."""
+"""The positions in a filter of the stem, the positions in any other filter, the positions of which the
+maximum is taken, and the layers of a block.
+"""
 
 
 class MNet(Trunk):

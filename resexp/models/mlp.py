@@ -1,4 +1,4 @@
-"""Fully connected networks, in which nothing but depth, width and connection can differ."""
+"""Fully connected networks."""
 
 from __future__ import annotations
 

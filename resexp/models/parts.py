@@ -22,8 +22,8 @@ class Layers:
 
     `map` builds a 1x1 map without bias, `norm` a norm of this many channels, `branch` the branch of a block.
     With `shared_start`, the norm and activation at a branch's start are applied before the state splits into
-    shortcut and branch, in the first block and in all blocks whose shortcut is a projection.
-    `shrink` is as in `ShortcutFactory`.
+    shortcut and branch, in the first block and in all blocks whose shortcut is a projection. `shrink` is as
+    in `ShortcutFactory`.
     """
 
     map: Callable[[int, int, int], nn.Module]

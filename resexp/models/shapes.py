@@ -16,7 +16,7 @@ STATE = "return the tensor h', or a tuple (h', *memory)"
 
 
 def check_states(network: Network, part: scan.PartInfo) -> None:
-    """Let every connection of the network check what it returns. `part` says where it is defined, for errors.
+    """Make every connection of the network check what it returns. `part` is what messages call it.
 
     Do not train this network: the checks stay in it, and would slow it.
     """

@@ -21,7 +21,7 @@ from resexp.store import Records
 
 Values = NDArray[np.float64]
 FEWEST_RANKED = 4
-"""The fewest runs per side with which ranks can give a p below 0.05. With three, p is at least 2 / 20."""
+"""The fewest runs per side with which ranks can give a p below 0.05. With three, p is at least 0.1."""
 
 
 def values(records: Records, trials: pd.DataFrame, metric: CurveMetric) -> pd.Series[float]:
@@ -96,9 +96,10 @@ def _curves(records: Records, trials: pd.DataFrame, metric: CurveMetric) -> dict
 
 
 def _arrival(run: pd.DataFrame, measure: str, target: float, end: float) -> tuple[float, float]:
-    """The steps of the first evaluation at or below the target, and of the one before it.
+    """The step of the last evaluation before the target is reached, and of the one at which it is reached.
 
-    They are given in the order of time. Both are infinite if there is no such evaluation up to step `end`.
+    The first of them is 0 if there was no evaluation before. Both are infinite if the target is not reached
+    up to step `end`.
     """
     steps = run["step"].to_numpy(float)
     # An error of 0.05 reaches 5 % even if rounding made it slightly larger.

@@ -128,7 +128,7 @@ def _trains(report: Report, expectation: Expectation) -> CheckedExpectation:
 
 
 def _compared(report: Report, expectation: Expectation) -> CheckedExpectation:
-    """The outcome of a comparison of two sides, or of one side with a number. It must be no claim."""
+    """The outcome of an expectation that compares two sides, or one side with a number."""
     assert expectation.left is not None
     sides = [side for side in (expectation.left, expectation.right) if side is not None]
     places = [_place(report, side) for side in sides]

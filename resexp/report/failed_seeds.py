@@ -21,18 +21,17 @@ from resexp.report.statistics import LEVEL, numbers
 HALF = 0.5
 """A seed has failed if its training error is more than this fraction of `chance`."""
 APART = 2.0
-"""The least gap between failed and trained seeds that makes them two groups, in ranges of either group."""
+"""Failed and trained seeds are two groups if the gap between them is so many times the range of either..."""
 LEAST_GAP = 0.25
-"""The least such gap, as a fraction of `chance`. Without it, seeds that lie close together would be two
-groups if the bound of failure happened to lie between them.
+"""... and at least this fraction of `chance`. Otherwise seeds that lie close together would be two groups if
+the bound of failure happened to lie between them.
 """
 RULE = (
     "A seed counts as failed if it diverged, or if its training error is more than half of the error of "
-    "always answering the most frequent class. Some seeds fail if some of a depth diverged and others did "
-    "not. They also do if others of the same depth did not fail, and the gap between the two groups is at "
-    "least twice the range of either and at least a quarter of that error. Then the errors of both groups "
-    "are listed, the brackets hold an exact interval of the share that fails (Clopper and Pearson 1934, at "
-    "95 %), and no verdict rests on the mean."
+    "always answering the most frequent class. Seeds of a depth that failed and seeds that did not are two "
+    "groups if some diverged, or if the gap between them is at least twice the range of either and at least "
+    "a quarter of that error. Then the errors of both groups are listed, the brackets hold an exact interval "
+    "of the share that fails (Clopper and Pearson 1934, at 95 %), and no verdict rests on the mean."
 )
 
 

@@ -192,7 +192,7 @@ def by_depth(trials: pd.DataFrame) -> Iterator[DepthGroup]:
 
 
 def row_keys(group: DepthGroup, **between: Any) -> dict[str, Any]:
-    """The first cells of a group's row: what it is, the cells `between`, and its number of trials n."""
+    """The first cells of a group's row: connection, variant, depth, the cells `between`, and the number n."""
     rows = group.rows
     keys = {"connection": str(rows["connection"].iloc[0]), "variant": group.variant, "depth": group.depth}
     return {**keys, **between, "n": int(rows["n"].min()) if "n" in rows else rows["id"].nunique()}
@@ -219,11 +219,11 @@ def common_depth(trials: pd.DataFrame) -> int | None:
 
 
 def examples(trials: pd.DataFrame, split: str) -> int | None:
-    """The number of examples in a split; None if it is unknown, or if errors are no shares of examples.
+    """The number of examples in a split, if errors are shares of them; None otherwise.
 
-    Errors are shares of examples only if each example has one class; only then is the error of the most
-    frequent class known. For masks and text, errors are shares of pixels and characters, of which there are
-    many more. If the trials have splits of different sizes, the number is None too.
+    Errors are shares of examples only if each example has one class. Then the error of always answering the
+    most frequent class is recorded (`chance`). For masks and text, errors are shares of pixels or characters,
+    of which there are many more. The number is also None if it differs between trials.
     """
     if f"{split}_chance" not in trials or trials[f"{split}_chance"].isna().all():
         return None

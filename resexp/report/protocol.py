@@ -13,14 +13,14 @@ from resexp.report import words
 from resexp.store import Records
 
 BUDGETS = {"training.iterations": "training.epochs", "training.epochs": "training.iterations"}
-"""The two settings for the length of training. A trial has one of them; the other is named by its value."""
+"""The two settings for the length of training, of which a trial has only one."""
 ALL = ("data.train_size", "data.test_size", "data.classes")
 """Settings in which null stands for all of the data."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A setting on which trials differ from the paper's recipe, as a reader sees it."""
+    """A setting in which trials differ from the paper's recipe, with the values of both as text."""
 
     key: str
     here: str
@@ -74,7 +74,9 @@ def differences(records: Records, recipe: Mapping[str, Any], trials: pd.DataFram
 
 
 def _budget(settings: Mapping[str, Any], key: str) -> str:
-    """The text for a missing setting. If iterations are missing, it names the epochs, and vice versa."""
+    """The text for a missing setting. If it is the number of iterations, that of epochs is named, or vice
+    versa.
+    """
     other = BUDGETS.get(key, "")
     value = setting(settings, other) if other else None
     if value is None:

@@ -1,4 +1,4 @@
-"""Lists the quantities that an experiment's probes measured and for which no table or figure was written."""
+"""Finds the quantities that probes measured and that have no table or figure of their own."""
 
 from __future__ import annotations
 

@@ -29,8 +29,8 @@ REDUCE: Mapping[str, Callable[[NDArray[np.float64]], float | None]] = {
     "slope": statistics.slope,
     "rise": lambda values: float(values.mean() - values[len(values) // 2]),
 }
-"""Ways to make one number of a probe's readings in a network, in order from input to output. The rise is the
-mean minus the middle reading.
+"""Functions that make one number of a probe's readings in a network, which are in order from input to output.
+`rise` is the mean minus the middle reading.
 """
 
 
@@ -113,7 +113,7 @@ def judged(records: Records, paper: Published, reference: Reference) -> tuple[st
 def tolerance(paper: Published, reference: Reference) -> float:
     """The largest half-width of the prediction interval with which a published value counts as reproduced.
 
-    It is the tolerance that the reference states, if it does. Otherwise it is half the smallest difference to
+    It is the tolerance that the reference states. If it states none, it is half the smallest difference to
     a published value of the same metric at the same depth for other trials, because a run must be able to
     tell these two values apart. If there is no such value, it is 0.6 points.
     """

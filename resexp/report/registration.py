@@ -1,4 +1,4 @@
-"""Says what has changed since an experiment was registered, which happens before its first result."""
+"""Compares an experiment with what was registered before its first result, and says what has changed."""
 
 from __future__ import annotations
 

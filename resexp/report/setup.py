@@ -94,7 +94,7 @@ def _rate(options: re.Match[str]) -> str:
 
 
 def _different(records: Records, trials: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """One trial of each group that differs in its seeds alone."""
+    """One trial from each group of trials that differ in nothing but their seeds."""
     alike: dict[str, Mapping[str, Any]] = {}
     for row in trials:
         alike.setdefault(repr({**records.settings[row["id"]], "seed": None}), row)

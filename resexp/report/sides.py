@@ -51,10 +51,10 @@ class Sides:
 
 
 def sides(records: Records, claim: Claim) -> Sides | None:
-    """The sides of a claim, with numbers for depths in words such as `deepest`.
+    """The sides of a claim, with numbers in place of words for depths, such as `deepest`.
 
-    The words refer to the depths that all sides with such a word share. The result is None if there is no
-    such depth, no shallower one where that is needed, or if both sides would be the same.
+    If both sides have such a word, it refers to the depths that both share. The result is None if there is no
+    depth that the words can mean, or if both sides would be the same.
     """
     stated = (claim.lower, claim.higher)
     worded = [when for when in stated if when.get(DEPTH) in DEPTH_WORDS]
@@ -119,9 +119,9 @@ def one_class(records: Records, when: When, metric: str) -> int:
 def cells(
     records: Records, when: When, metric: str, alike: pd.Series[str] | None, by_depth: bool
 ) -> dict[Any, Cell]:
-    """The values of one side, in groups with equal labels `alike`, which only equal groups are compared with.
+    """The values of one side, in groups by their label in `alike` and, with `by_depth`, by depth.
 
-    With `by_depth`, groups have one depth each, and are compared at equal depth.
+    Each group is compared with the group of the other side that has the same key.
     """
     values = values_of(records, when, metric, alike)
     keys = ["depth", "alike"] if by_depth else ["alike"]

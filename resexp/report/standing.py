@@ -37,7 +37,7 @@ def _registered(records: Records) -> Sentence:
             f"Registered before the first result, {told}, and nothing that was registered has changed since."
         )
         return Sentence("Registered", "as registered", Tone.OPEN, text + registration.additions(records))
-    text = f"Not as it was registered, {told}: {'; '.join(changes)}.{registration.additions(records)}"
+    text = f"This is not what was registered {told}: {'; '.join(changes)}.{registration.additions(records)}"
     return Sentence("Changed", "changed", Tone.BAD, text)
 
 
@@ -51,7 +51,7 @@ def _looks(records: Records) -> Sentence:
         seeds, planned = records.look["seeds"], records.look["planned"]
         number = planned.index(seeds) + 1
         others = words.joined([str(n) for n in planned])
-        text = f"Look {number} of {len(planned)}, with {seeds} seeds of {others} planned. "
+        text = f"Look {number} of {len(planned)}, with {seeds} seeds; looks are planned at {others} seeds. "
         if unplanned := [str(n) for n in records.seeds_before if n not in planned]:
             text += (
                 f"There were reports with {words.joined(unplanned)} seeds before, which were not planned. "

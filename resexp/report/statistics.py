@@ -144,7 +144,7 @@ def contrast(
         for w, x, share, shared in zip(weights, cells, shares, overlaps, strict=True)
     ]
     error = float(np.sqrt(sum(parts)))
-    if error <= rounding:  # seeds that are all alike have a mean that is rounded
+    if error <= rounding:  # the seeds of each sample are alike, apart from rounding
         return Estimate(value, value, value, float(value == 0), n)
     freedom = error**4 / sum(part**2 / (len(x) - 1) for part, x in zip(parts, cells, strict=True))
     half = float(t.ppf((1 + level) / 2, freedom)) * error

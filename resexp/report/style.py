@@ -150,7 +150,7 @@ def from_zero(axes: Axes) -> None:
 
 
 def crosses(count: int) -> str:
-    """The text that stands for this many lost trials."""
+    """The text that stands for this many trials without a result."""
     return "×" * count if count <= 3 else f"{count}×"
 
 

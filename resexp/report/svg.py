@@ -94,9 +94,9 @@ def _own_settings() -> Iterator[str]:
 def _loaded() -> Any:
     """Import matplotlib without the user's settings, then restore them.
 
-    matplotlib reads the settings when it is imported. An unknown backend, or a file in another encoding,
-    would make the import fail. They are restored because the user may draw other figures in the same program.
-    Warnings are silenced because they are about those settings.
+    matplotlib reads the user's settings when it is imported. An unknown backend, or a file in another
+    encoding, would make the import fail. The settings are restored because the user may draw other figures
+    in the same program. Warnings are silenced because they are about these settings.
     """
     log, found = logging.getLogger("matplotlib"), "matplotlib" in sys.modules
     level, backend = log.level, os.environ.get("MPLBACKEND")

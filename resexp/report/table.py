@@ -93,7 +93,9 @@ class Table:
 
 
 def as_given(records: Records, text: str, protocol: str) -> str:
-    """The caption `text` for runs that resexp trained or, in words that replace `protocol`, for others."""
+    """The caption `text`. For runs that resexp did not train, other words replace its part `protocol`,
+    because it is not known how they were measured.
+    """
     return text.replace(protocol, " as given in the table of runs") if records.foreign else text
 
 

@@ -62,7 +62,7 @@ class Verdict(StrEnum):
     VANISHING = "vanishing"
     EXPLODING = "exploding"
     NOT_FINITE = "not finite"
-    ZERO = "zero"  # as where branches start at 0
+    ZERO = "zero"  # at the first layer and at the last
     ONE_LAYER = "one layer"
 
     @property

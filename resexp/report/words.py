@@ -70,12 +70,12 @@ def p(value: Missing) -> str:
 
 
 def whole(value: Missing) -> str:
-    """An integer with thin groups: 1 727 962."""
+    """A whole number in groups of three digits: 1 727 962."""
     return DASH if value is None or missing(value) else f"{int(value):,}".replace(",", "\u202f")
 
 
 def scientific(value: Missing) -> str:
-    """Two digits and a power: 3.7e+06, 0 exactly as 0."""
+    """Two digits and a power of ten: 3.7e+06. Exactly 0 is shown as 0."""
     if value is None or missing(value):
         return DASH
     if math.isinf(value):

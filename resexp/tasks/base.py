@@ -30,7 +30,7 @@ def at_least_single(output: Tensor) -> Tensor:
 class Task(ABC):
     """A task. Its options are the keyword-only arguments of its constructor.
 
-    A unit is what gets one class: a label, a pixel or a character. An output has the shape (B, classes, ...)
+    A unit is what gets one class: an image, a pixel or a character. An output has the shape (B, classes, ...)
     and its target (B, ...). Sums over units may be added up over batches of any size. `targets` says what the
     task learns from: "labels", "masks", "tokens", or "images", which every set of images has.
     """
@@ -52,7 +52,7 @@ class Task(ABC):
     def evaluated_at_once(self, facts: Facts) -> int:
         """How many examples are evaluated at once: `evaluation_batch`, or fewer if examples are large.
 
-        A task that overrides `posed` keeps its batch size, because that may draw for a whole batch at random.
+        A task that overrides `posed` keeps its batch size, because its random draws may be for a whole batch.
         """
         if type(self).posed is not Task.posed:
             return self.evaluation_batch

@@ -67,7 +67,7 @@ def measure(
     *,
     checked: Checked | None = None,
 ) -> tuple[list[dict[str, Any]], dict[str, str]]:
-    """The rows of the probes, and by a probe's name the reason why it failed.
+    """The rows of the probes, and the reasons why probes failed, by their names.
 
     They measure a trial with these settings, given the bytes of its last checkpoint. If a plugin's probe
     fails, its error is raised, because the user can correct it.

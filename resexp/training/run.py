@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 CUDA_CHECK_STEPS = 50
 """On CUDA, loss and smoothed error are read once in this many steps, because reading waits for the GPU."""
 SMOOTHING = 0.98
-"""How the training error is smoothed that ends a low starting rate: it averages over about 50 batches."""
+"""The training error that ends a low starting rate is smoothed with this, over about 50 batches."""
 
 
 class Run:
@@ -142,7 +142,7 @@ class Run:
     def rate(self, step: int) -> float:
         """The learning rate of step `step`: the optimiser's rate times the schedule's factor.
 
-        If training begins at a low rate, that has a factor of its own until it ends.
+        As long as a low starting rate lasts, its factor is applied too.
         """
         schedule = self.settings.training.schedule
         factor = warmed(self.schedule, step, self.total, schedule.warmup)

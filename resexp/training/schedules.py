@@ -61,11 +61,10 @@ class Cosine(Schedule):
 
 
 class OneCycle(Schedule):
-    """Rises from 1/`start` to 1 in the first `rise` of training, then falls to 1/(`start` `end`); both are
-    half cosines.
+    """Half a cosine up from 1/`start` to 1, then half a cosine down to 1/(`start` `end`).
 
-    Smith and Topin 2018 (arXiv:1708.07120), in the form of PyTorch's OneCycleLR. The optimiser's rate is the
-    peak.
+    Smith and Topin 2018 (arXiv:1708.07120), in the form of PyTorch's OneCycleLR. `rise` is the fraction of
+    training that the way up takes. The optimiser's rate is the peak.
     """
 
     def __init__(

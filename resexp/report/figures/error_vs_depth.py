@@ -80,7 +80,7 @@ def _chance(axes: Axes, chance: float | None) -> list[Line2D]:
 
 
 def _lost(axes: Axes, trials: pd.DataFrame, found: dict[str, style.LineStyle]) -> None:
-    """Draw crosses for trials without a result, side by side, so that no variant's hide another's."""
+    """Draw crosses for trials without a result. Those of different variants stand side by side."""
     for depth, here in trials.groupby("depth"):
         texts = {variant: style.crosses(len(group)) for variant, group in frames.by_variant(here)}
         offset = -LETTER * sum(map(len, texts.values())) / 2

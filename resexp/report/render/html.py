@@ -1,4 +1,4 @@
-"""One self-contained page with inline SVG, no scripts and no links outside, light or dark by preference."""
+"""The report as one HTML page that holds its figures and has no scripts and no links to other sites."""
 
 from __future__ import annotations
 

@@ -226,7 +226,7 @@ def verdict(gap: float, low: float, high: float) -> tuple[Verdict, str]:
 
 
 def _margin(chance: float) -> float:
-    """How far the training error of a network must be below `chance` if it trained."""
+    """How far below `chance` the training error of a network that trained is, at least."""
     return min(TRAINED, OF_CHANCE * chance)
 
 

@@ -36,7 +36,7 @@ def profiles(records: Records, at: float) -> pd.DataFrame:
     rows = frames.readings(records, "gradient_norms", at)
     rows = rows[rows["name"] == "weight_rms"].sort_values(["id", "index"], kind="stable")
     inside = rows["layer"].isin([path for path in rows["layer"].unique() if "branch" in str(path).split(".")])
-    # If no layer is in a branch, the blocks of this network name none, and all layers count as inside blocks.
+    # Some networks do not name their branches. Then all layers count as inside blocks.
     inside = inside if inside.any() else ~inside
     rows = rows.assign(position=rows["index"] - (~inside).groupby(rows["id"]).cumsum())[inside]
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -34,7 +34,7 @@ def table(records: Records) -> Table | None:
         return None
     axes = sorted(key for key in done.columns if "." in key and key not in records.tuned)
     done = done.assign(**numbers, tested=frames.test_data(records, done))
-    # Trials with equal labels differ in their long skip alone.
+    # Trials with equal labels differ only in their long skip and seed.
     done["twin"] = _labels(done, ["tested", *(key for key in axes if key != LONG_SKIP)])
     level = statistics.level_of(records)
     rows = [_row(place, _gain(place.rows, done, level)) for place in frames.by_depth(done)]
@@ -108,7 +108,7 @@ def _sentence(connection: str, kind: str, where: list[str], gains: list[float], 
 
 
 def _verdict(found: Estimate) -> Verdict:
-    """The criterion of the caption."""
+    """The verdict on the change of a gain, by the caption's criterion."""
     if not found.decided:
         return Verdict.UNDECIDED
     return Verdict.GAIN_GROWS if found.value > 0 else Verdict.GAIN_SHRINKS

@@ -1,4 +1,4 @@
-"""Do dropout and shortcuts help each other? An interaction, not two effects side by side."""
+"""Whether dropout and shortcuts help each other: the interaction of their effects on the test loss."""
 
 from __future__ import annotations
 
