@@ -35,9 +35,11 @@ def count_params(network: nn.Module) -> int:
 
 
 def measure_cost(network: nn.Module, purpose: Purpose, most: int | None = None) -> Cost:
-    """The cost of a network: its parameters and, per example, multiply-accumulates of convolutions and matrix
-    products (half of PyTorch's FLOP count), the bytes that autograd keeps for the backward pass, and the
-    bytes of the inputs and outputs of the operation for which these are largest. Bytes are those of float32.
+    """The cost of a network. All of it is per example, except the parameters, and bytes are those of float32.
+
+    It has four numbers: trainable parameters; multiply-accumulates of convolutions and matrix products, which
+    are half of PyTorch's FLOP count; bytes that autograd keeps for the backward pass; and bytes of the inputs
+    and outputs of one operation, namely that for which they are largest.
 
     `network` must be on the meta device and in training mode. Connections that drop their branch at random
     are counted with their branch. One pass may have `most` operations, or MOST_OPERATIONS if that is None.

@@ -74,9 +74,7 @@ def differences(records: Records, recipe: Mapping[str, Any], trials: pd.DataFram
 
 
 def _budget(settings: Mapping[str, Any], key: str) -> str:
-    """The text for a missing setting. If it is the number of iterations, that of epochs is named, or vice
-    versa.
-    """
+    """The text for a missing setting. If it is the number of iterations or epochs, the other one is named."""
     other = BUDGETS.get(key, "")
     value = setting(settings, other) if other else None
     if value is None:
@@ -89,7 +87,7 @@ def _text(key: str, value: Any) -> str:
 
 
 def _unequal(key: str, value: Any, wanted: Any) -> Iterator[tuple[str, Any, Any]]:
-    """Yield (key, value, wanted value) for each option of a part that differs, or for its kind."""
+    """Yield (key, value, wanted value): of the kind if it differs, otherwise of each option that differs."""
     both = isinstance(value, Mapping) and isinstance(wanted, Mapping)
     if both and value.get("kind") == wanted.get("kind", value.get("kind")):
         for name, choice in wanted.items():

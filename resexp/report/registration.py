@@ -44,7 +44,7 @@ def _changes(records: Records, registered: Mapping[str, Any]) -> Iterator[str]:
     yield from _changed_numbers(_numbers(registered["published"]), _numbers(records.published))
     looks = _looks(records)
     if looks != registered["looks"]:
-        yield f"{_planned(registered['looks'])}, and {_planned(looks)} now"
+        yield f"{_planned(registered['looks'])} then, and {_planned(looks)} now"
     yield from _changed_trials(records, registered)
 
 
@@ -103,8 +103,8 @@ def additions(records: Records) -> str:
 
 
 def _not_registered(records: Records, registered: Mapping[str, Any], *, known: bool) -> Iterator[str]:
-    """The trials that were not registered. They are those of variants of which other trials were registered
-    if `known` is true, and those of all other variants if it is not.
+    """The trials that were not registered. With `known`, only those of registered variants, and otherwise
+    only those of other variants. A variant is registered if any of its trials is.
     """
     ids = _registered_ids(registered)
     for _, trials in _planned_trials(records).groupby("variant", observed=True):
@@ -161,7 +161,7 @@ def _stands(
     registered = records.registered
     if registered is None or rules() != registered["rules"]:
         return False
-    # A claim may give its depth by a word, such as deepest. Which depth that is depends on all of them.
+    # A claim may give its depth by a word, such as deepest. Trials of all depths decide which depth that is.
     places = [{key: value for key, value in when.items() if key != references.DEPTH} for when in sides]
     used = {id for place in places for id in references.matching(records, place)["id"]}
     before = registered_ones(registered["published"])

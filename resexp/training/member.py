@@ -1,6 +1,6 @@
-"""What each of the processes that train a network together knows: its number, and how to add up with others.
+"""One of several processes that train a network together: its share of a batch, and sums over all processes.
 
-Numbers travel through PyTorch's gloo, over the loopback interface.
+The processes talk over the loopback interface, through PyTorch's backend gloo.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from torch import Tensor, distributed
 from resexp.errors import TrialError, words
 
 LIMIT = timedelta(days=1)
-"""How long gloo waits for a process that lives. While the first one evaluates, the others wait, and that may
-take hours. A trial that hangs is ended by the supervisor, like one of a single process.
+"""How long gloo waits for a process that lives. It may be hours, because the others wait while the first one
+evaluates. If a trial hangs, the supervisor ends it, as it does with a trial of one process.
 """
 
 
@@ -56,7 +56,7 @@ class Member:
 
 @contextmanager
 def parting() -> Iterator[None]:
-    """Raise Parted for the errors by which a connection to another process says that it has ended."""
+    """Raise Parted in place of the errors of a connection whose other process has ended."""
     try:
         yield
     except (RuntimeError, OSError, EOFError) as problem:
@@ -69,6 +69,7 @@ def meeting_place(port: int, *, first: bool) -> Any:
 
 
 def join(member: Member, store: Any) -> None:
+    """Connect this process with all others, which must call this too. `store` is their meeting place."""
     os.environ.setdefault("GLOO_SOCKET_IFNAME", loopback([name for _, name in socket.if_nameindex()]))
     distributed.init_process_group(
         "gloo", store=store, rank=member.number, world_size=member.size, timeout=LIMIT

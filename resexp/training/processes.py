@@ -1,11 +1,10 @@
 """The processes that train one network together.
 
 The first one is the worker that the supervisor knows. It forks the others before it has computed anything, so
-that they need not load any library, and they stay in its process group, so that whoever kills the worker with
-its group kills them too.
+that they need not load any library. They stay in its process group, so that killing this group ends them too.
 
-The first process ends when another one fails, in the same way: what a supervisor finds out about the end of a
-worker (a signal, memory that ran out) is then true of the process that failed.
+When another process fails, the first one ends in the same way, such as by the same signal. What the
+supervisor finds out about the end of its worker is then true of the process that failed.
 """
 
 from __future__ import annotations
@@ -29,20 +28,24 @@ from resexp.errors import TrialError, out_of_memory, words
 from resexp.training.member import Member, Parted, join, meeting_place, parting
 
 NOTICE = 5.0
-"""Seconds within which the first process finds out which other process has ended. If it waits for something
-else meanwhile, a thread then ends it.
+"""Seconds in which the first process tries to find out which other process has ended. If it is busy for
+longer, a thread ends it.
 """
 LOOK = 1.0
-"""Seconds between two looks of that thread."""
+"""Seconds after which this thread looks again whether another process has failed."""
 
 Follow = Callable[[Member, Connection], Any]
-"""What the other processes do. It gets a connection to the first process, and returns plain values for it."""
+"""What a process other than the first does. It is given its `Member` and a connection to the first process,
+and returns plain values, which are sent to the first.
+"""
 
 
 @contextmanager
 def together(size: int, follow: Follow, fail: Callable[[str, str], None]) -> Iterator[Others]:
-    """Fork the other processes of `size`, join them, and kill them in the end. This process must not have
-    computed anything yet, because PyTorch would wait for threads that do not survive a fork.
+    """Fork the other processes, so that there are `size`, connect with them, and kill them in the end.
+
+    This process must not have computed anything yet, because PyTorch would wait for threads that do not
+    survive a fork.
 
     `fail` records the kind and the cause of a failure where this process can no longer raise it.
 
@@ -112,7 +115,7 @@ class Others:
         return None
 
     def explain(self) -> None:
-        """Fail as that process failed whose end this one has noticed. Returns if none has failed."""
+        """Fail in the same way as another process that has failed. Returns if none has."""
         deadline = time.monotonic() + NOTICE
         while time.monotonic() < deadline:
             if (number := self._failed()) is not None:
@@ -133,7 +136,7 @@ class Others:
             distributed.destroy_process_group()
 
     def _hear(self, number: int) -> tuple[str, Any]:
-        """What a process has said in the end: ("done", value), ("failed", ...), or ("", None) so far."""
+        """The last word of a process: ("done", value), ("failed", ...), or ("", None) if it has none yet."""
         talk = self._talks[number - 1]
         with suppress(EOFError, OSError):
             if number not in self._said and talk.poll():
@@ -141,7 +144,7 @@ class Others:
         return self._said.get(number, ("", None))
 
     def _failed(self) -> int | None:
-        """The number of a process that has failed. One that only noticed another's end has not."""
+        """The number of a process that has failed by itself, and not because another one ended."""
         for number, process in enumerate(self._processes, 1):
             if self._hear(number)[0] == "failed" or process.exitcode not in (None, 0):
                 return number
@@ -177,7 +180,7 @@ class Others:
 
 
 def running_threads() -> int:
-    """The threads of this process, those of libraries included where the system tells."""
+    """The number of threads of this process. On Linux, those of libraries are counted too."""
     try:
         return len(os.listdir("/proc/self/task"))
     except OSError:
@@ -185,7 +188,7 @@ def running_threads() -> int:
 
 
 def _live(member: Member, first: Connection, follow: Follow) -> None:
-    """The life of another process than the first: it ends when it has nothing left to do, or with the first.
+    """All that a process other than the first does. It ends when that is done, or when the first one ends.
 
     It ignores the signals that ask a trial to stop, because the first process saves the trial before it ends
     the others.

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 class SharedRun(Run):
     """One process's copy of a run.
 
-    Each step trains on the batch that a run of one process would have, and each process on its share of that.
-    The gradient is the one of the whole batch: every process weighs its mean loss by the number of units
-    (labels, pixels or tokens) that it is a mean of. So all copies of the network stay the same.
+    Each step has the same batch as in a run of one process, and each process trains on a share of this batch.
+    Every process multiplies its mean loss by the number of units (images, pixels or characters) in its share,
+    so that the sum of the gradients is that of the whole batch. All copies of the network stay the same.
     """
 
     def __init__(self, settings: Settings, data: Data, device: torch.device, member: Member) -> None:
@@ -59,7 +59,7 @@ class SharedRun(Run):
         share = self.member.share(len(index))
         if type(self.task).posed is Task.posed:
             return self._batches(index[share])
-        # A question may be drawn at random for the whole batch, and one example's may depend on the others.
+        # The task may make random draws for a whole batch, in which one example depends on the others.
         inputs, target = self.task.posed(*self._batches(index), self.settings.seed, self.step)
         return inputs[share], target[share]
 
@@ -76,8 +76,9 @@ class SharedRun(Run):
         return key_of(self.settings.seed, self.step, "step", self.member.number)
 
     def _add_up(self, sums: Tensor) -> Tensor:
-        """The sums over all processes. Every gradient becomes the mean over the units of the whole batch; the
-        last of the sums is the number of these.
+        """The sums over all processes. The last of these must be the number of units in the whole batch.
+
+        Every gradient becomes the mean over these units.
         """
         weights = [p for p in self.network.parameters() if p.requires_grad]
         there = torch.tensor([float(p.grad is not None) for p in weights], dtype=torch.float64)
@@ -93,9 +94,11 @@ class SharedRun(Run):
 
 
 def follow(member: Member, first: Connection, settings: Settings, data: Data) -> int | None:
-    """What the other processes of a trial do: start from the first one's state, and take each step with it.
+    """What every process of a trial does except the first: it starts from the first one's state, and takes
+    each step with it.
 
-    Returns the most memory that this process held; None if the run diverged, which the first process records.
+    Returns the most bytes of memory that this process held; None if the run diverged, which the first process
+    records.
     """
     device = torch.device("cpu")
     run = SharedRun(settings, data, device, member)

@@ -30,10 +30,11 @@ class Sum(torch.autograd.Function):
 
 
 class WholeBatchNorm(nn.BatchNorm2d):
-    """Normalises by the mean and variance over the shares of all processes, for inputs (B, C, ...).
+    """Normalises inputs (B, C, ...) by the mean and variance over the whole batch.
 
-    Without a `member`, and in evaluation, this is PyTorch's batch norm of what this process has. So a copy of
-    the network that a probe measures needs no other process.
+    Each process has a share of the batch, and `member` adds up sums over all processes. Without a member, and
+    in evaluation, this is PyTorch's batch norm of this process's share. Therefore a probe can measure a copy
+    of the network without the other processes.
     """
 
     member: Member | None = None
@@ -74,7 +75,7 @@ class WholeBatchNorm(nn.BatchNorm2d):
 def normalise_whole_batches(network: nn.Module) -> None:
     """Replace every batch norm of the network, keeping its parameters, which the optimiser holds.
 
-    Raises TrialError for a plugin's own kind of batch norm, which we could not replace.
+    Raises TrialError for a plugin's own kind of batch norm, because nothing here can replace it.
     """
     for name, module in list(network.named_modules(remove_duplicate=False)):
         if not isinstance(module, _BatchNorm):
@@ -98,8 +99,8 @@ def like(module: _BatchNorm) -> WholeBatchNorm:
 
 @contextmanager
 def acting(network: nn.Module, member: Member) -> Iterator[None]:
-    """Let the network's norms add up over all processes. Otherwise a copy that one process evaluates would
-    wait for the others.
+    """Make the network's norms add up over all processes, within the context only. Otherwise, a copy that one
+    process evaluates would wait for the others.
     """
     norms = [module for module in network.modules() if isinstance(module, WholeBatchNorm)]
     for norm in norms:
