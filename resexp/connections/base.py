@@ -48,8 +48,8 @@ class Site:
         depth 20 has 9 blocks, and a transformer has two blocks (attention and MLP) for each of its layers
         unless its `span` says otherwise. In boosting, blocks are rounds.
     inputs: number of channels of h. In the first block, these are the stem's.
-    width: number of channels that the trunk plans for the state after this block. It is what f returns and
-        what h' has unless the connection sets `branch` or `out`.
+    width: number of channels that the trunk plans for the state after this block. f returns this many and h'
+        has this many unless the connection sets `branch` or `out`.
     stride: the block's step in pixels along H and W. If it is 2, f(h) and h' are half as high and half as
         wide as h, rounded up. In trunks for tokens and vectors it is 1. `m_net` has images of height 1, and
         strides of 4 along W alone.
@@ -79,9 +79,10 @@ class Connection(nn.Module, ABC):
     what f is.
 
     Set `mixes_positions` if h' at one position depends on h at others; causal models refuse such a
-    connection. Set `whole_batch` if h' of one example depends on the others of its batch while training, or
-    on a draw for all of them, batch norm aside. Several processes that share a batch refuse such a
-    connection, and a plugin's that does not set it.
+    connection. Set `whole_batch` to True if h' of one example depends on other examples of its batch while
+    training, or on a random draw that they share; batch norms do not count. Such a connection cannot be
+    trained by several processes that share a batch. A plugin's connection can only if it sets `whole_batch`
+    to False.
     """
 
     mixes_positions: ClassVar[bool] = False

@@ -69,8 +69,8 @@ class UnetNetwork(Network):
 
 
 def joined(skip: nn.Module, state: Any, m: Tensor) -> Any:
-    """The state after a long skip. A memory that goes with h gets as many more channels as h does, but
-    nothing of m enters it.
+    """The state after a long skip from m, the encoder's state. A memory that goes with h gets as many more
+    channels as h does, but nothing of m enters it.
     """
     if not isinstance(state, tuple):
         return skip(state, m)

@@ -26,7 +26,7 @@ _AFTER = "_/=(,;:.)-"
 
 @dataclass(frozen=True)
 class ColumnHead:
-    """A column's heading. Numbers are aligned right and never wrapped. Text is aligned left and may be."""
+    """A column's heading. Numbers are aligned right and never wrapped. Text is aligned left and wrapped."""
 
     heading: str = ""
     numeric: bool = False
@@ -123,7 +123,7 @@ class Columns:
 
 
 def _spare(shown: Sequence[int], widths: Sequence[int], gap: int, width: int) -> int:
-    """The number of letters that these columns leave of a line; negative if they do not fit."""
+    """How many letters of a line are left beside these columns; a negative number if they do not fit."""
     return width - sum(widths[i] for i in shown) - gap * (len(shown) - 1)
 
 
