@@ -151,7 +151,7 @@ class Others:
         return None
 
     def _fail_as(self, number: int) -> None:
-        """Fail in the same way as that process: raise TrialError or MemoryError, or die by the same signal."""
+        """Fail in the same way as that process: raise TrialError or MemoryError, or end by its signal."""
         name = f"process {number + 1} of {self.member.size}"
         kind, value = self._hear(number)
         if kind == "failed":

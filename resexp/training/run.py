@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 CUDA_CHECK_STEPS = 50
 """On CUDA, loss and smoothed error are read once in this many steps, because reading waits for the GPU."""
 SMOOTHING = 0.98
-"""The training error that ends a low starting rate is smoothed with this, over about 50 batches."""
+"""The weight of earlier batches in the smoothed training error, which averages over about 50 batches. A low
+starting rate ends when this error is small.
+"""
 
 
 class Run:

@@ -81,9 +81,9 @@ def _difference(row: Row) -> str:
 def baseline(trials: pd.DataFrame) -> tuple[str, str] | None:
     """The variant that all others are compared with, and why; None without two variants.
 
-    The literature compares with residual or plain networks. Therefore the variant called `residual` is
-    chosen, or else the one called `plain`, or else the plan's first variant with a residual connection, or
-    with a plain one, or the plan's first variant. A variant without a finished trial at the deepest common
+    The literature compares with residual or plain networks. Therefore the choice is the first that exists of:
+    the variant called `residual`, the one called `plain`, the plan's first with a residual connection, the
+    plan's first with a plain one, the plan's first. A variant without a finished trial at the deepest common
     depth is chosen only if no variant has one, because it cannot be compared there.
     """
     deep = frames.done(trials[trials["depth"] == frames.common_depth(trials)])
