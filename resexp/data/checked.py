@@ -1,8 +1,7 @@
-"""Decoded sets whose hashes have been checked, and what is remembered of the check on another machine.
+"""Checks the hashes of decoded data sets, once for each run and machine.
 
-The process that started a run checks a set once, and its workers rely on that. A worker on another machine
-may have a data folder of its own. The first one there checks the set, and the others of the same run rely on
-it.
+The process that starts a run checks a set, and its workers rely on that. A worker on another machine may have
+another data folder. The first worker there checks the set, and the others of the same run rely on that.
 """
 
 from __future__ import annotations
@@ -50,15 +49,15 @@ def checked_folder(folder: Path) -> Checked | None:
 
 
 def checked_once(folder: Path, run: str, prepare: Callable[[], Checked]) -> Checked:
-    """What `prepare` returns for the set that belongs into `folder`. For one run, it is called once on this
-    machine, and again if the files have changed since.
+    """What `prepare` returned when it prepared the set in `folder`. On this machine, it is called once for
+    each run, and again if the files have changed since.
     """
     mark = folder.with_name(f"{folder.name}.{machine_name()}.checked")
     with ExitStack() as stack:
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
             stack.enter_context(FileLock(f"{mark}.lock"))
-        except OSError:  # the folder may be another user's and read-only, so that nothing is remembered
+        except OSError:  # the folder may be read-only; then nothing can be remembered
             return prepare()
         with suppress(OSError, durable.Damaged, KeyError):
             known = durable.read_document(mark)
@@ -71,4 +70,5 @@ def checked_once(folder: Path, run: str, prepare: Callable[[], Checked]) -> Chec
 
 
 def stamps_of(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    """The stamps of files in a folder by name. Raises OSError."""
     return {name: stamp_of((folder / name).stat()) for name in names}

@@ -30,14 +30,13 @@ AHEAD = 2
 """The most batches per thread that may wait."""
 BLOCK = 1 << 20
 SETTLED = 2.0
-"""A hash is remembered only if the file was last changed this many seconds before the command began. The
-clocks of file systems tick coarsely: a file that changes twice within one tick has the same times
-afterwards.
+"""A hash is remembered only if the file was last changed more than so many seconds before the command began.
+Clocks of file systems are coarse: if a file changes twice within one tick, its times do not show it.
 """
 OTHER_CLOCK = 900.0
-"""The same for files on another file system than the memory: a server's clock may be some minutes behind."""
+"""What SETTLED is for files on another file system than the memory, whose clock may be minutes behind."""
 COMMIT = 1.0
-"""Seconds between commits. A process that is killed loses at most this much work."""
+"""Seconds between commits to the memory. A process that is killed loses at most this much work."""
 NOTHING = b"-"
 """Stands for the hash of a file that cannot be read or is not a regular file."""
 

@@ -1,4 +1,4 @@
-"""An array of images, whatever its layout and type, as 8-bit pixels; and the labels that belong to it."""
+"""Turns a stored array of images into pixels of 8 bits, and reads the labels that belong to the images."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from resexp.errors import DataError
 
 Layout = Literal["NHW", "NHWC", "NCHW"]
 CHANNELS = (1, 3)
-"""Numbers of channels by which a layout can be told."""
+"""If an axis has one of these lengths, it may be that of the channels."""
 LARGEST = 16_384
-"""Most pixels in a row of an image, as for the option `image_size`."""
+"""The most pixels in a row of an image, as for the option `image_size`."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +31,14 @@ class ImageArray:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Pixels in a row, and channels."""
+        """The number of pixels in a row, and of channels."""
         sides = dict(zip(self.layout, self.array.shape, strict=True))
         return sides["H"], sides.get("C", 1)
 
     def blocks(self) -> Iterator[Images]:
-        """All images in order, in blocks (n, H, W, C). Raises DataError if a value is no pixel's."""
+        """All images in order, in blocks (n, H, W, C) uint8. Raises DataError for values outside 0 to
+        `white`.
+        """
         start = 0
         for block in self.array.blocks():
             pixels = self._in_8_bits(block, start)
@@ -67,7 +69,9 @@ class ImageArray:
 
 
 def images_in(array: StoredArray, layout: Layout | None, white: float | None) -> ImageArray:
-    """The images in an array. Raises DataError if its shape is no layout's, or fits two."""
+    """The images in an array. If `layout` is None, it follows from the shape. Raises DataError if the shape
+    fits none or several of the layouts.
+    """
     axes = len(array.shape)
     ends: dict[Layout, int] = {"NHW": 1, "NHWC": array.shape[-1], "NCHW": array.shape[1 % axes]}
     fitting = [
@@ -91,9 +95,9 @@ def images_in(array: StoredArray, layout: Layout | None, white: float | None) ->
 
 
 def labels_in(array: StoredArray, images: StoredArray, classes: int | None = None) -> Labels:
-    """The labels (n,) int64 of these images, 0 to K - 1, where K is `classes` if that is given.
+    """The labels (n,) int64 of these images: 0 to K - 1, where K is `classes` if that is given.
 
-    Raises DataError if there is not one whole number for each image, or if the numbers are others.
+    Raises DataError if there is not one whole number for each image, or if a number is not in this range.
     """
     if array.dtype.kind == "f":
         raise DataError(f"{array}: has the type {array.dtype}; give labels as integers")

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from resexp.errors import DataError
 
 ROWS = 1000
-"""Most rows that are in memory at once."""
+"""The most rows that are in memory at once."""
 BYTES = 1 << 26
-"""Most bytes that are in memory at once, unless one row has more."""
+"""The most bytes that are in memory at once, unless one row has more."""
 HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 """Readers of headers by the format's version. Version 3 is only for arrays with named fields."""
 
@@ -104,7 +104,7 @@ def _header(file: IO[bytes]) -> tuple[np.dtype[Any], tuple[int, ...], bool]:
     """An array's type, its shape, and whether its first axis varies fastest. Raises ValueError."""
     version = npy.read_magic(file)
     if version not in HEADERS:
-        raise ValueError(f"has version {version} of the .npy format, and 1 and 2 are read")
+        raise ValueError(f"has version {version} of the .npy format, but only 1 and 2 are read")
     try:
         with warnings.catch_warnings(action="ignore"):  # numpy warns of headers that Python 2 has written
             shape, fortran, dtype = HEADERS[version](file)
@@ -117,7 +117,7 @@ def _header(file: IO[bytes]) -> tuple[np.dtype[Any], tuple[int, ...], bool]:
 
 @contextmanager
 def _reading(file: Path, name: str) -> Iterator[tuple[IO[bytes], int]]:
-    """An array's .npy content, as a file that can only be read on, and its size. Raises DataError."""
+    """An array's .npy content, as a file to be read from its beginning, and its size. Raises DataError."""
     with _explained(file, name):
         if file.suffix == ".npy":
             with file.open("rb") as opened:

@@ -1,6 +1,6 @@
-"""Splits of recordings. They are kept as samples, and become waveforms or spectrograms one batch at a time.
-
-So time shifts and noise act on the sound, whichever of the two a network gets.
+"""Splits of recordings as batches for training. Recordings are kept as samples, and each batch of waveforms
+or spectrograms is computed from these when it is made. Therefore time shifts and noise act on the sound
+itself.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
     from resexp.data.cache import PreparedData
 
 FLOOR = 1e-10
-"""The least power that is told from silence: -100 dB."""
+"""The least power that is distinguished from silence: -100 dB."""
 RANGE_DB = 80.0
-"""What is quieter than a recording's loudest place by more decibels than this counts as silence."""
+"""Sound that is more decibels below the loudest place of its recording than this counts as silence."""
 
 
 class SoundSet(Examples):
     """One split of a data set, as batches on `device`.
 
-    waves: (N, T) int16, on `device` or in memory-mapped host memory. labels: (N,) int64.
-    rows: (n,) int64, the recordings that belong to the split; None if all do.
+    waves: (N, T) int16, on `device` or in a file that is mapped into memory. labels: (N,) int64.
+    rows: (n,) int64, the positions of the recordings that belong to the split; None if all do.
 
-    Each example is brought to mean 0 and variance 1 by itself, after all else was done to it, so that nothing
-    is known here of how loud it was. Silence becomes 0.
+    As the last step, each example is scaled to mean 0 and variance 1, so that its loudness does not matter.
+    Silence becomes 0.
     """
 
     def __init__(
@@ -66,8 +66,8 @@ class SoundSet(Examples):
     def augmented(self, index: Tensor, seed: int, epoch: int) -> tuple[Tensor, Tensor]:
         """Like `batch`, but each recording is moved in time and gets noise of its own.
 
-        Draws depend on seed, epoch and the recording's number alone. What moves in from outside is silent.
-        Noise is Gaussian, and `noise` is the ratio of its root mean square to that of the example.
+        Draws depend only on the seed, the epoch and the recording's number. The gap that a shift leaves is
+        silent. Noise is Gaussian, and `noise` is the ratio of its root mean square to that of the example.
         """
         waves_BT = self._waves(index)
         if most := round(self.sound.shift * self.sound.rate):
@@ -100,12 +100,12 @@ class SoundSet(Examples):
 
 
 def white(length: int, *key: object) -> Tensor:
-    """White noise (length,) of variance 1 that depends on the key alone. It is on the CPU."""
+    """White noise (length,) of variance 1, on the CPU. It depends only on the key."""
     return torch.randn(length, generator=keyed_generator(*key, "noise"))
 
 
 def shifted(waves_BT: Tensor, by_B: Tensor) -> Tensor:
-    """Waves moved by so many samples, towards the end where that is positive; the rest is silent."""
+    """Waves moved by a number of samples each, towards the end if it is positive. The gap is silent."""
     length = waves_BT.shape[1]
     source_BT = torch.arange(length, device=waves_BT.device) - by_B.to(waves_BT.device)[:, None]
     moved = waves_BT.gather(1, source_BT.clamp(0, length - 1))
@@ -113,12 +113,13 @@ def shifted(waves_BT: Tensor, by_B: Tensor) -> Tensor:
 
 
 def log_mel(waves_BT: Tensor, sound: Sound) -> Tensor:
-    """Log-mel spectrograms (B, mels, frames) in decibels, of waves of which 1 is full scale.
+    """Log-mel spectrograms (B, mels, frames), in decibels, of waves in which 1 is full scale.
 
-    The power in `mel_bands` of a Fourier transform over Hann windows, of 32 ms every 10 ms, whose middles run
-    from the first sample on; the ends are mirrored. Power below FLOOR counts as FLOOR, and what is more than
-    RANGE_DB below a recording's loudest place is raised to there. These are the numbers of torchaudio's
-    `MelSpectrogram` and `AmplitudeToDB`.
+    They are the power, in the bands of `mel_bands`, of Fourier transforms over Hann windows of 32 ms. The
+    first window is centred on the first sample, and the others follow every 10 ms; waves are mirrored at
+    their ends. Power below FLOOR counts as FLOOR, and power more than RANGE_DB below the loudest place of its
+    recording counts as RANGE_DB below it. torchaudio's `MelSpectrogram` and `AmplitudeToDB` give the same
+    numbers.
     """
     window = torch.hann_window(sound.window, device=waves_BT.device)
     spectrum = torch.stft(waves_BT, sound.window, sound.hop, window=window, return_complex=True)

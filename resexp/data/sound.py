@@ -1,8 +1,8 @@
-"""Reads recordings as samples of one rate and one length. Never imports torch.
+"""Reads recordings as samples of one rate and one length. Does not import torch.
 
-A recording of several channels becomes their mean. Then it is resampled to the wanted rate, shortened to its
-middle or lengthened by silence on both sides, and kept as whole numbers of 16 bits. A recording of 16 bits
-and one channel, at the wanted rate, keeps its samples exactly. Others are rounded: of 24 bits, the last 8 go.
+Several channels are averaged. Then a recording is resampled to the wanted rate, cut to its middle or extended
+by silence on both sides, and kept as whole numbers of 16 bits. A recording of one channel and 16 bits at the
+wanted rate keeps its samples exactly; the samples of others are rounded to 16 bits.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ SCALE = 2**15
 """The whole number that stands for full scale."""
 RATES = (1_000, 192_000)
 LONGEST = 2**21
-"""Most samples of an example."""
+"""The most samples of an example."""
 WINDOW, HOP = 0.032, 0.010
-"""Length of a spectrogram's windows, and the time from one to the next, in seconds."""
+"""The length of a spectrogram's windows, and the time from one window to the next, in seconds."""
 
 
 @dataclass(frozen=True)
 class Sound:
     """How recordings become examples.
 
-    rate: samples in a second. seconds: length of an example.
+    rate: samples per second. seconds: length of an example.
     mels: None for waveforms (1, samples), or the number of bands of a log-mel spectrogram (1, mels, frames);
-        `resexp.data.recordings` defines it.
-    shift: in training, a recording is moved in time by up to so many seconds, either way.
-    noise: in training, white noise is added, and this is its size as a share of the recording's own.
+        see `log_mel` in `resexp.data.recordings`.
+    shift: in training, a recording is moved in time by up to so many seconds, forwards or backwards.
+    noise: in training, white noise is added, whose root mean square is this share of the recording's own.
 
-    Raises DataError if no example can be like this.
+    Raises DataError if the values do not fit each other.
     """
 
     rate: int
@@ -87,8 +87,10 @@ class Sound:
 
 
 class Recording(NamedTuple):
-    """A recording as an example. samples: (n,) int16; cut: whether it was longer; clipped: whether values
-    were beyond full scale and became full scale.
+    """A recording as an example.
+
+    samples: (n,) int16. cut: whether the recording was longer. clipped: whether some of its values were
+    beyond full scale, and became full scale.
     """
 
     samples: Waves
@@ -102,7 +104,7 @@ def read_recording(content: bytes, sound: Sound) -> Recording:
     values = resampled(values.mean(axis=1), rate, sound.rate)
     whole = np.rint(values * SCALE)
     clipped = np.clip(whole, -SCALE, SCALE - 1).astype(np.int16)
-    # Full scale itself, +1, has no whole number of 16 bits, and is no fault of a recording.
+    # The value +1 is full scale. It fits into no whole number of 16 bits, but is not beyond full scale.
     beyond = bool((np.abs(whole) > SCALE).any())
     return Recording(centred(clipped, sound.samples), len(clipped) > sound.samples, beyond)
 
@@ -117,7 +119,7 @@ def decoded(content: bytes) -> tuple[NDArray[np.float64], int]:
     try:
         with soundfile.SoundFile(io.BytesIO(content)) as file:
             if file.format not in ("WAV", "WAVEX", "RF64", "FLAC"):
-                raise Unreadable(f"is {file.format}, and {' and '.join(FORMATS)} are read")
+                raise Unreadable(f"is {file.format}, but only {' and '.join(FORMATS)} are read")
             promised, rate = file.frames, int(file.samplerate)
             if promised * file.channels > VALUES:
                 count = promised * file.channels
@@ -163,7 +165,9 @@ def library() -> Any:
 
 
 def resampled(values: NDArray[np.float64], rate: int, wanted: int) -> NDArray[np.float64]:
-    """The values (samples,) at another rate, without frequencies that this cannot hold (scipy's filter)."""
+    """The values (samples,) at another rate. scipy's filter removes frequencies that this rate
+    cannot hold.
+    """
     if rate == wanted:
         return values
     from scipy.signal import resample_poly
@@ -173,7 +177,7 @@ def resampled(values: NDArray[np.float64], rate: int, wanted: int) -> NDArray[np
 
 
 def centred(values: Waves, samples: int) -> Waves:
-    """The middle of the values, or the values with as much silence before as behind."""
+    """The middle `samples` of the values or, if there are fewer, the values with silence on both sides."""
     missing = samples - len(values)
     if missing <= 0:
         start = -missing // 2
@@ -184,9 +188,9 @@ def centred(values: Waves, samples: int) -> Waves:
 def chunk_of_recordings(
     names: Sequence[str], labels: Labels, read: Callable[[str], bytes], sound: Sound
 ) -> Chunk:
-    """The recordings that can be read, with their labels, and the names of those that cannot.
+    """A chunk of the recordings that can be read, with their labels, and the names of the others.
 
-    read: gives the content of the file of a name. It may raise Unreadable.
+    read: a function that returns the content of the file with a name, or raises Unreadable.
     """
     good, failed = dict[int, Recording](), list[str]()
     for number, name in enumerate(names):

@@ -1,4 +1,4 @@
-"""Spoken digits: the Free Spoken Digit Dataset."""
+"""The data set `spoken_digits`: the Free Spoken Digit Dataset."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from resexp.options import NonNegativeFloat, PositiveFloat, PositiveInt, Width
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
 EACH = 50
-"""Recordings of a word by a speaker."""
+"""The number of recordings of each word by each speaker."""
 TEST = 5
-"""The first so many of them are the test set, as the data set's own page says."""
+"""The number of these, from the first on, that are for testing, as the data set's own page says."""
 NAME = "free-spoken-digit-dataset"
 MOST = 200 << 20
-"""The most bytes of the archive, and of what is packed in it; the recordings have 21 MB."""
+"""The most bytes of the archive, and of all files in it. The recordings have 21 MB."""
 _ADDRESS = "https://github.com/Jakobovski/free-spoken-digit-dataset/archive/refs/"
 REMOTE = Remote(
     f"{NAME}.tar.gz", MOST, "", (f"{_ADDRESS}heads/master.tar.gz", f"{_ADDRESS}tags/v1.0.10.tar.gz")
@@ -38,10 +38,11 @@ class SpokenDigits(Source):
     """3,000 recordings of the words zero to nine: 50 of each by each of six speakers (FSDD, Jackson 2016).
 
     The test set is the first five recordings of each word by each speaker, as the data set's page says. With
-    `test_speakers`, such as [theo], it is all recordings of these speakers, and nobody is heard in both sets.
-    `resexp.data.sound` says how recordings become examples of `seconds` at `rate` samples in a second (8,000
-    are the data set's own). An example is a waveform, or a log-mel spectrogram of `mels` bands. In training,
-    `shift` moves it by up to so many seconds, and `noise` adds white noise of this share of its size.
+    `test_speakers`, such as [theo], it is all recordings of these speakers, and no speaker is in both sets.
+    An example is `seconds` long and has `rate` samples per second (8,000 are the data set's own);
+    `resexp.data.sound` says how recordings are converted. It is a waveform or, with `mels`, a log-mel
+    spectrogram of so many bands. In training, `shift` moves it in time by up to so many seconds, and `noise`
+    adds white noise of this share of its size.
 
     If `root`, by default the data folder, has neither the archive nor a folder `recordings`, the archive is
     downloaded. Every recording is checked by its own hash. The version is that of May 2024 (CC BY-SA 4.0).

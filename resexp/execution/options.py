@@ -1,4 +1,4 @@
-"""How the trials of a run are to be trained and watched."""
+"""The options of a run that concern how its trials are trained and watched."""
 
 from __future__ import annotations
 

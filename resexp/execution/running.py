@@ -1,4 +1,4 @@
-"""A worker while it is watched, and how much work its trial is."""
+"""What the supervisor knows of a worker that it watches, and how much work a trial is."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from resexp.plan.trial import Trial
 
 @dataclass(eq=False)
 class RunningWorker:
-    """A worker that the launcher has, and what is known of it. It may still wait in the launcher's queue.
-    Times are in seconds.
+    """A worker that the launcher was asked for, and what is known of it. It may still wait in the launcher's
+    queue. Times are in seconds.
 
-    number: of its attempt; active: the sweep's `awake` when the worker last waited in a queue or made
-    progress; announced: whether the display knows that it has begun; looked: when its progress was last read;
-    started: when it began or, once it has reported progress, when it first did; first_step: the step of that
-    first report; stalled: whether it was killed because it made no progress.
+    number: of its attempt. active: the value of `Sweep.awake` when the worker last waited in a queue or made
+    progress. announced: whether the display knows that it has begun. looked: when its progress was last read.
+    started: when it was requested or, once it has reported progress, when it first did. first_step: the step
+    of that first report. stalled: whether it was killed because it made no progress.
     """
 
     trial: Trial
@@ -35,7 +35,9 @@ class RunningWorker:
     stalled: bool = False
 
     def look(self, progress: Mapping[str, Any], now: float, awake: float) -> None:
-        """Note the progress that was read at time `now`; {} if there was none yet."""
+        """Note the progress row that was read at time `now`, or {} if there is none yet. `awake` is
+        `Sweep.awake` at that time.
+        """
         self.looked = now
         if progress not in ({}, self.progress):
             self.active = awake

@@ -100,7 +100,7 @@ def supervise(
 
 
 def _left(launcher: Launcher, signalled: Callable[[], int | None]) -> bool:
-    """Whether the terminal was closed and the workers go on without it. Terminals may send SIGHUP twice."""
+    """Whether the terminal was closed (SIGHUP), and the workers go on without this process."""
     return signalled() == signal.SIGHUP and launcher.leave()
 
 

@@ -34,8 +34,8 @@ started, or if it ends through no fault of its trial: see `Outcome.again`.
 """
 
 LOOKS = 64
-"""The most workers whose progress is read at one check. Of more workers, each has its turn at every second or
-third check, and so on, because a cluster may run a thousand trials over a network file system.
+"""The most workers whose progress is read at one check. If there are more, they take turns: a cluster may run
+a thousand trials, and their files may be on a network file system.
 """
 
 
@@ -74,7 +74,7 @@ class Sweep:
         pending = self.experiment.pending()
         for job, handle in self.launcher.adopt(self.experiment.job_notes):
             trial = self.experiment.adopt(job.folder, job.number)
-            if trial is None:  # another attempt has superseded it, or the plan has no such trial any more
+            if trial is None:  # a later attempt has replaced it, or the plan no longer has this trial
                 self.launcher.stop(handle, kill=False)
             else:
                 self.running.append(RunningWorker(trial, job.number, job.device, handle, self.awake))
@@ -124,7 +124,7 @@ class Sweep:
         self.display.tick(self.view(now))
 
     def _waits(self, worker: RunningWorker) -> bool:
-        """Whether a worker waits in a queue of the launcher's. If so, it cannot stall."""
+        """Whether a worker waits in the launcher's queue. Time in the queue does not count as stalling."""
         if self.launcher.queued(worker.handle):
             worker.active = self.awake
             return True

@@ -1,7 +1,7 @@
-"""Which machine this process runs on, and whether a process that a file names still exists.
+"""Identifies this machine and process, and finds out whether a process that a file describes still exists.
 
-Several machines may see one folder. A process id means something only on the machine, and in the namespace of
-processes, that gave it. Two clocks may differ. Therefore nothing here compares times of two machines.
+Several machines may see one folder. A process id is meaningful only on the machine, and in the namespace of
+processes, in which it was given. Clocks of two machines may differ, so nothing here compares their times.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ BOOT = Path("/proc/sys/kernel/random/boot_id")
 """A random text that the kernel makes when it starts. All containers of a machine see the same one."""
 
 MACHINE = Path("/etc/machine-id")
-"""A text that stays when the machine starts again. It is private, so only its hash is used."""
+"""A text that stays the same when the machine is restarted. It is private, so only its hash is used."""
 
 
 class Place(Enum):
@@ -33,7 +33,7 @@ class Place(Enum):
 
 
 def this_process() -> dict[str, Any]:
-    """A record of this process that every machine that reads it can judge, as JSON data."""
+    """A record of this process as JSON data, from which any machine can find out what `exists` returns."""
     pid = os.getpid()
     return {
         "host": socket.gethostname(),
@@ -51,18 +51,18 @@ def time_here() -> str:
 
 
 def machine_name() -> str:
-    """A short text in the names of files that only processes of this machine may touch, because only they see
-    each other's locks.
+    """A short text that identifies this machine. It is part of the names of files that only processes of this
+    machine may use, because only these see each other's locks.
     """
     parts = (socket.gethostname(), _machine() or _text(BOOT))
     return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:12]
 
 
 def place_of(record: Mapping[str, Any]) -> Place:
-    """Where the process of a record runs or ran.
+    """Where the process that a record describes runs or ran.
 
-    Where the system has no boot ids, as on macOS, and in records of older versions, a machine is known by its
-    name alone.
+    If the system has no boot ids, as on macOS, or an older version wrote the record, machines are told apart
+    only by their names.
     """
     boot, here, same_name = record.get("boot"), _text(BOOT), record.get("host") == socket.gethostname()
     if not (boot and here):
@@ -90,7 +90,7 @@ def exists(record: Mapping[str, Any]) -> bool | None:
         return False
     except PermissionError:
         pass
-    # The system gives the number of a process that has ended to a later one, which began at another time.
+    # The id of a process that has ended may belong to a later process, which began at another time.
     began = _began(pid)
     return not (record.get("began") and began and record["began"] != began)
 

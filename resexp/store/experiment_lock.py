@@ -1,9 +1,9 @@
-"""The hold on an experiment's folder, so that only one run writes into it.
+"""Takes hold of an experiment's folder, so that only one run writes into it.
 
-A run creates the file `taken`, which names it, and locks the file `lock`. On one machine the lock decides,
-because the system releases it when a process ends. Between machines the file decides, because some file
-systems do not share locks. A run on another machine that has not ended by itself is replaced only on request,
-and only if it gives no sign of life (`holder.py`).
+A run creates the file `taken`, which contains the run's name, and locks the file `lock`. Between processes of
+one machine the lock decides who holds the folder, because the system releases it when a process ends. Between
+machines the file `taken` decides, because some file systems do not share locks. If a run on another machine
+has not ended by itself, it is replaced only on request, and only if it gives no sign of life (`holder.py`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _HOLDER_WORDS = (("host", "host"), ("process", "pid"), ("since", "started"))
 
 
 class Taken(Exception):
-    """Another process holds the folder. The text says why it cannot be taken over, or how it can."""
+    """Another process holds the folder. The message says why it cannot be taken over, or how it can be."""
 
 
 class Hold:
@@ -80,7 +80,9 @@ class Hold:
             self._refuse()
 
     def check_signs(self) -> None:
-        """`check`, by what the thread that gives signs of life has found out. It reads no file."""
+        """Like `check`, but reads no file: it asks the thread that gives signs of life, which
+        reads it often.
+        """
         if self._heart is not None and self._heart.replaced:
             self._refuse()
 
@@ -121,12 +123,14 @@ class Hold:
             if place_of(record) is Place.HERE:
                 raise Taken(_who(record)) from None
             self._watch(record)
-            # A server of files may keep the lock of a machine that is gone. A new file has no lock.
+            # A file server may keep the lock of a machine that is gone. A new file has no lock.
             self.folder.lock.unlink(missing_ok=True)
             return self._lock()
 
     def _take(self, *, lock_free: bool) -> None:
-        """Create this run's record, or put it in the place of a run that has ended or is taken over."""
+        """Create this run's record, or replace that of a run which has ended or is taken over.
+        Raises Taken.
+        """
         data = durable.seal(self._record, indent=1)
         if file_lock.create(self.folder.taken, data):
             return
@@ -148,8 +152,8 @@ class Hold:
             self.check()
 
     def _watch(self, record: Mapping[str, Any]) -> None:
-        """Wait for a sign of life of a run that may have ended. Raises Taken if there is one, or if no
-        takeover was asked for.
+        """Make sure that a run has ended, by waiting for a sign of life. Raises Taken if there is one, or if
+        the user has not asked for a takeover.
         """
         if exists(record):
             raise Taken(_who(record))
@@ -170,13 +174,13 @@ class Hold:
 def hold(
     results: Path, name: str, *, take_over: bool = False, tell: Callable[[str], None] = lambda _: None
 ) -> Hold:
-    """Hold the experiment `name` in `results`. This is fast, so that it can be done before planning.
+    """Take hold of the experiment `name` in `results`. This is fast, so that it can be done before planning.
 
-    take_over: if the run that holds it may have ended on another machine, wait for a sign of life of that run
-    and, if there is none, take its place. tell: receives sentences on a takeover.
+    take_over: if a run on another machine holds it, which may have died, wait for a sign of life and, if
+    there is none, take its place. tell: is called with sentences on a takeover.
 
-    Raises BusyError, within 2 s without `take_over`, if another process runs the experiment, and StoreError
-    if the system refuses.
+    Raises BusyError if another process runs the experiment (within 2 s, unless `take_over` is true), and
+    StoreError if the system refuses.
     """
     check_plain(name)
     folder = ExperimentFolder(results / name)
@@ -195,7 +199,7 @@ def check_plain(name: str) -> None:
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turns an OSError into a StoreError with the path and the system's message."""
+    """Turn an OSError into a StoreError with the path and the system's message."""
     try:
         yield
     except OSError as problem:

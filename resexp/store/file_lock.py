@@ -1,8 +1,8 @@
-"""The system's lock on a file, and files that only one process can create.
+"""Locks a file, and creates files of which only one process can be the creator.
 
 The system releases a lock when the process that holds it ends. Whether other machines see the lock depends on
 the file system and on how it was mounted: some share locks, some keep them to one machine without saying so,
-and some have none. So a lock is trusted between the processes of one machine only.
+and some have none. Therefore a lock counts only between processes of one machine.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def lock(path: Path, wait: float) -> Callable[[], None]:
 def locked(path: Path) -> bool | None:
     """Whether a process holds the lock, as far as this machine sees; None if the file system has no locks.
 
-    Takes a shared lock for an instant, so that readers do not disturb each other.
+    To find out, it takes a shared lock for an instant. Such locks do not exclude each other.
     """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
@@ -77,11 +77,11 @@ def locked(path: Path) -> bool | None:
 
 
 def create(path: Path, data: bytes) -> bool:
-    """Create a file with these bytes, durably. Returns whether this process did: of several processes on any
-    machines, one does.
+    """Create a file with these bytes, which survive a power loss. Returns whether this process created it: if
+    several processes try, even on different machines, one of them does.
 
-    A link is made to a finished file, so that no reader finds half of it, also after a power loss. Where the
-    file system has no links, the file is created first and filled then.
+    The file is written under another name and then linked, so that no reader finds half of it. If the file
+    system has no links, the file is created empty and then filled.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     durable.write_atomic(temporary, data)

@@ -1,7 +1,8 @@
-"""Who holds an experiment's folder, and whether that process gives signs of life.
+"""Finds out which run holds an experiment's folder, and whether its process still runs.
 
-While a process holds the folder, it counts up a number in the file `holder` every BEAT seconds. Whoever sees
-the number change knows that the process lives, on whatever machine. No clock of another machine is read.
+While a process holds the folder, it increases a number in the file `holder` every BEAT seconds: its sign of
+life. A process on any machine that sees the number change knows that the other one still runs. No clock of
+another machine is read.
 """
 
 from __future__ import annotations
@@ -20,24 +21,25 @@ from resexp.store.file_lock import locked
 from resexp.store.layout import ExperimentFolder
 
 BEAT = 5.0
-"""Seconds between two signs of life. Each of them costs the file system one small file."""
+"""Seconds between two signs of life. Each of them writes one small file."""
 
 GLANCE = 2.5 * BEAT
-"""How long `resexp status` waits for a sign of life of another machine, in seconds."""
+"""Seconds that `resexp status` waits for a sign of life from another machine."""
 
 WATCH = 75.0
-"""How long a sign of life is waited for before a folder is taken over, in seconds. Clients of network file
-systems may show an old file for up to 60 s.
+"""Seconds to wait for a sign of life before a folder is taken over. Clients of network file systems may show
+an old version of a file for up to 60 s.
 """
 
 LOOK = 1.0
-"""Seconds between two looks at the file of signs."""
+"""Seconds between two readings of the file `holder` while a sign of life is awaited."""
 
 
 class Heart:
-    """Gives signs of life in a thread of its own until `stop`, also while the process plans or loads PyTorch.
+    """Gives signs of life until `stop`. It has a thread of its own, so that it also does so while the process
+    plans or loads PyTorch.
 
-    `replaced` becomes true when another process has taken the folder over.
+    `replaced` becomes true when another run has taken the folder over.
     """
 
     def __init__(self, folder: ExperimentFolder, record: Mapping[str, Any]) -> None:
@@ -56,7 +58,7 @@ class Heart:
 
     def _go_on(self) -> None:
         while not self._ended.wait(BEAT):
-            # A full disk or a server that does not answer must not end the run: there is no sign, then.
+            # If the disk is full or the server does not answer, there is no sign, but the run goes on.
             with suppress(OSError):
                 if replaced(self._folder, self._record["run"]):
                     self.replaced = True
@@ -69,13 +71,13 @@ class Heart:
 
 
 def replaced(folder: ExperimentFolder, run: str) -> bool:
-    """Whether the folder is held by another run than this one. A file that cannot be read does not say so."""
+    """Whether another run than `run` holds the folder. If the file that says so cannot be read: False."""
     record = read_or_empty(folder.taken)
     return bool(record) and record.get("run") != run
 
 
 def lives(folder: ExperimentFolder, seconds: float) -> bool:
-    """Whether the holder gives a sign of life within so many seconds. It is waited for."""
+    """Whether the run that holds the folder gives a sign of life. Waits for it for `seconds`."""
     first, deadline = read_or_empty(folder.holder), time.monotonic() + seconds
     while time.monotonic() < deadline:
         time.sleep(min(LOOK, seconds))
@@ -84,14 +86,14 @@ def lives(folder: ExperimentFolder, seconds: float) -> bool:
             return True
         first = first or now
         if not folder.taken.exists():
-            return True  # it has just ended by itself, so that it lived
+            return True  # the run has just ended by itself, so it was alive
     return False
 
 
 def certainly_dead(record: Mapping[str, Any], *, lock_free: bool) -> bool:
-    """Whether the process of a record can be known to have ended.
+    """Whether the process that a record describes is known to have ended.
 
-    `lock_free` says that the file system has locks, and that this machine sees none.
+    `lock_free` says that the file system has locks, but this machine sees no lock of that process.
     """
     return (lock_free and place_of(record) is Place.HERE) or exists(record) is False
 
@@ -100,9 +102,9 @@ def certainly_dead(record: Mapping[str, Any], *, lock_free: bool) -> bool:
 class Running:
     """The run that holds an experiment's folder, as its own record says.
 
-    host, pid: where it runs. started: since when, by the clock of that machine. seen: whether it is known to
-    live; None if that cannot be known without waiting for a sign of life. progress: what its trials under way
-    have told, by id.
+    name: of the run. host, pid: its machine and process. started: since when, by the clock of that machine.
+    seen: whether its process is known to run; None if that cannot be known without waiting for a sign of
+    life. progress: the last progress row of each running trial, by the trial's id.
     """
 
     name: str
@@ -114,14 +116,14 @@ class Running:
 
 
 def running_in(folder: ExperimentFolder, wait: float = 0.0) -> Running | None:
-    """The run that holds the folder; None if no run does, or if its process certainly has ended.
+    """The run that holds the folder; None if no run does, or if its process is known to have ended.
 
-    A run on another machine counts as running until it ends or is taken over. If the lock does not show that
-    it lives, a sign of life is waited for, for `wait` seconds.
+    A run on another machine counts as running until it ends by itself or is taken over. If the lock does not
+    show that its process runs, this waits for a sign of life for `wait` seconds.
     """
     lock = locked(folder.lock)
     if not folder.taken.exists():
-        # Older versions wrote the second file only, and left it when they ended.
+        # Older versions wrote only the file `holder`, and did not delete it when they ended.
         record = read_or_empty(folder.holder) if lock else {}
         return _running(record, seen=True) if record else None
     record = read_or_empty(folder.taken) or read_or_empty(folder.holder)

@@ -1,4 +1,6 @@
-"""What launchers note in an experiment's folder about jobs that may outlive the process that started them."""
+"""Keeps launchers' notes, in an experiment's folder, on jobs that may outlive the process that
+started them.
+"""
 
 from __future__ import annotations
 
@@ -29,11 +31,13 @@ class JobNotes:
         return self._folder.path.name
 
     def path(self, name: str) -> Path:
-        """Where a note lies, as an absolute path, so that a program on another machine can `read_note` it."""
+        """The absolute path of a note, from which a program on another machine can read it (`read_note`)."""
         return self._folder.job_note(name).absolute()
 
     def output(self, name: str) -> Path:
-        """A folder for what the jobs of a note print before they have a trial to write to; made if absent."""
+        """The folder, which is created if needed, for what the jobs of a note print before they write into
+        the logs of their trials.
+        """
         durable.make_own_folder(self._folder.jobs)
         durable.make_own_folder(self._folder.job_output(name))
         return self._folder.job_output(name).absolute()
@@ -43,7 +47,7 @@ class JobNotes:
         return self._folder.trials / name
 
     def write(self, name: str, note: Mapping[str, Any]) -> Path:
-        """Write a note durably, or replace it. Raises OSError."""
+        """Write or replace a note, and return its path. Raises OSError."""
         durable.make_own_folder(self._folder.jobs)
         durable.write_document(self._folder.job_note(name), note, indent=None)
         return self.path(name)
@@ -57,7 +61,7 @@ class JobNotes:
                     yield name, note
 
     def remove(self, name: str) -> None:
-        """Remove a note whose jobs have all ended. What they printed stays."""
+        """Delete a note whose jobs have all ended. What they have printed is kept."""
         self._folder.job_note(name).unlink(missing_ok=True)
         with suppress(OSError):
             self._folder.job_output(name).rmdir()  # only if it is empty
