@@ -20,11 +20,11 @@ from resexp.store import Records
 
 @dataclass(frozen=True)
 class Comparison:
-    """What was measured for a claim that one side is `lower` than the other.
+    """What was measured for a claim that one of its two sides has the lower values.
 
-    `lower` and `higher` are the means of the two sides, `difference` is higher - lower with the interval
-    [`low`, `high`], and `p` is that of the test that it is 0. `n` is the number of seeds in the smallest
-    group.
+    `lower` is the mean of the side claimed to be lower, and `higher` that of the other. `difference` is
+    higher - lower, with the interval [`low`, `high`], and `p` is that of the test that it is 0. `n` is the
+    number of seeds in the smallest group.
 
     `diverged` counts the trials that diverged. If there are any, `difference` is None, and verdict and `p`
     rest on how many diverged on each side.

@@ -224,7 +224,7 @@ def _differences(
 ) -> Iterator[str]:
     """Each setting whose values differ between variants, with the values of each.
 
-    A setting that only some variants have is left out if it has its default in all of them.
+    A setting that only some variants have is given only if one of the variants changed it from its default.
     """
     said = {key for own in changed for key, _ in leaves(own)}
     values: dict[str, dict[str, list[Any]]] = {}
