@@ -93,7 +93,7 @@ def check_plugins(plugins: tuple[Plugin, ...]) -> None:
     for part in every:
         if part.plugin and part.unreachable:
             name = part.unreachable[0]
-            wrong = "is no option, because it stands before any *, so that no configuration could set it"
+            wrong = "is no option: no * comes before it, so no configuration can set it"
             raise error(part, name, wrong, f"write *, before {name} in __init__")
     for plugin in plugins:
         if not any(part.plugin == plugin for part in every):
@@ -136,8 +136,8 @@ def _base_module(role: str) -> str:
 
 
 def _base_file(role: str) -> Path:
-    """The file that defines the base classes of a role: its own, or in its folder `base.py` or one with the
-    role's name.
+    """The file that defines the base classes of a role. If the role has a folder, it is `base.py` there, or
+    the file with the role's name.
     """
     path = PACKAGE / ALL_ROLES[role][0]
     if path.suffix:

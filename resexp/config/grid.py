@@ -184,7 +184,7 @@ def points(
 ) -> Iterator[GridPoint]:
     """Every point of every grid; the last axis changes fastest.
 
-    under: the assignments of a tier, which are made before all others, so that these can replace them.
+    under: the assignments of a tier. They are made first, and other assignments can replace their values.
     singles: values of the command line that are not axes.
     """
     for axes in grids:

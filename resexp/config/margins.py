@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 Relation = Literal["lower", "equivalent", "no_worse"]
-"""A claim names its sides `lower` and `higher`. lower: the metric of `lower` is below that of `higher`.
-equivalent: the two differ by at most a margin. no_worse: that of `lower` is at most a margin above the other.
+"""What a claim says of its sides, which are called `lower` and `higher`. lower: the metric is smaller on the
+side `lower` than on the side `higher`. equivalent: it differs by at most a margin. no_worse: it is at most a
+margin larger on the side `lower`.
 """
 
 MARGINS = {"error": 0.01, "iou": 0.01, "dice": 0.01, "loss": 0.05, "steps_to": 0.1}

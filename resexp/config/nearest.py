@@ -12,8 +12,8 @@ from resexp.config.grid import CONNECTION
 def instead_of(key: str, known: Collection[str]) -> str:
     """Advice for an unknown dotted key, where `known` are the keys that exist.
 
-    If keys elsewhere end with the same word, as `model.depth` does for `depth`, the shortest of them is
-    suggested; otherwise the most similar key in the same mapping, or all keys of that mapping.
+    If other keys end with the same word, the shortest of them is suggested: `model.depth` for `depth`.
+    Otherwise, the most similar key in the same mapping is suggested or, if none is similar, all of them.
     """
     if key == f"{CONNECTION}.layout":
         return shortcut_layout.REFUSED

@@ -41,7 +41,7 @@ from resexp.options import (
 )
 
 DEFAULT_KINDS = {"task": "classification", "connection": "plain", "optimizer": "sgd", "schedule": "constant"}
-"""By role, the kind of a part that a configuration does not name."""
+"""The kind that a part has if the configuration does not name one, by the part's role."""
 
 
 class PartConfig(Frozen):
@@ -107,7 +107,7 @@ class DataConfig(PartConfig):
     test_size: PositiveInt | None = Field(None, description="test examples, stratified; null: all")
     validation_size: PositiveInt | None = Field(None, description="examples kept from training; null: none")
     classes: PositiveInt | Annotated[tuple[str | int, ...], Field(min_length=1)] | None = Field(
-        None, description="that many first classes, or a list of names or positions from 0; null: all"
+        None, description="N for the first N classes, or a list of names or positions from 0; null: all"
     )
     image_size: Side | None = Field(None, description="width and height in pixels; null: the data set's own")
     crop: Margin = Field(0, description="in training, pad each side by so many pixels and crop at random")
@@ -139,7 +139,7 @@ class ModelConfig(PartConfig):
     norm: Literal["batch", "none", "layer", "group"] = "batch"
     activation: Literal["relu", "tanh", "sigmoid", "gelu"] = "relu"
     init: Initialisation = "he"
-    init_noise: Fraction = Field(0.1, description="init: dirac adds that share of he's weights")
+    init_noise: Fraction = Field(0.1, description="init: dirac adds he's weights times this number")
     match: Literal["none", "params", "macs"] = Field(
         "none", description="choose the width so that this cost is nearest to the plain net's at this depth"
     )
@@ -185,7 +185,7 @@ class TrainingConfig(Frozen):
     channels_last: bool = True
     deterministic: bool = False
     test_every: PositiveInt = Field(1, description="number of epochs between tests")
-    train_every: PositiveInt | None = Field(None, description="the same on training data; null: at most four")
+    train_every: PositiveInt | None = Field(None, description="same for training error; null: at most four")
 
     @model_validator(mode="after")
     def _one_budget(self) -> Self:

@@ -1,4 +1,4 @@
-"""A folder of your own recordings, with one folder for each class."""
+"""The data set `audio_folder`: a folder of your own recordings, with one folder for each class."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ SUFFIXES = (".wav", ".wave", ".flac")
 
 
 class AudioFolder(Source):
-    """WAV and FLAC files in `root/train/<class>/` and `root/val/<class>/` (or `test`), or any depth below.
+    """WAV and FLAC files in `root/train/<class>/` and `root/val/<class>/` (or `test`), at any depth below
+    these.
 
-    Folders are found, and a test set is drawn where there is none, as for `image_folder`. `resexp.data.sound`
-    says how recordings become examples of `seconds` at `rate` samples in a second: several channels become
-    their mean, any rate is resampled, more than 16 bits are rounded, and of longer recordings the middle is
-    taken. An example is a waveform, or a log-mel spectrogram of `mels` bands. In training, `shift` moves it
-    by up to so many seconds, and `noise` adds white noise of this share of its size. Files that are no
+    Other names of folders are recognised, and a missing test set is drawn, as for `image_folder`. An example
+    is `seconds` long and has `rate` samples per second. Several channels are averaged, other rates are
+    resampled, more than 16 bits are rounded, and the middle of longer recordings is used. An example is a
+    waveform or, with `mels`, a log-mel spectrogram of so many bands. In training, `shift` moves it in time by
+    up to so many seconds, and `noise` adds white noise of this share of its size. Files that are no
     recordings or cannot be read are left out, counted and named.
     """
 
@@ -79,7 +80,7 @@ class AudioFolder(Source):
             yield chunk_of_recordings(names, labels, self._content, self.sound)
 
     def _content(self, name: str) -> bytes:
-        """The bytes of a file, and at most one more than are read. Raises Unreadable."""
+        """The bytes of a file, of which at most BYTES + 1 are read. Raises Unreadable."""
         try:
             with (self.root / name).open("rb") as file:
                 return file.read(BYTES + 1)
@@ -100,7 +101,7 @@ class AudioFolder(Source):
 
 
 def unfit(entry: os.DirEntry[str]) -> str | None:
-    """Why an entry is no recording; None if it is one, by its name. Reading it may still fail."""
+    """Why an entry is no recording; None if its name is that of one. To read it may still fail."""
     try:
         if is_folder(entry):
             return "a folder"

@@ -110,7 +110,7 @@ class Chunk:
 
     unreadable: files that gave no example, each with the reason in brackets.
     first_frames: files of several frames, of which only the first is used.
-    remarks: other things that readers of the results must know, and the files of which they are true.
+    remarks: other facts that readers of the results must know -> the files that they are true of.
     notes: sentences for readers of the results.
     """
 

@@ -30,9 +30,8 @@ class ImageSet(Examples):
     images: (N, H, W, C) uint8, on `device` or in a file that is mapped into memory.
     labels: (N,) int64, or masks (N, H, W) uint8, in the same memory.
     mean, std: (C,), of values divided by 255. A channel whose `std` is 0 is only centred.
-    pixel_mean: (H, W, C), of values divided by 255. If it is given, images are not normalised by `mean` and
-        `std`. It is subtracted from them instead, before they are padded, cropped and flipped, so that the
-        padding is 0.
+    pixel_mean: (H, W, C), of values divided by 255. If it is given, it is subtracted from images, and `mean`
+        and `std` are not used. This is done before padding, cropping and flipping, so the padding is 0.
     rows: (n,) int64, the positions of the images that belong to the split; None if all do.
     crop: in training, images are padded by this many pixels and cropped at random.
     flip: in training, images are mirrored at random.

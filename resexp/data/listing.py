@@ -1,4 +1,6 @@
-"""Lists the images or recordings in a folder, and what is left out, undecoded. Never imports torch."""
+"""Lists the images or recordings in a folder, and other files there, without decoding. Does
+not import torch.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ IGNORED = {"__macosx", "lost+found", "@eadir", "#recycle", "$recycle.bin", "thum
 
 
 def ignored(name: str) -> bool:
-    """Whether a name is hidden (it begins with a dot) or an operating system's own."""
+    """Whether a file or folder of this name is hidden, or created by an operating system."""
     return name.startswith(".") or name.casefold() in IGNORED
 
 

@@ -53,9 +53,9 @@ def in_8_bits(image: Image.Image, file: Path) -> Image.Image:
 def class_numbers(image: Image.Image, file: Path, groups: int) -> Image.Image:
     """The class numbers of a mask, from 0 to `groups` - 1, as an image in grey (mode L).
 
-    If there are two groups, every value but 0 counts as 1; in a JPEG file, whose compression blurs, every
-    value from 128 on. Raises DataError if a number is too large or negative, or if the type of the file does
-    not preserve class numbers.
+    If there are two groups, every value but 0 counts as 1. In a JPEG file, whose compression blurs, every
+    value from 128 on does. Raises DataError if a number is too large or negative, or if the type of the file
+    does not preserve class numbers.
     """
     if groups > 2 and image.format in LOSSY:
         raise DataError(

@@ -61,8 +61,8 @@ class Unreadable(Exception):
 class Picture(NamedTuple):
     """The first frame of an image file.
 
-    pixels: (side, side, 3) uint8; size: its width and height when upright, before resizing; more: whether the
-    file has more frames.
+    pixels: (side, side, 3) uint8. size: width and height of the upright image before it was resized. more:
+    whether the file has more frames.
     """
 
     pixels: Images

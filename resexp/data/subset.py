@@ -1,4 +1,6 @@
-"""Stratified, seeded subsets: which classes, and which examples of each. Never imports torch."""
+"""Chooses the classes and examples of a data set that are used, stratified and by a seed. Does not import
+torch.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,8 @@ HELD_OUT_SEED = 0
 def pick_classes(names: Sequence[str], wanted: int | Sequence[str | int] | None) -> tuple[int, ...]:
     """The positions of the wanted classes, in the order given.
 
-    wanted: a number, for that many first classes; a list of names, or of positions counted from 0; or None,
-        for all classes.
+    wanted: a number N for the first N classes; a list of names or of positions, counted from 0; or None for
+        all classes.
 
     Raises DataError for an unknown or repeated class, for an empty list, and for a position that is also the
     name of another class, because it is not clear which is meant.

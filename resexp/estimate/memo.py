@@ -1,5 +1,5 @@
-"""Remembers on disk, beside the data, what takes long to find out and does not change: what a network costs,
-which parts fit together, how long a step takes.
+"""Remembers answers that take long to find out and do not change, such as what a network costs. They are kept
+in a file beside the data.
 """
 
 from __future__ import annotations

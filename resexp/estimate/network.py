@@ -82,7 +82,7 @@ class Measurer:
     def resolve(self, settings: Settings) -> Settings:
         """The settings, in which `precision: auto` is decided and the size that `model.match` chooses is set.
 
-        Raises ConfigError if the parts do not fit together, or if the device cannot train like this.
+        Raises ConfigError if the parts do not fit together, or if several processes should train on a GPU.
         """
         self._check(settings)
         if settings.training.processes > 1 and self._device != "cpu":
@@ -144,8 +144,8 @@ class Measurer:
         return Cost(**answer) if answer else None
 
     def _refuse_batches_of_one(self, settings: Settings) -> None:
-        """Raises ConfigError if batches, or what each of several processes gets of a batch, have one example,
-        but the network has batch norms that need several.
+        """Raises ConfigError if a batch norm of the network would see only one example at a time. Several
+        processes divide a batch among them.
         """
         training = settings.training
         batch = min(training.batch_size, self.facts(settings).train)
@@ -217,5 +217,5 @@ def with_worker(experiment: Experiment, device: str, launcher: Local, survey: Su
 
 
 def code(settings: Settings) -> list[str]:
-    """The hashes of the plugins that settings use. Two versions of a plugin differ only in these."""
+    """The hashes of the plugins that settings use. They tell versions of a plugin apart, as kinds do not."""
     return [plugin.sha256 for plugin in plugins_of(settings)]

@@ -44,8 +44,8 @@ def own_peak(status: str) -> int:
     """The most bytes of a process's own (anonymous) pages, from the text of its /proc/self/status.
 
     The kernel records only the peak of all pages. From it we subtract the pages of mapped files that are in
-    memory now. A trial maps more and more of them, so no more of them were in memory at the peak than now,
-    unless the kernel has dropped some; then the result is too high.
+    memory now. That is right if their number only grows during a trial. If the kernel has dropped some of
+    them, the result is too high.
     """
     lines = (line.split() for line in status.splitlines() if line.endswith(" kB"))
     sizes = {name.rstrip(":"): int(size) * 1024 for name, size, _ in lines}

@@ -1,8 +1,9 @@
-"""Groups trials that differ only in their seed, and gives each line of groups over depth a label of its own.
+"""Gives trials their labels in reports.
 
 A group is a set of trials that differ only in their seed and in what is tuned. A line is a set of groups that
-differ only in depth; a report draws it as a line. Both follow from the settings. Then each line gets a label,
-to which details are added until no two lines share one. Reports can therefore group by label and depth.
+differ only in depth; figures draw it as a line. Groups and lines follow from the settings. Each line gets a
+label. If two lines have the same label, details are added to both. Reports can therefore group trials by
+label and depth.
 """
 
 from __future__ import annotations
@@ -22,9 +23,7 @@ if TYPE_CHECKING:
     from resexp.plan.trial import Trial
 
 Facts = Mapping[str, str]
-"""For everything that determines a trial's numbers, except depth, seed and what is tuned: its dotted path ->
-its value as text.
-"""
+"""What determines a trial's numbers, except depth, seed and what is tuned: dotted paths -> values as text."""
 Line = tuple[str | None, ...]
 """What identifies a line: its values as text at the paths that tell lines apart."""
 
@@ -32,9 +31,9 @@ Line = tuple[str | None, ...]
 def labelled(trials: Sequence[Trial]) -> list[Trial]:
     """The same trials, each with the label of its line as `variant`, and with a name that no other trial has.
 
-    A label that already belongs to one line alone is kept, and so are the names of its trials, which are
-    those of their folders. Raises MixedError if two trials with different ids have the same line, depth,
-    tuned values and seed.
+    A label that only one line has is kept, and so are the names of its trials, since folders have these
+    names. Raises MixedError if two trials with different ids have the same line, depth, tuned values and
+    seed.
     """
     values = [_values(trial) for trial in trials]
     facts: list[Facts] = [{path: repr(value) for path, value in own.items()} for own in values]
@@ -67,8 +66,8 @@ def safe(text: str) -> str:
 
 
 def short(key: str, value: Any, *, named: bool = False) -> str:
-    """An option as labels show it: `key=value`, or only the value if that is a text and `named` is false. For
-    a part, the value is its kind; for a dotted key, `key` is its last word.
+    """An option as labels show it: the last word of its key and its value, as in `lr=0.1`. If the value is a
+    text and `named` is false, only the value. A part is shown by its kind.
     """
     value = value["kind"] if isinstance(value, Mapping) and "kind" in value else value
     return value if isinstance(value, str) and not named else f"{key.rpartition('.')[2]}={value}"
@@ -102,7 +101,7 @@ def _collect(tree: Any, path: str, collected: list[tuple[str, Any]]) -> None:
 
 
 def _values(trial: Trial) -> dict[str, Any]:
-    """The values of `Facts` for one trial."""
+    """As `Facts` for one trial, but with the values themselves."""
     values = dict(leaves(trial.settings))
     for path in [DEPTH, SEED, *(p for p in values if trial.tuned and _within(p, trial.tuned))]:
         values.pop(path, None)
@@ -131,9 +130,9 @@ def _distinguishing_paths(
 ) -> list[str]:
     """The paths that tell lines apart, in the order of the settings.
 
-    These are the paths at which the sweep sets values. If trials that agree in these, in depth and in what is
-    tuned differ elsewhere, as rules of a configuration can make them, the paths of these differences are
-    added.
+    These are the paths at which the sweep sets values. Rules of a configuration can make further differences:
+    if two trials have the same values at these paths, the same depth and the same tuned values, but differ
+    elsewhere, the paths where they differ are added.
     """
     order = list(dict.fromkeys(path for own in facts for path in own))
     written = {path for t, own in zip(trials, facts, strict=True) for path in _written(t.axes, own)}
@@ -176,8 +175,8 @@ def _paths(key: str, value: Any, facts: Facts) -> Iterator[str]:
 def _spelled(
     names: Mapping[Line, str], values: Mapping[Line, Mapping[str, Any]], distinguishing: Sequence[str]
 ) -> dict[Line, str]:
-    """The labels `names`, made to differ. To a label that several lines share, the values are added in which
-    these lines differ; if that is not enough, with their full paths; and finally a number.
+    """The labels `names`, changed so that all differ. If several lines share a label, it gets the values that
+    differ between these lines, first in short form, then with their full paths, and finally a number.
     """
     labels = dict(names)
     for full in (False, True):
@@ -219,6 +218,7 @@ def _with(label: str, details: Iterable[str]) -> str:
 
 
 def _refuse_mixed(trials: Sequence[Trial], lines: Sequence[Line], tuned: Sequence[tuple[str, ...]]) -> None:
+    """Raises MixedError: see `labelled`."""
     seen: dict[tuple[Any, ...], Trial] = {}
     for trial, line, chosen in zip(trials, lines, tuned, strict=True):
         other = seen.setdefault((line, trial.depth, chosen, trial.seed), trial)

@@ -1,4 +1,4 @@
-"""Reads an experiment into tidy pandas frames, with notes for the reader. It may be running meanwhile."""
+"""Reads an experiment, even while it runs, into tidy pandas frames with notes for the reader."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Records:
         test, and S for train and test.
         id, name, connection, variant (how reports label the trial), depth, seed, data and model (kinds);
         status (done, diverged, failed, running, pending) and cause (why it diverged or failed);
-        params, macs (of one example), activation_bytes;
+        params; macs and activation_bytes (of one example; the bytes are those kept for the backward pass);
         X_error (fractions), X_loss (nats), test_M for each measure M of the task, B_loss for each baseline B;
         S_examples, S_chance (the error of always answering the most frequent class), S_most_answered (the
         share of the answer that was given most often), samples (texts that a language model wrote);
@@ -51,9 +51,8 @@ class Records:
         mixed (whether the environment changed during the trial);
         redrawn (if each seed draws its own test examples: their share of all examples; otherwise None);
         and each swept axis, by its dotted key.
-    metrics: one row per epoch: id (of the trial), epoch, step, seconds, lr; loss and running_error (means
-    over
-        the epoch's batches); errors and losses as above, of the epochs that were evaluated.
+    metrics: one row per epoch: id (of the trial), epoch, step, seconds, lr; loss and running_error, which are
+        means over the epoch's batches; errors and losses as above, of the epochs that were evaluated.
     probes: one row per reading: id, probe (its kind), step, at (fraction of training), name, layer, index,
         value.
     environment: machine, versions and command of the latest run.
@@ -148,9 +147,7 @@ def _read(folder: ExperimentFolder) -> Records:
     registered, unusable = registration(folder)
     frame = pd.DataFrame(trial_rows, columns=_columns(trial_rows, columns_of(trials)))
     for name in ("params", "macs", "activation_bytes", *RESULT_COLUMNS[:-1]):
-        frame[name] = pd.to_numeric(
-            frame[name]
-        )  # otherwise a column with nothing but None has no numeric type
+        frame[name] = pd.to_numeric(frame[name])  # a column of nothing but None would not be numeric
     return Records(
         experiment=folder.path.name,
         trials=frame,
@@ -175,7 +172,9 @@ def _read(folder: ExperimentFolder) -> Records:
 def _with_id(
     trial_id: str, path: Path, contents: Mapping[str, bytes], notes: list[str]
 ) -> list[dict[str, Any]]:
-    """The rows of a file up to the first that is damaged, each with its trial's id. Adds a note then."""
+    """The rows of a file, each with its trial's id. If a row is damaged, only those before it are returned,
+    and a note is added.
+    """
     data = contents[path.name]
     rows, good = durable.read_rows(data)
     count, wrong = sound_rows(path.name, rows)
