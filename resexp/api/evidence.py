@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from resexp.api.arguments import checked
 from resexp.api.training import RESULTS, run
 from resexp.plan.looks import LOOKS
 from resexp.plan.status import Status
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from resexp.report.build import Report
 
 
+@checked
 def run_until_decided(
     experiment: Experiment,
     most: int = LOOKS[-1],
@@ -79,6 +81,7 @@ def _state(report: Report, summary: SweepSummary) -> str:
     return "none of the report's main verdicts, claims and published values needs more seeds"
 
 
+@checked
 def register(
     experiment: Experiment,
     *,

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from resexp.api.arguments import checked
 from resexp.api.training import RESULTS
 from resexp.errors import NoExperimentError, TrialError
 from resexp.text import clean
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from resexp.store import Records
 
 
+@checked
 def probe(
     name: str | Path | None,
     probes: Sequence[str],
@@ -95,6 +97,7 @@ def _failures(failures: Mapping[tuple[str, str], Sequence[str]], networks: int) 
         yield clean(f"{kind} failed on {where}: {why}; earlier rows of {kind} are unchanged there")
 
 
+@checked
 def archive(name: str | Path, root: str | Path = RESULTS) -> Archive:
     """A published experiment as frames: `.trials`, `.metrics`, `.probes`, and its report as plain data.
 
@@ -110,6 +113,7 @@ def archive(name: str | Path, root: str | Path = RESULTS) -> Archive:
     return read(Path(name) if Path(name).is_dir() else Path(root) / PUBLISHED / name)
 
 
+@checked
 def results(name: str | Path | None = None, root: str | Path = RESULTS) -> Records:
     """An experiment's results as pandas frames: `.trials`, `.metrics`, `.probes`.
 
@@ -124,6 +128,7 @@ def results(name: str | Path | None = None, root: str | Path = RESULTS) -> Recor
     return read(find(name, Path(root)))
 
 
+@checked
 def open_trial(
     name: str | Path | None, trial: str, root: str | Path = RESULTS, *, trust: bool = False
 ) -> tuple[Network, Data]:

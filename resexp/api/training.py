@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from resexp.api.arguments import checked
+
 if TYPE_CHECKING:
     from resexp.config.load import Experiment
     from resexp.data.base import Progress
@@ -21,6 +23,7 @@ RESULTS = Path("results")
 """Where experiments are kept by default."""
 
 
+@checked
 def load(
     path: str | Path,
     overrides: Sequence[str] = (),
@@ -39,6 +42,7 @@ def load(
     return load(path, overrides, tier=tier, plugins=plugins)
 
 
+@checked
 def trials(experiment: Experiment, device: str = "auto") -> list[Trial]:
     """The experiment's trials with their costs.
 
@@ -52,6 +56,7 @@ def trials(experiment: Experiment, device: str = "auto") -> list[Trial]:
     return make_plan(experiment, Measurer(device_slots(device, 1)[0], experiment.plugins))
 
 
+@checked
 def run(
     experiment: Experiment,
     *,

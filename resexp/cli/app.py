@@ -78,7 +78,7 @@ def run(
     started_by = api.make_launcher(launcher, set or [], experiment.plugins)
     folder = results / experiment.name
     if fresh and folder.exists() and not yes:
-        typer.confirm(f"Delete all trials in {text.clean(folder)}?", abort=True, err=True)
+        options.confirm_deletion(folder)
     train = partial(api.run_until_decided, most=most) if most else partial(api.run, only=only or [])
     status = console.watch(
         train,
@@ -105,6 +105,7 @@ def plan(
     plugin: options.Plugins = None,
     device: options.Device = "auto",
     jobs: options.Jobs = None,
+    only: options.Only = None,
     results: options.Results = RESULTS,
     format: options.AsListing = options.Listing.TERMINAL,
 ) -> None:
@@ -116,7 +117,7 @@ def plan(
 
     experiment = api.load(config, overrides or [], tier=tier, plugins=plugin or [])
     with console.watching() as (progress, *_):
-        result = outline(experiment, device, jobs, results, progress)
+        result = outline(experiment, device, jobs, results, progress, only=only or [])
     options.print_listing(format, result.to_json, partial(show_plan, result))
 
 

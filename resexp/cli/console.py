@@ -80,7 +80,11 @@ def summary_line(name: str, folder: Path, summary: SweepSummary) -> str:
     when it began.
     """
     counts = ", ".join(f"{count} {status}" for status, count in summary.counts.items() if count)
-    line = clean(f"{folder}: {counts}.")
+    failed = (
+        f" {kind} failed at every moment in {counted(trials, 'trial')}, whose results lack its numbers."
+        for kind, trials in summary.unmeasured.items()
+    )
+    line = clean(f"{folder}: {counts}.{''.join(failed)}")
     if summary.stopped:
         return f"{line}\nStopped: {summary.stopped}. The same command continues."
     if summary.interrupted:
@@ -115,6 +119,9 @@ class Printed:
         from resexp.errors import ConfigError, Problem
         from resexp.report.render import terminal
 
+        if self.full and self.section:
+            wrong, right = "prints everything, and --section one part of it", "leave one of them out"
+            raise ConfigError([Problem("--full", "", wrong, right)])
         option = "--section" if self.section else "--full"
         if (self.full or self.section) and self.format != "terminal":
             wrong = f"does not go with --format {self.format}, which always prints the whole report"
@@ -172,7 +179,7 @@ def deliver(
         StoreError: the folder cannot be written.
     """
     from resexp.errors import ConfigError, StoreError
-    from resexp.report.write import write
+    from resexp.report.write import BESIDE, PAGE, write
 
     printed.check(built)
     refused = None
@@ -189,7 +196,6 @@ def deliver(
         why = refused.strerror or refused
         raise StoreError(f"{target}: the report's files cannot be written: {why}") from refused
     if target is not None:
-        others = "report.md, report.tex, report.json, trials.csv and figures/"
-        print(f"Written: {clean(target / 'report.html')}, and beside it {others}", file=sys.stderr)
+        print(f"Written: {clean(target / PAGE)}, and beside it {BESIDE}", file=sys.stderr)
         if built.faults:
             raise ConfigError(built.faults)

@@ -6,6 +6,7 @@ import atexit
 import datetime  # noqa: F401 (pydantic imports it from Rust, and would panic if a signal came just then)
 import gc
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,14 @@ from typing import Any
 from typer.core import TyperGroup
 
 from resexp.errors import ConfigError, Problem, ResexpError
+
+WORDS_OF_PYDANTIC = {
+    "^Value error, ": "",
+    "^Input should be a valid integer.*": "give a whole number.",
+    "^Input should be a valid number.*": "give a number.",
+    "^Input should be greater than or equal to (.*)": r"give at least \1.",
+}
+"""Messages of pydantic, which newer versions of typer check options with, and plain words in their place."""
 
 
 class Commands(TyperGroup):
@@ -34,7 +43,16 @@ class Commands(TyperGroup):
             if key := _setting(option):
                 right = f"To change a setting, write {key}=VALUE."
                 vars(error).update(message=f"No such option: {option}. {right}", possibilities=None)
+            elif isinstance(message := getattr(error, "message", None), str):
+                vars(error).update(message=_plain(message))
             raise
+
+
+def _plain(message: str) -> str:
+    """What is wrong with an option's value, without the words of the library that found it."""
+    for words, plain in WORDS_OF_PYDANTIC.items():
+        message = re.sub(words, plain, message)
+    return message
 
 
 def _setting(option: str) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from enum import StrEnum
 from importlib import metadata
@@ -11,7 +12,9 @@ from typing import Annotated, Literal
 
 import typer
 
+from resexp.errors import ConfigError, Problem
 from resexp.plan.looks import LOOKS
+from resexp.text import clean
 
 Config = Annotated[
     Path, typer.Argument(metavar="CONFIG", help="A YAML file, or a name that `resexp gallery` lists.")
@@ -98,7 +101,7 @@ Only = Annotated[
     typer.Option(
         "--only",
         metavar="KEY=VALUE",
-        help="Train only trials that have this value, such as model.depth=8,20. May be repeated. "
+        help="Take only trials that have this value, such as model.depth=8,20. May be repeated. "
         "The others remain in the plan.",
     ),
 ]
@@ -163,6 +166,24 @@ def most_seeds(until: Until | None, most: int | None) -> int | None:
     if until is None and most is not None:
         raise typer.BadParameter("needs --until decided.", param_hint="'--max-seeds'")
     return None if until is None else LOOKS[-1] if most is None else most
+
+
+def confirm_deletion(folder: Path) -> None:
+    """Ask whether --fresh may delete the trials in a folder.
+
+    Raises ConfigError if nobody can answer, and typer.Exit if the answer is no.
+    """
+    try:
+        agreed = typer.confirm(f"Delete all trials in {clean(folder)}?", err=True)
+    except typer.Abort:
+        typer.echo(err=True)
+        if sys.stdin is not None and sys.stdin.isatty():
+            raise
+        wrong, right = "asks before it deletes, and standard input gives no answer", "add --yes to delete"
+        raise ConfigError([Problem("command line", "--fresh", wrong, right)]) from None
+    if not agreed:
+        typer.echo("Nothing was deleted, and nothing was trained.", err=True)
+        raise typer.Exit(130)
 
 
 def number_or_auto(jobs: str | None) -> int | Literal["auto"] | None:

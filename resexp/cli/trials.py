@@ -59,6 +59,9 @@ def show_plan(outline: Outline) -> None:
     precisions = " and ".join(sorted({trial.settings["training"]["precision"] for trial in outline.trials}))
     slots = f"{len(outline.slots)} at once on {outline.slots[0]} in {precisions}"
     console.print(f"\n{counted(len(outline.trials), 'trial')}: {counts}. {slots}.")
+    if outline.others:
+        left = counted(outline.others, "other trial")
+        console.print(f"{left} of the plan left, which --only does not choose.", highlight=False)
     if outline.note:
         console.print(outline.note, markup=False, highlight=False)
     if outline.seconds_left is None:

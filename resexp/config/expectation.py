@@ -12,6 +12,7 @@ after it is the depth; without one, the greatest depth of that variant is meant.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from math import isfinite
 from typing import Literal, cast
@@ -80,6 +81,20 @@ def parse(text: str) -> Expectation:
     left = _side(match["left"])
     side, bound = _right(match["right"], left.metric)
     return Expectation(text, left=left, sign=cast("Sign", match["sign"]), right=side, bound=bound)
+
+
+def unknown(expectation: Expectation, depths: Mapping[str, Collection[int]]) -> Iterator[tuple[str, str]]:
+    """What an expectation names that does not exist, and what would be right. `depths` are those of each
+    variant.
+    """
+    if expectation.claim and expectation.variant not in depths:
+        yield f"there is no variant {expectation.variant!r}", suggest(expectation.variant, depths)
+    for side in filter(None, (expectation.left, expectation.right)):
+        if side.variant not in depths:
+            yield f"there is no variant {side.variant!r}", suggest(side.variant, depths)
+        elif side.depth is not None and side.depth not in depths[side.variant]:
+            has = ", ".join(map(str, sorted(depths[side.variant])))
+            yield f"there is no depth {side.depth}", f"{side.variant} has {has}"
 
 
 def _side(text: str, *, right: bool = False) -> Side:

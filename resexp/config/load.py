@@ -55,6 +55,7 @@ class Experiment:
     why: the question that the experiment asks.
     expect: the trials of this tier, their time, and what came out.
     checks: what `resexp check` expects.
+    partial: whether overrides or a tier may have left out a part of the file's sweep.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Experiment:
     why: str = ""
     expect: str = ""
     checks: tuple[str, ...] = ()
+    partial: bool = False
 
 
 def load(
@@ -147,6 +149,7 @@ def load(
     return Experiment(
         *(name, tier, points, tuned, draft.plugins, numbers, text, tuple(overrides), path),
         *(head.why, expect, head.checks),
+        partial=tier != FULL or _narrows(assigned, chosen),
     )
 
 
@@ -226,6 +229,13 @@ def _points(
 
 def _grids(tier: Tier, assigned: Mapping[grid.Path, Sequence[Assignment]]) -> list[grid.Axes]:
     return [grid.with_axes({**axes, **tier.tuned}, assigned) for axes in tier.grids]
+
+
+def _narrows(assigned: Iterable[grid.Path], tier: Tier) -> bool:
+    """Whether some of the overridden keys are those of an axis, of the connection or of the depth."""
+    swept = {path for axes in tier.grids for path in axes}
+    swept |= {tuple(key.split(".")) for key in (grid.CONNECTION, grid.DEPTH)}
+    return any(a[: len(b)] == b[: len(a)] for a in assigned for b in swept)
 
 
 def _written(draft: Draft, point: grid.GridPoint, key: str) -> str:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from resexp.data.base import Chunk, Facts, Labels, Progress, Source, Split
 from resexp.data.check import Layout, check_chunk
+from resexp.data.copies import Copies
 from resexp.data.notes import listed
 from resexp.data.rows import RowWriter
 from resexp.errors import DataError
@@ -28,6 +29,7 @@ def decode(
     counts = {split: np.zeros(len(facts.train_counts), np.int64) for split in splits}
     moments, unreadable, first_frames = Moments(_channels(facts)), list[str](), list[str]()
     notes, remarks = list[str](), dict[str, list[str]]()
+    copies = Copies(facts.form)
     for split in splits:
         with ExitStack() as stack:
             files = {
@@ -44,6 +46,7 @@ def decode(
                 notes += chunk.notes
                 for what, names in chunk.remarks.items():
                     remarks.setdefault(what, []).extend(names)
+                copies.add(split, chunk.images)
                 if split == "train":
                     moments.add(chunk.images)
                 rows = files["images"].rows
@@ -57,6 +60,7 @@ def decode(
         "unreadable": unreadable,
         "notes": [
             *notes,
+            *copies.notes(),
             *listed(unreadable, "left out as unreadable"),
             *listed(first_frames, "of several frames, of which the first is taken"),
             *(note for what, names in remarks.items() for note in listed(names, what)),

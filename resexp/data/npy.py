@@ -24,6 +24,8 @@ BYTES = 1 << 26
 """The most bytes that are in memory at once, unless one row has more."""
 HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 """Readers of headers by the format's version. Version 3 is only for arrays with named fields."""
+ARCHIVE = b"PK\x03\x04"
+"""The first bytes of an .npz archive that has arrays."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +76,21 @@ def names_in(root: Path) -> list[str]:
         with _explained(root), zipfile.ZipFile(root) as archive:
             members = archive.namelist()
     else:
-        wrong = (
-            "is neither a folder nor an .npz archive" if root.exists() else "there is no such file or folder"
-        )
-        raise DataError(f"{root}: {wrong}; data.root names an .npz file, or a folder of .npy files")
+        with _explained(root):
+            raise DataError(f"{root}: {_no_archive(root)}")
     return sorted(name.removesuffix(".npy") for name in members if name.endswith(".npy"))
+
+
+def _no_archive(root: Path) -> str:
+    """What is wrong with a file that is no .npz archive, and what would be right. Raises OSError."""
+    right = "data.root names an .npz file, or a folder of .npy files"
+    if not root.exists():
+        return f"there is no such file or folder; {right}"
+    with root.open("rb") as file:
+        begins = file.read(len(ARCHIVE))
+    if begins == ARCHIVE:
+        return "is cut off: the list of its arrays, at its end, is missing; copy it or save it again"
+    return f"is {'neither a folder nor an .npz archive' if begins else 'an empty file'}; {right}"
 
 
 def stored(root: Path, name: str) -> StoredArray:

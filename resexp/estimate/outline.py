@@ -18,7 +18,8 @@ class Outline:
     """A plan and how far it has come.
 
     status: of each trial, by its id. slots: the device of each trial that runs at once. seconds_left: None if
-    it cannot be estimated. note: a sentence about memory, or None.
+    it cannot be estimated. note: a sentence about memory, or None. others: how many unfinished
+    trials --only does not choose.
     """
 
     experiment: str
@@ -27,6 +28,7 @@ class Outline:
     slots: tuple[str, ...]
     seconds_left: float | None
     note: str | None = None
+    others: int = 0
 
     def to_json(self) -> dict[str, Any]:
         rows = [{**trial.to_json(), "status": self.status[trial.id]} for trial in self.trials]
@@ -35,25 +37,37 @@ class Outline:
 
 
 def outline(
-    experiment: Experiment, device: str, jobs: int | None, results: Path, progress: Progress | None = None
+    experiment: Experiment,
+    device: str,
+    jobs: int | None,
+    results: Path,
+    progress: Progress | None = None,
+    *,
+    only: Sequence[str] = (),
 ) -> Outline:
-    """The plan of an experiment on a device, with `jobs` trials at once (None: one per core or GPU).
+    """The plan of an experiment on a device, with `jobs` trials at once (None: one per core or GPU), or
+    the part of it that meets the conditions in `only`.
 
-    Raises what `plan.make.make_plan` raises.
+    Raises what `plan.make.make_plan` and `plan.chosen.choose` raise.
     """
+    from resexp.config.parse import parse_conditions
     from resexp.data.cache import Survey
     from resexp.estimate.duration import can_be_timed, room, sweep_seconds
     from resexp.estimate.network import Measurer
     from resexp.machine.devices import device_slots
     from resexp.machine.environment import memory_bytes
+    from resexp.plan.chosen import choose
     from resexp.plan.make import make_plan
     from resexp.store import states
 
+    conditions = parse_conditions(only, experiment.plugins)
     slots = device_slots(device, 1, jobs)
     measurer = Measurer(slots[0], experiment.plugins, survey=Survey(progress))
-    trials = make_plan(experiment, measurer, progress)
-    stored = states(results / experiment.name, trials)
+    planned = make_plan(experiment, measurer, progress)
+    stored = states(results / experiment.name, planned)
+    trials = choose(planned, conditions)
     status = {trial.id: stored[trial.id].status for trial in trials}
+    others = sum(not stored[trial.id].finished for trial in planned if trial.id not in status)
     left = [trial for trial in trials if not status[trial.id].finished]
     fitting = room(slots, left, memory_bytes(), asked=jobs is not None)
     slots = list(fitting.slots)
@@ -61,4 +75,4 @@ def outline(
     # several processes (only steps of one are timed).
     timed = not slots[0].startswith("cuda") and all(map(can_be_timed, left))
     seconds = sweep_seconds(left, measurer, len(slots)) if left and timed else None if left else 0.0
-    return Outline(experiment.name, trials, status, tuple(slots), seconds, fitting.note)
+    return Outline(experiment.name, trials, status, tuple(slots), seconds, fitting.note, others)

@@ -6,7 +6,7 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from resexp.errors import TrialError
 from resexp.execution.display import Display
@@ -24,7 +24,8 @@ class SweepSummary:
 
     `counts` has the number of chosen trials by status. `interrupted`: by a signal. `stopped` says why the run
     ended early without a signal; None if it did not. `warnings` are those of the StoredExperiment. `others`
-    is the number of trials that were not chosen and are not finished.
+    is the number of trials that were not chosen and are not finished. `unmeasured` has, for each kind of
+    probe, the number of trials in which it failed at every moment.
     """
 
     counts: Mapping[Status, int]
@@ -32,6 +33,7 @@ class SweepSummary:
     stopped: str | None = None
     warnings: tuple[str, ...] = ()
     others: int = 0
+    unmeasured: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def ended(self) -> bool:
@@ -70,33 +72,49 @@ def supervise(
     signalled: Callable[[], int | None] = lambda: None  # noqa: E731
     interrupted = False
     try:
-        with stop_signals(lambda: not sweep.alive()) as signalled, _saved(sweep):
-            sweep.gather()
-            free = list(slots)
-            while (sweep.queue or sweep.running) and not (interrupted or stopped):
-                while sweep.queue and free:
-                    sweep.start(free.pop(0))
-                sweep.watch()
-                free += sweep.reap()
-                experiment.check_signs()
-                interrupted = signalled() is not None
-                stopped = sweep.losing() or (None if options.keep_going else sweep.failing_alike())
-            if sweep.running and not _left(launcher, signalled):
-                sweep.stop()
-    except KeyboardInterrupt:
-        interrupted = True
-    except TrialError as error:  # no worker can be started; trials that are done stay done
-        stopped = str(error)
-    finally:
+        try:
+            with stop_signals(lambda: not sweep.alive()) as signalled, _saved(sweep):
+                sweep.gather()
+                free = list(slots)
+                while (sweep.queue or sweep.running) and not (interrupted or stopped):
+                    while sweep.queue and free:
+                        sweep.start(free.pop(0))
+                    sweep.watch()
+                    free += sweep.reap()
+                    experiment.check_signs()
+                    interrupted = signalled() is not None
+                    stopped = sweep.losing() or (None if options.keep_going else sweep.failing_alike())
+                if sweep.running and not _left(launcher, signalled):
+                    sweep.stop()
+        except KeyboardInterrupt:
+            interrupted = True
+        except TrialError as error:  # no worker can be started; trials that are done stay done
+            stopped = str(error)
+        finally:
+            if not _left(launcher, signalled):
+                launcher.close()
         if not _left(launcher, signalled):
-            launcher.close()
+            sweep.tell_killed()
+    finally:
         display.close()
+    return _summary(experiment, sweep, interrupted, stopped)
+
+
+def _summary(
+    experiment: StoredExperiment, sweep: Sweep, interrupted: bool, stopped: str | None
+) -> SweepSummary:
     # Only the states of trials that this run started are read from the disk again.
-    counts = Counter(experiment.last_state(trial).status for trial in sweep.trials)
+    states = [experiment.last_state(trial) for trial in sweep.trials]
     chosen = {trial.id for trial in sweep.trials}
     rest = [experiment.last_state(trial) for trial in experiment.trials if trial.id not in chosen]
-    others = sum(not state.finished for state in rest)
-    return SweepSummary(counts, interrupted, stopped, tuple(experiment.warnings), others)
+    return SweepSummary(
+        Counter(state.status for state in states),
+        interrupted,
+        stopped,
+        tuple(experiment.warnings),
+        others=sum(not state.finished for state in rest),
+        unmeasured=Counter(kind for state in states for kind in state.result.get("unmeasured", ())),
+    )
 
 
 def _left(launcher: Launcher, signalled: Callable[[], int | None]) -> bool:

@@ -231,6 +231,11 @@ class Sweep:
             self.watch()
             self.reap()
 
+    def tell_killed(self) -> None:
+        """Tell the display of the trials whose workers had not ended, and were killed by the launcher."""
+        for worker in self.running:
+            self.display.finished(worker.trial, self.experiment.last_state(worker.trial))
+
     def view(self, now: float) -> View:
         """What a display shows at time `now`."""
         running = tuple(worker.shown(now) for worker in self.running if worker.announced)

@@ -48,8 +48,9 @@ def network_cost(model: ModelConfig, purpose: Purpose) -> Cost:
     Raises ConfigError if a plugin's connection returns a state of the wrong shape.
     """
     network = outlined(model, purpose)
-    if model.connection.info.plugin:
-        check_states(network, model.connection.info)
+    part = model.connection.info
+    if part.plugin:
+        check_states(network, f"{part.file}:{part.line}")
     return measure_cost(network, purpose)
 
 

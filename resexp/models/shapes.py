@@ -7,22 +7,22 @@ from typing import Any, NoReturn
 
 from torch import Tensor
 
-from resexp.catalog import scan
 from resexp.connections.base import Branch, Connection
+from resexp.errors import ConfigError, Problem
 from resexp.models.base import Chain, Network, h_of
 
 TENSOR = "return a tensor"
 STATE = "return the tensor h', or a tuple (h', *memory)"
 
 
-def check_states(network: Network, part: scan.PartInfo) -> None:
-    """Make every connection of the network check what it returns. `part` is what messages call it.
+def check_states(network: Network, where: str) -> None:
+    """Make every connection of the network check what it returns. Errors name the file and line `where`.
 
     Do not train this network: the checks stay in it, and would slow it.
     """
     blocks = network.in_order()
     for index, block in enumerate(blocks):
-        place = _Place(part, index, block.connection)
+        place = _Place(where, index, block.connection)
         block.branch.register_forward_hook(place.note_branch)
         block.connection.register_forward_hook(place.check_state)
         block.connection.forward = place.forward  # type: ignore[assignment, method-assign]  # of this instance
@@ -34,8 +34,8 @@ def check_states(network: Network, part: scan.PartInfo) -> None:
 class _Place:
     """Checks the states of one block, and notes what it needs for that during a pass."""
 
-    def __init__(self, part: scan.PartInfo, index: int, connection: Connection) -> None:
-        self.part = part
+    def __init__(self, where: str, index: int, connection: Connection) -> None:
+        self.where = where
         self.index = index
         self.connection = connection
         self.equation = connection.forward
@@ -85,7 +85,8 @@ class _Place:
             self.refuse("leave", f"the shape {written(left.shape, self.batch)}", advice)
 
     def refuse(self, method: str, given: str, right: str) -> NoReturn:
-        raise scan.error(self.part, method, f"returns {given} in block {self.index}", right)
+        key = f"{type(self.connection).__name__}.{method}"
+        raise ConfigError([Problem(self.where, key, f"returns {given} in block {self.index}", right)])
 
 
 def written(shape: Sequence[int], batch: int) -> str:

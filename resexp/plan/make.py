@@ -12,6 +12,7 @@ from resexp.config.grid import CONNECTION, DEPTH, SEED
 from resexp.config.problems import refuse
 from resexp.errors import ConfigError, Problem, ResexpError
 from resexp.plan import numerics
+from resexp.plan.checks import unknown_checks
 from resexp.plan.groups import labelled, name_of, short
 from resexp.plan.trial import Cost, Trial, identity
 
@@ -58,9 +59,15 @@ class SeedlessSetting:
 def make_plan(
     experiment: Experiment, measures: Measures, progress: Callable[[str, int, int], None] | None = None
 ) -> list[Trial]:
-    """Every trial of an experiment once, in the order of its grid. See `of_points`."""
+    """Every trial of an experiment once, in the order of its grid. See `of_points`.
+
+    Also raises ConfigError if `checks` of the configuration name what no trial has.
+    """
     trials = {trial.id: trial for trial in of_points(experiment, measures, progress)}
-    return labelled(list(trials.values()))
+    planned = labelled(list(trials.values()))
+    if unknown := list(unknown_checks(experiment, planned)):
+        raise refuse(unknown, str(experiment.path))
+    return planned
 
 
 def of_points(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from resexp.errors import Problem
 from resexp.plan.status import Status
 from resexp.report import frames, standing, statistics, words
-from resexp.report.sections import Section, loaded, noting, sections, unshowable
+from resexp.report.sections import Section, loaded, noting, refuse_missing_cells, sections, unshowable
 from resexp.report.setup import Setup, setup
 from resexp.report.table import Sentence, Table
 from resexp.report.tables import claims
@@ -165,6 +165,7 @@ def _table(section: Section, records: frames.ReportRecords, others: Container[st
         wrong = f"its table has the key {found.key!r}, which another section has or which is no plain word"
         raise unshowable(section.plugin, "table", wrong, "give it a word of its own")
     table = found.cleaned()
+    refuse_missing_cells(table, section.plugin)
     _try_out(table, records)
     return table
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import pandas as pd
 
-from resexp.catalog.scan import suggest
-from resexp.config.expectation import Claim, Expectation, Side
+from resexp.config.expectation import Claim, Expectation, Side, unknown
 from resexp.errors import ConfigError, Problem
 from resexp.plan.status import Status
 from resexp.report import failed_seeds, frames, splits, statistics, words
@@ -57,10 +56,11 @@ def check(
     Raises ConfigError if an expectation names a variant or depth that the report does not have. The error
     lists every such problem.
     """
+    depths = _depths(report)
     problems = [
         Problem("check", expectation.text, *wrong)
         for expectation in expectations
-        for wrong in _unknown(report, expectation)
+        for wrong in unknown(expectation, depths)
     ]
     if problems:
         raise ConfigError(problems)
@@ -77,20 +77,13 @@ def _all_done(report: Report, allow_diverged: bool) -> CheckedExpectation:
     return CheckedExpectation(f"all trials are done{' or diverged' if allow_diverged else ''}", outcome, told)
 
 
-def _unknown(report: Report, expectation: Expectation) -> Iterator[tuple[str, str]]:
-    """Yield what an expectation names that the report does not have, with what would be right."""
+def _depths(report: Report) -> dict[str, list[int]]:
+    """The depths of each variant, in the report's order."""
     trials = report.records.tried
-    variants = [str(each) for each in trials["variant"].cat.categories]
-    if expectation.claim and expectation.variant not in variants:
-        yield f"there is no variant {expectation.variant!r}", suggest(expectation.variant, variants)
-    for side in filter(None, (expectation.left, expectation.right)):
-        if side.variant not in variants:
-            yield f"there is no variant {side.variant!r}", suggest(side.variant, variants)
-            continue
-        depths = sorted(trials.loc[trials["variant"] == side.variant, "depth"].astype(int).unique())
-        if side.depth is not None and side.depth not in depths:
-            right = f"{side.variant} has {words.listed([str(depth) for depth in depths])}"
-            yield f"there is no depth {side.depth}", right
+    return {
+        str(variant): trials.loc[trials["variant"] == variant, "depth"].astype(int).unique().tolist()
+        for variant in trials["variant"].cat.categories
+    }
 
 
 def _checked(report: Report, expectation: Expectation) -> CheckedExpectation:

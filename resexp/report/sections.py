@@ -16,15 +16,18 @@ import importlib
 import pkgutil
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from math import inf
 from types import ModuleType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from resexp.catalog.plugins import Plugin, fault
 from resexp.errors import ConfigError, Problem
+
+if TYPE_CHECKING:
+    from resexp.report.table import Table
 
 Kind = Literal["table", "figure"]
 
@@ -110,6 +113,19 @@ def noting(plugin: Plugin | None, faults: list[Problem], function: str = "") -> 
 def unshowable(plugin: Plugin, name: str, wrong: str, right: str) -> ConfigError:
     """The error to raise if a function of a user's file returns something that no report can show."""
     return ConfigError([Problem(f"{plugin.file}:{_line(plugin, name)}", name, wrong, right)])
+
+
+def refuse_missing_cells(table: Table, plugin: Plugin) -> None:
+    """Raises ConfigError if a row of a user's table has no value for one of the table's columns."""
+    for number, row in enumerate(table.rows):
+        if not isinstance(row, Mapping):
+            raise unshowable(plugin, "table", f"row {number} is {row!r:.50}", "give each row as a mapping")
+        for column in table.columns:
+            try:
+                column.show(row)
+            except KeyError as missing:
+                wrong = f"the column {column.title!r} shows {missing}, which row {number} does not have"
+                raise unshowable(plugin, "table", wrong, f"it has {', '.join(map(str, row))}") from None
 
 
 def _line(plugin: Plugin, function: str) -> int:

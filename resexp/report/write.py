@@ -7,6 +7,10 @@ from pathlib import Path
 from resexp import durable
 from resexp.report.build import Report
 
+PAGE = "report.html"
+BESIDE = "report.md, report.tex, report.json, trials.csv and figures/"
+"""The other files of a report, as messages name them."""
+
 
 def write(report: Report, folder: Path) -> list[Path]:
     """Write report.md, .html, .tex, .json, trials.csv and figures/*.svg; returns their paths.
@@ -22,7 +26,7 @@ def write(report: Report, folder: Path) -> list[Path]:
 
     files = {
         "report.md": markdown.render(report),
-        "report.html": html.render(report),
+        PAGE: html.render(report),
         "report.tex": latex.render(report),
         "report.json": json.render(report),
         "trials.csv": csv.render(report),

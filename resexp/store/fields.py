@@ -215,6 +215,7 @@ class Result(MeasuredFields):
     samples: list[Text] = []
     redrawn: bool | None = None
     most_answered: dict[Text, Share] = {}
+    unmeasured: list[Text] = []
     step_seconds: Amount = None
     images_per_second: Amount = None
     peak_memory_bytes: Amount = None

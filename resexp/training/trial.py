@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -95,6 +96,7 @@ def _train(attempt: Attempt, settings: Settings, others: Others | None) -> None:
         return
     if ended:
         loop.tell_failures()
+        known |= {"unmeasured": missing} if (missing := loop.unmeasured()) else {}
         known |= {"baselines": loop.run.task.baselines(data.train, data.test, len(facts.classes))}
         known |= {"samples": made_up(loop.run)}
         result = loop.result(loop.row)
@@ -215,6 +217,12 @@ class TrainingLoop:
         """Add to the attempt's notes which probes failed, because their numbers are missing."""
         name = self.attempt.trial.name
         self.attempt.notes.extend(f"{name}: {failure}" for failure in self.failed_probes)
+
+    def unmeasured(self) -> list[str]:
+        """The kinds of the probes that failed at every moment, so that they have no number."""
+        moments = Counter(config.kind for config in self.run.settings.probes for _ in config.at)
+        failed = Counter(failure.partition(" failed at ")[0] for failure in self.failed_probes)
+        return [kind for kind, count in moments.items() if failed[kind] == count]
 
     def seconds(self) -> float:
         """Wall time over all attempts of this trial, including evaluation and probes."""

@@ -16,6 +16,7 @@ from xml.etree import ElementTree
 import pytest
 
 from resexp.cli.app import main
+from resexp.cli.show import ROLES
 from resexp.errors import NoExperimentError
 
 ROOT = Path(__file__).parents[2]
@@ -247,6 +248,15 @@ def test_a_diverging_trial_is_a_row_and_the_exit_status_is_3(place: Path) -> Non
         (["report", "unknown"], 2, "there is no experiment 'unknown'"),
         (["report", "smoke", "--section", "gradient"], 2, "one of verdicts, setup, degradation, accuracy"),
         (["report", "smoke", "--full", "--format", "csv"], 2, "does not go with --format csv"),
+        (
+            ["report", "smoke", "--full", "--section", "setup"],
+            2,
+            "--full: prints everything, and --section one",
+        ),
+        (["run", SMOKE, "--until", "decded"], 2, "for '--until': 'decded' is not one of 'decided'."),
+        (["run", SMOKE, "--threads", "x"], 2, "for '--threads': give a whole number."),
+        (["run", SMOKE, "--max-seeds", "1"], 2, "for '--max-seeds': give at least 3."),
+        (["plan", SMOKE, "--only", "model.depth=9"], 2, "fits no trial at 9; the plan has 8, 14"),
         (["show", "conections"], 2, "one of connections"),
         (["show", "connections", "residul"], 2, "did you mean residual?"),
         (["show", "probes", "my_probe"], 2, "A part of your own needs --plugin FILE."),
@@ -278,6 +288,30 @@ def test_a_run_refused_in_planning_leaves_nothing(tmp_path: Path, here: Here) ->
 def test_a_plan_writes_nothing(tmp_path: Path, here: Here) -> None:
     assert here("plan", SMOKE, folder=tmp_path).returncode == 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_plan_of_a_part_counts_the_rest(tmp_path: Path, here: Here) -> None:
+    planned = here("plan", SMOKE, "--only", "model.depth=8", folder=tmp_path).stdout
+    assert "3 trials: 3 pending." in planned
+    assert "3 other trials of the plan left, which --only does not choose." in planned
+    rows = json.loads(here("plan", SMOKE, "--only", "model.depth=8", "--format", "json").stdout)["trials"]
+    assert {row["depth"] for row in rows} == {8}
+
+
+def test_whoever_does_not_agree_to_deleting_loses_nothing(place: Path) -> None:
+    before = sorted(place.rglob("result.json"))
+    said_no = resexp(place, "run", SMOKE, "--fresh", stdin="n\n")
+    assert said_no.returncode == 130
+    assert "Nothing was deleted, and nothing was trained." in said_no.stderr
+    silent = resexp(place, "run", SMOKE, "--fresh")
+    assert silent.returncode == 2
+    assert "standard input gives no answer; add --yes to delete" in silent.stderr
+    assert sorted(place.rglob("result.json")) == before != []
+
+
+def test_the_help_of_show_names_every_role(here: Here) -> None:
+    shown = here("show", "--help").stdout
+    assert [role for role in ROLES if role not in shown] == []
 
 
 def test_show_prints_equations_and_options(here: Here) -> None:

@@ -1,6 +1,7 @@
 import io
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, cast
 
@@ -109,6 +110,10 @@ def test_a_log_whose_disk_is_full_falls_silent() -> None:
 def test_what_a_run_warned_of_at_its_beginning_is_not_said_again_at_its_end() -> None:
     summary = SweepSummary({"done": 2}, warnings=("one trial is left aside",))
     said = summary_line("exp", Path("results/exp"), summary)
+    failed = summary_line("exp", Path("results/exp"), replace(summary, unmeasured={"cka": 2, "mine": 1}))
+    assert failed.startswith(
+        "results/exp: 2 done. cka failed at every moment in 2 trials, whose results lack its numbers. mine "
+    )
     assert said == "results/exp: 2 done.\nNext: resexp report exp"
 
 

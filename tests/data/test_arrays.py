@@ -224,6 +224,36 @@ def test_a_test_set_that_is_the_training_set_is_refused(tmp_path: Path, configur
         cache.facts_of(config)
 
 
+@pytest.mark.parametrize(
+    ("copied", "said"),
+    [
+        (0, ()),
+        (1, ("1 of 12 test images is a training image, too, value for value",)),
+        (5, ("5 of 12 test images are training images, too, value for value",)),
+        (12, ("12 of 12 test images are training images, too, value for value",)),
+    ],
+)
+def test_test_images_that_are_training_images_are_counted(
+    copied: int, said: tuple[str, ...], tmp_path: Path, configure: Configure
+) -> None:
+    test = np.concatenate([IMAGES[:copied], IMAGES[28 + copied :]])
+    data = prepared(configure("arrays", root=saved(tmp_path, test_images=test)))
+    assert data.notes == said
+
+
+def test_an_archive_that_is_cut_off_is_told_from_what_is_none(tmp_path: Path, configure: Configure) -> None:
+    whole = Path(saved(tmp_path)).read_bytes()
+    for content, told in (
+        (whole[: len(whole) // 2], r"cut\.npz: is cut off: the list of its arrays, at its end, is missing"),
+        (whole[:-10], "is cut off"),
+        (b"", r"cut\.npz: is an empty file; data\.root names an \.npz file"),
+        (b"text", r"cut\.npz: is neither a folder nor an \.npz archive"),
+    ):
+        (tmp_path / "cut.npz").write_bytes(content)
+        with pytest.raises(DataError, match=told):
+            cache.facts_of(configure("arrays", root=str(tmp_path / "cut.npz")))
+
+
 def test_nothing_is_unpickled(tmp_path: Path, configure: Configure) -> None:
     class Trap:
         def __reduce__(self) -> Any:

@@ -52,7 +52,9 @@ def test_workers_that_do_not_listen_are_killed_within_5_s(tmp_path: Path, record
     run = started(tmp_path, SPIN)
     began = time.monotonic()
     run.process.send_signal(signal.SIGINT)
-    assert run.finish()[0] == 130
+    status, told = run.finish()
+    assert status == 130
+    assert [told.count(f"stopped   spin{n}  the next run continues it") for n in range(2)] == [1, 1], told
     gone = wait_until(lambda: not run.alive(), 5 - (time.monotonic() - began))
     record("Ctrl-C with deaf workers: left within 5 s", 1, int(not gone))
 

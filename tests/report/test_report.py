@@ -20,7 +20,7 @@ from resexp.catalog import scan
 from resexp.report.build import Report, build
 from resexp.report.render import html, markdown, terminal
 from resexp.report.sections import Section, sections
-from resexp.report.write import write
+from resexp.report.write import BESIDE, PAGE, write
 from resexp.store import Records
 
 FILES = {
@@ -55,6 +55,8 @@ def test_a_report_without_findings_says_why(make: Callable[..., Records]) -> Non
 
 def test_write_leaves_every_file_and_nothing_else(report: Report, tmp_path: Path) -> None:
     paths = write(report, tmp_path)
+    shown = {path.relative_to(tmp_path).parts[0] for path in paths}
+    assert shown == {PAGE, *BESIDE.replace(" and ", ", ").replace("/", "").split(", ")}, "as messages say"
     found = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     assert found == FILES == {str(path.relative_to(tmp_path)) for path in paths}
     links = re.findall(r"\]\((figures/[^)]+)\)", (tmp_path / "report.md").read_text())

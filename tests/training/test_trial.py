@@ -408,8 +408,21 @@ def test_a_probe_that_fails_leaves_its_trial_as_it_was_and_a_note(
         f"small: gradient_norms failed at {at} %: ValueError: no [red]\\x1b[31m numbers" for at in (50, 100)
     ]
     assert records.notes == told
+    result = json.loads((folder / "result.json").read_text())
+    assert "unmeasured" not in result, "it did not fail at the start"
     lost = (undisturbed["probe"] == "gradient_norms") & (undisturbed["at"] > 0)
     assert records.probes.to_json() == undisturbed[~lost].reset_index(drop=True).to_json()
+
+
+def test_a_probe_that_fails_at_every_moment_is_named_in_the_result(
+    attempts: Attempts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: GradientNorms, snapshot: Snapshot) -> Iterator[Reading]:
+        raise ValueError("no numbers")
+
+    monkeypatch.setattr(GradientNorms, "measure", fail)
+    train(attempt := attempts(settings_with()))
+    assert json.loads((attempt._folder.path / "result.json").read_text())["unmeasured"] == ["gradient_norms"]
 
 
 def test_a_probe_that_runs_out_of_memory_does_not_go_on(
