@@ -34,7 +34,7 @@ class NotAFile(OSError):
 
 def write_atomic(path: Path, data: bytes | memoryview, *, durable: bool = True) -> None:
     """Write `data` into the file `path`. Readers find all old bytes or all new ones, even after a kill at any
-    moment. With `durable` this also holds for a power loss, and the new bytes are then on disk on return.
+    moment. With `durable`, the new bytes are on disk on return, and this also holds for a power loss.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:

@@ -53,8 +53,8 @@ class Yielding(io.TextIOBase):
                 self._give_up(problem)
 
     def close(self) -> None:
-        """Do nothing, because the stream belongs to Python. (From Python 3.13 on, a report would appear when
-        this object is collected, if it closed the stream.)
+        """Do nothing, because the stream belongs to Python. If it were closed here, Python 3.13 and later
+        would print a warning when this object is collected.
         """
 
     def _give_up(self, problem: OSError) -> None:

@@ -130,11 +130,11 @@ def load(
     # A rule need not match any point of a tier, or of a sweep that overrides have changed.
     points = _points(base, chosen, rules, assigned, draft, may_idle=bool(assigned) or tier != FULL)
     if tuned and any(point.settings.data.validation_size is None for point in points):
-        right = "set it: the number of training examples that the choice is made on"
+        right = "set it to the number of training examples to choose the best value by"
         draft.wrong(("tune",), "tune", "needs data.validation_size", right)
     others = [other for other in tiers.values() if other.name != FULL]
     sizes = [grid.size(_grids(chosen, assigned)), *(grid.size(_grids(other, {})) for other in others)]
-    count = sum(each for each in sizes if each <= MAX_POINTS)  # a larger tier has a problem of its own
+    count = sum(each for each in sizes if each <= MAX_POINTS)  # larger ones are reported by `_points`
     if others and count > MAX_OF_TIERS:
         wrong = f"have {count:,} points together with the sweep"
         draft.wrong(("tiers",), "tiers", wrong, f"at most {MAX_OF_TIERS:,} are possible")
@@ -196,8 +196,8 @@ def _points(
     *,
     may_idle: bool,
 ) -> tuple[Point, ...]:
-    """The points of a tier, validated; those with equal settings once. Unless `may_idle`, it is a problem if
-    a rule matches no point.
+    """The validated points of a tier. Points with equal settings occur once. A rule that matches no point is
+    a problem, unless `may_idle` is true.
     """
     grids = _grids(tier, assigned)
     singles = [values[0] for values in assigned.values() if len(values) == 1]

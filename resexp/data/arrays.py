@@ -28,8 +28,8 @@ may be wrong.
 class Arrays(Source):
     """Images and integer labels in an `.npz` archive `root`, or in `.npy` files of a folder `root`.
 
-    Four options name the arrays. If `test_fraction` is given, the test arrays are not used: this part of the
-    training arrays, stratified by class and the same in every trial, is the test set. There is one label for
+    Four options name the arrays. If `test_fraction` is given, this share of the training arrays is the test
+    set, stratified by class and the same in every trial; test arrays are not used. There is one label for
     each image, from 0 to K - 1. `layout` names the axes of the images (N: images, H: height, W: width, C:
     channels). If it is null, an array of four axes must have 1 or 3 channels as its second or last axis.
     Images are square. `white` is the value of white, by default 255 for integers and 1 for floating-point
@@ -37,7 +37,7 @@ class Arrays(Source):
     whole.
 
     `same_as: cifar10` says that the arrays are CIFAR-10 in its usual order. This is checked by hashes of the
-    images and labels. The classes then have their names, comparisons with papers on CIFAR-10 accept the set,
+    images and labels. Classes then have CIFAR-10's names, comparisons with papers on CIFAR-10 accept the set,
     and `root` is by default `cifar10.npz` in the data folder.
     """
 

@@ -34,7 +34,9 @@ SETTLED = 2.0
 Clocks of file systems are coarse: if a file changes twice within one tick, its times do not show it.
 """
 OTHER_CLOCK = 900.0
-"""What SETTLED is for files on another file system than the memory, whose clock may be minutes behind."""
+"""The same bound as SETTLED if the files and the memory are on different file systems. The clock of one of
+these may be minutes behind that of the other.
+"""
 COMMIT = 1.0
 """Seconds between commits to the memory. A process that is killed loses at most this much work."""
 NOTHING = b"-"
@@ -164,7 +166,9 @@ def _one(path: str, known: tuple[str, bytes] | None, stopped: threading.Event) -
 
 
 class Memory:
-    """The hashes that earlier commands computed, in a SQLite file. If that fails, nothing is remembered."""
+    """The hashes that earlier commands computed, in a SQLite file. If the file cannot be used,
+    it is empty.
+    """
 
     def __init__(self) -> None:
         self._base: sqlite3.Connection | None = None

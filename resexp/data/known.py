@@ -24,9 +24,8 @@ class KnownSplit:
     """Hashes of one split.
 
     labels: the SHA-256 of the labels, as int64 with the lowest byte first.
-    blocks: for every BLOCK images, the first 16 hexadecimal digits of their SHA-256. For this hash, the
-    images
-        in `copies` are set to 0.
+    blocks: for every BLOCK images, the first 16 hexadecimal digits of their SHA-256. For this hash, images in
+        `copies` are set to 0.
     copies: images whose original is not known, but only a JPEG copy: the image's number -> the first 8 digits
         of the SHA-256 of the decoded copy.
     """

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 FLOOR = 1e-10
 """The least power that is distinguished from silence: -100 dB."""
 RANGE_DB = 80.0
-"""Sound that is more decibels below the loudest place of its recording than this counts as silence."""
+"""In decibels. Sound that is weaker than the loudest place of its recording by more than this counts as
+silence.
+"""
 
 
 class SoundSet(Examples):

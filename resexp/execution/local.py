@@ -26,7 +26,7 @@ are kept so that a process that runs several experiments, such as a notebook, lo
 
 
 class Local(Launcher):
-    """On this machine, as many trials at once as --jobs says.
+    """Trains on this machine, as many trials at once as --jobs says.
 
     Forks each worker from a server process that has imported the modules `preload`, so that a worker
     starts in 10 ms instead of seconds.

@@ -206,7 +206,7 @@ class Sweep:
             return None
         return (
             f"{self.losses} times in a row, a worker could not be started or was lost: {self.loss}; "
-            "check whether memory or processes are short there"
+            "check whether memory or processes are short where workers run"
         )
 
     def failing_alike(self) -> str | None:

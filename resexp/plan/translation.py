@@ -33,8 +33,8 @@ class Revalued:
 
 @dataclass(frozen=True)
 class Removed:
-    """The dotted key no longer exists. The program now always does what the value `always` meant, which was
-    the default.
+    """The dotted key no longer exists. Its default was the value `always`, and the program now always does
+    what this value meant.
 
     A stored trial with another value keeps the key: it can be reported, but neither resumed nor probed.
     """

@@ -40,8 +40,8 @@ class Attempt:
     likes, and `commit` at the end. If `stopping` becomes true, training saves a checkpoint and returns
     without calling `commit`.
 
-    Raises StoreError if the folder does not hold a trial. All methods raise OSError if the disk refuses.
-    Those that say that they raise StaleAttempt do so if a later attempt has taken the trial over.
+    Raises StoreError if the folder does not hold a trial. All methods raise OSError if the disk refuses. Some
+    methods raise StaleAttempt, which means that a later attempt has taken the trial over.
     """
 
     def __init__(
@@ -170,8 +170,8 @@ class Attempt:
     def save_checkpoint(self, data: bytes | memoryview, step: int) -> None:
         """Save `data` as the state after `step` steps. Raises StaleAttempt.
 
-        Older checkpoints are deleted, except the one before and, if neither of these two was fsynced, the
-        newest one that was.
+        The two newest checkpoints are kept. If neither of them was fsynced, the newest fsynced checkpoint is
+        kept, too. All others are deleted.
         """
         self._check_current()
         sync = time.monotonic() - self._last_durable >= DURABLE_EVERY

@@ -37,7 +37,7 @@ from resexp.store.fields import (
 )
 
 STALE_TRIES = 3
-"""How often a file is read that another machine replaces again and again."""
+"""The most attempts to read a file, if another machine replaces it during each."""
 
 Read = TypeVar("Read")
 

@@ -87,8 +87,8 @@ class Hold:
             self._refuse()
 
     def release(self) -> None:
-        """End the hold. If the folder has no trials, delete it, unless it holds something else, and the
-        parents that were created for it.
+        """End the hold. If the folder is empty but for this run's own files, delete it. Delete its parents,
+        too, if they were created for it.
         """
         if self._heart is None:
             return
@@ -176,7 +176,7 @@ def hold(
 ) -> Hold:
     """Take hold of the experiment `name` in `results`. This is fast, so that it can be done before planning.
 
-    take_over: if a run on another machine holds it, which may have died, wait for a sign of life and, if
+    take_over: if a run on another machine holds the experiment but may have died, wait for a sign of life. If
     there is none, take its place. tell: is called with sentences on a takeover.
 
     Raises BusyError if another process runs the experiment (within 2 s, unless `take_over` is true), and
