@@ -22,6 +22,7 @@ from resexp.api import (
     results,
     run,
     run_until_decided,
+    stop,
     trials,
 )
 from resexp.foreign.judge import judge
@@ -36,5 +37,6 @@ __all__ = [
     "results",
     "run",
     "run_until_decided",
+    "stop",
     "trials",
 ]

@@ -203,6 +203,7 @@ def test_the_package_exports_its_python_interface() -> None:
         "results",
         "run",
         "run_until_decided",
+        "stop",
         "trials",
     ]
     assert sorted(resexp.__all__) == names

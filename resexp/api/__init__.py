@@ -2,7 +2,7 @@
 
 from resexp.api.evidence import register, run_until_decided
 from resexp.api.finished import archive, open_trial, probe, results
-from resexp.api.launching import make_launcher
+from resexp.api.launching import make_launcher, stop
 from resexp.api.training import RESULTS, load, run, trials
 
 __all__ = [
@@ -16,5 +16,6 @@ __all__ = [
     "results",
     "run",
     "run_until_decided",
+    "stop",
     "trials",
 ]

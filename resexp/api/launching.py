@@ -1,9 +1,17 @@
-"""Makes a launcher, which starts trials on this machine or elsewhere, from its name."""
+"""Where trials run: launchers by name, and the end of what they have started."""
 
 from __future__ import annotations
 
+import os
+import signal
+import socket
+import time
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
+
+from resexp.api.training import RESULTS
 
 if TYPE_CHECKING:
     from resexp.catalog.plugins import Plugin
@@ -23,3 +31,63 @@ def make_launcher(kind: str, options: Sequence[str] = (), plugins: Sequence[Plug
 
     config = parse_launcher(kind, options, tuple(plugins))
     return None if config.kind == "local" else cast("Launcher", config.build())
+
+
+STOPPING = 60.0
+"""How long what was stopped may take to end, in seconds."""
+
+
+def stop(name: str | None = None, results: str | Path = RESULTS, plugins: Sequence[str | Path] = ()) -> int:
+    """Stop the run of an experiment if it is on this machine, and cancel its jobs on clusters. Trials save
+    their state. Returns how many jobs were cancelled.
+
+    `plugins` are files with launchers of your own, if they have started jobs.
+
+    Raises:
+        BusyError: the run is on another machine, or does not end.
+        ConfigError: this machine lacks what the launcher needs.
+        NoExperimentError: there is no such experiment.
+    """
+    from resexp.config.load import read_plugins
+    from resexp.store import ExperimentFolder, JobNotes, find
+
+    folder = find(name, Path(results))
+    _stop_run(folder)
+    notes = JobNotes(ExperimentFolder(folder))
+    stopped = 0
+    for kind in sorted({note["launcher"] for _, note in notes.all()}):
+        launcher = make_launcher(kind, (), read_plugins(plugins))
+        if launcher is None:
+            continue
+        handles = [handle for _, handle in launcher.adopt(notes)]
+        for handle in handles:
+            launcher.stop(handle, kill=False)
+        deadline = time.monotonic() + STOPPING
+        while (
+            left := [each for each in handles if launcher.poll(each) is None]
+        ) and time.monotonic() < deadline:
+            launcher.wait(left, 0.2)
+        stopped += len(handles)
+    return stopped
+
+
+def _stop_run(folder: Path) -> None:
+    """Send SIGTERM to the process that runs an experiment on this machine, and wait for its end."""
+    from resexp.errors import BusyError
+    from resexp.store import running
+
+    deadline = time.monotonic() + STOPPING
+    asked = False
+    while run := running(folder):
+        if run.host != socket.gethostname() or run.pid is None:
+            where = f"host {run.host}, process {run.pid}, since {run.started}"
+            raise BusyError(f"{folder}: is run on another machine: {where}. Stop it there")
+        if not asked:
+            asked = True
+            with suppress(ProcessLookupError):
+                os.kill(run.pid, signal.SIGTERM)
+        if time.monotonic() > deadline:
+            raise BusyError(
+                f"{folder}: process {run.pid} was asked to stop and still runs after {STOPPING:.0f} s"
+            )
+        time.sleep(0.2)

@@ -166,6 +166,17 @@ def status(
 
 
 @app.command()
+def stop(
+    name: options.Name = None, results: options.Results = RESULTS, plugin: options.Plugins = None
+) -> None:
+    """Stop an experiment: its run on this machine, and its jobs on a cluster. Trials save their state."""
+    from resexp import api
+
+    count = api.stop(name, results, plugin or [])
+    typer.echo(f"Cancelled {text.counted(count, 'job')}. The command that ran the experiment continues it.")
+
+
+@app.command()
 def report(
     name: options.Name = None,
     results: options.Results = RESULTS,

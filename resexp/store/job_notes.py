@@ -19,7 +19,8 @@ class JobNotes:
     """The notes in one experiment's folder, by name.
 
     A note is a JSON document. It must have `launcher`, the kind of the launcher that can read it, and
-    `tasks`, a list with `folder`, `number` and `device` of each job. Only the launcher knows its other keys.
+    `tasks`, a list with `folder`, `number` and `device` of each job; `folder` is the name of the trial's
+    folder. Only the launcher knows its other keys.
     """
 
     def __init__(self, folder: ExperimentFolder) -> None:
@@ -42,10 +43,6 @@ class JobNotes:
         durable.make_own_folder(self._folder.job_output(name))
         return self._folder.job_output(name).absolute()
 
-    def trial(self, name: str) -> Path:
-        """The folder of the trial that a note calls `name`."""
-        return self._folder.trials / name
-
     def write(self, name: str, note: Mapping[str, Any]) -> Path:
         """Write or replace a note, and return its path. Raises OSError."""
         durable.make_own_folder(self._folder.jobs)
@@ -53,12 +50,12 @@ class JobNotes:
         return self.path(name)
 
     def all(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Every intact note with its name."""
+        """Every intact note with its name. In its `tasks`, `folder` is the path of the trial's folder."""
         with suppress(FileNotFoundError):
             for file in sorted(os.listdir(self._folder.jobs)):
                 name, dot, _ = file.partition(".json")
                 if dot and (note := read_or_empty(self._folder.job_note(name))):
-                    yield name, note
+                    yield name, _with_paths(note, self._folder)
 
     def remove(self, name: str) -> None:
         """Delete a note whose jobs have all ended. What they have printed is kept."""
@@ -68,5 +65,12 @@ class JobNotes:
 
 
 def read_note(path: Path) -> dict[str, Any]:
-    """The note at a path that `JobNotes.write` returned. Raises OSError, durable.Damaged."""
-    return read(path)
+    """The note that `JobNotes.write` wrote to this path, as `JobNotes.all` yields it. Raises OSError,
+    Damaged.
+    """
+    return _with_paths(read(path), ExperimentFolder(path.parent.parent))
+
+
+def _with_paths(note: Mapping[str, Any], folder: ExperimentFolder) -> dict[str, Any]:
+    tasks = [{**task, "folder": (folder.trials / task["folder"]).absolute()} for task in note["tasks"]]
+    return {**note, "tasks": tasks}

@@ -1,0 +1,234 @@
+"""Trials as jobs of a Slurm cluster, whose nodes see the results folder.
+
+Only Slurm's own programs are used. submitit, which many use for this, pickles a function for each job, and it
+learns how jobs end from the accounting database alone, which not every cluster has. `slurm_job.py` is what
+runs on a node.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, ClassVar
+
+from resexp.errors import ConfigError, Problem, TrialError
+from resexp.execution.launcher import Job, Launcher, Outcome
+from resexp.execution.slurm_batch import Batch, Task, largest_array, submit
+from resexp.execution.slurm_job import slurm
+from resexp.execution.slurm_states import GONE, WAITING, Seen, accounted, outcome_of, seen_jobs, settled
+from resexp.options import NaturalInt, PositiveFloat, PositiveInt
+from resexp.store import JobNotes
+
+REST = 20.0
+"""A question to the controller is followed by a pause of REST times as long as the answer took, because a
+long queue is work for a machine that others use too.
+"""
+
+AT_ONCE = 500
+"""How many ids a command gets at once."""
+
+CLOSING = 5.0
+"""How long cancelled jobs may take to end before this process leaves, in seconds."""
+
+
+class Slurm(Launcher):
+    """On a Slurm cluster: each trial is an element of a job array, and goes on if this process ends.
+
+    The results folder must lie where all nodes see it. The same command, given again, adopts what is queued
+    or runs, and `resexp stop` cancels it. `save_ahead` seconds before the time limit, a trial saves its
+    state, and Slurm starts its job again, at most `restarts` times. `partition`, `time`, `mem` and the like
+    are handed to sbatch as they are, and `sbatch` lists further options. `setup` has lines of the shell that
+    come first in each job. `poll` is how many seconds pass between two questions to the controller.
+    """
+
+    remote: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        *,
+        partition: str | None = None,
+        time: str | None = None,
+        gpus: NaturalInt = 0,
+        cpus: PositiveInt | None = None,
+        mem: str | None = None,
+        account: str | None = None,
+        qos: str | None = None,
+        constraint: str | None = None,
+        sbatch: tuple[str, ...] = (),
+        setup: tuple[str, ...] = (),
+        trials_per_job: PositiveInt = 1,
+        save_ahead: PositiveInt = 90,
+        restarts: NaturalInt = 100,
+        poll: PositiveFloat = 5.0,
+    ) -> None:
+        if shutil.which("sbatch") is None:
+            right = "run this command where jobs of the cluster are submitted"
+            raise ConfigError([Problem("command line", "--launcher slurm", "there is no sbatch here", right)])
+        given = {"partition": partition, "time": time, "mem": mem, "account": account, "qos": qos}
+        given |= {"constraint": constraint, "gres": f"gpu:{gpus}" if gpus else None}
+        given |= {"signal": f"B:USR2@{save_ahead}"}
+        own = [f"--{name}={value}" for name, value in given.items() if value is not None]
+        self._options, self._setup = (*own, *sbatch), setup
+        self._cpus, self._gpus = cpus, gpus
+        self._per_job, self._restarts, self._poll = trials_per_job, restarts, poll
+        self._jobs: int | None = None
+        self._notes: JobNotes | None = None
+        self._new: list[Task] = []
+        self._batches: dict[str, Batch] = {}
+        self._next_poll = 0.0
+        self._states: dict[str, str] = {}
+        self._cancelled: set[str] = set()
+
+    def slots(self, device: str, jobs: int | None, trials: int) -> Sequence[str]:
+        self._jobs = jobs
+        return [("cuda" if self._gpus else "cpu") if device == "auto" else device] * trials
+
+    def adopt(self, notes: JobNotes) -> Iterable[tuple[Job, Any]]:
+        self._notes = notes
+        known = {name: note for name, note in notes.all() if note["launcher"] == "slurm"}
+        if not known:
+            return []
+        seen = seen_jobs()
+        if seen is None:
+            raise TrialError("squeue does not answer, so that nobody can say which jobs run already")
+        for name, note in known.items():
+            id = note["id"] or next((job.array for job in seen.values() if job.name == name), None)
+            if id is None:  # it was never submitted
+                notes.remove(name)
+                continue
+            self._batches[name] = Batch.noted(name, id, note)
+        self._states = {task.element: GONE for task in self._tasks()}
+        self._update(seen)
+        return [(task.job, task) for task in self._tasks()]
+
+    def start(self, job: Job) -> Task:
+        self._new.append(Task(job))
+        return self._new[-1]
+
+    def poll(self, handle: Task) -> Outcome | None:
+        return handle.outcome
+
+    def queued(self, handle: Task) -> bool:
+        return not handle.begun
+
+    def wait(self, handles: Sequence[Task], seconds: float) -> None:
+        self._submit()
+        if time.monotonic() < self._next_poll:
+            time.sleep(seconds)
+            return
+        self._cancel()
+        started = time.monotonic()
+        if (seen := seen_jobs()) is not None:  # a controller that does not answer says nothing about jobs
+            self._update(seen)
+        ended = time.monotonic()
+        self._next_poll = ended + max(self._poll, REST * (ended - started))
+
+    def stop(self, handle: Task, *, kill: bool) -> None:
+        handle.unwanted = "kill" if kill else handle.unwanted or "stop"
+        if handle in self._new:
+            handle.outcome = Outcome(None, "cancelled", "it was not submitted any more")
+            self._new.remove(handle)
+        self._next_poll = 0.0
+
+    def leave(self) -> bool:
+        with suppress(TrialError):
+            self._submit()
+        self._batches.clear()
+        return True
+
+    def close(self) -> None:
+        """Cancel what is queued or runs. Slurm gives running jobs its KillWait to save their state."""
+        self._new.clear()
+        for task in self._tasks():
+            task.unwanted = task.unwanted or "stop"
+        self._cancel()
+        deadline = time.monotonic() + CLOSING
+        while any(self._tasks()) and time.monotonic() < deadline:
+            time.sleep(0.2)
+            self._update(seen_jobs() or {})
+        self._batches.clear()
+
+    def _tasks(self) -> Iterator[Task]:
+        """Those that have been submitted and have not ended."""
+        return (task for batch in self._batches.values() for task in batch.tasks if task.outcome is None)
+
+    def _update(self, seen: Mapping[str, Seen]) -> None:
+        """Note what has begun and what has ended."""
+        live = list(self._tasks())
+        elements = dict.fromkeys(task.element for task in live)
+        unknown = [element for element in elements if element not in seen]
+        found = {**(accounted(unknown) if unknown else {}), **seen}
+        busy: set[str] = set()
+        for task in live:
+            element = task.element
+            job = found.get(element) or Seen("", "", GONE, None)
+            if settled(job, self._states, element):
+                task.outcome = outcome_of(job, where=self._where(task))
+                continue
+            # The tasks of a job begin one after the other.
+            begun = job.state not in WAITING and element not in busy
+            if begun and self._shared(task) and task.has_ended():
+                task.outcome = Outcome(None, "crash", "its job went on with another trial")
+            else:
+                task.begun = begun
+                busy.add(element)
+        self._states = {element: found[element].state if element in found else GONE for element in elements}
+        for name, batch in list(self._batches.items()):
+            if self._notes and all(task.outcome for task in batch.tasks):
+                self._notes.remove(name)
+                del self._batches[name]
+
+    def _cancel(self) -> None:
+        """Cancel the jobs whose tasks are all unwanted, and those in which one is to be killed."""
+        jobs: dict[str, list[Task]] = {}
+        for task in self._tasks():
+            jobs.setdefault(task.element, []).append(task)
+        killed = {id for id, tasks in jobs.items() if any(task.unwanted == "kill" for task in tasks)}
+        stopped = {id for id, tasks in jobs.items() if all(task.unwanted for task in tasks)} - killed
+        for task in (task for id in killed for task in jobs[id] if not task.unwanted):
+            task.outcome = Outcome(None, "lost", "another trial of its job was killed", again=True)
+        self._scancel(killed - self._cancelled, "--full", "--signal=KILL")
+        self._scancel((killed | stopped) - self._cancelled)
+        self._cancelled |= killed | stopped
+
+    @staticmethod
+    def _scancel(ids: Iterable[str], *options: str) -> None:
+        each = sorted(ids)
+        for first in range(0, len(each), AT_ONCE):
+            with suppress(OSError, subprocess.SubprocessError):  # those that have just ended are not known
+                slurm("scancel", *options, *each[first : first + AT_ONCE])
+
+    def _submit(self) -> None:
+        """Submit what `start` was given since, as few arrays as the cluster allows."""
+        if not self._new:
+            return
+        assert self._notes is not None
+        new, self._new = self._new, []
+        most = largest_array() * self._per_job
+        parts = [new[first : first + most] for first in range(0, len(new), most)]
+        for part in parts:
+            cpus = self._cpus or part[0].job.threads
+            batch = submit(
+                part,
+                self._notes,
+                per_job=self._per_job,
+                restarts=self._restarts,
+                setup=self._setup,
+                options=(f"--cpus-per-task={cpus}", *self._options),
+                throttle=max(1, self._jobs // len(parts)) if self._jobs else None,
+            )
+            self._batches[batch.name] = batch
+
+    @staticmethod
+    def _shared(task: Task) -> bool:
+        """Whether a job runs further trials beside this one."""
+        return task.batch is not None and task.batch.per_job > 1
+
+    def _where(self, task: Task) -> str:
+        """The file with what a task's job printed before and after its trials."""
+        assert self._notes is not None
+        assert task.batch is not None
+        return f"{self._notes.output(task.batch.name)}/{task.element.rpartition('_')[2]}.txt"

@@ -1,0 +1,139 @@
+"""A job of Slurm: runs some tasks of a note, one after the other, on the node where Slurm starts it.
+
+    python -m resexp.execution.slurm_job NOTE FIRST COUNT
+
+This works without the process that submitted the job. SIGTERM and SIGUSR2 let the trial under way save its
+state. Slurm then starts the job again, unless it was cancelled. Trials that have ended are not run again, and
+the others continue from their checkpoints.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from resexp.errors import StaleAttempt
+from resexp.execution.launcher import Job, Outcome
+from resexp.execution.local import Local
+from resexp.store import TrialFolder, fail, read_note
+from resexp.store.failure import check_current
+
+UNFINISHED = 85
+"""The exit status of a job that was told to stop before its trials had ended."""
+
+TRIES = 3
+"""The most attempts at a trial here, if the process that forks its worker ends."""
+
+LOOK = 0.5
+"""The most seconds until a signal is noticed."""
+
+
+class Told:
+    """Whether this process was told to stop."""
+
+    def __init__(self) -> None:
+        self.stop = False
+        for number in (signal.SIGTERM, signal.SIGUSR2):
+            signal.signal(number, self._note)
+
+    def _note(self, _number: int, _frame: FrameType | None) -> None:
+        self.stop = True
+
+
+def main(note: Path, first: int, count: int) -> int:
+    """Run `count` tasks of a note, from number `first` on. Returns the exit status of this process: that of
+    the last worker, as a shell would have it, or UNFINISHED.
+    """
+    told = Told()
+    content = read_note(note)
+    launcher = Local([content["trainer"].partition(":")[0]])
+    status = 0
+    try:
+        for task in content["tasks"][first : first + count]:
+            outcome = _run(task, content, launcher, told)
+            if outcome is not None and outcome.status is not None:
+                status = outcome.status if outcome.status >= 0 else 128 - outcome.status
+            if told.stop and not _ended(task):
+                return _again_later(content["restarts"], task)
+    finally:
+        launcher.close()
+    return status
+
+
+def _run(task: Mapping[str, Any], note: Mapping[str, Any], launcher: Local, told: Told) -> Outcome | None:
+    """Train a trial until it ends or is told to stop. None if there is nothing to train."""
+    outcome = None
+    for _ in range(TRIES):
+        if told.stop or _ended(task):
+            break
+        job = Job(
+            task["folder"],
+            task["number"],
+            task["device"],
+            note["threads"],
+            note["trainer"],
+            note["allow_environment_change"],
+        )
+        outcome = _outcome(launcher, launcher.start(job), told)
+        if not outcome.again:
+            break
+    if outcome is not None and not told.stop and not _ended(task):
+        _record(task, outcome.kind, outcome.cause)
+    return outcome
+
+
+def _outcome(launcher: Local, worker: Any, told: Told) -> Outcome:
+    asked = False
+    while (outcome := launcher.poll(worker)) is None:
+        launcher.wait([worker], LOOK)
+        if told.stop and not asked:
+            asked = True
+            launcher.stop(worker, kill=False)
+    return outcome
+
+
+def _ended(task: Mapping[str, Any]) -> bool:
+    """Whether a trial has a result or a failure, or another attempt has taken it over."""
+    folder = TrialFolder(task["folder"])
+    try:
+        check_current(folder, task["number"])
+    except StaleAttempt:
+        return True
+    return folder.result.exists() or folder.failure.exists()
+
+
+def _record(task: Mapping[str, Any], kind: str, cause: str) -> None:
+    with suppress(OSError, StaleAttempt):
+        fail(TrialFolder(task["folder"]), task["number"], kind, cause)
+
+
+def _again_later(restarts: int, task: Mapping[str, Any]) -> int:
+    """Ask Slurm to start this job again, unless Slurm is about to end it. Returns UNFINISHED."""
+    job = os.environ["SLURM_JOB_ID"]
+    with suppress(OSError, subprocess.SubprocessError):  # the supervisor starts the trial again then
+        # A job that was cancelled or has reached its time limit is COMPLETING now. One that is to be
+        # pre-empted or nears its limit is RUNNING, and Slurm would not start it again if it just ended.
+        if slurm("squeue", "--noheader", f"--jobs={job}", "--format=%T").strip() != "RUNNING":
+            return UNFINISHED
+        if int(os.environ.get("SLURM_RESTART_COUNT") or 0) >= restarts:
+            _record(task, "time limit", f"is not done after its job was started again {restarts} times")
+        else:
+            slurm("scontrol", "requeue", job)
+    return UNFINISHED
+
+
+def slurm(*command: str) -> str:
+    """What one of Slurm's programs prints. Raises OSError or SubprocessError if it fails."""
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    return done.stdout
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])))

@@ -1,0 +1,126 @@
+"""What Slurm says of jobs, with and without its accounting, and what that means for their trials."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from resexp.execution.launcher import Outcome
+from resexp.execution.slurm_job import UNFINISHED, slurm
+
+WAITING = {
+    "PENDING",
+    "CONFIGURING",
+    "REQUEUED",
+    "REQUEUE_HOLD",
+    "REQUEUE_FED",
+    "SPECIAL_EXIT",
+    "RESV_DEL_HOLD",
+}
+RUNNING = {"RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT", "RESIZING"}
+
+PASSING = {"NODE_FAIL", "PREEMPTED", "TIMEOUT", "BOOT_FAIL"}
+"""States in which a job may be for a moment until it is queued again. They count once they are seen twice."""
+
+GONE = "GONE"
+"""The state of a job that neither squeue nor sacct knows."""
+
+SEPARATOR = "\x1f"
+FIELDS = {"ArrayJobID": 20, "ArrayTaskID": 20, "State": 20, "exit_code": 10, "Name": 100}
+"""What is asked of squeue, with the widths in which it writes them."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What Slurm says of one element of an array. `code` is the exit status of its program, or minus the
+    number of the signal that ended it, if that is known.
+    """
+
+    array: str
+    name: str
+    state: str
+    code: int | None
+
+
+def seen_jobs() -> dict[str, Seen] | None:
+    """The user's jobs that wait, that run or that ended minutes ago, by ids such as 12_3. None if squeue does
+    not answer.
+    """
+    form = ",".join(f"{field}:.{width}{SEPARATOR}" for field, width in FIELDS.items())
+    try:
+        lines = slurm(
+            "squeue", "--me", "--array", "--states=all", "--noheader", f"--Format={form}"
+        ).splitlines()
+    except (OSError, subprocess.SubprocessError):
+        return None
+    rows = [[text.strip() for text in line.split(SEPARATOR)] for line in lines]
+    return {
+        f"{array}_{index}": Seen(array, name, state, _waited(code))
+        for array, index, state, code, name, *_ in rows
+    }
+
+
+def accounted(elements: Iterable[str]) -> dict[str, Seen]:
+    """What the accounting database says of elements that squeue does not know any more. {} without one."""
+    ids = ",".join(elements)
+    columns = "--format=JobID,State,ExitCode,JobName"
+    with suppress(OSError, subprocess.SubprocessError):
+        lines = slurm("sacct", "-X", "--noheader", "--parsable2", f"--jobs={ids}", columns).splitlines()
+        rows = [line.split("|", 3) for line in lines]
+        return {
+            id: Seen(id.partition("_")[0], name, state.split()[0], _exit(code))
+            for id, state, code, name in rows
+        }
+    return {}
+
+
+def _exit(text: str) -> int | None:
+    """The status in sacct's "status:signal"."""
+    status, _, number = text.partition(":")
+    if not status.isdecimal() or not number.isdecimal():
+        return None
+    return -int(number) if int(number) else _code(int(status))
+
+
+def _waited(text: str) -> int | None:
+    """The status in what squeue shows, which is what the system says of a program that has ended."""
+    return _code(os.waitstatus_to_exitcode(int(text))) if text.isdecimal() else None
+
+
+def _code(status: int) -> int:
+    """A shell, and the program of a job, end with 128 and the number of the signal that ended a worker."""
+    return 128 - status if status > 128 else status
+
+
+def outcome_of(seen: Seen, *, where: str) -> Outcome:
+    """What the end of a job means for a trial that has neither a result nor a failure. `where` names the file
+    with what the job printed.
+    """
+    match seen.state:
+        case "CANCELLED":
+            return Outcome(None, "cancelled", "its job was cancelled")
+        case "OUT_OF_MEMORY":
+            return Outcome(seen.code, "oom", "out of memory")
+        case "TIMEOUT" | "DEADLINE":
+            cause = "its job reached the time limit before the trial had saved; raise save_ahead or time"
+            return Outcome(None, "time limit", cause)
+        case "NODE_FAIL" | "BOOT_FAIL":
+            return Outcome(None, "node failure", "its node failed", again=True)
+        case "PREEMPTED":
+            return Outcome(None, "lost", "its job was preempted and not queued again", again=True)
+        case "GONE":
+            return Outcome(None, "lost", "Slurm does not know its job any more", again=True)
+    if seen.code == UNFINISHED:
+        return Outcome(seen.code, "lost", "its job was told to stop and not queued again", again=True)
+    how = f"signal {-seen.code}" if seen.code is not None and seen.code < 0 else f"exit status {seen.code}"
+    return Outcome(seen.code, "crash", f"crashed: its job ended with {how} and left no result; see {where}")
+
+
+def settled(seen: Seen, before: Mapping[str, str], element: str) -> bool:
+    """Whether a job has ended for good. `before` has the states at the last look."""
+    if seen.state in WAITING | RUNNING:
+        return False
+    return seen.state not in PASSING | {GONE} or before.get(element) == seen.state

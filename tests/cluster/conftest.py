@@ -1,0 +1,37 @@
+"""A Slurm cluster for the tests of this folder. Where Slurm is not installed, they are skipped and say so."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from slurm_cluster import SlurmCluster, missing
+
+import resexp
+
+TESTS = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def running_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlurmCluster]:
+    if reason := missing():
+        pytest.skip(reason)
+    cluster = SlurmCluster(tmp_path_factory.mktemp("slurm"), largest_array=6)
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+@pytest.fixture
+def cluster(running_cluster: SlurmCluster, monkeypatch: pytest.MonkeyPatch) -> Iterator[SlurmCluster]:
+    """The cluster. The environment makes Slurm's programs use it, and jobs find the stub."""
+    for name, value in running_cluster.environment.items():
+        monkeypatch.setenv(name, value)
+    path = [str(Path(resexp.__file__).parents[1]), str(TESTS), os.environ.get("PYTHONPATH", "")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, path)))
+    yield running_cluster
+    running_cluster.cancel_all()
