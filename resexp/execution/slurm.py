@@ -208,9 +208,12 @@ class Slurm(Launcher):
         assert self._notes is not None
         new, self._new = self._new, []
         most = largest_array() * self._per_job
-        parts = [new[first : first + most] for first in range(0, len(new), most)]
+        sizes: dict[int, list[Task]] = {}  # the jobs of an array get the same processors
+        for task in new:
+            sizes.setdefault(task.job.processes, []).append(task)
+        parts = [same[n : n + most] for same in sizes.values() for n in range(0, len(same), most)]
         for part in parts:
-            cpus = self._cpus or part[0].job.threads
+            cpus = self._cpus or part[0].job.threads * part[0].job.processes
             batch = submit(
                 part,
                 self._notes,

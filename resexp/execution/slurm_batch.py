@@ -63,7 +63,10 @@ class Batch:
         """The batch that a note tells of."""
         batch = cls(name, id, note["trials_per_job"])
         settings = note["threads"], note["trainer"], note["allow_environment_change"]
-        jobs = [Job(task["folder"], task["number"], task["device"], *settings) for task in note["tasks"]]
+        jobs = [
+            Job(task["folder"], task["number"], task["device"], *settings, processes=task["processes"])
+            for task in note["tasks"]
+        ]
         batch.tasks = [Task(job, batch, index) for index, job in enumerate(jobs)]
         return batch
 
@@ -94,7 +97,15 @@ def submit(
         "trainer": first.trainer,
         "threads": first.threads,
         "allow_environment_change": first.allow_environment_change,
-        "tasks": [{"folder": job.folder.name, "number": job.number, "device": job.device} for job in jobs],
+        "tasks": [
+            {
+                "folder": job.folder.name,
+                "number": job.number,
+                "device": job.device,
+                "processes": job.processes,
+            }
+            for job in jobs
+        ],
     }
     path, output = notes.write(name, note), notes.output(name)
     last = (len(tasks) - 1) // per_job

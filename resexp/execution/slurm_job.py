@@ -80,6 +80,7 @@ def _run(task: Mapping[str, Any], note: Mapping[str, Any], launcher: Local, told
             note["threads"],
             note["trainer"],
             note["allow_environment_change"],
+            processes=task["processes"],
         )
         outcome = _outcome(launcher, launcher.start(job), told)
         if not outcome.again:

@@ -161,6 +161,7 @@ class TaskFields(Document):
     folder: Plain
     number: Count
     device: Text
+    processes: Count = 1
 
 
 class JobNote(Document):
