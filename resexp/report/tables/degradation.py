@@ -30,8 +30,8 @@ from resexp.store import Records
 ORDER = 10
 LEADS = True
 TRAINED = 0.05
-"""A network trained if its training error is at least this far below that of always answering the most
-frequent class, or below it by `OF_CHANCE` of that error if this is less.
+"""A network trained if its training error is at least this far below the error of always answering the most
+frequent class. If that error is small, the fraction `OF_CHANCE` of it is enough.
 """
 OF_CHANCE = 0.5
 PROTOCOL = " of the last epoch, in eval mode and without augmentation"
