@@ -1,4 +1,4 @@
-"""Checks what a notebook or script passes to the functions of this package, before they do anything."""
+"""Checks the arguments that a notebook or script passes to the functions of this package."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ R = TypeVar("R")
 
 
 def checked(function: Callable[P, R]) -> Callable[P, R]:
-    """The function, which raises ConfigError if an argument cannot be meant. Arguments are known by name."""
+    """The same function, but it first raises ConfigError if an argument has a wrong value (see MEANT)."""
     signature = inspect.signature(function)
 
     @functools.wraps(function)
@@ -89,4 +89,6 @@ MEANT: dict[str, tuple[Callable[[Any], bool], str]] = {
     **dict.fromkeys(("display", "progress", "tell"), (callable, "a function")),
     "launcher": (lambda value: hasattr(value, "start"), "an object with the methods of a launcher"),
 }
-"""For each argument, whether a value can be meant, and what to give. A default is always right."""
+"""Name of an argument -> a test of its value, and what would be right. An argument's default
+is always right.
+"""

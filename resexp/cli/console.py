@@ -81,7 +81,7 @@ def summary_line(name: str, folder: Path, summary: SweepSummary) -> str:
     """
     counts = ", ".join(f"{count} {status}" for status, count in summary.counts.items() if count)
     failed = (
-        f" {kind} failed at every moment in {counted(trials, 'trial')}, whose results lack its numbers."
+        f" {kind} failed at every moment in {counted(trials, 'trial')}; their results have no numbers of it."
         for kind, trials in summary.unmeasured.items()
     )
     line = clean(f"{folder}: {counts}.{''.join(failed)}")

@@ -23,7 +23,7 @@ WORDS_OF_PYDANTIC = {
     "^Input should be a valid number.*": "give a number.",
     "^Input should be greater than or equal to (.*)": r"give at least \1.",
 }
-"""Messages of pydantic, which newer versions of typer check options with, and plain words in their place."""
+"""Messages of pydantic, with which newer versions of typer check options -> plain words instead."""
 
 
 class Commands(TyperGroup):
@@ -49,7 +49,7 @@ class Commands(TyperGroup):
 
 
 def _plain(message: str) -> str:
-    """What is wrong with an option's value, without the words of the library that found it."""
+    """A message on an option's value in plain words: see WORDS_OF_PYDANTIC."""
     for words, plain in WORDS_OF_PYDANTIC.items():
         message = re.sub(words, plain, message)
     return message

@@ -61,7 +61,7 @@ def show_plan(outline: Outline) -> None:
     console.print(f"\n{counted(len(outline.trials), 'trial')}: {counts}. {slots}.")
     if outline.others:
         left = counted(outline.others, "other trial")
-        console.print(f"{left} of the plan left, which --only does not choose.", highlight=False)
+        console.print(f"Not chosen by --only: {left} of the plan.", highlight=False)
     if outline.note:
         console.print(outline.note, markup=False, highlight=False)
     if outline.seconds_left is None:

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from resexp.data.base import Form, Split
 
 NOUNS: dict[Form, str] = {"images": "image", "rows": "row"}
-"""What an example is called, for the forms whose examples are compared."""
+"""The forms of data whose examples are compared -> the word for one example."""
 
 
 class Copies:
-    """Compares the examples of both splits by 64-bit hashes, which take 8 bytes of memory for each.
+    """Finds test examples that are also training examples, by 64-bit hashes (8 bytes of memory per example).
 
-    Two of a million examples have the same hash by chance with a probability of less than 1 in 10 million.
+    The probability that any two of a million different examples have the same hash is below 1 in 10 million.
     """
 
     def __init__(self, form: Form) -> None:
@@ -25,7 +25,7 @@ class Copies:
         self.hashes: dict[Split, list[NDArray[np.uint64]]] = {"train": [], "test": []}
 
     def add(self, split: Split, examples: NDArray[Any]) -> None:
-        """The split's next examples."""
+        """Note the next examples of a split."""
         if self.noun:
             digests = (hashlib.blake2b(row.tobytes(), digest_size=8).digest() for row in examples)
             self.hashes[split].append(np.frombuffer(b"".join(digests), np.uint64))

@@ -70,7 +70,7 @@ def running(path: Path, wait: float = 0.0) -> Running | None:
 
 
 def _progress_in(run: Running, paths: Iterable[Path]) -> dict[str, Any]:
-    """What the present attempt of a trial last told, in the first of these folders that this run works in."""
+    """The last progress row of a trial, from the first of its folders that this run works in; {} if none."""
     for trial in map(TrialFolder, paths):
         attempt, row = read_or_empty(trial.attempt), read_or_empty(trial.progress)
         if attempt.get("run") == run.name and row.get("attempt") == attempt["attempt"]:

@@ -293,7 +293,7 @@ def test_a_plan_writes_nothing(tmp_path: Path, here: Here) -> None:
 def test_a_plan_of_a_part_counts_the_rest(tmp_path: Path, here: Here) -> None:
     planned = here("plan", SMOKE, "--only", "model.depth=8", folder=tmp_path).stdout
     assert "3 trials: 3 pending." in planned
-    assert "3 other trials of the plan left, which --only does not choose." in planned
+    assert "Not chosen by --only: 3 other trials of the plan." in planned
     rows = json.loads(here("plan", SMOKE, "--only", "model.depth=8", "--format", "json").stdout)["trials"]
     assert {row["depth"] for row in rows} == {8}
 
