@@ -37,7 +37,7 @@ maximum is taken, and the layers of a block.
 """
 
 
-class MNet(Trunk):
+class M_Net(Trunk):
     """Waveforms: a wide first filter, then up to four stages of narrow ones, each after max pooling.
 
     Dai et al. 2016 (arXiv:1610.00087), table 1: M3, M5, M11, M18 and M34, which the depth selects. The stem

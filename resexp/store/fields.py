@@ -214,6 +214,7 @@ class Result(MeasuredFields):
     chance: dict[Text, Share] = {}
     baselines: dict[Text, Number] = {}
     samples: list[Text] = []
+    confused: dict[Text, dict[Text, Count]] = {}
     redrawn: bool | None = None
     most_answered: dict[Text, Share] = {}
     unmeasured: list[Text] = []

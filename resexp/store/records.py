@@ -47,6 +47,7 @@ class Records:
         X_error (fractions), X_loss (nats), test_M for each measure M of the task, B_loss for each baseline B;
         S_examples, S_chance (the error of always answering the most frequent class), S_most_answered (the
         share of the answer that was given most often), samples (texts that a language model wrote);
+        confused (class -> answer -> number of test examples);
         seconds (of training), step_seconds, images_per_second, peak_memory_bytes, epochs, steps;
         mixed (whether the environment changed during the trial);
         redrawn (if each seed draws its own test examples: their share of all examples; otherwise None);

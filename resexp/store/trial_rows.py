@@ -46,6 +46,7 @@ def row_of(trial: Trial, state: State) -> dict[str, Any]:
         },
         **{f"{name}_loss": loss for name, loss in state.result.get("baselines", {}).items()},
         **({"samples": tuple(samples)} if (samples := state.result.get("samples")) else {}),
+        **({"confused": confused} if (confused := state.result.get("confused")) else {}),
         "redrawn": _redrawn(trial, state.result),
     }
 

@@ -99,6 +99,13 @@ class Task(ABC):
         """Texts that the trained network generates; [] for tasks without any."""
         return []
 
+    def confused(self, network: nn.Module, test: Examples, facts: Facts) -> dict[str, dict[str, int]]:
+        """How many test examples of each class were given each answer, the right one among them.
+
+        `network` is in eval mode. It is empty if the task does not count this.
+        """
+        return {}
+
     def measures(self, loss: float, counts: Tensor) -> dict[str, float | None]:
         """Further measures by name, from the mean loss and the summed counts (k,) in float64."""
         return {}

@@ -1,27 +1,34 @@
-"""Classification of images."""
+"""Classification of images, recordings and rows of tables."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 from torch.nn import functional
 
 from resexp.options import ProperFraction
 from resexp.tasks.base import Task, at_least_single
 
+if TYPE_CHECKING:
+    from resexp.data.base import Facts
+    from resexp.data.examples import Examples
+
 
 class Classification(Task):
-    """One class for each image: cross-entropy in nats, and the share of images whose label is missed.
+    """One class for each example: cross-entropy in nats, and the share of examples whose label is missed.
 
-    `label_smoothing` (Szegedy et al. 2016, arXiv:1512.00567) affects only the training loss.
+    `label_smoothing` (Szegedy et al. 2016, arXiv:1512.00567) affects only the training loss. With
+    `confusion`, the report says which classes are taken for which on the test set at the end.
     """
 
     targets: ClassVar[str] = "labels"
     evaluation_batch: ClassVar[int] = 500
 
-    def __init__(self, *, label_smoothing: ProperFraction = 0.0) -> None:
+    def __init__(self, *, label_smoothing: ProperFraction = 0.0, confusion: bool = False) -> None:
         self.label_smoothing = label_smoothing
+        self.confusion = confusion
 
     def training_loss(self, output: Tensor, target: Tensor) -> Tensor:
         return functional.cross_entropy(at_least_single(output), target, label_smoothing=self.label_smoothing)
@@ -34,3 +41,20 @@ class Classification(Task):
 
     def mistakes(self, output: Tensor, target: Tensor) -> Tensor:
         return (output.argmax(dim=1) != target).sum()
+
+    @torch.inference_mode()
+    def confused(self, network: nn.Module, test: Examples, facts: Facts) -> dict[str, dict[str, int]]:
+        if not self.confusion:
+            return {}
+        names = facts.classes
+        counts = torch.zeros(len(names), len(names), dtype=torch.long)
+        for index in torch.split(torch.arange(len(test)), self.evaluated_at_once(facts)):
+            inputs, target = test.batch(index)
+            answers = network(inputs).argmax(dim=1)
+            counts += (
+                torch.bincount(target * len(names) + answers, minlength=counts.numel()).view_as(counts).cpu()
+            )
+        return {
+            name: {answer: count for answer, count in zip(names, row, strict=True) if count}
+            for name, row in zip(names, counts.tolist(), strict=True)
+        }

@@ -99,6 +99,8 @@ def _train(attempt: Attempt, settings: Settings, others: Others | None) -> None:
         known |= {"unmeasured": missing} if (missing := loop.unmeasured()) else {}
         known |= {"baselines": loop.run.task.baselines(data.train, data.test, len(facts.classes))}
         known |= {"samples": made_up(loop.run)}
+        if counts := confused(loop.run):
+            known |= {"confused": counts}
         result = loop.result(loop.row)
         if others is not None:
             result["peak_memory_bytes"] = _total([result["peak_memory_bytes"], *(others.results() or [None])])
@@ -137,6 +139,13 @@ def made_up(run: Learner) -> list[str]:
     run.forward.eval()
     with run.autocast():
         return run.task.samples(run.forward, run.data.test, run.data.facts.classes, run.settings.seed)
+
+
+def confused(run: Learner) -> dict[str, dict[str, int]]:
+    """Which classes the trained network takes for which: see `Task.confused`."""
+    run.forward.eval()
+    with run.autocast():
+        return run.task.confused(run.forward, run.data.test, run.data.facts)
 
 
 class TrainingLoop:

@@ -14,7 +14,7 @@ from resexp.errors import ConfigError
 from resexp.models.base import Design, Network, Purpose
 from resexp.models.cost import count_params, measure_cost
 from resexp.models.init import initialise
-from resexp.models.m_net import LAYERS, MNet
+from resexp.models.m_net import LAYERS, M_Net
 
 WIDTHS = {3: 256, 5: 128, 11: 64, 18: 64, 34: 48}
 # The weights of layers for ten classes, without biases and norms, by the sizes of table 1.
@@ -35,16 +35,16 @@ def design(depth: int, connection: object = Plain, samples: int = 800, **more: o
 
 @pytest.mark.parametrize("depth", LAYERS)
 def test_layers_and_parameters_are_those_of_the_paper(depth: int) -> None:
-    net = MNet(width=WIDTHS[depth]).build(design(depth))
+    net = M_Net(width=WIDTHS[depth]).build(design(depth))
     weights = sum(layer.weight.numel() for _, layer in net.weight_layers())
     assert len(list(net.weight_layers())) == depth
     assert weights == WEIGHTS[depth]
     assert f"{weights / 1e6:.1f}" == TABLE[depth]
-    assert count_params(MNet(width=WIDTHS[depth]).build(design(depth, Residual))) == count_params(net)
+    assert count_params(M_Net(width=WIDTHS[depth]).build(design(depth, Residual))) == count_params(net)
 
 
 def test_four_seconds_at_8_kilohertz_shrink_as_in_the_paper() -> None:
-    net = MNet(width=2).build(design(11, samples=32000))
+    net = M_Net(width=2).build(design(11, samples=32000))
     h = net.stem(torch.randn(1, 1, 32000))
     lengths = [h.shape[-1]]
     for block in net.in_order():
@@ -71,7 +71,7 @@ def test_torchaudios_layout_is_the_tutorials_net() -> None:
     """The tutorial prints 26,915 parameters. Ours lack the 192 biases that batch norms cancel."""
     theirs = tutorial()
     assert count_params(theirs) == 26_915
-    ours = MNet(width=32, layout="torchaudio").build(Design(5, (1, 8000), 35, Plain))
+    ours = M_Net(width=32, layout="torchaudio").build(Design(5, (1, 8000), 35, Plain))
     assert count_params(ours) == 26_915 - 192
     taken = [m for m in theirs.modules() if isinstance(m, nn.Conv1d | nn.BatchNorm1d | nn.Linear)]
     mine = [m for m in ours.modules() if isinstance(m, nn.Conv2d | nn.BatchNorm2d | nn.Linear)]
@@ -94,11 +94,11 @@ def test_torchaudios_layout_is_the_tutorials_net() -> None:
 )
 def test_other_depths_are_refused_in_words(depth: int, layout: str, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
-        MNet(layout=layout).build(design(depth))  # type: ignore[arg-type]
+        M_Net(layout=layout).build(design(depth))  # type: ignore[arg-type]
 
 
 def test_a_residual_block_adds_the_maximum_where_it_shrinks() -> None:
-    net = MNet(width=2).build(design(11, Residual)).eval()
+    net = M_Net(width=2).build(design(11, Residual)).eval()
     h = torch.randn(2, 2, 1, 50)
     block = net.blocks[0]
     short = nn.functional.max_pool2d(h, (1, 4), ceil_mode=True)
@@ -114,7 +114,7 @@ def varied(kind: str, order: str = "post") -> Network:
     torch.manual_seed(0)
     connection = scan.load_part("connection", kind)
     certain = partial(connection, p_last=1.0) if kind == "stochastic_depth" else connection
-    net = MNet(width=4).build(design(11, certain, order=order, norm="none"))
+    net = M_Net(width=4).build(design(11, certain, order=order, norm="none"))
     with torch.no_grad():
         for p in net.parameters():
             p.add_(torch.randn_like(p), alpha=0.05)
@@ -134,18 +134,18 @@ def test_every_connection_fits_and_every_parameter_learns(kind: str, order: str)
 
 @pytest.mark.parametrize("scheme", ["he", "default", "dirac", "delta_orthogonal", "looks_linear", "fixup"])
 def test_every_start_fits(scheme: str) -> None:
-    net = MNet(width=4).build(design(18, Residual, norm="none"))
+    net = M_Net(width=4).build(design(18, Residual, norm="none"))
     initialise(net, scheme, 0)
     assert net(torch.randn(2, 1, 800)).isfinite().all()
 
 
 def test_cost_counts_the_convolutions() -> None:
     with torch.device("meta"):
-        net = MNet(width=2).build(design(3))
+        net = M_Net(width=2).build(design(3))
     cost = measure_cost(net, Purpose((1, 800), 10))
     assert cost.macs == 200 * 80 * 2 + 50 * 3 * 2 * 2 + 2 * 10
 
 
 def test_concatenation_grows() -> None:
-    net = MNet(width=4).build(design(11, partial(Skip, growth=3)))
+    net = M_Net(width=4).build(design(11, partial(Skip, growth=3)))
     assert [block.connection.out for block in net.in_order()] == [7, 10, 13, 16, 19]  # type: ignore[union-attr]
