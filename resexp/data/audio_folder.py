@@ -31,7 +31,7 @@ class AudioFolder(Source):
     is `seconds` long and has `rate` samples per second. Several channels are averaged, other rates are
     resampled, more than 16 bits are rounded, and the middle of longer recordings is used. An example is a
     waveform or, with `mels`, a log-mel spectrogram of so many bands. In training, `shift` moves it in time by
-    up to so many seconds, and `noise` adds white noise of this share of its size. Files that are no
+    up to so many seconds, and `noise` adds white noise up to this share of its size. Files that are no
     recordings or cannot be read are left out, counted and named.
     """
 

@@ -69,21 +69,28 @@ class SoundSet(Examples):
         """Like `batch`, but each recording is moved in time and gets noise of its own.
 
         Draws depend only on the seed, the epoch and the recording's number. The gap that a shift leaves is
-        silent. Noise is Gaussian, and `noise` is the ratio of its root mean square to that of the example.
+        silent. Noise is Gaussian. Half of the recordings get none, because evaluation adds none. For the
+        others, the ratio of its root mean square to that of the example is drawn evenly from 0 to `noise`.
         """
         waves_BT = self._waves(index)
         if most := round(self.sound.shift * self.sound.rate):
             waves_BT = shifted(waves_BT, self._shifts(most, seed, epoch)[index.cpu()])
         if self.sound.noise:
             drawn = [white(waves_BT.shape[1], seed, epoch, number) for number in index.tolist()]
-            loudness_B1 = waves_BT.square().mean(1, keepdim=True).sqrt()
-            waves_BT = waves_BT + self.sound.noise * loudness_B1 * torch.stack(drawn).to(self.device)
+            size_B = self._noises(seed, epoch)[index.cpu()].to(self.device)
+            size_B1 = (size_B * waves_BT.square().mean(1).sqrt())[:, None]
+            waves_BT = waves_BT + size_B1 * torch.stack(drawn).to(self.device)
         return self._example(waves_BT), self._labels(index)
 
     def _shifts(self, most: int, seed: int, epoch: int) -> Tensor:
         """For every recording of the split, by how many samples it moves: -most to most."""
         generator = keyed_generator(seed, epoch, "shift")
         return torch.randint(-most, most + 1, (len(self),), generator=generator)
+
+    def _noises(self, seed: int, epoch: int) -> Tensor:
+        """For every recording of the split, the size of its noise as a share of its own."""
+        drawn = torch.rand(len(self), generator=keyed_generator(seed, epoch, "noises"))
+        return self.sound.noise * (2 * drawn - 1).clamp(min=0)
 
     def _example(self, waves_BT: Tensor) -> Tensor:
         if self.sound.mels is None:

@@ -42,7 +42,8 @@ class Sound:
     mels: None for waveforms (1, samples), or the number of bands of a log-mel spectrogram (1, mels, frames);
         see `log_mel` in `resexp.data.recordings`.
     shift: in training, a recording is moved in time by up to so many seconds, forwards or backwards.
-    noise: in training, white noise is added, whose root mean square is this share of the recording's own.
+    noise: in training, half of the recordings get white noise, whose root mean square is up to this share
+        of their own.
 
     Raises DataError if the values do not fit each other.
     """

@@ -42,7 +42,7 @@ class SpokenDigits(Source):
     An example is `seconds` long and has `rate` samples per second (8,000 are the data set's own);
     `resexp.data.sound` says how recordings are converted. It is a waveform or, with `mels`, a log-mel
     spectrogram of so many bands. In training, `shift` moves it in time by up to so many seconds, and `noise`
-    adds white noise of this share of its size.
+    adds white noise up to this share of its size.
 
     If `root`, by default the data folder, has neither the archive nor a folder `recordings`, the archive is
     downloaded. Every recording is checked by its own hash. The version is that of May 2024 (CC BY-SA 4.0).
