@@ -14,7 +14,6 @@ from threading import Thread
 import numpy as np
 import pytest
 import soundfile
-from conftest import SHARED
 from recordings import file_of
 
 from resexp.config.settings import DataConfig
@@ -25,6 +24,7 @@ from resexp.data.spoken_digits import SPEAKERS, WORDS, checked, hashes
 from resexp.errors import DataError
 
 Configure = Callable[..., DataConfig]
+SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 
 
 @once
