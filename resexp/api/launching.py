@@ -1,4 +1,6 @@
-"""Where trials run: launchers by name, and the end of what they have started."""
+"""Makes launchers, which start trials on this machine or elsewhere, by name, and stops what they have
+started.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,7 @@ def make_launcher(kind: str, options: Sequence[str] = (), plugins: Sequence[Plug
 
 
 STOPPING = 60.0
-"""How long what was stopped may take to end, in seconds."""
+"""Seconds that a run and its jobs may take to end after they were asked to stop."""
 
 
 def stop(name: str | None = None, results: str | Path = RESULTS, plugins: Sequence[str | Path] = ()) -> int:
@@ -81,7 +83,7 @@ def _stop_run(folder: Path) -> None:
     while run := running(folder):
         if run.host != socket.gethostname() or run.pid is None:
             where = f"host {run.host}, process {run.pid}, since {run.started}"
-            raise BusyError(f"{folder}: is run on another machine: {where}. Stop it there")
+            raise BusyError(f"{folder}: runs on another machine: {where}. Stop it there")
         if not asked:
             asked = True
             with suppress(ProcessLookupError):

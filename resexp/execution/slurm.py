@@ -1,8 +1,8 @@
-"""Trials as jobs of a Slurm cluster, whose nodes see the results folder.
+"""Runs trials as jobs of a Slurm cluster, whose nodes must see the results folder.
 
-Only Slurm's own programs are used. submitit, which many use for this, pickles a function for each job, and it
-learns how jobs end from the accounting database alone, which not every cluster has. `slurm_job.py` is what
-runs on a node.
+It calls only Slurm's own programs. The package submitit, which many use for this, pickles a function for each
+job. It also learns how jobs end only from the accounting database, which some clusters do not have.
+`slurm_job.py` is the program that runs on a node.
 """
 
 from __future__ import annotations
@@ -23,25 +23,26 @@ from resexp.options import NaturalInt, PositiveFloat, PositiveInt
 from resexp.store import JobNotes
 
 REST = 20.0
-"""A question to the controller is followed by a pause of REST times as long as the answer took, because a
-long queue is work for a machine that others use too.
+"""After each question to Slurm's controller there is a pause of REST times as long as the answer took. Others
+use that machine, too, and a long queue makes it work.
 """
 
 AT_ONCE = 500
-"""How many ids a command gets at once."""
+"""The most ids of jobs that one command gets."""
 
 CLOSING = 5.0
-"""How long cancelled jobs may take to end before this process leaves, in seconds."""
+"""Seconds that cancelled jobs may take to end before this process ends."""
 
 
 class Slurm(Launcher):
-    """On a Slurm cluster: each trial is an element of a job array, and goes on if this process ends.
+    """Trains on a Slurm cluster: each trial is an element of a job array, and goes on if this process ends.
 
-    The results folder must lie where all nodes see it. The same command, given again, adopts what is queued
-    or runs, and `resexp stop` cancels it. `save_ahead` seconds before the time limit, a trial saves its
-    state, and Slurm starts its job again, at most `restarts` times. `partition`, `time`, `mem` and the like
-    are handed to sbatch as they are, and `sbatch` lists further options. `setup` has lines of the shell that
-    come first in each job. `poll` is how many seconds pass between two questions to the controller.
+    All nodes must see the results folder. If the same command is given again, it adopts the jobs that are
+    queued or run; `resexp stop` cancels them. `save_ahead` seconds before the time limit, a trial saves its
+    state, and Slurm starts its job again, at most `restarts` times. `partition`, `time`, `mem`, `account`,
+    `qos` and `constraint` are passed to sbatch, and `sbatch` lists further options for it. `setup` has lines
+    of shell that each job runs first. `poll` is the number of seconds between two questions to the
+    controller.
     """
 
     remote: ClassVar[bool] = True
@@ -93,7 +94,7 @@ class Slurm(Launcher):
             return []
         seen = seen_jobs()
         if seen is None:
-            raise TrialError("squeue does not answer, so that nobody can say which jobs run already")
+            raise TrialError("squeue does not answer, so it is not known which jobs run already")
         for name, note in known.items():
             id = note["id"] or next((job.array for job in seen.values() if job.name == name), None)
             if id is None:  # it was never submitted
@@ -121,7 +122,7 @@ class Slurm(Launcher):
             return
         self._cancel()
         started = time.monotonic()
-        if (seen := seen_jobs()) is not None:  # a controller that does not answer says nothing about jobs
+        if (seen := seen_jobs()) is not None:  # None: the controller does not answer
             self._update(seen)
         ended = time.monotonic()
         self._next_poll = ended + max(self._poll, REST * (ended - started))
@@ -129,7 +130,7 @@ class Slurm(Launcher):
     def stop(self, handle: Task, *, kill: bool) -> None:
         handle.unwanted = "kill" if kill else handle.unwanted or "stop"
         if handle in self._new:
-            handle.outcome = Outcome(None, "cancelled", "it was not submitted any more")
+            handle.outcome = Outcome(None, "cancelled", "it was stopped before it was submitted")
             self._new.remove(handle)
         self._next_poll = 0.0
 
@@ -152,11 +153,11 @@ class Slurm(Launcher):
         self._batches.clear()
 
     def _tasks(self) -> Iterator[Task]:
-        """Those that have been submitted and have not ended."""
+        """The tasks that have been submitted and have not ended."""
         return (task for batch in self._batches.values() for task in batch.tasks if task.outcome is None)
 
     def _update(self, seen: Mapping[str, Seen]) -> None:
-        """Note what has begun and what has ended."""
+        """Note which tasks have begun and which have ended."""
         live = list(self._tasks())
         elements = dict.fromkeys(task.element for task in live)
         unknown = [element for element in elements if element not in seen]
@@ -182,7 +183,7 @@ class Slurm(Launcher):
                 del self._batches[name]
 
     def _cancel(self) -> None:
-        """Cancel the jobs whose tasks are all unwanted, and those in which one is to be killed."""
+        """Cancel the jobs whose tasks should all be stopped, and those with a task that should be killed."""
         jobs: dict[str, list[Task]] = {}
         for task in self._tasks():
             jobs.setdefault(task.element, []).append(task)
@@ -198,11 +199,11 @@ class Slurm(Launcher):
     def _scancel(ids: Iterable[str], *options: str) -> None:
         each = sorted(ids)
         for first in range(0, len(each), AT_ONCE):
-            with suppress(OSError, subprocess.SubprocessError):  # those that have just ended are not known
+            with suppress(OSError, subprocess.SubprocessError):  # raised for jobs that have just ended
                 slurm("scancel", *options, *each[first : first + AT_ONCE])
 
     def _submit(self) -> None:
-        """Submit what `start` was given since, as few arrays as the cluster allows."""
+        """Submit the jobs that `start` has collected, in as few arrays as the cluster allows."""
         if not self._new:
             return
         assert self._notes is not None
@@ -227,11 +228,11 @@ class Slurm(Launcher):
 
     @staticmethod
     def _shared(task: Task) -> bool:
-        """Whether a job runs further trials beside this one."""
+        """Whether a task's job also runs other trials."""
         return task.batch is not None and task.batch.per_job > 1
 
     def _where(self, task: Task) -> str:
-        """The file with what a task's job printed before and after its trials."""
+        """The path of the file with what a task's job has printed before and after its trials."""
         assert self._notes is not None
         assert task.batch is not None
         return f"{self._notes.output(task.batch.name)}/{task.element.rpartition('_')[2]}.txt"

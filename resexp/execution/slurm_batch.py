@@ -1,4 +1,4 @@
-"""Arrays of jobs on a Slurm cluster: how they are submitted, and how they are found again."""
+"""Submits arrays of jobs to a Slurm cluster, and finds them again."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ from resexp.store import JobNotes, TrialFolder
 
 @dataclass(eq=False)
 class Task:
-    """A trial that was given to Slurm.
+    """A trial for Slurm.
 
-    batch: what it was submitted with; None before that. index: its place there. unwanted: how it is to be
-    ended. begun: whether its worker runs.
+    batch: the tasks that it was submitted with; None before that. index: its position among them. unwanted:
+    how it should be ended; "" if it should not. outcome: None until it has ended. begun: whether its worker
+    runs.
     """
 
     job: Job
@@ -49,8 +50,8 @@ class Task:
 class Batch:
     """Tasks that were submitted together, as the elements of one array.
 
-    name: of the jobs and of their note. id: of the array. per_job: how many tasks an element runs, one after
-    the other.
+    name: of the jobs, and of their note. id: of the array. per_job: the number of tasks that one element
+    runs, one after the other.
     """
 
     name: str
@@ -60,7 +61,7 @@ class Batch:
 
     @classmethod
     def noted(cls, name: str, id: str, note: Mapping[str, Any]) -> Batch:
-        """The batch that a note tells of."""
+        """The batch that a note describes."""
         batch = cls(name, id, note["trials_per_job"])
         settings = note["threads"], note["trainer"], note["allow_environment_change"]
         jobs = [
@@ -83,8 +84,8 @@ def submit(
 ) -> Batch:
     """Submit tasks as one array, of which at most `throttle` elements run at once. Raises TrialError.
 
-    Their note is written first. The jobs read it, and if this process ends before it knows the array's id,
-    they are found by their name.
+    A note on them is written first, and the jobs read it. If this process ends before it knows the array's
+    id, the next run finds the jobs by their name, which is that of the note.
     """
     name = f"{notes.experiment[:40]}-{secrets.token_hex(4)}"
     first = tasks[0].job
@@ -133,7 +134,7 @@ def _program(note: Path, per_job: int) -> str:
 
 
 def largest_array() -> int:
-    """How many elements an array may have on this cluster."""
+    """The most elements that an array may have on this cluster."""
     with suppress(OSError, subprocess.SubprocessError):
         for line in slurm("scontrol", "show", "config").splitlines():
             if line.startswith("MaxArraySize"):

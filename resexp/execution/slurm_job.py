@@ -1,10 +1,11 @@
-"""A job of Slurm: runs some tasks of a note, one after the other, on the node where Slurm starts it.
+"""The program of a Slurm job: it runs some tasks of a note (`store/job_notes.py`), one after the other, on
+the node on which Slurm starts it.
 
     python -m resexp.execution.slurm_job NOTE FIRST COUNT
 
-This works without the process that submitted the job. SIGTERM and SIGUSR2 let the trial under way save its
-state. Slurm then starts the job again, unless it was cancelled. Trials that have ended are not run again, and
-the others continue from their checkpoints.
+It does not need the process that submitted the job. At SIGTERM and SIGUSR2, the running trial saves its
+state. Slurm then starts the job again, unless the job was cancelled. Trials that have ended are not run
+again, and the others continue from their checkpoints.
 """
 
 from __future__ import annotations
@@ -29,14 +30,14 @@ UNFINISHED = 85
 """The exit status of a job that was told to stop before its trials had ended."""
 
 TRIES = 3
-"""The most attempts at a trial here, if the process that forks its worker ends."""
+"""The most attempts at a trial in one job, if the process that forks its worker ends."""
 
 LOOK = 0.5
 """The most seconds until a signal is noticed."""
 
 
 class Told:
-    """Whether this process was told to stop."""
+    """Notes signals. `stop` says whether one has told this process to stop."""
 
     def __init__(self) -> None:
         self.stop = False
@@ -48,8 +49,8 @@ class Told:
 
 
 def main(note: Path, first: int, count: int) -> int:
-    """Run `count` tasks of a note, from number `first` on. Returns the exit status of this process: that of
-    the last worker, as a shell would have it, or UNFINISHED.
+    """Run `count` tasks of a note, beginning with number `first`. Returns the exit status for this process:
+    that of the last worker (128 plus the number of a signal that ended it), or UNFINISHED.
     """
     told = Told()
     content = read_note(note)
@@ -101,7 +102,7 @@ def _outcome(launcher: Local, worker: Any, told: Told) -> Outcome:
 
 
 def _ended(task: Mapping[str, Any]) -> bool:
-    """Whether a trial has a result or a failure, or another attempt has taken it over."""
+    """Whether a trial has a result or a failure, or a later attempt has taken it over."""
     folder = TrialFolder(task["folder"])
     try:
         check_current(folder, task["number"])
@@ -116,15 +117,17 @@ def _record(task: Mapping[str, Any], kind: str, cause: str) -> None:
 
 
 def _again_later(restarts: int, task: Mapping[str, Any]) -> int:
-    """Ask Slurm to start this job again, unless Slurm is about to end it. Returns UNFINISHED."""
+    """Ask Slurm to start this job again, unless Slurm is ending it anyway. Returns UNFINISHED."""
     job = os.environ["SLURM_JOB_ID"]
-    with suppress(OSError, subprocess.SubprocessError):  # the supervisor starts the trial again then
-        # A job that was cancelled or has reached its time limit is COMPLETING now. One that is to be
-        # pre-empted or nears its limit is RUNNING, and Slurm would not start it again if it just ended.
+    with suppress(
+        OSError, subprocess.SubprocessError
+    ):  # if this fails, the supervisor starts the trial again
+        # A job that was cancelled or has reached its time limit is COMPLETING now. A job that will be
+        # pre-empted, or is near its limit, is RUNNING. Slurm starts such a job again only if it is asked to.
         if slurm("squeue", "--noheader", f"--jobs={job}", "--format=%T").strip() != "RUNNING":
             return UNFINISHED
         if int(os.environ.get("SLURM_RESTART_COUNT") or 0) >= restarts:
-            _record(task, "time limit", f"is not done after its job was started again {restarts} times")
+            _record(task, "time limit", f"not done after its job was started again {restarts} times")
         else:
             slurm("scontrol", "requeue", job)
     return UNFINISHED

@@ -1,4 +1,6 @@
-"""What Slurm says of jobs, with and without its accounting, and what that means for their trials."""
+"""Asks Slurm for the states of jobs, with or without its accounting, and says what they mean
+for the trials.
+"""
 
 from __future__ import annotations
 
@@ -23,20 +25,20 @@ WAITING = {
 RUNNING = {"RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT", "RESIZING"}
 
 PASSING = {"NODE_FAIL", "PREEMPTED", "TIMEOUT", "BOOT_FAIL"}
-"""States in which a job may be for a moment until it is queued again. They count once they are seen twice."""
+"""A job may be in these states for a moment, before it is queued again. They count only if seen twice."""
 
 GONE = "GONE"
 """The state of a job that neither squeue nor sacct knows."""
 
 SEPARATOR = "\x1f"
 FIELDS = {"ArrayJobID": 20, "ArrayTaskID": 20, "State": 20, "exit_code": 10, "Name": 100}
-"""What is asked of squeue, with the widths in which it writes them."""
+"""The fields that squeue is asked for -> their widths in characters."""
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What Slurm says of one element of an array. `code` is the exit status of its program, or minus the
-    number of the signal that ended it, if that is known.
+    """The state of one element of an array. `array` is the array's id, and `name` that of the job. `code` is
+    the exit status of the program, or minus the number of the signal that ended it; None if not known.
     """
 
     array: str
@@ -46,7 +48,7 @@ class Seen:
 
 
 def seen_jobs() -> dict[str, Seen] | None:
-    """The user's jobs that wait, that run or that ended minutes ago, by ids such as 12_3. None if squeue does
+    """The user's jobs that wait, run, or ended in the last minutes, by ids such as 12_3. None if squeue does
     not answer.
     """
     form = ",".join(f"{field}:.{width}{SEPARATOR}" for field, width in FIELDS.items())
@@ -64,7 +66,9 @@ def seen_jobs() -> dict[str, Seen] | None:
 
 
 def accounted(elements: Iterable[str]) -> dict[str, Seen]:
-    """What the accounting database says of elements that squeue does not know any more. {} without one."""
+    """The states of elements that squeue no longer knows, from the accounting database; {} if
+    there is none.
+    """
     ids = ",".join(elements)
     columns = "--format=JobID,State,ExitCode,JobName"
     with suppress(OSError, subprocess.SubprocessError):
@@ -86,18 +90,18 @@ def _exit(text: str) -> int | None:
 
 
 def _waited(text: str) -> int | None:
-    """The status in what squeue shows, which is what the system says of a program that has ended."""
+    """The exit status in squeue's exit_code, which is a wait status as the system's `wait` returns it."""
     return _code(os.waitstatus_to_exitcode(int(text))) if text.isdecimal() else None
 
 
 def _code(status: int) -> int:
-    """A shell, and the program of a job, end with 128 and the number of the signal that ended a worker."""
+    """The exit status of a worker. If a signal ended it, a job's program ends with 128 plus its number."""
     return 128 - status if status > 128 else status
 
 
 def outcome_of(seen: Seen, *, where: str) -> Outcome:
-    """What the end of a job means for a trial that has neither a result nor a failure. `where` names the file
-    with what the job printed.
+    """How a trial ended that has neither a result nor a failure, from the state of its job. `where` is the
+    path of the file with what the job has printed.
     """
     match seen.state:
         case "CANCELLED":
@@ -120,7 +124,7 @@ def outcome_of(seen: Seen, *, where: str) -> Outcome:
 
 
 def settled(seen: Seen, before: Mapping[str, str], element: str) -> bool:
-    """Whether a job has ended for good. `before` has the states at the last look."""
+    """Whether a job has ended for good. `before` has the states of elements at the question before."""
     if seen.state in WAITING | RUNNING:
         return False
     return seen.state not in PASSING | {GONE} or before.get(element) == seen.state
