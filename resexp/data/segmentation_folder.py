@@ -92,7 +92,8 @@ class SegmentationFolder(Source):
         if folders.test is None:
             held = "`train`" if folders.train == self.root else "`val` or `test`"
             raise DataError(
-                f"{self.root}: there is no folder {held}; data.root holds train/images and others"
+                f"{self.root}: there is no folder {held}; data.root needs train/images, train/masks and the "
+                "same in `val` or `test`"
             )
         return folders
 

@@ -61,26 +61,31 @@ class Room:
 def room(slots: Sequence[str], trials: Sequence[Trial], memory: int | None, *, asked: bool) -> Room:
     """The slots (one device for each trial at once) on which `trials` should run, with `memory` bytes.
 
-    If the user `asked` for a number of trials at once, all slots are kept. Otherwise so many are kept, but at
-    least one, that there are cores for the processes of each trial, and that the largest trials fit into
-    memory together.
+    If the user `asked` for a number of trials at once, all slots are kept. Otherwise, slots are dropped until
+    there are cores for the processes of each trial, and the largest trials fit into memory together. At least
+    one slot is kept.
     """
     most = max((trial.processes for trial in trials), default=1)
     kept = list(slots) if asked else for_processes(slots, most)
     fitting = memory_room(kept, trials, memory, asked=asked)
     if most == 1 or asked:
         return fitting
-    cores = f"A trial has up to {most} processes, and there are cores for {len(slots)}: {len(kept)} at once."
+    cores = (
+        f"A trial has up to {most} processes, and there are cores for {len(slots)} processes, so at most "
+        f"{len(kept)} trials run at once."
+    )
     return Room(fitting.slots, " ".join(filter(None, [cores, fitting.note])))
 
 
 def for_processes(slots: Sequence[str], processes: int) -> list[str]:
-    """As many of the slots, each with the cores for one process, as trials of so many processes fill."""
+    """The first of the slots: as many as there can be trials, if each slot has the cores for one process and
+    each trial needs those for `processes`.
+    """
     return list(slots[: max(1, len(slots) // processes)])
 
 
 def memory_room(slots: Sequence[str], trials: Sequence[Trial], memory: int | None, *, asked: bool) -> Room:
-    """As `room`, from memory alone."""
+    """Like `room`, but only memory is considered."""
     need = sorted(map(trial_bytes, trials), reverse=True)[: len(slots)]
     if memory is None or not need or slots[0] != "cpu" or sum(need) <= MEMORY_SHARE * memory:
         return Room(tuple(slots))

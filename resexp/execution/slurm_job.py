@@ -119,9 +119,8 @@ def _record(task: Mapping[str, Any], kind: str, cause: str) -> None:
 def _again_later(restarts: int, task: Mapping[str, Any]) -> int:
     """Ask Slurm to start this job again, unless Slurm is ending it anyway. Returns UNFINISHED."""
     job = os.environ["SLURM_JOB_ID"]
-    with suppress(
-        OSError, subprocess.SubprocessError
-    ):  # if this fails, the supervisor starts the trial again
+    # If a command fails, the supervisor starts the trial again.
+    with suppress(OSError, subprocess.SubprocessError):
         # A job that was cancelled or has reached its time limit is COMPLETING now. A job that will be
         # pre-empted, or is near its limit, is RUNNING. Slurm starts such a job again only if it is asked to.
         if slurm("squeue", "--noheader", f"--jobs={job}", "--format=%T").strip() != "RUNNING":

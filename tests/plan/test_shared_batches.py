@@ -143,7 +143,9 @@ def test_the_plan_counts_cores_and_memory_of_every_process(tmp_path: Path) -> No
     assert room(["cpu"] * 8, [one], 1 << 40, asked=False).slots == ("cpu",) * 8
     found = room(["cpu"] * 8, [one, three], 1 << 40, asked=False)
     assert found.slots == ("cpu", "cpu")
-    assert found.note == "A trial has up to 3 processes, and there are cores for 8: 2 at once."
+    assert found.note == (
+        "A trial has up to 3 processes, and there are cores for 8 processes, so at most 2 trials run at once."
+    )
     assert room(["cpu"] * 2, [three], 1 << 40, asked=False).slots == ("cpu",)
     assert room(["cpu"] * 2, [three], 1 << 40, asked=True).slots == ("cpu",) * 2
     assert best_slots(["cpu"] * 8, [one, three], 1, Measurer("cpu"), Local()) == ["cpu", "cpu"]
