@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTHON ?= python3
 
-.PHONY: run test check smoke docs release faults processors lint types clean
+.PHONY: run test check smoke docs release faults cluster processors lint types clean
 
 run: $(VENV)/.installed
 	$(BIN)/resexp run configs/depth_sweep.yaml
@@ -44,6 +44,11 @@ release: check
 
 faults: $(VENV)/.test
 	$(BIN)/python -m pytest tests/faults -m "faults or not faults"
+
+# Trials on a real Slurm with two nodes on this machine. On Debian, it needs these packages:
+# apt-get install --no-install-recommends slurmctld slurmd slurm-client munge
+cluster: $(VENV)/.test
+	$(BIN)/python -m pytest tests/cluster -rs
 
 # One environment, made with uv where it is installed, else with venv and pip; extras are added to it.
 $(VENV)/.installed: pyproject.toml

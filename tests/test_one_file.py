@@ -284,6 +284,23 @@ def test_no_code_in_a_results_folder_is_run_by_a_report_of_itself(resexp: Resexp
     assert "it ran" in str(fault), "where it is named, it is run"
 
 
+def test_a_launcher_is_listed_and_runs_the_same_trials(resexp: Resexp) -> None:
+    given = ["--plugin", "my_launcher.py"]
+    assert "subprocesses\n    Starts workers on this machine" in resexp("show", "launchers", *given)
+    assert "subprocesses" not in resexp("show", "launchers")
+    assert "subprocesses" not in resexp("schema", *given)
+    resexp("run", "own.yaml", "name=elsewhere", "--launcher", "subprocesses", *given)
+    planned = [
+        resexp("plan", "own.yaml", f"name={name}", "--format", "json") for name in ("own", "elsewhere")
+    ]
+    (here,), (there,) = (json.loads(text)["trials"] for text in planned)
+    assert (there["id"], there["status"]) == (here["id"], "done")
+    resexp("run", "own.yaml", "--launcher", "subprocess", *given, status=2)
+    assert "there is no 'subprocess'; did you mean subprocesses?" in resexp.told
+    resexp("run", "own.yaml", "--launcher", "subprocesses", "--set", "a=1", *given, status=2)
+    assert "--set a: is not an option of subprocesses" in resexp.told
+
+
 TABLE = SECTIONS["my_table.py"].replace('"my_table"', '"another"')
 FAULTY = (
     ("x = 1\n", r":1: has nothing for a report; define table\(records\) or figure\(records\)"),

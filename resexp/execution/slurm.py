@@ -128,6 +128,7 @@ class Slurm(Launcher):
         self._next_poll = ended + max(self._poll, REST * (ended - started))
 
     def stop(self, handle: Task, *, kill: bool) -> None:
+        """Cancel a job. With or without `kill`, Slurm sends SIGTERM, and after its KillWait SIGKILL."""
         handle.unwanted = "kill" if kill else handle.unwanted or "stop"
         if handle in self._new:
             handle.outcome = Outcome(None, "cancelled", "it was stopped before it was submitted")
@@ -191,16 +192,11 @@ class Slurm(Launcher):
         stopped = {id for id, tasks in jobs.items() if all(task.unwanted for task in tasks)} - killed
         for task in (task for id in killed for task in jobs[id] if not task.unwanted):
             task.outcome = Outcome(None, "lost", "another trial of its job was killed", again=True)
-        self._scancel(killed - self._cancelled, "--full", "--signal=KILL")
-        self._scancel((killed | stopped) - self._cancelled)
-        self._cancelled |= killed | stopped
-
-    @staticmethod
-    def _scancel(ids: Iterable[str], *options: str) -> None:
-        each = sorted(ids)
-        for first in range(0, len(each), AT_ONCE):
-            with suppress(OSError, subprocess.SubprocessError):  # raised for jobs that have just ended
-                slurm("scancel", *options, *each[first : first + AT_ONCE])
+        ids = sorted((killed | stopped) - self._cancelled)
+        self._cancelled.update(ids)
+        for first in range(0, len(ids), AT_ONCE):
+            with suppress(OSError, subprocess.SubprocessError):  # those that have just ended are not known
+                slurm("scancel", *ids[first : first + AT_ONCE])
 
     def _submit(self) -> None:
         """Submit the jobs that `start` has collected, in as few arrays as the cluster allows."""
