@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from resexp.data.base import Form, Split
+from resexp.data.base import Medium, Split
 
-NOUNS: dict[Form, str] = {"images": "image", "rows": "row"}
-"""The forms of data whose examples are compared -> the word for one example."""
+NOUNS: dict[Medium, str] = {"images": "image", "rows": "row", "sound": "recording"}
+"""The kinds of data whose examples are compared -> the word for one example."""
 
 
 class Copies:
@@ -20,8 +20,8 @@ class Copies:
     The probability that any two of a million different examples have the same hash is below 1 in 10 million.
     """
 
-    def __init__(self, form: Form) -> None:
-        self.noun = NOUNS.get(form)
+    def __init__(self, medium: Medium) -> None:
+        self.noun = NOUNS.get(medium)
         self.hashes: dict[Split, list[NDArray[np.uint64]]] = {"train": [], "test": []}
 
     def add(self, split: Split, examples: NDArray[Any]) -> None:

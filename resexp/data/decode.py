@@ -29,7 +29,7 @@ def decode(
     counts = {split: np.zeros(len(facts.train_counts), np.int64) for split in splits}
     moments, unreadable, first_frames = Moments(_channels(facts)), list[str](), list[str]()
     notes, remarks = list[str](), dict[str, list[str]]()
-    copies = Copies(facts.form)
+    copies = Copies(facts.medium)
     for split in splits:
         with ExitStack() as stack:
             files = {

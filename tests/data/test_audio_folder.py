@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
         (root / name / "deeper").mkdir(parents=True)
         for i in range(5):
             (root / name / f"{i}.wav").write_bytes(file_of(tone(pitch, 3000 + i)))
-            stereo = np.stack([tone(pitch, 4000, 16000)] * 2, 1)
+            stereo = np.stack([(1 + i / 10) * tone(pitch, 4000, 16000)] * 2, 1)
             file = root / name / "deeper" / f"{i}.FLAC"
             file.write_bytes(file_of(stereo, 16000, "FLAC", "PCM_24"))
     return root
@@ -92,6 +92,19 @@ def test_another_byte_is_another_data_set_and_another_place_is_not(
     assert fingerprint(moved) == before
     (moved / "low" / "0.wav").write_bytes(file_of(tone(301, 3000)))
     assert fingerprint(moved) != before
+
+
+def test_recordings_in_both_sets_are_counted(tmp_path: Path, configure: Configure) -> None:
+    for split in ("train", "test"):
+        for name, pitch in (("high", 1000.0), ("low", 300.0)):
+            (tmp_path / split / name).mkdir(parents=True)
+            for i in range(3):
+                louder = 1 + i / 10 + (split == "test" and i > 0)
+                (tmp_path / split / name / f"{i}.wav").write_bytes(file_of(louder * tone(pitch)))
+    config = configure("audio_folder", root=str(tmp_path), rate=8000, seconds=0.25, mels=10)
+    assert cache.Survey().notes(config) == (
+        "2 of 6 test recordings are training recordings, too, value for value",
+    )
 
 
 @pytest.mark.parametrize(
