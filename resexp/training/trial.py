@@ -92,7 +92,10 @@ def _train(attempt: Attempt, settings: Settings, others: Others | None) -> None:
         ended = loop.advance()
     except Diverged as error:
         loop.tell_failures()
-        attempt.commit({"status": Status.DIVERGED, "cause": str(error), **known, **loop.result({})})
+        result = loop.result({})
+        if others is not None:
+            result["peak_memory_bytes"] = None  # of this process alone it is known, but not of the others
+        attempt.commit({"status": Status.DIVERGED, "cause": str(error), **known, **result})
         return
     if ended:
         loop.tell_failures()

@@ -163,7 +163,7 @@ def test_a_benchmark_of_several_processes_is_refused(tmp_path: Path) -> None:
 IMAGES = Purpose((3, 32, 32), 4)
 PURPOSES = {
     "masked_autoencoder": Purpose((3, 32, 32), 4, "images"),
-    "mnet": Purpose((1, 4000), 4),
+    "m_net": Purpose((1, 4000), 4),
     "transformer": Purpose((8,), 5, "tokens", causal=True),
     "unet": Purpose((3, 32, 32), 4, "masks"),
 }
@@ -174,7 +174,7 @@ TRUNKS: dict[str, dict[str, object]] = {
     "keyword_resnet": {"depth": 8, "width": 4},
     "masked_autoencoder": {"depth": 1, "patch": 8, "width": 8, "heads": 2, "order": "pre", "norm": "layer"},
     "mlp": {"depth": 4, "width": 8},
-    "mnet": {"depth": 3, "width": 4},
+    "m_net": {"depth": 3, "width": 4},
     "resnet": {"depth": 8},
     "transformer": {"depth": 1, "width": 8, "heads": 2, "order": "pre", "norm": "layer"},
     "unet": {"depth": 14, "width": 4},

@@ -208,6 +208,21 @@ def test_the_memory_of_a_trial_is_that_of_all_its_processes(launcher: Local, tmp
     assert 1.5 * one < two < 3 * one
 
 
+def test_a_trial_that_diverges_is_recorded_once_and_leaves_nobody(launcher: Local, tmp_path: Path) -> None:
+    optimizer = {"kind": "sgd", "lr": 1e9}
+    text = settings(tmp_path, {"model": RESNET}, iterations=20, processes=2, optimizer=optimizer)
+    trial = Trial("1" * 12, "wild", "residual", "residual", 8, 0, json.loads(text))
+    with store.create(tmp_path, "e", config_text="", trials=[trial], environment={}) as experiment:
+        options = Options("resexp.training.trial:train")
+        supervisor.supervise(experiment, launcher, options, slots=["cpu"], display=Display())
+        state = experiment.last_state(trial)
+        log = store.ExperimentFolder(experiment.path).trial(trial).log.read_text()
+    assert state.status == "diverged"
+    assert "the loss became nan by step" in str(state.cause)
+    assert state.result["peak_memory_bytes"] is None
+    assert "Traceback" not in log
+
+
 def test_the_first_process_ends_where_it_waits_for_something_else(launcher: Local, tmp_path: Path) -> None:
     with launcher.beside(shared_batches.busy, [(str(tmp_path),)]) as (talk,):
         assert talk.poll(60)
