@@ -18,9 +18,10 @@ from resexp.probes.base import Probe
 from resexp.store import TrialFolder
 from resexp.store.attempt import PROGRESS_EVERY
 from resexp.training.evaluation import evaluate
+from resexp.training.loop import SAVE_SECONDS, SAVE_SHARE, TrainingLoop
 from resexp.training.probing import take_snapshot
 from resexp.training.run import Run
-from resexp.training.trial import SAVE_SECONDS, SAVE_SHARE, TrainingLoop, fingerprint
+from resexp.training.trial import fingerprint
 
 REPEATS = 3
 

@@ -21,7 +21,8 @@ from resexp.store.layout import read_or_empty
 from resexp.training import probing, run, trial
 from resexp.training.boosting import run as rounds
 from resexp.training.boosting.rounds import Boosting
-from resexp.training.trial import TrainingLoop, train
+from resexp.training.loop import TrainingLoop
+from resexp.training.trial import train
 
 NETWORK: dict[str, Any] = {
     "data": {"kind": "synthetic", "train": 32, "test": 16, "size": 8, "crop": 1, "flip": True},

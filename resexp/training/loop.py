@@ -1,0 +1,144 @@
+"""The loop of a trial: steps, rows of metrics, probes and checkpoints."""
+
+from __future__ import annotations
+
+import io
+import math
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from resexp.errors import Diverged
+from resexp.machine.memory import peak_memory
+from resexp.training.learner import Learner
+from resexp.training.probing import probe_rows
+
+if TYPE_CHECKING:
+    from resexp.store.attempt import Attempt
+
+SAVE_SECONDS = 30.0
+"""The longest time within an epoch without a checkpoint."""
+
+SAVE_SHARE = 0.02
+"""The largest share of a trial's time that checkpoints at the ends of epochs may take. If epochs are so short
+that this would take more, some epochs end without a checkpoint.
+"""
+
+
+class TrainingLoop:
+    """Trains an attempt: steps, rows of metrics, probes and checkpoints, in an order that can be resumed.
+
+    Every checkpoint is saved before the probes of its step run, so that a resumed run writes each row once.
+    """
+
+    def __init__(self, run: Learner, attempt: Attempt, started: float) -> None:
+        self.run = run
+        self.attempt = attempt
+        self.started = started
+        self.earlier_seconds = 0.0
+        self.saved = started
+        self.save_cost = 0.0
+        self.row: dict[str, Any] = {}
+        self.failed_probes: list[str] = []
+
+    def advance(self) -> bool:
+        """Train to the end, or until the attempt must stop. Returns whether everything is done, including the
+        probes after the last step.
+        """
+        run, attempt = self.run, self.attempt
+        while not attempt.stopping:
+            attempt.probe(probe_rows(run, self.failed_probes))
+            if run.step == run.total:
+                return True
+            run.train_step()
+            if run.epoch_ended():
+                self.row = run.close_epoch()
+                attempt.metric({key: self.row[key] for key in self.row if key != "most_answered"})
+            if self.save_due():
+                self.save()
+            attempt.progress(
+                epoch=run.epoch,
+                epochs=run.epochs,
+                step=run.step,
+                steps=run.total,
+                error=self.row.get("test_error"),
+                loss=self.row.get("loss"),
+            )
+        self.save()
+        return False
+
+    def save_due(self) -> bool:
+        """Whether to save now: at the end of an epoch if SAVE_SHARE allows it, SAVE_SECONDS after the last
+        save, and at the end of training.
+        """
+        elapsed = time.monotonic() - self.saved
+        affordable = elapsed >= self.save_cost / SAVE_SHARE
+        ended = self.run.epoch_ended() and affordable
+        return ended or elapsed > SAVE_SECONDS or self.run.step == self.run.total
+
+    def save(self) -> None:
+        start = time.monotonic()
+        state = {"run": self.run.state(), "row": self.row, "seconds": self.seconds()}
+        saved = saved_bytes({**state, "failed_probes": self.failed_probes})
+        self.attempt.save_checkpoint(saved, self.run.step)
+        self.saved = time.monotonic()
+        self.save_cost = self.saved - start
+
+    def restored(self, data: bytes) -> TrainingLoop:
+        """This loop, continued from a checkpoint's bytes.
+
+        Raises Diverged if a loss in the last evaluation was not finite. Older versions went on after that.
+        """
+        state = torch.load(io.BytesIO(data), map_location=self.run.device, weights_only=True)
+        for name, loss in state["row"].items():
+            if name.endswith("_loss") and loss is not None and not math.isfinite(loss):
+                raise Diverged(f"the {name.replace('_', ' ')} was {loss}")
+        self.run.restore(state["run"])
+        self.row = state["row"]
+        self.earlier_seconds = state["seconds"]
+        self.failed_probes = list(state.get("failed_probes", ()))  # older versions did not keep them
+        return self
+
+    def tell_failures(self) -> None:
+        """Add to the attempt's notes which probes failed, because their numbers are missing."""
+        name = self.attempt.trial.name
+        self.attempt.notes.extend(f"{name}: {failure}" for failure in self.failed_probes)
+
+    def unmeasured(self) -> list[str]:
+        """The kinds of the probes that failed at every moment, so that they have no number."""
+        moments = Counter(config.kind for config in self.run.settings.probes for _ in config.at)
+        failed = Counter(failure.partition(" failed at ")[0] for failure in self.failed_probes)
+        return [kind for kind, count in moments.items() if failed[kind] == count]
+
+    def seconds(self) -> float:
+        """Wall time over all attempts of this trial, including evaluation and probes."""
+        return self.earlier_seconds + time.monotonic() - self.started
+
+    def result(self, row: dict[str, Any]) -> dict[str, Any]:
+        """The result, from the last row of metrics and the clocks. What was not measured is None."""
+        run = self.run
+        step_seconds = run.seconds / run.step if run.step else None
+        return {
+            **{
+                f"{part}_{what}": row.get(f"{part}_{what}")
+                for part in ("train", "validation", "test")
+                for what in ("error", "loss")
+            },
+            "test_measures": row.get("test_measures"),
+            "most_answered": row.get("most_answered", {}),
+            "seconds": self.seconds(),
+            "step_seconds": step_seconds,
+            "images_per_second": run.batch_size / step_seconds if step_seconds else None,
+            "peak_memory_bytes": peak_memory(run.device),
+            "epochs": run.epoch,
+            "steps": run.step,
+        }
+
+
+def saved_bytes(state: dict[str, Any]) -> memoryview:
+    """A state as `torch.save` writes it."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    return buffer.getbuffer()
