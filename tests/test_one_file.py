@@ -25,6 +25,7 @@ from resexp.catalog.plugins import read_plugin
 from resexp.cli.app import main
 from resexp.report.build import build
 from resexp.report.render.json import render
+from resexp.store import ExperimentFolder, JobNotes
 
 PARTS = {
     "my_connection.py": '''\
@@ -295,6 +296,10 @@ def test_a_launcher_is_listed_and_runs_the_same_trials(resexp: Resexp) -> None:
     ]
     (here,), (there,) = (json.loads(text)["trials"] for text in planned)
     assert (there["id"], there["status"]) == (here["id"], "done")
+    notes = JobNotes(ExperimentFolder(resexp.folder / "results/elsewhere"))
+    notes.write("left", {"launcher": "slurm", "id": "1", "tasks": []})
+    resexp("run", "own.yaml", "name=elsewhere")
+    assert "Jobs that --launcher slurm started for this experiment may still wait or run" in resexp.told
     resexp("run", "own.yaml", "--launcher", "subprocess", *given, status=2)
     assert "there is no 'subprocess'; did you mean subprocesses?" in resexp.told
     resexp("run", "own.yaml", "--launcher", "subprocesses", "--set", "a=1", *given, status=2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from resexp.execution.supervisor import SweepSummary
     from resexp.plan.looks import Look
     from resexp.plan.trial import Trial
+    from resexp.store import StoredExperiment
 
 RESULTS = Path("results")
 """Where experiments are kept by default."""
@@ -118,7 +119,6 @@ def run(
     from resexp.execution.supervisor import supervise
     from resexp.machine.devices import device_slots
     from resexp.machine.environment import environment
-    from resexp.machine.precision import emulated
     from resexp.plan.chosen import choose
     from resexp.plan.make import make_plan
     from resexp.store import create, hold, states
@@ -176,7 +176,7 @@ def run(
         trusted.remember(experiment.plugins)
         ids = {trial.id for trial in chosen}
         options = Options(TRAINER, threads, stall_timeout, keep_going, allow_environment_change, data, ids)
-        for warning in (*opened.warnings, *(() if launcher.remote else emulated(left, slots[0]))):
+        for warning in (*opened.warnings, *_warnings(opened, launcher, left, slots)):
             tell(warning)
         return supervise(opened, launcher, options, slots=slots, display=show())
 
@@ -225,3 +225,22 @@ def _slots(
     if fitting.note:
         tell(fitting.note)
     return list(fitting.slots)
+
+
+def _warnings(
+    opened: StoredExperiment, launcher: Launcher, left: Sequence[Trial], slots: Sequence[str]
+) -> Iterator[str]:
+    """Sentences on what this run does otherwise than the user may expect."""
+    from resexp.catalog.scan import snake_case
+    from resexp.machine.precision import emulated
+    from resexp.text import command
+
+    if not launcher.remote:
+        yield from emulated(left, slots[0])
+    own = snake_case(type(launcher).__name__)
+    for kind in sorted({note["launcher"] for _, note in opened.job_notes.all()} - {own}):
+        stop = command("resexp", "stop", str(opened.path))
+        yield (
+            f"Jobs that --launcher {kind} started for this experiment may still wait or run, and their "
+            f"trials are started anew here. This command ends both: {stop}"
+        )

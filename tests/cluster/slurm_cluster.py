@@ -19,7 +19,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-PROGRAMS = ("slurmctld", "slurmd", "sbatch", "squeue", "scancel", "scontrol", "munged")
+PROGRAMS = ("setpriv", "slurmctld", "slurmd", "sbatch", "squeue", "scancel", "scontrol", "munged")
 NODES = ("one", "two")
 PATIENCE = 60.0
 
@@ -169,7 +169,7 @@ class SlurmCluster:
     def _run(self, name: str, *command: str) -> None:
         with (self.folder / f"{name}.out").open("ab") as output:
             self._started[name] = subprocess.Popen(
-                command,
+                ["setpriv", "--pdeathsig", "KILL", *command],  # nothing is left if this process is killed
                 env={**os.environ, **self.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
