@@ -4,7 +4,7 @@ problems at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from resexp.config.problems import Draft
 from resexp.config.published import Published
 from resexp.config.schema import Header
 from resexp.config.settings import Settings, models
+from resexp.config.yaml_text import Key
 from resexp.errors import ConfigError, Problem
 
 MAX_POINTS = 20_000
@@ -112,8 +113,8 @@ def load(
     header |= {"name": names[0] if len(names) == 1 else names} if names else {}
     paper = _paper(header.pop("references"), draft) if isinstance(top.get("references"), str) else None
     head = draft.validate(Header, header, lambda key: None if names and key == ("name",) else key)
-    for i, reference in enumerate(head.references if head else ()):
-        check_keys(reference.when, ("references", i, "when"), draft)
+    for origin, when in _compared(head) if head else ():
+        check_keys(when, origin, draft)
 
     assigned = {
         k: [Assignment(k, v, None) for v in vs] for key, vs in given.items() if (k := tuple(key.split(".")))
@@ -144,13 +145,23 @@ def load(
     if draft.problems or head is None:
         raise problems.refuse(draft.problems, str(path))
     name = head.name if tier == FULL else f"{head.name}-{tier}"
-    numbers = paper or Published(references=head.references)
+    stated = paper or Published(references=head.references)
+    numbers = stated.model_copy(update={"claims": (*stated.claims, *head.claims)})
     expect = head.expect.get(tier, "")
     return Experiment(
         *(name, tier, points, tuned, draft.plugins, numbers, text, tuple(overrides), path),
         *(head.why, expect, head.checks),
         partial=tier != FULL or _narrows(assigned, chosen),
     )
+
+
+def _compared(head: Header) -> Iterator[tuple[Key, Mapping[str, Any]]]:
+    """The settings of trials that the numbers and claims are about, each with its place in the file."""
+    for i, reference in enumerate(head.references):
+        yield ("references", i, "when"), reference.when
+    for i, claim in enumerate(head.claims):
+        yield ("claims", i, "lower"), claim.lower
+        yield ("claims", i, "higher"), claim.higher
 
 
 def read_plugins(files: Sequence[str | Path]) -> tuple[Plugin, ...]:

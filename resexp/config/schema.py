@@ -13,7 +13,7 @@ from resexp.catalog.plugins import Plugin
 from resexp.config import expectation
 from resexp.config.fields import nested_model, role_of
 from resexp.config.frozen import Frozen
-from resexp.config.published import Reference, names
+from resexp.config.published import Claim, Reference, names
 from resexp.config.settings import ROLE_CONFIGS, Settings, models
 
 
@@ -84,6 +84,10 @@ class Header(Frozen):
     references: tuple[Reference, ...] = Field(
         (), description="published numbers, or the name of the paper that they come from"
     )
+    claims: tuple[Claim, ...] = Field(
+        (),
+        description="statements on two groups of trials, which the report judges, as it does a paper's",
+    )
 
 
 class _File(Header, Settings):
@@ -122,9 +126,9 @@ def json_schema(plugins: tuple[Plugin, ...] = ()) -> dict[str, Any]:
     schema["properties"]["tune"] |= grid
     listed = schema["properties"]["references"]
     listed["anyOf"] = [{k: listed.pop(k) for k in ("type", "items")}, {"enum": list(names())}]
-    for rule in ("RuleText", "Reference", "TierText"):
+    for rule in ("RuleText", "Reference", "Claim", "TierText"):
         properties = schema["$defs"][rule]["properties"]
-        for name in properties.keys() & {"when", "set"}:
+        for name in properties.keys() & {"when", "set", "lower", "higher"}:
             properties[name]["propertyNames"] = keys
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -180,6 +180,20 @@ def test_references_are_read(tmp_path: Path) -> None:
     )
 
 
+CLAIM = "{say: é, lower: {model.depth: 8}, higher: {%s: 14}, metric: test_error, source: ours}"
+
+
+def test_claims_of_one_s_own_stand_behind_those_of_the_paper(tmp_path: Path) -> None:
+    (claim,) = load(tmp_path, f"claims: [{CLAIM % 'model.depth'}]").published.claims
+    assert (claim.say, claim.higher, claim.verified) == ("é", {"model.depth": 14}, "memory")
+    paper = load(tmp_path, "references: he2015_cifar10").published
+    both = load(tmp_path, f"references: he2015_cifar10\nclaims: [{CLAIM % 'model.depth'}]").published
+    assert both.claims == (*paper.claims, claim)
+    assert both.references == paper.references
+    with pytest.raises(ConfigError, match=r"x.yaml:\d+: model.deep: is not a known key"):
+        load(tmp_path, f"claims: [{CLAIM % 'model.deep'}]")
+
+
 def test_references_by_name_are_a_papers(tmp_path: Path) -> None:
     paper = load(tmp_path, "references: he2015_cifar10").published
     assert paper == published.read_published("he2015_cifar10")
