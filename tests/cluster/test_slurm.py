@@ -181,7 +181,7 @@ def test_ctrl_c_cancels_and_the_next_run_continues(cluster: SlurmCluster, tmp_pa
 def test_a_trial_that_is_warned_saves_and_is_queued_again(
     cluster: SlurmCluster, tmp_path: Path, number: str
 ) -> None:
-    """Slurm sends SIGUSR2 by itself ahead of the time limit, and SIGTERM if a job is to be pre-empted."""
+    """Slurm sends SIGUSR2 by itself ahead of the time limit. SIGTERM may come from a node that shuts down."""
     (trial,) = gated(tmp_path, ["t"])
     supervisor = Supervisor(tmp_path, [trial])
     until(place(tmp_path, trial).progress.exists)
