@@ -121,8 +121,8 @@ def _again_later(restarts: int, task: Mapping[str, Any]) -> int:
     job = os.environ["SLURM_JOB_ID"]
     # If a command fails, the supervisor starts the trial again.
     with suppress(OSError, subprocess.SubprocessError):
-        # A job that was cancelled or pre-empted, or has reached its time limit, is COMPLETING now, and Slurm has
-        # decided what becomes of it. A job near its limit is RUNNING, and starts again only if that is asked.
+        # A job that was cancelled or pre-empted, or has reached its time limit, is COMPLETING now, and Slurm
+        # has decided what becomes of it. A job near its limit is RUNNING, and starts again only if asked to.
         if slurm("squeue", "--noheader", f"--jobs={job}", "--format=%T").strip() != "RUNNING":
             return UNFINISHED
         if int(os.environ.get("SLURM_RESTART_COUNT") or 0) >= restarts:
