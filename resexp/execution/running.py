@@ -19,7 +19,8 @@ class RunningWorker:
     number: of its attempt. active: the value of `Sweep.awake` when the worker last waited in a queue or made
     progress. announced: whether the display knows that it has begun. looked: when its progress was last read.
     started: when it was requested or, once it has reported progress, when it first did. first_step: the step
-    of that first report. stalled: whether it was killed because it made no progress.
+    of that first report. stalled: whether it was killed because it made no progress. ended: the value of
+    `Sweep.awake` when it was first known that the worker ended well, while its result was not seen yet.
     """
 
     trial: Trial
@@ -33,6 +34,7 @@ class RunningWorker:
     looked: float = 0.0
     first_step: int | None = None
     stalled: bool = False
+    ended: float | None = None
 
     def look(self, progress: Mapping[str, Any], now: float, awake: float) -> None:
         """Note the progress row that was read at time `now`, or {} if there is none yet. `awake` is

@@ -38,6 +38,11 @@ LOOKS = 64
 a thousand trials, and their files may be on a network file system.
 """
 
+LATE = 90.0
+"""Seconds to wait for the result of a trial that ended well on another machine. A network file system may tell
+for up to a minute that a new file does not exist.
+"""
+
 
 class Sweep:
     """The trials of one run: those that wait, those that run now, and how many have ended.
@@ -112,7 +117,7 @@ class Sweep:
         """Wait until a worker ends, for at most TICK seconds. Then read the progress of the workers, and kill
         those that stall.
         """
-        self.launcher.wait([worker.handle for worker in self.running], TICK)
+        self.launcher.wait([worker.handle for worker in self.running if worker.ended is None], TICK)
         now = time.monotonic()
         # If this process was suspended (machine asleep, Ctrl-Z), the workers have not stalled, and the pause
         # must not be added to their idle time.
@@ -149,12 +154,19 @@ class Sweep:
         freed = []
         for worker in list(self.running):
             outcome = self.launcher.poll(worker.handle)
-            if outcome is None:
+            if outcome is None or self._may_come_late(worker, outcome):
                 continue
             self.running.remove(worker)
             freed.append(worker.device)
             self._record(worker, outcome)
         return freed
+
+    def _may_come_late(self, worker: RunningWorker, outcome: Outcome) -> bool:
+        """Whether a trial ended well on another machine, and its result may not be seen here yet."""
+        if not self.launcher.remote or outcome.status != 0 or self.stopping:
+            return False
+        worker.ended = self.awake if worker.ended is None else worker.ended
+        return self.awake - worker.ended < LATE and not self.experiment.state(worker.trial).status.ended
 
     def _record(self, worker: RunningWorker, outcome: Outcome) -> None:
         """Record how an ended worker's trial ended. If that was not the trial's fault, queue it again."""
@@ -168,7 +180,7 @@ class Sweep:
                 self.queue.appendleft(trial)
                 self.display.again(trial, outcome.cause)
                 return
-            taken = self._taken_away(worker)
+            taken = None if self.experiment.holds(trial) else "its folder was deleted while it ran"
             if taken is not None and self.tries[trial.id] < TRIES:
                 self.queue.appendleft(trial)
                 self.display.again(trial, taken)
@@ -181,12 +193,6 @@ class Sweep:
         if len(self.first) < ALIKE:
             self.first.append(state)
         self.display.finished(trial, state)
-
-    def _taken_away(self, worker: RunningWorker) -> str | None:
-        """The cause of the trial's end if that is not the trial's fault; None otherwise."""
-        if not self.experiment.holds(worker.trial):
-            return "its folder was deleted while it ran"
-        return None
 
     def _cause(
         self, worker: RunningWorker, outcome: Outcome, state: State, taken: str | None

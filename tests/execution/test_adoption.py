@@ -12,10 +12,11 @@ import pytest
 import stub
 
 from resexp import store
-from resexp.execution import supervisor
+from resexp.execution import supervisor, sweep
 from resexp.execution.display import Display
 from resexp.execution.launcher import Job, Launcher, Outcome
 from resexp.execution.options import Options
+from resexp.plan.status import Status
 from resexp.plan.trial import Trial
 from resexp.store import JobNotes
 
@@ -143,3 +144,29 @@ def test_an_error_of_the_supervisor_alone_leaves_jobs(
         run(tmp_path, launcher, [stub.trial("t")])
     assert launcher.has_left
     assert launcher.stopped == []
+
+
+class SeenLate(Queue):
+    """Machines whose files are seen here only after their jobs are known to have ended."""
+
+    remote = True
+    appears = True
+
+    def wait(self, handles: Sequence[int], seconds: float) -> None:
+        for handle, job in self.jobs.items():
+            if handle not in self.outcomes:
+                self.outcomes[handle] = Outcome(0, "crash", "no result")
+            elif self.appears:
+                stub.train(store.Attempt(job.folder, job.number))
+
+
+def test_a_result_that_is_seen_late_is_waited_for(tmp_path: Path) -> None:
+    summary = run(tmp_path, SeenLate(), [stub.trial("t")])
+    assert summary.counts == {Status.DONE: 1}
+
+
+def test_a_result_that_never_comes_is_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweep, "LATE", 0.1)
+    monkeypatch.setattr(SeenLate, "appears", False)
+    summary = run(tmp_path, SeenLate(), [stub.trial("t")])
+    assert summary.counts == {Status.FAILED: 1}
