@@ -39,8 +39,8 @@ a thousand trials, and their files may be on a network file system.
 """
 
 LATE = 90.0
-"""Seconds to wait for the result of a trial that ended well on another machine. A network file system may tell
-for up to a minute that a new file does not exist.
+"""Seconds to wait for the result of a trial that ended well on another machine. A network file system may
+hide a new file for up to a minute.
 """
 
 
