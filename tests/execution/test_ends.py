@@ -142,7 +142,7 @@ def test_status_0_says_that_every_trial_is_done(counts: dict[str, int], status: 
     assert SweepSummary(counts).exit_status == status
     assert SweepSummary(counts, interrupted=True).exit_status == 130
     told = console.summary_line("e", Path("results/e"), SweepSummary(counts))
-    assert ("the same command trains the others" in told) is bool({"pending", "running"} & set(counts))
+    assert ("the same command trains them" in told) is bool({"pending", "running"} & set(counts))
 
 
 def test_what_runs_saves_its_state_whatever_ends_the_run(
