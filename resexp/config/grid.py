@@ -68,7 +68,7 @@ def assign(tree: Any, path: Path, value: Any, role: str | None = None) -> Any:
     if tree is None or tree is MISSING:
         tree = {"kind": DEFAULT_KINDS[role]} if role in DEFAULT_KINDS else {}
     if not isinstance(tree, Mapping):
-        return tree  # the validation of the base will report that this is no mapping
+        return tree  # the validation of the points will report that this is no mapping
     head, *rest = path
     if rest:
         value = assign(tree.get(head), tuple(rest), value, head)
@@ -80,7 +80,7 @@ class Spot:
     """What a tree and the settings' models have at a path.
 
     field: the field of the settings, or None if there is no such key.
-    model: the pydantic model of the value, or None if the value is no mapping.
+    model: the pydantic model of the mapping that may stand there, or None if none may or its kind is unknown.
     role: the role of the part there, or None if the value is no part.
     value: MISSING if there is no value.
     """
@@ -114,7 +114,7 @@ def lookup(tree: Any, path: Path, plugins: tuple[Plugin, ...] = ()) -> Any:
     value nor default.
     """
     spot = locate(tree, path, plugins=plugins)
-    if spot.model is None:
+    if spot.model is None or spot.value is None:
         return spot.value
     filled = {key: lookup(tree, (*path, key), plugins) for key in spot.fields}
     return {key: value for key, value in filled.items() if value is not MISSING}

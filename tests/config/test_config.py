@@ -126,6 +126,17 @@ overrides:
     ]
 
 
+def test_a_rule_sees_that_a_setting_is_off(tmp_path: Path) -> None:
+    """A setting that is null has no options, and so not its model's defaults."""
+    off, on = "{kind: cosine}", "{kind: cosine, low_rate: {}}"
+    rules = [
+        "{when: {training.schedule.low_rate: null}, set: {training.optimizer.lr: 0.3}}",
+        "{when: {training.schedule.low_rate: {factor: 0.1}}, set: {training.optimizer.lr: 0.4}}",
+    ]
+    more = f"sweep: {{training.schedule: [{off}, {on}]}}\noverrides: [{', '.join(rules)}]"
+    assert lrs(load(tmp_path, more)) == [0.3, 0.4]
+
+
 def test_an_axis_shows_the_value_that_a_rule_gave(tmp_path: Path) -> None:
     more = "sweep: {seed: [1, 2]}\noverrides: [{when: {seed: 2}, set: {seed: 3}}]"
     assert axes(load(tmp_path, more)) == [(1,), (3,)]
