@@ -1,6 +1,7 @@
 """Answers what planning asks of data sets and networks, such as what a network costs. Answers are remembered.
 
-PyTorch is imported only if an answer is not remembered, because the import takes longer than all the rest.
+PyTorch is imported only if an answer is not remembered, or to resolve `precision: auto` on CUDA, because the
+import takes longer than all the rest.
 """
 
 from __future__ import annotations
@@ -144,8 +145,8 @@ class Measurer:
         return Cost(**answer) if answer else None
 
     def _refuse_batches_of_one(self, settings: Settings) -> None:
-        """Raises ConfigError if a batch norm of the network would see only one example at a time. Several
-        processes divide a batch among them.
+        """Raises ConfigError if a batch norm of the network would get one value per channel: one example with
+        one position. If several processes divide a batch, each has a part of it.
         """
         training = settings.training
         batch = min(training.batch_size, self.facts(settings).train)

@@ -33,15 +33,18 @@ _HOLDER_WORDS = (("host", "host"), ("process", "pid"), ("since", "started"))
 
 
 class Taken(Exception):
-    """Another process holds the folder. The message says why it cannot be taken over, or how it can be."""
+    """Another process holds the folder. The message says which, and how to take its place if
+    that is possible.
+    """
 
 
 class Hold:
-    """This process's hold on an experiment's folder, until `release`. `hold` takes one; a context manager.
+    """This process's hold on an experiment's folder, until `release`. A context manager, made by `hold`.
 
     Child processes do not inherit it. `run` is the name of this run: no other has it.
 
-    Raises Taken if another process holds the folder, and OSError.
+    Raises Taken if another process holds the folder, BusyError if another takes it over meanwhile, and
+    OSError.
     """
 
     def __init__(
@@ -152,8 +155,8 @@ class Hold:
             self.check()
 
     def _watch(self, record: Mapping[str, Any]) -> None:
-        """Make sure that a run has ended, by waiting for a sign of life. Raises Taken if there is one, or if
-        the user has not asked for a takeover.
+        """Wait whether a run gives a sign of life. Raises Taken if it does, if its process exists on this
+        machine, or if the user has not asked for a takeover.
         """
         if exists(record):
             raise Taken(_who(record))
@@ -174,10 +177,11 @@ class Hold:
 def hold(
     results: Path, name: str, *, take_over: bool = False, tell: Callable[[str], None] = lambda _: None
 ) -> Hold:
-    """Take hold of the experiment `name` in `results`. This is fast, so that it can be done before planning.
+    """Take hold of the experiment `name` in `results`. Unless it waits for a takeover,
+    this is fast, so that it can be done before planning.
 
     take_over: if a run on another machine holds the experiment but may have died, wait for a sign of life. If
-    there is none, take its place. tell: is called with sentences on a takeover.
+    there is none, take its place. tell: is called with sentences about the takeover.
 
     Raises BusyError if another process runs the experiment (within 2 s, unless `take_over` is true), and
     StoreError if the system refuses.
@@ -192,7 +196,7 @@ def hold(
 
 
 def check_plain(name: str) -> None:
-    """Raises StoreError if a folder of this name would lie outside the results folder."""
+    """Raises StoreError if this name cannot be that of a folder directly in the results folder."""
     if name in ("", ".", "..") or "/" in name or "\0" in name:
         raise StoreError(f"{name!r} cannot be a folder's name; use a plain name without slashes")
 

@@ -19,18 +19,19 @@ if TYPE_CHECKING:
     from resexp.store.attempt import Attempt
 
 SAVE_SECONDS = 30.0
-"""The longest time within an epoch without a checkpoint."""
+"""After the first step that ends this many seconds after the last checkpoint, another is saved."""
 
 SAVE_SHARE = 0.02
-"""The largest share of a trial's time that checkpoints at the ends of epochs may take. If epochs are so short
-that this would take more, some epochs end without a checkpoint.
+"""An epoch ends with a checkpoint if saving takes at most this share of the time since the last one. So short
+epochs may end without a checkpoint.
 """
 
 
 class TrainingLoop:
-    """Trains an attempt: steps, rows of metrics, probes and checkpoints, in an order that can be resumed.
+    """Trains the network of an attempt, and writes metrics, probes and checkpoints so that it can resume.
 
-    Every checkpoint is saved before the probes of its step run, so that a resumed run writes each row once.
+    At each step the checkpoint is saved before probes measure. A resumed run deletes the rows written after
+    its checkpoint, so that each row exists once.
     """
 
     def __init__(self, run: Learner, attempt: Attempt, started: float) -> None:
@@ -89,7 +90,7 @@ class TrainingLoop:
     def restored(self, data: bytes) -> TrainingLoop:
         """This loop, continued from a checkpoint's bytes.
 
-        Raises Diverged if a loss in the last evaluation was not finite. Older versions went on after that.
+        Raises Diverged if a loss in the last evaluation was not finite: older versions went on training then.
         """
         state = torch.load(io.BytesIO(data), map_location=self.run.device, weights_only=True)
         for name, loss in state["row"].items():
@@ -102,7 +103,7 @@ class TrainingLoop:
         return self
 
     def tell_failures(self) -> None:
-        """Add to the attempt's notes which probes failed, because their numbers are missing."""
+        """Add to the attempt's notes which probes failed: their numbers are missing."""
         name = self.attempt.trial.name
         self.attempt.notes.extend(f"{name}: {failure}" for failure in self.failed_probes)
 
@@ -113,7 +114,9 @@ class TrainingLoop:
         return [kind for kind, count in moments.items() if failed[kind] == count]
 
     def seconds(self) -> float:
-        """Wall time over all attempts of this trial, including evaluation and probes."""
+        """Wall time of this trial, including evaluation and probes. What a killed attempt did after its last
+        checkpoint does not count.
+        """
         return self.earlier_seconds + time.monotonic() - self.started
 
     def result(self, row: dict[str, Any]) -> dict[str, Any]:

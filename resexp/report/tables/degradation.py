@@ -30,8 +30,8 @@ from resexp.store import Records
 ORDER = 10
 LEADS = True
 TRAINED = 0.05
-"""A network trained if its training error is at least this far below the error of always answering the most
-frequent class. If that error is small, the fraction `OF_CHANCE` of it is enough.
+"""A network has trained if its training error is lower by at least this than the error of always answering
+the most frequent class. If the latter is below 10 %, being lower by the fraction `OF_CHANCE` of it is enough.
 """
 OF_CHANCE = 0.5
 PROTOCOL = " of the last epoch, in eval mode and without augmentation"
@@ -75,7 +75,7 @@ def table(records: Records) -> Table | None:
         chances += [] if chance is None else [chance]
         mine = _rows(variant, group, chance, statistics.level_of(records))
         said = tuple(_sentences(variant, mine, chance))
-        if said:  # the sentence is about the deepest depth at which a trial finished
+        if said:  # its badge stands in the row of the deepest depth at which a trial finished
             deepest = max(mine, key=lambda row: (row["n"] > 0, row["depth"]))
             deepest["verdict"] = said[0].badge
         rows += mine
