@@ -3,7 +3,7 @@
 Decoded sets lie in `decoded/` in the data folder, which is $RESEXP_DATA or ~/.cache/resexp. `meta.json` is
 written last, and contains the hash of every array. A folder without it is incomplete, and the set is decoded
 again. A command that trains checks the hashes once. Its trials only check that the size, times and inode of
-each file are still the same (its stamp).
+each file (its stamp) are still the same. On another machine, one worker of the run checks the hashes.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ if TYPE_CHECKING:
 class PreparedData:
     """A decoded set: for each split, memory-mapped arrays in the form of `Chunk.images` and `Chunk.labels`.
 
-    mean, std: of each channel, over the training images divided by 255; empty for text and rows.
+    mean, std: of each channel of the training images, whose values are divided by 255; empty for other data.
     unreadable: the files that could not be read, each with the reason.
-    notes: sentences about files that were left out or read in part.
+    notes: sentences about the files and examples, such as which were left out and which are in two splits.
     """
 
     facts: Facts
@@ -89,8 +89,8 @@ class Survey:
     def prepare(self, config: DataConfig) -> Checked:
         """Download and decode the whole set unless that is done, and check the decoded arrays.
 
-        Two processes that ask at once do the work once. Raises DataError if the set is missing or wrong, or
-        if the disk is full.
+        If two processes of a machine ask at the same time, one of them does the work. Raises DataError if the
+        set is missing or wrong, or if the disk is full.
         """
         key = _key(config)
         if key not in self._checked:
@@ -142,7 +142,7 @@ def prepare_for(run: str, config: DataConfig, fingerprint: str) -> Checked:
 def load_prepared(checked: Checked) -> PreparedData:
     """Map the arrays of a prepared set into memory. Raises DataError if a file was changed meanwhile.
 
-    The mapping is copy-on-write. Nobody writes, so that all processes share its pages. A read-only mapping
+    The mapping is copy-on-write. Nobody writes, and so all processes share its pages. A read-only mapping
     would make torch warn, because tensors cannot be read-only.
     """
     folder = checked.folder
@@ -175,7 +175,9 @@ def _plugins(config: DataConfig) -> list[Plugin]:
 
 
 def _key(config: DataConfig) -> str:
-    """A text that is equal for all configurations of one set, whatever their sizes and augmentation."""
+    """A text that is equal for all configurations of one set, whatever part of it they take and how they
+    augment it.
+    """
     own = config.model_dump_json(include={"kind", "image_size", *config.options()})
     return json.dumps([own, config.info.plugin.sha256 if config.info.plugin else None])
 

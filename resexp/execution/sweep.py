@@ -21,7 +21,7 @@ those that are left.
 """
 
 ALIKE = 3
-"""The sweep stops if the first ALIKE trials to end have all failed in the same way."""
+"""The sweep stops if the first so many trials to end have all failed in the same way: see `failing_alike`."""
 
 TRIES = 3
 """The most attempts at a trial in one run, if its folder is deleted during each. Attempts whose worker is
@@ -79,7 +79,7 @@ class Sweep:
         pending = self.experiment.pending()
         for job, handle in self.launcher.adopt(self.experiment.job_notes):
             trial = self.experiment.adopt(job.folder, job.number)
-            if trial is None:  # a later attempt has replaced it, or the plan no longer has this trial
+            if trial is None:  # it has ended, a later attempt replaced it, or the plan no longer has it
                 self.launcher.stop(handle, kill=False)
             else:
                 self.running.append(RunningWorker(trial, job.number, job.device, handle, self.awake))
@@ -87,7 +87,7 @@ class Sweep:
         chosen = {trial.id for trial in self.trials}
         left = [trial for trial in pending if trial.id in chosen]
         self.queue.extend(by_cost(trial for trial in left if trial.id not in adopted))
-        self.all_work = sum(map(work_of, left))
+        self.all_work = sum(work_of(trial) for trial in pending if trial.id in chosen | adopted)
         self.before = len(self.trials) - len(left)
 
     def start(self, device: str) -> None:
@@ -110,7 +110,7 @@ class Sweep:
         self._announce(worker)
 
     def alive(self) -> bool:
-        """Whether any worker still runs. If so, stopping at once would lose work."""
+        """Whether any worker still waits or runs. If so, stopping at once would lose work."""
         return any(self.launcher.poll(worker.handle) is None for worker in self.running)
 
     def watch(self) -> None:
