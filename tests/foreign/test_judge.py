@@ -286,7 +286,7 @@ def test_a_bad_table_writes_nothing_and_its_own_folder_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = written(tmp_path, GOOD.replace("9.7", "9.7 %"), "trials.csv")
-    for out, why in ((tmp_path / "out", "trials.csv:2: test_error"), (tmp_path, "lies in it")):
+    for out, why in ((tmp_path / "out", "trials.csv:2: test_error"), (tmp_path, "lies in this folder")):
         monkeypatch.setattr(sys, "argv", ["resexp", "judge", str(path), "--out", str(out)])
         with pytest.raises(SystemExit) as ended:
             main()
