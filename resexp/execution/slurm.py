@@ -18,7 +18,17 @@ from resexp.errors import ConfigError, Problem, TrialError
 from resexp.execution.launcher import Job, Launcher, Outcome
 from resexp.execution.slurm_batch import Batch, Task, largest_array, submit
 from resexp.execution.slurm_job import slurm
-from resexp.execution.slurm_states import GONE, WAITING, Seen, accounted, outcome_of, seen_jobs, settled
+from resexp.execution.slurm_states import (
+    AT_ONCE,
+    GONE,
+    SUSPENDED,
+    WAITING,
+    Seen,
+    accounted,
+    outcome_of,
+    seen_jobs,
+    settled,
+)
 from resexp.options import NaturalInt, PositiveFloat, PositiveInt
 from resexp.store import JobNotes
 
@@ -26,9 +36,6 @@ REST = 20.0
 """After each question to Slurm's controller there is a pause of REST times as long as the answer took. Others
 use that machine, too, and a long queue makes it work.
 """
-
-AT_ONCE = 500
-"""The most ids of jobs that one command gets."""
 
 CLOSING = 5.0
 """Seconds that cancelled jobs may take to end before this process ends."""
@@ -150,7 +157,8 @@ class Slurm(Launcher):
         deadline = time.monotonic() + CLOSING
         while any(self._tasks()) and time.monotonic() < deadline:
             time.sleep(0.2)
-            self._update(seen_jobs() or {})
+            if (seen := seen_jobs()) is not None:  # else nobody knows, and the notes stay for the next run
+                self._update(seen)
         self._batches.clear()
 
     def _tasks(self) -> Iterator[Task]:
@@ -170,8 +178,8 @@ class Slurm(Launcher):
             if settled(job, self._states, element):
                 task.outcome = outcome_of(job, where=self._where(task))
                 continue
-            # The tasks of a job begin one after the other.
-            begun = job.state not in WAITING and element not in busy
+            # The tasks of a job begin one after the other. A suspended one cannot make progress.
+            begun = job.state not in WAITING | SUSPENDED and element not in busy
             if begun and self._shared(task) and task.has_ended():
                 task.outcome = Outcome(None, "crash", "its job went on with another trial")
             else:
@@ -193,10 +201,12 @@ class Slurm(Launcher):
         for task in (task for id in killed for task in jobs[id] if not task.unwanted):
             task.outcome = Outcome(None, "lost", "another trial of its job was killed", again=True)
         ids = sorted((killed | stopped) - self._cancelled)
-        self._cancelled.update(ids)
         for first in range(0, len(ids), AT_ONCE):
-            with suppress(OSError, subprocess.SubprocessError):  # those that have just ended are not known
-                slurm("scancel", *ids[first : first + AT_ONCE])
+            some = ids[first : first + AT_ONCE]
+            # If the controller does not answer, or does not know a job that has just ended, this is repeated.
+            with suppress(OSError, subprocess.SubprocessError):
+                slurm("scancel", *some)
+                self._cancelled.update(some)
 
     def _submit(self) -> None:
         """Submit the jobs that `start` has collected, in as few arrays as the cluster allows."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -22,13 +22,17 @@ WAITING = {
     "SPECIAL_EXIT",
     "RESV_DEL_HOLD",
 }
-RUNNING = {"RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT", "RESIZING"}
+SUSPENDED = {"SUSPENDED", "STOPPED"}
+RUNNING = {"RUNNING", "COMPLETING", "SIGNALING", "STAGE_OUT", "RESIZING"} | SUSPENDED
 
 PASSING = {"NODE_FAIL", "PREEMPTED", "TIMEOUT", "BOOT_FAIL"}
 """A job may be in these states for a moment, before it is queued again. They count only if seen twice."""
 
 GONE = "GONE"
 """The state of a job that neither squeue nor sacct knows."""
+
+AT_ONCE = 500
+"""The most ids of jobs that one command gets."""
 
 SEPARATOR = "\x1f"
 FIELDS = {"ArrayJobID": 20, "ArrayTaskID": 20, "State": 20, "exit_code": 10, "Name": 100}
@@ -53,32 +57,32 @@ def seen_jobs() -> dict[str, Seen] | None:
     """
     form = ",".join(f"{field}:.{width}{SEPARATOR}" for field, width in FIELDS.items())
     try:
-        lines = slurm(
-            "squeue", "--me", "--array", "--states=all", "--noheader", f"--Format={form}"
-        ).splitlines()
+        answer = slurm("squeue", "--me", "--array", "--states=all", "--noheader", f"--Format={form}")
     except (OSError, subprocess.SubprocessError):
         return None
-    rows = [[text.strip() for text in line.split(SEPARATOR)] for line in lines]
+    rows = [[text.strip() for text in line.split(SEPARATOR)] for line in answer.split("\n")]
+    whole = (row for row in rows if len(row) >= len(FIELDS))  # another job's name may contain a line break
     return {
         f"{array}_{index}": Seen(array, name, state, _waited(code))
-        for array, index, state, code, name, *_ in rows
+        for array, index, state, code, name, *_ in whole
     }
 
 
-def accounted(elements: Iterable[str]) -> dict[str, Seen]:
+def accounted(elements: Sequence[str]) -> dict[str, Seen]:
     """The states of elements that squeue no longer knows, from the accounting database; {} if
     there is none.
     """
-    ids = ",".join(elements)
     columns = "--format=JobID,State,ExitCode,JobName"
-    with suppress(OSError, subprocess.SubprocessError):
-        lines = slurm("sacct", "-X", "--noheader", "--parsable2", f"--jobs={ids}", columns).splitlines()
-        rows = [line.split("|", 3) for line in lines]
-        return {
-            id: Seen(id.partition("_")[0], name, state.split()[0], _exit(code))
-            for id, state, code, name in rows
-        }
-    return {}
+    found: dict[str, Seen] = {}
+    for first in range(0, len(elements), AT_ONCE):
+        ids = ",".join(elements[first : first + AT_ONCE])
+        with suppress(OSError, subprocess.SubprocessError):
+            answer = slurm("sacct", "-X", "--noheader", "--parsable2", f"--jobs={ids}", columns)
+            for row in (line.split("|", 3) for line in answer.split("\n")):
+                if len(row) == 4 and row[1].strip():  # "CANCELLED by 1000" is a state, too
+                    id, state, code, name = row
+                    found[id] = Seen(id.partition("_")[0], name, state.split()[0], _exit(code))
+    return found
 
 
 def _exit(text: str) -> int | None:

@@ -150,8 +150,10 @@ class Sweep:
             self.launcher.stop(worker.handle, kill=True)
 
     def reap(self) -> list[str]:
-        """Record the trials that have ended, and return the devices that they leave free."""
-        freed = []
+        """Record the trials that have ended, and return the devices that they leave free. Workers that were
+        lost together, such as those of a node, count as one loss.
+        """
+        freed, losses = [], self.losses
         for worker in list(self.running):
             outcome = self.launcher.poll(worker.handle)
             if outcome is None or self._may_come_late(worker, outcome):
@@ -159,6 +161,7 @@ class Sweep:
             self.running.remove(worker)
             freed.append(worker.device)
             self._record(worker, outcome)
+        self.losses = min(self.losses, losses + 1)
         return freed
 
     def _may_come_late(self, worker: RunningWorker, outcome: Outcome) -> bool:

@@ -170,3 +170,16 @@ def test_a_result_that_never_comes_is_a_failure(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(SeenLate, "appears", False)
     summary = run(tmp_path, SeenLate(), [stub.trial("t")])
     assert summary.counts == {Status.FAILED: 1}
+
+
+def test_jobs_that_are_lost_together_are_one_loss(tmp_path: Path) -> None:
+    class NodeFails(Queue):
+        def wait(self, handles: Sequence[int], seconds: float) -> None:
+            if not self.outcomes:
+                lost = Outcome(None, "node failure", "its node failed", again=True)
+                self.outcomes = dict.fromkeys(handles, lost)
+            super().wait(handles, seconds)
+
+    trials = [stub.trial(f"t{n}", seed=n) for n in range(sweep.LOSSES + 1)]
+    summary = run(tmp_path, NodeFails(waits=2), trials)
+    assert (summary.stopped, summary.counts) == (None, {Status.DONE: len(trials)})

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
 import pytest
 
-from resexp.execution import slurm_states
+from resexp.execution import slurm, slurm_states
+from resexp.execution.launcher import Job
+from resexp.execution.slurm import Slurm
+from resexp.execution.slurm_batch import Batch, Task
 from resexp.execution.slurm_states import GONE, SEPARATOR, Seen, accounted, outcome_of, seen_jobs, settled
+from resexp.store import JobNotes
+from resexp.store.layout import ExperimentFolder
 
 
 def seen(state: str, code: int | None = None) -> Seen:
@@ -43,6 +49,81 @@ def test_a_state_that_may_pass_counts_when_it_is_seen_twice() -> None:
     for state in ("NODE_FAIL", "TIMEOUT", "PREEMPTED", GONE):
         assert not settled(seen(state), {"12_0": "RUNNING"}, "12_0")
         assert settled(seen(state), {"12_0": state}, "12_0")
+
+
+def test_a_name_with_a_line_break_and_lines_without_a_state_are_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = SEPARATOR.join(("12", "0", "RUNNING", "0", "a")) + SEPARATOR
+    broken = SEPARATOR.join(("13", "N/A", "RUNNING", "0", "two\nlines")) + SEPARATOR
+    monkeypatch.setattr(slurm_states, "slurm", lambda *_: f"{broken}\n{whole}\n")
+    assert (seen_jobs() or {})["12_0"] == Seen("12", "a", "RUNNING", 0)
+    monkeypatch.setattr(slurm_states, "slurm", lambda *_: "12_0|COMPLETED|0:0|a\n12_1||0:0|a\nhalf\n")
+    assert accounted(["12_0", "12_1"]) == {"12_0": Seen("12", "a", "COMPLETED", 0)}
+
+
+def test_sacct_is_asked_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def sacct(*words: str) -> str:
+        (ids,) = (word.removeprefix("--jobs=").split(",") for word in words if word.startswith("--jobs="))
+        asked.append(len(ids))
+        return "".join(f"{id}|COMPLETED|0:0|a\n" for id in ids)
+
+    monkeypatch.setattr(slurm_states, "slurm", sacct)
+    assert len(accounted([f"12_{n}" for n in range(1200)])) == 1200
+    assert max(asked) <= slurm_states.AT_ONCE
+
+
+@pytest.fixture
+def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Slurm, Task]:
+    """A launcher with one job, which squeue calls running, and the job's task."""
+    monkeypatch.setattr(slurm.shutil, "which", lambda _: "sbatch")
+    monkeypatch.setattr(slurm, "seen_jobs", lambda: {"7_0": Seen("7", "b", "RUNNING", None)})
+    monkeypatch.setattr(slurm, "CLOSING", 0.5)
+    notes = JobNotes(ExperimentFolder(tmp_path))
+    launcher = Slurm(poll=1e-9)
+    assert list(launcher.adopt(notes)) == []
+    task = Task(Job(tmp_path, 1, "cpu", 1, "stub:train"))
+    task.batch = launcher._batches["b"] = Batch("b", "7", 1, [task])
+    notes.write("b", {"launcher": "slurm", "tasks": []})
+    return launcher, task
+
+
+def test_a_cancellation_that_the_controller_did_not_take_is_repeated(
+    running: tuple[Slurm, Task], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def scancel(*words: str) -> str:
+        asked.append(words)
+        if len(asked) < 3:
+            raise subprocess.CalledProcessError(1, "scancel")
+        return ""
+
+    monkeypatch.setattr(slurm, "slurm", scancel)
+    launcher, task = running
+    launcher.stop(task, kill=True)
+    for _ in range(6):
+        launcher.wait([task], 0.0)
+        launcher._next_poll = 0.0
+    assert asked == [("scancel", "7_0")] * 3
+
+
+def test_a_job_of_which_nothing_is_known_keeps_its_note(
+    running: tuple[Slurm, Task], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(slurm, "seen_jobs", lambda: None)
+    monkeypatch.setattr(slurm, "slurm", lambda *_: "")
+    running[0].close()
+    assert [name for name, _ in JobNotes(ExperimentFolder(tmp_path)).all()] == ["b"]
+
+
+def test_a_suspended_job_has_not_stalled(running: tuple[Slurm, Task]) -> None:
+    launcher, task = running
+    for state, waits in (("RUNNING", False), ("SUSPENDED", True), ("RUNNING", False)):
+        launcher._update({"7_0": Seen("7", "b", state, None)})
+        assert launcher.queued(task) is waits
 
 
 def test_what_squeue_prints_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
