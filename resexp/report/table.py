@@ -104,6 +104,11 @@ def text(key: str, title: str) -> Column:
     return Column(title, lambda row: words.DASH if words.missing(row[key]) else str(row[key]), numeric=False)
 
 
+def connection() -> Column:
+    """The column that names a row's variant, and says what its connection is if the word could be misread."""
+    return Column("Connection", lambda row: words.called(str(row["variant"])), numeric=False)
+
+
 def number(key: str, title: str, show: Callable[[Any], str], unit: str = "") -> Column:
     """A column with the numbers of the cells `key`, written by `show`, which must also take None."""
     return Column(title, lambda row: show(row[key]), unit)
@@ -116,7 +121,7 @@ def integer(key: str, title: str) -> Column:
 
 def places(*between: Column) -> tuple[Column, ...]:
     """The first columns of a table whose rows are variants and depths: variant, depth, `between`, and n."""
-    return (text("variant", "Connection"), integer("depth", "Depth"), *between, integer("n", "n"))
+    return (connection(), integer("depth", "Depth"), *between, integer("n", "n"))
 
 
 def spread_cells(key: str, values: ArrayLike) -> dict[str, float | None]:

@@ -258,3 +258,11 @@ def test_one_pair_of_several_that_agrees_makes_no_green_badge(make: Make) -> Non
 def test_a_reference_to_what_trials_do_not_tell_matches_none(complete: Records) -> None:
     odd = reference("plain", 0.1) | {"when": {"training.epochs": 164}}
     assert of(published, replace(complete, published={"references": [odd]})).rows[0]["n"] == 0
+
+
+def test_the_cell_of_a_variant_says_what_skip_means(make: Make) -> None:
+    rows = [trial(kind, 8, seed, test_error=0.1) for kind in ("residual", "skip") for seed in range(3)]
+    for module in (accuracy, cost):
+        table = of(module, make(rows))
+        assert [cells[0] for cells in table.cells()] == ["residual", "skip (concatenation)"]
+        assert [row["variant"] for row in table.rows] == ["residual", "skip"], "as CSV and JSON name them"

@@ -92,7 +92,10 @@ def _errors(report: Report) -> Iterator[RenderableType]:
     depths = sorted(int(depth) for depth in trials["depth"].dropna().unique())
     variants = list(frames.by_variant(trials))
     rows = [
-        [Text(variant), *(Text(_cell(group[group["depth"] == depth], measure)) for depth in depths)]
+        [
+            Text(words.called(variant)),
+            *(Text(_cell(group[group["depth"] == depth], measure)) for depth in depths),
+        ]
         for variant, group in variants[:LINES]
     ]
     heads = [ColumnHead(MEASURES[measure]), *(ColumnHead(f"depth {depth}", True) for depth in depths)]

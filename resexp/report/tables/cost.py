@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from resexp.report import frames, words
-from resexp.report.table import Column, Row, Table, as_given, integer, number, text
+from resexp.report.table import Column, Row, Table, as_given, connection, integer, number
 from resexp.store import Records
 
 ORDER = 50
@@ -39,7 +39,7 @@ def table(records: Records) -> Table | None:
     if all(row[name] is None for row in rows for name in (*FIXED, *MEDIANS)):
         return None
     columns = (
-        text("variant", "Connection"),
+        connection(),
         integer("depth", "Depth"),
         number("params", "Params", words.scaled),
         Column("×", lambda r: words.fixed(r["params_factor"])),

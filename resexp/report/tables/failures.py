@@ -5,7 +5,7 @@ from __future__ import annotations
 from resexp.plan.status import Status
 from resexp.report import frames, words
 from resexp.report.frames import ReportRecords
-from resexp.report.table import Row, Table, integer, text
+from resexp.report.table import Row, Table, connection, integer, text
 
 ORDER = 15
 CAPTION = (
@@ -31,7 +31,7 @@ def table(records: ReportRecords) -> Table | None:
         for row in lost[fields].to_dict("records")
     )
     columns = (
-        text("variant", "Connection"),
+        connection(),
         integer("depth", "Depth"),
         *(text(key, words.short(key)) for key in records.tuned),
         integer("seed", "Seed"),

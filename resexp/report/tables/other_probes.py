@@ -9,7 +9,7 @@ import pandas as pd
 
 from resexp.report import frames, words
 from resexp.report.quantities import Measured, measured
-from resexp.report.table import Column, Row, Table, integer, text
+from resexp.report.table import Column, Row, Table, connection, integer, text
 
 ORDER = 36
 CAPTION = (
@@ -29,7 +29,7 @@ def table(records: frames.ReportRecords) -> Table | None:
         return None
     columns = (
         text("quantity", "Quantity"),
-        text("variant", "Connection"),
+        connection(),
         integer("depth", "Depth"),
         text("when", "When"),
         integer("n", "n"),
