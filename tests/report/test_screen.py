@@ -91,3 +91,16 @@ def test_every_section_has_a_name_of_its_own(report: Report) -> None:
     assert {"verdicts", "setup", "environment", "notes", *(table.key for table in report.tables)} == set(
         names
     )
+
+
+def test_a_mean_over_seeds_that_failed_and_seeds_that_trained_is_marked(make: Make) -> None:
+    rows = [
+        {**trial("plain", depth, seed), "train_error": error, "train_chance": 0.9}
+        for depth, errors in ((8, (0.01, 0.012, 0.011)), (56, (0.02, 0.021, 0.9)))
+        for seed, error in enumerate(errors)
+    ]
+    text = screen.render(build(make(rows, published={})), 120)
+    (row,) = (line for line in text.splitlines() if line.startswith(" plain "))
+    assert row.count(screen.MIXED) == 1
+    assert row.rstrip().endswith(screen.MIXED), "depth 56"
+    assert "some seeds failed and others trained" in text

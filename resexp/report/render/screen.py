@@ -13,6 +13,7 @@ from rich.text import Text
 from resexp.plan.status import Status
 from resexp.report import frames, words
 from resexp.report.build import Report
+from resexp.report.failed_seeds import mixed
 from resexp.report.render.columns import ColumnHead, Columns
 from resexp.report.render.terminal import MARKS, TONES, Prose, hanging, parts_of, plain_text, sentence
 from resexp.report.table import Sentence
@@ -28,6 +29,7 @@ NOTES = 2
 MEASURES = {"error": "Error (%)", "loss": "Loss (nats)"}
 SPLITS = ("train", "test")
 LOST = (Status.FAILED, Status.DIVERGED)
+MIXED = "†"
 
 
 def render(report: Report, width: int = 80) -> str:
@@ -103,21 +105,26 @@ def _errors(report: Report) -> Iterator[RenderableType]:
     yield Padding(Columns(heads, rows), (0, 0, 0, 1))
     said = ["Training / test", *(["mean over seeds"] if trials["seed"].nunique() > 1 else [])]
     said += ["× a trial without a result"] if (trials["status"].isin(LOST)).any() else []
+    marked = any(MIXED in cell.plain for row in rows for cell in row[1:])
+    said += (
+        [f"{MIXED} some seeds failed and others trained: the mean is of neither"] if marked else []
+    )
     more = len(variants) - LINES
     said += [f"{more} more variants: --section accuracy"] if more > 0 else []
     yield Prose(f" {'; '.join(said)}. --full prints every table.", "dim italic")
 
 
 def _cell(trials: pd.DataFrame, measure: str) -> str:
-    """The mean training and test values of one variant and depth, and a cross for each of up to three trials
-    without a result.
+    """The mean training and test values of one variant and depth. Then a cross for each of up to three
+    trials without a result, or MIXED if the seeds are two groups.
     """
     done = frames.done(trials)
     lost = "×" * min(int(trials["status"].isin(LOST).sum()), 3)
     if done.empty:
         return lost or words.DASH
     values = [_digits(100 * v if measure == "error" else v) for v in _means(done, measure)]
-    return " / ".join(values) + (f" {lost}" if lost else "")
+    mark = lost or (MIXED if mixed(trials) else "")
+    return " / ".join(values) + (f" {mark}" if mark else "")
 
 
 def _means(done: pd.DataFrame, measure: str) -> Iterator[float]:
