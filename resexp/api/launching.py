@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -78,16 +77,15 @@ def _stop_run(folder: Path) -> None:
     from resexp.errors import BusyError
     from resexp.store import running
 
+    if (run := running(folder)) is None:
+        return
+    if not run.here or run.pid is None:
+        where = f"host {run.host}, process {run.pid}, since {run.started}"
+        raise BusyError(f"{folder}: runs on another machine: {where}. Stop it there")
+    with suppress(ProcessLookupError):
+        os.kill(run.pid, signal.SIGTERM)
     deadline = time.monotonic() + STOPPING
-    asked = False
-    while run := running(folder):
-        if run.host != socket.gethostname() or run.pid is None:
-            where = f"host {run.host}, process {run.pid}, since {run.started}"
-            raise BusyError(f"{folder}: runs on another machine: {where}. Stop it there")
-        if not asked:
-            asked = True
-            with suppress(ProcessLookupError):
-                os.kill(run.pid, signal.SIGTERM)
+    while running(folder):
         if time.monotonic() > deadline:
             raise BusyError(
                 f"{folder}: process {run.pid} was asked to stop and still runs after {STOPPING:.0f} s"

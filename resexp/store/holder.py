@@ -102,14 +102,16 @@ def certainly_dead(record: Mapping[str, Any], *, lock_free: bool) -> bool:
 class Running:
     """The run that holds an experiment's folder, as its own record says.
 
-    name: of the run. host, pid: its machine and process. started: since when, by the clock of that machine.
-    seen: whether its process is known to run; None if that cannot be known without waiting for a sign of
-    life. progress: the last progress row of each running trial, by the trial's id.
+    name: of the run. host, pid: its machine and process. here: whether `pid` is a process that can be reached
+    from this one. started: since when, by the clock of that machine. seen: whether its process is known to
+    run; None if that cannot be known without waiting for a sign of life. progress: the last progress row of
+    each running trial, by the trial's id.
     """
 
     name: str
     host: str
     pid: int | None
+    here: bool
     started: str
     seen: bool | None
     progress: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -137,4 +139,5 @@ def running_in(folder: ExperimentFolder, wait: float = 0.0) -> Running | None:
 
 def _running(record: Mapping[str, Any], *, seen: bool | None) -> Running:
     host, started = record.get("host", "unknown"), record.get("started", "unknown")
-    return Running(str(record.get("run")), host, record.get("pid"), started, seen)
+    here = exists(record) is True
+    return Running(str(record.get("run")), host, record.get("pid"), here, started, seen)

@@ -11,8 +11,9 @@ import pytest
 import stub
 from typer.testing import CliRunner
 
-from resexp import durable, store
+from resexp import api, durable, store
 from resexp.cli import app
+from resexp.errors import BusyError
 from resexp.store import holder
 
 TRIALS = (stub.trial("plain-8"), stub.trial("plain-20", depth=20))
@@ -49,3 +50,22 @@ def test_status_says_where_and_since_when_an_experiment_runs(
     assert f"It was started on node7, process {os.getpid()}, since 2099-01-01" in told
     assert "has not ended by itself. It gave no sign of life" in told
     assert json.loads(status(tmp_path, "--format", "json"))["run"]["seen"] is False
+
+
+def test_a_run_elsewhere_is_not_stopped_by_the_number_of_its_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two containers may have one name, and each has a process of this number."""
+    with store.create(tmp_path, "exp", config_text="", trials=TRIALS, environment={}):
+        pass
+    record = {
+        "run": "r",
+        "host": socket.gethostname(),
+        "boot": "other",
+        "pid": os.getpid(),
+        "started": "then",
+    }
+    durable.write_document(tmp_path / "exp/taken", record)
+    monkeypatch.setattr(os, "kill", lambda *_: pytest.fail("this process would have been stopped"))
+    with pytest.raises(BusyError, match="runs on another machine"):
+        api.stop("exp", tmp_path)
