@@ -85,7 +85,9 @@ MEANT: dict[str, tuple[Callable[[Any], bool], str]] = {
     "jobs": (lambda value: value == "auto" or _count(value), 'a whole number from 1 on, "auto" or None'),
     **dict.fromkeys(("threads", "most"), (_count, "a whole number from 1 on")),
     "stall_timeout": (_seconds, "a number of seconds greater than 0"),
-    **dict.fromkeys(("fresh", "keep_going", "allow_environment_change", "trust"), (_flag, "True or False")),
+    **dict.fromkeys(
+        ("fresh", "keep_going", "allow_environment_change", "take_over", "trust"), (_flag, "True or False")
+    ),
     **dict.fromkeys(("display", "progress", "tell"), (callable, "a function")),
     "launcher": (lambda value: hasattr(value, "start"), "an object with the methods of a launcher"),
 }

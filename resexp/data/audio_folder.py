@@ -11,7 +11,7 @@ import numpy as np
 from resexp.data.base import Chunk, Facts, Progress, Source, Split, fingerprint
 from resexp.data.contents import Contents
 from resexp.data.image_folder import Tree, readable_root, split_trees
-from resexp.data.listing import Wanted, is_folder
+from resexp.data.listing import Wanted
 from resexp.data.notes import listed
 from resexp.data.pixels import Unreadable
 from resexp.data.sound import BYTES, FORMATS, Sound, chunk_of_recordings
@@ -100,16 +100,9 @@ class AudioFolder(Source):
         return (tree.folder / path).relative_to(self.root).as_posix()
 
 
-def unfit(entry: os.DirEntry[str]) -> str | None:
-    """Why an entry is no recording; None if its name is that of one. To read it may still fail."""
-    try:
-        if is_folder(entry):
-            return "a folder"
-        if not entry.is_file():
-            return "leads nowhere" if entry.is_symlink() and not os.path.exists(entry) else "not a file"
-    except OSError as error:  # links in a circle
-        return error.strerror or "cannot be read"
-    return None if entry.name.lower().endswith(SUFFIXES) else f"no {' or '.join(FORMATS)} file by its name"
+def _no_recording(file: os.DirEntry[str]) -> str | None:
+    """Why a file is no recording; None if its name is that of one. To read it may still fail."""
+    return None if file.name.lower().endswith(SUFFIXES) else f"no {' or '.join(FORMATS)} file by its name"
 
 
-RECORDINGS = Wanted("recordings", FORMATS, unfit)
+RECORDINGS = Wanted("recordings", FORMATS, _no_recording)

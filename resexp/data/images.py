@@ -4,7 +4,6 @@ normalised when made.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,12 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from resexp.data.draws import Draws, draws
-from resexp.data.examples import Batches, Examples
-from resexp.data.subset import chosen_rows
+from resexp.data.examples import Batches, Examples, placed
 
 if TYPE_CHECKING:
     from resexp.config.settings import DataConfig
-    from resexp.data.base import Split
     from resexp.data.cache import PreparedData
 
 
@@ -135,34 +132,19 @@ def mean_image(images: NDArray[np.uint8], at_once: int = 4096) -> Tensor:
 
 
 def image_sets(prepared: PreparedData, config: DataConfig, device: torch.device) -> dict[str, ImageSet]:
-    """The splits of a prepared set of images, as configured. Raises DataError for an impossible size.
-
-    On the CPU the images stay in the mapped file, which all processes share. On CUDA they move to the device
-    if they fit into half of its free memory; otherwise each batch is copied when it is needed.
-    """
-    labels, rows = chosen_rows(prepared, config)
-    pixels = sum(map(len, rows.values())) * math.prod(prepared.facts.shape)
+    """The splits of a prepared set of images, as configured. Raises DataError for an impossible size."""
     means = mean_image(prepared.images["train"]) if config.normalise == "pixel_mean" else None
-    moves = device.type == "cuda" and pixels <= torch.cuda.mem_get_info(device)[0] // 2
-
-    def image_set(name: str) -> ImageSet:
-        split: Split = "test" if name == "test" else "train"
-        arrays = [torch.from_numpy(array) for array in (prepared.images[split], labels[split])]
-        chosen = torch.from_numpy(rows[name]) if len(rows[name]) < len(arrays[0]) else None
-        if moves:
-            arrays = [(a if chosen is None else a[chosen]).to(device) for a in arrays]
-            chosen = None
-        images, targets = arrays
-        return ImageSet(
+    return {
+        name: ImageSet(
             images,
             targets,
             prepared.mean,
             prepared.std,
-            rows=chosen,
+            rows=rows,
             device=device,
             crop=config.crop,
             flip=config.flip,
             pixel_mean=means,
         )
-
-    return {name: image_set(name) for name, chosen in rows.items() if len(chosen)}
+        for name, (images, targets, rows) in placed(prepared, config, device).items()
+    }

@@ -25,37 +25,40 @@ def ignored(name: str) -> bool:
     return name.startswith(".") or name.casefold() in IGNORED
 
 
-def unfit(entry: os.DirEntry[str]) -> str | None:
-    """Why an entry is not an image; None if it is one."""
-    try:
-        if is_folder(entry):
-            return "a folder"
-        if not entry.is_file():
-            return "leads nowhere" if entry.is_symlink() and not os.path.exists(entry) else "not a file"
-        if os.path.splitext(entry.name)[1].lower() in SUFFIXES:
-            return None
-        with quiet(), opened(Path(entry.path)):
-            return None
-    except Unreadable as reason:
-        return str(reason)
-    except OSError as error:  # links in a circle
-        return error.strerror or "cannot be read"
-
-
 @dataclass(frozen=True)
 class Wanted:
     """The kind of files that a listing looks for.
 
-    name: in messages, in the plural; formats: those that are known; unfit: why an entry is no such file, or
-    None if it is one.
+    name: in messages, in the plural; formats: those that are known; check: why a file is none of them, or
+    None if it is one. It may raise Unreadable with the reason, and OSError.
     """
 
     name: str
     formats: tuple[str, ...]
-    unfit: Callable[[os.DirEntry[str]], str | None]
+    check: Callable[[os.DirEntry[str]], str | None]
+
+    def unfit(self, entry: os.DirEntry[str]) -> str | None:
+        """Why an entry of a folder is no such file; None if it is one."""
+        try:
+            if is_folder(entry):
+                return "a folder"
+            if not entry.is_file():
+                return "leads nowhere" if entry.is_symlink() and not os.path.exists(entry) else "not a file"
+            return self.check(entry)
+        except Unreadable as reason:
+            return str(reason)
+        except OSError as error:  # links in a circle
+            return error.strerror or "cannot be read"
 
 
-IMAGES = Wanted("images", FORMATS, unfit)
+def _no_image(file: os.DirEntry[str]) -> None:
+    """Raises Unreadable if a file is no image."""
+    if os.path.splitext(file.name)[1].lower() not in SUFFIXES:
+        with quiet(), opened(Path(file.path)):
+            pass
+
+
+IMAGES = Wanted("images", FORMATS, _no_image)
 
 
 def folders_in(folder: Path) -> list[str]:

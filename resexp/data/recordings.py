@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from resexp.data.examples import Batches, Examples
+from resexp.data.examples import Batches, Examples, placed
 from resexp.data.sound import SCALE, Sound, mel_bands
-from resexp.data.subset import chosen_rows
 from resexp.errors import DataError
 from resexp.random import keyed_generator
 
 if TYPE_CHECKING:
     from resexp.config.settings import DataConfig
-    from resexp.data.base import Split
     from resexp.data.cache import PreparedData
 
 FLOOR = 1e-10
@@ -146,27 +144,12 @@ def standardised(examples: Tensor) -> Tensor:
 
 
 def sound_sets(prepared: PreparedData, config: DataConfig, device: torch.device) -> dict[str, SoundSet]:
-    """The splits of a prepared set of recordings, as configured. Raises DataError for an impossible size.
-
-    On the CPU the samples stay in the mapped file, which all processes share. On CUDA they move to the device
-    if they fit into half of its free memory; otherwise each batch is copied when it is needed.
-    """
+    """The splits of a prepared set of recordings, as configured. Raises DataError for an impossible size."""
     sound = getattr(config.build(), "sound", None)
     if not isinstance(sound, Sound):
         wrong = "its facts have samples, and it has no `sound`"
         raise DataError(f"the data source {config.kind}: {wrong}; keep a `Sound` there, as audio_folder does")
-    labels, rows = chosen_rows(prepared, config)
-    size = 2 * sum(map(len, rows.values())) * prepared.facts.samples
-    moves = device.type == "cuda" and size <= torch.cuda.mem_get_info(device)[0] // 2
-
-    def sound_set(name: str) -> SoundSet:
-        split: Split = "test" if name == "test" else "train"
-        arrays = [torch.from_numpy(array) for array in (prepared.images[split], labels[split])]
-        chosen = torch.from_numpy(rows[name]) if len(rows[name]) < len(arrays[0]) else None
-        if moves:
-            arrays = [(a if chosen is None else a[chosen]).to(device) for a in arrays]
-            chosen = None
-        waves, targets = arrays
-        return SoundSet(waves, targets, sound, rows=chosen, device=device)
-
-    return {name: sound_set(name) for name, chosen in rows.items() if len(chosen)}
+    return {
+        name: SoundSet(waves, targets, sound, rows=rows, device=device)
+        for name, (waves, targets, rows) in placed(prepared, config, device).items()
+    }

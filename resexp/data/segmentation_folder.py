@@ -12,7 +12,7 @@ import numpy as np
 from resexp.data.base import Chunk, Facts, Masks, Progress, Source, Split, fingerprint
 from resexp.data.contents import Contents
 from resexp.data.image_folder import CHUNK, DEFAULT_SIZE
-from resexp.data.listing import ignored, unfit
+from resexp.data.listing import IMAGES, ignored
 from resexp.data.names import same
 from resexp.data.notes import listed
 from resexp.data.pixels import Picture, Reader, Unreadable
@@ -128,7 +128,7 @@ class SegmentationFolder(Source):
             path = folder / entry.name
             if ignored(entry.name):
                 continue
-            if why := unfit(entry):
+            if why := IMAGES.unfit(entry):
                 self._left_out.append(f"{self._name(path)} ({why})")
                 aside.add(same(path.stem))
             elif images.setdefault(same(path.stem), path) != path:

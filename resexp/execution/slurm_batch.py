@@ -42,8 +42,7 @@ class Task:
 
     def has_ended(self) -> bool:
         """Whether its trial has a result or a failure."""
-        folder = TrialFolder(self.job.folder)
-        return folder.result.exists() or folder.failure.exists()
+        return TrialFolder(self.job.folder).has_ended()
 
 
 @dataclass(eq=False)

@@ -108,7 +108,7 @@ def _ended(task: Mapping[str, Any]) -> bool:
         check_current(folder, task["number"])
     except StaleAttempt:
         return True
-    return folder.result.exists() or folder.failure.exists()
+    return folder.has_ended()
 
 
 def _record(task: Mapping[str, Any], kind: str, cause: str) -> None:

@@ -91,9 +91,9 @@ def supervise(
         except TrialError as error:  # no worker can be started; trials that are done stay done
             stopped = str(error)
         finally:
-            if not _left(launcher, signalled):
+            if not (left := _left(launcher, signalled)):
                 launcher.close()
-        if not _left(launcher, signalled):
+        if not left:
             sweep.tell_killed()
     finally:
         display.close()

@@ -66,6 +66,10 @@ class TrialFolder:
         """The folder of the trial's experiment."""
         return ExperimentFolder(self.path.parent.parent)
 
+    def has_ended(self) -> bool:
+        """Whether there is a result or a failure. Neither is read: see `state_of`."""
+        return self.result.exists() or self.failure.exists()
+
     def checkpoints(self) -> list[Path]:
         """The sidecars of the checkpoints, oldest first."""
         return sorted(self.path.glob(f"{CHECKPOINT}*.json"))
