@@ -7,11 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import tally
 from slurm_cluster import SlurmCluster, missing
 
 import resexp
 
 TESTS = Path(__file__).parents[1]
+
+record = tally.recorder("cluster")
+pytest_terminal_summary = tally.table("cluster")
 
 
 @pytest.fixture(scope="session")
