@@ -9,6 +9,11 @@ resexp.judge("runs.csv").sentences  # verdicts on runs that another program trai
 
 import sys
 
+if sys.platform == "win32":
+    # Everything else would fail with a traceback, because Windows has no `fcntl`, for example.
+    sys.stderr.write("error: resexp does not run on Windows itself; install it in WSL, and run it there\n")
+    raise SystemExit(2)
+
 if sys.argv[:1] == ["-m"] and not sys.flags.safe_path:
     # With `python -m resexp`, Python searches the current folder before its own library. Remove it.
     del sys.path[0]

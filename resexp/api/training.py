@@ -80,7 +80,7 @@ def run(
     """Train those trials of the experiment that are not done. Returns when all have ended, or the run was
     stopped.
 
-    device: "auto", "cpu", "cuda" or "cuda:0".
+    device: "auto", "cpu", "cuda", "cuda:0", "mps" and so on.
     jobs: how many trials run at once. Default: the number of GPUs, or of cores divided by `threads`. "auto":
         as many as train fastest, which takes some seconds to find out and is remembered.
     threads: for the computations of one trial on the CPU.
@@ -190,16 +190,6 @@ def _refuse_to_try_out(launcher: Launcher | None, jobs: object) -> None:
         raise ConfigError([Problem("command line", "--jobs auto", wrong, "give a number, or leave it out")])
 
 
-def _refuse_processes(left: Sequence[Trial], slots: Sequence[str]) -> None:
-    """Raises ConfigError if trials of several processes would run on GPUs of other machines."""
-    from resexp.errors import ConfigError, Problem
-
-    other = next((slot for slot in slots if slot != "cpu"), None)
-    if other and any(trial.processes > 1 for trial in left):
-        wrong = f"several processes train on CPUs only, and the launcher gives {other}"
-        raise ConfigError([Problem("", "training.processes", wrong, "give 1, or --device cpu")])
-
-
 def _slots(
     launcher: Launcher,
     here: Sequence[str],
@@ -216,10 +206,12 @@ def _slots(
     """
     from resexp.estimate.duration import room
     from resexp.machine.environment import memory_bytes
+    from resexp.machine.precision import refuse_untried
 
     if launcher.remote:
         slots = list(launcher.slots(device, None if jobs == "auto" else jobs, len(left)))
-        _refuse_processes(left, slots)
+        for trial in left:
+            refuse_untried(trial.settings["training"], slots[0])
         return slots
     fitting = room(here, left, memory_bytes(), asked=jobs is not None)
     if fitting.note:

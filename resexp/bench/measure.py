@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from resexp.bench import sweep
+from resexp.bench.ceiling import SIZES
 from resexp.bench.effort import FULL, QUICK, Effort
 from resexp.bench.peer import applies, peer_images_per_second
 from resexp.bench.step import StepTimes, fit_line, measure_depths, measure_steps
@@ -52,6 +53,9 @@ def measure(experiment: Experiment, device: str, quick: bool, tell: Callable[[st
     effort = QUICK if quick else FULL
     slots = device_slots(device)
     where = torch.device(slots[0])
+    if where.type not in SIZES:
+        wrong = f"benchmarks are for CPUs and CUDA only, and this would run on {slots[0]}"
+        raise ConfigError([Problem("command line", "--device", wrong, "give cpu")])
     measurer = Measurer(slots[0], experiment.plugins)
     settings = first_trial(experiment, measurer)
     prepare(settings.data)

@@ -29,6 +29,7 @@ from resexp.config.settings import Settings
 from resexp.data.images import ImageSet
 from resexp.data.opening import open_data
 from resexp.errors import TrialError
+from resexp.machine.clock import synchronise
 from resexp.models.base import Purpose
 from resexp.models.build import build_network
 from resexp.models.init import initialise
@@ -110,16 +111,14 @@ def train(settings: Settings, workers: int, steps: int, device: torch.device) ->
     start = 0.0
     for step, (x, y) in zip(range(WARM_UP + steps), batches(loader), strict=False):
         if step == WARM_UP:
-            if device.type == "cuda":
-                torch.cuda.synchronize(device)
+            synchronise(device)
             start = time.perf_counter()
         x, y = x.to(device, non_blocking=True), y.to(device, non_blocking=True)  # noqa: PLW2901
         optimizer.zero_grad()
         loss = criterion(network(x), y)
         loss.backward()
         optimizer.step()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    synchronise(device)
     return steps * size / (time.perf_counter() - start)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +11,12 @@ from pathlib import Path
 
 from resexp.machine.environment import environment
 from resexp.machine.folders import data_folder
+
+SYSTEMS = {
+    "linux": "Linux: tested on CPUs",
+    "darwin": "macOS: should work, but was never tried",
+}
+"""What we know about the operating systems, by the name that Python gives them."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,7 @@ def render(findings: list[Finding]) -> str:
 
 def _machine() -> Iterator[Finding]:
     machine = environment()
+    yield Finding(True, "system", SYSTEMS.get(sys.platform, f"{sys.platform}: was never tried"))
     yield Finding(True, "python", machine["python"])
     for package, version in machine["versions"].items():
         yield Finding(version is not None, package, version or "missing", f"pip install {package}")
@@ -52,18 +60,30 @@ def _machine() -> Iterator[Finding]:
 
 def _torch() -> Iterator[Finding]:
     try:
-        import torch
+        import torch  # noqa: F401
         import torchvision  # noqa: F401
     except (ImportError, RuntimeError) as problem:
         yield Finding(False, "torch", str(problem), "install torch and torchvision together, from one index")
         return
+    from resexp.machine.devices import device_slots
     from resexp.machine.precision import emulation, resolve_precision
 
-    names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-    yield Finding(True, "CUDA", ", ".join(names) or "no GPU: trials run on the CPU")
-    device = "cuda" if names else "cpu"
+    yield Finding(True, "accelerator", _accelerator())
+    device = device_slots("auto")[0]
     yield Finding(True, "precision: auto", f"{resolve_precision('auto', device)} on {device}")
     yield Finding(True, "bfloat16", emulation(device) or f"computed natively on {device}")
+
+
+def _accelerator() -> str:
+    """What accelerators there are, and whether trials use them by themselves."""
+    from resexp.machine.devices import accelerator, device_name
+
+    kind, count = accelerator()
+    if kind is None:
+        return "none: trials run on the CPU"
+    names = ", ".join(str(device_name(f"{kind}:{i}")) for i in range(count))
+    used = "" if kind == "cuda" else f" Trials use it only with --device {kind}."
+    return f"{kind} ({names}): should work, but was never tried.{used}"
 
 
 def _folders(results: Path) -> Iterator[Finding]:

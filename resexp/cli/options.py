@@ -30,7 +30,9 @@ Additions = Annotated[
     list[Path] | None,
     typer.Option("--plugin", help="A Python file with tables or figures of your own."),
 ]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Device = Annotated[
+    str, typer.Option(help="auto, cpu, cuda, cuda:N, mps, ... `doctor` lists those of this machine.")
+]
 Jobs = Annotated[int | None, typer.Option(min=1, help="Trials at once. Default: one per core or GPU.")]
 JobsOrAuto = Annotated[
     str | None,

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from resexp.data.subset import chosen_rows
+from resexp.machine.memory import free_memory
 
 if TYPE_CHECKING:
     from resexp.config.settings import DataConfig
@@ -49,12 +50,13 @@ def placed(
     split as configured; None if all do. Splits without examples are left out. Raises DataError for an
     impossible size.
 
-    On the CPU the examples stay in the mapped file, which all processes share. On CUDA they move to the
-    device if they fit into half of its free memory; otherwise each batch is copied when it is needed.
+    On the CPU the examples stay in the mapped file, which all processes share. On an accelerator they move to
+    the device if they fit into half of its free memory. Otherwise, or if PyTorch cannot tell how much is
+    free, each batch is copied when it is needed.
     """
     labels, rows = chosen_rows(prepared, config)
     size = sum(map(len, rows.values())) * prepared.images["train"][:1].nbytes
-    moves = device.type == "cuda" and size <= torch.cuda.mem_get_info(device)[0] // 2
+    moves = device.type != "cpu" and size <= (free_memory(device) or 0) // 2
     found: dict[str, tuple[Tensor, Tensor, Tensor | None]] = {}
     for name, own in rows.items():
         if not len(own):

@@ -18,7 +18,7 @@ from resexp.config.parse import parse_settings
 from resexp.data.cache import Survey
 from resexp.errors import ConfigError, Problem
 from resexp.estimate.memo import Remembered
-from resexp.machine.precision import resolve_precision
+from resexp.machine.precision import refuse_untried, resolve_precision
 from resexp.plan.compatible import check_fit
 from resexp.plan.trial import Cost
 
@@ -83,12 +83,10 @@ class Measurer:
     def resolve(self, settings: Settings) -> Settings:
         """The settings, in which `precision: auto` is decided and the size that `model.match` chooses is set.
 
-        Raises ConfigError if the parts do not fit together, or if several processes should train on a GPU.
+        Raises ConfigError if the parts do not fit together, or if the device cannot train like this.
         """
         self._check(settings)
-        if settings.training.processes > 1 and self._device != "cpu":
-            wrong = f"several processes train on CPUs only, and this trial would run on {self._device}"
-            raise ConfigError([Problem("", "training.processes", wrong, "give 1, or --device cpu")])
+        refuse_untried(settings.training.model_dump(), self._device)
         precision = resolve_precision(settings.training.precision, self._device)
         sizes = self._matched(settings) if settings.model.match != "none" else {}
         if precision == settings.training.precision and not sizes:

@@ -71,8 +71,8 @@ def outline(
     left = [trial for trial in trials if not status[trial.id].finished]
     fitting = room(slots, left, memory_bytes(), asked=jobs is not None)
     slots = list(fitting.slots)
-    # There is no estimate for GPUs (only CPU steps are timed), for boosters (they have no network), or for
-    # several processes (only steps of one are timed).
-    timed = not slots[0].startswith("cuda") and all(map(can_be_timed, left))
+    # There is no estimate for accelerators (only CPU steps are timed), for boosters (they have no network),
+    # or for several processes (only steps of one are timed).
+    timed = slots[0] == "cpu" and all(map(can_be_timed, left))
     seconds = sweep_seconds(left, measurer, len(slots)) if left and timed else None if left else 0.0
     return Outline(experiment.name, trials, status, tuple(slots), seconds, fitting.note, others)

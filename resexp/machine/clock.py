@@ -1,4 +1,4 @@
-"""Measures times, for which it waits until a GPU has done its work, and the spread of repeated
+"""Measures times, for which it waits until an accelerator has done its work, and the spread of repeated
 measurements.
 """
 
@@ -31,9 +31,14 @@ class Stopwatch:
         self._last = now
 
     def _now(self) -> float:
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
+        synchronise(self.device)
         return time.perf_counter()
+
+
+def synchronise(device: torch.device) -> None:
+    """Wait until an accelerator has done the work that it was given. A CPU always has."""
+    if device.type != "cpu":
+        torch.accelerator.synchronize(device)
 
 
 def seconds_of(action: Callable[[], object], device: torch.device) -> float:

@@ -1,4 +1,9 @@
-"""Finds the devices that trials can run on, and says on which device each of those at once runs."""
+"""Finds the devices that trials can run on, and says on which device each of those at once runs.
+
+An accelerator is what `torch.accelerator` reports: "cuda" (also for AMD's GPUs), "mps" (Apple), "xpu" (Intel)
+and others. PyTorch supports one kind at a time. `auto` takes no kind but CUDA. The others must be named,
+because we do not know how they do.
+"""
 
 from __future__ import annotations
 
@@ -18,26 +23,26 @@ WSL and ROCm.
 def device_slots(device: str, threads: int = 1, jobs: int | None = None) -> list[str]:
     """The device of each trial that may run at once.
 
-    device: "cpu", "cuda", "cuda:0" and so on; "auto" is CUDA if there is a GPU, otherwise the CPU.
+    device: "cpu", "cuda", "cuda:0", "mps" and so on; "auto" is CUDA if there is a GPU for it,
+        otherwise the CPU.
     threads: the number of threads of one trial on the CPU.
     jobs: how many trials run at once. By default the CPU runs as many trials as there are cores for their
-        threads, and each GPU runs one.
+        threads, and each accelerator runs one.
 
     Raises:
         ConfigError: there is no such device here.
     """
     if device == "cpu" or (device == "auto" and surely_no_gpu()):
         return ["cpu"] * (jobs or max(1, cores() // threads))
-    import torch
-
-    count = torch.cuda.device_count()
+    kind, count = accelerator()
     if device == "auto":
-        return device_slots("cuda" if count else "cpu", threads, jobs)
-    if device == "cuda" and count:
-        return [f"cuda:{i % count}" for i in range(jobs or count)]
-    if device in (f"cuda:{i}" for i in range(count)):
+        return device_slots("cuda" if kind == "cuda" else "cpu", threads, jobs)
+    if device == kind:
+        return [f"{kind}:{i % count}" for i in range(jobs or count)]
+    numbered = [f"{kind}:{i}" for i in range(count)]
+    if device in numbered:
         return [device] * (jobs or 1)
-    known = ["auto", "cpu", *(["cuda"] if count else []), *(f"cuda:{i}" for i in range(count))]
+    known = ["auto", "cpu", *([kind] if kind else []), *numbered]
     raise ConfigError(
         [
             Problem(
@@ -50,13 +55,24 @@ def device_slots(device: str, threads: int = 1, jobs: int | None = None) -> list
     )
 
 
+def accelerator() -> tuple[str | None, int]:
+    """The kind of this machine's accelerator, and how many there are; (None, 0) if there is none."""
+    import torch
+
+    found = torch.accelerator.current_accelerator()
+    count = torch.accelerator.device_count()
+    return (found.type, count) if found and count else (None, 0)
+
+
 def device_name(device: str) -> str | None:
-    """The name of the processor or GPU."""
-    if device == "cpu":
+    """The name of the processor or accelerator. PyTorch has no name for "mps", a part of a processor."""
+    kind = device.partition(":")[0]
+    if kind == "cpu":
         return processor()
     import torch
 
-    return torch.cuda.get_device_name(device)
+    name = getattr(torch.get_device_module(kind), "get_device_name", None)
+    return str(name(device)) if name else f"{kind} of {processor()}"
 
 
 def surely_no_gpu() -> bool:

@@ -6,6 +6,7 @@ import ctypes
 import platform
 import resource
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -26,13 +27,22 @@ def keep_freed_memory() -> None:
         mallopt(_M_TRIM_THRESHOLD, _NEVER)
 
 
-def peak_memory(device: torch.device) -> int:
-    """The most bytes that this process has held at once: on a GPU, what PyTorch has allocated there; on the
-    CPU, the process's memory. On Linux, mapped files such as the data are left out, since processes share
-    them.
+def free_memory(device: torch.device) -> int | None:
+    """The bytes of an accelerator's memory that are free; None if PyTorch cannot tell."""
+    with suppress(RuntimeError):  # raised for a kind of accelerator that has no memory of its own
+        return torch.accelerator.get_memory_info(device)[0]
+    return None
+
+
+def peak_memory(device: torch.device) -> int | None:
+    """The most bytes that this process has held at once: on an accelerator, what PyTorch has allocated there,
+    or None if it does not know that; on the CPU, the process's memory. On Linux, mapped files such as the
+    data are left out, since processes share them.
     """
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
+    if device.type != "cpu":
+        with suppress(RuntimeError):  # raised for a kind of accelerator whose allocator keeps no peak
+            return torch.accelerator.max_memory_allocated(device) or None
+        return None
     status = Path("/proc/self/status")
     if status.exists():
         return own_peak(status.read_text())

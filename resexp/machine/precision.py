@@ -1,15 +1,19 @@
-"""Decides what `precision: auto` means: bfloat16 if the device computes in it, and float32 if
-it emulates it.
+"""Which numbers and algorithms a device has. `precision: auto` means bfloat16 if the device computes in it,
+and float32 if it emulates it.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from resexp.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
+    import torch
+
     from resexp.plan.trial import Trial
 
 CPUINFO = Path("/proc/cpuinfo")
@@ -34,15 +38,48 @@ def resolve_precision(precision: str, device: str) -> str:
 
 
 def multiplies_bfloat16(device: str) -> bool:
-    """Whether the device computes in bfloat16 rather than emulating it."""
+    """Whether the device computes in bfloat16 rather than emulating it. We do not know that of accelerators
+    other than CUDA, so the answer for them is no.
+    """
     if device.startswith("cuda"):
         import torch  # planning for the CPU must not load torch
 
         return torch.cuda.get_device_capability(device) >= (8, 0)
+    if device != "cpu":
+        return False
     limits = [os.environ[name].upper() for name in LIMITS if os.environ.get(name)]
     if any(not limit.startswith(NATIVE_SETS) for limit in limits):
         return False
     return CPUINFO.exists() and not NATIVE_FLAGS.isdisjoint(CPUINFO.read_text().split())
+
+
+CPU_ONLY = {"processes": ("several processes train on CPUs only", 1)}
+CPU_AND_CUDA_ONLY = {
+    "precision": ("bfloat16 is for CPUs and CUDA only", "float32"),
+    "deterministic": ("deterministic algorithms are for CPUs and CUDA only", False),
+}
+"""Settings of training that not every device has: the sentence that says so, and the value for the others."""
+
+
+def refuse_untried(training: Mapping[str, Any], device: str) -> None:
+    """Raises ConfigError if a setting of `training` is not for this device."""
+    if device == "cpu":
+        return
+    refused = CPU_ONLY if device.startswith("cuda") else CPU_ONLY | CPU_AND_CUDA_ONLY
+    for key, (wrong, other) in refused.items():
+        if training[key] not in (other, "auto"):
+            given = f"{wrong}, and this trial would run on {device}"
+            right = f"give {str(other).lower()}, or --device cpu"
+            raise ConfigError([Problem("", f"training.{key}", given, right)])
+
+
+def widest(device: torch.device) -> torch.dtype:
+    """The type of numbers in which sums over an epoch are kept: float64, or float32 on Apple's GPUs, which
+    have no float64.
+    """
+    import torch
+
+    return torch.float32 if device.type == "mps" else torch.float64
 
 
 def emulation(device: str) -> str:

@@ -107,5 +107,5 @@ class Task(ABC):
         return {}
 
     def measures(self, loss: float, counts: Tensor) -> dict[str, float | None]:
-        """Further measures by name, from the mean loss and the summed counts (k,) in float64."""
+        """Further measures by name, from the mean loss and the summed counts (k,), floating."""
         return {}

@@ -36,7 +36,7 @@ class Segmentation(Task):
         classes, predicted = output.shape[1], output.argmax(dim=1)
         shared = target[predicted == target]
         counted = [torch.bincount(x.flatten(), minlength=classes) for x in (shared, predicted, target)]
-        return torch.stack(counted).double()
+        return torch.stack(counted)
 
     def measures(self, loss: float, counts: Tensor) -> dict[str, float | None]:
         shared, predicted, there = counts[:, 1:] if counts.shape[1] == 2 else counts

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from resexp.errors import Diverged
+from resexp.machine.precision import widest
 
 if TYPE_CHECKING:
     from resexp.data.examples import Examples
@@ -36,7 +37,7 @@ def evaluate(run: Learner, examples: Examples) -> Score:
     """
     task, device = run.task, run.device
     run.forward.eval()
-    mistakes = torch.zeros((), device=device, dtype=torch.float64)
+    mistakes = torch.zeros((), device=device, dtype=widest(device))
     loss, counts, units = torch.zeros_like(mistakes), torch.zeros_like(mistakes), 0
     answers = torch.zeros_like(mistakes)
     size = task.evaluated_at_once(run.data.facts)

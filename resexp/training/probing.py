@@ -12,6 +12,7 @@ from torch import Tensor
 
 from resexp.data.draws import permutation
 from resexp.errors import out_of_memory, words
+from resexp.machine.precision import widest
 from resexp.probes.base import Probe, Snapshot
 from resexp.text import clean
 
@@ -49,22 +50,27 @@ def measured(run: Run, config: ProbeConfig, at: float) -> Iterator[dict[str, Any
     """The rows of one probe on the run in its present state.
 
     A report reads no plugins. Therefore the rows of a plugin's probe also say how reports show them.
+    Probes compute in float64. They measure on the CPU if the run's device has no float64.
     """
+    place = run.device if widest(run.device) == torch.float64 else torch.device("cpu")
     own = {each.name: each.words() for each in config.info.quantities} if config.info.plugin else {}
     probe: Probe = config.build()
-    with torch.random.fork_rng(devices=[run.device] if run.device.type == "cuda" else []):
+    with torch.random.fork_rng([] if place.type == "cpu" else [place], device_type=place.type):
         torch.manual_seed(0)
-        for reading in probe.measure(take_snapshot(run, config.batch_size)):
+        for reading in probe.measure(take_snapshot(run, config.batch_size, place)):
             quantity = {"quantity": own[reading.name]} if reading.name in own else {}
             yield {"probe": config.kind, "step": run.step, "at": at, **asdict(reading), **quantity}
 
 
-def take_snapshot(run: Run, batch_size: int) -> Snapshot:
-    """A copy of the run with a fixed batch of training examples, which all trials on the same data share."""
+def take_snapshot(run: Run, batch_size: int, place: torch.device | None = None) -> Snapshot:
+    """A copy of the run with a fixed batch of training examples, which all trials on the same data share. It
+    lies on the device `place`, or on the run's own.
+    """
+    place = place or run.device
     index = permutation(len(run.data.train), 0, -1)[:batch_size].to(run.device)
     examples, labels = run.data.train.batch(index)
-    inputs, target = run.task.posed(examples, labels, "probe")
-    network = copy.deepcopy(run.network).train()
+    inputs, target = (each.to(place) for each in run.task.posed(examples, labels, "probe"))
+    network = copy.deepcopy(run.network).to(place).train()
     network.zero_grad(set_to_none=True)
 
     def loss() -> Tensor:
@@ -78,4 +84,4 @@ def take_snapshot(run: Run, batch_size: int) -> Snapshot:
         torch.autograd.backward(loss())
         optimizer.step()
 
-    return Snapshot(network, inputs, labels, loss, step)
+    return Snapshot(network, inputs, labels.to(place), loss, step)

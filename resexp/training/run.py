@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from resexp.data.draws import permutation
 from resexp.errors import Diverged
+from resexp.machine.precision import widest
 from resexp.models.build import build_network
 from resexp.models.init import initialise
 from resexp.random import key_of
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from resexp.data.examples import Batches
     from resexp.data.opening import Data
 
-CUDA_CHECK_STEPS = 50
-"""On CUDA, loss and smoothed error are read once in this many steps, because reading waits for the GPU."""
+ACCELERATOR_CHECK_STEPS = 50
+"""On an accelerator, loss and smoothed error are read once in this many steps, because reading waits."""
 SMOOTHING = 0.98
 """The weight of earlier batches in the smoothed training error, which averages over about 50 batches. A low
 starting rate ends when this error is small.
@@ -64,7 +65,7 @@ class Run:
         self.seconds = 0.0
         self.low_rate = training.schedule.low_rate is not None
         self.smoothed_error = torch.ones((), device=device)
-        self.sums = torch.zeros(2, device=device, dtype=torch.float64)
+        self.sums = torch.zeros(2, device=device, dtype=widest(device))
         """The loss and the number of mistakes, each summed over this epoch's batches."""
         self.units = 1
         """Number of labels, pixels or tokens in the last batch."""
@@ -134,11 +135,11 @@ class Run:
     def count(self, loss: Tensor, mistakes: Tensor, units: int) -> None:
         """Count the step, with the mean loss of its batch and the number of mistakes. Raises Diverged."""
         self.units = units
-        self.sums += torch.stack([loss.double(), mistakes.double()])
+        self.sums += torch.stack([loss.to(self.sums.dtype), mistakes.to(self.sums.dtype)])
         if self.low_rate:
             self.smoothed_error.lerp_((mistakes / units).float(), 1 - SMOOTHING)
         self.step += 1
-        if self.device.type == "cpu" or self.step % CUDA_CHECK_STEPS == 0:
+        if self.device.type == "cpu" or self.step % ACCELERATOR_CHECK_STEPS == 0:
             self._check()
 
     def rate(self, step: int) -> float:

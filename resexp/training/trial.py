@@ -11,6 +11,7 @@ from resexp.config.parse import parse_settings
 from resexp.data.cache import prepare_for
 from resexp.data.opening import open_data
 from resexp.errors import Diverged, TrialError
+from resexp.machine.devices import device_name
 from resexp.machine.memory import keep_freed_memory
 from resexp.plan.status import Status
 from resexp.training.learner import Learner, learner_of
@@ -135,8 +136,6 @@ def confused(run: Learner) -> dict[str, dict[str, int]]:
 
 def fingerprint(device: torch.device, threads: int) -> dict[str, Any]:
     """What must be the same for a half-done trial to continue bit for bit."""
-    if device.type == "cuda":
-        processor = torch.cuda.get_device_name(device)
-    else:
-        processor = torch.backends.cpu.get_cpu_capability()
+    on_cpu = device.type == "cpu"
+    processor = torch.backends.cpu.get_cpu_capability() if on_cpu else device_name(str(device))
     return {"device": device.type, "processor": processor, "torch": torch.__version__, "threads": threads}
