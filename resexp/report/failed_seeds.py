@@ -28,10 +28,11 @@ the bound of failure happened to lie between them.
 """
 RULE = (
     "A seed counts as failed if it diverged, or if its training error is more than half of the error of "
-    "always answering the most frequent class. Seeds of a depth that failed and seeds that did not are two "
-    "groups if some diverged, or if the gap between them is at least twice the range of either and at least "
-    "a quarter of that error. Then the errors of both groups are listed, the brackets hold an exact interval "
-    "of the share that fails (Clopper and Pearson 1934, at 95 %), and no verdict rests on the mean."
+    "always answering the most frequent class. No verdict rests on the mean of a depth if some of its seeds "
+    "diverged, or if its seeds are two groups: the gap between those that failed and those that did not is at "
+    "least twice the range of either and at least a quarter of that error. Then the errors of the seeds that "
+    "failed and of those that trained are listed, and the brackets hold an exact interval of the share that "
+    "fails (Clopper and Pearson 1934, at 95 %)."
 )
 
 
@@ -52,7 +53,7 @@ class Failures:
 
     @property
     def mixed(self) -> bool:
-        """Whether some seeds failed and others trained, as `RULE` says."""
+        """Whether some seeds diverged, or some failed and others trained, as `RULE` says."""
         if self.diverged:
             return True
         first = len(self.errors) - self.failed
