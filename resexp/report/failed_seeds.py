@@ -29,10 +29,10 @@ the bound of failure happened to lie between them.
 RULE = (
     "A seed counts as failed if it diverged, or if its training error is more than half of the error of "
     "always answering the most frequent class. No verdict rests on the mean of a depth if some of its seeds "
-    "diverged, or if its seeds are two groups: the gap between those that failed and those that did not is at "
-    "least twice the range of either and at least a quarter of that error. Then the errors of the seeds that "
-    "failed and of those that trained are listed, and the brackets hold an exact interval of the share that "
-    "fails (Clopper and Pearson 1934, at 95 %)."
+    "diverged, or if its seeds are two groups: the gap between those that failed and those that did not "
+    "is at least twice the range of either and at least a quarter of that error. Then the errors of the seeds "
+    "that failed and of those that trained are listed, and the brackets hold an exact interval of the share "
+    "that fails (Clopper and Pearson 1934, at 95 %)."
 )
 
 
@@ -85,7 +85,7 @@ def described(row: Mapping[str, Any]) -> str:
     told = [_errors(failed)] if (failed := row["errors"][trained:]) else []
     told += [f"{lost} diverged"] if lost else []
     said = (
-        f"at depth {row['depth']} {row['failed']} of {seeds} seeds failed [{low}, {high}]\u00a0% "
+        f"at depth {row['depth']} {row['failed']} of {seeds} seeds failed, a share of [{low}, {high}]\u00a0% "
         f"({', '.join(told)})"
     )
     return f"{said} and {trained} trained ({_errors(row['errors'][:trained])})" if trained else said

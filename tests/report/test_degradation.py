@@ -50,7 +50,12 @@ def test_plain_degrades_and_residual_does_not(make: Make) -> None:
         ([0.0, 0.0, 0.0], [0.004, 0.004, 0.004], "does not degrade by 1 point", "+0.40 points"),
         ([0.1], [0.9], "too few seeds", "three seeds are the fewest"),
         ([0.1, 0.1, 0.1], [0.9, 0.9, None], "some seeds fail", "1 of 3 diverged at depth 56"),
-        ([0.1, 0.1, 0.1], [0.1, 0.1, 0.1, None], "some seeds fail", "1 of 4 seeds failed [1, 81]\u00a0%"),
+        (
+            [0.1, 0.1, 0.1],
+            [0.1, 0.1, 0.1, None],
+            "some seeds fail",
+            "1 of 4 seeds failed, a share of [1, 81]\u00a0%",
+        ),
         ([0.1, 0.1], [None, None], "diverges", "beyond depth 8 (2 of 2 diverged at depth 56); at depth 8"),
         ([None, None], [0.1, 0.1], "trials lost", "10.0\u00a0%, n = 2 (2 of 2 diverged at depth 8)"),
         ([None], [None], "nothing finished", "1 of 1 diverged at depth 8"),
@@ -131,11 +136,12 @@ def test_where_some_seeds_fail_no_verdict_rests_on_the_mean(make: Make) -> None:
     (sentence,) = table.sentences
     assert (sentence.badge, sentence.tone) == ("some seeds fail", "bad")
     assert sentence.text == (
-        "plain has failed seeds: at depth 56 1 of 3 seeds failed [1, 91]\u00a0% (training error 85.0\u00a0%) "
-        "and 2 trained (training errors 0.40 and 0.40\u00a0%), so no verdict rests on their mean."
+        "plain has failed seeds: at depth 56 1 of 3 seeds failed, a share of [1, 91]\u00a0% "
+        "(training error 85.0\u00a0%) and 2 trained (training errors 0.40 and 0.40\u00a0%), "
+        "so no verdict rests on their mean."
     )
     assert row(table, depth=56)["gap"] is None
-    assert "no verdict rests on" in table.caption
+    assert "No verdict rests on" in table.caption
     # A mixed depth is no reference for deeper ones either.
     deeper = errors("plain", {8: [0.1, 0.1, 0.1], 20: [0.0, 0.8, 0.0], 56: [0.3, 0.3, 0.3]})
     assert row(of(degradation, make(of_ten_classes(deeper))), depth=56)["reference"] == 8
@@ -145,7 +151,9 @@ def test_only_the_errors_of_failed_seeds_stand_with_the_failed_ones(make: Make) 
     rows = errors("plain", {8: [0.0, 0.0, 0.0, 0.0], 56: [0.85, 0.01, 0.8, 0.82]})
     (sentence,) = of(degradation, make(of_ten_classes(rows))).sentences
     failed, trained = sentence.text.split(" and 1 trained ")
-    assert failed.endswith("3 of 4 seeds failed [19, 99]\u00a0% (training errors 80.0, 82.0 and 85.0\u00a0%)")
+    assert failed.endswith(
+        "3 of 4 seeds failed, a share of [19, 99]\u00a0% (training errors 80.0, 82.0 and 85.0\u00a0%)"
+    )
     assert trained.startswith("(training error 1.0\u00a0%)")
 
 
@@ -155,16 +163,16 @@ def test_where_some_seeds_diverge_no_verdict_rests_on_the_mean_of_the_others(mak
     (sentence,) = table.sentences
     assert (sentence.badge, sentence.tone) == ("some seeds fail", "bad")
     assert sentence.text == (
-        "residual has failed seeds: at depth 56 2 of 5 seeds failed [5, 85]\u00a0% (training error "
-        "80.0\u00a0%, 1 diverged) and 3 trained (training errors 0.00, 0.00 and 0.00\u00a0%), so no verdict "
-        "rests on their mean (1 of 5 diverged at depth 56)."
+        "residual has failed seeds: at depth 56 2 of 5 seeds failed, a share of [5, 85]\u00a0% "
+        "(training error 80.0\u00a0%, 1 diverged) and 3 trained (training errors 0.00, 0.00 and 0.00\u00a0%), "
+        "so no verdict rests on their mean (1 of 5 diverged at depth 56)."
     )
     assert "counts as failed if it diverged" in table.caption
     # Those that diverged would be the worst of their depth: the mean of the others is no reference either.
     rows = errors("residual", {8: [0.01, 0.01, 0.01], 20: [0.0, 0.0, 0.0, None], 56: [0.02, 0.02, 0.02]})
     assert row(of(degradation, make(of_ten_classes(rows))), depth=56)["reference"] == 8
     (sentence,) = of(degradation, make(of_ten_classes(rows[:7]))).sentences
-    assert "1 of 4 seeds failed [1, 81]\u00a0% (1 diverged) and 3 trained (" in sentence.text
+    assert "1 of 4 seeds failed, a share of [1, 81]\u00a0% (1 diverged) and 3 trained (" in sentence.text
 
 
 def test_trials_that_failed_for_another_reason_leave_the_verdict_to_the_others(make: Make) -> None:
