@@ -164,8 +164,8 @@ def test_where_some_seeds_diverge_no_verdict_rests_on_the_mean_of_the_others(mak
     assert (sentence.badge, sentence.tone) == ("some seeds fail", "bad")
     assert sentence.text == (
         "residual has failed seeds: at depth 56 2 of 5 seeds failed, a share of [5, 85]\u00a0% "
-        "(training error 80.0\u00a0%, 1 diverged) and 3 trained (training errors 0.00, 0.00 and 0.00\u00a0%), "
-        "so no verdict rests on their mean (1 of 5 diverged at depth 56)."
+        "(training error 80.0\u00a0%, 1 diverged) and 3 trained (training errors 0.00, 0.00 and "
+        "0.00\u00a0%), so no verdict rests on their mean (1 of 5 diverged at depth 56)."
     )
     assert "counts as failed if it diverged" in table.caption
     # Those that diverged would be the worst of their depth: the mean of the others is no reference either.
