@@ -31,8 +31,8 @@ RULE = (
     "always answering the most frequent class. No verdict rests on the mean of a depth if some of its seeds "
     "diverged, or if its seeds are two groups: the gap between those that failed and those that "
     "did not is at least twice the range of either and at least a quarter of that error. Then the errors of "
-    "the seeds that failed and of those that trained are listed, and the brackets hold an exact interval of the "
-    "share that fails (Clopper and Pearson 1934, at 95 %)."
+    "the seeds that failed and of those that trained are listed, and the brackets hold an exact interval of "
+    "the share that fails (Clopper and Pearson 1934, at 95 %)."
 )
 
 
