@@ -13,10 +13,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import PermutationMethod, barnard_exact, mannwhitneyu
 
 from resexp.config.published import CurveMetric
 from resexp.report import frames, statistics
+from resexp.report.pairs import barnard
 from resexp.store import Records
 
 Values = NDArray[np.float64]
@@ -70,15 +70,17 @@ def sooner(pairs: Sequence[tuple[Values, Values]], alpha: float = statistics.ALP
     if min(map(len, sides)) < statistics.LEAST:
         return 0
     if len(pairs) == 1 and min(map(len, sides)) >= FEWEST_RANKED:
+        from scipy.stats import PermutationMethod, mannwhitneyu  # it takes long to import
+
         ranks = pd.Series(np.concatenate(sides)).rank().to_numpy()
         first, second = ranks[: len(sides[0])], ranks[len(sides[0]) :]
         p = mannwhitneyu(first, second, method=PermutationMethod(n_resamples=20_000, rng=0)).pvalue
         order = first.mean() - second.mean()
     else:
         arrived = [int(np.isfinite(side).sum()) for side in sides]
-        never = [len(side) - count for side, count in zip(sides, arrived, strict=True)]
-        p = barnard_exact([arrived, never]).pvalue
-        order = never[0] / len(sides[0]) - never[1] / len(sides[1])
+        runs = (len(sides[0]), len(sides[1]))
+        p = barnard((arrived[0], arrived[1]), runs)
+        order = arrived[1] / runs[1] - arrived[0] / runs[0]
     return int(np.sign(order)) if p <= alpha else 0
 
 

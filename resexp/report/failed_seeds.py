@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.stats import binomtest
+from scipy.special import betaincinv
 
 from resexp.plan.status import Status
 from resexp.report import frames, words
-from resexp.report.statistics import LEVEL, numbers
+from resexp.report.statistics import ALPHA, numbers
 
 HALF = 0.5
 """A seed has failed if its training error is more than this fraction of `chance`."""
@@ -73,8 +73,15 @@ def failures(errors: ArrayLike, chance: float | None, diverged: int = 0) -> Fail
     if not len(found):
         return None
     failed = diverged + (0 if chance is None else int((found > HALF * chance).sum()))
-    share = binomtest(failed, len(found) + diverged).proportion_ci(LEVEL)
-    return Failures(tuple(map(float, found)), chance, failed, diverged, float(share.low), float(share.high))
+    low, high = _share(failed, len(found) + diverged)
+    return Failures(tuple(map(float, found)), chance, failed, diverged, low, high)
+
+
+def _share(failed: int, n: int) -> tuple[float, float]:
+    """The interval of Clopper and Pearson for the share of which `failed` of `n` were drawn."""
+    low = betaincinv(failed, n - failed + 1, ALPHA / 2) if failed else 0.0
+    high = betaincinv(failed + 1, n - failed, 1 - ALPHA / 2) if failed < n else 1.0
+    return float(low), float(high)
 
 
 def described(row: Mapping[str, Any]) -> str:

@@ -12,7 +12,6 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import barnard_exact
 
 from resexp.config.margins import Relation
 from resexp.report import statistics
@@ -83,6 +82,8 @@ def _of_diverged(n: int, lost: tuple[int, int], runs: tuple[int, int]) -> Eviden
 @lru_cache(maxsize=1000)
 def barnard(found: tuple[int, int], runs: tuple[int, int]) -> float:
     """The p of Barnard's exact test (1945) of whether the shares `found` / `runs` of two sides are equal."""
+    from scipy.stats import barnard_exact  # it takes long to import, and is seldom needed
+
     table = [found, [n - count for n, count in zip(runs, found, strict=True)]]
     return float(barnard_exact(table).pvalue)
 

@@ -99,6 +99,8 @@ def _choices(records: Records, when: When, depths: Sequence[int], metric: str) -
 
 def _best(records: Records, places: Sequence[When], metric: str) -> When:
     """Whichever of the places has the least mean."""
+    if len(places) == 1:
+        return places[0]
     return min(places, key=lambda place: float(values_of(records, place, metric).mean()), default={})
 
 

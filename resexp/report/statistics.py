@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import t
+from scipy.special import stdtr, stdtrit  # scipy.stats takes long to import
 
 from resexp.plan import looks
 from resexp.store import Records
@@ -147,8 +147,8 @@ def contrast(
     if error <= rounding:  # the seeds of each sample are alike, apart from rounding
         return Estimate(value, value, value, float(value == 0), n)
     freedom = error**4 / sum(part**2 / (len(x) - 1) for part, x in zip(parts, cells, strict=True))
-    half = float(t.ppf((1 + level) / 2, freedom)) * error
-    p = 2 * float(t.sf(abs(value) / error, freedom))
+    half = float(stdtrit(freedom, (1 + level) / 2)) * error
+    p = 2 * float(stdtr(freedom, -abs(value) / error))
     return Estimate(value, value - half, value + half, p, n)
 
 
