@@ -20,6 +20,10 @@ BAR = "cyan"
 """The colour of progress bars."""
 ROWS = 16
 """The most running trials that are shown, so that the table fits on the screen."""
+WIDE = 110
+"""From this width on, each trial has a bar, so that its name and its numbers do not stand far apart."""
+OTHERS = 64
+"""The width of what a wide terminal shows beside a trial's name."""
 
 
 def choose(console: Console) -> Display:
@@ -43,16 +47,20 @@ class TableDisplay(Display):
 
     def tick(self, view: View) -> None:
         self._live.start()
-        self._live.update(table(view), refresh=True)
+        self._live.update(table(view, self._console.width), refresh=True)
 
     def close(self) -> None:
         self._live.stop()
 
 
-def table(view: View) -> RenderableType:
+def table(view: View, width: int = 80) -> RenderableType:
     """The live table: one row per running trial, and a bar and a line for the whole sweep."""
     rows = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", expand=True)
-    rows.add_column("trial", no_wrap=True, overflow="ellipsis", min_width=12, ratio=1)
+    wide = width >= WIDE
+    names: dict[str, int] = {"max_width": width - OTHERS} if wide else {"ratio": 1}
+    rows.add_column("trial", no_wrap=True, overflow="ellipsis", min_width=12, **names)
+    if wide:
+        rows.add_column("progress", ratio=1, min_width=10)
     for name in ("epoch", "test error", "loss", "time left"):
         rows.add_column(name, justify="right", no_wrap=True)
     for item in view.running[:ROWS]:
@@ -61,6 +69,7 @@ def table(view: View) -> RenderableType:
         loss = row.get("loss")
         rows.add_row(
             Text(item.trial.name),
+            *([_bar(item.fraction)] if wide else []),
             epoch,
             percent(row.get("error")),
             DASH if loss is None else f"{loss:.3f}",
@@ -79,7 +88,10 @@ def table(view: View) -> RenderableType:
     line = Table.grid(padding=(0, 2), expand=True)
     line.add_column(ratio=1)
     line.add_column(no_wrap=True)
-    # By default, rich's bar is red, which would look like a failure.
-    bar = ProgressBar(total=1.0, completed=view.share, complete_style=BAR, finished_style=BAR)
-    line.add_row(bar, Text("  ".join(words)))
+    line.add_row(_bar(view.share), Text("  ".join(words)))
     return Group(rows, line)
+
+
+def _bar(share: float) -> ProgressBar:
+    """A bar that is done up to `share`. By default, rich's bar is red, which would look like a failure."""
+    return ProgressBar(total=1.0, completed=share, complete_style=BAR, finished_style=BAR)

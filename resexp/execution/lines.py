@@ -80,7 +80,8 @@ def outcome(trial: Trial, state: State) -> str:
     """A line that says how a trial ended. If it is done, a line for each note about it follows."""
     result = state.result
     if state.status is Status.DONE:
-        errors = f"train error {percent(result.get('train_error'))}  test {percent(result.get('test_error'))}"
+        train, test = (percent(result.get(f"{split}_error")) for split in ("train", "test"))
+        errors = f"train error {train}  test error {test}"
         line = f"done      {trial.name}  {errors}  {duration(result.get('seconds'))}"
         return "\n".join([line, *(f"note      {clean(note)}" for note in state.notes)])
     if state.status.ended:

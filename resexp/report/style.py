@@ -210,7 +210,9 @@ def variant_key(figure: Figure, found: dict[str, LineStyle], extra: Sequence[Lin
     figure.legend(handles=[*lines, *extra], loc="outside upper left", ncols=columns, handlelength=2.6)
 
 
-def depth_key(figure: Figure, found: dict[int, tuple[str, float]]) -> None:
+def depth_key(figure: Figure, found: dict[int, tuple[str, float]], extra: Sequence[Line2D] = ()) -> None:
     """Draw the legend of depths above the panels."""
     lines = [Line2D([], [], color=c, linewidth=w, label=f"{d}") for d, (c, w) in found.items()]
-    figure.legend(handles=lines, loc="outside upper left", ncols=12, title="depth", alignment="left")
+    figure.legend(
+        handles=[*lines, *extra], loc="outside upper left", ncols=12, title="depth", alignment="left"
+    )

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 from warnings import catch_warnings, filterwarnings
@@ -27,11 +27,16 @@ PAGE = (
 )
 
 
+ROOM = 20
+"""The height of the heading of a figure in a file of its own, in points."""
+
+
 @dataclass(frozen=True)
 class Drawing:
     """One figure. `svg` is one <svg> element with unique ids, drawn in currentColor.
 
-    `beside` is the key of the table that the figure stands beside.
+    `beside` is the key of the table that the figure stands beside. `data` names the data sets of the trials,
+    or is empty if they are not known.
     """
 
     key: str
@@ -39,6 +44,12 @@ class Drawing:
     caption: str
     svg: str
     beside: str
+    data: str = ""
+
+    @property
+    def heading(self) -> str:
+        """The title with the data set: Training curves on digits."""
+        return f"{self.title} on {self.data}" if self.data else self.title
 
 
 def draw(records: Records, added: Sequence[Section], lost: list[Problem]) -> Iterator[Drawing]:
@@ -74,7 +85,16 @@ def _drawing(section: Section, records: Records, ink: str) -> Drawing | None:
     caption = words.clean(section.caption)
     if section.plugin is None:
         caption = standing.named_level(caption, statistics.level_of(records))
-    return Drawing(key, title, caption, _themed(out.getvalue(), key, title, ink), section.beside)
+    drawing = Drawing(key, title, caption, "", section.beside, "" if section.plugin else _data(records))
+    return replace(drawing, svg=_themed(out.getvalue(), drawing, ink))
+
+
+def _data(records: Records) -> str:
+    """The names of the trials' data sets, as far as they are known."""
+    if "data" not in records.trials:
+        return ""
+    kinds = records.trials["data"].dropna().map(str).unique()
+    return words.listed([words.clean(kind) for kind in kinds if kind], most=3)
 
 
 @contextmanager
@@ -134,19 +154,27 @@ def _environment(**variables: str) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _themed(svg: str, key: str, title: str, ink: str) -> str:
+def _themed(svg: str, drawing: Drawing, ink: str) -> str:
     """The bare <svg> element, with the page's colour and font, unique ids, and a name for screen readers."""
     svg = svg[svg.index("<svg") :].strip()
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = svg.replace(ink, "currentColor").replace("'DejaVu Sans'", FONTS)
     # Several figures share a page: equal ids would make one refer to another's marker or clip path.
-    svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{key}-", svg)
+    svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{drawing.key}-", svg)
     svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
     svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
-    return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(title)}" ', 1)
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(drawing.heading)}" ', 1)
 
 
 def standalone(drawing: Drawing) -> str:
-    """The text of an SVG file with a background: white, or dark if the reader prefers that."""
+    """The text of an SVG file with a heading and a background: white, or dark if the reader prefers that."""
     head, tail = drawing.svg.split(">", 1)
-    return f"<?xml version='1.0' encoding='utf-8'?>\n{head}>{PAGE}{tail}\n"
+    head = re.sub(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', _with_room, head)
+    style = f"font:600 11px {FONTS};fill:currentColor"
+    heading = f'<text x="7" y="-5" style="{style}">{escape(drawing.heading)}</text>'
+    return f"<?xml version='1.0' encoding='utf-8'?>\n{head}>{PAGE}{heading}{tail}\n"
+
+
+def _with_room(box: re.Match[str]) -> str:
+    """A view box with room for a heading above the figure."""
+    return f'viewBox="0 -{ROOM} {box[1]} {float(box[2]) + ROOM:g}"'

@@ -48,7 +48,7 @@ def test_elsewhere_each_event_is_one_line() -> None:
     assert console.file.getvalue().splitlines() == [  # type: ignore[attr-defined]
         "started   plain-56-with-a-long-name-s0",
         "started   a (attempt 2)",
-        "done      a  train error 12.3 %  test 20.0 %  1:05 min",
+        "done      a  train error 12.3 %  test error 20.0 %  1:05 min",
         "failed    [b]  out of memory",
         "stopped   c  the next run continues it",
         "again     d  its folder was deleted",
@@ -123,7 +123,7 @@ def test_the_live_table_uses_the_width_says_test_error_and_is_not_red(width: int
     view = View(4, 1, {}, (RunningTrial(stub.trial("a"), row, 5.0),), 0.9, 60.0)
     out = io.StringIO()
     console = Console(file=out, width=width, force_terminal=True, color_system="truecolor")
-    console.print(progress.table(view))
+    console.print(progress.table(view, width))
     text = out.getvalue()
     red = r"\x1b\[[\d;]*38;2;249;38;114|\x1b\[(?:\d+;)*31m"
     assert not re.search(red, text)
@@ -132,6 +132,22 @@ def test_the_live_table_uses_the_width_says_test_error_and_is_not_red(width: int
     ruled = [line for line in plain.splitlines() if "──" in line]
     assert [len(line.rstrip()) for line in ruled] == [width - 1]
     assert max(line.count("━") for line in plain.splitlines()) > width // 2
+
+
+@pytest.mark.parametrize("name", ["a", "a-very-long-name-" * 5])
+def test_on_a_wide_terminal_a_bar_leads_from_each_trials_name_to_its_numbers(name: str) -> None:
+    row = {"epoch": 3, "epochs": 10, "step": 30, "steps": 100, "error": 0.257, "loss": 1.0}
+    view = View(4, 1, {}, (RunningTrial(stub.trial(name), row, 5.0),), 0.9, 60.0)
+    for width, bars in ((80, 1), (progress.WIDE, 2), (200, 2)):
+        console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system="standard")
+        console.print(progress.table(view, width))
+        coloured = console.file.getvalue()  # type: ignore[attr-defined]
+        lines = [re.sub(r"\x1b\[[\d;]*m", "", line) for line in coloured.splitlines()]
+        assert sum("━" in line for line in lines) == bars
+        assert max(map(len, lines)) <= width
+        (of_trial,) = [line for line in lines if "25.7 %" in line]
+        assert {"3/10", "1.000"} <= set(of_trial.split())
+        assert bars == 1 or "━" * 10 in of_trial
 
 
 def test_a_line_that_came_from_elsewhere_is_harmless() -> None:

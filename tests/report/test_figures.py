@@ -16,6 +16,7 @@ from matplotlib import rc_context
 from resexp.report import frames
 from resexp.report.build import Report, build
 from resexp.report.figures import error_vs_depth, pareto, training_curves
+from resexp.report.render import html
 from resexp.report.style import INK, RC
 from resexp.report.svg import standalone
 from resexp.store import Records
@@ -74,6 +75,19 @@ def test_a_file_has_paper_of_its_own(report: Report) -> None:
     file = standalone(report.drawings[0])
     ET.fromstring(file)
     assert "prefers-color-scheme:dark" in file
+
+
+def test_a_figure_says_which_data_it_is_about(report: Report, make: Callable[..., Records]) -> None:
+    for drawing in report.drawings:
+        assert drawing.heading == f"{drawing.title} on digits"
+        assert drawing.heading in texts(standalone(drawing))
+        assert f'aria-label="{drawing.heading}"' in drawing.svg
+        assert f"<b>{drawing.heading}.</b>" in html.render(report)
+    both = make([trial("plain", 8, 0), trial("plain", 56, 0, data="<cifar10>")])
+    assert build(both).drawings[0].heading.endswith(" on digits and <cifar10>")
+    assert "&lt;cifar10&gt;" in standalone(build(both).drawings[0])
+    unknown = make([trial("plain", 8, 0, data=None)])
+    assert build(unknown).drawings[0].heading == build(unknown).drawings[0].title
 
 
 def test_figures_of_one_run_are_equal_byte_for_byte(report: Report, troubled: Records) -> None:

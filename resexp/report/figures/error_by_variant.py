@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from resexp.plan.status import Status
-from resexp.report import frames, style
+from resexp.report import frames, magnitudes, style
 from resexp.store import Records
 
 ORDER = 10
@@ -17,7 +17,8 @@ TITLE = "Training and test error"
 ERRORS = ("train_error", "test_error")
 CAPTION = (
     "Markers are means over seeds, bars are ± one standard deviation, and faint points are single seeds. A "
-    "cross at the right stands for a trial that diverged or failed and so has no error."
+    "cross at the right stands for a trial that diverged or failed and so has no error. If errors differ by "
+    "a factor of 10 or more, their axis is logarithmic, except near 0."
 )
 
 
@@ -36,6 +37,8 @@ def figure(records: Records) -> Figure | None:
         panel.set_xlabel("error (%)")
         panel.margins(x=0.1)  # room for the crosses
         panel.set_xlim(left=0)
+        done = frames.done(trials)
+        magnitudes.error_axis(panel.xaxis, 100 * done[error].groupby(done["variant"], observed=True).mean())
     axes[0][0].set_yticks(range(len(found)), list(style.distinct(found, 44).values()))
     axes[0][0].set_ylim(len(found) - 0.5, -0.5)
     if len(frames.done(trials)) < len(trials):

@@ -8,7 +8,7 @@ from functools import partial
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from resexp.report import frames, style, words
+from resexp.report import frames, magnitudes, style, words
 from resexp.store import Records
 
 ORDER = 40
@@ -17,7 +17,8 @@ TITLE = "Test error against cost"
 CAPTION = (
     "Means over seeds. A line joins the depths of one connection, from the shallowest at its left end to "
     "the deepest. Left: multiply-adds (MACs) per example. Right: training time of a trial, with its "
-    "evaluations and probes, on the machine named below."
+    "evaluations and probes, on the machine named below. If errors differ by a factor of 10 or more, their "
+    "axis is logarithmic, except near 0."
 )
 COSTS = {"macs": "multiply-adds per example", "seconds": "training time"}
 
@@ -43,6 +44,8 @@ def figure(records: Records) -> Figure | None:
         panel.xaxis.set_minor_formatter(NullFormatter())
         panel.margins(x=0.1)
     style.from_zero(axes[0][0])
+    means = (100 * done["test_error"]).groupby([done["variant"], done["depth"]], observed=True).mean()
+    magnitudes.error_axis(axes[0][0].yaxis, means)
     axes[0][0].set_ylabel("test error (%)")
     style.variant_key(drawn, found)
     return drawn

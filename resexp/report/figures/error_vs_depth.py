@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from resexp.plan.status import Status
-from resexp.report import frames, style
+from resexp.report import frames, magnitudes, style
 from resexp.store import Records
 
 ORDER = 10
@@ -19,7 +19,7 @@ CAPTION = (
     "Lines are means over seeds, bands are ± one standard deviation, and faint points are single seeds. A "
     "cross at the top stands for a trial that diverged or failed and so has no error. The dotted line "
     "without markers is the error of always answering the most frequent class; it is left out if all errors "
-    "are far below it."
+    "are far below it. Curves that lie in the lowest tenth of a panel are shown enlarged below it."
 )
 NEAR = 1.25
 """The line of the most frequent class is drawn if it is at most this many times as high as the panel."""
@@ -29,23 +29,36 @@ LETTER = 8.0
 
 
 def figure(records: Records) -> Figure | None:
-    """A panel per measured error, with one y axis; None without an error, or if there is one depth."""
+    """A panel per measured error, with one y axis; None without an error, or if there is one depth.
+
+    Below it is a panel with an axis of its own if some curves are far below the others.
+    """
     trials = frames.ended(records.trials)
     splits = [split for split in SPLITS if frames.done(trials)[f"{split}_error"].notna().any()]
     if not splits or trials["depth"].nunique() == 1 or not frames.trained(records):
         return None
     found = style.looks(records, trials)
-    drawn, axes = style.panels(1, len(splits), sharey=True)
-    depths = sorted(int(d) for d in trials["depth"].unique())
-    for panel, error in zip(axes[0], (f"{split}_error" for split in splits), strict=True):
-        for variant, look in found.items():
-            _variant(panel, trials[trials["variant"] == variant], error, look)
+    errors = [f"{split}_error" for split in splits]
+    tops = [magnitudes.enlarged(_peaks(trials, error)) for error in errors]
+    drawn, axes = style.panels(2 if any(tops) else 1, len(splits), height=2.5 if any(tops) else 2.9)
+    for place, (error, top) in enumerate(zip(errors, tops, strict=True)):
+        panel, name = axes[0][place], error.replace("_", " ").capitalize()
+        panel.set_title(name)
+        if place:
+            panel.sharey(axes[0][0])
+            panel.tick_params(labelleft=False)
+        _panel(panel, trials, error, found)
         _lost(panel, trials[trials["status"] != Status.DONE], found)
-        style.depth_axis(panel, depths)
-        panel.set_title(error.replace("_", " ").capitalize())
         panel.margins(y=0.12)  # room for the crosses
+        for below in axes[1:, place]:
+            below.set_visible(top is not None)
+            if top is not None:
+                _panel(below, trials, error, found)
+                below.set_title(f"{name}, enlarged")
+                below.set_ylim(0, top)
     axes[0][0].set_ylim(bottom=0)  # after all panels are drawn, because this ends autoscaling
-    axes[0][0].set_ylabel("error (%)")
+    for row in axes:
+        next(panel for panel in row if panel.get_visible()).set_ylabel("error (%)")
     chances = [
         line
         for panel, split in zip(axes[0], splits, strict=True)
@@ -55,6 +68,19 @@ def figure(records: Records) -> Figure | None:
     lost = frames.done(trials)["id"].size < trials["id"].size
     style.variant_key(drawn, found, [*([cross] if lost else []), *chances[:1]])
     return drawn
+
+
+def _peaks(trials: pd.DataFrame, error: str) -> list[float]:
+    """The highest mean error of each variant over depth, in percent."""
+    done = frames.done(trials)
+    means = (100 * done[error]).groupby([done["variant"], done["depth"]], observed=True).mean()
+    return list(means.groupby("variant", observed=True).max())
+
+
+def _panel(axes: Axes, trials: pd.DataFrame, error: str, found: dict[str, style.LineStyle]) -> None:
+    for variant, look in found.items():
+        _variant(axes, trials[trials["variant"] == variant], error, look)
+    style.depth_axis(axes, sorted(int(depth) for depth in trials["depth"].unique()))
 
 
 def _variant(axes: Axes, trials: pd.DataFrame, error: str, look: style.LineStyle) -> None:

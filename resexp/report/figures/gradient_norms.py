@@ -1,33 +1,38 @@
-"""The gradient of every layer, for each depth, at initialisation."""
+"""The gradient of every layer, for each depth, at initialisation and at the end of training."""
 
 from __future__ import annotations
 
 from math import ceil
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from resexp.report import style
-from resexp.report.tables.gradients import profiles
+from resexp.report import style, words
+from resexp.report.tables.gradients import WHEN, profiles
 from resexp.store import Records
 
 ORDER = 30
 PROBES = ("gradient_norms",)
 BESIDE = "gradients"
-TITLE = "Gradient norm by layer, at initialisation"
+TITLE = "Gradient norm by layer"
 CAPTION = (
     "Root mean square (RMS) of the gradient of the loss L with respect to each layer's weights W, for layers "
-    "inside the blocks. Values are geometric means over seeds. Layer 1 is nearest to the input. A triangle "
-    "at the bottom marks a gradient of exactly 0."
+    "inside the blocks. Values are geometric means over seeds. Layer 1 is nearest to the input. Solid lines "
+    "are at initialisation, dotted lines at the end of training. A triangle at the bottom marks a gradient "
+    "of exactly 0; it is hollow for the end of training."
 )
 COLUMNS = 3
+MOMENTS = {"init": 0.0, "end": 1.0}
+DASHES: dict[str, Any] = {"init": "-", "end": (0, (1, 1.2))}
 
 
 def figure(records: Records) -> Figure | None:
-    """A panel per variant with a line per depth; None without gradient probes."""
-    rows = profiles(records, 0.0)
+    """A panel per variant with a line per depth and moment; None without gradient probes."""
+    rows = pd.concat([profiles(records, at).assign(when=when) for when, at in MOMENTS.items()])
     if not (rows["value"] > 0).any():
         return None
     variants = [str(v) for v in rows["variant"].cat.categories if (rows["variant"] == v).any()]
@@ -40,23 +45,27 @@ def figure(records: Records) -> Figure | None:
         if place >= len(variants):
             continue
         mine = rows[rows["variant"] == variants[place]]
-        for depth, group in mine.groupby("depth"):
-            _profile(panel, group, *found[int(str(depth))])
+        for when in MOMENTS:
+            for depth, group in mine[mine["when"] == when].groupby("depth"):
+                _profile(panel, group, *found[int(str(depth))], when)
         panel.set_yscale("log")
         style.log_axis(panel.yaxis)
-        style.title(panel, titles[variants[place]], columns)
+        style.title(panel, words.called(titles[variants[place]]), columns)
         panel.set_xlabel("layer, input to output")
         if place % columns == 0:
             panel.set_ylabel("gradient size, root mean square")
-    style.depth_key(drawn, found)
+    moments = [when for when in MOMENTS if (rows["when"] == when).any()]
+    style.depth_key(
+        drawn, found, [Line2D([], [], color=style.INK, ls=DASHES[w], label=WHEN[w]) for w in moments]
+    )
     return drawn
 
 
-def _profile(axes: Axes, rows: pd.DataFrame, color: str, width: float) -> None:
+def _profile(axes: Axes, rows: pd.DataFrame, color: str, width: float, when: str) -> None:
     layer = rows["position"].to_numpy() + 1
     norm = rows["value"].to_numpy(float)
-    axes.plot(layer, np.where(norm > 0, norm, np.nan), color=color, linewidth=width)
+    axes.plot(layer, np.where(norm > 0, norm, np.nan), color=color, linewidth=width, linestyle=DASHES[when])
     zero = layer[norm == 0]
-    axes.plot(
-        zero, np.full(len(zero), 0.02), "v", color=color, markersize=3, transform=axes.get_xaxis_transform()
-    )
+    bottom = axes.get_xaxis_transform()
+    inside = "none" if when == "end" else color
+    axes.plot(zero, np.full(len(zero), 0.02), "v", color=color, mfc=inside, markersize=3, transform=bottom)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from resexp.report import frames, style
+from resexp.report import frames, magnitudes, style
 from resexp.store import Records
 
 ORDER = 32
@@ -20,7 +20,8 @@ CAPTION = (
     "means over seeds. Left: one block is removed. A gap marks a block that cannot be removed. A ring marks "
     "a block where a stage begins, which is a run of blocks at one resolution and width. The dotted line is "
     "the network with all blocks. The next panel: k random blocks inside stages are removed. A third panel, "
-    "if swaps were measured: k random pairs of blocks of equal shape are swapped."
+    "if swaps were measured: k random pairs of blocks of equal shape are swapped. If the curves lie a factor "
+    "of 10 or more apart, the axis is logarithmic, except near 0."
 )
 COUNTED = {"random_error": "number of removed blocks k", "swapped_error": "number of swaps k"}
 
@@ -33,11 +34,13 @@ def figure(records: Records) -> Figure | None:
     found = style.looks(records, rows)
     counted = ["random_error", *(["swapped_error"] if (rows["name"] == "swapped_error").any() else [])]
     drawn, axes = style.panels(1, 1 + len(counted), sharey=True)
+    levels: list[float] = []
     for variant, group in frames.by_variant(rows):
         means = 100 * group.groupby(["name", "index"])["value"].mean()
         by_name = {str(name): part.droplevel("name").sort_index() for name, part in means.groupby("name")}
         intact = float(by_name["intact_error"].mean()) if "intact_error" in by_name else np.nan
         _single(axes[0][0], by_name, intact, found[variant])
+        levels += [intact, *([float(by_name["error"].median())] if "error" in by_name else [])]
         for panel, name in zip(axes[0][1:], counted, strict=True):
             if name in by_name:
                 look, several = found[variant], by_name[name]
@@ -46,6 +49,8 @@ def figure(records: Records) -> Figure | None:
     for panel, label in zip(axes[0], ["removed block", *(COUNTED[name] for name in counted)], strict=True):
         panel.set_xlabel(label)
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+    style.from_zero(axes[0][0])
+    magnitudes.error_axis(axes[0][0].yaxis, levels)
     axes[0][0].set_ylabel("error on the probe batch (%)")
     ring = Line2D([], [], color=style.INK, marker="o", mfc="none", ms=7, linestyle="", label="stage begins")
     style.variant_key(drawn, found, [ring])

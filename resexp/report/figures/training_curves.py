@@ -7,7 +7,7 @@ from math import ceil
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from resexp.report import frames, style
+from resexp.report import frames, magnitudes, style, words
 from resexp.store import Records
 
 ORDER = 20
@@ -16,7 +16,8 @@ TITLE = "Training curves"
 CAPTION = (
     "Lines are means over the seeds that finished, bands are ± one standard deviation. The running training "
     "error is measured on the batches as they train, in train mode and with augmentation, so it differs from "
-    "the training error after the epoch."
+    "the training error after the epoch. If curves end at errors that differ by a factor of 10 or more, the "
+    "axis is logarithmic, except near 0."
 )
 ROWS = {"running_error": "running train error (%)", "test_error": "test error (%)"}
 COLUMNS = 4
@@ -37,6 +38,7 @@ def figure(records: Records) -> Figure | None:
     for panel in axes.flat:
         panel.set_visible(False)
         panel.set_autoscale_on(False)  # done once at the end, because each call goes through all panels
+    ends: list[float] = []
     for place, variant in enumerate(variants):
         for offset, (error, label) in enumerate(ROWS.items()):
             panel = axes[2 * (place // columns) + offset][place % columns]
@@ -46,11 +48,12 @@ def figure(records: Records) -> Figure | None:
                 color, width = found[int(str(depth))]
                 stats = (100 * group[error].astype(float)).groupby(group["epoch"]).agg(["mean", "std"])
                 style.band(panel, stats.index, stats["mean"], stats["std"], color)
+                ends += list(stats["mean"].tail(1))
                 marker = "o" if len(stats) == 1 else ""
                 panel.plot(stats.index, stats["mean"], marker=marker, color=color, linewidth=width)
             panel.xaxis.set_major_locator(MaxNLocator(4, integer=True))
             if offset == 0:
-                style.title(panel, titles[variant], columns)
+                style.title(panel, words.called(titles[variant]), columns)
             else:
                 panel.set_xlabel("epoch")
                 panel.tick_params(labelbottom=True)
@@ -58,5 +61,6 @@ def figure(records: Records) -> Figure | None:
                 panel.set_ylabel(label)
     axes[0][0].autoscale()
     style.from_zero(axes[0][0])
+    magnitudes.error_axis(axes[0][0].yaxis, ends)
     style.depth_key(drawn, found)
     return drawn

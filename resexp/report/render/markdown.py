@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from resexp.report import words
 from resexp.report.build import Report
 from resexp.report.table import Sentence, Table
 from resexp.report.verdict import Tone
+
+if TYPE_CHECKING:
+    from resexp.report.svg import Drawing
 
 MARKS = {Tone.GOOD: "🟢", Tone.BAD: "🔴", Tone.OPEN: "⚪"}
 SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$&])")
@@ -24,7 +28,7 @@ def render(report: Report) -> str:
         parts += ["## Setup", _facts(report.setup.rows)]
     parts += [f"> **Note.** {escape(note)}" for note in report.notes]
     if report.drawings:
-        parts.append(_figure(report.drawings[0].key, report.drawings[0].title, report.drawings[0].caption))
+        parts.append(_figure(report.drawings[0]))
     for table in report.tables:
         parts += [
             f"## {escape(table.title)}",
@@ -34,7 +38,7 @@ def render(report: Report) -> str:
         parts.append(f"<sub>{escape(table.caption)}</sub>")
     if report.drawings[1:]:
         parts.append("## Figures")
-        parts += [_figure(drawing.key, drawing.title, drawing.caption) for drawing in report.drawings[1:]]
+        parts += [_figure(drawing) for drawing in report.drawings[1:]]
     if report.environment:
         parts += [f"## {report.provenance}", _facts(report.environment)]
     return "\n\n".join(parts) + "\n"
@@ -54,8 +58,9 @@ def _facts(facts: tuple[tuple[str, str], ...]) -> str:
     return "\n".join(["| | |", "|---|---|", *rows])
 
 
-def _figure(key: str, title: str, caption: str) -> str:
-    return f"![{escape(title)}](figures/{key}.svg)\n\n<sub>**{escape(title)}.** {escape(caption)}</sub>"
+def _figure(drawing: Drawing) -> str:
+    title = escape(drawing.heading)
+    return f"![{title}](figures/{drawing.key}.svg)\n\n<sub>**{title}.** {escape(drawing.caption)}</sub>"
 
 
 def _grid(table: Table) -> str:
