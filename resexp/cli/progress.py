@@ -57,8 +57,8 @@ def table(view: View, width: int = 80) -> RenderableType:
     """The live table: one row per running trial, and a bar and a line for the whole sweep."""
     rows = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", expand=True)
     wide = width >= WIDE
-    names: dict[str, int] = {"max_width": width - OTHERS} if wide else {"ratio": 1}
-    rows.add_column("trial", no_wrap=True, overflow="ellipsis", min_width=12, **names)
+    most, ratio = (width - OTHERS, None) if wide else (None, 1)
+    rows.add_column("trial", no_wrap=True, overflow="ellipsis", min_width=12, max_width=most, ratio=ratio)
     if wide:
         rows.add_column("progress", ratio=1, min_width=10)
     for name in ("epoch", "test error", "loss", "time left"):
