@@ -16,7 +16,7 @@ from resexp.options import Placement
 
 @dataclass(frozen=True)
 class Purpose:
-    """What a task asks of a network: for an example of `shape`, `classes` numbers for each unit.
+    """What a task asks of a network: for an example of `shape`, it answers with `classes` numbers per unit.
 
     Shapes are (C, H, W) of images, (C, T) of waveforms and (T,) of tokens.
 
@@ -42,7 +42,7 @@ class Purpose:
 class Design:
     """What every trunk builds its network from, besides its own options.
 
-    `depth` counts as the trunk says: weight layers, or layers of a transformer. `shape`, `classes` and
+    The trunk decides whether `depth` counts weight layers or transformer layers. `shape`, `classes` and
     `causal` are as in `Purpose`. `connection` builds the connection of a site.
     """
 
@@ -98,7 +98,8 @@ class Network(nn.Module, ABC):
     """Images (B, C, H, W), waveforms (B, C, T) or tokens (B, T) -> logits (B, classes, ...): see `Purpose`.
 
     States have their channels in dimension 1: (B, C), (B, C, H, W), or (B, C, T) for tokens. `blocks` is
-    flat, in the order in which the blocks are passed. Figures of probes have a block's index on their x axis.
+    a flat list, in the order in which an input goes through the blocks. Figures of probes have a block's
+    index on their x axis.
     """
 
     def __init__(self, stem: nn.Module, blocks: Sequence[Block], head: nn.Module) -> None:
@@ -185,8 +186,8 @@ class Booster(ModelKind, ABC):
     """A recipe for boosting learners that accept weighted rows. `depth` is the number of rounds. Each trains
     one learner.
 
-    `beta` is the factor with which a shortcut carries the weights past the first round, and `rule` says how
-    it changes later.
+    In the first round, a shortcut adds `beta` times the old weights to the new ones. `rule` says how `beta`
+    changes in later rounds.
     """
 
     forms: ClassVar[tuple[str, ...]] = ("rows",)

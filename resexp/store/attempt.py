@@ -1,10 +1,10 @@
 """One attempt at a trial by one worker: everything that training reads and writes in the trial's folder.
 
 A checkpoint is a pair of files: `<name>.pt` holds the state of training, and its sidecar `<name>.json` holds
-the SHA-256 of that file, and the size and checksum that each row file (metrics, probes) had. A checkpoint is
-used only if the hash fits and each row file still begins with these rows. If a kill left the newest
-checkpoint incomplete, it fails this test, and an older one is used. Finished writes can be lost only if the
-power fails; some checkpoints are fsynced against that.
+the SHA-256 of that file, and the size and checksum of each row file (metrics, probes) at that moment. A
+checkpoint is used only if the hash fits and each row file still begins with the same bytes. If a kill left
+the newest checkpoint incomplete, it fails this test, and an older one is used. Finished writes can be lost
+only if the power fails; some checkpoints are fsynced against that.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Attempt:
         says so, and the next older checkpoint is tried. Raises StaleAttempt.
         """
         self._check_current()
-        # To compare it with stored ones, it is written and read: tuples become lists.
+        # Written and read again, it can be compared with a stored one, in which tuples have become lists.
         self._fingerprint = durable.unseal(durable.seal(fingerprint))
         rows = rows_of(self._folder)
         kept, loaded = dict.fromkeys(rows, 0), None

@@ -20,8 +20,8 @@ FORMAT = 1
 """The version of a trial's documents. Results with a newer version are not used."""
 
 PLAN_FORMAT = 2
-"""The version of the plan. A folder with a newer plan is refused. Since version 2, a trial records the
-version of each part's numbers (`plan/numerics.py`) and the fingerprint of its data.
+"""The version of the plan. A folder with a newer plan is refused. Since version 2, a trial
+records which version of each part computed its numbers (`plan/numerics.py`), and a fingerprint of its data.
 """
 
 PUBLISHED = "gallery"
@@ -81,7 +81,7 @@ class TrialFolder:
     def log_tail(self, lines: int = 30, width: int = 200) -> list[str]:
         """The last lines of the worker's output, each cut to `width` characters."""
         with suppress(OSError), durable.open_file(self.log) as file:
-            # 20 kB are enough: only Python's list of loaded libraries after a crash is longer.
+            # The last 20 kB hold these lines, unless Python listed its loaded libraries after a crash.
             file.seek(max(0, file.seek(0, os.SEEK_END) - 20_000))
             text = file.read().decode(errors="replace")
             return [line[:width] for line in text.splitlines()[-lines:]]

@@ -50,7 +50,7 @@ class Records:
         confused (class -> answer -> number of test examples);
         seconds (of training), step_seconds, images_per_second, peak_memory_bytes, epochs, steps;
         mixed (whether the environment changed during the trial);
-        redrawn (if each seed draws its own test examples: their share of all examples; otherwise None);
+        redrawn (the share of all examples that each seed draws for its own test set; None if it draws none);
         and each swept axis, by its dotted key.
     metrics: one row per epoch: id (of the trial), epoch, step, seconds, lr; loss and running_error, which are
         means over the epoch's batches; errors and losses as above, of the epochs that were evaluated.
@@ -62,7 +62,7 @@ class Records:
     notes: sentences that the reader must know, such as on damaged files.
     aside: a sentence that comes first, such as on trials that the plan leaves out, or "".
     settings: the settings of each trial as plain JSON data, by its id.
-    plugins: the plugins whose parts a trial uses, by its id. If a copy cannot be read, there are none.
+    plugins: the plugins whose parts a trial uses, by its id. A trial has none if its copy cannot be read.
     tuned: dotted keys of the axes whose value is chosen by validation error.
     look: the look of a sequential experiment, as JSON data of `plan.looks.Look`.
     seeds_before: the numbers of seeds per group in earlier reports, if seeds were added since.

@@ -94,7 +94,7 @@ class Run:
             self.account(loss, output, target)
 
     def next_batch(self) -> tuple[Tensor, Tensor]:
-        """This step's inputs, such as images (B, C, H, W), augmented and normalised, and target (B, ...)."""
+        """This step's inputs, augmented and normalised (images: (B, C, H, W)), and its target (B, ...)."""
         index = self._next_index()
         return self.task.posed(*self._batches(index), self.settings.seed, self.step)
 

@@ -30,8 +30,8 @@ from resexp.store import Records
 ORDER = 10
 LEADS = True
 TRAINED = 0.05
-"""A network has trained if its training error is lower by at least this than the error of always answering
-the most frequent class. If the latter is below 10 %, being lower by the fraction `OF_CHANCE` of it is enough.
+"""A network has trained if its training error is at least this much lower than the error of always answering
+the most frequent class. If that error is below 10 %, the fraction `OF_CHANCE` of it is enough instead.
 """
 OF_CHANCE = 0.5
 PROTOCOL = " of the last epoch, in eval mode and without augmentation"
@@ -50,13 +50,13 @@ POWER = (
     " An effect of three standard deviations is found in about half of all cases with three seeds, and in "
     "about 98 % with five."
 )
-"""Said only of intervals at 95 % over independent seeds. Those of reports at planned numbers of seeds, and
-over splits that overlap, are wider and find less.
+"""This holds only for 95 % intervals over independent seeds. Intervals of a report with several planned looks,
+and of seeds whose test sets overlap, are wider, so that they find fewer effects.
 """
-RARE = " If that error is below 10\u00a0%, half of it takes the place of the 5 points."
+RARE = " If that answer errs on fewer than 10\u00a0%, half of its error replaces the 5 points."
 CHANCE = (
-    "A variant did not train unless its mean training error at some depth is at least 5 points below that of "
-    "always answering the most frequent class{chance}."
+    "A variant counts as trained if, at some depth, its mean training error is at least 5 points below that "
+    "of always answering the most frequent class{chance}."
 )
 
 
@@ -226,7 +226,7 @@ def verdict(gap: float, low: float, high: float) -> tuple[Verdict, str]:
 
 
 def _margin(chance: float) -> float:
-    """How far below `chance` the training error of a network that trained is, at least."""
+    """The training error of a network that trained lies at least this far below `chance`."""
     return min(TRAINED, OF_CHANCE * chance)
 
 
