@@ -50,10 +50,10 @@ POWER = (
     " An effect of three standard deviations is found in about half of all cases with three seeds, and in "
     "about 98 % with five."
 )
-"""This holds only for 95 % intervals over independent seeds. Intervals of a report with several planned looks,
-and of seeds whose test sets overlap, are wider, so that they find fewer effects.
+"""This holds only for 95 % intervals over independent seeds. If a report has several planned looks, or if test
+sets overlap, the intervals are wider and find fewer effects.
 """
-RARE = " If that answer errs on fewer than 10\u00a0%, half of its error replaces the 5 points."
+RARE = " If that error is below 10\u00a0%, half of it replaces the 5 points."
 CHANCE = (
     "A variant counts as trained if, at some depth, its mean training error is at least 5 points below that "
     "of always answering the most frequent class{chance}."
