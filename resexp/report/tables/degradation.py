@@ -50,8 +50,8 @@ POWER = (
     " An effect of three standard deviations is found in about half of all cases with three seeds, and in "
     "about 98 % with five."
 )
-"""This holds only for 95 % intervals over independent seeds. If a report has several planned looks, or if test
-sets overlap, the intervals are wider and find fewer effects.
+"""This holds only for 95 % intervals over independent seeds. If a report has several planned looks, or if
+test sets overlap, the intervals are wider and find fewer effects.
 """
 RARE = " If that error is below 10\u00a0%, half of it replaces the 5 points."
 CHANCE = (
