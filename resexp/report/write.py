@@ -8,12 +8,14 @@ from resexp import durable
 from resexp.report.build import Report
 
 PAGE = "report.html"
+CONFIG = "config.yaml"
 BESIDE = "report.md, report.tex, report.json, trials.csv and figures/"
 """The other files of a report, as messages name them."""
 
 
 def write(report: Report, folder: Path) -> list[Path]:
-    """Write report.md, .html, .tex, .json, trials.csv and figures/*.svg; returns their paths.
+    """Write report.md, .html, .tex, .json, trials.csv and figures/*.svg; returns their paths. If the
+    configuration is known, a copy of it is written, too.
 
     Each file is replaced as a whole, so that a reader never sees half of one. Temporary files that a killed
     report left behind are deleted.
@@ -30,6 +32,7 @@ def write(report: Report, folder: Path) -> list[Path]:
         "report.tex": latex.render(report),
         "report.json": json.render(report),
         "trials.csv": csv.render(report),
+        **({CONFIG: report.records.config} if report.records.config else {}),
         **{f"figures/{drawing.key}.svg": standalone(drawing) for drawing in report.drawings},
     }
     for place in (folder, folder / "figures"):

@@ -25,14 +25,23 @@ def planned(folder: ExperimentFolder, notes: list[str]) -> tuple[dict[str, Any],
         )
         documents = [read_or_empty(TrialFolder(path).trial) for path in sorted(folder.trials.glob("*"))]
         return {}, [Trial.from_json(document["trial"]) for document in documents if document]
-    try:
-        digest = hashlib.sha256(durable.read_bytes(folder.config)).hexdigest()
-    except OSError:
-        digest = None
-    if digest != plan["config_sha256"]:
+    if configuration(folder, plan) is None:
         notes.append(f"{folder.config}: is not the configuration that was run")
     notes += plan.get("notes", ())
     return plan, [Trial.from_json(trial) for trial in plan["trials"]]
+
+
+def configuration(folder: ExperimentFolder, plan: Mapping[str, Any]) -> str | None:
+    """The text of the configuration that was run; None if the file is absent or another one."""
+    try:
+        text = durable.read_bytes(folder.config)
+    except OSError:
+        return None
+    return (
+        text.decode(errors="replace")
+        if hashlib.sha256(text).hexdigest() == plan.get("config_sha256")
+        else None
+    )
 
 
 def published(plan: Mapping[str, Any], folder: ExperimentFolder, notes: list[str]) -> dict[str, Any]:

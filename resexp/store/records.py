@@ -18,7 +18,7 @@ from resexp.store.experiment_lock import explained
 from resexp.store.finished import Finished, later_rows, merged, note_of_lost_end, notes_of_ways, ways
 from resexp.store.holder import running_in
 from resexp.store.layout import ExperimentFolder, rows_of, state_of
-from resexp.store.planned import planned, published, refuse_newer
+from resexp.store.planned import configuration, planned, published, refuse_newer
 from resexp.store.registration import registration
 from resexp.store.reported import seeds_before
 from resexp.store.trial_rows import RESULT_COLUMNS, columns_of, measures, row_of
@@ -62,6 +62,7 @@ class Records:
     notes: sentences that the reader must know, such as on damaged files.
     aside: a sentence that comes first, such as on trials that the plan leaves out, or "".
     settings: the settings of each trial as plain JSON data, by its id.
+    config: the text of the configuration that was run, or "" if it is not known.
     plugins: the plugins whose parts a trial uses, by its id. A trial has none if its copy cannot be read.
     tuned: dotted keys of the axes whose value is chosen by validation error.
     look: the look of a sequential experiment, as JSON data of `plan.looks.Look`.
@@ -91,6 +92,7 @@ class Records:
     foreign: bool = False
     unjudged: tuple[str, ...] = ()
     checks: tuple[str, ...] = ()
+    config: str = ""
     plugins: Mapping[str, tuple[Plugin, ...]] = field(default_factory=dict)
 
     @property
@@ -166,6 +168,7 @@ def _read(folder: ExperimentFolder) -> Records:
         registered=registered,
         unusable=unusable,
         checks=tuple(plan.get("checks", ())),
+        config=configuration(folder, plan) or "",
         plugins=readable(folder, trials),
     )
 
