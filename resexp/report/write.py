@@ -8,7 +8,7 @@ from resexp import durable
 from resexp.report.build import Report
 
 PAGE = "report.html"
-CONFIG = "config.yaml"
+CONFIG = "configuration.yaml"
 BESIDE = "report.md, report.tex, report.json, trials.csv and figures/"
 """The other files of a report, as messages name them."""
 

@@ -142,12 +142,12 @@ def test_without_a_script_the_page_has_its_theme_and_every_table(page: str, repo
 
 def test_the_configuration_lies_beside_the_page_if_it_is_known(report: Report, tmp_path: Path) -> None:
     write(report, tmp_path / "unknown")
-    assert not (tmp_path / "unknown/config.yaml").exists()
-    assert "config.yaml" not in (tmp_path / "unknown/report.html").read_text()
+    assert not (tmp_path / "unknown/configuration.yaml").exists()
+    assert "configuration.yaml" not in (tmp_path / "unknown/report.html").read_text()
     text = "name: example\n# café\n"
     write(replace(report, records=replace(report.records, config=text)), tmp_path / "known")
-    assert (tmp_path / "known/config.yaml").read_text() == text
-    assert '<a href="config.yaml">' in (tmp_path / "known/report.html").read_text()
+    assert (tmp_path / "known/configuration.yaml").read_text() == text
+    assert '<a href="configuration.yaml">' in (tmp_path / "known/report.html").read_text()
 
 
 ACT = """<script>

@@ -433,3 +433,14 @@ def test_an_attempt_at_a_damaged_trial_says_what_to_do(tmp_path: Path) -> None:
         (folder / "trial.json").write_text("{")
         with pytest.raises(StoreError, match="delete the folder"):
             store.Attempt(folder, number)
+
+
+def test_a_configuration_is_read_back_only_if_it_is_the_one_that_was_run(tmp_path: Path) -> None:
+    run_all(tmp_path)
+    assert store.read(tmp_path / "exp").config == "name: exp\n"
+    file = store.ExperimentFolder(tmp_path / "exp").config
+    for change in (lambda: file.write_text("name: another\n"), file.unlink):
+        change()
+        records = store.read(tmp_path / "exp")
+        assert records.config == ""
+        assert any(note.endswith("is not the configuration that was run") for note in records.notes)
