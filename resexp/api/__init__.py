@@ -2,12 +2,13 @@
 
 from resexp.api.evidence import register, run_until_decided
 from resexp.api.finished import archive, open_trial, probe, results
-from resexp.api.launching import make_launcher, stop
+from resexp.api.launching import jobs, make_launcher, stop
 from resexp.api.training import RESULTS, load, run, trials
 
 __all__ = [
     "RESULTS",
     "archive",
+    "jobs",
     "load",
     "make_launcher",
     "open_trial",

@@ -7,8 +7,9 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -17,6 +18,7 @@ from resexp.api.training import RESULTS
 if TYPE_CHECKING:
     from resexp.catalog.plugins import Plugin
     from resexp.execution.launcher import Launcher
+    from resexp.store import Submitted
 
 
 def make_launcher(kind: str, options: Sequence[str] = (), plugins: Sequence[Plugin] = ()) -> Launcher | None:
@@ -32,6 +34,47 @@ def make_launcher(kind: str, options: Sequence[str] = (), plugins: Sequence[Plug
 
     config = parse_launcher(kind, options, tuple(plugins))
     return None if config.kind == "local" else cast("Launcher", config.build())
+
+
+LOOKING = 2.0
+"""Seconds that a cluster may take to say which jobs have begun."""
+
+
+@dataclass(frozen=True)
+class TrialJob:
+    """The job of a trial on a cluster. `job` is its name there, or "". `status` is "queued", "running" or, if
+    the cluster does not know the job any more, "pending".
+    """
+
+    status: str
+    job: str
+
+
+def jobs(folder: Path) -> dict[str, TrialJob]:
+    """The jobs of those trials of an experiment that wait or run on a cluster, by the trial's id.
+
+    The results folder knows them. A cluster is asked only if it answers at once, and then its word counts.
+    Raises StoreError if the folder cannot be read.
+    """
+    from resexp.errors import ConfigError
+    from resexp.store import submitted
+
+    found = submitted(folder)
+    live: dict[str, Mapping[str, bool] | None] = {}
+    for kind in {each.launcher for each in found.values()}:
+        live[kind] = None
+        with suppress(ConfigError):  # this machine cannot ask, or the launcher is of a plugin
+            if launcher := make_launcher(kind):
+                live[kind] = launcher.look(LOOKING)
+    return {id: TrialJob(_status(each, live[each.launcher]), each.job) for id, each in found.items()}
+
+
+def _status(trial: Submitted, live: Mapping[str, bool] | None) -> str:
+    if live is None or not trial.job:
+        return "running" if trial.begun else "queued"
+    if trial.job not in live:
+        return "pending"
+    return "running" if live[trial.job] and (trial.first or trial.begun) else "queued"
 
 
 STOPPING = 60.0

@@ -161,8 +161,8 @@ def status(
     from resexp.store import GLANCE, find, running
 
     folder = find(name, results)
-    run, records = running(folder, GLANCE), api.results(folder)
-    options.print_listing(format, partial(status_json, records, run), partial(show_status, records, run))
+    shown = api.results(folder), running(folder, GLANCE), api.jobs(folder)
+    options.print_listing(format, partial(status_json, *shown), partial(show_status, *shown))
 
 
 @app.command()

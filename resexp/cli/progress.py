@@ -45,6 +45,9 @@ class TableDisplay(Display):
         style = {Status.DONE: "", Status.DIVERGED: "yellow", Status.FAILED: "red"}.get(state.status, "dim")
         self._console.print(Text(outcome(trial, state), style=style), soft_wrap=True)
 
+    def note(self, sentence: str) -> None:
+        self._console.print(Text(f"note      {clean(sentence)}", style="yellow"), soft_wrap=True)
+
     def tick(self, view: View) -> None:
         self._live.start()
         self._live.update(table(view, self._console.width), refresh=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +15,13 @@ from resexp.store import GLANCE
 from resexp.text import DASH, clean, counted, duration, percent
 
 if TYPE_CHECKING:
+    from resexp.api.launching import TrialJob
     from resexp.estimate.outline import Outline
     from resexp.plan.trial import Trial
     from resexp.store import Records, Running
 
+
+NO_JOBS: Mapping[str, TrialJob] = {}
 
 MOST_LAID_OUT = 500
 """The most rows that Rich fits to the terminal's width, which takes half a millisecond per row."""
@@ -75,24 +78,29 @@ def show_plan(outline: Outline) -> None:
     console.print(scope, style="dim")
 
 
-def show_status(records: Records, run: Running | None = None) -> None:
+def show_status(records: Records, run: Running | None = None, jobs: Mapping[str, TrialJob] = NO_JOBS) -> None:
     """Print one row per trial, in the order of the plan, and then where the run is that trains them.
 
-    Rich is not used, because it would take seconds to lay out thousands of rows.
+    `jobs` are those of trials that wait or run on a cluster, by the trial's id. Rich is not used, because it
+    would take seconds to lay out thousands of rows.
     """
+    statuses = _statuses(records, run, jobs)
     epochs = records.metrics.groupby("id")["epoch"].max().to_dict()
-    rows = [("trial", "status", "epoch", "train error", "test error", "time")]
+    rows: list[Sequence[str]] = [("trial", "status", "epoch", "train error", "test error", "time")]
     for row in records.trials.to_dict("records"):
         epoch = epochs.get(row["id"])
         errors = (percent(known(row[f"{part}_error"])) for part in ("train", "test"))
         shown = DASH if epoch is None else f"{epoch:.0f}"
-        rows.append((clean(row["name"]), row["status"], shown, *errors, duration(known(row["seconds"]))))
+        status = statuses[row["id"]]
+        if row["id"] in jobs and jobs[row["id"]].job:
+            status += f" (job {clean(jobs[row['id']].job)})"
+        rows.append((clean(row["name"]), status, shown, *errors, duration(known(row["seconds"]))))
     if records.aside:
         print(f"{clean(records.aside)}\n")
     for line in aligned(rows, left=2):
         print(line)
-    total, statuses = counted(len(records.trials), "trial"), tally(records.trials["status"])
-    print(f"\n{clean(records.experiment)}: {total}: {statuses}.")
+    total = counted(len(records.trials), "trial")
+    print(f"\n{clean(records.experiment)}: {total}: {tally(statuses.values())}.")
     causes = records.trials.dropna(subset=["cause"])
     for name, cause in zip(causes["name"], causes["cause"], strict=True):
         print(f"{clean(name)}: {clean(cause)}")
@@ -121,19 +129,36 @@ def whereabouts(records: Records, run: Running | None) -> Iterator[str]:
             yield f"{names[id]}: {where}step {row['step']:,} of {row['steps']:,}"
 
 
-def status_json(records: Records, run: Running | None = None) -> dict[str, Any]:
+def _statuses(records: Records, run: Running | None, jobs: Mapping[str, TrialJob]) -> dict[str, str]:
+    """The status of each trial, by its id. To the results, a trial that waits for a cluster is pending, or
+    running if a command watches it.
+    """
+    statuses = dict(zip(records.trials["id"], records.trials["status"], strict=True))
+    for id, status in statuses.items():
+        if id in jobs and status in (Status.RUNNING, Status.PENDING):
+            statuses[id] = jobs[id].status
+        elif jobs and status == Status.RUNNING and run and id not in run.progress:
+            statuses[id] = Status.PENDING.value  # it is not submitted yet
+    return statuses
+
+
+def status_json(
+    records: Records, run: Running | None = None, jobs: Mapping[str, TrialJob] = NO_JOBS
+) -> dict[str, Any]:
     """What `show_status` prints, for programs. Errors are fractions, times seconds; null is unknown."""
+    statuses = _statuses(records, run, jobs)
     epochs = records.metrics.groupby("id")["epoch"].max().to_dict()
     texts = ("id", "name", "variant", "status", "cause")
     numbers = ("depth", "seed", "train_error", "test_error", "seconds")
     return {
         "schema_version": 1,
         "experiment": records.experiment,
-        "counts": dict(Counter(records.trials["status"])),
+        "counts": dict(Counter(statuses.values())),
         "trials": [
             {name: row[name] for name in texts}
             | {name: known(row[name]) for name in numbers}
-            | {"epoch": known(epochs.get(row["id"]))}
+            | {"status": statuses[row["id"]], "epoch": known(epochs.get(row["id"]))}
+            | {"job": jobs[row["id"]].job or None if row["id"] in jobs else None}
             for row in records.trials.to_dict("records")
         ],
         "run": run and asdict(run),

@@ -56,6 +56,9 @@ class Display:
     def finished(self, trial: Trial, state: State) -> None:
         """The trial has ended."""
 
+    def note(self, sentence: str) -> None:
+        """The launcher has news for the user."""
+
     def tick(self, view: View) -> None:
         """Time has passed: called several times per second."""
 

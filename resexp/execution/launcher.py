@@ -12,7 +12,7 @@ workers run on other machines, wait in a queue, or go on without the supervisor.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -27,7 +27,7 @@ class Job:
     folder: of the trial. number: of the attempt at it. threads: of each process, for computations on the CPU.
     trainer: `module:function`, which is called with the Attempt. data: the trial's data as prepared on this
     machine; None: the worker prepares them. processes: how many processes compute the trial together; the
-    worker is one of them, and starts the others.
+    worker is one of them, and starts the others. restart: how often a cluster has started this attempt again.
     """
 
     folder: Path
@@ -38,6 +38,7 @@ class Job:
     allow_environment_change: bool = False
     data: Any = None
     processes: int = 1
+    restart: int = 0
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,21 @@ class Launcher(ABC):
         """Ask a worker to save its state and exit or, with `kill`, end it at once. A worker in a queue is
         removed from it. If the worker has ended, this does nothing.
         """
+
+    def news(self) -> Sequence[str]:
+        """Sentences for the user on what has happened since the last call, such as a job that was refused.
+
+        The supervisor shows them after each `wait`, and after `close`.
+        """
+        return ()
+
+    def look(self, seconds: float) -> Mapping[str, bool] | None:
+        """Whether the jobs of this user have begun, by the names that notes give them. Jobs that are over
+        are left out. None if that is not known, or not within `seconds`.
+
+        `resexp status` asks this; no other method has been called before.
+        """
+        return None
 
     def leave(self) -> bool:
         """Let all workers go on without this process, if that is possible. Returns whether they go on.

@@ -32,6 +32,9 @@ class LineDisplay(Display):
     def finished(self, trial: Trial, state: State) -> None:
         self._print(outcome(trial, state))
 
+    def note(self, sentence: str) -> None:
+        self._print(f"note      {clean(sentence)}")
+
     def _print(self, line: str) -> None:
         print_line(self._console, line)
 

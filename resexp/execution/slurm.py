@@ -16,15 +16,19 @@ from typing import Any, ClassVar
 
 from resexp.errors import ConfigError, Problem, TrialError
 from resexp.execution.launcher import Job, Launcher, Outcome
-from resexp.execution.slurm_batch import Batch, Task, largest_array, submit
+from resexp.execution.slurm_batch import Batch, Task
 from resexp.execution.slurm_job import slurm
+from resexp.execution.slurm_limit import Limit
+from resexp.execution.slurm_queue import SubmitQueue
 from resexp.execution.slurm_states import (
     AT_ONCE,
     GONE,
+    RUNNING,
     SUSPENDED,
     WAITING,
     Seen,
     accounted,
+    array_of,
     outcome_of,
     seen_jobs,
     settled,
@@ -79,19 +83,20 @@ class Slurm(Launcher):
         given |= {"constraint": constraint, "gres": f"gpu:{gpus}" if gpus else None}
         given |= {"signal": f"B:USR2@{save_ahead}"}
         own = [f"--{name}={value}" for name, value in given.items() if value is not None]
-        self._options, self._setup = (*own, *sbatch), setup
-        self._cpus, self._gpus = cpus, gpus
-        self._per_job, self._restarts, self._poll = trials_per_job, restarts, poll
-        self._jobs: int | None = None
+        self._queue = SubmitQueue(
+            (*own, *sbatch), setup, cpus=cpus, per_job=trials_per_job, restarts=restarts
+        )
+        self._gpus, self._poll = gpus, poll
+        self._limit = Limit(None)
         self._notes: JobNotes | None = None
-        self._new: list[Task] = []
+        self._news: list[str] = []
         self._batches: dict[str, Batch] = {}
         self._next_poll = 0.0
         self._states: dict[str, str] = {}
         self._cancelled: set[str] = set()
 
     def slots(self, device: str, jobs: int | None, trials: int) -> Sequence[str]:
-        self._jobs = jobs
+        self._limit = Limit(jobs)
         return [("cuda" if self._gpus else "cpu") if device == "auto" else device] * trials
 
     def adopt(self, notes: JobNotes) -> Iterable[tuple[Job, Any]]:
@@ -103,7 +108,7 @@ class Slurm(Launcher):
         if seen is None:
             raise TrialError("squeue does not answer, so it is not known which jobs run already")
         for name, note in known.items():
-            id = note["id"] or next((job.array for job in seen.values() if job.name == name), None)
+            id = note["id"] or array_of(seen, name)
             if id is None:  # it was never submitted
                 notes.remove(name)
                 continue
@@ -113,8 +118,9 @@ class Slurm(Launcher):
         return [(task.job, task) for task in self._tasks()]
 
     def start(self, job: Job) -> Task:
-        self._new.append(Task(job))
-        return self._new[-1]
+        task = Task(job)
+        self._queue.add(task)
+        return task
 
     def poll(self, handle: Task) -> Outcome | None:
         return handle.outcome
@@ -131,16 +137,28 @@ class Slurm(Launcher):
         started = time.monotonic()
         if (seen := seen_jobs()) is not None:  # None: the controller does not answer
             self._update(seen)
+            self._limit.share(self._batches.values())
         ended = time.monotonic()
         self._next_poll = ended + max(self._poll, REST * (ended - started))
 
     def stop(self, handle: Task, *, kill: bool) -> None:
         """Cancel a job. With or without `kill`, Slurm sends SIGTERM, and after its KillWait SIGKILL."""
         handle.unwanted = "kill" if kill else handle.unwanted or "stop"
-        if handle in self._new:
-            handle.outcome = Outcome(None, "cancelled", "it was stopped before it was submitted")
-            self._new.remove(handle)
+        self._queue.drop(handle)
         self._next_poll = 0.0
+
+    def news(self) -> Sequence[str]:
+        told = [*self._queue.news, *self._news]
+        self._queue.news.clear()
+        self._news.clear()
+        return told
+
+    def look(self, seconds: float) -> Mapping[str, bool] | None:
+        seen = seen_jobs(seconds)
+        if seen is None:
+            return None
+        live = {id: job.state for id, job in seen.items() if job.state in WAITING | RUNNING}
+        return {id: state not in WAITING for id, state in live.items()}
 
     def leave(self) -> bool:
         with suppress(TrialError):
@@ -150,44 +168,53 @@ class Slurm(Launcher):
 
     def close(self) -> None:
         """Cancel what is queued or runs. Slurm gives running jobs its KillWait to save their state."""
-        self._new.clear()
-        for task in self._tasks():
-            task.unwanted = task.unwanted or "stop"
-        self._cancel()
         deadline = time.monotonic() + CLOSING
-        while any(self._tasks()) and time.monotonic() < deadline:
+        seen: Mapping[str, Seen] | None = {}
+        while (any(self._tasks()) or self._queue.unsure) and time.monotonic() < deadline:
+            for task in self._tasks():
+                task.unwanted = task.unwanted or "stop"
+            self._cancel()
             time.sleep(0.2)
             if (seen := seen_jobs()) is not None:  # else nobody knows, and the notes stay for the next run
                 self._update(seen)
+        if seen is None:
+            self._news.append("Slurm does not answer. Jobs may go on; `resexp stop` cancels them later.")
         self._batches.clear()
+        self._queue.clear()
 
     def _tasks(self) -> Iterator[Task]:
         """The tasks that have been submitted and have not ended."""
         return (task for batch in self._batches.values() for task in batch.tasks if task.outcome is None)
 
     def _update(self, seen: Mapping[str, Seen]) -> None:
-        """Note which tasks have begun and which have ended."""
+        """Note which arrays Slurm has taken, which of their tasks have begun, and which have ended."""
+        assert self._notes is not None
+        for batch in self._queue.find(seen, self._notes):
+            self._batches[batch.name] = batch
         live = list(self._tasks())
         elements = dict.fromkeys(task.element for task in live)
         unknown = [element for element in elements if element not in seen]
         found = {**(accounted(unknown) if unknown else {}), **seen}
-        busy: set[str] = set()
+        busy, ended = set[str](), set[str]()
         for task in live:
             element = task.element
             job = found.get(element) or Seen("", "", GONE, None)
             if settled(job, self._states, element):
                 task.outcome = outcome_of(job, where=self._where(task))
+                if element in ended and task.outcome.kind in ("crash", "oom", "time limit"):
+                    task.outcome = Outcome(job.code, "lost", "an earlier trial ended its job", again=True)
+                ended.add(element)
                 continue
             # The tasks of a job begin one after the other. A suspended one cannot make progress.
             begun = job.state not in WAITING | SUSPENDED and element not in busy
-            if begun and self._shared(task) and task.has_ended():
+            if begun and task.shared and task.has_ended():
                 task.outcome = Outcome(None, "crash", "its job went on with another trial")
             else:
                 task.begun = begun
                 busy.add(element)
         self._states = {element: found[element].state if element in found else GONE for element in elements}
         for name, batch in list(self._batches.items()):
-            if self._notes and all(task.outcome for task in batch.tasks):
+            if all(task.outcome for task in batch.tasks):
                 self._notes.remove(name)
                 del self._batches[name]
 
@@ -210,32 +237,9 @@ class Slurm(Launcher):
 
     def _submit(self) -> None:
         """Submit the jobs that `start` has collected, in as few arrays as the cluster allows."""
-        if not self._new:
-            return
         assert self._notes is not None
-        new, self._new = self._new, []
-        most = largest_array() * self._per_job
-        sizes: dict[int, list[Task]] = {}  # the jobs of an array get the same processors
-        for task in new:
-            sizes.setdefault(task.job.processes, []).append(task)
-        parts = [same[n : n + most] for same in sizes.values() for n in range(0, len(same), most)]
-        for part in parts:
-            cpus = self._cpus or part[0].job.threads * part[0].job.processes
-            batch = submit(
-                part,
-                self._notes,
-                per_job=self._per_job,
-                restarts=self._restarts,
-                setup=self._setup,
-                options=(f"--cpus-per-task={cpus}", *self._options),
-                throttle=max(1, self._jobs // len(parts)) if self._jobs else None,
-            )
+        for batch in self._queue.submit(self._notes, list(self._batches.values()), self._limit):
             self._batches[batch.name] = batch
-
-    @staticmethod
-    def _shared(task: Task) -> bool:
-        """Whether a task's job also runs other trials."""
-        return task.batch is not None and task.batch.per_job > 1
 
     def _where(self, task: Task) -> str:
         """The path of the file with what a task's job has printed before and after its trials."""

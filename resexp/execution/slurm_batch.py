@@ -1,21 +1,33 @@
-"""Submits arrays of jobs to a Slurm cluster, and finds them again."""
+"""Arrays of jobs of a Slurm cluster: their tasks, the note on them, and their submission."""
 
 from __future__ import annotations
 
+import re
 import secrets
 import shlex
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from resexp.errors import TrialError
 from resexp.execution.launcher import Job, Outcome
 from resexp.execution.slurm_job import slurm
 from resexp.store import JobNotes, TrialFolder
+
+LONGEST = 300.0
+"""Seconds that sbatch may take. It repeats by itself what a busy controller refuses."""
+
+FULL = re.compile("(Max|Grp)SubmitJob")
+"""What sbatch says if a user has as many jobs as are allowed, such as QOSMaxSubmitJobPerUserLimit."""
+
+SILENT = re.compile(
+    "unable to contact|timed out|temporarily un|standby|zero bytes|refused|reset by peer|not connected|"
+    "broken pipe|unexpected message|queue full",
+    re.IGNORECASE,
+)
+"""What sbatch says if the controller, or the way to it, fails for a while."""
 
 
 @dataclass(eq=False)
@@ -40,6 +52,11 @@ class Task:
         assert self.batch is not None
         return f"{self.batch.id}_{self.index // self.batch.per_job}"
 
+    @property
+    def shared(self) -> bool:
+        """Whether its job also runs other trials."""
+        return self.batch is not None and self.batch.per_job > 1
+
     def has_ended(self) -> bool:
         """Whether its trial has a result or a failure."""
         return TrialFolder(self.job.folder).has_ended()
@@ -47,28 +64,83 @@ class Task:
 
 @dataclass(eq=False)
 class Batch:
-    """Tasks that were submitted together, as the elements of one array.
+    """Tasks that are submitted together, as the elements of one array.
 
-    name: of the jobs, and of their note. id: of the array. per_job: the number of tasks that one element
-    runs, one after the other.
+    name: of the jobs, and of their note. id: of the array; "" if it is not known yet. per_job: the number of
+    tasks that one element runs, one after the other. restarts: how often Slurm may start an element again.
     """
 
     name: str
     id: str
     per_job: int
+    restarts: int
     tasks: list[Task] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, name: str, tasks: Sequence[Task], per_job: int, restarts: int) -> Batch:
+        """A new batch of these tasks."""
+        batch = cls(name, "", per_job, restarts, list(tasks))
+        for index, task in enumerate(tasks):
+            task.batch, task.index = batch, index
+        return batch
 
     @classmethod
     def noted(cls, name: str, id: str, note: Mapping[str, Any]) -> Batch:
         """The batch that a note describes."""
-        batch = cls(name, id, note["trials_per_job"])
         settings = note["threads"], note["trainer"], note["allow_environment_change"]
         jobs = [
             Job(task["folder"], task["number"], task["device"], *settings, processes=task["processes"])
             for task in note["tasks"]
         ]
-        batch.tasks = [Task(job, batch, index) for index, job in enumerate(jobs)]
+        batch = cls.of(name, [Task(job) for job in jobs], note["trials_per_job"], note["restarts"])
+        batch.id = id
         return batch
+
+    def note(self) -> dict[str, Any]:
+        """What the jobs and a later run need to know."""
+        first = self.tasks[0].job
+        return {
+            "launcher": "slurm",
+            "id": self.id or None,
+            "trials_per_job": self.per_job,
+            "restarts": self.restarts,
+            "trainer": first.trainer,
+            "threads": first.threads,
+            "allow_environment_change": first.allow_environment_change,
+            "tasks": [
+                {
+                    "folder": task.job.folder.name,
+                    "number": task.job.number,
+                    "device": task.job.device,
+                    "processes": task.job.processes,
+                    "job": task.element if self.id else "",
+                }
+                for task in self.tasks
+            ],
+        }
+
+    def open(self) -> int:
+        """The number of elements that have not ended."""
+        return len({task.element for task in self.tasks if task.outcome is None})
+
+    def waiting(self) -> bool:
+        """Whether some of its elements have not begun, as far as is known."""
+        left = [task for task in self.tasks if task.outcome is None]
+        return {task.element for task in left} != {task.element for task in left if task.begun}
+
+
+class Refusal(Exception):
+    """Slurm has not taken an array, as far as is known.
+
+    full: because the user has too many jobs. lasting: whether the same would be refused later, too. batch:
+    the array, if Slurm may have taken it nevertheless; the note on it is kept then.
+    """
+
+    def __init__(
+        self, words: str, *, full: bool = False, lasting: bool = False, batch: Batch | None = None
+    ) -> None:
+        super().__init__(" ".join(words.split()) or "sbatch said nothing")
+        self.full, self.lasting, self.batch = full, lasting, batch
 
 
 def submit(
@@ -81,50 +153,39 @@ def submit(
     options: Sequence[str],
     throttle: int | None,
 ) -> Batch:
-    """Submit tasks as one array, of which at most `throttle` elements run at once. Raises TrialError.
+    """Submit tasks as one array, of which at most `throttle` elements run at once. Raises Refusal.
 
     A note on them is written first, and the jobs read it. If this process ends before it knows the array's
     id, the next run finds the jobs by their name, which is that of the note.
     """
-    name = f"{notes.experiment[:40]}-{secrets.token_hex(4)}"
-    first = tasks[0].job
-    jobs = [task.job for task in tasks]
-    note = {
-        "launcher": "slurm",
-        "id": None,
-        "trials_per_job": per_job,
-        "restarts": restarts,
-        "trainer": first.trainer,
-        "threads": first.threads,
-        "allow_environment_change": first.allow_environment_change,
-        "tasks": [
-            {
-                "folder": job.folder.name,
-                "number": job.number,
-                "device": job.device,
-                "processes": job.processes,
-            }
-            for job in jobs
-        ],
-    }
-    path, output = notes.write(name, note), notes.output(name)
+    batch = Batch.of(f"{notes.experiment[:40]}-{secrets.token_hex(4)}", tasks, per_job, restarts)
+    path, output = notes.write(batch.name, batch.note()), notes.output(batch.name)
     last = (len(tasks) - 1) // per_job
     command = [
-        *("sbatch", "--parsable", f"--job-name={name}", "--nodes=1", "--ntasks=1"),
+        *("sbatch", "--parsable", f"--job-name={batch.name}", "--nodes=1", "--ntasks=1"),
         f"--array=0-{last}" + (f"%{throttle}" if throttle else ""),
         f"--output={str(output).replace('%', '%%')}/%a.txt",
         *("--requeue", "--open-mode=append", *options),
     ]
     script = "\n".join(("#!/bin/sh", *setup, f"exec {_program(path, per_job)}", ""))
-    done = subprocess.run(command, input=script, capture_output=True, text=True, check=False)
-    if done.returncode:
-        notes.remove(name)
-        raise TrialError(f"sbatch refused the jobs: {' '.join(done.stderr.split())}")
-    batch = Batch(name, done.stdout.strip().partition(";")[0], per_job, list(tasks))
-    notes.write(name, {**note, "id": batch.id})
-    for index, task in enumerate(tasks):
-        task.batch, task.index = batch, index
-    return batch
+    try:
+        done = subprocess.run(
+            command, input=script, capture_output=True, text=True, check=False, timeout=LONGEST
+        )
+    except OSError as problem:
+        notes.remove(batch.name)
+        raise Refusal(f"it could not be started: {problem}") from problem
+    except subprocess.TimeoutExpired as late:
+        raise Refusal(f"no answer for {LONGEST:.0f} s", batch=batch) from late
+    if done.returncode == 0:
+        batch.id = done.stdout.strip().partition(";")[0]
+        notes.write(batch.name, batch.note())
+        return batch
+    full = bool(FULL.search(done.stderr))
+    if not full and (done.returncode < 0 or SILENT.search(done.stderr)):
+        raise Refusal(done.stderr, batch=batch)
+    notes.remove(batch.name)
+    raise Refusal(done.stderr, full=full, lasting=not full)
 
 
 def _program(note: Path, per_job: int) -> str:
@@ -133,9 +194,11 @@ def _program(note: Path, per_job: int) -> str:
 
 
 def largest_array() -> int:
-    """The most elements that an array may have on this cluster."""
-    with suppress(OSError, subprocess.SubprocessError):
-        for line in slurm("scontrol", "show", "config").splitlines():
-            if line.startswith("MaxArraySize"):
-                return max(1, int(line.partition("=")[2]))
-    return 1001
+    """The most elements that an array may have on this cluster. Raises Refusal."""
+    try:
+        lines = slurm("scontrol", "show", "config").splitlines()
+    except (OSError, subprocess.SubprocessError) as problem:
+        said = getattr(problem, "stderr", None) or str(problem)
+        raise Refusal(f"the controller does not say how large arrays may be: {said}") from problem
+    sizes = [line.partition("=")[2] for line in lines if line.startswith("MaxArraySize")]
+    return max(1, int(sizes[0])) if sizes else 1001

@@ -24,7 +24,7 @@ from resexp.errors import StaleAttempt
 from resexp.execution.launcher import Job, Outcome
 from resexp.execution.local import Local
 from resexp.store import TrialFolder, fail, read_note
-from resexp.store.failure import check_current
+from resexp.store.failure import check_current, note_restart
 
 UNFINISHED = 85
 """The exit status of a job that was told to stop before its trials had ended."""
@@ -34,6 +34,10 @@ TRIES = 3
 
 LOOK = 0.5
 """The most seconds until a signal is noticed."""
+
+
+PATIENCE = 60.0
+"""Seconds to wait for one of Slurm's programs."""
 
 
 class Told:
@@ -53,7 +57,11 @@ def main(note: Path, first: int, count: int) -> int:
     that of the last worker (128 plus the number of a signal that ended it), or UNFINISHED.
     """
     told = Told()
-    content = read_note(note)
+    try:
+        content = read_note(note)
+    except FileNotFoundError:  # Slurm has taken this job later than it has said, or its run is over
+        print(f"{note}: the run that submitted this job has withdrawn it")
+        return UNFINISHED
     launcher = Local([content["trainer"].partition(":")[0]])
     status = 0
     try:
@@ -82,7 +90,10 @@ def _run(task: Mapping[str, Any], note: Mapping[str, Any], launcher: Local, told
             note["trainer"],
             note["allow_environment_change"],
             processes=task["processes"],
+            restart=_restart(),
         )
+        with suppress(StaleAttempt):  # then the worker notices it, too
+            note_restart(TrialFolder(job.folder), job.number, job.restart)
         outcome = _outcome(launcher, launcher.start(job), told)
         if not outcome.again:
             break
@@ -105,7 +116,7 @@ def _ended(task: Mapping[str, Any]) -> bool:
     """Whether a trial has a result or a failure, or a later attempt has taken it over."""
     folder = TrialFolder(task["folder"])
     try:
-        check_current(folder, task["number"])
+        check_current(folder, task["number"], _restart())
     except StaleAttempt:
         return True
     return folder.has_ended()
@@ -113,7 +124,7 @@ def _ended(task: Mapping[str, Any]) -> bool:
 
 def _record(task: Mapping[str, Any], kind: str, cause: str) -> None:
     with suppress(OSError, StaleAttempt):
-        fail(TrialFolder(task["folder"]), task["number"], kind, cause)
+        fail(TrialFolder(task["folder"]), task["number"], kind, cause, _restart())
 
 
 def _again_later(restarts: int, task: Mapping[str, Any]) -> int:
@@ -125,16 +136,21 @@ def _again_later(restarts: int, task: Mapping[str, Any]) -> int:
         # has decided what becomes of it. A job near its limit is RUNNING, and starts again only if asked to.
         if slurm("squeue", "--noheader", f"--jobs={job}", "--format=%T").strip() != "RUNNING":
             return UNFINISHED
-        if int(os.environ.get("SLURM_RESTART_COUNT") or 0) >= restarts:
+        if _restart() >= restarts:
             _record(task, "time limit", f"not done after its job was started again {restarts} times")
         else:
             slurm("scontrol", "requeue", job)
     return UNFINISHED
 
 
-def slurm(*command: str) -> str:
+def _restart() -> int:
+    """How often Slurm has started this job again."""
+    return int(os.environ.get("SLURM_RESTART_COUNT") or 0)
+
+
+def slurm(*command: str, seconds: float = PATIENCE) -> str:
     """What one of Slurm's programs prints. Raises OSError or SubprocessError if it fails."""
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=seconds)
     return done.stdout
 
 

@@ -5,13 +5,15 @@ for the trials.
 from __future__ import annotations
 
 import os
+import re
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from resexp.execution.launcher import Outcome
-from resexp.execution.slurm_job import UNFINISHED, slurm
+from resexp.execution.slurm_job import PATIENCE, UNFINISHED, slurm
 
 WAITING = {
     "PENDING",
@@ -30,6 +32,9 @@ PASSING = {"NODE_FAIL", "PREEMPTED", "TIMEOUT", "BOOT_FAIL"}
 
 GONE = "GONE"
 """The state of a job that neither squeue nor sacct knows."""
+
+OUT_OF_MEMORY = re.compile("slurmstepd.*(exceeded (job |step )?memory limit|oom.kill)")
+"""A line in a job's output after which Slurm or the kernel has killed it, in lower case."""
 
 AT_ONCE = 500
 """The most ids of jobs that one command gets."""
@@ -51,13 +56,15 @@ class Seen:
     code: int | None
 
 
-def seen_jobs() -> dict[str, Seen] | None:
+def seen_jobs(seconds: float = PATIENCE) -> dict[str, Seen] | None:
     """The user's jobs that wait, run, or ended in the last minutes, by ids such as 12_3. None if squeue does
-    not answer.
+    not answer within `seconds`.
     """
     form = ",".join(f"{field}:.{width}{SEPARATOR}" for field, width in FIELDS.items())
     try:
-        answer = slurm("squeue", "--me", "--array", "--states=all", "--noheader", f"--Format={form}")
+        answer = slurm(
+            *("squeue", "--me", "--array", "--states=all", "--noheader", f"--Format={form}"), seconds=seconds
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     rows = [[text.strip() for text in line.split(SEPARATOR)] for line in answer.split("\n")]
@@ -66,6 +73,11 @@ def seen_jobs() -> dict[str, Seen] | None:
         f"{array}_{index}": Seen(array, name, state, _waited(code))
         for array, index, state, code, name, *_ in whole
     }
+
+
+def array_of(seen: Mapping[str, Seen], name: str) -> str | None:
+    """The id of the array whose jobs have this name."""
+    return next((job.array for job in seen.values() if job.name == name), None)
 
 
 def accounted(elements: Sequence[str]) -> dict[str, Seen]:
@@ -121,10 +133,23 @@ def outcome_of(seen: Seen, *, where: str) -> Outcome:
             return Outcome(None, "lost", "its job was preempted and not queued again", again=True)
         case "GONE":
             return Outcome(None, "lost", "Slurm does not know its job any more", again=True)
+    if seen.code == -signal.SIGKILL and _says_memory(where):
+        return Outcome(seen.code, "oom", "out of memory")
     if seen.code == UNFINISHED:
         return Outcome(seen.code, "lost", "its job was told to stop and not queued again", again=True)
     how = f"signal {-seen.code}" if seen.code is not None and seen.code < 0 else f"exit status {seen.code}"
     return Outcome(seen.code, "crash", f"crashed: its job ended with {how} and left no result; see {where}")
+
+
+def _says_memory(output: str) -> bool:
+    """Whether Slurm has written into the output of a job that memory ran out. Without accounting, nothing
+    else says so.
+    """
+    with suppress(OSError), open(output, "rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
+        lines = file.read().decode(errors="replace").lower().splitlines()
+        return any(OUT_OF_MEMORY.match(line) for line in lines)
+    return False
 
 
 def settled(seen: Seen, before: Mapping[str, str], element: str) -> bool:

@@ -93,6 +93,8 @@ def supervise(
         finally:
             if not (left := _left(launcher, signalled)):
                 launcher.close()
+        for sentence in launcher.news():
+            display.note(sentence)
         if not left:
             sweep.tell_killed()
     finally:

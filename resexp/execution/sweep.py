@@ -64,10 +64,8 @@ class Sweep:
         self.counts: Counter[str] = Counter()
         self.first: list[State] = []
         self.tries: Counter[str] = Counter()
-        self.losses = 0
-        self.loss = ""
-        self.stopping = False
-        self.awake = 0.0
+        self.losses, self.loss = 0, ""
+        self.stopping, self.awake = False, 0.0
         self.all_work = self.work_done = 0.0
         self.before = 0
         self.began = self.last_tick = time.monotonic()
@@ -118,6 +116,8 @@ class Sweep:
         those that stall.
         """
         self.launcher.wait([worker.handle for worker in self.running if worker.ended is None], TICK)
+        for sentence in self.launcher.news():
+            self.display.note(sentence)
         now = time.monotonic()
         # If this process was suspended (machine asleep, Ctrl-Z), the workers have not stalled, and the pause
         # must not be added to their idle time.

@@ -40,7 +40,7 @@ def work(job: Job) -> None:
             traceback.print_exc()
             sys.stderr.flush()
         with suppress(OSError, StaleAttempt):  # the supervisor records what could not be recorded here
-            fail(TrialFolder(job.folder), job.number, *failure_of(error))
+            fail(TrialFolder(job.folder), job.number, *failure_of(error), job.restart)
         sys.exit(1)
 
 
@@ -55,6 +55,7 @@ def _begin(job: Job) -> Attempt:
         threads=job.threads,
         allow_environment_change=job.allow_environment_change,
         data=job.data,
+        restart=job.restart,
     )
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # the supervisor handles these, and sends SIGTERM to workers

@@ -30,6 +30,7 @@ from resexp.store.pack import pack
 from resexp.store.records import Records, read
 from resexp.store.registration import register
 from resexp.store.reported import note_reported, seeds_at_last_look
+from resexp.store.submitted import Submitted, submitted
 from resexp.store.unpack import Unpacked, unpack
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "State",
     "Status",
     "StoredExperiment",
+    "Submitted",
     "TrialFolder",
     "Unpacked",
     "create",
@@ -65,5 +67,6 @@ __all__ = [
     "running",
     "seeds_at_last_look",
     "states",
+    "submitted",
     "unpack",
 ]

@@ -53,16 +53,16 @@ class Attempt:
         threads: int = 1,
         allow_environment_change: bool = False,
         data: Any = None,
+        restart: int = 0,
     ) -> None:
-        """`data` describes the trial's prepared data; only training knows its type."""
+        """`data` describes the trial's prepared data; only training knows its type. `restart`: see Job."""
         self._folder = TrialFolder(folder)
         try:
             self.trial = Trial.from_json(read(self._folder.trial)["trial"])
         except (OSError, durable.Damaged) as problem:
             raise StoreError(f"{self._folder.trial}: {problem}; delete the folder to redo it") from problem
-        self.number = number
-        self.device = device
-        self.threads = threads
+        self.number, self._restart = number, restart
+        self.device, self.threads = device, threads
         self.data = data
         self.stopping = False
         self.notes: list[str] = []
@@ -177,7 +177,7 @@ class Attempt:
         sync = time.monotonic() - self._last_durable >= DURABLE_EVERY
         if sync:
             self._sync_rows()
-        sidecar = self._folder.checkpoint(step, self.number)
+        sidecar = self._folder.checkpoint(step, self.number, self._restart)
         durable.write_atomic(sidecar.with_suffix(".pt"), data, durable=sync)
         durable.write_document(
             sidecar,
@@ -229,10 +229,10 @@ class Attempt:
 
     def fail(self, kind: str, cause: str) -> None:
         """Record why this attempt ended without a result (see `failure.fail`). Raises StaleAttempt."""
-        fail(self._folder, self.number, kind, cause)
+        fail(self._folder, self.number, kind, cause, self._restart)
 
     def _check_current(self) -> None:
-        check_current(self._folder, self.number)
+        check_current(self._folder, self.number, self._restart)
 
     def _sync_rows(self) -> None:
         for log in self._logs.values():

@@ -128,12 +128,13 @@ class StoredExperiment:
         if trial is None or self.last_state(trial).status is not Status.PENDING:
             return None
         own = self._folder.trial(trial)
-        if own.path.name != folder.name or read_or_empty(own.attempt).get("attempt") != number:
+        record = read_or_empty(own.attempt)
+        if own.path.name != folder.name or record.get("attempt") != number:
             return None
         self._states.pop(trial.id, None)
         with explained(own.path):
             self._record_run()
-            durable.write_document(own.attempt, {"attempt": number, "run": self._held.run}, durable=False)
+            durable.write_document(own.attempt, {**record, "run": self._held.run}, durable=False)
         return trial
 
     def holds(self, trial: Trial) -> bool:

@@ -9,21 +9,39 @@ from resexp.store.documents import read_or_empty
 from resexp.store.layout import TrialFolder
 
 
-def check_current(folder: TrialFolder, number: int) -> None:
-    """Raises StaleAttempt if attempt `number` is no longer the trial's latest."""
+def check_current(folder: TrialFolder, number: int, restart: int = 0) -> None:
+    """Raises StaleAttempt if attempt `number` is no longer the trial's latest, or if its job was started
+    again after the `restart`-th time.
+    """
     if not folder.path.is_dir():
         raise StaleAttempt(f"{folder.path}: was deleted while attempt {number} was under way")
-    current = read_or_empty(folder.attempt).get("attempt")
+    record = read_or_empty(folder.attempt)
+    current = record.get("attempt")
     if current != number:
         raise StaleAttempt(f"{folder.path}: attempt {number} was taken over by attempt {current}")
+    if record.get("restart", 0) > restart:
+        raise StaleAttempt(f"{folder.path}: attempt {number} was started again on another machine")
 
 
-def fail(folder: TrialFolder, number: int, kind: str, cause: str) -> None:
+def note_restart(folder: TrialFolder, number: int, restart: int) -> None:
+    """Record that a cluster has started attempt `number` for the `restart`-th time again.
+
+    A cluster starts a job again if it loses the connection to its node. The first process may still run
+    there, and see the folder. From now on it is stale, as a process of an earlier attempt is. Raises
+    StaleAttempt.
+    """
+    check_current(folder, number, restart)
+    record = read_or_empty(folder.attempt)
+    if record.get("restart", 0) < restart:
+        durable.write_document(folder.attempt, {**record, "restart": restart}, durable=False)
+
+
+def fail(folder: TrialFolder, number: int, kind: str, cause: str, restart: int = 0) -> None:
     """Record that attempt `number` ended without a result: the kind of failure, and its cause in words.
 
     This works without an Attempt, in case the worker could not make one. Raises StaleAttempt.
     """
-    check_current(folder, number)
+    check_current(folder, number, restart)
     write_failure(folder, number, kind, cause)
 
 

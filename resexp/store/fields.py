@@ -14,8 +14,7 @@ def _plain(text: str) -> str:
 
 
 Text = InstanceOf[str]
-"""Any text. pydantic's own type refuses text that is no valid Unicode, and names of files may be such text.
-"""
+"""Any text. pydantic's own type refuses invalid Unicode, which names of files may contain."""
 Plain = Annotated[Text, AfterValidator(_plain)]
 """A name that becomes part of a path, and therefore must not lead out of the results folder."""
 Count = Annotated[int, Field(ge=0, lt=2**63)]
@@ -43,9 +42,7 @@ Extents = dict[Literal["metrics.jsonl", "probes.jsonl"], Extent]
 
 
 def _settings(value: dict[Any, Any]) -> dict[Any, Any]:
-    """A trial's settings, if they have the form that readers rely on. The settings' own models would need two
-    seconds for 20,000 trials.
-    """
+    """A trial's settings, if they have the form that readers rely on. Their own models would take seconds."""
     model, training, probes = (value.get(key) or {} for key in ("model", "training", "probes"))
     if not isinstance(model, dict) or not isinstance(training, dict) or not isinstance(probes, list | dict):
         raise ValueError("has a model, training or probes of another kind")  # noqa: TRY004  (for pydantic)
@@ -143,6 +140,7 @@ class Environment(Document):
 class AttemptFields(Document):
     attempt: Count
     run: Plain
+    restart: Count = 0
 
 
 class Holder(Document):
@@ -162,6 +160,7 @@ class TaskFields(Document):
     number: Count
     device: Text
     processes: Count = 1
+    job: Text = ""
 
 
 class JobNote(Document):

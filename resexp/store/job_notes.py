@@ -19,8 +19,9 @@ class JobNotes:
     """The notes in one experiment's folder, by name.
 
     A note is a JSON document. It must have `launcher`, the kind of the launcher that can read it, and
-    `tasks`, a list with `number`, `device` and `processes` of each job, and `folder`, the name of its trial's
-    folder. Only the launcher knows the other keys.
+    `tasks`, a list with `number`, `device` and `processes` of each trial, and `folder`, the name of its
+    folder. A task should have `job`, the name by which the user can ask the cluster for its job. Only the
+    launcher knows the other keys.
     """
 
     def __init__(self, folder: ExperimentFolder) -> None:

@@ -74,9 +74,12 @@ class TrialFolder:
         """The sidecars of the checkpoints, oldest first."""
         return sorted(self.path.glob(f"{CHECKPOINT}*.json"))
 
-    def checkpoint(self, step: int, attempt: int) -> Path:
-        """The path of a checkpoint's sidecar. It contains the attempt, so that attempts share no file."""
-        return self.path / f"checkpoint-{step:010d}-{attempt:05d}.json"
+    def checkpoint(self, step: int, attempt: int, restart: int = 0) -> Path:
+        """The path of a checkpoint's sidecar. It contains the attempt, so that attempts share no file, and
+        how often a cluster has started the attempt again.
+        """
+        again = f"-{restart:05d}" if restart else ""
+        return self.path / f"checkpoint-{step:010d}-{attempt:05d}{again}.json"
 
     def log_tail(self, lines: int = 30, width: int = 200) -> list[str]:
         """The last lines of the worker's output, each cut to `width` characters."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import tally
 from slurm_cluster import SlurmCluster, missing
+from slurm_runs import Supervisor
 
 import resexp
 
@@ -39,3 +40,12 @@ def cluster(running_cluster: SlurmCluster, monkeypatch: pytest.MonkeyPatch) -> I
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, path)))
     yield running_cluster
     running_cluster.cancel_all()
+
+
+@pytest.fixture(autouse=True)
+def _no_supervisor_is_left() -> Iterator[None]:
+    yield
+    while Supervisor.started:
+        process = Supervisor.started.pop()
+        process.kill()
+        process.wait()

@@ -21,6 +21,9 @@ from pathlib import Path
 
 PROGRAMS = ("setpriv", "slurmctld", "slurmd", "sbatch", "squeue", "scancel", "scontrol", "munged")
 NODES = ("one", "two")
+MEMORY = 2000
+"""Of a node, in megabytes."""
+
 PATIENCE = 60.0
 
 CONFIG = """\
@@ -40,7 +43,8 @@ SlurmdSpoolDir={folder}/spool-%n
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SelectType=select/cons_tres
-SelectTypeParameters=CR_Core
+SelectTypeParameters=CR_Core_Memory
+DefMemPerCPU={memory_per_cpu}
 SchedulerType=sched/backfill
 SchedulerParameters=sched_interval=1,bf_interval=1,batch_sched_delay=0,sched_min_interval=100000
 PreemptType=preempt/partition_prio
@@ -53,7 +57,9 @@ ReturnToService=2
 JobRequeue=1
 MpiDefault=none
 AccountingStorageType=accounting_storage/none
-JobAcctGatherType=jobacct_gather/none
+JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherFrequency=task=1
+JobAcctGatherParams=OverMemoryKill
 {nodes}
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP PriorityTier=1 GraceTime=10
 PartitionName=urgent Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=9
@@ -82,7 +88,7 @@ class SlurmCluster:
         ctld, *ports = _free_ports(1 + len(NODES))
         host = socket.gethostname()
         nodes = [
-            f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=2 State=UNKNOWN"
+            f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=2 RealMemory={MEMORY}"
             for node, port in zip(NODES, ports, strict=True)
         ]
         settings = {
@@ -91,6 +97,7 @@ class SlurmCluster:
             "folder": folder,
             "ctld": ctld,
             "largest_array": largest_array,
+            "memory_per_cpu": MEMORY // 2,
             "nodes": "\n".join(nodes),
         }
         (folder / "slurm.conf").write_text(CONFIG.format(**settings))
@@ -145,11 +152,19 @@ class SlurmCluster:
 
     def kill(self, name: str) -> None:
         """Kill the controller or a node's daemon, as a power failure would; its jobs too if it is a node."""
+        self._kill_daemon(name)
+        if name in NODES:
+            _kill_steps(self.folder / f"spool-{name}")
+
+    def cut_off(self, node: str) -> None:
+        """Let the controller lose a node whose trials go on, as it does if a network fails."""
+        self._kill_daemon(node)
+        _kill_steps(self.folder / f"spool-{node}", only=b"slurmstepd")
+
+    def _kill_daemon(self, name: str) -> None:
         process = self._started.pop(name)
         process.kill()
         process.wait()
-        if name in NODES:
-            _kill_steps(self.folder / f"spool-{name}")
 
     def stop(self) -> None:
         """End everything that was started, and every job."""
@@ -178,13 +193,14 @@ class SlurmCluster:
             )
 
 
-def _kill_steps(spool: Path) -> None:
-    """Kill what runs jobs of the node with this folder, and the jobs."""
+def _kill_steps(spool: Path, only: bytes = b"") -> None:
+    """Kill the jobs of the node with this folder and what runs them, if `only` is in the command."""
     for directory in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            if str(spool).encode() in (directory / "environ").read_bytes() or (
-                b"slurmstepd" in (directory / "cmdline").read_bytes()
-                and (directory / "cwd").resolve() == spool
+            command = (directory / "cmdline").read_bytes()
+            if only in command and (
+                str(spool).encode() in (directory / "environ").read_bytes()
+                or (b"slurmstepd" in command and (directory / "cwd").resolve() == spool)
             ):
                 os.kill(int(directory.name), signal.SIGKILL)
 

@@ -2,58 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
 
 import pytest
 import stub
+from launcher_contract import lives
 from slurm_cluster import SlurmCluster
+from slurm_runs import PATIENCE, Seen, Supervisor, gated, place, queue, run, undone, until
+from tally import Record
 
 from resexp import durable, store
-from resexp.execution import supervisor
-from resexp.execution.display import Display
-from resexp.execution.options import Options
-from resexp.execution.slurm import Slurm
-from resexp.plan.trial import Trial
-
-PATIENCE = 60.0
 
 
-def until(asked: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not asked():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-def run(
-    results: Path,
-    trials: Sequence[Trial],
-    display: Display | None = None,
-    jobs: int | None = None,
-    **options: Any,
-) -> tuple[supervisor.SweepSummary, dict[str, store.State]]:
-    """Run the trials to their ends on the cluster."""
-    launcher = Slurm(poll=0.2, **options)
-    slots = launcher.slots("auto", jobs, len(trials))
-    with store.create(results, "exp", config_text="", trials=trials, environment={}) as experiment:
-        summary = supervisor.supervise(
-            experiment,
-            launcher,
-            Options("stub:train", keep_going=True),
-            slots=slots,
-            display=display or Display(),
-        )
-        return summary, {trial.name: experiment.state(trial) for trial in trials}
-
-
-def test_each_way_to_end_is_recorded(cluster: SlurmCluster, tmp_path: Path) -> None:
+def test_each_way_to_end_is_recorded(cluster: SlurmCluster, record: Record, tmp_path: Path) -> None:
     ways = ("abort", "diverge", "exit", "raise", "memory")
     trials = [stub.trial("good"), *(stub.trial(how, misbehave={"at": 7, "how": how}) for how in ways)]
     summary, states = run(tmp_path, trials)
@@ -66,57 +30,12 @@ def test_each_way_to_end_is_recorded(cluster: SlurmCluster, tmp_path: Path) -> N
         "memory": ("failed", "out of memory"),
     }
     assert summary.exit_status == 3
-
-
-def gated(folder: Path, names: Sequence[str], **settings: Any) -> list[Trial]:
-    """Trials that wait after their first step until there is a file `gate` in the folder."""
-    gate = str(folder / "gate")
-    return [
-        stub.trial(name, seed, gate=gate, pid=str(folder / f"{name}.pid"), **settings)
-        for seed, name in enumerate(names)
-    ]
-
-
-def place(results: Path, trial: Trial) -> store.TrialFolder:
-    return store.ExperimentFolder(results / "exp").trial(trial)
-
-
-class Supervisor:
-    """A run in a process of its own."""
-
-    def __init__(self, results: Path, trials: Sequence[Trial], **options: Any) -> None:
-        told = json.dumps([[trial.to_json() for trial in trials], options])
-        self.process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("drive_slurm.py")), str(results), told],
-            start_new_session=True,
-        )
-        Supervisor.started.append(self.process)
-
-    started: ClassVar[list[subprocess.Popen[bytes]]] = []
-
-    def end(self, number: int, *, times: int = 1) -> int:
-        for _ in range(times):
-            self.process.send_signal(number)
-        return self.process.wait(PATIENCE)
-
-
-@pytest.fixture(autouse=True)
-def _no_supervisor_is_left() -> Iterator[None]:
-    yield
-    while Supervisor.started:
-        process = Supervisor.started.pop()
-        process.kill()
-        process.wait()
-
-
-def queue(cluster: SlurmCluster, *options: str) -> list[str]:
-    """The ids of the jobs that wait or run."""
-    return cluster("squeue", "--noheader", "--array", "--format=%i", *options).split()
+    record("ways to end, each recorded with its cause", len(trials), 0)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGHUP])
 def test_jobs_outlive_the_supervisor_and_the_next_adopts_them(
-    cluster: SlurmCluster, tmp_path: Path, number: int
+    cluster: SlurmCluster, record: Record, tmp_path: Path, number: int
 ) -> None:
     trials = gated(tmp_path, [f"t{n}" for n in range(6)])  # four run, and two wait for a processor
     folders = [place(tmp_path, trial) for trial in trials]
@@ -127,25 +46,14 @@ def test_jobs_outlive_the_supervisor_and_the_next_adopts_them(
     (tmp_path / "gate").touch()
     seen = Seen()
     _, states = run(tmp_path, trials, seen)
+    record("adoptions: jobs whose supervisor was killed or hung up", 6, undone(tmp_path, trials))
     assert {state.status for state in states.values()} == {"done"}
     assert {state.result["attempt"] for state in states.values()} == {1}, "none was started twice"
     assert len(set(seen.begun)) == len(seen.begun), "each is announced once"
     assert not list((tmp_path / "exp/jobs").glob("*.json"))
 
 
-class Seen(Display):
-    def __init__(self) -> None:
-        self.begun: list[str] = []
-        self.repeated: list[str] = []
-
-    def started(self, trial: Trial, number: int) -> None:
-        self.begun.append(trial.name)
-
-    def again(self, trial: Trial, why: str) -> None:
-        self.repeated.append(why)
-
-
-def test_they_finish_without_any_supervisor(cluster: SlurmCluster, tmp_path: Path) -> None:
+def test_they_finish_without_any_supervisor(cluster: SlurmCluster, record: Record, tmp_path: Path) -> None:
     trials = [*gated(tmp_path, ["good"]), *gated(tmp_path, ["bad"], misbehave={"at": 7, "how": "abort"})]
     supervisor = Supervisor(tmp_path, trials)
     until(lambda: all(place(tmp_path, trial).progress.exists() for trial in trials))
@@ -156,12 +64,15 @@ def test_they_finish_without_any_supervisor(cluster: SlurmCluster, tmp_path: Pat
     records = store.read(tmp_path / "exp").trials.set_index("name")
     assert records.loc["good", "status"] == "done"
     assert records.loc["bad", "cause"] == "crashed: signal 6 (SIGABRT)"
+    record("jobs that ended while nothing watched", 2, 0)
     seen = Seen()
     run(tmp_path, trials[:1], seen)
     assert seen.begun == []
 
 
-def test_ctrl_c_cancels_and_the_next_run_continues(cluster: SlurmCluster, tmp_path: Path) -> None:
+def test_ctrl_c_cancels_and_the_next_run_continues(
+    cluster: SlurmCluster, record: Record, tmp_path: Path
+) -> None:
     trials = gated(tmp_path, [f"t{n}" for n in range(6)])
     supervisor = Supervisor(tmp_path, trials)
     until(lambda: sum(place(tmp_path, trial).progress.exists() for trial in trials) == 4)
@@ -171,6 +82,7 @@ def test_ctrl_c_cancels_and_the_next_run_continues(cluster: SlurmCluster, tmp_pa
     assert len(saved) == 4, "SIGTERM let them save their state"
     (tmp_path / "gate").touch()
     _, states = run(tmp_path, trials)
+    record("cancelled by Ctrl-C, and continued later", 6, undone(tmp_path, trials))
     assert {state.status for state in states.values()} == {"done"}
     whole = tmp_path / "whole"
     run(whole, saved[:1])
@@ -179,7 +91,7 @@ def test_ctrl_c_cancels_and_the_next_run_continues(cluster: SlurmCluster, tmp_pa
 
 @pytest.mark.parametrize("number", ["USR2", "TERM"])
 def test_a_trial_that_is_warned_saves_and_is_queued_again(
-    cluster: SlurmCluster, tmp_path: Path, number: str
+    cluster: SlurmCluster, record: Record, tmp_path: Path, number: str
 ) -> None:
     """Slurm sends SIGUSR2 by itself ahead of the time limit. SIGTERM may come from a node that shuts down."""
     (trial,) = gated(tmp_path, ["t"])
@@ -191,17 +103,19 @@ def test_a_trial_that_is_warned_saves_and_is_queued_again(
     assert place(tmp_path, trial).checkpoints()
     (tmp_path / "gate").touch()
     assert supervisor.process.wait(PATIENCE) == 0
+    record("requeues: told to stop, saved, continued", 1, undone(tmp_path, [trial]))
     whole = tmp_path / "whole"
     run(whole, [trial])
     assert stub.trace(place(tmp_path, trial)) == stub.trace(place(whole, trial))
 
 
-def test_what_happens_to_a_job_is_the_cause(cluster: SlurmCluster, tmp_path: Path) -> None:
+def test_what_happens_to_a_job_is_the_cause(cluster: SlurmCluster, record: Record, tmp_path: Path) -> None:
     (trial,) = gated(tmp_path, ["cancelled"])
     supervisor = Supervisor(tmp_path, [trial])
     until(place(tmp_path, trial).progress.exists)
     cluster("scancel", *queue(cluster))
     assert supervisor.process.wait(PATIENCE) == 3
+    record("cancelled by scancel, and recorded so", 1, 0)
     (row,) = store.read(tmp_path / "exp").trials.itertuples()
     assert (row.status, row.cause) == ("failed", "its job was cancelled")
 
@@ -245,7 +159,9 @@ def test_no_more_run_at_a_time_than_asked(cluster: SlurmCluster, tmp_path: Path)
     assert supervisor.process.wait(PATIENCE) == 0
 
 
-def test_jobs_whose_id_was_not_noted_are_found_by_their_name(cluster: SlurmCluster, tmp_path: Path) -> None:
+def test_jobs_whose_id_was_not_noted_are_found_by_their_name(
+    cluster: SlurmCluster, record: Record, tmp_path: Path
+) -> None:
     (trial,) = gated(tmp_path, ["t"])
     supervisor = Supervisor(tmp_path, [trial])
     until(place(tmp_path, trial).progress.exists)
@@ -254,10 +170,13 @@ def test_jobs_whose_id_was_not_noted_are_found_by_their_name(cluster: SlurmClust
     durable.write_document(file, {**durable.read_document(file), "id": None}, indent=None)
     (tmp_path / "gate").touch()
     _, states = run(tmp_path, [trial])
+    record("adoptions: jobs whose id was not noted", 1, undone(tmp_path, [trial]))
     assert (states["t"].status, states["t"].result["attempt"]) == ("done", 1)
 
 
-def test_stop_cancels_what_a_supervisor_has_left(cluster: SlurmCluster, tmp_path: Path) -> None:
+def test_stop_cancels_what_a_supervisor_has_left(
+    cluster: SlurmCluster, record: Record, tmp_path: Path
+) -> None:
     trials = gated(tmp_path, [f"t{n}" for n in range(6)])
     supervisor = Supervisor(tmp_path, trials)
     until(lambda: sum(place(tmp_path, trial).progress.exists() for trial in trials) == 4)
@@ -271,19 +190,43 @@ def test_stop_cancels_what_a_supervisor_has_left(cluster: SlurmCluster, tmp_path
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("Cancelled 6 jobs.")
     assert not queue(cluster)
+    record("cancelled by resexp stop", 6, 0)
     assert not list((tmp_path / "exp/jobs").glob("*.json"))
     assert sum(bool(place(tmp_path, trial).checkpoints()) for trial in trials) == 4
 
 
-def test_a_lost_node_takes_no_trial_with_it(cluster: SlurmCluster, tmp_path: Path) -> None:
-    trials = gated(tmp_path, [f"t{n}" for n in range(4)])
+@pytest.mark.parametrize("how", ["kill", "cut_off"])
+def test_a_lost_node_takes_no_trial_with_it(
+    cluster: SlurmCluster, record: Record, tmp_path: Path, how: str
+) -> None:
+    """If it is only cut off, its trials go on there while Slurm runs them once more on the other node."""
+    names = [f"t{n}" for n in range(4)]
+    for name in names:
+        (tmp_path / name).mkdir()
+    trials = [trial for name in names for trial in gated(tmp_path / name, [name])]
     supervisor = Supervisor(tmp_path, trials)
     until(lambda: all(place(tmp_path, trial).progress.exists() for trial in trials))
+    numbers = {name: tmp_path / name / f"{name}.pid" for name in names}
+    first = {name: path.read_text() for name, path in numbers.items()}
+    lost = [names[int(job.rpartition("_")[2])] for job in queue(cluster, "--nodelist=two")]
+    assert len(lost) == 2
     try:
-        cluster.kill("two")
-        (tmp_path / "gate").touch()
+        getattr(cluster, how)("two")
+        for name in set(names) - set(lost):  # they make room on the other node
+            (tmp_path / name / "gate").touch()
+        until(lambda: all(numbers[name].read_text() not in ("", first[name]) for name in lost))
+        for name in lost:
+            (tmp_path / name / "gate").touch()
         assert supervisor.process.wait(120) == 0
+        until(lambda: not any(lives(int(first[name])) for name in names))
     finally:
         cluster.start_node("two")
         cluster.wait_for_nodes()
-    assert list(store.read(tmp_path / "exp").trials["status"]) == ["done"] * 4
+    record(f"nodes lost ({'killed' if how == 'kill' else 'cut off, its trials go on'})", 1, 0)
+    record("requeues: trials of a lost node", 2, undone(tmp_path, trials))
+    by_name = {trial.name: trial for trial in trials}
+    whole = tmp_path / "whole"
+    run(whole, [by_name[lost[0]]])
+    assert stub.trace(place(tmp_path, by_name[lost[0]])) == stub.trace(place(whole, by_name[lost[0]]))
+    if how == "cut_off":
+        assert "started again on another machine" in place(tmp_path, by_name[lost[0]]).log.read_text()

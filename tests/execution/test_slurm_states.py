@@ -56,7 +56,7 @@ def test_a_name_with_a_line_break_and_lines_without_a_state_are_left_out(
 ) -> None:
     whole = SEPARATOR.join(("12", "0", "RUNNING", "0", "a")) + SEPARATOR
     broken = SEPARATOR.join(("13", "N/A", "RUNNING", "0", "two\nlines")) + SEPARATOR
-    monkeypatch.setattr(slurm_states, "slurm", lambda *_: f"{broken}\n{whole}\n")
+    monkeypatch.setattr(slurm_states, "slurm", lambda *_, **__: f"{broken}\n{whole}\n")
     assert (seen_jobs() or {})["12_0"] == Seen("12", "a", "RUNNING", 0)
     monkeypatch.setattr(slurm_states, "slurm", lambda *_: "12_0|COMPLETED|0:0|a\n12_1||0:0|a\nhalf\n")
     assert accounted(["12_0", "12_1"]) == {"12_0": Seen("12", "a", "COMPLETED", 0)}
@@ -85,7 +85,7 @@ def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Slurm, Tas
     launcher = Slurm(poll=1e-9)
     assert list(launcher.adopt(notes)) == []
     task = Task(Job(tmp_path, 1, "cpu", 1, "stub:train"))
-    task.batch = launcher._batches["b"] = Batch("b", "7", 1, [task])
+    task.batch = launcher._batches["b"] = Batch("b", "7", 1, 0, [task])
     notes.write("b", {"launcher": "slurm", "tasks": []})
     return launcher, task
 
@@ -117,6 +117,9 @@ def test_a_job_of_which_nothing_is_known_keeps_its_note(
     monkeypatch.setattr(slurm, "slurm", lambda *_: "")
     running[0].close()
     assert [name for name, _ in JobNotes(ExperimentFolder(tmp_path)).all()] == ["b"]
+    assert list(running[0].news()) == [
+        "Slurm does not answer. Jobs may go on; `resexp stop` cancels them later."
+    ]
 
 
 def test_a_suspended_job_has_not_stalled(running: tuple[Slurm, Task]) -> None:
@@ -133,7 +136,7 @@ def test_what_squeue_prints_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         ("12", "2", "FAILED", "34304", "a"),
     ]
     text = "".join(SEPARATOR.join(f"{each:>20}" for each in row) + SEPARATOR + "\n" for row in rows)
-    monkeypatch.setattr(slurm_states, "slurm", lambda *_: text)
+    monkeypatch.setattr(slurm_states, "slurm", lambda *_, **__: text)
     found = seen_jobs()
     assert found is not None
     assert found["12_0"] == Seen("12", "a", "RUNNING", 0)
@@ -151,9 +154,22 @@ def test_accounting_tells_of_what_squeue_has_forgotten(monkeypatch: pytest.Monke
 def test_a_controller_or_a_database_that_does_not_answer_says_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def refuse(*command: str) -> str:
+    def refuse(*command: str, **_: float) -> str:
         raise subprocess.CalledProcessError(1, command)
 
     monkeypatch.setattr(slurm_states, "slurm", refuse)
     assert seen_jobs() is None
     assert accounted(["12_0"]) == {}
+
+
+def test_what_slurm_writes_about_memory_is_the_cause(tmp_path: Path) -> None:
+    said = tmp_path / "0.txt"
+    killed = Seen("12", "exp-1", "FAILED", -9)
+    assert outcome_of(killed, where=str(said)).kind == "crash"
+    said.write_text("Exceeded job memory limit, says a trial\n")
+    assert outcome_of(killed, where=str(said)).kind == "crash"
+    limit = "slurmstepd-a: error: StepId=1.batch exceeded memory limit (5 > 3), being killed"
+    said.write_text(f"{9000 * 'x'}\n{limit}\n")
+    assert outcome_of(killed, where=str(said)).kind == "oom"
+    said.write_text("slurmstepd: error: Detected 1 oom-kill event(s) in StepId=1.batch.\n")
+    assert outcome_of(killed, where=str(said)).kind == "oom"
