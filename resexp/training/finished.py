@@ -21,8 +21,8 @@ from resexp.training.probing import measured, reason
 from resexp.training.run import Run
 
 NETWORK, INIT = ("data", "task", "model", "resexp"), "model.init"
-"""Settings that decide what a trained network computes. INIT does not, because training replaced the initial
-weights.
+"""NETWORK: the settings that decide what a trained network computes. INIT is one of them by its name, but
+decides nothing, because training has replaced the initial weights.
 """
 
 
@@ -67,10 +67,10 @@ def measure(
     *,
     checked: Checked | None = None,
 ) -> tuple[list[dict[str, Any]], dict[str, str]]:
-    """The rows of the probes, and the reasons why probes failed, by their names.
+    """The rows that the probes measure, and a dictionary from each failed probe's name to the reason.
 
-    They measure a trial with these settings, given the bytes of its last checkpoint. If a plugin's probe
-    fails, its error is raised, because the user can correct it.
+    `settings` are those of the trial that is measured, and `checkpoint` is the bytes of its last checkpoint.
+    If a plugin's probe fails, its error is raised, because the user can correct it.
     """
     torch.set_num_threads(threads)
     run = trained_run(settings.model_copy(update={"probes": tuple(probes)}), checkpoint, device, checked)

@@ -22,16 +22,16 @@ SAVE_SECONDS = 30.0
 """After the first step that ends this many seconds after the last checkpoint, another is saved."""
 
 SAVE_SHARE = 0.02
-"""An epoch ends with a checkpoint if saving takes at most this share of the time since the last one. So short
-epochs may end without a checkpoint.
+"""An epoch ends with a checkpoint if saving one takes at most this share of the time since the last
+checkpoint. Therefore some short epochs end without one.
 """
 
 
 class TrainingLoop:
     """Trains the network of an attempt, and writes metrics, probes and checkpoints so that it can resume.
 
-    At each step the checkpoint is saved before probes measure. A resumed run deletes the rows written after
-    its checkpoint, so that each row exists once.
+    If a checkpoint and probes are due after the same step, the checkpoint is saved first. A resumed run
+    deletes the rows written after its checkpoint, so that each row exists once.
     """
 
     def __init__(self, run: Learner, attempt: Attempt, started: float) -> None:
@@ -90,7 +90,8 @@ class TrainingLoop:
     def restored(self, data: bytes) -> TrainingLoop:
         """This loop, continued from a checkpoint's bytes.
 
-        Raises Diverged if a loss in the last evaluation was not finite: older versions went on training then.
+        Raises Diverged if a loss in the last evaluation was not finite. Older versions went on training then
+        and saved such checkpoints.
         """
         state = torch.load(io.BytesIO(data), map_location=self.run.device, weights_only=True)
         for name, loss in state["row"].items():

@@ -19,8 +19,8 @@ from torch import Tensor, distributed
 from resexp.errors import TrialError, words
 
 LIMIT = timedelta(days=1)
-"""How long gloo waits for a process that lives. It may be hours, because the others wait while the first one
-evaluates. If a trial hangs, the supervisor ends it, as it does with a trial of one process.
+"""How long gloo waits for a process that is still alive. The other processes may have to wait for hours while
+the first one evaluates. If a trial hangs, the supervisor ends it, as it does with a trial of one process.
 """
 
 
@@ -56,7 +56,7 @@ class Member:
 
 @contextmanager
 def parting() -> Iterator[None]:
-    """Raise Parted in place of the errors of a connection whose other process has ended."""
+    """Raise Parted instead of the errors of a connection whose process at the other end has ended."""
     try:
         yield
     except (RuntimeError, OSError, EOFError) as problem:

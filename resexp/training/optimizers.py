@@ -59,8 +59,8 @@ class Sgd(Optimizer):
 class Adamw(Optimizer):
     """Adam with decoupled weight decay (Loshchilov and Hutter 2019, arXiv:1711.05101).
 
-    With `decay_on: matrices`, matrices, filters and embeddings decay, but vectors and single numbers do not,
-    such as biases and the gains of norms. nanoGPT does the same.
+    With `decay_on: matrices`, matrices, filters and embeddings decay, but vectors and single numbers, such as
+    biases and the gains of norms, do not. nanoGPT does the same.
     """
 
     def __init__(

@@ -3,8 +3,8 @@
 The first one is the worker that the supervisor knows. It forks the others before it has computed anything, so
 that they need not load any library. They stay in its process group, so that killing this group ends them too.
 
-When another process fails, the first one ends in the same way, such as by the same signal. What the
-supervisor finds out about the end of its worker is then true of the process that failed.
+When another process fails, the first one ends in the same way, such as by the same signal. The supervisor
+sees only how the first one ends, and thus still learns why the trial failed.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from resexp.errors import TrialError, out_of_memory, words
 from resexp.training.member import Member, Parted, join, meeting_place, parting
 
 NOTICE = 5.0
-"""Seconds in which the first process tries to find out which other process has ended. If it is busy for
-longer, a thread ends it.
+"""Seconds in which the first process tries to find out which other process has ended. If it is still busy
+after twice this time, a thread ends it.
 """
 LOOK = 1.0
-"""Seconds after which this thread looks again whether another process has failed."""
+"""Seconds between this thread's checks of whether another process has failed."""
 
 Follow = Callable[[Member, Connection], Any]
 """What a process other than the first does. It is given its `Member` and a connection to the first process,
@@ -49,7 +49,8 @@ def together(size: int, follow: Follow, fail: Callable[[str, str], None]) -> Ite
 
     `fail` records the kind and the cause of a failure where this process can no longer raise it.
 
-    Raises TrialError if another process failed, or ends this process by the signal that ended another one.
+    Raises TrialError if another process failed. If a signal ended another process, the same signal ends this
+    one.
     """
     others = Others(size, fail)
     try:
@@ -79,7 +80,7 @@ class Others:
     def fork(self, follow: Follow) -> None:
         """Raises TrialError if this process has threads, and OSError if the system has no process to give."""
         if (threads := running_threads()) > 1:
-            raise TrialError(f"a process of {threads} threads cannot be forked; start the trial in a new one")
+            raise TrialError(f"a process with {threads} threads cannot be forked; use a new process")
         context = get_context("fork")
         for number in range(1, self.member.size):
             talk, theirs = context.Pipe()
@@ -136,7 +137,7 @@ class Others:
             distributed.destroy_process_group()
 
     def _hear(self, number: int) -> tuple[str, Any]:
-        """The last word of a process: ("done", value), ("failed", ...), or ("", None) if it has none yet."""
+        """The message of a process: ("done", value), ("failed", ...), or ("", None) if it has sent none."""
         talk = self._talks[number - 1]
         with suppress(EOFError, OSError):
             if number not in self._said and talk.poll():
@@ -164,7 +165,7 @@ class Others:
         raise TrialError(f"{name} ended with status {status}")
 
     def _watch(self) -> None:
-        """End this process some time after another has failed, whatever this process waits for."""
+        """End this process some time after another has failed, even if this process is waiting."""
         while not self._ended.wait(LOOK):
             number = self._failed()
             if number is None or self._ended.wait(2 * NOTICE):
@@ -202,7 +203,7 @@ def _live(member: Member, first: Connection, follow: Follow) -> None:
         first.send(("done", follow(member, first)))
         distributed.destroy_process_group()
     except Parted:
-        return  # the first process notices the end that this one has noticed
+        return  # the first process notices by itself that a process has ended
     except BaseException as error:  # a plugin's code may raise anything
         traceback.print_exc()
         cause = f"{type(error).__name__}: {words(error)}"[:400]

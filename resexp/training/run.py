@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from resexp.data.opening import Data
 
 ACCELERATOR_CHECK_STEPS = 50
-"""On an accelerator, loss and smoothed error are read once in this many steps, because reading waits."""
+"""On an accelerator, loss and smoothed error are read only once in this many steps, because reading them
+makes the CPU wait.
+"""
 SMOOTHING = 0.98
 """The weight of earlier batches in the smoothed training error, which averages over about 50 batches. A low
 starting rate ends when this error is small.
@@ -109,7 +111,7 @@ class Run:
         return self._order[start : start + self.batch_size]
 
     def forward_pass(self, inputs: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """This step's loss, a scalar to go backward from, and the output (B, classes, ...)."""
+        """This step's loss, a scalar that autograd can differentiate, and the output (B, classes, ...)."""
         # Random draws depend on the seed and the step alone, so that resuming need not restore a generator.
         torch.manual_seed(self._draws_key())
         self.forward.train()
@@ -145,7 +147,7 @@ class Run:
     def rate(self, step: int) -> float:
         """The learning rate of step `step`: the optimiser's rate times the schedule's factor.
 
-        As long as a low starting rate lasts, its factor is applied too.
+        As long as training is at the low starting rate, the rate is also multiplied by that rate's factor.
         """
         schedule = self.settings.training.schedule
         factor = warmed(self.schedule, step, self.total, schedule.warmup)
@@ -171,7 +173,7 @@ class Run:
         return self.step % self.steps_per_epoch == 0 or self.step == self.total
 
     def end_epoch(self) -> list[float]:
-        """The sums of loss and mistakes over the epoch that has just ended. New ones are begun."""
+        """The sums of loss and mistakes over the epoch that has just ended. They begin again at 0."""
         with self._clock():
             self._check()
             sums: list[float] = self.sums.tolist()

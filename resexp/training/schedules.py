@@ -34,7 +34,8 @@ class Constant(Schedule):
 class Step(Schedule):
     """The rate is multiplied by `gamma` at each milestone, given as a fraction of training.
 
-    He et al. 2015 (arXiv:1512.03385), section 4.2: by 0.1 at 1/2 and 3/4 of 64,000 iterations.
+    In He et al. 2015 (arXiv:1512.03385), section 4.2, gamma is 0.1 and the milestones are 1/2 and 3/4 of
+    64,000 iterations.
     """
 
     def __init__(self, *, milestones: tuple[Fraction, ...] = (0.5, 0.75), gamma: PositiveFloat = 0.1) -> None:

@@ -76,9 +76,9 @@ class SharedRun(Run):
         return key_of(self.settings.seed, self.step, "step", self.member.number)
 
     def _add_up(self, sums: Tensor) -> Tensor:
-        """The sums over all processes. The last of these must be the number of units in the whole batch.
+        """Add up `sums` over all processes. Its last number is that of the units in this process's share.
 
-        Every gradient becomes the mean over these units.
+        Every gradient becomes the mean over the units of the whole batch.
         """
         weights = [p for p in self.network.parameters() if p.requires_grad]
         there = torch.tensor([float(p.grad is not None) for p in weights], dtype=torch.float64)
@@ -94,8 +94,8 @@ class SharedRun(Run):
 
 
 def follow(member: Member, first: Connection, settings: Settings, data: Data) -> int | None:
-    """What every process of a trial does except the first: it starts from the first one's state, and takes
-    each step with it.
+    """The work of each process of a trial except the first. It receives the state of the first process, and
+    takes its part in every step.
 
     Returns the most bytes of memory that this process held; None if the run diverged, which the first process
     records.

@@ -84,7 +84,7 @@ def _train(attempt: Attempt, settings: Settings, others: Others | None) -> None:
         loop.tell_failures()
         result = loop.result({})
         if others is not None:
-            result["peak_memory_bytes"] = None  # of this process alone it is known, but not of the others
+            result["peak_memory_bytes"] = None  # it is known for this process, but not for the others
         attempt.commit({"status": Status.DIVERGED, "cause": str(error), **known, **result})
         return
     if ended:
@@ -101,7 +101,7 @@ def _train(attempt: Attempt, settings: Settings, others: Others | None) -> None:
 
 
 def _data(attempt: Attempt, settings: Settings) -> Data:
-    # Where the machine that started the run could not prepare the data for this one, the worker does it.
+    # If the machine that started the run could not prepare the data for this worker, the worker does so.
     checked = attempt.data or prepare_for(attempt.run, settings.data, attempt.trial.data)
     return open_data(settings.data, torch.device(attempt.device), settings.seed, checked)
 

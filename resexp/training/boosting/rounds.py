@@ -60,7 +60,7 @@ class Boosting:
         self.accuracy = 0.0
 
     def step(self) -> None:
-        """Train one round. `rule` is told whether the ensemble's accuracy on x fell in it."""
+        """Train one round. `rule` is told whether the ensemble's accuracy on x fell in this round."""
         learner = self.make()
         learner.fit(self.x, self.y, sample_weight=self.weights * len(self.y))
         predicted = learner.predict(self.x)

@@ -18,8 +18,8 @@ Connect = Callable[[Weights, Callable[[Weights], Weights]], Weights]
 """A connection h' = connect(h, f). The state h is the weights, and f is AdaBoost's update of them."""
 
 CHANCE_MARGIN = 1e-4
-"""Errors are kept at least this far below the error of guessing. The paper replaces those of 0.5 and above by
-0.4999.
+"""Errors are kept at least this far below the error of guessing. The paper replaces errors of 0.5 and above
+by 0.4999.
 """
 LEAST_ERROR = 1e-10
 """The error counted for a learner without mistakes, whose vote would otherwise be infinite."""
@@ -49,7 +49,7 @@ def weighted_error(weights: Weights, correct: Flags, classes: int) -> float:
 
 
 def vote(error: float, classes: int) -> float:
-    """a = (ln((1 - e) / e) + ln(K - 1)) / 2, half of SAMME's vote, which is AdaBoost's for K = 2."""
+    """a = (ln((1 - e) / e) + ln(K - 1)) / 2, half of SAMME's vote. For K = 2, it is AdaBoost's vote."""
     return 0.5 * float(np.log((1 - error) / error) + np.log(classes - 1))
 
 
