@@ -4,8 +4,8 @@ Letters of equations, here and in the files beside this one: h is the state befo
 it, f the block's branch (its layers), and S its shortcut (the path past them). A trunk is a kind of network,
 such as resnet or transformer, into which connections are put.
 
-Letters of shapes: B images or sequences, C channels, P positions. An image's positions are the two axes H and
-W of its pixels, a sequence's the one axis of its T tokens, and a plain vector has none.
+Letters of shapes: B images or sequences, C channels, P positions. P stands for the two axes H and W of an
+image's pixels, for the one axis of a sequence's T tokens, and for no axis of a plain vector.
 """
 
 from __future__ import annotations
@@ -70,9 +70,9 @@ class Site:
 class Connection(nn.Module, ABC):
     """One equation h' = forward(h, f): the new state from the state h and the branch f.
 
-    The state is a tensor h, or a tuple (h, *memory), of which an activation after the block and the network's
-    head see the first element alone. A state of n streams is one tensor whose first axis has n B elements,
-    those of the first stream first.
+    The state is a tensor h, or a tuple (h, *memory). An activation after the block and the network's head see
+    only h. A state of n streams is one tensor whose first axis has n B elements, those of the first stream
+    first.
 
     `branch` is the number of channels that f must return here, and `out` the number that h' has. Both are
     `Site.width` unless a subclass sets them. A connection may call f once or not at all, and never knows
@@ -80,8 +80,8 @@ class Connection(nn.Module, ABC):
 
     Set `mixes_positions` if h' at one position depends on h at others; causal models refuse such a
     connection. Set `whole_batch` to True if h' of one example depends on other examples of its batch while
-    training, or on a random draw that they share; batch norms do not count. Such a connection cannot be
-    trained by several processes that share a batch. A plugin's connection can only if it sets `whole_batch`
+    training, or on a random draw that they share; batch norms do not count. Several processes that share a
+    batch cannot train such a connection, and they train a plugin's connection only if it sets `whole_batch`
     to False.
     """
 

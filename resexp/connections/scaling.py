@@ -51,9 +51,9 @@ class Decayed(ShortcutConnection):
 
     Decayed identity shortcuts: Zhang et al. 2024 (arXiv:2404.10947). a is a constant that falls linearly
     from 1 in the first block (l = 0) to `a_min` in the last of L blocks. If `a_min` is 1, this is residual.
-    Each `share` consecutive blocks have the same a, and count as one block in l and L. In a transformer,
-    attention and MLP are blocks of their own: with `share: 1` each has an a of its own, as in the authors'
-    code, and with `share: 2` both of a layer have the same.
+    Every `share` consecutive blocks have the same a, and count as one block in l and L. In a transformer,
+    attention and MLP are blocks of their own: with `share: 1` each has its own a, as in the authors' code,
+    and with `share: 2` attention and MLP of a layer have the same a.
     """
 
     def __init__(
@@ -89,8 +89,8 @@ class ShortcutGated(ShortcutConnection):
     """h' = (1 - g) S h + f(h),  g = sigmoid(W S h + b)
 
     The shortcut-only gate of He et al. 2016 (arXiv:1603.05027), section 3.1. The matrix W and the vector b
-    are learned. Every element of b starts at `bias`. The lower this is, the more of the shortcut the gate
-    lets through at first; at -inf, this is residual.
+    are learned. Every element of b starts at `bias`. The lower `bias` is, the more of the shortcut the gate
+    lets through at first; with -inf, this connection is residual.
     """
 
     def __init__(self, site: Site, *, bias: Real = -6.0, **shortcut: ShortcutKind) -> None:

@@ -6,8 +6,8 @@ along the batch axis, so that S and activations treat each stream as another ima
 sum). Where the shape changes, S applies after the streams are mixed.
 
 If coefficients depend on the state, each position has its own, computed from the streams at that position
-alone, as in the papers. With a stride, b (the weight of the branch for each stream) is taken at every
-`stride`-th pixel, as `pad` does.
+alone, as in the papers. With a stride, b (the weight of the branch for each stream) is used at every
+`stride`-th pixel, which are the pixels that `pad` keeps.
 
 A suffix gives a tensor's shape, one letter for each axis: B images, C channels, P positions (several axes or
 none), M all n B streams of all images together, x the columns of W. n is the axis of streams. Where two such
@@ -164,7 +164,7 @@ def sinkhorn(X_ijBP: Tensor, steps: int = 20) -> Tensor:
     """exp(X), whose columns (along i) and rows (along j) are divided in turn by their sums.
 
     Rows come last, so that their sums are exactly 1. From step to step only the factors u of rows and v of
-    columns change. Therefore autograd keeps these for every step, and the matrix once.
+    columns change. Therefore autograd keeps u and v for every step, but the matrix only once.
     """
     K_ijBP = (X_ijBP - X_ijBP.detach().amax(0)).exp()
     u_iBP = torch.ones_like(K_ijBP[:, 0])
