@@ -16,7 +16,7 @@ from resexp.options import Placement
 
 @dataclass(frozen=True)
 class Purpose:
-    """What a task asks of a network: for an example of `shape`, it answers with `classes` numbers per unit.
+    """What a task asks of a network: `classes` numbers for each unit of an example that has this `shape`.
 
     Shapes are (C, H, W) of images, (C, T) of waveforms and (T,) of tokens.
 
@@ -113,7 +113,7 @@ class Network(nn.Module, ABC):
         """The logits."""
 
     def in_order(self) -> list[Block]:
-        """The blocks, in the order in which they are passed."""
+        """The blocks, in the order in which an input goes through them."""
         return cast("list[Block]", list(self.blocks))
 
     def weight_layers(self) -> Iterator[tuple[str, nn.Conv2d | nn.Linear]]:
@@ -131,7 +131,7 @@ class Network(nn.Module, ABC):
 
 
 class Series(Network, ABC):
-    """A network whose blocks can be passed one after another, starting with the stem's output.
+    """A network whose blocks can be run one after another, starting with the stem's output.
 
     Its `forward` may do more. Probes that read the states between blocks need a network of this type.
     """

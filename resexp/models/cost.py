@@ -35,11 +35,11 @@ def count_params(network: nn.Module) -> int:
 
 
 def measure_cost(network: nn.Module, purpose: Purpose, most: int | None = None) -> Cost:
-    """The cost of a network. All of it is per example, except the parameters, and bytes are those of float32.
+    """The cost of a network. Bytes are those of float32, and all numbers but the first are per example.
 
-    It has four numbers: trainable parameters; multiply-accumulates of convolutions and matrix products, which
-    are half of PyTorch's FLOP count; bytes that autograd keeps for the backward pass; and bytes of the inputs
-    and outputs of one operation, namely that for which they are largest.
+    The four numbers are: trainable parameters; multiply-accumulates of convolutions and matrix products,
+    which are half of PyTorch's FLOP count; bytes that autograd keeps for the backward pass; and bytes of the
+    inputs and outputs of the one operation for which these are largest.
 
     `network` must be on the meta device and in training mode. Connections that drop their branch at random
     are counted with their branch. One pass may have `most` operations, or MOST_OPERATIONS if that is None.
@@ -109,7 +109,7 @@ def learns_alone(network: nn.Module, purpose: Purpose) -> bool:
 
 
 class KeepInput(torch.autograd.Function):
-    """Stands for a batch norm and keeps its input, as that does. Batch norm is slow on the meta device."""
+    """Replaces a batch norm, which is slow on the meta device, and keeps the input as a batch norm does."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:

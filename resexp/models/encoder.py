@@ -48,7 +48,7 @@ def token_blocks(design: Design, recipe: Recipe) -> tuple[list[Block], int]:
     one block, so a layer with an MLP is two blocks if `span` is 1.
 
     Raises:
-        ConfigError: the norm, order, heads, span or connection do not fit tokens; the error says what does.
+        ConfigError: the norm, order, heads, span or connection do not fit tokens. The error says what would.
     """
     check_design(design, recipe)
     kinds = ("attention", "mlp") * design.depth if recipe.mlp else ("attention",) * design.depth

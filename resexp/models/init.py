@@ -25,8 +25,8 @@ GAINS = {
     # delta-orthogonal start of Xiao et al. 2018 (arXiv:1806.05393) needs. PyTorch's 5/3 keeps larger signals,
     # but lets gradients explode.
     "tanh": 1.0,
-    # The reciprocal of the slope at 0, because no gain keeps signals and gradients. The mean square of
-    # gradients shrinks 2.5 times from layer to layer, and 18 times with PyTorch's gain of 1.
+    # The reciprocal of the slope at 0, because no gain keeps both signals and gradients. The mean square of
+    # gradients shrinks 2.5 times from layer to layer. With PyTorch's gain of 1, it would shrink 18 times.
     "sigmoid": 4.0,
     # Keeps signals whose mean square is 1. Larger ones grow with depth, and smaller ones shrink.
     "gelu": 1.5335,
@@ -103,7 +103,8 @@ def initialise(
     0. Connections keep the coefficients that their constructors set.
 
     `dirac` adds `noise` times the weights that `he` draws from the same seed. Without noise, filters that no
-    channel of the image reaches compute nothing and get no gradient. In a plain network nearly all are such.
+    channel of the image reaches compute nothing and get no gradient. In a plain network nearly all filters
+    are of this kind.
 
     Raises:
         ConfigError: the scheme is `looks_linear` or `fixup`, and the network is not one that it was made for.

@@ -83,7 +83,7 @@ class KeywordResnet(Trunk):
             raise ConfigError([Problem("", "model.pool", wrong, "give none, or two numbers up to these")])
         farthest = self._apart(design.depth - 3)
         if farthest >= max(sides):
-            wrong = f"layers of depth {design.depth} look {farthest} pixels apart in images of {shown}"
+            wrong = f"at depth {design.depth}, filters reach {farthest} pixels, and images have {shown}"
             raise ConfigError(
                 [Problem("", "model.dilation", wrong, "give a smaller depth, or dilation: false")]
             )

@@ -27,7 +27,7 @@ class LongSkip(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, h: Tensor, m: Tensor) -> Tensor:
-        """The decoder's state combined with the encoder's. If m is 0, it is h, or h beside zero channels."""
+        """The decoder's state combined with the encoder's. If m is 0, h' is h, or h beside zero channels."""
 
 
 class NoLongSkip(LongSkip):

@@ -32,8 +32,8 @@ LAYERS: dict[int, tuple[int, ...]] = {
 }
 """For each depth, the layers of each stage. One more layer is the stem, and one the classifier."""
 FIRST, KERNEL, POOL, PER_BLOCK = 80, 3, 4, 2
-"""The positions in a filter of the stem, the positions in any other filter, the positions of which the
-maximum is taken, and the layers of a block.
+"""The number of positions in a filter of the stem, in any other filter, and in a window of max pooling. The
+last number is that of the layers in a block.
 """
 
 
@@ -42,8 +42,9 @@ class M_Net(Trunk):
 
     Dai et al. 2016 (arXiv:1610.00087), table 1: M3, M5, M11, M18 and M34, which the depth selects. The stem
     has filters of 80 samples with a step of 4 samples. The stages have filters of 3 positions, and 1, 2, 4
-    and 8 times `width` channels. Before each stage the maximum of every 4 positions is taken, and in M3 and
-    M5 once more after the last. A stage's layers form blocks of two; an odd last layer is a block of its own.
+    and 8 times `width` channels. Before each stage the maximum of every 4 positions is taken. In M3 and M5 it
+    is taken after the last stage, too. A stage's layers form blocks of two; an odd last layer is a block of
+    its own.
     The paper's widths are 256 (M3), 128 (M5), 64 (M11, M18) and 48 (M34). M34 with the connection `residual`
     is the paper's M34-res.
 

@@ -25,8 +25,8 @@ from resexp.options import Depth, NaturalInt, PositiveFloat, ShrinkFactor, Side,
 class Decoder(nn.Module):
     """Predicts the pixels of all patches from the encoder's states of the visible tokens.
 
-    With `links`, each of its layers also gets a linear map of the state of one of the encoder's blocks. Its
-    output is that of `Autoencoder`.
+    With `links`, each layer of the decoder also gets a linear map of the state of one of the encoder's
+    blocks. The output is that of `Autoencoder`.
     """
 
     def __init__(
@@ -48,8 +48,9 @@ class Decoder(nn.Module):
         self.positions = nn.Embedding(grid[0] * grid[1], width)
         blocks, _ = token_blocks(design, recipe)
         self.blocks = nn.ModuleList(blocks)
-        # The encoder's block for each of the decoder's layers: evenly spaced, the deepest first, as in a
-        # U-Net. If the encoder has 24 blocks, one layer gets [11], in the middle, and two layers get [15, 7].
+        # For each of the decoder's layers, a block of the encoder: evenly spaced, the deepest first, as in a
+        # U-Net. With 24 blocks in the encoder and one layer in the decoder, this is [11], in the middle. With
+        # two layers in the decoder, it is [15, 7].
         layers = design.depth
         self.sources = [max(0, len(channels) * (layers - j) // (layers + 1) - 1) for j in range(layers)]
         self.links = nn.ModuleList(TokenMap(channels[i], width) for i in self.sources if links)

@@ -22,7 +22,10 @@ from resexp.options import Width
 
 
 class Mlp(Trunk):
-    """Vectors: a linear stem, blocks of two linear layers of `width` channels, a linear head. Depth 2n+2."""
+    """Vectors: a linear stem, n blocks of two linear layers of `width` channels, a linear head.
+
+    The depth is 2n+2.
+    """
 
     forms: ClassVar[tuple[str, ...]] = ("images", "rows")
 

@@ -18,12 +18,12 @@ from resexp.models.shortcut import ShortcutFactory
 
 @dataclass(frozen=True)
 class Layers:
-    """How a trunk builds its layers, from numbers of input and output channels and a stride.
+    """How a trunk builds its layers.
 
-    `map` builds a 1x1 map without bias, `norm` a norm of this many channels, `branch` the branch of a block.
-    With `shared_start`, the norm and activation at a branch's start are applied before the state splits into
-    shortcut and branch, in the first block and in all blocks whose shortcut is a projection. `shrink` is as
-    in `ShortcutFactory`.
+    From input channels, output channels and a stride, `map` builds a 1x1 map without bias, and `branch` the
+    branch of a block. From a number of channels, `norm` builds a norm. With `shared_start`, the norm and
+    activation at a branch's start are applied before the state splits into shortcut and branch, in the first
+    block and in all blocks whose shortcut is a projection. `shrink` is as in `ShortcutFactory`.
     """
 
     map: Callable[[int, int, int], nn.Module]
@@ -77,7 +77,7 @@ ORDERS: dict[str, Order] = {
     "relu_before_add": Order(("layer", "norm", "act"), 0, ("norm", "act"), ()),
     "relu_only_pre": Order(("act", "layer", "norm"), 0, ("norm",), ("act",)),
     "pre": Order(("norm", "act", "layer"), 0, (), ("norm", "act")),
-    # Tang and Lin 2018 (arXiv:1710.10361), by the authors' code: a shortcut carries what was not normalised.
+    # Tang and Lin 2018 (arXiv:1710.10361), by the authors' code. A shortcut carries states without a norm.
     "norm_only_pre": Order(("norm", "layer", "act"), 0, ("act",), ("norm",)),
 }
 

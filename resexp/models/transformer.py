@@ -73,7 +73,7 @@ class Transformer(Trunk):
         blocks, channels = token_blocks(design, self.recipe)
         head = OrderedDict(head_steps(design, channels, self.recipe.bias))
         if self.tied and channels != self.recipe.width:
-            wrong = f"the last state has {channels} channels, the embedding {self.recipe.width}"
+            wrong = f"the last state has {channels} channels, and the embedding has {self.recipe.width}"
             raise ConfigError([Problem("", "model.tied", wrong, "tied: false")])
         head["fc"] = (
             Unembedding(stem.tokens) if self.tied else nn.Linear(channels, design.classes, bias=False)

@@ -62,7 +62,7 @@ class UnetNetwork(Network):
         return logits
 
     def weight_layers(self) -> Iterator[tuple[str, nn.Conv2d | nn.Linear]]:
-        """The layers that count as depth, in order. Those of long skips and connections do not count."""
+        """The layers that count as depth, in order. Layers of long skips and connections do not count."""
         for name, layer in super().weight_layers():
             if not name.startswith("long_skips."):
                 yield name, layer

@@ -82,7 +82,7 @@ def test_an_odd_last_layer_has_a_norm_and_an_activation_in_every_order(order: st
         (
             {"dilation": True},
             26,
-            r"model\.dilation: layers of depth 26 look 128 pixels apart in images of 40x101",
+            r"model\.dilation: at depth 26, filters reach 128 pixels, and images have 40x101",
         ),
     ],
 )
