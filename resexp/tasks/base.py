@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 EVALUATION_BYTES = 32 << 20
 """The most bytes that the inputs and outputs of examples evaluated at once may have, in float32. The layers
-between them take many times as much: without this bound a ResNet-50 at 224 pixels took 13.5 GiB.
+between input and output take many times as much. Without this bound a ResNet-50 at 224 pixels took 13.5 GiB.
 """
 
 
@@ -37,8 +37,9 @@ class Task(ABC):
 
     targets: ClassVar[str]
     whole_batch: ClassVar[bool] = False
-    """False: `training_loss` is the mean over `units` of a loss, and each unit's depends on its own example
-    alone. Several processes that share a batch refuse other tasks, and one of a plugin that does not say.
+    """False: `training_loss` is the mean of all units' losses, and a unit's loss depends only on its own
+    example. Several processes that share a batch refuse all other tasks. They also refuse a plugin's task
+    that does not set `whole_batch` itself.
     """
     causal: ClassVar[bool | None] = None
     """True: outputs must not depend on later positions. False: they must. None: either is fine."""
@@ -69,7 +70,7 @@ class Task(ABC):
 
     @abstractmethod
     def training_loss(self, output: Tensor, target: Tensor) -> Tensor:
-        """The mean loss, a scalar to go backward from."""
+        """The mean loss, a scalar that autograd can differentiate."""
 
     @abstractmethod
     def loss_sum(self, output: Tensor, target: Tensor) -> Tensor:
@@ -92,7 +93,7 @@ class Task(ABC):
         return output.new_zeros(0)
 
     def baselines(self, train: Examples, test: Examples, classes: int) -> dict[str, float]:
-        """Test losses of predictions without a network, by name, such as counts of the training examples."""
+        """Test losses of predictions without a network, by name, such as from counts of the training text."""
         return {}
 
     def samples(self, network: nn.Module, test: Examples, classes: Sequence[str], seed: int) -> list[str]:
@@ -102,10 +103,10 @@ class Task(ABC):
     def confused(self, network: nn.Module, test: Examples, facts: Facts) -> dict[str, dict[str, int]]:
         """How many test examples of each class were given each answer, the right one among them.
 
-        `network` is in eval mode. It is empty if the task does not count this.
+        `network` is in eval mode. The result is empty if the task does not count this.
         """
         return {}
 
     def measures(self, loss: float, counts: Tensor) -> dict[str, float | None]:
-        """Further measures by name, from the mean loss and the summed counts (k,), floating."""
+        """Further measures by name, from the mean loss and the summed counts (k,), which are floats."""
         return {}

@@ -1,9 +1,10 @@
-"""Predicts characters by counts, from the one or two characters before them, as a baseline for networks.
+"""Predicts characters by counts, from at most two characters before them, as a baseline for networks.
 
 The probability of a character c after the characters h is p(c | h) = (n(h c) + s p(c | h')) / (n(h) + s).
-Here n counts how often characters follow each other in the training text, and h' is h without its first
-character (MacKay and Peto 1995, Natural Language Engineering 1). Without h, 1 is added to each count. The
-strength s is chosen on the last tenth of the training text, after which all of it is counted.
+Here n says how often these characters follow each other in the training text, and h' is h without its first
+character (MacKay and Peto 1995, Natural Language Engineering 1). If h is empty, p is computed by adding 1 to
+each count. The strength s is chosen on the last tenth of the training text, by counts of the rest. The final
+counts are of the whole training text.
 """
 
 from __future__ import annotations
