@@ -54,8 +54,8 @@ class Probe(ABC):
     constructor.
 
     `network` is the type of network that the probe can measure. `targets` are the targets of the tasks that
-    it can measure; None means all. `quantities` says how reports show its readings. The file's text is read
-    for it without being run, so write it out as literals.
+    it can measure; None means all. `quantities` says how reports show the readings. Write it as literals,
+    because it is read from the file's text without running the file.
     """
 
     network: ClassVar[type[nn.Module]] = Network

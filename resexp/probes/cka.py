@@ -36,7 +36,7 @@ class Cka(Probe):
             others = {"cka_last": kernels[-1]} | ({"cka_previous": kernels[index - 1]} if index else {})
             for name, other in others.items():
                 value = (kernel * other).sum().item()
-                if value > 0:  # it is 0 only if one of the kernels is
+                if value > 0:  # it is 0 if one of the kernels is 0
                     yield Reading(name, f"blocks.{index}", index, value)
 
 

@@ -19,8 +19,8 @@ class Coefficients(Probe):
     Here h is the state before a block, f(h) the branch's output, h'(f) the state after the block, and h'(0)
     that state if the branch gives 0. `branch_weight` is ||h'(f) - h'(0)|| / ||f(h)||. For `scaled` this is
     |a|, and in general the root mean square of the factors by which f is multiplied. `shortcut_weight` is
-    ||h'(0)|| / ||h||: 1 in a residual block and 0 in a plain one. Where the shape changes, it includes the
-    effect of the shortcut S that changes it, and of a norm and activation that S shares with the branch.
+    ||h'(0)|| / ||h||: 1 in a residual block and 0 in a plain one. In a block that changes the shape,
+    `shortcut_weight` includes the effect of S, and of a norm and activation that S shares with the branch.
     `mean_NAME` is the mean of each scalar or vector parameter of the connection itself. If a connection keeps
     several streams, norms are root mean squares over them.
     """

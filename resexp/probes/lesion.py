@@ -23,7 +23,7 @@ class Lesion(Probe):
     unchanged. A transition is a block where a stage begins. The readings are:
 
     `intact_error`, `intact_loss`: nothing is removed.
-    `error`, `loss`: one block is removed, not a transition.
+    `error`, `loss`: one block that is not a transition is removed.
     `transition_error`, `transition_loss`: one transition is removed.
     `random_error`, `random_loss`: k random blocks are removed, none a transition. The index is k, and the
     value is the mean of `draws` choices.
@@ -69,7 +69,7 @@ class Lesion(Probe):
 
 
 class Patient:
-    """The network on which blocks are removed or swapped, in eval mode.
+    """A network in eval mode, whose blocks are removed or swapped.
 
     `before` has the state before each block and `zeros` a 0 in the shape of each branch's output. `bare` are
     the blocks without a shortcut, `transitions` those where a stage begins, and `removable` those that can be
@@ -114,7 +114,7 @@ class Patient:
     ) -> tuple[float, float]:
         """Error (a fraction) and loss (nats) without the `removed` blocks.
 
-        `state` is the state before block `start`. The blocks are passed in `order`, or in their own order.
+        `state` is the state before block `start`. The blocks run in `order` or, if it is None, in their own.
         """
         for index in order or range(start, len(self.blocks)):
             block = self.blocks[index]

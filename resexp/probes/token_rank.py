@@ -46,6 +46,6 @@ def frobenius(x_BCT: Tensor) -> Tensor:
 
 
 def composite(x_BCT: Tensor) -> Tensor:
-    """The geometric mean of norms 1 and inf, which are the largest sums of |x| over a channel and a token."""
+    """The geometric mean of the norms 1 and inf: the largest sum of |x| in a channel, and that in a token."""
     sizes_BCT = x_BCT.abs()
     return (sizes_BCT.sum(2).amax(1) * sizes_BCT.sum(1).amax(1)).sqrt()
