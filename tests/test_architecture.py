@@ -92,8 +92,8 @@ def test_what_a_string_names_is_there_and_may_be_imported(file: Path) -> None:
             assert room(module) in {own, *MAY_IMPORT[own].split()}, f"{own} names {node.value}"
 
 
-def test_every_kind_of_model_has_a_learner() -> None:
-    assert set(LEARNERS) == set(scan.ROLES["model"][1:])
+def test_every_kind_of_model_and_of_task_has_a_learner() -> None:
+    assert set(LEARNERS) == {*scan.ROLES["model"][1:], *scan.ROLES["task"][2:]}, "a Task has its model's"
     for module, _, name in (learner.partition(":") for learner in LEARNERS.values()):
         run = getattr(importlib.import_module(module), name)
         assert all(hasattr(run, name) for name in vars(Learner) if not name.startswith("_"))

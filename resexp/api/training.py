@@ -130,7 +130,7 @@ def run(
     show = display or partial(LineDisplay, console)
     tell = tell or partial(print_line, console)
     settings = [point.settings for point in experiment.points]
-    local = Local(preloaded(each.model.info.base for each in settings))
+    local = Local(preloaded(settings))
     launcher = launcher or local
     at_most = None if jobs == "auto" else jobs
     record = environment([Path(sys.argv[0]).name, *sys.argv[1:]])

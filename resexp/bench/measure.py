@@ -33,6 +33,7 @@ from resexp.machine.environment import cores, environment
 from resexp.machine.memory import keep_freed_memory
 from resexp.machine.precision import multiplies_bfloat16, resolve_precision
 from resexp.plan.make import make_plan
+from resexp.training.entry import LEARNERS
 from resexp.training.warm import warm_run
 
 EXAMPLES = {"images": "images", "text": "windows", "rows": "rows"}
@@ -121,6 +122,9 @@ def first_trial(experiment: Experiment, measurer: Measurer) -> Settings:
     larger than the training set. Raises ConfigError if it cannot be planned or has no network.
     """
     first = experiment.points[0].settings
+    if LEARNERS.get(first.task.info.base):
+        wrong = f"{first.task.kind} learns by playing, and a benchmark times steps that learn from examples"
+        raise ConfigError([Problem(str(experiment.path), "task", wrong, "give another task")])
     if scan.part_class(first.model.info).network is None:
         known = scan.parts("model").items()
         networks = [kind for kind, part in known if scan.part_class(part).network is not None]

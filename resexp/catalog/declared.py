@@ -1,4 +1,4 @@
-"""Reads what a part's class assigns in its body (`numerics`, `quantities`) from its syntax tree."""
+"""Reads what a part's class assigns in its body (such as `numerics`) from its syntax tree."""
 
 from __future__ import annotations
 
@@ -51,6 +51,22 @@ def numerics(part: ast.ClassDef, file: Path) -> int:
         return version
     right = "write a whole number, such as numerics = 2"
     raise ConfigError([Problem(where, f"{part.name}.numerics", "is no version", right)])
+
+
+def error_name(part: ast.ClassDef, file: Path) -> str:
+    """What a task's error is called: "regret" if its class has `error_name = "regret"`, and "error" if it has
+    none.
+
+    Raises ConfigError if that is no word.
+    """
+    value, where = _assigned(part, "error_name", file)
+    if value is None:
+        return "error"
+    word = value.value if isinstance(value, ast.Constant) else None
+    if isinstance(word, str) and word.isidentifier() and word.islower():
+        return word
+    right = 'write a word in small letters, such as error_name = "regret"'
+    raise ConfigError([Problem(where, f"{part.name}.error_name", "is no word", right)])
 
 
 def quantities(part: ast.ClassDef, file: Path) -> tuple[Quantity, ...]:

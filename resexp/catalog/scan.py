@@ -31,7 +31,7 @@ ROLES: dict[str, tuple[str, ...]] = {
     "connection": ("connections", "Connection", "ShortcutConnection"),
     "model": ("models", "Trunk", "Booster"),
     "data": ("data", "Source"),
-    "task": ("tasks", "Task"),
+    "task": ("tasks", "Task", "PolicyGradient"),
     "probe": ("probes", "Probe"),
     "optimizer": ("training/optimizers.py", "Optimizer"),
     "schedule": ("training/schedules.py", "Schedule"),
@@ -53,6 +53,7 @@ class PartInfo:
     base: the name of the base class. file, line: where the class begins. options: its options by name.
     plugin: the plugin that defines it; None if the package does. numerics: the version of its numbers
     (`plan/numerics.py`). quantities: how reports show a probe's readings.
+    error_name: what a task's error is called.
     unreachable: arguments of its constructor that look like options, but are not keyword-only.
     """
 
@@ -67,6 +68,7 @@ class PartInfo:
     plugin: Plugin | None = None
     numerics: int = 1
     quantities: tuple[declared.Quantity, ...] = ()
+    error_name: str = "error"
     unreachable: tuple[str, ...] = ()
 
 
@@ -193,6 +195,7 @@ def _scan(role: str, plugin: Plugin, own: bool) -> Iterator[PartInfo]:
                 plugin=plugin if own else None,
                 numerics=declared.numerics(node, file),
                 quantities=declared.quantities(node, file) if role == "probe" else (),
+                error_name=declared.error_name(node, file) if role == "task" else "error",
                 unreachable=unreachable(node),
             )
 

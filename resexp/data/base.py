@@ -23,9 +23,9 @@ Tokens = NDArray[np.uint16]
 Rows = NDArray[np.float64]
 Waves = NDArray[np.int16]
 Split = Literal["train", "test"]
-Targets = Literal["labels", "masks", "tokens"]
+Targets = Literal["labels", "masks", "tokens", "actions"]
 Form = Literal["images", "rows", "text", "waveforms"]
-Medium = Literal["images", "rows", "text", "sound"]
+Medium = Literal["images", "rows", "text", "sound", "episodes"]
 Progress = Callable[[str, int, int], None]
 """Called with (description, done, total); the caller decides how to show it."""
 
@@ -37,7 +37,8 @@ class Facts:
     shape: of one example: (channels, height, width) of an image, (T,) of a window of T tokens, (features,) of
         a row of a table, (channels, samples) of a waveform.
     targets: what has a class: each example ("labels"), each pixel of an image ("masks"), or each token.
-    classes: their names, in the order of their numbers.
+        With "actions", nothing has: a network learns by playing. Examples are then first observations.
+    classes: their names, in the order of their numbers; with "actions", those of a policy's outputs.
     train_counts, test_counts: examples of each class, in the order of `classes`. Masks and tokens have one
         number for all examples instead.
     fingerprint: a text that differs whenever the examples may differ. Trials contain it in their identity.
@@ -62,7 +63,9 @@ class Facts:
 
     @property
     def medium(self) -> Medium:
-        """What is decoded and kept: images, sound, rows of a table or text."""
+        """What is decoded and kept: images, sound, rows of a table, text, or first observations."""
+        if self.targets == "actions":
+            return "episodes"
         if self.samples:
             return "sound"
         if self.targets == "tokens":
@@ -74,7 +77,7 @@ class Facts:
         """What a network gets: images (among them spectrograms), waveforms, rows of a table or text."""
         if self.medium == "sound":
             return "images" if len(self.shape) == 3 else "waveforms"
-        return self.medium
+        return "rows" if self.medium == "episodes" else self.medium
 
     @property
     def train(self) -> int:
@@ -87,6 +90,10 @@ class Facts:
     @property
     def test(self) -> int:
         return sum(self.test_counts)
+
+    def examples(self) -> dict[str, int]:
+        """The number of examples that train and test a network; {} if it learns by playing."""
+        return {} if self.targets == "actions" else {"train": self.train, "test": self.test}
 
     def chance(self) -> dict[str, float]:
         """The error on each split of always answering the most frequent class of the training split; {}
@@ -101,12 +108,13 @@ class Facts:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Decoded examples, in one of four forms.
+    """Decoded examples, in one of five forms.
 
     Images (n, height, width, channels) uint8, with labels (n,) int64 or masks (n, height, width) uint8.
     Text: tokens (n,) uint16, without labels.
     Rows of a table (n, features) float64, with labels (n,) int64.
     Sound: samples (n, samples) int16, with labels (n,) int64.
+    First observations of episodes: (n, features) float64, without labels.
 
     unreadable: files that gave no example, each with the reason in brackets.
     first_frames: files of several frames, of which only the first is used.

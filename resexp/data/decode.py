@@ -74,6 +74,8 @@ def _layout(facts: Facts) -> Layout:
         return {"images": (np.uint16, ())}
     if facts.medium == "rows":
         return {"images": (np.float64, facts.shape), "labels": (np.int64, ())}
+    if facts.medium == "episodes":
+        return {"images": (np.float64, facts.shape)}
     if facts.medium == "sound":
         return {"images": (np.int16, (facts.samples,)), "labels": (np.int64, ())}
     channels, *pixels = facts.shape

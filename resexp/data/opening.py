@@ -13,7 +13,7 @@ from resexp.data.checked import Checked
 from resexp.data.images import image_sets
 from resexp.data.recordings import sound_sets
 from resexp.data.subset import narrowed
-from resexp.data.table_splits import row_sets
+from resexp.data.table_splits import first_observations, row_sets
 from resexp.data.windows import token_sets
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ OPENERS: dict[str, Opener] = {
     "images": lambda prepared, config, device, seed: image_sets(prepared, config, device),
     "text": lambda prepared, config, device, seed: token_sets(prepared, config, device),
     "rows": row_sets,
+    "episodes": lambda prepared, config, device, seed: first_observations(prepared, device),
     "sound": lambda prepared, config, device, seed: sound_sets(prepared, config, device),
 }
 """For each medium (`Facts.medium`), the function that makes the splits. Only that for tables

@@ -59,3 +59,11 @@ def row_sets(
     scaled = torch.from_numpy((table - mean) / np.where(std > 0, std, 1)).float().to(device)
     targets = torch.from_numpy(labels).to(device)
     return {name: RowSet(scaled[chosen], targets[chosen]) for name, chosen in rows.items() if len(chosen)}
+
+
+def first_observations(prepared: PreparedData, device: torch.device) -> dict[str, RowSet]:
+    """The first observations of an environment's evaluation episodes. Their labels, which are all 0, mean
+    nothing: networks learn from what they do.
+    """
+    rows = {name: torch.from_numpy(part).float().to(device) for name, part in prepared.images.items()}
+    return {name: RowSet(part, part.new_zeros(len(part), dtype=torch.long)) for name, part in rows.items()}

@@ -20,7 +20,7 @@ from resexp.errors import ConfigError, Problem
 from resexp.estimate.memo import Remembered
 from resexp.machine.precision import refuse_untried, resolve_precision
 from resexp.plan.compatible import check_fit
-from resexp.plan.trial import Cost
+from resexp.plan.trial import Cost, total_cost
 
 if TYPE_CHECKING:
     from resexp.catalog.plugins import Plugin
@@ -135,8 +135,9 @@ class Measurer:
             if scan.part_class(settings.model.info).network is None:
                 return {}
             task: Task = settings.task.build()
-            cost = network_cost(settings.model, self.purpose(settings))
-            return asdict(replace(cost, evaluated_at_once=task.evaluated_at_once(self.facts(settings))))
+            facts = self.facts(settings)
+            cost = total_cost([network_cost(settings.model, each) for each in task.purposes(facts)])
+            return asdict(replace(cost, evaluated_at_once=task.evaluated_at_once(facts)))
 
         self._refuse_batches_of_one(settings)
         answer = self.remembered.answer(f"cost {self.network_key(settings)}", measure)

@@ -59,6 +59,7 @@ def outline(
     from resexp.plan.chosen import choose
     from resexp.plan.make import make_plan
     from resexp.store import states
+    from resexp.training.entry import LEARNERS, learner_name
 
     conditions = parse_conditions(only, experiment.plugins)
     slots = device_slots(device, 1, jobs)
@@ -72,7 +73,8 @@ def outline(
     fitting = room(slots, left, memory_bytes(), asked=jobs is not None)
     slots = list(fitting.slots)
     # There is no estimate for accelerators (only CPU steps are timed), for boosters (they have no network),
-    # or for several processes (only steps of one are timed).
-    timed = slots[0] == "cpu" and all(map(can_be_timed, left))
+    # for learning by playing (playing is not timed), or for several processes (only steps of one are).
+    learners = {learner_name(point.settings) for point in experiment.points}
+    timed = slots[0] == "cpu" and learners == {LEARNERS["Trunk"]} and all(map(can_be_timed, left))
     seconds = sweep_seconds(left, measurer, len(slots)) if left and timed else None if left else 0.0
     return Outline(experiment.name, trials, status, tuple(slots), seconds, fitting.note, others)

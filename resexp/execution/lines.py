@@ -10,6 +10,7 @@ from rich.console import Console
 
 from resexp.execution.descriptors import point_to_nowhere
 from resexp.execution.display import Display
+from resexp.plan.error_name import error_name
 from resexp.plan.status import Status
 from resexp.plan.trial import Trial
 from resexp.store import State
@@ -83,8 +84,9 @@ def outcome(trial: Trial, state: State) -> str:
     """A line that says how a trial ended. If it is done, a line for each note about it follows."""
     result = state.result
     if state.status is Status.DONE:
+        name = error_name(trial.settings)
         train, test = (percent(result.get(f"{split}_error")) for split in ("train", "test"))
-        errors = f"train error {train}  test error {test}"
+        errors = f"train {name} {train}  test {name} {test}"
         line = f"done      {trial.name}  {errors}  {duration(result.get('seconds'))}"
         return "\n".join([line, *(f"note      {clean(note)}" for note in state.notes)])
     if state.status.ended:

@@ -27,6 +27,7 @@ class Mlp(Trunk):
     The depth is 2n+2.
     """
 
+    targets: ClassVar[tuple[str, ...]] = ("labels", "actions")
     forms: ClassVar[tuple[str, ...]] = ("images", "rows")
 
     def __init__(self, *, width: Width = 64) -> None:

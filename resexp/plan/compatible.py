@@ -18,6 +18,10 @@ IDLE = {
     "tokens": ("classes", "image_size", "crop", "flip", "normalise", "subset_seed"),
     "rows": ("image_size", "crop", "flip", "normalise"),
     "sound": ("image_size", "crop", "flip", "normalise"),
+    "episodes": (
+        *("train_size", "test_size", "validation_size", "classes", "subset_seed"),
+        *("image_size", "crop", "flip", "normalise"),
+    ),
 }
 """Targets or medium of data (see `data/base.py`) -> the options of all data sets without effect on them."""
 LEAST = {"training.epochs": 1}
@@ -62,7 +66,9 @@ def _misfits(settings: Settings, facts: Facts) -> Iterator[Problem]:
         wrong = f"{settings.model.kind} cannot be built with {connection.kind}"
         right = f"known: {_kinds('connection', lambda part: issubclass(part, trunk.connections))}"
         yield Problem("", "model.connection", wrong, right)
-    yield from _idle(settings, trunk.idle)
+    yield from _idle(settings, trunk.idle, settings.model.kind)
+    yield from _idle(settings, task.idle, settings.task.kind)
+    yield from _unfit(settings, task)
     if trunk.network is not None:
         yield from _unshared(settings, facts)
     model = settings.model
@@ -111,16 +117,23 @@ def _says(part: type[Any], name: str) -> bool:
     return any(name in vars(base) for base in part.__mro__ if base.__module__.partition(".")[0] != "resexp")
 
 
-def _idle(settings: Settings, keys: tuple[str, ...]) -> Iterator[Problem]:
-    """A problem for each of the dotted keys whose value is not the default."""
+def _unfit(settings: Settings, task: type[Any]) -> Iterator[Problem]:
+    """A problem for each setting that the class of the task says it cannot be trained with."""
+    for key, value, why in task.unfit:
+        if value == reduce(getattr, key.split("."), settings):
+            yield Problem("", key, f"{value} does not fit {settings.task.kind}: {why}", "choose another")
+
+
+def _idle(settings: Settings, keys: tuple[str, ...], part: str) -> Iterator[Problem]:
+    """A problem for each of the dotted keys, without effect on a part, whose value is not the default."""
     for key in keys:
         *path, name = key.split(".")
-        part: Any = reduce(getattr, path, settings)
-        if name in type(part).model_fields:
-            default = LEAST.get(key, type(part).model_fields[name].get_default())
-            given = part.model_dump(include={name}, exclude_defaults=True)
+        holder: Any = reduce(getattr, path, settings)
+        if name in type(holder).model_fields:
+            default = LEAST.get(key, type(holder).model_fields[name].get_default())
+            given = holder.model_dump(include={name}, exclude_defaults=True)
             if given not in ({}, {name: default}, {name: {"kind": default}}):
-                yield Problem("", key, f"has no effect on {settings.model.kind}", f"leave it at {default}")
+                yield Problem("", key, f"has no effect on {part}", f"leave it at {default}")
 
 
 def _kinds(role: str, fits: Callable[[type[Any]], bool]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -33,6 +33,14 @@ class Cost:
     activation_bytes: int
     evaluation_bytes: int = 0
     evaluated_at_once: int = 0
+
+
+def total_cost(costs: Sequence[Cost]) -> Cost:
+    """What several networks cost together, if they are trained on the same examples, one after another."""
+    params, macs, kept = (
+        sum(getattr(cost, name) for cost in costs) for name in ("params", "macs", "activation_bytes")
+    )
+    return Cost(params, macs, kept, max(cost.evaluation_bytes for cost in costs))
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from resexp.errors import Problem
 from resexp.plan.status import Status
-from resexp.report import frames, standing, statistics, words
+from resexp.report import frames, naming, standing, statistics, words
 from resexp.report.sections import Section, loaded, noting, refuse_missing_cells, sections, unshowable
 from resexp.report.setup import Setup, setup
 from resexp.report.table import Sentence, Table
@@ -152,7 +152,10 @@ def _table(section: Section, records: frames.ReportRecords, others: Container[st
     """A section's table. Raises ConfigError if a user's table cannot be shown in every format."""
     if section.plugin is None:
         built_in: Table | None = section.module.table(records)
-        return built_in and standing.at_level(built_in.cleaned(), statistics.level_of(records))
+        if built_in is None:
+            return None
+        called = naming.renamed(built_in.cleaned(), naming.name_of(records))
+        return standing.at_level(called, statistics.level_of(records))
     # A copy, so that a user's code cannot change the data of other sections.
     found = section.module.table(deepcopy(records))
     if found is None:

@@ -34,6 +34,10 @@ TERMS = {
     ),
     "n": "The number of trials in a mean: one for each seed.",
     "plain": "A network without shortcuts: h' = f(h).",
+    "regret": (
+        "In learning by playing, how far a return is from the largest possible one, as a share of the range "
+        "of possible returns. Training regret is its mean over training, test regret that at the end."
+    ),
     "residual": "A shortcut whose value is added: h' = S h + f(h).",
     "seed": (
         "The number from which all random numbers of a trial are drawn. Trials that differ in their "

@@ -8,7 +8,8 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from resexp.report import statistics, words
+from resexp.plan.error_name import ERROR
+from resexp.report import naming, statistics, words
 from resexp.report.pairs import Evidence
 from resexp.report.statistics import Estimate, Gap
 from resexp.report.verdict import Tone, Verdict
@@ -94,8 +95,11 @@ class Table:
 
 def as_given(records: Records, text: str, protocol: str) -> str:
     """The caption `text`. For runs that resexp did not train, other words replace its part `protocol`,
-    because it is not known how they were measured.
+    because it is not known how they were measured. For errors with another name, the table of what they are
+    made from says how.
     """
+    if naming.name_of(records) != ERROR:
+        return text.replace(protocol, "")
     return text.replace(protocol, " as given in the table of runs") if records.foreign else text
 
 

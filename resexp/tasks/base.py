@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
@@ -32,7 +33,12 @@ class Task(ABC):
 
     A unit is what gets one class: an image, a pixel or a character. An output has the shape (B, classes, ...)
     and its target (B, ...). Sums over units may be added up over batches of any size. `targets` says what the
-    task learns from: "labels", "masks", "tokens", or "images", which every set of images has.
+    task learns from: "labels", "masks", "tokens", "images", which every set of images has, or "actions" if it
+    learns by playing.
+
+    `idle` lists dotted keys of settings that have no effect on the task. `unfit` lists settings that it
+    cannot be trained with, each as a dotted key, a value, and the reason. `error_name` is what reports call
+    the task's error; write it as a literal text, because the file is read for it without being run.
     """
 
     targets: ClassVar[str]
@@ -41,6 +47,9 @@ class Task(ABC):
     example. Several processes that share a batch refuse all other tasks. They also refuse a plugin's task
     that does not set `whole_batch` itself.
     """
+    idle: ClassVar[tuple[str, ...]] = ()
+    unfit: ClassVar[tuple[tuple[str, str, str], ...]] = ()
+    error_name: ClassVar[str] = "error"
     causal: ClassVar[bool | None] = None
     """True: outputs must not depend on later positions. False: they must. None: either is fine."""
     evaluation_batch: ClassVar[int] = 64
@@ -49,6 +58,10 @@ class Task(ABC):
     def purpose(self, facts: Facts) -> Purpose:
         """What this task asks of a network on such data."""
         return Purpose(facts.shape, len(facts.classes), self.targets, self.causal)
+
+    def purposes(self, facts: Facts) -> tuple[Purpose, ...]:
+        """What is asked of each network of a trial: usually there is one."""
+        return (self.purpose(facts),)
 
     def evaluated_at_once(self, facts: Facts) -> int:
         """How many examples are evaluated at once: `evaluation_batch`, or fewer if examples are large.
@@ -110,3 +123,67 @@ class Task(ABC):
     def measures(self, loss: float, counts: Tensor) -> dict[str, float | None]:
         """Further measures by name, from the mean loss and the summed counts (k,), which are floats."""
         return {}
+
+
+class PolicyGradient(Task):
+    """A task in which a policy learns by playing, with a second network that estimates values. Its errors are
+    regrets, so give it `error_name = "regret"`.
+
+    In an epoch, `games` games are each played for `rollout` steps, and then the network learns from these
+    games * rollout steps `passes` times, in batches. Values are expected sums of later rewards. The head of
+    the policy begins with its weights times `first_scale`. If `normalise` is True, observations get mean 0
+    and variance 1 over all earlier epochs.
+
+    Outputs, actions and their probabilities are those of `policies.py`. Each row of a target has
+    the numbers of the action taken, the logarithm of its probability then, and its advantage: how much better
+    it was than expected.
+
+    Shape suffixes: T steps, E games that are played side by side.
+    """
+
+    targets: ClassVar[str] = "actions"
+    whole_batch: ClassVar[bool] = True
+    idle: ClassVar[tuple[str, ...]] = (
+        *("training.precision", "training.compile", "training.channels_last", "training.train_every"),
+        "training.schedule.low_rate",
+    )
+    unfit: ClassVar[tuple[tuple[str, str, str], ...]] = (
+        (
+            "model.norm",
+            "batch",
+            "batch norm gives an action one probability in playing and another in learning",
+        ),
+    )
+
+    def __init__(self, games: int, rollout: int, passes: int, first_scale: float, normalise: bool) -> None:
+        self.games, self.rollout, self.passes = games, rollout, passes
+        self.first_scale, self.normalise = first_scale, normalise
+
+    def purposes(self, facts: Facts) -> tuple[Purpose, ...]:
+        """What is asked of the policy, and of the network for values."""
+        policy = self.purpose(facts)
+        return policy, replace(policy, classes=1)
+
+    @abstractmethod
+    def advantages(
+        self, rewards_TE: Tensor, values_TE: Tensor, last_E: Tensor, ended_TE: Tensor, cut_TE: Tensor
+    ) -> Tensor:
+        """The advantage of each action (T, E).
+
+        `values_TE` are those of the states in which the actions were taken, and `last_E` those of the states
+        after the last ones. `ended_TE` says after which actions an episode ended. If only a limit of time
+        ended it, `cut_TE` is the value of the state that it was in, and otherwise 0.
+        """
+
+    @abstractmethod
+    def value_loss(self, values: Tensor, returns: Tensor) -> Tensor:
+        """The loss of values (B,), given the returns (B,) that they should have been, as a mean."""
+
+    def loss_sum(self, output: Tensor, target: Tensor) -> Tensor:
+        return self.training_loss(output, target) * self.units(target)
+
+    def mistakes(self, output: Tensor, target: Tensor) -> Tensor:
+        return torch.full((), torch.nan, device=output.device)
+
+    def units(self, target: Tensor) -> int:
+        return len(target)

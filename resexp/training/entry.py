@@ -6,19 +6,33 @@ This module is light, so that a command can name the modules of training without
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from resexp.config.settings import Settings
 
 TRAINER = "resexp.training.trial:train"
 PRELOAD = "resexp.training.preload"
 
-LEARNERS = {"Trunk": "resexp.training.run:Run", "Booster": "resexp.training.boosting.run:BoostingRun"}
-"""The class that trains a model, by the model's base class. It is a `learner.Learner`, and its constructor
-takes settings, data and device.
+LEARNERS = {
+    "PolicyGradient": "resexp.training.playing.run:PlayingRun",
+    "Booster": "resexp.training.boosting.run:BoostingRun",
+    "Trunk": "resexp.training.run:Run",
+}
+"""The class that trains, by the base class of the task or else of the model. It is a `learner.Learner`, and
+its constructor takes settings, data and device.
 """
 
 
-def preloaded(bases: Iterable[str]) -> list[str]:
-    """The modules to load before trials of models with these base classes.
+def learner_name(settings: Settings) -> str:
+    """The module and name of the class that trains with these settings."""
+    return LEARNERS.get(settings.task.info.base) or LEARNERS[settings.model.info.base]
+
+
+def preloaded(settings: Iterable[Settings]) -> list[str]:
+    """The modules to load before trials with these settings.
 
     PRELOAD loads what networks need. Boosters also need scikit-learn, for which networks must not wait.
     """
-    return [PRELOAD, *sorted({LEARNERS[base].partition(":")[0] for base in bases if base != "Trunk"})]
+    others = {name for each in settings if (name := learner_name(each)) != LEARNERS["Trunk"]}
+    return [PRELOAD, *sorted(name.partition(":")[0] for name in others)]

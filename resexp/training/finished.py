@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
@@ -17,8 +17,11 @@ from resexp.errors import DataError, StoreError
 from resexp.plan import numerics
 from resexp.plan.compatible import check_fit
 from resexp.plan.trial import Trial
+from resexp.training.learner import learner_of
 from resexp.training.probing import measured, reason
-from resexp.training.run import Run
+
+if TYPE_CHECKING:
+    from resexp.training.run import Run
 
 NETWORK, INIT = ("data", "task", "model", "resexp"), "model.init"
 """NETWORK: the settings that decide what a trained network computes. INIT is one of them by its name, but
@@ -53,7 +56,7 @@ def trained_run(settings: Settings, checkpoint: bytes, device: str, checked: Che
     torch_device = torch.device(device)
     data = open_data(settings.data, torch_device, settings.seed, checked)
     check_fit(settings, data.facts)
-    run = Run(settings, data, torch_device)
+    run = cast("Run", learner_of(settings)(settings, data, torch_device))
     run.restore(torch.load(io.BytesIO(checkpoint), map_location=torch_device, weights_only=True)["run"])
     return run
 

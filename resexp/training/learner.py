@@ -1,4 +1,6 @@
-"""The interface of a training run, for networks (in `run.py`) and for boosters (in `boosting/run.py`)."""
+"""The interface of a training run: of networks (`run.py`), of boosters (`boosting/run.py`), and of policies
+that learn by playing (`playing/run.py`).
+"""
 
 from __future__ import annotations
 
@@ -11,10 +13,10 @@ import torch
 from torch import nn
 
 from resexp.tasks.base import Task
-from resexp.training.entry import LEARNERS
+from resexp.training.entry import learner_name
 
 if TYPE_CHECKING:
-    from resexp.config.settings import ModelConfig, Settings
+    from resexp.config.settings import Settings
     from resexp.data.opening import Data
 
 
@@ -39,6 +41,9 @@ class Learner(Protocol):
     @property
     def epoch(self) -> int: ...
 
+    def chance(self) -> dict[str, float]:
+        """The error on each split of whatever has learned nothing, if it is known."""
+
     def train_step(self) -> None:
         """Take one step. Raises Diverged if nothing more can be learned."""
 
@@ -58,9 +63,9 @@ class Learner(Protocol):
         """Continue from a `state`."""
 
 
-def learner_of(model: ModelConfig) -> Callable[[Settings, Data, torch.device], Learner]:
-    """The class that trains a model of this configuration."""
-    module, _, name = LEARNERS[model.info.base].partition(":")
+def learner_of(settings: Settings) -> Callable[[Settings, Data, torch.device], Learner]:
+    """The class that trains with these settings."""
+    module, _, name = learner_name(settings).partition(":")
     learner: Callable[[Settings, Data, torch.device], Learner] = getattr(
         importlib.import_module(module), name
     )

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import Tensor
 
-from resexp.data.draws import permutation
 from resexp.errors import out_of_memory, words
 from resexp.machine.precision import widest
 from resexp.probes.base import Probe, Snapshot
@@ -63,13 +62,11 @@ def measured(run: Run, config: ProbeConfig, at: float) -> Iterator[dict[str, Any
 
 
 def take_snapshot(run: Run, batch_size: int, place: torch.device | None = None) -> Snapshot:
-    """A copy of the run with a fixed batch of training examples, which all trials on the same data share. It
-    lies on the device `place`, or on the run's own.
+    """A copy of the run with a fixed batch (`Run.fixed_batch`). It lies on the device `place`, or on the
+    run's own.
     """
     place = place or run.device
-    index = permutation(len(run.data.train), 0, -1)[:batch_size].to(run.device)
-    examples, labels = run.data.train.batch(index)
-    inputs, target = (each.to(place) for each in run.task.posed(examples, labels, "probe"))
+    inputs, target, labels = (each.to(place) for each in run.fixed_batch(batch_size))
     network = copy.deepcopy(run.network).to(place).train()
     network.zero_grad(set_to_none=True)
 
@@ -84,4 +81,4 @@ def take_snapshot(run: Run, batch_size: int, place: torch.device | None = None) 
         torch.autograd.backward(loss())
         optimizer.step()
 
-    return Snapshot(network, inputs, labels.to(place), loss, step)
+    return Snapshot(network, inputs, labels, loss, step)

@@ -59,8 +59,9 @@ class Run:
         self.recipe: Optimizer = training.optimizer.build()
         self.optimizer = self.recipe.make(self.network.parameters())
         self.schedule: Schedule = training.schedule.build()
-        self.batch_size = min(training.batch_size, len(data.train))
-        self.steps_per_epoch = len(data.train) // self.batch_size
+        examples, passes = self.epoch_length()
+        self.batch_size = min(training.batch_size, examples)
+        self.steps_per_epoch = passes * (examples // self.batch_size)
         self.total = training.iterations or (training.epochs or 0) * self.steps_per_epoch
         self.epochs = math.ceil(self.total / self.steps_per_epoch)
         self.step = 0
@@ -74,6 +75,14 @@ class Run:
         self._ordered_epoch = -1
         self._order = torch.empty(0, dtype=torch.long)
         self._batches: Batches = data.train.batch
+
+    def epoch_length(self) -> tuple[int, int]:
+        """How many examples an epoch has, and how often they are passed in it."""
+        return len(self.data.train), 1
+
+    def chance(self) -> dict[str, float]:
+        """The error on each split of whatever has learned nothing, if it is known."""
+        return self.data.facts.chance()
 
     # -- one step ---------------------------------------------------------------------------------
 
@@ -219,6 +228,14 @@ class Run:
         start = time.perf_counter()
         yield
         self.seconds += time.perf_counter() - start
+
+    def fixed_batch(self, size: int) -> tuple[Tensor, Tensor, Tensor]:
+        """A batch for probes, which all trials on the same data share: inputs, the target of the loss,
+        and the data's labels.
+        """
+        index = permutation(len(self.data.train), 0, -1)[:size].to(self.device)
+        examples, labels = self.data.train.batch(index)
+        return *self.task.posed(examples, labels, "probe"), labels
 
     # -- saving -----------------------------------------------------------------------------------
 

@@ -70,12 +70,12 @@ def _train(attempt: Attempt, settings: Settings, others: Others | None) -> None:
 
     facts = data.facts  # counted while reading, because planning cannot know which files are unreadable
     known: dict[str, Any] = {
-        "examples": {"train": facts.train, "test": facts.test},
-        "chance": facts.chance(),
+        "examples": facts.examples(),
         "redrawn": facts.redrawn,
     }
     environment = fingerprint(device, attempt.threads)
     loop: TrainingLoop = attempt.begin(environment, lambda saved: new().restored(saved)) or new()
+    known["chance"] = loop.run.chance()
     if others is not None:
         others.send(saved_bytes(loop.run.state()))
     try:
@@ -108,7 +108,7 @@ def _data(attempt: Attempt, settings: Settings) -> Data:
 
 def _learner(settings: Settings, data: Data, device: torch.device, others: Others | None) -> Learner:
     if others is None:
-        return learner_of(settings.model)(settings, data, device)
+        return learner_of(settings)(settings, data, device)
     from resexp.training.shared import SharedRun
 
     return SharedRun(settings, data, device, others.member)

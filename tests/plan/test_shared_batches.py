@@ -222,9 +222,11 @@ def test_every_connection_says_truly_that_examples_are_apart(kind: str) -> None:
 
 
 def test_every_task_says_that_its_loss_is_a_mean_over_units() -> None:
-    """`tests/training/test_several_processes.py` trains each of them by one and by three processes."""
-    tasks: set[type[Task]] = {scan.load_part("task", kind) for kind in scan.parts("task")}
-    assert {task.whole_batch for task in tasks} == {False}
-    assert {task.__name__ for task in tasks} == {
-        *("Classification", "Language", "MaskedAutoencoding", "MaskedLanguage", "Segmentation")
+    """`tests/training/test_several_processes.py` trains each of them by one and by three processes. Learning
+    by playing is left out, because it scales advantages over the whole batch.
+    """
+    tasks: dict[str, type[Task]] = {kind: scan.load_part("task", kind) for kind in scan.parts("task")}
+    assert [kind for kind, task in tasks.items() if task.whole_batch] == ["ppo"]
+    assert set(tasks) == {
+        *("classification", "language", "masked_autoencoding", "masked_language", "segmentation", "ppo")
     }

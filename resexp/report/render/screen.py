@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from resexp.plan.status import Status
-from resexp.report import frames, words
+from resexp.report import frames, naming, words
 from resexp.report.build import Report
 from resexp.report.failed_seeds import mixed
 from resexp.report.render.columns import ColumnHead, Columns
@@ -100,7 +100,8 @@ def _errors(report: Report) -> Iterator[RenderableType]:
         ]
         for variant, group in variants[:LINES]
     ]
-    heads = [ColumnHead(MEASURES[measure]), *(ColumnHead(f"depth {depth}", True) for depth in depths)]
+    first = naming.named(MEASURES[measure], naming.name_of(report.records))
+    heads = [ColumnHead(first), *(ColumnHead(f"depth {depth}", True) for depth in depths)]
     yield Text()
     yield Padding(Columns(heads, rows), (0, 0, 0, 1))
     said = ["Training / test", *(["mean over seeds"] if trials["seed"].nunique() > 1 else [])]

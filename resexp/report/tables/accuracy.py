@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from resexp.report import failed_seeds, frames, splits, words
+from resexp.plan.error_name import ERROR
+from resexp.report import failed_seeds, frames, naming, splits, words
 from resexp.report.table import Column, Row, Sentence, Table, as_given, places, spread, spread_cells
 from resexp.report.verdict import Verdict
 from resexp.store import Records
@@ -18,9 +19,11 @@ ONE_CLASS = " The column One class counts the seeds that give the same answer to
 
 
 def table(records: Records) -> Table | None:
-    """Rows: variant x depth. None before any trial is done, or if no test error was measured."""
+    """Rows: variant x depth. None before any trial is done, if no test error was measured, or if it is no
+    share of wrong answers.
+    """
     done = frames.done(records.trials)
-    if done["test_error"].isna().all():
+    if done["test_error"].isna().all() or naming.name_of(records) != ERROR:
         return None
     done = done.assign(accuracy=1 - done["test_error"], gap=done["test_error"] - done["train_error"])
     rows: list[Row] = []

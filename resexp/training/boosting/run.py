@@ -88,6 +88,9 @@ class BoostingRun:
         self.step += 1
         self.seconds += time.perf_counter() - start
 
+    def chance(self) -> dict[str, float]:
+        return self.data.facts.chance()
+
     def epoch_ended(self) -> bool:
         return True
 

@@ -1,0 +1,74 @@
+"""Return over the steps of learning by playing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+from scipy.special import stdtrit  # scipy.stats takes long to import
+
+from resexp.report import frames, statistics, style
+from resexp.store import Records
+
+ORDER = 15
+TITLE = "Return over steps of the environment"
+CAPTION = (
+    "Lines are means over the seeds that finished, of the mean return of the evaluation episodes. Bands are "
+    "95 % intervals of these means by Student's t, drawn from three seeds on. The dotted line is the return "
+    "at which the environment counts as solved."
+)
+COLUMNS = 4
+
+
+def figure(records: Records) -> Figure | None:
+    """A panel for each depth with a line per variant; None if no trial learned by playing."""
+    done = frames.done(records.trials)
+    if "test_return" not in records.metrics or done.empty:
+        return None
+    rows = records.metrics.merge(done[["id", "variant", "connection", "depth"]], on="id")
+    for name in ("test_return", "test_interactions"):
+        rows[name] = pd.to_numeric(rows[name], errors="coerce")
+    rows = rows.dropna(subset=["test_return", "test_interactions"])
+    if rows.empty:
+        return None
+    found = style.looks(records, rows)
+    depths = sorted(int(depth) for depth in rows["depth"].unique())
+    columns = min(COLUMNS, len(depths))
+    drawn, axes = style.panels(-(-len(depths) // columns), columns, height=2.6, sharex=True, sharey=True)
+    for panel in axes.flat[len(depths) :]:
+        panel.set_visible(False)
+    for number, depth in enumerate(depths):
+        panel, here = axes.flat[number], rows[rows["depth"] == depth]
+        for variant, group in frames.by_variant(here):
+            _line(panel, group, found[variant])
+        style.title(panel, f"depth {depth}", columns)
+        panel.set_xlabel("thousands of steps")
+        panel.xaxis.set_major_locator(MaxNLocator(4))
+        panel.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x / 1000:g}"))
+        if number % columns == 0:
+            panel.set_ylabel("return")
+    style.variant_key(drawn, found, list(_threshold(axes.flat[: len(depths)], rows)))
+    return drawn
+
+
+def _line(panel: Axes, group: pd.DataFrame, look: style.LineStyle) -> None:
+    stats = group.groupby("test_interactions")["test_return"].agg(["mean", "std", "count"])
+    half = stdtrit(np.maximum(stats["count"] - 1, 1), 0.975) * stats["std"] / np.sqrt(stats["count"])
+    half = half.where(stats["count"] >= statistics.LEAST, 0.0).fillna(0.0)
+    x, mean = stats.index.to_numpy(float), stats["mean"]
+    panel.fill_between(x, mean - half, mean + half, color=look.color, alpha=0.16, linewidth=0)
+    style.line(panel, x, mean, look)
+
+
+def _threshold(axes: np.ndarray[tuple[int], np.dtype[np.object_]], rows: pd.DataFrame) -> list[Line2D]:
+    """Draw the return at which the environment counts as solved, if there is one."""
+    known = pd.to_numeric(rows["test_threshold"], errors="coerce").dropna().unique()
+    if len(known) != 1:
+        return []
+    for panel in axes:
+        drawn = panel.axhline(known[0], color=style.INK, linestyle=":", linewidth=0.8, zorder=1)
+    drawn.set_label("solved")
+    return [drawn]
