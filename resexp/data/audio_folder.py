@@ -30,8 +30,8 @@ class AudioFolder(Source):
     Other names of folders are recognised, and a missing test set is drawn, as for `image_folder`. An example
     is `seconds` long and has `rate` samples per second. Several channels are averaged, other rates are
     resampled, more than 16 bits are rounded, and the middle of longer recordings is used. An example is a
-    waveform or, with `mels`, a log-mel spectrogram of so many bands. In training, `shift` moves it in time by
-    up to so many seconds, and `noise` adds white noise up to this share of its size. Files that are no
+    waveform or, if `mels` is given, a log-mel spectrogram of `mels` bands. In training, it is moved in time
+    by up to `shift` seconds, and gets white noise of up to `noise` times its size. Files that are no
     recordings or cannot be read are left out, counted and named.
     """
 
@@ -101,7 +101,7 @@ class AudioFolder(Source):
 
 
 def _no_recording(file: os.DirEntry[str]) -> str | None:
-    """Why a file is no recording; None if its name is that of one. To read it may still fail."""
+    """Why a file is no recording; None if its name is that of a recording. Reading it may still fail."""
     return None if file.name.lower().endswith(SUFFIXES) else f"no {' or '.join(FORMATS)} file by its name"
 
 

@@ -34,20 +34,20 @@ Progress = Callable[[str, int, int], None]
 class Facts:
     """What is known of a data set without decoding it.
 
-    shape: of one example: (channels, height, width) of an image, (T,) of a window of T tokens, (features,) of
-        a row of a table, (channels, samples) of a waveform.
+    shape: the shape of one example: (channels, height, width) for an image, (T,) for a window of T tokens,
+        (features,) for a row of a table, (channels, samples) for a waveform.
     targets: what has a class: each example ("labels"), each pixel of an image ("masks"), or each token.
         With "actions", nothing has: a network learns by playing. Examples are then first observations.
     classes: their names, in the order of their numbers; with "actions", those of a policy's outputs.
     train_counts, test_counts: examples of each class, in the order of `classes`. Masks and tokens have one
         number for all examples instead.
     fingerprint: a text that differs whenever the examples may differ. Trials contain it in their identity.
-    validation_counts: as `train_counts`, for the examples that the configuration keeps from training.
+    validation_counts: as `train_counts`, for the training examples that are kept for validation instead.
     notes: sentences for readers of the results, such as which files were left out.
     redrawn: if True, each trial draws the test rows of a table from all rows by its seed; otherwise the
         source's own splits are used.
-    samples: how many samples of sound an example is decoded to; 0 if it is no sound. `shape` may then be that
-        of a spectrogram.
+    samples: how many samples of sound an example is decoded to; 0 if it is no sound. If it is sound, `shape`
+        may be that of a spectrogram.
     """
 
     shape: tuple[int, ...]
@@ -96,8 +96,9 @@ class Facts:
         return {} if self.targets == "actions" else {"train": self.train, "test": self.test}
 
     def chance(self) -> dict[str, float]:
-        """The error on each split of always answering the most frequent class of the training split; {}
-        unless the targets are labels.
+        """For each split, the error of always answering the most frequent class of the training split.
+
+        The result is {} if the targets are not labels.
         """
         if self.targets != "labels":
             return {}

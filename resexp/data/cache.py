@@ -124,11 +124,11 @@ def prepare(config: DataConfig, progress: Progress | None = None) -> Checked:
 
 
 def prepare_for(run: str, config: DataConfig, fingerprint: str) -> Checked:
-    """`prepare`, in a worker on another machine than the one that started the run. Of all workers of the run
-    on this machine, one checks the set.
+    """`prepare`, in a worker on another machine than the one that started the run. One of all the run's
+    workers on this machine checks the set.
 
-    Raises DataError as `prepare` does, and if the set here has another fingerprint than where the run was
-    started.
+    Raises DataError as `prepare` does, and if the set has another fingerprint here than on the machine that
+    started the run.
     """
     survey = Survey()
     if fingerprint and survey.facts(config).fingerprint != fingerprint:

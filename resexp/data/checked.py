@@ -49,8 +49,8 @@ def checked_folder(folder: Path) -> Checked | None:
 
 
 def checked_once(folder: Path, run: str, prepare: Callable[[], Checked]) -> Checked:
-    """What `prepare` returned when it prepared the set in `folder`. On this machine, it is called once for
-    each run, and again if the files have changed since.
+    """What `prepare` returned when it prepared the set in `folder`. On this machine, `prepare` is called once
+    for each run, and again if the files have changed since then.
     """
     mark = folder.with_name(f"{folder.name}.{machine_name()}.checked")
     with ExitStack() as stack:

@@ -18,8 +18,8 @@ from resexp.errors import DataError
 from resexp.machine.folders import data_folder, own_folder
 
 UNPACKED_LIMIT = 256 << 20
-"""The most bytes that all members of an archive may have together. Those of the originals have
-186 million.
+"""The most bytes that all members of an archive may have together. The members of the originals have 186
+million bytes.
 """
 
 
@@ -83,7 +83,8 @@ class Cifar10(Source):
     """50,000 + 10,000 colour 32x32 images of ten classes (Krizhevsky 2009).
 
     `root`, by default the data folder, may hold the archive `cifar-10-python.tar.gz` or the folder that
-    torchvision unpacks from it. If it holds neither, the archive is downloaded into it. It is never unpacked.
+    torchvision unpacks from it. If `root` holds neither, the archive is downloaded into it. The archive is
+    never unpacked.
     """
 
     def __init__(self, *, root: str | None = None) -> None:
@@ -100,7 +101,8 @@ class Cifar100(Source):
     """50,000 + 10,000 colour 32x32 images of a hundred classes, the fine labels (Krizhevsky 2009).
 
     `root`, by default the data folder, may hold the archive `cifar-100-python.tar.gz` or the folder that
-    torchvision unpacks from it. If it holds neither, the archive is downloaded into it. It is never unpacked.
+    torchvision unpacks from it. If `root` holds neither, the archive is downloaded into it. The archive is
+    never unpacked.
     """
 
     def __init__(self, *, root: str | None = None) -> None:

@@ -57,7 +57,7 @@ class FileHash:
 
 
 def stamp_of(status: os.stat_result) -> str:
-    """A file's stamp: size, modification time, change time and inode. While it stays, the bytes do, too."""
+    """A file's stamp: size, modification time, change time and inode. If it stays, so do the file's bytes."""
     return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
 
 
@@ -70,7 +70,7 @@ class Contents:
     def of(self, folder: Path, names: Sequence[str]) -> str:
         """One SHA-256 of the named files in a folder: of their names, in this order, and their contents.
 
-        Several threads read the files. After an interruption, those that were read are not read again.
+        Several threads read the files. After an interruption, most files that were read are not read again.
         """
         whole = hashlib.sha256()
         for name, digest in self._each(folder, names):
@@ -166,8 +166,8 @@ def _one(path: str, known: tuple[str, bytes] | None, stopped: threading.Event) -
 
 
 class Memory:
-    """The hashes that earlier commands computed, in a SQLite file. If the file cannot be used,
-    it is empty.
+    """The hashes that earlier commands computed, in a SQLite file. If the file cannot be used, no hash is
+    known, and none is kept.
     """
 
     def __init__(self) -> None:

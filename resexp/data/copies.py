@@ -31,7 +31,7 @@ class Copies:
             self.hashes[split].append(np.frombuffer(b"".join(digests), np.uint64))
 
     def notes(self) -> tuple[str, ...]:
-        """A sentence with the number of test examples that are training examples; none if there are none."""
+        """A sentence that counts the test examples that are also training examples; () if there are none."""
         train, test = (np.concatenate([np.empty(0, np.uint64), *each]) for each in self.hashes.values())
         count = int(np.isin(test, train).sum())
         if not count:

@@ -118,6 +118,6 @@ def stretched(grid: Values, size: int) -> Values:
 
 
 def uniform(*stream: int, count: int) -> Values:
-    """`count` values in [0, 1) that depend only on `stream`: numpy never changes the raw output of PCG64."""
+    """`count` values in [0, 1) that depend only on `stream`, because PCG64's raw output never changes."""
     raw = np.random.PCG64(list(stream)).random_raw(count)
     return (raw >> np.uint64(11)).astype(np.float64) * 2.0**-53

@@ -136,7 +136,7 @@ def _download(
     Raises ValueError if the server sends another file, OSError if it sends none, and what `check` raises.
     """
     request = urllib.request.Request(_allowed(address), headers={"User-Agent": "resexp"})
-    # Only the holder of the lock writes it. Another machine, which may not see the lock, has another name.
+    # Only the lock's holder writes this file. Another machine may not see the lock, and uses another name.
     temporary = path.with_name(f".{path.name}.{machine_name()}.part")
     try:
         with temporary.open("wb") as file, closing(_received(request)) as blocks:

@@ -53,7 +53,7 @@ class FashionMnist(Source):
 
     `root`, by default the data folder, may hold the four IDX files, gzipped or not, either directly or in
     `FashionMNIST/raw`, where torchvision puts them. Missing files are downloaded. If a file differs from the
-    original in a single byte, it counts as another data set.
+    original even in a single byte, the set counts as another data set.
     """
 
     def __init__(self, *, root: str | None = None) -> None:

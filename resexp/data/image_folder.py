@@ -56,7 +56,7 @@ class ImageFolder(Source):
 
     Images are turned upright, transparent parts become white, and the result has three channels of 8 bits.
     The shorter side is resized to `image_size` pixels with antialiasing, and the middle square is cut out. By
-    default, images that are all squares of one size keep it, and others get 64 pixels. Of a file of several
+    default, images that are all squares of one size keep it, and others get 64 pixels. If a file has several
     frames, the first is used. Files that are not images are left out, counted and named.
     """
 
@@ -112,7 +112,7 @@ class ImageFolder(Source):
 def chunk_of(read: Sequence[Picture | Unreadable], labels: Labels, names: Sequence[str], size: int) -> Chunk:
     """A chunk of the pictures that could be read, with their labels, and the names of the other files.
 
-    read: for each name in `names`, the picture or why it cannot be read. size: of the pictures in pixels.
+    read: for each name in `names`, the picture or why it cannot be read. size: the pictures' side in pixels.
     """
     good = [row for row, picture in enumerate(read) if isinstance(picture, Picture)]
     kept = [picture for picture in read if isinstance(picture, Picture)]

@@ -26,8 +26,8 @@ class KnownSplit:
     labels: the SHA-256 of the labels, as int64 with the lowest byte first.
     blocks: for every BLOCK images, the first 16 hexadecimal digits of their SHA-256. For this hash, images in
         `copies` are set to 0.
-    copies: images whose original is not known, but only a JPEG copy: the image's number -> the first 8 digits
-        of the SHA-256 of the decoded copy.
+    copies: images of which only a JPEG copy is known: the image's number -> the first 8 digits of the SHA-256
+        of the decoded copy.
     """
 
     labels: str
@@ -81,7 +81,7 @@ class Recognition:
             self.copies, self.others = self.copies + same, self.others + (not same)
 
     def notes(self) -> tuple[str, ...]:
-        """A sentence on what the images are, after all were added. Raises DataError if some are missing."""
+        """A sentence on what the images are, when all were added. Raises DataError if some are missing."""
         if self.known is None:
             return ()
         if self.images != BLOCK * len(self.known.splits[self.split].blocks):

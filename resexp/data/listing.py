@@ -29,8 +29,9 @@ def ignored(name: str) -> bool:
 class Wanted:
     """The kind of files that a listing looks for.
 
-    name: in messages, in the plural; formats: those that are known; check: why a file is none of them, or
-    None if it is one. It may raise Unreadable with the reason, and OSError.
+    name: the word for such files in messages, in the plural. formats: the formats that are known. check: a
+    function that returns why a file is not of this kind, or None if it is. The function may also raise
+    Unreadable with the reason, and OSError.
     """
 
     name: str
@@ -38,7 +39,7 @@ class Wanted:
     check: Callable[[os.DirEntry[str]], str | None]
 
     def unfit(self, entry: os.DirEntry[str]) -> str | None:
-        """Why an entry of a folder is no such file; None if it is one."""
+        """Why an entry of a folder is not a file of this kind; None if it is."""
         try:
             if is_folder(entry):
                 return "a folder"
@@ -89,9 +90,9 @@ def files_below(folder: Path, inner: str, left_out: list[str], kind: Wanted = IM
 
 
 def stray_files(folder: Path, kind: Wanted = IMAGES) -> list[str]:
-    """Images, or files of another kind, beside the folders of the classes, each with this reason.
+    """The images, or files of another kind, that lie beside the folders of the classes.
 
-    They belong to no class.
+    They belong to no class. Each is returned with this reason.
     """
     return [
         f"{name} (lies beside the folders of the classes)"

@@ -29,9 +29,7 @@ OPENERS: dict[str, Opener] = {
     "episodes": lambda prepared, config, device, seed: first_observations(prepared, device),
     "sound": lambda prepared, config, device, seed: sound_sets(prepared, config, device),
 }
-"""For each medium (`Facts.medium`), the function that makes the splits. Only that for tables
-uses the seed.
-"""
+"""For each medium (`Facts.medium`), the function that makes the splits. Only `row_sets` uses the seed."""
 
 
 @dataclass(frozen=True)

@@ -34,10 +34,10 @@ FETCHED = ".resexp-fetched"
 class OxfordPet(Source):
     """Oxford-IIIT Pet (Parkhi et al. 2012): 7,349 photographs; each pixel is background, pet or border.
 
-    If `root`, by default the data folder, has a folder `oxford-iiit-pet`, that is used and identified by its
-    content. Otherwise torchvision downloads 800 MB into it and checks their MD5. The shorter side of images
-    and masks is resized to `image_size` pixels (default 64; masks take the nearest pixel), and the middle
-    square is cut out.
+    If `root`, by default the data folder, has a folder `oxford-iiit-pet`, this folder is used and identified
+    by its content. Otherwise torchvision downloads 800 MB into `root` and checks their MD5. The shorter side
+    of images and masks is resized to `image_size` pixels (default 64; masks take the nearest pixel), and the
+    middle square is cut out.
     """
 
     def __init__(self, *, root: str | None = None) -> None:
@@ -87,8 +87,8 @@ class OxfordPet(Source):
             self.root.mkdir(parents=True, exist_ok=True)
             with FileLock(self.root / f".{NAME}.lock"):
                 if not (self.root / NAME).is_dir():
-                    # torchvision takes an existing folder for complete, so it is renamed when it is.
-                    # Another machine may not see the lock and download at the same time.
+                    # torchvision takes an existing folder for complete, so a folder gets its name only when
+                    # it is complete. Another machine may not see the lock and download at the same time.
                     part = self.root / f".{NAME}.{machine_name()}.part"
                     shutil.rmtree(part, ignore_errors=True)
                     OxfordIIITPet(part, target_types="segmentation", download=True)

@@ -14,9 +14,9 @@ class PythonTopics(Source):
     """The topics of Python's help(), from `pydoc_data.topics`, in windows of `context` characters.
 
     About 450,000 characters, sorted by topic; the last tenth is the test set. Nothing is downloaded. The text
-    differs between versions of Python, so their trials are different trials. Sizes count windows:
-    `train_size` and `test_size` take the first ones of their texts, and `validation_size` the last ones of
-    the training text.
+    differs between versions of Python, so a trial on another version is another trial. Sizes count windows:
+    `train_size` and `test_size` take the first windows of their texts, and `validation_size` the last windows
+    of the training text.
     """
 
     def __init__(self, *, context: Length = 64) -> None:

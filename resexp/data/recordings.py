@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 FLOOR = 1e-10
 """The least power that is distinguished from silence: -100 dB."""
 RANGE_DB = 80.0
-"""In decibels. Sound that is weaker than the loudest place of its recording by more than this counts as
-silence.
+"""Sound counts as silence if it is weaker than the loudest place of its recording by more than this number of
+decibels.
 """
 
 
@@ -67,8 +67,8 @@ class SoundSet(Examples):
         """Like `batch`, but each recording is moved in time and gets noise of its own.
 
         Draws depend only on the seed, the epoch and the recording's number. The gap that a shift leaves is
-        silent. Noise is Gaussian. Half of the recordings get none, because evaluation adds none. For the
-        others, the ratio of its root mean square to that of the example is drawn evenly from 0 to `noise`.
+        silent. Noise is Gaussian. Half of the recordings get no noise, because evaluation adds none. For the
+        others, the noise's root mean square as a share of the example's is drawn evenly from 0 to `noise`.
         """
         waves_BT = self._waves(index)
         if most := round(self.sound.shift * self.sound.rate):
@@ -86,7 +86,7 @@ class SoundSet(Examples):
         return torch.randint(-most, most + 1, (len(self),), generator=generator)
 
     def _noises(self, seed: int, epoch: int) -> Tensor:
-        """For every recording of the split, the size of its noise as a share of its own."""
+        """For every recording of the split, the size of its noise as a share of the recording's own size."""
         drawn = torch.rand(len(self), generator=keyed_generator(seed, epoch, "noises"))
         return self.sound.noise * (2 * drawn - 1).clamp(min=0)
 
@@ -112,7 +112,7 @@ def white(length: int, *key: object) -> Tensor:
 
 
 def shifted(waves_BT: Tensor, by_B: Tensor) -> Tensor:
-    """Waves moved by a number of samples each, towards the end if it is positive. The gap is silent."""
+    """Waves, each moved by its own number of samples, towards the end if it is positive. Gaps are silent."""
     length = waves_BT.shape[1]
     source_BT = torch.arange(length, device=waves_BT.device) - by_B.to(waves_BT.device)[:, None]
     moved = waves_BT.gather(1, source_BT.clamp(0, length - 1))

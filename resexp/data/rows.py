@@ -10,8 +10,8 @@ from numpy.lib import format as npy
 
 
 class RowWriter:
-    """A .npy file while it is written. It is not mapped into memory: a full disk would then end the process
-    with SIGBUS, instead of raising OSError.
+    """A .npy file while it is written. It is not mapped into memory, because a full disk would then end the
+    process with SIGBUS, instead of raising OSError.
     """
 
     def __init__(self, path: Path, dtype: type[np.generic], shape: tuple[int, ...]) -> None:

@@ -28,11 +28,11 @@ class SegmentationFolder(Source):
     """Images in `root/train/images`, masks in `root/train/masks`, and likewise in `root/val` (or `test`).
 
     A mask has the same size as its image, and the same name up to the suffix. With `groups: 2`, every pixel
-    but 0 is foreground. In a JPEG file, whose compression blurs, only pixels from 128 on are. With more
-    groups, pixels are class numbers from 0 to groups - 1, as in a PNG file with a palette. Images are read as
-    `image_folder` reads them. The shorter side of an image and its mask is resized to `image_size` pixels
-    (default 64; masks take the nearest pixel), and the middle square is cut out. If an image or its mask
-    cannot be decoded, both are left out, and counted and named.
+    but 0 is foreground. In a JPEG file, whose compression blurs, only pixels of at least 128 are foreground.
+    With more groups, pixels are class numbers from 0 to groups - 1, as in a PNG file with a palette. Images
+    are read as `image_folder` reads them. The shorter side of an image and its mask is resized to
+    `image_size` pixels (default 64; masks take the nearest pixel), and the middle square is cut out. If an
+    image or its mask cannot be decoded, both are left out, and counted and named.
     """
 
     def __init__(self, *, root: str, groups: StreamCount = 2) -> None:

@@ -24,7 +24,7 @@ FORMATS = ("WAV", "FLAC")
 BYTES = 2**28
 """A file with more bytes is left out."""
 VALUES = 2**26
-"""A file with more samples, those of all channels together, is left out: they would take 500 MB of memory."""
+"""A file with more samples in all its channels together is left out. They would take 500 MB of memory."""
 SCALE = 2**15
 """The whole number that stands for full scale."""
 RATES = (1_000, 192_000)
@@ -41,7 +41,7 @@ class Sound:
     rate: samples per second. seconds: length of an example.
     mels: None for waveforms (1, samples), or the number of bands of a log-mel spectrogram (1, mels, frames);
         see `log_mel` in `resexp.data.recordings`.
-    shift: in training, a recording is moved in time by up to so many seconds, forwards or backwards.
+    shift: in training, a recording is moved in time by up to this many seconds, forwards or backwards.
     noise: in training, half of the recordings get white noise, whose root mean square is up to this share
         of their own.
 
@@ -100,7 +100,7 @@ class Recording(NamedTuple):
 
 
 def read_recording(content: bytes, sound: Sound) -> Recording:
-    """A WAV or FLAC file's content as an example. Raises Unreadable, and DataError without soundfile."""
+    """A WAV or FLAC file's content as an example. Raises Unreadable, and DataError if `library` does."""
     values, rate = decoded(content)
     values = resampled(values.mean(axis=1), rate, sound.rate)
     whole = np.rint(values * SCALE)

@@ -22,7 +22,7 @@ SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
 EACH = 50
 """The number of recordings of each word by each speaker."""
 TEST = 5
-"""The number of these, from the first on, that are for testing, as the data set's own page says."""
+"""The number of these recordings, from the first on, that are for testing, as the data set's page says."""
 NAME = "free-spoken-digit-dataset"
 MOST = 200 << 20
 """The most bytes of the archive, and of all files in it. The recordings have 21 MB."""
@@ -39,10 +39,10 @@ class SpokenDigits(Source):
 
     The test set is the first five recordings of each word by each speaker, as the data set's page says. With
     `test_speakers`, such as [theo], it is all recordings of these speakers, and no speaker is in both sets.
-    An example is `seconds` long and has `rate` samples per second (8,000 are the data set's own);
-    `resexp.data.sound` says how recordings are converted. It is a waveform or, with `mels`, a log-mel
-    spectrogram of so many bands. In training, `shift` moves it in time by up to so many seconds, and `noise`
-    adds white noise up to this share of its size.
+    An example is `seconds` long and has `rate` samples per second (the data set's own rate is 8,000);
+    `resexp.data.sound` says how recordings are converted. An example is a waveform or, if `mels` is given, a
+    log-mel spectrogram of `mels` bands. In training, it is moved in time by up to `shift` seconds, and gets
+    white noise of up to `noise` times its size.
 
     If `root`, by default the data folder, has neither the archive nor a folder `recordings`, the archive is
     downloaded. Every recording is checked by its own hash. The version is that of May 2024 (CC BY-SA 4.0).

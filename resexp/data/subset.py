@@ -94,11 +94,11 @@ def select(
 ) -> Labels:
     """The rows of a stratified subset of `size` examples, sorted, int64. Raises DataError as `quotas` does.
 
-    labels: (n,) int64. stream: another one makes an independent draw with the same seed.
+    labels: (n,) int64. stream: a different stream makes an independent draw with the same seed.
 
     Except for rounding, a smaller subset is part of a larger one. Each example gets a number from PCG64, and
-    those with the smallest are taken: numpy promises not to change these numbers, but may change its
-    shuffles.
+    the examples with the smallest numbers are taken. numpy promises not to change these numbers, but it may
+    change how it shuffles.
     """
     if size is None or size == len(labels):
         return np.arange(len(labels))
@@ -115,7 +115,7 @@ def held_out(labels: Labels, names: Sequence[str], fraction: float, where: str, 
     """The rows, sorted, of a stratified test set of this fraction of the examples. It is always the same.
 
     Raises DataError if some class would be missing in one of the two parts. The message begins with `where`,
-    and advises the user to give a test set of its `own`, such as "a `val` folder".
+    and advises the user to give a test set, which it calls `own`, such as "a `val` folder".
     """
     counts = np.bincount(labels, minlength=len(names)).tolist()
     size = round(fraction * len(labels))

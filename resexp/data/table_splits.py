@@ -40,8 +40,8 @@ def row_sets(
     """The splits of a prepared table, as configured. Raises DataError for an impossible size or class.
 
     If the facts say `redrawn`, all rows are split anew by `seed`, stratified by class; otherwise the source's
-    splits are used. Features have mean 0 and variance 1 over the training rows; a feature that is constant
-    there only gets mean 0.
+    splits are used. Features have mean 0 and variance 1 over the training rows. A feature that is constant in
+    these rows gets mean 0, but is not scaled.
     """
     table, labels = (
         np.concatenate([part["train"], part["test"]]) for part in (prepared.images, prepared.labels)

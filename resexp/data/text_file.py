@@ -18,7 +18,8 @@ class TextFile(Source):
     """The characters of the UTF-8 file `root`, of at most 1 GiB, in windows of `context` characters.
 
     The last tenth is the test set. The vocabulary is every character that occurs. Sizes count windows:
-    `train_size` and `test_size` take the first ones, `validation_size` the last ones of the training text.
+    `train_size` and `test_size` take the first windows of their texts, and `validation_size` the last windows
+    of the training text.
     """
 
     def __init__(self, *, root: str, context: Length = 64) -> None:

@@ -25,8 +25,8 @@ class TinyShakespeare(Source):
 
     Source: Karpathy 2015 (char-rnn). The first nine tenths are for training, as in nanoGPT. If the folder
     `root`, by default the data folder, lacks `tinyshakespeare.txt`, the file is downloaded into it. Sizes
-    count windows: `train_size` and `test_size` take the first ones, `validation_size` the last ones of the
-    training text.
+    count windows: `train_size` and `test_size` take the first windows of their texts, and `validation_size`
+    the last windows of the training text.
     """
 
     def __init__(self, *, root: str | None = None, context: Length = 64) -> None:

@@ -1,4 +1,6 @@
-"""Splits of texts as batches for training. An input is a window of tokens; the target of each is the next."""
+"""Splits of texts as batches for training. An input is a window of tokens; the target of a token is the next
+token.
+"""
 
 from __future__ import annotations
 
