@@ -44,7 +44,7 @@ class NotUnderstoodError(ValueError):
 
 @dataclass(frozen=True)
 class Side:
-    """A metric of one variant at one depth. The depth None means the greatest that it was trained at."""
+    """A metric of one variant at one depth. The depth None means the greatest depth of that variant."""
 
     metric: str
     variant: str
@@ -84,8 +84,9 @@ def parse(text: str) -> Expectation:
 
 
 def unknown(expectation: Expectation, depths: Mapping[str, Collection[int]]) -> Iterator[tuple[str, str]]:
-    """What an expectation names that does not exist, and what would be right. `depths` are those of each
-    variant.
+    """Each variant or depth that an expectation names but that does not exist, and what would be right.
+
+    depths: the depths of each variant.
     """
     if expectation.claim and expectation.variant not in depths:
         yield f"there is no variant {expectation.variant!r}", suggest(expectation.variant, depths)
@@ -109,7 +110,7 @@ def _side(text: str, *, right: bool = False) -> Side:
 
 
 def _right(text: str, metric: str) -> tuple[Side | None, float]:
-    """The right of a comparison: a side and the margin that is added to it, or None and a number."""
+    """The right of a comparison: either a side and the margin added to it, or None and a number."""
     if _NUMBER.fullmatch(text):
         return None, _number(text, metric)
     with_margin = _MARGIN.fullmatch(text)

@@ -29,7 +29,7 @@ DEPTH, SEED, CONNECTION = "model.depth", "seed", "model.connection"
 
 @dataclass(frozen=True)
 class Assignment:
-    """Sets `value` at `path`. `origin` is where the file has the value; None: the command line gave it."""
+    """Sets `value` at `path`. `origin` is its place in the file, or None if the command line gave it."""
 
     path: Path
     value: Any
@@ -45,7 +45,7 @@ class Rule:
 
 
 Axes = Mapping[Path, tuple[Assignment, ...]]
-"""One grid: for each axis, by its path, the assignments of its values."""
+"""One grid. It maps the path of each axis to the assignments of the axis's values."""
 
 
 def dotted(path: Sequence[str | int]) -> str:
@@ -61,8 +61,8 @@ def size(grids: Sequence[Axes]) -> int:
 def assign(tree: Any, path: Path, value: Any, role: str | None = None) -> Any:
     """A copy of `tree` with `value` at `path`.
 
-    Parts on the way are created if they are absent, and expanded if they are written as a kind's name. `role`
-    is that of the part which `tree` is, if it is one.
+    Parts on the way are created if they are absent, and expanded if they are written as a kind's name. If
+    `tree` is itself a part, `role` is its role.
     """
     tree = expand(tree)
     if tree is None or tree is MISSING:
@@ -80,7 +80,7 @@ class Spot:
     """What a tree and the settings' models have at a path.
 
     field: the field of the settings, or None if there is no such key.
-    model: the pydantic model of the mapping that may stand there, or None if none may or its kind is unknown.
+    model: the pydantic model of the mapping that may stand there; None if none may or the kind is unknown.
     role: the role of the part there, or None if the value is no part.
     value: MISSING if there is no value.
     """
@@ -110,9 +110,7 @@ def locate(
 
 
 def lookup(tree: Any, path: Path, plugins: tuple[Plugin, ...] = ()) -> Any:
-    """The value at `path`, in which all defaults are filled in; MISSING if it has neither
-    value nor default.
-    """
+    """The value at `path` with all defaults filled in; MISSING if there is neither a value nor a default."""
     spot = locate(tree, path, plugins=plugins)
     if spot.model is None or spot.value is None:
         return spot.value
@@ -121,7 +119,9 @@ def lookup(tree: Any, path: Path, plugins: tuple[Plugin, ...] = ()) -> Any:
 
 
 def given(tree: Any, path: Path, plugins: tuple[Plugin, ...] = ()) -> Any:
-    """The value at `path` as it was written, without defaults inside; its default if none was written."""
+    """The value at `path` as it was written, without the defaults of its options. If nothing was written, the
+    default of the value itself.
+    """
     node = tree
     for key in path:
         node = expand(node)
@@ -134,8 +134,8 @@ def given(tree: Any, path: Path, plugins: tuple[Plugin, ...] = ()) -> Any:
 def with_axes(axes: Axes, overrides: Mapping[Path, Sequence[Assignment]]) -> Axes:
     """A grid after the command line's `overrides`, which list the values for each path.
 
-    Several values make an axis; it replaces the grid's axis of that path. A single value replaces an axis of
-    the grid, but adds none.
+    Several values of a path make an axis, which replaces the grid's axis of that path if there is one. A
+    single value replaces an axis of the grid, but never adds one.
     """
     added = {path: tuple(values) for path, values in overrides.items() if path in axes or len(values) > 1}
     return {**axes, **added}

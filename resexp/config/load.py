@@ -51,10 +51,10 @@ class Experiment:
     points: the points of the sweep in the grid's order. Those with equal settings occur once.
     tuned: the dotted keys of the axes whose best value is chosen by validation error.
     published: what papers report, for comparison.
-    text, path: of the file.
-    overrides: those of the command, as `key=value`.
+    text, path: the file's text and path.
+    overrides: the command's overrides, as `key=value`.
     why: the question that the experiment asks.
-    expect: the trials of this tier, their time, and what came out.
+    expect: the file's note on this tier: its trials, their time, and what came out.
     checks: what `resexp check` expects.
     partial: whether overrides or a tier may have left out a part of the file's sweep.
     """
@@ -135,7 +135,7 @@ def load(
         draft.wrong(("tune",), "tune", "needs data.validation_size", right)
     others = [other for other in tiers.values() if other.name != FULL]
     sizes = [grid.size(_grids(chosen, assigned)), *(grid.size(_grids(other, {})) for other in others)]
-    count = sum(each for each in sizes if each <= MAX_POINTS)  # larger ones are reported by `_points`
+    count = sum(each for each in sizes if each <= MAX_POINTS)  # `_points` reports larger sizes
     if others and count > MAX_OF_TIERS:
         wrong = f"have {count:,} points together with the sweep"
         draft.wrong(("tiers",), "tiers", wrong, f"at most {MAX_OF_TIERS:,} are possible")
@@ -156,7 +156,7 @@ def load(
 
 
 def _compared(head: Header) -> Iterator[tuple[Key, Mapping[str, Any]]]:
-    """The settings of trials that the numbers and claims are about, each with its place in the file."""
+    """The conditions by which published numbers and claims select trials, with their places in the file."""
     for i, reference in enumerate(head.references):
         yield ("references", i, "when"), reference.when
     for i, claim in enumerate(head.claims):
@@ -172,8 +172,8 @@ def read_plugins(files: Sequence[str | Path]) -> tuple[Plugin, ...]:
 def _plugins(listed: Any, further: Sequence[str | Path], draft: Draft) -> tuple[Plugin, ...]:
     """The plugins that the configuration lists, and those of the command line.
 
-    Raises ConfigError at once if one is faulty, instead of adding problems to the draft: without its parts,
-    every use of them would look like another problem.
+    If a plugin is faulty, this raises ConfigError at once instead of adding a problem to the draft. Otherwise
+    every use of the plugin's parts would be reported as one more problem.
     """
     names = listed if isinstance(listed, tuple) and all(isinstance(name, str) for name in listed) else ()
     folder = Path(draft.file).parent
@@ -243,7 +243,7 @@ def _grids(tier: Tier, assigned: Mapping[grid.Path, Sequence[Assignment]]) -> li
 
 
 def _narrows(assigned: Iterable[grid.Path], tier: Tier) -> bool:
-    """Whether some of the overridden keys are those of an axis, of the connection or of the depth."""
+    """Whether some overridden key is an axis, the connection or the depth, or lies within or around one."""
     swept = {path for axes in tier.grids for path in axes}
     swept |= {tuple(key.split(".")) for key in (grid.CONNECTION, grid.DEPTH)}
     return any(a[: len(b)] == b[: len(a)] for a in assigned for b in swept)

@@ -6,8 +6,8 @@ from typing import Literal
 
 Relation = Literal["lower", "equivalent", "no_worse"]
 """What a claim says of its sides, which are called `lower` and `higher`. lower: the metric is smaller on the
-side `lower` than on the side `higher`. equivalent: it differs by at most a margin. no_worse: it is at most a
-margin larger on the side `lower`.
+side `lower` than on the side `higher`. equivalent: it differs by at most a margin. no_worse: on the side
+`lower`, it is not larger by more than a margin.
 """
 
 MARGINS = {"error": 0.01, "iou": 0.01, "dice": 0.01, "loss": 0.05, "steps_to": 0.1}

@@ -1,7 +1,7 @@
 """Reads the overrides of the command line (`key=value`), and the axes, rules and tiers of a file.
 
-Each value is kept with the place where it was written, so that a problem can name the line. In a file, rules
-stand under the key `overrides`; elsewhere here, an override is one of the command line.
+Each value is kept with the place where it was written, so that a problem can name the line. A file has its
+rules under the key `overrides`, but in this module an override is always one of the command line.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ ROLE_AT = {
 
 
 def command_line(overrides: Sequence[str], draft: Draft) -> dict[str, tuple[Any, ...]]:
-    """The values of each key: several, separated by commas outside brackets, make an axis."""
+    """The values of each key. Commas outside brackets separate the values of an axis."""
     given: dict[str, tuple[Any, ...]] = {}
     for text in overrides:
         key, equals, value = text.partition("=")
@@ -77,8 +77,8 @@ def _is_text(key: str, plugins: tuple[Plugin, ...]) -> bool:
 
 
 def _texts(value: str) -> tuple[str | None, ...]:
-    """The texts between commas; `null` means None. A value with commas is one text if a file
-    has that path.
+    """The texts between commas, where `null` means None. If a file's path has commas, the whole path is one
+    text.
     """
     whole = "," not in value or os.path.lexists(os.path.expanduser(value))
     pieces = [value] if whole else value.split(",")
@@ -90,7 +90,7 @@ def grids_of(sweep: Any, draft: Draft, origin: Key = ("sweep",)) -> tuple[Axes, 
     if sweep is None or isinstance(sweep, Mapping):
         return (_grid(sweep or {}, origin, draft),)
     if not isinstance(sweep, tuple) or not sweep:
-        right = "give dotted keys with lists, or a list of such"
+        right = "give dotted keys with lists, or a list of such mappings"
         draft.wrong(origin, dotted(origin), "is not a mapping", right)
         return ({},)
     grids = []
@@ -172,7 +172,8 @@ def _has_layout(value: Any) -> bool:
 class Tier:
     """One size of the experiment.
 
-    set: the assignments that change the file's settings. grids: of its sweep. tuned: the axes that it tunes.
+    set: the assignments that change the file's settings. grids: the grids of its sweep. tuned: the axes that
+    it tunes.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Makes settings from stored JSON data, and reads the texts of the options `--only` and `--probe`."""
+"""Makes settings from stored JSON data, and reads the texts of `--only`, `--probe` and `--launcher`."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
 
 
 def parse_conditions(texts: Sequence[str], plugins: tuple[Plugin, ...] = ()) -> dict[str, tuple[Any, ...]]:
-    """The values that texts such as "model.depth=8,20" (of `--only`) list, by dotted key.
+    """The values of each dotted key in texts of the option `--only`, such as "model.depth=8,20".
+
     Raises ConfigError.
     """
     draft = Draft(COMMAND_LINE, {}, plugins=plugins)
@@ -72,7 +73,7 @@ def parse_probes(texts: Sequence[str], plugins: tuple[Plugin, ...] = ()) -> list
         if not isinstance(kind, str) or kind not in kinds:
             draft.wrong(None, "--probe", f"there is no {text!r}", suggest_kind(str(kind or ""), kinds))
         elif "at" in part:
-            draft.wrong(None, "--probe", "has `at`", "a finished trial is measured at its end: remove it")
+            draft.wrong(None, "--probe", "has `at`", "remove it: a trial is measured at its end")
         else:
             probes.append(draft.validate(kinds[kind], {**part, "at": (1.0,)}, lambda key: None))
     if not texts:

@@ -37,8 +37,8 @@ def located(name: str, folder: Path) -> Path:
 
 
 def with_root(point: GridPoint, draft: Draft) -> Tree:
-    """The tree of a sweep's point, in which `data.root`, if it is given, is absolute. If that is not
-    possible, a problem is added to the draft.
+    """The tree of a sweep's point, with `data.root` as an absolute path if it is given. If it cannot be made
+    absolute, a problem is added to the draft.
     """
     data = point.tree.get("data")
     root = data.get("root") if isinstance(data, Mapping) else None
@@ -57,7 +57,7 @@ def with_root(point: GridPoint, draft: Draft) -> Tree:
 def plugin_at(name: str, folder: Path, where: str) -> Plugin:
     """The plugin in the file `name`, which is relative to `folder`.
 
-    Raises ConfigError, whose message begins with `where`, the place that names the file.
+    Raises ConfigError if it cannot be read. The message begins with `where`, the place that names the file.
     """
     try:
         file = located(name, folder)

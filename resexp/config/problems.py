@@ -61,9 +61,7 @@ class Draft:
     plugins: tuple[Plugin, ...] = ()
 
     def wrong(self, origin: Key | None, key: str, wrong: str, right: str) -> None:
-        """Add a problem. `origin` is the position of the value in the file; None: the command
-        line gave it.
-        """
+        """Add a problem. `origin` is the value's position in the file, or None if the command line has it."""
         self.problems.append(Problem(self.where(origin), key, wrong, right))
 
     def where(self, origin: Key | None) -> str:
@@ -81,8 +79,8 @@ class Draft:
     ) -> M | None:
         """The tree as a `model`. If it has problems, they are added to the draft, and the result is None.
 
-        `origin` is a function that returns the position in the file of what is at a path of the tree. If
-        `partial`, it is no problem if required keys are missing.
+        `origin` is a function that takes a path of the tree and returns the value's position in the file. If
+        `partial` is true, required keys may be missing.
         """
         try:
             return model.model_validate(tree, context={"plugins": self.plugins})
@@ -219,7 +217,7 @@ def _choices(annotation: Any) -> list[str]:
 
 
 def _line(where: str) -> float:
-    """A number to sort problems by: 0 for those without a line, infinity for those of the command line."""
+    """A number by which problems are sorted: the line, 0 if there is none, infinity for the command line."""
     number = where.rpartition(":")[2]
     return int(number) if number.isdecimal() else float("inf") if where == COMMAND_LINE else 0
 

@@ -31,7 +31,7 @@ from resexp.options import NonNegativeFloat, PositiveFloat, PositiveInt, Real
 FOLDER = Path(__file__).parents[1] / "references"
 
 Reduce = Literal["mean", "median", "max", "min", "first", "last", "slope", "rise"]
-"""`first` is nearest to the input, `slope` in decades per layer, `rise` the mean minus the middle value."""
+"""`first`: nearest to the input. `slope`: decades per layer. `rise`: mean minus value at the middle index."""
 REDUCE = get_args(Reduce)
 
 DEPTH_WORDS = ("deepest", "shallowest", "best_shallower")
@@ -160,10 +160,10 @@ class Reference(Frozen):
 class Claim(Frozen):
     """What a paper states of two groups of trials, its sides: `metric` is lower in `lower` than in `higher`.
 
-    In a side's settings, `model.depth` may be `deepest`, `shallowest` or `best_shallower`. The last is the
-    depth with the least metric among all but the deepest, as in the definition of degradation. `relation` may
-    claim something else (see `margins.Relation`; with `within` alone, `equivalent`). `within` is its margin,
-    a fraction for numbers of steps; None means the metric's default.
+    In a side's settings, `model.depth` may be `deepest`, `shallowest` or `best_shallower`, which is the depth
+    with the least metric among all but the deepest, as in the definition of degradation. `relation` may claim
+    something else (see `margins.Relation`); if only `within` is given, it is `equivalent`. `within` is the
+    margin, as a fraction for numbers of steps; None means the metric's default.
     """
 
     say: Text

@@ -63,7 +63,9 @@ class Header(Frozen):
     )
     why: str = Field("", description="the question that the experiment asks")
     expect: dict[str, str] = Field(
-        {}, description="by tier (`full` is the file as it stands): the trials, their time, and what came out"
+        {},
+        description="a note on each tier (`full` is the file as it stands): its trials, their time, and what "
+        "came out",
     )
     sweep: Any = Field(
         {},
@@ -86,7 +88,7 @@ class Header(Frozen):
     )
     claims: tuple[Claim, ...] = Field(
         (),
-        description="statements on two groups of trials, which the report judges, as it does a paper's",
+        description="statements on two groups of trials; the report judges them like those of a paper",
     )
 
 

@@ -54,7 +54,7 @@ class PartConfig(Frozen):
 
     def build(self, *args: Any, **overrides: Any) -> Any:
         """An instance of the part's class, made with `args`, the options in these settings, and `overrides`,
-        which replace options of the same name. The class is imported now.
+        which replace options of the same name. This call imports the class.
         """
         return scan.part_class(self.info)(*args, **self.options() | overrides)
 
@@ -117,7 +117,7 @@ class DataConfig(PartConfig):
         description="channels: subtract each channel's mean and divide by its standard deviation; "
         "pixel_mean: subtract the mean of each pixel (He et al. 2015); computed on the training images",
     )
-    subset_seed: NaturalInt = Field(0, description="seed of the draw of those examples that are used")
+    subset_seed: NaturalInt = Field(0, description="seed with which the used examples are drawn")
 
 
 class TaskConfig(PartConfig):
@@ -139,7 +139,7 @@ class ModelConfig(PartConfig):
     norm: Literal["batch", "none", "layer", "group"] = "batch"
     activation: Literal["relu", "tanh", "sigmoid", "gelu"] = "relu"
     init: Initialisation = "he"
-    init_noise: Fraction = Field(0.1, description="init: dirac adds he's weights times this number")
+    init_noise: Fraction = Field(0.1, description="`init: dirac` adds weights of `init: he`, times this")
     match: Literal["none", "params", "macs"] = Field(
         "none", description="choose the width so that this cost is nearest to the plain net's at this depth"
     )
@@ -150,7 +150,7 @@ class OptimizerConfig(PartConfig):
 
 
 class LauncherConfig(PartConfig):
-    """What starts trials. Commands name it and configurations do not: it is no part of `Settings`."""
+    """What starts trials. It is no part of `Settings`, because commands name it and configurations do not."""
 
 
 class LowRate(Frozen):
@@ -185,7 +185,7 @@ class TrainingConfig(Frozen):
     channels_last: bool = True
     deterministic: bool = False
     test_every: PositiveInt = Field(1, description="number of epochs between tests")
-    train_every: PositiveInt | None = Field(None, description="same for training error; null: at most four")
+    train_every: PositiveInt | None = Field(None, description="same on training set; null: at most 4 tests")
 
     @model_validator(mode="after")
     def _one_budget(self) -> Self:

@@ -1,4 +1,4 @@
-"""Refuses, before anything is trained, `checks` of a configuration that name what its plan does not have."""
+"""Refuses `checks` that name a variant or depth which the plan does not have, before anything is trained."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def unknown_checks(experiment: Experiment, trials: Sequence[Trial]) -> Iterator[Problem]:
     """A problem for each check that names a variant or a depth that no trial has.
 
-    There is none if the plan is only a part of the file's sweep, because checks are of the whole of it.
+    If the plan is only a part of the file's sweep, nothing is refused, because checks are about all of it.
     """
     if experiment.partial:
         return

@@ -16,10 +16,10 @@ MOST_SHOWN = 12
 
 
 def choose(trials: Sequence[Trial], conditions: Mapping[str, Sequence[Any]]) -> list[Trial]:
-    """The trials that have, at each dotted key, one of the values given for it, in their order.
+    """The trials, in their order, whose value at each dotted key is one of the values given for that key.
 
     Raises:
-        ConfigError: one of the values occurs in no trial. The message lists the values that occur.
+        ConfigError: no trial has one of the values. The message lists the values that trials have.
     """
     chosen = list(trials)
     for key, wanted in conditions.items():
@@ -28,7 +28,7 @@ def choose(trials: Sequence[Trial], conditions: Mapping[str, Sequence[Any]]) -> 
             values = dict.fromkeys(_shown(value_at(trial.settings, key)) for trial in chosen)
             more = ", ..." if len(values) > MOST_SHOWN else ""
             right = f"the plan has {', '.join(list(values)[:MOST_SHOWN])}{more}"
-            wrong = f"fits no trial at {', '.join(map(quoted, absent))}"
+            wrong = f"no trial has {' or '.join(map(quoted, absent))}"
             raise ConfigError([Problem(COMMAND_LINE, f"--only {key}", wrong, right)])
         chosen = [trial for trial in chosen if _has(trial, key, wanted)]
     return chosen

@@ -23,14 +23,14 @@ IDLE = {
         *("image_size", "crop", "flip", "normalise"),
     ),
 }
-"""Targets or medium of data (see `data/base.py`) -> the options of all data sets without effect on them."""
+"""The data options that have no effect on data with these targets or of this medium (`data/base.py`)."""
 LEAST = {"training.epochs": 1}
-"""Settings that must be given even if they have no effect, with the value to give then."""
+"""Settings that must be given even where they have no effect, with the value that they must have there."""
 
 
 def check_fit(settings: Settings, facts: Facts) -> None:
     """Raises ConfigError if data, task, trunk, connection and probes do not fit each other, or if an option
-    is set that has no effect. The messages name what would fit. `facts` are those of the data.
+    is set that has no effect. The messages name what would fit. `facts` describe the data.
     """
     problems = list(_misfits(settings, facts))
     if problems:
@@ -87,7 +87,9 @@ def _misfits(settings: Settings, facts: Facts) -> Iterator[Problem]:
 
 
 def _unshared(settings: Settings, facts: Facts) -> Iterator[Problem]:
-    """A problem for whatever would give other numbers if several processes share the batch."""
+    """A problem for each setting that cannot be used if several processes share the batch, and one for
+    `sync_norm` if it has no effect.
+    """
     training, model = settings.training, settings.model
     if training.sync_norm and (training.processes == 1 or model.norm != "batch"):
         why = "one process" if training.processes == 1 else f"norm: {model.norm}"

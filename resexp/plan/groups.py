@@ -61,7 +61,7 @@ def name_of(trial: Trial) -> str:
 
 
 def safe(text: str) -> str:
-    """The text, shortened to 60 characters, with a dash for all characters that a folder should not have."""
+    """At most 60 characters of the text, with dashes for characters that a folder's name should not have."""
     return re.sub(r"[^A-Za-z0-9=.+-]+", "-", text)[:60].strip("-.")
 
 
@@ -101,7 +101,7 @@ def _collect(tree: Any, path: str, collected: list[tuple[str, Any]]) -> None:
 
 
 def _values(trial: Trial) -> dict[str, Any]:
-    """As `Facts` for one trial, but with the values themselves."""
+    """The `Facts` of one trial, but with values of their own types instead of texts."""
     values = dict(leaves(trial.settings))
     for path in [DEPTH, SEED, *(p for p in values if trial.tuned and _within(p, trial.tuned))]:
         values.pop(path, None)

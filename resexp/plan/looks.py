@@ -1,9 +1,9 @@
 """Plans sequential experiments (`--until decided`): seeds are added until the report's verdicts are decided.
 
-Results are looked at only after certain numbers of seeds, which are fixed beforehand: the looks. Each look
-has a plan of its own, with all seeds up to it. Results decide only whether there is another look. The
-intervals at each look are so wide that all looks together give at most 5 % wrong verdicts (Pocock 1977,
-Biometrika 64): at four looks with 3, 5, 8 and 12 seeds, 1.7 % each.
+Results are looked at only after certain numbers of seeds, which are fixed beforehand. Each such moment is
+called a look. It has a plan of its own, with all seeds up to it. Results decide only whether there is another
+look. The intervals at each look are so wide that all looks together give at most 5 % wrong verdicts (Pocock
+1977, Biometrika 64): at four looks with 3, 5, 8 and 12 seeds, 1.7 % each.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ verdicts are wrong over all looks.
 
 @dataclass(frozen=True)
 class Look:
-    """One look of a sequential experiment: `seeds` per group now; `planned` are those of every look."""
+    """One look of a sequential experiment, at `seeds` seeds per group. `planned`: the seeds at every look."""
 
     seeds: int
     planned: tuple[int, ...]
@@ -46,7 +46,7 @@ class Look:
 def looks(most: int) -> tuple[Look, ...]:
     """The looks up to `most` seeds per group. The last is at `most`, even if that is not in `LOOKS`.
 
-    There are never more looks than in `LOOKS`: with a fifth, 5.5 % of verdicts would be wrong at `LEVEL`.
+    There are never more looks than in `LOOKS`, since a fifth would make 5.5 % of verdicts wrong at `LEVEL`.
     """
     planned = (*(seeds for seeds in LOOKS[:-1] if seeds < most), most)
     return tuple(Look(seeds, planned) for seeds in planned)
@@ -76,7 +76,7 @@ def with_seeds(experiment: Experiment, number: int) -> Experiment:
 def first_seeds(ids: Sequence[str], number: int, planned: int) -> list[str]:
     """The ids of the first `number` seeds of each setting.
 
-    `ids` has one for each point of `with_seeds(experiment, planned)`, in the order of its points.
+    `ids` has one id for each point of `with_seeds(experiment, planned)`, in the order of its points.
     """
     return [id for place, id in enumerate(ids) if place % planned < number]
 

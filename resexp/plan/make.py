@@ -44,8 +44,8 @@ class Measures(Protocol):
 class SeedlessSetting:
     """What trials that differ only in their seed share.
 
-    settings: with seed 0, resolved. plain: the same as JSON data. data: the data's fingerprint. numerics: the
-    versions of numbers (`numerics.py`).
+    settings: with seed 0, as `Measures.resolve` returns them. plain: the same as JSON data. data: the data's
+    fingerprint. numerics: the versions of numbers (`numerics.py`).
     """
 
     settings: Settings
@@ -61,7 +61,8 @@ def make_plan(
 ) -> list[Trial]:
     """Every trial of an experiment once, in the order of its grid. See `of_points`.
 
-    Also raises ConfigError if `checks` of the configuration name what no trial has.
+    Also raises ConfigError if `checks` of the configuration name what no trial has, and MixedError if two
+    different trials cannot be told apart (see `groups.labelled`).
     """
     trials = {trial.id: trial for trial in of_points(experiment, measures, progress)}
     planned = labelled(list(trials.values()))
@@ -73,14 +74,13 @@ def make_plan(
 def of_points(
     experiment: Experiment, measures: Measures, progress: Callable[[str, int, int], None] | None = None
 ) -> list[Trial]:
-    """The trial of each point of an experiment, labelled by the sweep alone.
+    """The trial of each point of an experiment. Its label says only what the sweep sets (`variant_labels`).
 
     `progress` is called as `progress("planning", done, total)`, because measuring many networks takes long.
 
     Raises:
         ConfigError: some trials cannot be built; the error lists every problem.
         DataError: a data set is missing.
-        MixedError: two different trials cannot be told apart (see `groups.labelled`).
     """
     refuse_too_many(experiment)
     trials: list[Trial] = []

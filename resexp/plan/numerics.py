@@ -22,8 +22,8 @@ PROGRAM = 1
 
 TOGETHER = " with "
 CHOICES: dict[str, dict[str, int]] = {
-    "model.init": {"dirac": 2},  # the identity has noise
-    "model.init with model.activation": dict.fromkeys(  # the gain is the activation's
+    "model.init": {"dirac": 2},  # version 2 adds noise to the identity
+    "model.init with model.activation": dict.fromkeys(  # version 2 uses the activation's gain
         (
             *("he with tanh", "he with sigmoid", "he with gelu"),
             *("fixup with tanh", "fixup with sigmoid", "fixup with gelu"),
@@ -34,8 +34,9 @@ CHOICES: dict[str, dict[str, int]] = {
         2,
     ),
 }
-"""Dotted key of the settings -> value -> version, for versions other than 1: {"model.init": {"orthogonal":
-2}}. If a version depends on two settings: {"model.init with model.activation": {"he with tanh": 2}}.
+"""For each dotted key of the settings, the values whose version is not 1, with their versions, such as
+{"model.init": {"orthogonal": 2}} or, if two settings together decide, {"model.init with model.activation":
+{"he with tanh": 2}}.
 
 The value "*" stands for any value but null and false. Use it for settings that switch something on, such as
 clipping, a crop, or a low starting rate.

@@ -104,7 +104,7 @@ def identity(
     caller has both already.
 
     Settings that equal their defaults are left out, so that a new option does not change the ids of earlier
-    trials; but the kind of a part always counts. `data.root` is left out, because the fingerprint describes
+    trials. The kind of a part is never left out. `data.root` is left out, because the fingerprint describes
     the data themselves. Versions of numbers are left out if they are 1.
     """
     hashed_settings = translation.as_hashed(settings.model_dump(mode="json", exclude_defaults=True))

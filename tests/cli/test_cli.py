@@ -256,7 +256,7 @@ def test_a_diverging_trial_is_a_row_and_the_exit_status_is_3(place: Path) -> Non
         (["run", SMOKE, "--until", "decded"], 2, "for '--until': 'decded' is not one of 'decided'."),
         (["run", SMOKE, "--threads", "x"], 2, "for '--threads': give a whole number."),
         (["run", SMOKE, "--max-seeds", "1"], 2, "for '--max-seeds': give at least 3."),
-        (["plan", SMOKE, "--only", "model.depth=9"], 2, "fits no trial at 9; the plan has 8, 14"),
+        (["plan", SMOKE, "--only", "model.depth=9"], 2, "no trial has 9; the plan has 8, 14"),
         (["show", "conections"], 2, "one of connections"),
         (["show", "connections", "residul"], 2, "did you mean residual?"),
         (["show", "probes", "my_probe"], 2, "A part of your own needs --plugin FILE."),

@@ -42,8 +42,8 @@ def test_all_conditions_hold_and_the_order_stays(conditions: list[str], ids: lis
         (["model.depth=9"], "the plan has 8, 14"),
         (["model.connection=skip"], "the plan has plain, residual"),
         (["model.depth=14", "seed=2"], "the plan has 0, 1"),
-        (["seed=0,7"], "fits no trial at 7"),
-        (["model.connection=plain,skip"], "fits no trial at 'skip'"),
+        (["seed=0,7"], "no trial has 7"),
+        (["model.connection=plain,skip"], "no trial has 'skip'"),
     ],
 )
 def test_what_no_trial_has_is_refused_with_what_there_is(conditions: list[str], said: str) -> None:
