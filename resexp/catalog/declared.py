@@ -16,8 +16,8 @@ class Quantity:
     """How reports show those readings of a probe that have the name `name`.
 
     title: what tables and figures call them. unit: their unit; with "%", fractions are shown as percentages.
-    scale: that of a figure's axis. over: a noun for what a reading's `index` counts, such as "layer". If the
-    reading's `layer` is a number as text, it is the noun for what that counts.
+    scale: the scale of a figure's axis. over: a noun, such as "layer", for what a reading's `index` counts.
+    If the reading's `layer` is a number as text, the noun is for what that number counts.
     """
 
     name: str
@@ -100,7 +100,7 @@ def _quantity(node: ast.expr | None) -> Quantity:
 
 
 def _assigned(part: ast.ClassDef, name: str, file: Path) -> tuple[ast.expr | None, str]:
-    """The value that a class's body assigns to a name, or None if it does not; and its file and line."""
+    """The value that a class's body assigns to a name (or None), and the file and line for error messages."""
     for node in part.body:
         target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
         if (

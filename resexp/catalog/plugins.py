@@ -40,8 +40,8 @@ class Plugin:
 
     @cached_property
     def sha256(self) -> str:
-        """The hash that identifies the plugin: of its bytes or, if it has modules, of the hashes of all its
-        files.
+        """The hash that identifies the plugin. Without modules, it is the hash of the plugin's bytes. With
+        modules, it is a hash over the hashes of all files.
         """
         own = hashlib.sha256(self.source).hexdigest()
         if not self.modules:

@@ -4,7 +4,7 @@ A module is imported only when one of its parts is built, so that listing and ch
 role is what a part can be, such as a connection, and has a base class. A part is a public class at the top of
 a file that names this base class among its bases. Its kind is the class's name in snake_case. The
 keyword-only arguments of its constructor are its options in YAML. A class without a constructor has its
-base's options, and one whose constructor takes `**` has both.
+base's options. A class whose constructor takes `**` has its own options and its base's.
 """
 
 from __future__ import annotations
@@ -201,8 +201,8 @@ def _scan(role: str, plugin: Plugin, own: bool) -> Iterator[PartInfo]:
 
 
 def _inherited(part: ast.ClassDef, role: str, base: str) -> dict[str, Option]:
-    """The options that a part has from its base class: all if it has no constructor; if its constructor takes
-    `**`, all that the constructor does not name itself; and otherwise none.
+    """The options that a part has from its base class. A part without a constructor has all of them. If the
+    constructor takes `**`, the part has those that the constructor does not name. Otherwise it has none.
     """
     init = constructor(part)
     if init and not init.args.kwarg:

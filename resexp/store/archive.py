@@ -26,9 +26,9 @@ PACK_FORMAT = 1
 MANIFEST = "manifest.json"
 LONGEST_MANIFEST = 1 << 27
 LEVEL = 6
-"""Of gzip's compression."""
+"""The level of gzip's compression."""
 UNIT = 512
-"""Bytes in a header of tar; contents are padded to a multiple of it."""
+"""The size of a tar header in bytes. The content of each file is padded to a multiple of this size."""
 BLOCK = 1 << 20
 LEAST, RATIO = 1 << 30, 200
 """All files together may have at most LEAST + RATIO * (size of the archive) bytes. More is taken for an
@@ -149,8 +149,8 @@ class Archive:
         return manifest
 
     def contents(self, manifest: Manifest) -> Iterator[tuple[Entry, Iterator[bytes]]]:
-        """Each file with its bytes in blocks. Read all blocks of a file before you ask for the next file, for
-        its hash is checked then.
+        """Each file with its bytes in blocks. Read all blocks of a file before you ask for the next: its hash
+        is checked after the last block.
         """
         for entry in manifest.entries:
             if self._header() != (entry.path, entry.size):

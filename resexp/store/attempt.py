@@ -2,9 +2,9 @@
 
 A checkpoint is a pair of files: `<name>.pt` holds the state of training, and its sidecar `<name>.json` holds
 the SHA-256 of that file, and the size and checksum of each row file (metrics, probes) at that moment. A
-checkpoint is used only if the hash fits and each row file still begins with the same bytes. If a kill left
-the newest checkpoint incomplete, it fails this test, and an older one is used. Finished writes can be lost
-only if the power fails; some checkpoints are fsynced against that.
+checkpoint is used only if the hash is right and each row file still begins with the same bytes. If a kill
+left the newest checkpoint incomplete, it fails this test, and an older one is used. Finished writes can be
+lost only if the power fails; some checkpoints are fsynced against that.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from resexp.store.failure import check_current, fail
 from resexp.store.layout import FORMAT, TrialFolder, rows_of
 
 DURABLE_EVERY = 10.0
-"""The least seconds between two checkpoints that are fsynced, for an fsync takes time."""
+"""The least seconds between two checkpoints that are fsynced. An fsync takes time."""
 
 PROGRESS_EVERY = 0.5
 """The least seconds between two writes of the progress file."""
@@ -91,7 +91,7 @@ class Attempt:
         says so, and the next older checkpoint is tried. Raises StaleAttempt.
         """
         self._check_current()
-        # Written and read again, it can be compared with a stored one, in which tuples have become lists.
+        # Stored fingerprints have lists instead of tuples. Written and read, this one has lists too.
         self._fingerprint = durable.unseal(durable.seal(fingerprint))
         rows = rows_of(self._folder)
         kept, loaded = dict.fromkeys(rows, 0), None
@@ -118,7 +118,7 @@ class Attempt:
         return loaded
 
     def _set_aside(self, sidecar: Path, problem: Exception) -> None:
-        """Keep a checkpoint that cannot be loaded, until another is saved: if memory was short, a later
+        """Keep a checkpoint that cannot be loaded until another one is saved. If memory was short, a later
         attempt may be able to load it.
         """
         self._unloadable.append(sidecar)

@@ -39,13 +39,13 @@ def copied_plugins(folder: TrialFolder, trial: Trial) -> tuple[Plugin, ...]:
         except OSError as problem:
             raise StoreError(f"{path}: {problem.strerror}; run the experiment again with {name}") from None
         if plugin.sha256 != sha256:
-            raise StoreError(f"{path}: is not {name} as it was used; run the experiment again with that")
+            raise StoreError(f"{path}: is not the {name} that was used; run the experiment again with it")
         plugins.append(plugin)
     return tuple(plugins)
 
 
 def readable(folder: ExperimentFolder, trials: Sequence[Trial]) -> dict[str, tuple[Plugin, ...]]:
-    """The plugins of each trial that has some, by its id. Trials whose copies are damaged are left out."""
+    """The plugins of each trial that uses some, by the trial's id; none for a trial with a damaged copy."""
     read: dict[tuple[str, ...], tuple[Plugin, ...]] = {}
     for trial in trials:
         hashes = tuple(trial.plugins)

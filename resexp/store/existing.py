@@ -19,7 +19,7 @@ from resexp.store.planned import planned, refuse_newer
 
 
 def experiments(results: Path) -> list[Path]:
-    """The folders of all experiments in `results`, the one that was run last first."""
+    """The folders of all experiments in `results`, beginning with the one that was run last."""
     folders = [ExperimentFolder(path) for path in results.glob("*") if path.is_dir()]
     return [
         folder.path
@@ -53,7 +53,7 @@ def find(name: str | Path | None, root: Path) -> Path:
 
 
 def states(path: Path, trials: Iterable[Trial]) -> dict[str, State]:
-    """The state of each trial in the experiment's folder `path`, by id. All are pending if there is none."""
+    """The state of each trial by id. If the experiment's folder `path` does not exist, all are pending."""
     folder = ExperimentFolder(path)
     run = running_in(folder)
     return {trial.id: state_of(folder.trial(trial), trial.id, run.name if run else None) for trial in trials}
@@ -70,7 +70,9 @@ def running(path: Path, wait: float = 0.0) -> Running | None:
 
 
 def _progress_in(run: Running, paths: Iterable[Path]) -> dict[str, Any]:
-    """The last progress row of a trial, from the first of its folders that this run works in; {} if none."""
+    """The last progress row of a trial, from the first of its folders in which this run works. {} if this run
+    works in none of them.
+    """
     for trial in map(TrialFolder, paths):
         attempt, row = read_or_empty(trial.attempt), read_or_empty(trial.progress)
         if attempt.get("run") == run.name and row.get("attempt") == attempt["attempt"]:

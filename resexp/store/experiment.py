@@ -24,7 +24,7 @@ from resexp.store.planned import refuse_newer
 
 
 class StoredExperiment:
-    """An experiment's folder, locked by this process until `close`. `create` makes one; a context manager.
+    """An experiment's folder, locked by this process until `close`. A context manager, made by `create`.
 
     notes: sentences on damage, set by `pending`. warnings: sentences on why trials are trained again, and on
     trials that the plan leaves out, set by `create`.
@@ -63,13 +63,13 @@ class StoredExperiment:
         self._held.release()
 
     def check(self) -> None:
-        """Raises BusyError if a run on another machine has taken the folder over, which it may do on request
-        if it sees no sign of life of this one.
+        """Raises BusyError if a run on another machine has taken the folder over. A user may have asked for
+        that, and it succeeds if that machine sees no sign of life of this run.
         """
         self._held.check()
 
     def check_signs(self) -> None:
-        """`check` without reading a file: it may notice some seconds later."""
+        """Like `check`, but reads no file, so that it may notice a takeover some seconds later."""
         self._held.check_signs()
 
     def state(self, trial: Trial) -> State:
@@ -80,7 +80,7 @@ class StoredExperiment:
             return state_of(self._folder.trial(trial), trial.id, current_run=None)
 
     def last_state(self, trial: Trial) -> State:
-        """The state of a trial, read again only after `claim`. No process but this run's changes it."""
+        """The state of a trial, read only once until `claim` or `adopt`: no other process changes it."""
         if trial.id not in self._states:
             self._states[trial.id] = self.state(trial)
         return self._states[trial.id]
@@ -212,14 +212,15 @@ def create(
 ) -> StoredExperiment:
     """Lock the experiment's folder `results`/`name`, and write its configuration and plan.
 
-    environment: of this run, recorded when the first trial is claimed; its "overrides" are the command's.
+    environment: this run's environment, with the command's "overrides". It is recorded when the first trial
+        is claimed.
     published: what papers report, as JSON data of `config.published.Published`.
     notes: sentences on the data, for readers of the results.
     look: the look of a sequential experiment, as JSON data of `plan.looks.Look`.
     checks: what `resexp check` expects.
     fresh: delete all trials in the folder. Otherwise those that are not in `trials` are kept, but not shown.
     held: the lock, if the caller has it already; closing the experiment releases it.
-    states: of trials by id, if the caller has read them since it took the lock.
+    states: the states of trials by id, if the caller has read them since it took the lock.
 
     Raises BusyError if another process runs the experiment, and StoreError if the folder has a newer format
     or the system refuses.

@@ -24,7 +24,7 @@ from resexp.store.holder import WATCH, Heart, certainly_dead, lives, replaced
 from resexp.store.layout import ExperimentFolder
 
 LOCK_WAIT = 1.0
-"""Seconds to try to take the lock. A reader that tests it holds it for an instant (`file_lock.locked`)."""
+"""A run tries to take the lock for so many seconds. Tests of it hold it briefly (`file_lock.locked`)."""
 
 SETTLE = 0.3
 """Seconds to wait after a takeover, in case another process takes the folder over at the same time."""
@@ -90,8 +90,8 @@ class Hold:
             self._refuse()
 
     def release(self) -> None:
-        """End the hold. If the folder is empty but for this run's own files, delete it. Delete its parents,
-        too, if they were created for it.
+        """End the hold. If the folder has no files but those of the hold, delete it. Delete its parents, too,
+        if they were created for it.
         """
         if self._heart is None:
             return
@@ -116,7 +116,9 @@ class Hold:
                 unlock()
 
     def _lock(self) -> Callable[[], None] | None:
-        """Lock the file; None if the file system has no locks. Raises Taken."""
+        """Lock the file, and return a function that releases the lock. None if the file system has no locks.
+        Raises Taken.
+        """
         try:
             return file_lock.lock(self.folder.lock, LOCK_WAIT)
         except file_lock.Unavailable:
@@ -155,16 +157,16 @@ class Hold:
             self.check()
 
     def _watch(self, record: Mapping[str, Any]) -> None:
-        """Wait whether a run gives a sign of life. Raises Taken if it does, if its process exists on this
-        machine, or if the user has not asked for a takeover.
+        """Wait for a run's sign of life. Raises Taken if there is one. Raises it without waiting if the run's
+        process exists on this machine, or if the user has not asked for a takeover.
         """
         if exists(record):
             raise Taken(_who(record))
         if not self._take_over:
             raise Taken(f"{_who(record)}. {_how(self.folder)}")
         self._tell(
-            f"{self.folder.path}: a run has not ended by itself: {_who(record)}. Its place is taken "
-            f"unless it gives a sign of life within {WATCH:g} s."
+            f"{self.folder.path}: a run has not ended by itself: {_who(record)}. This run will "
+            f"take its place unless it gives a sign of life within {WATCH:g} s."
         )
         if lives(self.folder, WATCH):
             raise Taken(f"{_who(record)}. It gave a sign of life, and is not taken over")

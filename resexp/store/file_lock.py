@@ -61,7 +61,7 @@ def lock(path: Path, wait: float) -> Callable[[], None]:
 def locked(path: Path) -> bool | None:
     """Whether a process holds the lock, as far as this machine sees; None if the file system has no locks.
 
-    To find out, it takes a shared lock for an instant. Such locks do not exclude each other.
+    To find out, this takes a shared lock and releases it at once. Shared locks do not exclude each other.
     """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)

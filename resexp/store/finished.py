@@ -108,7 +108,7 @@ def later_rows(folder: TrialFolder, result: Mapping[str, Any], notes: list[str])
 
 def ways(finished: Finished, later: Iterable[Row]) -> dict[str, tuple[str, bool]]:
     """For each kind of probe that measured a trial after its last step: the probe's options as text, and
-    whether `resexp probe` did so later.
+    whether it was `resexp probe` that measured.
     """
     options_of: dict[str, list[Any]] = {}
     for probe in finished.trial.settings.get("probes", ()):

@@ -71,7 +71,7 @@ class Heart:
 
 
 def replaced(folder: ExperimentFolder, run: str) -> bool:
-    """Whether another run than `run` holds the folder. If the file that says so cannot be read: False."""
+    """Whether another run than `run` holds the folder. False if the record of the holder cannot be read."""
     record = read_or_empty(folder.taken)
     return bool(record) and record.get("run") != run
 
@@ -102,10 +102,10 @@ def certainly_dead(record: Mapping[str, Any], *, lock_free: bool) -> bool:
 class Running:
     """The run that holds an experiment's folder, as its own record says.
 
-    name: of the run. host, pid: its machine and process. here: whether `pid` is a process that can be reached
-    from this one. started: since when, by the clock of that machine. seen: whether its process is known to
-    run; None if that cannot be known without waiting for a sign of life. progress: the last progress row of
-    each running trial, by the trial's id.
+    name: the run's name. host, pid: its machine and process. here: whether `pid` is a process that can be
+    reached from this one. started: when the run began, by the clock of that machine. seen: whether `pid` is
+    known to run; None if that cannot be known without waiting for a sign of life. progress: the last progress
+    row of each running trial, by the trial's id.
     """
 
     name: str

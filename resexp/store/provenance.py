@@ -20,7 +20,7 @@ from resexp.text import counted
 
 
 def run_of(folder: TrialFolder, state: State) -> str:
-    """The name of the run that trained a trial. It is "" if an older version did, which named no runs."""
+    """The name of the run that trained a trial, or "" if an older version did, since these named no runs."""
     if state.result:
         return str(state.result.get("run") or "")
     run = str(read_or_empty(folder.attempt).get("run") or "")
@@ -56,7 +56,7 @@ def left_aside(
 ) -> str:
     """A sentence on trials that are not shown because the last run had overrides; "" if there are none.
 
-    If it had none, but there are trials of an earlier configuration, a note is added for these.
+    If that run had no overrides, but there are trials of an earlier configuration, a note is added for these.
     """
     shown = {trial.id for trial in trials}
     kept = {id for id, paths in folder.by_id.items() if id not in shown and any(map(Path.is_dir, paths))}
@@ -80,5 +80,5 @@ def note_older(trials: Sequence[Trial], notes: list[str]) -> None:
     for name, count in older.items():
         notes.append(
             f"{name} computes other numbers in this version: {count} of {counted(len(trials), 'trial')} "
-            "shown have those of an older one. `resexp run` trains them again"
+            "shown were trained by an older version. `resexp run` trains them again"
         )

@@ -57,7 +57,7 @@ def registration(folder: ExperimentFolder) -> tuple[dict[str, Any] | None, str]:
     if document["format"] > REGISTRATION_FORMAT:
         return None, f"{folder.registered}: was written by a newer resexp; upgrade to read it"
     if digest({key: value for key, value in document.items() if key != "sha256"}) != document["sha256"]:
-        return None, f"{folder.registered}: does not have its hash, so it was changed after it was written"
+        return None, f"{folder.registered}: does not match its hash, so it was changed after it was written"
     try:
         Published.from_json(document["published"])
     except ValueError as problem:

@@ -48,8 +48,8 @@ def seeds_at_last_look(path: Path, config_text: str, overrides: Sequence[str]) -
 def seeds_before(folder: ExperimentFolder, trials: Sequence[Trial]) -> tuple[int, ...]:
     """How many seeds a group (a variant at a depth) had in earlier reports, if it has more in `trials` now.
 
-    For each reported plan with such groups, their largest number of seeds; ascending, each once. A plan to
-    which only other depths or variants were added does not count.
+    Each reported plan with such groups contributes their largest number of seeds. The numbers are ascending,
+    each once. A plan to which only other depths or variants were added does not count.
     """
     numbers: set[int] = set()
     for plan in read_or_empty(folder.reported).get("plans", []):

@@ -35,8 +35,8 @@ class Unpacked:
 def unpack(file: Path, results: Path) -> Unpacked:
     """Unpack `file` into `results`. Nothing is put in place before every hash has been checked.
 
-    If the experiment is there already, those finished trials are added that it has not finished. Its plan
-    must contain them. Its other files stay as they are.
+    If the experiment is there already, this only adds trials that are finished in `file` and not yet finished
+    there. The plan there must contain them. All other files there stay as they are.
 
     Raises:
         BusyError: another process runs the experiment.

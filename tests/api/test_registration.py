@@ -54,7 +54,7 @@ def test_a_registration_that_was_edited_counts_as_nothing(experiment: Experiment
     durable.write_document(file, {**document, "rules": {**document["rules"], "margin": 3.0}})
     trained(experiment, tmp_path, noisy(0.5))
     assert api.results("x", tmp_path).registered is None
-    assert "does not have its hash" in opening(tmp_path)
+    assert "does not match its hash" in opening(tmp_path)
 
 
 def test_a_margin_and_a_claim_that_are_changed_later_are_in_the_first_sentence(tmp_path: Path) -> None:

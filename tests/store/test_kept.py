@@ -100,10 +100,10 @@ def test_mended_numbers_are_named_and_trained_again(results: Path, monkeypatch: 
     mend(monkeypatch, {"model.init": {"orthogonal": 2}, "training.schedule.low_rate": {"*": 3}})
     notes = store.read(results / "kept").notes
     assert notes == [
-        "orthogonal computes other numbers in this version: 9 of 9 trials shown have those of an older one. "
-        "`resexp run` trains them again",
-        "low_rate computes other numbers in this version: 4 of 9 trials shown have those of an older one. "
-        "`resexp run` trains them again",
+        "orthogonal computes other numbers in this version: 9 of 9 trials shown were trained by an older "
+        "version. `resexp run` trains them again",
+        "low_rate computes other numbers in this version: 4 of 9 trials shown were trained by an older "
+        "version. `resexp run` trains them again",
     ]
     trials = planned()
     assert not {trial.id for trial in trials} & {path.name[-12:] for path in results.glob("kept/trials/*")}
