@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from math import ceil
 from typing import Any
 from zlib import crc32
@@ -72,16 +72,21 @@ RC: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class LineStyle:
-    """How a variant is drawn: its connection's colour, with a marker and dash of its own."""
+    """How a variant is drawn: its connection's colour, with a marker and dash of its own.
+
+    `name` is what the values of its points are shown with.
+    """
 
     color: str
     marker: str
     dash: Any
+    name: str = field(default="", compare=False)
 
     @property
     def line(self) -> dict[str, Any]:
         """The style as arguments of matplotlib's lines."""
-        return {"color": self.color, "marker": self.marker, "linestyle": self.dash}
+        look = {"color": self.color, "marker": self.marker, "linestyle": self.dash}
+        return {**look, "label": self.name}
 
 
 def look(connection: str, nth: int = 0) -> LineStyle:
@@ -104,7 +109,7 @@ def looks(records: Records, shown: pd.DataFrame) -> dict[str, LineStyle]:
     numbers: Counter[str] = Counter()
     found = {}
     for variant, kind in kinds.items():
-        found[variant] = look(kind, numbers[kind])
+        found[variant] = replace(look(kind, numbers[kind]), name=words.called(variant))
         numbers[kind] += 1
     wanted = set(shown["variant"])
     return {variant: drawn for variant, drawn in found.items() if variant in wanted}
@@ -200,7 +205,7 @@ def power_of_ten(x: float) -> str:
 def variant_key(figure: Figure, found: dict[str, LineStyle], extra: Sequence[Line2D] = ()) -> None:
     """Draw the legend of variants above the panels, where it hides nothing."""
     shown = {name: words.called(text) for name, text in distinct(found, 90).items()}
-    lines = [Line2D([], [], label=shown[name], **look.line) for name, look in found.items()]
+    lines = [Line2D([], [], **{**look.line, "label": shown[name]}) for name, look in found.items()]
     longest = max(len(str(line.get_label())) for line in (*lines, *extra))
     columns = min(6, max(1, int(WIDTH / (0.5 + 0.078 * longest))))  # 0.5 inches per handle, 0.078 per letter
     entries = len(lines) + len(extra)

@@ -24,7 +24,8 @@ from resexp.store import Records
 FONTS = "Inter, system-ui, 'Segoe UI', 'Helvetica Neue', Arial, sans-serif"
 PAGE = (
     "<style>svg{color:#1c2024;background:#ffffff}"
-    "@media(prefers-color-scheme:dark){svg{color:#e4e6e9;background:#14171b}}</style>"
+    "@media(prefers-color-scheme:dark){svg{color:#e4e6e9;background:#14171b}}"
+    ".values circle:hover{stroke:currentColor}</style>"
 )
 
 
@@ -91,7 +92,10 @@ def _drawing(section: Section, records: Records, ink: str) -> Drawing | None:
     if section.plugin is None:
         caption = standing.named_level(caption, statistics.level_of(records))
     drawing = Drawing(key, title, caption, "", section.beside, "" if section.plugin else _data(records))
-    return replace(drawing, svg=_themed(out.getvalue(), drawing, ink))
+    from resexp.report.values import values
+
+    svg = _themed(out.getvalue(), drawing, ink).removesuffix("</svg>")
+    return replace(drawing, svg=f"{svg}{values(figure)}</svg>")
 
 
 def _data(records: Records) -> str:

@@ -38,6 +38,7 @@ def figure(records: Records) -> Figure | None:
                 look = looks[variant]
                 line = {"linestyle": ":", "alpha": 0.6} if started else {"linestyle": look.dash}
                 marker = None if started else look.marker
+                line |= {"label": f"{look.name}, {'at initialisation' if started else 'at the end'}"}
                 panel.plot(means.index + 1, means, color=look.color, marker=marker, ms=3.5, lw=1.3, **line)
         panel.set_xlabel("block, input to output")
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -32,8 +32,11 @@ def figure(records: Records) -> Figure | None:
     found = found[found["depth"] == found["depth"].max()]
     spans = sorted(found["span"].unique())
     colors = style.depth_looks(list(range(len(spans)))).values()
+    labels = {span: f"span {span}" if span else "no shortcut" for span in spans}
     lines = {
-        span: style.LineStyle(color, style.MARKERS[place % len(style.MARKERS)], "-" if span else "--").line
+        span: style.LineStyle(
+            color, style.MARKERS[place % len(style.MARKERS)], "-" if span else "--", labels[span]
+        ).line
         for place, (span, (color, _)) in enumerate(zip(spans, colors, strict=True))
     }
     others = list(dict.fromkeys(found["rest"]))
@@ -50,7 +53,6 @@ def figure(records: Records) -> Figure | None:
         style.title(panel, f"{SITES[site]}, {rest}" if rest else SITES[site], len(sites))
     for across in axes:
         across[0].set_ylabel("test loss (nats)")
-    labels = {span: f"span {span}" if span else "no shortcut" for span in lines}
-    key = [Line2D([], [], label=labels[span], **line) for span, line in lines.items()]
+    key = [Line2D([], [], **line) for line in lines.values()]
     drawn.legend(handles=key, loc="outside upper left", ncols=6)
     return drawn

@@ -52,9 +52,10 @@ def _variant(axes: Axes, trials: pd.DataFrame, error: str, look: style.LineStyle
     if len(percent):
         axes.plot(percent, [place] * len(percent), "o", color=look.color, alpha=0.3, ms=3, mew=0)
         spread = percent.std() if len(percent) > 1 else None
-        axes.errorbar(
+        drawn = axes.errorbar(
             percent.mean(), place, xerr=spread, color=look.color, marker=look.marker, lw=1.2, clip_on=False
         )
+        drawn.lines[0].set_label(look.name)
     lost = int((trials["status"] != Status.DONE).sum())
     if lost:
         axes.text(

@@ -47,7 +47,10 @@ def figure(records: Records) -> Figure | None:
         mine = rows[rows["variant"] == variants[place]]
         for when in MOMENTS:
             for depth, group in mine[mine["when"] == when].groupby("depth"):
-                _profile(panel, group, *found[int(str(depth))], when)
+                color, width = found[int(str(depth))]
+                name = f"{words.called(variants[place])}, depth {depth}, {WHEN[when]}"
+                look = {"color": color, "linewidth": width, "linestyle": DASHES[when], "label": name}
+                _profile(panel, group, look, when == "end")
         panel.set_yscale("log")
         style.log_axis(panel.yaxis)
         style.title(panel, words.called(titles[variants[place]]), columns)
@@ -61,11 +64,11 @@ def figure(records: Records) -> Figure | None:
     return drawn
 
 
-def _profile(axes: Axes, rows: pd.DataFrame, color: str, width: float, when: str) -> None:
+def _profile(axes: Axes, rows: pd.DataFrame, look: dict[str, Any], hollow: bool) -> None:
     layer = rows["position"].to_numpy() + 1
     norm = rows["value"].to_numpy(float)
-    axes.plot(layer, np.where(norm > 0, norm, np.nan), color=color, linewidth=width, linestyle=DASHES[when])
+    axes.plot(layer, np.where(norm > 0, norm, np.nan), **look)
     zero = layer[norm == 0]
-    bottom = axes.get_xaxis_transform()
-    inside = "none" if when == "end" else color
+    color, bottom = look["color"], axes.get_xaxis_transform()
+    inside = "none" if hollow else color
     axes.plot(zero, np.full(len(zero), 0.02), "v", color=color, mfc=inside, markersize=3, transform=bottom)

@@ -52,7 +52,7 @@ def _front(axes: Axes, rows: list[dict[str, Any]], looks: dict[str, style.LineSt
     for variant, look in looks.items():
         mine = [row for row in rows if row["variant"] == variant and row["macs"]]
         errors = [100 * row["test_error_mean"] for row in mine]
-        axes.plot([row["macs"] for row in mine], errors, look.marker, color=look.color)
+        axes.plot([row["macs"] for row in mine], errors, look.marker, color=look.color, label=look.name)
     for best in pareto.fronts([row for row in rows if row["macs"]], "macs"):
         macs, errors = [row["macs"] for row in best], [100 * row["test_error_mean"] for row in best]
         axes.step(macs, errors, where="post", color=style.INK, linewidth=0.9, zorder=1)

@@ -36,7 +36,10 @@ def figure(records: Records) -> Figure | None:
     for panel, (when, rows) in zip(axes[0], found.items(), strict=True):
         for variant, group in frames.by_variant(rows):
             means = group.groupby("index")["value"].mean().sort_index()
-            panel.plot(means.index + 1, means.clip(lower=FLOOR), ms=3, **looks[variant].line)
+            line = looks[variant].line
+            if (means < FLOOR).any():
+                line["label"] = ""  # what is drawn at the floor is not what was measured
+            panel.plot(means.index + 1, means.clip(lower=FLOOR), ms=3, **line)
         panel.set_yscale("log")
         if panel.get_ylim()[1] > 10 * panel.get_ylim()[0]:
             style.log_axis(panel.yaxis)

@@ -50,7 +50,10 @@ def figure(records: Records) -> Figure | None:
                 style.band(panel, stats.index, stats["mean"], stats["std"], color)
                 ends += list(stats["mean"].tail(1))
                 marker = "o" if len(stats) == 1 else ""
-                panel.plot(stats.index, stats["mean"], marker=marker, color=color, linewidth=width)
+                name = f"{words.called(variant)}, depth {depth}"
+                panel.plot(
+                    stats.index, stats["mean"], marker=marker, color=color, linewidth=width, label=name
+                )
             panel.xaxis.set_major_locator(MaxNLocator(4, integer=True))
             if offset == 0:
                 style.title(panel, words.called(titles[variant]), columns)
