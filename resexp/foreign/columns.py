@@ -66,7 +66,8 @@ class ColumnRoles:
 def chosen(sheet: Sheet, named: Mapping[str, Sequence[str]]) -> ColumnRoles:
     """The columns that the user named, and guessed columns for the other roles.
 
-    Raises TableError: a column does not exist, is named for two roles, or two columns fit one role.
+    Raises TableError: a named column does not exist, one column is named for two roles, or two columns fit
+    one role.
     """
     found = {role: tuple(columns) for role, columns in named.items() if columns}
     problems = [problem for role, columns in found.items() for problem in _misnamed(sheet, role, columns)]
@@ -129,7 +130,7 @@ def _misnamed(sheet: Sheet, role: str, columns: Sequence[str]) -> Iterator[Probl
         if column not in sheet.columns:
             near = suggest(column, sheet.columns)
             right = clean(near) if near.startswith("did you") else _listed(sheet.columns)
-            yield Problem(sheet.origin, clean(where), "is no column of it", right)
+            yield Problem(sheet.origin, clean(where), "is no column of the table", right)
         other = role.replace("error", "accuracy") if "error" in role else role.replace("accuracy", "error")
         called = {"acc": "accuracy", "accuracy": "accuracy", "err": "error", "error": "error"}
         kinds = {called[word] for word in words_of(column) if word in called}

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from resexp.foreign.runs import ForeignRun
 
 STEPS = [{"epoch"}, {"step"}, {"iteration"}, {"global", "step"}]
-"""Names of columns that say when in training a row was written. In the plural they are training lengths."""
+"""Names of columns that say when in training a row was written. Their plurals stand for training lengths."""
 
 
 def respelled(runs: Sequence[ForeignRun], columns: ColumnRoles) -> list[Placed]:
@@ -57,7 +57,7 @@ def repeated(sheet: Sheet, runs: Sequence[ForeignRun], columns: ColumnRoles) -> 
         if "seed" not in columns.of:
             told, right = f"is the same as {before.where}", "delete one of the two, or name the seeds"
         else:
-            told = f"{run.seed} is there twice for {same}: {before.where} has it too"
+            told = f"{run.seed} occurs twice for {same}: {before.where} has it too"
             right = _why_twice(sheet, before, run, steps)
         problems.append((run.row, Problem(run.where, clean(columns.of.get("seed", "")), clean(told), right)))
     return problems
@@ -70,12 +70,12 @@ def _why_twice(sheet: Sheet, before: ForeignRun, run: ForeignRun, steps: str | N
     if steps and mine.get(steps) != other.get(steps):
         return "give one row for each run, that of its last epoch"
     if run.status != before.status:
-        return f"if one replaced the other, keep that one ({before.status} and {run.status})"
+        return f"keep one row of the two ({before.status} and {run.status}), if it replaced the other"
     return f"name what tells the two apart with one more {sheet.option('variant')}, or keep one"
 
 
 def unmeasured(runs: Sequence[ForeignRun], split: str, problems: list[Placed]) -> list[tuple[str, int]]:
-    """The variants and depths of which no run has this error. If only some runs lack it, add a problem."""
+    """The variants and depths at which no run has this error. If only some runs lack it, add a problem."""
     places: dict[tuple[str, int], list[ForeignRun]] = defaultdict(list)
     for run in runs:
         if run.status is Status.DONE:

@@ -39,12 +39,13 @@ def unjudged(sheet: Sheet, columns: ColumnRoles, found: Runs, chance: bool) -> I
         yield "There is one variant, so no connections are compared."
     most = max(Counter((run.variant, run.depth) for run in done).values())
     if most < LEAST:
-        seeds = "One run" if most == 1 else f"{words.counted(most, 'run')} at most"
-        yield f"{seeds} of each variant and depth, where fewer than three decide nothing."
+        runs = "one run" if most == 1 else f"at most {words.counted(most, 'run')}"
+        yield f"Each variant and depth has {runs}, and fewer than three decide nothing."
     if mixed := _mixed_settings(sheet, columns, found.runs):
         yield (
             f"Runs of one variant and depth differ in {_listed(mixed)}. Whether they are seeds of one "
-            f"setting is not judged. If not, name the column with one more {sheet.option('variant')}."
+            "setting is not judged. If they are not, name the column with one more "
+            f"{sheet.option('variant')}."
         )
     if train and not chance:
         option = f"{sheet.option('chance')}{'' if sheet.python else ' '}0.9"
@@ -70,7 +71,7 @@ def notes(sheet: Sheet, columns: ColumnRoles, found: Runs, counted: Collection[s
     if columns.unused:
         yield f"Columns that are not used: {_listed([clean(column) for column in columns.unused], 12)}."
     if any(run.status is Status.FAILED for run in found.runs):
-        yield "A failed run has no errors and enters no mean. It is counted wherever trials are lost."
+        yield "A failed run has no errors and enters no mean. It is counted among the lost trials."
     yield SELECTION
 
 
@@ -101,7 +102,7 @@ def _alike(sheet: Sheet, runs: Sequence[ForeignRun], counted: Collection[str]) -
 
 
 def _mixed_settings(sheet: Sheet, columns: ColumnRoles, runs: Sequence[ForeignRun]) -> list[str]:
-    """Columns of settings that differ among runs of one variant and depth, which count as its seeds."""
+    """Columns of settings that differ among the runs that count as seeds of one variant and depth."""
     cells: dict[tuple[str, int], list[Mapping[str, Any]]] = defaultdict(list)
     for run in runs:
         cells[run.variant, run.depth].append(sheet.rows[run.row - 1].cells)

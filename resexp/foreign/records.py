@@ -150,7 +150,7 @@ def _taken(columns: ColumnRoles, role: str, named: Sequence[str]) -> str:
 
 
 def _meaning(sheet: Sheet, role: str, column: str, unit: Unit) -> str:
-    """How the numbers of a column are read, with the first that is above 0 as an example."""
+    """How the numbers of a column are read, with the first number above 0 as an example."""
     accuracy = role.endswith("accuracy")
     meaning = (
         f"{'accuracy' if accuracy else 'error'} {'in percent' if unit == 'percent' else 'as a share of 1'}"

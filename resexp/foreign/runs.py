@@ -163,7 +163,9 @@ def _status(row: Row, column: str, wrong: Any) -> tuple[Status, str | None]:
 
 
 def _label_data(runs: Sequence[ForeignRun]) -> None:
-    """Add the data set to variants' labels if there are several, because their errors cannot be averaged."""
+    """If there are several data sets, add them to the variants' labels, because their errors cannot be
+    averaged.
+    """
     if len({run.data for run in runs}) > 1:
         for run in runs:
             run.variant = f"{run.variant}, {run.data}"
@@ -188,7 +190,7 @@ def _given(
                 problems.append((run.row, told))
         empty = all(sheet.rows[run.row - 1].cells.get(column) is None for column in found)
         if empty:
-            right = "if the run failed or diverged, say so in a status column; else give its numbers"
+            right = "give its numbers or, if it failed or diverged, say so in a status column"
             named = " and ".join(map(clean, found))
             problems.append((run.row, Problem(run.where, named, "is empty in a run that is done", right)))
     return found

@@ -52,7 +52,7 @@ class Sheet:
 
 
 def refused(problems: Sequence[Problem], origin: str) -> TableError:
-    """The error that lists the problems; if there are many, the first ones and how many more there are."""
+    """The error that lists the problems. If there are many, it lists the first and counts the others."""
     shown = list(problems[:MOST_PROBLEMS])
     if more := len(problems) - len(shown):
         shown.append(Problem(clean(origin), "", f"has {counted(more, 'more problem')}"))
@@ -62,7 +62,8 @@ def refused(problems: Sequence[Problem], origin: str) -> TableError:
 def of_file(path: Path) -> Sheet:
     """The table in a CSV or JSONL file.
 
-    Raises TableError: the file cannot be read, or is neither. It lists every problem with its line.
+    Raises TableError: the file cannot be read, or is of neither kind. The error lists every problem with its
+    line.
     """
     origin = clean(path.name)
     data = _bytes(path)
@@ -76,7 +77,7 @@ def of_file(path: Path) -> Sheet:
     if not opens:
         raise TableError([Problem(origin, "", "is empty", "give a header and one row for each run")])
     if opens == "[":
-        right = "write one object a line (JSONL), or a CSV file"
+        right = "write one object per line (JSONL), or a CSV file"
         raise TableError([Problem(origin, "", "is one JSON array", right)])
     found, problems = _jsonl(text, origin) if opens == "{" else _csv(text, origin)
     if problems:
@@ -152,7 +153,7 @@ def _jsonl(text: str, origin: str) -> tuple[list[Row], list[Problem]]:
             wrong = "is no JSON object"
             wrong += f": {problem}" if isinstance(problem, ValueError) else ""
             problems.append(
-                Problem(where, "", clean(wrong), "write one object a line, one line for each run")
+                Problem(where, "", clean(wrong), "write one object per line, and one line for each run")
             )
     return rows, problems
 
@@ -162,7 +163,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
-        raise ValueError(f"the key {twice!r} is there twice")
+        raise ValueError(f"the key {twice!r} occurs twice")
     return found
 
 

@@ -69,7 +69,7 @@ def says_percent(column: str) -> bool:
 def _say(sheet: Sheet) -> str:
     option = '{}"{}"' if sheet.python else "{} {}"
     percent, share = (option.format(sheet.option("unit"), each) for each in ("percent", "share"))
-    return f"say {percent} if all are percent, {share} if all are shares; else write all in one unit"
+    return f"say {percent} or {share} if all are in that unit, or write all in one unit"
 
 
 def _out_of_range(sheet: Sheet, value: float, top: int) -> tuple[str, str]:
@@ -82,6 +82,6 @@ def _out_of_range(sheet: Sheet, value: float, top: int) -> tuple[str, str]:
 
 
 def error(value: float, unit: Unit, accuracy: bool) -> float:
-    """An error or accuracy as an error, as a fraction."""
+    """The error as a fraction, from an error or an accuracy in this unit."""
     whole = 100.0 if unit == "percent" else 1.0
     return (whole - value if accuracy else value) / whole

@@ -160,7 +160,7 @@ def test_what_cannot_be_said_is_left_out_by_name(tmp_path: Path) -> None:
         "There is no train error, so degradation",
         "No variant has two depths",
         "There is one variant",
-        "One run of each",
+        "Each variant and depth has one run",
     ):
         assert missing in said(report)
     assert report.table("degradation") is None

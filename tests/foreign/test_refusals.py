@@ -26,7 +26,7 @@ def changed(old: str, new: str) -> str:
     [
         (
             changed("plain,20,1,", "plain,20,0,"),
-            ["runs.csv:3: seed: 0 is there twice", "runs.csv:2 has it too"],
+            ["runs.csv:3: seed: 0 occurs twice", "runs.csv:2 has it too"],
         ),
         (
             changed("1.2,9.7", "1.2,9.7 %"),
@@ -63,7 +63,7 @@ def changed(old: str, new: str) -> str:
         (f"{HEADER},epochs\na,2,0,9,5\na,2,0,8,6\n", ["runs.csv:3: seed", "one more --variant, or keep one"]),
         ("", ["runs.csv: is empty"]),
         (f"{HEADER}\n", ["runs.csv: has no runs"]),
-        ("[1]", ["runs.csv: is one JSON array; write one object a line"]),
+        ("[1]", ["runs.csv: is one JSON array; write one object per line"]),
         ("a,b\n1,2\n", ["no column says which nets", "how deep each net is", "--test-error", "'a', 'b'"]),
         (f"{HEADER}\nplain,20,0,9\n".replace("test_error", "acc"), ["a column, such as 'acc', with one of"]),
         (
@@ -84,7 +84,7 @@ def changed(old: str, new: str) -> str:
         ("variant,depth,test_error\na,2,9\na,2,9\n", ["runs.csv:3: is the same as runs.csv:2; delete one"]),
         (
             f"{HEADER},state\na,2,0,9,finished\na,2,0,,crashed\n",
-            ["runs.csv:3: seed", "if one replaced the other, keep that one (done and failed)"],
+            ["runs.csv:3: seed", "keep one row of the two (done and failed), if it replaced the other"],
         ),
         ("summary,name\n\"{'test_acc': 90}\",x\n", ["runs.csv:2: summary: holds a whole dictionary"]),
         ("variant,depth,test error (%)\na,2,0.09\n", ["says percent in its name, and no number is above 1"]),
@@ -100,8 +100,8 @@ def test_a_table_that_is_not_sound(text: str, said: list[str], tmp_path: Path) -
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ('{"depth": 2, "depth": 3}', "the key 'depth' is there twice"),
-        ("[1]", "is no JSON object; write one object a line"),
+        ('{"depth": 2, "depth": 3}', "the key 'depth' occurs twice"),
+        ("[1]", "is no JSON object; write one object per line"),
         ('{"depth": ', "is no JSON object: "),
         ('{"a":' * 100_000, "is no JSON object"),
         ('{"variant": "a", "depth": 2, "seed": 1, "test_error": NaN}', "is not a finite number"),
@@ -128,7 +128,7 @@ def test_what_is_no_text_or_no_file(tmp_path: Path) -> None:
 def test_columns_that_the_user_names_wrongly(tmp_path: Path) -> None:
     path = written(tmp_path, GOOD)
     (unknown,) = refusals(path, {"depth": ["dept"]})
-    assert unknown == "runs.csv: --depth 'dept': is no column of it; did you mean depth?"
+    assert unknown == "runs.csv: --depth 'dept': is no column of the table; did you mean depth?"
     (twice,) = refusals(path, {"depth": ["seed"], "seed": ["seed"]})
     assert "is named for --depth and --seed" in twice
     (other,) = refusals(path, {"test_accuracy": ["test_error"]})
@@ -160,7 +160,7 @@ def test_every_problem_is_told_in_the_order_of_its_row(tmp_path: Path) -> None:
 
 def test_a_frame_names_rows_and_keyword_arguments() -> None:
     frame = pd.DataFrame({"variant": ["a", "a"], "depth": [2, 2], "seed": [0, 0], "test_error": [0.1, 0.2]})
-    with pytest.raises(TableError, match=r"runs, row 2: seed: 0 is there twice.* one more variant="):
+    with pytest.raises(TableError, match=r"runs, row 2: seed: 0 occurs twice.* one more variant="):
         resexp.judge(frame)
     with pytest.raises(TableError, match="give a pandas DataFrame"):
         resexp.judge({"variant": ["a"]})  # type: ignore[arg-type]
