@@ -133,7 +133,7 @@ def first_trial(experiment: Experiment, measurer: Measurer) -> Settings:
             [Problem(str(experiment.path), "model.kind", wrong, f"one of {', '.join(networks)}")]
         )
     if first.training.processes > 1:
-        wrong = f"has {first.training.processes} processes, and a benchmark times the steps of one"
+        wrong = f"has {first.training.processes} processes, and a benchmark times the steps of one process"
         raise ConfigError([Problem(str(experiment.path), "training.processes", wrong, "give 1")])
     (trial,) = make_plan(replace(experiment, points=experiment.points[:1]), measurer)
     settings = measurer.parse(trial.settings)

@@ -5,7 +5,7 @@ threads of the machine.
 
     python -m resexp.bench.peer SETTINGS_JSON WORKERS STEPS DEVICE [PLUGIN]...
 
-prints the images per second of STEPS steps, with the same network, images and batch size as a trial's.
+prints the images per second of STEPS steps, with the network, images and batch size of a trial.
 """
 
 from __future__ import annotations

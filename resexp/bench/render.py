@@ -55,7 +55,7 @@ def rates(benchmark: Mapping[str, Any]) -> Columns:
 
 
 def spending(benchmark: Mapping[str, Any]) -> Columns:
-    columns = [ColumnHead(f"of a whole trial ({benchmark['trial']['auto']})"), ColumnHead("share", True)]
+    columns = [ColumnHead(f"part of a trial ({benchmark['trial']['auto']})"), ColumnHead("share", True)]
     return Columns.of(columns, [[name, f"{share:.1%}"] for name, share in benchmark["breakdown"].items()])
 
 
@@ -94,8 +94,8 @@ def sentences(benchmark: Mapping[str, Any]) -> Iterator[str]:
             )
     yield (
         f"Numbers are medians (least to greatest). MFU is {trial['examples']}/s x 6 x multiply-accumulates "
-        "of one / ceiling: a backward pass counts as two forward passes. Multiplications by the zeros of "
-        "padding are counted too, although convolutions skip them."
+        "of one example / ceiling: a backward pass counts as two forward passes. Multiplications by the "
+        "zeros of padding are counted too, although convolutions skip them."
     )
 
 

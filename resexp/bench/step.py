@@ -25,13 +25,15 @@ from resexp.training.run import Run
 from resexp.training.warm import warm_run
 
 FLOPS_PER_MAC = 6
-"""Two operations forward and four backward, for the gradients of a layer's input and of its weights."""
+"""Operations of a step per multiply-accumulate: two forward and four backward, which are two for the gradient
+of a layer's input and two for that of its weights.
+"""
 
 
 @dataclass
 class StepTimes:
-    """The steps of one precision: per round their rate, the ceiling (GFLOP/s) and the share of it that was
-    reached (`mfu`). `phases` are the median seconds of each part of a step.
+    """The steps of one precision: for each round, their rate, the ceiling (GFLOP/s) and the share of the
+    ceiling that they reach (`mfu`). `phases` are the median seconds of each part of a step.
     """
 
     examples_per_second: list[float] = field(default_factory=list)
@@ -105,8 +107,8 @@ def fit_line(x: Sequence[float], y: Sequence[float]) -> Line | None:
 
 
 def measure_depths(settings: Settings, device: torch.device, effort: Effort) -> Line | None:
-    """Seconds per step as a line over depth, from the fastest of a few rounds at each depth. None if the
-    network has fewer than three such depths.
+    """Seconds per step as a line over depth, from the fastest of a few rounds at each depth. None if fewer
+    than three depths can be measured.
     """
     small = changed(settings, {"training.batch_size": effort.batch})
     runs = {
@@ -123,7 +125,8 @@ def measure_depths(settings: Settings, device: torch.device, effort: Effort) -> 
 def depths_to_fit(settings: Settings, effort: Effort) -> list[int]:
     """Possible depths of the network, spread evenly, up to `effort.reach` times the configured depth.
 
-    Their multiply-accumulates have the same limit, which matters if layers cost more in deeper networks.
+    Their multiply-accumulates are up to `effort.reach` times those of the configured depth, too. This matters
+    if layers cost more in deeper networks.
     """
     task: Task = settings.task.build()
     purpose, model = task.purpose(facts_of(settings.data)), settings.model
