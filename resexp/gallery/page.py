@@ -44,10 +44,10 @@ The intervals are Student's (Welch's, for seeds that are not paired). If network
 has no size, and its direction rests on how many diverged on each side. Within each report, the comparisons
 are corrected for their number; one that is significant only without this correction is marked *only before
 correction*. The verdicts in this table are not corrected. Therefore the counts above the table also say how
-many directions agree and disagree after the correction of Benjamini and Hochberg (1995), with which at most 5
-% of the directions that it keeps are false on average. It covers all claims of an order that have a p-value.
-A claim has none if some of its runs never reached a target, or if it was published before reports kept
-p-values.
+many directions agree and disagree after the correction of Benjamini and Hochberg (1995). On average, at most
+5 % of the directions that this correction keeps are false. It is applied to all claims that one side is lower
+and that have a p-value. A claim has no p-value if some of its runs never reached a target, or if it was
+published before reports kept p-values.
 """
 CHECKED = {
     "text": "read in the paper's text",
@@ -149,7 +149,7 @@ def _measured(claim: Mapping[str, Any]) -> str:
     ends = " / ".join(references.amount(metric, claim[side]) for side in ("lower", "higher"))
     values = f"{ends}{references.unit(metric)}"
     if claim["difference"] is None and claim.get("never"):
-        return escape(f"{values}, {words.counted(claim['never'], 'run')} without it, n = {n}")
+        return escape(f"{values}, {words.counted(claim['never'], 'run')} without a value, n = {n}")
     if claim["difference"] is None:
         return escape(f"{values}, {words.counted(claim['diverged'], 'trial')} diverged, n = {n}")
     change = references.amount(metric, claim["difference"], sign=True)

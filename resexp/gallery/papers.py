@@ -24,7 +24,8 @@ class Size:
     """One tier of a configuration.
 
     experiment: the name of its results folder. trials: how many it has. ended: how many of them are done or
-    have diverged. expect: its time, and what came out. published: whether its report is in the gallery.
+    have diverged. expect: how long it takes and what it shows, in the configuration's own words. published:
+    whether its report is in the gallery.
     """
 
     tier: str

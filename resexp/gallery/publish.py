@@ -41,12 +41,12 @@ def publish(name: str, results: Path, tier: str = QUICK) -> Path:
     own = name not in names() and ExperimentFolder(results / name).plan.exists()
     experiment = name if own else api.load(path(name), tier=tier).name
     if not (results / experiment).is_dir():
-        raise NoExperimentError(f"{results / experiment}: not run yet; {_next(name, tier)}")
+        raise NoExperimentError(f"{results / experiment}: has not been run; {_next(name, tier)}")
     records = api.results(results / experiment)
     left = sum(not Status(text).ended for text in records.trials["status"])
     if left:
         raise NoExperimentError(
-            f"{results / experiment}: {counted(left, 'trial')} left to train; {_next(name, tier)}"
+            f"{results / experiment}: has {counted(left, 'trial')} left to train; {_next(name, tier)}"
         )
     report = build(portable(records))
     texts = {
@@ -72,7 +72,7 @@ def publish(name: str, results: Path, tier: str = QUICK) -> Path:
 
 
 def _next(name: str, tier: str) -> str:
-    return f"`resexp gallery run {name} --tier {tier}` does that" if name in names() else "run it first"
+    return f"first run `resexp gallery run {name} --tier {tier}`" if name in names() else "run it first"
 
 
 def portable(records: Records) -> Records:

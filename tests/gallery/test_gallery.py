@@ -96,7 +96,7 @@ def test_an_unknown_name_is_answered_with_the_nearest(paper: Path) -> None:
 
 
 def test_only_a_finished_experiment_is_published(paper: Path) -> None:
-    with pytest.raises(NoExperimentError, match=r"not run yet; `resexp gallery run made_up --tier quick`"):
+    with pytest.raises(NoExperimentError, match="first run `resexp gallery run made_up --tier quick`"):
         publish.publish("made_up", paper)
     run(paper, trained=3)
     with pytest.raises(NoExperimentError, match="1 trial left to train"):
