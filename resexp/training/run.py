@@ -28,9 +28,7 @@ if TYPE_CHECKING:
     from resexp.data.opening import Data
 
 ACCELERATOR_CHECK_STEPS = 50
-"""On an accelerator, loss and smoothed error are read only once in this many steps, because reading them
-makes the CPU wait.
-"""
+"""Steps between two readings of loss and smoothed error on an accelerator, where each reading must wait."""
 SMOOTHING = 0.98
 """The weight of earlier batches in the smoothed training error, which averages over about 50 batches. A low
 starting rate ends when this error is small.
