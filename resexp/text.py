@@ -7,6 +7,9 @@ import shlex
 DASH = "–"
 """Shown where there is no number."""
 
+MEANINGS = {"skip": "concatenation"}
+"""What a kind of connection does, if the literature also uses its name for something else."""
+
 
 def clean(text: object, *, lines: bool = False) -> str:
     """The text with control characters, format characters and halves of surrogate pairs as escapes, so that
@@ -44,3 +47,17 @@ def duration(seconds: float | None) -> str:
     if whole < 3600:
         return f"{whole // 60}:{whole % 60:02d} min"
     return f"{whole // 3600}:{whole % 3600 // 60:02d} h"
+
+
+def called(variant: str) -> str:
+    """A variant's label that says what its connection is, if the word alone could be misread.
+
+    skip -> skip (concatenation), skip (growth=24) -> skip (concatenation, growth=24).
+    """
+    kind, bracket, rest = variant.partition(" (")
+    meaning = MEANINGS.get(kind)
+    return (
+        variant
+        if meaning is None or rest.startswith(meaning)
+        else f"{kind} ({meaning}" + (f", {rest}" if bracket else ")")
+    )

@@ -28,24 +28,44 @@ WORDS_OF_PYDANTIC = {
 
 class Commands(TyperGroup):
     """The group of all commands. If a signal ends a command, it prints "Interrupted.", and Typer exits with
-    status 130. If an unknown option has the name of a setting, the message says how to write settings.
+    status 130. A command that was typed wrongly ends with one line, as all mistakes of users do.
     """
+
+    def make_context(self, *args: Any, **extra: Any) -> Any:
+        with _wrong_usage_told():
+            return super().make_context(*args, **extra)
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with _wrong_usage_told():
+                return super().invoke(ctx)
         except KeyboardInterrupt:
             print("Interrupted.", file=sys.stderr)
             raise
-        except Exception as error:
-            # Later versions of typer contain a copy of click, so the class is recognised by its name.
-            option = getattr(error, "option_name", "") if type(error).__name__ == "NoSuchOption" else ""
-            if key := _setting(option):
-                right = f"To change a setting, write {key}=VALUE."
-                vars(error).update(message=f"No such option: {option}. {right}", possibilities=None)
-            elif isinstance(message := getattr(error, "message", None), str):
-                vars(error).update(message=_plain(message))
+
+
+@contextmanager
+def _wrong_usage_told() -> Iterator[None]:
+    """Print what click says about a command line that it does not understand, and exit with its status. If
+    an unknown option has the name of a setting, the message says how to write settings.
+    """
+    try:
+        yield
+    except Exception as error:
+        # Later versions of typer contain a copy of click, so its classes are recognised by their names.
+        name = type(error).__name__
+        if name == "NoArgsIsHelpError" or not hasattr(error, "format_message"):
             raise
+        option = str(getattr(error, "option_name", ""))
+        if name == "NoSuchOption" and (key := _setting(option)):
+            told = f"No such option: {option}. To change a setting, write {key}=VALUE"
+        else:
+            vars(error).update(message=_plain(str(getattr(error, "message", ""))))
+            told = error.format_message().rstrip(".")
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "resexp"
+        print(f"error: {told}; `{command} -h` shows what can be typed", file=sys.stderr)
+        sys.exit(getattr(error, "exit_code", 2))
 
 
 def _plain(message: str) -> str:
@@ -56,13 +76,14 @@ def _plain(message: str) -> str:
 
 
 def _setting(option: str) -> str | None:
-    """The shortest dotted key whose last word is the name of an option, such as model.depth for --depth; None
-    if there is none.
+    """The shortest dotted key whose last word is the name of an option, such as model.depth for --depth or
+    --depths; None if there is none.
     """
     from resexp.config.schema import known_keys
 
     name = option.lstrip("-").replace("-", "_")
-    keys = [key for key in known_keys(()) if name and key.rpartition(".")[2] == name]
+    names = {name, name.removesuffix("s")} - {""}
+    keys = [key for key in known_keys(()) if key.rpartition(".")[2] in names]
     return min(keys, key=lambda key: (key.count("."), key), default=None)
 
 

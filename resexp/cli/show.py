@@ -10,6 +10,7 @@ from resexp.catalog import scan
 from resexp.catalog.plugins import Plugin
 from resexp.catalog.signature import REQUIRED
 from resexp.errors import ConfigError, Problem
+from resexp.text import called
 
 ROLES = {f"{role}s" if role != "data" else role: role for role in scan.ALL_ROLES}
 
@@ -35,7 +36,8 @@ def show_parts(role: str, kind: str | None = None, plugins: tuple[Plugin, ...] =
 def part_text(part: scan.PartInfo) -> str:
     """A part's kind, docstring and options as plain text."""
     first, _, rest = inspect.cleandoc(part.doc).partition("\n")
-    lines = [part.kind, f"    {first}"]
+    ours = part.role == "connection" and part.plugin is None
+    lines = [called(part.kind) if ours else part.kind, f"    {first}"]
     lines += [f"    {line}".rstrip() for line in rest.strip().splitlines()]
     for name, option in part.options.items():
         default = "required" if option.default is REQUIRED else f"default {written(option.default)}"

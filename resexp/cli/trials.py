@@ -12,7 +12,7 @@ from rich.console import Console
 from resexp.plan.status import Status
 from resexp.report.render.columns import ColumnHead, Columns
 from resexp.store import GLANCE
-from resexp.text import DASH, clean, counted, duration, percent
+from resexp.text import DASH, called, clean, counted, duration, percent
 
 if TYPE_CHECKING:
     from resexp.api.launching import TrialJob
@@ -43,7 +43,7 @@ def show_plan(outline: Outline) -> None:
         cost = trials[0].cost
         done = sum(outline.status[trial.id] == Status.DONE for trial in trials)
         cells = [
-            clean(variant),
+            clean(called(variant)),
             str(depth),
             str(len({trial.seed for trial in trials})),
             f"{cost.params:,}" if cost else DASH,
@@ -72,9 +72,7 @@ def show_plan(outline: Outline) -> None:
         console.print(f"Time left: not estimated ({unknown}).")
     elif outline.seconds_left:
         console.print(f"Time left: about {duration(outline.seconds_left)}, from timed steps of two networks.")
-    scope = (
-        "MACs and activations are of one example; activations are what the backward pass keeps, in float32."
-    )
+    scope = "MACs and activations are per example. Activations are what the backward pass keeps, in float32."
     console.print(scope, style="dim")
 
 

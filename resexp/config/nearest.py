@@ -8,12 +8,15 @@ from collections.abc import Collection
 from resexp.config import shortcut_layout
 from resexp.config.grid import CONNECTION
 
+SHOWN = 16
+"""The most keys that a message lists."""
+
 
 def instead_of(key: str, known: Collection[str]) -> str:
     """Advice for an unknown dotted key, where `known` are the keys that exist.
 
     If other keys end with the same word, the shortest of them is suggested: `model.depth` for `depth`.
-    Otherwise, the most similar key in the same mapping is suggested or, if none is similar, all of them.
+    Otherwise, the most similar key in the same mapping is suggested or, if none is similar, they are listed.
     """
     if key == f"{CONNECTION}.layout":
         return shortcut_layout.REFUSED
@@ -25,5 +28,7 @@ def instead_of(key: str, known: Collection[str]) -> str:
         near = difflib.get_close_matches(key, list(known), n=1)
     if near:
         return f"did you mean {near[0]}?"
-    names = ", ".join(k.rpartition(".")[2] for k in beside)
+    names = ", ".join(k.rpartition(".")[2] for k in beside[:SHOWN])
+    if len(beside) > SHOWN:
+        names += f" and {len(beside) - SHOWN} more, which `resexp schema` lists"
     return f"not supported here; known{f' in {place}' if place else ''}: {names or 'none'}"

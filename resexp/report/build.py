@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterator, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from resexp.plan.status import Status
 from resexp.report import frames, naming, standing, statistics, words
 from resexp.report.sections import Section, loaded, noting, refuse_missing_cells, sections, unshowable
 from resexp.report.setup import Setup, setup
-from resexp.report.table import Sentence, Table
+from resexp.report.table import Sentence, Table, introduced
 from resexp.report.tables import claims
 from resexp.report.verdict import Tone, Verdict
 
@@ -132,7 +132,7 @@ def build(records: Records, plugins: Sequence[Plugin] = ()) -> Report:
     return Report(
         experiment=words.clean(records.experiment),
         sentences=(
-            *(sentence.cleaned() for sentence in (*standing.opening(prepared), *opening)),
+            *(sentence.cleaned() for sentence in introduced((*standing.opening(prepared), *opening))),
             *(standing.marked(prepared, sentence, leading) for sentence in verdicts),
             *_unjudged(prepared),
         ),
@@ -154,8 +154,9 @@ def _table(section: Section, records: frames.ReportRecords, others: Container[st
         built_in: Table | None = section.module.table(records)
         if built_in is None:
             return None
-        called = naming.renamed(built_in.cleaned(), naming.name_of(records))
-        return standing.at_level(called, statistics.level_of(records))
+        told = replace(built_in, sentences=introduced(built_in.sentences)).cleaned()
+        renamed = naming.renamed(told, naming.name_of(records))
+        return standing.at_level(renamed, statistics.level_of(records))
     # A copy, so that a user's code cannot change the data of other sections.
     found = section.module.table(deepcopy(records))
     if found is None:

@@ -33,6 +33,10 @@ TERMS = {
         "forward only."
     ),
     "n": "The number of trials in a mean: one for each seed.",
+    "noise floor": (
+        "The size below which a measured value is noise of a finite batch or of few seeds. No trend is read "
+        "from smaller values."
+    ),
     "plain": "A network without shortcuts: h' = f(h).",
     "regret": (
         "In learning by playing, how far a return is from the largest possible one, as a share of the range "

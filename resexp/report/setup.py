@@ -14,6 +14,7 @@ from resexp.config.parse import parse_settings
 from resexp.errors import ConfigError
 from resexp.plan.groups import leaves
 from resexp.report import protocol, words
+from resexp.text import called
 
 if TYPE_CHECKING:
     from resexp.catalog.plugins import Plugin
@@ -193,7 +194,7 @@ def _connections(records: Records, trials: Sequence[Mapping[str, Any]]) -> Itera
     found = {kind: equation(kind, plugins_of(records, first[kind])) for kind in first}
     order = [kind for kind in dict.fromkeys(str(row["connection"]) for row in trials) if found[kind]]
     for place, kind in enumerate(order):
-        yield f"Connection {words.called(kind)}", found[kind] + (f"  ({LETTERS})" if not place else "")
+        yield f"Connection {called(kind)}", found[kind] + (f"  ({LETTERS})" if not place else "")
 
 
 def _recipe(settings: Mapping[str, Any], changed: Mapping[str, Any]) -> str:
@@ -253,5 +254,5 @@ def _by_value(texts: Mapping[str, str]) -> str:
     """`0.1 for plain and residual, 0.01 for skip`."""
     groups: dict[str, list[str]] = {}
     for variant, text in texts.items():
-        groups.setdefault(text, []).append(words.called(variant))
+        groups.setdefault(text, []).append(called(variant))
     return ", ".join(f"{text} for {words.listed(variants)}" for text, variants in groups.items())

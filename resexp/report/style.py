@@ -19,9 +19,9 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
 
-from resexp.report import words
 from resexp.report.frames import CONNECTIONS
 from resexp.store import Records
+from resexp.text import called
 
 INK = "#010203"
 """A colour that stands for the page's text colour: `svg.py` replaces it by `currentColor`."""
@@ -204,7 +204,7 @@ def power_of_ten(x: float) -> str:
 
 def variant_key(figure: Figure, found: dict[str, LineStyle], extra: Sequence[Line2D] = ()) -> None:
     """Draw the legend of variants above the panels, where it hides nothing."""
-    shown = {name: words.called(text) for name, text in distinct(found, 90).items()}
+    shown = {name: called(text) for name, text in distinct(found, 90).items()}
     lines = [Line2D([], [], **{**look.line, "label": shown[name]}) for name, look in found.items()]
     longest = max(len(str(line.get_label())) for line in (*lines, *extra))
     columns = min(6, max(1, int(WIDTH / (0.5 + 0.078 * longest))))  # 0.5 inches per handle, 0.078 per letter

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from resexp.report.pairs import Evidence
 from resexp.report.statistics import Estimate, Gap
 from resexp.report.verdict import Tone, Verdict
 from resexp.store import Records
+from resexp.text import called
 
 Row = Mapping[str, Any]
 
@@ -39,13 +40,21 @@ class Sentence:
         """The text in two parts: the subject, for bold print, and the rest. If another word opens the text,
         the first part is empty.
         """
-        opens = self.text.startswith(self.subject)
-        return (self.subject, self.text[len(self.subject) :]) if opens else ("", self.text)
+        for subject in (called(self.subject), self.subject):
+            if self.text.startswith(subject):
+                return subject, self.text[len(subject) :]
+        return "", self.text
 
     def cleaned(self) -> Sentence:
         """The same sentence with control characters escaped, which could harm a terminal or a page."""
         subject, badge, text = map(words.clean, (self.subject, self.badge, self.text))
         return Sentence(subject, badge, self.tone, text)
+
+
+def introduced(sentences: Sequence[Sentence]) -> tuple[Sentence, ...]:
+    """The sentences of one block, the first of which say what the connections are that they name."""
+    texts = words.introduced([sentence.text for sentence in sentences])
+    return tuple(replace(one, text=text) for one, text in zip(sentences, texts, strict=True))
 
 
 @dataclass(frozen=True)
@@ -110,7 +119,7 @@ def text(key: str, title: str) -> Column:
 
 def connection() -> Column:
     """The column that names a row's variant, and says what its connection is if the word could be misread."""
-    return Column("Connection", lambda row: words.called(str(row["variant"])), numeric=False)
+    return Column("Connection", lambda row: called(str(row["variant"])), numeric=False)
 
 
 def number(key: str, title: str, show: Callable[[Any], str], unit: str = "") -> Column:

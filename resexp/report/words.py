@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
+from resexp import text as texts
 from resexp.text import clean as printable
 
 DASH = "–"
 MINUS = "−"
 Missing = float | int | None
-MEANINGS = {"skip": "concatenation"}
-"""What a kind of connection does, if the literature also uses its name for something else."""
+called = texts.called
 
 
 def missing(value: Any) -> bool:
@@ -117,14 +118,16 @@ def listed(items: list[str], most: int = 6) -> str:
     return joined(items if len(items) <= most else [*items[: most - 1], f"{len(items) - most + 1} more"])
 
 
-def called(variant: str) -> str:
-    """A variant's label that says what its connection is, if the word alone could be misread.
-
-    skip -> skip (concatenation), skip (growth=24) -> skip (concatenation, growth=24).
-    """
-    kind, bracket, rest = variant.partition(" (")
-    meaning = MEANINGS.get(kind)
-    return variant if meaning is None else f"{kind} ({meaning}" + (f", {rest}" if bracket else ")")
+def introduced(sentences: Sequence[str]) -> list[str]:
+    """Sentences that are read together, in which the first mention of a connection is as `called` says it."""
+    told = list(sentences)
+    for kind in texts.MEANINGS:
+        mention = re.compile(rf"(?<![\w-])(?<!long ){kind}(?![\w-])( \([^()]*\))?")
+        for number, text in enumerate(told):
+            if found := mention.search(text):
+                told[number] = text[: found.start()] + called(found[0]) + text[found.end() :]
+                break
+    return told
 
 
 def short(key: str) -> str:

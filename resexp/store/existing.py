@@ -48,8 +48,9 @@ def find(name: str | Path | None, root: Path) -> Path:
     for folder in (root / name, Path(name)):
         if folder.is_dir():
             return folder
-    known = ", ".join(path.name for path in experiments(root)) or "none yet"
-    raise NoExperimentError(f"{root}: there is no experiment {str(name)!r}; there are: {known}")
+    known = ", ".join(path.name for path in experiments(root))
+    others = f"; there are: {known}" if known else ", nor any other; `resexp run CONFIG` makes one"
+    raise NoExperimentError(f"{root}: there is no experiment {str(name)!r}{others}")
 
 
 def states(path: Path, trials: Iterable[Trial]) -> dict[str, State]:

@@ -241,7 +241,12 @@ def test_a_diverging_trial_is_a_row_and_the_exit_status_is_3(place: Path) -> Non
         (["run", SMOKE, "training.ema=0.9"], 2, "not supported here; known in training: epochs, iterations"),
         (["run", SMOKE, "early_stopping=3"], 2, "not supported here; known: name, data, task, model, "),
         (["run", SMOKE, "data.cutout=4"], 2, "not supported here; known in data: kind, train_size"),
-        (["run", SMOKE, "--epochs", "3"], 2, "write training.epochs=VALUE"),
+        (["run", SMOKE, "data.cutout=4"], 2, " more, which `resexp schema` lists"),
+        (["run", SMOKE, "--epochs", "3"], 2, "write training.epochs=VALUE; `"),
+        (["run", SMOKE, "--seeds", "3"], 2, "write seed=VALUE"),
+        (["run"], 2, "error: Missing argument 'CONFIG'"),
+        (["trian", SMOKE], 2, "error: No such command 'trian'"),
+        (["--verbose"], 2, "error: No such option: --verbose"),
         (["plan", SMOKE, "model.depth=9"], 2, "near it: 8 or 14"),
         (["plan", SMOKE, "data={kind: image_folder, root: no/such/place}"], 2, "no/such/place"),
         (["run", SMOKE, "--device", "tpu"], 2, "there is no device 'tpu'"),
@@ -253,9 +258,9 @@ def test_a_diverging_trial_is_a_row_and_the_exit_status_is_3(place: Path) -> Non
             2,
             "--full: prints everything, and --section one",
         ),
-        (["run", SMOKE, "--until", "decded"], 2, "for '--until': 'decded' is not one of 'decided'."),
-        (["run", SMOKE, "--threads", "x"], 2, "for '--threads': give a whole number."),
-        (["run", SMOKE, "--max-seeds", "1"], 2, "for '--max-seeds': give at least 3."),
+        (["run", SMOKE, "--until", "decded"], 2, "for '--until': 'decded' is not one of 'decided'"),
+        (["run", SMOKE, "--threads", "x"], 2, "for '--threads': give a whole number"),
+        (["run", SMOKE, "--max-seeds", "1"], 2, "for '--max-seeds': give at least 3"),
         (["plan", SMOKE, "--only", "model.depth=9"], 2, "no trial has 9; the plan has 8, 14"),
         (["show", "conections"], 2, "one of connections"),
         (["show", "connections", "residul"], 2, "did you mean residual?"),
@@ -270,6 +275,7 @@ def test_mistakes_are_told_without_a_traceback(
     done = here(*arguments)
     assert (done.returncode, "Traceback" in done.stderr) == (status, False), done.stderr
     assert words in done.stderr
+    assert done.stderr.startswith("error: ")
     assert len(done.stderr.splitlines()) <= 24
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from resexp.cli.show import show_parts
 from resexp.cli.trials import show_plan
 from resexp.estimate.outline import Outline
 from resexp.plan.trial import Cost, Trial
@@ -48,3 +49,12 @@ def test_sizes_stand_where_some_are_matched(
     heading, words = shown(capsys, monkeypatch, trial(0, "plain"), trial(1, LONG, match="params", width=13))
     assert "size" in heading.split()
     assert "width13" in words
+
+
+def test_a_plan_says_what_skip_means(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "skip(concatenation)" in shown(capsys, monkeypatch, trial(0, "skip"))[1]
+    parts = show_parts("connections")
+    assert "\nskip (concatenation)\n" in parts
+    assert "\nresidual\n" in parts

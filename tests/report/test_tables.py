@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from made_up import of, row, trial
 
-from resexp.report import frames
+from resexp.report import frames, words
+from resexp.report.build import build
 from resexp.report.tables import (
     accuracy,
     comparisons,
@@ -266,3 +267,19 @@ def test_the_cell_of_a_variant_says_what_skip_means(make: Make) -> None:
         table = of(module, make(rows))
         assert [cells[0] for cells in table.cells()] == ["residual", "skip (concatenation)"]
         assert [row["variant"] for row in table.rows] == ["residual", "skip"], "as CSV and JSON name them"
+
+
+def test_a_block_of_sentences_says_at_first_what_skip_means() -> None:
+    told = words.introduced(["plain degrades", "skip (growth=24) degrades, skip-sgd not", "skip trains"])
+    assert told == ["plain degrades", "skip (concatenation, growth=24) degrades, skip-sgd not", "skip trains"]
+    alone = ["with a long skip", "skip-sgd trains", "skip (concatenation) trains"]
+    assert words.introduced(alone) == alone
+
+
+def test_verdicts_say_at_first_what_skip_means(make: Make) -> None:
+    errors = {"train_error": 0.1, "test_error": 0.1}
+    rows = [trial("skip", depth, seed, **errors) for depth in (8, 20) for seed in range(3)]
+    report = build(make(rows))
+    (sentence,) = [one for one in report.sentences if one.subject == "skip"]
+    assert sentence.text.startswith("skip (concatenation) ")
+    assert sentence.parts()[0] == "skip (concatenation)"

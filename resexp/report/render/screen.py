@@ -17,6 +17,7 @@ from resexp.report.failed_seeds import mixed
 from resexp.report.render.columns import ColumnHead, Columns
 from resexp.report.render.terminal import MARKS, TONES, Prose, hanging, parts_of, plain_text, sentence
 from resexp.report.table import Sentence
+from resexp.text import called
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,7 +96,7 @@ def _errors(report: Report) -> Iterator[RenderableType]:
     variants = list(frames.by_variant(trials))
     rows = [
         [
-            Text(words.called(variant)),
+            Text(called(variant)),
             *(Text(_cell(group[group["depth"] == depth], measure)) for depth in depths),
         ]
         for variant, group in variants[:LINES]
