@@ -90,11 +90,7 @@ class Run:
         return self.step // self.steps_per_epoch
 
     def train_step(self) -> None:
-        """Take one step: update the weights once.
-
-        Raises:
-            Diverged: the loss is no longer a number.
-        """
+        """Take one step: update the weights once. Raises Diverged if the loss is no longer a number."""
         with self._clock():
             inputs, target = self.next_batch()
             loss, output = self.forward_pass(inputs, target)
