@@ -109,7 +109,7 @@ def looks(records: Records, shown: pd.DataFrame) -> dict[str, LineStyle]:
     numbers: Counter[str] = Counter()
     found = {}
     for variant, kind in kinds.items():
-        found[variant] = replace(look(kind, numbers[kind]), name=words.called(variant))
+        found[variant] = replace(look(kind, numbers[kind]), name=called(variant))
         numbers[kind] += 1
     wanted = set(shown["variant"])
     return {variant: drawn for variant, drawn in found.items() if variant in wanted}
