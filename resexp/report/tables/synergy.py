@@ -25,16 +25,17 @@ SITES = {
     "skip": "shortcut",
 }
 CAPTION = (
-    "The change of the test loss (nats) by dropout at rate p, in networks with shortcuts and in the same "
-    "networks without them; negative is better. The span is the number of sub-layers that a shortcut "
-    "crosses. The interaction is the first change minus the second, over n seeds of each of the four kinds "
-    "of network, with a 95 % interval by Student's t (Welch's, for seeds that are not paired). A site of "
-    "dropout has synergy with shortcuts if its interaction, averaged over rates and spans, is negative, its "
-    "interval excludes 0, and dropout lowers the loss of networks with shortcuts. Dropout on shortcuts acts "
-    "on nothing in a network without them, so it has no interaction. Of the four kinds of network, the last "
-    "column counts those whose mean test loss is not below that of a trigram count on the same text. Where "
-    "there are any, nothing is decided, because what dropout does to a network that has not learned its text "
-    "is no regularisation."
+    "How much dropout at rate p changes the test loss (in nats) of networks with shortcuts, and of the same "
+    "networks without shortcuts. A negative change is an improvement. The span is the number of sub-layers "
+    "that a shortcut crosses. The interaction is the change with shortcuts minus the change without them, "
+    "over n seeds per kind of network: with and without shortcuts, each with and without dropout. Its 95 % "
+    "interval is Student's (Welch's, for seeds that are not paired). Dropout at a site has synergy with "
+    "shortcuts if three things hold: the interaction, averaged over rates and spans, is negative; its "
+    "interval excludes 0; and dropout lowers the loss of networks with shortcuts. Dropout on the shortcut "
+    "itself has no interaction, because a network without shortcuts has no such site. The last column counts "
+    "which of the four kinds have a mean test loss that is not below that of a trigram count on the same "
+    "text. Such a network has not learned its text, and what dropout does to it is no regularisation. If "
+    "there is one, the verdict is undecided."
 )
 
 
