@@ -30,7 +30,8 @@ def work(job: Job) -> None:
     # A plugin's code may change the current folder, and may raise anything, SystemExit included.
     job = replace(job, folder=job.folder.absolute())
     try:
-        _resolve(job.trainer)(_begin(job))
+        attempt = _begin(job)  # first, because libraries that the trainer imports start threads
+        _resolve(job.trainer)(attempt)
     except StaleAttempt as stale:
         with suppress(OSError):
             print(stale)
