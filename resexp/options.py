@@ -38,7 +38,15 @@ PadLayout = Literal["both", "end"]
 """For plugins written before `pad_end` was a kind of shortcut."""
 
 Placement = Literal[
-    "post", "bn_after_add", "relu_before_add", "relu_only_pre", "pre", "norm_only_pre", "peri", "deep_norm"
+    "post",
+    "bn_after_add",
+    "relu_before_add",
+    "relu_only_pre",
+    "pre",
+    "norm_only_pre",
+    "norm_once",
+    "peri",
+    "deep_norm",
 ]
 """The order of norm and activation: `ORDERS` in models/parts.py, and `PLACEMENTS` in models/encoder.py."""
 

@@ -1,8 +1,8 @@
 """Connections that remember: the state is a tuple (h, *memory).
 
 h, f and S are those of `core`. Where the shape changes, S applies to h and to each tensor of the memory.
-Therefore only shortcuts that learn nothing are allowed: `pad` and `pad_end`. An activation after the block
-applies to h alone.
+Therefore only shortcuts that learn nothing are allowed: `pad` and `pad_end`. `skip_input` has no S. An
+activation after the block applies to h alone.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from resexp.connections.base import Branch, ShortcutConnection, Site, along_channels
-from resexp.options import Fraction, PadKind
+from resexp.connections.base import Branch, Connection, ShortcutConnection, Site, along_channels
+from resexp.options import Fraction, PadKind, Width
 
 State = tuple[Tensor, ...]
 
@@ -85,3 +85,36 @@ class AttentionResidual(ShortcutConnection):
         """w . RMSNorm(v), of shape (B, 1, P). Normalising after the product keeps less for backward."""
         scale_B1P = (v_BCP.square().mean(1, keepdim=True) + 1e-6).rsqrt()
         return (along_channels(self.w, v_BCP) * v_BCP).sum(1, keepdim=True) * scale_B1P
+
+
+class SkipInput(Connection):
+    """h' = [x, f(h)],  in the last block h' = f(h)
+
+    The dense connection of D2RL: Sinha et al. 2020 (arXiv:2010.09163). The memory is x, the state before the
+    first block. f returns `growth` channels. With a stride, every `stride`-th pixel of x is taken.
+    """
+
+    def __init__(self, site: Site, *, growth: Width = 12) -> None:
+        super().__init__(site)
+        first, last = site.index == 0, site.index == site.depth - 1
+        self.stride = site.stride
+        self.merge = _only_new if last else _beside
+        self.branch = growth
+        self.out = growth + (0 if last else site.inputs - (0 if first else growth))
+
+    def enter(self, x: Tensor) -> State:
+        return x, x
+
+    def forward(self, state: State, f: Branch) -> State:
+        h, x = state
+        every = slice(None, None, self.stride)
+        x = x[(slice(None), slice(None), *[every] * (x.ndim - 2))]
+        return self.merge(x, f(h)), x
+
+
+def _beside(x: Tensor, y: Tensor) -> Tensor:
+    return torch.cat([x, y], dim=1)
+
+
+def _only_new(x: Tensor, y: Tensor) -> Tensor:
+    return y

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from typing import ClassVar
+from itertools import pairwise
+from typing import ClassVar, Literal
 
 from torch import nn
 
+from resexp.errors import ConfigError, Problem
 from resexp.models.base import Chain, Design, Network, Trunk
 from resexp.models.parts import (
     Layers,
     final_steps,
     first_steps,
     make_norm,
+    order_of,
     ordered_branch,
     stack,
     wrong_depth,
@@ -25,35 +28,53 @@ class Mlp(Trunk):
     """Vectors: a linear stem, n blocks of two linear layers of `width` channels, a linear head.
 
     The depth is 2n+2.
+
+    With `layers: 1`, a block is a single layer, and the depth is n+2. With `stem: false`, the first block
+    gets the inputs themselves, and the depth is one less. With `expansion`, the first of two layers has so
+    many times as many channels as the second.
+
+    These options give the networks of two papers on reinforcement learning. D2RL (Sinha et al. 2020,
+    arXiv:2010.09163) is {layers: 1, stem: false, order: relu_before_add, norm: none} with the connection
+    {kind: skip_input, growth: 256} and width 256. SimBa's residual blocks (Lee et al. 2024,
+    arXiv:2410.09754) are {expansion: 4, order: norm_once, norm: layer} with the connection residual.
     """
 
     targets: ClassVar[tuple[str, ...]] = ("labels", "actions")
     forms: ClassVar[tuple[str, ...]] = ("images", "rows")
 
-    def __init__(self, *, width: Width = 64) -> None:
-        self.width = width
+    def __init__(
+        self, *, width: Width = 64, layers: Literal[1, 2] = 2, stem: bool = True, expansion: Width = 1
+    ) -> None:
+        self.width, self.layers, self.stem, self.expansion = width, layers, stem, expansion
 
     def build(self, design: Design) -> Network:
-        if design.depth < 4 or design.depth % 2:
-            raise wrong_depth("mlp", design.depth, "2n+2", lambda d: d >= 4 and d % 2 == 0)
-        bias = design.norm == "none"
+        others = 1 + self.stem
+        count, rest = divmod(design.depth - others, self.layers)
+        if count < 1 or rest:
+            rule = f"{'2n' if self.layers == 2 else 'n'}+{others}"
+            least, step = self.layers + others, self.layers
+            raise wrong_depth("mlp", design.depth, rule, lambda d: d >= least and (d - others) % step == 0)
+        if self.expansion > 1 and self.layers == 1:
+            wrong = "has no effect on blocks of one layer"
+            raise ConfigError([Problem("", "model.expansion", wrong, "leave it at 1")])
+        bias = design.norm == "none" or order_of(design).once  # no norm follows, which would have a bias
 
         def norm(channels: int) -> nn.Module:
             return nn.BatchNorm1d(channels) if design.norm == "batch" else make_norm(design.norm, channels)
 
         def branch(inputs: int, outputs: int, stride: int) -> nn.Sequential:
-            layers: list[tuple[nn.Module, int, int]] = [
-                (nn.Linear(inputs, outputs, bias=bias), inputs, outputs),
-                (nn.Linear(outputs, outputs, bias=bias), outputs, outputs),
-            ]
+            sizes = [inputs, *[self.expansion * outputs] * (self.layers - 1), outputs]
+            layers = [(nn.Linear(i, o, bias=bias), i, o) for i, o in pairwise(sizes)]
             return ordered_branch(layers, design, norm)
 
         layers = Layers(map=lambda i, o, stride: nn.Linear(i, o, bias=False), norm=norm, branch=branch)
-        blocks, channels = stack(design, layers, self.width, [((design.depth - 2) // 2, self.width, 1)])
-        stem = OrderedDict[str, nn.Module](
-            flatten=nn.Flatten(), fc=nn.Linear(math.prod(design.shape), self.width, bias=bias)
-        )
-        stem |= first_steps(design, norm, self.width)
+        inputs = math.prod(design.shape)
+        stem = OrderedDict[str, nn.Module](flatten=nn.Flatten())
+        if self.stem:
+            stem["fc"] = nn.Linear(inputs, self.width, bias=bias)
+            stem |= first_steps(design, norm, self.width)
+            inputs = self.width
+        blocks, channels = stack(design, layers, inputs, [(count, self.width, 1)])
         head = OrderedDict(
             [*final_steps(design, norm, channels), ("fc", nn.Linear(channels, design.classes))]
         )

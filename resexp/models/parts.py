@@ -61,13 +61,15 @@ class Order:
     """Where norm and activation stand: in every unit of a branch, in the stem, and before the head.
 
     A unit is a weight layer with its norm and activation. The last `after_merge` steps of a branch's last
-    unit are not in the branch but follow the merge of branch and shortcut.
+    unit are not in the branch but follow the merge of branch and shortcut. With `once`, a branch has a norm
+    before its first layer alone, and activations between its layers alone.
     """
 
     unit: tuple[str, str, str]
     after_merge: int
     stem: tuple[str, ...]
     before_head: tuple[str, ...]
+    once: bool = False
 
 
 # He et al. 2016 (arXiv:1603.05027), figure 4, (a) to (e).
@@ -79,6 +81,8 @@ ORDERS: dict[str, Order] = {
     "pre": Order(("norm", "act", "layer"), 0, (), ("norm", "act")),
     # Tang and Lin 2018 (arXiv:1710.10361), by the authors' code. A shortcut carries states without a norm.
     "norm_only_pre": Order(("norm", "layer", "act"), 0, ("act",), ("norm",)),
+    # SimBa: Lee et al. 2024 (arXiv:2410.09754), section 4.
+    "norm_once": Order(("norm", "layer", "act"), 0, (), ("norm",), once=True),
 }
 
 
@@ -100,6 +104,8 @@ def ordered_branch(
     for number, (layer, inputs, outputs) in enumerate(layers, 1):
         width = inputs
         for step in order.unit:
+            if order.once and ((step == "norm" and number > 1) or (step == "act" and number == len(layers))):
+                continue
             module = layer
             if step == "layer":
                 width = outputs

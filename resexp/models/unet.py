@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from resexp.connections.base import Branch, Connection
+from resexp.connections.history import SkipInput
 from resexp.errors import ConfigError, Problem
 from resexp.models.base import Block, Design, Network, Trunk, h_of
 from resexp.models.images import conv, image_layers
@@ -119,6 +120,9 @@ class Unet(Trunk):
         stem = OrderedDict[str, nn.Module](conv=conv(design, channels, self.width, 3))
         stem |= first_steps(design, partial(make_norm, design.norm), self.width)
         blocks, long_skips = self._down_and_up(design, n)
+        if isinstance(blocks[0].connection, SkipInput):
+            wrong = "skip_input keeps the state before the first block, which does not fit the way up"
+            raise ConfigError([Problem("", "model.connection", wrong, "skip, or another trunk")])
         last = blocks[-1].connection.out
         steps = final_steps(design, partial(make_norm, design.norm), last)
         head = OrderedDict([*steps, ("conv", nn.Conv2d(last, design.classes, 1))])

@@ -16,7 +16,7 @@ from resexp.store import Records
 CONNECTIONS = (
     *("plain", "residual", "skip", "scaled", "gated", "hyper", "stochastic_depth", "fixup", "layer_scale"),
     *("fixed_scale", "dense_average", "dual", "decayed", "attention_residual", "momentum"),
-    *("shortcut_gated", "shortcut_dropout", "dynamic_hyper", "manifold_hyper"),
+    *("shortcut_gated", "shortcut_dropout", "dynamic_hyper", "manifold_hyper", "skip_input"),
 )
 """The order of connections in tables, from which figures also take colours and markers.
 

@@ -224,9 +224,7 @@ class Run:
         self.seconds += time.perf_counter() - start
 
     def fixed_batch(self, size: int) -> tuple[Tensor, Tensor, Tensor]:
-        """A batch for probes, which all trials on the same data share: inputs, the target of the loss,
-        and the data's labels.
-        """
+        """A batch for probes, which all trials on the same data share: inputs, target of the loss, labels."""
         index = permutation(len(self.data.train), 0, -1)[:size].to(self.device)
         examples, labels = self.data.train.batch(index)
         return *self.task.posed(examples, labels, "probe"), labels

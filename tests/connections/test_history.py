@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from resexp.connections.base import Branch, Connection, Site
-from resexp.connections.history import AttentionResidual, DenseAverage, Momentum
+from resexp.connections.history import AttentionResidual, DenseAverage, Momentum, SkipInput
 
 
 def run(blocks: list[Connection], x: Tensor, f: Branch) -> Tensor:
@@ -60,3 +60,23 @@ def test_memory_crosses_a_transition(site: Callable[..., Site], kind: type[Conne
     first, across = kind(site(index=0)), kind(site(4, 8, 2))
     state = across(first(first.enter(h), torch.sin), lambda x: torch.randn(2, 8, 3, 3))
     assert {v.shape for v in state} == {(2, 8, 3, 3)}
+
+
+def test_skip_input(site: Callable[..., Site], h: Tensor) -> None:
+    """Every block but the first gets x beside what the block before it gave, and the head gets f alone."""
+    given: list[Tensor] = []
+
+    def f(state: Tensor) -> Tensor:
+        given.append(state)
+        return torch.sin(state.sum(1, keepdim=True)).expand(-1, 3, *state.shape[2:])
+
+    x = h  # 4 channels
+    sites = [Site(i, 3, inputs, 8, 1, site().shortcut, site().mix) for i, inputs in enumerate((4, 7, 7))]
+    blocks: list[Connection] = [SkipInput(each, growth=3) for each in sites]
+    assert [(block.branch, block.out) for block in blocks] == [(3, 7), (3, 7), (3, 3)]
+    out = run(blocks, x, f)
+    first = f(x)
+    second = f(torch.cat([x, first], dim=1))
+    last = f(torch.cat([x, second], dim=1))
+    torch.testing.assert_close(out, last)
+    assert [state.shape[1] for state in given[:3]] == [4, 7, 7]

@@ -40,6 +40,8 @@ def written_out(order: str, block: Block, h: Tensor) -> Tensor:
         return h + f["norm2"](conv2(relu(f["norm1"](conv1(relu(h))))))
     if order == "norm_only_pre":
         return h + relu(conv2(f["norm2"](relu(conv1(f["norm1"](h))))))
+    if order == "norm_once":
+        return h + conv2(relu(conv1(f["norm1"](h))))
     return h + conv2(relu(f["norm2"](conv1(relu(f["norm1"](h))))))
 
 
@@ -59,6 +61,7 @@ def test_a_block_in_each_order(order: str) -> None:
         ("relu_only_pre", ["conv", "norm"], ["act"]),
         ("pre", ["conv"], ["norm", "act"]),
         ("norm_only_pre", ["conv", "act"], ["norm"]),
+        ("norm_once", ["conv"], ["norm"]),
     ],
 )
 def test_stem_and_head(order: str, stem: list[str], head: list[str]) -> None:
