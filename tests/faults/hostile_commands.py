@@ -1,6 +1,7 @@
 """Runs many commands and says what each costs: `python hostile_commands.py CASES` prints a line of JSON each.
 
-PyTorch is imported once and each command is run in a fork, in an empty folder with a data folder of its own.
+PyTorch and what a plan may need are imported once, and each command is run in a fork, in an empty folder
+with a data folder of its own. What was imported after PyTorch counts as if each command had imported it.
 """
 
 from __future__ import annotations
@@ -9,15 +10,22 @@ import json
 import os
 import resource
 import sys
+import time
 import traceback
 from pathlib import Path
 from typing import Any
 
-import torch  # noqa: F401 (a fork has it then)
+import torch._dynamo  # noqa: F401 (a fork has it then, and the first optimiser would import it)
 
-from resexp import api  # noqa: F401
-from resexp.cli import app
-from resexp.estimate import duration, network, outline  # noqa: F401
+BEGAN = time.process_time()
+
+from resexp import api  # noqa: E402, F401
+from resexp.cli import app, progress, trials  # noqa: E402, F401
+from resexp.config import load  # noqa: E402, F401
+from resexp.estimate import duration, network, outline  # noqa: E402, F401
+from resexp.training import preload  # noqa: E402, F401
+
+IMPORTED = time.process_time() - BEGAN
 
 GUARD = 30, 8 << 30
 """Processor seconds and bytes of further addresses at which a command that does not end is ended."""
@@ -60,7 +68,7 @@ def run(folder: Path, arguments: list[str]) -> dict[str, Any]:
     _, status, used = os.wait4(process, 0)
     return {
         "status": os.waitstatus_to_exitcode(status),
-        "seconds": used.ru_utime + used.ru_stime,
+        "seconds": IMPORTED + used.ru_utime + used.ru_stime,
         "bytes": max(0, 1024 * used.ru_maxrss - own),
         "left": sorted({*os.listdir(folder)} - {*before}),
         "errors": (folder.parent / "stderr").read_bytes().decode(errors="replace")[-2000:],
