@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from functools import cached_property
 
-import numpy as np
-
-from resexp.data.base import Chunk, Facts, Progress, Source, Split, fingerprint
-from resexp.data.contents import Contents
-from resexp.data.image_folder import Tree, readable_root, split_trees
+from resexp.data.base import Chunk, Facts, Progress, Source, Split
+from resexp.data.image_folder import ClassFolders
 from resexp.data.listing import Wanted
-from resexp.data.notes import listed
 from resexp.data.pixels import Unreadable
 from resexp.data.sound import BYTES, FORMATS, Sound, chunk_of_recordings
-from resexp.data.splits import Splits, find_splits
 from resexp.machine.folders import own_folder
 from resexp.options import Fraction, NonNegativeFloat, PositiveFloat, PositiveInt, Width
 
@@ -23,7 +17,12 @@ CHUNK = 256
 SUFFIXES = (".wav", ".wave", ".flac")
 
 
-class AudioFolder(Source):
+def _no_recording(file: os.DirEntry[str]) -> str | None:
+    """Why a file is no recording; None if its name is that of a recording. Reading it may still fail."""
+    return None if file.name.lower().endswith(SUFFIXES) else f"no {' or '.join(FORMATS)} file by its name"
+
+
+class AudioFolder(ClassFolders, Source):
     """WAV and FLAC files in `root/train/<class>/` and `root/val/<class>/` (or `test`), at any depth below
     these.
 
@@ -34,6 +33,8 @@ class AudioFolder(Source):
     by up to `shift` seconds, and gets white noise of up to `noise` times its size. Files that are no
     recordings or cannot be read are left out, counted and named.
     """
+
+    wanted = Wanted("recordings", FORMATS, _no_recording)
 
     def __init__(
         self,
@@ -51,26 +52,9 @@ class AudioFolder(Source):
         self.sound = Sound(rate, seconds, mels, shift, noise)
 
     def facts(self, image_size: int | None) -> Facts:
-        sound, train, test = self.sound, self._splits["train"], self._splits["test"]
-        counts = [tuple(np.bincount(t.labels, minlength=len(train.classes)).tolist()) for t in (train, test)]
-        fraction = self.test_fraction if train.folder == test.folder else None
-        key = fingerprint("audio_folder", 1, sound.rate, sound.seconds, sound.mels, fraction)
-        aside = [self._name(tree, path) for tree in (train, test) for path in tree.left_out]
-        notes = (*self._folders.notes, *listed(aside, "left out"))
-        return Facts(
-            sound.shape,
-            "labels",
-            train.classes,
-            counts[0],
-            counts[1],
-            key,
-            notes=notes,
-            samples=sound.samples,
-        )
-
-    def identity(self, contents: Contents) -> str:
-        trees = self._splits.values()
-        return fingerprint([[tree.classes, contents.of(tree.folder, tree.files)] for tree in trees])
+        sound = self.sound
+        key = ("audio_folder", 1, sound.rate, sound.seconds, sound.mels)
+        return self._facts(sound.shape, *key, samples=sound.samples)
 
     def read(self, split: Split, image_size: int | None, progress: Progress) -> Iterator[Chunk]:
         tree = self._splits[split]
@@ -86,23 +70,3 @@ class AudioFolder(Source):
                 return file.read(BYTES + 1)
         except OSError as error:
             raise Unreadable(error.strerror or "cannot be read") from error
-
-    @cached_property
-    def _folders(self) -> Splits:
-        with readable_root():
-            return find_splits(self.root)
-
-    @cached_property
-    def _splits(self) -> dict[Split, Tree]:
-        return split_trees(self._folders, self.test_fraction, RECORDINGS)
-
-    def _name(self, tree: Tree, path: str) -> str:
-        return (tree.folder / path).relative_to(self.root).as_posix()
-
-
-def _no_recording(file: os.DirEntry[str]) -> str | None:
-    """Why a file is no recording; None if its name is that of a recording. Reading it may still fail."""
-    return None if file.name.lower().endswith(SUFFIXES) else f"no {' or '.join(FORMATS)} file by its name"
-
-
-RECORDINGS = Wanted("recordings", FORMATS, _no_recording)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -46,7 +47,44 @@ class Tree:
         return Tree(self.folder, self.classes, files, self.labels[rows], self.left_out)
 
 
-class ImageFolder(Source):
+class ClassFolders:
+    """What the data sets have in common that are a folder `root` with one folder of files for each class."""
+
+    root: Path
+    test_fraction: float
+    wanted: ClassVar[Wanted] = IMAGES
+
+    def identity(self, contents: Contents) -> str:
+        trees = self._splits.values()
+        return fingerprint([[tree.classes, contents.of(tree.folder, tree.files)] for tree in trees])
+
+    def _facts(
+        self, shape: tuple[int, ...], *key: Any, notes: tuple[str, ...] = (), samples: int = 0
+    ) -> Facts:
+        """Their facts. `key` is everything that decides how a file is decoded."""
+        train, test = self._splits["train"], self._splits["test"]
+        trained, tested = (
+            tuple(np.bincount(tree.labels, minlength=len(train.classes)).tolist()) for tree in (train, test)
+        )
+        whole = fingerprint(*key, self.test_fraction if train.folder == test.folder else None)
+        aside = [self._name(tree, path) for tree in (train, test) for path in tree.left_out]
+        notes = (*self._folders.notes, *listed(aside, "left out"), *notes)
+        return Facts(shape, "labels", train.classes, trained, tested, whole, notes=notes, samples=samples)
+
+    @cached_property
+    def _folders(self) -> Splits:
+        with readable_root():
+            return find_splits(self.root)
+
+    @cached_property
+    def _splits(self) -> dict[Split, Tree]:
+        return split_trees(self._folders, self.test_fraction, self.wanted)
+
+    def _name(self, tree: Tree, path: str) -> str:
+        return (tree.folder / path).relative_to(self.root).as_posix()
+
+
+class ImageFolder(ClassFolders, Source):
     """Images in `root/train/<class>/` and `root/val/<class>/` (or `test`), at any depth below these.
 
     Other usual names of these folders are recognised, such as `Training` and `valid`. If there are both `val`
@@ -65,19 +103,10 @@ class ImageFolder(Source):
         self.test_fraction = test_fraction
 
     def facts(self, image_size: int | None) -> Facts:
-        size, train, test = self._size(image_size), self._splits["train"], self._splits["test"]
-        counts = [tuple(np.bincount(t.labels, minlength=len(train.classes)).tolist()) for t in (train, test)]
-        fraction = self.test_fraction if train.folder == test.folder else None
-        key = fingerprint("image_folder", 2, size, fraction)
-        aside = [self._name(tree, path) for tree in (train, test) for path in tree.left_out]
-        notes = (*self._folders.notes, *listed(aside, "left out"))
-        if image_size is None and self._side:
-            notes += (f"all images have {size} x {size} pixels, and keep them",)
-        return Facts((3, size, size), "labels", train.classes, counts[0], counts[1], key, notes=notes)
-
-    def identity(self, contents: Contents) -> str:
-        trees = self._splits.values()
-        return fingerprint([[tree.classes, contents.of(tree.folder, tree.files)] for tree in trees])
+        size = self._size(image_size)
+        kept = f"all images have {size} x {size} pixels, and keep them"
+        notes = (kept,) if image_size is None and self._side else ()
+        return self._facts((3, size, size), "image_folder", 2, size, notes=notes)
 
     def read(self, split: Split, image_size: int | None, progress: Progress) -> Iterator[Chunk]:
         tree, size = self._splits[split], self._size(image_size)
@@ -95,18 +124,6 @@ class ImageFolder(Source):
     def _side(self) -> int | None:
         """The side of the images in pixels if they are all squares of one size, and None otherwise."""
         return shared_side(tree.folder / file for tree in self._splits.values() for file in tree.files)
-
-    @cached_property
-    def _folders(self) -> Splits:
-        with readable_root():
-            return find_splits(self.root)
-
-    @cached_property
-    def _splits(self) -> dict[Split, Tree]:
-        return split_trees(self._folders, self.test_fraction)
-
-    def _name(self, tree: Tree, path: str) -> str:
-        return (tree.folder / path).relative_to(self.root).as_posix()
 
 
 def chunk_of(read: Sequence[Picture | Unreadable], labels: Labels, names: Sequence[str], size: int) -> Chunk:
