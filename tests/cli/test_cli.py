@@ -68,12 +68,8 @@ def here(place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     return call
 
 
-def report(folder: Path, name: str) -> dict[str, object]:
-    return json.loads(resexp(folder, "report", name, "--format", "json").stdout)
-
-
 def test_report_json_has_what_ci_jobs_read(place: Path) -> None:
-    found = report(place, "smoke")
+    found = json.loads(resexp(place, "report", "smoke", "--format", "json").stdout)
     assert found["schema_version"] == 1
     assert found["experiment"] == "smoke"
     trials = found["trials"]
@@ -91,23 +87,21 @@ def test_report_json_has_what_ci_jobs_read(place: Path) -> None:
     assert {row["when"] for row in found["gradients"]} == {"init", "end"}
 
 
-def test_running_again_does_nothing_and_adding_a_seed_only_that(place: Path) -> None:
-    again = resexp(place, "run", SMOKE)
+def test_running_again_does_nothing_and_adding_a_seed_only_that(here: Here) -> None:
+    again = here("run", SMOKE)
     assert again.returncode == 0
     assert "started" not in again.stderr
-    more = resexp(place, "run", SMOKE, "seed=0,1", "model.depth=8", "model.connection=plain")
+    more = here("run", SMOKE, "seed=0,1", "model.depth=8", "model.connection=plain")
     assert more.returncode == 0
     started = [line for line in more.stderr.splitlines() if line.startswith("started")]
     assert started == ["started   plain_d8_s1"]
-    assert resexp(place, "run", SMOKE).returncode == 0
+    assert here("run", SMOKE).returncode == 0
 
 
-def test_a_part_of_the_plan_is_trained_without_changing_the_plan(
-    place: Path, here: Here, tmp_path: Path
-) -> None:
+def test_a_part_of_the_plan_is_trained_without_changing_the_plan(here: Here, tmp_path: Path) -> None:
     results = ["--results", str(tmp_path)]
     chosen = ["--only", "model.depth=8", "--only", "model.connection=plain"]
-    trained = resexp(place, "run", SMOKE, *chosen, *results)
+    trained = here("run", SMOKE, *chosen, *results)
     assert trained.returncode == 0, trained.stderr
     assert "1 done" in trained.stdout
     assert "Left to train: 5 other trials of the plan" in trained.stdout
@@ -185,14 +179,14 @@ def test_a_trained_network_opens_and_errs_as_it_was_reported(
         package.open_trial("smoke", "plain_d8_s00", root)
 
 
-def test_report_writes_every_format(place: Path) -> None:
+def test_report_writes_every_format(place: Path, here: Here) -> None:
     shown = resexp(place, "report", "smoke")
     assert shown.returncode == 0
     assert len(shown.stdout.splitlines()) <= 24
     assert shown.stderr.startswith("Written: results/smoke/report/report.html, ")
-    whole = resexp(place, "report", "smoke", "--full").stdout
+    whole = here("report", "smoke", "--full").stdout
     assert {"Degradation", "Gradient norms", "Measured with"} <= set(whole.splitlines())
-    section = resexp(place, "report", "smoke", "--section", "gradients").stdout
+    section = here("report", "smoke", "--section", "gradients").stdout
     assert section.startswith("Gradient norms\n")
     assert section in whole
     folder = place / "results/smoke/report"
@@ -201,8 +195,8 @@ def test_report_writes_every_format(place: Path) -> None:
     assert list((folder / "figures").glob("*.svg"))
 
 
-def test_the_latest_experiment_is_reported_without_a_name(place: Path) -> None:
-    assert resexp(place, "report").stdout.splitlines()[0].startswith("smoke")
+def test_the_latest_experiment_is_reported_without_a_name(here: Here) -> None:
+    assert here("report").stdout.splitlines()[0].startswith("smoke")
 
 
 def test_status_and_plan(here: Here) -> None:
@@ -215,17 +209,17 @@ def test_status_and_plan(here: Here) -> None:
     assert "12 trials: 12 pending." in more
 
 
-def test_a_diverging_trial_is_a_row_and_the_exit_status_is_3(place: Path) -> None:
+def test_a_diverging_trial_is_a_row_and_the_exit_status_is_3(here: Here) -> None:
     overrides = ["name=bad", "model.norm=none", "model.connection=plain,residual", "model.depth=8"]
     rates = ["training.optimizer={kind: sgd, lr: 0.05},{kind: sgd, lr: 1e30}"]
-    done = resexp(place, "run", SMOKE, *overrides, *rates)
+    done = here("run", SMOKE, *overrides, *rates)
     assert done.returncode == 3, done.stderr
-    trials = report(place, "bad")["trials"]
+    trials = json.loads(here("report", "bad", "--format", "json").stdout)["trials"]
     assert isinstance(trials, list)
     diverged = [trial for trial in trials if trial["status"] == "diverged"]
     assert len(diverged) == 2
     assert all(trial["train_error"] is None for trial in diverged)
-    html = resexp(place, "report", "bad", "--format", "html").stdout
+    html = here("report", "bad", "--format", "html").stdout
     assert "diverged" in html
 
 
@@ -340,10 +334,10 @@ def test_schema_and_doctor(here: Here) -> None:
     assert "ok   torch " in done.stdout
 
 
-def test_fresh_asks_first(place: Path) -> None:
+def test_fresh_asks_first(place: Path, here: Here) -> None:
     refused = resexp(place, "run", SMOKE, "name=smoke", "--fresh", stdin="n\n")
     assert refused.returncode != 0
-    assert "6 done" in resexp(place, "status", "smoke").stdout
+    assert "6 done" in here("status", "smoke").stdout
 
 
 @pytest.mark.parametrize("config", sorted((ROOT / "configs").rglob("*.yaml")), ids=lambda p: p.stem)

@@ -50,13 +50,22 @@ sweep:
 CONFIGS = Path(__file__).parents[2] / "configs"
 EXAMPLES += [path.read_text() for path in sorted(CONFIGS.glob("*.yaml"))]
 
-mutants = settings(
-    max_examples=1000,
-    derandomize=True,
-    database=None,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+
+def up_to_a_thousand(number: int) -> pytest.MarkDecorator:
+    """So many mutants in every run of the tests, and a thousand in the long campaigns."""
+    return pytest.mark.parametrize("number", [number, pytest.param(1000, marks=pytest.mark.faults)])
+
+
+def mutants(number: int, check_one: Callable[[st.DataObject], None]) -> None:
+    """Check so many mutants. `check_one` draws each of them."""
+    chosen = settings(
+        max_examples=number,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    chosen(given(data=st.data())(check_one))()
 
 
 def check(path: Path) -> str:
@@ -101,13 +110,16 @@ def places(tree: Any, key: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [key, *(place for k, v in items for place in places(v, (*key, k)))]
 
 
-def mutate(draw: Callable[[Any], Any], tree: Any) -> Any:
-    """Replace, remove, rename, double or nest one place of the tree."""
+CHANGES = ("replace", "remove", "rename", "wrap", "copy")
+
+
+def mutate(draw: Callable[[Any], Any], tree: Any, change: str) -> Any:
+    """Make one of the CHANGES at one place of the tree."""
     *above, last = draw(st.sampled_from(places(tree)[1:]))
     parent = tree
     for key in above:
         parent = parent[key]
-    match draw(st.sampled_from(["replace", "remove", "rename", "wrap", "copy"])):
+    match change:
         case "replace":
             parent[last] = draw(VALUES)
         case "remove":
@@ -124,16 +136,23 @@ def mutate(draw: Callable[[Any], Any], tree: Any) -> Any:
     return tree
 
 
-@mutants
-@given(data=st.data())
-def test_mutants_of_the_structure(tmp_path: Path, data: st.DataObject) -> None:
-    tree = yaml.safe_load(data.draw(st.sampled_from(EXAMPLES)))
-    for _ in range(data.draw(st.integers(1, 3))):
-        if isinstance(tree, dict) and len(places(tree)) > 1:
-            tree = mutate(data.draw, tree)
-    path = tmp_path / "x.yaml"
-    path.write_text(yaml.safe_dump(tree, allow_unicode=True, sort_keys=False), encoding="utf-8")
-    check(path)
+@up_to_a_thousand(250)
+def test_mutants_of_the_structure(tmp_path: Path, number: int) -> None:
+    made = set()
+
+    def check_one(data: st.DataObject) -> None:
+        tree = yaml.safe_load(data.draw(st.sampled_from(EXAMPLES)))
+        for _ in range(data.draw(st.integers(1, 3))):
+            if isinstance(tree, dict) and len(places(tree)) > 1:
+                change = data.draw(st.sampled_from(CHANGES))
+                made.add(change)
+                tree = mutate(data.draw, tree, change)
+        path = tmp_path / "x.yaml"
+        path.write_text(yaml.safe_dump(tree, allow_unicode=True, sort_keys=False), encoding="utf-8")
+        check(path)
+
+    mutants(number, check_one)
+    assert made == set(CHANGES)
 
 
 def insert(piece: bytes) -> Callable[[bytes, int], bytes]:
@@ -165,15 +184,22 @@ DAMAGES: list[Callable[[bytes, int], bytes]] = [
 ]
 
 
-@mutants
-@given(data=st.data())
-def test_mutants_of_the_text(tmp_path: Path, data: st.DataObject) -> None:
-    text = data.draw(st.sampled_from(EXAMPLES)).encode()
-    for _ in range(data.draw(st.integers(1, 3))):
-        text = data.draw(st.sampled_from(DAMAGES))(text, data.draw(st.integers(0, max(len(text), 1))))
-    path = tmp_path / "x.yaml"
-    path.write_bytes(text)
-    check(path)
+@up_to_a_thousand(500)
+def test_mutants_of_the_text(tmp_path: Path, number: int) -> None:
+    made = set()
+
+    def check_one(data: st.DataObject) -> None:
+        text = data.draw(st.sampled_from(EXAMPLES)).encode()
+        for _ in range(data.draw(st.integers(1, 3))):
+            damage = data.draw(st.sampled_from(DAMAGES))
+            made.add(damage)
+            text = damage(text, data.draw(st.integers(0, max(len(text), 1))))
+        path = tmp_path / "x.yaml"
+        path.write_bytes(text)
+        check(path)
+
+    mutants(number, check_one)
+    assert made == set(DAMAGES)
 
 
 @pytest.mark.parametrize("text", EXAMPLES)

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 from processes import Run
 from tally import Record
 
@@ -31,21 +32,24 @@ def report(results: Path) -> subprocess.Popen[bytes]:
     )
 
 
-def test_a_killed_report_is_made_again_and_harms_nothing(tmp_path: Path, record: Record) -> None:
+@pytest.mark.parametrize(
+    "kills", [pytest.param(2, id="2"), pytest.param(6, id="6", marks=pytest.mark.faults)]
+)
+def test_a_killed_report_is_made_again_and_harms_nothing(kills: int, tmp_path: Path, record: Record) -> None:
     assert Run(tmp_path, TRIALS).finish()[0] == 0
     before = hashes(tmp_path / "exp")
     target = tmp_path / "exp/report"
     began = time.monotonic()
     assert report(tmp_path).wait() == 0
     whole = time.monotonic() - began
-    for n in range(6):
+    for n in range(kills):
         for file in target.glob("*.*"):
             file.unlink()
         killed = report(tmp_path)
-        time.sleep(whole * (0.5 + n / 12))
+        time.sleep(whole * (0.5 + n / (2 * kills)))
         killed.kill()
         killed.wait()
     assert report(tmp_path).wait() == 0
     same = hashes(tmp_path / "exp") == before
     complete = {path.name for path in target.iterdir()} == NAMES
-    record("SIGKILLs of a report", 6, int(not (same and complete)))
+    record("SIGKILLs of a report", kills, int(not (same and complete)))

@@ -124,7 +124,6 @@ def may_end_so(told: str, ready: bool, whom: str, how: signal.Signals) -> bool:
     [
         pytest.param(Stub, 5, id="stub-5"),
         pytest.param(Stub, 200, id="stub-200", marks=pytest.mark.faults),
-        pytest.param(Real, 1, id="real-1"),
         pytest.param(Real, 200, id="real-200", marks=pytest.mark.faults),
     ],
 )
