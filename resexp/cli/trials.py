@@ -68,7 +68,7 @@ def show_plan(outline: Outline) -> None:
     if outline.note:
         console.print(outline.note, markup=False, highlight=False)
     if outline.seconds_left is None:
-        unknown = "it is not for GPUs, boosters, several processes, and very large networks"
+        unknown = "it is not for GPUs, boosters, play, several processes, and very large networks"
         console.print(f"Time left: not estimated ({unknown}).")
     elif outline.seconds_left:
         console.print(f"Time left: about {duration(outline.seconds_left)}, from timed steps of two networks.")
