@@ -55,7 +55,8 @@ def check(
     for each in short if quiet else found:
         typer.echo(_plain(f"{each.outcome:9}  {each.text}: {each.why}"))
     if not quiet:
-        typer.echo(f"{counted(len(found) - len(short), 'expectation')} of {len(found)} hold.")
+        good = len(found) - len(short)
+        typer.echo(f"{good} of {counted(len(found), 'expectation')} {'holds' if good == 1 else 'hold'}.")
     if junit is not None:
         _write_junit(junit, records.experiment, found)
     raise typer.Exit(FELL_SHORT if short else 0)

@@ -126,6 +126,7 @@ def test_check_ends_with_4_where_something_falls_short_and_writes_junit(here: He
     short = here("check", "smoke", "test_error(plain, 8) < 99 %", "--junit", str(junit))
     assert short.returncode == 4
     assert "three seeds are the fewest that decide anything" in short.stdout
+    assert short.stdout.endswith("1 of 2 expectations holds.\n")
     suite = ElementTree.parse(junit).getroot()[0]
     assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
     assert here("check", "smoke").returncode == 0
