@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from made_up import FINAL, trial
@@ -104,3 +105,16 @@ def test_a_mean_over_seeds_that_failed_and_seeds_that_trained_is_marked(make: Ma
     assert row.count(screen.MIXED) == 1
     assert row.rstrip().endswith(screen.MIXED), "depth 56"
     assert "some seeds failed and others trained" in text
+
+
+def test_short_labels_keep_a_row_on_one_line_once_the_equations_have_said_what_they_mean(
+    complete: Records,
+) -> None:
+    report = build(complete)
+    bare, long = (
+        lines(replace(report, setup=replace(report.setup, rows=rows)), 200)
+        for rows in ((("Connection skip (concatenation)", "h' = [S h, f(h)]"),), ())
+    )
+    assert any(line.startswith(" skip  ") for line in bare)
+    assert "skip (concatenation): h' = [S h, f(h)]" in "\n".join(bare)
+    assert any(line.startswith(" skip (concatenation)  ") for line in long)

@@ -76,7 +76,7 @@ def _verdicts(sentences: Sequence[Sentence]) -> Iterator[RenderableType]:
         yield from map(sentence, sentences)
         return
     for one in sentences[:LINES]:
-        text = f"{one.subject}: {one.badge}" if one.subject else one.text
+        text = f"{called(one.subject)}: {one.badge}" if one.subject else one.text
         yield hanging(MARKS[one.tone], TONES[one.tone], Text(text, no_wrap=True, overflow="ellipsis"))
     if len(sentences) > LINES:
         yield Prose(f"    and {len(sentences) - LINES} more: --section verdicts")
@@ -94,9 +94,11 @@ def _errors(report: Report) -> Iterator[RenderableType]:
         return
     depths = sorted(int(depth) for depth in trials["depth"].dropna().unique())
     variants = list(frames.by_variant(trials))
+    # If the equations stand above, they have said what each connection is, and short labels leave more room.
+    label = str if _equations(report) else called
     rows = [
         [
-            Text(called(variant)),
+            Text(label(variant)),
             *(Text(_cell(group[group["depth"] == depth], measure)) for depth in depths),
         ]
         for variant, group in variants[:LINES]
