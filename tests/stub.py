@@ -1,8 +1,8 @@
 """A trainer without torch: a chain of hashes stands for the weights, so that any lost or doubled step shows.
 
 Its behaviour is told by the trial's settings: `steps`, `epoch` (steps an epoch), `sleep` (seconds a step),
-`gate` (a path: after its first step it waits until there is something), `pid` (a path for the number of its
-process), `helper` (it starts a process that outlives it), and `misbehave`:
+`gate` (a path: it waits until there is something, after its first step or after step `gate_at`), `pid` (a
+path for the number of its process), `helper` (it starts a process that outlives it), and `misbehave`:
 {"at": step, "how": "abort" | "hang" | "exit" | "raise" | "memory" | "diverge" | "spin" | "eat" | "hold"};
 {"how": "spoil"} changes the rows after they were committed.
 """
@@ -67,7 +67,8 @@ def train(attempt: Attempt) -> None:
         attempt.progress(
             epoch=step // epoch, epochs=steps // epoch, step=step, steps=steps, error=loss, loss=loss
         )
-        while "gate" in settings and not (attempt.stopping or Path(settings["gate"]).exists()):
+        closed = "gate" in settings and step >= settings.get("gate_at", 1)
+        while closed and not (attempt.stopping or Path(settings["gate"]).exists()):
             time.sleep(0.01)
         if step % epoch == 0 or math.isnan(loss):
             seconds = time.monotonic() - began

@@ -174,7 +174,8 @@ def test_files_fit_in_the_head(file: Path) -> None:
             "resexp.config.load",
             "resexp.plan.make",
         ),
-        *("resexp.store", "resexp.execution.supervisor", "resexp.execution.worker", "resexp.report.write"),
+        *("resexp.store", "resexp.execution.supervisor", "resexp.execution.worker", "resexp.execution.ray"),
+        "resexp.report.write",
         *("resexp.estimate.outline", "resexp.training.entry", "resexp.gallery.papers"),
     ],
 )

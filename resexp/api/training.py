@@ -176,7 +176,9 @@ def run(
         trusted.remember(experiment.plugins)
         ids = {trial.id for trial in chosen}
         options = Options(TRAINER, threads, stall_timeout, keep_going, allow_environment_change, data, ids)
-        for warning in (*opened.warnings, *_warnings(opened, launcher, left, slots)):
+        processors = threads * max((trial.processes for trial in left), default=1)
+        remarks = launcher.remarks(processors)
+        for warning in (*opened.warnings, *remarks, *_warnings(opened, launcher, left, slots)):
             tell(warning)
         return supervise(opened, launcher, options, slots=slots, display=show())
 

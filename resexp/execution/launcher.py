@@ -76,6 +76,13 @@ class Launcher(ABC):
         """
         return ["cpu" if device == "auto" else device] * min(jobs or 1, trials)
 
+    def remarks(self, processors: int) -> Iterable[str]:
+        """Sentences on where trials will run, which the user must read. This is called once, after `slots`.
+
+        `processors` is the number that the largest trial takes on the CPU.
+        """
+        return ()
+
     def adopt(self, notes: JobNotes) -> Iterable[tuple[Job, Any]]:
         """The jobs of an earlier supervisor that are queued or still run, each with a handle.
 

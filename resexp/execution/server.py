@@ -63,7 +63,7 @@ def serve(fileno: int, parent: int, preload: Sequence[str], path: Sequence[str])
     # writing to all of it.
     gc.collect()
     gc.freeze()
-    _die_with_nobody()  # from here on, the loop below notices the parent's end and ends the workers' groups
+    live_on()  # from here on, the loop below notices the parent's end and ends the workers' groups
     server = _Server(Connection(fileno), parent)
     with suppress(EOFError, OSError):  # raised by a connection whose other process has ended
         server.run()
@@ -229,8 +229,8 @@ def die_with(parent: int) -> None:
         os._exit(1)
 
 
-def _die_with_nobody() -> None:
-    """Undo what `die_with` does on Linux."""
+def live_on() -> None:
+    """Let this process outlive its parent again, which `die_with` has prevented. Only Linux allows this."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, 0)
 

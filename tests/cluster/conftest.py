@@ -1,4 +1,6 @@
-"""A Slurm cluster for the tests of this folder. Where Slurm is not installed, they are skipped and say so."""
+"""The clusters for the tests of this folder. Where Slurm or Ray is not installed, its tests are skipped and
+say so.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,8 @@ from pathlib import Path
 
 import pytest
 import tally
+from ray_cluster import RayCluster
+from ray_cluster import missing as ray_missing
 from slurm_cluster import SlurmCluster, missing
 from slurm_runs import Supervisor
 
@@ -49,3 +53,17 @@ def _no_supervisor_is_left() -> Iterator[None]:
         process = Supervisor.started.pop()
         process.kill()
         process.wait()
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[RayCluster]:
+    """A Ray cluster with the nodes `one` and `two`, each of which has two processors."""
+    if reason := ray_missing():
+        pytest.skip(reason)
+    cluster = RayCluster()
+    try:
+        cluster.add("one", 2)
+        cluster.add("two", 3)
+        yield cluster
+    finally:
+        cluster.stop()

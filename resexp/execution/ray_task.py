@@ -1,0 +1,90 @@
+"""What Ray calls for each trial, on the node that it has chosen. Nothing here needs Ray."""
+
+from __future__ import annotations
+
+import os
+import platform
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import astuple
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from resexp.errors import TrialError
+from resexp.execution.launcher import Job, Outcome
+from resexp.execution.local import Local
+from resexp.execution.sweep import GRACE
+
+LOOK = 0.2
+"""The most seconds until a cancellation is noticed."""
+
+WATCH = """while read pid; do last=$pid; done; kill -s KILL -- "-$last\""""
+"""A program of the shell that reads the numbers of processes until its input ends. Then it kills the last one
+and all that this one has started.
+"""
+
+
+def train(values: Mapping[str, Any], current_folder: str | None) -> Iterator[Any]:
+    """Train a trial in a process of its own. Yields the name of this machine before it starts, and the fields
+    of an Outcome when it has ended.
+
+    `values` are those of a Job, with its folder as text. `current_folder` is that of the supervisor. Ray
+    sends this process SIGINT when the task is cancelled: first the trial is told to save its state and exit,
+    and after GRACE seconds or at a second cancellation it is killed with the processes that it has started.
+    """
+    cancellations: list[int] = []
+    previous = signal.signal(signal.SIGINT, lambda number, _: cancellations.append(number))
+    launcher = Local([values["trainer"].partition(":")[0]])
+    try:
+        yield platform.node()
+        if current_folder is not None:
+            with suppress(OSError):  # this machine may not have it
+                os.chdir(current_folder)
+        yield astuple(_end(Job(**{**values, "folder": Path(values["folder"])}), launcher, cancellations))
+    finally:
+        launcher.close()
+        signal.signal(signal.SIGINT, previous)
+
+
+def _end(job: Job, launcher: Local, cancellations: list[int]) -> Outcome:
+    """Train a trial, and return how its process ended."""
+    if not job.folder.is_dir():
+        return Outcome(None, "crash", f"the machine {platform.node()} does not see the folder {job.folder}")
+    if cancellations:
+        return Outcome(None, "cancelled", "its task was cancelled")
+    try:
+        worker = launcher.start(job)
+    except TrialError as problem:
+        return Outcome(None, "lost", str(problem), again=True)
+    deadline, watched = None, False
+    while (outcome := launcher.poll(worker)) is None:
+        launcher.wait([worker], LOOK)
+        if worker.pid is not None and not watched:
+            watched = True
+            os.write(_watch(), f"{worker.pid}\n".encode())
+        if cancellations and deadline is None:
+            deadline = time.monotonic() + GRACE
+            launcher.stop(worker, kill=False)
+        if len(cancellations) > 1 or (deadline is not None and time.monotonic() > deadline):
+            launcher.stop(worker, kill=True)
+    os.write(_watch(), b"\n")
+    return outcome
+
+
+@cache
+def _watch() -> int:
+    """A pipe to a process that runs WATCH. Its input ends when this process does, however that ends.
+
+    If Ray ends this process, it first kills the processes that this one has started, the server that trials
+    are forked from among them, which would have killed what a trial has started. It does not find the watch,
+    whose parent has ended.
+    """
+    reader, writer = os.pipe()
+    command = ["sh", "-c", f"exec 3<&0; ({WATCH}) <&3 >/dev/null 2>&1 &"]
+    subprocess.run(command, stdin=reader, start_new_session=True, check=True)
+    os.close(reader)
+    return writer
