@@ -147,7 +147,7 @@ class SubmitQueue:
         if str(refusal) != self._said:
             self._said = str(refusal)
             count = len(self._new) + sum(len(batch.tasks) for batch in self._unsure)
-            waits = f"from {duration(FIRST_WAIT)} to {duration(LONGEST_WAIT)}"
+            waits = f"{duration(FIRST_WAIT)} to {duration(LONGEST_WAIT)}"
             self.news.append(
                 f"sbatch refused jobs: {refusal}. It is tried again after waits of {waits}; "
                 f"{counted(count, 'trial')} not submitted."
