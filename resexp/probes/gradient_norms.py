@@ -24,7 +24,8 @@ class GradientNorms(Probe):
 
         def keep(module: nn.Module, args: tuple[Tensor | tuple[Tensor, ...]]) -> None:
             h = args[0][0] if isinstance(args[0], tuple) else args[0]  # without the connection's memory
-            h.retain_grad()
+            if h.requires_grad:  # the first block of a network without a stem gets the data themselves
+                h.retain_grad()
             inputs.append(h)
 
         for block in snapshot.network.blocks:

@@ -130,6 +130,16 @@ def test_probes_measure_what_is_learned_from_and_change_nothing() -> None:
     assert all(map(torch.equal, weights(probed), weights(plain)))
 
 
+def test_gradients_are_measured_where_the_first_block_gets_the_observations() -> None:
+    chosen = settings()
+    dense = {"kind": "mlp", "depth": 4, "width": 8, "norm": "none", "layers": 1, "stem": False}
+    model = {**dense, "order": "relu_before_add", "connection": {"kind": "skip_input", "growth": 8}}
+    run = new(parse_settings(chosen.model_dump(mode="json") | {"model": model}))
+    names = [(row["name"], row["index"]) for row in measured(run, chosen.probes[0], 0.0)]
+    assert [index for name, index in names if name == "block_input"] == [1, 2]
+    assert [index for name, index in names if name == "weight_norm"] == [0, 1, 2, 3]
+
+
 def test_regret_is_scaled_and_averaged_over_training(monkeypatch: pytest.MonkeyPatch) -> None:
     run = new(settings())
     returns = iter((100.0, 480.0, 500.0))
