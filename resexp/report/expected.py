@@ -48,7 +48,7 @@ VERDICTS: dict[Claim, tuple[set[Verdict], set[Verdict]]] = {
 def check(
     report: Report, expectations: Sequence[Expectation], *, allow_diverged: bool
 ) -> list[CheckedExpectation]:
-    """Each expectation with its outcome, after one that is always there: all trials are done.
+    """The expectations with their outcomes. The first is always there, and says that all trials are done.
 
     A comparison holds only if it holds for every number in the interval of the difference, at the level of
     the report. With `allow_diverged`, trials may also have diverged.

@@ -21,7 +21,9 @@ from resexp.report.statistics import ALPHA, numbers
 HALF = 0.5
 """A seed has failed if its training error is more than this fraction of `chance`."""
 APART = 2.0
-"""Failed and trained seeds are two groups if the gap between them is so many times the range of either..."""
+"""Failed and trained seeds are two groups if the gap between them is at least this many times the range of
+either group...
+"""
 LEAST_GAP = 0.25
 """... and at least this fraction of `chance`. Otherwise seeds that lie close together would be two groups if
 the bound of failure happened to lie between them.
@@ -29,10 +31,10 @@ the bound of failure happened to lie between them.
 RULE = (
     "A seed counts as failed if it diverged, or if its training error is more than half of the error of "
     "always answering the most frequent class. No verdict rests on the mean of a depth if some of its seeds "
-    "diverged, or if its seeds are two groups: the gap between those that failed and those that "
-    "did not is at least twice the range of either and at least a quarter of that error. Then the errors of "
-    "the seeds that failed and of those that trained are listed, and the brackets hold an exact interval of "
-    "the share that fails (Clopper and Pearson 1934, at 95 %)."
+    "diverged, or if its seeds are two groups: the gap between those that failed and those that did not is "
+    "at least twice the range of either group, and at least a quarter of the error of always answering the "
+    "most frequent class. Then the errors of the seeds that failed and of those that trained are listed, and "
+    "the brackets hold an exact interval of the share that fails (Clopper and Pearson 1934, at 95 %)."
 )
 
 
@@ -65,9 +67,10 @@ class Failures:
 
 
 def failures(errors: ArrayLike, chance: float | None, diverged: int = 0) -> Failures | None:
-    """Which seeds failed among those with these training errors and `diverged` others; None without an error.
+    """How many seeds failed, of those with these training errors and `diverged` others.
 
-    Where `chance` is unknown, the seeds that diverged are the only ones that are known to have failed.
+    The result is None without a training error. If `chance` is unknown, only the seeds that diverged are
+    known to have failed.
     """
     found = np.sort(numbers(errors))
     if not len(found):
@@ -78,7 +81,7 @@ def failures(errors: ArrayLike, chance: float | None, diverged: int = 0) -> Fail
 
 
 def _share(failed: int, n: int) -> tuple[float, float]:
-    """The interval of Clopper and Pearson for the share of which `failed` of `n` were drawn."""
+    """The interval of Clopper and Pearson for the share that fails, if `failed` of `n` seeds did."""
     low = betaincinv(failed, n - failed + 1, ALPHA / 2) if failed else 0.0
     high = betaincinv(failed + 1, n - failed, 1 - ALPHA / 2) if failed < n else 1.0
     return float(low), float(high)

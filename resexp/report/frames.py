@@ -37,7 +37,7 @@ ENDED = tuple(status.value for status in Status if status.ended)
 TRAINING_DATA = ("train_size", "validation_size", "crop", "flip", "normalise")
 """Data options that do not change which examples are in the test set."""
 WORST = {"validation_error": 1.0, "validation_loss": inf}
-"""What a trial that diverged or failed counts as when tuning. Leaving it out would favour bad settings."""
+"""The value with which a diverged or failed trial counts in tuning. Without it, bad settings would win."""
 
 
 class DepthGroup(NamedTuple):
@@ -99,7 +99,7 @@ def chosen(trials: pd.DataFrame, keys: Sequence[str]) -> pd.Series[bool]:
     """Whether each trial has the tuned values (of `keys`) that are best for its variant and depth.
 
     The best values have the least mean validation error over seeds, in which a diverged or failed trial
-    counts with an error of 1. If no error was measured, the loss decides, and such a trial's is infinite.
+    counts with an error of 1. If no error was measured, the loss decides, which is infinite for such a trial.
     Among equal means, the values with the fewest such trials are chosen, then the smallest values. Where no
     trial has a result, all are True. Test errors are never used.
     """

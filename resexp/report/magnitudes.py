@@ -1,4 +1,4 @@
-"""Axes of errors that differ by orders of magnitude, of which the smaller ones would lie on a linear axis."""
+"""Axes of errors that differ by orders of magnitude, with room for the curves of small errors."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ def enlarged(peaks: Iterable[float]) -> float | None:
 
 
 def error_axis(axis: Any, levels: Iterable[float]) -> None:
-    """Make an axis of errors in percent logarithmic if `levels`, one for each curve, differ by orders.
+    """Make an axis of errors in percent logarithmic if `levels` differ by orders of magnitude.
 
-    The axis must have its upper limit. It stays linear near 0, so that an error of 0 has its place.
+    `levels` has one error for each curve. The axis must already have its upper limit. It stays linear near 0,
+    so that an error of 0 has its place.
     """
     found = [level for level in levels if isfinite(level)]
     least = max(FINEST, min(found, default=0.0))

@@ -19,7 +19,7 @@ from resexp.report.statistics import LEAST, Estimate
 from resexp.report.verdict import Verdict
 
 Cell = NDArray[np.float64]
-"""One value for each seed of a side, at one depth and setting. That of a diverged network is infinite."""
+"""One value for each seed of a side, at one depth and setting. A diverged network has the value infinity."""
 Pair = tuple[Cell, Cell]
 """The cells of the first and the second side, at the same depth and setting."""
 
@@ -33,7 +33,8 @@ class Evidence:
     counts the diverged networks of each side.
 
     If networks diverged, there is no value and no interval. `sign` is then 1 if a greater share diverged on
-    the second side and -1 if on the first, and `p` is that of Barnard's exact test of the two shares.
+    the second side, and -1 if a greater share diverged on the first. `p` is that of Barnard's exact test of
+    the two shares.
 
     If the seeds allow no conclusion, `unclear` is the verdict that says why.
     """
@@ -102,7 +103,7 @@ def claimed(found: Evidence, states: Relation, margin: float | None, level: floa
 
 
 def of_interval(low: float | None, high: float | None, states: Relation, margin: float | None) -> Verdict:
-    """The verdict on such a claim, from the interval of the second side minus the first."""
+    """The verdict on a claim, as in `claimed`, from the interval of the second side minus the first."""
     if low is None or high is None:
         return Verdict.TOO_FEW_SEEDS
     margin = margin or 0.0
@@ -120,9 +121,9 @@ def of_interval(low: float | None, high: float | None, states: Relation, margin:
 
 
 def of_order(states: Relation, first_is_better: bool) -> Verdict:
-    """The verdict on such a claim if an exact test has shown which side is better.
+    """The verdict on a claim, as in `claimed`, if an exact test has shown which side is better.
 
-    These tests know no margin, so any difference speaks against equivalence.
+    Exact tests know no margin, so any difference speaks against equivalence.
     """
     if states == "equivalent":
         return Verdict.NOT_EQUIVALENT

@@ -18,7 +18,7 @@ from resexp.store import Records
 
 DEPTH = "model.depth"
 DEFAULT_TOLERANCE = 0.006
-"""The tolerance of a published value without another: 0.6 percentage points of error."""
+"""The tolerance of a published value for which `tolerance` finds no other: 0.6 percentage points of error."""
 REDUCE: Mapping[str, Callable[[NDArray[np.float64]], float | None]] = {
     "mean": lambda values: float(values.mean()),
     "median": lambda values: float(np.median(values)),
@@ -29,8 +29,8 @@ REDUCE: Mapping[str, Callable[[NDArray[np.float64]], float | None]] = {
     "slope": statistics.slope,
     "rise": lambda values: float(values.mean() - values[len(values) // 2]),
 }
-"""Functions that make one number of a probe's readings in a network, which are in order from input to output.
-`rise` is the mean minus the middle reading.
+"""Functions that make one number of a probe's readings in one network. The readings are in order from input
+to output. `rise` is their mean minus the middle reading.
 """
 
 
@@ -64,8 +64,8 @@ def values_of(
 ) -> pd.Series:
     """The metric of the trials that are done or have diverged, by seed, depth and `alike`.
 
-    `alike` is a label for each trial, by which trials are kept apart; by default all have the same. The error
-    of a diverged network is infinite.
+    Trials with different labels in `alike` are kept apart. By default, all trials have the same label. The
+    error of a diverged network is infinite.
     """
     trials = matching(records, when)
     trials = trials[trials["status"].isin([status for status in Status if status.finished])]

@@ -33,18 +33,18 @@ def changes(records: Records) -> list[str]:
 def _changes(records: Records, registered: Mapping[str, Any]) -> Iterator[str]:
     dates = [run["environment"].get("date") or registered["date"] for run in records.runs]
     if (first := min(dates, default=registered["date"])) < registered["date"]:
-        yield f"it was registered after the first run of these trials, which began at {first}"
+        yield f"the plan was registered after the first run of these trials, which began at {first}"
     now = rules()
     for name, value in registered["rules"].items():
         if name not in now:
-            yield f"{name} was {value:g} and is a rule no longer"
+            yield f"{name} was {value:g} and is no longer a rule"
         elif now[name] != value:
             yield f"{name} was {value:g} and is {now[name]:g}"
     yield from _changed_claims(_claims(registered["published"]), _claims(records.published))
     yield from _changed_numbers(_numbers(registered["published"]), _numbers(records.published))
     looks = _looks(records)
     if looks != registered["looks"]:
-        yield f"{_planned(registered['looks'])} then, and {_planned(looks)} now"
+        yield f"{_planned(registered['looks'])} at first, and {_planned(looks)} later"
     yield from _changed_trials(records, registered)
 
 

@@ -30,8 +30,8 @@ When = Mapping[str, Any]
 class Sides:
     """The lower and the higher side of a claim, with a number as depth where the claim has a word.
 
-    If one side is at its best shallower depth, `best` is the number of that side (0: lower, 1: higher), and
-    `candidates` are this side at each shallower depth. Otherwise, or if both sides are, there are none.
+    If exactly one side is at its best shallower depth, `best` is the number of that side (0: lower, 1:
+    higher), and `candidates` are this side at each shallower depth. Otherwise there are no candidates.
     """
 
     lower: When
@@ -53,8 +53,8 @@ class Sides:
 def sides(records: Records, claim: Claim) -> Sides | None:
     """The sides of a claim, with numbers in place of words for depths, such as `deepest`.
 
-    If both sides have such a word, it refers to the depths that both share. The result is None if there is no
-    depth that the words can mean, or if both sides would be the same.
+    If both sides have such a word, their words refer to the depths that both share. The result is None if
+    there is no depth that the words can mean, or if both sides would be the same.
     """
     stated = (claim.lower, claim.higher)
     worded = [when for when in stated if when.get(DEPTH) in DEPTH_WORDS]
@@ -78,10 +78,10 @@ def without_depth(when: When) -> dict[str, Any]:
 
 
 def _choices(records: Records, when: When, depths: Sequence[int], metric: str) -> list[When]:
-    """The side with a number as depth. For the best shallower depth, the side at each depth to choose from.
+    """The side with a number as its depth. For the best shallower depth: with each depth to choose from.
 
-    As in the verdict on degradation, a depth at which some seeds failed and others trained is left out if
-    there are others, and so is a depth with fewer than three seeds.
+    If there are other depths, depths at which some seeds failed and others trained are left out, as in the
+    verdict on degradation. The same goes for depths with fewer than three seeds.
     """
     match when.get(DEPTH):
         case "deepest":

@@ -204,15 +204,15 @@ def degradation(
 
 
 def of_best(against: Callable[[float], Sequence[Estimate | None]], level: float = LEVEL) -> Estimate:
-    """The difference to the best of several others, whose mean is the least. It is the greatest difference.
+    """The difference to whichever of several others has the least mean, which is the greatest difference.
 
     `against` returns the differences to all others, with intervals at the level that it is given.
 
     The lower end of the interval is the greatest of the lower ends. Any of them may be the greatest by
     chance, so they are taken at a level that is corrected for their number (Bonferroni). The upper end is the
     greatest of the upper ends. It needs no correction, because it can be too low only if the upper end of
-    the difference to the truly best one is. Therefore the interval covers the true difference with at least
-    the probability `level`.
+    the difference to the truly best one is too low. Therefore the interval covers the true difference with at
+    least the probability `level`.
     """
     found = [estimate for estimate in against(level) if estimate is not None]
     corrected = against(1 - (1 - level) / len(found))

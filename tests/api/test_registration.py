@@ -124,7 +124,7 @@ def test_what_is_registered_after_a_run_does_not_pass_for_registered(
     (tmp_path / "aside").rename(tmp_path / "x/trials")
     run = {"environment": {"date": "2020-01-01T00:00:00+00:00"}, "trials": list(records.trials["id"])}
     late = replace(api.results("x", tmp_path), runs=[run])
-    assert "it was registered after the first run" in build(late).sentences[0].text
+    assert "the plan was registered after the first run" in build(late).sentences[0].text
 
 
 def test_nothing_is_registered_once_a_trial_is_trained_in_part(

@@ -74,7 +74,7 @@ def test_every_step_may_pay(make: Any) -> None:
     table = table_of(make, nets("residual", (0.4, 0.3, 0.2, 0.1)))
     assert table is not None
     assert table.sentences[0].badge == "pays up to 56"
-    assert "it is the last one" in table.sentences[0].text
+    assert "this is the last step" in table.sentences[0].text
 
 
 def test_the_last_step_that_pays_is_not_the_last_where_deeper_nets_diverged(make: Any) -> None:
@@ -83,7 +83,7 @@ def test_the_last_step_that_pays_is_not_the_last_where_deeper_nets_diverged(make
     table = table_of(make, rows + lost)
     assert table is not None
     assert table.sentences[0].tone == "open"
-    assert table.sentences[0].text.endswith("; of the deeper ones, up to 110, none finished.")
+    assert table.sentences[0].text.endswith("; no deeper network, up to depth 110, finished.")
 
 
 def test_no_step_pays_because_the_worst_seeds_of_a_depth_diverged(make: Any) -> None:
@@ -102,7 +102,7 @@ def test_the_sentence_counts_the_trials_that_are_not_in_it(make: Any) -> None:
         make, [{**one, "status": "failed"} if n in (0, 6) else one for n, one in enumerate(rows)]
     )
     assert table is not None
-    assert table.sentences[0].text.endswith(" Not in it: 2 trials that diverged or failed.")
+    assert table.sentences[0].text.endswith(" Not counted: 2 trials that diverged or failed.")
 
 
 def test_one_seed_says_nothing_of_steps(make: Any) -> None:

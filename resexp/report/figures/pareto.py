@@ -23,9 +23,9 @@ TITLE = "What depth buys"
 CAPTION = (
     "Left: mean test error of every connection and depth against multiply-adds (MACs) per example. "
     "The line is the Pareto front: no network has both a lower error and a lower cost than one on it. Each "
-    "data set has its own. Right: the gain of each step, which is how much lower the test error is than at "
-    "the next shallower depth, with the table's 95 % interval. Markers are filled if the step pays by the "
-    "table's criterion. The axis of gains is linear between -1 and 1 and logarithmic beyond."
+    "data set has its own front. Right: the gain of each step, which is how much lower the test error is "
+    "than at the next shallower depth, with the table's 95 % interval. Markers are filled if the step pays "
+    "by the table's criterion. The axis of gains is linear between -1 and 1 and logarithmic beyond."
 )
 
 

@@ -124,7 +124,7 @@ def _layout(columns: tuple[Column, ...], rows: list[list[str]]) -> _Layout:
 def _laid_out(
     columns: tuple[Column, ...], natural: list[int], size: str, spanned: bool, breaks: bool
 ) -> _Layout:
-    """The layout for columns of these widths in letters. Columns of wrapped text share what others leave."""
+    """The layout for columns of these widths in letters. Columns of wrapped text share the rest of a line."""
     shown = range(int(spanned), len(columns))
     broken = [i for i in shown if breaks and not columns[i].numeric and natural[i] > NARROWEST]
     spare = SIZES[size] - GAP * len(shown) - sum(NARROWEST if i in broken else natural[i] for i in shown)

@@ -110,15 +110,15 @@ def _errors(report: Report) -> Iterator[RenderableType]:
     said = ["Training / test", *(["mean over seeds"] if trials["seed"].nunique() > 1 else [])]
     said += ["× a trial without a result"] if (trials["status"].isin(LOST)).any() else []
     marked = any(MIXED in cell.plain for row in rows for cell in row[1:])
-    said += [f"{MIXED} some seeds failed and others trained: the mean is of neither"] if marked else []
+    said += [f"{MIXED} some seeds failed and others trained: the mean describes neither"] if marked else []
     more = len(variants) - LINES
     said += [f"{more} more variants: --section accuracy"] if more > 0 else []
     yield Prose(f" {'; '.join(said)}. --full prints every table.", "dim italic")
 
 
 def _cell(trials: pd.DataFrame, measure: str) -> str:
-    """The mean training and test values of one variant and depth. Then a cross for each of up to three
-    trials without a result, or MIXED if the seeds are two groups.
+    """The mean training and test values of one variant and depth. They are followed by a cross for each of up
+    to three trials without a result, or by MIXED if the seeds are two groups.
     """
     done = frames.done(trials)
     lost = "×" * min(int(trials["status"].isin(LOST).sum()), 3)

@@ -13,11 +13,11 @@ ORDER = 40
 TARGETS = (0.5, 0.2, 0.1, 0.05)
 MEASURES = {"test_error": "test", "train_error": "train"}
 CAPTION = (
-    "First evaluation at which the error is at or below the target, as median epochs · median training "
-    "time over the n trials that have ended. If some of them did not reach it, the cell shows how many did, "
-    "because a median of those alone would look too good. Diverged and failed trials count as not having "
-    "reached it. The epochs are upper bounds, because an error is known only at evaluations. The training "
-    "error is evaluated more rarely than the test error."
+    "When the error was first found at or below the target: median epochs · median training time over the n "
+    "trials that have ended. If some of these trials did not reach the target, the cell shows how many did, "
+    "because a median over those alone would look too good. Diverged and failed trials count as not having "
+    "reached the target. The epochs are upper bounds, because an error is known only at evaluations. The "
+    "training error is evaluated more rarely than the test error."
 )
 
 

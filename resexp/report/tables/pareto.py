@@ -159,7 +159,7 @@ def _front(known: list[dict[str, Any]], cost: str) -> list[dict[str, Any]]:
 def _counted(said: Sentence, lost: pd.DataFrame, deepest: int) -> Sentence:
     """The sentence, followed by the number of lost trials at the depths that it compares."""
     count = int((lost["depth"] <= deepest).sum())
-    told = f" Not in it: {words.counted(count, 'trial')} that diverged or failed." if count else ""
+    told = f" Not counted: {words.counted(count, 'trial')} that diverged or failed." if count else ""
     return replace(said, text=said.text + told)
 
 
@@ -200,13 +200,13 @@ def _sentence(variant: str, rows: list[dict[str, Any]], tried: int) -> Sentence:
     else:
         step = f"no step from depth {depth} on lowers the test error by more than chance"
     if last == len(rows) - 1 and tried > deepest:
-        said = f"{variant}: {step}; of the deeper ones, up to {tried}, none finished."
+        said = f"{variant}: {step}; no deeper network, up to depth {tried}, finished."
         return Sentence(variant, f"pays up to {deepest}", Tone.OPEN, said)
     if last == len(rows) - 1:
-        said = f"{variant}: {step}; it is the last one."
+        said = f"{variant}: {step}; this is the last step."
         return Sentence(variant, f"pays up to {deepest}", Tone.GOOD, said)
     if paying:
-        step += ", no later one by more than chance"
+        step += ", and no later step lowers it by more than chance"
     change = rows[last]["test_error_mean"] - rows[-1]["test_error_mean"]
     cost = rows[-1]["macs"] / rows[last]["macs"] if rows[last]["macs"] and rows[-1]["macs"] else None
     times = f" at {words.fixed(cost, 1)} times the multiply-accumulates" if cost else ""

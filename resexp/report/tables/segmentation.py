@@ -66,7 +66,7 @@ def _labels(trials: pd.DataFrame, keys: list[str]) -> pd.Series[str]:
 
 
 def _gain(place: pd.DataFrame, done: pd.DataFrame, level: float) -> Estimate | None:
-    """The IoU of some trials minus that of equal ones without a long skip; None if they have none."""
+    """The IoU of some trials minus that of equal trials without a long skip; None if there are none."""
     if LONG_SKIP not in place or "test_iou" not in place or place[LONG_SKIP].iloc[0] == "none":
         return None
     return statistics.difference(place["test_iou"], _without(done, place)["test_iou"], level=level)
