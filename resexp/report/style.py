@@ -17,7 +17,7 @@ from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from resexp.report.frames import CONNECTIONS
 from resexp.store import Records
@@ -189,9 +189,17 @@ def depth_axis(axes: Axes, depths: Sequence[int]) -> None:
 
 
 def log_axis(axis: Any) -> None:
-    """Put ticks at a few powers of ten, written as text that any font can show."""
-    axis.set_major_locator(LogLocator(numticks=6))
-    axis.set_major_formatter(FuncFormatter(lambda x, _: power_of_ten(x)))
+    """Put ticks at a few powers of ten or, if the axis spans only one, at a few other numbers.
+
+    They are written as text that any font can show. Call this when the axis has its limits.
+    """
+    low, high = sorted(axis.get_view_interval())
+    if high > 10 * low:
+        axis.set_major_locator(LogLocator(numticks=6))
+        axis.set_major_formatter(FuncFormatter(lambda x, _: power_of_ten(x)))
+    else:
+        axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+        axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
     axis.set_minor_locator(NullLocator())
     axis.set_minor_formatter(NullFormatter())
 

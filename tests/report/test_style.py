@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import combinations
@@ -16,7 +17,7 @@ from matplotlib.figure import Figure
 from resexp.catalog import scan
 from resexp.report.build import build
 from resexp.report.frames import CONNECTIONS
-from resexp.report.style import HUES, look, looks, title
+from resexp.report.style import HUES, log_axis, look, looks, title
 from resexp.store import Records
 
 
@@ -122,3 +123,21 @@ def test_a_title_stays_above_its_panel_and_breaks_between_words(text: str, shown
     axes = Figure().subplots()
     title(axes, text, 4)
     assert (axes.get_title() or axes.get_title("left")) == shown
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "number"),
+    [(0.001, 1000, r"10[⁻⁰¹²³]+"), (0.7, 3.2, r"[123](\.\d)?"), (0.011, 0.014, r"0\.01\d+")],
+)
+def test_numbers_of_a_logarithmic_axis_are_plain_text_however_short_it_is(
+    low: float, high: float, number: str
+) -> None:
+    axes = Figure().subplots()
+    axes.set_yscale("log")
+    axes.set_ylim(low, high)
+    log_axis(axes.yaxis)
+    show = axes.yaxis.get_major_formatter()
+    texts = [show(tick) for tick in axes.get_yticks() if low <= tick <= high]
+    assert len(texts) > 1
+    assert all(re.fullmatch(number, text) for text in texts), texts
+    assert not axes.yaxis.get_minorticklocs().size

@@ -82,8 +82,7 @@ def _panel(found: Measured) -> Panel:
 def _axes(place: Axes, panel: Panel) -> None:
     if panel.logarithmic:
         place.set_yscale("log")
-        if place.get_ylim()[1] > 10 * place.get_ylim()[0]:
-            style.log_axis(place.yaxis)
+        style.log_axis(place.yaxis)
     place.set_xlabel(panel.axis)
     if (panel.rows["x"] % 1 == 0).all():
         place.xaxis.set_major_locator(MaxNLocator(5, integer=True))

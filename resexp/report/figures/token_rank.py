@@ -41,8 +41,7 @@ def figure(records: Records) -> Figure | None:
                 line["label"] = ""  # what is drawn at the floor is not what was measured
             panel.plot(means.index + 1, means.clip(lower=FLOOR), ms=3, **line)
         panel.set_yscale("log")
-        if panel.get_ylim()[1] > 10 * panel.get_ylim()[0]:
-            style.log_axis(panel.yaxis)
+        style.log_axis(panel.yaxis)
         panel.set_xlabel("block, input to output")
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         style.title(panel, when, len(found))

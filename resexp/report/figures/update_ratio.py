@@ -42,8 +42,7 @@ def figure(records: Records) -> Figure | None:
             means = _geometric(group)
             style.line(panel, means.index + 1, means, looks[variant])
         panel.set_yscale("log")
-        if panel.get_ylim()[1] > 10 * panel.get_ylim()[0]:
-            style.log_axis(panel.yaxis)
+        style.log_axis(panel.yaxis)
         style.title(panel, when(moments[place]), columns)
         panel.set_xlabel("layer, input to output")
         panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
