@@ -24,6 +24,7 @@ from resexp.catalog import scan
 from resexp.config.load import Experiment
 from resexp.config.parse import changed
 from resexp.config.settings import Settings
+from resexp.data.base import Form
 from resexp.data.cache import prepare
 from resexp.errors import ConfigError, Problem
 from resexp.estimate.network import Measurer
@@ -36,7 +37,7 @@ from resexp.plan.make import make_plan
 from resexp.training.entry import LEARNERS
 from resexp.training.warm import warm_run
 
-EXAMPLES = {"images": "images", "text": "windows", "rows": "rows"}
+EXAMPLES: dict[Form, str] = {"images": "images", "text": "windows", "rows": "rows", "waveforms": "recordings"}
 """What examples are called, by the form of the data."""
 
 

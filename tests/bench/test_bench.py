@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -23,6 +23,7 @@ from resexp.bench import ceiling, measure, render, trial
 from resexp.bench.ceiling import _convolution, _product
 from resexp.bench.command import bench
 from resexp.bench.effort import QUICK
+from resexp.bench.measure import EXAMPLES
 from resexp.bench.peer import peer_images_per_second
 from resexp.bench.render import sentences, view
 from resexp.bench.step import depths_to_fit, fit_line, timed_step
@@ -30,6 +31,7 @@ from resexp.bench.sweep import run_sweep, short_trial
 from resexp.config.load import load
 from resexp.config.parse import changed
 from resexp.config.settings import Settings
+from resexp.data.base import Form
 from resexp.errors import ConfigError, TrialError
 from resexp.machine.clock import Stopwatch, spread_of
 from resexp.training.warm import warm_run
@@ -307,3 +309,7 @@ def test_the_ceiling_is_the_fastest_way_there(monkeypatch: pytest.MonkeyPatch) -
     rates = {(_product, 512): 3.0, (_convolution, 256): 7.0}
     monkeypatch.setattr(ceiling, "_gflops", lambda way, size, *_: rates.get((way, size), 1.0))
     assert ceiling.ceiling_gflops("float32", CPU) == 7.0
+
+
+def test_examples_of_every_form_have_a_name() -> None:
+    assert set(EXAMPLES) == set(get_args(Form))
