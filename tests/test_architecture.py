@@ -191,6 +191,12 @@ def test_what_lists_trials_and_parts_loads_no_library_of_statistics(module: str)
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
+def test_no_two_test_files_share_a_name() -> None:
+    # pytest imports them by name, and stops before the first test if it meets a name twice.
+    names = sorted(file.name for file in (ROOT / "tests").rglob("*.py") if file.name != "conftest.py")
+    assert names == sorted(set(names))
+
+
 def test_the_package_exports_its_python_interface() -> None:
     import resexp
 
