@@ -145,7 +145,7 @@ class Measurer:
 
     def _refuse_batches_of_one(self, settings: Settings) -> None:
         """Raises ConfigError if a batch norm of the network would get one value per channel: one example with
-        one position. If several processes divide a batch, each has a part of it.
+        one position. If several processes divide a batch, each sees only its part of it.
         """
         training = settings.training
         batch = min(training.batch_size, self.facts(settings).train)
@@ -217,5 +217,5 @@ def with_worker(experiment: Experiment, device: str, launcher: Local, survey: Su
 
 
 def code(settings: Settings) -> list[str]:
-    """The hashes of the plugins that settings use. They tell versions of a plugin apart, as kinds do not."""
+    """The hashes of the plugins that settings use. They tell versions of a plugin apart, which the names of its parts cannot."""
     return [plugin.sha256 for plugin in plugins_of(settings)]

@@ -1,6 +1,6 @@
 """Done trials: their last checkpoint, and what `resexp probe` measures on it after training.
 
-These later rows have a document of their own, so that the rows that belong to the result stay unchanged.
+What it measures is written into a document of its own, so that the rows of the result stay unchanged.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def later_rows(folder: TrialFolder, result: Mapping[str, Any], notes: list[str])
     older = {kind for kind in older if versions.get(kind, 1) != numerics.probe_version(kind)}
     for kind in sorted(older):
         notes.append(
-            f"{folder.later_probes}: how {kind} measures has changed since, so its rows are left out; "
+            f"{folder.later_probes}: {kind} measures in another way since then, so its rows are left out; "
             "`resexp probe` measures anew"
         )
     return [row for row in rows if row["probe"] not in older]

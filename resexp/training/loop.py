@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from resexp.store.attempt import Attempt
 
 SAVE_SECONDS = 30.0
-"""After the first step that ends this many seconds after the last checkpoint, another is saved."""
+"""A checkpoint is saved at the end of a step if the last one is at least this many seconds old."""
 
 SAVE_SHARE = 0.02
 """An epoch ends with a checkpoint if saving one takes at most this share of the time since the last

@@ -134,7 +134,7 @@ def test_later_rows_of_a_mended_probe_are_left_out_with_a_note(
     monkeypatch.setattr(numerics, "probe_version", {"cka": 2}.get)
     records = store.read(results / "kept")
     assert "cka" not in set(records.probes["probe"])
-    assert sum("how cka measures has changed" in note for note in records.notes) == 6
+    assert sum("cka measures in another way since then" in note for note in records.notes) == 6
 
 
 CHANGES = (
