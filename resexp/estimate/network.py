@@ -217,5 +217,5 @@ def with_worker(experiment: Experiment, device: str, launcher: Local, survey: Su
 
 
 def code(settings: Settings) -> list[str]:
-    """The hashes of the plugins that settings use. They tell versions of a plugin apart, which the names of its parts cannot."""
+    """The hashes of the plugins that settings use. They differ between versions of a plugin, and its kinds do not."""
     return [plugin.sha256 for plugin in plugins_of(settings)]
