@@ -230,7 +230,7 @@ def _decoded_folder(config: DataConfig, facts: Facts) -> Path:
 
 def _build(source: Source, config: DataConfig, facts: Facts, target: Path, progress: Progress) -> None:
     # Other machines may not see our lock, and decode the set at the same time. On this machine we hold the
-    # lock, so that a temporary folder with its name is of a process that was killed.
+    # lock. A temporary folder with this machine's name was therefore left by a process that was killed.
     prefix = f"{target.name}.{machine_name()}."
     for leftover in target.parent.glob(f"{prefix}*.tmp"):
         shutil.rmtree(leftover, ignore_errors=True)

@@ -217,5 +217,5 @@ def with_worker(experiment: Experiment, device: str, launcher: Local, survey: Su
 
 
 def code(settings: Settings) -> list[str]:
-    """The hashes of the plugins that settings use. They differ between versions of a plugin, and its kinds do not."""
+    """The hashes of the plugins that settings use. Its parts' names do not tell a plugin's versions apart."""
     return [plugin.sha256 for plugin in plugins_of(settings)]

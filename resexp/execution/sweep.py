@@ -21,7 +21,7 @@ those that are left.
 """
 
 ALIKE = 3
-"""The sweep stops if the first so many trials to end have all failed in the same way: see `failing_alike`."""
+"""The sweep stops if the first `ALIKE` trials to end have all failed in the same way: see `failing_alike`."""
 
 TRIES = 3
 """The most attempts at a trial in one run, if its folder is deleted during each. Attempts whose worker is

@@ -61,8 +61,8 @@ class Order:
     """Where norm and activation stand: in every unit of a branch, in the stem, and before the head.
 
     A unit is a weight layer with its norm and activation. The last `after_merge` steps of a branch's last
-    unit are not in the branch but follow the merge of branch and shortcut. With `once`, a branch has a norm
-    before its first layer alone, and activations between its layers alone.
+    unit are not in the branch but follow the merge of branch and shortcut. With `once`, the only
+    norm of a branch is before its first layer, and it has activations only between its layers.
     """
 
     unit: tuple[str, str, str]

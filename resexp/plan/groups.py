@@ -152,8 +152,8 @@ def _distinguishing_paths(
 def _written(axes: Mapping[str, Any], facts: Facts) -> Iterator[str]:
     """The paths at which the values of the axes set something.
 
-    Options that a value does not mention are left out, because `match` may fill them in with another size at
-    every depth.
+    Only options that a value mentions count. `match` may have set the others, to a different size at every
+    depth.
     """
     for key, value in axes.items():
         yield from _paths(key, value, facts)

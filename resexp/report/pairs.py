@@ -29,7 +29,7 @@ class Evidence:
     """What seeds show of the difference between two sides.
 
     `value` is the mean of the second side minus that of the first, [`low`, `high`] its interval, `sign` its
-    sign, and `p` that of the test that it is 0. `n` is the number of seeds in the smallest cell. `lost`
+    sign, and `p` the p-value of its being 0. `n` is the number of seeds in the smallest cell. `lost`
     counts the diverged networks of each side.
 
     If networks diverged, there is no value and no interval. `sign` is then 1 if a greater share diverged on

@@ -105,7 +105,9 @@ def _section(table: Table, sentences: tuple[Sentence, ...]) -> RenderableType:
 
 def _grid(table: Table) -> Columns:
     rows = table.cells()
-    heads = [c.heading if len(c.heading) < 16 else f"{c.title}\n({c.unit})" for c in table.columns]
+    heads = [
+        f"{c.title}\n({c.unit})" if c.unit and len(c.heading) >= 16 else c.heading for c in table.columns
+    ]
     return Columns(
         [ColumnHead(head, c.numeric) for head, c in zip(heads, table.columns, strict=True)],
         [[Text(cell, "dim" if cell.startswith(words.DASH) else "") for cell in cells] for cells in rows],

@@ -165,8 +165,8 @@ def _values(trials: pd.DataFrame, error: str) -> pairs.Cell:
 def _sentences(name: str, rows: list[dict[str, Any]], depth: int | None) -> Iterator[Sentence]:
     """Sentences on test errors at the deepest depth that all variants share.
 
-    Each variant that differs from the baseline has a sentence. Each other verdict has one that lists its
-    variants.
+    Each variant that differs from the baseline has a sentence. For each of the remaining verdicts, one
+    sentence lists its variants.
     """
     here = [row for row in rows if row["depth"] == depth and row["error"] == "test"]
     for row in here:
