@@ -242,7 +242,7 @@ def read_rows(data: bytes) -> tuple[list[dict[str, Any]], int]:
 
 
 def _readable(lines: list[bytes]) -> tuple[list[dict[str, Any]], int]:
-    """The rows before the first whose checksum fits but which is no JSON, and their size in bytes."""
+    """The rows before the first that is no JSON although its checksum is right, and their size in bytes."""
     rows: list[dict[str, Any]] = []
     size = 0
     for line in lines:

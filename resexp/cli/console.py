@@ -104,8 +104,8 @@ def summary_line(name: str, folder: Path, summary: SweepSummary) -> str:
 class Printed:
     """What to print of a report.
 
-    format: one of its formats. Only for the terminal: full, everything instead of one screen; section, the
-    key of the one section to print.
+    format: one of the report's formats. full: print everything instead of one screen. section: print only the
+    section with this key. Both are only for the terminal's format.
     """
 
     format: str = "terminal"

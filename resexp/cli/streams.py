@@ -16,8 +16,8 @@ REFUSED = 74
 
 
 class Yielding(io.TextIOBase):
-    """A text stream that passes text on to another until that raises an error. It remembers the error in
-    `problem`, and discards all text from then on.
+    """A text stream that passes text on to another stream until the other one raises an error. It remembers
+    that error in `problem`, and discards all text from then on.
 
     It has no `buffer`, because typer would write UTF-8 into that, whatever the stream's encoding is.
     """

@@ -57,11 +57,11 @@ def best_slots(
 ) -> list[str]:
     """The device of each trial that should run at once.
 
-    Test runs of the trial with the largest network decide. There are never more trials than the cores suffice
-    for, with `threads` each. The devices are those that occur in `slots`; `slots` itself is returned if no
-    trial has a network, or if the test runs fail. If a trial has several processes, there are no test runs,
-    and as many of the `slots` are returned as have cores for the processes of each trial. `data` has the
-    prepared data of trials, by their ids; those that are missing are prepared in the test run.
+    Test runs of the trial with the largest network decide. Each trial takes `threads` cores, and there are
+    never more trials than the cores suffice for. The devices are those that occur in `slots`. If no trial has
+    a network, or if the test runs fail, `slots` itself is returned. If a trial has several processes, there
+    are no test runs, and the result is what `for_processes` returns. `data` has the prepared data of trials,
+    by their ids; data that are missing there are prepared in the test run.
     """
     trials = list(trials)
     if (processes := max((trial.processes for trial in trials), default=1)) > 1:
@@ -90,8 +90,8 @@ def best_slots(
 
 
 def best_number(most: int, total: Callable[[int], float]) -> int:
-    """The number of trials at once to choose: of 1, 2, 4, ... and `most`, the last before one that is not
-    faster by the factor GAIN, or that fails.
+    """The number of trials to train at once. 1, 2, 4, ... and `most` are tried in this order until a number
+    fails, or is not faster than the one before by the factor GAIN. The number before that one is chosen.
 
     `total(number)` is the rate of that many trials together. It raises TrialError if they fail.
     """

@@ -41,8 +41,8 @@ PROCESS_BYTES = 400 << 20
 WEIGHT_BYTES = 16
 """Bytes per parameter: the parameter, its gradient, and up to two numbers of the optimiser, in float32."""
 STEP_SHARE, EVALUATION_SHARE = 1.5, 2.5
-"""The memory of a step relative to the bytes kept for its backward pass, and that of an evaluation relative
-to its largest operation. For a ResNet-50 at 224 pixels we measured 1.3, and 2.4 to 2.9.
+"""The memory of a step relative to the bytes kept for its backward pass, and the memory of an evaluation
+relative to that of its largest operation. We measured 1.3 and 2.4 to 2.9 for a ResNet-50 at 224 pixels.
 """
 MEMORY_SHARE = 0.9
 """The share of the machine's memory that trials may use."""
@@ -78,8 +78,8 @@ def room(slots: Sequence[str], trials: Sequence[Trial], memory: int | None, *, a
 
 
 def for_processes(slots: Sequence[str], processes: int) -> list[str]:
-    """The first of the slots: as many as there can be trials, if each slot has the cores for one process and
-    each trial needs those for `processes`.
+    """The first slots, one for each trial that can run at once. Each slot has the cores for one process, and
+    each trial needs cores for `processes` of them.
     """
     return list(slots[: max(1, len(slots) // processes)])
 
@@ -100,8 +100,8 @@ def memory_room(slots: Sequence[str], trials: Sequence[Trial], memory: int | Non
 def trial_bytes(trial: Trial) -> int:
     """A rough upper bound of a trial's memory: in a step or in an evaluation, whichever takes more.
 
-    Data sets are memory-mapped and shared, so they are not counted. Of several processes, each has its own
-    weights, and a share of the batch.
+    Data sets are memory-mapped and shared, so they are not counted. If a trial has several processes, each
+    has its own weights and a share of the batch.
     """
     cost, processes = trial.cost, trial.processes
     if cost is None:

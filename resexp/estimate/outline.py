@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 class Outline:
     """A plan and how far it has come.
 
-    status: of each trial, by its id. slots: the device of each trial that runs at once. seconds_left: None if
-    it cannot be estimated. note: a sentence about memory, or None. others: how many unfinished
-    trials --only does not choose.
+    status: the status of each trial, by its id. slots: the device of each trial that runs at once.
+    seconds_left: None if it cannot be estimated. note: a sentence about memory, or None. others: how many
+    unfinished trials --only does not choose.
     """
 
     experiment: str

@@ -7,8 +7,8 @@ import sys
 
 
 def open_standard_descriptors() -> None:
-    """Open each of the descriptors 0 to 2 that is closed, on /dev/null. Otherwise the next file or connection
-    to be opened would get its number, and would be written to or closed as if it were the terminal.
+    """Open /dev/null on each of the descriptors 0 to 2 that is closed. Otherwise the next file or connection
+    to be opened would get that number, and would be written to or closed as if it were the terminal.
     """
     for number in (0, 1, 2):
         try:

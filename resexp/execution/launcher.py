@@ -24,7 +24,7 @@ from resexp.store import JobNotes
 class Job:
     """Everything that a worker must know. All values are plain, so that another machine can receive them.
 
-    folder: of the trial. number: of the attempt at it. threads: of each process, for computations on the CPU.
+    folder: the trial's folder. number: the attempt's number. threads: CPU threads of each process.
     trainer: `module:function`, which is called with the Attempt. data: the trial's data as prepared on this
     machine; None: the worker prepares them. processes: how many processes compute the trial together; the
     worker is one of them, and starts the others. restart: how often a cluster has started this attempt again.
@@ -63,12 +63,12 @@ class Launcher(ABC):
     """Starts workers and reports how they end. Only the launcher knows what is in the handles it returns."""
 
     remote: ClassVar[bool] = False
-    """Whether workers run on other machines. Only then is `slots` called. Otherwise, the devices and the
-    memory of this machine decide how many jobs the launcher gets at once.
+    """Whether workers run on other machines. `slots` is called only if they do. Otherwise, the devices and
+    the memory of this machine decide how many jobs the launcher gets at once.
     """
 
     def slots(self, device: str, jobs: int | None, trials: int) -> Sequence[str]:
-        """The device of each job that the launcher accepts at the same time; `start` is called for no more.
+        """The device of each job that the launcher accepts at the same time. It never gets more jobs at once.
 
         `device` and `jobs` are those of the command line, "auto" and None by default; `trials` is the number
         of trials to run. A launcher with a queue accepts all trials, and lets at most `jobs` of them run at a
@@ -102,7 +102,7 @@ class Launcher(ABC):
 
     @abstractmethod
     def poll(self, handle: Any) -> Outcome | None:
-        """None while the worker waits or runs. Then how it ended.
+        """How the worker ended; None while it waits or runs.
 
         A signal handler may call this, because it only looks at what `wait` has received. The handle of a
         worker that has ended holds no resources.
@@ -132,10 +132,10 @@ class Launcher(ABC):
         return ()
 
     def look(self, seconds: float) -> Mapping[str, bool] | None:
-        """Whether the jobs of this user have begun, by the names that notes give them. Jobs that are over
-        are left out. None if that is not known, or not within `seconds`.
+        """Whether each job of this user has begun, by the name that its note gives it. Jobs that are over are
+        left out. None if the answer cannot be found out, or takes longer than `seconds`.
 
-        `resexp status` asks this; no other method has been called before.
+        `resexp status` calls this and no other method.
         """
         return None
 

@@ -12,7 +12,7 @@ class Options:
     """How to run trials.
 
     trainer: `module:function`; the worker calls this function with the Attempt.
-    threads: for computations of one trial on the CPU.
+    threads: CPU threads of one trial.
     stall_timeout: seconds without progress after which a trial is killed.
     keep_going: whether to go on if the first trials all fail in the same way.
     allow_environment_change: whether a checkpoint of other versions or another machine may be continued.

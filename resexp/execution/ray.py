@@ -145,7 +145,9 @@ class Ray(Launcher):
             raise
 
     def stop(self, handle: Task, *, kill: bool) -> None:
-        """Cancel a task. Its trial saves its state, or is killed after 4 s. If `kill` follows, at once."""
+        """Cancel a task. Its trial saves its state, or is killed after 4 s. Once this has been called, a
+        call with `kill` kills the trial at once.
+        """
         if handle in self._new:
             self._new.remove(handle)
             handle.outcome = Outcome(None, "cancelled", "it was stopped before it was submitted")

@@ -36,10 +36,10 @@ OBJECT_STORE = 80 * 2**20
 """Bytes of shared memory for a cluster that is started here. No trial puts anything into it."""
 
 LOOK = 0.2
-"""Seconds between two questions to Ray which of the waiting tasks have begun."""
+"""Seconds between two times at which Ray is asked which of the waiting tasks have begun."""
 
 REST = 20.0
-"""After each such question there is a pause of at least REST times as long as the answer took."""
+"""After each such question, there is a pause at least REST times as long as the answer took."""
 
 ANSWERING = 5.0
 """Seconds that the address of a cluster may take to accept a connection."""
@@ -124,7 +124,7 @@ class _Driver:
         self._events: queue.SimpleQueue[tuple[Any, ...]] = queue.SimpleQueue()
         self._streams: dict[int, Any] = {}
         self._waiting: dict[Any, int] = {}
-        """Those of `_streams` that have not begun."""
+        """The streams of the tasks that have not begun, each with its task's number."""
         self._where: dict[int, str] = {}
         """The names of the machines on which tasks have begun."""
         self._next_look = 0.0

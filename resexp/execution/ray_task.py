@@ -23,8 +23,8 @@ LOOK = 0.2
 """The most seconds until a cancellation is noticed."""
 
 WATCH = """while read pid; do last=$pid; done; kill -s KILL -- "-$last\""""
-"""A program of the shell that reads the numbers of processes until its input ends. Then it kills the last one
-and all that this one has started.
+"""A shell program that reads process ids until its input ends. Then it kills the last of these processes, and
+all that this process has started.
 """
 
 
@@ -79,9 +79,9 @@ def _end(job: Job, launcher: Local, cancellations: list[int]) -> Outcome:
 def _watch() -> int:
     """A pipe to a process that runs WATCH. Its input ends when this process does, however that ends.
 
-    If Ray ends this process, it first kills the processes that this one has started, the server that trials
-    are forked from among them, which would have killed what a trial has started. It does not find the watch,
-    whose parent has ended.
+    Before Ray ends this process, it kills the processes that this process has started. One of them is the
+    server from which trials are forked, so that the server cannot kill what a trial has started. Ray does not
+    find the process that runs WATCH, because the parent of that process has ended.
     """
     reader, writer = os.pipe()
     command = ["sh", "-c", f"exec 3<&0; ({WATCH}) <&3 >/dev/null 2>&1 &"]

@@ -16,8 +16,9 @@ class RunningWorker:
     """A worker that the launcher was asked for, and what is known of it. It may still wait in the launcher's
     queue. Times are in seconds.
 
-    number: of its attempt. active: the value of `Sweep.awake` when the worker last waited in a queue or made
-    progress. announced: whether the display knows that it has begun. looked: when its progress was last read.
+    number: its attempt's number. active: the value of `Sweep.awake` when the worker last waited in a queue or
+    made progress. announced: whether the display knows that it has begun. looked: when its progress was last
+    read.
     started: when it was requested or, once it has reported progress, when it first did. first_step: the step
     of that first report. stalled: whether it was killed because it made no progress. ended: the value of
     `Sweep.awake` when it was first known that the worker ended well, while its result was not seen yet.

@@ -30,8 +30,8 @@ Requests are numbered from 1; READY answers none and has number 0.
 """
 
 LOOK = 5.0
-"""Seconds between two checks that the launcher's process still exists. That its connection is open does not
-show this, because another process may hold a copy of the connection.
+"""Seconds between two checks that the launcher's process still exists. An open connection does not show that,
+because another process may hold a copy of the connection.
 """
 
 PAUSES = (0.1, 0.3, 1.0)
@@ -78,8 +78,8 @@ class _Server:
         self.workers: dict[int, int] = {}
         """Process id -> the number of the request that it was forked for."""
         self.leaving: dict[int, tuple[int, float]] = {}
-        """Process id of an ended worker whose group is not yet gone -> its exit status, and until when to
-        wait for the group.
+        """For each ended worker whose group is not yet gone, by its process id: its exit status, and the time
+        until which the group is waited for.
         """
         self.wake_up, self._wake_up_writer = os.pipe()
         for end in (self.wake_up, self._wake_up_writer):

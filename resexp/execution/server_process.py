@@ -121,8 +121,8 @@ class ServerProcess:
         return worker
 
     def _request(self, number: int, theirs: Connection) -> None:
-        """Send a request to the server. If the server does not accept it, it may have received half of it;
-        then it is ended with all its workers. Raises OSError if the server has ended by itself.
+        """Send a request to the server. A server that does not accept the request may have received half of
+        it, so it is ended with all its workers. Raises OSError if the server has ended by itself.
         """
         try:
             self._control.send(number)

@@ -19,7 +19,7 @@ def stop_signals(may_raise: Callable[[], bool]) -> Iterator[Callable[[], int | N
     one that has come, or None.
 
     A second signal raises KeyboardInterrupt. The first one does too, if `may_raise()` says that no work would
-    be lost by that. Threads other than the main one cannot handle signals, and nothing happens in them.
+    be lost by that. Only the main thread can handle signals, so in another thread this notes none.
     """
     seen: list[int] = []
 

@@ -37,8 +37,8 @@ from resexp.options import NaturalInt, PositiveFloat, PositiveInt
 from resexp.store import JobNotes
 
 REST = 20.0
-"""After each question to Slurm's controller there is a pause of REST times as long as the answer took. Others
-use that machine, too, and a long queue makes it work.
+"""After each question to Slurm's controller, there is a pause that is REST times as long as the answer took.
+The controller serves other users, too, and a long queue takes it much time.
 """
 
 CLOSING = 5.0
@@ -175,7 +175,7 @@ class Slurm(Launcher):
                 task.unwanted = task.unwanted or "stop"
             self._cancel()
             time.sleep(0.2)
-            if (seen := seen_jobs()) is not None:  # else nobody knows, and the notes stay for the next run
+            if (seen := seen_jobs()) is not None:  # None: no answer, and the notes stay for the next run
                 self._update(seen)
         if seen is None:
             self._news.append("Slurm does not answer. Jobs may go on; `resexp stop` cancels them later.")

@@ -17,7 +17,7 @@ from resexp.execution.slurm_job import slurm
 from resexp.store import JobNotes, TrialFolder
 
 LONGEST = 300.0
-"""Seconds that sbatch may take. It repeats by itself what a busy controller refuses."""
+"""Seconds that sbatch may take. It asks a busy controller again by itself."""
 
 FULL = re.compile("(Max|Grp)SubmitJob")
 """What sbatch says if a user has as many jobs as are allowed, such as QOSMaxSubmitJobPerUserLimit."""
@@ -66,8 +66,9 @@ class Task:
 class Batch:
     """Tasks that are submitted together, as the elements of one array.
 
-    name: of the jobs, and of their note. id: of the array; "" if it is not known yet. per_job: the number of
-    tasks that one element runs, one after the other. restarts: how often Slurm may start an element again.
+    name: the name of the jobs and of their note. id: the array's id; "" if it is not known yet. per_job: the
+    number of tasks that one element runs, one after the other. restarts: how often Slurm may start an element
+    again.
     """
 
     name: str
@@ -132,8 +133,8 @@ class Batch:
 class Refusal(Exception):
     """Slurm has not taken an array, as far as is known.
 
-    full: because the user has too many jobs. lasting: whether the same would be refused later, too. batch:
-    the array, if Slurm may have taken it nevertheless; the note on it is kept then.
+    full: whether the reason is that the user has too many jobs. lasting: whether the same would be refused
+    later, too. batch: the array, if Slurm may have taken it without saying so; its note is then kept.
     """
 
     def __init__(

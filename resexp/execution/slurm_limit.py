@@ -1,4 +1,4 @@
-"""Holds `--jobs` over all arrays of a run, also while nothing watches them.
+"""Keeps to the limit `--jobs` over all arrays of a run, also while no process watches them.
 
 Slurm limits how many elements of one array run at a time, but it has no limit for several arrays that a user
 could set. Therefore each array waits until all earlier ones have ended (`--dependency=afterany`). As soon as
@@ -30,12 +30,12 @@ class Limit:
         return self.jobs, (f"--dependency={_after(ids)}",)
 
     def submitted(self, batch: Batch, *, waits: bool) -> None:
-        """Note what a new array may do."""
+        """Note how many elements of a new array may run now: none while it waits for others."""
         if self.jobs is not None:
             self._allowed[batch.id] = 0 if waits else self.jobs
 
     def share(self, batches: Iterable[Batch]) -> None:
-        """Divide the limit among the arrays, the oldest first. Adopted ones may have had another limit."""
+        """Divide the limit among the arrays, the oldest first. Adopted arrays may have had another limit."""
         if self.jobs is None:
             return
         left, earlier = self.jobs, list[str]()

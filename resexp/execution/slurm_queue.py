@@ -1,4 +1,4 @@
-"""Submits tasks to Slurm in as few arrays as possible, and again later what it has refused."""
+"""Submits tasks to Slurm in as few arrays as possible, and submits refused ones again later."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class SubmitQueue:
         self._new.clear()
 
     def submit(self, notes: JobNotes, live: Sequence[Batch], limit: Limit) -> list[Batch]:
-        """Submit what is due, and return the new arrays. `live` are those that wait or run, oldest first.
+        """Submit what is due, and return the new arrays. `live`: the arrays that wait or run, oldest first.
 
         As long as it is not known whether an array was taken, no other is submitted. Raises TrialError if
         Slurm refuses the jobs, waiting does not help, and there are no others.
@@ -94,12 +94,12 @@ class SubmitQueue:
         return sent
 
     def find(self, seen: Mapping[str, Seen], notes: JobNotes) -> Iterator[Batch]:
-        """The arrays that Slurm has taken without saying so. The tasks of the others are queued again."""
+        """Those unsure arrays that Slurm has taken, as it turns out. Tasks of the others are queued again."""
         for batch in list(self._unsure):
             id = array_of(seen, batch.name)
             if id is None:
-                # A job that starts after this finds no note, and ends. So it does no harm if the controller
-                # takes the array later than it answers the second question.
+                # A job that starts after this finds no note, and ends. Therefore it does no harm if the
+                # controller takes the array only after it has answered the second question.
                 notes.remove(batch.name)
                 if (again := seen_jobs()) is None:
                     notes.write(batch.name, batch.note())

@@ -28,7 +28,7 @@ SUSPENDED = {"SUSPENDED", "STOPPED"}
 RUNNING = {"RUNNING", "COMPLETING", "SIGNALING", "STAGE_OUT", "RESIZING"} | SUSPENDED
 
 PASSING = {"NODE_FAIL", "PREEMPTED", "TIMEOUT", "BOOT_FAIL"}
-"""A job may be in these states for a moment, before it is queued again. They count only if seen twice."""
+"""A job may be in these states briefly, before it is queued again. They count only if seen twice in a row."""
 
 GONE = "GONE"
 """The state of a job that neither squeue nor sacct knows."""
@@ -46,8 +46,8 @@ FIELDS = {"ArrayJobID": 20, "ArrayTaskID": 20, "State": 20, "exit_code": 10, "Na
 
 @dataclass(frozen=True)
 class Seen:
-    """The state of one element of an array. `array` is the array's id, and `name` that of the job. `code` is
-    the exit status of the program, or minus the number of the signal that ended it; None if not known.
+    """The state of one element of an array. `array` is the array's id, and `name` is the job's name. `code`
+    is the program's exit status, or minus the number of the signal that ended it; None if not known.
     """
 
     array: str
@@ -111,7 +111,7 @@ def _waited(text: str) -> int | None:
 
 
 def _code(status: int) -> int:
-    """The exit status of a worker. If a signal ended it, a job's program ends with 128 plus its number."""
+    """A worker's exit status, or minus the number of its signal, for which the job's program adds 128."""
     return 128 - status if status > 128 else status
 
 
@@ -153,7 +153,7 @@ def _says_memory(output: str) -> bool:
 
 
 def settled(seen: Seen, before: Mapping[str, str], element: str) -> bool:
-    """Whether a job has ended for good. `before` has the states of elements at the question before."""
+    """Whether a job has ended for good. `before` has the states in Slurm's previous answer, by element."""
     if seen.state in WAITING | RUNNING:
         return False
     return seen.state not in PASSING | {GONE} or before.get(element) == seen.state

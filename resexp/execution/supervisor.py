@@ -22,10 +22,10 @@ from resexp.store import StoredExperiment
 class SweepSummary:
     """How a run ended. The trials that it covers are those that `Options.only` chooses.
 
-    `counts` has the number of chosen trials by status. `interrupted`: by a signal. `stopped` says why the run
-    ended early without a signal; None if it did not. `warnings` are those of the StoredExperiment. `others`
-    is the number of trials that were not chosen and are not finished. `unmeasured` has, for each kind of
-    probe, the number of trials in which it failed at every moment.
+    `counts` has the number of chosen trials by status. `interrupted` says whether a signal ended the run.
+    `stopped` says why the run ended early without a signal; None if it did not. `warnings` are those of the
+    StoredExperiment. `others` is the number of trials that were not chosen and are not finished. `unmeasured`
+    has, for each kind of probe, the number of trials in which it failed at every moment.
     """
 
     counts: Mapping[Status, int]

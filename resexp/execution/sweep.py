@@ -1,4 +1,4 @@
-"""The trials under way: started, watched, and recorded when they end."""
+"""Starts and watches trials, and records how they end."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ALIKE = 3
 
 TRIES = 3
 """The most attempts at a trial in one run, if its folder is deleted during each. Attempts whose worker is
-lost are repeated too, and do not count.
+lost are repeated too, but do not count.
 """
 
 LOSSES = 20
@@ -165,7 +165,7 @@ class Sweep:
         return freed
 
     def _may_come_late(self, worker: RunningWorker, outcome: Outcome) -> bool:
-        """Whether a trial ended well on another machine, and its result may not be seen here yet."""
+        """Whether a trial ended well on another machine, whose result may become visible here later."""
         if not self.launcher.remote or outcome.status != 0 or self.stopping:
             return False
         worker.ended = self.awake if worker.ended is None else worker.ended

@@ -1,5 +1,5 @@
-"""Measures times, for which it waits until an accelerator has done its work, and the spread of repeated
-measurements.
+"""Measures times and the spread of repeated measurements. Before the clock is read, an accelerator must have
+done its work.
 """
 
 from __future__ import annotations

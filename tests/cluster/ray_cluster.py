@@ -45,8 +45,8 @@ class RayCluster:
         log = Path(self._folder.name, "cluster.txt")
         with log.open("w") as output:
             self.process = subprocess.Popen(
-                [sys.executable, __file__, self._folder.name],
-                env={**os.environ, **QUIET, "PYTHONPATH": self.path},
+                [sys.executable, __file__],
+                env={**os.environ, **QUIET, "PYTHONPATH": self.path, "RAY_TMPDIR": self._folder.name},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=output,
@@ -89,11 +89,11 @@ class RayCluster:
         return self.process.stdout.readline().strip()
 
 
-def main(folder: str) -> None:
+def main() -> None:
     from ray.cluster_utils import Cluster
 
     nodes: dict[str, Any] = {}
-    head = {"num_cpus": 0, "include_dashboard": False, "no_monitor": True, "temp_dir": folder}
+    head = {"num_cpus": 0, "include_dashboard": False, "no_monitor": True}
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # Ray prints, too
     cluster = Cluster(initialize_head=True, head_node_args={**head, **SIZES})
@@ -104,7 +104,7 @@ def main(folder: str) -> None:
             number, cpus, gpus = map(int, numbers)
             place = f"127.0.0.{number}"
             nodes[name] = cluster.add_node(
-                node_ip_address=place, num_cpus=cpus, num_gpus=gpus, temp_dir=folder, **SIZES
+                node_ip_address=place, num_cpus=cpus, num_gpus=gpus, **SIZES
             )
             print(nodes[name].all_processes["raylet"][0].process.pid, file=answers)
         else:
@@ -114,4 +114,4 @@ def main(folder: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()
