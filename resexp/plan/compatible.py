@@ -122,7 +122,9 @@ def _says(part: type[Any], name: str) -> bool:
 def _unfit(settings: Settings, task: type[Any]) -> Iterator[Problem]:
     """A problem for each setting that the class of the task says it cannot be trained with."""
     for key, value, why in task.unfit:
-        if value == reduce(getattr, key.split("."), settings):
+        *path, name = key.split(".")
+        holder: Any = reduce(getattr, path, settings)
+        if value == getattr(holder, name, None):
             yield Problem("", key, f"{value} does not fit {settings.task.kind}: {why}", "choose another")
 
 

@@ -153,6 +153,11 @@ class PolicyGradient(Task):
             "batch",
             "batch norm gives an action one probability in playing and another in learning",
         ),
+        (
+            "model.connection.kind",
+            "stochastic_depth",
+            "dropped blocks give an action one probability in playing and another in learning",
+        ),
     )
 
     def __init__(self, games: int, rollout: int, passes: int, first_scale: float, normalise: bool) -> None:

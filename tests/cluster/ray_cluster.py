@@ -103,9 +103,7 @@ def main() -> None:
         if verb == "add":
             number, cpus, gpus = map(int, numbers)
             place = f"127.0.0.{number}"
-            nodes[name] = cluster.add_node(
-                node_ip_address=place, num_cpus=cpus, num_gpus=gpus, **SIZES
-            )
+            nodes[name] = cluster.add_node(node_ip_address=place, num_cpus=cpus, num_gpus=gpus, **SIZES)
             print(nodes[name].all_processes["raylet"][0].process.pid, file=answers)
         else:
             cluster.remove_node(nodes.pop(name), allow_graceful=False)

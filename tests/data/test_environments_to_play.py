@@ -135,6 +135,7 @@ def test_the_parts_fit() -> None:
         ({"data": {"crop": 2}}, "data.crop: has no effect"),
         ({"data": {"train_size": 10}}, "data.train_size: has no effect"),
         ({"model": {"norm": "batch"}}, "model.norm: batch does not fit ppo: batch norm gives"),
+        ({"model": {"connection": "stochastic_depth"}}, "stochastic_depth does not fit ppo: dropped blocks"),
         ({"model": {"kind": "resnet", "depth": 8}}, "model: resnet is for tasks with labels"),
         ({"training": {"precision": "bfloat16"}}, "training.precision: has no effect on ppo"),
         ({"training": {"train_every": 1}}, "training.train_every: has no effect on ppo"),

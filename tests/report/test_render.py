@@ -23,6 +23,8 @@ from resexp.report.render import csv as csv_format
 from resexp.report.render import html, latex, markdown, terminal
 from resexp.report.render import json as json_format
 from resexp.report.svg import standalone
+from resexp.report.table import Table
+from resexp.report.table import number as numbered
 from resexp.store import Records
 
 Make = Callable[..., Records]
@@ -273,6 +275,15 @@ def test_the_terminal_has_every_number_of_every_table_whole(width: int, report: 
                 assert not cut((cell for cell in shown if cell), text), (table.key, column.title)
             else:
                 assert not within(shown, text), (table.key, column.title)
+
+
+def test_a_long_heading_without_a_unit_has_no_empty_brackets(report: Report) -> None:
+    bargain = Table(
+        "bargain", "Bargain", "", (numbered("rate", "Right per parameter", str),), ({"rate": 1.5},)
+    )
+    text = terminal.render(replace(report, tables=(bargain,)))
+    assert "Right per parameter" in text
+    assert "()" not in text
 
 
 def test_json_is_strict_and_has_the_promised_fields(report: Report) -> None:

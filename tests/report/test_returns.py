@@ -83,13 +83,18 @@ def test_the_interval_is_that_of_a_percentile_bootstrap() -> None:
     from scipy.stats import bootstrap, trim_mean
 
     values = np.random.default_rng(3).normal(100, 20, 12)
-    low, high = returns.interval(values)
-    theirs = bootstrap(
-        (values,), lambda x, axis: trim_mean(x, 0.25, axis=axis), method="percentile", rng=1
-    ).confidence_interval
     assert returns.iqm(values) == pytest.approx(trim_mean(values, 0.25))
-    assert low == pytest.approx(theirs.low, abs=1.0)
-    assert high == pytest.approx(theirs.high, abs=1.0)
+    for level in (0.95, 0.99):
+        theirs = bootstrap(
+            (values,),
+            lambda x, axis: trim_mean(x, 0.25, axis=axis),
+            confidence_level=level,
+            method="percentile",
+            rng=1,
+        ).confidence_interval
+        low, high = returns.interval(values, level)
+        assert low == pytest.approx(theirs.low, abs=1.0)
+        assert high == pytest.approx(theirs.high, abs=1.0)
 
 
 def test_a_report_of_players_speaks_of_regrets_and_another_of_errors(make: Make) -> None:

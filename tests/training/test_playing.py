@@ -161,6 +161,12 @@ def test_an_epoch_without_an_evaluation_counts_with_the_next_one(monkeypatch: py
     assert rows[-1]["train_error"] == pytest.approx((0.8 + 0.8 + 0.2) / 3)
 
 
+def test_a_return_outside_the_bounds_is_told_at_once() -> None:
+    run = new(settings())
+    with pytest.raises(TrialError, match="a return of 501 is outside"):
+        run.regret(501.0)
+
+
 def test_a_policy_without_numbers_diverges() -> None:
     run = new(settings())
     with torch.no_grad():

@@ -34,7 +34,7 @@ def figure(records: Records) -> Figure | None:
     rows = rows.dropna(subset=["test_return", "test_interactions"])
     if rows.empty:
         return None
-    found = style.looks(records, rows)
+    found, level = style.looks(records, rows), statistics.level_of(records)
     depths = sorted(int(depth) for depth in rows["depth"].unique())
     columns = min(COLUMNS, len(depths))
     drawn, axes = style.panels(-(-len(depths) // columns), columns, height=2.6, sharex=True, sharey=True)
@@ -43,7 +43,7 @@ def figure(records: Records) -> Figure | None:
     for number, depth in enumerate(depths):
         panel, here = axes.flat[number], rows[rows["depth"] == depth]
         for variant, group in frames.by_variant(here):
-            _line(panel, group, found[variant])
+            _line(panel, group, found[variant], level)
         style.title(panel, f"depth {depth}", columns)
         panel.set_xlabel("thousands of steps")
         panel.xaxis.set_major_locator(MaxNLocator(4))
@@ -54,9 +54,11 @@ def figure(records: Records) -> Figure | None:
     return drawn
 
 
-def _line(panel: Axes, group: pd.DataFrame, look: style.LineStyle) -> None:
+def _line(panel: Axes, group: pd.DataFrame, look: style.LineStyle, level: float) -> None:
     stats = group.groupby("test_interactions")["test_return"].agg(["mean", "std", "count"])
-    half = stdtrit(np.maximum(stats["count"] - 1, 1), 0.975) * stats["std"] / np.sqrt(stats["count"])
+    half = (
+        stdtrit(np.maximum(stats["count"] - 1, 1), (1 + level) / 2) * stats["std"] / np.sqrt(stats["count"])
+    )
     half = half.where(stats["count"] >= statistics.LEAST, 0.0).fillna(0.0)
     x, mean = stats.index.to_numpy(float), stats["mean"]
     panel.fill_between(x, mean - half, mean + half, color=look.color, alpha=0.16, linewidth=0)

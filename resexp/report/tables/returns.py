@@ -19,7 +19,7 @@ CAPTION = (
     "Return: that of the evaluation episodes after the last step, in which the policy takes its most "
     "probable actions; mean ± standard deviation over n seeds. IQM: the interquartile mean over seeds, which "
     "leaves out the lowest and the highest quarter of them (Agarwal et al. 2021, arXiv:2108.13264), with a "
-    "95 % percentile bootstrap interval over seeds, given from three seeds on. {solved}The test error is "
+    "95 % interval by percentile bootstrap over seeds, given from three seeds on. {solved}The test error is "
     "(largest - return) / (largest - least), with the largest and the least possible return of an episode. "
     "The train error is the mean of that error over the steps of training: 1 minus the area under the "
     "learning curve as a share of the possible. A diverged or failed trial has no return."
@@ -39,7 +39,8 @@ def table(records: Records) -> Table | None:
         return None
     names = ("return", "threshold", "solved_after", "interactions")
     ended = ended.assign(**{f"test_{n}": pd.to_numeric(ended[f"test_{n}"], errors="coerce") for n in names})
-    rows = [_row(place) for place in frames.by_depth(ended)]
+    level = statistics.level_of(records)
+    rows = [_row(place, level) for place in frames.by_depth(ended)]
     columns = (
         *places(),
         Column("Return", lambda r: _spread(r["return_mean"], r["return_sd"])),
@@ -58,11 +59,11 @@ def table(records: Records) -> Table | None:
     return Table("returns", "Returns", CAPTION.format(solved=solved), columns, tuple(rows))
 
 
-def _row(place: frames.DepthGroup) -> Row:
+def _row(place: frames.DepthGroup, level: float) -> Row:
     done = frames.done(place.rows)
     returns = done["test_return"].dropna().to_numpy(float)
     found = statistics.summary(returns)
-    low, high = interval(returns)
+    low, high = interval(returns, level)
     after = done["test_solved_after"].dropna()
     row = frames.row_keys(place) | {"n": len(returns), "lost": len(place.rows) - len(returns)}
     return row | {
@@ -87,14 +88,16 @@ def _middle(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return mean
 
 
-def interval(values: NDArray[np.float64]) -> tuple[float | None, float | None]:
-    """The 95 % percentile bootstrap interval of the interquartile mean; (None, None) for few values."""
+def interval(
+    values: NDArray[np.float64], level: float = statistics.LEVEL
+) -> tuple[float | None, float | None]:
+    """The percentile bootstrap interval of the interquartile mean; (None, None) for few values."""
     if len(values) < statistics.LEAST:
         return None, None
     # numpy promises that these numbers stay the same in all versions.
     drawn = np.random.PCG64(0).random_raw(DRAWS * len(values)) % np.uint64(len(values))
     means = _middle(values[drawn.astype(int).reshape(DRAWS, -1)])
-    low, high = np.quantile(means, [0.025, 0.975]).tolist()
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2]).tolist()
     return low, high
 
 

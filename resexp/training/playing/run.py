@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from resexp.data.draws import permutation
-from resexp.errors import Diverged
+from resexp.errors import Diverged, TrialError
 from resexp.models.build import build_network
 from resexp.models.init import initialise
 from resexp.random import key_of, keyed_generator
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from resexp.config.settings import Settings
     from resexp.data.environment import Environment
     from resexp.data.opening import Data
+
+ROUNDING = 1e-6
+"""A return may lie outside the range of possible returns by this share of it."""
 
 
 class PlayingRun(Run):
@@ -196,9 +199,16 @@ class PlayingRun(Run):
         }
 
     def regret(self, value: float) -> float:
-        """How far a return is from the largest possible one, as a share of the range of possible returns."""
+        """How far a return is from the largest possible one, as a share of the range of possible returns.
+
+        Raises TrialError if the return is outside that range.
+        """
         low, high = self.source.bounds()
-        return (high - value) / (high - low)
+        share = (high - value) / (high - low)
+        if not -ROUNDING <= share <= 1 + ROUNDING:
+            wrong = f"a return of {value:g} is outside data.least and data.largest, {low:g} and {high:g}"
+            raise TrialError(f"{wrong}; give bounds that no return exceeds")
+        return min(1.0, max(0.0, share))
 
     def chance(self) -> dict[str, float]:
         """The regret of actions that are drawn without regard to what is seen."""
