@@ -252,7 +252,7 @@ def _facts(environment: dict[str, Any]) -> list[tuple[str, str]]:
         name = words.clean(key)
         if isinstance(value, dict):
             facts += _facts(value)
-        elif isinstance(value, int) and name.endswith("_bytes"):
+        elif isinstance(value, int) and name.endswith("_bytes") and 0 <= value < 2**63:
             facts.append((name.removesuffix("_bytes"), f"{value / 2**30:.1f} GiB"))
         elif shown := words.clean(" ".join(map(str, value)) if isinstance(value, list | tuple) else value):
             facts.append((name, words.DASH if words.missing(value) else shown))

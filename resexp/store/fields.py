@@ -135,6 +135,7 @@ class Registration(Document):
 
 class Environment(Document):
     date: Text = ""
+    memory_bytes: Count | None = None
 
 
 class AttemptFields(Document):

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,13 @@ def test_a_report_without_findings_says_why(make: Callable[..., Records]) -> Non
     (note,) = build(make([trial("plain", 8, 0)], settings=once, published={})).notes
     assert "trained for one step only" in note
     assert not build(make([trial("plain", 8, 0)], settings=once, published={})).drawings[1:]
+
+
+def test_a_size_that_no_machine_has_is_shown_as_it_is(make: Callable[..., Records]) -> None:
+    records = make([trial("plain", 8, 0)])
+    for size, shown in ((8 * 2**30, "8.0 GiB"), (10**400, str(10**400))):
+        report = build(replace(records, environment={"machine": {"gpu_bytes": size}}))
+        assert shown in dict(report.environment).values()
 
 
 def test_write_leaves_every_file_and_nothing_else(report: Report, tmp_path: Path) -> None:
