@@ -85,7 +85,7 @@ def test_its_modules_are_copied_and_its_trials_need_the_originals_no_more(place:
     }
     assert api.probe("mine", ["cka"], device="cpu") == 1
     (place / "results/mine/plugins" / plugin.sha256 / "inner/constants.py").write_text("HALF = 2\n")
-    with pytest.raises(Exception, match=r"is not mine\.py as it was used"):
+    with pytest.raises(Exception, match=r"is not the mine\.py that was used"):
         one.plugins()
 
 

@@ -148,7 +148,7 @@ def test_a_damaged_copy_is_told(place: Path) -> None:
     (copy,) = (place / "results/mine/plugins").iterdir()
     assert copy.read_text() == MINE
     copy.write_text("import os\n")
-    with pytest.raises(StoreError, match=r"is not my_connection\.py as it was used"):
+    with pytest.raises(StoreError, match=r"is not the my_connection\.py that was used"):
         one.plugins()
     copy.unlink()
     with pytest.raises(StoreError, match=r"run the experiment again with my_connection\.py"):

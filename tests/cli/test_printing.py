@@ -13,7 +13,8 @@ import pytest
 KEPT = Path(__file__).parents[1] / "store/kept/kept"
 REPORT = ("report", "kept", "--format", "html")
 COMMANDS = (("run", "--help"), ("show", "connections"), ("status", "kept"), REPORT)
-FILES = {"figures", "report.html", "report.json", "report.md", "report.tex", "trials.csv"}
+PAGES = {"report.html", "report.json", "report.md", "report.tex", "trials.csv"}
+FILES = PAGES | {"figures", "configuration.yaml"}
 
 each_command = pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
 

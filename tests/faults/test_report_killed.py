@@ -12,7 +12,8 @@ from processes import Run
 from tally import Record
 
 TRIALS: list[dict[str, Any]] = [{"name": f"t{n}", "seed": n} for n in range(2)]
-NAMES = {"report.html", "report.md", "report.tex", "report.json", "trials.csv", "figures"}
+FILES = {"report.html", "report.md", "report.tex", "report.json", "trials.csv", "configuration.yaml"}
+NAMES = FILES | {"figures"}
 
 
 def hashes(folder: Path) -> dict[str, str]:
