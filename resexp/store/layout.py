@@ -72,7 +72,8 @@ class TrialFolder:
 
     def checkpoints(self) -> list[Path]:
         """The sidecars of the checkpoints, oldest first."""
-        return sorted(self.path.glob(f"{CHECKPOINT}*.json"))
+        found = self.path.glob(f"{CHECKPOINT}*.json")
+        return sorted(found, key=lambda path: path.stem)  # with the suffix, `-` would sort before `.`
 
     def checkpoint(self, step: int, attempt: int, restart: int = 0) -> Path:
         """The path of a checkpoint's sidecar. It contains the attempt, so that attempts share no file, and

@@ -75,3 +75,14 @@ def test_a_run_that_adopts_a_restarted_job_lets_no_earlier_process_in(
             first.save_checkpoint(b"late", 5)
         assert later.claim(TRIAL) == (path, number + 1)
         store.Attempt(path, number + 1).begin({})
+
+
+def test_at_one_step_the_checkpoint_of_the_last_restart_is_the_newest(tmp_path: Path) -> None:
+    folder = store.TrialFolder(tmp_path)
+    written = [
+        folder.checkpoint(step, attempt, restart)
+        for step, attempt, restart in ((9, 1, 3), (10, 1, 0), (10, 1, 1), (10, 1, 12), (10, 2, 0), (11, 1, 0))
+    ]
+    for path in reversed(written):
+        path.touch()
+    assert folder.checkpoints() == written
