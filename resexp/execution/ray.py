@@ -20,6 +20,7 @@ from typing import IO, Any, ClassVar
 from resexp.errors import ConfigError, Problem, TrialError
 from resexp.execution.descriptors import open_standard_descriptors
 from resexp.execution.launcher import Job, Launcher, Outcome
+from resexp.execution.messages import receive
 from resexp.execution.ray_driver import BEGUN, CANCEL, READY, START, spawn_driver
 from resexp.execution.spawn import current_folder
 from resexp.options import NonNegativeFloat, PositiveFloat, PositiveInt
@@ -133,16 +134,7 @@ class Ray(Launcher):
         self._submit()
         if self._control is None or any(handle.outcome for handle in handles):
             return
-        try:
-            if self._control.poll(seconds):
-                self._hear(*self._control.recv())
-                while self._control.poll():
-                    self._hear(*self._control.recv())
-        except (EOFError, OSError):
-            self._lose()
-        except BaseException:  # a signal may have left half a message in the connection
-            self._lose()
-            raise
+        receive(self._control, seconds, self._hear, self._lose)
 
     def stop(self, handle: Task, *, kill: bool) -> None:
         """Cancel a task. Its trial saves its state, or is killed after 4 s. Once this has been called, a

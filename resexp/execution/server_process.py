@@ -18,6 +18,7 @@ from typing import Literal
 
 from resexp.errors import TrialError
 from resexp.execution.descriptors import open_standard_descriptors
+from resexp.execution.messages import receive
 from resexp.execution.server import ENDED, STARTED, end_group
 from resexp.execution.spawn import current_folder, import_path, spawn
 
@@ -132,16 +133,7 @@ class ServerProcess:
 
     def listen(self, seconds: float) -> None:
         """Receive messages about workers, waiting for the first one for at most `seconds`."""
-        try:
-            if self._control.poll(seconds):
-                self._hear(*self._control.recv())
-                while self._control.poll():
-                    self._hear(*self._control.recv())
-        except (EOFError, OSError):
-            self.end()
-        except BaseException:  # a signal may have left half a message in the connection
-            self.end()
-            raise
+        receive(self._control, seconds, self._hear, self.end)
 
     def wait_for(self, workers: Sequence[Worker], seconds: float) -> None:
         """Listen until all of the workers have ended, for at most `seconds`."""

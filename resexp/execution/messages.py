@@ -1,0 +1,27 @@
+"""Receives the messages of a process that starts trials for this one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any
+
+
+def receive(
+    control: Connection, seconds: float, hear: Callable[..., None], lose: Callable[[], object]
+) -> None:
+    """Call `hear` with each message that has arrived, waiting for the first one for at most `seconds`.
+
+    If the other process has ended, `lose` is called. If `hear` or a signal raises, `lose` is called before
+    the error is passed on, because half a message may be left in the connection.
+    """
+    try:
+        if control.poll(seconds):
+            hear(*control.recv())
+            while control.poll():
+                hear(*control.recv())
+    except (EOFError, OSError):
+        lose()
+    except BaseException:
+        lose()
+        raise
