@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from multiprocessing.connection import Connection
-from typing import Any
 
 
 def receive(
