@@ -38,7 +38,6 @@ class PlayingRun(Run):
 
     def __init__(self, settings: Settings, data: Data, device: torch.device) -> None:
         super().__init__(settings, data, device)
-        self.player = cast(PolicyGradient, self.task)
         self.source: Environment = settings.data.build()
         model, seed = settings.model, settings.seed
         value = build_network(model, self.player.purposes(data.facts)[1])
@@ -67,8 +66,12 @@ class PlayingRun(Run):
         self.solved_after: int | None = None
 
     def epoch_length(self) -> tuple[int, int]:
-        task = cast(PolicyGradient, self.task)
-        return task.games * task.rollout, task.passes
+        return self.player.games * self.player.rollout, self.player.passes
+
+    @property
+    def player(self) -> PolicyGradient:
+        """The task, which is of a kind that plays."""
+        return cast(PolicyGradient, self.task)
 
     # -- playing ----------------------------------------------------------------------------------
 
@@ -184,7 +187,8 @@ class PlayingRun(Run):
         threshold = self.source.solved_at()
         if threshold is not None and found >= threshold and self.solved_after is None:
             self.solved_after = interactions
-        self.regrets += (epoch - self.evaluated) * self.regret(found)
+        regret = self.regret(found)
+        self.regrets += (epoch - self.evaluated) * regret
         self.evaluated = epoch
         measures = {
             "return": found,
@@ -194,7 +198,7 @@ class PlayingRun(Run):
         }
         return {
             "train_error": self.regrets / epoch,
-            "test_error": self.regret(found),
+            "test_error": regret,
             "test_measures": measures,
         }
 
