@@ -32,6 +32,15 @@ from resexp.store import Attempt, TrialFolder
 
 FINGERPRINT = {"device": "stub", "threads": 1}
 
+ENDS = {
+    "abort": ("failed", "crashed: signal 6 (SIGABRT)"),
+    "diverge": ("diverged", "loss is NaN at step 7"),
+    "exit": ("failed", "crashed: the process ended with exit status 7 and left no result"),
+    "raise": ("failed", "error: RuntimeError: told to fail"),
+    "memory": ("failed", "out of memory"),
+}
+"""How a trial that misbehaves at step 7 is recorded, whatever launched it: its status and cause."""
+
 
 def trial(name: str, seed: int = 0, depth: int = 8, **settings: Any) -> Trial:
     """A trial of the stub, identified by all it was given."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
-import stub
+import cluster_trials
 from slurm_cluster import SlurmCluster
 
 from resexp import store
@@ -22,12 +22,7 @@ from resexp.plan.trial import Trial
 
 PATIENCE = 60.0
 
-
-def until(asked: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not asked():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+until = partial(cluster_trials.until, seconds=PATIENCE)
 
 
 def run(
@@ -49,19 +44,6 @@ def run(
             display=display or Display(),
         )
         return summary, {trial.name: experiment.state(trial) for trial in trials}
-
-
-def gated(folder: Path, names: Sequence[str], **settings: Any) -> list[Trial]:
-    """Trials that wait after their first step until there is a file `gate` in the folder."""
-    gate = str(folder / "gate")
-    return [
-        stub.trial(name, seed, gate=gate, pid=str(folder / f"{name}.pid"), **settings)
-        for seed, name in enumerate(names)
-    ]
-
-
-def place(results: Path, trial: Trial) -> store.TrialFolder:
-    return store.ExperimentFolder(results / "exp").trial(trial)
 
 
 def undone(results: Path, trials: Sequence[Trial]) -> int:

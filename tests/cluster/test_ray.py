@@ -11,11 +11,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import cluster_trials
 import pytest
 import stub
+from cluster_trials import place
 from drive_ray import run
 from ray_cluster import RayCluster
 from tally import Record
@@ -29,24 +32,12 @@ SOON = 10.0
 """Seconds after which nothing may be left of a run whose supervisor was killed: promise R5."""
 
 
-def until(asked: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not asked():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+until = partial(cluster_trials.until, seconds=PATIENCE)
 
 
 def gated(folder: Path, names: Sequence[str], **settings: Any) -> list[Trial]:
-    """Trials that save two checkpoints, and then wait until there is a file `gate` in the folder."""
-    gate = {"gate": str(folder / "gate"), "gate_at": 3, "epoch": 1}
-    return [
-        stub.trial(name, seed, pid=str(folder / f"{name}.pid"), **gate, **settings)
-        for seed, name in enumerate(names)
-    ]
-
-
-def place(results: Path, trial: Trial) -> store.TrialFolder:
-    return store.ExperimentFolder(results / "exp").trial(trial)
+    """Trials that save two checkpoints before they wait."""
+    return cluster_trials.gated(folder, names, gate_at=3, epoch=1, **settings)
 
 
 def status_of(pid: int) -> str:
@@ -152,18 +143,13 @@ def differing(traces: Sequence[object], wanted: Sequence[object]) -> int:
 
 
 def test_each_end_is_recorded_and_no_more_run_than_asked(ray_cluster: RayCluster, tmp_path: Path) -> None:
-    ways = ("abort", "diverge", "exit", "raise", "memory")
-    trials = [stub.trial("good"), *(stub.trial(how, misbehave={"at": 7, "how": how}) for how in ways)]
+    trials = [stub.trial("good"), *(stub.trial(how, misbehave={"at": 7, "how": how}) for how in stub.ENDS)]
     seen = Most()
     summary, states = run(tmp_path, trials, seen, jobs=2, address=ray_cluster.address)
     assert seen.most == 2
     assert {name: (state.status, state.cause) for name, state in states.items()} == {
         "good": ("done", None),
-        "abort": ("failed", "crashed: signal 6 (SIGABRT)"),
-        "diverge": ("diverged", "loss is NaN at step 7"),
-        "exit": ("failed", "crashed: the process ended with exit status 7 and left no result"),
-        "raise": ("failed", "error: RuntimeError: told to fail"),
-        "memory": ("failed", "out of memory"),
+        **stub.ENDS,
     }
     assert summary.exit_status == 3
 

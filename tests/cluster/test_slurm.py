@@ -9,25 +9,21 @@ from pathlib import Path
 
 import pytest
 import stub
+from cluster_trials import gated, place
 from launcher_contract import lives
 from slurm_cluster import SlurmCluster
-from slurm_runs import PATIENCE, Seen, Supervisor, gated, place, queue, run, undone, until
+from slurm_runs import PATIENCE, Seen, Supervisor, queue, run, undone, until
 from tally import Record
 
 from resexp import durable, store
 
 
 def test_each_way_to_end_is_recorded(cluster: SlurmCluster, record: Record, tmp_path: Path) -> None:
-    ways = ("abort", "diverge", "exit", "raise", "memory")
-    trials = [stub.trial("good"), *(stub.trial(how, misbehave={"at": 7, "how": how}) for how in ways)]
+    trials = [stub.trial("good"), *(stub.trial(how, misbehave={"at": 7, "how": how}) for how in stub.ENDS)]
     summary, states = run(tmp_path, trials)
     assert {name: (state.status, state.cause) for name, state in states.items()} == {
         "good": ("done", None),
-        "abort": ("failed", "crashed: signal 6 (SIGABRT)"),
-        "diverge": ("diverged", "loss is NaN at step 7"),
-        "exit": ("failed", "crashed: the process ended with exit status 7 and left no result"),
-        "raise": ("failed", "error: RuntimeError: told to fail"),
-        "memory": ("failed", "out of memory"),
+        **stub.ENDS,
     }
     assert summary.exit_status == 3
     record("ways to end, each recorded with its cause", len(trials), 0)

@@ -7,8 +7,9 @@ import time
 from pathlib import Path
 
 import stub
+from cluster_trials import gated, place
 from slurm_cluster import SlurmCluster
-from slurm_runs import PATIENCE, Supervisor, gated, place, queue, run, undone, until
+from slurm_runs import PATIENCE, Supervisor, queue, run, undone, until
 from tally import Record
 
 

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 import stub
+from cluster_trials import gated
 from slurm_cluster import SlurmCluster
-from slurm_runs import Seen, Supervisor, gated, queue, run, undone, until
+from slurm_runs import Seen, Supervisor, queue, run, undone, until
 from tally import Record
 
 from resexp.execution import slurm_queue
