@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from resexp.plan.status import Status
-from resexp.report import frames, magnitudes, style
+from resexp.report import error_axes, frames, style
 from resexp.store import Records
 
 ORDER = 10
@@ -38,7 +38,7 @@ def figure(records: Records) -> Figure | None:
         panel.margins(x=0.1)  # room for the crosses
         panel.set_xlim(left=0)
         done = frames.done(trials)
-        magnitudes.error_axis(panel.xaxis, 100 * done[error].groupby(done["variant"], observed=True).mean())
+        error_axes.error_axis(panel.xaxis, 100 * done[error].groupby(done["variant"], observed=True).mean())
     axes[0][0].set_yticks(range(len(found)), list(style.distinct(found, 44).values()))
     axes[0][0].set_ylim(len(found) - 0.5, -0.5)
     if len(frames.done(trials)) < len(trials):

@@ -8,7 +8,7 @@ from functools import partial
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from resexp.report import frames, magnitudes, style, words
+from resexp.report import error_axes, frames, style, words
 from resexp.store import Records
 
 ORDER = 40
@@ -45,7 +45,7 @@ def figure(records: Records) -> Figure | None:
         panel.margins(x=0.1)
     style.from_zero(axes[0][0])
     means = (100 * done["test_error"]).groupby([done["variant"], done["depth"]], observed=True).mean()
-    magnitudes.error_axis(axes[0][0].yaxis, means)
+    error_axes.error_axis(axes[0][0].yaxis, means)
     axes[0][0].set_ylabel("test error (%)")
     style.variant_key(drawn, found)
     return drawn

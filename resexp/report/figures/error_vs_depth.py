@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from resexp.plan.status import Status
-from resexp.report import frames, magnitudes, style
+from resexp.report import error_axes, frames, style
 from resexp.store import Records
 
 ORDER = 10
@@ -39,7 +39,7 @@ def figure(records: Records) -> Figure | None:
         return None
     found = style.looks(records, trials)
     errors = [f"{split}_error" for split in splits]
-    tops = [magnitudes.enlarged(_peaks(trials, error)) for error in errors]
+    tops = [error_axes.enlarged(_peaks(trials, error)) for error in errors]
     drawn, axes = style.panels(2 if any(tops) else 1, len(splits), height=2.5 if any(tops) else 2.9)
     for place, (error, top) in enumerate(zip(errors, tops, strict=True)):
         panel, name = axes[0][place], error.replace("_", " ").capitalize()

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from resexp.report import frames, magnitudes, style
+from resexp.report import error_axes, frames, style
 from resexp.store import Records
 
 ORDER = 32
@@ -50,7 +50,7 @@ def figure(records: Records) -> Figure | None:
         panel.set_xlabel(label)
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     style.from_zero(axes[0][0])
-    magnitudes.error_axis(axes[0][0].yaxis, levels)
+    error_axes.error_axis(axes[0][0].yaxis, levels)
     axes[0][0].set_ylabel("error on the probe batch (%)")
     ring = Line2D([], [], color=style.INK, marker="o", mfc="none", ms=7, linestyle="", label="stage begins")
     style.variant_key(drawn, found, [ring])

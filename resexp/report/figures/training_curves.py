@@ -7,7 +7,7 @@ from math import ceil
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from resexp.report import frames, magnitudes, style, words
+from resexp.report import error_axes, frames, style, words
 from resexp.store import Records
 
 ORDER = 20
@@ -64,6 +64,6 @@ def figure(records: Records) -> Figure | None:
                 panel.set_ylabel(label)
     axes[0][0].autoscale()
     style.from_zero(axes[0][0])
-    magnitudes.error_axis(axes[0][0].yaxis, ends)
+    error_axes.error_axis(axes[0][0].yaxis, ends)
     style.depth_key(drawn, found)
     return drawn

@@ -13,6 +13,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from resexp.report import frames
+from resexp.report.error_axes import enlarged
 from resexp.report.figures import (
     error_by_variant,
     error_vs_cost,
@@ -20,7 +21,6 @@ from resexp.report.figures import (
     gradient_norms,
     training_curves,
 )
-from resexp.report.magnitudes import enlarged
 from resexp.report.style import RC
 from resexp.store import Records
 
