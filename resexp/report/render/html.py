@@ -32,14 +32,15 @@ def render(report: Report) -> str:
     for drawing in report.drawings:
         beside.setdefault(drawing.beside if drawing.beside in keys else "", []).append(drawing)
     template = environment.get_template("report.html")
+    code = script()
     return template.render(
         report=report,
         terms=TERMS,
         beside=beside,
         svg=lambda drawing: Markup(drawing.svg),
         magnitude=_magnitude,
-        script=Markup(script()),
-        script_hash=base64.b64encode(hashlib.sha256(script().encode()).digest()).decode(),
+        script=Markup(code),
+        script_hash=base64.b64encode(hashlib.sha256(code.encode()).digest()).decode(),
     )
 
 
