@@ -185,7 +185,7 @@ class TrainingConfig(Frozen):
     channels_last: bool = True
     deterministic: bool = False
     test_every: PositiveInt = Field(1, description="number of epochs between tests")
-    train_every: PositiveInt | None = Field(None, description="same on training set; null: at most 4 tests")
+    train_every: PositiveInt | None = Field(None, description="epochs between train tests; null: 4 at most")
 
     @model_validator(mode="after")
     def _one_budget(self) -> Self:

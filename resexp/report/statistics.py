@@ -120,9 +120,10 @@ def contrast(
     """The sum of weight x mean over independent samples, with Welch's interval. None if a sample is empty.
 
     examples: if the values are shares of examples, such as errors, the number of examples: one number for all
-        samples, or one for each. A seed then made value x examples mistakes. If seeds made fewer than `FEW`
-        mistakes on average, their variance has a lower bound: that of a count with the mean (all mistakes +
-        1) / n. Without it, three seeds without a mistake would show that mistakes are impossible.
+        samples, or one for each. The mistakes of a seed are then its value times `examples`. If seeds made
+        fewer than `FEW` mistakes on average, their variance is at least that of a Poisson count whose mean is
+        (all mistakes + 1) / n. Otherwise three seeds without a mistake would show that mistakes are
+        impossible.
     overlap: if each value was measured on m rows, drawn at random from the same N rows, the number m / (N -
         m): one number for all samples, or one for each. The variance of a mean over n seeds is then
         s^2 (1 / n + overlap) (Nadeau and Bengio 2003, Machine Learning 52, who write n_test / n_train).
@@ -210,9 +211,9 @@ def of_best(against: Callable[[float], Sequence[Estimate | None]], level: float 
 
     The lower end of the interval is the greatest of the lower ends. Any of them may be the greatest by
     chance, so they are taken at a level that is corrected for their number (Bonferroni). The upper end is the
-    greatest of the upper ends. It needs no correction, because it can be too low only if the upper end of
-    the difference to the truly best one is too low. Therefore the interval covers the true difference with at
-    least the probability `level`.
+    greatest of the upper ends. It needs no correction, because it is never below the upper end for the other
+    that is truly best, so it is too low only if that single end is. Therefore the interval covers the true
+    difference with at least the probability `level`.
     """
     found = [estimate for estimate in against(level) if estimate is not None]
     corrected = against(1 - (1 - level) / len(found))

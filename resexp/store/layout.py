@@ -76,8 +76,8 @@ class TrialFolder:
         return sorted(found, key=lambda path: path.stem)  # with the suffix, `-` would sort before `.`
 
     def checkpoint(self, step: int, attempt: int, restart: int = 0) -> Path:
-        """The path of a checkpoint's sidecar. It contains the attempt, so that attempts share no file, and
-        how often a cluster has started the attempt again.
+        """The path of a checkpoint's sidecar. Its name contains the attempt and how often a cluster has
+        started that attempt again, so that no two processes write the same file.
         """
         again = f"-{restart:05d}" if restart else ""
         return self.path / f"checkpoint-{step:010d}-{attempt:05d}{again}.json"
