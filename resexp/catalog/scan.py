@@ -1,10 +1,10 @@
 """Finds parts (connections, trunks, data sets, probes, ...) in the syntax trees of their files.
 
 A module is imported only when one of its parts is built, so that listing and checking parts needs no torch. A
-role is what a part can be, such as a connection, and has a base class. A part is a public class at the top of
-a file that names this base class among its bases. Its kind is the class's name in snake_case. The
-keyword-only arguments of its constructor are its options in YAML. A class without a constructor has its
-base's options. A class whose constructor takes `**` has its own options and its base's.
+role is what a part can be, such as a connection, and has a base class. A part is a public class that is
+defined at the top level of a file and names this base class among its bases. Its kind is the class's name in
+snake_case. The keyword-only arguments of its constructor are its options in YAML. A class without a
+constructor has its base's options. A class whose constructor takes `**` has its own options and its base's.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def part_class(part: PartInfo) -> type[Any]:
     base: type[Any] = getattr(importlib.import_module(module), part.base)
     if isinstance(loaded, type) and issubclass(loaded, base):
         return loaded
-    wrong = f"is not a {part.base} of this package after its file has run"
+    wrong = f"names {part.base} as its base, but when its file is run, that is another class than resexp's"
     raise error(part, "", wrong, f"make it a class with the base {module}.{part.base}")
 
 

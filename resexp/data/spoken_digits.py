@@ -41,8 +41,8 @@ class SpokenDigits(Source):
     `test_speakers`, such as [theo], it is all recordings of these speakers, and no speaker is in both sets.
     An example is `seconds` long and has `rate` samples per second (the data set's own rate is 8,000);
     `resexp.data.sound` says how recordings are converted. An example is a waveform or, if `mels` is given, a
-    log-mel spectrogram of `mels` bands. In training, it is moved in time by up to `shift` seconds, and gets
-    white noise of up to `noise` times its size.
+    log-mel spectrogram of `mels` bands. In training, it is moved in time by up to `shift` seconds, and half
+    of the recordings get white noise of up to `noise` times their root mean square.
 
     If `root`, by default the data folder, has neither the archive nor a folder `recordings`, the archive is
     downloaded. Every recording is checked by its own hash. The version is that of May 2024 (CC BY-SA 4.0).
@@ -64,7 +64,7 @@ class SpokenDigits(Source):
         self.test_speakers = test_speakers
         held, known = set(test_speakers or ()), set(SPEAKERS)
         if test_speakers is not None and not (0 < len(held) == len(test_speakers) and held < known):
-            wrong = f"{list(test_speakers)} does not leave speakers for both sets"
+            wrong = f"{list(test_speakers)} does not split the speakers into two sets"
             raise DataError(f"data.test_speakers: {wrong}; name some, and not all, of {', '.join(SPEAKERS)}")
 
     def facts(self, image_size: int | None) -> Facts:
@@ -135,7 +135,8 @@ def checked(path: Path) -> Mapping[str, bytes]:
         named = ", ".join(wrong[:NAMED]) + (", ..." if len(wrong) > NAMED else "")
         raise DataError(
             f"{path}: {len(wrong)} of {len(known):,} recordings are missing or not those of "
-            f"May 2024 ({named}); delete it to have it fetched, or use audio_folder for your own recordings"
+            f"May 2024 ({named}). If you delete {path.name}, it is downloaded again. For other recordings, "
+            "use audio_folder"
         )
     return contents
 

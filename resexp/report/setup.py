@@ -223,7 +223,7 @@ def _tuned(records: ReportRecords) -> Iterator[tuple[str, str]]:
 def _differences(
     records: Records, trials: Sequence[Mapping[str, Any]], changed: Iterable[Mapping[str, Any]]
 ) -> Iterator[str]:
-    """Each setting whose values differ between variants, with the values of each.
+    """Each setting whose value differs between variants, with the value of every variant.
 
     A setting that only some variants have is given only if one of the variants changed it from its default.
     """
