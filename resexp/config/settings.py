@@ -137,7 +137,7 @@ class ModelConfig(PartConfig):
     )
     order: Placement = Field("post", description="where norm and activation stand (He et al. 2016)")
     norm: Literal["batch", "none", "layer", "group"] = "batch"
-    activation: Literal["relu", "tanh", "sigmoid", "gelu"] = "relu"
+    activation: Literal["relu", "tanh", "sigmoid", "gelu", "leaky_relu"] = "relu"
     init: Initialisation = "he"
     init_noise: Fraction = Field(0.1, description="`init: dirac` adds weights of `init: he`, times this")
     match: Literal["none", "params", "macs"] = Field(

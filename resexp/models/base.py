@@ -22,7 +22,8 @@ class Purpose:
 
     `targets` says what the units are: an image's label ("labels", output (B, classes)), its pixels ("masks",
     output (B, classes, H, W)), or characters ("tokens", output (B, classes, T)). With "images", the network
-    learns from the images alone, and its output is whatever it and its task agree on. `causal`: True means
+    learns from the images alone, and its output is whatever it and its task agree on. With "noise" it is the
+    other way round: the network makes examples of this `shape` from noise (B, classes). `causal`: True means
     that outputs must not see later positions, False that they must, None that either is fine.
     """
 
@@ -32,9 +33,13 @@ class Purpose:
     causal: bool | None = None
 
     def made_up(self, batch: int, device: torch.device | str) -> Tensor:
-        """Made-up inputs of the right shape and type: noise (batch, *shape), or tokens (batch, T), all 0."""
+        """Made-up inputs of the right shape and type: noise (batch, *shape), noise (batch, classes) for the
+        targets "noise", or tokens (batch, T), all 0.
+        """
         if self.targets == "tokens":
             return torch.zeros(batch, *self.shape, dtype=torch.long, device=device)
+        if self.targets == "noise":
+            return torch.randn(batch, self.classes, device=device)
         return torch.randn(batch, *self.shape, device=device)
 
 
@@ -52,7 +57,7 @@ class Design:
     connection: Callable[[Site], Connection]
     order: Placement = "post"
     norm: Literal["batch", "none", "layer", "group"] = "batch"
-    activation: Literal["relu", "tanh", "sigmoid", "gelu"] = "relu"
+    activation: Literal["relu", "tanh", "sigmoid", "gelu", "leaky_relu"] = "relu"
     causal: bool | None = None
 
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from resexp.errors import ConfigError, Problem
 from resexp.models.attention import Attention, Projection
 from resexp.models.base import Network
+from resexp.models.parts import LEAK
 from resexp.random import keyed_generator
 
 Scheme = Callable[[Tensor, torch.Generator, float], Tensor]
@@ -30,11 +31,13 @@ GAINS = {
     "sigmoid": 4.0,
     # Keeps signals whose mean square is 1. Larger ones grow with depth, and smaller ones shrink.
     "gelu": 1.5335,
+    # Keeps the mean square of every signal, as for relu: He et al. 2015, section 2.2.
+    "leaky_relu": math.sqrt(2 / (1 + LEAK**2)),
 }
 """The gain of each activation: how many times larger weights must be than those that keep the size of signals
 in a network without activations.
 """
-MIRRORED_GAINS = {"relu": 1.0, "tanh": 0.5, "sigmoid": 2.0, "gelu": 1.0}
+MIRRORED_GAINS = {"relu": 1.0, "tanh": 0.5, "sigmoid": 2.0, "gelu": 1.0, "leaky_relu": 1 / (1 + LEAK)}
 """The gains for `looks_linear`, in which every unit has a mirrored one: the reciprocal of the slope of
 act(x) - act(-x) at 0.
 """

@@ -15,6 +15,9 @@ from resexp.errors import ConfigError, Problem
 from resexp.models.base import Block, Design
 from resexp.models.shortcut import ShortcutFactory
 
+LEAK = 0.2
+"""The slope of `leaky_relu` below 0, as in DCGAN (Radford et al. 2015, arXiv:1511.06434)."""
+
 
 @dataclass(frozen=True)
 class Layers:
@@ -53,6 +56,8 @@ def make_activation(kind: str, in_place: bool = False) -> nn.Module:
     """
     if kind == "relu":
         return nn.ReLU(inplace=in_place)
+    if kind == "leaky_relu":
+        return nn.LeakyReLU(LEAK, inplace=in_place)
     return {"tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "gelu": nn.GELU}[kind]()
 
 

@@ -162,6 +162,7 @@ def test_a_benchmark_of_several_processes_is_refused(tmp_path: Path) -> None:
 
 IMAGES = Purpose((3, 32, 32), 4)
 PURPOSES = {
+    "generator": Purpose((3, 32, 32), 4, "noise"),
     "masked_autoencoder": Purpose((3, 32, 32), 4, "images"),
     "m_net": Purpose((1, 4000), 4),
     "transformer": Purpose((8,), 5, "tokens", causal=True),
@@ -169,6 +170,8 @@ PURPOSES = {
 }
 TRUNKS: dict[str, dict[str, object]] = {
     "densenet": {"depth": 7},
+    "discriminator": {"depth": 11, "width": 4},
+    "generator": {"depth": 8, "width": 4},
     "imagenet_densenet": {"depth": 121, "width": 8},
     "imagenet_resnet": {"depth": 18, "width": 8},
     "keyword_resnet": {"depth": 8, "width": 4},
