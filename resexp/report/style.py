@@ -33,7 +33,11 @@ HUES = (
 DEPTHS = LinearSegmentedColormap.from_list("depth", ["#1fa08c", "#2b86c8", "#7a5fd0", "#c03d86"])
 WIDTH = 7.4
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1.2, 1.4)), (0, (6, 2, 1.2, 2)), (0, (3, 1, 1, 1, 1, 1)))
+DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (11, 2.5)), (0, (6, 2, 1.2, 2)), (0, (3, 1, 1, 1, 1, 1)))
+MOMENTS: dict[str, Any] = {"init": (0, (1, 1.2)), "end": "-"}
+"""How curves at initialisation and at the end are drawn in one panel. Nothing else is dotted."""
+REFERENCE: Any = (0, (3, 3))
+"""The thin dashes of what curves are compared with, such as the error of the most frequent class."""
 RC: dict[Any, Any] = {
     **{"font.family": "DejaVu Sans", "font.size": 9.0, "svg.fonttype": "none", "svg.hashsalt": "resexp"},
     # A dollar sign in a label is just text.

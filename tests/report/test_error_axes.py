@@ -113,9 +113,10 @@ def test_a_logarithmic_axis_begins_at_zero_and_has_a_number_at_its_end(make: Mak
 def test_gradients_are_drawn_at_initialisation_and_at_the_end(make: Make) -> None:
     records = make([trial("plain", depth, 0) for depth in (8, 56)])
     begin = replace(records, probes=records.probes[records.probes["at"] == 0])
-    for shown, dashes in ((records, {"-": 2, "--": 2}), (begin, {"-": 2})):
+    for shown, dashes in ((records, {"-": 2, "--": 2}), (begin, {"--": 2})):
         figure = drawn(gradient_norms, shown)
         lines = [line for line in figure.axes[0].lines if len(line.get_xdata())]
         assert Counter(line.get_linestyle() for line in lines) == dashes
+        assert all(line.get_label().endswith("at the end") == (line.get_linestyle() == "-") for line in lines)
         key = [text.get_text() for text in figure.legends[0].get_texts()]
         assert key == ["8", "56", *["at initialisation", "at the end"][: len(dashes)]]

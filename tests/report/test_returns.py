@@ -127,10 +127,10 @@ def test_the_figure_has_a_panel_for_each_depth(make: Make) -> None:
         drawn = figure.figure(frames.prepared(records))
         assert drawn is not None
         (panel,) = drawn.axes
-        dotted, line = panel.lines if panel.lines[0].get_linestyle() == ":" else panel.lines[::-1]
+        solved, line = sorted(panel.lines, key=lambda drawn: drawn.get_label() != "solved")
         assert list(line.get_xdata()) == [1000, 2000, 3000, 4000, 5000, 6000]
         assert list(line.get_ydata()) == pytest.approx([20, 40, 60, 80, 100, 120])
-        assert set(dotted.get_ydata()) == {475}
+        assert set(solved.get_ydata()) == {475}
         assert (
             figure.figure(
                 frames.prepared(replace(records, metrics=records.metrics.drop(columns="test_return")))

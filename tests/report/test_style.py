@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,9 @@ from matplotlib.figure import Figure
 
 from resexp.catalog import scan
 from resexp.report.build import build
+from resexp.report.figures import shattering
 from resexp.report.frames import CONNECTIONS
-from resexp.report.style import HUES, log_axis, look, looks, title
+from resexp.report.style import DASHES, HUES, MOMENTS, REFERENCE, log_axis, look, looks, title
 from resexp.store import Records
 
 
@@ -62,6 +64,18 @@ def test_a_plugins_connection_looks_the_same_whatever_stands_beside_it(make: Cal
         trials = records.trials.replace({"connection": names, "variant": names})
         records = build(replace(records, trials=trials)).records
         assert looks(records, records.trials)["mine"] == look("mine")
+
+
+def test_dots_mean_initialisation_in_every_figure() -> None:
+    def dotted(dash: Any) -> bool:
+        return dash in (":", "dotted") or (not isinstance(dash, str) and max(dash[1][::2]) < 2)
+
+    assert [moment for moment, dash in MOMENTS.items() if dotted(dash)] == ["init"]
+    assert MOMENTS["end"] == "-"
+    laws = [dash for dash, _ in shattering.LAWS]
+    assert not any(dotted(dash) for dash in (*DASHES, REFERENCE, *laws))
+    sources = [path.read_text(encoding="utf-8") for path in Path(shattering.__file__).parent.glob("*.py")]
+    assert not [text for text in sources if re.search(r"""(linestyle|ls)"?[:=] ?["'](:|dotted)["']""", text)]
 
 
 # Machado, Oliveira and Fernandes 2009, table 1, at severity 1: linear RGB as such a reader sees it.

@@ -172,6 +172,9 @@ def test_coefficients_and_ranks_are_drawn_and_listed(make: Make) -> None:
         drawn = coefficients_figure.figure(records)
     assert drawn is not None
     assert [list(panel.lines[-1].get_ydata()) for panel in drawn.axes] == [[1.0, 0.5], [0.1, 0.2]]
+    ends = [line.get_label().endswith("at the end") for panel in drawn.axes for line in panel.lines]
+    solid = [line.get_linestyle() == "-" for panel in drawn.axes for line in panel.lines]
+    assert solid == ends
     rows = other_probes.table(records).rows  # type: ignore[union-attr]
     assert {(r["quantity"], r["last"]) for r in rows} == {
         ("weight of the shortcut", 0.5),

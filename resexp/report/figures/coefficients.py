@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from resexp.report import frames, style
+from resexp.report.tables.gradients import WHEN
 from resexp.store import Records
 
 ORDER = 33
 PROBES = ("coefficients",)
 TITLE = "Weights of shortcut and branch"
 CAPTION = (
-    "The factor by which each connection multiplies its state (left) and its branch (right), block by block, "
-    "at the end of training. Dotted lines without markers are at initialisation. Values are means over "
-    "seeds, for each connection's deepest network that was measured. Where the shape changes, the shortcut's "
-    "weight includes the effect of that change."
+    "The factor by which each connection multiplies its state (left) and its branch (right), block by block,"
+    " at the end of training (solid lines) and at initialisation (dotted lines without markers). Values are "
+    "means over seeds, for each connection's deepest network that was measured. Where the shape changes, the"
+    " shortcut's weight includes the effect of that change."
 )
 PANELS = {"shortcut_weight": "shortcut", "branch_weight": "branch"}
 
@@ -27,23 +30,23 @@ def figure(records: Records) -> Figure | None:
     starts = frames.deepest(frames.readings(records, "coefficients", 0.0))
     if ends.empty:
         return None
-    looks = style.looks(records, ends)
+    # Dashes tell the two moments apart here, so that a variant has its colour and its marker alone.
+    looks = {variant: replace(look, dash="-") for variant, look in style.looks(records, ends).items()}
     drawn, axes = style.panels(1, 2, height=3.0)
     for panel, (name, title) in zip(axes[0], PANELS.items(), strict=True):
-        for rows, started in ((starts, True), (ends, False)):
+        for when, rows in (("init", starts), ("end", ends)):
             for variant, group in frames.by_variant(rows[rows["name"] == name]):
                 if variant not in looks:
                     continue
                 means = group.groupby("index")["value"].mean().sort_index()
                 look = looks[variant]
-                line = {"linestyle": ":", "alpha": 0.6} if started else {"linestyle": look.dash}
-                marker = None if started else look.marker
-                line |= {"label": f"{look.name}, {'at initialisation' if started else 'at the end'}"}
-                panel.plot(means.index + 1, means, color=look.color, marker=marker, ms=3.5, lw=1.3, **line)
+                line = {"linestyle": style.MOMENTS[when], "label": f"{look.name}, {WHEN[when]}"}
+                line |= {"alpha": 0.6} if when == "init" else {"marker": look.marker}
+                panel.plot(means.index + 1, means, color=look.color, ms=3.5, lw=1.3, **line)
         panel.set_xlabel("block, input to output")
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         style.title(panel, title, 2)
     axes[0][0].set_ylabel("weight")
-    dotted = Line2D([], [], color=style.INK, linestyle=":", label="at initialisation")
-    style.variant_key(drawn, looks, [dotted] if len(starts) else [])
+    moments = [Line2D([], [], color=style.INK, ls=ls, label=WHEN[when]) for when, ls in style.MOMENTS.items()]
+    style.variant_key(drawn, looks, moments if len(starts) else [])
     return drawn

@@ -17,7 +17,7 @@ TITLE = "Training and test error against depth"
 SPLITS = ("train", "test")
 CAPTION = (
     "Lines are means over seeds, bands are ± one standard deviation, and faint points are single seeds. A "
-    "cross at the top stands for a trial that diverged or failed and so has no error. The dotted line "
+    "cross at the top stands for a trial that diverged or failed and so has no error. The thin dashed line "
     "without markers is the error of always answering the most frequent class; it is left out if all errors "
     "are far below it. Curves that lie in the lowest tenth of a panel are shown enlarged below it."
 )
@@ -100,7 +100,7 @@ def _chance(axes: Axes, chance: float | None) -> list[Line2D]:
     if chance is None or 100 * chance > NEAR * top:
         return []
     axes.set_ylim(top=max(top, 105 * chance))
-    line = axes.axhline(100 * chance, color=style.INK, linestyle=":", linewidth=0.8, zorder=1)
+    line = axes.axhline(100 * chance, color=style.INK, linestyle=style.REFERENCE, linewidth=0.8, zorder=1)
     line.set_label("most frequent class")
     return [line]
 

@@ -22,12 +22,11 @@ TITLE = "Gradient norm by layer"
 CAPTION = (
     "Root mean square (RMS) of the gradient of the loss L with respect to each layer's weights W, for layers "
     "inside the blocks. Values are geometric means over seeds. Layer 1 is nearest to the input. Solid lines "
-    "are at initialisation, dotted lines at the end of training. A triangle at the bottom marks a gradient "
-    "of exactly 0; it is hollow for the end of training."
+    "are at the end of training, dotted lines at initialisation. A triangle at the bottom marks a gradient "
+    "of exactly 0. It is hollow for initialisation."
 )
 COLUMNS = 3
 MOMENTS = {"init": 0.0, "end": 1.0}
-DASHES: dict[str, Any] = {"init": "-", "end": (0, (1, 1.2))}
 
 
 def figure(records: Records) -> Figure | None:
@@ -49,8 +48,8 @@ def figure(records: Records) -> Figure | None:
             for depth, group in mine[mine["when"] == when].groupby("depth"):
                 color, width = found[int(str(depth))]
                 name = f"{words.called(variants[place])}, depth {depth}, {WHEN[when]}"
-                look = {"color": color, "linewidth": width, "linestyle": DASHES[when], "label": name}
-                _profile(panel, group, look, when == "end")
+                look = {"color": color, "linewidth": width, "linestyle": style.MOMENTS[when], "label": name}
+                _profile(panel, group, look, when == "init")
         panel.set_yscale("log")
         style.log_axis(panel.yaxis)
         style.title(panel, words.called(titles[variants[place]]), columns)
@@ -59,7 +58,7 @@ def figure(records: Records) -> Figure | None:
             panel.set_ylabel("gradient size, root mean square")
     moments = [when for when in MOMENTS if (rows["when"] == when).any()]
     style.depth_key(
-        drawn, found, [Line2D([], [], color=style.INK, ls=DASHES[w], label=WHEN[w]) for w in moments]
+        drawn, found, [Line2D([], [], color=style.INK, ls=style.MOMENTS[w], label=WHEN[w]) for w in moments]
     )
     return drawn
 

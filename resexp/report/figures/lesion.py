@@ -18,10 +18,10 @@ TITLE = "Error without some of the blocks"
 CAPTION = (
     "Error of each connection's deepest network that was measured, on a fixed batch of training images; "
     "means over seeds. Left: one block is removed. A gap marks a block that cannot be removed. A ring marks "
-    "a block where a stage begins, which is a run of blocks at one resolution and width. The dotted line is "
-    "the network with all blocks. The next panel: k random blocks inside stages are removed. A third panel, "
-    "if swaps were measured: k random pairs of blocks of equal shape are swapped. If the curves lie a factor "
-    "of 10 or more apart, the axis is logarithmic, except near 0."
+    "a block where a stage begins, which is a run of blocks at one resolution and width. The thin dashed "
+    "line is the network with all blocks. The next panel: k random blocks inside stages are removed. A third"
+    " panel, if swaps were measured: k random pairs of blocks of equal shape are swapped. If the curves lie "
+    "a factor of 10 or more apart, the axis is logarithmic, except near 0."
 )
 COUNTED = {"random_error": "number of removed blocks k", "swapped_error": "number of swaps k"}
 
@@ -59,7 +59,7 @@ def figure(records: Records) -> Figure | None:
 
 def _single(axes: Axes, by_name: dict[str, pd.Series[float]], intact: float, look: style.LineStyle) -> None:
     """Draw the error without each block over the block's position in the network."""
-    axes.axhline(intact, color=look.color, linestyle=":", linewidth=0.9)
+    axes.axhline(intact, color=look.color, linestyle=style.REFERENCE, linewidth=0.9)
     parts = [by_name[name] for name in ("error", "transition_error") if name in by_name]
     if not parts:
         return

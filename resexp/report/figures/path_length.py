@@ -19,8 +19,8 @@ CAPTION = (
     "network that was measured; means over seeds. A path goes through the branches of k blocks and through "
     "the shortcuts of all others. Left: the size of the gradient through one such path. Right: the size for "
     "all paths with k branches together, if their gradients all had one direction, in % of the sum over the "
-    "lengths measured. Dotted lines without markers: how many of the paths have this length, in %. A network "
-    "without shortcuts has one path."
+    "lengths measured. Thin dashed lines without markers: how many of the paths have this length, in %. A "
+    "network without shortcuts has one path."
 )
 
 
@@ -39,7 +39,9 @@ def figure(records: Records) -> Figure | None:
         panels[0].plot(positive.index, positive, **look.line)
         panels[1].plot(*_percent(share), **look.line)
         if (gradient > 0).all():
-            panels[1].plot(*_percent(share / gradient), color=look.color, linestyle=":")
+            panels[1].plot(
+                *_percent(share / gradient), color=look.color, linestyle=style.REFERENCE, linewidth=1.0
+            )
     panels[0].set_yscale("log")
     style.log_axis(panels[0].yaxis)
     panels[0].set_ylabel("norm of the gradient")
@@ -47,8 +49,10 @@ def figure(records: Records) -> Figure | None:
     for panel in panels:
         panel.set_xlabel("branches on the path, k")
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
-    dotted = Line2D([], [], color=style.INK, linestyle=":", label="paths of this length")
-    style.variant_key(drawn, looks, [dotted])
+    thin = Line2D(
+        [], [], color=style.INK, linestyle=style.REFERENCE, linewidth=1.0, label="paths of this length"
+    )
+    style.variant_key(drawn, looks, [thin])
     return drawn
 
 

@@ -17,8 +17,8 @@ ORDER = 15
 TITLE = "Return over steps of the environment"
 CAPTION = (
     "Lines are means over the seeds that finished, of the mean return of the evaluation episodes. Bands are "
-    "95 % intervals of these means by Student's t, drawn from three seeds on. The dotted line is the return "
-    "at which the environment counts as solved."
+    "95 % intervals of these means by Student's t, drawn from three seeds on. The thin dashed line is the "
+    "return at which the environment counts as solved."
 )
 COLUMNS = 4
 
@@ -71,6 +71,6 @@ def _threshold(axes: np.ndarray[tuple[int], np.dtype[np.object_]], rows: pd.Data
     if len(known) != 1:
         return []
     for panel in axes:
-        drawn = panel.axhline(known[0], color=style.INK, linestyle=":", linewidth=0.8, zorder=1)
+        drawn = panel.axhline(known[0], color=style.INK, linestyle=style.REFERENCE, linewidth=0.8, zorder=1)
     drawn.set_label("solved")
     return [drawn]

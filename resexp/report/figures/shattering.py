@@ -21,11 +21,11 @@ PROBES = ("shattering",)
 TITLE = "Correlation of input gradients"
 CAPTION = (
     "Correlation of the gradients at two inputs, for the network cut off after L blocks. Values are means "
-    "over seeds, for each connection's deepest network that was measured. The grey dashed lines are 2^-L and "
+    "over seeds, for each connection's deepest network that was measured. The thin grey lines are 2^-L and "
     "1/sqrt(L), scaled to pass through the highest correlation after the first block. Lines end where the "
     "correlation falls below 0.01 and is lost in noise."
 )
-LAWS: tuple[tuple[Any, str], ...] = (((0, (4, 3)), "2⁻ᴸ"), ((0, (1, 2)), "1/√L"))
+LAWS: tuple[tuple[Any, str], ...] = ((style.REFERENCE, "2⁻ᴸ"), ((0, (6, 2, 1.2, 2)), "1/√L"))
 
 
 def figure(records: Records) -> Figure | None:
