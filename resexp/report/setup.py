@@ -145,7 +145,8 @@ def _size(found: Iterable[Any]) -> Iterator[str]:
     """`853 k to 1.7 M parameters`; nothing if the numbers are not known."""
     sizes = {number for number in found if not words.missing(number)}
     if sizes:
-        yield f"{' to '.join(dict.fromkeys(map(words.scaled, (min(sizes), max(sizes)))))} parameters"
+        ends = [words.scaled(size).replace(" ", "\u00a0") for size in (min(sizes), max(sizes))]
+        yield f"{' to '.join(dict.fromkeys(ends))} parameters"
 
 
 def _part(part: Any, hidden: Sequence[str] = ()) -> str:

@@ -44,6 +44,8 @@ EVERYTHING = (
         ("深", "{[}U+6DF1{]}"),
         ("a\x07\u202eb", r"a\textbackslash{}x07\textbackslash{}u202eb"),
         ("`resexp show`", r"\texttt{resexp show}"),
+        ("h' = f(h), the block's, n = 3", "h$'$ = f(h), the block's, n~=~3"),
+        ("6 · 3.8 s", r"6 $\cdot$ 3.8 s"),
     ],
 )
 def test_every_sign_is_set_as_itself_or_named(text: str, expected: str) -> None:
@@ -87,6 +89,13 @@ def test_long_text_is_broken_between_its_words(make: Make) -> None:
     text = fragment(build(make([trial("plain", 8, 0, "failed", cause=cause)])))
     table = text[text.index("Trials without a result") - 300 :]
     assert re.search(r"p\{0\.\d+\\linewidth\}", table)
+
+
+def test_the_setup_is_a_list_whose_equations_are_not_broken(make: Make) -> None:
+    report = build(make([trial("residual", d, s) for d in (8, 20) for s in range(2)]))
+    equation = "h' = S h + f(h), in layers.first (kernel_size=3)"
+    text = latex.render(replace(report, setup=replace(report.setup, rows=(("Connection", equation),))))
+    assert r"\item[Connection] h$'$ = S h + f(h), in layers.\allowbreak{}first (\allowbreak{}kernel" in text
 
 
 def test_units_have_a_row_of_their_own(make: Make) -> None:

@@ -30,7 +30,8 @@ def render(report: Report) -> str:
         *(_said(report.sentences) or [escape(report.silence)]),
     ]
     if report.setup.rows:
-        parts.append(rf"\paragraph{{Setup}} {_facts(report.setup.rows)}.")
+        rows = [rf"  \item[{escape(name)}] {_breaking(escape(text))}" for name, text in report.setup.rows]
+        parts += [r"\paragraph{Setup}", "\n".join([r"\begin{description}", *rows, r"\end{description}"])]
     for table in report.tables:
         said = _said(report.own(table))
         parts += [rf"\paragraph{{{escape(table.title)}}}", *said] if said else []
@@ -139,4 +140,4 @@ def _laid_out(
 
 def _breaking(text: str) -> str:
     """Escaped text in which a line may end inside long names, such as training.optimizer.lr."""
-    return re.sub(r"(\\_|[./=(])(?=[^\W\d])", r"\1\\allowbreak{}", text)
+    return re.sub(r"(\\_|[./=]|\((?=\w{3}))(?=[^\W\d])", r"\1\\allowbreak{}", text)

@@ -15,7 +15,7 @@ SIGNS = {
     **{"[": "{[}", "]": "{]}", "*": "{*}"},
     **{"\u00a0": "~", "\u202f": r"\,", "–": r"\textendash{}", "—": r"\textemdash{}", "…": r"\ldots{}"},
     **{"“": r"\textquotedblleft{}", "”": r"\textquotedblright{}", "‘": r"\textquoteleft{}", "’": "'"},
-    **{"•": r"\textbullet{}", "·": r"\textperiodcentered{}"},
+    "•": r"\textbullet{}",
     **{"ß": r"\ss{}", "æ": r"\ae{}", "Æ": r"\AE{}", "œ": r"\oe{}", "ø": r"\o{}", "Ø": r"\O{}"},
     **{"ł": r"\l{}", "Ł": r"\L{}", "ı": r"\i{}", "§": r"\S{}"},
 }
@@ -30,7 +30,7 @@ MATHS = {
     **{"≤": r"\leq", "≥": r"\geq", "≈": r"\approx", "≠": r"\neq", "∼": r"\sim", "∝": r"\propto"},
     **{"→": r"\to", "←": r"\gets", "↔": r"\leftrightarrow", "↑": r"\uparrow", "↓": r"\downarrow"},
     **{"⇒": r"\Rightarrow", "∈": r"\in", "∂": r"\partial", "∇": r"\nabla", "∑": r"\sum", "∏": r"\prod"},
-    **{"∘": r"\circ", "⊙": r"\odot", "‖": r"\Vert", "∥": r"\parallel", "µ": r"\mu"},
+    **{"∘": r"\circ", "⊙": r"\odot", "‖": r"\Vert", "∥": r"\parallel", "µ": r"\mu", "·": r"\cdot", "′": "'"},
     **{letter: f"\\{name}" for letter, name in _GREEK},
 }
 ACCENTS = dict(
@@ -47,9 +47,11 @@ LIKE_LATIN = dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΧο", "ABEZHIKMNOPTXo", strict=T
 def escape(text: str) -> str:
     """Text in which LaTeX sees no command. A character that it cannot set is replaced by its code: [U+4E2D].
 
-    Captions mark code by grave accents, and it is set as code.
+    Captions mark code by grave accents, and it is set as code. The prime of h' is set as a prime, and no line
+    ends within n = 3.
     """
     text = unicodedata.normalize("NFC", words.clean(text))
+    text = re.sub(r"\b(\w)'(?!\w)", "\\1′", re.sub(r"\bn = (?=\d)", "n\u00a0=\u00a0", text))
     pieces = [_set(piece) for piece in re.split("`([^`]+)`", text)]
     return "".join(rf"\texttt{{{piece}}}" if place % 2 else piece for place, piece in enumerate(pieces))
 
