@@ -140,4 +140,4 @@ def _laid_out(
 
 def _breaking(text: str) -> str:
     """Escaped text in which a line may end inside long names, such as training.optimizer.lr."""
-    return re.sub(r"(\\_|[./=]|\((?=\w{3}))(?=[^\W\d])", r"\1\\allowbreak{}", text)
+    return re.sub(r"(\\_|[./=]|(?<=\w)\((?=\w{3}))(?=[^\W\d])", r"\1\\allowbreak{}", text)
