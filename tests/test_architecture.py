@@ -33,6 +33,7 @@ MAY_IMPORT: dict[str, str] = {
     "catalog": "machine durable errors options text",
     "config": "catalog durable errors options text",
     "data": "catalog machine durable errors options random",
+    "generation": "data machine durable errors random",
     "plan": "config catalog errors text",
     "models": "connections plan errors options random",
     "store": "plan config catalog machine durable errors text",
@@ -41,7 +42,8 @@ MAY_IMPORT: dict[str, str] = {
     "execution": "store plan errors options text",
     "report": "store plan config catalog durable errors text",
     "foreign": "report store plan catalog durable errors text",
-    "training": "tasks probes models connections data plan config catalog machine errors options random text",
+    "training": "tasks probes models connections generation data plan config catalog machine errors options"
+    " random text",
     "estimate": "training execution store models data plan config catalog machine durable errors",
     "bench": "estimate training execution report store tasks probes models data plan config catalog machine"
     " durable errors text",

@@ -1,0 +1,215 @@
+"""The features in which generated images are compared with real ones: those of a small classifier that was
+trained on the same data set.
+
+The classifier is trained once for each data set, on the whole training split, whatever part of it a trial
+uses. Its file lies in `classifiers/` in the folder of data sets. The name contains the hashes of the decoded
+arrays and VERSION, so all trials on the same data have the same features. `Features.record` belongs with
+their results: weights that were trained on another kind of processor may differ.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from filelock import FileLock
+from torch import Tensor, nn
+
+from resexp import durable
+from resexp.data import cache
+from resexp.data.base import fingerprint
+from resexp.data.checked import META
+from resexp.errors import DataError
+from resexp.generation.distance import Matrix
+from resexp.machine.folders import data_folder
+from resexp.random import key_of, keyed_generator
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from resexp.config.settings import DataConfig
+    from resexp.data.cache import PreparedData
+    from resexp.data.checked import Checked
+
+VERSION = 1
+"""Raise it if anything below changes the classifier that is trained."""
+WIDTHS = (32, 64, 128, 64)
+"""The channels of the convolutions. The last number is that of the features."""
+BATCH = 128
+RATE = 3e-3
+EPOCHS = 20
+PIXELS = 100_000_000
+"""Training ends after EPOCHS epochs, or before that when this many pixels were seen, but not within the first
+epoch.
+"""
+
+
+@dataclass(frozen=True)
+class Features:
+    """A function from images to the features of a trained classifier.
+
+    error: the classifier's test error, as a fraction.
+    sha256: of the file with its weights.
+    """
+
+    network: nn.Sequential
+    kind: str
+    error: float
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        """What the features are of: a distance in them is called "Fréchet distance (features of ...)"."""
+        return f"a classifier of {self.kind}"
+
+    def record(self) -> dict[str, Any]:
+        """What belongs with results in these features, as JSON data."""
+        return {"of": self.name, "version": VERSION, "error": self.error, "sha256": self.sha256}
+
+    @torch.inference_mode()
+    def __call__(self, images: Tensor) -> Matrix:
+        """The features (n, F) float64 of images (n, C, H, W) uint8, computed on the CPU in float32."""
+        if images.dtype != torch.uint8:
+            raise TypeError(f"images of {images.dtype}; pass them through `pixels`, as the real ones were")
+        parts = [self.network[:-1](_scaled(part.cpu())) for part in torch.split(images, BATCH)]
+        return torch.cat(parts).double().numpy()
+
+
+def pixels(images: Tensor) -> Tensor:
+    """Images with values from -1 to 1, as a generator that ends in tanh makes them, rounded to the 256 values
+    0..255 (uint8) that the pixels of real images have.
+    """
+    return ((images.detach() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+def features_of(config: DataConfig, checked: Checked | None = None) -> Features:
+    """The features for a data set of labelled images. Trains the classifier unless its file exists.
+
+    If several processes of a machine ask at the same time, one of them trains it. `checked` is the prepared
+    set; if it is None, the set is prepared now. Raises DataError if the set has no labels to learn, and if
+    the file is damaged or cannot be written.
+    """
+    checked = checked or cache.prepare(config)
+    prepared = cache.load_prepared(checked)
+    facts = prepared.facts
+    if facts.form != "images" or facts.targets != "labels" or sum(n > 0 for n in facts.train_counts) < 2:
+        raise DataError(
+            f"data.{config.kind}: generated images are compared in the features of a classifier, which needs "
+            "images of at least two classes to learn"
+        )
+    hashes: dict[str, str] = durable.read_document(checked.folder / META)["sha256"]
+    path = data_folder() / "classifiers" / f"{config.kind}-{fingerprint(VERSION, hashes)}.pt"
+    try:
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(path.with_suffix(".lock")):
+                if not path.exists():
+                    data = _trained(prepared)
+                    if not path.exists():  # a process of another machine may not see the lock
+                        durable.write_atomic(path, data)
+        return _read(path, config.kind, prepared)
+    except OSError as error:
+        raise DataError(
+            f"{path}: {error.strerror or error}; set RESEXP_DATA to a folder with room to write "
+            "and with locks"
+        ) from error
+
+
+def _read(path: Path, kind: str, prepared: PreparedData) -> Features:
+    """The classifier in a file. Raises OSError, and DataError if the bytes are not what was written."""
+    data = durable.read_bytes(path)
+    digest, payload = data[:64], data[64:]
+    if hashlib.sha256(payload).hexdigest().encode() != digest:
+        raise DataError(f"{path}: damaged; delete it to have the classifier trained again")
+    saved = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
+    with torch.device("meta"):  # first weights of its own would be drawn from the trial's random numbers
+        network = _network(prepared)
+    network.load_state_dict(saved["weights"], assign=True)
+    return Features(network.eval().requires_grad_(False), kind, saved["error"], digest.decode())
+
+
+def _trained(prepared: PreparedData) -> bytes:
+    """The contents of the file of a classifier that is trained now: the SHA-256 of the rest, and the rest."""
+    with _own_draws():
+        network = _network(prepared)
+        _train(network, prepared)
+        buffer = io.BytesIO()
+        torch.save({"weights": network.state_dict(), "error": _test_error(network, prepared)}, buffer)
+    payload = buffer.getvalue()
+    return hashlib.sha256(payload).hexdigest().encode() + payload
+
+
+@contextmanager
+def _own_draws() -> Iterator[None]:
+    """Seed torch and use one thread, so that the weights do not depend on the trial that asks first. The
+    trial finds both as they were.
+    """
+    threads = torch.get_num_threads()
+    with torch.random.fork_rng(devices=[]), torch.inference_mode(False), torch.enable_grad():
+        torch.set_num_threads(1)
+        torch.manual_seed(key_of("classifier", VERSION))
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
+
+
+def _network(prepared: PreparedData) -> nn.Sequential:
+    """From images (B, C, H, W) with values 0..1 to the features (B, F), and by the last layer to classes."""
+    layers: list[nn.Module] = []
+    channels = prepared.facts.shape[0]
+    for number, width in enumerate(WIDTHS):
+        convolution = nn.Conv2d(channels, width, 3, 1 if number == 0 else 2, 1, bias=False)
+        layers += [convolution, nn.BatchNorm2d(width), nn.ReLU()]
+        channels = width
+    layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, len(prepared.facts.classes))]
+    return nn.Sequential(*layers)
+
+
+def _train(network: nn.Sequential, prepared: PreparedData) -> None:
+    images, labels = prepared.images["train"], prepared.labels["train"]
+    batch = min(BATCH, len(images))
+    per_epoch = len(images) // batch
+    affordable = PIXELS // (batch * math.prod(images.shape[1:3]))
+    total = max(per_epoch, min(EPOCHS * per_epoch, affordable))
+    optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=0.01)
+    network.train()
+    for step in range(total):
+        epoch, place = divmod(step, per_epoch)
+        if place == 0:
+            order = torch.randperm(len(images), generator=keyed_generator("classifier", epoch)).numpy()
+        rows = np.sort(order[place * batch : (place + 1) * batch])
+        for group in optimizer.param_groups:
+            group["lr"] = RATE * (1 + math.cos(math.pi * step / total)) / 2
+        inputs, target = _taken(images[rows]), torch.from_numpy(labels[rows])
+        loss = nn.functional.cross_entropy(network(inputs), target, label_smoothing=0.1)
+        optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        optimizer.step()
+
+
+@torch.no_grad()
+def _test_error(network: nn.Sequential, prepared: PreparedData) -> float:
+    images, labels = prepared.images["test"], prepared.labels["test"]
+    network.eval()
+    wrong = 0
+    for start in range(0, len(images), BATCH):
+        answers = network(_taken(images[start : start + BATCH])).argmax(1)
+        wrong += int((answers != torch.from_numpy(labels[start : start + BATCH])).sum())
+    return wrong / len(images)
+
+
+def _taken(images: Any) -> Tensor:
+    """Decoded images (B, H, W, C) uint8 as the network takes them."""
+    return _scaled(torch.from_numpy(images).permute(0, 3, 1, 2))
+
+
+def _scaled(images: Tensor) -> Tensor:
+    return images.float() / 255

@@ -1,0 +1,79 @@
+"""What is recorded of generated images. No torch.
+
+The readings of one evaluation, as `Reference.readings` returns them and `test_measures` of a row keeps them:
+
+    frechet        Fréchet distance between generated and real images, in the features of `features.py`
+    frechet_floor  the same distance between two sets of real images, which share no image
+    precision      the share of generated images that lie among the real ones
+    recall         the share of real images that lie among the generated ones
+    recall_floor   the recall of one set of real images by the other one
+    collapsed      1 if the generator has collapsed and 0 if not; None if that cannot be told
+
+A generator has collapsed if fewer than COLLAPSED of the real images lie among the generated ones: less than
+half of one class of ten. Collapse is only told if the recall between real images is above TOLD. Otherwise a
+low recall may be due to the features or to the number of images. Noise need not count as collapse: its
+samples are far from each other, so their balls are large and reach some real images. Its precision is low.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from resexp.generation.distance import Matrix, frechet, precision_recall
+
+COLLAPSED = 0.05
+"""A generator has collapsed if its recall is below this bound."""
+TOLD = 0.5
+"""Collapse is only told if the recall between real images is above this bound."""
+NEIGHBOURS = 3
+"""The k of precision and recall, as Kynkäänniemi et al. chose it."""
+MOST = 2000
+"""The largest number of images that are compared with as many others."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The real images that generated ones are compared with, and what other real images reach.
+
+    features: (n, F). A comparison is always with n generated images, because the distance depends on n.
+    """
+
+    features: Matrix
+    frechet_floor: float
+    recall_floor: float
+
+    @classmethod
+    def of(cls, real: ArrayLike, other: ArrayLike) -> Reference:
+        """The reference `real` (n, F), with the features `other` (n, F) of n other real images."""
+        _, recall = precision_recall(real, other, NEIGHBOURS)
+        return cls(np.asarray(real, np.float64), frechet(real, other), recall)
+
+    def readings(self, generated: ArrayLike) -> dict[str, float | None]:
+        """The readings listed above for the features (n, F) of n generated images.
+
+        Raises ValueError if there are not n, or if a feature is not finite.
+        """
+        distance = frechet(self.features, generated)
+        precision, recall = precision_recall(self.features, generated, NEIGHBOURS)
+        told = self.recall_floor > TOLD
+        return {
+            "frechet": distance,
+            "frechet_floor": self.frechet_floor,
+            "precision": precision,
+            "recall": recall,
+            "recall_floor": self.recall_floor,
+            "collapsed": float(recall < COLLAPSED) if told else None,
+        }
+
+
+def halves(count: int, most: int = MOST) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Two sets of equally many of `count` images, as sorted numbers, without a common image: at most `most`
+    in each. The draw depends on `count` and `most` only, so it is the same for all trials on the same data.
+    """
+    # numpy promises that these numbers stay the same in all versions.
+    order = np.argsort(np.random.PCG64(0).random_raw(count), kind="stable")
+    size = min(most, count // 2)
+    return np.sort(order[:size]), np.sort(order[size : 2 * size])
