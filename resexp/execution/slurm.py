@@ -164,6 +164,7 @@ class Slurm(Launcher):
         with suppress(TrialError):
             self._submit()
         self._batches.clear()
+        self._queue.clear()
         return True
 
     def close(self) -> None:

@@ -61,7 +61,9 @@ class SubmitQueue:
             task.outcome = Outcome(None, "cancelled", "it was stopped before it was submitted")
 
     def clear(self) -> None:
+        """Forget all tasks. The notes on arrays that Slurm may have taken stay for the next run."""
         self._new.clear()
+        self._unsure.clear()
 
     def submit(self, notes: JobNotes, live: Sequence[Batch], limit: Limit) -> list[Batch]:
         """Submit what is due, and return the new arrays. `live`: the arrays that wait or run, oldest first.

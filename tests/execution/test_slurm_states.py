@@ -110,6 +110,21 @@ def test_a_cancellation_that_the_controller_did_not_take_is_repeated(
     assert asked == [("scancel", "7_0")] * 3
 
 
+def test_after_an_error_an_array_that_slurm_may_have_taken_goes_on(
+    running: tuple[Slurm, Task], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    launcher, task = running
+    launcher._queue._unsure.append(launcher._batches.pop("b"))
+    launcher._queue._unsure[0].id = ""
+    asked: list[tuple[str, ...]] = []
+    monkeypatch.setattr(slurm, "slurm", lambda *words: asked.append(words) or "")
+    assert launcher.leave()
+    launcher.close()
+    assert asked == []
+    assert task.outcome is None
+    assert [name for name, _ in JobNotes(ExperimentFolder(tmp_path)).all()] == ["b"]
+
+
 def test_a_job_of_which_nothing_is_known_keeps_its_note(
     running: tuple[Slurm, Task], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -95,7 +95,10 @@ def test_the_setup_is_a_list_whose_equations_are_not_broken(make: Make) -> None:
     report = build(make([trial("residual", d, s) for d in (8, 20) for s in range(2)]))
     equation = "h' = S h + f(h), in layers.first (kernel_size=3)"
     text = latex.render(replace(report, setup=replace(report.setup, rows=(("Connection", equation),))))
-    assert r"\item[Connection] h$'$ = S h + f(h), in layers.\allowbreak{}first (kernel\_\allowbreak{}size=3)" in text
+    assert (
+        r"\item[Connection] h$'$ = S h + f(h), in layers.\allowbreak{}first (kernel\_\allowbreak{}size=3)"
+        in text
+    )
 
 
 def test_units_have_a_row_of_their_own(make: Make) -> None:
