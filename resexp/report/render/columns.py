@@ -16,7 +16,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-COMFORTABLE = 14
+COMFORTABLE = 15
 """A column of text is never made narrower than this many letters, unless its text is shorter."""
 FURTHER = "Further columns of the same rows:"
 _NUMBER = re.compile(r"[+−-]?\d(?:[\d.,:/\u202f]*\d)?(?:e[+−-]?\d+)?(?:[ \u00a0]?%)?")
