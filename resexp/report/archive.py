@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from resexp.errors import NoExperimentError, StoreError
-from resexp.report.render.csv import harmless
+from resexp.report.render.csv import harmless, plain
 
 if TYPE_CHECKING:
     from resexp.store import Records
@@ -87,7 +87,7 @@ def _typed(name: str, cells: Sequence[str]) -> Sequence[Any]:
     for number in (int, float):
         with suppress(ValueError):
             return [number(cell) if cell or number is int else math.nan for cell in cells]
-    return [cell or None for cell in cells]
+    return [plain(cell) or None for cell in cells]
 
 
 def _compressed(frame: pd.DataFrame) -> bytes:

@@ -110,10 +110,10 @@ def run(results: Path, folder: Path) -> None:
             attempt = Attempt(*opened.claim(trial))
             attempt.begin({})
             worse = trial.connection == "plain"
-            for layer in (0, 1):
+            for layer, name in enumerate(("-0.5", "layer 1")):  # a spreadsheet would compute the first
                 value = 0.1 / (3 + trial.seed) + layer * worse
                 row = {"probe": "gradient_norms", "step": 0, "at": 0.0, "name": "weight_rms"}
-                attempt.probe([{**row, "layer": f"layer {layer}", "index": layer, "value": value}])
+                attempt.probe([{**row, "layer": name, "index": layer, "value": value}])
             attempt.metric(
                 {"epoch": 1, "step": 10, "seconds": 0.5, "lr": 0.1, "loss": 1e-300, "test_error": 1 / 3}
             )

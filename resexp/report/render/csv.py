@@ -66,6 +66,11 @@ def harmless(value: Any) -> Any:
     return _text(value) if isinstance(value, str) else value
 
 
+def plain(cell: str) -> str:
+    """The text of a cell, without the apostrophe that `harmless` put in front."""
+    return cell[1:] if cell.startswith("'") and cell[1:].lstrip().startswith(FORMULA) else cell
+
+
 def _text(text: str) -> str:
     """Cleaned text, with an apostrophe in front if it begins like a formula (OWASP, CSV injection)."""
     shown = words.clean(text)
