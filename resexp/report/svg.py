@@ -99,10 +99,13 @@ def _drawing(section: Section, records: Records, ink: str) -> Drawing | None:
 
 
 def _data(records: Records) -> str:
-    """The names of the trials' data sets, as far as they are known."""
+    """The data sets of the trials, as far as they are known. Each is its `name`, or its kind without one."""
     if "data" not in records.trials:
         return ""
-    kinds = records.trials["data"].dropna().map(str).unique()
+    data = {id: settings.get("data") for id, settings in records.settings.items()}
+    own = {id: options.get("name") for id, options in data.items() if isinstance(options, dict)}
+    rows = zip(records.trials["id"], records.trials["data"], strict=True)
+    kinds = dict.fromkeys(str(own.get(id) or kind) for id, kind in rows if not words.missing(kind))
     return words.listed([words.clean(kind) for kind in kinds if kind], most=3)
 
 

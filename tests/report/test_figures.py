@@ -86,6 +86,9 @@ def test_a_figure_says_which_data_it_is_about(report: Report, make: Callable[...
     both = make([trial("plain", 8, 0), trial("plain", 56, 0, data="<cifar10>")])
     assert build(both).drawings[0].heading.endswith(" on digits and <cifar10>")
     assert "&lt;cifar10&gt;" in standalone(build(both).drawings[0])
+    game = make([trial("plain", 8, 0, data="environment")])
+    game = replace(game, settings={id: {"data": {"name": "CartPole-v1"}} for id in game.trials["id"]})
+    assert build(game).drawings[0].heading.endswith(" on CartPole-v1")
     unknown = make([trial("plain", 8, 0, data=None)])
     assert build(unknown).drawings[0].heading == build(unknown).drawings[0].title
 
@@ -163,6 +166,23 @@ def test_the_crosses_of_several_variants_stand_side_by_side(make: Callable[..., 
     assert [text for text, _ in crosses] == ["5×", "××", "×"]
     letter = error_vs_depth.LETTER
     assert [place for _, place in crosses] == [-2.5 * letter, -0.5 * letter, 1.5 * letter]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        ((12.0, 14.0), "10 s, 15 s"),
+        ((65.0, 900.0), "60 s, 3 min, 7 min"),
+        ((0.5, 0.8), "500 ms, 700 ms, 1 s"),
+    ],
+)
+def test_times_are_marked_at_round_durations(
+    seconds: tuple[float, float], shown: str, make: Callable[..., Records]
+) -> None:
+    rows = [trial("plain", depth, 0, seconds=time) for depth, time in zip((8, 20), seconds, strict=True)]
+    found = {d.key: d.svg for d in build(make(rows)).drawings}["error_vs_cost"]
+    assert set(shown.split(", ")) <= texts(found)
+    assert not [text for text in texts(found) if re.fullmatch(r"\d+\.\d+ (s|min|h)", text)]
 
 
 def test_a_cost_that_is_the_same_for_all_has_no_panel(make: Callable[..., Records]) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, Locator, LogLocator, NullFormatter
 
 from resexp.report import error_axes, frames, style, words
 from resexp.store import Records
@@ -20,6 +22,15 @@ CAPTION = (
     "evaluations and probes, on the machine named below. If errors differ by a factor of 10 or more, their "
     "axis is logarithmic, except near 0."
 )
+TIMES = sorted(
+    [
+        *(round(size * 10.0**power, 3) for power in range(-3, 1) for size in (1, 2, 3, 5, 7)),
+        *(size * unit for unit in (1, 60) for size in (10, 15, 20, 30, 40)),
+        *(size * 60 for size in (1, 2, 3, 5, 7)),
+        *(size * 3600.0 for size in (1, 2, 3, 5, 7, 10, 20, 30, 50, 70, 100, 200, 300, 500, 700, 1000)),
+    ]
+)
+"""Round durations in seconds."""
 COSTS = {"macs": "multiply-adds per example", "seconds": "training time"}
 
 
@@ -38,7 +49,10 @@ def figure(records: Records) -> Figure | None:
             panel.plot(x, y, **found[variant].line)
         panel.set_xscale("log")
         panel.set_xlabel(label)
-        panel.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=8))
+        ticks: Locator = LogLocator(subs=(1, 2, 5), numticks=8)
+        if cost == "seconds":
+            ticks = FixedLocator(_times(panel, done[cost]))
+        panel.xaxis.set_major_locator(ticks)
         shown = words.scaled if cost == "macs" else words.duration
         panel.xaxis.set_major_formatter(FuncFormatter(partial(_tick, shown)))
         panel.xaxis.set_minor_formatter(NullFormatter())
@@ -49,6 +63,18 @@ def figure(records: Records) -> Figure | None:
     axes[0][0].set_ylabel("test error (%)")
     style.variant_key(drawn, found)
     return drawn
+
+
+def _times(axes: Axes, seconds: pd.Series[float]) -> list[float]:
+    """At most about seven round durations, such as 20 s and 1 min. The axis reaches beyond all durations."""
+    least, most = seconds[seconds > 0].min(), seconds.max()
+    found = [
+        *[time for time in TIMES if time <= least][-1:],
+        *(time for time in TIMES if least < time < most),
+        *[time for time in TIMES if time >= most][:1],
+    ]
+    axes.update_datalim([(time, 0.0) for time in found])
+    return found[:: -(-len(found) // 7) or 1]
 
 
 def _tick(shown: Callable[[float], str], x: float, _place: int) -> str:
