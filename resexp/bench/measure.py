@@ -81,7 +81,7 @@ def measure(experiment: Experiment, device: str, quick: bool, tell: Callable[[st
     gc.collect()
     with sweep.scratch() as folder:
         swept = sweeps(settings, slots, effort, Path(folder), tell, peer=applies(measurer.purpose(settings)))
-        tell("many short trials: how they start, and how they end together")
+        tell("many short trials: how long they take to start, and how long slots are idle at the end")
         uneven = sweep.uneven(settings, slots, effort, Path(folder))
         counts, seconds = sweep.growing(settings, slots, effort, Path(folder))
     whole = sum(pieces.values())

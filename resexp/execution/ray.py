@@ -137,8 +137,8 @@ class Ray(Launcher):
         receive(self._control, seconds, self._hear, self._lose)
 
     def stop(self, handle: Task, *, kill: bool) -> None:
-        """Cancel a task. Its trial saves its state, or is killed after 4 s. Once this has been called, a
-        call with `kill` kills the trial at once.
+        """Cancel a task. At the first call, with or without `kill`, its trial is told to save its state, and
+        is killed after 4 s. A second call, with `kill`, kills it at once.
         """
         if handle in self._new:
             self._new.remove(handle)
@@ -218,8 +218,8 @@ class Ray(Launcher):
         self._tasks.clear()
 
     def _disconnect(self, seconds: float) -> str:
-        """End the driver, which has so many seconds to do it by itself. Returns the last line that it has
-        printed, after a colon; "" if there is none. Ray's own log lines begin with a bracket.
+        """End the driver, which has so many seconds to do it by itself. Returns ": " and the last line that
+        it has printed, or "" if it has printed none. Ray's own log lines begin with a bracket.
         """
         driver, control, errors = self._driver, self._control, self._errors
         self._driver = self._control = self._errors = None

@@ -23,8 +23,8 @@ class Comparison:
     """What was measured for a claim that one of its two sides has the lower values.
 
     `lower` is the mean of the side claimed to be lower, and `higher` that of the other. `difference` is
-    higher - lower, with the interval [`low`, `high`], and `p` is that of the test that it is 0. `n` is the
-    number of seeds in the smallest group.
+    higher - lower, and [`low`, `high`] is its interval. `p` is the p-value of the test that the difference is
+    0. `n` is the number of seeds in the smallest group.
 
     `diverged` counts the trials that diverged. If there are any, `difference` is None, and verdict and `p`
     rest on how many diverged on each side.
@@ -64,7 +64,8 @@ def compare(records: Records, claim: Claim) -> Comparison:
     records = _with_curves(records, (found.lower, found.higher), claim.metric, read)
     mixed = any(several(matching(records, when)) for when in found)
     alike = unspoken(records, tuple(found)) if mixed else None
-    by_depth = any(DEPTH not in when for when in found)  # if each side names its depth, these may differ
+    # Groups of the same depth are compared, unless each side names its depth: then the depths may differ.
+    by_depth = any(DEPTH not in when for when in found)
 
     def cells(when: Mapping[str, Any]) -> dict[Any, Cell]:
         return sides.cells(records, when, claim.metric, alike, by_depth)
