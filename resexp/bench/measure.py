@@ -124,7 +124,7 @@ def first_trial(experiment: Experiment, measurer: Measurer) -> Settings:
     """
     first = experiment.points[0].settings
     if LEARNERS.get(first.task.info.base):
-        wrong = f"{first.task.kind} learns by playing, and a benchmark times steps that learn from examples"
+        wrong = f"{first.task.kind} trains two networks, and a benchmark times the steps of one"
         raise ConfigError([Problem(str(experiment.path), "task", wrong, "give another task")])
     if scan.part_class(first.model.info).network is None:
         known = scan.parts("model").items()

@@ -31,7 +31,7 @@ ROLES: dict[str, tuple[str, ...]] = {
     "connection": ("connections", "Connection", "ShortcutConnection"),
     "model": ("models", "Trunk", "Booster"),
     "data": ("data", "Source"),
-    "task": ("tasks", "Task", "PolicyGradient"),
+    "task": ("tasks", "Task", "PolicyGradient", "AdversarialTask"),
     "probe": ("probes", "Probe"),
     "optimizer": ("training/optimizers.py", "Optimizer"),
     "schedule": ("training/schedules.py", "Schedule"),

@@ -27,6 +27,7 @@ FULL = "full"
 
 ROLE_AT = {
     **{"data": "data", "task": "task", "model": "model", "model.connection": "connection"},
+    **{"discriminator": "model", "discriminator.connection": "connection"},
     **{"training.optimizer": "optimizer", "training.schedule": "schedule"},
 }
 """The role of the part at each dotted key."""

@@ -67,11 +67,13 @@ class PartConfig(Frozen):
 
 class OneOf:
     """Annotates a field that holds a part of a role. The part is validated by the model of its kind. Besides
-    the package's kinds, those of the `plugins` in the validation's context are known.
+    the package's kinds, those of the `plugins` in the validation's context are known. If it is `optional`,
+    the field may be None.
     """
 
-    def __init__(self, role: str) -> None:
+    def __init__(self, role: str, optional: bool = False) -> None:
         self.role = role
+        self.optional = optional
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         kinds = models(self.role)
@@ -83,7 +85,9 @@ class OneOf:
             self._validate, json_schema_input_schema=core_schema.union_schema([names, union])
         )
 
-    def _validate(self, value: Any, info: ValidationInfo) -> PartConfig:
+    def _validate(self, value: Any, info: ValidationInfo) -> PartConfig | None:
+        if value is None and self.optional:
+            return None
         part = expand(value)
         if isinstance(part, ROLE_CONFIGS[self.role]):
             return part
@@ -211,6 +215,9 @@ class Settings(Frozen):
     data: Annotated[DataConfig, OneOf("data")]
     task: Annotated[TaskConfig, OneOf("task")] = Field("classification", validate_default=True)
     model: Annotated[ModelConfig, OneOf("model")]
+    discriminator: Annotated[ModelConfig | None, OneOf("model", optional=True)] = Field(
+        None, description="the network that tells real examples from those of `model`; only if a task has one"
+    )
     training: TrainingConfig
     probes: tuple[Annotated[ProbeConfig, OneOf("probe")], ...] = ()
     seed: NaturalInt = 0

@@ -111,6 +111,12 @@ class ImageSet(Examples):
             labels.masked_fill_(outside_BHW, 0)
         return self._normalised(pixels_BHWC, shift, dtype), self._target(labels)
 
+    def unscaled(self, images: Tensor) -> Tensor:
+        """Normalised images (B, C, H, W), with values from 0 to 1 as before. Not for `pixel_mean`."""
+        assert self._shift.ndim == 1
+        scale_C11, shift_C11 = (each.view(-1, 1, 1) for each in (255 * self._scale, self._shift))
+        return (images - shift_C11) / scale_C11
+
     def _rows(self, index: Tensor) -> Tensor:
         index = index.to(self.images.device)
         return index if self.rows is None else self.rows[index]

@@ -7,6 +7,7 @@ import takes longer than all the rest.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
@@ -109,6 +110,8 @@ class Measurer:
         others = settings.model_dump_json(include={"data": True, "task": True, "training": True})
         model, probes = settings.model.model_dump_json(exclude={"depth"}), [p.kind for p in settings.probes]
         question = [others, model, probes, facts.targets, facts.shape, code(settings)]
+        if settings.discriminator is not None:
+            question.append(settings.discriminator.model_dump_json(exclude={"depth"}))
         self.remembered.answer(f"fit {json.dumps(question)}", fits)
 
     def _matched(self, settings: Settings) -> dict[str, int]:
@@ -130,13 +133,13 @@ class Measurer:
         """
 
         def measure() -> dict[str, int]:
-            from resexp.models.build import network_cost
-
             if scan.part_class(settings.model.info).network is None:
                 return {}
             task: Task = settings.task.build()
             facts = self.facts(settings)
-            cost = total_cost([network_cost(settings.model, each) for each in task.purposes(facts)])
+            keys = [key for key, _ in task.networks] or ["model"] * len(task.purposes(facts))
+            networks = zip(keys, task.purposes(facts), strict=True)
+            cost = total_cost([_cost_of(settings, key, purpose) for key, purpose in networks])
             return asdict(replace(cost, evaluated_at_once=task.evaluated_at_once(facts)))
 
         self._refuse_batches_of_one(settings)
@@ -179,7 +182,25 @@ class Measurer:
         """
         model = settings.model.model_dump_json(exclude={"init", "init_noise"})
         facts, task = self.facts(settings), settings.task.model_dump_json()
-        return json.dumps([model, task, facts.shape, facts.classes, facts.targets, code(settings)])
+        known = [model, task, facts.shape, facts.classes, facts.targets, code(settings)]
+        return json.dumps([*known, *_second(settings)])
+
+
+def _second(settings: Settings) -> list[str]:
+    """The settings of the discriminator as text, if there is one."""
+    second = settings.discriminator
+    return [] if second is None else [second.model_dump_json(exclude={"init", "init_noise"})]
+
+
+def _cost_of(settings: Settings, key: str, purpose: Purpose) -> Cost:
+    """The cost of the network whose settings are at a key, which the problems of an error begin with."""
+    from resexp.models.build import network_cost
+
+    try:
+        return network_cost(getattr(settings, key), purpose)
+    except ConfigError as error:
+        named = [replace(p, key=re.sub(r"^model\b", key, p.key)) for p in error.problems]
+        raise ConfigError(named) from None
 
 
 def data_key(settings: Settings) -> str:

@@ -43,47 +43,81 @@ def _misfits(settings: Settings, facts: Facts) -> Iterator[Problem]:
         if getattr(settings.data, name) != type(settings.data).model_fields[name].default:
             wrong = f"has no effect: {settings.data.kind} has {what}"
             yield Problem("", f"data.{name}", wrong, "remove it")
-    task, trunk = (scan.part_class(part.info) for part in (settings.task, settings.model))
-    offered = {facts.targets, *(("images",) if len(facts.shape) == 3 else ())}
-    wanted = task.targets
-
-    def takes(part: type[Any]) -> bool:
-        return wanted in part.targets and facts.form in part.forms
-
-    if wanted not in offered:
-        wrong = f"{settings.task.kind} learns from {wanted}, but {settings.data.kind} has {facts.targets}"
-        yield Problem("", "task", wrong, f"known: {_kinds('task', lambda part: part.targets in offered)}")
-    elif wanted not in trunk.targets:
-        wrong = f"{settings.model.kind} is for tasks with {' or '.join(trunk.targets)}"
-        right = f"{settings.task.kind} needs {_kinds('model', takes)}"
-        yield Problem("", "model", wrong, right)
-    elif facts.form not in trunk.forms:
-        taken = " or ".join(trunk.forms)
-        wrong = f"{settings.model.kind} takes {taken}, but {settings.data.kind} has {facts.form}"
-        yield Problem("", "model", wrong, f"known: {_kinds('model', takes)}")
-    connection = settings.model.connection
-    if not issubclass(scan.part_class(connection.info), trunk.connections):
-        wrong = f"{settings.model.kind} cannot be built with {connection.kind}"
-        right = f"known: {_kinds('connection', lambda part: issubclass(part, trunk.connections))}"
-        yield Problem("", "model.connection", wrong, right)
+    task = scan.part_class(settings.task.info)
+    named = sorted(key for key, _ in _networks(task))
+    yield from _parts(settings, facts, task)
+    if any(getattr(settings, key) is None for key in named):
+        return
+    trunk = scan.part_class(settings.model.info)
     yield from _idle(settings, trunk.idle, settings.model.kind)
     yield from _idle(settings, task.idle, settings.task.kind)
-    yield from _unfit(settings, task)
+    yield from _unfit(settings)
     if trunk.network is not None:
         yield from _unshared(settings, facts)
-    model = settings.model
-    if model.init != "dirac" and model.init_noise != type(model).model_fields["init_noise"].default:
-        wrong = f"init: {model.init} has no noise to set"
-        yield Problem("", "model.init_noise", wrong, "remove it, or give model.init: dirac")
+    for key in named:
+        model = getattr(settings, key)
+        if model.init != "dirac" and model.init_noise != type(model).model_fields["init_noise"].default:
+            wrong = f"init: {model.init} has no noise to set"
+            yield Problem("", f"{key}.init_noise", wrong, f"remove it, or give {key}.init: dirac")
     for number, config in enumerate(settings.probes):
         probe = scan.part_class(config.info)
         if trunk.network is None or not issubclass(trunk.network, probe.network):
             wrong = f"{config.kind} needs a chain of blocks, but {settings.model.kind} is not one"
             yield Problem("", f"probes.{number}", wrong, "remove the probe")
-        if probe.targets is not None and wanted not in probe.targets:
+        if probe.targets is not None and task.targets not in probe.targets:
             wrong = f"{config.kind} is for tasks with {' or '.join(probe.targets)}"
-            right = f"remove it: {settings.task.kind} learns from {wanted}"
+            right = f"remove it: {settings.task.kind} learns from {task.targets}"
             yield Problem("", f"probes.{number}", wrong, right)
+
+
+def _networks(task: type[Any]) -> tuple[tuple[str, str], ...]:
+    """The dotted key of each network's settings, and the targets that its trunk must have."""
+    return task.networks or (("model", task.targets),)
+
+
+def _parts(settings: Settings, facts: Facts, task: type[Any]) -> Iterator[Problem]:
+    """A problem for each of task, trunks and connections that does not fit the others or the data."""
+    offered = {facts.targets, *(("images",) if len(facts.shape) == 3 else ())}
+    wanted, networks = task.targets, _networks(task)
+    if wanted not in offered:
+        wrong = f"{settings.task.kind} learns from {wanted}, but {settings.data.kind} has {facts.targets}"
+        yield Problem("", "task", wrong, f"known: {_kinds('task', lambda part: part.targets in offered)}")
+    elif why := settings.task.build().unsuited(facts):
+        yield Problem("", "data", f"does not fit {settings.task.kind}: {why}", "choose labelled images")
+    for key, targets in networks:
+        yield from _unbuilt(settings, facts, key, targets if wanted in offered else None)
+    if settings.discriminator is not None and "discriminator" not in dict(networks):
+        wrong = f"has no effect: {settings.task.kind} trains one network"
+        yield Problem("", "discriminator", wrong, "remove it, or give task: adversarial")
+
+
+def _unbuilt(settings: Settings, facts: Facts, key: str, wanted: str | None) -> Iterator[Problem]:
+    """A problem for each reason for which the network whose settings are at `key` cannot be built from its
+    trunk and connection. `wanted` are its targets; None if the data do not have them, which is another error.
+    """
+    model = getattr(settings, key)
+
+    def takes(part: type[Any]) -> bool:
+        return wanted in part.targets and facts.form in part.forms
+
+    if model is None:
+        right = f"give its kind and depth, such as {key}: {{kind: {key}, depth: 7}}"
+        yield Problem("", key, f"is missing: {settings.task.kind} trains two networks", right)
+        return
+    trunk = scan.part_class(model.info)
+    if wanted is not None and wanted not in trunk.targets:
+        wrong = f"{model.kind} is for tasks with {' or '.join(trunk.targets)}"
+        right = f"{settings.task.kind} needs {_kinds('model', takes)}"
+        yield Problem("", key, wrong, right)
+    elif wanted is not None and facts.form not in trunk.forms:
+        taken = " or ".join(trunk.forms)
+        wrong = f"{model.kind} takes {taken}, but {settings.data.kind} has {facts.form}"
+        yield Problem("", key, wrong, f"known: {_kinds('model', takes)}")
+    connection = model.connection
+    if not issubclass(scan.part_class(connection.info), trunk.connections):
+        wrong = f"{model.kind} cannot be built with {connection.kind}"
+        right = f"known: {_kinds('connection', lambda part: issubclass(part, trunk.connections))}"
+        yield Problem("", f"{key}.connection", wrong, right)
 
 
 def _unshared(settings: Settings, facts: Facts) -> Iterator[Problem]:
@@ -119,9 +153,9 @@ def _says(part: type[Any], name: str) -> bool:
     return any(name in vars(base) for base in part.__mro__ if base.__module__.partition(".")[0] != "resexp")
 
 
-def _unfit(settings: Settings, task: type[Any]) -> Iterator[Problem]:
-    """A problem for each setting that the class of the task says it cannot be trained with."""
-    for key, value, why in task.unfit:
+def _unfit(settings: Settings) -> Iterator[Problem]:
+    """A problem for each setting that the task says it cannot be trained with."""
+    for key, value, why in settings.task.build().unfit:
         *path, name = key.split(".")
         holder: Any = reduce(getattr, path, settings)
         if value == getattr(holder, name, None):

@@ -20,6 +20,8 @@ from resexp.catalog.plugins import Plugin
 PROGRAM = 1
 """Raise this if a change of the code changes the numbers of every trial."""
 
+ROLES_OF = {"probes": "probe", "discriminator": "model"}
+"""The role of the parts under a key that is not called after its role."""
 TOGETHER = " with "
 CHOICES: dict[str, dict[str, int]] = {
     "model.init": {"dirac": 2},  # version 2 adds noise to the identity
@@ -58,7 +60,10 @@ def versions(settings: Settings, plugins: tuple[Plugin, ...] = ()) -> dict[str, 
     plugin_kinds = {kind for role in scan.ROLES for kind in _own(role, plugins)}
     by_path = {path: n for path, n in by_path.items() if path.rpartition(".")[2] not in plugin_kinds}
     by_path["resexp"] = PROGRAM
-    for key, values in CHOICES.items():
+    choices = dict(CHOICES)
+    if settings.get("discriminator"):
+        choices |= {key.replace("model.", "discriminator."): values for key, values in CHOICES.items()}
+    for key, values in choices.items():
         chosen = [_at(settings, each.split(".")) for each in key.split(TOGETHER)]
         value = TOGETHER.join(chosen) if all(isinstance(each, str) for each in chosen) else chosen[0]
         name = value if isinstance(value, str) else "*" if value not in (None, False) else ""
@@ -73,7 +78,7 @@ def named_parts(value: Any, role: str = "", path: str = "") -> Iterator[tuple[st
             yield path, role, value["kind"]
         for key, item in value.items():
             if isinstance(item, dict | list | tuple):  # most values are none of these, and hold no parts
-                inner = "probe" if key == "probes" else key if key in scan.ROLES else ""
+                inner = ROLES_OF.get(key, key if key in scan.ROLES else "")
                 yield from named_parts(item, inner, f"{path}.{key}" if path else key)
     else:
         for item in value:

@@ -43,14 +43,22 @@ Extents = dict[Literal["metrics.jsonl", "probes.jsonl"], Extent]
 
 def _settings(value: dict[Any, Any]) -> dict[Any, Any]:
     """A trial's settings, if they have the form that readers rely on. Their own models would take seconds."""
-    model, training, probes = (value.get(key) or {} for key in ("model", "training", "probes"))
-    if not isinstance(model, dict) or not isinstance(training, dict) or not isinstance(probes, list | dict):
+    model, rival, training, probes = (
+        value.get(key) or {} for key in ("model", "discriminator", "training", "probes")
+    )
+    if (
+        not isinstance(model, dict)
+        or not isinstance(rival, dict)
+        or not isinstance(training, dict)
+        or not isinstance(probes, list | dict)
+    ):
         raise ValueError("has a model, training or probes of another kind")  # noqa: TRY004  (for pydantic)
     parts = [value[key] for key in ("data", "task", "model") if key in value]
-    parts += [model[key] for key in ("connection",) if key in model]
+    parts += [rival] if rival else []
+    parts += [each["connection"] for each in (model, rival) if "connection" in each]
     parts += [training[key] for key in ("optimizer", "schedule") if key in training]
     numbers = ("epochs", "iterations", "batch_size", "processes")
-    counts = [model.get("depth"), *(training.get(key) for key in numbers)]
+    counts = [model.get("depth"), rival.get("depth"), *(training.get(key) for key in numbers)]
     if not (
         all(isinstance(part, dict) and isinstance(part.get("kind"), str) for part in (*parts, *probes))
         and all(count is None or (type(count) is int and 0 <= count < 2**63) for count in counts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -36,19 +36,23 @@ class Task(ABC):
     task learns from: "labels", "masks", "tokens", "images", which every set of images has, or "actions" if it
     learns by playing.
 
+    `networks` lists, for a task that trains several networks of different settings, the dotted key of each
+    one's settings and the targets that its trunk must have; () if all are built from `model`.
+
     `idle` lists dotted keys of settings that have no effect on the task. `unfit` lists settings that it
     cannot be trained with, each as a dotted key, a value, and the reason. `error_name` is what reports call
     the task's error; write it as a literal text, because the file is read for it without being run.
     """
 
     targets: ClassVar[str]
+    networks: ClassVar[tuple[tuple[str, str], ...]] = ()
     whole_batch: ClassVar[bool] = False
     """False: `training_loss` is the mean of all units' losses, and a unit's loss depends only on its own
     example. Several processes that share a batch refuse all other tasks. They also refuse a plugin's task
     that does not set `whole_batch` itself.
     """
     idle: ClassVar[tuple[str, ...]] = ()
-    unfit: ClassVar[tuple[tuple[str, str, str], ...]] = ()
+    unfit: tuple[tuple[str, str, str], ...] = ()
     error_name: ClassVar[str] = "error"
     causal: ClassVar[bool | None] = None
     """True: outputs must not depend on later positions. False: they must. None: either is fine."""
@@ -62,6 +66,10 @@ class Task(ABC):
     def purposes(self, facts: Facts) -> tuple[Purpose, ...]:
         """What is asked of each network of a trial: usually there is one."""
         return (self.purpose(facts),)
+
+    def unsuited(self, facts: Facts) -> str | None:
+        """Why the task cannot be learned from such data, apart from their targets; None if it can be."""
+        return None
 
     def evaluated_at_once(self, facts: Facts) -> int:
         """How many examples are evaluated at once: `evaluation_batch`, or fewer if examples are large.
@@ -147,7 +155,7 @@ class PolicyGradient(Task):
         *("training.precision", "training.compile", "training.channels_last", "training.train_every"),
         "training.schedule.low_rate",
     )
-    unfit: ClassVar[tuple[tuple[str, str, str], ...]] = (
+    unfit: tuple[tuple[str, str, str], ...] = (
         (
             "model.norm",
             "batch",
@@ -183,6 +191,63 @@ class PolicyGradient(Task):
     @abstractmethod
     def value_loss(self, values: Tensor, returns: Tensor) -> Tensor:
         """The loss of values (B,), given the returns (B,) that they should have been, as a mean."""
+
+    def loss_sum(self, output: Tensor, target: Tensor) -> Tensor:
+        return self.training_loss(output, target) * self.units(target)
+
+    def mistakes(self, output: Tensor, target: Tensor) -> Tensor:
+        return torch.full((), torch.nan, device=output.device)
+
+    def units(self, target: Tensor) -> int:
+        return len(target)
+
+
+class AdversarialTask(Task):
+    """A task in which a generator (`model`) makes examples of noise, and a `discriminator` tells them from
+    real ones. Its errors are shortfalls, so give it `error_name = "shortfall"`.
+
+    A step updates the discriminator `discriminator_steps` times and then the generator once. `noise` is how
+    many numbers the generator gets for an example. With `spectral_norm`, every weight of the discriminator is
+    divided by its largest singular value. What is evaluated is a generator whose weights are averages over
+    the steps, which decay by `average` from step to step.
+    """
+
+    targets: ClassVar[str] = "images"
+    networks: ClassVar[tuple[tuple[str, str], ...]] = (("model", "noise"), ("discriminator", "labels"))
+    whole_batch: ClassVar[bool] = True
+    idle: ClassVar[tuple[str, ...]] = (
+        *("training.precision", "training.compile", "training.channels_last", "training.train_every"),
+        *("training.schedule.low_rate", "training.clip", "data.normalise", "discriminator.match"),
+    )
+
+    noise: int
+    discriminator_steps: int
+    spectral_norm: bool
+    average: float
+
+    def unsuited(self, facts: Facts) -> str | None:
+        labelled = facts.medium == "images" and facts.targets == "labels"
+        return None if labelled else "generated images are compared with labelled images, by a classifier"
+
+    def purpose(self, facts: Facts) -> Purpose:
+        """What is asked of the generator."""
+        return Purpose(facts.shape, self.noise, "noise")
+
+    def purposes(self, facts: Facts) -> tuple[Purpose, ...]:
+        """What is asked of the generator and of the discriminator."""
+        return self.purpose(facts), Purpose(facts.shape, 1, "labels")
+
+    @abstractmethod
+    def discriminator_loss(self, real: Tensor, made: Tensor) -> Tensor:
+        """The mean loss of the discriminator, given its outputs (B, 1) for real and generated examples."""
+
+    @abstractmethod
+    def penalty(
+        self, judge: Callable[[Tensor], Tensor], real: Tensor, made: Tensor, draws: torch.Generator
+    ) -> Tensor:
+        """What is added to that loss, from the examples themselves; 0 if nothing is. `judge` is the
+        discriminator.
+        """
 
     def loss_sum(self, output: Tensor, target: Tensor) -> Tensor:
         return self.training_loss(output, target) * self.units(target)

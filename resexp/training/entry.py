@@ -15,6 +15,7 @@ TRAINER = "resexp.training.trial:train"
 PRELOAD = "resexp.training.preload"
 
 LEARNERS = {
+    "AdversarialTask": "resexp.training.adversarial.run:AdversarialRun",
     "PolicyGradient": "resexp.training.playing.run:PlayingRun",
     "Booster": "resexp.training.boosting.run:BoostingRun",
     "Trunk": "resexp.training.run:Run",

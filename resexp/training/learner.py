@@ -1,5 +1,5 @@
-"""The interface of a training run: of networks (`run.py`), of boosters (`boosting/run.py`), and of policies
-that learn by playing (`playing/run.py`).
+"""The interface of a training run: of networks (`run.py`), of boosters (`boosting/run.py`), of policies that
+learn by playing (`playing/run.py`), and of two networks against each other (`adversarial/run.py`).
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ def take_snapshot(run: Run, batch_size: int, place: torch.device | None = None) 
     network.zero_grad(set_to_none=True)
 
     def loss() -> Tensor:
-        return run.task.training_loss(network(inputs), target)
+        return run.loss_of(network, inputs, target)
 
     def step() -> None:
         optimizer = run.recipe.make(network.parameters())

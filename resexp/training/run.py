@@ -229,6 +229,10 @@ class Run:
         examples, labels = self.data.train.batch(index)
         return *self.task.posed(examples, labels, "probe"), labels
 
+    def loss_of(self, network: nn.Module, inputs: Tensor, target: Tensor) -> Tensor:
+        """The loss that probes measure on that batch, of a copy of the network."""
+        return self.task.training_loss(network(inputs), target)
+
     # -- saving -----------------------------------------------------------------------------------
 
     def state(self) -> dict[str, Any]:

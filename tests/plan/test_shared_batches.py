@@ -226,10 +226,12 @@ def test_every_connection_says_truly_that_examples_are_apart(kind: str) -> None:
 
 def test_every_task_says_that_its_loss_is_a_mean_over_units() -> None:
     """`tests/training/test_several_processes.py` trains each of them by one and by three processes. Learning
-    by playing is left out, because it scales advantages over the whole batch.
+    by playing is left out, because it scales advantages over the whole batch, and so are two networks that
+    learn against each other.
     """
     tasks: dict[str, type[Task]] = {kind: scan.load_part("task", kind) for kind in scan.parts("task")}
-    assert [kind for kind, task in tasks.items() if task.whole_batch] == ["ppo"]
+    assert [kind for kind, task in tasks.items() if task.whole_batch] == ["adversarial", "ppo"]
     assert set(tasks) == {
-        *("classification", "language", "masked_autoencoding", "masked_language", "segmentation", "ppo")
+        *("classification", "language", "masked_autoencoding", "masked_language", "segmentation", "ppo"),
+        "adversarial",
     }

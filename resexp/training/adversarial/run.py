@@ -1,0 +1,222 @@
+"""Two networks that learn against each other, as a training run."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from resexp.data.draws import permutation
+from resexp.data.images import ImageSet
+from resexp.errors import Diverged
+from resexp.generation.features import features_of, pixels
+from resexp.generation.measures import Reference, halves
+from resexp.models.base import Network
+from resexp.models.build import build_network
+from resexp.models.init import initialise
+from resexp.models.spectral import divide_by_spectral_norm
+from resexp.random import key_of, keyed_generator
+from resexp.tasks.base import AdversarialTask
+from resexp.training.adversarial.average import averaged
+from resexp.training.adversarial.pictures import SHOWN, due, picture
+from resexp.training.run import Run
+
+if TYPE_CHECKING:
+    from resexp.config.settings import Settings
+    from resexp.data.opening import Data
+
+
+class AdversarialRun(Run):
+    """The generator of a trial, and how far its training has come: a `training.learner.Learner`.
+
+    `network` is the generator, and `discriminator` the other network, each with its optimiser. `forward`, the
+    network that is evaluated, is the average of the generator. An epoch has as many steps as it takes batches
+    to pass through the training images once. If a step has several updates of the discriminator, each has a
+    batch from a pass of its own, in another order. Images are (B, C, H, W) with values from -1 to 1.
+    """
+
+    def __init__(self, settings: Settings, data: Data, device: torch.device) -> None:
+        super().__init__(settings, data, device)
+        assert settings.discriminator is not None  # plan/compatible.py
+        model, seed = settings.discriminator, settings.seed
+        second = build_network(model, self.game.purposes(data.facts)[1])
+        own = key_of(seed, "discriminator")  # equal layers of the two networks must not begin equal
+        initialise(second, model.init, own, activation=model.activation, noise=model.init_noise)
+        if self.game.spectral_norm:
+            divide_by_spectral_norm(second, own)
+        self.discriminator: Network = second.to(device)
+        self.discriminator_optimizer = self.recipe.make(self.discriminator.parameters())
+        self.average = averaged(self.network, self.game.average)
+        self.forward = self.average.module
+        self.features = features_of(settings.data)
+        self.shortfalls, self.evaluated = 0.0, 0
+        """The sum of the shortfalls of all epochs up to the one that was `evaluated` last. An epoch that is
+        not evaluated counts with the next one that is.
+        """
+        self._reference: Reference | None = None
+        self._passes: dict[int, Tensor] = {}
+
+    @property
+    def game(self) -> AdversarialTask:
+        """The task, which is of this kind."""
+        return cast(AdversarialTask, self.task)
+
+    # -- one step ---------------------------------------------------------------------------------
+
+    def train_step(self) -> None:
+        """Update the discriminator some times, and the generator once. Raises Diverged if a loss is NaN."""
+        with self._clock():
+            torch.manual_seed(self._draws_key())  # for connections that draw
+            self.network.train()
+            self.discriminator.train()
+            losses = [self.judge(number) for number in range(self.game.discriminator_steps)]
+            made = self.network(self.noise(self.batch_size, self.step, "generator"))
+            loss = self.game.training_loss(self.discriminator(made), made)
+            torch.autograd.backward(loss, inputs=list(self.network.parameters()))
+            self.change(self.optimizer)
+            self.average.update_parameters(self.network)
+            nothing = torch.full((), torch.nan, device=self.device)
+            both = torch.stack(losses).mean() + loss.detach()
+            self.count(both, nothing, 1)
+
+    def judge(self, number: int) -> Tensor:
+        """Make the update `number` (from 0) of the discriminator in this step. Returns its loss."""
+        real = self.real_batch(number)
+        with torch.no_grad():
+            made = self.network(self.noise(len(real), self.step, "discriminator", number))
+        loss = self.game.discriminator_loss(self.discriminator(real), self.discriminator(made))
+        draws = keyed_generator(self.settings.seed, self.step, "penalty", number)
+        loss = loss + self.game.penalty(self.discriminator, real, made, draws)
+        torch.autograd.backward(loss)
+        self.change(self.discriminator_optimizer)
+        return loss.detach()
+
+    def change(self, optimizer: torch.optim.Optimizer) -> None:
+        """Change the weights of one network according to their gradients, and delete the gradients."""
+        for group in optimizer.param_groups:
+            group["lr"] = self.rate(self.step)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+
+    def noise(self, count: int, *key: object) -> Tensor:
+        """What the generator makes `count` images of: (count, `noise`), drawn from the seed and this key."""
+        draws = keyed_generator(self.settings.seed, "noise", *key)
+        return torch.randn(count, self.game.noise, generator=draws).to(self.device)
+
+    def real_batch(self, number: int) -> Tensor:
+        """The real images of update `number` of the discriminator in this step."""
+        seed, train = self.settings.seed, self.data.train
+        turn = self.epoch * self.game.discriminator_steps + number
+        place = self.step % self.steps_per_epoch * self.batch_size
+        if self._ordered_epoch != self.epoch:
+            self._passes.clear()
+            self._ordered_epoch = self.epoch
+        if number not in self._passes:
+            self._passes[number] = permutation(len(train), seed, turn).to(self.device)
+        index = self._passes[number][place : place + self.batch_size]
+        return self.scaled(train, train.training(seed, turn)(index)[0])
+
+    @staticmethod
+    def scaled(split: Any, images: Tensor) -> Tensor:
+        """A split's images, with values from -1 to 1 in place of normalised ones."""
+        return 2 * cast(ImageSet, split).unscaled(images) - 1
+
+    # -- measuring --------------------------------------------------------------------------------
+
+    def close_epoch(self) -> dict[str, Any]:
+        """The metrics row of the epoch that has just ended, with an evaluation and a picture if they are due.
+
+        `loss` is the sum of both networks' losses.
+        """
+        loss, _ = self.end_epoch()
+        epoch = -(-self.step // self.steps_per_epoch)
+        steps = (self.step - 1) % self.steps_per_epoch + 1
+        return {
+            "epoch": epoch,
+            "step": self.step,
+            "seconds": self.seconds,
+            "lr": self.optimizer.param_groups[0]["lr"],
+            "loss": loss / steps,
+            "running_error": None,
+            **dict.fromkeys(f"{split}_{what}" for split in self.data.splits for what in ("error", "loss")),
+            "test_measures": None,
+            **(self.evaluate(epoch) if self.evaluation_due("test", epoch) else {}),
+            **({"picture": picture(self.generated(SHOWN))} if due(epoch, self.epochs) else {}),
+            "most_answered": {},
+        }
+
+    @torch.no_grad()
+    def generated(self, count: int) -> Tensor:
+        """Images of the averaged generator (count, C, H, W) uint8, always of the same noise."""
+        self.forward.eval()
+        noise = self.noise(count, "evaluation")
+        at_once = self.game.evaluated_at_once(self.data.facts)
+        images = torch.cat([self.forward(part) for part in torch.split(noise, at_once)])
+        if not images.isfinite().all():
+            raise Diverged(
+                f"a generated image had a pixel that is no number by step {self.step} of {self.total}"
+            )
+        return pixels(images)
+
+    def evaluate(self, epoch: int) -> dict[str, Any]:
+        """Compare generated images with as many real ones after this epoch. Returns errors and measures."""
+        reference = self.reference()
+        readings = reference.readings(self.features(self.generated(len(reference.features))))
+        found = shortfall(readings["precision"] or 0.0, readings["recall"] or 0.0)
+        self.shortfalls += (epoch - self.evaluated) * found
+        self.evaluated = epoch
+        return {
+            "train_error": self.shortfalls / epoch,
+            "test_error": found,
+            "test_measures": {**readings, "classifier_error": self.features.error},
+        }
+
+    def reference(self) -> Reference:
+        """The real images that generated ones are compared with: one half of the test images. The other half
+        shows how near to them other real images are.
+        """
+        if self._reference is None:
+            test = self.data.test
+            numbers = torch.from_numpy(np.concatenate(halves(len(test)))).to(self.device)
+            parts = [test.batch(part)[0] for part in torch.split(numbers, self.game.evaluation_batch)]
+            found = self.features(pixels(self.scaled(test, torch.cat(parts))))
+            self._reference = Reference.of(*np.split(found, 2))
+        return self._reference
+
+    def chance(self) -> dict[str, float]:
+        """Nothing is known: a generator that has learned nothing falls short of everything."""
+        return {}
+
+    def fixed_batch(self, size: int) -> tuple[Tensor, Tensor, Tensor]:
+        """A batch for probes of the generator, which all trials share: noise, and two placeholders."""
+        draws = keyed_generator("probe")
+        noise = torch.randn(size, self.game.noise, generator=draws).to(self.device)
+        return noise, noise, noise
+
+    def loss_of(self, network: nn.Module, inputs: Tensor, target: Tensor) -> Tensor:
+        """The generator's loss of noise, judged by a copy of the discriminator in eval mode."""
+        made = network(inputs)
+        judge = copy.deepcopy(self.discriminator).eval().requires_grad_(False).to(made.device, made.dtype)
+        return self.game.training_loss(judge(made), target)
+
+    # -- saving -----------------------------------------------------------------------------------
+
+    PARTS = ("discriminator", "discriminator_optimizer", "average")
+
+    def state(self) -> dict[str, Any]:
+        parts = {name: getattr(self, name).state_dict() for name in self.PARTS}
+        return {**super().state(), **parts, "shortfalls": self.shortfalls, "evaluated": self.evaluated}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        super().restore(state)
+        for name in self.PARTS:
+            getattr(self, name).load_state_dict(state[name])
+        self.shortfalls, self.evaluated = state["shortfalls"], state["evaluated"]
+
+
+def shortfall(precision: float, recall: float) -> float:
+    """1 - F, where F is the harmonic mean of precision and recall."""
+    return 1 - 2 * precision * recall / (precision + recall) if precision + recall else 1.0

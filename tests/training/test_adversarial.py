@@ -1,0 +1,240 @@
+"""Two networks against each other: a trial is continued bit for bit, and learns to make digits."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from resexp.config.parse import parse_settings
+from resexp.data.opening import open_data
+from resexp.errors import Diverged
+from resexp.generation import features
+from resexp.training.adversarial.average import averaged
+from resexp.training.adversarial.run import AdversarialRun, shortfall
+from resexp.training.learner import learner_of
+from resexp.training.probing import measured
+
+CPU = torch.device("cpu")
+SMALL = {"depth": 4, "width": 4, "order": "pre", "connection": "residual"}
+ADAM = {"kind": "adamw", "lr": 2e-3, "beta1": 0.0, "beta2": 0.9, "weight_decay": 0.0}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _own_data_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """One folder for the module, so that the classifier is trained once; and one thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RESEXP_DATA", str(tmp_path_factory.mktemp("data")))
+        patch.setattr(features, "EPOCHS", 6)
+        yield
+    torch.set_num_threads(threads)
+
+
+def settings(discriminator: dict[str, Any] | None = None, **task: Any) -> Any:
+    return parse_settings(
+        {
+            "data": {"kind": "digits", "train_size": 100, "crop": 1},
+            "task": {"kind": "adversarial", "noise": 5, "discriminator_steps": 2, **task},
+            "model": {"kind": "generator", **SMALL},
+            "discriminator": {"kind": "discriminator", **SMALL, "depth": 7, "norm": "none"}
+            | (discriminator or {}),
+            "training": {"epochs": 3, "batch_size": 25, "optimizer": ADAM, "test_every": 2},
+            "probes": [{"kind": kind, "at": [0]} for kind in ("gradient_norms", "update_ratio")],
+        }
+    )
+
+
+def new(chosen: Any) -> AdversarialRun:
+    run = learner_of(chosen)(chosen, open_data(chosen.data, CPU), CPU)
+    assert isinstance(run, AdversarialRun)
+    return run
+
+
+def advanced(run: AdversarialRun, steps: int) -> list[dict[str, Any]]:
+    """Take so many steps. Returns the rows of the epochs that end, without their times."""
+    rows = []
+    for _ in range(steps):
+        run.train_step()
+        if run.epoch_ended():
+            rows.append(run.close_epoch() | {"seconds": None})
+    return rows
+
+
+def saved(run: AdversarialRun) -> Any:
+    buffer = io.BytesIO()
+    torch.save(run.state(), buffer)
+    buffer.seek(0)
+    return torch.load(buffer, weights_only=True)
+
+
+def weights(run: AdversarialRun) -> list[Tensor]:
+    networks = (run.network, run.discriminator, run.average)
+    return [value for network in networks for value in network.state_dict().values()]
+
+
+@pytest.mark.parametrize(
+    ("discriminator", "task"),
+    [
+        ({}, {"loss": "hinge", "spectral_norm": True}),
+        ({"norm": "batch"}, {"loss": "non_saturating"}),
+        ({"norm": "layer"}, {"loss": "wgan_gp"}),
+    ],
+)
+def test_continued_from_any_step_it_is_the_same_trial(discriminator: Any, task: Any) -> None:
+    chosen = settings(discriminator, **task)
+    whole, first = new(chosen), new(chosen)
+    rows, states = advanced(whole, whole.total), []
+    for _ in range(10):
+        states.append(saved(first))
+        advanced(first, 1)
+    assert (whole.steps_per_epoch, whole.total, len(rows)) == (4, 12, 3)
+    assert [row["test_error"] is None for row in rows] == [True, False, False]
+    for stop in (9,):
+        second = new(chosen)
+        second.restore(states[stop])
+        assert advanced(second, whole.total - stop) == rows[stop // 4 :], stop
+        assert all(map(torch.equal, weights(whole), weights(second))), stop
+
+
+def test_a_state_that_lacks_something_would_be_noticed() -> None:
+    chosen = settings(spectral_norm=True)
+    whole, first = new(chosen), new(chosen)
+    rows = advanced(whole, whole.total)
+    advanced(first, 8)
+    for lost in ("discriminator", "discriminator_optimizer", "average", "shortfalls", "evaluated"):
+        second = new(chosen)
+        kept = saved(second)[lost]
+        second.restore(saved(first) | {lost: kept})
+        ended = advanced(second, whole.total - 8)
+        assert not all(map(torch.equal, weights(whole), weights(second))) or ended[-1] != rows[-1], lost
+
+
+def test_probes_measure_the_generator_and_change_nothing() -> None:
+    chosen = settings({"norm": "batch"}, spectral_norm=True)
+    probed, plain = new(chosen), new(chosen)
+    advanced(probed, 2)
+    advanced(plain, 2)
+    readings = [row for probe in chosen.probes for row in measured(probed, probe, 0.0)]
+    assert {row["name"] for row in readings} == {"weight_norm", "weight_rms", "block_input", "update_ratio"}
+    assert {row["index"] for row in readings if row["name"] == "weight_norm"} == {0, 1, 2, 3}
+    assert all(np.isfinite(row["value"]) and row["value"] > 0 for row in readings)
+    assert advanced(probed, 5) == advanced(plain, 5)
+    assert all(map(torch.equal, weights(probed), weights(plain)))
+
+
+def test_a_step_is_the_losses_written_out() -> None:
+    """Two updates of the discriminator and one of the generator, by plain SGD, with a hand-made copy."""
+    chosen = settings(loss="non_saturating")
+    plain = {"kind": "sgd", "lr": 0.01, "momentum": 0.0, "weight_decay": 0.0}
+    chosen = parse_settings(
+        chosen.model_dump(mode="json") | {"training": {"epochs": 1, "batch_size": 25, "optimizer": plain}}
+    )
+    run, copy = new(chosen), new(chosen)
+    run.train_step()
+    softplus = nn.functional.softplus
+    copy.network.train()
+    for number in (0, 1):
+        x, z = copy.real_batch(number), copy.noise(25, 0, "discriminator", number)
+        assert x.amin() >= -1
+        assert x.amax() <= 1
+        with torch.no_grad():
+            y = copy.network(z)
+        loss = softplus(-copy.discriminator(x)).mean() + softplus(copy.discriminator(y)).mean()
+        descend(loss, copy.discriminator)
+    z = copy.noise(25, 0, "generator")
+    descend(softplus(-copy.discriminator(copy.network(z))).mean(), copy.network)
+    near: Any = {"rtol": 1e-3, "atol": 1e-5}
+    torch.testing.assert_close(run.discriminator.state_dict(), copy.discriminator.state_dict(), **near)
+    torch.testing.assert_close(run.network.state_dict(), copy.network.state_dict(), **near)
+
+
+def descend(loss: Tensor, network: nn.Module) -> None:
+    gradients = torch.autograd.grad(loss, list(network.parameters()))
+    with torch.no_grad():
+        for parameter, gradient in zip(network.parameters(), gradients, strict=True):
+            parameter.sub_(gradient, alpha=0.01)
+
+
+def test_every_update_sees_each_image_once_an_epoch() -> None:
+    run = new(settings())
+    seen: list[list[int]] = [[], []]
+    whole = run.scaled(run.data.train, run.data.train.batch(torch.arange(100))[0]).flatten(1)
+    plain = parse_settings(
+        run.settings.model_dump(mode="json") | {"data": {"kind": "digits", "train_size": 100}}
+    )
+    run = new(plain)
+    for _ in range(run.steps_per_epoch):
+        for number in (0, 1):
+            batch = run.real_batch(number).flatten(1)
+            seen[number] += torch.cdist(batch, whole).argmin(1).tolist()
+        run.step += 1
+    assert sorted(seen[0]) == sorted(seen[1]) == list(range(100))
+    assert seen[0] != seen[1]
+
+
+def test_the_average_follows_the_weights() -> None:
+    network = nn.Sequential(nn.Linear(1, 1, bias=False), nn.BatchNorm1d(1))
+    average = averaged(network, 0.5)
+    values = []
+    for value in (1.0, 2.0, 4.0):
+        nn.init.constant_(network.get_parameter("0.weight"), value)
+        network.get_buffer("1.num_batches_tracked").fill_(int(value))
+        average.update_parameters(network)
+        values.append(average.module.get_parameter("0.weight").item())
+    first = 1 + (1 - 2 / 11) * (2 - 1)  # (1 + n) / (10 + n) after one step
+    assert values == pytest.approx([1, first, first + (1 - 3 / 12) * (4 - first)])
+    assert average.module.get_buffer("1.num_batches_tracked").item() == 4
+
+
+def test_spectral_norms_are_one_from_the_first_step() -> None:
+    run = new(settings(spectral_norm=True))
+    for _, layer in run.discriminator.weight_layers():
+        assert torch.linalg.matrix_norm(layer.weight.flatten(1), 2).item() == pytest.approx(1, abs=0.15)
+    original = {
+        name.replace(".parametrizations.weight.original", ".weight"): p
+        for name, p in run.discriminator.named_parameters()
+    }
+    free = dict(new(settings()).discriminator.named_parameters())
+    assert original.keys() == free.keys()
+    assert all(torch.equal(original[name], free[name]) for name in free)
+
+
+def test_pixels_that_are_no_numbers_end_the_trial() -> None:
+    run = new(settings())
+    with torch.no_grad():
+        next(iter(run.average.parameters())).fill_(torch.nan)
+    with pytest.raises(Diverged, match="pixel that is no number by step 0 of 12"):
+        run.generated(3)
+
+
+def test_a_generator_that_repeats_one_image_has_collapsed() -> None:
+    run = new(settings())
+    head = run.average.module.get_submodule("head.conv")
+    with torch.no_grad():
+        for parameter in head.parameters():
+            parameter.zero_()
+    found = run.evaluate(1)
+    assert found["test_measures"]["collapsed"] == 1.0
+    assert found["test_error"] == found["train_error"] == 1.0
+    assert shortfall(0.5, 0.25) == pytest.approx(1 - 1 / 3)
+
+
+def test_it_learns_to_make_digits() -> None:
+    chosen = settings(average=0.9).model_dump(mode="json")
+    chosen["data"] = {"kind": "digits"}
+    chosen["task"]["discriminator_steps"] = 1
+    chosen["model"]["width"] = chosen["discriminator"]["width"] = 8
+    chosen["training"] |= {"epochs": 4, "batch_size": 32, "test_every": 4}
+    run = new(parse_settings(chosen))
+    before = run.evaluate(1)["test_measures"]
+    run.shortfalls, run.evaluated = 0.0, 0
+    measures = advanced(run, run.total)[-1]["test_measures"]
+    assert measures["frechet_floor"] < measures["frechet"] < 0.7 * before["frechet"]
+    assert measures["classifier_error"] < 0.3
