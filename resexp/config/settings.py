@@ -66,9 +66,8 @@ class PartConfig(Frozen):
 
 
 class OneOf:
-    """Annotates a field that holds a part of a role. The part is validated by the model of its kind. Besides
-    the package's kinds, those of the `plugins` in the validation's context are known. If it is `optional`,
-    the field may be None.
+    """Annotates a field that holds a part of a role, or None if it is `optional`. The part is validated by
+    the model of its kind. The `plugins` in the validation's context add kinds to those of the package.
     """
 
     def __init__(self, role: str, optional: bool = False) -> None:
@@ -86,10 +85,8 @@ class OneOf:
         )
 
     def _validate(self, value: Any, info: ValidationInfo) -> PartConfig | None:
-        if value is None and self.optional:
-            return None
         part = expand(value)
-        if isinstance(part, ROLE_CONFIGS[self.role]):
+        if isinstance(part, ROLE_CONFIGS[self.role]) or (part is None and self.optional):
             return part
         if not isinstance(part, Mapping):
             raise PydanticKnownError("model_attributes_type")
@@ -224,13 +221,8 @@ class Settings(Frozen):
 
 
 ROLE_CONFIGS: dict[str, type[PartConfig]] = {
-    "connection": ConnectionConfig,
-    "model": ModelConfig,
-    "data": DataConfig,
-    "task": TaskConfig,
-    "probe": ProbeConfig,
-    "optimizer": OptimizerConfig,
-    "schedule": ScheduleConfig,
+    **{"connection": ConnectionConfig, "model": ModelConfig, "data": DataConfig, "task": TaskConfig},
+    **{"probe": ProbeConfig, "optimizer": OptimizerConfig, "schedule": ScheduleConfig},
 }
 _CONFIGS = ROLE_CONFIGS | {"launcher": LauncherConfig}
 

@@ -25,16 +25,14 @@ from resexp.store.fields import (
     Failure,
     Holder,
     JobNote,
-    LaterProbes,
-    MetricRow,
     Plan,
-    ProbeRow,
     Progress,
     Registration,
     Reported,
     Result,
     TrialDocument,
 )
+from resexp.store.row_fields import LaterProbes, MetricRow, ProbeRow
 
 STALE_TRIES = 3
 """The most attempts to read a file, if another machine replaces it during each."""

@@ -43,18 +43,11 @@ Extents = dict[Literal["metrics.jsonl", "probes.jsonl"], Extent]
 
 def _settings(value: dict[Any, Any]) -> dict[Any, Any]:
     """A trial's settings, if they have the form that readers rely on. Their own models would take seconds."""
-    model, rival, training, probes = (
-        value.get(key) or {} for key in ("model", "discriminator", "training", "probes")
-    )
-    if (
-        not isinstance(model, dict)
-        or not isinstance(rival, dict)
-        or not isinstance(training, dict)
-        or not isinstance(probes, list | dict)
-    ):
-        raise ValueError("has a model, training or probes of another kind")  # noqa: TRY004  (for pydantic)
-    parts = [value[key] for key in ("data", "task", "model") if key in value]
-    parts += [rival] if rival else []
+    keys = ("model", "discriminator", "training", "probes")
+    model, rival, training, probes = (value.get(key) or {} for key in keys)
+    if {type(each) for each in (model, rival, training)} != {dict} or not isinstance(probes, list | dict):
+        raise ValueError("has a model, training or probes of another kind")
+    parts = [value[key] for key in ("data", "task", "model") if key in value] + [rival] * bool(rival)
     parts += [each["connection"] for each in (model, rival) if "connection" in each]
     parts += [training[key] for key in ("optimizer", "schedule") if key in training]
     numbers = ("epochs", "iterations", "batch_size", "processes")
@@ -240,29 +233,3 @@ class Checkpoint(Document):
     rows: Annotated[Extents, Field(min_length=2)]
     fingerprint: dict[Text, Any]
     mixed: bool
-
-
-class MetricRow(MeasuredFields):
-    epoch: Number = None
-    step: Number = None
-    lr: Number = None
-    loss: Number = None
-    running_error: Number = None
-
-
-class ProbeRow(Document):
-    probe: Text
-    step: Count
-    value: Number
-    at: Number = None
-    name: Text | None = None
-    layer: Text | None = None
-    index: Count | None = None
-    quantity: dict[Text, Text] | None = None
-
-
-class LaterProbes(Document):
-    attempt: Count
-    rows: list[ProbeRow]
-    asked: dict[Text, dict[Text, Any]] = {}
-    numerics: dict[Text, Count] = {}

@@ -67,7 +67,8 @@ def changed(tree: Any, path: tuple[Any, ...], value: Any) -> Any:
 def test_every_single_value_is_in_the_id(tmp_path: Path) -> None:
     more = "probes: [gradient_norms]\nsweep: {training.schedule: [{kind: step, low_rate: {}}], seed: [3]}\n"
     file = tmp_path / "t.yaml"
-    file.write_text(BASE + more)
+    second = "discriminator: {kind: resnet, depth: 8}\n"
+    file.write_text(BASE + more + second)
     (point,) = resexp.load(file).points
     before, tree = identity(point.settings, "data"), point.settings.model_dump(mode="json")
     others = [True, False, 0, 1, 7, 0.25, [0.25], "pre", "none", "tanh", "xavier", "params", "bfloat16"]
