@@ -15,13 +15,13 @@ SHOWN = 16
 def instead_of(key: str, known: Collection[str]) -> str:
     """Advice for an unknown dotted key, where `known` are the keys that exist.
 
-    If other keys end with the same word, the shortest of them is suggested: `model.depth` for `depth`.
+    If other keys end with the same word, the first of the shortest is suggested: `model.depth` for `depth`.
     Otherwise, the most similar key in the same mapping is suggested or, if none is similar, they are listed.
     """
     if key == f"{CONNECTION}.layout":
         return shortcut_layout.REFUSED
     place, _, name = key.rpartition(".")
-    elsewhere = sorted((k for k in known if k.rpartition(".")[2] == name), key=lambda k: (k.count("."), k))
+    elsewhere = sorted((k for k in known if k.rpartition(".")[2] == name), key=lambda k: k.count("."))
     beside = [k for k in known if k.rpartition(".")[0] == place]
     near = elsewhere[:1] or difflib.get_close_matches(key, beside, n=1, cutoff=0.6 + 0.3 * bool(place))
     if not near and place and not beside:  # the place itself may be misspelled

@@ -116,7 +116,7 @@ def test_a_window_has_at_least_one_mask() -> None:
     ("changes", "says"),
     [
         ({"task": "segmentation"}, "task: segmentation learns from masks, but synthetic has labels"),
-        ({"task": "segmentation"}, "known: classification or masked_autoencoding"),
+        ({"task": "segmentation"}, "known: adversarial or classification or masked_autoencoding"),
         (
             {"task": "segmentation", "data": "digit_scenes"},
             "resnet is for tasks with labels; segmentation needs unet",
