@@ -45,7 +45,7 @@ WIDTHS = (32, 64, 128, 64)
 BATCH = 128
 RATE = 3e-3
 EPOCHS = 20
-PIXELS = 100_000_000
+PIXELS = 150_000_000
 """Training ends after EPOCHS epochs, or before that when this many pixels were seen, but not within the first
 epoch.
 """

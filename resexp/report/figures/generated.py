@@ -1,0 +1,72 @@
+"""Fréchet distance, precision and recall of generated images against depth."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from resexp.report import frames, style
+from resexp.store import Records
+
+ORDER = 14
+TITLE = "Generated images against depth"
+CAPTION = (
+    "Lines are means over seeds, bands are ± one standard deviation, and faint points are single seeds. The "
+    "dashed lines are what two sets of real images reach: no generator is below the floor of the distance on "
+    "average. Fréchet distances are in the features of a classifier and are not FIDs. Trials that diverged "
+    "or failed are not drawn."
+)
+PANELS = {
+    "test_frechet": ("Fréchet distance", "distance", 1.0, "test_frechet_floor"),
+    "test_precision": ("Precision", "share (%)", 100.0, "test_precision_floor"),
+    "test_recall": ("Recall", "share (%)", 100.0, "test_recall_floor"),
+}
+"""For each column: the title of its panel, the label of its axis, the factor of its values, and the column of
+what real images reach.
+"""
+
+
+def figure(records: Records) -> Figure | None:
+    """A panel for each measure; None if no trial has generated images, or if there is one depth."""
+    done = frames.done(records.trials)
+    if "test_frechet" not in done or done["test_frechet"].isna().all() or done["depth"].nunique() == 1:
+        return None
+    found = style.looks(records, done)
+    drawn, axes = style.panels(1, len(PANELS), height=2.7)
+    floors: list[Line2D] = []
+    for panel, (column, (title, label, factor, floor)) in zip(axes[0], PANELS.items(), strict=True):
+        panel.set_title(title)
+        panel.set_ylabel(label)
+        for variant, look in found.items():
+            _variant(panel, done[done["variant"] == variant], column, factor, look)
+        style.depth_axis(panel, sorted(int(depth) for depth in done["depth"].unique()))
+        floors += _floor(panel, done, floor, factor)
+        style.from_zero(panel)
+    style.variant_key(drawn, found, floors[:1])
+    return drawn
+
+
+def _variant(axes: Axes, trials: pd.DataFrame, column: str, factor: float, look: style.LineStyle) -> None:
+    values = factor * pd.to_numeric(trials[column], errors="coerce").dropna()
+    depths = trials["depth"][values.index]
+    stats = values.groupby(depths).agg(["mean", "std"])
+    spread = stats["std"].fillna(0.0)
+    low, high = (stats["mean"] - spread).clip(lower=0), stats["mean"] + spread
+    axes.fill_between(stats.index.to_numpy(float), low, high, color=look.color, alpha=0.16, linewidth=0)
+    axes.plot(depths, values, look.marker, color=look.color, alpha=0.3, markersize=3, markeredgewidth=0)
+    axes.plot(stats.index, stats["mean"], **look.line)
+
+
+def _floor(axes: Axes, done: pd.DataFrame, column: str, factor: float) -> list[Line2D]:
+    """Draw a line at what real images reach, if all trials were compared with the same ones."""
+    if column not in done:
+        return []
+    known = pd.to_numeric(done[column], errors="coerce").dropna().unique()
+    if len(known) != 1:
+        return []
+    look = {"color": style.INK, "linestyle": style.REFERENCE, "linewidth": 0.8, "zorder": 1}
+    line = axes.axhline(factor * known[0], **look)
+    line.set_label("real images")
+    return [line]

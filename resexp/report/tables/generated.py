@@ -1,0 +1,81 @@
+"""How near generated images are to real ones, and how many generators collapsed."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from resexp.report import frames, words
+from resexp.report.table import Column, Row, Table, places, spread, spread_cells
+from resexp.store import Records
+
+ORDER = 14
+MEASURES = ("frechet", "frechet_floor", "precision", "recall", "collapsed", "classifier_error")
+"""The readings of `resexp/generation/measures.py` that are shown, as measures of the test split."""
+COLLAPSED, TOLD = 0.05, 0.5
+"""The bounds in `resexp/generation/measures.py`, which say when a generator has collapsed."""
+CAPTION = (
+    "Generated images against as many real ones, after the last step. Fréchet: the Fréchet distance "
+    "(squared, as in Heusel et al. 2017) between features of generated and real images. The features are "
+    "those of a small classifier that was trained on the same data set{accuracy}. Lower is better. This is "
+    "not the FID, whose features are those of an Inception network. It must not be compared with a FID, nor "
+    "with distances on other data or from other numbers of images. Floor: the same distance between two sets "
+    "of real images that have none in common. Not even a perfect generator is below it on average. "
+    "Precision: the share of generated images that lie among the real ones. Recall: the share of real images "
+    "that lie among the generated ones (Kynkäänniemi et al. 2019, with 3 neighbours). Collapsed: the trials "
+    "whose recall is below {collapsed}. It is told only if the recall between real images is above {told}. A "
+    "collapsed generator repeats a few images if its precision is high, and otherwise shows nothing like the "
+    "data. A generator that leaves out classes need not count as collapsed. Values are mean ± standard "
+    "deviation over n seeds. A diverged or failed trial has none."
+)
+
+
+def table(records: Records) -> Table | None:
+    """Rows: variant x depth. None if no trial has generated images."""
+    done = frames.done(records.trials)
+    if "test_frechet" not in done or done["test_frechet"].isna().all():
+        return None
+    done = done.assign(**{f"test_{name}": _numbers(done, f"test_{name}") for name in MEASURES})
+    done = done.dropna(subset=["test_frechet"])
+    columns = (
+        *places(),
+        Column("Fréchet", lambda row: _spread(row["frechet_mean"], row["frechet_sd"])),
+        Column("Floor", lambda row: words.fixed(row["frechet_floor_mean"], 3)),
+        spread("precision", "Precision", 1),
+        spread("recall", "Recall", 1),
+        Column("Collapsed", lambda r: f"{r['collapsed']} of {r['told']}" if r["told"] else words.DASH),
+    )
+    caption = CAPTION.format(accuracy=_accuracy(done), collapsed=_share(COLLAPSED), told=_share(TOLD))
+    rows = tuple(_row(place) for place in frames.by_depth(done))
+    return Table("generated", "Generated images", caption, columns, rows)
+
+
+def _row(place: frames.DepthGroup) -> Row:
+    told = place.rows["test_collapsed"].dropna()
+    row = frames.row_keys(place)
+    for name in ("frechet", "frechet_floor", "precision", "recall"):
+        row |= spread_cells(name, place.rows[f"test_{name}"])
+    return row | {"collapsed": int(told.sum()), "told": len(told)}
+
+
+def _numbers(done: pd.DataFrame, column: str) -> pd.Series[float]:
+    if column not in done:
+        return pd.Series(float("nan"), index=done.index)
+    return pd.to_numeric(done[column], errors="coerce")
+
+
+def _accuracy(done: pd.DataFrame) -> str:
+    """How many test images the classifiers recognise, if that was recorded."""
+    # Other tasks than classification may rename errors, and these are not errors of what was trained.
+    found = 1 - done["test_classifier_error"].dropna().unique()
+    if not len(found):
+        return ""
+    low, high = words.percent(min(found), 1), words.percent(max(found), 1)
+    return f", and recognises {low if low == high else f'{low} to {high}'} % of the test images"
+
+
+def _spread(mean: float | None, sd: float | None) -> str:
+    return words.fixed(mean, 3) + ("" if words.missing(sd) else f" ± {words.fixed(sd, 3)}")
+
+
+def _share(bound: float) -> str:
+    return f"{bound:.0%}".replace("%", " %")

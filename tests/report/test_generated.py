@@ -1,0 +1,85 @@
+"""The table and the figure of generated images, on numbers whose answers can be read off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from made_up import trial
+from matplotlib import rc_context
+
+from resexp.generation import measures
+from resexp.report import build, frames, style
+from resexp.report.figures import generated as figure
+from resexp.report.render import terminal
+from resexp.report.tables import generated
+from resexp.store import Records
+
+Make = Callable[..., Records]
+
+
+def readings(distance: float, recall: float, collapsed: float | None) -> dict[str, Any]:
+    found = {
+        "frechet": distance,
+        "frechet_floor": 0.25,
+        "precision": 0.8,
+        "recall": recall,
+        "recall_floor": 0.9,
+        "collapsed": collapsed,
+        "classifier_error": 0.025,
+    }
+    return {f"test_{name}": value for name, value in found.items()}
+
+
+def rows(depth: int = 8) -> list[dict[str, Any]]:
+    return [
+        trial("plain", depth, 0, **readings(4.0, 0.0, 1.0)),
+        trial("plain", depth, 1, **readings(2.0, 0.6, 0.0)),
+        trial("plain", depth, 2, "failed"),
+        trial("residual", depth, 0, **readings(1.5, 0.5, None)),
+    ]
+
+
+def test_the_table_has_a_row_for_each_variant_and_counts_collapse(make: Make) -> None:
+    found = generated.table(frames.prepared(make(rows())))
+    assert found is not None
+    plain, _ = found.rows
+    assert (plain["frechet_mean"], plain["frechet_sd"]) == pytest.approx((3, 2**0.5))
+    assert (plain["recall_mean"], plain["collapsed"], plain["told"], plain["n"]) == (0.3, 1, 2, 2)
+    shown = [dict(zip([c.title for c in found.columns], cells, strict=True)) for cells in found.cells()]
+    assert shown[0] | {"n": "2"} == shown[0]
+    assert (shown[0]["Fréchet"], shown[0]["Floor"]) == ("3.000 ± 1.414", "0.250")
+    assert (shown[0]["Recall"], shown[0]["Collapsed"]) == ("30.0 ± 42.4", "1 of 2")
+    assert (shown[1]["Fréchet"], shown[1]["Collapsed"]) == ("1.500", "–"), "that cannot be told is no 0"
+    assert "recognises 97.5 % of the test images" in found.caption
+
+
+def test_the_caption_states_the_bounds_that_are_applied_and_that_it_is_no_fid(make: Make) -> None:
+    assert (generated.COLLAPSED, generated.TOLD) == (measures.COLLAPSED, measures.TOLD)
+    text = " ".join(terminal.render(build.build(make(rows()))).split())
+    assert "recall is below 5 %" in text
+    assert "not the FID" in text
+
+
+def test_other_trials_have_no_such_table(make: Make) -> None:
+    plain = make([trial("plain", depth, 0) for depth in (8, 20)])
+    assert generated.table(frames.prepared(plain)) is None
+    assert figure.figure(frames.prepared(plain)) is None
+    nothing = make([trial("plain", 8, 0, test_frechet=None)])
+    assert generated.table(frames.prepared(nothing)) is None
+
+
+def test_the_figure_shows_means_against_depth_and_what_real_images_reach(make: Make) -> None:
+    with rc_context({rule: value for rule, value in style.RC.items() if "svg" not in rule}):
+        assert figure.figure(frames.prepared(make(rows()))) is None, "one depth is no axis"
+        drawn = figure.figure(frames.prepared(make(rows(8) + rows(20))))
+    assert drawn is not None
+    distance, precision, recall = drawn.axes
+    lines = {str(line.get_label()): list(line.get_ydata()) for line in distance.lines}
+    assert lines["plain"] == [3, 3]
+    assert set(lines["real images"]) == {0.25}
+    assert [list(line.get_ydata()) for line in recall.lines if line.get_label() == "real images"] == [
+        [90, 90]
+    ]
+    assert not [line for line in precision.lines if line.get_label() == "real images"], "it was not measured"
