@@ -14,18 +14,19 @@ MEASURES = ("frechet", "frechet_floor", "precision", "recall", "collapsed", "cla
 COLLAPSED, TOLD = 0.05, 0.5
 """The bounds in `resexp/generation/measures.py`, which say when a generator has collapsed."""
 CAPTION = (
-    "Generated images against as many real ones, after the last step. Fréchet: the Fréchet distance "
-    "(squared, as in Heusel et al. 2017) between features of generated and real images. The features are "
-    "those of a small classifier that was trained on the same data set{accuracy}. Lower is better. This is "
-    "not the FID, whose features are those of an Inception network. It must not be compared with a FID, nor "
-    "with distances on other data or from other numbers of images. Floor: the same distance between two sets "
-    "of real images that have none in common. Not even a perfect generator is below it on average. "
+    "Generated images of the last step against as many real ones, from the test set. Fréchet: the Fréchet "
+    "distance (squared, as in Heusel et al. 2017) between features of generated and real images. The features "
+    "are those of a small classifier that was trained on the same data set{accuracy}. Lower is better. This "
+    "is not the FID, whose features are those of an Inception network. It must not be compared with a FID, "
+    "nor with distances on other data or from other numbers of images. Floor: the same distance between two "
+    "sets of real images that have none in common, which is about what a perfect generator would reach. "
     "Precision: the share of generated images that lie among the real ones. Recall: the share of real images "
     "that lie among the generated ones (Kynkäänniemi et al. 2019, with 3 neighbours). Collapsed: the trials "
     "whose recall is below {collapsed}. It is told only if the recall between real images is above {told}. A "
     "collapsed generator repeats a few images if its precision is high, and otherwise shows nothing like the "
-    "data. A generator that leaves out classes need not count as collapsed. Values are mean ± standard "
-    "deviation over n seeds. A diverged or failed trial has none."
+    "data. A generator that leaves out classes need not count as collapsed. The test error is 1 - F, where F "
+    "is the harmonic mean of precision and recall. The train error is the mean of this over training. Values "
+    "are mean ± standard deviation over n seeds. A diverged or failed trial has none."
 )
 
 
@@ -46,7 +47,7 @@ def table(records: Records) -> Table | None:
     )
     caption = CAPTION.format(accuracy=_accuracy(done), collapsed=_share(COLLAPSED), told=_share(TOLD))
     rows = tuple(_row(place) for place in frames.by_depth(done))
-    return Table("generated", "Generated images", caption, columns, rows)
+    return Table("generation", "Generated images", caption, columns, rows)
 
 
 def _row(place: frames.DepthGroup) -> Row:

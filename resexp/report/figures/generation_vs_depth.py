@@ -11,12 +11,13 @@ from resexp.report import frames, style
 from resexp.store import Records
 
 ORDER = 14
+BESIDE = "generation"
 TITLE = "Generated images against depth"
 CAPTION = (
     "Lines are means over seeds, bands are ± one standard deviation, and faint points are single seeds. The "
-    "dashed lines are what two sets of real images reach: no generator is below the floor of the distance on "
-    "average. Fréchet distances are in the features of a classifier and are not FIDs. Trials that diverged "
-    "or failed are not drawn."
+    "dashed lines are what two sets of real images reach, and about what a perfect generator would reach. "
+    "Fréchet distances are in the features of a classifier and are not FIDs. Trials that diverged or failed "
+    "are not drawn."
 )
 PANELS = {
     "test_frechet": ("Fréchet distance", "distance", 1.0, "test_frechet_floor"),

@@ -11,9 +11,9 @@ from matplotlib import rc_context
 
 from resexp.generation import measures
 from resexp.report import build, frames, style
-from resexp.report.figures import generated as figure
+from resexp.report.figures import generation_vs_depth as figure
 from resexp.report.render import terminal
-from resexp.report.tables import generated
+from resexp.report.tables import generation
 from resexp.store import Records
 
 Make = Callable[..., Records]
@@ -42,7 +42,7 @@ def rows(depth: int = 8) -> list[dict[str, Any]]:
 
 
 def test_the_table_has_a_row_for_each_variant_and_counts_collapse(make: Make) -> None:
-    found = generated.table(frames.prepared(make(rows())))
+    found = generation.table(frames.prepared(make(rows())))
     assert found is not None
     plain, _ = found.rows
     assert (plain["frechet_mean"], plain["frechet_sd"]) == pytest.approx((3, 2**0.5))
@@ -56,7 +56,7 @@ def test_the_table_has_a_row_for_each_variant_and_counts_collapse(make: Make) ->
 
 
 def test_the_caption_states_the_bounds_that_are_applied_and_that_it_is_no_fid(make: Make) -> None:
-    assert (generated.COLLAPSED, generated.TOLD) == (measures.COLLAPSED, measures.TOLD)
+    assert (generation.COLLAPSED, generation.TOLD) == (measures.COLLAPSED, measures.TOLD)
     text = " ".join(terminal.render(build.build(make(rows()))).split())
     assert "recall is below 5 %" in text
     assert "not the FID" in text
@@ -64,10 +64,10 @@ def test_the_caption_states_the_bounds_that_are_applied_and_that_it_is_no_fid(ma
 
 def test_other_trials_have_no_such_table(make: Make) -> None:
     plain = make([trial("plain", depth, 0) for depth in (8, 20)])
-    assert generated.table(frames.prepared(plain)) is None
+    assert generation.table(frames.prepared(plain)) is None
     assert figure.figure(frames.prepared(plain)) is None
     nothing = make([trial("plain", 8, 0, test_frechet=None)])
-    assert generated.table(frames.prepared(nothing)) is None
+    assert generation.table(frames.prepared(nothing)) is None
 
 
 def test_the_figure_shows_means_against_depth_and_what_real_images_reach(make: Make) -> None:
