@@ -64,6 +64,7 @@ def run(
     """Train every trial of CONFIG that is not done yet.
 
     Run it again to continue after an interruption, or after adding a depth or a seed to the file.
+
     Exit status: 0 all done, 2 bad input, 3 some trials are not done, 74 the disk refused, 75 another process
     runs this experiment, 130 interrupted.
     """

@@ -43,6 +43,7 @@ def check(
     """Check whether an experiment came out as expected. What the results leave undecided does not hold.
 
     A comparison holds only if it is true everywhere in its confidence interval. All trials must be done.
+
     Exit status: 0 all expectations hold, 2 bad input, 4 some do not hold.
     """
     from resexp import api

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import datetime  # noqa: F401 (pydantic imports it from Rust, and would panic if a signal came just then)
 import gc
+import inspect
 import os
 import re
 import signal
@@ -15,21 +16,21 @@ from typing import Any
 
 from typer.core import TyperGroup
 
+from resexp.cli.mistyped import told
 from resexp.errors import ConfigError, Problem, ResexpError
-
-WORDS_OF_PYDANTIC = {
-    "^Value error, ": "",
-    "^Input should be a valid integer.*": "give a whole number.",
-    "^Input should be a valid number.*": "give a number.",
-    "^Input should be greater than or equal to (.*)": r"give at least \1.",
-}
-"""Messages of pydantic, with which newer versions of typer check options -> plain words instead."""
 
 
 class Commands(TyperGroup):
     """The group of all commands. If a signal ends a command, it prints "Interrupted.", and Typer exits with
-    status 130. A command that was typed wrongly ends with one line, as all mistakes of users do.
+    status 130. A command that was typed wrongly ends with one line, as all mistakes of users do. Lines of a
+    command's help end where the terminal does, and not where they end in the source.
     """
+
+    def __init__(self, *args: Any, **extra: Any) -> None:
+        super().__init__(*args, **extra)
+        groups = [self, *(group for group in self.commands.values() if isinstance(group, TyperGroup))]
+        for command in (command for group in groups for command in group.commands.values()):
+            command.help = re.sub(r"(?<!\n)\n(?!\n)", " ", inspect.cleandoc(command.help or "")) or None
 
     def make_context(self, *args: Any, **extra: Any) -> Any:
         with _wrong_usage_told():
@@ -46,9 +47,7 @@ class Commands(TyperGroup):
 
 @contextmanager
 def _wrong_usage_told() -> Iterator[None]:
-    """Print what click says about a command line that it does not understand, and exit with its status. If
-    an unknown option has the name of a setting, the message says how to write settings.
-    """
+    """Print what is wrong with a command line that click does not understand, and exit with its status."""
     try:
         yield
     except Exception as error:
@@ -56,35 +55,8 @@ def _wrong_usage_told() -> Iterator[None]:
         name = type(error).__name__
         if name == "NoArgsIsHelpError" or not hasattr(error, "format_message"):
             raise
-        option = str(getattr(error, "option_name", ""))
-        if name == "NoSuchOption" and (key := _setting(option)):
-            told = f"No such option: {option}. To change a setting, write {key}=VALUE"
-        else:
-            vars(error).update(message=_plain(str(getattr(error, "message", ""))))
-            told = error.format_message().rstrip(".")
-        context = getattr(error, "ctx", None)
-        command = context.command_path if context else "resexp"
-        print(f"error: {told}; `{command} -h` shows what can be typed", file=sys.stderr)
+        print(told(error), file=sys.stderr)
         sys.exit(getattr(error, "exit_code", 2))
-
-
-def _plain(message: str) -> str:
-    """A message on an option's value in plain words: see WORDS_OF_PYDANTIC."""
-    for words, plain in WORDS_OF_PYDANTIC.items():
-        message = re.sub(words, plain, message)
-    return message
-
-
-def _setting(option: str) -> str | None:
-    """The shortest dotted key whose last word is the name of an option, such as model.depth for --depth or
-    --depths; None if there is none.
-    """
-    from resexp.config.schema import known_keys
-
-    name = option.lstrip("-").replace("-", "_")
-    names = {name, name.removesuffix("s")} - {""}
-    keys = [key for key in known_keys(()) if key.rpartition(".")[2] in names]
-    return min(keys, key=lambda key: (key.count("."), key), default=None)
 
 
 @contextmanager

@@ -67,7 +67,9 @@ def judge(  # the options but --format and --out are those of `resexp.judge`
     """Report on runs that another program trained, with the tables, figures and verdicts of `resexp report`.
 
     RUNS may be an export of Weights & Biases or MLflow. Columns with usual names are found, and the report
-    says what each was taken for. Exit status: 0 judged, 2 the table has mistakes or is not understood.
+    says what each was taken for.
+
+    Exit status: 0 judged, 2 the table has mistakes or is not understood.
     """
     from resexp.cli import console
     from resexp.errors import ConfigError, Problem

@@ -41,6 +41,7 @@ def unpack(
     """Unpack an experiment after checking every hash. `resexp run` then continues it.
 
     If the experiment is there already, only finished trials that it lacks are added.
+
     Exit status: 0 done, 2 the file is damaged or does not fit, 74 disk, 75 the experiment is running.
     """
     from resexp import store

@@ -77,7 +77,7 @@ def parse(text: str) -> Expectation:
     match = _COMPARED.fullmatch(text)
     if match is None:
         right = f"write METRIC(VARIANT, DEPTH) < NUMBER, or a variant with one of {', '.join(CLAIMS)}"
-        raise NotUnderstoodError("is no comparison and no claim", right)
+        raise NotUnderstoodError("is neither a comparison nor a claim", right)
     left = _side(match["left"])
     side, bound = _right(match["right"], left.metric)
     return Expectation(text, left=left, sign=cast("Sign", match["sign"]), right=side, bound=bound)

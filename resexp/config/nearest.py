@@ -31,4 +31,4 @@ def instead_of(key: str, known: Collection[str]) -> str:
     names = ", ".join(k.rpartition(".")[2] for k in beside[:SHOWN])
     if len(beside) > SHOWN:
         names += f" and {len(beside) - SHOWN} more, which `resexp schema` lists"
-    return f"not supported here; known{f' in {place}' if place else ''}: {names or 'none'}"
+    return f"nothing like it is supported; known{f' in {place}' if place else ''}: {names or 'none'}"

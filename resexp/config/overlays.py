@@ -36,6 +36,9 @@ ROLE_AT = {
 def command_line(overrides: Sequence[str], draft: Draft) -> dict[str, tuple[Any, ...]]:
     """The values of each key. Commas outside brackets separate the values of an axis."""
     given: dict[str, tuple[Any, ...]] = {}
+    if "=" in overrides:
+        draft.wrong(None, " ".join(overrides), "has spaces around =", "write key=value, without spaces")
+        return {}
     for text in overrides:
         key, equals, value = text.partition("=")
         if not equals:
@@ -44,10 +47,8 @@ def command_line(overrides: Sequence[str], draft: Draft) -> dict[str, tuple[Any,
         if key in given:
             draft.wrong(None, key, "is given twice", f"write all values at once: {key}=A,B")
             continue
-        if key != "name" and key not in known_keys(draft.plugins):
-            draft.wrong(
-                None, key, "is not a known key", instead_of(key, ["name", *known_keys(draft.plugins)])
-            )
+        if key not in (known := ["name", *known_keys(draft.plugins)]):
+            draft.wrong(None, key, "is not a known key", instead_of(key, known))
             continue
         if value and _is_text(key, draft.plugins) and value[0] not in "'\"":
             given[key] = (value,) if key == "name" else _texts(value)

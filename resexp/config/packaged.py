@@ -13,6 +13,11 @@ CONFIGS = PACKAGE / "configs"
 DEMO = CONFIGS / "depth_sweep.yaml"
 
 
+def names() -> dict[str, Path]:
+    """The configurations of the package, by name."""
+    return {file.stem: file for folder in (CONFIGS, PAPERS) for file in sorted(folder.glob("*.yaml"))}
+
+
 def found(path: Path) -> Path:
     """`path` itself if it exists or is no plain name; otherwise the package's configuration of that name.
 
@@ -20,7 +25,7 @@ def found(path: Path) -> Path:
     """
     if path.suffix or path.name != str(path) or path.exists():
         return path
-    files = {file.stem: file for folder in (CONFIGS, PAPERS) for file in sorted(folder.glob("*.yaml"))}
+    files = names()
     if path.name not in files:
         right = f"give a YAML file, or a name that `resexp gallery` lists; {suggest(path.name, files)}"
         raise ConfigError(

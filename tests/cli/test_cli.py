@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,8 +15,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+import typer
 
-from resexp.cli.app import main
+from resexp.cli.app import app, main
 from resexp.cli.show import ROLES
 from resexp.errors import NoExperimentError
 
@@ -156,6 +158,14 @@ def test_the_demonstration_needs_no_file(here: Here, tmp_path: Path, monkeypatch
     assert "error_vs_depth.svg" in done.stdout
 
 
+def test_lines_of_help_end_where_the_terminal_does() -> None:
+    commands = typer.main.get_command(app).commands
+    helps = [command.help for command in (*commands.values(), *commands["gallery"].commands.values())]
+    assert len(helps) > 20
+    assert all(re.sub("\n\n", "", told).count("\n") == 0 for told in helps)
+    assert "\n\nExit status: 0 all done" in commands["run"].help
+
+
 def test_version(here: Here) -> None:
     assert here("--version").stdout == f"resexp {metadata.version('resexp')}\n"
 
@@ -233,12 +243,37 @@ def test_a_diverging_trial_is_a_row_and_the_exit_status_is_3(here: Here) -> None
         (["run", SMOKE, "depth=20"], 2, "did you mean model.depth?"),
         (["run", SMOKE, "lr=0.1"], 2, "did you mean training.optimizer.lr?"),
         (["run", SMOKE, "trainig.epochs=3"], 2, "did you mean training.epochs?"),
-        (["run", SMOKE, "training.ema=0.9"], 2, "not supported here; known in training: epochs, iterations"),
-        (["run", SMOKE, "early_stopping=3"], 2, "not supported here; known: name, data, task, model, "),
-        (["run", SMOKE, "data.cutout=4"], 2, "not supported here; known in data: kind, train_size"),
+        (
+            ["run", SMOKE, "training.ema=0.9"],
+            2,
+            "nothing like it is supported; known in training: epochs, iterations",
+        ),
+        (
+            ["run", SMOKE, "early_stopping=3"],
+            2,
+            "nothing like it is supported; known: name, data, task, model, ",
+        ),
+        (["run", SMOKE, "data.cutout=4"], 2, "nothing like it is supported; known in data: kind, train_size"),
         (["run", SMOKE, "data.cutout=4"], 2, " more, which `resexp schema` lists"),
         (["run", SMOKE, "--epochs", "3"], 2, "write training.epochs=VALUE; `"),
-        (["run", SMOKE, "--seeds", "3"], 2, "write seed=VALUE"),
+        (["run", SMOKE, "--seeds", "3"], 2, "write seed=VALUE, or several values separated by commas; `"),
+        (["demo", "--epochs", "3"], 2, "write resexp run depth_sweep training.epochs=VALUE; `"),
+        (["demo", "training.epochs=3"], 2, "write resexp run depth_sweep training.epochs=3; `"),
+        (["run", SMOKE, "--gpu"], 2, "error: No such option: --gpu. Write --device cuda; `"),
+        (["run", SMOKE, "--dry-run"], 2, "error: No such option: --dry-run. Write `resexp plan CONFIG`; `"),
+        (["doctor", "--gpu"], 2, "error: No such option: --gpu; `"),
+        (
+            ["run", SMOKE, "model.depth", "=", "20"],
+            2,
+            "model.depth = 20: has spaces around =; write key=value",
+        ),
+        (["train", SMOKE], 2, "error: No such command 'train'. Write `resexp run CONFIG`; `"),
+        (["he2015_depth"], 2, "error: No such command 'he2015_depth'. Write `resexp run he2015_depth`; `"),
+        (["mine.yaml"], 2, "Write `resexp run mine.yaml`; `"),
+        (["gallery", "list"], 2, "resexp gallery` alone; `"),
+        (["reprot"], 2, "error: No such command 'reprot'. Did you mean 'report'? `"),
+        (["probe", "smoke", "lesion"], 2, "error: 'lesion' is one argument too many; `"),
+        (["check", "smoke", "skip is great"], 2, "'skip is great': is neither a comparison nor a claim"),
         (["run"], 2, "error: Missing argument 'CONFIG'"),
         (["trian", SMOKE], 2, "error: No such command 'trian'"),
         (["--verbose"], 2, "error: No such option: --verbose"),

@@ -63,7 +63,7 @@ def test_a_configuration_with_a_faulty_check_is_refused_at_its_line(tmp_path: Pa
     file = tmp_path / "c.yaml"
     base = "name: e\ndata: digits\nmodel: {kind: resnet, depth: 8}\ntraining: {epochs: 1}\n"
     file.write_text(f"{base}checks:\n  - plain trains\n  - plain shines\n")
-    with pytest.raises(ConfigError, match=r"c\.yaml:7.*is no comparison"):
+    with pytest.raises(ConfigError, match=r"c\.yaml:7.*is neither a comparison nor a claim"):
         load(file)
     file.write_text(f"{base}checks: [plain trains]\n")
     assert load(file).checks == ("plain trains",)
