@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -135,7 +136,11 @@ def run(
     at_most = None if jobs == "auto" else jobs
     record = environment([Path(sys.argv[0]).name, *sys.argv[1:]])
     # The lock is taken before torch loads, so that a second start of the same experiment ends at once.
-    with stop_signals(lambda: True), hold(results, experiment.name, take_over=take_over, tell=tell) as held:
+    with (
+        stop_signals(lambda: True),
+        hold(results, experiment.name, take_over=take_over, tell=tell) as held,
+        ExitStack() as until_supervised,
+    ):
         # If trials run on other machines, this one only plans them, on its CPU.
         slots = device_slots("cpu" if launcher.remote else device, threads, at_most)
         survey = Survey(progress, tell)
@@ -150,6 +155,7 @@ def run(
         notes = [note for config in configs for note in with_source(config, survey.notes(config))]
         for note in notes:
             tell(note)
+        until_supervised.callback(launcher.close)
         slots = _slots(launcher, slots, left, tell, device=device, jobs=jobs)
         if jobs == "auto":
             slots = best_slots(slots, left, threads, measurer, local, data=data)
@@ -174,12 +180,23 @@ def run(
             states=stored,
         )
         trusted.remember(experiment.plugins)
-        ids = {trial.id for trial in chosen}
-        options = Options(TRAINER, threads, stall_timeout, keep_going, allow_environment_change, data, ids)
+        options = Options(
+            TRAINER,
+            threads,
+            stall_timeout,
+            keep_going,
+            allow_environment_change,
+            data,
+            {trial.id for trial in chosen},
+        )
         processors = threads * max((trial.processes for trial in left), default=1)
-        remarks = launcher.remarks(processors)
-        for warning in (*opened.warnings, *remarks, *_warnings(opened, launcher, left, slots)):
+        for warning in (
+            *opened.warnings,
+            *launcher.remarks(processors),
+            *_warnings(opened, launcher, left, slots),
+        ):
             tell(warning)
+        until_supervised.pop_all()
         return supervise(opened, launcher, options, slots=slots, display=show())
 
 

@@ -88,6 +88,7 @@ class Ray(Launcher):
         self._driver: subprocess.Popen[bytes] | None = None
         self._control: Connection | None = None
         self._errors: IO[bytes] | None = None
+        self._patience = 0.0
         self._cluster: Mapping[str, Any] = {}
         self._number = 0
         self._new: list[Task] = []
@@ -97,7 +98,7 @@ class Ray(Launcher):
     def slots(self, device: str, jobs: int | None, trials: int) -> Sequence[str]:
         try:
             if trials:
-                self._connect()
+                self._connected(CONNECTING)
         except TrialError as problem:
             right = "start one with `ray start`, correct the address, or leave it out"
             right = "" if self._address == "local" else right
@@ -131,6 +132,8 @@ class Ray(Launcher):
         return not handle.begun
 
     def wait(self, handles: Sequence[Task], seconds: float) -> None:
+        if (self._new or self._control is not None) and not self._connected(seconds):
+            return
         self._submit()
         if self._control is None or any(handle.outcome for handle in handles):
             return
@@ -157,10 +160,6 @@ class Ray(Launcher):
         self._disconnect(LEAVING)
 
     def _submit(self) -> None:
-        """Submit the jobs that `start` has collected. Raises TrialError if there is no cluster."""
-        if not self._new:
-            return
-        self._connect()
         new, self._new = self._new, []
         sizes: dict[float, list[Task]] = {}
         for task in new:
@@ -185,30 +184,40 @@ class Ray(Launcher):
         del self._tasks[number]
         task.outcome = Outcome(*fields)
 
-    def _connect(self) -> None:
-        """Start the driver, unless it runs. Raises TrialError if it cannot connect to the cluster."""
-        if self._control is not None:
-            return
-        open_standard_descriptors()
-        ours, theirs = Pipe()
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115
-        with theirs:
-            self._driver = spawn_driver(theirs, self._errors)
-        self._control = ours
+    def _connected(self, seconds: float) -> bool:
+        """Whether there is a cluster to use. Otherwise, start the driver, unless it runs, and give it so many
+        seconds to connect. Raises TrialError if it cannot, or has tried for `CONNECTING` seconds.
+        """
+        if self._cluster:
+            return True
         try:
-            ours.send((None if self._address == "local" else self._address, self._local_cpus))
-            if not ours.poll(CONNECTING):
+            control = self._control or self._spawn()
+            if not control.poll(seconds):
+                if time.monotonic() < self._patience:
+                    return False
                 raise TrialError(f"Ray did not answer within {CONNECTING:.0f} s")
-            message, said = ours.recv()
+            message, said = control.recv()
             if message != READY:
                 raise TrialError(f"no Ray cluster could be used: {said}")
-            self._cluster = said
         except (EOFError, OSError):
             why = self._disconnect(0)
             raise TrialError(f"the process that uses Ray ended while it connected{why}") from None
         except BaseException:
             self._disconnect(0)
             raise
+        self._cluster = said
+        return True
+
+    def _spawn(self) -> Connection:
+        """Start the driver, and tell it which cluster to connect to. Returns the connection to it."""
+        self._patience = time.monotonic() + CONNECTING
+        open_standard_descriptors()
+        self._control, theirs = Pipe()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115
+        with theirs:
+            self._driver = spawn_driver(theirs, self._errors)
+        self._control.send((None if self._address == "local" else self._address, self._local_cpus))
+        return self._control
 
     def _lose(self) -> None:
         """Note that the driver has ended. Ray ends its tasks, which the supervisor starts again."""
@@ -223,6 +232,7 @@ class Ray(Launcher):
         """
         driver, control, errors = self._driver, self._control, self._errors
         self._driver = self._control = self._errors = None
+        self._cluster = {}
         if control is not None:
             control.close()
         if driver is not None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import importlib.util
 import signal
 import socket
+import subprocess
+import sys
+import time
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -12,8 +15,8 @@ from typing import Any
 import pytest
 
 from resexp import api
-from resexp.errors import ConfigError
-from resexp.execution import ray_task
+from resexp.errors import ConfigError, TrialError
+from resexp.execution import ray, ray_task
 from resexp.execution.launcher import Job, Outcome
 from resexp.execution.ray import Ray
 
@@ -92,3 +95,48 @@ def test_a_node_that_does_not_see_the_results_says_so(tmp_path: Path) -> None:
         None, "crash", f"the machine {name} does not see the folder {job.folder}"
     )
     assert signal.getsignal(signal.SIGINT) is handler
+
+
+@pytest.fixture
+def silent(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen[bytes]]:
+    """The processes that are started instead of those that use Ray. They never connect."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def sleeps(control: Any, errors: Any) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-c", "import time; time.sleep(600)"]
+        started.append(subprocess.Popen(command, pass_fds=[control.fileno()]))
+        return started[-1]
+
+    monkeypatch.setattr(ray, "spawn_driver", sleeps)
+    monkeypatch.setattr(ray, "LEAVING", 0.0)
+    return started
+
+
+def test_a_stop_does_not_wait_for_a_cluster_that_does_not_answer(
+    installed: None, silent: list[subprocess.Popen[bytes]], tmp_path: Path
+) -> None:
+    launcher = Ray()
+    task = launcher.start(Job(tmp_path, 1, "cpu", 1, "stub:train"))
+    began = time.monotonic()
+    launcher.wait([task], 0.01)
+    assert launcher.poll(task) is None
+    launcher.stop(task, kill=False)
+    launcher.wait([task], 0.01)
+    assert launcher.poll(task) == Outcome(None, "cancelled", "it was stopped before it was submitted")
+    launcher.close()
+    assert time.monotonic() - began < ray.CONNECTING / 2
+    assert [process.poll() for process in silent] == [-signal.SIGKILL]
+
+
+def test_a_cluster_is_waited_for_only_so_long(
+    installed: None,
+    silent: list[subprocess.Popen[bytes]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ray, "CONNECTING", 0.0)
+    launcher = Ray()
+    launcher.start(Job(tmp_path, 1, "cpu", 1, "stub:train"))
+    with pytest.raises(TrialError, match="Ray did not answer within 0 s"):
+        launcher.wait([], 0.01)
+    assert [process.poll() for process in silent] == [-signal.SIGKILL]
