@@ -15,5 +15,6 @@ from resexp.execution.ray import Ray
 @pytest.fixture
 def launcher(ray_cluster: RayCluster) -> Iterator[Launcher]:
     made = Ray(address=ray_cluster.address)
+    made.slots("cpu", None, 1)  # connects to the cluster, as a run does first
     yield made
     made.close()
