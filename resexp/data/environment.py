@@ -60,8 +60,9 @@ class Environment(Source):
     def read(self, split: Split, image_size: int | None, progress: Progress) -> Iterator[Chunk]:
         """The first observations of the evaluation episodes, for either split: no examples to learn from."""
         env = self.make()
-        first = [env.reset(seed=seed)[0] for seed in self.seeds()]
-        yield Chunk(np.stack(first).astype(np.float64), None)
+        # Copies, because an environment may write each observation into the same memory.
+        first = [np.array(env.reset(seed=seed)[0], np.float64) for seed in self.seeds()]
+        yield Chunk(np.stack(first), None)
 
     def seeds(self) -> range:
         """The seeds of the evaluation episodes."""

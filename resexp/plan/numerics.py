@@ -35,6 +35,7 @@ CHOICES: dict[str, dict[str, int]] = {
         ),
         2,
     ),
+    "task.normalise": {"*": 2},  # version 2 evaluates with the scale that the policy learned with
 }
 """For each dotted key of the settings, the values whose version is not 1, with their versions, such as
 {"model.init": {"orthogonal": 2}} or, if two settings together decide, {"model.init with model.activation":

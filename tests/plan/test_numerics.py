@@ -33,7 +33,8 @@ def naming_nothing(choices: Mapping[str, Mapping[str, int]]) -> list[str]:
     found = []
     for together, values in choices.items():
         for place, key in enumerate(together.split(numerics.TOGETHER)):
-            spot = grid.locate(EVERYTHING, key.split("."))
+            spots = [grid.locate(each, key.split(".")) for each in (EVERYTHING, PLAYED)]
+            spot = next((each for each in spots if each.field is not None), spots[0])
             if key not in known_keys(()) or spot.field is None:
                 found.append(key)
                 continue
@@ -105,6 +106,7 @@ EVERYTHING: dict[str, Any] = {
     },
     "probes": [{"kind": "responses"}, {"kind": "lesion"}],
 }
+PLAYED = EVERYTHING | {"task": {"kind": "ppo"}}
 
 
 def test_every_part_a_trial_uses_counts(monkeypatch: pytest.MonkeyPatch) -> None:

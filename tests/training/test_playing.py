@@ -167,6 +167,43 @@ def test_a_return_outside_the_bounds_is_told_at_once() -> None:
         run.regret(501.0)
 
 
+def test_a_policy_is_evaluated_with_the_scale_that_it_learned_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = new(settings(normalise=True))
+    seen: list[torch.Tensor] = []
+
+    def heard(*arguments: Any) -> Any:
+        played = play(*arguments)
+        seen.append(played.seen_TEF.flatten(0, 1))
+        return played
+
+    def evaluated(*_: Any) -> float:
+        assert torch.equal(run.scale(seen[-1]), run.experience["seen"])
+        return 0.0
+
+    monkeypatch.setattr("resexp.training.playing.run.play", heard)
+    monkeypatch.setattr("resexp.training.playing.run.mean_return", evaluated)
+    assert len(advanced(run, run.total)) == len(seen) == 3
+    assert not torch.equal(run.experience["seen"], seen[-1]), "and by then there is a scale"
+
+
+def test_a_state_can_be_read_on_a_device_without_float64(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Apple's GPUs are such devices. PyTorch refuses every float64 tensor of a checkpoint there."""
+    monkeypatch.setattr("resexp.training.run.widest", lambda _: torch.float32)
+    run = new(settings(normalise=True))
+    advanced(run, 8)
+    found: list[Any] = [saved(run)]
+    tensors = 0
+    while found:
+        part = found.pop()
+        found += part.values() if isinstance(part, dict) else part if isinstance(part, list | tuple) else ()
+        if isinstance(part, torch.Tensor):
+            tensors += 1
+            assert part.dtype != torch.float64
+    assert tensors > 20
+    assert run.scale(torch.zeros(1, 4)).dtype == torch.float32
+    assert {run.scale.mean_F.dtype, run.scale.squares_F.dtype} == {torch.float64}
+
+
 def test_a_policy_without_numbers_diverges() -> None:
     run = new(settings())
     with torch.no_grad():
@@ -211,18 +248,32 @@ class Line:
         self.action_space, self.place, self.steps = Discrete(2), 0.0, 0
         self.wanders, self.resets = wanders, 0
 
+    def seen(self) -> np.ndarray[Any, Any]:
+        return np.array([self.place])
+
     def reset(self, seed: int) -> tuple[np.ndarray[Any, Any], dict[str, Any]]:
         self.resets += 1
         self.place, self.steps = (self.resets if self.wanders else seed) / 10, 0
-        return np.array([self.place]), {}
+        return self.seen(), {}
 
     def step(self, action: int) -> tuple[np.ndarray[Any, Any], float, bool, bool, dict[str, Any]]:
         self.place, self.steps = self.place + action, self.steps + 1
-        return np.array([self.place]), float(action), self.place >= 3, self.steps >= 4, {}
+        return self.seen(), float(action), self.place >= 3, self.steps >= 4, {}
 
 
-def test_what_games_give_is_in_its_place() -> None:
-    games = [Game(Line(), lambda n: n), Game(Line(), lambda n: n)]
+class Reusing(Line):
+    """A line that writes every observation into the same memory, which all such lines share."""
+
+    memory = np.zeros(1, np.float32)
+
+    def seen(self) -> np.ndarray[Any, Any]:
+        self.memory[0] = self.place
+        return self.memory
+
+
+@pytest.mark.parametrize("line", [Line, Reusing])
+def test_what_games_give_is_in_its_place(line: type[Line]) -> None:
+    games = [Game(line(), lambda n: n), Game(line(), lambda n: n)]
     go, stay = torch.tensor([0.0, 1.0]), torch.tensor([1.0, 0.0])
 
     def act(seen: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -247,11 +298,23 @@ def test_a_game_that_does_not_repeat_itself_is_not_continued() -> None:
         other.restore(game.state())
 
 
-def test_the_return_is_the_mean_over_episodes() -> None:
+@pytest.mark.parametrize("line", [Line, Reusing])
+def test_the_return_is_the_mean_over_episodes(line: type[Line]) -> None:
+    places = []
+
     def act(seen: torch.Tensor) -> torch.Tensor:
+        places.append(seen[:, 0].tolist())
         return torch.tensor([[0.0, 1.0]]).expand(len(seen), 2)
 
-    assert mean_return([Line(), Line(), Line()], [0, 10, 25], act) == pytest.approx((3 + 2 + 1) / 3)
+    assert mean_return([line(), line(), line()], [0, 10, 25], act) == pytest.approx((3 + 2 + 1) / 3)
+    assert places == [pytest.approx(each) for each in ([0, 1, 2.5], [1, 2], [2])]
+
+
+def test_first_observations_are_kept_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = Environment(name="CartPole-v1", episodes=2)
+    monkeypatch.setattr(source, "make", Reusing)
+    (chunk,) = source.read("test", None, lambda *_: None)
+    assert chunk.images[:, 0].tolist() == pytest.approx([100_000.3, 100_000.4], abs=0.02, rel=0)
 
 
 def test_actions_reach_the_environment_within_its_bounds() -> None:
@@ -266,6 +329,8 @@ def test_the_scale_is_that_of_all_observations() -> None:
     assert torch.equal(scale(seen), seen)
     for part in seen.split(70):
         scale.add(part)
+    assert torch.equal(scale(seen), seen)
+    scale.renew()
     torch.testing.assert_close(
         scale(seen), (seen - seen.mean(0)) / seen.std(0, unbiased=False), atol=1e-4, rtol=1e-4
     )

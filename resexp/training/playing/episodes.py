@@ -40,7 +40,7 @@ class Game:
         self.episode = episode
         self.total = 0.0
         self.actions: list[Floats] = []
-        self.observation: Floats = np.asarray(self.env.reset(seed=self.seed_of(episode))[0], np.float32)
+        self.observation: Floats = copied(self.env.reset(seed=self.seed_of(episode))[0])
 
     def act(self, action_K: Floats) -> tuple[float, bool, bool]:
         """Take an action. Returns the reward, whether the episode ended, and whether only a limit of time
@@ -48,14 +48,14 @@ class Game:
         """
         self.actions.append(action_K)
         observation, reward, ended, cut, _ = self.env.step(told(self.env, action_K))
-        self.observation = np.asarray(observation, np.float32)
+        self.observation = copied(observation)
         self.total += float(reward)
         return float(reward), bool(ended or cut), bool(cut and not ended)
 
     def state(self) -> dict[str, Any]:
         """The episode so far, as tensors and plain numbers."""
         actions = torch.from_numpy(np.stack(self.actions)) if self.actions else torch.empty(0, 0)
-        seen = torch.from_numpy(self.observation.copy())
+        seen = torch.from_numpy(self.observation)
         return {"episode": self.episode, "actions": actions, "observation": seen}
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -119,6 +119,11 @@ def _observations(games: Sequence[Game]) -> Tensor:
     return torch.from_numpy(np.stack([game.observation for game in games]))
 
 
+def copied(observation: Any) -> Floats:
+    """An observation of an environment, which may write its next one into the same memory."""
+    return np.array(observation, np.float32)
+
+
 def told(env: Any, action_K: Floats) -> Any:
     """An action as the environment takes it: the number of a choice, or a vector within its bounds."""
     space = env.action_space
@@ -131,13 +136,14 @@ def mean_return(envs: Sequence[Any], seeds: Sequence[int], act: Callable[[Tensor
     """The mean return of one episode in each environment. They are played side by side, with the actions
     (E, K) that `act` gives for observations (E, F).
     """
-    seen = [env.reset(seed=seed)[0] for env, seed in zip(envs, seeds, strict=True)]
+    seen = [copied(env.reset(seed=seed)[0]) for env, seed in zip(envs, seeds, strict=True)]
     totals, playing = [0.0] * len(envs), list(range(len(envs)))
     while playing:
-        actions_EK = act(torch.from_numpy(np.stack([seen[e] for e in playing]).astype(np.float32)))
+        actions_EK = act(torch.from_numpy(np.stack([seen[e] for e in playing])))
         going = []
         for e, action_K in zip(playing, actions_EK.numpy(), strict=True):
-            seen[e], reward, ended, cut, _ = envs[e].step(told(envs[e], action_K))
+            observation, reward, ended, cut, _ = envs[e].step(told(envs[e], action_K))
+            seen[e] = copied(observation)
             totals[e] += float(reward)
             if not (ended or cut):
                 going.append(e)

@@ -78,6 +78,7 @@ class PlayingRun(Run):
     @torch.no_grad()
     def collect(self) -> None:
         """Play every game for some steps, and keep what there is to learn from it."""
+        self.scale.renew()  # here only, so that the evaluation after the epoch uses the same scale
         generator = keyed_generator(self.settings.seed, self.played, "actions")
         self.network.eval()
 
@@ -176,7 +177,9 @@ class PlayingRun(Run):
 
     @torch.inference_mode()
     def evaluate(self, epoch: int) -> dict[str, Any]:
-        """Play the evaluation episodes after this epoch. Returns the errors and measures."""
+        """Play the evaluation episodes after this epoch, with the scale of observations that the policy
+        learned with in it. Returns the errors and measures.
+        """
         self.network.eval()
 
         def act(seen_EF: Tensor) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -10,9 +12,10 @@ MOST = 10.0
 
 
 class Scale:
-    """Mean and variance of all observations so far. Shape suffixes: N observations, F features.
+    """Mean and variance of observations, on the CPU in float64. Shape suffixes: N observations, F features.
 
-    With `on` False, observations stay as they are.
+    Observations are counted by `add`, and change how others are scaled only when `renew` is called. So a
+    policy is evaluated with the scale that it learned with. With `on` False, observations stay as they are.
     """
 
     def __init__(self, features: int, on: bool) -> None:
@@ -21,12 +24,14 @@ class Scale:
         self.mean_F = torch.zeros(features, dtype=torch.float64)
         self.squares_F = torch.zeros(features, dtype=torch.float64)
         """The sum of the squared distances from the mean."""
+        self.used: tuple[Tensor, Tensor] | None = None
+        """The mean and the standard deviation with which observations are scaled. None before the first."""
 
     def add(self, seen_NF: Tensor) -> None:
         """Count further observations (Chan et al. 1979)."""
         if not self.on:
             return
-        new_NF, old = seen_NF.double(), self.count
+        new_NF, old = seen_NF.cpu().double(), self.count
         mean_F = new_NF.mean(0)
         self.count += len(new_NF)
         distance_F = mean_F - self.mean_F
@@ -34,19 +39,35 @@ class Scale:
         own_F = (new_NF - mean_F).square().sum(0)
         self.squares_F = self.squares_F + own_F + distance_F.square() * old * len(new_NF) / self.count
 
+    def renew(self) -> None:
+        """Scale by all observations that have been counted."""
+        if self.count:
+            self.used = self.mean_F, (self.squares_F / self.count).sqrt().clamp(min=1e-4)
+
     def __call__(self, seen_NF: Tensor) -> Tensor:
-        """The scaled observations. Before any was counted, they stay as they are."""
-        if not self.count:
+        """The scaled observations, on the CPU in float32. Before the first `renew`, they stay as they are."""
+        if self.used is None:
             return seen_NF
-        deviation_F = (self.squares_F / self.count).sqrt().clamp(min=1e-4)
-        return ((seen_NF - self.mean_F) / deviation_F).clamp(-MOST, MOST).float()
+        mean_F, deviation_F = self.used
+        return ((seen_NF.cpu() - mean_F) / deviation_F).clamp(-MOST, MOST).float()
 
-    def state(self) -> dict[str, Tensor | int]:
-        return {"count": self.count, "mean": self.mean_F, "squares": self.squares_F}
+    def state(self) -> dict[str, Any]:
+        """Plain numbers instead of tensors, because checkpoints are read onto devices without float64."""
+        return {
+            "count": self.count,
+            "mean": self.mean_F.tolist(),
+            "squares": self.squares_F.tolist(),
+            "used": None if self.used is None else [part.tolist() for part in self.used],
+        }
 
-    def restore(self, state: dict[str, Tensor | int]) -> None:
-        count, mean, squares = state["count"], state["mean"], state["squares"]
-        assert isinstance(count, int)
-        assert isinstance(mean, Tensor)
-        assert isinstance(squares, Tensor)
-        self.count, self.mean_F, self.squares_F = count, mean.cpu(), squares.cpu()
+    def restore(self, state: dict[str, Any]) -> None:
+        if not self.on:  # older versions saved other values here, of which none is needed
+            return
+        self.count = state["count"]
+        self.mean_F, self.squares_F = (_exact(state[name]) for name in ("mean", "squares"))
+        used = state["used"]
+        self.used = None if used is None else (_exact(used[0]), _exact(used[1]))
+
+
+def _exact(numbers: list[float]) -> Tensor:
+    return torch.tensor(numbers, dtype=torch.float64)
