@@ -179,13 +179,13 @@ def deliver(
         StoreError: the folder cannot be written.
     """
     from resexp.errors import ConfigError, StoreError
-    from resexp.report.write import BESIDE, PAGE, write
+    from resexp.report.write import PAGE, beside, write
 
     printed.check(built)
-    refused = None
+    refused, paths = None, list[Path]()
     if target is not None:
         try:
-            write(built, target)
+            paths = write(built, target)
             written()
         except OSError as problem:
             refused = problem
@@ -196,6 +196,6 @@ def deliver(
         why = refused.strerror or refused
         raise StoreError(f"{target}: the report's files cannot be written: {why}") from refused
     if target is not None:
-        print(f"Written: {clean(target / PAGE)}, and beside it {BESIDE}", file=sys.stderr)
+        print(f"Written: {clean(target / PAGE)}, and beside it {beside(paths, target)}", file=sys.stderr)
         if built.faults:
             raise ConfigError(built.faults)

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from resexp import durable
 from resexp.report.build import Report
+from resexp.report.words import joined
 
 PAGE = "report.html"
 CONFIG = "configuration.yaml"
-BESIDE = "report.md, report.tex, report.json, trials.csv and figures/"
-"""The other files of a report, as messages name them."""
+
+
+def beside(paths: Sequence[Path], folder: Path) -> str:
+    """The files and folders of a report other than its page, as messages name them. `paths` are what `write`
+    returned.
+    """
+    places = [path.relative_to(folder) for path in paths if path.name != PAGE]
+    return joined(
+        list(dict.fromkeys(f"{place.parts[0]}/" if place.parts[1:] else place.name for place in places))
+    )
 
 
 def write(report: Report, folder: Path) -> list[Path]:

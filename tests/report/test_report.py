@@ -21,7 +21,7 @@ from resexp.catalog import scan
 from resexp.report.build import Report, build
 from resexp.report.render import html, markdown, terminal
 from resexp.report.sections import Section, sections
-from resexp.report.write import BESIDE, PAGE, write
+from resexp.report.write import PAGE, beside, write
 from resexp.store import Records
 
 FILES = {
@@ -63,12 +63,20 @@ def test_a_size_that_no_machine_has_is_shown_as_it_is(make: Callable[..., Record
 
 def test_write_leaves_every_file_and_nothing_else(report: Report, tmp_path: Path) -> None:
     paths = write(report, tmp_path)
+    named = beside(paths, tmp_path)
+    assert named == "report.md, report.tex, report.json, trials.csv and figures/"
     shown = {path.relative_to(tmp_path).parts[0] for path in paths}
-    assert shown == {PAGE, *BESIDE.replace(" and ", ", ").replace("/", "").split(", ")}, "as messages say"
+    assert shown == {PAGE, *named.replace(" and ", ", ").replace("/", "").split(", ")}, "as messages say"
     found = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     assert found == FILES == {str(path.relative_to(tmp_path)) for path in paths}
     links = re.findall(r"\]\((figures/[^)]+)\)", (tmp_path / "report.md").read_text())
     assert {link for link in FILES if link.startswith("figures")} == set(links)
+
+
+def test_the_configuration_is_named_where_it_is_written(report: Report, tmp_path: Path) -> None:
+    configured = replace(report, records=replace(report.records, config="name: example"))
+    named = beside(write(configured, tmp_path), tmp_path)
+    assert named.endswith("trials.csv, configuration.yaml and figures/")
 
 
 def test_a_failed_write_leaves_the_old_file(
