@@ -1,4 +1,4 @@
-"""The wheel, unpacked into an empty folder: what it carries works without the repository."""
+"""A wheel, built from what the Dockerfile copies and unpacked elsewhere, works without the repository."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -14,13 +15,22 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
+def copied(dockerfile: str) -> list[tuple[list[str], str]]:
+    """The files of each COPY of a Dockerfile, and where they go."""
+    lines = (line.split() for line in dockerfile.splitlines() if line.startswith("COPY "))
+    return [(names, target) for _, *names, target in lines]
+
+
 @pytest.fixture(scope="module")
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder with the package of a wheel that was built from a copy of the sources."""
+    """The folder with the package of a wheel that was built from the files that the Dockerfile copies."""
     copy, built = tmp_path_factory.mktemp("copy"), tmp_path_factory.mktemp("built")
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, copy)
-    shutil.copytree(ROOT / "resexp", copy / "resexp", ignore=shutil.ignore_patterns("__pycache__"))
+    for sources, target in copied((ROOT / "Dockerfile").read_text(encoding="utf-8")):
+        for name in sources:
+            if (ROOT / name).is_dir():
+                shutil.copytree(ROOT / name, copy / target, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(ROOT / name, copy / target)
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(built), str(copy)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
@@ -38,6 +48,18 @@ def resexp(unpacked: Path, folder: Path, *arguments: str) -> subprocess.Complete
     return subprocess.run(
         command, cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=300
     )
+
+
+def test_the_wheel_of_an_image_has_everything_that_the_project_file_names(unpacked: Path) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    patterns = project["tool"]["setuptools"]["package-data"]["resexp"]
+    names = [path.relative_to(ROOT) for pattern in patterns for path in (ROOT / "resexp").glob(pattern)]
+    modules = [path.relative_to(ROOT) for path in (ROOT / "resexp").rglob("*.py")]
+    assert len(names) > 40
+    assert not [name for name in (*names, *modules) if not (unpacked / name).is_file()]
+    (about,) = unpacked.glob("resexp-*.dist-info")
+    assert (about / "licenses/LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
+    assert (ROOT / project["project"]["readme"]).read_text("utf-8") in (about / "METADATA").read_text("utf-8")
 
 
 def test_the_demonstration_and_the_papers_are_in_the_wheel(unpacked: Path, tmp_path: Path) -> None:
