@@ -13,22 +13,25 @@ from resexp.store import Records
 
 ORDER = 5
 CAPTION = (
-    "The difference that the paper states, and the same difference measured here over n seeds per side, "
-    "with its 95 % interval by Student's t (Welch's, for seeds that are not paired). Each kind of claim has "
-    "its rule. A claim on a direction agrees or disagrees if the interval excludes 0. A claim that "
-    "both sides are as good names a margin: they are equivalent if the interval lies within the margin on "
-    "both sides of 0, and not equivalent if it lies outside. A claim that one side is no worse names a "
-    "margin, too: the side is no worse if the interval of its disadvantage ends below the margin, and worse "
-    "if the interval begins above it. Otherwise a claim is undecided, and so is every claim with fewer than "
-    "three seeds. If some seeds of a side failed and others trained, nothing rests on their mean, because it "
-    "describes neither. If networks diverged, the difference has no size, and the verdict rests on how many "
-    "diverged on each side (Barnard's exact test). If one side was not measured, the claim is not "
-    "comparable. Claims are not corrected for their number. Comparisons with a baseline are, so the same "
-    "difference may agree with a claim here and be called “only before correction” there."
+    "The difference that the paper states, and the same difference measured here over n seeds per side, with"
+    " its 95 % interval by Student's t (Welch's, for seeds that are not paired). Each kind of claim has its "
+    "rule. A claim on a direction agrees or disagrees if the interval excludes 0. A claim that both sides "
+    "are as good names a margin: they are equivalent if the interval lies within the margin on both sides of"
+    " 0, and not equivalent if it lies outside. A claim that one side is no worse names a margin, too: the "
+    "side is no worse if the interval of its disadvantage ends below the margin, and worse if the interval "
+    "begins above it. Otherwise a claim is undecided, and so is every claim with fewer than three seeds. If "
+    "some seeds of a side failed and others trained, nothing rests on their mean, because it describes "
+    "neither. No side is found better, or as good, if some of its networks answer one class only. If "
+    "networks diverged, the difference has no size, and the verdict rests on how many diverged on each side "
+    "(Barnard's exact test). If one side was not measured, the claim is not comparable. Claims are not "
+    "corrected for their number. Comparisons with a baseline are, so the same difference may agree with a "
+    "claim here and be called “only before correction” there."
 )
 BEST = (
-    " The best shallower depth is the one with the least mean. The interval of a difference to it is "
-    "corrected for having looked at every shallower depth (Bonferroni), as in the verdict on degradation."
+    " The best shallower depth is the one with the least mean. Depths with fewer than three seeds, and "
+    "depths at which some seeds failed and others trained, are left out if others remain. The interval of a "
+    "difference to it is corrected for having looked at every shallower depth (Bonferroni), as in the "
+    "verdict on degradation."
 )
 STEPS = (
     " For steps to a target, the ratio higher / lower is shown, with Welch's interval of the difference of "

@@ -31,11 +31,12 @@ CAPTION = (
     "over n seeds per kind of network: with and without shortcuts, each with and without dropout. Its 95 % "
     "interval is Student's (Welch's, for seeds that are not paired). Dropout at a site has synergy with "
     "shortcuts if three things hold: the interaction, averaged over rates and spans, is negative; its "
-    "interval excludes 0; and dropout lowers the loss of networks with shortcuts. Dropout on the shortcut "
-    "itself has no interaction, because a network without shortcuts has no such site. The last column counts "
-    "which of the four kinds have a mean test loss that is not below that of a trigram count on the same "
-    "text. Such a network has not learned its text, and what dropout does to it is no regularisation. If "
-    "there is one, the verdict is undecided."
+    "interval excludes 0; and dropout lowers the loss of networks with shortcuts. The two are in each "
+    "other's way if that average is positive and its interval excludes 0. Dropout on the shortcut itself has"
+    " no interaction, because a network without shortcuts has no such site. The last column counts how many "
+    "of the four kinds have a mean test loss that is not below that of a trigram count on the same text. "
+    "Such a network has not learned its text, and what dropout does to it is no regularisation. If there is "
+    "one, the verdict is undecided."
 )
 
 
@@ -174,10 +175,9 @@ def _sentence(subject: str, some: list[Cells], level: float) -> Sentence:
     difference = _mean_interaction(some, level)
     p = f", {words.p(difference.p)}" if difference.p is not None else ""
     what = (
-        f"{subject}: over {words.counted(len(some), 'pair')} of rate and span, it changes the test loss of "
-        f"networks with shortcuts by {_nats(difference.value)} nats "
-        f"{_interval(difference.low, difference.high)} more than that of networks without, "
-        f"n = {difference.n} seeds of each{p}."
+        f"{subject}: over {words.counted(len(some), 'pair')} of rate and span, its change of the test loss "
+        f"with shortcuts, minus that without them, is {_nats(difference.value)} nats "
+        f"{_interval(difference.low, difference.high)}, n = {difference.n} seeds of each{p}."
     )
     found = verdict(difference)
     if found is Verdict.SYNERGY and sum(four[0].mean() - four[1].mean() for four in some) >= 0:
