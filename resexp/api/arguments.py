@@ -21,7 +21,10 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        given = signature.bind(*args, **kwargs).arguments
+        try:
+            given = signature.bind(*args, **kwargs).arguments
+        except TypeError as error:
+            raise TypeError(f"resexp.{function.__name__}: {error}{_by_name(signature, args)}") from None
         problems = [
             Problem(f"resexp.api.{function.__name__}", name, f"is {value!r:.60}", f"give {right}")
             for name, value in given.items()
@@ -33,6 +36,15 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
         return function(*args, **kwargs)
 
     return call
+
+
+def _by_name(signature: inspect.Signature, args: Sequence[object]) -> str:
+    """Advice if there are too many arguments without a name, or an empty text."""
+    named = [name for name, one in signature.parameters.items() if one.kind is one.KEYWORD_ONLY]
+    first = len(signature.parameters) - len(named)
+    if not named or len(args) <= first:
+        return ""
+    return f"; give only the first {first} without a name, and the others as {named[0]}=..."
 
 
 def _is_default(signature: inspect.Signature, name: str, value: object) -> bool:

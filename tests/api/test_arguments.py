@@ -60,6 +60,15 @@ def test_an_argument_that_cannot_be_meant_is_told_with_what_can(
     assert [path.name for path in tmp_path.iterdir()] == ["x.yaml"], "nothing is written"
 
 
+def test_arguments_without_a_name_are_told_with_the_function(experiment: Experiment) -> None:
+    with pytest.raises(
+        TypeError, match=r"^resexp\.run: .*; give only the first 1 without a name, .* device="
+    ):
+        resexp.run(experiment, "results")  # type: ignore[call-arg, misc]
+    with pytest.raises(TypeError, match=r"^resexp\.run: .*'epochs'$"):
+        resexp.run(experiment, epochs=3)  # type: ignore[call-arg]
+
+
 def test_names_types_and_documents_of_the_functions_stay() -> None:
     assert resexp.run.__name__ == "run"
     assert "jobs" in (resexp.run.__doc__ or "")
