@@ -69,9 +69,7 @@ def command_line(overrides: Sequence[str], draft: Draft) -> dict[str, tuple[Any,
 
 
 def _is_text(key: str, plugins: tuple[Plugin, ...]) -> bool:
-    """Whether the value of this key is text, as in `data.root`. Such a value is not parsed:
-    007 stays text.
-    """
+    """Whether the value of this key is text, as in `data.root`. It is not parsed: 007 stays text."""
     part, _, option = key.rpartition(".")
     known = scan.parts(ROLE_AT[part], plugins).values() if part in ROLE_AT else ()
     types = {info.options[option].annotation for info in known if option in info.options}
