@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from resexp import api
@@ -140,10 +140,23 @@ class Printed:
         if self.format != "terminal":
             sys.stdout.write(importlib.import_module(f"resexp.report.render.{self.format}").render(built))
         elif self.section:
-            Console().print(terminal.parts_of(built)[self.section])
+            _shown(terminal.parts_of(built)[self.section])
         else:
-            Console().print(terminal.view(built) if self.full else screen.view(built))
+            _shown(terminal.view(built) if self.full else screen.view(built))
         sys.stdout.flush()
+
+
+def _shown(what: RenderableType) -> None:
+    """Print for a terminal. A program that reads the output gets plain spaces, and none at a line's end."""
+    from resexp.report.render.terminal import plain_text
+
+    console = Console()
+    if console.is_terminal:
+        console.print(what)
+        return
+    with console.capture() as captured:
+        console.print(what)
+    sys.stdout.write(plain_text(captured.get()))
 
 
 def print_report(name: str | None, results: Path, printed: Printed, files: Sequence[Path] = ()) -> None:

@@ -190,6 +190,14 @@ def test_a_trained_network_opens_and_errs_as_it_was_reported(
         package.open_trial("smoke", "plain_d8_s00", root)
 
 
+@pytest.mark.parametrize("part", [[], ["--full"], ["--section", "setup"]], ids=str)
+def test_a_program_that_reads_a_report_gets_plain_spaces(part: list[str], here: Here) -> None:
+    printed = here("report", "smoke", *part).stdout
+    assert "epochs" in printed
+    assert not {"\u00a0", "\u202f"} & set(printed)
+    assert not [line for line in printed.splitlines() if line != line.rstrip()]
+
+
 def test_report_writes_every_format(place: Path, here: Here) -> None:
     shown = resexp(place, "report", "smoke")
     assert shown.returncode == 0
