@@ -48,6 +48,11 @@ TERMS = {
         "seeds alone show how much results vary by chance."
     ),
     "shortcut, S": "A path past the layers of a block. S is the identity where the shape stays the same.",
+    "shortfall": (
+        "In generating images, 1 - F, where F is the harmonic mean of precision (the share of generated "
+        "images that lie among real ones) and recall (the share of real ones that lie among generated ones). "
+        "Training shortfall is its mean over training, test shortfall that at the end."
+    ),
     "skip": (
         "A shortcut whose value is put beside the branch, which is concatenation: h' = [S h, f(h)]. "
         "Elsewhere, the word often means any shortcut, or a residual one."

@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 
 WORD = re.compile(r"\b([Ee])rror(s?)\b")
 METRIC = re.compile(r"\b(train|training|test|validation) error\b")
-CHANCE = (
-    ("always answering the most frequent class errs on", "acting blindly has a regret of"),
-    ("lways answering the most frequent class", "cting blindly"),
-    ("most frequent class", "acting blindly"),
-)
+CHANCE = {
+    "regret": (
+        ("always answering the most frequent class errs on", "acting blindly has a regret of"),
+        ("lways answering the most frequent class", "cting blindly"),
+        ("most frequent class", "acting blindly"),
+    )
+}
 """What a network is compared with that has learned nothing: a classifier, and in its place a player."""
 
 
@@ -35,7 +37,7 @@ def named(text: str, name: str) -> str:
     """A text of a report in which errors are called by this name."""
     if name == ERROR:
         return text
-    for old, new in CHANCE:
+    for old, new in CHANCE.get(name, ()):
         text = text.replace(old, new)
     return WORD.sub(lambda found: (name.capitalize() if found[1] == "E" else name) + found[2], text)
 

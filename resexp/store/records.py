@@ -32,6 +32,8 @@ METRIC_COLUMNS = (
     *("epoch", "step", "seconds", "lr", "loss", "running_error"),
     *("train_error", "train_loss", "validation_error", "validation_loss", "test_error", "test_loss"),
 )
+APART = ("test_measures", "picture")
+"""Keys of a row of metrics that are no columns of `Records.metrics`."""
 PROBE_COLUMNS = ("probe", "step", "at", "name", "layer", "index", "value")
 
 
@@ -72,6 +74,8 @@ class Records:
     foreign: whether another program trained the runs (`resexp judge`).
     checks: what `resexp check` expects, as the configuration has it.
     unjudged: sentences on what cannot be judged because the runs are foreign.
+    pictures: images that generators made during training: id (of the trial), step, and the keys of
+        `store.row_fields.Picture`.
     """
 
     experiment: str
@@ -94,6 +98,7 @@ class Records:
     checks: tuple[str, ...] = ()
     config: str = ""
     plugins: Mapping[str, tuple[Plugin, ...]] = field(default_factory=dict)
+    pictures: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def references(self) -> list[dict[str, Any]]:
@@ -122,7 +127,7 @@ def _read(folder: ExperimentFolder) -> Records:
     trials = labelled(trials)
     trained_by: dict[str, list[str]] = {}
     run = running_in(folder)
-    trial_rows, metrics, probes, measured_in = [], [], [], []
+    trial_rows, metrics, probes, measured_in, pictures = [], [], [], [], []
     for trial in trials:
         own = folder.trial(trial)
         state = state_of(own, trial.id, run.name if run else None)
@@ -131,10 +136,12 @@ def _read(folder: ExperimentFolder) -> Records:
             trained_by.setdefault(provenance.run_of(own, state), []).append(trial.id)
         trial_rows.append(row_of(trial, state) | measures(state.result))
         rows = rows_of(own)
+        found = _with_id(trial.id, own.metrics, rows, notes)
         metrics += [
-            {key: value for key, value in row.items() if key != "test_measures"} | measures(row)
-            for row in _with_id(trial.id, own.metrics, rows, notes)
+            {key: value for key, value in row.items() if key not in APART} | measures(row) for row in found
         ]
+        drawn = [row for row in found if row.get("picture")]
+        pictures += [{**row["picture"], "id": trial.id, "step": int(row.get("step") or 0)} for row in drawn]
         later = later_rows(own, state.result, notes) if state.status is Status.DONE else []
         measured = _with_id(trial.id, own.probes, rows, notes)
         if state.status is Status.DONE:
@@ -170,6 +177,7 @@ def _read(folder: ExperimentFolder) -> Records:
         checks=tuple(plan.get("checks", ())),
         config=configuration(folder, plan) or "",
         plugins=readable(folder, trials),
+        pictures=tuple(pictures),
     )
 
 
