@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from resexp.errors import Problem
 from resexp.plan.status import Status
-from resexp.report import frames, naming, standing, statistics, words
+from resexp.report import frames, standing, statistics, words
 from resexp.report.sections import Section, loaded, noting, refuse_missing_cells, sections, unshowable
 from resexp.report.setup import Setup, setup
 from resexp.report.table import Sentence, Table, introduced
@@ -155,8 +155,7 @@ def _table(section: Section, records: frames.ReportRecords, others: Container[st
         if built_in is None:
             return None
         told = replace(built_in, sentences=introduced(built_in.sentences)).cleaned()
-        renamed = naming.renamed(told, naming.name_of(records))
-        return standing.at_level(renamed, statistics.level_of(records))
+        return standing.at_level(told, statistics.level_of(records))
     # A copy, so that a user's code cannot change the data of other sections.
     found = section.module.table(deepcopy(records))
     if found is None:

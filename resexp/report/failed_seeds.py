@@ -16,6 +16,7 @@ from scipy.special import betaincinv
 
 from resexp.plan.status import Status
 from resexp.report import frames, words
+from resexp.report.naming import Measure
 from resexp.report.statistics import ALPHA, numbers
 
 HALF = 0.5
@@ -29,11 +30,11 @@ LEAST_GAP = 0.25
 the bound of failure happened to lie between them.
 """
 RULE = (
-    "A seed counts as failed if it diverged, or if its training error is more than half of the error of "
-    "always answering the most frequent class. No verdict rests on the mean of a depth if some of its seeds "
+    "A seed counts as failed if it diverged, or if its training {error} is more than half of the {error} of "
+    "{blind}. No verdict rests on the mean of a depth if some of its seeds "
     "diverged, or if its seeds are two groups: the gap between those that failed and those that did not is "
-    "at least twice the range of either group, and at least a quarter of the error of always answering the "
-    "most frequent class. Then the errors of the seeds that failed and of those that trained are listed, and "
+    "at least twice the range of either group, and at least a quarter of the {error} of {blind}. "
+    "Then the {errors} of the seeds that failed and of those that trained are listed, and "
     "the brackets hold an exact interval of the share that fails (Clopper and Pearson 1934, at 95 %)."
 )
 
@@ -87,23 +88,23 @@ def _share(failed: int, n: int) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def described(row: Mapping[str, Any]) -> str:
+def described(row: Mapping[str, Any], measure: Measure) -> str:
     """How many seeds failed in a row of the table of degradation, with the errors of both groups."""
     low, high = (words.percent(row[end], 0) for end in ("failed_low", "failed_high"))
     seeds, lost = row["n"] + row["diverged"], row["diverged"]
     trained = seeds - row["failed"]
-    told = [_errors(failed)] if (failed := row["errors"][trained:]) else []
+    told = [_errors(failed, measure)] if (failed := row["errors"][trained:]) else []
     told += [f"{lost} diverged"] if lost else []
     said = (
         f"at depth {row['depth']} {row['failed']} of {seeds} seeds failed, a share of [{low}, {high}]\u00a0% "
         f"({', '.join(told)})"
     )
-    return f"{said} and {trained} trained ({_errors(row['errors'][:trained])})" if trained else said
+    return f"{said} and {trained} trained ({_errors(row['errors'][:trained], measure)})" if trained else said
 
 
-def _errors(errors: Sequence[float]) -> str:
+def _errors(errors: Sequence[float], measure: Measure) -> str:
     shown = words.joined([words.brief(error) for error in errors])
-    return f"training error{'s' if len(errors) > 1 else ''} {shown}\u00a0%"
+    return measure.said(f"training {{error{'s' if len(errors) > 1 else ''}}} {shown}\u00a0%")
 
 
 def mixed(trials: pd.DataFrame) -> bool:

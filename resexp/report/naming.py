@@ -1,65 +1,112 @@
-"""Calls errors by another name if all trials of a report are of tasks that do so. A task says it in its class
-as `error_name`.
+"""What trials are judged by: their errors, or regrets or shortfalls. A task says the word in its class as
+`error_name`. Titles, captions and sentences are written with fields such as {error}, which are filled before
+any value stands in the text.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import replace
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from resexp.plan.error_name import ERROR, error_name
 
 if TYPE_CHECKING:
-    from resexp.report.table import Column, Row, Sentence, Table
     from resexp.store import Records
 
-WORD = re.compile(r"\b([Ee])rror(s?)\b")
-METRIC = re.compile(r"\b(train|training|test|validation) error\b")
-CHANCE = {
-    "regret": (
-        ("always answering the most frequent class errs on", "acting blindly has a regret of"),
-        ("lways answering the most frequent class", "cting blindly"),
-        ("most frequent class", "acting blindly"),
+OVER_TRAINING = "The training {error} is the mean of the test {errors} of all epochs so far."
+
+
+@dataclass(frozen=True)
+class Measure:
+    """The name of what trials are judged by, and what captions say of it.
+
+    blind: what has learned nothing and needs no training. errs: the verb between it and its value in percent.
+    line: its name in the key of a figure. running: how the running training error is measured. rarely, at:
+    how the training error that is found at an evaluation differs from the test error.
+    """
+
+    name: str = ERROR
+    blind: str = "always answering the most frequent class"
+    errs: str = "errs on"
+    line: str = "most frequent class"
+    running: str = (
+        "The running training {error} is measured on the batches as they train, in train mode and with "
+        "augmentation, so it differs from the training {error} after the epoch."
     )
+    rarely: str = "The training {error} is evaluated more rarely than the test {error}."
+    at: str = "The training {error} is evaluated more rarely, so it may come from an earlier step."
+
+    @property
+    def title(self) -> str:
+        """The name as a heading."""
+        return self.name.capitalize()
+
+    def of(self, metric: str) -> str:
+        """What a metric is called, such as `train regret` for train_error."""
+        split, _, kind = metric.rpartition("_")
+        return f"{split} {self.name}" if split and kind == ERROR else metric.replace("_", " ")
+
+    def said(self, text: str) -> str:
+        """The text with its fields {error}, {errors}, {Error}, {Errors}, {an_error}, {blind}, {errs}, {line},
+        {running}, {rarely} and {at} filled. All other fields stay.
+        """
+        return text.format_map(self._fields)
+
+    @cached_property
+    def _fields(self) -> _Fields:
+        name, title = self.name, self.title
+        article = "an" if name[0] in "aeiou" else "a"
+        names = _Fields(error=name, errors=f"{name}s", Error=title, Errors=f"{title}s")
+        names |= {"an_error": f"{article} {name}"}
+        parts = ("blind", "errs", "line", "running", "rarely", "at")
+        return _Fields(names | {part: str(getattr(self, part)).format_map(names) for part in parts})
+
+
+class _Fields(dict[str, str]):
+    """Values of fields by name. A field without a value stays as it is."""
+
+    def __missing__(self, name: str) -> str:
+        return f"{{{name}}}"
+
+
+KNOWN = {
+    ERROR: Measure(),
+    "regret": Measure(
+        "regret",
+        blind="acting blindly",
+        errs="has {an_error} of",
+        line="acting blindly",
+        running=(
+            "The running training {error} is that of the training episodes that ended in the epoch. In "
+            "these, the policy draws its actions at random by their probabilities, so it differs from the "
+            "test {error}, for which the policy takes its most probable actions."
+        ),
+        rarely=OVER_TRAINING,
+        at=OVER_TRAINING,
+    ),
+    "shortfall": Measure(
+        "shortfall",
+        blind="a generator that has learned nothing",
+        errs="has {an_error} of",
+        line="nothing learned",
+        running="There is no running training {error}.",
+        rarely=OVER_TRAINING,
+        at=OVER_TRAINING,
+    ),
 }
-"""What a network is compared with that has learned nothing: a classifier, and in its place a player."""
+"""The measures of the package's own tasks."""
 
 
-def name_of(records: Records) -> str:
-    """What the errors of these trials are called: "error", unless all of them have another name in common."""
+def named(name: str) -> Measure:
+    """The measure with this name. A user's task may have any name."""
+    return KNOWN.get(name) or Measure(
+        name, blind="a network that has learned nothing", errs="has {an_error} of", line="nothing learned"
+    )
+
+
+def measure_of(records: Records) -> Measure:
+    """The measure of these trials: their errors, unless all of them have another name in common."""
     trials = records.settings.items()
     names = {error_name(settings, records.plugins.get(id, ())) for id, settings in trials}
-    return names.pop() if len(names) == 1 else ERROR
-
-
-def named(text: str, name: str) -> str:
-    """A text of a report in which errors are called by this name."""
-    if name == ERROR:
-        return text
-    for old, new in CHANCE.get(name, ()):
-        text = text.replace(old, new)
-    return WORD.sub(lambda found: (name.capitalize() if found[1] == "E" else name) + found[2], text)
-
-
-def renamed(table: Table, name: str) -> Table:
-    """A table that calls errors by this name. In cells, only the names of metrics are replaced."""
-    if name == ERROR:
-        return table
-
-    def said(sentence: Sentence) -> Sentence:
-        return replace(sentence, text=named(sentence.text, name))
-
-    def headed(column: Column) -> Column:
-        def show(row: Row) -> str:
-            return METRIC.sub(lambda found: f"{found[1]} {name}", column.show(row))
-
-        return replace(column, title=named(column.title, name), show=show)
-
-    return replace(
-        table,
-        title=named(table.title, name),
-        caption=named(table.caption, name),
-        columns=tuple(map(headed, table.columns)),
-        sentences=tuple(map(said, table.sentences)),
-    )
+    return named(names.pop() if len(names) == 1 else ERROR)

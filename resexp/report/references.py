@@ -13,6 +13,7 @@ from resexp.config.published import CurveMetric, Published, Reference, curve, re
 from resexp.plan.status import Status
 from resexp.report import frames, protocol, reproduction, statistics, words
 from resexp.report.alike import several
+from resexp.report.naming import Measure
 from resexp.report.verdict import Verdict
 from resexp.store import Records
 
@@ -130,20 +131,20 @@ def tolerance(paper: Published, reference: Reference) -> float:
     return DEFAULT_TOLERANCE if effect is None else effect / 2
 
 
-def titled(metric: str) -> str:
-    """`train error`; `slope of weight_rms (gradient_norms) at initialisation`."""
+def titled(metric: str, measure: Measure) -> str:
+    """`train error`, or what errors are called; `slope of weight_rms (gradient_norms) at initialisation`."""
     if read := curve(metric):
-        return _of_curve(read)
+        return _of_curve(read, measure)
     found = reading(metric)
     if found is None:
-        return metric.replace("_", " ")
+        return measure.of(metric)
     when = {0.0: "initialisation", 1.0: "the end"}.get(found.at, f"{found.at:g} of training")
     return f"{found.reduce} of {found.name} ({found.probe}) at {when}"
 
 
-def _of_curve(read: CurveMetric) -> str:
-    name = read.measure.replace("_", " ")
-    error = name.endswith("error")
+def _of_curve(read: CurveMetric, measure: Measure) -> str:
+    name = measure.of(read.measure)
+    error = read.measure.endswith("error")
     if read.target is None:
         at = f"the least {name} that all runs reach"
     else:

@@ -13,7 +13,7 @@ from resexp.catalog import scan
 from resexp.config.parse import parse_settings
 from resexp.errors import ConfigError
 from resexp.plan.groups import leaves
-from resexp.report import protocol, words
+from resexp.report import naming, protocol, words
 from resexp.text import called
 
 if TYPE_CHECKING:
@@ -216,9 +216,10 @@ def _recipe(settings: Mapping[str, Any], changed: Mapping[str, Any]) -> str:
 
 def _tuned(records: ReportRecords) -> Iterator[tuple[str, str]]:
     """A row for each tuned setting, with the values tried."""
+    name = naming.measure_of(records).name
     for key in records.tuned:
         tried = dict.fromkeys(map(words.choice, records.tried[key]))
-        yield f"Tuned: {key}", f"chosen by validation error from {words.listed(list(tried), most=12)}"
+        yield f"Tuned: {key}", f"chosen by validation {name} from {words.listed(list(tried), most=12)}"
 
 
 def _differences(

@@ -16,7 +16,6 @@ from typing import Any
 from warnings import catch_warnings, filterwarnings
 
 from resexp.errors import Problem, StoreError
-from resexp.plan.error_name import ERROR
 from resexp.report import naming, standing, statistics, words
 from resexp.report.sections import Section, noting, sections, unshowable
 from resexp.store import Records
@@ -71,22 +70,19 @@ def draw(records: Records, added: Sequence[Section], lost: list[Problem]) -> Ite
 def _drawing(section: Section, records: Records, ink: str) -> Drawing | None:
     """A section's figure. Raises ConfigError if a user's function returns something else."""
     from matplotlib.figure import Figure
-    from matplotlib.text import Text
 
     figure = section.module.figure(deepcopy(records) if section.plugin else records)
     if figure is None:
         return None
     key, title, caption = section.key, words.clean(section.title), words.clean(section.caption)
+    if section.plugin is None:
+        title, caption = map(naming.measure_of(records).said, (title, caption))
     if section.plugin and not isinstance(figure, Figure):
         right = "return a matplotlib Figure, or None"
         raise unshowable(section.plugin, "figure", f"returns {type(figure).__name__}", right)
     if section.plugin and key in {each.key for each in sections("figure")}:
         wrong = f"has the name of this package's figure {key}"
         raise unshowable(section.plugin, "figure", wrong, "give the file another name")
-    if section.plugin is None and (name := naming.name_of(records)) != ERROR:
-        title, caption = naming.named(title, name), naming.named(caption, name)
-        for text in figure.findobj(Text):
-            text.set_text(naming.named(text.get_text(), name))
     out = io.StringIO()
     figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     if section.plugin is None:

@@ -103,13 +103,16 @@ class Table:
 
 
 def as_given(records: Records, text: str, protocol: str) -> str:
-    """The caption `text`. For runs that resexp did not train, other words replace its part `protocol`,
-    because it is not known how they were measured. For errors with another name, the table of what they are
-    made from says how.
+    """The caption `text`, with the fields of `naming.Measure` filled. For runs that resexp did not train,
+    other words replace its part `protocol`, because it is not known how they were measured. For errors with
+    another name, the table of what they are made from says how.
     """
-    if naming.name_of(records) != ERROR:
-        return text.replace(protocol, "")
-    return text.replace(protocol, " as given in the table of runs") if records.foreign else text
+    measure = naming.measure_of(records)
+    if measure.name != ERROR:
+        text = text.replace(protocol, "")
+    elif records.foreign:
+        text = text.replace(protocol, " as given in the table of runs")
+    return measure.said(text)
 
 
 def text(key: str, title: str) -> Column:

@@ -13,6 +13,7 @@ from scipy.stats import t
 
 from resexp.config.published import Claim, curve
 from resexp.report import curves, frames, ordering, references, statistics
+from resexp.report.naming import Measure
 from resexp.report.ordering import Comparison
 from resexp.report.tables import claims
 from resexp.store import Records
@@ -195,8 +196,10 @@ def test_a_gap_where_some_run_has_no_such_loss_is_undecided(target: str) -> None
 
 
 def test_what_is_read_off_curves_is_named_with_its_unit() -> None:
-    assert references.titled("gap@train_loss:0.1") == "test − train loss at a train loss of 0.1 nats"
-    assert "all runs reach" in references.titled("gap@train_error:shared")
+    assert (
+        references.titled("gap@train_loss:0.1", Measure()) == "test − train loss at a train loss of 0.1 nats"
+    )
+    assert "all runs reach" in references.titled("gap@train_error:shared", Measure())
     assert references.amount(STEPS_TO, 12345) == "12\u202f345"
     assert references.unit("gap@train_error:0.1") == "\u00a0%"
 

@@ -112,13 +112,34 @@ def test_a_report_of_players_speaks_of_regrets_and_another_of_errors(make: Make)
     assert "regret" not in plain.tables[0].caption
 
 
-def test_names_of_errors() -> None:
-    said = "Errors: the training error; always answering the most frequent class errs on 9 %"
-    assert naming.named(said, "error") == said
-    assert naming.named(said, "regret") == (
-        "Regrets: the training regret; acting blindly has a regret of 9 %"
+def test_templates_take_the_name_of_the_measure() -> None:
+    said = "{Errors}: {an_error}; {blind} {errs} 9 % of {baseline}"
+    assert naming.named("error").said(said) == (
+        "Errors: an error; always answering the most frequent class errs on 9 % of {baseline}"
     )
-    assert naming.named("Always answering the most frequent class", "regret") == "Acting blindly"
+    assert naming.named("regret").said(said) == (
+        "Regrets: a regret; acting blindly has a regret of 9 % of {baseline}"
+    )
+    assert naming.named("offence").of("train_error") == "train offence"
+
+
+def test_captions_of_players_are_true_of_players_and_no_name_is_edited(make: Make) -> None:
+    after: dict[str, list[float | None]] = {"plain": [None] * 3, "residual": [None] * 3}
+    records = played(make, {"plain": [20.0] * 3, "residual": [30.0] * 3}, after)
+    variants = records.trials["variant"].replace("plain", "error feedback")
+    records = replace(records, trials=records.trials.assign(variant=variants))
+    report = build.build(records)
+    captions = {table.key: table.caption for table in report.tables}
+    assert "mean of the test regrets of all epochs so far" in captions["convergence"]
+    curves = next(drawing.caption for drawing in report.drawings if drawing.key == "training_curves")
+    assert "training episodes that ended" in curves
+    assert "batches" not in curves
+    everything = terminal.render(report) + curves + " ".join(captions.values())
+    assert "error feedback" in everything
+    assert "regret feedback" not in everything
+    assert "an regret" not in everything
+    fields = ("{error", "{Error", "{an_", "{blind", "{errs", "{rarely", "{running", "{at}")
+    assert not [field for field in fields if field in everything]
 
 
 def test_the_figure_has_a_panel_for_each_depth(make: Make) -> None:

@@ -8,17 +8,17 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from resexp.plan.status import Status
-from resexp.report import error_axes, frames, style
+from resexp.report import error_axes, frames, naming, style
 from resexp.store import Records
 
 ORDER = 10
 BESIDE = "degradation"
-TITLE = "Training and test error"
+TITLE = "Training and test {error}"
 ERRORS = ("train_error", "test_error")
 CAPTION = (
     "Markers are means over seeds, bars are ± one standard deviation, and faint points are single seeds. A "
-    "cross at the right stands for a trial that diverged or failed and so has no error. If errors differ by "
-    "a factor of 10 or more, their axis is logarithmic, except near 0."
+    "cross at the right stands for a trial that diverged or failed and so has no {error}. If {errors} differ "
+    "by a factor of 10 or more, their axis is logarithmic, except near 0."
 )
 
 
@@ -28,13 +28,13 @@ def figure(records: Records) -> Figure | None:
     errors = [error for error in ERRORS if frames.done(trials)[error].notna().any()]
     if not errors or trials["depth"].nunique() > 1 or not frames.trained(records):
         return None
-    found = style.looks(records, trials)
+    found, measure = style.looks(records, trials), naming.measure_of(records)
     drawn, axes = style.panels(1, len(errors), height=0.7 + 0.22 * len(found), sharey=True)
     for panel, error in zip(axes[0], errors, strict=True):
         for place, (variant, look) in enumerate(found.items()):
             _variant(panel, trials[trials["variant"] == variant], error, look, place)
-        panel.set_title(error.replace("_", " ").capitalize())
-        panel.set_xlabel("error (%)")
+        panel.set_title(measure.of(error).capitalize())
+        panel.set_xlabel(f"{measure.name} (%)")
         panel.margins(x=0.1)  # room for the crosses
         panel.set_xlim(left=0)
         done = frames.done(trials)

@@ -10,16 +10,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, Locator, LogLocator, NullFormatter
 
-from resexp.report import error_axes, frames, style, words
+from resexp.report import error_axes, frames, naming, style, words
 from resexp.store import Records
 
 ORDER = 40
 BESIDE = "cost"
-TITLE = "Test error against cost"
+TITLE = "Test {error} against cost"
 CAPTION = (
     "Means over seeds. A line joins the depths of one connection, from the shallowest at its left end to "
     "the deepest. Left: multiply-adds (MACs) per example. Right: training time of a trial, with its "
-    "evaluations and probes, on the machine named below. If errors differ by a factor of 10 or more, their "
+    "evaluations and probes, on the machine named below. If {errors} differ by a factor of 10 or more, their "
     "axis is logarithmic, except near 0."
 )
 TIMES = sorted(
@@ -60,7 +60,7 @@ def figure(records: Records) -> Figure | None:
     style.from_zero(axes[0][0])
     means = (100 * done["test_error"]).groupby([done["variant"], done["depth"]], observed=True).mean()
     error_axes.error_axis(axes[0][0].yaxis, means)
-    axes[0][0].set_ylabel("test error (%)")
+    axes[0][0].set_ylabel(f"test {naming.measure_of(records).name} (%)")
     style.variant_key(drawn, found)
     return drawn
 

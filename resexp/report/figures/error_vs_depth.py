@@ -8,17 +8,17 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from resexp.plan.status import Status
-from resexp.report import error_axes, frames, style
+from resexp.report import error_axes, frames, naming, style
 from resexp.store import Records
 
 ORDER = 10
 BESIDE = "degradation"
-TITLE = "Training and test error against depth"
+TITLE = "Training and test {error} against depth"
 SPLITS = ("train", "test")
 CAPTION = (
     "Lines are means over seeds, bands are ± one standard deviation, and faint points are single seeds. A "
-    "cross at the top stands for a trial that diverged or failed and so has no error. The thin dashed line "
-    "without markers is the error of always answering the most frequent class; it is left out if all errors "
+    "cross at the top stands for a trial that diverged or failed and so has no {error}. The thin dashed line "
+    "without markers is the {error} of {blind}; it is left out if all {errors} "
     "are far below it. Curves that lie in the lowest tenth of a panel are shown enlarged below it."
 )
 NEAR = 1.25
@@ -37,12 +37,12 @@ def figure(records: Records) -> Figure | None:
     splits = [split for split in SPLITS if frames.done(trials)[f"{split}_error"].notna().any()]
     if not splits or trials["depth"].nunique() == 1 or not frames.trained(records):
         return None
-    found = style.looks(records, trials)
+    found, measure = style.looks(records, trials), naming.measure_of(records)
     errors = [f"{split}_error" for split in splits]
     tops = [error_axes.enlarged(_peaks(trials, error)) for error in errors]
     drawn, axes = style.panels(2 if any(tops) else 1, len(splits), height=2.5 if any(tops) else 2.9)
     for place, (error, top) in enumerate(zip(errors, tops, strict=True)):
-        panel, name = axes[0][place], error.replace("_", " ").capitalize()
+        panel, name = axes[0][place], measure.of(error).capitalize()
         panel.set_title(name)
         if place:
             panel.sharey(axes[0][0])
@@ -58,11 +58,11 @@ def figure(records: Records) -> Figure | None:
                 below.set_ylim(0, top)
     axes[0][0].set_ylim(bottom=0)  # after all panels are drawn, because this ends autoscaling
     for row in axes:
-        next(panel for panel in row if panel.get_visible()).set_ylabel("error (%)")
+        next(panel for panel in row if panel.get_visible()).set_ylabel(f"{measure.name} (%)")
     chances = [
         line
         for panel, split in zip(axes[0], splits, strict=True)
-        for line in _chance(panel, frames.chance(trials, split))
+        for line in _chance(panel, frames.chance(trials, split), measure.line)
     ]
     cross = Line2D([], [], color=style.INK, marker="x", linestyle="", label="no result")
     lost = frames.done(trials)["id"].size < trials["id"].size
@@ -94,14 +94,14 @@ def _variant(axes: Axes, trials: pd.DataFrame, error: str, look: style.LineStyle
     axes.plot(stats.index, stats["mean"], **look.line)
 
 
-def _chance(axes: Axes, chance: float | None) -> list[Line2D]:
-    """Draw a line at the error of the most frequent class, if it is known and not far above the errors."""
+def _chance(axes: Axes, chance: float | None, name: str) -> list[Line2D]:
+    """Draw a line at the error of what has learned nothing, if it is known and not far above the errors."""
     top = axes.get_ylim()[1]
     if chance is None or 100 * chance > NEAR * top:
         return []
     axes.set_ylim(top=max(top, 105 * chance))
     line = axes.axhline(100 * chance, color=style.INK, linestyle=style.REFERENCE, linewidth=0.8, zorder=1)
-    line.set_label("most frequent class")
+    line.set_label(name)
     return [line]
 
 

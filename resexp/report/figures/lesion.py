@@ -9,14 +9,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from resexp.report import error_axes, frames, style
+from resexp.report import error_axes, frames, naming, style
 from resexp.store import Records
 
 ORDER = 32
 PROBES = ("lesion",)
-TITLE = "Error without some of the blocks"
+TITLE = "{Error} without some of the blocks"
 CAPTION = (
-    "Error of each connection's deepest network that was measured, on a fixed batch of training images; "
+    "{Error} of each connection's deepest network that was measured, on a fixed batch of training images; "
     "means over seeds. Left: one block is removed. A gap marks a block that cannot be removed. A ring marks "
     "a block where a stage begins, which is a run of blocks at one resolution and width. The thin dashed "
     "line is the network with all blocks. The next panel: k random blocks inside stages are removed. A third"
@@ -51,7 +51,7 @@ def figure(records: Records) -> Figure | None:
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     style.from_zero(axes[0][0])
     error_axes.error_axis(axes[0][0].yaxis, levels)
-    axes[0][0].set_ylabel("error on the probe batch (%)")
+    axes[0][0].set_ylabel(f"{naming.measure_of(records).name} on the probe batch (%)")
     ring = Line2D([], [], color=style.INK, marker="o", mfc="none", ms=7, linestyle="", label="stage begins")
     style.variant_key(drawn, found, [ring])
     return drawn

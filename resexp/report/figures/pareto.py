@@ -14,16 +14,16 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from resexp.report import frames, style, words
+from resexp.report import frames, naming, style, words
 from resexp.report.tables import pareto
 from resexp.store import Records
 
 ORDER = 45
 TITLE = "What depth buys"
 CAPTION = (
-    "Left: mean test error of every connection and depth against multiply-adds (MACs) per example. "
-    "The line is the Pareto front: no network has both a lower error and a lower cost than one on it. Each "
-    "data set has its own front. Right: the gain of each step, which is how much lower the test error is "
+    "Left: mean test {error} of every connection and depth against multiply-adds (MACs) per example. "
+    "The line is the Pareto front: no network has both a lower {error} and a lower cost than one on it. Each "
+    "data set has its own front. Right: the gain of each step, which is how much lower the test {error} is "
     "than at the next shallower depth, with the table's 95 % interval. Markers are filled if the step pays "
     "by the table's criterion. The axis of gains is linear between -1 and 1 and logarithmic beyond."
 )
@@ -43,6 +43,8 @@ def figure(records: Records) -> Figure | None:
     drawn, axes = style.panels(1, len(panels))
     for panel, place in zip(panels, axes[0], strict=True):
         panel(place, rows, looks)
+    if _front in panels:
+        axes[0][0].set_ylabel(f"test {naming.measure_of(records).name} (%)")
     line = Line2D([], [], color=style.INK, linewidth=0.9, label="front")
     style.variant_key(drawn, looks, [line] if _front in panels else [])
     return drawn
@@ -60,7 +62,6 @@ def _front(axes: Axes, rows: list[dict[str, Any]], looks: dict[str, style.LineSt
     if all(row["test_error_mean"] > 0 for row in rows):
         _few_ticks(axes.yaxis, axes.set_yscale, lambda y: f"{y:g}")
     axes.set_xlabel("multiply-adds per example")
-    axes.set_ylabel("test error (%)")
 
 
 def _few_ticks(axis: Axis, scale: Callable[[str], None], shown: Callable[[float], str]) -> None:

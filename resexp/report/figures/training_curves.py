@@ -7,19 +7,17 @@ from math import ceil
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from resexp.report import error_axes, frames, style, words
+from resexp.report import error_axes, frames, naming, style, words
 from resexp.store import Records
 
 ORDER = 20
 BESIDE = "convergence"
 TITLE = "Training curves"
 CAPTION = (
-    "Lines are means over the seeds that finished, bands are ± one standard deviation. The running training "
-    "error is measured on the batches as they train, in train mode and with augmentation, so it differs from "
-    "the training error after the epoch. If curves end at errors that differ by a factor of 10 or more, the "
-    "axis is logarithmic, except near 0."
+    "Lines are means over the seeds that finished, bands are ± one standard deviation. {running} "
+    "If curves end at {errors} that differ by a factor of 10 or more, the axis is logarithmic, except near 0."
 )
-ROWS = {"running_error": "running train error (%)", "test_error": "test error (%)"}
+ROWS = {"running_error": "running train", "test_error": "test"}
 COLUMNS = 4
 
 
@@ -39,6 +37,7 @@ def figure(records: Records) -> Figure | None:
         panel.set_visible(False)
         panel.set_autoscale_on(False)  # done once at the end, because each call goes through all panels
     ends: list[float] = []
+    named = naming.measure_of(records).name
     for place, variant in enumerate(variants):
         for offset, (error, label) in enumerate(ROWS.items()):
             panel = axes[2 * (place // columns) + offset][place % columns]
@@ -61,7 +60,7 @@ def figure(records: Records) -> Figure | None:
                 panel.set_xlabel("epoch")
                 panel.tick_params(labelbottom=True)
             if place % columns == 0:
-                panel.set_ylabel(label)
+                panel.set_ylabel(f"{label} {named} (%)")
     axes[0][0].autoscale()
     style.from_zero(axes[0][0])
     error_axes.error_axis(axes[0][0].yaxis, ends)

@@ -11,11 +11,11 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from resexp.plan.status import Status
-from resexp.report import frames, style, words
+from resexp.report import frames, naming, style, words
 from resexp.report.frames import ReportRecords
 
 ORDER = 12
-TITLE = "Validation error over tuned options"
+TITLE = "Validation {error} over tuned options"
 CAPTION = (
     "Means over the seeds that finished. A ring marks the chosen value. A cross marks a value at which a "
     "trial diverged or failed; it is at the top if no trial finished. If several options are tuned, each "
@@ -42,7 +42,7 @@ def figure(records: ReportRecords) -> Figure | None:
             _axis(panel, here[key].astype(float))
             panel.set_xlabel(words.short(key))
             style.title(panel, f"depth {depth}", len(depths))
-        across[0].set_ylabel("validation error (%)")
+        across[0].set_ylabel(f"validation {naming.measure_of(records).name} (%)")
     ring = Line2D([], [], color=style.INK, marker="o", mfc="none", ms=9, linestyle="", label="chosen")
     cross = Line2D([], [], color=style.INK, marker="x", linestyle="", label="trial lost")
     lost = len(frames.done(tried)) < len(tried)

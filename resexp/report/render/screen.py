@@ -27,7 +27,7 @@ SENTENCES = 6
 LINES = 16
 """The most one-line verdicts, and the most rows of the table."""
 NOTES = 2
-MEASURES = {"error": "Error (%)", "loss": "Loss (nats)"}
+MEASURES = {"error": "{Error} (%)", "loss": "Loss (nats)"}
 SPLITS = ("train", "test")
 LOST = (Status.FAILED, Status.DIVERGED)
 MIXED = "†"
@@ -103,7 +103,7 @@ def _errors(report: Report) -> Iterator[RenderableType]:
         ]
         for variant, group in variants[:LINES]
     ]
-    first = naming.named(MEASURES[measure], naming.name_of(report.records))
+    first = naming.measure_of(report.records).said(MEASURES[measure])
     heads = [ColumnHead(first), *(ColumnHead(f"depth {depth}", True) for depth in depths)]
     yield Text()
     yield Padding(Columns(heads, rows), (0, 0, 0, 1))

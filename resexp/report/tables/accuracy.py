@@ -11,8 +11,8 @@ from resexp.store import Records
 ORDER = 20
 PROTOCOL = " of the last epoch (never the best one)"
 CAPTION = (
-    f"Test accuracy and test error{PROTOCOL}, as mean ± standard deviation over n seeds. The "
-    "generalisation gap is the test error minus the training error."
+    f"Test accuracy and test {{error}}{PROTOCOL}, as mean ± standard deviation over n seeds. The "
+    "generalisation gap is the test {error} minus the training {error}."
 )
 CHANCE = " Always answering the most frequent class has a test error of {chance}\u00a0%."
 ONE_CLASS = " The column One class counts the seeds that give the same answer to every test example."
@@ -23,7 +23,7 @@ def table(records: Records) -> Table | None:
     share of wrong answers.
     """
     done = frames.done(records.trials)
-    if done["test_error"].isna().all() or naming.name_of(records) != ERROR:
+    if done["test_error"].isna().all() or naming.measure_of(records).name != ERROR:
         return None
     done = done.assign(accuracy=1 - done["test_error"], gap=done["test_error"] - done["train_error"])
     rows: list[Row] = []

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import asdict
 
 from resexp.config.published import Claim, Published, curve
-from resexp.report import ordering, protocol, references, registration, sides, splits, words
+from resexp.report import naming, ordering, protocol, references, registration, sides, splits, words
 from resexp.report.table import Column, Row, Sentence, Table, integer, text
 from resexp.report.verdict import Tone, Verdict
 from resexp.store import Records
@@ -89,7 +89,7 @@ def _row(records: Records, claim: Claim) -> Row:
     return {
         "say": claim.say,
         "metric": claim.metric,
-        "metric_title": references.titled(claim.metric),
+        "metric_title": references.titled(claim.metric, naming.measure_of(records)),
         "relation": claim.states,
         "within": claim.margin,
         "tier": claim.tier,

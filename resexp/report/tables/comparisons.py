@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from resexp.plan.status import Status
-from resexp.report import corrections, failed_seeds, frames, pairs, splits, statistics, words
+from resexp.report import corrections, failed_seeds, frames, naming, pairs, splits, statistics, words
+from resexp.report.naming import Measure
 from resexp.report.table import Column, Row, Sentence, Table, as_given, estimate_cells, number, places, text
 from resexp.report.verdict import Tone, Verdict
 from resexp.store import Records
@@ -19,14 +20,14 @@ LEADS = True
 MEASURES = {"test_error": "test", "train_error": "train"}
 PROTOCOL = " of the last epoch"
 CAPTION = (
-    f"Error{PROTOCOL} minus that of the baseline at the same depth, in percentage points, over n seeds of "
-    "each; negative is better. The baseline is {baseline}. The brackets hold the difference's 95 % interval "
-    "by Student's t (Welch's, for seeds that are not paired). The p is that of the same test, after Holm's "
-    "correction for all comparisons of one error at one depth. The verdict is “lower” or “higher” if the "
-    "corrected p is at most 0.05, and “only before correction” if only the uncorrected p is that small. "
-    "Otherwise it is “equivalent” if the interval lies within 1 point of 0 on both sides, and “undecided” if "
-    "it does not. If networks diverged, the difference has no size, and p and verdict rest on how many "
-    "diverged on each side (Barnard's exact test). Fewer than three seeds decide nothing."
+    f"{{Error}}{PROTOCOL} minus that of the baseline at the same depth, in percentage points, over n seeds "
+    "of each; negative is better. The baseline is {baseline}. The brackets hold the difference's 95 % "
+    "interval by Student's t (Welch's, for seeds that are not paired). The p is that of the same test, after "
+    "Holm's correction for all comparisons of one {error} at one depth. The verdict is “lower” or “higher” "
+    "if the corrected p is at most 0.05, and “only before correction” if only the uncorrected p is that "
+    "small. Otherwise it is “equivalent” if the interval lies within 1 point of 0 on both sides, and "
+    "“undecided” if it does not. If networks diverged, the difference has no size, and p and verdict rest on "
+    "how many diverged on each side (Barnard's exact test). Fewer than three seeds decide nothing."
 )
 
 
@@ -52,8 +53,9 @@ def table(records: Records) -> Table | None:
         return None
     order = {variant: place for place, variant in enumerate(ended["variant"].cat.categories)}
     rows.sort(key=lambda row: (order[row["variant"]], row["depth"]))
+    measure = naming.measure_of(records)
     columns = (
-        *places(text("error", "Error")),
+        *places(text("error", measure.title)),
         Column("Difference", _difference),
         number("p_holm", "p (Holm)", words.probability),
         text("verdict", "Verdict"),
@@ -61,11 +63,11 @@ def table(records: Records) -> Table | None:
     names = words.joined(list(found))
     said = f"{names}, {why}" if len(found) == 1 else f"{names}, each of the variants on the same data, {why}"
     depth = frames.common_depth(ended)
-    sentences = tuple(told for name, own in found.items() for told in _sentences(name, own, depth))
-    caption = as_given(records, CAPTION, PROTOCOL).format(baseline=said)
+    sentences = tuple(told for name, own in found.items() for told in _sentences(name, own, depth, measure))
+    caption = as_given(records, CAPTION, PROTOCOL).replace("{baseline}", said)
     caption = f"{caption} {splits.caption(records)}"
     if any(row["verdict"] is Verdict.SOME_SEEDS_FAIL for row in rows):
-        caption += f" {failed_seeds.RULE}"
+        caption += f" {measure.said(failed_seeds.RULE)}"
     return Table("comparisons", f"Compared with {names}", caption, columns, tuple(rows), sentences)
 
 
@@ -162,7 +164,9 @@ def _values(trials: pd.DataFrame, error: str) -> pairs.Cell:
     return np.concatenate([known, np.full((trials["status"] == Status.DIVERGED).sum(), np.inf)])
 
 
-def _sentences(name: str, rows: list[dict[str, Any]], depth: int | None) -> Iterator[Sentence]:
+def _sentences(
+    name: str, rows: list[dict[str, Any]], depth: int | None, measure: Measure
+) -> Iterator[Sentence]:
     """Sentences on test errors at the deepest depth that all variants share.
 
     Each variant that differs from the baseline has a sentence. For each of the remaining verdicts, one
@@ -171,11 +175,13 @@ def _sentences(name: str, rows: list[dict[str, Any]], depth: int | None) -> Iter
     here = [row for row in rows if row["depth"] == depth and row["error"] == "test"]
     for row in here:
         if row["verdict"] in (Verdict.LOWER, Verdict.HIGHER):
-            yield Sentence.of(row["variant"], row["verdict"], _finding(name, row))
+            yield Sentence.of(row["variant"], row["verdict"], _finding(name, row, measure))
     for judged, what in REST.items():
         if found := [row for row in here if row["verdict"] is judged]:
             subject = words.listed([row["variant"] for row in found])
-            said = f"{subject} at depth {depth}: {what.format(name=name)}{_without(found, name)}."
+            said = (
+                f"{subject} at depth {depth}: {measure.said(what).format(name=name)}{_without(found, name)}."
+            )
             # The question is which network errs less. A failure does not answer it.
             yield Sentence(subject, judged.value, Tone.OPEN, said)
 
@@ -185,21 +191,21 @@ REST = {
         "some seeds failed here or in {name} and others trained, so no verdict rests on the mean"
     ),
     Verdict.ONE_CLASS: (
-        "some seeds here or in {name} answer one class only, so a low error is no sign of learning"
+        "some seeds here or in {name} answer one class only, so a low {error} is no sign of learning"
     ),
     Verdict.BEFORE_CORRECTION: (
-        "the test error differs from that of {name} by an uncorrected test, and not after correction for "
+        "the test {error} differs from that of {name} by an uncorrected test, and not after correction for "
         "all of these comparisons"
     ),
-    Verdict.EQUIVALENT: "the test error is within 1 point of that of {name}",
-    Verdict.UNDECIDED: "these seeds do not distinguish the test error from that of {name}",
+    Verdict.EQUIVALENT: "the test {error} is within 1 point of that of {name}",
+    Verdict.UNDECIDED: "these seeds do not distinguish the test {error} from that of {name}",
     Verdict.TOO_FEW_SEEDS: "fewer than three seeds here or in {name}, so nothing can be said",
     Verdict.NOT_COMPARABLE: "no seed has a result here or in {name}",
 }
 """What to say of variants whose test error is neither lower nor higher, by their verdict."""
 
 
-def _finding(name: str, row: dict[str, Any]) -> str:
+def _finding(name: str, row: dict[str, Any], measure: Measure) -> str:
     after = f"{words.p(row['p_holm'])} after correction for {words.counted(row['family'], 'comparison')}"
     here = f"{row['variant']} at depth {row['depth']}"
     if any(row["diverged"]):
@@ -208,7 +214,7 @@ def _finding(name: str, row: dict[str, Any]) -> str:
     sign = -1 if row["verdict"] is Verdict.LOWER else 1
     size, *ends = (sign * row[key] for key in ("difference", "low", "high"))
     return (
-        f"{here}: the test error is {row['verdict']} than that of {name}, "
+        f"{here}: the test {measure.name} is {row['verdict']} than that of {name}, "
         f"by {words.percent(size)} points {words.interval(*sorted(ends))}, "
         f"{_seeds(row)}, {after}{_without([row], name)}."
     )

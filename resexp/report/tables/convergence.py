@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from resexp.report import frames, words
+from resexp.report import frames, naming, words
 from resexp.report.table import Column, Row, Table, places, text
 from resexp.store import Records
 
@@ -13,11 +13,11 @@ ORDER = 40
 TARGETS = (0.5, 0.2, 0.1, 0.05)
 MEASURES = {"test_error": "test", "train_error": "train"}
 CAPTION = (
-    "When the error was first found at or below the target: median epochs · median training time over the n "
-    "trials that have ended. If some of these trials did not reach the target, the cell shows how many did, "
-    "because a median over those alone would look too good. Diverged and failed trials count as not having "
-    "reached the target. The epochs are upper bounds, because an error is known only at evaluations. The "
-    "training error is evaluated more rarely than the test error."
+    "When the {error} was first found at or below the target: median epochs · median training time over the "
+    "n trials that have ended. If some of these trials did not reach the target, the cell shows how many "
+    "did, because a median over those alone would look too good. Diverged and failed trials count as not "
+    "having reached the target. The epochs are upper bounds, because {an_error} is known only at "
+    "evaluations. {rarely}"
 )
 
 
@@ -45,11 +45,12 @@ def table(records: Records) -> Table | None:
             rows.append(row)
     if not rows:
         return None
+    measure = naming.measure_of(records)
     columns = (
-        *places(text("error", "Error")),
+        *places(text("error", measure.title)),
         *(_column(target) for target in TARGETS),
     )
-    return Table("convergence", "Convergence", CAPTION, columns, tuple(rows))
+    return Table("convergence", "Convergence", measure.said(CAPTION), columns, tuple(rows))
 
 
 def _arrivals(metrics: pd.DataFrame, error: str, target: float) -> pd.DataFrame:

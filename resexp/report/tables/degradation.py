@@ -11,7 +11,8 @@ from typing import Any
 import pandas as pd
 
 from resexp.plan.status import Status
-from resexp.report import failed_seeds, frames, splits, statistics, words
+from resexp.report import failed_seeds, frames, naming, splits, statistics, words
+from resexp.report.naming import Measure
 from resexp.report.table import (
     Column,
     Row,
@@ -35,10 +36,10 @@ the most frequent class. If that error is below 10 %, the fraction `OF_CHANCE` o
 """
 OF_CHANCE = 0.5
 PROTOCOL = " of the last epoch, in eval mode and without augmentation"
-MEASURED = f"Training error{PROTOCOL}; mean ± standard deviation over n seeds."
+MEASURED = f"Training {{error}}{PROTOCOL}; mean ± standard deviation over n seeds."
 CAPTION = (
-    f"{MEASURED} D(L) is the mean training error at depth L minus the least mean training error of any "
-    "shallower depth, in percentage points. Its 95 % interval is Student's (Welch's, for seeds that are "
+    f"{MEASURED} D(L) is the mean training {{error}} at depth L minus the least mean training {{error}} of "
+    "any shallower depth, in percentage points. Its 95 % interval is Student's (Welch's, for seeds that are "
     "not paired). The lower end is corrected for having looked at every shallower depth (Bonferroni). The "
     "verdict is about the deepest depth at which a trial finished. A variant degrades if the interval lies "
     "above 0 and D(L) is at least 1 point. It does not degrade by 1 point if the interval ends below 1 "
@@ -53,10 +54,10 @@ POWER = (
 """This holds only for 95 % intervals over independent seeds. If a report has several planned looks, or if
 test sets overlap, the intervals are wider and find fewer effects.
 """
-RARE = " If that error is below 10\u00a0%, half of it replaces the 5 points."
+RARE = " If that {error} is below 10\u00a0%, half of it replaces the 5 points."
 CHANCE = (
-    "A variant counts as trained if, at some depth, its mean training error is at least 5 points below that "
-    "of always answering the most frequent class{chance}."
+    "A variant counts as trained if, at some depth, its mean training {error} is at least 5 points below "
+    "that of {blind}{chance}."
 )
 
 
@@ -70,11 +71,12 @@ def table(records: Records) -> Table | None:
     rows: list[Row] = []
     sentences: list[Sentence] = []
     chances: list[float] = []
+    measure = naming.measure_of(records)
     for variant, group in frames.by_variant(ended):
         chance = frames.chance(group, "train")  # variants may be trained on other data
         chances += [] if chance is None else [chance]
         mine = _rows(variant, group, chance, statistics.level_of(records))
-        said = tuple(_sentences(variant, mine, chance))
+        said = tuple(_sentences(variant, mine, chance, measure))
         if said:  # its badge stands in the row of the deepest depth at which a trial finished
             deepest = max(mine, key=lambda row: (row["n"] > 0, row["depth"]))
             deepest["verdict"] = said[0].badge
@@ -85,15 +87,16 @@ def table(records: Records) -> Table | None:
     columns = (
         *places(),
         *((lost,) if any(row["lost"] for row in rows) else ()),
-        spread("train_error", "Train error"),
+        spread("train_error", f"Train {measure.name}"),
         *(estimate("gap", "D(L)", unit="points") if compared else ()),
     )
-    title, caption = ("Degradation", CAPTION) if compared else ("Training error", MEASURED)
+    title, caption = ("Degradation", CAPTION) if compared else (f"Training {measure.name}", MEASURED)
     if compared and statistics.level_of(records) == statistics.LEVEL and not splits.drawn(records):
         caption += POWER
     if chances:
         same = len(set(chances)) == 1
-        caption += " " + CHANCE.format(chance=f", {words.percent(chances[0], 1)} %" if same else "")
+        known = f", {words.percent(chances[0], 1)} %" if same else ""
+        caption += " " + CHANCE.replace("{chance}", known)
         caption += RARE if min(chances) < TRAINED / OF_CHANCE else ""
     if any(row["mixed"] for row in rows):
         caption += " " + failed_seeds.RULE
@@ -141,7 +144,9 @@ def _rows(variant: str, group: pd.DataFrame, chance: float | None, level: float)
     return rows
 
 
-def _sentences(variant: str, rows: list[dict[str, Any]], chance: float | None) -> Iterator[Sentence]:
+def _sentences(
+    variant: str, rows: list[dict[str, Any]], chance: float | None, measure: Measure
+) -> Iterator[Sentence]:
     """The sentence on the effect of depth on one variant, if there is one.
 
     A variant with a single depth has a sentence only if it did not train, or if some of its trials diverged
@@ -156,21 +161,21 @@ def _sentences(variant: str, rows: list[dict[str, Any]], chance: float | None) -
     if chance is not None and all(row["train_error_mean"] > chance - _margin(chance) for row in trained):
         best = min(row["train_error_mean"] for row in trained)
         said = (
-            f"{variant} did not train: its least mean training error at any depth is "
-            f"{words.brief(best)}\u00a0%, and always answering the most frequent class errs on "
+            f"{variant} did not train: its least mean training {measure.name} at any depth is "
+            f"{words.brief(best)}\u00a0%, and {measure.said('{blind} {errs}')} "
             f"{words.percent(chance, 1)}\u00a0%"
             f"{_one_class(trained)}{lost}."
         )
         yield Sentence.of(variant, Verdict.DID_NOT_TRAIN, said)
         return
-    yield from _of_trained(variant, trained, rows, lost)
+    yield from _of_trained(variant, trained, rows, lost, measure)
 
 
 def _of_trained(
-    variant: str, trained: list[dict[str, Any]], rows: list[dict[str, Any]], lost: str
+    variant: str, trained: list[dict[str, Any]], rows: list[dict[str, Any]], lost: str, measure: Measure
 ) -> Iterator[Sentence]:
     deep = trained[-1]
-    seen, judged, why = _seen(deep, rows)
+    seen, judged, why = _seen(deep, rows, measure)
     seen += _one_class(trained)
     if deep["one_class"] and judged.tone is Tone.GOOD:
         judged = Verdict.ONE_CLASS
@@ -189,11 +194,13 @@ def _of_trained(
         yield Sentence.of(variant, judged, f"{variant} {says}: {seen}{why}{lost}.")
 
 
-def _seen(deep: dict[str, Any], rows: list[dict[str, Any]]) -> tuple[str, Verdict, str]:
+def _seen(deep: dict[str, Any], rows: list[dict[str, Any]], measure: Measure) -> tuple[str, Verdict, str]:
     """The measurement at a variant's deepest finished depth as text, the verdict, and the reason for it."""
     if deep["mixed"]:
-        return failed_seeds.described(deep), Verdict.SOME_SEEDS_FAIL, ", so no verdict rests on their mean"
-    seen = f"at depth {deep['depth']} its training error is {words.brief(deep['train_error_mean'])}\u00a0%"
+        seen = failed_seeds.described(deep, measure)
+        return seen, Verdict.SOME_SEEDS_FAIL, ", so no verdict rests on their mean"
+    mean = words.brief(deep["train_error_mean"])
+    seen = f"at depth {deep['depth']} its training {measure.name} is {mean}\u00a0%"
     if deep["gap"] is None:
         return f"{seen}, n = {deep['n']}", Verdict.ONE_DEPTH, ""
     reference = next(row for row in rows if row["depth"] == deep["reference"])

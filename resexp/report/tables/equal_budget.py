@@ -7,18 +7,19 @@ from typing import Any
 
 import pandas as pd
 
-from resexp.report import frames, words
+from resexp.report import frames, naming, words
+from resexp.report.naming import Measure
 from resexp.report.table import Column, Sentence, Table, places, spread, spread_cells, text
 from resexp.report.verdict import Tone
 from resexp.store import Records
 
 ORDER = 45
 CAPTION = (
-    "Errors of all variants on the same data at the same depth, after equal budgets. Equal steps: as many as "
-    "the shortest of the trials has. Equal time: the time in which the fastest variant has finished all of "
-    "its seeds. Values are mean ± standard deviation over the n seeds that finished. Each seed counts with "
-    "its last evaluation within the budget, without interpolation, and the epochs are those of these "
-    "evaluations. The training error is evaluated more rarely, so it may come from an earlier step. A dash "
+    "{Errors} of all variants on the same data at the same depth, after equal budgets. Equal steps: as many "
+    "as the shortest of the trials has. Equal time: the time in which the fastest variant has finished all "
+    "of its seeds. Values are mean ± standard deviation over the n seeds that finished. Each seed counts "
+    "with its last evaluation within the budget, without interpolation, and the epochs are those of these "
+    "evaluations. {at} A dash "
     "means that some seed had no evaluation yet. Times are those of the machine named below, on which trials "
     "may have run side by side."
 )
@@ -43,20 +44,21 @@ def table(records: Records) -> Table | None:
         return None
     order = {variant: place for place, variant in enumerate(done["variant"].cat.categories)}
     rows.sort(key=lambda row: (order[row["variant"]], row["depth"]))
+    measure = naming.measure_of(records)
     columns = (
         *places(text("equal", "Equal")),
         Column("Budget", lambda r: words.duration(r["budget"]) if r["equal"] == "time" else f"{r['budget']}"),
         Column("Epochs", lambda r: words.DASH if r["epochs"] is None else f"{r['epochs']:.3g}"),
-        spread("test_error", "Test error"),
-        spread("train_error", "Train error"),
+        spread("test_error", f"Test {measure.name}"),
+        spread("train_error", f"Train {measure.name}"),
     )
     depth = frames.common_depth(done)
     sentences = tuple(
         sentence
         for tested in sorted({row["tested"] for row in rows})
-        for sentence in _sentence([row for row in rows if row["tested"] == tested], depth)
+        for sentence in _sentence([row for row in rows if row["tested"] == tested], depth, measure)
     )
-    return Table("equal_budget", "Equal budgets", CAPTION, columns, tuple(rows), sentences)
+    return Table("equal_budget", "Equal budgets", measure.said(CAPTION), columns, tuple(rows), sentences)
 
 
 def _row(place: frames.DepthGroup, equal: str, budget: float) -> dict[str, Any]:
@@ -74,7 +76,7 @@ def _row(place: frames.DepthGroup, equal: str, budget: float) -> dict[str, Any]:
     return row
 
 
-def _sentence(rows: list[dict[str, Any]], depth: int | None) -> Iterator[Sentence]:
+def _sentence(rows: list[dict[str, Any]], depth: int | None, measure: Measure) -> Iterator[Sentence]:
     """The test errors at equal time at the deepest shared depth, lowest first."""
     here = [row for row in rows if row["depth"] == depth and row["equal"] == "time"]
     measured = [row for row in here if row["test_error_mean"] is not None]
@@ -82,5 +84,7 @@ def _sentence(rows: list[dict[str, Any]], depth: int | None) -> Iterator[Sentenc
     if len(measured) > 1:
         shown = [f"{row['variant']} {words.percent(row['test_error_mean'], 1)}\u00a0%" for row in measured]
         budget = words.duration(measured[0]["budget"])
-        said = f"depth {depth}: after {budget} of training each, test errors are {words.listed(shown)}."
+        said = (
+            f"depth {depth}: after {budget} of training each, test {measure.name}s are {words.listed(shown)}."
+        )
         yield Sentence(f"depth {depth}", "equal time", Tone.OPEN, said)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from resexp.plan.status import Status
-from resexp.report import frames, words
+from resexp.report import frames, naming, words
 from resexp.report.frames import ReportRecords
 from resexp.report.table import Row, Table, connection, integer, text
 
 ORDER = 15
 CAPTION = (
     "The loss of a diverged trial was no longer a finite number. This is an outcome, so the trial is not "
-    "repeated. A failed trial crashed, ran out of memory or stalled. Neither kind has an error or is in any "
-    "mean."
+    "repeated. A failed trial crashed, ran out of memory or stalled. Neither kind has {an_error} or is in "
+    "any mean."
 )
 FOREIGN = (
     "Runs that failed or diverged according to the table of runs. They enter no mean, even if the table "
@@ -39,6 +39,5 @@ def table(records: ReportRecords) -> Table | None:
         text("cause", "Cause"),
         text("id", "Trial"),
     )
-    return Table(
-        "failures", "Trials without a result", FOREIGN if records.foreign else CAPTION, columns, rows
-    )
+    caption = FOREIGN if records.foreign else naming.measure_of(records).said(CAPTION)
+    return Table("failures", "Trials without a result", caption, columns, rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from resexp.report import frames, words
+from resexp.report import frames, naming, words
 from resexp.report.table import Column, Row, Table, places, spread, spread_cells
 from resexp.store import Records
 
@@ -24,9 +24,10 @@ CAPTION = (
     "real images that lie among the generated ones (Kynkäänniemi et al. 2019, with 3 neighbours). Collapsed:"
     " the trials whose recall is below {collapsed}. It is told only if the recall between real images is "
     "above {told}. A collapsed generator repeats a few images if its precision is high, and otherwise shows "
-    "nothing like the data. A generator that leaves out classes need not count as collapsed. The test error "
-    "is 1 - F, where F is the harmonic mean of precision and recall. The train error is the mean of this "
-    "over training. Values are mean ± standard deviation over n seeds. A diverged or failed trial has none."
+    "nothing like the data. A generator that leaves out classes need not count as collapsed. The test "
+    "{error} is 1 - F, where F is the harmonic mean of precision and recall. The train {error} is the mean "
+    "of this over training. Values are mean ± standard deviation over n seeds. A diverged or failed trial "
+    "has none."
 )
 
 
@@ -45,7 +46,8 @@ def table(records: Records) -> Table | None:
         spread("recall", "Recall", 1),
         Column("Collapsed", lambda r: f"{r['collapsed']} of {r['told']}" if r["told"] else words.DASH),
     )
-    caption = CAPTION.format(accuracy=_accuracy(done), collapsed=_share(COLLAPSED), told=_share(TOLD))
+    caption = naming.measure_of(records).said(CAPTION)
+    caption = caption.format(accuracy=_accuracy(done), collapsed=_share(COLLAPSED), told=_share(TOLD))
     rows = tuple(_row(place) for place in frames.by_depth(done))
     return Table("generation", "Generated images", caption, columns, rows)
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from resexp.report import frames, words
+from resexp.report import frames, naming, words
+from resexp.report.naming import Measure
 from resexp.report.table import Column, Row, Sentence, Table, integer, number, places
 from resexp.report.verdict import Tone
 from resexp.store import Records
@@ -14,7 +15,7 @@ from resexp.store import Records
 ORDER = 32
 PROBES = ("lesion",)
 CAPTION = (
-    "Errors in % on a fixed batch of training images, after blocks are removed from the trained network "
+    "{Errors} in % on a fixed batch of training images, after blocks are removed from the trained network "
     "(Veit et al. 2016); means over n seeds. Intact: all blocks are there. A stage is a run of blocks at one "
     "resolution and width. One out and Worst: one block inside a stage is removed; mean and maximum over "
     "these blocks. Stage: a block where a stage begins is removed. k out: k random blocks inside stages are "
@@ -41,9 +42,10 @@ def table(records: Records) -> Table | None:
         _error("random", "k out"),
         *((integer("swaps", "Swaps"), _error("swapped", "Swapped")) if swapped else ()),
     )
+    measure = naming.measure_of(records)
     deepest = {row["variant"]: row for row in rows if row["single"] is not None}
-    sentences = tuple(_sentence(row) for row in deepest.values())
-    return Table("lesion", "Lesions", CAPTION, columns, tuple(rows), sentences)
+    sentences = tuple(_sentence(row, measure) for row in deepest.values())
+    return Table("lesion", "Lesions", measure.said(CAPTION), columns, tuple(rows), sentences)
 
 
 def _error(key: str, title: str) -> Column:
@@ -83,11 +85,11 @@ def _worst(rows: pd.DataFrame | None) -> float | None:
     return None if rows is None else frames.value(rows.groupby("id")["value"].max().mean())
 
 
-def _sentence(row: Row) -> Sentence:
+def _sentence(row: Row, measure: Measure) -> Sentence:
     rise = row["single"] - row["intact"]
     what = (
-        f"{row['variant']} at depth {row['depth']}: without one block its error on the probe batch is "
-        f"{words.percent(row['single'], 1)}\u00a0% on average and {words.percent(row['worst'], 1)}\u00a0% "
+        f"{row['variant']} at depth {row['depth']}: without one block its {measure.name} on the probe batch "
+        f"is {words.percent(row['single'], 1)}\u00a0% on average and {words.percent(row['worst'], 1)}\u00a0% "
         f"without the block that it misses most, against {words.percent(row['intact'], 1)}\u00a0% with all."
     )
     badge = f"{words.fixed(100 * rise, 1, sign=True)} points"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from resexp.config.published import Claim, Reference
-from resexp.report import ordering, references, splits, words
+from resexp.report import naming, ordering, references, splits, words
 from resexp.report.table import Column, Row, Sentence, Table, text
 from resexp.report.verdict import Tone, Verdict
 from resexp.store import Records
@@ -75,7 +75,7 @@ def _row(records: Records, lower: Reference, higher: Reference) -> Row:
     return {
         "pair": pair,
         "metric": lower.metric,
-        "metric_title": references.titled(lower.metric),
+        "metric_title": references.titled(lower.metric, naming.measure_of(records)),
         "published": higher.value - lower.value,
         "measured": found.difference,
         "verdict": found.verdict,

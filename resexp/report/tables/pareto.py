@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from resexp.plan.status import Status
-from resexp.report import corrections, failed_seeds, frames, splits, statistics, words
+from resexp.report import corrections, failed_seeds, frames, naming, splits, statistics, words
 from resexp.report.table import (
     Column,
     Sentence,
@@ -30,18 +30,18 @@ FEWEST_DEPTHS = 4
 COSTS = {"params": "P", "macs": "M", "seconds": "T"}
 PROTOCOL = " of the last epoch"
 FRONT = (
-    " A network is on the front if no other one on the same data has both a lower or equal mean error and "
+    " A network is on the front if no other one on the same data has both a lower or equal mean {error} and "
     "a lower or equal cost: parameters (P), multiply-accumulates (M) or a trial's whole time on this "
     "machine (T)."
 )
 CAPTION = (
-    f"Test error{PROTOCOL}, as mean ± standard deviation over n seeds.{FRONT} The gain is how much lower "
-    "the test error is than at the next shallower depth, in points, with a 95 % interval by Student's t "
+    f"Test {{error}}{PROTOCOL}, as mean ± standard deviation over n seeds.{FRONT} The gain is how much lower "
+    "the test {error} is than at the next shallower depth, in points, with a 95 % interval by Student's t "
     "(Welch's, for seeds that are not paired). The p is that of the same test, after Holm's correction for "
     "the steps of one connection. A step pays if it has a positive gain, its p is at most 0.05, and no "
-    "shallower network of the connection has a lower mean error. A step that does not pay may still have a "
+    "shallower network of the connection has a lower mean {error}. A step that does not pay may still have a "
     "gain, which these seeds cannot distinguish from 0. Depth hurts if the deepest network has a greater "
-    "test error than some shallower one, by an interval that is corrected for having looked at all of them "
+    "test {error} than some shallower one, by an interval that is corrected for having looked at all of them "
     "(Bonferroni)."
 )
 
@@ -70,17 +70,20 @@ def table(records: Records) -> Table | None:
         number("macs", "MACs", words.scaled),
         Column("Front", lambda r: " ".join(r["front"]), numeric=False),
     )
+    measure = naming.measure_of(records)
     costly = any(row["front"] for row in rows)
     columns = (
         *places(),
-        spread("test_error", "Test error"),
+        spread("test_error", f"Test {measure.name}"),
         *(costs if costly else ()),
         *estimate("gain", "Gain"),
         number("p", "p (Holm)", words.probability),
     )
     lost = ended[ended["status"] != Status.DONE]
     sentences = tuple(
-        _counted(_sentence(v, group, int(deepest[v])), lost[lost["variant"] == v], group[-1]["depth"])
+        _counted(
+            _sentence(v, group, int(deepest[v]), measure.name), lost[lost["variant"] == v], group[-1]["depth"]
+        )
         for v, group in _by_variant(rows)
     )
     caption = as_given(records, CAPTION if costly else CAPTION.replace(FRONT, ""), PROTOCOL)
@@ -163,7 +166,7 @@ def _counted(said: Sentence, lost: pd.DataFrame, deepest: int) -> Sentence:
     return replace(said, text=said.text + told)
 
 
-def _sentence(variant: str, rows: list[dict[str, Any]], tried: int) -> Sentence:
+def _sentence(variant: str, rows: list[dict[str, Any]], tried: int, error: str) -> Sentence:
     """The sentence on the depth up to which more depth pays.
 
     `rows` are the depths at which a trial finished, and `tried` is the greatest depth that was tried.
@@ -188,17 +191,17 @@ def _sentence(variant: str, rows: list[dict[str, Any]], tried: int) -> Sentence:
         return Sentence.of(variant, Verdict.ONE_CLASS, f"{variant}: {narrow}, so depth buys nothing there.")
     if deep["loss_low"] is not None and deep["loss_low"] > 0:
         said = (
-            f"{variant}: depth hurts. At depth {deepest} the test error is {words.percent(deep['loss'])} "
-            f"points {words.interval(deep['loss_low'], deep['loss_high'])} higher than at depth "
-            f"{deep['best_shallower']}."
+            f"{variant}: depth hurts. At depth {deepest} the test {error} is "
+            f"{words.percent(deep['loss'])} points {words.interval(deep['loss_low'], deep['loss_high'])} "
+            f"higher than at depth {deep['best_shallower']}."
         )
         return Sentence.of(variant, Verdict.DEPTH_HURTS, said)
     if paying:
         row = rows[last]
         gain = f"{words.points(row['gain'])} points {words.interval(row['gain_low'], row['gain_high'])}"
-        step = f"the step from depth {rows[last - 1]['depth']} to {depth} lowers the test error by {gain}"
+        step = f"the step from depth {rows[last - 1]['depth']} to {depth} lowers the test {error} by {gain}"
     else:
-        step = f"no step from depth {depth} on lowers the test error by more than chance"
+        step = f"no step from depth {depth} on lowers the test {error} by more than chance"
     if last == len(rows) - 1 and tried > deepest:
         said = f"{variant}: {step}; no deeper network, up to depth {tried}, finished."
         return Sentence(variant, f"pays up to {deepest}", Tone.OPEN, said)
@@ -211,6 +214,7 @@ def _sentence(variant: str, rows: list[dict[str, Any]], tried: int) -> Sentence:
     cost = rows[-1]["macs"] / rows[last]["macs"] if rows[last]["macs"] and rows[-1]["macs"] else None
     times = f" at {words.fixed(cost, 1)} times the multiply-accumulates" if cost else ""
     moved = "less" if change > 0 else "more"
-    ends = f"depth {deepest} has {words.percent(abs(change))} points {moved} error than depth {depth}{times}"
+    size = words.percent(abs(change))
+    ends = f"depth {deepest} has {size} points {moved} {error} than depth {depth}{times}"
     badge = f"pays up to {depth}" if paying else "no step pays"
     return Sentence(variant, badge, Tone.OPEN, f"{variant}: {step}; {ends}.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from resexp.config.published import Published, Reference
-from resexp.report import references, registration, splits, words
+from resexp.report import naming, references, registration, splits, words
 from resexp.report.table import Column, Row, Table, integer, text
 from resexp.store import Records
 
@@ -43,7 +43,7 @@ def table(records: Records) -> Table | None:
         text("mark", "Source"),
     )
     marked = tuple({**row, "mark": mark} for row, mark in zip(rows, marks, strict=True))
-    metric = references.titled(one).capitalize() if one else "Values"
+    metric = references.titled(one, naming.measure_of(records)).capitalize() if one else "Values"
     scope = splits.caption(records)
     caption = f"{CAPTION.format(metric=metric)} {scope} {listed}"
     return Table("published", "Published values", caption, columns, marked)
@@ -55,7 +55,7 @@ def _row(records: Records, paper: Published, reference: Reference) -> Row:
     return {
         "case": references.named(reference.when),
         "metric": reference.metric,
-        "metric_title": references.titled(reference.metric),
+        "metric_title": references.titled(reference.metric, naming.measure_of(records)),
         "tier": reference.tier,
         "published": reference.value,
         "published_sd": reference.sd,

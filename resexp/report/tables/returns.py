@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from resexp.report import frames, statistics, words
+from resexp.report import frames, naming, statistics, words
 from resexp.report.table import Column, Row, Table, places
 from resexp.store import Records
 
@@ -19,10 +19,10 @@ CAPTION = (
     "Return: that of the evaluation episodes after the last step, in which the policy takes its most "
     "probable actions; mean ± standard deviation over n seeds. IQM: the interquartile mean over seeds, which "
     "leaves out the lowest and the highest quarter of them (Agarwal et al. 2021, arXiv:2108.13264), with a "
-    "95 % interval by percentile bootstrap over seeds, given from three seeds on. {solved}The test error is "
-    "(largest - return) / (largest - least), with the largest and the least possible return of an episode. "
-    "The train error is the mean of that error over the steps of training: 1 minus the area under the "
-    "learning curve as a share of the possible. A diverged or failed trial has no return."
+    "95 % interval by percentile bootstrap over seeds, given from three seeds on. {solved}The test {error} "
+    "is (largest - return) / (largest - least), with the largest and the least possible return of an "
+    "episode. The train {error} is the mean of that {error} over the steps of training: 1 minus the area "
+    "under the learning curve as a share of the possible. A diverged or failed trial has no return."
 )
 SOLVED = (
     "Solved: the seeds whose mean return was at least {threshold} at some evaluation; those that diverged or "
@@ -56,7 +56,8 @@ def table(records: Records) -> Table | None:
         )
         told = f"{thresholds[0]:g}" if len(thresholds) == 1 else "the environment's threshold"
         solved = SOLVED.format(threshold=told)
-    return Table("returns", "Returns", CAPTION.format(solved=solved), columns, tuple(rows))
+    caption = naming.measure_of(records).said(CAPTION).replace("{solved}", solved)
+    return Table("returns", "Returns", caption, columns, tuple(rows))
 
 
 def _row(place: frames.DepthGroup, level: float) -> Row:

@@ -7,20 +7,20 @@ from typing import Any
 
 import pandas as pd
 
-from resexp.report import frames, words
+from resexp.report import frames, naming, words
 from resexp.report.frames import ReportRecords
 from resexp.report.table import Column, Row, Sentence, Table, integer, places, spread, spread_cells, text
 from resexp.report.verdict import Tone
 
 ORDER = 17
 CAPTION = (
-    "Every value tried, for each variant and depth. The chosen value has the lowest mean error on the "
+    "Every value tried, for each variant and depth. The chosen value has the lowest mean {error} on the "
     "validation set, which is taken from the training set. A lost trial is one that diverged or failed. It "
-    "counts as an error of 100 % in that mean, so that no value profits from losing seeds. Test errors are "
-    "shown but take no part in the choice. All other tables and figures show the chosen values only, except "
-    "the table of trials without a result. Errors are mean ± standard deviation over the n seeds that "
-    "finished. A chosen value is at the edge if it is the smallest or largest value tried, so a better one "
-    "may lie beyond."
+    "counts as {an_error} of 100 % in that mean, so that no value profits from losing seeds. Test {errors} "
+    "are shown but take no part in the choice. All other tables and figures show the chosen values only, "
+    "except the table of trials without a result. {Errors} are mean ± standard deviation over the n seeds "
+    "that finished. A chosen value is at the edge if it is the smallest or largest value tried, so a better "
+    "one may lie beyond."
 )
 
 
@@ -30,16 +30,17 @@ def table(records: ReportRecords) -> Table | None:
     rows = [row for place in frames.by_depth(records.tried) for row in _rows(place, keys)] if keys else []
     if not rows:
         return None
+    measure = naming.measure_of(records)
     columns = (
         *places(*(text(key, words.short(key)) for key in keys)),
         integer("lost", "Lost"),
-        spread("validation_error", "Validation error"),
-        spread("test_error", "Test error"),
+        spread("validation_error", f"Validation {measure.name}"),
+        spread("test_error", f"Test {measure.name}"),
         Column("", _mark, numeric=False),
     )
     kept = f"Of {words.counted(len(records.tried), 'trial')}, {len(records.trials)} are at the chosen values."
     sentences = (Sentence("", "chosen", Tone.OPEN, kept), *_edges(rows))
-    return Table("tuning", "Tuned options", CAPTION, columns, tuple(rows), sentences)
+    return Table("tuning", "Tuned options", measure.said(CAPTION), columns, tuple(rows), sentences)
 
 
 def _rows(place: frames.DepthGroup, keys: tuple[str, ...]) -> list[dict[str, Any]]:
