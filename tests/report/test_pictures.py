@@ -73,7 +73,6 @@ def test_labels_say_which_network_has_a_connection() -> None:
 
 
 def test_a_shortfall_is_not_called_acting_blindly() -> None:
-    said = "Errors; always answering the most frequent class errs on 9 %"
-    assert naming.named(said, "shortfall") == (
-        "Shortfalls; always answering the most frequent class errs on 9 %"
-    )
+    measure = naming.named("shortfall")
+    assert "blindly" not in measure.said("{blind} {errs} {line} {running} {rarely} {at}")
+    assert measure.said("Train {error}") == "Train shortfall"
