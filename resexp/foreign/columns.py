@@ -36,7 +36,7 @@ USUAL: Mapping[str, tuple[str, ...]] = {
     **{
         f"{split}_{what}": (f"{split}_{what}",)
         for split in ("train", "test")
-        for what in ("examples", "chance")
+        for what in ("examples", "chance", "most_answered")
     },
 }
 """The usual column names of each role, in groups. After the first group with a match, others are ignored."""

@@ -122,7 +122,7 @@ def _row(run: ForeignRun, told: Told) -> dict[str, Any]:
         "model": None,
         **{
             f"{split}_{what}": numbers.get(f"{split}_{what}")
-            for what in ("examples", "chance")
+            for what in ("examples", "chance", "most_answered")
             for split in SPLITS
         },
     }

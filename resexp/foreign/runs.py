@@ -140,9 +140,14 @@ def _share(cell: Any) -> float:
     return share
 
 
+def _share_or_all(cell: Any) -> float:
+    return 1.0 if number(cell) == 1 else _share(cell)
+
+
 NUMBERS: Mapping[str, Callable[[Any], float]] = {
     **dict.fromkeys(("params", "macs", "train_examples", "test_examples"), _count),
     **dict.fromkeys(("train_chance", "test_chance"), _share),
+    **dict.fromkeys(("train_most_answered", "test_most_answered"), _share_or_all),
 }
 
 
