@@ -3,8 +3,7 @@ trained on the same data set.
 
 The classifier is trained once for each data set, on the whole training split, whatever part of it a trial
 uses. Its file lies in `classifiers/` in the folder of data sets. The name contains the hashes of the decoded
-arrays and VERSION, so all trials on the same data have the same features. `Features.record` belongs with
-their results: weights that were trained on another kind of processor may differ.
+arrays and VERSION, so all trials on the same data have the same features. A distance in them is not the FID.
 """
 
 from __future__ import annotations
@@ -56,22 +55,13 @@ class Features:
     """A function from images to the features of a trained classifier.
 
     error: the classifier's test error, as a fraction.
-    sha256: of the file with its weights.
+    sha256: the hash of its weights and its error. It belongs with results, because weights that were trained
+        on another kind of processor may differ.
     """
 
     network: nn.Sequential
-    kind: str
     error: float
     sha256: str
-
-    @property
-    def name(self) -> str:
-        """What the features are of: a distance in them is called "Fréchet distance (features of ...)"."""
-        return f"a classifier of {self.kind}"
-
-    def record(self) -> dict[str, Any]:
-        """What belongs with results in these features, as JSON data."""
-        return {"of": self.name, "version": VERSION, "error": self.error, "sha256": self.sha256}
 
     @torch.inference_mode()
     def __call__(self, images: Tensor) -> Matrix:
@@ -114,7 +104,7 @@ def features_of(config: DataConfig, checked: Checked | None = None) -> Features:
                     data = _trained(prepared)
                     if not path.exists():  # a process of another machine may not see the lock
                         durable.write_atomic(path, data)
-        return _read(path, config.kind, prepared)
+        return _read(path, prepared)
     except OSError as error:
         raise DataError(
             f"{path}: {error.strerror or error}; set RESEXP_DATA to a folder with room to write "
@@ -122,7 +112,7 @@ def features_of(config: DataConfig, checked: Checked | None = None) -> Features:
         ) from error
 
 
-def _read(path: Path, kind: str, prepared: PreparedData) -> Features:
+def _read(path: Path, prepared: PreparedData) -> Features:
     """The classifier in a file. Raises OSError, and DataError if the bytes are not what was written."""
     data = durable.read_bytes(path)
     digest, payload = data[:64], data[64:]
@@ -132,7 +122,7 @@ def _read(path: Path, kind: str, prepared: PreparedData) -> Features:
     with torch.device("meta"):  # first weights of its own would be drawn from the trial's random numbers
         network = _network(prepared)
     network.load_state_dict(saved["weights"], assign=True)
-    return Features(network.eval().requires_grad_(False), kind, saved["error"], digest.decode())
+    return Features(network.eval().requires_grad_(False), saved["error"], digest.decode())
 
 
 def _trained(prepared: PreparedData) -> bytes:

@@ -216,6 +216,7 @@ class Result(MeasuredFields):
     baselines: dict[Text, Number] = {}
     samples: list[Text] = []
     confused: dict[Text, dict[Text, Count]] = {}
+    classifier: Text | None = None
     redrawn: bool | None = None
     most_answered: dict[Text, Share] = {}
     unmeasured: list[Text] = []

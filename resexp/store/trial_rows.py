@@ -47,6 +47,7 @@ def row_of(trial: Trial, state: State) -> dict[str, Any]:
         **{f"{name}_loss": loss for name, loss in state.result.get("baselines", {}).items()},
         **({"samples": tuple(samples)} if (samples := state.result.get("samples")) else {}),
         **({"confused": confused} if (confused := state.result.get("confused")) else {}),
+        **({"classifier": hash} if (hash := state.result.get("classifier")) else {}),
         "redrawn": _redrawn(trial, state.result),
     }
 

@@ -132,6 +132,7 @@ class TrainingLoop:
             },
             "test_measures": row.get("test_measures"),
             "most_answered": row.get("most_answered", {}),
+            **({"classifier": row["classifier"]} if "classifier" in row else {}),
             "seconds": self.seconds(),
             "step_seconds": step_seconds,
             "images_per_second": run.batch_size / step_seconds if step_seconds else None,

@@ -58,12 +58,6 @@ def test_the_classifier_has_learned_and_its_test_error_is_that_of_its_answers(fo
     assert seen.dtype == torch.float64
     answers = found.network[-1](seen.float()).argmax(1).numpy()
     assert found.error == np.mean(answers != labels) < 0.1
-    assert found.record() == {
-        "of": "a classifier of digits",
-        "version": features.VERSION,
-        "error": found.error,
-        "sha256": found.sha256,
-    }
 
 
 def test_it_is_trained_once_whatever_part_of_the_set_a_trial_uses(
@@ -73,7 +67,7 @@ def test_it_is_trained_once_whatever_part_of_the_set_a_trial_uses(
     images, _ = decoded("test")
     for config in (digits(), digits(train_size=100, normalise="pixel_mean"), digits(classes=2, flip=True)):
         again = features_of(config, cache.prepare(config))
-        assert again.record() == found.record()
+        assert (again.sha256, again.error) == (found.sha256, found.error)
         assert np.array_equal(again(images), found(images))
 
 

@@ -62,6 +62,14 @@ def test_the_caption_states_the_bounds_that_are_applied_and_that_it_is_no_fid(ma
     assert "not the FID" in text
 
 
+def test_features_of_several_classifiers_are_told(make: Make) -> None:
+    same = [row | {"classifier": "a"} for row in rows()]
+    for given, told in ((same, False), ([*same[:-1], same[-1] | {"classifier": "b"}], True)):
+        found = generation.table(frames.prepared(make(given)))
+        assert found is not None
+        assert found.caption.startswith("The trials were compared in the features of 2") == told
+
+
 def test_other_trials_have_no_such_table(make: Make) -> None:
     plain = make([trial("plain", depth, 0) for depth in (8, 20)])
     assert generation.table(frames.prepared(plain)) is None

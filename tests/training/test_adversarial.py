@@ -222,6 +222,7 @@ def test_a_generator_that_repeats_one_image_has_collapsed() -> None:
             parameter.zero_()
     found = run.evaluate(1)
     assert found["test_measures"]["collapsed"] == 1.0
+    assert found["classifier"] == run.features.sha256
     assert found["test_error"] == found["train_error"] == 1.0
     assert shortfall(0.5, 0.25) == pytest.approx(1 - 1 / 3)
 

@@ -47,7 +47,9 @@ def table(records: Records) -> Table | None:
         Column("Collapsed", lambda r: f"{r['collapsed']} of {r['told']}" if r["told"] else words.DASH),
     )
     caption = naming.measure_of(records).said(CAPTION)
-    caption = caption.format(accuracy=_accuracy(done), collapsed=_share(COLLAPSED), told=_share(TOLD))
+    caption = mixed(done) + caption.format(
+        accuracy=_accuracy(done), collapsed=_share(COLLAPSED), told=_share(TOLD)
+    )
     rows = tuple(_row(place) for place in frames.by_depth(done))
     return Table("generation", "Generated images", caption, columns, rows)
 
@@ -58,6 +60,12 @@ def _row(place: frames.DepthGroup) -> Row:
     for name in ("frechet", "frechet_floor", "precision", "recall"):
         row |= spread_cells(name, place.rows[f"test_{name}"])
     return row | {"collapsed": int(told.sum()), "told": len(told)}
+
+
+def mixed(done: pd.DataFrame) -> str:
+    """A sentence that warns of distances in the features of several classifiers; "" if there is one."""
+    number = done["classifier"].nunique() if "classifier" in done else 1
+    return f"The trials were compared in the features of {number} different classifiers. " * (number > 1)
 
 
 def _numbers(done: pd.DataFrame, column: str) -> pd.Series[float]:

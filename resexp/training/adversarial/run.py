@@ -172,6 +172,7 @@ class AdversarialRun(Run):
             "train_error": self.shortfalls / epoch,
             "test_error": found,
             "test_measures": {**readings, "classifier_error": self.features.error},
+            "classifier": self.features.sha256,
         }
 
     def reference(self) -> Reference:
