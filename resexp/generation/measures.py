@@ -11,11 +11,11 @@ The readings of one evaluation, as `Reference.readings` returns them and `test_m
 
 A generator has collapsed if its recall is below COLLAPSED: of twenty real images, not one lies among the
 generated ones. Collapse is only told if the recall between real images is above TOLD. Otherwise a low recall
-may be due to the features or to the number of images. For digits and for CIFAR-10, recall was 0.87 and 0.88
-between real images, and 0.00 for ten real images, repeated with and without noise. So the bound tells a
+may be due to the features or to the number of images. For digits and for CIFAR-10, recall was 0.88 between
+real images, and 0.00 for ten real images, repeated with and without noise. So the bound tells a
 generator that repeats itself from one that does not.
 
-It tells no more. Images of a single class had a recall of 0.05 to 0.16 for digits, and of 0.41 to 0.56 for
+It tells no more. Images of a single class had a recall of 0.06 to 0.14 for digits, and of 0.41 to 0.56 for
 CIFAR-10, because balls around untypical images are large. For the same reason uniform noise had a recall of
 0.0 to 0.2; its precision was at most 0.01.
 """
