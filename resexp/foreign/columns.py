@@ -10,6 +10,7 @@ from resexp.catalog.scan import suggest
 from resexp.errors import Problem
 from resexp.foreign.numbers import is_number
 from resexp.foreign.sheet import Sheet, refused
+from resexp.store.trial_rows import OF_SPLITS
 from resexp.text import clean
 
 ERRORS = ("train_error", "test_error", "train_accuracy", "test_accuracy")
@@ -33,11 +34,7 @@ USUAL: Mapping[str, tuple[str, ...]] = {
     "macs": ("macs",),
     "connection": ("connection",),
     "run": ("run_id id", "run_name name"),
-    **{
-        f"{split}_{what}": (f"{split}_{what}",)
-        for split in ("train", "test")
-        for what in ("examples", "chance", "most_answered")
-    },
+    **{f"{split}_{what}": (f"{split}_{what}",) for split in ("train", "test") for what in OF_SPLITS},
 }
 """The usual column names of each role, in groups. After the first group with a match, others are ignored."""
 

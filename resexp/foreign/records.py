@@ -15,6 +15,7 @@ from resexp.foreign.runs import ForeignRun, Runs, runs_of
 from resexp.foreign.sheet import Sheet, of_file, of_frame
 from resexp.foreign.units import Unit, error
 from resexp.plan.status import Status
+from resexp.store.trial_rows import OF_SPLITS
 from resexp.text import clean, counted
 
 if TYPE_CHECKING:
@@ -120,11 +121,7 @@ def _row(run: ForeignRun, told: Told) -> dict[str, Any]:
         **{f"{split}_error": run.errors.get(split) if done else None for split in SPLITS},
         "data": run.data,
         "model": None,
-        **{
-            f"{split}_{what}": numbers.get(f"{split}_{what}")
-            for what in ("examples", "chance", "most_answered")
-            for split in SPLITS
-        },
+        **{f"{split}_{what}": numbers.get(f"{split}_{what}") for what in OF_SPLITS for split in SPLITS},
     }
 
 

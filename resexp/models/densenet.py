@@ -23,6 +23,7 @@ from resexp.models.parts import (
     make_block,
     make_norm,
     ordered_branch,
+    repeats,
     wrong_depth,
 )
 from resexp.options import ShrinkFactor, Width
@@ -57,10 +58,7 @@ class Densenet(Trunk):
 
     def build(self, design: Design) -> Network:
         unit = 3 if self.block == "basic" else 6
-        if design.depth < unit + 4 or (design.depth - 4) % unit:
-            rule = f"{unit}n+4 with {self.block} layers"
-            raise wrong_depth("densenet", design.depth, rule, lambda d: d > 4 and (d - 4) % unit == 0)
-        counts = [(design.depth - 4) // unit] * 3
+        counts = [repeats("densenet", design.depth, unit, 4, f"with {self.block} layers")] * 3
         norm = partial(make_norm, design.norm)
         stem = OrderedDict[str, nn.Module](conv=conv(design, design.shape[0], self.width, 3))
         stem |= first_steps(design, norm, self.width)

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 from torch import Tensor, nn
 
 from resexp.models.base import Block, Chain, Design, Network, Trunk
-from resexp.models.parts import final_steps, make_norm, ordered_branch, start_of, wrong_depth
+from resexp.models.parts import final_steps, make_norm, ordered_branch, repeats, start_of
 from resexp.models.resampling import ShrinkingConv, doublings, resized_block, smaller
 from resexp.options import Side, Width
 
@@ -51,10 +51,7 @@ class Discriminator(Trunk):
         stages = doublings("discriminator", design.shape, self.bottom)
         resample = self.block == "resample"
         unit = 2 * (stages + 2) if resample else stages
-        if design.depth < unit + 1 or (design.depth - 1) % unit:
-            rule = f"{unit}n+1 for images of {design.shape[1]} pixels"
-            raise wrong_depth("discriminator", design.depth, rule, lambda d: d > 1 and (d - 1) % unit == 0)
-        n = (design.depth - 1) // unit
+        n = repeats("discriminator", design.depth, unit, 1, f"for images of {design.shape[1]} pixels")
         plan = [(self.width << (0 if resample else i), k == 0) for i in range(stages) for k in range(n)]
         plan += [(self.width, False)] * (2 * n) if resample else []
         blocks: list[Block] = []

@@ -12,7 +12,7 @@ from resexp.connections.history import SkipInput
 from resexp.connections.streams import DynamicHyper, ManifoldHyper
 from resexp.errors import ConfigError, Problem
 from resexp.models.base import Block, Chain, Design, Network, Trunk
-from resexp.models.parts import final_steps, first_steps, make_norm, ordered_branch, wrong_depth
+from resexp.models.parts import final_steps, first_steps, make_norm, ordered_branch, repeats
 from resexp.models.resampling import GrowingConv, TransposedConv, doublings, larger, resized_block
 from resexp.options import Side, Width
 
@@ -50,10 +50,7 @@ class Generator(Trunk):
         stages = doublings("generator", design.shape, self.bottom)
         layers = 2 if self.block == "resample" else 1
         unit = stages * layers
-        if design.depth < unit + 2 or (design.depth - 2) % unit:
-            rule = f"{unit}n+2 for images of {design.shape[1]} pixels"
-            raise wrong_depth("generator", design.depth, rule, lambda d: d > 2 and (d - 2) % unit == 0)
-        n = (design.depth - 2) // unit
+        n = repeats("generator", design.depth, unit, 2, f"for images of {design.shape[1]} pixels")
         widths = [self.width << (stages - 1 - i if layers == 1 else 0) for i in range(stages)]
         channels = widths[0] * (2 if layers == 1 else 1)
         norm = partial(make_norm, design.norm)

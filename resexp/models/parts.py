@@ -213,6 +213,17 @@ def final_steps(
     return steps_of(order_of(design).before_head, design, norm, channels, in_place=False)
 
 
+def repeats(trunk: str, depth: int, unit: int, others: int, where: str) -> int:
+    """The n >= 1 for which a depth is unit * n + others. Raises ConfigError with this rule, which holds
+    `where`, such as "with basic blocks".
+    """
+    n, rest = divmod(depth - others, unit)
+    if n < 1 or rest:
+        rule = f"{unit}n+{others} {where}"
+        raise wrong_depth(trunk, depth, rule, lambda d: d > others and (d - others) % unit == 0)
+    return n
+
+
 def wrong_depth(trunk: str, depth: int, rule: str, allowed: Callable[[int], bool]) -> ConfigError:
     """The error for a depth that this trunk cannot have. It names the nearest possible depths."""
     below = next((d for d in range(depth - 1, 0, -1) if allowed(d)), None)

@@ -12,7 +12,7 @@ from torch import nn
 from resexp.errors import ConfigError, Problem
 from resexp.models.base import Chain, Design, Network, Trunk
 from resexp.models.images import conv, image_layers, pooled_head
-from resexp.models.parts import final_steps, first_steps, make_norm, stack, start_of, wrong_depth
+from resexp.models.parts import final_steps, first_steps, make_norm, repeats, stack, start_of
 from resexp.options import Width
 
 
@@ -45,10 +45,7 @@ class Resnet(Trunk):
     def build(self, design: Design) -> Network:
         per_block, expansion = (3, 4) if self.block == "bottleneck" else (2, 1)
         unit = 3 * per_block
-        if design.depth < unit + 2 or (design.depth - 2) % unit:
-            rule = f"{unit}n+2 with {self.block} blocks"
-            raise wrong_depth("resnet", design.depth, rule, lambda d: d > 2 and (d - 2) % unit == 0)
-        n = (design.depth - 2) // unit
+        n = repeats("resnet", design.depth, unit, 2, f"with {self.block} blocks")
         stages = [(n, self.width * expansion * 2**i, 1 if i == 0 else 2) for i in range(3)]
         layers = replace(image_layers(design, self.block), shared_start=self._shares_start(design))
         blocks, channels = stack(design, layers, self.width, stages)

@@ -24,7 +24,7 @@ from resexp.models.parts import (
     make_block,
     make_norm,
     ordered_branch,
-    wrong_depth,
+    repeats,
 )
 from resexp.options import Depth, Width
 
@@ -108,10 +108,7 @@ class Unet(Trunk):
 
     def build(self, design: Design) -> Network:
         unit, rest = 4 * self.levels - 2, self.levels + 1
-        if design.depth < unit + rest or (design.depth - rest) % unit:
-            rule = f"{unit}n+{rest} with levels: {self.levels}"
-            raise wrong_depth("unet", design.depth, rule, lambda d: d > rest and (d - rest) % unit == 0)
-        n = (design.depth - rest) // unit
+        n = repeats("unet", design.depth, unit, rest, f"with levels: {self.levels}")
         channels, *sides = design.shape
         most = min(sides).bit_length()
         if self.levels > most:

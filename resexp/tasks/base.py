@@ -133,7 +133,20 @@ class Task(ABC):
         return {}
 
 
-class PolicyGradient(Task):
+class _WithoutMistakes(Task):
+    """A task of whole examples, whose outputs are neither right nor wrong."""
+
+    def loss_sum(self, output: Tensor, target: Tensor) -> Tensor:
+        return self.training_loss(output, target) * self.units(target)
+
+    def mistakes(self, output: Tensor, target: Tensor) -> Tensor:
+        return torch.full((), torch.nan, device=output.device)
+
+    def units(self, target: Tensor) -> int:
+        return len(target)
+
+
+class PolicyGradient(_WithoutMistakes):
     """A task in which a policy learns by playing, with a second network that estimates values. Its errors are
     regrets, so give it `error_name = "regret"`.
 
@@ -192,17 +205,8 @@ class PolicyGradient(Task):
     def value_loss(self, values: Tensor, returns: Tensor) -> Tensor:
         """The loss of values (B,), given the returns (B,) that they should have been, as a mean."""
 
-    def loss_sum(self, output: Tensor, target: Tensor) -> Tensor:
-        return self.training_loss(output, target) * self.units(target)
 
-    def mistakes(self, output: Tensor, target: Tensor) -> Tensor:
-        return torch.full((), torch.nan, device=output.device)
-
-    def units(self, target: Tensor) -> int:
-        return len(target)
-
-
-class AdversarialTask(Task):
+class AdversarialTask(_WithoutMistakes):
     """A task in which a generator (`model`) makes examples of noise, and a `discriminator` tells them from
     real ones. Its errors are shortfalls, so give it `error_name = "shortfall"`.
 
@@ -248,12 +252,3 @@ class AdversarialTask(Task):
         """What is added to that loss, from the examples themselves; 0 if nothing is. `judge` is the
         discriminator.
         """
-
-    def loss_sum(self, output: Tensor, target: Tensor) -> Tensor:
-        return self.training_loss(output, target) * self.units(target)
-
-    def mistakes(self, output: Tensor, target: Tensor) -> Tensor:
-        return torch.full((), torch.nan, device=output.device)
-
-    def units(self, target: Tensor) -> int:
-        return len(target)

@@ -175,19 +175,14 @@ class Run:
     def epoch_ended(self) -> bool:
         return self.step % self.steps_per_epoch == 0 or self.step == self.total
 
-    def end_epoch(self) -> list[float]:
-        """The sums of loss and mistakes over the epoch that has just ended. They begin again at 0."""
+    def end_epoch(self) -> dict[str, Any]:
+        """The metrics row of the epoch that has just ended, without evaluations. The sums begin again."""
         with self._clock():
             self._check()
-            sums: list[float] = self.sums.tolist()
+            loss, mistakes = self.sums.tolist()
             self.sums.zero_()
-        return sums
-
-    def close_epoch(self) -> dict[str, Any]:
-        """The metrics row of the epoch that has just ended, with the evaluations that are due."""
-        loss, mistakes = self.end_epoch()
         steps = (self.step - 1) % self.steps_per_epoch + 1
-        row: dict[str, Any] = {
+        return {
             "epoch": math.ceil(self.step / self.steps_per_epoch),
             "step": self.step,
             "seconds": self.seconds,
@@ -195,6 +190,10 @@ class Run:
             "loss": loss / steps,
             "running_error": number(mistakes / (steps * self.units)),
         }
+
+    def close_epoch(self) -> dict[str, Any]:
+        """The metrics row of the epoch that has just ended, with the evaluations that are due."""
+        row = self.end_epoch()
         answered: dict[str, float] = {}
         for name, examples in self.data.splits.items():
             due = examples is not None and self.evaluation_due(name, row["epoch"])

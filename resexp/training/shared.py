@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -63,13 +63,13 @@ class SharedRun(Run):
         inputs, target = self.task.posed(*self._batches(index), self.settings.seed, self.step)
         return inputs[share], target[share]
 
-    def end_epoch(self) -> list[float]:
+    def end_epoch(self) -> dict[str, Any]:
         """As `Run.end_epoch`. Raises TrialError if the weights are not the same in all processes."""
-        sums = super().end_epoch()
+        row = super().end_epoch()
         weights = torch.stack([p.detach().double().sum() for p in self.network.parameters()])
         if not self.member.alike(weights.nan_to_num()):
             raise TrialError(f"the weights are not the same in all processes after step {self.step}")
-        return sums
+        return row
 
     def _draws_key(self) -> int:
         """Every process draws for its own examples, so that no two examples share a draw."""

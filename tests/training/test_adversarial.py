@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from learners import advanced, new, saved
 from torch import Tensor, nn
 
 from resexp.config.parse import parse_settings
-from resexp.data.opening import open_data
 from resexp.errors import Diverged
 from resexp.generation import features
 from resexp.training.adversarial.average import averaged
 from resexp.training.adversarial.run import AdversarialRun, shortfall
-from resexp.training.learner import learner_of
 from resexp.training.probing import measured
 
 CPU = torch.device("cpu")
@@ -51,29 +49,6 @@ def settings(discriminator: dict[str, Any] | None = None, **task: Any) -> Any:
     )
 
 
-def new(chosen: Any) -> AdversarialRun:
-    run = learner_of(chosen)(chosen, open_data(chosen.data, CPU), CPU)
-    assert isinstance(run, AdversarialRun)
-    return run
-
-
-def advanced(run: AdversarialRun, steps: int) -> list[dict[str, Any]]:
-    """Take so many steps. Returns the rows of the epochs that end, without their times."""
-    rows = []
-    for _ in range(steps):
-        run.train_step()
-        if run.epoch_ended():
-            rows.append(run.close_epoch() | {"seconds": None})
-    return rows
-
-
-def saved(run: AdversarialRun) -> Any:
-    buffer = io.BytesIO()
-    torch.save(run.state(), buffer)
-    buffer.seek(0)
-    return torch.load(buffer, weights_only=True)
-
-
 def weights(run: AdversarialRun) -> list[Tensor]:
     networks = (run.network, run.discriminator, run.average)
     return [value for network in networks for value in network.state_dict().values()]
@@ -89,7 +64,7 @@ def weights(run: AdversarialRun) -> list[Tensor]:
 )
 def test_continued_from_any_step_it_is_the_same_trial(discriminator: Any, task: Any) -> None:
     chosen = settings(discriminator, **task)
-    whole, first = new(chosen), new(chosen)
+    whole, first = new(AdversarialRun, chosen), new(AdversarialRun, chosen)
     rows, states = advanced(whole, whole.total), []
     for _ in range(10):
         states.append(saved(first))
@@ -97,7 +72,7 @@ def test_continued_from_any_step_it_is_the_same_trial(discriminator: Any, task: 
     assert (whole.steps_per_epoch, whole.total, len(rows)) == (4, 12, 3)
     assert [row["test_error"] is None for row in rows] == [True, False, False]
     for stop in (9,):
-        second = new(chosen)
+        second = new(AdversarialRun, chosen)
         second.restore(states[stop])
         assert advanced(second, whole.total - stop) == rows[stop // 4 :], stop
         assert all(map(torch.equal, weights(whole), weights(second))), stop
@@ -105,11 +80,11 @@ def test_continued_from_any_step_it_is_the_same_trial(discriminator: Any, task: 
 
 def test_a_state_that_lacks_something_would_be_noticed() -> None:
     chosen = settings(spectral_norm=True)
-    whole, first = new(chosen), new(chosen)
+    whole, first = new(AdversarialRun, chosen), new(AdversarialRun, chosen)
     rows = advanced(whole, whole.total)
     advanced(first, 8)
     for lost in ("discriminator", "discriminator_optimizer", "average", "shortfalls", "evaluated"):
-        second = new(chosen)
+        second = new(AdversarialRun, chosen)
         kept = saved(second)[lost]
         second.restore(saved(first) | {lost: kept})
         ended = advanced(second, whole.total - 8)
@@ -118,7 +93,7 @@ def test_a_state_that_lacks_something_would_be_noticed() -> None:
 
 def test_probes_measure_the_generator_and_change_nothing() -> None:
     chosen = settings({"norm": "batch"}, spectral_norm=True)
-    probed, plain = new(chosen), new(chosen)
+    probed, plain = new(AdversarialRun, chosen), new(AdversarialRun, chosen)
     advanced(probed, 2)
     advanced(plain, 2)
     readings = [row for probe in chosen.probes for row in measured(probed, probe, 0.0)]
@@ -136,7 +111,7 @@ def test_a_step_is_the_losses_written_out() -> None:
     chosen = parse_settings(
         chosen.model_dump(mode="json") | {"training": {"epochs": 1, "batch_size": 25, "optimizer": plain}}
     )
-    run, copy = new(chosen), new(chosen)
+    run, copy = new(AdversarialRun, chosen), new(AdversarialRun, chosen)
     run.train_step()
     softplus = nn.functional.softplus
     copy.network.train()
@@ -163,13 +138,13 @@ def descend(loss: Tensor, network: nn.Module) -> None:
 
 
 def test_every_update_sees_each_image_once_an_epoch() -> None:
-    run = new(settings())
+    run = new(AdversarialRun, settings())
     seen: list[list[int]] = [[], []]
     whole = run.scaled(run.data.train, run.data.train.batch(torch.arange(100))[0]).flatten(1)
     plain = parse_settings(
         run.settings.model_dump(mode="json") | {"data": {"kind": "digits", "train_size": 100}}
     )
-    run = new(plain)
+    run = new(AdversarialRun, plain)
     for _ in range(run.steps_per_epoch):
         for number in (0, 1):
             batch = run.real_batch(number).flatten(1)
@@ -194,20 +169,20 @@ def test_the_average_follows_the_weights() -> None:
 
 
 def test_spectral_norms_are_one_from_the_first_step() -> None:
-    run = new(settings(spectral_norm=True))
+    run = new(AdversarialRun, settings(spectral_norm=True))
     for _, layer in run.discriminator.weight_layers():
         assert torch.linalg.matrix_norm(layer.weight.flatten(1), 2).item() == pytest.approx(1, abs=0.15)
     original = {
         name.replace(".parametrizations.weight.original", ".weight"): p
         for name, p in run.discriminator.named_parameters()
     }
-    free = dict(new(settings()).discriminator.named_parameters())
+    free = dict(new(AdversarialRun, settings()).discriminator.named_parameters())
     assert original.keys() == free.keys()
     assert all(torch.equal(original[name], free[name]) for name in free)
 
 
 def test_pixels_that_are_no_numbers_end_the_trial() -> None:
-    run = new(settings())
+    run = new(AdversarialRun, settings())
     with torch.no_grad():
         next(iter(run.average.parameters())).fill_(torch.nan)
     with pytest.raises(Diverged, match="pixel that is no number by step 0 of 12"):
@@ -215,7 +190,7 @@ def test_pixels_that_are_no_numbers_end_the_trial() -> None:
 
 
 def test_a_generator_that_repeats_one_image_has_collapsed() -> None:
-    run = new(settings())
+    run = new(AdversarialRun, settings())
     head = run.average.module.get_submodule("head.conv")
     with torch.no_grad():
         for parameter in head.parameters():
@@ -233,7 +208,7 @@ def test_it_learns_to_make_digits() -> None:
     chosen["task"]["discriminator_steps"] = 1
     chosen["model"]["width"] = chosen["discriminator"]["width"] = 8
     chosen["training"] |= {"epochs": 4, "batch_size": 32, "test_every": 4}
-    run = new(parse_settings(chosen))
+    run = new(AdversarialRun, parse_settings(chosen))
     before = run.evaluate(1)["test_measures"]
     run.shortfalls, run.evaluated = 0.0, 0
     measures = advanced(run, run.total)[-1]["test_measures"]

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from learners import advanced, new, saved
 
 from resexp.config.parse import parse_settings
 from resexp.data.environment import Environment
-from resexp.data.opening import open_data
 from resexp.errors import Diverged, TrialError
-from resexp.training.learner import learner_of
 from resexp.training.playing.episodes import Game, mean_return, play, told
 from resexp.training.playing.run import PlayingRun
 from resexp.training.playing.scale import Scale
@@ -51,29 +49,6 @@ def settings(name: str = "CartPole-v1", **task: Any) -> Any:
     )
 
 
-def new(chosen: Any) -> PlayingRun:
-    run = learner_of(chosen)(chosen, open_data(chosen.data, CPU), CPU)
-    assert isinstance(run, PlayingRun)
-    return run
-
-
-def advanced(run: PlayingRun, steps: int) -> list[dict[str, Any]]:
-    """Take so many steps. Returns the rows of the epochs that end, without their times."""
-    rows = []
-    for _ in range(steps):
-        run.train_step()
-        if run.epoch_ended():
-            rows.append(run.close_epoch() | {"seconds": None})
-    return rows
-
-
-def saved(run: PlayingRun) -> Any:
-    buffer = io.BytesIO()
-    torch.save(run.state(), buffer)
-    buffer.seek(0)
-    return torch.load(buffer, weights_only=True)
-
-
 def weights(run: PlayingRun) -> list[torch.Tensor]:
     return [*run.network.state_dict().values(), *run.value.state_dict().values()]
 
@@ -91,7 +66,7 @@ def test_continued_from_any_step_it_is_the_same_trial(
     name: str, normalise: bool, stops: tuple[int, ...]
 ) -> None:
     chosen = settings(name, normalise=normalise)
-    whole, first = new(chosen), new(chosen)
+    whole, first = new(PlayingRun, chosen), new(PlayingRun, chosen)
     rows, states = advanced(whole, whole.total), []
     for step in range(stops[-1] + 1):
         states.append(saved(first))
@@ -99,7 +74,7 @@ def test_continued_from_any_step_it_is_the_same_trial(
             advanced(first, 1)
     assert whole.steps_per_epoch == 6  # 60 steps of games, passed twice in batches of 16
     for stop in stops:
-        second = new(chosen)
+        second = new(PlayingRun, chosen)
         second.restore(states[stop])
         ended = stop // 6
         assert advanced(second, whole.total - stop) == rows[ended:], stop
@@ -109,11 +84,11 @@ def test_continued_from_any_step_it_is_the_same_trial(
 
 def test_a_state_that_lacks_something_would_be_noticed() -> None:
     chosen = settings(normalise=True)
-    whole, first = new(chosen), new(chosen)
+    whole, first = new(PlayingRun, chosen), new(PlayingRun, chosen)
     advanced(whole, whole.total)
     advanced(first, 8)
     for lost in ("games", "experience", "scale", "value", "value_optimizer"):
-        second = new(chosen)
+        second = new(PlayingRun, chosen)
         kept = saved(second)[lost]
         second.restore(saved(first) | {lost: kept} | ({"played": 1} if lost == "experience" else {}))
         advanced(second, whole.total - 8)
@@ -122,7 +97,7 @@ def test_a_state_that_lacks_something_would_be_noticed() -> None:
 
 def test_probes_measure_what_is_learned_from_and_change_nothing() -> None:
     chosen = settings()
-    probed, plain = new(chosen), new(chosen)
+    probed, plain = new(PlayingRun, chosen), new(PlayingRun, chosen)
     readings = [row for probe in chosen.probes for row in measured(probed, probe, 0.0)]
     assert {row["name"] for row in readings} == {"weight_norm", "weight_rms", "block_input", "update_ratio"}
     assert all(np.isfinite(row["value"]) and row["value"] > 0 for row in readings)
@@ -134,14 +109,14 @@ def test_gradients_are_measured_where_the_first_block_gets_the_observations() ->
     chosen = settings()
     dense = {"kind": "mlp", "depth": 4, "width": 8, "norm": "none", "layers": 1, "stem": False}
     model = {**dense, "order": "relu_before_add", "connection": {"kind": "skip_input", "growth": 8}}
-    run = new(parse_settings(chosen.model_dump(mode="json") | {"model": model}))
+    run = new(PlayingRun, parse_settings(chosen.model_dump(mode="json") | {"model": model}))
     names = [(row["name"], row["index"]) for row in measured(run, chosen.probes[0], 0.0)]
     assert [index for name, index in names if name == "block_input"] == [1, 2]
     assert [index for name, index in names if name == "weight_norm"] == [0, 1, 2, 3]
 
 
 def test_regret_is_scaled_and_averaged_over_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    run = new(settings())
+    run = new(PlayingRun, settings())
     returns = iter((100.0, 480.0, 500.0))
     monkeypatch.setattr("resexp.training.playing.run.mean_return", lambda *_: next(returns))
     rows = advanced(run, run.total)
@@ -153,7 +128,7 @@ def test_regret_is_scaled_and_averaged_over_training(monkeypatch: pytest.MonkeyP
 def test_an_epoch_without_an_evaluation_counts_with_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = settings()
     chosen = chosen.model_copy(update={"training": chosen.training.model_copy(update={"test_every": 2})})
-    run = new(chosen)
+    run = new(PlayingRun, chosen)
     returns = iter((100.0, 400.0))
     monkeypatch.setattr("resexp.training.playing.run.mean_return", lambda *_: next(returns))
     rows = advanced(run, run.total)
@@ -162,13 +137,13 @@ def test_an_epoch_without_an_evaluation_counts_with_the_next_one(monkeypatch: py
 
 
 def test_a_return_outside_the_bounds_is_told_at_once() -> None:
-    run = new(settings())
+    run = new(PlayingRun, settings())
     with pytest.raises(TrialError, match="a return of 501 is outside"):
         run.regret(501.0)
 
 
 def test_a_policy_is_evaluated_with_the_scale_that_it_learned_with(monkeypatch: pytest.MonkeyPatch) -> None:
-    run = new(settings(normalise=True))
+    run = new(PlayingRun, settings(normalise=True))
     seen: list[torch.Tensor] = []
 
     def heard(*arguments: Any) -> Any:
@@ -189,7 +164,7 @@ def test_a_policy_is_evaluated_with_the_scale_that_it_learned_with(monkeypatch: 
 def test_a_state_can_be_read_on_a_device_without_float64(monkeypatch: pytest.MonkeyPatch) -> None:
     """Apple's GPUs are such devices. PyTorch refuses every float64 tensor of a checkpoint there."""
     monkeypatch.setattr("resexp.training.run.widest", lambda _: torch.float32)
-    run = new(settings(normalise=True))
+    run = new(PlayingRun, settings(normalise=True))
     advanced(run, 8)
     found: list[Any] = [saved(run)]
     tensors = 0
@@ -205,7 +180,7 @@ def test_a_state_can_be_read_on_a_device_without_float64(monkeypatch: pytest.Mon
 
 
 def test_a_policy_without_numbers_diverges() -> None:
-    run = new(settings())
+    run = new(PlayingRun, settings())
     with torch.no_grad():
         next(run.network.parameters()).fill_(float("nan"))
     with pytest.raises(Diverged, match="no number by step 0"):
@@ -213,7 +188,7 @@ def test_a_policy_without_numbers_diverges() -> None:
 
 
 def test_the_two_networks_begin_with_different_weights_and_the_policy_without_preference() -> None:
-    run = new(settings())
+    run = new(PlayingRun, settings())
     policy, value = (dict(network.named_parameters()) for network in (run.network, run.value))
     name = "stem.fc.weight"
     assert not torch.equal(policy[name], value[name])
@@ -227,7 +202,7 @@ def test_gradients_of_both_networks_are_clipped_together() -> None:
     loose = chosen.model_copy(update={"training": chosen.training.model_copy(update={"clip": None})})
     norms = []
     for each in (chosen, loose):
-        run = new(each)
+        run = new(PlayingRun, each)
         run.optimizer.step = run.value_optimizer.step = lambda: None  # type: ignore[method-assign,assignment]
         run.optimizer.zero_grad = run.value_optimizer.zero_grad = lambda **_: None  # type: ignore[method-assign,assignment]
         run.train_step()
@@ -348,7 +323,7 @@ def test_it_learns_to_balance_a_pole() -> None:
             "training": {"epochs": 10, "batch_size": 128, "optimizer": ADAM, "clip": 0.5, "test_every": 5},
         }
     )
-    run = new(chosen)
+    run = new(PlayingRun, chosen)
     chance = run.chance()["test"]
     rows = advanced(run, run.total)
     assert chance > 0.9

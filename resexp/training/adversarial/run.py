@@ -131,16 +131,10 @@ class AdversarialRun(Run):
 
         `loss` is the sum of both networks' losses.
         """
-        loss, _ = self.end_epoch()
-        epoch = -(-self.step // self.steps_per_epoch)
-        steps = (self.step - 1) % self.steps_per_epoch + 1
+        row = self.end_epoch()
+        epoch = row["epoch"]
         return {
-            "epoch": epoch,
-            "step": self.step,
-            "seconds": self.seconds,
-            "lr": self.optimizer.param_groups[0]["lr"],
-            "loss": loss / steps,
-            "running_error": None,
+            **row,
             **dict.fromkeys(f"{split}_{what}" for split in self.data.splits for what in ("error", "loss")),
             "test_measures": None,
             **(self.evaluate(epoch) if self.evaluation_due("test", epoch) else {}),

@@ -158,16 +158,11 @@ class PlayingRun(Run):
 
         `running_error` is the regret of the training episodes that ended in it.
         """
-        loss, _ = self.end_epoch()
-        epoch = -(-self.step // self.steps_per_epoch)
-        steps = (self.step - 1) % self.steps_per_epoch + 1
+        row = self.end_epoch()
+        epoch = row["epoch"]
         ended = [self.regret(each) for each in self.returns]
         return {
-            "epoch": epoch,
-            "step": self.step,
-            "seconds": self.seconds,
-            "lr": self.optimizer.param_groups[0]["lr"],
-            "loss": loss / steps,
+            **row,
             "running_error": sum(ended) / len(ended) if ended else None,
             **dict.fromkeys(f"{split}_{what}" for split in self.data.splits for what in ("error", "loss")),
             "test_measures": None,
