@@ -44,7 +44,7 @@ class Sides:
         yield self.higher
 
     def others(self) -> tuple[tuple[When, When], ...]:
-        """The two sides once for each candidate, which takes the place of the best one."""
+        """The two sides, once for each candidate for the side that is at its best shallower depth."""
         if self.best:
             return tuple((self.lower, place) for place in self.candidates)
         return tuple((place, self.higher) for place in self.candidates)
@@ -80,8 +80,8 @@ def without_depth(when: When) -> dict[str, Any]:
 def _choices(records: Records, when: When, depths: Sequence[int], metric: str) -> list[When]:
     """The side with a number as its depth. For the best shallower depth: with each depth to choose from.
 
-    If there are other depths, depths at which some seeds failed and others trained are left out, as in the
-    verdict on degradation. The same goes for depths with fewer than three seeds.
+    Depths at which some seeds failed and others trained are left out, as in the verdict on degradation,
+    unless no other depth remains. The same goes for depths with fewer than three seeds.
     """
     match when.get(DEPTH):
         case "deepest":
