@@ -210,10 +210,10 @@ def test_training_and_evaluation_need_no_float64(
     started = Run(settings, data, torch.device("cpu"))
     with NoFloat64():
         started.train_step()
-        sums = started.end_epoch()
+        row = started.end_epoch()
         score = evaluate(started, data.test)
     assert started.sums.dtype == torch.float32
-    assert sums[0] > 0
+    assert row["loss"] > 0
     assert score.loss is not None
     with pytest.raises(TypeError, match="no float64"), NoFloat64():
         torch.zeros(1).double()
