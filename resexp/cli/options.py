@@ -79,7 +79,10 @@ KeepGoing = Annotated[
     bool, typer.Option("--keep-going", help="Go on even if the first three trials fail in the same way.")
 ]
 StallTimeout = Annotated[
-    float, typer.Option(min=1, help="Seconds without a step after which a trial counts as hung.")
+    float,
+    typer.Option(
+        min=1, help="Seconds without a step after which a trial is hung; before the first step, at least 120."
+    ),
 ]
 AllowEnvironmentChange = Annotated[
     bool,

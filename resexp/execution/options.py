@@ -13,7 +13,8 @@ class Options:
 
     trainer: `module:function`; the worker calls this function with the Attempt.
     threads: CPU threads of one trial.
-    stall_timeout: seconds without progress after which a trial is killed.
+    stall_timeout: seconds without progress after which a trial is killed. Before its first step, it has at
+        least `running.STARTING` seconds.
     keep_going: whether to go on if the first trials all fail in the same way.
     allow_environment_change: whether a checkpoint of other versions or another machine may be continued.
     data: prepared data by the trial's id, which workers find in `Attempt.data`.

@@ -10,6 +10,11 @@ from typing import Any
 from resexp.execution.display import RunningTrial
 from resexp.plan.trial import Trial
 
+STARTING = 120.0
+"""Seconds that a worker has at least until it reports its first step. Until then its process starts, loads
+PyTorch and may have to prepare the data, so a shorter timeout for steps would blame a busy machine's trials.
+"""
+
 
 @dataclass(eq=False)
 class RunningWorker:
@@ -20,7 +25,7 @@ class RunningWorker:
     made progress. announced: whether the display knows that it has begun. looked: when its progress was last
     read.
     started: when it was requested or, once it has reported progress, when it first did. first_step: the step
-    of that first report. stalled: whether it was killed because it made no progress. ended: the value of
+    of that first report. stalled: after how long without progress it was killed, or 0.0. ended: the value of
     `Sweep.awake` when it was first known that the worker ended well, while its result was not seen yet.
     """
 
@@ -34,7 +39,7 @@ class RunningWorker:
     progress: Mapping[str, Any] = field(default_factory=dict)
     looked: float = 0.0
     first_step: int | None = None
-    stalled: bool = False
+    stalled: float = 0.0
     ended: float | None = None
 
     def look(self, progress: Mapping[str, Any], now: float, awake: float) -> None:
@@ -47,6 +52,15 @@ class RunningWorker:
         self.progress = progress or self.progress
         if self.first_step is None and progress:
             self.first_step, self.started = progress["step"], now
+
+    def stalls(self, awake: float, timeout: float) -> bool:
+        """Whether it has made no progress for too long at this value of `Sweep.awake`, if a step may take
+        `timeout` seconds. If so, this is noted.
+        """
+        patience = timeout if self.progress else max(timeout, STARTING)
+        if awake - self.active > patience:
+            self.stalled = patience
+        return self.stalled > 0
 
     def shown(self, now: float) -> RunningTrial:
         """What a display shows of it at time `now`."""

@@ -145,8 +145,7 @@ class Sweep:
     def _look_at(self, worker: RunningWorker, now: float) -> None:
         """Read a worker's progress, and kill it if it stalls."""
         worker.look(self.experiment.progress(worker.trial, worker.number), now, self.awake)
-        if self.awake - worker.active > self.options.stall_timeout and not worker.stalled:
-            worker.stalled = True
+        if not worker.stalled and worker.stalls(self.awake, self.options.stall_timeout):
             self.launcher.stop(worker.handle, kill=True)
 
     def reap(self) -> list[str]:
@@ -206,7 +205,7 @@ class Sweep:
         if state.notes:
             return "damage", state.notes[0]
         if worker.stalled:
-            return "stall", f"stalled: no step for {self.options.stall_timeout:g} s"
+            return "stall", f"stalled: no step for {worker.stalled:g} s"
         return outcome.kind, outcome.cause
 
     def losing(self) -> str | None:

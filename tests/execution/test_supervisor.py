@@ -14,7 +14,7 @@ import stub
 
 from resexp import store
 from resexp.errors import TrialError
-from resexp.execution import supervisor, sweep
+from resexp.execution import running, supervisor, sweep
 from resexp.execution.display import Display
 from resexp.execution.launcher import Job
 from resexp.execution.local import Local
@@ -96,6 +96,13 @@ def test_a_trial_without_progress_is_killed(tmp_path: Path) -> None:
         assert states[name].failure["kind"] == "stall"
     assert states["good"].status == "done"
     assert summary.counts == {"done": 1, "failed": 2}
+
+
+def test_the_first_step_has_a_bound_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine, a process may take longer to start than a step may take."""
+    monkeypatch.setattr(running, "STARTING", 2.0)
+    _, states = run(tmp_path, [bad("hang", at=1)], stall_timeout=0.5)
+    assert states["hang"].cause == "stalled: no step for 2 s"
 
 
 @pytest.mark.parametrize("keep_going", [False, True])
