@@ -25,7 +25,19 @@ from resexp.connections.base import Branch, ShortcutConnection, Site
 from resexp.options import ShortcutKind, StreamCount, Streams
 
 
-class Hyper(ShortcutConnection):
+class Copied:
+    """All n streams start as the stem's output, and the head gets their mean."""
+
+    n: int
+
+    def enter(self, x: Tensor) -> Tensor:
+        return torch.cat([x] * self.n)
+
+    def leave(self, h: Tensor) -> Tensor:
+        return split(h, self.n).mean(0)
+
+
+class Hyper(Copied, ShortcutConnection):
     """H' = S A H + b f(a . H)
 
     Static hyper-connections: Zhu et al. 2024 (arXiv:2409.19606), section 2.1. The matrix A (n x n) and the
@@ -40,12 +52,6 @@ class Hyper(ShortcutConnection):
         self.a = nn.Parameter(torch.eye(n)[site.index % n].clone())
         self.b = nn.Parameter(torch.ones(n))
 
-    def enter(self, x: Tensor) -> Tensor:
-        return torch.cat([x] * self.n)
-
-    def leave(self, h: Tensor) -> Tensor:
-        return split(h, self.n).mean(0)
-
     def forward(self, h_MCP: Tensor, f: Branch) -> Tensor:
         h_nBCP = split(h_MCP, self.n)
         y_BCP = f(torch.einsum("j,jb...->b...", self.a, h_nBCP))
@@ -53,7 +59,7 @@ class Hyper(ShortcutConnection):
         return kept_MCP + torch.einsum("i,b...->ib...", self.b, y_BCP).flatten(0, 1)
 
 
-class DynamicHyper(ShortcutConnection):
+class DynamicHyper(Copied, ShortcutConnection):
     """H' = S A(H) H + b(H) f(a(H) . H),  A(H) = A + s tanh(norm(H) W), a(H) and b(H) likewise
 
     Dynamic hyper-connections: Zhu et al. 2024 (arXiv:2409.19606), section 2.2, with coefficients of their own
@@ -75,12 +81,6 @@ class DynamicHyper(ShortcutConnection):
         self.W = nn.Parameter(torch.zeros(site.inputs, n + 2))  # columns: n of A, one of a, one of b
         self.s = nn.Parameter(torch.full((2,), 0.01))
 
-    def enter(self, x: Tensor) -> Tensor:
-        return torch.cat([x] * self.n)
-
-    def leave(self, h: Tensor) -> Tensor:
-        return split(h, self.n).mean(0)
-
     def forward(self, h_MCP: Tensor, f: Branch) -> Tensor:
         h_nBCP = split(h_MCP, self.n)
         scale_nBP = inverse_rms(h_nBCP, 2)
@@ -94,7 +94,7 @@ class DynamicHyper(ShortcutConnection):
         return kept_MCP + torch.einsum("ib...,bc...->ibc...", b_iBP, y_BCP).flatten(0, 1)
 
 
-class ManifoldHyper(ShortcutConnection):
+class ManifoldHyper(Copied, ShortcutConnection):
     """H' = S A(H) H + b(H) f(a(H) . H),  A = sinkhorn(X), a = sigmoid(x), b = 2 sigmoid(y)
 
     Manifold-constrained hyper-connections: Xie et al. 2025 (arXiv:2512.24880), section 4, with coefficients
@@ -118,12 +118,6 @@ class ManifoldHyper(ShortcutConnection):
         self.y = nn.Parameter(torch.zeros(n))
         self.W = nn.Parameter(torch.zeros(n * site.inputs, n * (n + 2)))  # columns: n n of X, n of x, n of y
         self.s = nn.Parameter(torch.full((3,), 0.01))
-
-    def enter(self, x: Tensor) -> Tensor:
-        return torch.cat([x] * self.n)
-
-    def leave(self, h: Tensor) -> Tensor:
-        return split(h, self.n).mean(0)
 
     def forward(self, h_MCP: Tensor, f: Branch) -> Tensor:
         n = self.n

@@ -27,7 +27,8 @@ def decode(
     """
     splits: tuple[Split, ...] = get_args(Split)
     counts = {split: np.zeros(len(facts.train_counts), np.int64) for split in splits}
-    moments, unreadable, first_frames = Moments(_channels(facts)), list[str](), list[str]()
+    channels = facts.shape[0] if facts.medium == "images" else 0
+    moments, unreadable, first_frames = Moments(channels), list[str](), list[str]()
     notes, remarks = list[str](), dict[str, list[str]]()
     copies = Copies(facts.medium)
     for split in splits:
@@ -81,10 +82,6 @@ def _layout(facts: Facts) -> Layout:
     channels, *pixels = facts.shape
     labels = (np.uint8, tuple(pixels)) if facts.targets == "masks" else (np.int64, ())
     return {"images": (np.uint8, (*pixels, channels)), "labels": labels}
-
-
-def _channels(facts: Facts) -> int:
-    return facts.shape[0] if facts.medium == "images" else 0
 
 
 def _strata(facts: Facts, chunk: Chunk) -> Labels:

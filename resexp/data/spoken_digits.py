@@ -76,7 +76,7 @@ class SpokenDigits(Source):
         return Facts(sound.shape, "labels", WORDS, *counts, key, samples=sound.samples)
 
     def read(self, split: Split, image_size: int | None, progress: Progress) -> Iterator[Chunk]:
-        contents = self._contents or checked(self._fetched(progress))
+        contents = self._contents or checked(fetch(REMOTE, self.root, progress, checked))
         names = _names(split, self.test_speakers)
         labels = np.array([int(name[0]) for name in names], np.int64)
         for start in range(0, len(names), CHUNK):
@@ -92,9 +92,6 @@ class SpokenDigits(Source):
         archives = (self.root / name for name in ARCHIVES)
         found = next((path for path in archives if path.is_file()), None)
         return None if found is None else checked(found)
-
-    def _fetched(self, progress: Progress) -> Path:
-        return fetch(REMOTE, self.root, progress, checked)
 
 
 def _names(split: Split, test_speakers: tuple[str, ...] | None) -> list[str]:

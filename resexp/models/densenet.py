@@ -14,12 +14,11 @@ from resexp.connections.base import Connection
 from resexp.connections.core import Plain
 from resexp.errors import ConfigError, Problem
 from resexp.models.base import Block, Chain, Design, Network, Trunk
-from resexp.models.images import conv, image_layers, pooled_head
+from resexp.models.images import conv, image_layers, large_stem, pooled_head
 from resexp.models.parts import (
     Layers,
     final_steps,
     first_steps,
-    make_activation,
     make_block,
     make_norm,
     ordered_branch,
@@ -80,11 +79,8 @@ class ImagenetDensenet(Trunk):
         if design.depth not in STAGES:
             rule = ", ".join(map(str, STAGES))
             raise wrong_depth("imagenet_densenet", design.depth, rule, STAGES.__contains__)
-        stem = OrderedDict[str, nn.Module](conv=conv(design, design.shape[0], self.width, 7, stride=2))
-        stem["norm"] = make_norm(design.norm, self.width)
-        stem["act"] = make_activation(design.activation, in_place=True)
-        stem["pool"] = nn.MaxPool2d(3, stride=2, padding=1)
         counts = STAGES[design.depth]
+        stem = large_stem(design, self.width)
         return dense(design, stem, self.width, counts, block="bottleneck", theta=self.theta)
 
 

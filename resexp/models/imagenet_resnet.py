@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from functools import partial
 
 from torch import nn
 
 from resexp.models.base import Chain, Design, Network, Trunk
-from resexp.models.images import conv, image_layers, pooled_head
-from resexp.models.parts import final_steps, make_activation, make_norm, stack, wrong_depth
+from resexp.models.images import image_layers, large_stem, pooled_head
+from resexp.models.parts import final_steps, make_norm, stack, wrong_depth
 from resexp.options import Width
 
 STAGES: dict[int, tuple[str, tuple[int, int, int, int]]] = {
@@ -39,10 +38,6 @@ class ImagenetResnet(Trunk):
         expansion = 1 if block == "basic" else 4
         stages = [(n, self.width * expansion * 2**i, 1 if i == 0 else 2) for i, n in enumerate(counts)]
         blocks, channels = stack(design, image_layers(design, block), self.width, stages)
-        stem = OrderedDict[str, nn.Module](conv=conv(design, design.shape[0], self.width, 7, stride=2))
-        # He et al. 2016 keep norm and activation in the stem in every order, because the pool needs them.
-        stem["norm"] = make_norm(design.norm, self.width)
-        stem["act"] = make_activation(design.activation, in_place=True)
-        stem["pool"] = nn.MaxPool2d(3, stride=2, padding=1)
+        stem = nn.Sequential(large_stem(design, self.width))
         last = final_steps(design, partial(make_norm, design.norm), channels)
-        return Chain(nn.Sequential(stem), blocks, pooled_head(channels, design.classes, last))
+        return Chain(stem, blocks, pooled_head(channels, design.classes, last))

@@ -10,7 +10,7 @@ from torch import nn
 
 from resexp.errors import ConfigError, Problem
 from resexp.models.base import Design
-from resexp.models.parts import Layers, make_norm, ordered_branch
+from resexp.models.parts import Layers, make_activation, make_norm, ordered_branch
 from resexp.models.reparam import DiracConv, RepConv
 
 
@@ -19,6 +19,16 @@ def conv(design: Design, inputs: int, outputs: int, size: int, stride: int = 1) 
     norm would cancel the bias.
     """
     return nn.Conv2d(inputs, outputs, size, stride=stride, padding=size // 2, bias=design.norm == "none")
+
+
+def large_stem(design: Design, width: int) -> OrderedDict[str, nn.Module]:
+    """The stem of networks for ImageNet: a 7x7 layer and a 3x3 max pool, each at stride 2."""
+    stem = OrderedDict[str, nn.Module](conv=conv(design, design.shape[0], width, 7, stride=2))
+    # He et al. 2016 keep norm and activation in the stem in every order, because the pool needs them.
+    stem["norm"] = make_norm(design.norm, width)
+    stem["act"] = make_activation(design.activation, in_place=True)
+    stem["pool"] = nn.MaxPool2d(3, stride=2, padding=1)
+    return stem
 
 
 def image_layers(design: Design, block: str) -> Layers:

@@ -18,8 +18,8 @@ from resexp.models.parts import (
     make_norm,
     order_of,
     ordered_branch,
+    repeats,
     stack,
-    wrong_depth,
 )
 from resexp.options import Width
 
@@ -48,12 +48,7 @@ class Mlp(Trunk):
         self.width, self.layers, self.stem, self.expansion = width, layers, stem, expansion
 
     def build(self, design: Design) -> Network:
-        others = 1 + self.stem
-        count, rest = divmod(design.depth - others, self.layers)
-        if count < 1 or rest:
-            rule = f"{'2n' if self.layers == 2 else 'n'}+{others}"
-            least, step = self.layers + others, self.layers
-            raise wrong_depth("mlp", design.depth, rule, lambda d: d >= least and (d - others) % step == 0)
+        count = repeats("mlp", design.depth, self.layers, 1 + self.stem)
         if self.expansion > 1 and self.layers == 1:
             wrong = "has no effect on blocks of one layer"
             raise ConfigError([Problem("", "model.expansion", wrong, "leave it at 1")])

@@ -213,13 +213,13 @@ def final_steps(
     return steps_of(order_of(design).before_head, design, norm, channels, in_place=False)
 
 
-def repeats(trunk: str, depth: int, unit: int, others: int, where: str) -> int:
+def repeats(trunk: str, depth: int, unit: int, others: int, where: str = "") -> int:
     """The n >= 1 for which a depth is unit * n + others. If there is none, raises ConfigError with this rule,
     to which `where` adds when it holds, such as "with basic blocks".
     """
     n, rest = divmod(depth - others, unit)
     if n < 1 or rest:
-        rule = f"{unit}n+{others} {where}"
+        rule = f"{unit if unit > 1 else ''}n+{others} {where}".rstrip()
         raise wrong_depth(trunk, depth, rule, lambda d: d > others and (d - others) % unit == 0)
     return n
 

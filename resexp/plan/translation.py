@@ -65,13 +65,13 @@ def translated(settings: Mapping[str, Any]) -> dict[str, Any]:
     for change in CHANGES:
         match change:
             case Renamed(was, now):
-                result = _renamed(result, was.split("."), now.rpartition(".")[2])
+                result = _renamed(result, was, now.rpartition(".")[2])
             case Revalued(key, was, now):
-                result = _revalued(result, key.split("."), was, now)
+                result = _revalued(result, key, was, now)
             case Removed(key, always):
-                result = _removed(result, key.split("."), always)
+                result = _removed(result, key, always)
             case Rewritten(key, now):
-                result = _rewritten(result, key.split("."), now)
+                result = _rewritten(result, key, now)
     return result
 
 
@@ -81,11 +81,11 @@ def as_hashed(settings: Mapping[str, Any]) -> dict[str, Any]:
     for change in reversed(CHANGES):
         match change:
             case Renamed(was, now):
-                result = _renamed(result, now.split("."), was.rpartition(".")[2])
+                result = _renamed(result, now, was.rpartition(".")[2])
             case Revalued(key, was, now):
-                result = _revalued(result, key.split("."), now, was)
+                result = _revalued(result, key, now, was)
             case Rewritten(key, _, was):
-                result = _rewritten(result, key.split("."), was)
+                result = _rewritten(result, key, was)
     return result
 
 
@@ -109,37 +109,29 @@ def _key(key: str, change: Renamed) -> str:
     return change.now + key.removeprefix(change.was) if inside else key
 
 
-def _inside(tree: Any, path: Sequence[str]) -> bool:
-    return isinstance(tree, Mapping) and path[0] in tree
-
-
-def _renamed(tree: Any, path: Sequence[str], name: str) -> Any:
-    if not _inside(tree, path):
+def _at(tree: Any, path: Sequence[str], changed: Callable[[Mapping[str, Any]], dict[str, Any]]) -> Any:
+    """The tree with the mapping that holds the last key of the path changed; the same tree if it lacks it."""
+    if not isinstance(tree, Mapping) or path[0] not in tree:
         return tree
     if len(path) > 1:
-        return {**tree, path[0]: _renamed(tree[path[0]], path[1:], name)}
-    return {name if key == path[0] else key: value for key, value in tree.items()}
+        return {**tree, path[0]: _at(tree[path[0]], path[1:], changed)}
+    return changed(tree)
 
 
-def _revalued(tree: Any, path: Sequence[str], was: str, now: str) -> Any:
-    if not _inside(tree, path):
-        return tree
-    if len(path) > 1:
-        return {**tree, path[0]: _revalued(tree[path[0]], path[1:], was, now)}
-    return {**tree, path[0]: now} if tree[path[0]] == was else tree
+def _renamed(tree: Any, key: str, name: str) -> Any:
+    *_, last = path = key.split(".")
+    return _at(tree, path, lambda each: {name if k == last else k: value for k, value in each.items()})
 
 
-def _removed(tree: Any, path: Sequence[str], always: Any) -> Any:
-    if not _inside(tree, path):
-        return tree
-    if len(path) > 1:
-        return {**tree, path[0]: _removed(tree[path[0]], path[1:], always)}
-    return {key: value for key, value in tree.items() if key != path[0] or value != always}
+def _rewritten(tree: Any, key: str, rewrite: Callable[[Any], Any]) -> Any:
+    *_, last = path = key.split(".")
+    return _at(tree, path, lambda each: {**each, last: rewrite(each[last])})
 
 
-def _rewritten(tree: Any, path: Sequence[str], rewrite: Callable[[Any], Any]) -> Any:
-    if not _inside(tree, path):
-        return tree
-    if len(path) > 1:
-        return {**tree, path[0]: _rewritten(tree[path[0]], path[1:], rewrite)}
-    return {**tree, path[0]: rewrite(tree[path[0]])}
+def _revalued(tree: Any, key: str, was: str, now: str) -> Any:
+    return _rewritten(tree, key, lambda value: now if value == was else value)
+
+
+def _removed(tree: Any, key: str, always: Any) -> Any:
+    *_, last = path = key.split(".")
+    return _at(tree, path, lambda each: {k: v for k, v in each.items() if k != last or v != always})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -32,11 +33,9 @@ class LinearProbe(Probe):
 
     @torch.no_grad()
     def measure(self, snapshot: Snapshot) -> Iterator[Reading]:
-        for index, error in errors_read_off(snapshot, self._scores):
+        scores = partial(ridge_scores, ridge=self.ridge)
+        for index, error in errors_read_off(snapshot, scores):
             yield Reading("linear_probe_error", f"blocks.{index}", index, error)
-
-    def _scores(self, x: Tensor, known: Tensor, new: Tensor) -> Tensor:
-        return ridge_scores(x, known, new, self.ridge)
 
 
 def ridge_scores(x: Tensor, y: Tensor, new: Tensor, ridge: float) -> Tensor:

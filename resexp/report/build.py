@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -134,7 +134,7 @@ def build(records: Records, plugins: Sequence[Plugin] = ()) -> Report:
         sentences=(
             *(sentence.cleaned() for sentence in introduced((*standing.opening(prepared), *opening))),
             *(standing.marked(prepared, sentence, leading) for sentence in verdicts),
-            *_unjudged(prepared),
+            *(Sentence("", "not judged", Tone.OPEN, each).cleaned() for each in prepared.unjudged),
         ),
         leading=leading,
         tables=tuple(by_key.values()),
@@ -179,11 +179,6 @@ def _try_out(table: Table, records: frames.ReportRecords) -> None:
 
     words.plain_value(list(table.rows))
     terminal.render(Report("", (), "", (table,), "", (), (), records))
-
-
-def _unjudged(records: frames.ReportRecords) -> Iterator[Sentence]:
-    for text in records.unjudged:
-        yield Sentence("", "not judged", Tone.OPEN, text).cleaned()
 
 
 def _status(records: frames.ReportRecords) -> str:

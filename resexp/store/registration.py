@@ -29,7 +29,8 @@ def register(results: Path, name: str, registered: Mapping[str, Any]) -> tuple[P
         StoreError: the folder cannot be written.
     """
     with hold(results, name) as held, explained(held.folder.path):
-        trained = [path for path in held.folder.trials.glob("*") if _was_trained(TrialFolder(path))]
+        folders = map(TrialFolder, held.folder.trials.glob("*"))
+        trained = [each for each in folders if each.result.exists() or any(rows_of(each).values())]
         if trained:
             wrong = (
                 f"{len(trained)} of its trials have been trained already, at least in part, and what is "
@@ -40,10 +41,6 @@ def register(results: Path, name: str, registered: Mapping[str, Any]) -> tuple[P
         content = {"format": REGISTRATION_FORMAT, **registered}
         durable.write_document(held.folder.registered, {**content, "sha256": digest(content)})
     return held.folder.registered, digest(content)
-
-
-def _was_trained(folder: TrialFolder) -> bool:
-    return folder.result.exists() or any(rows_of(folder).values())
 
 
 def registration(folder: ExperimentFolder) -> tuple[dict[str, Any] | None, str]:

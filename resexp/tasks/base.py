@@ -133,7 +133,7 @@ class Task(ABC):
         return {}
 
 
-class _WithoutMistakes(Task):
+class WithoutMistakes(Task):
     """A task of whole examples, whose outputs are neither right nor wrong."""
 
     def loss_sum(self, output: Tensor, target: Tensor) -> Tensor:
@@ -146,7 +146,7 @@ class _WithoutMistakes(Task):
         return len(target)
 
 
-class PolicyGradient(_WithoutMistakes):
+class PolicyGradient(WithoutMistakes):
     """A task in which a policy learns by playing, with a second network that estimates values. Its errors are
     regrets, so give it `error_name = "regret"`.
 
@@ -206,7 +206,7 @@ class PolicyGradient(_WithoutMistakes):
         """The loss of values (B,), given the returns (B,) that they should have been, as a mean."""
 
 
-class AdversarialTask(_WithoutMistakes):
+class AdversarialTask(WithoutMistakes):
     """A task in which a generator (`model`) makes examples of noise, and a `discriminator` tells them from
     real ones. Its errors are shortfalls, so give it `error_name = "shortfall"`.
 

@@ -10,13 +10,14 @@ from torch.nn import functional
 
 from resexp.options import ProperFraction
 from resexp.tasks.base import Task, at_least_single
+from resexp.tasks.cross_entropy import CrossEntropy
 
 if TYPE_CHECKING:
     from resexp.data.base import Facts
     from resexp.data.examples import Examples
 
 
-class Classification(Task):
+class Classification(CrossEntropy, Task):
     """One class for each example: cross-entropy in nats, and the share of examples whose label is missed.
 
     `label_smoothing` (Szegedy et al. 2016, arXiv:1512.00567) affects only the training loss. With
@@ -33,14 +34,8 @@ class Classification(Task):
     def training_loss(self, output: Tensor, target: Tensor) -> Tensor:
         return functional.cross_entropy(at_least_single(output), target, label_smoothing=self.label_smoothing)
 
-    def loss_sum(self, output: Tensor, target: Tensor) -> Tensor:
-        return functional.cross_entropy(at_least_single(output), target, reduction="sum")
-
     def answers(self, output: Tensor) -> Tensor:
         return functional.one_hot(output.argmax(dim=1), output.shape[1]).sum(0)
-
-    def mistakes(self, output: Tensor, target: Tensor) -> Tensor:
-        return (output.argmax(dim=1) != target).sum()
 
     @torch.inference_mode()
     def confused(self, network: nn.Module, test: Examples, facts: Facts) -> dict[str, dict[str, int]]:

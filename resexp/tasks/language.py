@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from resexp.random import key_of
 from resexp.tasks import ngrams
-from resexp.tasks.base import Task, at_least_single
+from resexp.tasks.base import Task
+from resexp.tasks.cross_entropy import CrossEntropy
 
 if TYPE_CHECKING:
     from resexp.data.examples import Examples
@@ -29,7 +29,7 @@ class Text(Protocol):
     context: int
 
 
-class Language(Task):
+class Language(CrossEntropy, Task):
     """The next character at every position: cross-entropy in nats, and the share of characters missed.
 
     `bits` is the loss in bits per character, log2 of the perplexity. Networks must be causal.
@@ -37,15 +37,6 @@ class Language(Task):
 
     targets: ClassVar[str] = "tokens"
     causal: ClassVar[bool | None] = True
-
-    def training_loss(self, output: Tensor, target: Tensor) -> Tensor:
-        return functional.cross_entropy(at_least_single(output), target)
-
-    def loss_sum(self, output: Tensor, target: Tensor) -> Tensor:
-        return functional.cross_entropy(at_least_single(output), target, reduction="sum")
-
-    def mistakes(self, output: Tensor, target: Tensor) -> Tensor:
-        return (output.argmax(dim=1) != target).sum()
 
     def baselines(self, train: Examples, test: Examples, classes: int) -> dict[str, float]:
         """The losses of n-gram counts of the training text, in nats per character of the test text."""

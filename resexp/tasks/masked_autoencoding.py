@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
-from resexp.tasks.base import Task, at_least_single
+from resexp.tasks.base import WithoutMistakes, at_least_single
 
 
-class MaskedAutoencoding(Task):
+class MaskedAutoencoding(WithoutMistakes):
     """The mean squared error of hidden pixels: He et al. 2021 (arXiv:2111.06377), section 3.
 
     Pixels are normalised as for the network, so that always predicting the mean colour gives about 1. An
@@ -31,9 +30,3 @@ class MaskedAutoencoding(Task):
         image_BCHW, hidden_B1HW = output[:, :channels], output[:, channels:]
         squares_B = ((image_BCHW - target).square() * hidden_B1HW).flatten(1).sum(1)
         return (squares_B / (channels * hidden_B1HW.flatten(1).sum(1))).sum()
-
-    def mistakes(self, output: Tensor, target: Tensor) -> Tensor:
-        return torch.full((), torch.nan, device=output.device)
-
-    def units(self, target: Tensor) -> int:
-        return len(target)

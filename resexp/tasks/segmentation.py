@@ -6,12 +6,12 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from resexp.tasks.base import Task, at_least_single
+from resexp.tasks.base import Task
+from resexp.tasks.cross_entropy import CrossEntropy
 
 
-class Segmentation(Task):
+class Segmentation(CrossEntropy, Task):
     """One class for each pixel: cross-entropy in nats, and the share of pixels missed.
 
     `iou` is the number of pixels in both prediction and mask, divided by the number in either. `dice` is
@@ -21,15 +21,6 @@ class Segmentation(Task):
     """
 
     targets: ClassVar[str] = "masks"
-
-    def training_loss(self, output: Tensor, target: Tensor) -> Tensor:
-        return functional.cross_entropy(at_least_single(output), target)
-
-    def loss_sum(self, output: Tensor, target: Tensor) -> Tensor:
-        return functional.cross_entropy(at_least_single(output), target, reduction="sum")
-
-    def mistakes(self, output: Tensor, target: Tensor) -> Tensor:
-        return (output.argmax(dim=1) != target).sum()
 
     def counts(self, output: Tensor, target: Tensor) -> Tensor:
         """Numbers of pixels (3, classes): in both prediction and mask, in the prediction, in the mask."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
@@ -15,7 +14,7 @@ from resexp.report import frames, naming, words
 from resexp.report.build import Report
 from resexp.report.failed_seeds import mixed
 from resexp.report.render.columns import ColumnHead, Columns
-from resexp.report.render.terminal import MARKS, TONES, Prose, hanging, parts_of, plain_text, sentence
+from resexp.report.render.terminal import MARKS, TONES, Prose, hanging, parts_of, printed, sentence
 from resexp.report.table import Sentence
 from resexp.text import called
 
@@ -35,9 +34,7 @@ MIXED = "†"
 
 def render(report: Report, width: int = 80) -> str:
     """The screen as plain text of at most `width` characters per line."""
-    out = io.StringIO()
-    Console(file=out, width=width, color_system=None).print(view(report))
-    return plain_text(out.getvalue())
+    return printed(view(report), width)
 
 
 def view(report: Report) -> RenderableType:

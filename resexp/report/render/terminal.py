@@ -24,8 +24,13 @@ MARKS = {Tone.GOOD: "●", Tone.BAD: "▲", Tone.OPEN: "○"}
 
 def render(report: Report, width: int = 100) -> str:
     """The report as plain text of at most `width` characters per line."""
+    return printed(view(report), width)
+
+
+def printed(shown: RenderableType, width: int) -> str:
+    """What a console of this width prints, as plain text."""
     out = io.StringIO()
-    Console(file=out, width=width, color_system=None).print(view(report))
+    Console(file=out, width=width, color_system=None).print(shown)
     return plain_text(out.getvalue())
 
 
