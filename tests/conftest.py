@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import gc
+import os
+import sys
 import time
 from collections.abc import Iterator
 
 import pytest
 
 pytest.register_assert_rewrite("launcher_contract")
+
+# PyTorch's threads turn idle loops while they wait for each other, and on the tests' small tensors they do
+# little else. Threads that sleep instead compute the same numbers. OpenMP reads this when torch is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+# Otherwise each of several hundred processes would compile the package's files again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 @pytest.fixture(scope="session", autouse=True)
