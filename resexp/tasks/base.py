@@ -133,11 +133,15 @@ class Task(ABC):
         return {}
 
 
-class WithoutMistakes(Task):
-    """A task of whole examples, whose outputs are neither right nor wrong."""
+class WithoutMistakes(ABC):
+    """For tasks of whole examples, whose outputs are neither right nor wrong."""
+
+    @abstractmethod
+    def training_loss(self, output: Tensor, target: Tensor) -> Tensor:
+        """The mean loss over examples, a scalar that autograd can differentiate."""
 
     def loss_sum(self, output: Tensor, target: Tensor) -> Tensor:
-        return self.training_loss(output, target) * self.units(target)
+        return self.training_loss(output, target) * len(target)
 
     def mistakes(self, output: Tensor, target: Tensor) -> Tensor:
         return torch.full((), torch.nan, device=output.device)
@@ -146,7 +150,7 @@ class WithoutMistakes(Task):
         return len(target)
 
 
-class PolicyGradient(WithoutMistakes):
+class PolicyGradient(WithoutMistakes, Task):
     """A task in which a policy learns by playing, with a second network that estimates values. Its errors are
     regrets, so give it `error_name = "regret"`.
 
@@ -206,7 +210,7 @@ class PolicyGradient(WithoutMistakes):
         """The loss of values (B,), given the returns (B,) that they should have been, as a mean."""
 
 
-class AdversarialTask(WithoutMistakes):
+class AdversarialTask(WithoutMistakes, Task):
     """A task in which a generator (`model`) makes examples of noise, and a `discriminator` tells them from
     real ones. Its errors are shortfalls, so give it `error_name = "shortfall"`.
 

@@ -6,10 +6,10 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from resexp.tasks.base import WithoutMistakes, at_least_single
+from resexp.tasks.base import Task, WithoutMistakes, at_least_single
 
 
-class MaskedAutoencoding(WithoutMistakes):
+class MaskedAutoencoding(WithoutMistakes, Task):
     """The mean squared error of hidden pixels: He et al. 2021 (arXiv:2111.06377), section 3.
 
     Pixels are normalised as for the network, so that always predicting the mean colour gives about 1. An
