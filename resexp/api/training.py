@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from resexp.api.arguments import checked
+from resexp.api.places import place_of
 
 if TYPE_CHECKING:
     from resexp.config.load import Experiment
@@ -118,22 +119,20 @@ def run(
     from resexp.execution.options import Options
     from resexp.execution.signals import stop_signals
     from resexp.execution.supervisor import supervise
-    from resexp.machine.devices import device_slots
     from resexp.machine.environment import environment
     from resexp.plan.chosen import choose
     from resexp.plan.make import make_plan
     from resexp.store import create, hold, states
     from resexp.training.entry import TRAINER, preloaded
 
-    _refuse_to_try_out(launcher, jobs)
+    settings = [point.settings for point in experiment.points]
+    local = Local(preloaded(settings))
+    launcher = launcher or local
+    place = place_of(launcher, device, jobs, threads)
     conditions = parse_conditions(only, experiment.plugins)
     results, console = Path(results), line_console()
     show = display or partial(LineDisplay, console)
     tell = tell or partial(print_line, console)
-    settings = [point.settings for point in experiment.points]
-    local = Local(preloaded(settings))
-    launcher = launcher or local
-    at_most = None if jobs == "auto" else jobs
     record = environment([Path(sys.argv[0]).name, *sys.argv[1:]])
     # The lock is taken before torch loads, so that a second start of the same experiment ends at once.
     with (
@@ -141,22 +140,19 @@ def run(
         hold(results, experiment.name, take_over=take_over, tell=tell) as held,
         ExitStack() as until_supervised,
     ):
-        # If trials run on other machines, this one only plans them, on its CPU.
-        slots = device_slots("cpu" if launcher.remote else device, threads, at_most)
         survey = Survey(progress, tell)
-        measurer = with_worker(experiment, slots[0], local, survey)
+        measurer = with_worker(experiment, place.devices[0], local, survey)
         planned = make_plan(experiment, measurer, progress)
         stored = states(results / experiment.name, planned)
         chosen = choose(planned, conditions)
         left = [trial for trial in chosen if fresh or not stored[trial.id].finished]
-        # Other machines prepare the data themselves, each where it keeps them.
-        data = {} if launcher.remote else measurer.prepared(left)
+        data = place.data(measurer, left)
         configs = {each.data.model_dump_json(): each.data for each in settings}.values()
         notes = [note for config in configs for note in with_source(config, survey.notes(config))]
         for note in notes:
             tell(note)
         until_supervised.callback(launcher.close)
-        slots = _slots(launcher, slots, left, tell, device=device, jobs=jobs)
+        slots = place.slots(left, tell)
         if jobs == "auto":
             slots = best_slots(slots, left, threads, measurer, local, data=data)
         opened = create(
@@ -168,7 +164,7 @@ def run(
                 **record,
                 "overrides": list(experiment.overrides),
                 "tier": experiment.tier,
-                "jobs": at_most if launcher.remote else len(slots),
+                "jobs": place.at_most(slots),
             },
             published=experiment.published.model_dump(mode="json"),
             notes=notes,
@@ -193,61 +189,19 @@ def run(
         for warning in (
             *opened.warnings,
             *launcher.remarks(processors),
-            *_warnings(opened, launcher, left, slots),
+            *place.warnings(left, slots),
+            *_left_behind(opened, launcher),
         ):
             tell(warning)
         until_supervised.pop_all()
         return supervise(opened, launcher, options, slots=slots, display=show())
 
 
-def _refuse_to_try_out(launcher: Launcher | None, jobs: object) -> None:
-    """Raises ConfigError if `jobs` is "auto" and trials run on other machines."""
-    from resexp.errors import ConfigError, Problem
-
-    if launcher and launcher.remote and jobs == "auto":
-        wrong = "is measured on this machine, but the launcher starts trials on others"
-        raise ConfigError([Problem("command line", "--jobs auto", wrong, "give a number, or leave it out")])
-
-
-def _slots(
-    launcher: Launcher,
-    here: Sequence[str],
-    left: Sequence[Trial],
-    tell: Callable[[str], None],
-    *,
-    device: str,
-    jobs: int | Literal["auto"] | None,
-) -> list[str]:
-    """The device of each trial that the launcher may have at once.
-
-    If trials run on this machine, they are those of its slots `here` that fit into its memory; `tell` is
-    called if memory may not suffice.
-    """
-    from resexp.estimate.duration import room
-    from resexp.machine.environment import memory_bytes
-    from resexp.machine.precision import refuse_untried
-
-    if launcher.remote:
-        slots = list(launcher.slots(device, None if jobs == "auto" else jobs, len(left)))
-        for trial in left:
-            refuse_untried(trial.settings["training"], slots[0])
-        return slots
-    fitting = room(here, left, memory_bytes(), asked=jobs is not None)
-    if fitting.note:
-        tell(fitting.note)
-    return list(fitting.slots)
-
-
-def _warnings(
-    opened: StoredExperiment, launcher: Launcher, left: Sequence[Trial], slots: Sequence[str]
-) -> Iterator[str]:
-    """Sentences on what this run does otherwise than the user may expect."""
+def _left_behind(opened: StoredExperiment, launcher: Launcher) -> Iterator[str]:
+    """A warning for each other launcher that may still have jobs of this experiment."""
     from resexp.catalog.scan import snake_case
-    from resexp.machine.precision import emulated
     from resexp.text import command
 
-    if not launcher.remote:
-        yield from emulated(left, slots[0])
     own = snake_case(type(launcher).__name__)
     for kind in sorted({note["launcher"] for _, note in opened.job_notes.all()} - {own}):
         stop = command("resexp", "stop", str(opened.path))

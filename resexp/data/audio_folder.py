@@ -13,7 +13,6 @@ from resexp.data.sound import BYTES, FORMATS, Sound, chunk_of_recordings
 from resexp.machine.folders import own_folder
 from resexp.options import Fraction, NonNegativeFloat, PositiveFloat, PositiveInt, Width
 
-CHUNK = 256
 SUFFIXES = (".wav", ".wave", ".flac")
 
 
@@ -57,10 +56,7 @@ class AudioFolder(ClassFolders, Source):
         return self._facts(sound.shape, *key, samples=sound.samples)
 
     def read(self, split: Split, image_size: int | None, progress: Progress) -> Iterator[Chunk]:
-        tree = self._splits[split]
-        for start in range(0, len(tree.files), CHUNK):
-            files, labels = tree.files[start : start + CHUNK], tree.labels[start : start + CHUNK]
-            names = [self._name(tree, file) for file in files]
+        for names, labels in self._chunks(split):
             yield chunk_of_recordings(names, labels, self._content, self.sound)
 
     def _content(self, name: str) -> bytes:

@@ -80,6 +80,13 @@ class ClassFolders:
     def _splits(self) -> dict[Split, Tree]:
         return split_trees(self._folders, self.test_fraction, self.wanted)
 
+    def _chunks(self, split: Split) -> Iterator[tuple[list[str], Labels]]:
+        """The names of the files below `root`, and their labels, chunk by chunk."""
+        tree = self._splits[split]
+        for start in range(0, len(tree.files), CHUNK):
+            files, labels = tree.files[start : start + CHUNK], tree.labels[start : start + CHUNK]
+            yield [self._name(tree, file) for file in files], labels
+
     def _name(self, tree: Tree, path: str) -> str:
         return (tree.folder / path).relative_to(self.root).as_posix()
 
@@ -109,12 +116,10 @@ class ImageFolder(ClassFolders, Source):
         return self._facts((3, size, size), "image_folder", 2, size, notes=notes)
 
     def read(self, split: Split, image_size: int | None, progress: Progress) -> Iterator[Chunk]:
-        tree, size = self._splits[split], self._size(image_size)
+        size = self._size(image_size)
         with Reader() as reader:
-            for start in range(0, len(tree.files), CHUNK):
-                files, labels = tree.files[start : start + CHUNK], tree.labels[start : start + CHUNK]
-                read = reader.map(lambda file: reader.picture(tree.folder / file, size), files)
-                names = [self._name(tree, file) for file in files]
+            for names, labels in self._chunks(split):
+                read = reader.map(lambda name: reader.picture(self.root / name, size), names)
                 yield chunk_of(read, labels, names, size)
 
     def _size(self, image_size: int | None) -> int:

@@ -1,0 +1,105 @@
+"""What differs between a run whose trials are processes of this machine, and one whose trials a launcher
+starts on other machines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from resexp.data.checked import Checked
+    from resexp.estimate.network import Measurer
+    from resexp.execution.launcher import Launcher
+    from resexp.plan.trial import Trial
+
+
+@dataclass(frozen=True)
+class Here:
+    """Trials are processes of this machine."""
+
+    device: str
+    jobs: int | Literal["auto"] | None
+    threads: int
+
+    @cached_property
+    def devices(self) -> list[str]:
+        """The device of each trial that this machine may run at once. Trials are planned on the first."""
+        from resexp.machine.devices import device_slots
+
+        return device_slots(self.device, self.threads, None if self.jobs == "auto" else self.jobs)
+
+    def data(self, measurer: Measurer, left: Sequence[Trial]) -> Mapping[str, Checked]:
+        """The data of the trials that are left, prepared on this machine."""
+        return measurer.prepared(left)
+
+    def slots(self, left: Sequence[Trial], tell: Callable[[str], None]) -> list[str]:
+        """The devices of the trials that fit into memory at once. Calls `tell` if memory may not suffice."""
+        from resexp.estimate.duration import room
+        from resexp.machine.environment import memory_bytes
+
+        fitting = room(self.devices, left, memory_bytes(), asked=self.jobs is not None)
+        if fitting.note:
+            tell(fitting.note)
+        return list(fitting.slots)
+
+    def at_most(self, slots: Sequence[str]) -> int | None:
+        """How many trials run at once at most, as the run's record says."""
+        return len(slots)
+
+    def warnings(self, left: Sequence[Trial], slots: Sequence[str]) -> Iterator[str]:
+        """A warning if a trial uses bfloat16 and the device only emulates it."""
+        from resexp.machine.precision import emulated
+
+        yield from emulated(left, slots[0])
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """A launcher starts trials on other machines. This machine only plans them, on its CPU."""
+
+    launcher: Launcher
+    device: str
+    jobs: int | None
+    devices: tuple[str, ...] = ("cpu",)
+
+    def data(self, measurer: Measurer, left: Sequence[Trial]) -> Mapping[str, Checked]:
+        """Nothing: other machines prepare the data themselves, each where it keeps them."""
+        return {}
+
+    def slots(self, left: Sequence[Trial], tell: Callable[[str], None]) -> list[str]:
+        """The devices of the trials that the launcher accepts at once.
+
+        Raises:
+            ConfigError: a setting of a trial is not for these devices.
+        """
+        from resexp.machine.precision import refuse_untried
+
+        slots = list(self.launcher.slots(self.device, self.jobs, len(left)))
+        for trial in left:
+            refuse_untried(trial.settings["training"], slots[0])
+        return slots
+
+    def at_most(self, slots: Sequence[str]) -> int | None:
+        """How many trials run at once at most, as the run's record says; None if only the launcher knows."""
+        return self.jobs
+
+    def warnings(self, left: Sequence[Trial], slots: Sequence[str]) -> Iterator[str]:
+        """None: this machine does not know what the devices of others emulate."""
+        yield from ()
+
+
+def place_of(
+    launcher: Launcher, device: str, jobs: int | Literal["auto"] | None, threads: int
+) -> Here | Elsewhere:
+    """Where the launcher starts trials. Raises ConfigError if `jobs` is "auto" and that is elsewhere."""
+    from resexp.errors import ConfigError, Problem
+
+    if not launcher.remote:
+        return Here(device, jobs, threads)
+    if jobs == "auto":
+        wrong = "is measured on this machine, but the launcher starts trials on others"
+        raise ConfigError([Problem("command line", "--jobs auto", wrong, "give a number, or leave it out")])
+    return Elsewhere(launcher, device, jobs)
