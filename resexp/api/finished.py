@@ -58,7 +58,7 @@ def probe(
     folder = find(name, Path(root)).resolve()
     given = read_plugins(plugins)
     configs = parse_probes(probes, given)
-    asked = {each.kind: each.model_dump(mode="json", exclude={"kind", "at"}) for each in configs}
+    asked = {each.name: each.model_dump(mode="json", exclude={"kind", "at", "of"}) for each in configs}
     torch_device = device_slots(device, threads)[0]
     survey = Survey(progress)
     with hold(folder.parent, folder.name):

@@ -12,6 +12,9 @@ from pydantic.fields import FieldInfo
 from resexp.catalog.plugins import Plugin
 from resexp.config.settings import OneOf, PartConfig, Settings
 
+DEFAULT_KINDS = {"task": "classification", "connection": "plain", "optimizer": "sgd", "schedule": "constant"}
+"""The kind that a part has if the configuration does not name one, by the part's role."""
+
 
 def role_of(field: FieldInfo) -> str | None:
     """The role of the part that a field holds, such as "connection". None if it holds no part."""

@@ -16,9 +16,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from resexp.catalog.plugins import Plugin
-from resexp.config.fields import nested_model, role_of
+from resexp.config.fields import DEFAULT_KINDS, nested_model, role_of
 from resexp.config.frozen import expand
-from resexp.config.settings import DEFAULT_KINDS, Settings, models
+from resexp.config.settings import Settings, models
 
 Path = tuple[str, ...]
 Tree = Mapping[str, Any]

@@ -23,6 +23,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError, c
 
 from resexp.catalog import scan
 from resexp.catalog.plugins import Plugin
+from resexp.catalog.probe_name import probe_name
 from resexp.catalog.signature import REQUIRED
 from resexp.config.frozen import Frozen, expand
 from resexp.config.shortcut_layout import folded
@@ -36,12 +37,10 @@ from resexp.options import (
     PositiveFloat,
     PositiveInt,
     Processes,
+    ProperFraction,
     Side,
     accepts,
 )
-
-DEFAULT_KINDS = {"task": "classification", "connection": "plain", "optimizer": "sgd", "schedule": "constant"}
-"""The kind that a part has if the configuration does not name one, by the part's role."""
 
 
 class PartConfig(Frozen):
@@ -60,8 +59,7 @@ class PartConfig(Frozen):
 
     def options(self) -> dict[str, Any]:
         """The values of the kind's own options, which are the keyword arguments of its class."""
-        role = _CONFIGS[self.info.role]
-        own = type(self).model_fields.keys() - role.model_fields.keys()
+        own = type(self).model_fields.keys() - _CONFIGS[self.info.role].model_fields.keys()
         return {name: getattr(self, name) for name in type(self).model_fields if name in own}
 
 
@@ -164,9 +162,7 @@ class LowRate(Frozen):
 class ScheduleConfig(PartConfig):
     """How the learning rate changes over training."""
 
-    warmup: Annotated[float, Field(ge=0, lt=1)] = Field(
-        0.0, description="fraction of training with a linear rise from 0"
-    )
+    warmup: ProperFraction = Field(0.0, description="fraction of training with a linear rise from 0")
     low_rate: LowRate | None = None
 
 
@@ -204,6 +200,11 @@ class ProbeConfig(PartConfig):
         (0.0, 0.01, 0.1, 0.5, 1.0), description="fractions of training; 0 is initialisation"
     )
     batch_size: PositiveInt = 128
+    of: Literal["model", "discriminator"] = Field("model", description="the network that is measured")
+
+    @property
+    def name(self) -> str:
+        return probe_name(self.kind, self.of)
 
 
 class Settings(Frozen):

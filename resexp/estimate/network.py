@@ -108,7 +108,7 @@ class Measurer:
             return {}
 
         others = settings.model_dump_json(include={"data": True, "task": True, "training": True})
-        model, probes = settings.model.model_dump_json(exclude={"depth"}), [p.kind for p in settings.probes]
+        model, probes = settings.model.model_dump_json(exclude={"depth"}), [p.name for p in settings.probes]
         question = [others, model, probes, facts.targets, facts.shape, code(settings)]
         if settings.discriminator is not None:
             question.append(settings.discriminator.model_dump_json(exclude={"depth"}))

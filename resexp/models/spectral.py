@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
-from torch.nn.utils import parametrizations
+from torch import Tensor, nn
+from torch.nn.utils import parametrizations, parametrize
 
 from resexp.models.base import Network
 from resexp.random import key_of
@@ -22,3 +22,10 @@ def divide_by_spectral_norm(network: Network, seed: int) -> None:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(key_of(seed, name, "spectral norm"))
             parametrizations.spectral_norm(layer)
+
+
+def trained_weight(layer: nn.Conv2d | nn.Linear) -> Tensor:
+    """The weight of a layer that is trained. With spectral norm, this is the weight before the division."""
+    if not parametrize.is_parametrized(layer, "weight"):
+        return layer.weight
+    return layer.get_parameter("parametrizations.weight.original")

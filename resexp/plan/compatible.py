@@ -10,7 +10,7 @@ from resexp.catalog import scan
 from resexp.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
-    from resexp.config.settings import Settings
+    from resexp.config.settings import ProbeConfig, Settings
     from resexp.data.base import Facts
 
 IDLE = {
@@ -60,14 +60,27 @@ def _misfits(settings: Settings, facts: Facts) -> Iterator[Problem]:
             wrong = f"init: {model.init} has no noise to set"
             yield Problem("", f"{key}.init_noise", wrong, f"remove it, or give {key}.init: dirac")
     for number, config in enumerate(settings.probes):
-        probe = scan.part_class(config.info)
-        if trunk.network is None or not issubclass(trunk.network, probe.network):
-            wrong = f"{config.kind} needs a chain of blocks, but {settings.model.kind} is not one"
-            yield Problem("", f"probes.{number}", wrong, "remove the probe")
-        if probe.targets is not None and task.targets not in probe.targets:
-            wrong = f"{config.kind} is for tasks with {' or '.join(probe.targets)}"
-            right = f"remove it: {settings.task.kind} learns from {task.targets}"
-            yield Problem("", f"probes.{number}", wrong, right)
+        yield from _unmeasured(settings, task, config, f"probes.{number}")
+
+
+def _unmeasured(settings: Settings, task: type[Any], config: ProbeConfig, key: str) -> Iterator[Problem]:
+    """A problem for each reason for which a probe cannot measure the network that it is for."""
+    networks = dict(_networks(task))
+    if config.of not in networks:
+        wrong = f"{config.of}: {settings.task.kind} trains one network, whose settings are at model"
+        yield Problem("", f"{key}.of", wrong, "remove it")
+        return
+    probe, model = scan.part_class(config.info), getattr(settings, config.of)
+    network = scan.part_class(model.info).network
+    if network is None or not issubclass(network, probe.network):
+        wrong = f"{config.kind} needs a chain of blocks, but {model.kind} is not one"
+        yield Problem("", key, wrong, "remove the probe")
+    for targets in () if probe.targets is None else dict.fromkeys((task.targets, networks[config.of])):
+        if targets not in probe.targets:
+            wrong = f"{config.name} is for tasks with {' or '.join(probe.targets)}"
+            learner = settings.task if targets == task.targets else model
+            yield Problem("", key, wrong, f"remove it: {learner.kind} learns from {targets}")
+            return
 
 
 def _networks(task: type[Any]) -> tuple[tuple[str, str], ...]:

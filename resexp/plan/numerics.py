@@ -16,6 +16,7 @@ from typing import Any
 
 from resexp.catalog import scan
 from resexp.catalog.plugins import Plugin
+from resexp.catalog.probe_name import kind_and_network
 
 PROGRAM = 1
 """Raise this if a change of the code changes the numbers of every trial."""
@@ -87,9 +88,9 @@ def named_parts(value: Any, role: str = "", path: str = "") -> Iterator[tuple[st
                 yield from named_parts(item, role, path)
 
 
-def probe_version(kind: str) -> int:
-    """The version of what the package's probe of this kind computes now."""
-    return _mended("probe").get(kind, 1)
+def probe_version(name: str) -> int:
+    """The version of what the package's probe with this name in rows computes now."""
+    return _mended("probe").get(kind_and_network(name)[0], 1)
 
 
 def changed_parts(old: Mapping[str, int], new: Mapping[str, int]) -> list[str]:

@@ -19,7 +19,8 @@ class Responses(Probe):
 
     `std` is the standard deviation of the output of each weight layer in a branch, after its norm and before
     activation and addition. `variance_ratio` is Var(f(h)) / Var(h) of each block, where h is its input and
-    f(h) its branch's output. It says how much the branch adds.
+    f(h) its branch's output. It says how much the branch adds. Both are read from the network's first pass
+    over a batch, which for a discriminator is the one over real images.
     """
 
     quantities = (
@@ -33,7 +34,7 @@ class Responses(Probe):
 
         def watch_layer(name: str, module: nn.Module) -> None:
             def note(module: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> None:
-                stds[name] = out.std().item()
+                stds.setdefault(name, out.std().item())
 
             module.register_forward_hook(note)
 
@@ -45,7 +46,7 @@ class Responses(Probe):
 
             def note_output(module: nn.Module, args: tuple[Tensor, ...], out: Tensor) -> None:
                 if before[-1] > 0:
-                    ratios[index] = out.var().item() / before[-1]
+                    ratios.setdefault(index, out.var().item() / before[-1])
 
             branch.register_forward_pre_hook(note_input)
             branch.register_forward_hook(note_output)

@@ -55,7 +55,12 @@ class Sharpness(Probe):
         slopes = torch.autograd.grad(loss, weights, create_graph=True, materialize_grads=True)
 
         def hessian(v: Vector) -> Vector:
-            return torch.autograd.grad(slopes, weights, v, retain_graph=True, materialize_grads=True)
+            # The slope of a weight in which the loss is linear is constant, and has no gradient.
+            bent = [(slope, x) for slope, x in zip(slopes, v, strict=True) if slope.requires_grad]
+            along = [x for _, x in bent]
+            return torch.autograd.grad(
+                [slope for slope, _ in bent], weights, along, retain_graph=True, materialize_grads=True
+            )
 
         largest = power_iteration(hessian, weights, self.iterations)
         # If the eigenvalue of largest magnitude is negative, it is the least one. Subtracting it makes all

@@ -29,7 +29,7 @@ class Shattering(Probe):
     """
 
     network = Series
-    targets = ("labels", "masks", "images")
+    targets = ("labels", "masks", "images", "noise")
 
     def __init__(self, *, distance: ShrinkFactor = 1.0, projections: Repeats = 4) -> None:
         self.distance = distance

@@ -10,6 +10,7 @@ import pandas as pd
 
 from resexp.catalog import scan
 from resexp.catalog.declared import Quantity
+from resexp.catalog.probe_name import kind_and_network
 from resexp.report import frames, words
 from resexp.report.sections import Kind, probes_shown
 
@@ -26,6 +27,8 @@ class Measured:
     def title(self) -> str:
         """The quantity's title with its unit."""
         title = words.clean(self.quantity.title or self.quantity.name.replace("_", " "))
+        network = kind_and_network(self.probe)[1]
+        title += f" of the {words.clean(network)}" if network != "model" else ""
         return f"{title} ({words.clean(self.quantity.unit)})" if self.quantity.unit else title
 
     @property
@@ -44,7 +47,7 @@ def measured(records: frames.ReportRecords, kind: Kind) -> Iterator[Measured]:
     rows = rows.assign(index=pd.to_numeric(rows["index"], errors="coerce").fillna(0))
     known = scan.parts("probe")
     for (probe, name), group in rows.groupby(["probe", "name"], observed=True, sort=False):
-        part = known.get(str(probe))
+        part = known.get(kind_and_network(str(probe))[0])
         own = {quantity.name: quantity for quantity in part.quantities} if part else {}
         quantity = own.get(str(name)) or Quantity.of(str(name), _recorded(group))
         yield Measured(str(probe), quantity, group)

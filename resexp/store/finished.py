@@ -13,6 +13,7 @@ from typing import Any
 
 from resexp import durable
 from resexp.catalog.plugins import Plugin
+from resexp.catalog.probe_name import as_asked, probe_name
 from resexp.errors import StoreError
 from resexp.plan import numerics
 from resexp.plan.trial import Trial
@@ -113,8 +114,8 @@ def ways(finished: Finished, later: Iterable[Row]) -> dict[str, tuple[str, bool]
     options_of: dict[str, list[Any]] = {}
     for probe in finished.trial.settings.get("probes", ()):
         if 1 in probe["at"]:
-            options = {key: value for key, value in probe.items() if key not in ("kind", "at")}
-            options_of.setdefault(probe["kind"], []).append(options)
+            options = {key: value for key, value in probe.items() if key not in ("kind", "at", "of")}
+            options_of.setdefault(_name(probe), []).append(options)
     by_kind = {kind: (_text(options), False) for kind, options in options_of.items()}
     if again := {row["probe"] for row in later}:
         asked = read_or_empty(finished.folder.later_probes).get("asked", {})
@@ -122,6 +123,11 @@ def ways(finished: Finished, later: Iterable[Row]) -> dict[str, tuple[str, bool]
         # Older versions did not record the options of later measurements.
         by_kind |= {kind: (_text([asked[kind]]), True) for kind in again if kind in asked}
     return by_kind
+
+
+def _name(probe: Mapping[str, Any]) -> str:
+    """What rows call a probe of a trial's settings. Older versions had no `of`."""
+    return probe_name(probe["kind"], probe.get("of", "model"))
 
 
 def _text(options: list[Any]) -> str:
@@ -140,7 +146,7 @@ def notes_of_ways(trials: Sequence[Mapping[str, tuple[str, bool]]]) -> list[str]
         if any(later for _, later in measured) and len({options for options, _ in measured}) > 1:
             notes.append(
                 f"{kind}: its options differ between trials, so means over trials mix measurements; "
-                f"`resexp probe --probe {kind}` measures all alike"
+                f"`resexp probe --probe {as_asked(kind)}` measures all alike"
             )
     return notes
 
@@ -157,7 +163,7 @@ def note_of_lost_end(finished: Finished, rows: Iterable[Row]) -> str | None:
     """
     result, steps = finished.result, finished.result.get("steps") or 0
     due = [
-        probe["kind"]
+        _name(probe)
         for probe in finished.trial.settings.get("probes", ())
         if any(round(at * steps) == steps for at in probe["at"])
     ]
@@ -165,7 +171,7 @@ def note_of_lost_end(finished: Finished, rows: Iterable[Row]) -> str | None:
         return None
     if any(row["step"] == steps for row in rows):
         return None
-    asked = " ".join(f"--probe {kind}" for kind in dict.fromkeys(due))
+    asked = " ".join(f"--probe {as_asked(name)}" for name in dict.fromkeys(due))
     return (
         f"{finished.folder.path}: what probes measured after the last step is missing. Older versions lost "
         "it if they were stopped in that step. "

@@ -82,6 +82,7 @@ class Adversarial(AdversarialTask):
             return real.new_zeros(())
         share_B = torch.rand(len(real), generator=draws).to(real.device)
         between = torch.lerp(real, made, share_B.view(-1, *(1,) * (real.ndim - 1))).requires_grad_()
-        (slope,) = torch.autograd.grad(judge(between).sum(), between, create_graph=True)
+        with torch.enable_grad():  # some probes measure the loss alone, without gradients
+            (slope,) = torch.autograd.grad(judge(between).sum(), between, create_graph=True)
         sizes_B: Tensor = slope.flatten(1).norm(dim=1)
         return self.penalty_weight * (sizes_B - 1).square().mean()

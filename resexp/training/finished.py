@@ -85,5 +85,5 @@ def measure(
         except Exception as error:
             if config.info.plugin:
                 raise
-            failed[config.kind] = reason(error)
+            failed[config.name] = reason(error)
     return rows, failed

@@ -109,8 +109,8 @@ class TrainingLoop:
         self.attempt.notes.extend(f"{name}: {failure}" for failure in self.failed_probes)
 
     def unmeasured(self) -> list[str]:
-        """The kinds of the probes that failed at every moment, so that they have no number."""
-        moments = Counter(config.kind for config in self.run.settings.probes for _ in config.at)
+        """The names of the probes that failed at every moment, so that they have no number."""
+        moments = Counter(config.name for config in self.run.settings.probes for _ in config.at)
         failed = Counter(failure.partition(" failed at ")[0] for failure in self.failed_probes)
         return [kind for kind, count in moments.items() if failed[kind] == count]
 

@@ -34,7 +34,7 @@ def probe_rows(run: Learner, failed: list[str]) -> Iterator[dict[str, Any]]:
                 except Exception as error:
                     if out_of_memory(error):
                         raise
-                    failed.append(f"{config.kind} failed at {100 * at:g} %: {reason(error)}")
+                    failed.append(f"{config.name} failed at {100 * at:g} %: {reason(error)}")
                     print(failed[-1])
                 else:
                     yield from rows
@@ -56,26 +56,28 @@ def measured(run: Run, config: ProbeConfig, at: float) -> Iterator[dict[str, Any
     probe: Probe = config.build()
     with torch.random.fork_rng([] if place.type == "cpu" else [place], device_type=place.type):
         torch.manual_seed(0)
-        for reading in probe.measure(take_snapshot(run, config.batch_size, place)):
+        for reading in probe.measure(take_snapshot(run, config.batch_size, place, config.of)):
             quantity = {"quantity": own[reading.name]} if reading.name in own else {}
-            yield {"probe": config.kind, "step": run.step, "at": at, **asdict(reading), **quantity}
+            yield {"probe": config.name, "step": run.step, "at": at, **asdict(reading), **quantity}
 
 
-def take_snapshot(run: Run, batch_size: int, place: torch.device | None = None) -> Snapshot:
-    """A copy of the run with a fixed batch (`Run.fixed_batch`). It lies on the device `place`, or on the
-    run's own.
+def take_snapshot(
+    run: Run, batch_size: int, place: torch.device | None = None, of: str = "model"
+) -> Snapshot:
+    """A copy of the network whose settings are at `of`, with a fixed batch (`Subject.batch`). It lies on the
+    device `place`, or on the run's own.
     """
-    place = place or run.device
-    inputs, target, labels = (each.to(place) for each in run.fixed_batch(batch_size))
-    network = copy.deepcopy(run.network).to(place).train()
+    place, subject = place or run.device, run.subject(of)
+    inputs, target, labels = (each.to(place) for each in subject.batch(batch_size))
+    network = copy.deepcopy(subject.network).to(place).train()
     network.zero_grad(set_to_none=True)
 
     def loss() -> Tensor:
-        return run.loss_of(network, inputs, target)
+        return subject.loss(network, inputs, target)
 
     def step() -> None:
         optimizer = run.recipe.make(network.parameters())
-        optimizer.load_state_dict(copy.deepcopy(run.optimizer.state_dict()))
+        optimizer.load_state_dict(copy.deepcopy(subject.optimizer.state_dict()))
         for group in optimizer.param_groups:
             group["lr"] = run.rate(min(run.step, run.total - 1))
         torch.autograd.backward(loss())

@@ -21,6 +21,7 @@ from resexp.tasks.base import Task
 from resexp.training.evaluation import Score, evaluate, number
 from resexp.training.optimizers import Optimizer
 from resexp.training.schedules import Schedule, warmed
+from resexp.training.subject import Subject
 
 if TYPE_CHECKING:
     from resexp.config.settings import Settings
@@ -68,8 +69,7 @@ class Run:
         self.smoothed_error = torch.ones((), device=device)
         self.sums = torch.zeros(2, device=device, dtype=widest(device))
         """The loss and the number of mistakes, each summed over this epoch's batches."""
-        self.units = 1
-        """Number of labels, pixels or tokens in the last batch."""
+        self.units = 1  # the number of labels, pixels or tokens in the last batch
         self._ordered_epoch = -1
         self._order = torch.empty(0, dtype=torch.long)
         self._batches: Batches = data.train.batch
@@ -148,9 +148,8 @@ class Run:
             self._check()
 
     def rate(self, step: int) -> float:
-        """The learning rate of step `step`: the optimiser's rate times the schedule's factor.
-
-        As long as training is at the low starting rate, the rate is also multiplied by that rate's factor.
+        """The learning rate of step `step`: the optimiser's rate times the schedule's factor and, as long as
+        training is at the low starting rate, times that rate's factor.
         """
         schedule = self.settings.training.schedule
         factor = warmed(self.schedule, step, self.total, schedule.warmup)
@@ -231,6 +230,10 @@ class Run:
     def loss_of(self, network: nn.Module, inputs: Tensor, target: Tensor) -> Tensor:
         """The loss that probes measure on that batch, of a copy of the network."""
         return self.task.training_loss(network(inputs), target)
+
+    def subject(self, name: str) -> Subject:
+        """The network whose settings are at `name`, for probes."""
+        return Subject(self.network, self.optimizer, self.fixed_batch, self.loss_of)
 
     # -- saving -----------------------------------------------------------------------------------
 

@@ -55,6 +55,20 @@ def planned(changes: dict[str, Any]) -> Any:
             "discriminator.norm: batch does not fit adversarial: the gradient penalty",
         ),
         ({"probes": [{"kind": "lesion"}]}, "probes.0: lesion is for tasks with labels"),
+        (
+            {"probes": [{"kind": "lesion", "of": "discriminator"}]},
+            "lesion of discriminator is for tasks with labels; remove it: adversarial learns from images",
+        ),
+        ({"probes": [{"kind": "linear_probe"}]}, "remove it: generator learns from noise"),
+        (
+            {
+                "task": "classification",
+                "model": {"kind": "resnet", "depth": 8},
+                "discriminator": None,
+                "probes": [{"kind": "gradient_norms", "of": "discriminator"}],
+            },
+            "probes.0.of: discriminator: classification trains one network",
+        ),
     ],
 )
 def test_what_does_not_fit_is_told_in_one_line(changes: dict[str, Any], says: str) -> None:

@@ -167,6 +167,17 @@ def test_other_probes_are_summarised_over_blocks_and_seeds(make: Make) -> None:
     ]
 
 
+def test_the_discriminator_does_not_mix_with_the_generator(make: Make) -> None:
+    rows = [trial("residual", 8, 0)]
+    found = [("gradient_norms", 1.0), ("gradient_norms of discriminator", 100.0)]
+    probes = [reading(rows[0], probe, "weight_rms", i, size) for probe, size in found for i in range(3)]
+    report = build(with_probes(make, rows, probes))
+    assert only(report.table("gradients"))["first"] == 1.0
+    other = only(report.table("other_probes"))
+    assert other["quantity"] == "weight rms of the discriminator, over layer"
+    assert (other["first"], other["mean"]) == (100.0, 100.0)
+
+
 def test_what_nobody_has_listed_is_shown_wherever_it_was_read(make: Make) -> None:
     """Of a probe that this version does not know: for each block, for each network, and at any fractions."""
     rows = [trial("plain", depth, seed) for depth in (8, 20) for seed in (0, 1)]

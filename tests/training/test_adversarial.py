@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,9 @@ from torch import Tensor, nn
 from resexp.config.parse import parse_settings
 from resexp.errors import Diverged
 from resexp.generation import features
+from resexp.models.spectral import trained_weight
+from resexp.probes.states import settled
+from resexp.random import keyed_generator
 from resexp.training.adversarial.average import averaged
 from resexp.training.adversarial.run import AdversarialRun, shortfall
 from resexp.training.probing import measured
@@ -91,17 +95,64 @@ def test_a_state_that_lacks_something_would_be_noticed() -> None:
         assert not all(map(torch.equal, weights(whole), weights(second))) or ended[-1] != rows[-1], lost
 
 
-def test_probes_measure_the_generator_and_change_nothing() -> None:
+def test_probes_measure_both_networks_and_change_nothing() -> None:
     chosen = settings({"norm": "batch"}, spectral_norm=True)
     probed, plain = new(AdversarialRun, chosen), new(AdversarialRun, chosen)
     advanced(probed, 2)
     advanced(plain, 2)
-    readings = [row for probe in chosen.probes for row in measured(probed, probe, 0.0)]
-    assert {row["name"] for row in readings} == {"weight_norm", "weight_rms", "block_input", "update_ratio"}
-    assert {row["index"] for row in readings if row["name"] == "weight_norm"} == {0, 1, 2, 3}
-    assert all(np.isfinite(row["value"]) and row["value"] > 0 for row in readings)
+    for of, layers in (("model", 4), ("discriminator", 7)):
+        probes = [probe.model_copy(update={"of": of}) for probe in chosen.probes]
+        readings = [row for probe in probes for row in measured(probed, probe, 0.0)]
+        names = {row["name"] for row in readings}
+        assert names == {"weight_norm", "weight_rms", "block_input", "update_ratio"}
+        assert {row["index"] for row in readings if row["name"] == "weight_norm"} == set(range(layers))
+        assert all(np.isfinite(row["value"]) and row["value"] > 0 for row in readings)
+        assert {row["probe"] for row in readings} == {probe.name for probe in probes}
     assert advanced(probed, 5) == advanced(plain, 5)
     assert all(map(torch.equal, weights(probed), weights(plain)))
+
+
+@pytest.mark.parametrize("task", [{"loss": "hinge"}, {"loss": "wgan_gp", "spectral_norm": True}])
+def test_gradients_of_the_discriminator_are_those_of_its_loss_written_out(task: dict[str, Any]) -> None:
+    chosen = settings({"norm": "layer"}, **task)
+    run = new(AdversarialRun, chosen)
+    advanced(run, 2)
+    found = list(measured(run, chosen.probes[0].model_copy(update={"of": "discriminator"}), 0.0))
+    subject = run.subject("discriminator")
+    real, noise, _ = subject.batch(128)
+    made = settled(copy.deepcopy(run.network))(noise).detach()
+    judge = copy.deepcopy(run.discriminator).train()
+    entered: list[Tensor] = []
+    judge.blocks[1].register_forward_pre_hook(lambda _, args: entered.append(args[0]))
+    x, y = judge(real), judge(made)
+    if task["loss"] == "hinge":
+        loss = (1 - x).relu().mean() + (1 + y).relu().mean()
+    else:
+        share = torch.rand(len(real), generator=keyed_generator("probe", "penalty")).view(-1, 1, 1, 1)
+        between = (real + share * (made - real)).requires_grad_()
+        (slope,) = torch.autograd.grad(judge(between).sum(), between, create_graph=True)
+        loss = y.mean() - x.mean() + 10 * (slope.flatten(1).norm(dim=1) - 1).square().mean()
+    trained = [trained_weight(layer) for _, layer in judge.weight_layers()]
+    gradients = torch.autograd.grad(loss, [*trained, *entered])
+    norms = [row["value"] for row in found if row["name"] == "weight_norm"]
+    assert norms == pytest.approx([g.norm().item() for g in gradients[: len(trained)]], rel=1e-4)
+    whole = torch.stack([g.norm() for g in gradients[len(trained) :]]).norm().item()
+    assert len(entered) == (2 if task["loss"] == "hinge" else 3)
+    inputs = {row["index"]: row["value"] for row in found if row["name"] == "block_input"}
+    assert sorted(inputs) == [1, 2]  # the first block gets the images
+    assert inputs[1] == pytest.approx(whole, rel=1e-4)
+
+
+def test_probes_with_gradients_twice_measure_a_penalty() -> None:
+    chosen = settings({"norm": "none"}, loss="wgan_gp").model_dump(mode="json")
+    chosen["probes"] = [
+        {"kind": "sharpness", "at": [0], "points": 1, "iterations": 2, "of": "discriminator"},
+        {"kind": "responses", "at": [0], "of": "discriminator"},
+    ]
+    run = new(AdversarialRun, parse_settings(chosen))
+    readings = [row for probe in run.settings.probes for row in measured(run, probe, 0.0)]
+    assert {row["name"] for row in readings} >= {"hessian_eigenvalue", "slice_loss", "std"}
+    assert all(np.isfinite(row["value"]) for row in readings)
 
 
 def test_a_step_is_the_losses_written_out() -> None:
@@ -111,23 +162,23 @@ def test_a_step_is_the_losses_written_out() -> None:
     chosen = parse_settings(
         chosen.model_dump(mode="json") | {"training": {"epochs": 1, "batch_size": 25, "optimizer": plain}}
     )
-    run, copy = new(AdversarialRun, chosen), new(AdversarialRun, chosen)
+    run, twin = new(AdversarialRun, chosen), new(AdversarialRun, chosen)
     run.train_step()
     softplus = nn.functional.softplus
-    copy.network.train()
+    twin.network.train()
     for number in (0, 1):
-        x, z = copy.real_batch(number), copy.noise(25, 0, "discriminator", number)
+        x, z = twin.real_batch(number), twin.noise(25, 0, "discriminator", number)
         assert x.amin() >= -1
         assert x.amax() <= 1
         with torch.no_grad():
-            y = copy.network(z)
-        loss = softplus(-copy.discriminator(x)).mean() + softplus(copy.discriminator(y)).mean()
-        descend(loss, copy.discriminator)
-    z = copy.noise(25, 0, "generator")
-    descend(softplus(-copy.discriminator(copy.network(z))).mean(), copy.network)
+            y = twin.network(z)
+        loss = softplus(-twin.discriminator(x)).mean() + softplus(twin.discriminator(y)).mean()
+        descend(loss, twin.discriminator)
+    z = twin.noise(25, 0, "generator")
+    descend(softplus(-twin.discriminator(twin.network(z))).mean(), twin.network)
     near: Any = {"rtol": 1e-3, "atol": 1e-5}
-    torch.testing.assert_close(run.discriminator.state_dict(), copy.discriminator.state_dict(), **near)
-    torch.testing.assert_close(run.network.state_dict(), copy.network.state_dict(), **near)
+    torch.testing.assert_close(run.discriminator.state_dict(), twin.discriminator.state_dict(), **near)
+    torch.testing.assert_close(run.network.state_dict(), twin.network.state_dict(), **near)
 
 
 def descend(loss: Tensor, network: nn.Module) -> None:

@@ -18,11 +18,13 @@ from resexp.models.base import Network
 from resexp.models.build import build_network
 from resexp.models.init import initialise
 from resexp.models.spectral import divide_by_spectral_norm
+from resexp.probes.states import settled
 from resexp.random import key_of, keyed_generator
 from resexp.tasks.base import AdversarialTask
 from resexp.training.adversarial.average import averaged
 from resexp.training.adversarial.pictures import SHOWN, due, picture
 from resexp.training.run import Run
+from resexp.training.subject import Subject
 
 if TYPE_CHECKING:
     from resexp.config.settings import Settings
@@ -196,6 +198,29 @@ class AdversarialRun(Run):
         made = network(inputs)
         judge = copy.deepcopy(self.discriminator).eval().requires_grad_(False).to(made.device, made.dtype)
         return self.game.training_loss(judge(made), target)
+
+    def subject(self, name: str) -> Subject:
+        if name != "discriminator":
+            return super().subject(name)
+        optimizer = self.discriminator_optimizer
+        return Subject(self.discriminator, optimizer, self.batch_to_tell, self.loss_of_telling)
+
+    def batch_to_tell(self, size: int) -> tuple[Tensor, Tensor, Tensor]:
+        """A batch for probes of the discriminator: real images, noise for as many generated ones, and the
+        classes of the real ones.
+        """
+        index = permutation(len(self.data.train), 0, -1)[:size].to(self.device)
+        images, labels = self.data.train.batch(index)
+        return self.scaled(self.data.train, images), self.fixed_batch(len(images))[0], labels
+
+    def loss_of_telling(self, network: nn.Module, inputs: Tensor, target: Tensor) -> Tensor:
+        """The discriminator's loss on real images, and on images that a copy of the generator makes."""
+        maker = settled(copy.deepcopy(self.network)).to(inputs.device, inputs.dtype)
+        with torch.no_grad():
+            made = maker(target)
+        loss = self.game.discriminator_loss(network(inputs), network(made))
+        draws = keyed_generator("probe", "penalty")
+        return loss + self.game.penalty(cast(Network, network), inputs, made, draws)
 
     # -- saving -----------------------------------------------------------------------------------
 
