@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from resexp.config.settings import Settings
 
-TRAINER = "resexp.training.trial:train"
 PRELOAD = "resexp.training.preload"
+TRAINER = f"{PRELOAD}:train"
+"""In PRELOAD, because a node of a cluster is told nothing else, and loads this module before its trials."""
 
 LEARNERS = {
     "AdversarialTask": "resexp.training.adversarial.run:AdversarialRun",

@@ -12,7 +12,8 @@ import torch.utils.serialization.config  # noqa: F401 (the first torch.save woul
 
 from resexp.catalog import scan
 from resexp.config.settings import Settings
-from resexp.training import run, trial  # noqa: F401 (run holds the class that trains networks)
+from resexp.training import run  # noqa: F401 (it has the class that trains networks)
+from resexp.training.trial import train  # noqa: F401 (what workers call: entry.TRAINER)
 
 Settings.model_rebuild(force=True)
 for role in scan.ROLES:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from leavings import left
 from tally import Record
 
 from resexp import api, durable, store
@@ -38,7 +39,6 @@ ROUNDS: dict[str, Any] = {
     "model": {"kind": "svbm", "depth": 3, "c": 0.1, "connection": "residual"},
     "training": {"epochs": 1},
 }
-TIMING = ("seconds", "step_seconds", "images_per_second", "peak_memory_bytes", "attempt", "rows")
 
 
 class Cut(BaseException):
@@ -98,22 +98,6 @@ def patched(monkeypatch: pytest.MonkeyPatch) -> Callable[[Watched], None]:
             monkeypatch.setattr(owner, name, watched.around(what, original))
 
     return patch
-
-
-def left(folder: TrialFolder) -> dict[str, Any]:
-    """All that a trial left, timing aside."""
-    result = durable.read_document(folder.result)
-    rows = [durable.read_rows(path.read_bytes())[0] for path in (folder.metrics, folder.probes)]
-    saved = torch.load(folder.checkpoints()[-1].with_suffix(".pt"), weights_only=True)
-    return without_timing({"result": result, "metrics and probes": rows, "saved": saved})
-
-
-def without_timing(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: without_timing(item) for key, item in value.items() if key not in TIMING}
-    if isinstance(value, list | tuple):
-        return [without_timing(item) for item in value]
-    return value.numpy().tobytes() if isinstance(value, torch.Tensor) else value
 
 
 @pytest.fixture

@@ -7,10 +7,9 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
-import stub
+from leavings import left
 from processes import wait_until
 from tally import Record
 
@@ -25,7 +24,6 @@ training: {epochs: 12, batch_size: 16, optimizer: {kind: sgd, lr: 0.05}, schedul
 probes: [{kind: gradient_norms, at: [0, 0.5, 1], batch_size: 16}]
 sweep: {model.connection: [plain, residual]}
 """
-TIMING = {"seconds", "earlier_seconds", "step_seconds", "images_per_second", "peak_memory_bytes"}
 
 
 def start(config: Path, results: Path) -> subprocess.Popen[bytes]:
@@ -39,23 +37,6 @@ def start(config: Path, results: Path) -> subprocess.Popen[bytes]:
 
 def places(results: Path) -> list[store.TrialFolder]:
     return [store.TrialFolder(path) for path in sorted((results / "exp/trials").glob("*"))]
-
-
-def without_timing(value: Any) -> Any:
-    """The value without what a clock or the machine's memory says; tensors as bytes."""
-    if isinstance(value, dict):
-        return {key: without_timing(item) for key, item in value.items() if key not in TIMING}
-    if isinstance(value, list | tuple):
-        return [without_timing(item) for item in value]
-    return value.numpy().tobytes() if hasattr(value, "numpy") else value
-
-
-def left(folder: store.TrialFolder) -> dict[str, Any]:
-    import torch
-
-    trace = stub.trace(folder)
-    last = folder.checkpoints()[-1].with_suffix(".pt")
-    return without_timing({**trace, "checkpoint": torch.load(last, weights_only=True)})
 
 
 @pytest.mark.slow
