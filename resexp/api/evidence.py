@@ -90,11 +90,11 @@ def register(
     results: str | Path = RESULTS,
     progress: Progress | None = None,
 ) -> tuple[Path, str]:
-    """Write down, before an experiment is run, what it will be judged by. Returns the file and its hash.
+    """Write down, before an experiment is run, what it will be judged by: its trials, claims, published
+    numbers, margins and stopping rule. Returns the file and its hash.
 
-    That is: its trials, claims, published numbers, margins and stopping rule. Without `most`, the stopping
-    rule is the number of seeds. With `most`, it is the rule of `run_until_decided`. The report then says
-    which verdicts were registered, and what has changed since.
+    Without `most`, the stopping rule is the number of seeds. With `most`, it is the rule of
+    `run_until_decided`. The report then says which verdicts were registered, and what has changed since.
 
     Raises:
         ConfigError, DataError: the experiment cannot be planned, or some trials have been trained already.

@@ -106,7 +106,7 @@ def startup_seconds(folder: TrialFolder) -> float:
     and opens its row files.
 
     They are the difference between the times of two files. This is right only for trials without probes,
-    because these never write to the file of probe rows again.
+    which do not write to the file of probe rows later.
     """
     return folder.probes.stat().st_mtime - folder.attempt.stat().st_mtime
 

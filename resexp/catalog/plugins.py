@@ -1,4 +1,8 @@
-"""Reads and imports plugins: Python files with a user's own parts. A plugin is identified by its content."""
+"""Reads and imports plugins: Python files with a user's own parts. A plugin is identified by its content.
+
+`config/paths.py` finds a plugin's file. `plugin_imports.py` finds the modules that it imports from its
+folder, and refuses an import whose name is also that of an installed module. Any other import is allowed.
+"""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ class PartInfo:
 
 @cache
 def parts(role: str, plugins: tuple[Plugin, ...] = ()) -> Mapping[str, PartInfo]:
-    """All parts of a role, the package's and the plugins', by kind and sorted by it.
+    """All parts of a role, those of the package and of the plugins, by their kinds in alphabetical order.
 
     Raises ConfigError if two parts have the same kind, or if the annotation of an option is not supported.
     """

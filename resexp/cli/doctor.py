@@ -75,7 +75,7 @@ def _torch() -> Iterator[Finding]:
 
 
 def _accelerator() -> str:
-    """What accelerators there are, and whether trials use them by themselves."""
+    """What accelerators there are, and whether trials use them without being asked to."""
     from resexp.machine.devices import accelerator, device_name
 
     kind, count = accelerator()

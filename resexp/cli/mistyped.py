@@ -79,7 +79,7 @@ def _where(context: Any) -> str:
 
 
 def _known(context: Any, meant: str) -> bool:
-    """Whether something is meant that the command has: one of its options, or another command."""
+    """Whether the advice `meant` can be followed: it names another command, or an option of this one."""
     options = {name for parameter in context.command.params for name in parameter.opts}
     return bool(meant) and (meant.startswith("`") or meant.split(maxsplit=1)[0] in options)
 

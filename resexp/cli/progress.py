@@ -21,7 +21,7 @@ BAR = "cyan"
 ROWS = 16
 """The most running trials that are shown, so that the table fits on the screen."""
 WIDE = 110
-"""From this width on, each trial has a bar, so that its name and its numbers do not stand far apart."""
+"""A terminal of at least this width shows a bar between each trial's name and its numbers."""
 OTHERS = 64
 """The width of what a wide terminal shows beside a trial's name."""
 

@@ -243,7 +243,9 @@ def _grids(tier: Tier, assigned: Mapping[grid.Path, Sequence[Assignment]]) -> li
 
 
 def _narrows(assigned: Iterable[grid.Path], tier: Tier) -> bool:
-    """Whether some overridden key is an axis, the connection or the depth, or lies within or around one."""
+    """Whether an override concerns an axis, the connection or the depth, or a key within or around one of
+    these.
+    """
     swept = {path for axes in tier.grids for path in axes}
     swept |= {tuple(key.split(".")) for key in (grid.CONNECTION, grid.DEPTH)}
     return any(a[: len(b)] == b[: len(a)] for a in assigned for b in swept)

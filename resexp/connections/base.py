@@ -48,8 +48,8 @@ class Site:
         depth 20 has 9 blocks, and a transformer has two blocks (attention and MLP) for each of its layers
         unless its `span` says otherwise. In boosting, blocks are rounds.
     inputs: number of channels of h. In the first block, these are the stem's.
-    width: number of channels that the trunk plans for the state after this block. f returns this many and h'
-        has this many unless the connection sets `branch` or `out`.
+    width: number of channels that the trunk plans for the state after this block. f(h) and h' have this many
+        channels unless the connection sets `branch` or `out`.
     stride: the block's step in pixels along H and W. If it is 2, f(h) and h' are half as high and half as
         wide as h, rounded up. In trunks for tokens and vectors it is 1. `m_net` has images of height 1, and
         strides of 4 along W alone.
@@ -80,7 +80,7 @@ class Connection(nn.Module, ABC):
 
     Set `mixes_positions` if h' at one position depends on h at others; causal models refuse such a
     connection. Set `whole_batch` to True if h' of one example depends on other examples of its batch while
-    training, or on a random draw that they share; batch norms do not count. Several processes that share a
+    training, or on a random draw that they share. Batch norms do not count. Several processes that share a
     batch cannot train such a connection, and they train a plugin's connection only if it sets `whole_batch`
     to False.
     """

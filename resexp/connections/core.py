@@ -80,7 +80,7 @@ class Gated(ShortcutConnection):
 
     Highway networks: Srivastava et al. 2015 (arXiv:1505.00387), equation 3. As the shortcut of a ResNet it is
     the exclusive gate of He et al. 2016 (arXiv:1603.05027), section 3.1. The matrix W and the vector b are
-    learned. Every element of b starts at `bias`; a negative one carries h through at first.
+    learned. Every element of b starts at `bias`. The lower `bias` is, the less a block changes S h at first.
     """
 
     def __init__(self, site: Site, *, bias: Real = -2.0, **shortcut: ShortcutKind) -> None:

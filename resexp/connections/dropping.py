@@ -33,8 +33,8 @@ class ShortcutDropout(ShortcutConnection):
 class StochasticDepth(ShortcutConnection):
     """h' = S h + b f(h),  b ~ Bernoulli(p_l),  p_l = 1 - (1 - p_L) l / L
 
-    Huang et al. 2016 (arXiv:1603.09382), equations 2 to 4, for block l of L, counted from 1. `p_last` is p_L;
-    if it is 1, this is residual. While training, b is drawn once for each batch; where it is 0, f is not
+    Huang et al. 2016 (arXiv:1603.09382), equations 2 to 4, for block l of L, counted from 1. `p_last` is p_L.
+    If it is 1, this is residual. While training, b is drawn once for each batch. If b is 0, f is not
     computed, and its weights get no gradient. When evaluating, h' = S h + p_l f(h): equation 5.
     """
 

@@ -37,7 +37,8 @@ class Facts:
     shape: the shape of one example: (channels, height, width) for an image, (T,) for a window of T tokens,
         (features,) for a row of a table, (channels, samples) for a waveform.
     targets: what has a class: each example ("labels"), each pixel of an image ("masks"), or each token.
-        With "actions", nothing has: a network learns by playing. Examples are then first observations.
+        With "actions", nothing has a class: a network learns by playing, and the examples are the first
+        observations of games.
     classes: their names, in the order of their numbers; with "actions", those of a policy's outputs.
     train_counts, test_counts: examples of each class, in the order of `classes`. Masks and tokens have one
         number for all examples instead.

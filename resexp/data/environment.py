@@ -30,11 +30,11 @@ class Environment(Source):
 
     Observations must be vectors, and actions must be a choice among a few (`Discrete`) or a vector (`Box`).
     `episodes` episodes are played at each evaluation. Their seeds are the same at every evaluation and in all
-    trials, and training episodes have others. `least` and `largest` bound the return of an episode, and are
-    known for the four above; regrets are shares of the range between them. `threshold` is the mean return at
-    which the environment counts as solved, by default that of gymnasium, if it has one. The environment must
-    repeat itself if it is reset with the same seed and given the same actions. Source: Towers et al. 2024
-    (gymnasium, arXiv:2407.17032). Nothing is downloaded.
+    trials, and training episodes have others. `least` and `largest` are bounds of an episode's return. They
+    are known for the four environments above. Regrets are shares of the range between them. `threshold` is
+    the mean return at which the environment counts as solved, by default that of gymnasium, if it has one.
+    The environment must repeat itself if it is reset with the same seed and given the same actions. Source:
+    Towers et al. 2024 (gymnasium, arXiv:2407.17032). Nothing is downloaded.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Environment(Source):
         return Facts(shape, "actions", answers, count, count, key)
 
     def read(self, split: Split, image_size: int | None, progress: Progress) -> Iterator[Chunk]:
-        """The first observations of the evaluation episodes, for either split: no examples to learn from."""
+        """The first observations of the evaluation episodes, equal for both splits. None is learned from."""
         env = self.make()
         # Copies, because an environment may write each observation into the same memory.
         first = [np.array(env.reset(seed=seed)[0], np.float64) for seed in self.seeds()]
@@ -74,7 +74,7 @@ class Environment(Source):
         Raises DataError if it is not known, cannot be made, or has spaces that are not supported.
         """
         gymnasium = library()
-        if self.name not in gymnasium.registry:  # so that a name can make nobody import another module
+        if self.name not in gymnasium.registry:  # otherwise a name could make gymnasium import another module
             near = difflib.get_close_matches(self.name, [*RETURNS, *gymnasium.registry], n=1)
             right = f"did you mean {near[0]}?" if near else f"such as {', '.join(RETURNS)}"
             raise self._error("name", f"gymnasium has no environment {self.name!r}; {right}")

@@ -21,6 +21,6 @@ def listed(files: Sequence[str], what: str) -> tuple[str, ...]:
 
 
 def with_source(config: DataConfig, notes: Iterable[str]) -> list[str]:
-    """The notes on a configured set, each after the set's folder or kind."""
+    """The notes on a configured set. Each begins with the set's folder or kind."""
     source = getattr(config, "root", None) or config.kind
     return [f"{source}: {note}" for note in notes]

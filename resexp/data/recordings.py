@@ -67,8 +67,9 @@ class SoundSet(Examples):
         """Like `batch`, but each recording is moved in time and gets noise of its own.
 
         Draws depend only on the seed, the epoch and the recording's number. The gap that a shift leaves is
-        silent. Noise is Gaussian. Half of the recordings get no noise, because evaluation adds none. For the
-        others, the noise's root mean square as a share of the example's is drawn evenly from 0 to `noise`.
+        silent. Noise is Gaussian. Half of the recordings get no noise, because evaluation adds none. For each
+        of the others, a share is drawn evenly from 0 to `noise`. The noise's root mean square is this share
+        of the example's.
         """
         waves_BT = self._waves(index)
         if most := round(self.sound.shift * self.sound.rate):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from resexp.plan.trial import Trial
 
 TIMED_MACS = 3e9
-"""The batch of a timed step is so small that the step has at most so many multiply-accumulates."""
+"""The most multiply-accumulates of a timed step, whose batch is made small enough for that."""
 TIMED, ENOUGH = 3, 10**9
 """TIMED: the number of timed steps, of which the shortest counts. ENOUGH: the nanoseconds after which no
 further step is begun.

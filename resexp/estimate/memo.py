@@ -105,8 +105,8 @@ def _append(path: Path, data: bytes) -> None:
 def code_fingerprint() -> str:
     """A hash of the code that computes the answers.
 
-    Raises FileNotFoundError if a name in CODE does not exist: then changes of code that has moved elsewhere
-    would not be noticed.
+    Raises FileNotFoundError if a name in CODE does not exist, because changes of code that has moved
+    elsewhere would not be noticed.
     """
     package = Path(__file__).parents[1]
     files = [file for part in CODE for file in _sources(package / part)]

@@ -9,7 +9,7 @@ from resexp.execution.launcher import Outcome
 
 
 def outcome_of(status: int, oom_kills_before: int) -> Outcome:
-    """How a worker ended, from its exit status, or minus the number of the signal that ended it (as in
+    """How a worker ended. `status` is its exit status, or minus the number of the signal that ended it (as in
     Popen). `oom_kills_before` is what `oom_kills` was before the worker started.
     """
     if status == -signal.SIGKILL and oom_kills() > oom_kills_before:

@@ -51,10 +51,10 @@ class Ray(Launcher):
 
     All nodes must see the results folder. `address` is that of the cluster, such as 10.0.0.1:6379; without
     it, RAY_ADDRESS counts. If neither is given, or `address` is local, a cluster is started on this machine
-    and ends with the run; `local_cpus` is the number of processors that it gives to tasks, by default all.
-    A trial takes `num_cpus` processors of its node, by default those that --threads says, and `num_gpus`
-    GPUs. With 0.25, four trials share a GPU. The end of this process ends the trials. They continue from
-    their checkpoints when the same command is given again, and if a node fails, on another node.
+    and ends with the run. `local_cpus` is the number of processors that this cluster gives to tasks, by
+    default all. A trial takes `num_cpus` processors of its node, by default those that --threads says, and
+    `num_gpus` GPUs. With 0.25, four trials share a GPU. The trials end with this process. The same command
+    continues them from their checkpoints. If a node fails, its trials continue on another.
     """
 
     remote: ClassVar[bool] = True
@@ -185,8 +185,8 @@ class Ray(Launcher):
         task.outcome = Outcome(*fields)
 
     def _connected(self, seconds: float) -> bool:
-        """Whether there is a cluster to use. Otherwise, start the driver, unless it runs, and give it so many
-        seconds to connect. Raises TrialError if it cannot, or has tried for `CONNECTING` seconds.
+        """Whether there is a cluster to use. If not, start the driver, unless it runs, and wait `seconds` for
+        it to connect. Raises TrialError if it cannot, or has tried for `CONNECTING` seconds.
         """
         if self._cluster:
             return True
@@ -227,8 +227,8 @@ class Ray(Launcher):
         self._tasks.clear()
 
     def _disconnect(self, seconds: float) -> str:
-        """End the driver, which has so many seconds to do it by itself. Returns ": " and the last line that
-        it has printed, or "" if it has printed none. Ray's own log lines begin with a bracket.
+        """End the driver; kill it if it has not ended after `seconds`. Returns ": " and the last line that it
+        has printed, or "" if it has printed none. Ray's own log lines begin with a bracket.
         """
         driver, control, errors = self._driver, self._control, self._errors
         self._driver = self._control = self._errors = None

@@ -50,7 +50,7 @@ FETCHING = 30.0
 
 def spawn_driver(control: Connection, errors: IO[bytes]) -> subprocess.Popen[bytes]:
     """Start this process with one end of a connection and a file for what it and Ray print. It imports the
-    package from the folder that the launcher's process has it from.
+    package from the same folder as the launcher's process.
     """
     path = [str(Path(resexp.__file__).parents[1]), *import_path()]
     return subprocess.Popen(

@@ -11,8 +11,9 @@ from resexp.execution.display import RunningTrial
 from resexp.plan.trial import Trial
 
 STARTING = 120.0
-"""Seconds that a worker has at least until it reports its first step. Until then its process starts, loads
-PyTorch and may have to prepare the data, so a shorter timeout for steps would blame a busy machine's trials.
+"""The least number of seconds that a worker has until it reports its first step. Until then its process
+starts, loads PyTorch and may have to prepare the data, so a shorter timeout for steps would blame a busy
+machine's trials.
 """
 
 

@@ -204,8 +204,8 @@ def group_exists(leader: int) -> bool:
 
 
 def _offer_to_the_oom_killer() -> None:
-    """Make the kernel kill this worker before the server and the supervisor when memory runs out. One trial
-    fails then. Without the server or the supervisor, all of them would end.
+    """If memory runs out, make the kernel kill this worker rather than the server or the supervisor. Then one
+    trial fails. If the kernel killed one of the other two, all trials would end.
     """
     with suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")

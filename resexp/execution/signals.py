@@ -1,4 +1,7 @@
-"""Signals that ask a run to stop: a handler notes them, and the supervisor acts on them."""
+"""Signals that ask a run to stop, such as SIGTERM: a handler here notes them, and the loop of `supervise`
+(`supervisor.py`) acts on them. It calls `Sweep.stop`, which sends SIGTERM to the workers. Their handler is
+set in `worker.py`, and `TrainingLoop.advance` then saves a checkpoint and ends.
+"""
 
 from __future__ import annotations
 

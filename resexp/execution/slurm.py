@@ -142,7 +142,9 @@ class Slurm(Launcher):
         self._next_poll = ended + max(self._poll, REST * (ended - started))
 
     def stop(self, handle: Task, *, kill: bool) -> None:
-        """Cancel a job. With or without `kill`, Slurm sends SIGTERM, and after its KillWait SIGKILL."""
+        """Cancel a job. With or without `kill`, Slurm sends SIGTERM, and SIGKILL when the time KillWait of
+        its configuration has passed.
+        """
         handle.unwanted = "kill" if kill else handle.unwanted or "stop"
         self._queue.drop(handle)
         self._next_poll = 0.0

@@ -35,7 +35,7 @@ class Task:
     """A trial for Slurm.
 
     batch: the tasks that it was submitted with; None before that. index: its position among them. unwanted:
-    how it should be ended; "" if it should not. outcome: None until it has ended. begun: whether its worker
+    how it should be ended; "" if it should go on. outcome: None until it has ended. begun: whether its worker
     runs.
     """
 

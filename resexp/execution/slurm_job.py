@@ -59,7 +59,7 @@ def main(note: Path, first: int, count: int) -> int:
     told = Told()
     try:
         content = read_note(note)
-    except FileNotFoundError:  # Slurm has taken this job later than it has said, or its run is over
+    except FileNotFoundError:  # the run has ended, or did not know that Slurm had taken this job
         print(f"{note}: the run that submitted this job has withdrawn it")
         return UNFINISHED
     launcher = Local([content["trainer"].partition(":")[0]])
@@ -92,7 +92,7 @@ def _run(task: Mapping[str, Any], note: Mapping[str, Any], launcher: Local, told
             processes=task["processes"],
             restart=_restart(),
         )
-        with suppress(StaleAttempt):  # then the worker notices it, too
+        with suppress(StaleAttempt):  # the worker will find this out by itself, and end
             note_restart(TrialFolder(job.folder), job.number, job.restart)
         outcome = _outcome(launcher, launcher.start(job), told)
         if not outcome.again:

@@ -96,7 +96,9 @@ class SubmitQueue:
         return sent
 
     def find(self, seen: Mapping[str, Seen], notes: JobNotes) -> Iterator[Batch]:
-        """Those unsure arrays that Slurm has taken, as it turns out. Tasks of the others are queued again."""
+        """The arrays that Slurm has taken, of those for which this was not known. Tasks of the others are
+        queued again.
+        """
         for batch in list(self._unsure):
             id = array_of(seen, batch.name)
             if id is None:

@@ -111,7 +111,9 @@ def _waited(text: str) -> int | None:
 
 
 def _code(status: int) -> int:
-    """A worker's exit status, or minus the number of its signal, for which the job's program adds 128."""
+    """A worker's exit status, or minus the number of the signal that ended it. The program of a job reports
+    such a signal as 128 plus its number.
+    """
     return 128 - status if status > 128 else status
 
 

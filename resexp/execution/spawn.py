@@ -22,8 +22,8 @@ spec.loader.exec_module(package)
 from resexp.execution.server import serve
 serve({fileno}, {parent}, {preload!r}, {path!r})
 """
-"""The server's program. It imports the package from the folder that this process has it from, because the
-commit of that copy is recorded with the results.
+"""The server's program. It imports the package from the same folder as this process, because the commit of
+that copy is recorded with the results.
 """
 
 

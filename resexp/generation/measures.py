@@ -1,4 +1,4 @@
-"""What is recorded of generated images. No torch.
+"""What is recorded of generated images. Does not import torch.
 
 The readings of one evaluation, as `Reference.readings` returns them and `test_measures` of a row keeps them:
 
@@ -10,14 +10,13 @@ The readings of one evaluation, as `Reference.readings` returns them and `test_m
     collapsed      1 if the generator has collapsed and 0 if not; None if that cannot be told
 
 A generator has collapsed if its recall is below COLLAPSED: of twenty real images, not one lies among the
-generated ones. Collapse is only told if the recall between real images is above TOLD. Otherwise a low recall
-may be due to the features or to the number of images. For digits and for CIFAR-10, recall was 0.88 between
-real images, and 0.00 for ten real images, repeated with and without noise. So the bound tells a
-generator that repeats itself from one that does not.
-
-It tells no more. Images of a single class had a recall of 0.06 to 0.14 for digits, and of 0.41 to 0.56 for
-CIFAR-10, because balls around untypical images are large. For the same reason uniform noise had a recall of
-0.0 to 0.2; its precision was at most 0.01.
+generated ones. Whether it has collapsed is recorded only if the recall between real images is above TOLD.
+Otherwise a low recall may be due to the features or to the number of images. For digits and for CIFAR-10,
+recall was 0.88 between real images, and 0.00 for ten real images, repeated with and without noise. So the
+bound separates generators that repeat themselves from those that do not. It shows no more than that. Images
+of a single class had a recall of 0.06 to 0.14 for digits, and of 0.41 to 0.56 for CIFAR-10, because balls
+around untypical images are large. For the same reason uniform noise had a recall of 0.0 to 0.2; its precision
+was at most 0.01.
 """
 
 from __future__ import annotations
@@ -32,7 +31,8 @@ from resexp.generation.distance import Matrix, frechet, precision_recall
 COLLAPSED = 0.05
 """A generator has collapsed if its recall is below this bound."""
 TOLD = 0.5
-"""Collapse is only told if the recall between real images is above this bound."""
+"""Whether a generator has collapsed is recorded only if the recall between real images is above this bound.
+"""
 NEIGHBOURS = 3
 """The k of precision and recall, as Kynkäänniemi et al. chose it."""
 MOST = 2000

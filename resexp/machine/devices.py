@@ -1,8 +1,8 @@
-"""Finds the devices that trials can run on, and says on which device each of those at once runs.
+"""Finds the devices that trials can run on, and says which device each trial gets when several run at once.
 
 An accelerator is what `torch.accelerator` reports: "cuda" (also for AMD's GPUs), "mps" (Apple), "xpu" (Intel)
-and others. PyTorch supports one kind at a time. `auto` takes no kind but CUDA. The others must be named,
-because we do not know how they do.
+and others. PyTorch supports one kind at a time. `auto` takes only CUDA. Other kinds must be named, because
+they were never tried.
 """
 
 from __future__ import annotations

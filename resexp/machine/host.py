@@ -33,7 +33,7 @@ class Place(Enum):
 
 
 def this_process() -> dict[str, Any]:
-    """A record of this process as JSON data, from which any machine can find out what `exists` returns."""
+    """A record of this process as JSON data. On any machine, `exists` takes such a record."""
     pid = os.getpid()
     return {
         "host": socket.gethostname(),

@@ -1,5 +1,5 @@
-"""Which numbers and algorithms a device has. `precision: auto` means bfloat16 if the device computes in it,
-and float32 if it emulates it.
+"""Which types of numbers and which algorithms a device supports. `precision: auto` means bfloat16 if the
+device computes in it, and float32 if it emulates it.
 """
 
 from __future__ import annotations
@@ -58,7 +58,9 @@ CPU_AND_CUDA_ONLY = {
     "precision": ("bfloat16 is for CPUs and CUDA only", "float32"),
     "deterministic": ("deterministic algorithms are for CPUs and CUDA only", False),
 }
-"""Settings of training that not every device has: the sentence that says so, and the value for the others."""
+"""For each setting of training that not every device has: a sentence that says so, and the value to use on
+the other devices.
+"""
 
 
 def refuse_untried(training: Mapping[str, Any], device: str) -> None:

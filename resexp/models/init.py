@@ -42,7 +42,9 @@ MIRRORED_GAINS = {"relu": 1.0, "tanh": 0.5, "sigmoid": 2.0, "gelu": 1.0, "leaky_
 act(x) - act(-x) at 0.
 """
 NOISE = 0.1
-"""`dirac` adds to the identity this number times the weights of `he`, unless `model.init_noise` differs."""
+"""`dirac` adds to the identity this number times the weights of `he`, unless `model.init_noise` gives another
+number.
+"""
 
 
 def _he(weight: Tensor, generator: torch.Generator, gain: float) -> Tensor:

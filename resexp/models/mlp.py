@@ -30,8 +30,8 @@ class Mlp(Trunk):
     The depth is 2n+2.
 
     With `layers: 1`, a block is a single layer, and the depth is n+2. With `stem: false`, the first block
-    gets the inputs themselves, and the depth is one less. With `expansion`, the first of two layers has so
-    many times as many channels as the second.
+    gets the inputs themselves, and the depth is one less. With `expansion: k`, the first layer of a block has
+    k times as many channels as the second.
 
     These options give the networks of two papers on reinforcement learning. D2RL (Sinha et al. 2020,
     arXiv:2010.09163) is {layers: 1, stem: false, order: relu_before_add, norm: none} with the connection

@@ -214,8 +214,8 @@ def final_steps(
 
 
 def repeats(trunk: str, depth: int, unit: int, others: int, where: str = "") -> int:
-    """The n >= 1 for which a depth is unit * n + others. If there is none, raises ConfigError with this rule,
-    to which `where` adds when it holds, such as "with basic blocks".
+    """The n >= 1 for which a depth is unit * n + others. Raises ConfigError with this rule if there is none.
+    `where` says when the rule holds, such as "with basic blocks".
     """
     n, rest = divmod(depth - others, unit)
     if n < 1 or rest:

@@ -96,9 +96,10 @@ def resized_block(
 ) -> Block:
     """Block `index` of `depth` blocks, from `inputs` channels to the planned `width`; see `Site`.
 
-    `branch` builds the branch from its number of output channels, and `resize` what gives a shortcut the size
-    of the branch's output; None if the size stays the same. Projections have a bias and no norm, as in Miyato
-    et al. 2018. Where the size changes, `projection` is a map even if the channels stay the same.
+    `branch` builds the branch, given its number of output channels. `resize` gives a shortcut's output the
+    size of the branch's output. It is None if the size stays the same. Projections have a bias and no norm,
+    as in Miyato et al. 2018. Where the size changes, `projection` is a map even if the channels stay the
+    same.
     """
 
     def mapped(i: int, o: int, stride: int) -> nn.Module:

@@ -25,7 +25,7 @@ IDLE = {
 }
 """The data options that have no effect on data with these targets or of this medium (`data/base.py`)."""
 LEAST = {"training.epochs": 1}
-"""Settings that must be given even where they have no effect, with the value that they must have there."""
+"""Settings that a configuration must give even where they have no effect -> the value to give there."""
 
 
 def check_fit(settings: Settings, facts: Facts) -> None:
@@ -106,7 +106,7 @@ def _parts(settings: Settings, facts: Facts, task: type[Any]) -> Iterator[Proble
 
 def _unbuilt(settings: Settings, facts: Facts, key: str, wanted: str | None) -> Iterator[Problem]:
     """A problem for each reason for which the network whose settings are at `key` cannot be built from its
-    trunk and connection. `wanted` are its targets; None if the data do not have them, which is another error.
+    trunk and connection. `wanted` are its targets; None if the data lack them, which is reported by itself.
     """
     model = getattr(settings, key)
 

@@ -68,7 +68,7 @@ def safe(text: str) -> str:
 def short(key: str, value: Any, *, named: bool = False) -> str:
     """An option as labels show it: the last word of its key and its value, as in `lr=0.1`. If the value is a
     text and `named` is false, only the value. A part is shown by its kind. Options of a discriminator begin
-    with that word, because those without it are the other network's.
+    with that word, because options without it belong to the other network.
     """
     value = value["kind"] if isinstance(value, Mapping) and "kind" in value else value
     owner = "discriminator " if key.startswith("discriminator.") and not named else ""

@@ -1,9 +1,9 @@
 """Plans sequential experiments (`--until decided`): seeds are added until the report's verdicts are decided.
 
 Results are looked at only after certain numbers of seeds, which are fixed beforehand. Each such moment is
-called a look. It has a plan of its own, with all seeds up to it. Results decide only whether there is another
-look. The intervals at each look are so wide that all looks together give at most 5 % wrong verdicts (Pocock
-1977, Biometrika 64): at four looks with 3, 5, 8 and 12 seeds, 1.7 % each.
+called a look. Each look has a plan of its own, with the seeds of this look and of all earlier ones. Results
+decide only whether there is another look. The intervals at each look are so wide that all looks together give
+at most 5 % wrong verdicts (Pocock 1977, Biometrika 64): at four looks with 3, 5, 8 and 12 seeds, 1.7 % each.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ PROGRAM = 1
 """Raise this if a change of the code changes the numbers of every trial."""
 
 ROLES_OF = {"probes": "probe", "discriminator": "model"}
-"""The role of the parts under a key that is not called after its role."""
+"""The role of the parts under each key whose name is not the name of the role."""
 TOGETHER = " with "
 CHOICES: dict[str, dict[str, int]] = {
     "model.init": {"dirac": 2},  # version 2 adds noise to the identity

@@ -27,9 +27,10 @@ FEWEST_RANKED = 4
 def values(records: Records, trials: pd.DataFrame, metric: CurveMetric) -> pd.Series[float]:
     """The metric of each trial, with the index of `trials`. It is infinite if the trial has no value.
 
-    A trial has no value if it diverged or failed, or never reaches the target. It has no gap, too, if its
-    first evaluation is already below the target. Steps after the end of the shortest run do not count, so
-    that every run has the same time to reach the target. A target of None is the lowest that all runs reach.
+    A trial has no value if it diverged or failed, or never reaches the target. If the metric is a gap, it has
+    no value either if its first evaluation is already below the target. Steps after the end of the shortest
+    run do not count, so that every run has the same time to reach the target. A target of None is the lowest
+    that all runs reach.
     """
     curves = _curves(records, trials, metric)
     target = metric.target
@@ -113,7 +114,7 @@ def _arrival(run: pd.DataFrame, measure: str, target: float, end: float) -> tupl
 
 
 def _gap(run: pd.DataFrame, measure: str, target: float) -> float:
-    """The test error or loss minus that of training, at the point where that of training is at the target."""
+    """The test error or loss minus that of training, at the point where the latter is at the target."""
     train = run[measure].to_numpy(float)
     test = run[measure.replace("train", "test")].to_numpy(float)
     there = np.flatnonzero(train <= np.nextafter(target, np.inf))

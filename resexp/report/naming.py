@@ -21,7 +21,8 @@ OVER_TRAINING = "The training {error} is the mean of the test {errors} of all ep
 class Measure:
     """The name of what trials are judged by, and what captions say of it.
 
-    blind: what has learned nothing and needs no training. errs: the verb between it and its value in percent.
+    blind: the behaviour without any learning, with which results are compared. errs: the verb between it and
+    its value in percent.
     line: its name in the key of a figure. running: how the running training error is measured. rarely, at:
     how the training error that is found at an evaluation differs from the test error.
     """

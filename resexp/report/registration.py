@@ -128,7 +128,7 @@ def _claims(published: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _numbers(published: Mapping[str, Any]) -> list[dict[str, Any]]:
-    # A number that was registered before numbers could have a protocol of their own has none.
+    # Older versions registered numbers without a protocol of their own.
     return [{"protocol": {}, **number} for number in published.get("references", ())]
 
 

@@ -51,5 +51,5 @@ def caption(records: Records) -> str:
 
 
 def _shares(trials: pd.DataFrame) -> pd.Series[float]:
-    """The share of all rows that are test rows, of the trials that drew their own."""
+    """The share of all rows that a trial draws as its test rows."""
     return pd.to_numeric(trials.get("redrawn", pd.Series(dtype=float))).dropna()

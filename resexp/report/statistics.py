@@ -211,9 +211,9 @@ def of_best(against: Callable[[float], Sequence[Estimate | None]], level: float 
 
     The lower end of the interval is the greatest of the lower ends. Any of them may be the greatest by
     chance, so they are taken at a level that is corrected for their number (Bonferroni). The upper end is the
-    greatest of the upper ends. It needs no correction, because it is never below the upper end for the other
-    that is truly best, so it is too low only if that single end is. Therefore the interval covers the true
-    difference with at least the probability `level`.
+    greatest of the upper ends. It needs no correction. One of these upper ends belongs to the other that is
+    truly best, and the greatest is never below that one. So it is too low only if that one is. Therefore the
+    interval covers the true difference with at least the probability `level`.
     """
     found = [estimate for estimate in against(level) if estimate is not None]
     corrected = against(1 - (1 - level) / len(found))

@@ -82,7 +82,9 @@ class Verdict(StrEnum):
 
     @property
     def disagrees(self) -> bool:
-        """Whether this verdict on a claim says that it does not hold. Other bad news says nothing on that."""
+        """Whether this verdict on a claim says that the claim does not hold. False for bad news of other
+        kinds.
+        """
         return self in _DISAGREE
 
 

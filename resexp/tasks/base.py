@@ -156,8 +156,8 @@ class PolicyGradient(WithoutMistakes, Task):
 
     In an epoch, `games` games are each played for `rollout` steps, and then the network learns from these
     games * rollout steps `passes` times, in batches. Values are expected sums of later rewards. The head of
-    the policy begins with its weights times `first_scale`. If `normalise` is True, observations get mean 0
-    and variance 1 over all epochs before the one in which the policy learned last, also in its evaluation.
+    the policy begins with its weights times `first_scale`. If `normalise` is True, observations are scaled to
+    mean 0 and variance 1 over all earlier epochs. The evaluation after an epoch uses the scale of that epoch.
 
     Outputs, actions and their probabilities are those of `policies.py`. Each row of a target has
     the numbers of the action taken, the logarithm of its probability then, and its advantage: how much better

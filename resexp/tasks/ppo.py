@@ -30,8 +30,8 @@ class Ppo(PolicyGradient):
     in each batch. If a limit of time ends an episode, the value of its last state takes the place of the
     rewards that are missing. `training.clip` is a bound for the gradients of both networks together. The
     head of the policy begins with its weights times `first_scale`, so that at first all actions are about
-    equally probable. If `normalise` is true, observations get mean 0 and variance 1 over the epochs
-    before, in the evaluation too: after an epoch, the policy plays with the scale that it learned with in it.
+    equally probable. If `normalise` is true, observations are scaled to mean 0 and variance 1 over all
+    earlier epochs. The evaluation after an epoch uses the scale of that epoch.
 
     Errors are regrets. The test regret is (largest - R) / (largest - least), where R is the mean return of
     the evaluation episodes, in which the policy takes its most probable actions. The train regret is the

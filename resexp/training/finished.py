@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from resexp.training.run import Run
 
 NETWORK, INIT = ("data", "task", "model", "resexp"), "model.init"
-"""NETWORK: the settings that decide what a trained network computes. INIT is one of them by its name, but
-decides nothing, because training has replaced the initial weights.
+"""NETWORK: the first words of the dotted keys that decide what a trained network computes. INIT begins with
+one of these words but decides nothing, because training has replaced the initial weights.
 """
 
 

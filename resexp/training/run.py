@@ -75,11 +75,11 @@ class Run:
         self._batches: Batches = data.train.batch
 
     def epoch_length(self) -> tuple[int, int]:
-        """How many examples an epoch has, and how often they are passed in it."""
+        """How many examples an epoch has, and how many times it passes through them."""
         return len(self.data.train), 1
 
     def chance(self) -> dict[str, float]:
-        """The error on each split of whatever has learned nothing, if it is known."""
+        """The error on each split of a network that has learned nothing, if it is known."""
         return self.data.facts.chance()
 
     # -- one step ---------------------------------------------------------------------------------

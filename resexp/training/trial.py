@@ -43,7 +43,7 @@ def train(attempt: Attempt) -> None:
 
 
 def _train_together(attempt: Attempt, settings: Settings) -> None:
-    """Train with other processes, which only take steps. Evaluations, probes and files are this one's."""
+    """Train with other processes, which only take steps. Only this one evaluates, probes and writes files."""
     from resexp.training.member import Member
     from resexp.training.processes import together
     from resexp.training.shared import follow
@@ -84,7 +84,7 @@ def _train(attempt: Attempt, settings: Settings, others: Others | None) -> None:
         loop.tell_failures()
         result = loop.result({})
         if others is not None:
-            result["peak_memory_bytes"] = None  # it is known for this process, but not for the others
+            result["peak_memory_bytes"] = None  # the memory of the other processes is not known
         attempt.commit({"status": Status.DIVERGED, "cause": str(error), **known, **result})
         return
     if ended:

@@ -55,8 +55,8 @@ class AdversarialRun(Run):
         self.forward = self.average.module
         self.features = features_of(settings.data)
         self.shortfalls, self.evaluated = 0.0, 0
-        """The sum of the shortfalls of all epochs up to the one that was `evaluated` last. An epoch that is
-        not evaluated counts with the next one that is.
+        """The sum of the shortfalls of all epochs up to the one that was `evaluated` last. An epoch without
+        an evaluation counts with the shortfall of the next epoch that has one.
         """
         self._reference: Reference | None = None
         self._passes: dict[int, Tensor] = {}
@@ -194,7 +194,7 @@ class AdversarialRun(Run):
         return noise, noise, noise
 
     def loss_of(self, network: nn.Module, inputs: Tensor, target: Tensor) -> Tensor:
-        """The generator's loss of noise, judged by a copy of the discriminator in eval mode."""
+        """The generator's loss on this noise, by a copy of the discriminator in eval mode."""
         made = network(inputs)
         judge = copy.deepcopy(self.discriminator).eval().requires_grad_(False).to(made.device, made.dtype)
         return self.game.training_loss(judge(made), target)

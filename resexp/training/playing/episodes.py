@@ -23,8 +23,8 @@ Floats = NDArray[np.float32]
 class Game:
     """One environment in which episode after episode is played.
 
-    Episode n begins with the seed `seed_of(n)`. What happens in it depends on nothing but this seed and the
-    actions, so that these are what is saved, and nothing of the environment's own.
+    Episode n begins with the seed `seed_of(n)`. Everything that happens in it depends on this seed and the
+    actions alone. Therefore these are saved, and the environment's own state is not.
     """
 
     def __init__(self, env: Any, seed_of: Callable[[int], int]) -> None:

@@ -25,7 +25,9 @@ class Scale:
         self.squares_F = torch.zeros(features, dtype=torch.float64)
         """The sum of the squared distances from the mean."""
         self.used: tuple[Tensor, Tensor] | None = None
-        """The mean and the standard deviation with which observations are scaled. None before the first."""
+        """The mean and the standard deviation with which observations are scaled; None before the first
+        `renew`.
+        """
 
     def add(self, seen_NF: Tensor) -> None:
         """Count further observations (Chan et al. 1979)."""
