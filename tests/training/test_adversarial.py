@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -265,3 +266,34 @@ def test_it_learns_to_make_digits() -> None:
     measures = advanced(run, run.total)[-1]["test_measures"]
     assert measures["frechet_floor"] < measures["frechet"] < 0.85 * before["frechet"]
     assert measures["classifier_error"] < 0.3
+
+
+@pytest.mark.parametrize(
+    ("shape", "generator", "discriminator"),
+    [
+        ((28, 28), {"depth": 6, "bottom": 7}, {"depth": 9, "bottom": 7}),
+        ((32, 32, 3), {"depth": 8}, {"depth": 9, "bottom": 8}),
+    ],
+    ids=["as Fashion-MNIST", "as CIFAR-10"],
+)
+def test_images_of_other_data_sets_are_made_measured_and_kept(
+    shape: tuple[int, ...], generator: Any, discriminator: Any, tmp_path: Path
+) -> None:
+    draws = np.random.default_rng(0)
+    arrays = {}
+    for split, count in (("train", 24), ("test", 20)):
+        labels = np.arange(count) % 2
+        shade = (100 * labels).reshape(-1, *[1] * len(shape))
+        noise = draws.integers(0, 100, (count, *shape))
+        arrays |= {f"{split}_images": (shade + noise).astype(np.uint8), f"{split}_labels": labels}
+    np.savez(tmp_path / "set.npz", **arrays)
+    chosen = settings(discriminator).model_dump(mode="json")
+    chosen["data"] = {"kind": "arrays", "root": str(tmp_path / "set.npz")}
+    chosen["model"] |= generator
+    chosen["training"] |= {"epochs": 1, "batch_size": 12}
+    run = new(AdversarialRun, parse_settings(chosen))
+    (row,) = advanced(run, run.total)
+    assert row["picture"]["shape"] == [16, *shape[:2], shape[2] if len(shape) == 3 else 1]
+    assert np.isfinite([row["loss"], row["test_error"], *row["test_measures"].values()]).all()
+    assert row["classifier"] == run.features.sha256
+    assert run.features(run.generated(10)).shape == (10, 64)
