@@ -129,5 +129,7 @@ def library() -> Any:
     try:
         import gymnasium
     except ImportError as error:
-        raise DataError("environments need the package gymnasium; install resexp[rl]") from error
+        raise DataError(
+            "environments need the package gymnasium; install it, or resexp with its extra `rl`"
+        ) from error
     return gymnasium

@@ -160,7 +160,8 @@ def library() -> Any:
     except (ImportError, OSError) as error:  # OSError: there is no libsndfile for it
         wrong = " ".join(str(error).split())
         raise DataError(
-            f"recordings are read by the package soundfile ({wrong}); install resexp[sound]"
+            f"recordings are read by the package soundfile ({wrong}); "
+            "install it, or resexp with its extra `sound`"
         ) from error
     return soundfile
 

@@ -102,7 +102,7 @@ def test_whatever_changes_the_numbers_changes_the_fingerprint() -> None:
 
 def test_without_gymnasium_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "gymnasium", None)
-    with pytest.raises(DataError, match=r"need the package gymnasium; install resexp\[rl\]"):
+    with pytest.raises(DataError, match=r"need the package gymnasium; install it, or .*extra `rl`$"):
         Environment(name="CartPole-v1").facts(None)
 
 

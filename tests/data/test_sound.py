@@ -107,7 +107,7 @@ def test_a_file_of_a_few_bytes_cannot_take_the_memory(monkeypatch: pytest.Monkey
 
 def test_without_soundfile_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "soundfile", None)
-    with pytest.raises(DataError, match=r"install resexp\[sound\]$"):
+    with pytest.raises(DataError, match=r"install it, or resexp with its extra `sound`$"):
         read_recording(FLAC, Sound(8000, 0.25))
 
 
