@@ -70,8 +70,8 @@ def here(place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     return call
 
 
-def test_report_json_has_what_ci_jobs_read(place: Path) -> None:
-    found = json.loads(resexp(place, "report", "smoke", "--format", "json").stdout)
+def test_report_json_has_what_ci_jobs_read(here: Here) -> None:
+    found = json.loads(here("report", "smoke", "--format", "json").stdout)
     assert found["schema_version"] == 1
     assert found["experiment"] == "smoke"
     trials = found["trials"]
@@ -342,7 +342,7 @@ def test_a_plan_of_a_part_counts_the_rest(tmp_path: Path, here: Here) -> None:
     assert {row["depth"] for row in rows} == {8}
 
 
-def test_whoever_does_not_agree_to_deleting_loses_nothing(place: Path) -> None:
+def test_whoever_does_not_agree_to_deleting_loses_nothing(place: Path, here: Here) -> None:
     before = sorted(place.rglob("result.json"))
     said_no = resexp(place, "run", SMOKE, "--fresh", stdin="n\n")
     assert said_no.returncode == 130
@@ -351,6 +351,7 @@ def test_whoever_does_not_agree_to_deleting_loses_nothing(place: Path) -> None:
     assert silent.returncode == 2
     assert "standard input gives no answer; add --yes to delete" in silent.stderr
     assert sorted(place.rglob("result.json")) == before != []
+    assert "6 done" in here("status", "smoke").stdout
 
 
 def test_the_help_of_show_names_every_role(here: Here) -> None:
@@ -376,12 +377,6 @@ def test_schema_and_doctor(here: Here) -> None:
     done = here("doctor")
     assert done.returncode == 0
     assert "ok   torch " in done.stdout
-
-
-def test_fresh_asks_first(place: Path, here: Here) -> None:
-    refused = resexp(place, "run", SMOKE, "name=smoke", "--fresh", stdin="n\n")
-    assert refused.returncode != 0
-    assert "6 done" in here("status", "smoke").stdout
 
 
 @pytest.mark.parametrize("config", sorted((ROOT / "configs").rglob("*.yaml")), ids=lambda p: p.stem)

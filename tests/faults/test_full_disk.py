@@ -30,13 +30,20 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", place], check=True)
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results of a run that nothing disturbed."""
+    place = tmp_path_factory.mktemp("whole")
+    assert Run(place, TRIALS).finish()[0] == 0
+    return place
+
+
 def same_as_whole(results: Path, whole: Path) -> bool:
-    assert Run(whole, TRIALS).finish()[0] == 0
     pairs = zip(folders(results, TRIALS), folders(whole, TRIALS), strict=True)
     return all(stub.trace(one) == stub.trace(other) for one, other in pairs)
 
 
-def test_a_full_disk(small_disk: Path, tmp_path: Path, record: Record) -> None:
+def test_a_full_disk(small_disk: Path, whole: Path, record: Record) -> None:
     ballast = small_disk / "ballast"
     ballast.write_bytes(b"x" * 1_800_000)
     status, told = Run(small_disk, TRIALS).finish()
@@ -45,10 +52,10 @@ def test_a_full_disk(small_disk: Path, tmp_path: Path, record: Record) -> None:
     assert "Traceback" not in told
     ballast.unlink()
     assert Run(small_disk, TRIALS).finish()[0] == 0
-    record("full disk: told, then resumed", 1, int(not same_as_whole(small_disk, tmp_path / "whole")))
+    record("full disk: told, then resumed", 1, int(not same_as_whole(small_disk, whole)))
 
 
-def test_a_read_only_disk(small_disk: Path, tmp_path: Path, record: Record) -> None:
+def test_a_read_only_disk(small_disk: Path, whole: Path, record: Record) -> None:
     remount = ["mount", "-o", "remount,ro", small_disk]
     subprocess.run(remount, check=True)
     status, told = Run(small_disk, TRIALS).finish()
@@ -57,7 +64,7 @@ def test_a_read_only_disk(small_disk: Path, tmp_path: Path, record: Record) -> N
     assert len(told.splitlines()) == 1
     subprocess.run([*remount[:2], "remount,rw", small_disk], check=True)
     assert Run(small_disk, TRIALS).finish()[0] == 0
-    record("read-only disk: told, then resumed", 1, int(not same_as_whole(small_disk, tmp_path / "whole")))
+    record("read-only disk: told, then resumed", 1, int(not same_as_whole(small_disk, whole)))
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
@@ -71,7 +78,7 @@ def test_a_folder_one_may_not_write(tmp_path: Path, record: Record) -> None:
 
 
 @pytest.mark.parametrize("limit", [200, 1_000, 80_000])
-def test_files_may_not_grow(limit: int, tmp_path: Path, record: Record) -> None:
+def test_files_may_not_grow(limit: int, tmp_path: Path, whole: Path, record: Record) -> None:
     """A limit on the size of files strikes the plan, the rows or the checkpoints."""
     results = tmp_path / "cut"
     status, told = Run(results, TRIALS, LARGEST_FILE=str(limit)).finish()
@@ -79,4 +86,4 @@ def test_files_may_not_grow(limit: int, tmp_path: Path, record: Record) -> None:
     assert "File too large" in told
     assert "Traceback" not in told
     assert Run(results, TRIALS).finish()[0] == 0
-    record("file-size limits: told, then resumed", 1, int(not same_as_whole(results, tmp_path / "whole")))
+    record("file-size limits: told, then resumed", 1, int(not same_as_whole(results, whole)))

@@ -77,9 +77,11 @@ def test_killed_runs_end_as_if_they_never_were(kills: int, tmp_path: Path, recor
                     kept.setdefault(folder.result, folder.result.read_bytes())
         assert Run(results, trials).finish()[0] == 0
         losses += [f"{path} was written again" for path, data in kept.items() if path.read_bytes() != data]
-        whole = tmp_path / f"{number}-whole"
-        assert Run(whole, trials).finish()[0] == 0
-        pairs = zip(folders(results, trials), folders(whole, trials), strict=True)
+    sweeps = {n: sweep(n) for n in range(1, number + 1)}
+    whole = tmp_path / "whole"
+    assert Run(whole, [trial for trials in sweeps.values() for trial in trials]).finish()[0] == 0
+    for n, trials in sweeps.items():
+        pairs = zip(folders(tmp_path / str(n), trials), folders(whole, trials), strict=True)
         losses += [str(cut.path) for cut, uncut in pairs if stub.trace(cut) != stub.trace(uncut)]
     assert set(phases) == PHASES
     record(f"SIGKILLs survived ({', '.join(sorted(phases))})", landed, len(losses))
