@@ -15,6 +15,7 @@ import pytest
 import stub
 
 from resexp import durable, store
+from resexp.catalog.probe_name import as_asked, kind_and_network, probe_name
 from resexp.errors import StoreError
 from resexp.plan.trial import Trial
 from resexp.report.build import build
@@ -61,6 +62,16 @@ def test_rows_measured_later_count_for_the_very_result_they_were_measured_of(res
     assert "is of another trial" in str(store.read(results / "exp").notes)
     other.add([{**ROW, "value": 0.047}])
     assert later(results) == [0.047], "what was of another trial is not kept"
+
+
+def test_what_is_measured_later_of_one_network_leaves_the_other(results: Path) -> None:
+    one, _ = store.finished(results / "exp")
+    one.add([ROW])
+    one.add([{**ROW, "probe": probe_name(ROW["probe"], "discriminator"), "value": 0.5}])
+    assert later(results) == [0.078, 0.5]
+    assert probe_name("lesion") == as_asked("lesion") == "lesion"
+    assert as_asked(probe_name("lesion", "discriminator")) == "'{kind: lesion, of: discriminator}'"
+    assert kind_and_network(probe_name("lesion", "discriminator")) == ("lesion", "discriminator")
 
 
 @pytest.mark.parametrize("lacking", ["trial", "of"])
