@@ -38,12 +38,13 @@ class GradientNorms(Probe):
         for own, block in zip(inputs, snapshot.network.blocks, strict=True):
             block.register_forward_pre_hook(partial(keep, own))
         loss = snapshot.loss()
-        layers = [(name, trained_weight(layer)) for name, layer in snapshot.network.weight_layers()]
+        weights = [(name, trained_weight(layer)) for name, layer in snapshot.network.weight_layers()]
+        layers = {i: own for i, own in enumerate(weights) if own[1].requires_grad}
         # The first block of a network without a stem gets the data themselves, which have no gradient.
         seen = {i: own for i, own in enumerate(inputs) if own and all(h.requires_grad for h in own)}
-        places = [*(weight for _, weight in layers), *(h for own in seen.values() for h in own)]
+        places = [*(weight for _, weight in layers.values()), *(h for own in seen.values() for h in own)]
         found = iter(torch.autograd.grad(loss, places, allow_unused=True))
-        for index, (name, weight) in enumerate(layers):
+        for index, (name, weight) in layers.items():
             if (gradient := next(found)) is not None:  # a connection need not call its branch
                 norm = gradient.norm().item()
                 yield Reading("weight_norm", name, index, norm)

@@ -72,6 +72,13 @@ def test_gradient_norms_of_block_inputs(net: Network) -> None:
     assert readings[0].value == pytest.approx(h.grad.norm().item(), rel=1e-5)
 
 
+def test_a_layer_that_is_not_trained_has_no_gradient_and_the_others_have(net: Network) -> None:
+    net.blocks[0].requires_grad_(False)
+    readings = list(GradientNorms().measure(snapshot(net)))
+    assert [r.index for r in by_name(readings, "weight_norm")] == [0, 3, 4, 5, 6, 7]
+    assert [r.index for r in by_name(readings, "block_input")] == [0, 1, 2]
+
+
 def test_gradients_vanish_in_a_deep_plain_net_of_small_weights() -> None:
     net = Mlp(width=16).build(Design(20, (1, 8, 8), 10, Plain, norm="none"))
     initialise(net, "default", 0)
