@@ -73,6 +73,7 @@ def test_every_single_value_is_in_the_id(tmp_path: Path) -> None:
     before, tree = identity(point.settings, "data"), point.settings.model_dump(mode="json")
     others = [True, False, 0, 1, 7, 0.25, [0.25], "pre", "none", "tanh", "xavier", "params", "bfloat16"]
     others += ["residual", "adamw", "cosine", "responses", "digits", "bottleneck", "both", "pixel_mean"]
+    others += ["discriminator"]
     untried = set()
     for path in leaves(tree):
         for value in others:
