@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from contextlib import closing
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from resexp.report import frames
+from resexp.report.build import build
+from resexp.report.svg import Drawing, draw
 from resexp.report.table import Row, Table
 from resexp.store import Records
 
@@ -192,3 +195,10 @@ def row(table: Table, **where: Any) -> Row:
     """The one row that has these values."""
     (found,) = [r for r in table.rows if all(r[key] == value for key, value in where.items())]
     return found
+
+
+def first_drawing(records: Records) -> Drawing:
+    """The first figure of a report on these records. The others, which take longer, are not drawn."""
+    report = build(records)
+    with closing(draw(report.records, report.added, [])) as figures:
+        return next(figures)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from made_up import trial
+from made_up import first_drawing, trial
 from matplotlib import rc_context
 
 from resexp.report import frames
@@ -41,7 +41,7 @@ def test_every_figure_names_its_axes_and_lines(report: Report) -> None:
 
 
 def test_lost_trials_are_marked(report: Report, make: Callable[..., Records]) -> None:
-    marked, whole = report.drawings[0].svg, build(make([trial("plain", 8, 0)])).drawings[0].svg
+    marked, whole = report.drawings[0].svg, first_drawing(make([trial("plain", 8, 0)])).svg
     assert "no result" in texts(marked)
     assert "no result" not in texts(whole)
 
@@ -51,13 +51,13 @@ def test_the_majority_class_is_a_line_where_errors_come_near_it(make: Callable[.
 
     def line(*connections: str, **changes: float | None) -> bool:
         rows = [trial(c, depth, 0, **{**shares, **changes}) for c in connections for depth in (8, 56)]
-        return "most frequent class" in texts(build(make(rows)).drawings[0].svg)
+        return "most frequent class" in texts(first_drawing(make(rows)).svg)
 
     assert line("plain", "residual")  # plain errs on 85 % at depth 56
     assert not line("residual")  # on 4 % at most: the line would leave them no room
     assert not line("plain", train_chance=None, test_chance=None)
     mixed = [trial("plain", 56, 0, **shares), trial("plain", 8, 0, train_chance=0.5, test_chance=0.5)]
-    assert "most frequent class" not in texts(build(make(mixed)).drawings[0].svg)
+    assert "most frequent class" not in texts(first_drawing(make(mixed)).svg)
 
 
 def test_ink_is_the_pages_and_ids_are_unique_over_the_page(report: Report) -> None:
@@ -84,13 +84,15 @@ def test_a_figure_says_which_data_it_is_about(report: Report, make: Callable[...
         assert f'aria-label="{drawing.heading}"' in drawing.svg
         assert f"<b>{drawing.heading}.</b>" in html.render(report)
     both = make([trial("plain", 8, 0), trial("plain", 56, 0, data="<cifar10>")])
-    assert build(both).drawings[0].heading.endswith(" on digits and <cifar10>")
-    assert "&lt;cifar10&gt;" in standalone(build(both).drawings[0])
+    drawing = first_drawing(both)
+    assert drawing.heading.endswith(" on digits and <cifar10>")
+    assert "&lt;cifar10&gt;" in standalone(drawing)
     game = make([trial("plain", 8, 0, data="environment")])
     game = replace(game, settings={id: {"data": {"name": "CartPole-v1"}} for id in game.trials["id"]})
-    assert build(game).drawings[0].heading.endswith(" on CartPole-v1")
+    assert first_drawing(game).heading.endswith(" on CartPole-v1")
     unknown = make([trial("plain", 8, 0, data=None)])
-    assert build(unknown).drawings[0].heading == build(unknown).drawings[0].title
+    drawing = first_drawing(unknown)
+    assert drawing.heading == drawing.title
 
 
 def test_figures_of_one_run_are_equal_byte_for_byte(report: Report, troubled: Records) -> None:
@@ -104,7 +106,7 @@ def test_nothing_measured_nothing_drawn(make: Callable[..., Records]) -> None:
 
 def test_a_depth_at_which_nothing_finished_keeps_its_place(make: Callable[..., Records]) -> None:
     rows = [trial("plain", 8, 0), trial("plain", 56, 0, "diverged")]
-    assert {"8", "56", "no result"} <= texts(build(make(rows)).drawings[0].svg)
+    assert {"8", "56", "no result"} <= texts(first_drawing(make(rows)).svg)
 
 
 def test_of_a_single_depth_every_variant_has_a_line(make: Callable[..., Records]) -> None:
@@ -117,7 +119,7 @@ def test_of_a_single_depth_every_variant_has_a_line(make: Callable[..., Records]
 
 @pytest.mark.parametrize("variant", ["plain ($x^2$)", "plain (<b>&amp;)", "plain (\x1b[31m)"])
 def test_a_label_is_only_text(variant: str, make: Callable[..., Records]) -> None:
-    shown = build(make([trial("plain", 8, 0, variant=variant)])).drawings[0].svg
+    shown = first_drawing(make([trial("plain", 8, 0, variant=variant)])).svg
     assert variant.replace("\x1b", r"\x1b") in texts(shown)
 
 

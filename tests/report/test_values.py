@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
-from made_up import trial
+from made_up import first_drawing, trial
 from matplotlib.figure import Figure
 
 from resexp.report.build import Report, build
@@ -35,7 +35,7 @@ def circles(svg: str) -> list[Circle]:
 
 def test_every_mean_error_can_be_read_off(make: Make) -> None:
     records = make([trial(kind, depth, 0) for kind in ("plain", "residual") for depth in (8, 56)])
-    svg = build(records).drawings[0].svg
+    svg = first_drawing(records).svg
     said = "\n".join(circle.text for circle in circles(svg)).split("\n")
     done = records.trials
     for name, depth, error in zip(done["variant"], done["depth"], done["train_error"], strict=True):
@@ -75,13 +75,13 @@ def test_points_that_lie_together_share_a_text_and_long_lines_have_few(report: R
 
 def test_a_point_outside_its_panel_has_no_value_there(make: Make) -> None:
     rows = [trial(kind, depth, 0) for kind in ("plain", "residual") for depth in (8, 56)]
-    found = circles(build(make(rows)).drawings[0].svg)
+    found = circles(first_drawing(make(rows)).svg)
     of_plain = [circle for circle in found if re.search(r"plain: depth 56 layers", circle.text)]
     assert len(of_plain) == 2  # train and test; the enlarged panels end below it
 
 
 @pytest.mark.parametrize("variant", ["plain (</title><script>1</script>)", "plain (a & \"b\" 'c')"])
 def test_a_name_in_a_value_is_only_text(variant: str, make: Make) -> None:
-    svg = build(make([trial("plain", 8, 0, variant=variant)])).drawings[0].svg
+    svg = first_drawing(make([trial("plain", 8, 0, variant=variant)])).svg
     assert any(circle.text.startswith(f"{variant}: ") for circle in circles(svg))
     assert "<script" not in svg
