@@ -34,9 +34,9 @@ def probe(
     """Measure the trained networks of an experiment's finished trials. Returns the number of networks.
 
     `name` is as in `results`. `probes` are kinds, or mappings in YAML: "lesion", "{kind: lesion, draws: 5}".
-    The readings appear in `results(name).probes` with `at` 1. Earlier readings of the same kind that have
-    `at` 1 as well are replaced. `plugins` are files with probes of your own. The copies of plugins in the
-    results folder are run only if you gave these plugins to a command before, or with `trust`.
+    The readings appear in `results(name).probes` with `at` 1. They replace earlier readings of the same kind
+    that have `at` 1, too. `plugins` are files with probes of your own. The copies of plugins in the results
+    folder are run only if you gave these plugins to a command before, or with `trust`.
 
     Raises:
         ConfigError: there is no such probe, option or device, or a plugin in the folder is not trusted.

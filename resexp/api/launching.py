@@ -53,8 +53,8 @@ class TrialJob:
 def jobs(folder: Path) -> dict[str, TrialJob]:
     """The jobs of those trials of an experiment that wait or run on a cluster, by the trial's id.
 
-    They are read from the results folder. A cluster that answers within LOOKING seconds decides which of them
-    have begun. Raises StoreError if the folder cannot be read.
+    They are read from the results folder. If a cluster answers within LOOKING seconds, its answer says which
+    of them have begun. Raises StoreError if the folder cannot be read.
     """
     from resexp.errors import ConfigError
     from resexp.store import submitted

@@ -25,8 +25,8 @@ from resexp.training.run import Run
 from resexp.training.warm import warm_run
 
 FLOPS_PER_MAC = 6
-"""Operations of a step per multiply-accumulate: two forward and four backward, which are two for the gradient
-of a layer's input and two for that of its weights.
+"""Operations of a step per multiply-accumulate of the forward pass: two in the forward pass and four in the
+backward pass, where the gradients of a layer's input and of its weights take two each.
 """
 
 

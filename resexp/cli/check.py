@@ -40,7 +40,8 @@ def check(
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only what does not hold.")] = False,
 ) -> None:
-    """Check whether an experiment came out as expected. What the results leave undecided does not hold.
+    """Check whether an experiment came out as expected. An expectation that the results leave undecided does
+    not hold.
 
     A comparison holds only if it is true everywhere in its confidence interval. All trials must be done.
 

@@ -19,7 +19,7 @@ from resexp.text import clean
 Config = Annotated[
     Path, typer.Argument(metavar="CONFIG", help="A YAML file, or a name that `resexp gallery` lists.")
 ]
-OVERRIDES = "Settings to change, such as training.epochs=2. Of several, each is trained: model.depth=8,20."
+OVERRIDES = "Settings to change, such as training.epochs=2. Several values make a sweep: model.depth=8,20."
 Overrides = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help=OVERRIDES)]
 Tier = Annotated[str, typer.Option(help="One of the file's tiers. full: the file without changes.")]
 Plugins = Annotated[

@@ -35,7 +35,7 @@ Reduce = Literal["mean", "median", "max", "min", "first", "last", "slope", "rise
 REDUCE = get_args(Reduce)
 
 DEPTH_WORDS = ("deepest", "shallowest", "best_shallower")
-"""Words for `model.depth` in a claim. They mean one of the depths that both sides of the claim have."""
+"""Words for `model.depth` in a claim. Each means one of the depths that both sides of the claim have."""
 
 _COLUMN = re.compile(
     r"(train|validation)_(error|loss)|test_[a-z][a-z0-9_]*|params|macs|seconds|step_seconds|steps"

@@ -109,7 +109,7 @@ class DataConfig(PartConfig):
         None, description="N for the first N classes, or a list of names or positions from 0; null: all"
     )
     image_size: Side | None = Field(None, description="width and height in pixels; null: the data set's own")
-    crop: Margin = Field(0, description="in training, pad each side by so many pixels and crop at random")
+    crop: Margin = Field(0, description="in training, pad each side by this many pixels and crop at random")
     flip: bool = Field(False, description="in training, mirror images left to right at random")
     normalise: Literal["channels", "pixel_mean"] = Field(
         "channels",

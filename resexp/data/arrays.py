@@ -164,8 +164,8 @@ class Arrays(Source):
         )
 
     def _part(self, split: Split) -> tuple[Split, Labels]:
-        """Which stored arrays (those for training or for testing) a split comes from, and its
-        rows in them.
+        """Which stored arrays a split comes from, those for training or those for testing, and its rows in
+        them.
         """
         if self.test_fraction is None:
             return split, np.arange(len(self._labels[split]))

@@ -30,8 +30,9 @@ AHEAD = 2
 """The most batches per thread that may wait."""
 BLOCK = 1 << 20
 SETTLED = 2.0
-"""A hash is remembered only if the file was last changed more than so many seconds before the command began.
-Clocks of file systems are coarse: if a file changes twice within one tick, its times do not show it.
+"""A hash is remembered only if the file was last changed more than this many seconds before the command
+began. Clocks of file systems are coarse. If a file changes twice within one tick of the clock, its times do
+not show the second change.
 """
 OTHER_CLOCK = 900.0
 """The same bound as SETTLED if the files and the memory are on different file systems. The clock of one of

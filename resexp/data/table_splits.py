@@ -62,8 +62,8 @@ def row_sets(
 
 
 def first_observations(prepared: PreparedData, device: torch.device) -> dict[str, RowSet]:
-    """The first observations of an environment's evaluation episodes. Their labels, which are all 0, mean
-    nothing: networks learn from what they do.
+    """The first observations of an environment's evaluation episodes. Their labels are all 0 and mean
+    nothing, because networks learn from their own actions.
     """
     rows = {name: torch.from_numpy(part).float().to(device) for name, part in prepared.images.items()}
     return {name: RowSet(part, part.new_zeros(len(part), dtype=torch.long)) for name, part in rows.items()}

@@ -193,7 +193,7 @@ def _second(settings: Settings) -> list[str]:
 
 
 def _cost_of(settings: Settings, key: str, purpose: Purpose) -> Cost:
-    """The cost of the network whose settings are at a key, which the problems of an error begin with."""
+    """The cost of the network whose settings are at a key. The problems of an error begin with that key."""
     from resexp.models.build import network_cost
 
     try:
@@ -238,5 +238,7 @@ def with_worker(experiment: Experiment, device: str, launcher: Local, survey: Su
 
 
 def code(settings: Settings) -> list[str]:
-    """The hashes of the plugins that settings use. Its parts' names do not tell a plugin's versions apart."""
+    """The hashes of the plugins that settings use, because two versions of a plugin may name their parts
+    alike.
+    """
     return [plugin.sha256 for plugin in plugins_of(settings)]

@@ -200,7 +200,7 @@ class _Driver:
 
 
 def outcome_of(stream: Any, node: str | None) -> Outcome:
-    """How a task ended that ran on this node; None: it is not known whether it has begun."""
+    """How a task that ran on this node has ended; None if it is not known whether it had begun."""
     import ray
     from ray import exceptions
 

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from resexp.foreign.runs import ForeignRun
 
 STEPS = [{"epoch"}, {"step"}, {"iteration"}, {"global", "step"}]
-"""Names of columns that say when in training a row was written. Their plurals stand for training lengths."""
+"""Names of columns that say when in training a row was written. A plural, such as epochs, names the length of
+training instead.
+"""
 
 
 def respelled(runs: Sequence[ForeignRun], columns: ColumnRoles) -> list[Placed]:

@@ -76,8 +76,8 @@ def _next(name: str, tier: str) -> str:
 
 
 def portable(records: Records) -> Records:
-    """The records without names of this machine's folders: of an absolute path, only the last
-    part is kept.
+    """The records without the names of this machine's folders: only the last part of each absolute path is
+    kept.
     """
     return replace(
         records,

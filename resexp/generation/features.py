@@ -126,7 +126,7 @@ def _read(path: Path, prepared: PreparedData) -> Features:
 
 
 def _trained(prepared: PreparedData) -> bytes:
-    """The contents of the file of a classifier that is trained now: the SHA-256 of the rest, and the rest."""
+    """Train a classifier. Returns the contents of its file: first the SHA-256 of the rest, then the rest."""
     with _own_draws():
         network = _network(prepared)
         _train(network, prepared)
@@ -138,8 +138,8 @@ def _trained(prepared: PreparedData) -> bytes:
 
 @contextmanager
 def _own_draws() -> Iterator[None]:
-    """Seed torch and use one thread, so that the weights do not depend on the trial that asks first. The
-    trial finds both as they were.
+    """Seed torch and use one thread, so that the weights do not depend on the trial that asks first. Both are
+    restored afterwards.
     """
     threads = torch.get_num_threads()
     with torch.random.fork_rng(devices=[]), torch.inference_mode(False), torch.enable_grad():

@@ -53,9 +53,9 @@ def peak_memory(device: torch.device) -> int | None:
 def own_peak(status: str) -> int:
     """The most bytes of a process's own (anonymous) pages, from the text of its /proc/self/status.
 
-    The kernel records only the peak of all pages. From it we subtract the pages of mapped files that are in
-    memory now. That is right if their number only grows during a trial. If the kernel has dropped some of
-    them, the result is too high.
+    The kernel records only the peak of all pages. From this peak we subtract the pages of mapped files that
+    are in memory now. The result is right if the number of mapped pages only grows during a trial. It is too
+    high if the kernel has dropped some of them.
     """
     lines = (line.split() for line in status.splitlines() if line.endswith(" kB"))
     sizes = {name.rstrip(":"): int(size) * 1024 for name, size, _ in lines}

@@ -16,8 +16,9 @@ from resexp.models.base import Purpose
 from resexp.plan.trial import Cost
 
 BATCHES = (2**34, 2**20)
-"""Batch sizes to measure with. The first is so large that what is kept once for all examples, such as weights
-and statistics, adds less than a byte per example. The second is for networks that overflow with the first.
+"""Batch sizes to measure with. The first is so large that tensors which are kept once for all examples, such
+as weights and statistics, add less than a byte per example. The second is for networks that overflow with the
+first.
 """
 MOST_OPERATIONS = 12_000
 """The most operations of one pass, because counting more takes longer than users wait for a plan. A ResNet of

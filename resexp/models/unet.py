@@ -70,8 +70,8 @@ class UnetNetwork(Network):
 
 
 def joined(skip: nn.Module, state: Any, m: Tensor) -> Any:
-    """The state after a long skip from m, the encoder's state. A memory that goes with h gets as many more
-    channels as h does, but nothing of m enters it.
+    """The state after a long skip from m, the encoder's state. If h has a memory, each of its tensors passes
+    the same skip with 0 in place of m, so that it keeps as many channels as h.
     """
     if not isinstance(state, tuple):
         return skip(state, m)

@@ -54,8 +54,7 @@ def pooled(state: Tensor) -> Tensor:
 
 def errors_read_off(snapshot: Snapshot, read: Reader) -> Iterator[tuple[int, float]]:
     """Yield, for each block, its index and the error (a fraction) of what `read` predicts from its state.
-
-    `read` is given the first half of the batch with its labels and predicts those of the second half.
+    `read` gets the first half of the batch with its labels, and predicts the labels of the second half.
     Features are the state's means over positions.
     """
     labels = class_labels(snapshot)

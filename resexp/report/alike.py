@@ -13,7 +13,9 @@ from resexp.store import Records
 
 
 def several(trials: pd.DataFrame) -> bool:
-    """Whether trials of different settings share a depth. A mean over them would describe no setting."""
+    """Whether trials of different settings have the same depth. A mean over such trials would describe no
+    setting.
+    """
     return bool((trials.groupby("depth")["variant"].nunique() > 1).any())
 
 

@@ -105,7 +105,9 @@ def _checked(report: Report, expectation: Expectation) -> CheckedExpectation:
 
 
 def _trains(report: Report, expectation: Expectation) -> CheckedExpectation:
-    """Whether the training error is below that of always answering the most frequent class, at each depth."""
+    """Whether, at each depth, the training error is below the error of always answering the most frequent
+    class.
+    """
     trials = report.records.trials
     mine = trials[trials["variant"] == expectation.variant]
     chance = frames.chance(mine, "train")

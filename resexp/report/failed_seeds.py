@@ -68,7 +68,7 @@ class Failures:
 
 
 def failures(errors: ArrayLike, chance: float | None, diverged: int = 0) -> Failures | None:
-    """How many seeds failed, of those with these training errors and `diverged` others.
+    """How many seeds failed among those with these training errors and `diverged` others.
 
     The result is None without a training error. If `chance` is unknown, only the seeds that diverged are
     known to have failed.

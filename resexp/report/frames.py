@@ -37,7 +37,9 @@ ENDED = tuple(status.value for status in Status if status.ended)
 TRAINING_DATA = ("train_size", "validation_size", "crop", "flip", "normalise")
 """Data options that do not change which examples are in the test set."""
 WORST = {"validation_error": 1.0, "validation_loss": inf}
-"""The value with which a diverged or failed trial counts in tuning. Without it, bad settings would win."""
+"""The error that a diverged or failed trial counts with in tuning. If such trials did not count, bad settings
+would win.
+"""
 
 
 class DepthGroup(NamedTuple):

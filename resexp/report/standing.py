@@ -15,7 +15,8 @@ LEVEL_WORDS = ("95 % interval", "p is at most 0.05")
 
 
 def opening(records: Records) -> Iterator[Sentence]:
-    """The sentences before all others. There are none without a registration, planned looks or added seeds.
+    """The sentences that open the report. There are none without a registration, planned looks or added
+    seeds.
 
     A look is a report at a number of seeds that was fixed beforehand, after which seeds may be added.
     """

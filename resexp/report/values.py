@@ -51,7 +51,7 @@ def _together(figure: Figure, axes: Axes) -> Iterator[tuple[float, float, str]]:
 
 
 def _points(axes: Axes, line: Line2D) -> Iterator[tuple[Any, Any]]:
-    """The places on the canvas and the values of a line's points, as far as the panel shows them."""
+    """The places on the canvas and the values of those points of a line that the panel shows."""
     label = str(line.get_label())
     if not label or label.startswith("_") or line.get_transform() != axes.transData:
         return

@@ -24,7 +24,9 @@ from resexp.store.holder import WATCH, Heart, certainly_dead, lives, replaced
 from resexp.store.layout import ExperimentFolder
 
 LOCK_WAIT = 1.0
-"""A run tries to take the lock for so many seconds. Tests of it hold it briefly (`file_lock.locked`)."""
+"""Seconds for which a run tries to take the lock. A process that only looks whether the lock is free holds it
+for a moment (`file_lock.locked`).
+"""
 
 SETTLE = 0.3
 """Seconds to wait after a takeover, in case another process takes the folder over at the same time."""

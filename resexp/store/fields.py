@@ -42,7 +42,9 @@ Extents = dict[Literal["metrics.jsonl", "probes.jsonl"], Extent]
 
 
 def _settings(value: dict[Any, Any]) -> dict[Any, Any]:
-    """A trial's settings, if they have the form that readers rely on. Their own models would take seconds."""
+    """A trial's settings, checked only for the form that readers rely on. A check by the models of
+    `config/settings.py` would take seconds.
+    """
     keys = ("model", "discriminator", "training", "probes")
     model, rival, training, probes = (value.get(key) or {} for key in keys)
     if {type(each) for each in (model, rival, training)} != {dict} or not isinstance(probes, list | dict):

@@ -49,8 +49,8 @@ class Records:
         X_error (fractions), X_loss (nats), test_M for each measure M of the task, B_loss for each baseline B;
         S_examples, S_chance (the error of always answering the most frequent class), S_most_answered (the
         share of the answer that was given most often), samples (texts that a language model wrote);
-        confused (class -> answer -> number of test examples); classifier (the SHA-256 of the one
-        in whose features generated images were compared);
+        confused (class -> answer -> number of test examples);
+        classifier (the SHA-256 of the classifier in whose features generated images were compared);
         seconds (of training), step_seconds, images_per_second, peak_memory_bytes, epochs, steps;
         mixed (whether the environment changed during the trial);
         redrawn (the share of all examples that each seed draws for its own test set; None if it draws none);

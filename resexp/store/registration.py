@@ -1,5 +1,5 @@
-"""Writes and reads an experiment's registration: before it runs, `resexp register` records its trials,
-claims, margins and stopping rule, with a hash.
+"""Writes and reads an experiment's registration. `resexp register` writes it before the experiment runs:
+trials, claims, margins and stopping rule, with a hash.
 """
 
 from __future__ import annotations

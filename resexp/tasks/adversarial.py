@@ -38,11 +38,11 @@ class Adversarial(AdversarialTask):
     in the first steps. `noise` is how many numbers the generator gets for an image, drawn from a normal
     distribution.
 
-    Generated images are compared with as many real ones, which are half of the test images, but at most 2000,
-    in the features of a classifier that was trained on the data set. The test error is called shortfall: 1 -
-    F, where F is the harmonic mean of precision and recall (Kynkäänniemi et al. 2019, arXiv:1904.06991). The
-    train shortfall is the mean of this over the steps of training so far. A generator whose recall is below
-    5 % has collapsed, which is an outcome and no failure.
+    Generated images are compared with as many real ones, in the features of a classifier that was trained on
+    the data set. The real ones are half of the test images, but at most 2000. The test error is called
+    shortfall: 1 - F, where F is the harmonic mean of precision and recall (Kynkäänniemi et al. 2019,
+    arXiv:1904.06991). The train shortfall is the mean of this over the steps of training so far. A generator
+    whose recall is below 5 % has collapsed, which is an outcome and no failure.
     """
 
     error_name: ClassVar[str] = "shortfall"

@@ -46,7 +46,7 @@ def log_probability(output_BA: Tensor, action_BK: Tensor) -> Tensor:
 
 
 def entropy(output_BA: Tensor, numbers: int) -> Tensor:
-    """The entropy in nats of the distribution of actions of so many `numbers`, (B,)."""
+    """The entropy in nats of each distribution of actions, (B,). An action consists of `numbers` numbers."""
     if numbers == output_BA.shape[1]:
         return -(output_BA.softmax(1) * output_BA.log_softmax(1)).sum(1)
     return (_normal(output_BA)[1] + 0.5 * math.log(2 * math.pi * math.e)).sum(1)

@@ -189,7 +189,8 @@ def running_threads() -> int:
 
 
 def _live(member: Member, first: Connection, follow: Follow) -> None:
-    """All that a process other than the first does. It ends when that is done, or when the first one ends.
+    """The whole work of a process other than the first. It ends when the work is done, or when the first one
+    ends.
 
     It ignores the signals that ask a trial to stop, because the first process saves the trial before it ends
     the others.

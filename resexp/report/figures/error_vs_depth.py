@@ -22,7 +22,9 @@ CAPTION = (
     "are far below it. Curves that lie in the lowest tenth of a panel are shown enlarged below it."
 )
 NEAR = 1.25
-"""The line of the most frequent class is drawn if it is at most this many times as high as the panel."""
+"""The line of always answering the most frequent class is drawn if it lies at most this many times as high as
+the panel.
+"""
 
 LETTER = 8.0
 """The width of a cross or a digit in points, with a little room."""

@@ -22,7 +22,7 @@ CAPTION = (
     "between two sets of real images that have none in common, which is about what a perfect generator would"
     " reach. Precision: the share of generated images that lie among the real ones. Recall: the share of "
     "real images that lie among the generated ones (Kynkäänniemi et al. 2019, with 3 neighbours). Collapsed:"
-    " the trials whose recall is below {collapsed}. It is told only if the recall between real images is "
+    " the trials whose recall is below {collapsed}. It is counted only if the recall between real images is "
     "above {told}. A collapsed generator repeats a few images if its precision is high, and otherwise shows "
     "nothing like the data. A generator that leaves out classes need not count as collapsed. The test "
     "{error} is 1 - F, where F is the harmonic mean of precision and recall. The train {error} is the mean "

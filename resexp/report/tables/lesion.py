@@ -17,11 +17,11 @@ PROBES = ("lesion",)
 CAPTION = (
     "{Errors} in % on a fixed batch of training images, after blocks are removed from the trained network "
     "(Veit et al. 2016); means over n seeds. Intact: all blocks are there. A stage is a run of blocks at one "
-    "resolution and width. One out and Worst: one block inside a stage is removed; mean and maximum over "
-    "these blocks. Stage: a block where a stage begins is removed. k out: k random blocks inside stages are "
-    "removed, for the largest k measured. Swapped, if measured: random pairs of blocks of equal shape are "
-    "swapped, for the largest number of swaps measured. A dash means that there is no such block, or that it "
-    "has no shortcut and cannot be removed."
+    "resolution and width. One out and Worst: one block inside a stage is removed, and the mean and the "
+    "maximum over these blocks are shown. Stage: a block where a stage begins is removed. k out: k random "
+    "blocks inside stages are removed, for the largest k measured. Swapped, if measured: random pairs of "
+    "blocks of equal shape are swapped, for the largest number of swaps measured. A dash means that there is "
+    "no such block, or that it has no shortcut and cannot be removed."
 )
 
 

@@ -35,7 +35,8 @@ SAID = {  # after the number of orderings: for one, and for several
 def table(records: Records) -> Table | None:
     """Rows: pairs of references, the published difference and the measured one.
 
-    None if there is no such pair, or if the experiment has claims, which say which orderings matter.
+    None if there is no such pair. Also None if the experiment has claims, because these say which orderings
+    matter.
     """
     paper = references.published(records)
     pairs = [] if paper.claims else _pairs(paper.references)

@@ -27,7 +27,7 @@ CAPTION = (
 SOLVED = (
     "Solved: the seeds whose mean return was at least {threshold} at some evaluation; those that diverged or "
     "failed do not count as such. Steps: those of the environment until the first such evaluation, as the "
-    "median over the n seeds and the lost ones. Seeds that never solved it count as later than all others. "
+    "median over all seeds, lost ones included. Seeds that never solved it count as later than all others. "
     "If they are half or more, there is no median. "
 )
 

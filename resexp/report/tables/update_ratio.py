@@ -47,7 +47,7 @@ def table(records: Records) -> Table | None:
 
 
 def _profile(rows: pd.DataFrame) -> pd.Series[float]:
-    """The logarithm of the ratio by layer, as a mean over seeds; NaN for a layer that is not updated."""
+    """For each layer, the mean over seeds of the logarithm of the ratio; NaN if the layer is not updated."""
     return rows.assign(log=np.log(rows["value"].where(rows["value"] > 0))).groupby("index")["log"].mean()
 
 

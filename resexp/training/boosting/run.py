@@ -110,7 +110,9 @@ class BoostingRun:
         return nullcontext()
 
     def state(self) -> dict[str, Any]:
-        """How far training has come. `restore` repeats the rounds, of which ten take less than a second."""
+        """How far training has come. `restore` trains the earlier rounds again, since ten of them take less
+        than a second.
+        """
         return {"step": self.step, "seconds": self.seconds}
 
     def restore(self, state: dict[str, Any]) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from resexp.data.opening import Data
 
 ROUNDING = 1e-6
-"""A return may lie outside the range of possible returns by this share of it."""
+"""A return may lie outside the range of possible returns by at most this share of the range."""
 
 
 class PlayingRun(Run):
@@ -172,8 +172,8 @@ class PlayingRun(Run):
 
     @torch.inference_mode()
     def evaluate(self, epoch: int) -> dict[str, Any]:
-        """Play the evaluation episodes after this epoch, with the scale of observations that the policy
-        learned with in it. Returns the errors and measures.
+        """Play the evaluation episodes after this epoch, with observations scaled as in this epoch. Returns
+        the errors and measures.
         """
         self.network.eval()
 
