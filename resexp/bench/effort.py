@@ -18,7 +18,7 @@ class Effort:
     depths: int
     reach: float
     batch: int
-    """Batch size of steps that are only compared with other steps of this size."""
+    """The batch size of steps that are compared only with each other."""
 
 
 FULL = Effort(rounds=3, steps=12, depths=6, reach=6.5, batch=32)

@@ -61,7 +61,7 @@ def probe_seconds(run: Run) -> float:
 def durability_seconds(run: Run, rest: float) -> float:
     """Seconds that a trial spends on writing checkpoints, rows of epochs, progress and the result.
 
-    `rest` are the seconds of the trial's other parts. Writing is timed on the disk of the temporary folder.
+    `rest` has the seconds of the trial's other parts. Writing is timed on the disk of the temporary folder.
     Every checkpoint is fsynced here, although a trial fsyncs only some of them.
     """
     with tempfile.TemporaryDirectory(prefix="resexp-bench-") as folder:

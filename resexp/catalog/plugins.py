@@ -124,7 +124,7 @@ def blamed(error: BaseException, plugins: Sequence[Plugin]) -> Problem | None:
 def blaming(plugins: Sequence[Plugin]) -> Iterator[None]:
     """Turn an unexpected error into a ConfigError that blames a plugin (see `blamed`), if there are plugins.
 
-    An OSError that no plugin's code raised comes from the system, and is raised as it is.
+    An OSError that was not raised in a plugin's code comes from the system, and is raised unchanged.
     """
     try:
         yield

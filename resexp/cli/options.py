@@ -174,9 +174,8 @@ def most_seeds(until: Until | None, most: int | None) -> int | None:
 
 
 def confirm_deletion(folder: Path) -> None:
-    """Ask whether --fresh may delete the trials in a folder.
-
-    Raises ConfigError if nobody can answer, and typer.Exit if the answer is no.
+    """Ask whether --fresh may delete the trials in a folder. Raises ConfigError if there is nobody to ask,
+    and typer.Exit if the answer is no.
     """
     try:
         agreed = typer.confirm(f"Delete all trials in {clean(folder)}?", err=True)

@@ -132,7 +132,7 @@ def given(tree: Any, path: Path, plugins: tuple[Plugin, ...] = ()) -> Any:
 
 
 def with_axes(axes: Axes, overrides: Mapping[Path, Sequence[Assignment]]) -> Axes:
-    """A grid after the command line's `overrides`, which list the values for each path.
+    """A grid after the command line's `overrides`, which have a list of values for each path.
 
     Several values of a path make an axis, which replaces the grid's axis of that path if there is one. A
     single value replaces an axis of the grid, but never adds one.

@@ -27,7 +27,7 @@ def parse_settings(mapping: Mapping[str, Any], plugins: tuple[Plugin, ...] = ())
 
 
 def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
-    """A copy of settings with other values at some dotted keys: {"training.epochs": 3}. Raises
+    """A copy of the settings in which some dotted keys have other values: {"training.epochs": 3}. Raises
     ConfigError.
     """
     data = settings.model_dump(mode="json")

@@ -53,7 +53,7 @@ _WRONG = {
 
 @dataclass
 class Draft:
-    """A configuration while it is read: the lines of its values, and the problems found so far."""
+    """A configuration that is being read: the lines of its values, and the problems found so far."""
 
     file: str
     lines: Mapping[Key, int]

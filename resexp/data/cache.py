@@ -124,8 +124,8 @@ def prepare(config: DataConfig, progress: Progress | None = None) -> Checked:
 
 
 def prepare_for(run: str, config: DataConfig, fingerprint: str) -> Checked:
-    """`prepare`, in a worker on another machine than the one that started the run. One of all the run's
-    workers on this machine checks the set.
+    """What `prepare` does, for a worker on another machine than the one that started the run. Only one of the
+    run's workers on this machine checks the set.
 
     Raises DataError as `prepare` does, and if the set has another fingerprint here than on the machine that
     started the run.

@@ -16,7 +16,7 @@ Layout = Mapping[str, tuple[type[np.generic], tuple[int, ...]]]
 
 
 def check_facts(kind: str, facts: object) -> None:
-    """Raises DataError, with the field's name, if a source's facts do not have the types of `Facts`."""
+    """Raises DataError, which names the field, if a source's facts do not have the types of `Facts`."""
     if not isinstance(facts, Facts):
         raise DataError(f"the data source {kind}: facts() gives {facts!r:.50}, and must give Facts")
     counts = ("shape", "train_counts", "test_counts", "validation_counts")
@@ -45,7 +45,7 @@ def _all(values: object, fits: Callable[[Any], bool]) -> bool:
 
 
 def check_chunk(chunk: Chunk, facts: Facts, layout: Layout, split: Split, start: int) -> None:
-    """Raises DataError, with the array and the row, if a chunk does not fit its source's facts.
+    """Raises DataError, which names the array and the row, if a chunk does not fit its source's facts.
 
     `start` is the number of the chunk's first row in its split.
     """

@@ -35,7 +35,7 @@ began. Clocks of file systems are coarse. If a file changes twice within one tic
 not show the second change.
 """
 OTHER_CLOCK = 900.0
-"""The same bound as SETTLED if the files and the memory are on different file systems. The clock of one of
+"""Used in place of SETTLED if the files and the memory are on different file systems. The clock of one of
 these may be minutes behind that of the other.
 """
 COMMIT = 1.0

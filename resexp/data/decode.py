@@ -92,7 +92,7 @@ def _strata(facts: Facts, chunk: Chunk) -> Labels:
 
 
 def _readable_facts(facts: Facts, counts: dict[Split, Labels]) -> Facts:
-    """The facts, with the numbers of examples that could be read instead of those that were expected."""
+    """The facts with the numbers of examples that could be read, in place of the expected numbers."""
     if facts.targets == "tokens":
         return facts  # the facts of a text count windows, but `counts` counts tokens
     train, test = (tuple(counts[split].tolist()) for split in ("train", "test"))

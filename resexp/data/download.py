@@ -33,7 +33,7 @@ BLOCK = 1 << 20
 TIMEOUT = 30.0
 """Seconds without a byte after which the next address is tried."""
 PATIENCE = 60.0
-"""Seconds over which the speed of a server is measured, again and again."""
+"""The speed of a server is measured over each period of this many seconds."""
 SLOWEST = 16 << 10
 """The least bytes per second over PATIENCE seconds. If a server is slower, the next address is tried."""
 

@@ -24,8 +24,8 @@ In = TypeVar("In")
 Out = TypeVar("Out")
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "AVIF", "JPEG2000")
-"""The formats that are read. For some other formats, Pillow starts programs, or takes any text
-for an image.
+"""The formats that are read. Other formats are not read, because for some of them Pillow starts programs, or
+takes any text for an image.
 """
 
 PIXELS = 2**27

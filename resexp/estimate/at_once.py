@@ -90,8 +90,8 @@ def best_slots(
 
 
 def best_number(most: int, total: Callable[[int], float]) -> int:
-    """The number of trials to train at once. 1, 2, 4, ... and `most` are tried in this order until a number
-    fails, or is not faster than the one before by the factor GAIN. The number before that one is chosen.
+    """The number of trials to train at once. 1, 2, 4, ... and `most` are tried in this order, until one fails
+    or is not faster than the one before by the factor GAIN. The one before is chosen.
 
     `total(number)` is the rate of that many trials together. It raises TrialError if they fail.
     """

@@ -31,8 +31,8 @@ class Remembered:
     """
 
     def __init__(self, learn: Callable[[], object] | None = None) -> None:
-        """`learn` is called once, before this process computes an answer. It may let another process write
-        answers into the file, which is read again afterwards.
+        """`learn` is called once, before this process computes its first answer. It may let another process
+        write answers into the file. The file is read again afterwards.
         """
         self._learn = learn
         self._path = data_folder() / "networks.json"

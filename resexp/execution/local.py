@@ -20,8 +20,8 @@ CLOSING = 3.0
 """How long killed workers may take to end, in seconds."""
 
 _idle: dict[tuple[int, tuple[str, ...]], list[ServerProcess]] = {}
-"""Servers that are not in use, by the process that started them and the modules that they have loaded. They
-are kept so that a process that runs several experiments, such as a notebook, loads PyTorch once.
+"""Servers that are not in use, stored by the process that started them and the modules that they have loaded.
+They are kept so that a process that runs several experiments, such as a notebook, loads PyTorch once.
 """
 
 

@@ -39,7 +39,7 @@ LOOK = 0.2
 """Seconds between two times at which Ray is asked which of the waiting tasks have begun."""
 
 REST = 20.0
-"""After each such question, there is a pause at least REST times as long as the answer took."""
+"""After each such question there is a pause, which is at least REST times as long as the answer took."""
 
 ANSWERING = 5.0
 """Seconds that the address of a cluster may take to accept a connection."""

@@ -75,7 +75,7 @@ class RunningWorker:
 
 
 def by_cost(trials: Iterable[Trial]) -> list[Trial]:
-    """The trials, the most expensive first. With cheap ones last, all workers end at about the same time."""
+    """The trials, the most expensive first, so that all workers end at about the same time."""
     return sorted(trials, key=lambda trial: (work_of(trial), trial.depth), reverse=True)
 
 

@@ -52,7 +52,7 @@ class Worker:
     unwanted: Literal["", "stop", "kill"] = ""
     """How to end the process as soon as its id is known."""
     oom_kills: int = 0
-    """How often the kernel had killed a process because memory ran out when this one was requested."""
+    """How many processes the kernel had killed because memory ran out, before this one was requested."""
 
 
 class ServerProcess:

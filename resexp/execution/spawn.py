@@ -72,8 +72,8 @@ def _flags() -> list[str]:
 
 
 def import_path() -> list[str]:
-    """The folders in which workers look for modules. They are those of this process, but without the user's
-    current folder: modules there are not recorded with the results.
+    """The folders in which workers look for modules. They are those of this process without the user's
+    current folder, because modules there are not recorded with the results.
     """
     return [entry for entry in sys.path if not _is_current_folder(entry)]
 

@@ -73,7 +73,7 @@ def chosen(sheet: Sheet, named: Mapping[str, Sequence[str]]) -> ColumnRoles:
     splits = {_split(role) for role in found}
 
     def fits(role: str, column: str) -> bool:
-        """No verdict needs costs, so a column of costs that are not numbers, such as 0.27M, is unused."""
+        """False for a column of costs that are not numbers, such as 0.27M, because no verdict needs costs."""
         return role not in COSTS or all(is_number(row.cells.get(column)) for row in sheet.rows)
 
     guesses = {

@@ -28,7 +28,7 @@ SPLITS = ("train", "test")
 
 @dataclass(frozen=True)
 class Told:
-    """Facts about a whole table that the user gives.
+    """What the user states about a whole table.
 
     `chance` is the error of always answering the most frequent class. The numbers of examples are those from
     which errors were computed.

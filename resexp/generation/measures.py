@@ -41,7 +41,7 @@ MOST = 2000
 
 @dataclass(frozen=True)
 class Reference:
-    """The real images that generated ones are compared with, and what other real images reach.
+    """The real images that generated ones are compared with, and the readings that other real images get.
 
     features: (n, F). A comparison is always with n generated images, because the distance depends on n.
     """

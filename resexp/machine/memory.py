@@ -35,9 +35,9 @@ def free_memory(device: torch.device) -> int | None:
 
 
 def peak_memory(device: torch.device) -> int | None:
-    """The most bytes that this process has held at once. On an accelerator, this is what PyTorch has
-    allocated there, or None if PyTorch does not know it. On the CPU, this is the memory of the process. On
-    Linux, it leaves out mapped files such as the data, because processes share them.
+    """The most bytes that this process has held at once. On an accelerator, these are the bytes that PyTorch
+    has allocated there, or None if PyTorch does not know them. On the CPU, this is the memory of the process.
+    On Linux, it leaves out mapped files such as the data, because processes share them.
     """
     if device.type != "cpu":
         with suppress(RuntimeError):  # raised for a kind of accelerator whose allocator keeps no peak

@@ -85,7 +85,7 @@ class Block(nn.Module):
         return self.around(h, self.branch)
 
     def around(self, h: Any, f: Branch) -> Any:
-        """The state after this block if f stood in place of the branch."""
+        """The state after this block, computed with f in place of the branch."""
         h = self.merged(h, f)
         return (self.after(h[0]), *h[1:]) if isinstance(h, tuple) else self.after(h)
 

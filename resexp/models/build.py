@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 
 def build_network(model: ModelConfig, purpose: Purpose, **sizes: int) -> Network:
-    """The network of a configuration. `sizes` replace options of its trunk or connection, by their names.
+    """The network of a configuration. `sizes` has values for options of its trunk or connection, by name.
+    They replace those of the configuration.
 
     Raises:
         ConfigError: the trunk cannot have this depth, or cannot take such examples.

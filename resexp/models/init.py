@@ -34,8 +34,8 @@ GAINS = {
     # Keeps the mean square of every signal, as for relu: He et al. 2015, section 2.2.
     "leaky_relu": math.sqrt(2 / (1 + LEAK**2)),
 }
-"""The gain of each activation: how many times larger weights must be than those that keep the size of signals
-in a network without activations.
+"""The gain of each activation. Weights that keep the size of signals in a network without activations are
+multiplied by it.
 """
 MIRRORED_GAINS = {"relu": 1.0, "tanh": 0.5, "sigmoid": 2.0, "gelu": 1.0, "leaky_relu": 1 / (1 + LEAK)}
 """The gains for `looks_linear`, in which every unit has a mirrored one: the reciprocal of the slope of

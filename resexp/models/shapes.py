@@ -75,7 +75,7 @@ class _Place:
             self.refuse("forward", f"h' of the shape {written(state.shape, rows)}", advice)
 
     def check_left(self, head: Any, arguments: Any) -> None:
-        """Raises ConfigError unless what `leave` has given the head is a tensor of the right shape."""
+        """Raises ConfigError unless `leave` has given the head a tensor of the right shape."""
         left = arguments[0]
         if not isinstance(left, Tensor):
             self.refuse("leave", f"a {type(left).__name__}", TENSOR)

@@ -16,11 +16,11 @@ from resexp.probes.base import Probe, Quantity, Reading, Snapshot
 class GradientNorms(Probe):
     """Norms of the loss's gradient, before clipping.
 
-    `weight_norm` is ||dL/dW|| (Frobenius) of each weight layer. `weight_rms` is the same divided by
-    the square root of the number of weights, so that layers of different widths can be compared.
-    `block_input` is ||dL/dh|| of each block's input h. L is the loss. With spectral norm, W is the weight
-    before its division. If the loss needs several passes through the network, as that of a discriminator
-    does, h are the inputs of all passes together.
+    `weight_norm` is ||dL/dW|| (Frobenius) of each weight layer. `weight_rms` is `weight_norm` divided by the
+    square root of the number of weights, so that layers of different widths can be compared. `block_input` is
+    ||dL/dh|| of each block's input h. L is the loss. With spectral norm, W is the weight before its division.
+    If the loss needs several passes through the network, as that of a discriminator does, h are the inputs of
+    all passes together.
     """
 
     quantities = (

@@ -73,7 +73,7 @@ def evidence(pairs: Sequence[Pair], estimated: Callable[[], Estimate | None], *,
 
 
 def _of_diverged(n: int, lost: tuple[int, int], runs: tuple[int, int]) -> Evidence:
-    """The evidence if `lost` of the `runs` networks of each side diverged."""
+    """The evidence if networks diverged: `lost` of the `runs` networks, for each side."""
     if min(runs) < LEAST:
         return Evidence(n, lost=lost, unclear=Verdict.TOO_FEW_SEEDS)
     sign = int(np.sign(lost[1] / runs[1] - lost[0] / runs[0]))

@@ -87,7 +87,9 @@ def _text(key: str, value: Any) -> str:
 
 
 def _unequal(key: str, value: Any, wanted: Any) -> Iterator[tuple[str, Any, Any]]:
-    """Yield (key, value, wanted value) for the kind if it differs, otherwise for each option that differs."""
+    """If the kind differs, yield (key, value, wanted value) for it. Otherwise yield this for each option that
+    differs.
+    """
     both = isinstance(value, Mapping) and isinstance(wanted, Mapping)
     if both and value.get("kind") == wanted.get("kind", value.get("kind")):
         for name, choice in wanted.items():

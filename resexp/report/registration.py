@@ -103,8 +103,8 @@ def additions(records: Records) -> str:
 
 
 def _not_registered(records: Records, registered: Mapping[str, Any], *, known: bool) -> Iterator[str]:
-    """The trials that were not registered. With `known`, only those of registered variants, and otherwise
-    only those of other variants. A variant is registered if any of its trials is.
+    """The trials that were not registered: those of registered variants if `known` is true, and those of
+    other variants otherwise. A variant is registered if any of its trials is.
     """
     ids = _registered_ids(registered)
     for _, trials in _planned_trials(records).groupby("variant", observed=True):

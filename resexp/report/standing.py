@@ -11,7 +11,9 @@ from resexp.report.verdict import Tone
 from resexp.store import Records
 
 LEVEL_WORDS = ("95 % interval", "p is at most 0.05")
-"""How captions and headings name the usual level. `at_level` replaces these words if the level differs."""
+"""The words for the usual level in captions and headings. If the level of a report differs, `at_level`
+replaces them.
+"""
 
 
 def opening(records: Records) -> Iterator[Sentence]:

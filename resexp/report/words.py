@@ -119,7 +119,7 @@ def listed(items: list[str], most: int = 6) -> str:
 
 
 def introduced(sentences: Sequence[str]) -> list[str]:
-    """Sentences that are read together, in which the first mention of a connection is as `called` says it."""
+    """Sentences that are read together. The first one that names a connection calls it as `called` does."""
     told = list(sentences)
     for kind in texts.MEANINGS:
         mention = re.compile(rf"(?<![\w-])(?<!long ){kind}(?![\w-])( \([^()]*\))?")

@@ -80,7 +80,7 @@ class StoredExperiment:
             return state_of(self._folder.trial(trial), trial.id, current_run=None)
 
     def last_state(self, trial: Trial) -> State:
-        """The state of a trial, read only once until `claim` or `adopt`: no other process changes it."""
+        """The state of a trial, read once until `claim` or `adopt`, because no other process changes it."""
         if trial.id not in self._states:
             self._states[trial.id] = self.state(trial)
         return self._states[trial.id]

@@ -27,7 +27,7 @@ def note_restart(folder: TrialFolder, number: int, restart: int) -> None:
     """Record that a cluster has started attempt `number` for the `restart`-th time again.
 
     A cluster starts a job again if it loses the connection to its node. The first process may still run
-    there, and see the folder. From now on it is stale, as a process of an earlier attempt is. Raises
+    there, and see the folder. From now on that process is stale, like a process of an earlier attempt. Raises
     StaleAttempt.
     """
     check_current(folder, number, restart)

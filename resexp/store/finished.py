@@ -77,7 +77,7 @@ def later_rows(folder: TrialFolder, result: Mapping[str, Any], notes: list[str])
     """The rows that `resexp probe` measured on this result. Rows of an earlier attempt, of another trial, or
     of another version of the probe's numbers are left out.
 
-    Appends to `notes` why rows are left out, except those of an earlier attempt.
+    If rows are left out, `notes` gets the reason, except for rows of an earlier attempt.
     """
     try:
         document = read(folder.later_probes)

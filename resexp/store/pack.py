@@ -74,7 +74,7 @@ def _entry(folder: Path, name: str) -> Entry:
 
 
 def _put(temporary: Path, file: Path) -> None:
-    """Rename `temporary` to `file`. Raises DataError if `file` exists by now."""
+    """Rename `temporary` to `file`. Raises DataError if `file` has been created meanwhile."""
     try:
         os.link(temporary, file)
     except FileExistsError:

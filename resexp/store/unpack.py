@@ -153,7 +153,7 @@ def _add(source: Path, target: Path) -> None:
 
 
 def _add_reported(staged: ExperimentFolder, folder: ExperimentFolder) -> None:
-    """Count plans that were reported elsewhere as reported here, too."""
+    """Let plans that were reported elsewhere count as reported here, too."""
     ours, theirs = (read_or_empty(each.reported).get("plans", []) for each in (folder, staged))
     if new := [plan for plan in theirs if plan not in ours]:
         durable.write_document(folder.reported, {"plans": [*ours, *new]}, indent=None)

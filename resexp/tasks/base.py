@@ -106,7 +106,9 @@ class Task(ABC):
         return target.numel()
 
     def answers(self, output: Tensor) -> Tensor:
-        """How many examples get each class as answer (classes,); empty if units are no whole examples."""
+        """For each class, how many examples get it as answer (classes,); empty if units are not whole
+        examples.
+        """
         return output.new_zeros(0)
 
     def counts(self, output: Tensor, target: Tensor) -> Tensor:

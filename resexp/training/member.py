@@ -19,8 +19,8 @@ from torch import Tensor, distributed
 from resexp.errors import TrialError, words
 
 LIMIT = timedelta(days=1)
-"""How long gloo waits for a process that is still alive. The other processes may have to wait for hours while
-the first one evaluates. If a trial hangs, the supervisor ends it, as it does with a trial of one process.
+"""How long gloo waits for a process that is still alive. While the first process evaluates, the others may
+have to wait for hours. If a trial hangs, the supervisor ends it, as it does with a trial of one process.
 """
 
 

@@ -28,7 +28,7 @@ from resexp.errors import TrialError, out_of_memory, words
 from resexp.training.member import Member, Parted, join, meeting_place, parting
 
 NOTICE = 5.0
-"""Seconds in which the first process tries to find out which other process has ended. If it is still busy
+"""Seconds in which the first process tries to find out which other process has ended. If it has not ended
 after twice this time, a thread ends it.
 """
 LOOK = 1.0

@@ -99,8 +99,8 @@ def like(module: _BatchNorm) -> WholeBatchNorm:
 
 @contextmanager
 def acting(network: nn.Module, member: Member) -> Iterator[None]:
-    """Make the network's norms add up over all processes, within the context only. Otherwise, a copy that one
-    process evaluates would wait for the others.
+    """Within this context, the network's norms add up over all processes. Outside of it they do not, because
+    a copy that one process evaluates would wait for the others.
     """
     norms = [module for module in network.modules() if isinstance(module, WholeBatchNorm)]
     for norm in norms:

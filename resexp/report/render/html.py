@@ -45,7 +45,7 @@ def render(report: Report) -> str:
 
 
 def _magnitude(cell: str) -> str:
-    """The number that a cell shows, as the script reads it; "" if there is none."""
+    """The number that a cell shows, in the form that the script reads; "" if there is none."""
     found = magnitude(cell)
     return "" if found is None else str(found).replace("inf", "Infinity")
 

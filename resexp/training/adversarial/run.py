@@ -36,8 +36,8 @@ class AdversarialRun(Run):
 
     `network` is the generator, and `discriminator` the other network, each with its optimiser. `forward`, the
     network that is evaluated, is the average of the generator. An epoch has as many steps as it takes batches
-    to pass through the training images once. If a step has several updates of the discriminator, each has a
-    batch from a pass of its own, in another order. Images are (B, C, H, W) with values from -1 to 1.
+    to pass through the training images once. If a step updates the discriminator several times, each update
+    has a batch from a pass of its own, in another order. Images are (B, C, H, W) with values from -1 to 1.
     """
 
     def __init__(self, settings: Settings, data: Data, device: torch.device) -> None:
