@@ -104,7 +104,7 @@ def fault(
     """An error in a plugin's code as a Problem. Its place is the last line of the plugin that ran before the
     error or, if none did, `line`.
     """
-    file, line = _error_line(error, plugin) or (plugin.file, line)
+    file, line = error_line(error, plugin) or (plugin.file, line)
     return Problem(f"{file}:{line}", "", f"{wrong}: {type(error).__name__}: {words(error)}"[:300], right)
 
 
@@ -115,7 +115,7 @@ def blamed(error: BaseException, plugins: Sequence[Plugin]) -> Problem | None:
     own parts are assumed to be correct.
     """
     for plugin in plugins:
-        if _error_line(error, plugin):
+        if error_line(error, plugin):
             return fault(error, plugin, "fails")
     return fault(error, plugins[0], "does not work where it is used") if plugins else None
 
@@ -131,7 +131,7 @@ def blaming(plugins: Sequence[Plugin]) -> Iterator[None]:
     except ResexpError:
         raise
     except (Exception, SystemExit) as error:
-        if isinstance(error, OSError) and not any(_error_line(error, plugin) for plugin in plugins):
+        if isinstance(error, OSError) and not any(error_line(error, plugin) for plugin in plugins):
             raise
         problem = blamed(error, plugins)
         if problem is None:
@@ -139,7 +139,7 @@ def blaming(plugins: Sequence[Plugin]) -> Iterator[None]:
         raise ConfigError([problem]) from error
 
 
-def _error_line(error: BaseException, plugin: Plugin) -> tuple[Path, int] | None:
+def error_line(error: BaseException, plugin: Plugin) -> tuple[Path, int] | None:
     """The file and line of a plugin's code that ran last before an error; None if none of its code ran."""
     files = set(map(str, plugin.files))
     if isinstance(error, SyntaxError) and error.filename in files:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, SupportsFloat
 
 from torch import Tensor, nn
 
@@ -18,12 +19,32 @@ Quantity = declared.Quantity
 
 @dataclass(frozen=True)
 class Reading:
-    """One number: `name` says what was measured, `layer` and `index` (from 0, input to output) say where."""
+    """One number: `name` says what was measured, `layer` and `index` (from 0, input to output) say where.
+
+    Numbers of NumPy and of PyTorch become Python's. Raises TypeError if one of the four has another type.
+    """
 
     name: str
     layer: str
     index: int
     value: float
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.name, str) and isinstance(self.layer, str)):
+            raise TypeError(f"Reading({self.name!r}, {self.layer!r}, ...): name and layer must be texts")
+        try:
+            index, value = operator.index(self.index), _number(self.value)
+        except (TypeError, ValueError, RuntimeError):
+            wrong = f"Reading({self.name!r}, {self.layer!r}, {self.index!r}, {self.value!r})"
+            raise TypeError(f"{wrong}: index must be a whole number, and value one number") from None
+        object.__setattr__(self, "index", index)
+        object.__setattr__(self, "value", value)
+
+
+def _number(value: object) -> float:
+    if isinstance(value, SupportsFloat):  # a text is none
+        return float(value)
+    raise TypeError
 
 
 @dataclass(frozen=True)

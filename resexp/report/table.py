@@ -126,8 +126,8 @@ def connection() -> Column:
 
 
 def number(key: str, title: str, show: Callable[[Any], str], unit: str = "") -> Column:
-    """A column with the numbers of the cells `key`, written by `show`, which must also take None."""
-    return Column(title, lambda row: show(row[key]), unit)
+    """A column with the numbers of the cells `key`, written by `show`; a dash for those that are missing."""
+    return Column(title, lambda row: words.DASH if words.missing(row[key]) else show(row[key]), unit)
 
 
 def integer(key: str, title: str) -> Column:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor
 
+from resexp.catalog.plugins import error_line
 from resexp.errors import out_of_memory, words
 from resexp.machine.precision import widest
-from resexp.probes.base import Probe, Snapshot
+from resexp.probes.base import Probe, Reading, Snapshot
 from resexp.text import clean
 
 if TYPE_CHECKING:
+    from resexp.catalog.plugins import Plugin
     from resexp.config.settings import ProbeConfig
     from resexp.training.learner import Learner
     from resexp.training.run import Run
@@ -34,15 +36,21 @@ def probe_rows(run: Learner, failed: list[str]) -> Iterator[dict[str, Any]]:
                 except Exception as error:
                     if out_of_memory(error):
                         raise
-                    failed.append(f"{config.name} failed at {100 * at:g} %: {reason(error)}")
+                    failed.append(
+                        f"{config.name} failed at {100 * at:g} %: {reason(error, config.info.plugin)}"
+                    )
                     print(failed[-1])
                 else:
                     yield from rows
 
 
-def reason(error: Exception) -> str:
-    """What an error says, in one short line."""
-    return clean(f"{type(error).__name__}: {words(error)}"[:300])
+def reason(error: Exception, plugin: Plugin | None = None) -> str:
+    """What an error says, in one short line. If a plugin's probe failed, it begins with the file and line."""
+    place = ""
+    if plugin:
+        file, line = error_line(error, plugin) or (plugin.file, None)
+        place = f"{file.name}:{line}: " if line else f"{file.name}: "
+    return clean(f"{place}{type(error).__name__}: {words(error)}"[:300])
 
 
 def measured(run: Run, config: ProbeConfig, at: float) -> Iterator[dict[str, Any]]:
@@ -56,9 +64,24 @@ def measured(run: Run, config: ProbeConfig, at: float) -> Iterator[dict[str, Any
     probe: Probe = config.build()
     with torch.random.fork_rng([] if place.type == "cpu" else [place], device_type=place.type):
         torch.manual_seed(0)
-        for reading in probe.measure(take_snapshot(run, config.batch_size, place, config.of)):
+        for reading in _readings(probe, take_snapshot(run, config.batch_size, place, config.of)):
             quantity = {"quantity": own[reading.name]} if reading.name in own else {}
             yield {"probe": config.name, "step": run.step, "at": at, **asdict(reading), **quantity}
+
+
+def _readings(probe: Probe, snapshot: Snapshot) -> Iterator[Reading]:
+    """What the probe measures. Raises an error if that is anything but readings of different things."""
+    readings, known = cast("object", probe.measure(snapshot)), set[tuple[str, str, int]]()
+    if not isinstance(readings, Iterable):
+        raise TypeError(f"measure returned {readings!r}; it must yield readings")
+    for reading in readings:
+        if not isinstance(reading, Reading):
+            raise TypeError(f"measure yielded {reading!r}; yield Reading(name, layer, index, value)")
+        what = (reading.name, reading.layer, reading.index)
+        if what in known:
+            raise ValueError(f"measure yielded two readings {what}; name each place once")
+        known.add(what)
+        yield reading
 
 
 def take_snapshot(

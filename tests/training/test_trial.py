@@ -10,10 +10,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from resexp import store
+from resexp.catalog.plugins import read_plugin
 from resexp.config.parse import parse_settings
 from resexp.config.settings import Settings
 from resexp.data import cache
@@ -24,7 +26,7 @@ from resexp.probes.gradient_norms import GradientNorms
 from resexp.store import Attempt, TrialFolder, read
 from resexp.tasks.classification import Classification
 from resexp.training import evaluation
-from resexp.training.probing import probe_rows
+from resexp.training.probing import probe_rows, reason
 from resexp.training.run import Run
 from resexp.training.trial import train
 
@@ -412,6 +414,45 @@ def test_a_probe_that_fails_leaves_its_trial_as_it_was_and_a_note(
     assert "unmeasured" not in result, "it did not fail at the start"
     lost = (undisturbed["probe"] == "gradient_norms") & (undisturbed["at"] > 0)
     assert records.probes.to_json() == undisturbed[~lost].reset_index(drop=True).to_json()
+
+
+@pytest.mark.parametrize(
+    ("found", "says"),
+    [
+        (lambda: [Reading("a", "x", 0, torch.ones(2))], "value one number"),
+        (lambda: [Reading("a", "x", 0, "1.5")], "value one number"),  # type: ignore[arg-type]
+        (lambda: [Reading("a", 0, "x", 1.5)], "name and layer must be texts"),  # type: ignore[arg-type]
+        (lambda: [Reading("a", "x", 0.5, 1.5)], "index must be a whole number"),  # type: ignore[arg-type]
+        (lambda: [1.5], "yield Reading(name, layer, index, value)"),
+        (lambda: Reading("a", "x", 0, 1.5), "it must yield readings"),
+        (lambda: [Reading("a", "x", 0, 1.5), Reading("a", "x", 0, 2.5)], "two readings ('a', 'x', 0)"),
+    ],
+)
+def test_what_is_no_reading_is_told_and_harms_no_other_probe(
+    attempts: Attempts, monkeypatch: pytest.MonkeyPatch, found: Callable[[], Any], says: str
+) -> None:
+    monkeypatch.setattr(GradientNorms, "measure", lambda self, snapshot: found())
+    train(attempt := attempts(settings_with()))
+    records = read(attempt._folder.path.parents[1])
+    assert records.trials["status"].tolist() == ["done"]
+    assert len(records.notes) == 3, "it was due three times"
+    assert all(says in note for note in records.notes)
+    assert set(records.probes["probe"]) == {"responses", "update_ratio"}
+
+
+def test_numbers_of_numpy_and_of_pytorch_are_readings() -> None:
+    assert Reading("a", "x", np.int64(3), torch.tensor(1.5)) == Reading("a", "x", 3, 1.5)  # type: ignore[arg-type]
+
+
+def test_a_plugin_s_probe_that_fails_is_named_with_file_and_line(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text("def measure():\n    return {}['thing']\n")
+    code: dict[str, Any] = {}
+    exec(compile(file.read_text(), file, "exec"), code)
+    with pytest.raises(KeyError) as caught:
+        code["measure"]()
+    assert reason(caught.value, read_plugin(file)) == "mine.py:2: KeyError: 'thing'"
+    assert reason(TypeError("no reading"), read_plugin(file)) == "mine.py: TypeError: no reading"
 
 
 def test_a_probe_that_fails_at_every_moment_is_named_in_the_result(
