@@ -41,7 +41,7 @@ def parse(file: Path, source: bytes) -> ast.Module:
         return ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as cause:
         where = f"{file}:{getattr(cause, 'lineno', None) or 1}"
-        reason = str(cause) or type(cause).__name__
+        reason = getattr(cause, "msg", None) or str(cause) or type(cause).__name__
         raise ConfigError([Problem(where, "", f"cannot be read: {reason}", "it should be Python")]) from None
 
 

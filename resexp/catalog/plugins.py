@@ -98,7 +98,7 @@ def fault(
     error: BaseException,
     plugin: Plugin,
     wrong: str,
-    right: str = "correct it; it must run on every machine that trains",
+    right: str = "correct it; it must run wherever it is used",
     line: int = 1,
 ) -> Problem:
     """An error in a plugin's code as a Problem. Its place is the last line of the plugin that ran before the

@@ -101,7 +101,10 @@ def check_plugins(plugins: tuple[Plugin, ...]) -> None:
         if not any(part.plugin == plugin for part in every):
             bases = ", ".join(base for _, *bases in ALL_ROLES.values() for base in bases)
             wrong = "defines no part"
-            right = f"name one of {bases} among the bases of a class"
+            right = (
+                f"name one of {bases} among the bases of a class; `resexp report --plugin` takes a file "
+                "with a table or a figure"
+            )
             raise ConfigError([Problem(f"{plugin.file}:1", "", wrong, right)])
 
 

@@ -68,7 +68,10 @@ def own_options(part: ast.ClassDef, file: Path, aliases: Mapping[str, ast.expr])
             annotation = _type(arg.annotation, aliases)
             value = REQUIRED if default is None else ast.literal_eval(default)
         except (TypeError, ValueError, SyntaxError, RecursionError, MemoryError) as cause:
-            right = "annotate it with a builtin, a name of options.py, Literal, | None or tuple[X, ...]"
+            right = (
+                "annotate it with int, float, bool or str, a type of resexp.options such as PositiveFloat, "
+                "or with Literal, | None or tuple[X, ...] of these"
+            )
             where, wrong = f"{file}:{arg.lineno}", str(cause)[:200]
             raise ConfigError([Problem(where, f"{part.name}.{arg.arg}", wrong, right)]) from None
         options[arg.arg] = Option(annotation, value)
