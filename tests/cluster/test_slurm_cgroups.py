@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import stub
 from slurm_cluster import NODES, SlurmCluster, missing
-from slurm_runs import run, undone
+from slurm_runs import run, undone, until
 from tally import Record
 
 CGROUPS = """\
@@ -77,4 +77,5 @@ def test_a_trial_that_exceeds_its_jobs_cgroup_is_recorded_as_out_of_memory(
     }
     assert states["good"].result["attempt"] == 1, "its job has not ended before"
     record("memory cgroups: a limit was reached, and recorded so", 1, undone(tmp_path, trials[1:]))
-    assert "oom-kill" in "".join(log.read_text() for log in cluster.folder.glob("slurmd-*.log"))
+    logs = list(cluster.folder.glob("slurmd-*.log"))
+    until(lambda: any("oom-kill" in log.read_text() for log in logs))  # Slurm says so when the job has ended
