@@ -20,7 +20,7 @@ CLOSING = 3.0
 """How long killed workers may take to end, in seconds."""
 
 _idle: dict[tuple[int, tuple[str, ...]], list[ServerProcess]] = {}
-"""Servers that are not in use, stored by the process that started them and the modules that they have loaded.
+"""Servers that are not in use. The key is the process that started them, and the modules that they loaded.
 They are kept so that a process that runs several experiments, such as a notebook, loads PyTorch once.
 """
 
@@ -91,7 +91,7 @@ class Local(Launcher):
 
     def poll(self, handle: Worker) -> Outcome | None:
         if handle.status == LOST:
-            cause = "the process that starts trials ended, or could not start one"
+            cause = "the server process, which starts trials, has ended or could not start this trial"
             return Outcome(None, "lost", cause, again=True)
         return None if handle.status is None else outcome_of(handle.status, handle.oom_kills)
 

@@ -205,15 +205,15 @@ def degradation(
 
 
 def of_best(against: Callable[[float], Sequence[Estimate | None]], level: float = LEVEL) -> Estimate:
-    """The difference to whichever of several others has the least mean, which is the greatest difference.
+    """The greatest of the differences to several other samples: the one to the sample with the least mean.
 
-    `against` returns the differences to all others, with intervals at the level that it is given.
+    `against` returns the differences to all these samples, with intervals at the level that it is given.
 
     The lower end of the interval is the greatest of the lower ends. Any of them may be the greatest by
     chance, so they are taken at a level that is corrected for their number (Bonferroni). The upper end is the
-    greatest of the upper ends. It needs no correction. One of these upper ends belongs to the other that is
-    truly best, and the greatest is never below that one. So it is too low only if that one is. Therefore the
-    interval covers the true difference with at least the probability `level`.
+    greatest of the upper ends. It needs no correction, because one of the upper ends belongs to the sample
+    that is truly best. The greatest upper end is at least as high, so it is too low only if that upper end is
+    too low. Therefore the interval covers the true difference with at least the probability `level`.
     """
     found = [estimate for estimate in against(level) if estimate is not None]
     corrected = against(1 - (1 - level) / len(found))
