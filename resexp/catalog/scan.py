@@ -96,7 +96,7 @@ def check_plugins(plugins: tuple[Plugin, ...]) -> None:
         if part.plugin and part.unreachable:
             name = part.unreachable[0]
             wrong = "is no option: no * comes before it, so no configuration can set it"
-            raise error(part, name, wrong, f"write *, before {name} in __init__")
+            raise error(part, name, wrong, f"put a bare * before {name} in the arguments of __init__")
     for plugin in plugins:
         if not any(part.plugin == plugin for part in every):
             bases = ", ".join(base for _, *bases in ALL_ROLES.values() for base in bases)
@@ -131,7 +131,7 @@ def part_class(part: PartInfo) -> type[Any]:
     base: type[Any] = getattr(importlib.import_module(module), part.base)
     if isinstance(loaded, type) and issubclass(loaded, base):
         return loaded
-    wrong = f"names {part.base} as its base, but when its file is run, that is another class than resexp's"
+    wrong = f"has a base called {part.base}, but when the file is run, this is not resexp's {part.base}"
     raise error(part, "", wrong, f"make it a class with the base {module}.{part.base}")
 
 

@@ -97,7 +97,7 @@ def stored(root: Path, name: str) -> StoredArray:
     """The array of this name in an .npz archive or a folder. Raises DataError if it cannot be read."""
     if name not in (names := names_in(root)):
         has = f"has no array {name!r}, but {', '.join(names[:10]) or 'none at all'}"
-        right = "say by data.train_images, train_labels, test_images and test_labels which is which"
+        right = "set data.train_images, train_labels, test_images and test_labels to the names of arrays"
         raise DataError(f"{root}: {has}; {right}")
     file = root / f"{name}.npy" if root.is_dir() else root
     with _reading(file, name) as (opened, _):

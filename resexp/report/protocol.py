@@ -48,7 +48,8 @@ def fits(value: Any, wanted: Any) -> bool:
 def _equal(value: Any, wanted: Any) -> bool:
     """Whether a setting equals the wanted value.
 
-    A part of the experiment, such as the optimiser, also equals the name of its kind, or some of its options.
+    A part, such as the optimiser, also equals the name of its kind, and a mapping that has only some of its
+    options, with equal values.
     """
     if isinstance(value, Mapping) and isinstance(wanted, Mapping):
         return all(_equal(value.get(key), choice) for key, choice in wanted.items())
@@ -87,8 +88,8 @@ def _text(key: str, value: Any) -> str:
 
 
 def _unequal(key: str, value: Any, wanted: Any) -> Iterator[tuple[str, Any, Any]]:
-    """If the kind differs, yield (key, value, wanted value) for it. Otherwise yield this for each option that
-    differs.
+    """What differs, as triples (key, value, wanted value): the part itself if its kind differs, and otherwise
+    each option that does.
     """
     both = isinstance(value, Mapping) and isinstance(wanted, Mapping)
     if both and value.get("kind") == wanted.get("kind", value.get("kind")):

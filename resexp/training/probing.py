@@ -70,7 +70,9 @@ def measured(run: Run, config: ProbeConfig, at: float) -> Iterator[dict[str, Any
 
 
 def _readings(probe: Probe, snapshot: Snapshot) -> Iterator[Reading]:
-    """What the probe measures. Raises an error if that is anything but readings of different things."""
+    """The probe's readings. Raises TypeError if it yields anything else, and ValueError if two readings have
+    the same name, layer and index.
+    """
     readings, known = cast("object", probe.measure(snapshot)), set[tuple[str, str, int]]()
     if not isinstance(readings, Iterable):
         raise TypeError(f"measure returned {readings!r}; it must yield readings")

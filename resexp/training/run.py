@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from resexp.data.opening import Data
 
 ACCELERATOR_CHECK_STEPS = 50
-"""Steps between two readings of loss and smoothed error on an accelerator, where each reading must wait."""
+"""Steps between two readings of loss and smoothed error on an accelerator. A reading waits for the device."""
 SMOOTHING = 0.98
 """The weight of earlier batches in the smoothed training error, which averages over about 50 batches. A low
 starting rate ends when this error is small.
@@ -79,7 +79,7 @@ class Run:
         return len(self.data.train), 1
 
     def chance(self) -> dict[str, float]:
-        """The error on each split of a network that has learned nothing, if it is known."""
+        """The error of a network that has learned nothing, for each split, if it is known."""
         return self.data.facts.chance()
 
     # -- one step ---------------------------------------------------------------------------------
@@ -228,7 +228,7 @@ class Run:
         return *self.task.posed(examples, labels, "probe"), labels
 
     def loss_of(self, network: nn.Module, inputs: Tensor, target: Tensor) -> Tensor:
-        """The loss that probes measure on that batch, of a copy of the network."""
+        """The loss of `network`, a copy of the run's, on the batch of `fixed_batch`, for probes."""
         return self.task.training_loss(network(inputs), target)
 
     def subject(self, name: str) -> Subject:

@@ -99,7 +99,7 @@ def test_loads_the_class_of_a_file_outside_the_package(tmp_path: Path) -> None:
 
 
 def test_a_base_that_only_has_the_name_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"wide\.py:9: WideSum: names Connection as its base, but when"):
+    with pytest.raises(ConfigError, match=r"wide\.py:9: WideSum: has a base called Connection, but when"):
         scan.load_part("connection", "wide_sum", plugin(tmp_path, "wide.py", PART))
 
 

@@ -18,10 +18,9 @@ CAPTION = (
     "{Errors} of all variants on the same data at the same depth, after equal budgets. Equal steps: as many "
     "as the shortest of the trials has. Equal time: the time in which the fastest variant has finished all "
     "of its seeds. Values are mean ± standard deviation over the n seeds that finished. Each seed counts "
-    "with its last evaluation within the budget, without interpolation, and the epochs are those of these "
-    "evaluations. {at} A dash "
-    "means that some seed had no evaluation yet. Times are those of the machine named below, on which trials "
-    "may have run side by side."
+    "with its last evaluation within the budget, without interpolation. Epochs are the mean epoch of the "
+    "last evaluations on the test set. {at} A dash means that some seed had no evaluation yet. Times are "
+    "those of the machine named below, on which trials may have run side by side."
 )
 
 
@@ -72,7 +71,7 @@ def _row(place: frames.DepthGroup, equal: str, budget: float) -> dict[str, Any]:
         reached = rows[rows[error].notna()].groupby("id").tail(1)
         complete = len(reached) == row["n"]
         row |= spread_cells(error, reached[error] if complete else [])
-        row["epochs"] = float(reached["epoch"].mean()) if complete else None  # the test error's, set last
+        row["epochs"] = float(reached["epoch"].mean()) if complete else None  # those of test_error remain
     return row
 
 
