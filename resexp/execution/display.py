@@ -30,9 +30,9 @@ class RunningTrial:
 class View:
     """The state of a sweep at one moment.
 
-    `total` is the number of trials that the run covers. `before` is the number of those that were done when
-    it began. `counts` has the number of those that have ended since, by status. `share` is the fraction of
-    this run's work that is done.
+    `total` is the number of trials that the run covers. `before` is the number of these trials that were
+    done when the run began. `counts` has, for each status, how many trials have ended with it since then.
+    `share` is the fraction of this run's work that is done.
     """
 
     total: int

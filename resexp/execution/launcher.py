@@ -132,8 +132,8 @@ class Launcher(ABC):
         return ()
 
     def look(self, seconds: float) -> Mapping[str, bool] | None:
-        """Whether each job of this user has begun, by the name that its note gives it. Jobs that are over are
-        left out. None if the answer cannot be found out, or takes longer than `seconds`.
+        """For each job of this user that is not over, whether it has begun. The key is the name that a note
+        has for the job. None if the answer cannot be found out, or takes longer than `seconds`.
 
         `resexp status` calls this and no other method.
         """
@@ -142,8 +142,8 @@ class Launcher(ABC):
     def leave(self) -> bool:
         """Let all workers go on without this process, if that is possible. Returns whether they go on.
 
-        The supervisor calls this when its terminal is closed, or when it fails itself. If this returns False,
-        it stops the workers.
+        The supervisor calls this when its terminal is closed, or when the supervisor itself fails. If this
+        returns False, the supervisor stops the workers.
         """
         return False
 

@@ -1,6 +1,6 @@
 """Runs trials as tasks of a Ray cluster, whose nodes must see the results folder.
 
-Ray itself is used in a process of its own (`ray_driver.py`), and `ray_task.py` has what it calls on a node.
+Ray itself is used in a process of its own (`ray_driver.py`), and `ray_task.py` has what Ray calls on a node.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ CLOSING = 3.0
 """Seconds that killed workers may take to end."""
 
 LEAVING = 2.0
-"""Seconds that the process that uses Ray may take to end. Otherwise it is killed, and Ray ends its tasks."""
+"""Seconds that the driver may take to end. A driver that takes longer is killed, and Ray ends its tasks."""
 
 
 @dataclass(eq=False)
@@ -185,8 +185,8 @@ class Ray(Launcher):
         task.outcome = Outcome(*fields)
 
     def _connected(self, seconds: float) -> bool:
-        """Whether there is a cluster to use. If not, start the driver, unless it runs, and wait `seconds` for
-        it to connect. Raises TrialError if it cannot, or has tried for `CONNECTING` seconds.
+        """Whether there is a cluster to use. If not, start the driver if it does not run yet, and wait for
+        `seconds` until it connects. Raises TrialError if it cannot, or has tried for `CONNECTING` seconds.
         """
         if self._cluster:
             return True

@@ -30,7 +30,7 @@ READY, REFUSED, BEGUN, ENDED = "ready", "refused", "begun", "ended"
 """The messages to the launcher."""
 
 START, CANCEL, CLOSE = "start", "cancel", "close"
-"""The messages from the launcher, except CLOSE, which stands for its end."""
+"""The messages from the launcher. It never sends CLOSE, which stands for the end of the connection."""
 
 OBJECT_STORE = 80 * 2**20
 """Bytes of shared memory for a cluster that is started here. No trial puts anything into it."""
@@ -39,7 +39,7 @@ LOOK = 0.2
 """Seconds between two times at which Ray is asked which of the waiting tasks have begun."""
 
 REST = 20.0
-"""After each such question there is a pause, which is at least REST times as long as the answer took."""
+"""After each question to Ray, there is a pause that is at least REST times as long as the answer took."""
 
 ANSWERING = 5.0
 """Seconds that the address of a cluster may take to accept a connection."""
@@ -87,8 +87,8 @@ def main(fileno: int, parent: int) -> None:
 
 
 def connect(address: str | None, cpus: int | None) -> Mapping[str, Any]:
-    """Connect this process to the cluster at an address, or start one here if that is None. Returns the
-    cluster's `address`, and the `nodes` that it has now, each with its CPUs and GPUs.
+    """Connect this process to the cluster at `address`, or start a cluster here if `address` is None. Returns
+    the cluster's `address`, and the `nodes` that it has now, each with its CPUs and GPUs.
 
     Raises OSError, RuntimeError or ValueError.
     """

@@ -23,18 +23,19 @@ LOOK = 0.2
 """The most seconds until a cancellation is noticed."""
 
 WATCH = """while read pid; do last=$pid; done; kill -s KILL -- "-$last\""""
-"""A shell program that reads process ids until its input ends. Then it kills the last of these processes, and
-all that this process has started.
+"""A shell program that reads process ids until its input ends. Then it kills the process with the last
+id, and every process that this one has started.
 """
 
 
 def train(values: Mapping[str, Any], current_folder: str | None) -> Iterator[Any]:
-    """Train a trial in a process of its own. Yields the name of this machine before it starts, and the fields
-    of an Outcome when it has ended.
+    """Train a trial in a process of its own. Yields the name of this machine before that process starts, and
+    the fields of an Outcome when that process has ended.
 
-    `values` are those of a Job, with its folder as text. `current_folder` is that of the supervisor. Ray
-    sends this process SIGINT when the task is cancelled: first the trial is told to save its state and exit,
-    and after GRACE seconds or at a second cancellation it is killed with the processes that it has started.
+    `values` has the fields of a Job, with its folder as text. `current_folder` is the supervisor's current
+    folder. Ray sends this process SIGINT when the task is cancelled. Then the trial is told to save its state
+    and exit. After GRACE seconds, or at a second cancellation, it is killed with the processes that it has
+    started.
     """
     cancellations: list[int] = []
     previous = signal.signal(signal.SIGINT, lambda number, _: cancellations.append(number))
@@ -77,7 +78,7 @@ def _end(job: Job, launcher: Local, cancellations: list[int]) -> Outcome:
 
 @cache
 def _watch() -> int:
-    """A pipe to a process that runs WATCH. Its input ends when this process does, however that ends.
+    """A pipe to a process that runs WATCH. The pipe ends when this process ends, in whatever way.
 
     Before Ray ends this process, it kills the processes that this process has started. One of them is the
     server from which trials are forked, so that the server cannot kill what a trial has started. Ray does not

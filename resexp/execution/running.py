@@ -22,12 +22,13 @@ class RunningWorker:
     """A worker that the launcher was asked for, and what is known of it. It may still wait in the launcher's
     queue. Times are in seconds.
 
-    number: its attempt's number. active: the value of `Sweep.awake` when the worker last waited in a queue or
-    made progress. announced: whether the display knows that it has begun. looked: when its progress was last
-    read.
-    started: when it was requested or, once it has reported progress, when it first did. first_step: the step
-    of that first report. stalled: after how long without progress it was killed, or 0.0. ended: the value of
-    `Sweep.awake` when it was first known that the worker ended well, while its result was not seen yet.
+    number: the attempt's number. active: the value of `Sweep.awake` when the worker last waited in a queue or
+    made progress. announced: whether the display knows that the worker has begun. looked: when its progress
+    was last read.
+    started: when the worker was requested or, if it has reported progress, when it first reported any.
+    first_step: the step of that first report. stalled: after how long without progress the worker was killed,
+    or 0.0. ended: if the worker is known to have ended well and its result was not seen yet, the value of
+    `Sweep.awake` when this was first known.
     """
 
     trial: Trial
@@ -55,8 +56,8 @@ class RunningWorker:
             self.first_step, self.started = progress["step"], now
 
     def stalls(self, awake: float, timeout: float) -> bool:
-        """Whether it has made no progress for too long at this value of `Sweep.awake`, if a step may take
-        `timeout` seconds. If so, this is noted.
+        """Whether the worker has stalled: at the value `awake` of `Sweep.awake`, it has made no progress for
+        too long if a step may take `timeout` seconds. If it has stalled, `stalled` is set.
         """
         patience = timeout if self.progress else max(timeout, STARTING)
         if awake - self.active > patience:
@@ -64,7 +65,7 @@ class RunningWorker:
         return self.stalled > 0
 
     def shown(self, now: float) -> RunningTrial:
-        """What a display shows of it at time `now`."""
+        """What a display shows of this worker at time `now`."""
         return RunningTrial(self.trial, self.progress, self._seconds_left(now))
 
     def _seconds_left(self, now: float) -> float | None:
@@ -80,8 +81,8 @@ def by_cost(trials: Iterable[Trial]) -> list[Trial]:
 
 
 def work_of(trial: Trial) -> float:
-    """A number that grows with a trial's training time, for comparison with other trials: the network's
-    multiply-accumulates times iterations, or times epochs and training examples.
+    """A number that grows with a trial's training time, for comparison with other trials. It is the network's
+    multiply-accumulates times the iterations, or times the epochs and the training examples.
     """
     training = trial.settings.get("training", {})
     images = trial.settings.get("data", {}).get("train_size") or 1

@@ -237,8 +237,8 @@ def live_on() -> None:
 
 def _adopt_orphans() -> None:
     """Become the parent of processes that workers leave behind. Otherwise the system's first process would be
-    their parent. In containers it often does not wait for its children, and they would never be gone. Only
-    Linux allows this.
+    their parent. In containers, the first process often does not wait for its children, so that they would
+    never be gone. Only Linux allows this.
     """
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)

@@ -23,8 +23,7 @@ from resexp.execution.server import ENDED, STARTED, end_group
 from resexp.execution.spawn import current_folder, import_path, spawn
 
 LOST = 1000
-"""The status of a worker that could not be started or that ended with the server. No exit status is as high.
-"""
+"""The status of a worker that could not be started or that ended with the server. Exit statuses are lower."""
 
 TRIES = 3
 """The most attempts to start a server, if each ends while it loads its modules."""
@@ -42,8 +41,9 @@ accepts nothing once its buffer is full.
 class Worker:
     """A process that was requested from the server.
 
-    talk: this end of the connection to it; pid: None until the server has sent it; status: None until the
-    process has ended, then its exit status, or minus the number of the signal that ended it, or LOST.
+    talk: this end of the connection to the process. pid: None until the server has sent it. status: None
+    until the process has ended; then its exit status, or minus the number of the signal that ended it, or
+    LOST.
     """
 
     talk: Connection

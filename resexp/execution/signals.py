@@ -19,10 +19,10 @@ GROUP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 @contextmanager
 def stop_signals(may_raise: Callable[[], bool]) -> Iterator[Callable[[], int | None]]:
     """Note stop signals (SIGINT, SIGTERM, SIGHUP) instead of ending. Yields a function that returns the first
-    one that has come, or None.
+    signal that has come, or None.
 
-    A second signal raises KeyboardInterrupt. The first one does too, if `may_raise()` says that no work would
-    be lost by that. Only the main thread can handle signals, so in another thread this notes none.
+    A second signal raises KeyboardInterrupt. The first signal raises it too if `may_raise()` says that no
+    work would be lost. Only the main thread can handle signals, so in another thread no signal is noted.
     """
     seen: list[int] = []
 

@@ -133,8 +133,8 @@ class Batch:
 class Refusal(Exception):
     """Slurm has not taken an array, as far as is known.
 
-    full: whether the reason is that the user has too many jobs. lasting: whether the same would be refused
-    later, too. batch: the array, if Slurm may have taken it without saying so; its note is then kept.
+    full: whether the reason is that the user has too many jobs. lasting: whether Slurm would refuse the same
+    array later, too. batch: the array, if Slurm may have taken it without saying so; its note is then kept.
     """
 
     def __init__(
@@ -156,8 +156,8 @@ def submit(
 ) -> Batch:
     """Submit tasks as one array, of which at most `throttle` elements run at once. Raises Refusal.
 
-    A note on them is written first, and the jobs read it. If this process ends before it knows the array's
-    id, the next run finds the jobs by their name, which is that of the note.
+    A note on the tasks is written first, and the jobs read it. If this process ends before it knows the
+    array's id, the next run finds the jobs by their name, which is the name of the note.
     """
     batch = Batch.of(f"{notes.experiment[:40]}-{secrets.token_hex(4)}", tasks, per_job, restarts)
     path, output = notes.write(batch.name, batch.note()), notes.output(batch.name)

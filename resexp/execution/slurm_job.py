@@ -54,7 +54,7 @@ class Told:
 
 def main(note: Path, first: int, count: int) -> int:
     """Run `count` tasks of a note, beginning with number `first`. Returns the exit status for this process:
-    that of the last worker (128 plus the number of a signal that ended it), or UNFINISHED.
+    the last worker's status (128 plus the number of a signal that ended that worker), or UNFINISHED.
     """
     told = Told()
     try:

@@ -24,14 +24,14 @@ class Limit:
         self._allowed: dict[str, int] = {}
 
     def of_new(self, live: Sequence[Batch]) -> tuple[int | None, tuple[str, ...]]:
-        """The throttle of a new array, and the options that make it wait for those that are not over."""
+        """The throttle of a new array, and the options that make it wait for the end of the arrays `live`."""
         ids = [batch.id for batch in live if batch.id]
         if self.jobs is None or not ids:
             return self.jobs, ()
         return self.jobs, (f"--dependency={_after(ids)}",)
 
     def submitted(self, batch: Batch, *, waits: bool) -> None:
-        """Note how many elements of a new array may run now: none while it waits for others."""
+        """Note how many elements of a new array may run now: none while it waits for other arrays."""
         if self.jobs is not None:
             self._allowed[batch.id] = 0 if waits else self.jobs
 

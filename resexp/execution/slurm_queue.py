@@ -68,8 +68,8 @@ class SubmitQueue:
     def submit(self, notes: JobNotes, live: Sequence[Batch], limit: Limit) -> list[Batch]:
         """Submit what is due, and return the new arrays. `live`: the arrays that wait or run, oldest first.
 
-        As long as it is not known whether an array was taken, no other is submitted. Raises TrialError if
-        Slurm refuses the jobs, waiting does not help, and there are no others.
+        While it is not known whether Slurm has taken an array, no other array is submitted. Raises TrialError
+        if Slurm refuses the jobs, waiting does not help, and no other jobs of this run wait or run.
         """
         sent: list[Batch] = []
         while self._new and not self._unsure and time.monotonic() >= self._next:
@@ -96,8 +96,8 @@ class SubmitQueue:
         return sent
 
     def find(self, seen: Mapping[str, Seen], notes: JobNotes) -> Iterator[Batch]:
-        """The arrays that Slurm has taken, of those for which this was not known. Tasks of the others are
-        queued again.
+        """The arrays that are now known to be taken by Slurm, while this was not known before. If an array is
+        now known not to be taken, its tasks are queued again.
         """
         for batch in list(self._unsure):
             id = array_of(seen, batch.name)

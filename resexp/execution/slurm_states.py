@@ -118,8 +118,8 @@ def _code(status: int) -> int:
 
 
 def outcome_of(seen: Seen, *, where: str) -> Outcome:
-    """How a trial ended that has neither a result nor a failure, from the state of its job. `where` is the
-    path of the file with what the job has printed.
+    """How a trial ended, from the state of its job, if the trial has neither a result nor a failure. `where`
+    is the path of the file with what the job has printed.
     """
     match seen.state:
         case "CANCELLED":

@@ -32,7 +32,8 @@ def spawn(control: Connection, preload: Sequence[str]) -> subprocess.Popen[bytes
     these signals to whole groups of processes, and the server must not end before its workers have saved
     their state.
 
-    The started program keeps the signals blocked. In this process they are only delayed while it starts.
+    The started program keeps the signals blocked. In this process, they are only delayed until the program
+    has started.
     """
     init = Path(resexp.__file__)
     boot = BOOT.format(

@@ -20,7 +20,7 @@ from resexp.store import StoredExperiment
 
 @dataclass(frozen=True)
 class SweepSummary:
-    """How a run ended. The trials that it covers are those that `Options.only` chooses.
+    """How a run ended. It covers the trials that `Options.only` chooses.
 
     `counts` has the number of chosen trials by status. `interrupted` says whether a signal ended the run.
     `stopped` says why the run ended early without a signal; None if it did not. `warnings` are those of the
@@ -62,8 +62,8 @@ def supervise(
     `slots` has one device for every trial that the launcher may have at once. A trial without progress for
     `options.stall_timeout` seconds is killed and recorded as stalled. SIGINT, SIGTERM and SIGHUP stop the
     run: workers save their state and exit, and those that have not ended after `sweep.GRACE` seconds are
-    killed. A second signal kills them at once. After SIGHUP or an error here, workers go on instead if the
-    launcher says that they can, and the next run adopts them.
+    killed. A second signal kills them at once. After SIGHUP or an error here, if the launcher says
+    that workers can go on without this process, they go on, and the next run adopts them.
 
     Raises StoreError if the results folder cannot be written, and BusyError if another run took it over.
     """

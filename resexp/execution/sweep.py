@@ -209,7 +209,7 @@ class Sweep:
         return outcome.kind, outcome.cause
 
     def losing(self) -> str | None:
-        """Why the sweep should stop: worker after worker is lost. None if that is not so."""
+        """Why the sweep should stop, if worker after worker is lost; None otherwise."""
         if self.losses < LOSSES:
             return None
         return (
@@ -218,7 +218,7 @@ class Sweep:
         )
 
     def failing_alike(self) -> str | None:
-        """Why the sweep should stop: its first trials all failed in the same way. None if that is not so."""
+        """Why the sweep should stop, if its first trials all failed in the same way; None otherwise."""
         # Running out of memory does not count: the most expensive trials come first, and others may fit.
         ways = {(state.failure.get("kind"), state.failure.get("cause")) for state in self.first}
         kind, cause = next(iter(ways), (None, None))
@@ -240,7 +240,7 @@ class Sweep:
             self.reap()
 
     def tell_killed(self) -> None:
-        """Tell the display of the trials whose workers had not ended, and were killed by the launcher."""
+        """Tell the display which trials had workers that did not end, so that the launcher killed them."""
         for worker in self.running:
             self.display.finished(worker.trial, self.experiment.last_state(worker.trial))
 

@@ -59,8 +59,8 @@ class Entry:
 class Manifest:
     """The list of files that an archive begins with.
 
-    weights: whether it has the last checkpoints of finished trials; checkpoints: whether it has those of
-    unfinished trials.
+    weights: whether the archive has the last checkpoints of finished trials. checkpoints: whether it has the
+    checkpoints of unfinished trials.
     """
 
     experiment: str

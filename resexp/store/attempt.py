@@ -86,8 +86,8 @@ class Attempt:
 
         If there is none, the row files are emptied, and None is returned: training starts at its first step.
         `fingerprint` describes the environment: versions, machine and threads. A checkpoint is deleted if it
-        is damaged, or of another trial or format, or of another environment. With `allow_environment_change`,
-        a checkpoint of another environment is used, and the result will say `mixed`. If `load` raises, a note
+        is damaged, or of another trial, format or environment. But with `allow_environment_change`, a
+        checkpoint of another environment is used, and the result will say `mixed`. If `load` raises, a note
         says so, and the next older checkpoint is tried. Raises StaleAttempt.
         """
         self._check_current()

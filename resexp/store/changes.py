@@ -62,7 +62,8 @@ def _why(old: Trial, new: Trial) -> list[str]:
 def set_aside(before: Mapping[str, Any], trials: Sequence[Trial]) -> list[str]:
     """The ids of trials that the plan `before` contained or had set aside, and that are not in `trials`.
 
-    A trial of the plan `before` is left out if a new trial has the same settings and so replaces it.
+    If a new trial has the same settings as a trial of the plan `before`, it replaces that trial, whose id is
+    then not returned.
     """
     new = {trial.id for trial in trials}
     earlier = [trial for trial in before.get("trials", ()) if trial["id"] not in new]

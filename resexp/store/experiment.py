@@ -63,8 +63,8 @@ class StoredExperiment:
         self._held.release()
 
     def check(self) -> None:
-        """Raises BusyError if a run on another machine has taken the folder over. A user may have asked for
-        that, and it succeeds if that machine sees no sign of life of this run.
+        """Raises BusyError if a run on another machine has taken the folder over. Users may ask for a
+        takeover, which succeeds if the other machine sees no sign of life of this run.
         """
         self._held.check()
 
@@ -80,7 +80,7 @@ class StoredExperiment:
             return state_of(self._folder.trial(trial), trial.id, current_run=None)
 
     def last_state(self, trial: Trial) -> State:
-        """The state of a trial, read once until `claim` or `adopt`, because no other process changes it."""
+        """The state of a trial. It is read once and kept until `claim` or `adopt`: nobody else changes it."""
         if trial.id not in self._states:
             self._states[trial.id] = self.state(trial)
         return self._states[trial.id]
@@ -142,8 +142,8 @@ class StoredExperiment:
         return self._folder.trial(trial).attempt.exists()
 
     def fail(self, trial: Trial, number: int, kind: str, cause: str) -> None:
-        """Record the failure of an attempt whose worker could not do so itself. Raises BusyError as `claim`
-        does.
+        """Record the failure of an attempt whose worker could not record it. Raises BusyError if another run
+        has taken the folder over.
         """
         folder = self._folder.trial(trial)
         self.check()

@@ -43,10 +43,10 @@ class Taken(Exception):
 class Hold:
     """This process's hold on an experiment's folder, until `release`. A context manager, made by `hold`.
 
-    Child processes do not inherit it. `run` is the name of this run: no other has it.
+    Child processes do not inherit the hold. `run` is the name of this run, which no other run has.
 
-    Raises Taken if another process holds the folder, BusyError if another takes it over meanwhile, and
-    OSError.
+    Raises Taken if another process holds the folder, BusyError if another process takes it over meanwhile,
+    and OSError.
     """
 
     def __init__(
@@ -80,13 +80,13 @@ class Hold:
         self.release()
 
     def check(self) -> None:
-        """Raises BusyError if another run has taken the folder over, and this one may not write any more."""
+        """Raises BusyError if another run has taken the folder over. Then this run may not write any more."""
         if replaced(self.folder, self.run):
             self._refuse()
 
     def check_signs(self) -> None:
-        """Like `check`, but reads no file: it asks the thread that gives signs of life, which
-        reads it often.
+        """Like `check`, but reads no file: it asks the thread that gives signs of life, because that thread
+        reads the file often.
         """
         if self._heart is not None and self._heart.replaced:
             self._refuse()
@@ -135,7 +135,7 @@ class Hold:
             return self._lock()
 
     def _take(self, *, lock_free: bool) -> None:
-        """Create this run's record, or replace that of a run which has ended or is taken over.
+        """Create this run's record, or replace the record of a run that has ended or is taken over.
         Raises Taken.
         """
         data = durable.seal(self._record, indent=1)
@@ -159,8 +159,8 @@ class Hold:
             self.check()
 
     def _watch(self, record: Mapping[str, Any]) -> None:
-        """Wait for a run's sign of life. Raises Taken if there is one. Raises it without waiting if the run's
-        process exists on this machine, or if the user has not asked for a takeover.
+        """Wait for a run's sign of life. Raises Taken if there is one. Raises Taken without waiting if the
+        run's process exists on this machine, or if the user has not asked for a takeover.
         """
         if exists(record):
             raise Taken(_who(record))
@@ -200,7 +200,7 @@ def hold(
 
 
 def check_plain(name: str) -> None:
-    """Raises StoreError if this name cannot be that of a folder directly in the results folder."""
+    """Raises StoreError if a folder directly in the results folder cannot have this name."""
     if name in ("", ".", "..") or "/" in name or "\0" in name:
         raise StoreError(f"{name!r} cannot be a folder's name; use a plain name without slashes")
 

@@ -10,8 +10,8 @@ from resexp.store.layout import TrialFolder
 
 
 def check_current(folder: TrialFolder, number: int, restart: int = 0) -> None:
-    """Raises StaleAttempt if attempt `number` is no longer the trial's latest, or if its job was started
-    again after the `restart`-th time.
+    """Raises StaleAttempt if attempt `number` is no longer the trial's latest, or if a cluster has started
+    its job again more than `restart` times.
     """
     if not folder.path.is_dir():
         raise StaleAttempt(f"{folder.path}: was deleted while attempt {number} was under way")
@@ -26,9 +26,9 @@ def check_current(folder: TrialFolder, number: int, restart: int = 0) -> None:
 def note_restart(folder: TrialFolder, number: int, restart: int) -> None:
     """Record that a cluster has started attempt `number` for the `restart`-th time again.
 
-    A cluster starts a job again if it loses the connection to its node. The first process may still run
-    there, and see the folder. From now on that process is stale, like a process of an earlier attempt. Raises
-    StaleAttempt.
+    A cluster starts a job again if it loses the connection to the job's node. The first process may still run
+    on that node, and see the folder. From now on the first process is stale, like a process of an earlier
+    attempt. Raises StaleAttempt.
     """
     check_current(folder, number, restart)
     record = read_or_empty(folder.attempt)

@@ -18,7 +18,7 @@ SPLITS = ("train", "test")
 OF_SPLITS = ("examples", "chance", "most_answered")
 HELD_OUT = 0.3
 """The share of a table's rows (`data: table`) that are for testing, if neither the result nor the settings
-say it. It is the default of that data set's option `held_out`.
+say it. It is the default of the option `held_out` of the data set `table`.
 """
 
 

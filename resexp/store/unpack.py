@@ -106,7 +106,7 @@ def _placed(staged: ExperimentFolder, folder: ExperimentFolder, file: Path) -> U
 
 
 def _trials(staged: ExperimentFolder) -> dict[str, Path]:
-    """The staged folder of each trial by id: the finished one if a renamed trial has two."""
+    """The staged folder of each trial, by its id: a finished one, if a renamed trial has two folders."""
     return {
         id: next((path for path in paths if _finished(TrialFolder(path), id)), paths[0])
         for id, paths in staged.by_id.items()
@@ -141,8 +141,8 @@ def _check_same(
 
 
 def _add(source: Path, target: Path) -> None:
-    """Move the entries of `source` into `target`, except those whose names `target` has. The names are hashes
-    or random, so that equal names mean equal contents.
+    """Move every entry of `source` into `target`, unless `target` has an entry of the same name. The names
+    are hashes or random, so that equal names mean equal contents.
     """
     if source.exists():
         durable.make_own_folder(target)
