@@ -78,8 +78,8 @@ class Connection(nn.Module, ABC):
     `Site.width` unless a subclass sets them. A connection may call f once or not at all, and never knows
     what f is.
 
-    Set `mixes_positions` if h' at one position depends on h at others; causal models refuse such a
-    connection. Set `whole_batch` to True if h' of one example depends on other examples of its batch while
+    Set `mixes_positions` if h' at one position depends on h at other positions; causal models refuse such
+    a connection. Set `whole_batch` to True if h' of one example depends on other examples of its batch while
     training, or on a random draw that they share. Batch norms do not count. Several processes that share a
     batch cannot train such a connection, and they train a plugin's connection only if it sets `whole_batch`
     to False.
@@ -110,8 +110,8 @@ class Connection(nn.Module, ABC):
 class ShortcutConnection(Connection):
     """A connection with a shortcut S from h to `Site.width` channels, and with the option `shortcut`.
 
-    A subclass without a constructor has that one option. A subclass with options of its own takes
-    `**shortcut: ShortcutKind` beside them and hands it on.
+    A subclass without a constructor has only this option. A subclass with options of its own takes
+    `**shortcut: ShortcutKind` beside these options, and passes it on to this constructor.
     """
 
     def __init__(self, site: Site, *, shortcut: ShortcutKind = "pad") -> None:
@@ -120,5 +120,5 @@ class ShortcutConnection(Connection):
 
 
 def along_channels(a_C: Tensor, h_BCP: Tensor) -> Tensor:
-    """The vector a, reshaped so that it multiplies the channels of h: (1, C), then 1 per axis of P."""
+    """The vector a as (1, C, 1, ...), with a 1 for each axis of P, so that it multiplies h's channels."""
     return a_C.view(1, -1, *(1,) * (h_BCP.ndim - 2))

@@ -1,11 +1,11 @@
 """The connections that everything else is compared with, one equation each.
 
-In all of them h is the state before a block, h' the state after it, f the block's branch and S its shortcut.
-S is the identity in blocks that change neither the channels nor, by a stride, the number of positions. In the
-others, the option `shortcut` says what S is:
+In every equation h is the state before a block, h' the state after it, f the block's branch and S its
+shortcut. In a block that changes the channels, or the number of positions by a stride, the option `shortcut`
+says what S is. In every other block S is the identity. The values of the option are:
 
 - `pad`: every `stride`-th pixel (`m_net` has max pooling instead), then zero channels, half of them before
-  the others and half behind (option A of He et al. 2015)
+  the state's own channels and half behind them (option A of He et al. 2015)
 - `pad_end`: the same, with all zero channels behind
 - `projection`: a 1x1 map with the stride (option B)
 - `projection_everywhere`: the same in every block, even where S would be the identity (option C)
@@ -63,7 +63,7 @@ class Scaled(ShortcutConnection):
     """h' = S h + a f(h)
 
     a is one learned number in each block, which starts at `initial`. In ReZero (Bachlechner et al. 2020,
-    arXiv:2003.04887) and SkipInit (De and Smith 2020, arXiv:2002.10444) that is 0. If a stays 1, this is
+    arXiv:2003.04887) and SkipInit (De and Smith 2020, arXiv:2002.10444) `initial` is 0. If a stays 1, this is
     residual.
     """
 

@@ -17,9 +17,9 @@ from resexp.options import Fraction, ShortcutKind
 class ShortcutDropout(ShortcutConnection):
     """h' = D S h + f(h)
 
-    While training, D sets each element to zero with the probability `rate` and divides the others by
-    1 - rate. When evaluating, D is the identity. He et al. 2016 (arXiv:1603.05027), section 3.1, where
-    training fails at rate 0.5.
+    While training, D sets each element to zero with the probability `rate`, and divides the elements that are
+    left by 1 - rate. When evaluating, D is the identity. He et al. 2016 (arXiv:1603.05027), section 3.1,
+    where training fails at rate 0.5.
     """
 
     def __init__(self, site: Site, *, rate: Fraction = 0.5, **shortcut: ShortcutKind) -> None:

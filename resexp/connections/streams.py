@@ -5,9 +5,9 @@ along the batch axis, so that S and activations treat each stream as another ima
 `core`. All streams start as the stem's output, and the head gets their mean (the papers take their normalised
 sum). Where the shape changes, S applies after the streams are mixed.
 
-If coefficients depend on the state, each position has its own, computed from the streams at that position
-alone, as in the papers. With a stride, b (the weight of the branch for each stream) is used at every
-`stride`-th pixel, which are the pixels that `pad` keeps.
+If coefficients depend on the state, each position has its own coefficients, which are computed from the
+streams at that position alone, as in the papers. With a stride, b (the weight of the branch for each stream)
+is used at every `stride`-th pixel, which are the pixels that `pad` keeps.
 
 A suffix gives a tensor's shape, one letter for each axis: B images, C channels, P positions (several axes or
 none), M all n B streams of all images together, x the columns of W. n is the axis of streams. Where two such
@@ -102,7 +102,7 @@ class ManifoldHyper(Copied, ShortcutConnection):
     mixing never amplifies. Each of X, x and y is a learned constant plus s v W, where v joins the channels of
     all streams and is divided by its root mean square. The factors s start at 0.01. Two choices are ours: the
     matrices W start at 0, and in block l the vector a starts at 0.9 for stream l mod n and at equal shares of
-    0.1 for the others. This start is residual, as all streams are equal.
+    0.1 for the other streams. This start is residual, as all streams are equal.
     """
 
     numerics: ClassVar[int] = 2  # in version 1 all positions of an image shared their coefficients

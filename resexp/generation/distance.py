@@ -22,9 +22,9 @@ def frechet(features_real: ArrayLike, features_fake: ArrayLike) -> float:
 
     Both arguments are (n, F). Covariances are divided by n - 1. For samples of one and the same distribution
     the result is above 0, and falls as n grows. Raises ValueError if the shapes differ, if there are fewer
-    than two samples, and if a feature is not finite.
+    than two samples, or if a feature is not finite.
 
-    If the rows of X, which are samples minus their mean, are divided by sqrt(n - 1), then C = X'X. With the
+    Let the rows of X be the samples minus their mean, divided by sqrt(n - 1). Then C = X'X. With the
     triangular R of X = QR, C is R'R, and the trace of (C1 C2)^(1/2) is the sum of the singular values of
     R1 R2'. So no root of a matrix is computed, which would be inexact or complex where a covariance is
     singular, as with dead features or with fewer samples than features.
@@ -44,8 +44,8 @@ def precision_recall(features_real: ArrayLike, features_fake: ArrayLike, k: int 
 
     The manifold of a set is the union of balls around its samples. The radius of each is the distance to the
     k-th nearest other sample of the set. Precision is the share of generated samples in the manifold of the
-    real ones, and recall the share of real samples in that of the generated ones. The surface of a ball
-    belongs to it. Both arguments are (n, F). Raises ValueError as `frechet` does, and unless 1 <= k < n.
+    real ones, and recall the share of real samples in the manifold of the generated ones. The surface of a
+    ball belongs to it. Both arguments are (n, F). Raises ValueError as `frechet` does, and unless 1 <= k < n.
     """
     real, fake = _matched(features_real, features_fake)
     if not 1 <= k < len(real):

@@ -119,7 +119,7 @@ def _read(path: Path, prepared: PreparedData) -> Features:
     if hashlib.sha256(payload).hexdigest().encode() != digest:
         raise DataError(f"{path}: damaged; delete it to have the classifier trained again")
     saved = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
-    with torch.device("meta"):  # first weights of its own would be drawn from the trial's random numbers
+    with torch.device("meta"):  # or initial weights would be drawn from the trial's random numbers
         network = _network(prepared)
     network.load_state_dict(saved["weights"], assign=True)
     return Features(network.eval().requires_grad_(False), saved["error"], digest.decode())

@@ -36,7 +36,7 @@ TOLD = 0.5
 NEIGHBOURS = 3
 """The k of precision and recall, as Kynkäänniemi et al. chose it."""
 MOST = 2000
-"""The largest number of images that are compared with as many others."""
+"""The most images in each of the two sets that are compared."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Reference:
     def readings(self, generated: ArrayLike) -> dict[str, float | None]:
         """The readings listed above for the features (n, F) of n generated images.
 
-        Raises ValueError if there are not n, or if a feature is not finite.
+        Raises ValueError if the number of images is not n, or if a feature is not finite.
         """
         distance = frechet(self.features, generated)
         precision, recall = precision_recall(self.features, generated, NEIGHBOURS)
@@ -77,8 +77,9 @@ class Reference:
 
 
 def halves(count: int, most: int = MOST) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Two sets of equally many of `count` images, as sorted numbers, without a common image: at most `most`
-    in each. The draw depends on `count` and `most` only, so it is the same for all trials on the same data.
+    """Two sets of equally many images, without a common image, drawn from `count` images: the numbers of the
+    images, sorted, and at most `most` in each set. The draw depends on `count` and `most` only, so it is the
+    same for all trials on the same data.
     """
     # numpy promises that these numbers stay the same in all versions.
     order = np.argsort(np.random.PCG64(0).random_raw(count), kind="stable")

@@ -74,6 +74,6 @@ def outlined(model: ModelConfig, purpose: Purpose, **sizes: int) -> Network:
 
 
 def network_budget(model: ModelConfig, purpose: Purpose, measure: str, **sizes: int) -> int:
-    """The network's `params` or `macs`. Counting parameters alone needs no forward pass."""
+    """The network's `params` or `macs`. To count only the parameters, no forward pass is needed."""
     network = outlined(model, purpose, **sizes)
     return measure_cost(network, purpose, MOST_MATCHED).macs if measure == "macs" else count_params(network)

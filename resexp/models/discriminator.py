@@ -32,12 +32,13 @@ class Discriminator(Trunk):
       arXiv:1802.05957, table 4). The depth is 2 (stages + 2) n + 1. The nets of these papers have
       `order: pre`, `connection: {kind: residual, shortcut: projection}`, `norm: none` and, for 32 pixels,
       depth 9, `width: 128` and `bottom: 8`.
-    - `strided`: one layer, which has 4x4 filters and a stride of 2 in the first block of a stage and 3x3
-      filters in the others. The first stage has `width` channels, and each further stage twice as many. A
+    - `strided`: one layer. In the first block of a stage it has 4x4 filters and a stride of 2, and in every
+      other block 3x3 filters. The first stage has `width` channels, and each further stage twice as many. A
       linear map of all pixels follows (DCGAN: Radford et al. 2015, arXiv:1511.06434). The depth is
       stages n + 1. DCGAN is plain, with `activation: leaky_relu` and no norm in the first block.
 
-    Any trunk for images can be the discriminator. Images must have `bottom` 2^k pixels a side here.
+    Any trunk for images can be the discriminator. For this trunk, images must have `bottom` 2^k pixels
+    a side.
     """
 
     forms: ClassVar[tuple[str, ...]] = ("images",)

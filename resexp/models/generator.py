@@ -1,4 +1,4 @@
-"""Networks that make images of noise."""
+"""Networks that make images from noise."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Generator(Trunk):
       arXiv:1704.00028; Miyato et al. 2018, arXiv:1802.05957, table 4). The depth is 2 stages n + 2. The nets
       of these papers have `order: pre`, `connection: {kind: residual, shortcut: projection}` and, for 32
       pixels, depth 8 and `width: 256`.
-    - `transposed`: one layer, which is a transposed 4x4 convolution in the first block of a stage and a 3x3
-      layer in the others. States have `width` channels in the last stage and twice as many in each stage
+    - `transposed`: one layer. In the first block of a stage it is a transposed 4x4 convolution, and in every
+      other block a 3x3 layer. States have `width` channels in the last stage and twice as many in each stage
       before it (DCGAN: Radford et al. 2015, arXiv:1511.06434; Miyato et al. 2018, table 3). The depth is
       stages n + 2. The nets of these papers are plain, and `init: gpt2` has DCGAN's normal weights.
 

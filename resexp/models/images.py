@@ -35,7 +35,7 @@ def image_layers(design: Design, block: str) -> Layers:
     """Layers for states (B, C, H, W), with `basic`, `bottleneck`, `dirac` or `rep` branches.
 
     Raises:
-        ConfigError: the block is `rep`, whose layers hold batch norms, and the design's norm is another.
+        ConfigError: the block is `rep`, whose layers hold batch norms, but the design's norm is not `batch`.
     """
     norm = partial(make_norm, design.norm)
     make = partial(conv, design)

@@ -34,12 +34,12 @@ GAINS = {
     # Keeps the mean square of every signal, as for relu: He et al. 2015, section 2.2.
     "leaky_relu": math.sqrt(2 / (1 + LEAK**2)),
 }
-"""The gain of each activation. Weights that keep the size of signals in a network without activations are
-multiplied by it.
+"""The gain of each activation. A scheme that uses the gain first draws weights that would keep the size of
+signals in a network without activations, and then multiplies these weights by the gain.
 """
 MIRRORED_GAINS = {"relu": 1.0, "tanh": 0.5, "sigmoid": 2.0, "gelu": 1.0, "leaky_relu": 1 / (1 + LEAK)}
-"""The gains for `looks_linear`, in which every unit has a mirrored one: the reciprocal of the slope of
-act(x) - act(-x) at 0.
+"""The gains for `looks_linear`. In this scheme every unit has a mirror image, so the gain is the reciprocal
+of the slope of act(x) - act(-x) at 0.
 """
 NOISE = 0.1
 """`dirac` adds to the identity this number times the weights of `he`, unless `model.init_noise` gives another
@@ -176,7 +176,8 @@ def shrink_branches(network: Network) -> None:
     """Fixup: Zhang et al. 2019 (arXiv:1901.09321), section 3. In each of L branches of m layers, the last
     layer is 0 and the others are scaled by L^(-1 / (2m - 2)). The head is 0.
 
-    A branch's only layer, as on a U-Net's way up, stays as it is, because its block has no other output.
+    If a branch has only one layer, as on a U-Net's way up, this layer stays as it is, because the block has
+    no other output.
     """
     *_, (_, head) = network.weight_layers()
     head.weight.zero_()

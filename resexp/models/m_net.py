@@ -30,10 +30,10 @@ LAYERS: dict[int, tuple[int, ...]] = {
     18: (4, 4, 4, 4),
     34: (6, 8, 12, 6),
 }
-"""For each depth, the layers of each stage. One more layer is the stem, and one the classifier."""
+"""For each depth, the number of layers in each stage. The stem and the classifier are one more layer each."""
 FIRST, KERNEL, POOL, PER_BLOCK = 80, 3, 4, 2
 """The number of positions in a filter of the stem, in any other filter, and in a window of max pooling. The
-last number is that of the layers in a block.
+last number says how many layers a block has.
 """
 
 

@@ -49,7 +49,8 @@ def nearest(budget: Callable[[int], int], target: int, start: int) -> int:
     several sizes are equally near, which of them is returned depends on `start`.
 
     The first guess assumes that budgets grow with the square of the size. From there, larger and larger
-    strides are taken until the target lies between two sizes. Then the interval is halved until it is found.
+    strides are taken until the target lies between the budgets of two sizes. The interval between these sizes
+    is then halved until the nearest size is found.
     """
     guess = max(1, round(start * math.sqrt(target / max(1, budget(start)))))
     low = high = guess
@@ -61,7 +62,8 @@ def nearest(budget: Callable[[int], int], target: int, start: int) -> int:
     if low < guess:  # the largest size within the target, and the one above it
         above = bisect_right(range(low, high), target, key=budget) + low
         return min((max(1, above - 1), above), key=lambda size: (abs(budget(size) - target), size))
-    # The smallest size that reaches the target, and the first of those just below it.
+    # The smallest size whose budget reaches the target. Sizes just below it may all have the same budget: of
+    # these, the smallest is compared with it.
     above = bisect_left(range(low, high), target, key=budget) + low
     below = bisect_left(range(low, above), budget(max(low, above - 1)), key=budget) + low
     return min((below, above), key=lambda size: (abs(budget(size) - target), size))

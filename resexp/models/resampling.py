@@ -63,7 +63,7 @@ def smaller() -> nn.Module:
 def doublings(trunk: str, shape: tuple[int, ...], bottom: int) -> int:
     """How often a square image of `bottom` pixels a side is doubled to get images of this shape (C, H, W).
 
-    Raises ConfigError if it cannot be.
+    Raises ConfigError if no number of doublings gives this shape.
     """
     height, width = shape[1:]
     count = round(math.log2(height / bottom)) if height > bottom else 0
@@ -77,7 +77,7 @@ def doublings(trunk: str, shape: tuple[int, ...], bottom: int) -> int:
 
 
 def _own_bottom(side: int) -> str:
-    """Advice on `bottom` for images of this many pixels a side, if there is one from 2 to 8."""
+    """Advice to choose another `bottom` for images of `side` pixels a side; "" if none from 2 to 8 fits."""
     fitting = [side >> k for k in range(1, 15) if side % (1 << k) == 0 and 2 <= side >> k <= 8]
     return f", or bottom: {fitting[0]}" if fitting else ""
 

@@ -32,7 +32,7 @@ def check_states(network: Network, where: str) -> None:
 
 
 class _Place:
-    """Checks the states of one block, and notes what it needs for that during a pass."""
+    """Checks the states of one block. During a pass, it notes the shapes that it needs for these checks."""
 
     def __init__(self, where: str, index: int, connection: Connection) -> None:
         self.where = where
@@ -49,7 +49,7 @@ class _Place:
         self.branch = tuple(result.shape)
 
     def forward(self, state: Any, f: Branch) -> Any:
-        """h', from the connection itself. If that fails, the error also says which shapes met."""
+        """h', computed by the connection itself. If that fails, the error also names the shapes involved."""
         try:
             return self.equation(state, f)
         except RuntimeError as error:

@@ -14,8 +14,9 @@ from resexp.options import ShortcutKind
 class Pad(nn.Module):
     """Option A: every `stride`-th pixel, then zero channels. It has no parameters.
 
-    Half the zero channels come before the others and half behind, or all of them behind if `at_end`. Weights
-    that were trained with one layout give wrong outputs in the other, because the channels differ.
+    Half of the zero channels come before the state's own channels and half behind them. If `at_end` is true,
+    all of them come behind. Weights that were trained with one of these two layouts give wrong outputs with
+    the other, because channels have other positions.
     """
 
     def __init__(self, inputs: int, outputs: int, stride: int, at_end: bool = False) -> None:

@@ -25,7 +25,7 @@ def divide_by_spectral_norm(network: Network, seed: int) -> None:
 
 
 def trained_weight(layer: nn.Conv2d | nn.Linear) -> Tensor:
-    """The weight of a layer that is trained. With spectral norm, this is the weight before the division."""
+    """The weight that training changes. With spectral norm, this is the weight before its division."""
     if not parametrize.is_parametrized(layer, "weight"):
         return layer.weight
     return layer.get_parameter("parametrizations.weight.original")

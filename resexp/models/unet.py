@@ -34,7 +34,8 @@ class UnetNetwork(Network):
 
     `kept` are the indices of the blocks whose states are kept for the long skips. `long_skips` maps the index
     of a block to the long skip that follows it, which takes the state that was kept last. If a state has
-    several streams, each stream takes its own. If a state has a memory, only its h is kept.
+    several streams, each stream takes what was kept of the same stream. If a state has a memory, only its h
+    is kept.
     """
 
     def __init__(
@@ -70,8 +71,8 @@ class UnetNetwork(Network):
 
 
 def joined(skip: nn.Module, state: Any, m: Tensor) -> Any:
-    """The state after a long skip from m, the encoder's state. If h has a memory, each of its tensors passes
-    the same skip with 0 in place of m, so that it keeps as many channels as h.
+    """The state after a long skip from m, the encoder's state. If the state has a memory, each tensor of the
+    memory passes the same skip with 0 in place of m, so that the tensor keeps as many channels as h.
     """
     if not isinstance(state, tuple):
         return skip(state, m)

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 def unknown_checks(experiment: Experiment, trials: Sequence[Trial]) -> Iterator[Problem]:
     """A problem for each check that names a variant or a depth that no trial has.
 
-    If the plan is only a part of the file's sweep, nothing is refused, because checks are about all of it.
+    If the plan is only a part of the file's sweep, nothing is refused, because checks are about the whole
+    sweep.
     """
     if experiment.partial:
         return

@@ -89,7 +89,7 @@ def _networks(task: type[Any]) -> tuple[tuple[str, str], ...]:
 
 
 def _parts(settings: Settings, facts: Facts, task: type[Any]) -> Iterator[Problem]:
-    """A problem for each of task, trunks and connections that does not fit the others or the data."""
+    """A problem for each part (task, trunk or connection) that does not fit the data or another part."""
     offered = {facts.targets, *(("images",) if len(facts.shape) == 3 else ())}
     wanted, networks = task.targets, _networks(task)
     if wanted not in offered:
@@ -106,7 +106,7 @@ def _parts(settings: Settings, facts: Facts, task: type[Any]) -> Iterator[Proble
 
 def _unbuilt(settings: Settings, facts: Facts, key: str, wanted: str | None) -> Iterator[Problem]:
     """A problem for each reason for which the network whose settings are at `key` cannot be built from its
-    trunk and connection. `wanted` are its targets; None if the data lack them, which is reported by itself.
+    trunk and connection. `wanted` are its targets; None if the data lack them, which is another problem.
     """
     model = getattr(settings, key)
 
@@ -162,7 +162,7 @@ def _unshared(settings: Settings, facts: Facts) -> Iterator[Problem]:
 
 
 def _says(part: type[Any], name: str) -> bool:
-    """Whether the class of a plugin's part, or one of its bases that is not the package's, sets a name."""
+    """Whether a name is set by the class of a plugin's part, or by one of its bases outside the package."""
     return any(name in vars(base) for base in part.__mro__ if base.__module__.partition(".")[0] != "resexp")
 
 
@@ -176,7 +176,7 @@ def _unfit(settings: Settings) -> Iterator[Problem]:
 
 
 def _idle(settings: Settings, keys: tuple[str, ...], part: str) -> Iterator[Problem]:
-    """A problem for each of the dotted keys, without effect on a part, whose value is not the default."""
+    """A problem for each of `keys`, which have no effect on a part, if its value is not the default."""
     for key in keys:
         *path, name = key.split(".")
         holder: Any = reduce(getattr, path, settings)

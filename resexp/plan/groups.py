@@ -154,7 +154,7 @@ def _distinguishing_paths(
 def _written(axes: Mapping[str, Any], facts: Facts) -> Iterator[str]:
     """The paths at which the values of the axes set something.
 
-    Only options that a value mentions count. `match` may have set the others, to a different size at every
+    Only options that a value mentions count. `match` may have set other options, to a different size at every
     depth.
     """
     for key, value in axes.items():

@@ -29,7 +29,7 @@ verdicts are wrong over all looks.
 
 @dataclass(frozen=True)
 class Look:
-    """One look of a sequential experiment, at `seeds` seeds per group. `planned`: the seeds at every look."""
+    """One look of a sequential experiment, at `seeds` seeds per group. `planned`: the seeds of all looks."""
 
     seeds: int
     planned: tuple[int, ...]
@@ -46,7 +46,7 @@ class Look:
 def looks(most: int) -> tuple[Look, ...]:
     """The looks up to `most` seeds per group. The last is at `most`, even if that is not in `LOOKS`.
 
-    There are never more looks than in `LOOKS`, since a fifth would make 5.5 % of verdicts wrong at `LEVEL`.
+    There are never more looks than in `LOOKS`, as a fifth look would make 5.5 % of verdicts wrong at `LEVEL`.
     """
     planned = (*(seeds for seeds in LOOKS[:-1] if seeds < most), most)
     return tuple(Look(seeds, planned) for seeds in planned)
@@ -62,8 +62,8 @@ def refuse_more_seeds(experiment: Experiment, most: int) -> None:
 
 
 def with_seeds(experiment: Experiment, number: int) -> Experiment:
-    """The experiment with `number` seeds per setting: first its own, then the smallest numbers
-    that are left.
+    """The experiment with `number` seeds per setting: first its own seeds, then the smallest
+    numbers that are not among them.
     """
     points = [
         _at_seed(own[0], seed)

@@ -42,7 +42,7 @@ class Measures(Protocol):
 
 @dataclass(frozen=True)
 class SeedlessSetting:
-    """What trials have in common that differ only in their seed.
+    """What is common to trials that differ only in their seed.
 
     settings: with seed 0, as `Measures.resolve` returns them. plain: the same as JSON data. data: the data's
     fingerprint. numerics: the versions of numbers (`numerics.py`).

@@ -4,8 +4,8 @@ Then its version is raised, and only the trials that use this code are trained a
 A part declares its version in the body of its class, as in `numerics = 2`; subclasses do not inherit it.
 Choices that are not parts, such as an initialisation, have their versions in `CHOICES`. `PROGRAM` is the
 version of the code that every trial uses; messages call it resexp. A version that is not declared is 1, and
-only other versions enter a trial's identity. The versions of a trial's probes enter it too, because what they
-measure during training can only be measured by training again.
+only other versions enter a trial's identity. The versions of a trial's probes enter it too, because their
+readings during training can only be taken again by training again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PROGRAM = 1
 """Raise this if a change of the code changes the numbers of every trial."""
 
 ROLES_OF = {"probes": "probe", "discriminator": "model"}
-"""The role of the parts under each key whose name is not the name of the role."""
+"""For each key that is not named after the role of its parts: this role."""
 TOGETHER = " with "
 CHOICES: dict[str, dict[str, int]] = {
     "model.init": {"dirac": 2},  # version 2 adds noise to the identity
@@ -79,7 +79,7 @@ def named_parts(value: Any, role: str = "", path: str = "") -> Iterator[tuple[st
         if role and isinstance(value.get("kind"), str):
             yield path, role, value["kind"]
         for key, item in value.items():
-            if isinstance(item, dict | list | tuple):  # most values are none of these, and hold no parts
+            if isinstance(item, dict | list | tuple):  # most values are of other types, and hold no parts
                 inner = ROLES_OF.get(key, key if key in scan.ROLES else "")
                 yield from named_parts(item, inner, f"{path}.{key}" if path else key)
     else:
@@ -89,7 +89,7 @@ def named_parts(value: Any, role: str = "", path: str = "") -> Iterator[tuple[st
 
 
 def probe_version(name: str) -> int:
-    """The version of what the package's probe with this name in rows computes now."""
+    """Today's version of the package's probe that rows call by this name."""
     return _mended("probe").get(kind_and_network(name)[0], 1)
 
 

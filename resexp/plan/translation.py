@@ -45,8 +45,8 @@ class Removed:
 
 @dataclass(frozen=True)
 class Rewritten:
-    """The options of the part at the dotted key have changed. The function `now` returns a stored part with
-    today's options, and the function `was` returns a part of today with the former options.
+    """The options of the part at the dotted key have changed. The function `now` gives a stored part
+    today's options, and the function `was` gives a part of today the former options.
     """
 
     key: str
@@ -110,7 +110,9 @@ def _key(key: str, change: Renamed) -> str:
 
 
 def _at(tree: Any, path: Sequence[str], changed: Callable[[Mapping[str, Any]], dict[str, Any]]) -> Any:
-    """The tree with the mapping that holds the last key of the path changed; the same tree if it lacks it."""
+    """The tree, with `changed` applied to the mapping that holds the path's last key. A tree without this
+    path is returned as it is.
+    """
     if not isinstance(tree, Mapping) or path[0] not in tree:
         return tree
     if len(path) > 1:

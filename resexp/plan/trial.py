@@ -36,7 +36,7 @@ class Cost:
 
 
 def total_cost(costs: Sequence[Cost]) -> Cost:
-    """What several networks cost together that are trained on the same examples, one after another."""
+    """What several networks cost together if they are trained on the same examples, one after another."""
     params, macs, kept = (
         sum(getattr(cost, name) for cost in costs) for name in ("params", "macs", "activation_bytes")
     )

@@ -21,7 +21,7 @@ Quantity = declared.Quantity
 class Reading:
     """One number: `name` says what was measured, `layer` and `index` (from 0, input to output) say where.
 
-    Numbers of NumPy and of PyTorch become Python's. Raises TypeError if one of the four has another type.
+    Numbers of NumPy and of PyTorch become Python's. Raises TypeError if a field has another type.
     """
 
     name: str
@@ -75,8 +75,8 @@ class Probe(ABC):
     constructor.
 
     `network` is the type of network that the probe can measure. `targets` are the targets of the tasks that
-    it can measure; None means all. `quantities` says how reports show the readings. Write it as literals,
-    because it is read from the file's text without running the file.
+    it can measure; None means all. `quantities` says how reports show the readings. Write `quantities` as
+    literals, because it is read from the file's text without running the file.
     """
 
     network: ClassVar[type[nn.Module]] = Network

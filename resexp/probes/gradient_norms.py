@@ -33,7 +33,7 @@ class GradientNorms(Probe):
         inputs: list[list[Tensor]] = [[] for _ in snapshot.network.blocks]
 
         def keep(own: list[Tensor], module: nn.Module, args: tuple[Tensor | tuple[Tensor, ...]]) -> None:
-            own.append(args[0][0] if isinstance(args[0], tuple) else args[0])  # without what else it keeps
+            own.append(args[0][0] if isinstance(args[0], tuple) else args[0])  # h without its memory
 
         for own, block in zip(inputs, snapshot.network.blocks, strict=True):
             block.register_forward_pre_hook(partial(keep, own))

@@ -20,7 +20,7 @@ class Sharpness(Probe):
     """The loss along a random direction through the weights, and the largest Hessian eigenvalue.
 
     `slice_loss` is the loss (nats) at weights W + a d, for 2 `points` + 1 values of a from -`reach` to
-    `reach`. A reading has a as its layer, and its index counts these values. The direction d is Gaussian and
+    `reach`. A reading's layer is a, and its index counts the values of a. The direction d is Gaussian and
     filter-normalised (Li et al. 2018, arXiv:1712.09913, section 4): ||d|| = ||W|| for each filter, and d = 0
     for norms and biases. `hessian_eigenvalue` is the largest eigenvalue of the training loss's Hessian, from
     at most `iterations` steps of power iteration. With too few steps the estimate is too low. Batch norms use
@@ -55,7 +55,7 @@ class Sharpness(Probe):
         slopes = torch.autograd.grad(loss, weights, create_graph=True, materialize_grads=True)
 
         def hessian(v: Vector) -> Vector:
-            # The slope of a weight in which the loss is linear is constant, and has no gradient.
+            # If the loss is linear in a weight, the slope along this weight is constant and has no gradient.
             bent = [(slope, x) for slope, x in zip(slopes, v, strict=True) if slope.requires_grad]
             along = [x for _, x in bent]
             return torch.autograd.grad(
@@ -63,8 +63,8 @@ class Sharpness(Probe):
             )
 
         largest = power_iteration(hessian, weights, self.iterations)
-        # If the eigenvalue of largest magnitude is negative, it is the least one. Subtracting it makes all
-        # others positive, so that a second iteration gives the largest one.
+        # If the eigenvalue of largest magnitude is negative, it is the least eigenvalue. It is subtracted
+        # from every eigenvalue, so that none is negative, and a second iteration gives the largest one.
         if largest < 0:
 
             def shifted(v: Vector) -> Vector:

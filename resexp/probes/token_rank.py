@@ -46,6 +46,8 @@ def frobenius(x_BCT: Tensor) -> Tensor:
 
 
 def composite(x_BCT: Tensor) -> Tensor:
-    """The geometric mean of the norms 1 and inf: the largest sum of |x| in a channel, and that in a token."""
+    """The geometric mean of two norms: the largest sum of |x| over the tokens of a channel (norm 1), and the
+    largest sum of |x| over the channels of a token (norm inf).
+    """
     sizes_BCT = x_BCT.abs()
     return (sizes_BCT.sum(2).amax(1) * sizes_BCT.sum(1).amax(1)).sqrt()

@@ -36,8 +36,8 @@ class Task(ABC):
     task learns from: "labels", "masks", "tokens", "images", which every set of images has, or "actions" if it
     learns by playing.
 
-    `networks` lists, for a task that trains several networks of different settings, the dotted key of each
-    one's settings and the targets that its trunk must have; () if all are built from `model`.
+    If a task trains several networks with different settings, `networks` lists the dotted key of each
+    network's settings, and the targets that the network's trunk must have. Otherwise it is ().
 
     `idle` lists dotted keys of settings that have no effect on the task. `unfit` lists settings that it
     cannot be trained with, each as a dotted key, a value, and the reason. `error_name` is what reports call
@@ -48,8 +48,8 @@ class Task(ABC):
     networks: ClassVar[tuple[tuple[str, str], ...]] = ()
     whole_batch: ClassVar[bool] = False
     """False: `training_loss` is the mean of all units' losses, and a unit's loss depends only on its own
-    example. Several processes that share a batch refuse all other tasks. They also refuse a plugin's task
-    that does not set `whole_batch` itself.
+    example. Only then may several processes share a batch. If the task is a plugin's, its class must also
+    set `whole_batch` itself.
     """
     idle: ClassVar[tuple[str, ...]] = ()
     unfit: tuple[tuple[str, str, str], ...] = ()
@@ -204,16 +204,16 @@ class PolicyGradient(WithoutMistakes, Task):
 
         `values_TE` are those of the states in which the actions were taken, and `last_E` those of the states
         after the last ones. `ended_TE` says after which actions an episode ended. If only a limit of time
-        ended it, `cut_TE` is the value of the state that it was in, and otherwise 0.
+        ended an episode, `cut_TE` is the value of the state that the episode was in. Otherwise it is 0.
         """
 
     @abstractmethod
     def value_loss(self, values: Tensor, returns: Tensor) -> Tensor:
-        """The loss of values (B,), given the returns (B,) that they should have been, as a mean."""
+        """The mean loss of values (B,), given the returns (B,) that the values should have been."""
 
 
 class AdversarialTask(WithoutMistakes, Task):
-    """A task in which a generator (`model`) makes examples of noise, and a `discriminator` tells them from
+    """A task in which a generator (`model`) makes examples from noise, and a `discriminator` tells them from
     real ones. Its errors are shortfalls, so give it `error_name = "shortfall"`.
 
     A step updates the discriminator `discriminator_steps` times and then the generator once. `noise` is how
@@ -255,6 +255,6 @@ class AdversarialTask(WithoutMistakes, Task):
     def penalty(
         self, judge: Callable[[Tensor], Tensor], real: Tensor, made: Tensor, draws: torch.Generator
     ) -> Tensor:
-        """What is added to that loss, from the examples themselves; 0 if nothing is. `judge` is the
-        discriminator.
+        """What is added to the discriminator's loss, computed from the examples themselves. It is 0 if
+        nothing is added. `judge` is the discriminator.
         """

@@ -1,9 +1,9 @@
 """Policies: how the outputs of a network become probabilities of actions.
 
-Shape suffixes: B observations, A outputs, K numbers of an action. If an action is a choice, it is a one-hot
-vector and K = A. The outputs are then logits. If it is a vector, A = 2 K. The outputs are then K means, and
-the logarithms of K standard deviations of normal distributions, which are independent of each other. So the
-shapes tell which of the two is meant.
+Shape suffixes: B observations, A outputs, K numbers of an action. There are two types of actions. If an
+action is a choice, it is a one-hot vector, the outputs are logits, and K = A. If an action consists of real
+numbers, each of them has an independent normal distribution. The outputs are then the K means and the
+logarithms of the K standard deviations, so A = 2 K. The shapes therefore tell which type an action has.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LOG_DEVIATION = (-5.0, 2.0)
 
 
 def drawn(output_BA: Tensor, choice: bool, generator: torch.Generator) -> Tensor:
-    """An action for each observation (B, K), drawn on the CPU. `choice` says that an action is a choice."""
+    """An action for each observation (B, K), drawn on the CPU. `choice`: whether it is a choice."""
     output_BA = output_BA.cpu()
     if choice:
         index_B1 = torch.multinomial(output_BA.softmax(1), 1, generator=generator)
@@ -37,7 +37,7 @@ def likeliest(output_BA: Tensor, choice: bool) -> Tensor:
 
 
 def log_probability(output_BA: Tensor, action_BK: Tensor) -> Tensor:
-    """The logarithm of the probability (or of its density) of each action, (B,)."""
+    """The logarithm of the probability (or of the probability density) of each action, (B,)."""
     if action_BK.shape == output_BA.shape:
         return (output_BA.log_softmax(1) * action_BK).sum(1)
     mean_BK, log_BK = _normal(output_BA)

@@ -23,7 +23,7 @@ class Ppo(PolicyGradient):
     them `passes` times in batches of `training.batch_size`. The defaults are those of stable-baselines3,
     apart from `games` and `rollout`.
 
-    With the ratio r of an action's probability to what it was when it was taken, and its advantage A, the
+    A is an action's advantage, and r its probability now, divided by its probability when it was taken. The
     loss is -mean(min(r A, clip(r, 1 - c, 1 + c) A)) - `entropy` times the mean entropy, plus `value_weight`
     times the mean squared error of values. c is `ratio_range`. Advantages are estimated with the discount
     `gamma` and the decay `trace` (GAE: Schulman et al. 2015, arXiv:1506.02438), and get mean 0 and variance 1
