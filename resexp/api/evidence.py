@@ -35,9 +35,9 @@ def run_until_decided(
     """Train 3 seeds for each setting, then 5, 8 and 12 (but at most `most`), until no verdict of the report
     is undecided.
 
-    The report is made after each of these numbers, at a look. The experiment's own seeds come first.
-    Intervals are so wide that at most 5 % of verdicts are wrong over all looks together. If the same
-    configuration was looked at before, this continues with the last of those looks. `options` are those of
+    At each of these numbers of seeds the report is made; this is a look. The experiment's own seeds come
+    first. Intervals are so wide that at most 5 % of verdicts are wrong over all looks together. If the same
+    configuration was looked at before, this continues with the last earlier look. `options` are options of
     `run`.
 
     Raises:
@@ -94,7 +94,8 @@ def register(
     numbers, margins and stopping rule. Returns the file and its hash.
 
     Without `most`, the stopping rule is the number of seeds. With `most`, it is the rule of
-    `run_until_decided`. The report then says which verdicts were registered, and what has changed since.
+    `run_until_decided`. The experiment's report says which verdicts were registered, and what changed
+    after that.
 
     Raises:
         ConfigError, DataError: the experiment cannot be planned, or some trials have been trained already.

@@ -34,9 +34,9 @@ def probe(
     """Measure the trained networks of an experiment's finished trials. Returns the number of networks.
 
     `name` is as in `results`. `probes` are kinds, or mappings in YAML: "lesion", "{kind: lesion, draws: 5}".
-    The readings appear in `results(name).probes` with `at` 1. They replace earlier readings of the same kind
-    that have `at` 1, too. `plugins` are files with probes of your own. The copies of plugins in the results
-    folder are run only if you gave these plugins to a command before, or with `trust`.
+    The readings appear in `results(name).probes` with `at` 1. They replace earlier readings that have the
+    same kind and `at` 1. `plugins` are files with probes of your own. The copies of plugins in the results
+    folder are run only with `trust`, or if you gave these plugins to a command before.
 
     Raises:
         ConfigError: there is no such probe, option or device, or a plugin in the folder is not trusted.
@@ -91,7 +91,7 @@ def probe(
 
 
 def _failures(failures: Mapping[tuple[str, str], Sequence[str]], networks: int) -> Iterator[str]:
-    """For each kind of probe and cause of failure, a line: on how many networks, and the first of them."""
+    """For each kind of probe and cause of failure, a line that counts the networks and names the first."""
     for (kind, why), names in failures.items():
         where = f"{len(names)} of {networks} networks, {names[0]} first" if networks > 1 else names[0]
         yield clean(f"{kind} failed on {where}: {why}; earlier rows of {kind} are unchanged there")
@@ -137,8 +137,8 @@ def open_trial(
     `trial` is a trial's name or id, as `status` shows them. `data.test.batch(torch.arange(9))` returns the
     inputs of the first nine test examples, as the network takes them, and their targets.
 
-    `name` and `root` are as in `results`. The copies of plugins in the results folder are run only if you
-    gave these plugins to a command before, or with `trust`.
+    `name` and `root` are as in `results`. The copies of plugins in the results folder are run only with
+    `trust`, or if you gave these plugins to a command before.
 
     Raises:
         ConfigError: a plugin in the folder is not trusted.

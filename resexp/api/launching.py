@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 def make_launcher(kind: str, options: Sequence[str] = (), plugins: Sequence[Plugin] = ()) -> Launcher | None:
     """The launcher of this kind, with options such as "partition=gpu". `resexp show launchers` lists all.
 
-    `plugins` are those of an experiment, `Experiment.plugins`. Returns None for "local", which is what `run`
-    uses by default.
+    `plugins` are the plugins of an experiment, `Experiment.plugins`. Returns None for "local", which is what
+    `run` uses by default.
 
     Raises:
         ConfigError: there is no such launcher or option, or what the launcher needs is not installed.
@@ -42,8 +42,8 @@ LOOKING = 2.0
 
 @dataclass(frozen=True)
 class TrialJob:
-    """The job of a trial on a cluster. `job` is its name there, or "". `status` is "queued", "running" or, if
-    the cluster does not know the job any more, "pending".
+    """The job of a trial on a cluster. `job` is its name on the cluster, or "". `status` is "queued" or
+    "running", or "pending" if the cluster does not know the job any more.
     """
 
     status: str
@@ -51,7 +51,7 @@ class TrialJob:
 
 
 def jobs(folder: Path) -> dict[str, TrialJob]:
-    """The jobs of those trials of an experiment that wait or run on a cluster, by the trial's id.
+    """The jobs of an experiment's trials that wait or run on a cluster, by the trial's id.
 
     They are read from the results folder. If a cluster answers within LOOKING seconds, its answer says which
     of them have begun. Raises StoreError if the folder cannot be read.
@@ -63,7 +63,7 @@ def jobs(folder: Path) -> dict[str, TrialJob]:
     live: dict[str, Mapping[str, bool] | None] = {}
     for kind in {each.launcher for each in found.values()}:
         live[kind] = None
-        with suppress(ConfigError):  # this machine cannot ask, or the launcher is of a plugin
+        with suppress(ConfigError):  # this machine cannot ask, or a plugin defines the launcher
             if launcher := make_launcher(kind):
                 live[kind] = launcher.look(LOOKING)
     return {id: TrialJob(_status(each, live[each.launcher]), each.job) for id, each in found.items()}
@@ -85,7 +85,7 @@ def stop(name: str | None = None, results: str | Path = RESULTS, plugins: Sequen
     """Stop the run of an experiment if it is on this machine, and cancel its jobs on clusters. Trials save
     their state. Returns how many jobs were cancelled.
 
-    `plugins` are files with launchers of your own, if they have started jobs.
+    If launchers of your own have started jobs, `plugins` are the files with these launchers.
 
     Raises:
         BusyError: the run is on another machine, or does not end.

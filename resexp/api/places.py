@@ -26,7 +26,7 @@ class Here:
 
     @cached_property
     def devices(self) -> list[str]:
-        """The device of each trial that this machine may run at once. Trials are planned on the first."""
+        """The devices of the trials that may run at once here. Trials are planned on the first device."""
         from resexp.machine.devices import device_slots
 
         return device_slots(self.device, self.threads, None if self.jobs == "auto" else self.jobs)
@@ -46,7 +46,7 @@ class Here:
         return list(fitting.slots)
 
     def at_most(self, slots: Sequence[str]) -> int | None:
-        """How many trials run at once at most, as the run's record says."""
+        """The largest number of trials that run at once, as the run's record states it."""
         return len(slots)
 
     def warnings(self, left: Sequence[Trial], slots: Sequence[str]) -> Iterator[str]:
@@ -66,7 +66,7 @@ class Elsewhere:
     devices: tuple[str, ...] = ("cpu",)
 
     def data(self, measurer: Measurer, left: Sequence[Trial]) -> Mapping[str, Checked]:
-        """Nothing: other machines prepare the data themselves, each where it keeps them."""
+        """No data: each of the other machines prepares the data itself, where it keeps its data."""
         return {}
 
     def slots(self, left: Sequence[Trial], tell: Callable[[str], None]) -> list[str]:
@@ -83,18 +83,18 @@ class Elsewhere:
         return slots
 
     def at_most(self, slots: Sequence[str]) -> int | None:
-        """How many trials run at once at most, as the run's record says; None if only the launcher knows."""
+        """The largest number of trials at once, for the run's record; None if only the launcher knows it."""
         return self.jobs
 
     def warnings(self, left: Sequence[Trial], slots: Sequence[str]) -> Iterator[str]:
-        """None: this machine does not know what the devices of others emulate."""
+        """No warnings, because this machine does not know what the devices of other machines emulate."""
         yield from ()
 
 
 def place_of(
     launcher: Launcher, device: str, jobs: int | Literal["auto"] | None, threads: int
 ) -> Here | Elsewhere:
-    """Where the launcher starts trials. Raises ConfigError if `jobs` is "auto" and that is elsewhere."""
+    """Where the launcher starts trials. If that is elsewhere and `jobs` is "auto", raises ConfigError."""
     from resexp.errors import ConfigError, Problem
 
     if not launcher.remote:

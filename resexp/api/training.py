@@ -84,7 +84,7 @@ def run(
 
     device: "auto", "cpu", "cuda", "cuda:0", "mps" and so on.
     jobs: how many trials run at once. Default: the number of GPUs, or of cores divided by `threads`. "auto":
-        as many as train fastest, which takes some seconds to find out and is remembered.
+        the number at which training is fastest; it takes some seconds to find, and is remembered.
     threads: CPU threads of one trial.
     fresh: delete the experiment's earlier trials.
     keep_going: go on even if the first trials all fail in the same way.

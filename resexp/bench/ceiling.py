@@ -17,7 +17,7 @@ WORK = {"cpu": 5e9, "cuda": 5e12}
 
 def ceiling_gflops(precision: str, device: torch.device) -> float:
     """The speed of the fastest of a few matrix products, in 10^9 floating-point operations per second
-    (GFLOP/s). A multiply-accumulate counts as two. On the CPU one thread is used.
+    (GFLOP/s). A multiply-accumulate is two operations. On the CPU one thread is used.
 
     Each product is also computed as a 1x1 convolution, by another library. On some processors the plain
     product uses only half of the arithmetic units (MKL on AMD: 107 GFLOP/s against 236 in float32).

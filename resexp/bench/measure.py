@@ -143,7 +143,7 @@ def first_trial(experiment: Experiment, measurer: Measurer) -> Settings:
 
 
 def subject(experiment: Experiment, settings: Settings) -> dict[str, Any]:
-    """What the measured trial is."""
+    """The facts that say which trial was measured."""
     return {
         "experiment": experiment.name,
         "task": settings.task.kind,
@@ -175,7 +175,7 @@ def sweeps(
 ) -> dict[str, Any]:
     """The rates of sweeps in each precision and, if `peer` is true, of the DataLoader loop.
 
-    With more than one round, several numbers of workers are tried, and the loop runs with the fastest.
+    With more than one round, the loop tries several numbers of workers, and then uses the fastest number.
     """
 
     def loop(workers: int) -> float:

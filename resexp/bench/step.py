@@ -88,7 +88,7 @@ def example_macs(run: Run) -> int:
 
 @dataclass(frozen=True)
 class Line:
-    """A least-squares line through the points (x, y). `r2` is 1 if they all lie on it."""
+    """A least-squares line through the points (x, y). `r2` is 1 if all points lie on the line."""
 
     x: tuple[float, ...]
     y: tuple[float, ...]
@@ -98,7 +98,7 @@ class Line:
 
 
 def fit_line(x: Sequence[float], y: Sequence[float]) -> Line | None:
-    """The line, or None if there are fewer than three points, which any line would seem to fit."""
+    """The line; None for fewer than three points, because some line passes through any two points."""
     if len(x) < 3:
         return None
     slope, intercept = np.polyfit(x, y, 1)
@@ -125,7 +125,7 @@ def measure_depths(settings: Settings, device: torch.device, effort: Effort) -> 
 def depths_to_fit(settings: Settings, effort: Effort) -> list[int]:
     """Possible depths of the network, spread evenly, up to `effort.reach` times the configured depth.
 
-    Their multiply-accumulates are up to `effort.reach` times those of the configured depth, too. This matters
+    The multiply-accumulates, too, are up to `effort.reach` times those at the configured depth. This matters
     if layers cost more in deeper networks.
     """
     task: Task = settings.task.build()

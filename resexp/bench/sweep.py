@@ -24,8 +24,8 @@ from resexp.store import ExperimentFolder, State, TrialFolder, create, read
 from resexp.training.entry import PRELOAD, TRAINER
 
 EPOCH = 4
-"""The steps of an epoch in these sweeps. The clock is read at the ends of epochs, and the first epoch is not
-counted.
+"""The number of steps of an epoch in these sweeps. The clock is read at the ends of epochs, and the first
+epoch is not counted.
 """
 _names = itertools.count()
 
@@ -105,14 +105,14 @@ def startup_seconds(folder: TrialFolder) -> float:
     """Seconds from the claim of a trial, just before its process is forked, until it has its data and network
     and opens its row files.
 
-    They are the difference between the times of two files. This is right only for trials without probes,
-    which do not write to the file of probe rows later.
+    They are the difference between the times at which two files were last written. One is the file of probe
+    rows, so this is right only for trials without probes, which never write to it after they open it.
     """
     return folder.probes.stat().st_mtime - folder.attempt.stat().st_mtime
 
 
 def as_trial(number: int, settings: Settings) -> Trial:
-    """The trial of these settings. Its number becomes its seed, because two equal trials are refused."""
+    """The trial of these settings. Its seed is `number`, because two equal trials are refused."""
     kind = settings.model.connection.kind
     dump = {**settings.model_dump(mode="json"), "seed": number}
     plugins = {plugin.sha256: plugin.file.name for plugin in plugins_of(settings)}
@@ -121,7 +121,7 @@ def as_trial(number: int, settings: Settings) -> Trial:
 
 
 def short_trial(settings: Settings, epochs: int, batch: int, seed: int = 0) -> Settings:
-    """The settings with fewer images, only one evaluation and no probes. A step stays the same."""
+    """The settings with fewer images, one evaluation and no probes. Only `batch` changes what a step does."""
     facts = facts_of(settings.data)
     return changed(
         settings,

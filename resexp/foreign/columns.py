@@ -36,7 +36,7 @@ USUAL: Mapping[str, tuple[str, ...]] = {
     "run": ("run_id id", "run_name name"),
     **{f"{split}_{what}": (f"{split}_{what}",) for split in ("train", "test") for what in OF_SPLITS},
 }
-"""The usual column names of each role, in groups. After the first group with a match, others are ignored."""
+"""The usual column names of each role, in groups. Groups after the first one with a match are ignored."""
 
 PREFIXES = re.compile(r"(config|summary|summary_metrics|params|metrics)[./]")
 """What exports of Weights & Biases and MLflow put before the names of settings and results."""
@@ -73,7 +73,7 @@ def chosen(sheet: Sheet, named: Mapping[str, Sequence[str]]) -> ColumnRoles:
     splits = {_split(role) for role in found}
 
     def fits(role: str, column: str) -> bool:
-        """False for a column of costs that are not numbers, such as 0.27M, because no verdict needs costs."""
+        """False for costs that are not all numbers, such as 0.27M. No verdict needs costs."""
         return role not in COSTS or all(is_number(row.cells.get(column)) for row in sheet.rows)
 
     guesses = {

@@ -21,7 +21,7 @@ SELECTION = (
 
 
 def unjudged(sheet: Sheet, columns: ColumnRoles, found: Runs, chance: bool) -> Iterator[str]:
-    """One sentence for each thing that is not judged. `chance`: the majority class's error is known."""
+    """One sentence for each thing that is not judged. `chance`: the error of the majority class is known."""
     done = [run for run in found.runs if run.status is Status.DONE]
     if not done:
         return

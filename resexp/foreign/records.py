@@ -30,8 +30,8 @@ SPLITS = ("train", "test")
 class Told:
     """What the user states about a whole table.
 
-    `chance` is the error of always answering the most frequent class. The numbers of examples are those from
-    which errors were computed.
+    `chance` is the error of always answering the most frequent class. `train_examples` and `test_examples`
+    are the numbers of examples from which errors were computed.
     """
 
     unit: Unit | None = None
@@ -59,7 +59,7 @@ class Told:
             raise TableError(problems)
 
     def columns(self) -> dict[str, float]:
-        """The columns of the frame of trials that these facts fill, with their values."""
+        """The columns that these facts fill in the frame of trials, with their values."""
         chances = {f"{split}_chance": self.chance for split in SPLITS}
         given = {**chances, "train_examples": self.train_examples, "test_examples": self.test_examples}
         return {name: value for name, value in given.items() if value is not None}
@@ -156,7 +156,7 @@ def _meaning(sheet: Sheet, role: str, column: str, unit: Unit) -> str:
         cell = row.cells.get(column)
         try:
             value = number(cell)
-        except NotANumberError:  # the run is not done
+        except NotANumberError:  # the run is not done, or lacks this error
             continue
         if 0 < value <= 100:
             return f"{meaning} ({cell} is an error of {100 * error(value, unit, accuracy):.4g} %)"

@@ -47,7 +47,7 @@ class ForeignRun:
 
 @dataclass(frozen=True)
 class Runs:
-    """The runs of a table, the unit of their errors, and by split the variants and depths without errors."""
+    """The runs of a table, their errors' unit, and for each split the variants and depths without errors."""
 
     runs: tuple[ForeignRun, ...]
     unit: Unit
@@ -179,7 +179,7 @@ def _label_data(runs: Sequence[ForeignRun]) -> None:
 def _given(
     runs: Sequence[ForeignRun], sheet: Sheet, columns: ColumnRoles, problems: list[Placed]
 ) -> dict[str, list[Given]]:
-    """The errors and accuracies of finished runs by column. Other runs have no result."""
+    """The errors and accuracies of finished runs by column. Runs that are not done have no result."""
     found: dict[str, list[Given]] = {columns.of[role]: [] for role in ERRORS if role in columns.of}
     for run in runs:
         if run.status is not Status.DONE:

@@ -52,7 +52,7 @@ class Sheet:
 
 
 def refused(problems: Sequence[Problem], origin: str) -> TableError:
-    """The error that lists the problems. If there are many, it lists the first and counts the others."""
+    """The error that lists the problems. If there are many, it lists the first and counts the rest."""
     shown = list(problems[:MOST_PROBLEMS])
     if more := len(problems) - len(shown):
         shown.append(Problem(clean(origin), "", f"has {counted(more, 'more problem')}"))

@@ -32,8 +32,8 @@ def unit(
 ) -> tuple[Unit, list[Placed]]:
     """The common unit of all columns of errors and accuracies, and the problems with their numbers.
 
-    If the user gives no unit, numbers above 1 mean percent. A number of at most 1 may then be a share that
-    was written by mistake. So it is a problem unless every column has percent in its name.
+    If the user gives no unit, a number above 1 means that all numbers are in percent. A number of at most 1
+    beside it may be a share by mistake, so it is a problem unless every column has percent in its name.
     """
     values = [given for column in numbers.values() for given in column]
     top = 1 if asked == "share" else 100

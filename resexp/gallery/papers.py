@@ -23,9 +23,9 @@ QUICK = "quick"
 class Size:
     """One tier of a configuration.
 
-    experiment: the name of its results folder. trials: how many it has. ended: how many of them are done or
-    have diverged. expect: how long it takes and what it shows, in the configuration's own words. published:
-    whether its report is in the gallery.
+    experiment: the name of its results folder. trials: the number of its trials. ended: the number of trials
+    that are done or have diverged. expect: how long the tier takes and what it shows, in the configuration's
+    own words. published: whether its report is in the gallery.
     """
 
     tier: str
@@ -51,7 +51,7 @@ def names() -> tuple[str, ...]:
 
 
 def path(name: str) -> Path:
-    """The file of the configuration `name`. Raises ConfigError, with the nearest name, if there is none."""
+    """The file of the configuration `name`. If there is none, raises ConfigError with the nearest name."""
     if name not in names():
         raise ConfigError([Problem("", "gallery", f"there is no {name!r}", suggest(name, names()))])
     return PAPERS / f"{name}.yaml"

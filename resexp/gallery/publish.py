@@ -27,11 +27,11 @@ _ABSOLUTE = re.compile(r"(?<![\w:/.~])(?:/[^\s/'\",;:=()\[\]{}]+)+/(?=[^\s/])")
 
 
 def publish(name: str, results: Path, tier: str = QUICK) -> Path:
-    """Write the report of a finished experiment into the gallery, with all rows that it was made from, and
+    """Write the report of a finished experiment into the gallery, with all rows from which it was made, and
     rewrite the index page. Returns the report's folder.
 
-    `name` is a configuration that `resexp gallery` lists, of which `tier` is published, or the name of
-    another experiment in `results`.
+    `name` is a configuration that `resexp gallery` lists, or another experiment in `results`. `tier` is the
+    tier of the configuration that is published.
 
     Raises:
         ConfigError: there is no such configuration or experiment.

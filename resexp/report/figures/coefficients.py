@@ -25,12 +25,12 @@ PANELS = {"shortcut_weight": "shortcut", "branch_weight": "branch"}
 
 
 def figure(records: Records) -> Figure | None:
-    """A panel for the shortcut and one for the branch, with a line per variant; None without these probes."""
+    """A panel for the shortcut and one for the branch, with a line per variant; None without readings."""
     ends = frames.deepest(frames.readings(records, "coefficients", 1.0))
     starts = frames.deepest(frames.readings(records, "coefficients", 0.0))
     if ends.empty:
         return None
-    # Dashes tell the two moments apart here, so that a variant has its colour and its marker alone.
+    # Dashes mark the moment here, so only colour and marker tell variants apart.
     looks = {variant: replace(look, dash="-") for variant, look in style.looks(records, ends).items()}
     drawn, axes = style.panels(1, 2, height=3.0)
     for panel, (name, title) in zip(axes[0], PANELS.items(), strict=True):

@@ -22,18 +22,18 @@ CAPTION = (
     "are far below it. Curves that lie in the lowest tenth of a panel are shown enlarged below it."
 )
 NEAR = 1.25
-"""The line of always answering the most frequent class is drawn if it lies at most this many times as high as
-the panel.
+"""The line at the error of always answering the most frequent class is drawn if this error is at most this
+many times the upper end of the panel.
 """
 
 LETTER = 8.0
-"""The width of a cross or a digit in points, with a little room."""
+"""The width in points of a cross or a digit, with a little room."""
 
 
 def figure(records: Records) -> Figure | None:
     """A panel per measured error, with one y axis; None without an error, or if there is one depth.
 
-    Below it is a panel with an axis of its own if some curves are far below the others.
+    If some curves of a panel lie far below the rest, a second panel below it has an axis for these curves.
     """
     trials = frames.ended(records.trials)
     splits = [split for split in SPLITS if frames.done(trials)[f"{split}_error"].notna().any()]
@@ -73,7 +73,7 @@ def figure(records: Records) -> Figure | None:
 
 
 def _peaks(trials: pd.DataFrame, error: str) -> list[float]:
-    """The highest mean error of each variant over depth, in percent."""
+    """For each variant, the highest of its mean errors at all depths, in percent."""
     done = frames.done(trials)
     means = (100 * done[error]).groupby([done["variant"], done["depth"]], observed=True).mean()
     return list(means.groupby("variant", observed=True).max())
@@ -97,7 +97,7 @@ def _variant(axes: Axes, trials: pd.DataFrame, error: str, look: style.LineStyle
 
 
 def _chance(axes: Axes, chance: float | None, name: str) -> list[Line2D]:
-    """Draw a line at the error of what has learned nothing, if it is known and not far above the errors."""
+    """Draw a line at the error of what has learned nothing, if it is known and not far above the panel."""
     top = axes.get_ylim()[1]
     if chance is None or 100 * chance > NEAR * top:
         return []
@@ -108,7 +108,7 @@ def _chance(axes: Axes, chance: float | None, name: str) -> list[Line2D]:
 
 
 def _lost(axes: Axes, trials: pd.DataFrame, found: dict[str, style.LineStyle]) -> None:
-    """Draw crosses for trials without a result. Those of different variants stand side by side."""
+    """Draw crosses for trials without a result. Crosses of different variants stand side by side."""
     for depth, here in trials.groupby("depth"):
         texts = {variant: style.crosses(len(group)) for variant, group in frames.by_variant(here)}
         offset = -LETTER * sum(map(len, texts.values())) / 2

@@ -24,8 +24,8 @@ PANELS = {
     "test_precision": ("Precision", "share (%)", 100.0, "test_precision_floor"),
     "test_recall": ("Recall", "share (%)", 100.0, "test_recall_floor"),
 }
-"""For each column: the title of its panel, the label of its axis, the factor of its values, and the column of
-what real images reach.
+"""For each column: the title of its panel, the label of its axis, the factor of its values, and the column
+with the value that real images reach.
 """
 
 
@@ -61,7 +61,7 @@ def _variant(axes: Axes, trials: pd.DataFrame, column: str, factor: float, look:
 
 
 def _floor(axes: Axes, done: pd.DataFrame, column: str, factor: float) -> list[Line2D]:
-    """Draw a line at what real images reach, if all trials were compared with the same ones."""
+    """Draw a line at the value that real images reach, if this value is the same in all trials."""
     if column not in done:
         return []
     known = pd.to_numeric(done[column], errors="coerce").dropna().unique()

@@ -57,7 +57,7 @@ def figure(records: frames.ReportRecords) -> Figure | None:
 
 
 def _panel(found: Measured) -> Panel:
-    """The quantity's finite readings at the last moment that has any, with their x coordinates."""
+    """The panel of a quantity's finite readings, at the last moment that has any or over training."""
     rows = found.rows[found.rows["value"].abs().lt(float("inf"))]
     rows = rows.assign(value=found.factor * rows["value"])
     logarithmic = found.quantity.scale == "log" and bool((rows["value"] > 0).all())

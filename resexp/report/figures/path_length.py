@@ -57,5 +57,5 @@ def figure(records: Records) -> Figure | None:
 
 
 def _percent(parts: pd.Series[float]) -> tuple[np.ndarray, np.ndarray]:
-    """The index and values of the parts, in percent of their sum."""
+    """The index of the parts, and their values in percent of the sum of all parts."""
     return parts.index.to_numpy(), (100 * parts / parts.sum()).to_numpy()

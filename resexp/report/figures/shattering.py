@@ -29,7 +29,7 @@ LAWS: tuple[tuple[Any, str], ...] = ((style.REFERENCE, "2⁻ᴸ"), ((0, (6, 2, 1
 
 
 def figure(records: Records) -> Figure | None:
-    """A panel for initialisation and one for the end, with a line per variant; None without these probes."""
+    """A panel for initialisation and one for the end, with a line per variant; None without readings."""
     rows = {WHEN[when]: _shown(profiles(records, at)) for when, at in (("init", 0.0), ("end", 1.0))}
     rows = {when: found for when, found in rows.items() if not found.empty}
     if not rows:
@@ -53,7 +53,7 @@ def figure(records: Records) -> Figure | None:
 
 
 def _shown(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the deepest networks, each until it first falls below the floor."""
+    """The rows of the deepest networks, for each variant until its value first falls below the floor."""
     rows = frames.deepest(rows).sort_values(["variant", "block"])
     low = (~(rows["value"] >= FLOOR)).groupby(rows["variant"], observed=True).cummax()
     return rows[~low]

@@ -23,7 +23,7 @@ FLOOR = 1e-7
 
 
 def figure(records: Records) -> Figure | None:
-    """A panel for initialisation and one for the end, with a line per variant; None without these probes."""
+    """A panel for initialisation and one for the end, with a line per variant; None without readings."""
     found = {
         when: rows
         for when, at in ((WHEN["init"], 0.0), (WHEN["end"], 1.0))
@@ -38,7 +38,8 @@ def figure(records: Records) -> Figure | None:
             means = group.groupby("index")["value"].mean().sort_index()
             line = looks[variant].line
             if (means < FLOOR).any():
-                line["label"] = ""  # what is drawn at the floor is not what was measured
+                # Points at the floor do not show what was measured. Without a label, no values are stated.
+                line["label"] = ""
             panel.plot(means.index + 1, means.clip(lower=FLOOR), ms=3, **line)
         panel.set_yscale("log")
         style.log_axis(panel.yaxis)

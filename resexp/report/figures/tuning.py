@@ -51,7 +51,7 @@ def figure(records: ReportRecords) -> Figure | None:
 
 
 def _along(place: pd.DataFrame, others: list[str]) -> pd.DataFrame:
-    """The trials whose other tuned options are at the chosen values."""
+    """The trials in which the tuned options `others` have the chosen values."""
     best = place[place["chosen"]]
     for key in others:
         place = place[place[key].map(frames.value_text) == best[key].map(frames.value_text).iloc[0]]

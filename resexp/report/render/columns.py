@@ -21,7 +21,7 @@ COMFORTABLE = 15
 FURTHER = "Further columns of the same rows:"
 _NUMBER = re.compile(r"[+−-]?\d(?:[\d.,:/\u202f]*\d)?(?:e[+−-]?\d+)?(?:[ \u00a0]?%)?")
 _AFTER = "_/=(,;:.)-"
-"""Signs after which a word that is too long is preferably broken."""
+"""A word that is too long for a line is broken after one of these signs, if it has one in the right place."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class ColumnHead:
 class Columns:
     """A table for a Rich console.
 
-    With `grouped`, the first cell of a row stays blank if it repeats the one above. Otherwise a blank line
-    comes before the row.
+    With `grouped`, a first cell that repeats the first cell of the row above stays blank, and a row with
+    another first cell than the row above has a blank line before it.
     """
 
     columns: Sequence[ColumnHead]
@@ -102,7 +102,7 @@ class Columns:
         return [(shown, _grown(shown, least, natural, _spare(shown, least, 1, width)), 1) for shown in parts]
 
     def _keys(self) -> list[int]:
-        """The fewest columns from the left that tell all rows apart, or only the first if none do."""
+        """The fewest columns from the left that tell all rows apart, or only the first if no number does."""
         texts = [[cell.plain for cell in row] for row in self.rows]
         for count in range(1, len(self.columns)):
             if len({tuple(row[:count]) for row in texts}) == len(texts):
@@ -128,7 +128,7 @@ def _spare(shown: Sequence[int], widths: Sequence[int], gap: int, width: int) ->
 
 
 def _grown(shown: Sequence[int], least: Sequence[int], natural: Sequence[int], spare: int) -> list[int]:
-    """The widths of the columns after the spare letters were given to those that need them most."""
+    """The widths of the columns after each spare letter was given to the column that lacks the most."""
     widths = {i: least[i] for i in shown}
     for _ in range(spare):
         wants = max(shown, key=lambda i: natural[i] - widths[i])

@@ -1,4 +1,4 @@
-"""Every trial as a row of CSV with exact numbers. No text is left that a spreadsheet takes for a formula."""
+"""Every trial as a row of CSV with exact numbers. No cell is one that a spreadsheet takes for a formula."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from resexp.report.frames import ReportRecords
 from resexp.report.render.trials import plain_rows, settings, trained_by
 
 RUN = "run."
-"""The names of the columns on the run that trained a trial begin with this."""
+"""If a column has a fact about the run that trained a trial, its name begins with this."""
 FORMULA = ("=", "+", "-", "@", *"＝＋－＠")
 """The signs with which a formula begins. The last four are full-width."""
 
 
 def render(report: Report) -> str:
-    """One row per trial, at every tuned value tried, with all columns. A missing number is an empty cell.
+    """One row per trial, whatever its tuned values, with all columns. A missing number is an empty cell.
 
-    The last columns are the settings that differ from their default in any trial, and then facts about the
-    run that trained the trial.
+    The last columns are the settings that differ from their default in at least one trial, and then facts
+    about the run that trained the trial.
     """
     rows = plain_rows(report.records)
     columns = list(rows[0]) if rows else [str(column) for column in report.records.trials.columns]

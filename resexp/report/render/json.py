@@ -54,10 +54,11 @@ def _sentences(report: Report) -> list[dict[str, Any]]:
 
 
 def _trials(records: ReportRecords) -> list[dict[str, Any]]:
-    """Each trial as an object with one field per column, and three more.
+    """Each trial as an object with one field per column, and three further fields.
 
-    `axes` are the swept settings, whose names contain dots. `settings` are those that differ from their
-    defaults. `run` is the index of the run that trained the trial.
+    `axes` are the columns of swept settings, whose names contain dots; they have no fields of their own.
+    `settings` are the settings that differ from their defaults. `run` is the index of the run that trained
+    the trial.
     """
     chosen = settings(records)
     runs = {id: place for place, run in enumerate(records.runs) for id in run["trials"]}

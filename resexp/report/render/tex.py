@@ -47,8 +47,8 @@ LIKE_LATIN = dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΧο", "ABEZHIKMNOPTXo", strict=T
 def escape(text: str) -> str:
     """Text in which LaTeX sees no command. A character that it cannot set is replaced by its code: [U+4E2D].
 
-    Captions mark code by grave accents, and it is set as code. The prime of h' is set as a prime, and no line
-    ends within n = 3.
+    Text between grave accents, by which captions mark code, is set as code. The apostrophe of h' is set as a
+    prime, and no line ends within n = 3.
     """
     text = unicodedata.normalize("NFC", words.clean(text))
     text = re.sub(r"\b(\w)'(?!\w)", "\\1′", re.sub(r"\bn = (?=\d)", "n\u00a0=\u00a0", text))

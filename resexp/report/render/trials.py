@@ -16,10 +16,10 @@ PROVENANCE = ("date", "command", "processor", "versions.torch", "versions.resexp
 
 
 def plain_rows(records: ReportRecords) -> list[dict[str, Any]]:
-    """Every trial, at every tuned value tried, as plain data.
+    """Every trial, whatever its tuned values, as plain data.
 
-    Numbers are integers if their column has only whole numbers. pandas stores these as floats if some number
-    of the column is missing.
+    If a column has only whole numbers, they are integers here, although pandas stores them as floats if a
+    number of the column is missing.
     """
     trials = records.tried if records.tuned else records.trials
     whole = {str(name) for name in trials if _is_whole(trials[name])}

@@ -19,8 +19,8 @@ ONE_CLASS = " The column One class counts the seeds that give the same answer to
 
 
 def table(records: Records) -> Table | None:
-    """Rows: variant x depth. None before any trial is done, if no test error was measured, or if it is no
-    share of wrong answers.
+    """Rows: variant x depth. None before any trial is done, if no test error was measured, or if the test
+    error is not a share of wrong answers.
     """
     done = frames.done(records.trials)
     if done["test_error"].isna().all() or naming.measure_of(records).name != ERROR:

@@ -53,7 +53,7 @@ OPEN = {
     Verdict.ONE_CLASS: "about networks that answer one class",
     Verdict.NOT_COMPARABLE: "not comparable",
 }
-"""How the sentence of `lead` names claims whose verdicts neither agree nor disagree, after their number."""
+"""For each verdict that neither agrees nor disagrees: what `lead` says after the number of such claims."""
 
 
 def table(records: Records) -> Table | None:

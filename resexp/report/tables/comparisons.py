@@ -81,12 +81,12 @@ def _difference(row: Row) -> str:
 
 
 def baseline(trials: pd.DataFrame) -> tuple[str, str] | None:
-    """The variant that all others are compared with, and why; None without two variants.
+    """The variant with which every other variant is compared, and the reason; None without two variants.
 
-    The literature compares with residual or plain networks. Therefore the choice is the first that exists of:
-    the variant called `residual`, the one called `plain`, the plan's first with a residual connection, the
-    plan's first with a plain one, the plan's first. A variant without a finished trial at the deepest common
-    depth is chosen only if no variant has one, because it cannot be compared there.
+    The literature compares with residual or plain networks. Therefore the baseline is the first of these that
+    exists: the variant called `residual`, the variant called `plain`, the plan's first residual variant, the
+    plan's first plain variant, the plan's first variant. If any variants have a finished trial at the deepest
+    common depth, only they are considered, because no other variant can be compared there.
     """
     deep = frames.done(trials[trials["depth"] == frames.common_depth(trials)])
     kinds = {variant: str(group["connection"].iloc[0]) for variant, group in frames.by_variant(trials)}
@@ -105,7 +105,7 @@ def baseline(trials: pd.DataFrame) -> tuple[str, str] | None:
 
 
 def _first(variants: list[str], trials: pd.DataFrame) -> str:
-    """The variant that comes first in the plan, because authors begin with the one that the others modify."""
+    """The first of these variants in the plan, because authors begin with what their variants modify."""
     return min(variants, key=lambda variant: int(trials.index[trials["variant"] == variant].min()))
 
 
@@ -182,7 +182,7 @@ def _sentences(
             said = (
                 f"{subject} at depth {depth}: {measure.said(what).format(name=name)}{_without(found, name)}."
             )
-            # The question is which network errs less. A failure does not answer it.
+            # A failure leaves open which network errs less, so this is not bad news.
             yield Sentence(subject, judged.value, Tone.OPEN, said)
 
 

@@ -1,4 +1,4 @@
-"""How fast each variant reaches certain errors, and how many of its runs do."""
+"""How fast each variant reaches certain errors, and how many of its runs reach them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def table(records: Records) -> Table | None:
     if not frames.trained(records):
         return None
     trials = frames.ended(records.trials)
-    # A trial that diverged or failed may have reached the target before, which does not count.
+    # If a trial reached the target and then diverged or failed, this does not count.
     metrics = records.metrics[records.metrics["id"].isin(frames.done(trials)["id"])]
     rows: list[Row] = []
     for error, shown in MEASURES.items():
@@ -54,7 +54,7 @@ def table(records: Records) -> Table | None:
 
 
 def _arrivals(metrics: pd.DataFrame, error: str, target: float) -> pd.DataFrame:
-    """The first row of each trial whose error is at most the target, by trial id."""
+    """For each trial, by its id: its first row with an error of at most the target."""
     # An error of 0.05 reaches 5 % even if rounding made it slightly larger.
     reached = metrics[metrics[error].astype(float) <= np.nextafter(target, 1)]
     first: pd.DataFrame = reached.sort_values("epoch").groupby("id")[["epoch", "seconds"]].first()

@@ -32,7 +32,7 @@ ORDER = 10
 LEADS = True
 TRAINED = 0.05
 """A network has trained if its training error is at least this much lower than the error of always answering
-the most frequent class. If that error is below 10 %, the fraction `OF_CHANCE` of it is enough instead.
+the most frequent class. If the latter is below 10 %, it is enough to be lower by `OF_CHANCE` times it.
 """
 OF_CHANCE = 0.5
 PROTOCOL = " of the last epoch, in eval mode and without augmentation"
@@ -51,7 +51,7 @@ POWER = (
     " An effect of three standard deviations is found in about half of all cases with three seeds, and in "
     "about 98 % with five."
 )
-"""This holds only for 95 % intervals over independent seeds. If a report has several planned looks, or if
+"""`POWER` holds only for 95 % intervals over independent seeds. If a report has several planned looks, or if
 test sets overlap, the intervals are wider and find fewer effects.
 """
 RARE = " If that {error} is below 10\u00a0%, half of it replaces the 5 points."
@@ -73,11 +73,11 @@ def table(records: Records) -> Table | None:
     chances: list[float] = []
     measure = naming.measure_of(records)
     for variant, group in frames.by_variant(ended):
-        chance = frames.chance(group, "train")  # variants may be trained on other data
+        chance = frames.chance(group, "train")  # variants may be trained on different data
         chances += [] if chance is None else [chance]
         mine = _rows(variant, group, chance, statistics.level_of(records))
         said = tuple(_sentences(variant, mine, chance, measure))
-        if said:  # its badge stands in the row of the deepest depth at which a trial finished
+        if said:  # the badge goes into the row of the deepest depth at which a trial finished
             deepest = max(mine, key=lambda row: (row["n"] > 0, row["depth"]))
             deepest["verdict"] = said[0].badge
         rows += mine
@@ -138,7 +138,7 @@ def _rows(variant: str, group: pd.DataFrame, chance: float | None, level: float)
                 "mixed": bool(failures and failures.mixed),
                 "one_class": failed_seeds.one_class(place, "train"),
                 "verdict": None,
-                "errors": failures.errors if failures and failures.mixed else None,  # all, in ascending order
+                "errors": failures.errors if failures and failures.mixed else None,  # of all, ascending
             }
         )
     return rows

@@ -71,7 +71,8 @@ def _row(place: frames.DepthGroup, equal: str, budget: float) -> dict[str, Any]:
         reached = rows[rows[error].notna()].groupby("id").tail(1)
         complete = len(reached) == row["n"]
         row |= spread_cells(error, reached[error] if complete else [])
-        row["epochs"] = float(reached["epoch"].mean()) if complete else None  # those of test_error remain
+        # The second round overwrites the epochs of the first, so those of test_error remain.
+        row["epochs"] = float(reached["epoch"].mean()) if complete else None
     return row
 
 

@@ -20,7 +20,7 @@ FOREIGN = (
 
 
 def table(records: ReportRecords) -> Table | None:
-    """Rows: trials without a result, at every tuned value tried. None if all that ended have a result."""
+    """Rows: trials without a result, whatever their tuned values. None if all that ended have a result."""
     ended = frames.ended(records.tried)
     lost = ended[ended["status"] != Status.DONE]
     if lost.empty:

@@ -63,7 +63,7 @@ def _row(place: frames.DepthGroup) -> Row:
 
 
 def mixed(done: pd.DataFrame) -> str:
-    """A sentence that warns of distances in the features of several classifiers; "" if there is one."""
+    """A warning if distances were measured in the features of several classifiers; otherwise ""."""
     number = done["classifier"].nunique() if "classifier" in done else 1
     return f"The trials were compared in the features of {number} different classifiers. " * (number > 1)
 
@@ -76,7 +76,7 @@ def _numbers(done: pd.DataFrame, column: str) -> pd.Series[float]:
 
 def _accuracy(done: pd.DataFrame) -> str:
     """How many test images the classifiers recognise, if that was recorded."""
-    # Other tasks than classification may rename errors, and these are not errors of what was trained.
+    # Tasks other than classification may give errors another name, but this error is the classifier's own.
     found = 1 - done["test_classifier_error"].dropna().unique()
     if not len(found):
         return ""

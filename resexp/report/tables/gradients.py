@@ -15,7 +15,7 @@ from resexp.store import Records
 ORDER = 30
 PROBES = ("gradient_norms",)
 SPAN = 2.0
-"""The least change of the gradient over all layers that is called vanishing or exploding, in decades."""
+"""A gradient vanishes or explodes if it changes by at least this many decades over all layers."""
 WHEN = {"init": "at initialisation", "end": "at the end"}
 CAPTION = (
     "Root mean square of the gradient of the loss with respect to each layer's weights, for layers inside "

@@ -1,4 +1,4 @@
-"""Errors after blocks are removed or swapped, and of the intact network."""
+"""Errors after blocks are removed or swapped, and the error of the intact network."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _row(cell: frames.DepthGroup) -> dict[str, Any]:
 
 
 def _most(rows: pd.DataFrame | None) -> tuple[int | None, float | None]:
-    """The largest number of removed or swapped blocks, and the error after that."""
+    """The largest number of removed or swapped blocks, and the mean error at this number."""
     if rows is None:
         return None, None
     count = int(rows["index"].max())

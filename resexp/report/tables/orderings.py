@@ -21,7 +21,7 @@ CAPTION = (
 )
 
 
-SAID = {  # after the number of orderings: for one, and for several
+SAID = {  # the verb after the number of orderings: for one ordering, and for several
     Verdict.DIRECTION_AGREES: ("agrees in direction", "agree in direction"),
     Verdict.DIRECTION_DISAGREES: ("disagrees", "disagree"),
     Verdict.UNDECIDED: ("is undecided", "are undecided"),
@@ -56,7 +56,7 @@ def table(records: Records) -> Table | None:
 
 
 def _pairs(found: Sequence[Reference]) -> Iterator[tuple[Reference, Reference]]:
-    """Yield pairs of published values, the lower one first, that differ in one setting of their trials.
+    """Yield pairs of published values whose trials differ in one setting. The lower value comes first.
 
     Both values of a pair have the same source, metric and statistic.
     """

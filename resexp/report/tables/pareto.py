@@ -179,7 +179,7 @@ def _sentence(variant: str, rows: list[dict[str, Any]], tried: int, error: str) 
             f"{variant}: at depth {deepest} some seeds failed and others trained, so nothing is said of the "
             "mean there."
         )
-        # The question is what depth buys. Failed seeds leave it open, so this is not bad news.
+        # Failed seeds leave open what depth buys, so this is not bad news.
         return Sentence(variant, Verdict.SOME_SEEDS_FAIL.value, Tone.OPEN, said)
     if all(row["gain_low"] is None for row in rows):
         said = f"{variant}: no step in depth has three seeds on both sides, the fewest that decide anything."

@@ -1,4 +1,4 @@
-"""What players that learned reach: returns, how many of them solve their environment, and how soon."""
+"""What trained players reach: their returns, how many of them solve their environment, and how soon."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _row(place: frames.DepthGroup, level: float) -> Row:
 
 
 def iqm(values: NDArray[np.float64]) -> float | None:
-    """The mean of the values without the lowest and the highest quarter, each rounded down to whole seeds."""
+    """The mean without the lowest and highest quarter of values. Quarters are rounded down to whole seeds."""
     return float(_middle(values)) if len(values) else None
 
 
@@ -103,9 +103,7 @@ def interval(
 
 
 def _median(known: NDArray[np.float64], count: int) -> float | None:
-    """The median of `count` values, of which all but the known ones are larger than these; None if the median
-    is not known.
-    """
+    """The median of `count` values, of which only the lowest are known; None if too few are known."""
     found = float(np.median([*known, *[np.inf] * (count - len(known))])) if count else np.inf
     return found if np.isfinite(found) else None
 

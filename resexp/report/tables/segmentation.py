@@ -60,13 +60,13 @@ def _row(place: frames.DepthGroup, gain: Estimate | None) -> Row:
 
 
 def _labels(trials: pd.DataFrame, keys: list[str]) -> pd.Series[str]:
-    """One text per trial: its values of these settings."""
+    """For each trial, a text with its values of the settings `keys`."""
     values = list(trials[keys].itertuples(index=False, name=None))
     return pd.Series([repr(value) for value in values], index=trials.index, dtype=str)
 
 
 def _gain(place: pd.DataFrame, done: pd.DataFrame, level: float) -> Estimate | None:
-    """The IoU of some trials minus that of equal trials without a long skip; None if there are none."""
+    """The IoU of trials with a long skip minus that of equal trials without one; None if one is missing."""
     if LONG_SKIP not in place or "test_iou" not in place or place[LONG_SKIP].iloc[0] == "none":
         return None
     return statistics.difference(place["test_iou"], _without(done, place)["test_iou"], level=level)
@@ -78,7 +78,7 @@ def _without(done: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
 
 
 def _growth(done: pd.DataFrame, axes: list[str], level: float) -> Iterator[Sentence]:
-    """For every swept number: is a long skip's gain larger at its largest value than at its smallest?"""
+    """For every swept number: does a long skip gain more at the largest value than at the smallest?"""
     for axis in axes:
         if len(set(done[axis].map(repr))) < 2 or not done[axis].map(frames.numeric).all():
             continue

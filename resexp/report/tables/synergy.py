@@ -43,9 +43,10 @@ CAPTION = (
 def cells(records: Records) -> pd.DataFrame:
     """One row for each trained transformer.
 
-    Columns: id, connection, depth, seed, test_loss; span; site and rate of dropout, with None as the site if
-    there is none; trigram, which is the loss of a trigram count or NaN; rest, which names the other settings
-    in which these transformers differ or is "".
+    Columns: id, connection, depth, seed, test_loss, span, site, rate, trigram, rest. `site` and `rate` are
+    the site and the rate of dropout; without dropout, `site` is None. `trigram` is the loss of a trigram
+    count, or NaN. `rest` names the other settings in which these transformers differ; it is "" if they differ
+    in no other setting.
     """
     rows, others = [], []
     for trial in frames.done(records.trials).to_dict("records"):
@@ -66,7 +67,7 @@ def cells(records: Records) -> pd.DataFrame:
 
 
 def _told_apart(settings: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A label for each of these settings, made of those values that differ between them."""
+    """A label for the settings of each trial, made of the values that differ between the trials."""
     paths = dict.fromkeys(path for own in settings for path in own)
     differing = [path for path in paths if len({repr(own.get(path)) for own in settings}) > 1]
     last = Counter(map(words.short, differing))
@@ -136,7 +137,7 @@ def _rows(found: pd.DataFrame, level: float) -> Iterator[tuple[Row, Cells]]:
 
 
 def _unlearned(trials: pd.DataFrame, samples: Cells) -> int | None:
-    """How many samples have a mean loss that is not below a trigram count's; None if no count was made."""
+    """How many samples have a mean loss of at least that of a trigram count; None if no count was made."""
     counts = [trials.loc[sample.index, "trigram"].mean() for sample in samples]
     if all(map(pd.isna, counts)):
         return None
@@ -153,7 +154,7 @@ def _losses(trials: pd.DataFrame, site: str, rate: float, span: int) -> tuple[pd
 def _sentences(found: list[tuple[Row, Cells]], level: float) -> Iterator[Sentence]:
     """One sentence for each site of dropout, depth and combination of other settings.
 
-    Dropout on shortcuts has none, because networks without shortcuts lack that site.
+    Dropout on shortcuts has no sentence, because networks without shortcuts lack that site.
     """
     several = len({row["depth"] for row, _ in found}) > 1
     for site, place in SITES.items():
@@ -191,8 +192,8 @@ def _sentence(subject: str, some: list[Cells], level: float) -> Sentence:
 def _mean_interaction(some: list[Cells], level: float) -> Estimate:
     """The mean of several interactions.
 
-    The same networks without dropout take part in more than one of them. Their weights are summed, because
-    they are one sample.
+    The same networks without dropout take part in several interactions. These networks are one sample, so its
+    weights in these interactions are summed.
     """
     weights: dict[tuple[int, ...], float] = {}
     samples: dict[tuple[int, ...], pd.Series] = {}
