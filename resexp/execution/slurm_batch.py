@@ -34,7 +34,7 @@ SILENT = re.compile(
 class Task:
     """A trial for Slurm.
 
-    batch: the tasks that it was submitted with; None before that. index: its position among them. unwanted:
+    batch: the Batch in which it was submitted; None before that. index: its position in the batch. unwanted:
     how it should be ended; "" if it should go on. outcome: None until it has ended. begun: whether its worker
     runs.
     """

@@ -34,7 +34,7 @@ GONE = "GONE"
 """The state of a job that neither squeue nor sacct knows."""
 
 OUT_OF_MEMORY = re.compile("slurmstepd.*(exceeded (job |step )?memory limit|oom.kill)")
-"""A line in a job's output after which Slurm or the kernel has killed it, in lower case."""
+"""A line, in lower case, in the output of a job that was killed because memory ran out."""
 
 AT_ONCE = 500
 """The most ids of jobs that one command gets."""

@@ -91,7 +91,7 @@ class Attempt:
         says so, and the next older checkpoint is tried. Raises StaleAttempt.
         """
         self._check_current()
-        # Stored fingerprints have lists instead of tuples. Written and read, this one has lists too.
+        # Stored fingerprints have lists instead of tuples. Sealing gives this one lists, too.
         self._fingerprint = durable.unseal(durable.seal(fingerprint))
         rows = rows_of(self._folder)
         kept, loaded = dict.fromkeys(rows, 0), None

@@ -45,7 +45,7 @@ def copied_plugins(folder: TrialFolder, trial: Trial) -> tuple[Plugin, ...]:
 
 
 def readable(folder: ExperimentFolder, trials: Sequence[Trial]) -> dict[str, tuple[Plugin, ...]]:
-    """The plugins of each trial that uses some, by the trial's id; none for a trial with a damaged copy."""
+    """The plugins of each trial that uses plugins, by its id. () stands for a copy that cannot be read."""
     read: dict[tuple[str, ...], tuple[Plugin, ...]] = {}
     for trial in trials:
         hashes = tuple(trial.plugins)

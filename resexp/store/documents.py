@@ -88,8 +88,8 @@ def read_or_empty(path: Path) -> dict[str, Any]:
 
 
 def sound_rows(name: str, rows: Sequence[Mapping[str, Any]]) -> tuple[int, str]:
-    """How many rows at the beginning of the file `name` have the right fields, and what is wrong with the row
-    after them ("" if all are right).
+    """How many rows at the beginning of the file `name` have the right fields, and what is wrong with the
+    first row that has not ("" if all rows are right).
     """
     kind = _ROWS[name]
     if not _wrong(GenericAlias(Sequence, (kind,)), rows):  # checking all at once takes a tenth of the time

@@ -180,7 +180,7 @@ class StoredExperiment:
         return aside if overrides else []
 
     def _write(self, config_text: str, further: Mapping[str, Any]) -> None:
-        """Write the configuration and the plan. `further` are the plan's keys for readers of results."""
+        """Write the configuration and the plan. `further` has keys of the plan for readers of results."""
         durable.sweep_temporaries(self.path)
         durable.write_atomic(self._folder.config, config_text.encode())
         plan = {

@@ -77,8 +77,8 @@ def locked(path: Path) -> bool | None:
 
 
 def create(path: Path, data: bytes) -> bool:
-    """Create a file with these bytes, which survive a power loss. Returns whether this process created it: if
-    several processes try, even on different machines, one of them does.
+    """Create a file with these bytes, which survive a power loss. Returns whether this process created it. If
+    several processes try, even on different machines, one of them creates it.
 
     The file is written under another name and then linked, so that no reader finds half of it. If the file
     system has no links, the file is created empty and then filled.

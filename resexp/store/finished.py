@@ -1,6 +1,6 @@
-"""Done trials: their last checkpoint, and what `resexp probe` measures on it after training.
+"""Done trials: their last checkpoints, and what `resexp probe` measures on these after training.
 
-What it measures is written into a document of its own, so that the rows of the result stay unchanged.
+What `resexp probe` measures is written into a document of its own, so that the result's rows stay unchanged.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Finished:
         )
 
     def plugins(self) -> tuple[Plugin, ...]:
-        """The plugins that it was trained with. Raises StoreError if a copy is missing or damaged."""
+        """The plugins that the trial was trained with. Raises StoreError if a copy is missing or damaged."""
         return copied_plugins(self.folder, self.trial)
 
     def add(self, rows: Iterable[Row], asked: Mapping[str, Row] | None = None) -> None:
@@ -77,7 +77,7 @@ def later_rows(folder: TrialFolder, result: Mapping[str, Any], notes: list[str])
     """The rows that `resexp probe` measured on this result. Rows of an earlier attempt, of another trial, or
     of another version of the probe's numbers are left out.
 
-    If rows are left out, `notes` gets the reason, except for rows of an earlier attempt.
+    If rows are left out, `notes` gets the reason. No reason is given for rows of an earlier attempt.
     """
     try:
         document = read(folder.later_probes)
@@ -109,7 +109,7 @@ def later_rows(folder: TrialFolder, result: Mapping[str, Any], notes: list[str])
 
 def ways(finished: Finished, later: Iterable[Row]) -> dict[str, tuple[str, bool]]:
     """For each kind of probe that measured a trial after its last step: the probe's options as text, and
-    whether it was `resexp probe` that measured.
+    whether `resexp probe` made the measurement.
     """
     options_of: dict[str, list[Any]] = {}
     for probe in finished.trial.settings.get("probes", ()):
@@ -135,10 +135,10 @@ def _text(options: list[Any]) -> str:
 
 
 def notes_of_ways(trials: Sequence[Mapping[str, tuple[str, bool]]]) -> list[str]:
-    """A note for each kind of probe whose options differ between trials because some were measured later. A
-    mean over such trials would mix two measurements.
+    """A note for each kind of probe whose options differ between trials because some trials were measured
+    later. A mean over such trials would mix two measurements.
 
-    trials: what `ways` returns for each.
+    trials: what `ways` returns for each trial.
     """
     notes = []
     for kind in sorted({kind for trial in trials for kind in trial}):
@@ -180,8 +180,8 @@ def note_of_lost_end(finished: Finished, rows: Iterable[Row]) -> str | None:
 
 
 def merged(rows: list[dict[str, Any]], later: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows of training together with later rows, which replace those of the same kinds of probe at the
-    end of training.
+    """The rows of training together with later rows. If a kind of probe has later rows, these replace its
+    rows from the end of training.
     """
     again = {row["probe"] for row in later}
     return [row for row in rows if not (row.get("at") == 1 and row["probe"] in again)] + later

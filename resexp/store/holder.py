@@ -1,7 +1,7 @@
 """Finds out which run holds an experiment's folder, and whether its process still runs.
 
 While a process holds the folder, it increases a number in the file `holder` every BEAT seconds: its sign of
-life. A process on any machine that sees the number change knows that the other one still runs. No clock of
+life. If a process on any machine sees the number change, it knows that the holder still runs. No clock of
 another machine is read.
 """
 
@@ -36,8 +36,8 @@ LOOK = 1.0
 
 
 class Heart:
-    """Gives signs of life until `stop`. It has a thread of its own, so that it also does so while the process
-    plans or loads PyTorch.
+    """Gives signs of life until `stop`, in a thread of its own, so that they continue while the process plans
+    or loads PyTorch.
 
     `replaced` becomes true when another run has taken the folder over.
     """
@@ -71,7 +71,7 @@ class Heart:
 
 
 def replaced(folder: ExperimentFolder, run: str) -> bool:
-    """Whether another run than `run` holds the folder. False if the record of the holder cannot be read."""
+    """Whether a run other than `run` holds the folder. False if the holder's record cannot be read."""
     record = read_or_empty(folder.taken)
     return bool(record) and record.get("run") != run
 

@@ -1,4 +1,4 @@
-"""Keeps launchers' notes, in an experiment's folder, on jobs that may outlive the process that
+"""Keeps notes in an experiment's folder. In them, launchers describe jobs that may outlive the process that
 started them.
 """
 
@@ -37,8 +37,8 @@ class JobNotes:
         return self._folder.job_note(name).absolute()
 
     def output(self, name: str) -> Path:
-        """The folder, which is created if needed, for what the jobs of a note print before they write into
-        the logs of their trials.
+        """The folder for what the jobs of a note print before they write into the logs of their trials. It is
+        created if needed.
         """
         durable.make_own_folder(self._folder.jobs)
         durable.make_own_folder(self._folder.job_output(name))

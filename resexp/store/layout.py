@@ -67,7 +67,7 @@ class TrialFolder:
         return ExperimentFolder(self.path.parent.parent)
 
     def has_ended(self) -> bool:
-        """Whether there is a result or a failure. Neither is read: see `state_of`."""
+        """Whether a result or a failure exists. Its content is not read: see `state_of`."""
         return self.result.exists() or self.failure.exists()
 
     def checkpoints(self) -> list[Path]:
@@ -122,7 +122,7 @@ class ExperimentFolder:
         return self.jobs / f"{name}.json"
 
     def job_output(self, name: str) -> Path:
-        """The folder for what these jobs print."""
+        """The folder for what the jobs of the note `name` print."""
         return self.jobs / name
 
     def plugin(self, sha256: str) -> Path:
@@ -156,8 +156,8 @@ class ExperimentFolder:
 
 @dataclass(frozen=True)
 class State:
-    """The state of a trial. `result` is filled if it is done or diverged, `failure` if it failed. `notes` are
-    sentences for the reader, such as on damage.
+    """The state of a trial. `result` is filled if the trial is done or diverged, and `failure` if it failed.
+    `notes` are sentences for the reader, such as on damage.
     """
 
     status: Status
@@ -173,7 +173,7 @@ class State:
 
 
 def rows_of(folder: TrialFolder) -> dict[str, bytes]:
-    """The bytes of both row files by name; b"" for one that is absent."""
+    """The bytes of both row files by name; b"" for a file that is absent."""
     contents = {}
     for path in (folder.metrics, folder.probes):
         try:

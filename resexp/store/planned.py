@@ -32,7 +32,7 @@ def planned(folder: ExperimentFolder, notes: list[str]) -> tuple[dict[str, Any],
 
 
 def configuration(folder: ExperimentFolder, plan: Mapping[str, Any]) -> str | None:
-    """The text of the configuration that was run; None if the file is absent or another one."""
+    """The text of the configuration that was run; None if the file is absent or has another text."""
     try:
         text = durable.read_bytes(folder.config)
     except OSError:
@@ -45,8 +45,8 @@ def configuration(folder: ExperimentFolder, plan: Mapping[str, Any]) -> str | No
 
 
 def published(plan: Mapping[str, Any], folder: ExperimentFolder, notes: list[str]) -> dict[str, Any]:
-    """What papers report, as JSON data of `config.published.Published`. {} if there is no plan, or if what it
-    says is faulty; a note is added then.
+    """What papers report, as JSON data of `config.published.Published`. {} if there is no plan. If what the
+    plan says is faulty, {} is returned and a note is added.
     """
     data: dict[str, Any] = plan.get("published") or {"references": plan.get("references", [])}
     try:

@@ -20,7 +20,7 @@ from resexp.text import counted
 
 
 def run_of(folder: TrialFolder, state: State) -> str:
-    """The name of the run that trained a trial, or "" if an older version did, since these named no runs."""
+    """The name of the run that trained a trial; "" if an older version did, because it named no runs."""
     if state.result:
         return str(state.result.get("run") or "")
     run = str(read_or_empty(folder.attempt).get("run") or "")
@@ -32,7 +32,7 @@ def runs(
 ) -> list[dict[str, Any]]:
     """The environments in which the trials were trained, each as {"environment": ..., "trials": ids}.
 
-    trained_by: the ids of the trials by the run that trained them. Runs with the same environment become one
+    trained_by: for each run, the ids of the trials that it trained. Runs with the same environment become one
     entry. A note is added for each run whose record is missing or damaged.
     """
     entries: list[dict[str, Any]] = []
@@ -56,7 +56,8 @@ def left_aside(
 ) -> str:
     """A sentence on trials that are not shown because the last run had overrides; "" if there are none.
 
-    If that run had no overrides, but there are trials of an earlier configuration, a note is added for these.
+    If the last run had no overrides, and there are trials of an earlier configuration, a note on these trials
+    is added.
     """
     shown = {trial.id for trial in trials}
     kept = {id for id, paths in folder.by_id.items() if id not in shown and any(map(Path.is_dir, paths))}

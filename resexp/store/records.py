@@ -66,7 +66,7 @@ class Records:
     aside: a sentence that comes first, such as on trials that the plan leaves out, or "".
     settings: the settings of each trial as plain JSON data, by its id.
     config: the text of the configuration that was run, or "" if it is not known.
-    plugins: the plugins whose parts a trial uses, by its id. A trial has none if its copy cannot be read.
+    plugins: the plugins whose parts a trial uses, by the trial's id; none if a copy of them cannot be read.
     tuned: dotted keys of the axes whose value is chosen by validation error.
     look: the look of a sequential experiment, as JSON data of `plan.looks.Look`.
     seeds_before: the numbers of seeds per group in earlier reports, if seeds were added since.

@@ -25,7 +25,7 @@ def register(results: Path, name: str, registered: Mapping[str, Any]) -> tuple[P
 
     Raises:
         BusyError: another process runs the experiment.
-        ConfigError: some of its trials have been trained already, if only in part.
+        ConfigError: some of the experiment's trials have been trained already, at least in part.
         StoreError: the folder cannot be written.
     """
     with hold(results, name) as held, explained(held.folder.path):

@@ -46,10 +46,11 @@ def seeds_at_last_look(path: Path, config_text: str, overrides: Sequence[str]) -
 
 
 def seeds_before(folder: ExperimentFolder, trials: Sequence[Trial]) -> tuple[int, ...]:
-    """How many seeds a group (a variant at a depth) had in earlier reports, if it has more in `trials` now.
+    """How many seeds groups had in earlier reports, if they have more seeds in `trials` now.
 
-    Each reported plan with such groups contributes their largest number of seeds. The numbers are ascending,
-    each once. A plan to which only other depths or variants were added does not count.
+    A group is a variant at a depth. If groups have got more seeds since a plan was reported, the plan
+    contributes the largest number of seeds that one of these groups had. If only depths or variants were
+    added to it, it contributes nothing. The numbers are ascending, each once.
     """
     numbers: set[int] = set()
     for plan in read_or_empty(folder.reported).get("plans", []):

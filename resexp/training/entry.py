@@ -21,8 +21,8 @@ LEARNERS = {
     "Booster": "resexp.training.boosting.run:BoostingRun",
     "Trunk": "resexp.training.run:Run",
 }
-"""The class that trains, by the base class of the task or else of the model. It is a `learner.Learner`, and
-its constructor takes settings, data and device.
+"""The class that trains, by the base class of the task. If that class has no entry, the base class of the
+model decides. The class that trains is a `learner.Learner`, constructed from settings, data and device.
 """
 
 

@@ -42,7 +42,7 @@ class Learner(Protocol):
     def epoch(self) -> int: ...
 
     def chance(self) -> dict[str, float]:
-        """The error on each split of a network that has learned nothing, if it is known."""
+        """For each split, the error of a network that has learned nothing, if it is known."""
 
     def train_step(self) -> None:
         """Take one step. Raises Diverged if nothing more can be learned."""

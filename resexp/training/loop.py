@@ -71,8 +71,8 @@ class TrainingLoop:
         return False
 
     def save_due(self) -> bool:
-        """Whether to save now: at the end of an epoch if SAVE_SHARE allows it, SAVE_SECONDS after the last
-        save, and at the end of training.
+        """Whether to save now. This is true at the end of an epoch if SAVE_SHARE allows it, more than
+        SAVE_SECONDS after the last save, and at the end of training.
         """
         elapsed = time.monotonic() - self.saved
         affordable = elapsed >= self.save_cost / SAVE_SHARE
@@ -104,12 +104,12 @@ class TrainingLoop:
         return self
 
     def tell_failures(self) -> None:
-        """Add to the attempt's notes which probes failed: their numbers are missing."""
+        """Add to the attempt's notes which probes failed, because their numbers are missing."""
         name = self.attempt.trial.name
         self.attempt.notes.extend(f"{name}: {failure}" for failure in self.failed_probes)
 
     def unmeasured(self) -> list[str]:
-        """The names of the probes that failed at every moment, so that they have no number."""
+        """The names of the probes that failed at every moment, so that these probes have no number."""
         moments = Counter(config.name for config in self.run.settings.probes for _ in config.at)
         failed = Counter(failure.partition(" failed at ")[0] for failure in self.failed_probes)
         return [kind for kind, count in moments.items() if failed[kind] == count]

@@ -56,7 +56,7 @@ class Member:
 
 @contextmanager
 def parting() -> Iterator[None]:
-    """Raise Parted instead of the errors of a connection whose process at the other end has ended."""
+    """Raise Parted instead of the errors of a connection if the process at its other end has ended."""
     try:
         yield
     except (RuntimeError, OSError, EOFError) as problem:
@@ -69,7 +69,9 @@ def meeting_place(port: int, *, first: bool) -> Any:
 
 
 def join(member: Member, store: Any) -> None:
-    """Connect this process with all others, which must call this too. `store` is their meeting place."""
+    """Connect this process with the other processes of the trial, which must all call `join` too. `store` is
+    their meeting place.
+    """
     os.environ.setdefault("GLOO_SOCKET_IFNAME", loopback([name for _, name in socket.if_nameindex()]))
     distributed.init_process_group(
         "gloo", store=store, rank=member.number, world_size=member.size, timeout=LIMIT

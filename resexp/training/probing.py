@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 def probe_rows(run: Learner, failed: list[str]) -> Iterator[dict[str, Any]]:
     """The rows of every probe that is due before the run's next step. A run without a network has no probes.
 
-    If a probe fails, its failure is appended to `failed` and it has no rows at this step; training continues.
+    If a probe fails, its failure is appended to `failed`, the probe has no rows at this step, and training
+    continues.
     """
     for config in run.settings.probes:
         for at in config.at:
@@ -89,8 +90,8 @@ def _readings(probe: Probe, snapshot: Snapshot) -> Iterator[Reading]:
 def take_snapshot(
     run: Run, batch_size: int, place: torch.device | None = None, of: str = "model"
 ) -> Snapshot:
-    """A copy of the network whose settings are at `of`, with a fixed batch (`Subject.batch`). It lies on the
-    device `place`, or on the run's own.
+    """A copy of the network whose settings are at `of`, with a fixed batch (`Subject.batch`). Both are on
+    the device `place` or, if that is None, on the run's device.
     """
     place, subject = place or run.device, run.subject(of)
     inputs, target, labels = (each.to(place) for each in subject.batch(batch_size))

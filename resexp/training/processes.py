@@ -28,11 +28,11 @@ from resexp.errors import TrialError, out_of_memory, words
 from resexp.training.member import Member, Parted, join, meeting_place, parting
 
 NOTICE = 5.0
-"""Seconds in which the first process tries to find out which other process has ended. If it has not ended
-after twice this time, a thread ends it.
+"""Seconds in which the first process tries to find out which other process has ended. If the first process
+has not ended after twice this time, a thread ends it.
 """
 LOOK = 1.0
-"""Seconds between this thread's checks of whether another process has failed."""
+"""Seconds between two checks, by that thread, whether another process has failed."""
 
 Follow = Callable[[Member, Connection], Any]
 """What a process other than the first does. It is given its `Member` and a connection to the first process,
@@ -42,7 +42,7 @@ and returns plain values, which are sent to the first.
 
 @contextmanager
 def together(size: int, follow: Follow, fail: Callable[[str, str], None]) -> Iterator[Others]:
-    """Fork the other processes, so that there are `size`, connect with them, and kill them in the end.
+    """Fork the other processes, so that `size` processes exist, connect with them, and kill them in the end.
 
     This process must not have computed anything yet, because PyTorch would wait for threads that do not
     survive a fork.
@@ -105,7 +105,7 @@ class Others:
                 talk.send_bytes(state)
 
     def results(self) -> list[Any] | None:
-        """What each of the others returned; None if one of them has not returned within NOTICE seconds."""
+        """What each other process returned; None if one has not returned within NOTICE seconds."""
         deadline = time.monotonic() + NOTICE
         numbers = range(1, self.member.size)
         while time.monotonic() < deadline:
@@ -152,7 +152,7 @@ class Others:
         return None
 
     def _fail_as(self, number: int) -> None:
-        """Fail in the same way as that process: raise TrialError or MemoryError, or end by its signal."""
+        """Fail in the same way as process `number`: raise TrialError or MemoryError, or end by its signal."""
         name = f"process {number + 1} of {self.member.size}"
         kind, value = self._hear(number)
         if kind == "failed":
@@ -165,7 +165,7 @@ class Others:
         raise TrialError(f"{name} ended with status {status}")
 
     def _watch(self) -> None:
-        """End this process some time after another has failed, even if this process is waiting."""
+        """End this process some time after another process has failed, even if this process is waiting."""
         while not self._ended.wait(LOOK):
             number = self._failed()
             if number is None or self._ended.wait(2 * NOTICE):
@@ -189,8 +189,8 @@ def running_threads() -> int:
 
 
 def _live(member: Member, first: Connection, follow: Follow) -> None:
-    """The whole work of a process other than the first. It ends when the work is done, or when the first one
-    ends.
+    """The whole work of a process other than the first. The process ends when the work is done, or when the
+    first one ends.
 
     It ignores the signals that ask a trial to stop, because the first process saves the trial before it ends
     the others.

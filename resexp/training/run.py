@@ -148,8 +148,8 @@ class Run:
             self._check()
 
     def rate(self, step: int) -> float:
-        """The learning rate of step `step`: the optimiser's rate times the schedule's factor and, as long as
-        training is at the low starting rate, times that rate's factor.
+        """The learning rate of step `step`: the optimiser's rate times the schedule's factor. As long as
+        training is at the low starting rate, this is multiplied by the factor of the low rate, too.
         """
         schedule = self.settings.training.schedule
         factor = warmed(self.schedule, step, self.total, schedule.warmup)

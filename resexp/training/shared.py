@@ -76,7 +76,7 @@ class SharedRun(Run):
         return key_of(self.settings.seed, self.step, "step", self.member.number)
 
     def _add_up(self, sums: Tensor) -> Tensor:
-        """Add up `sums` over all processes. Its last number is that of the units in this process's share.
+        """Add up `sums` over all processes. The last of them is the number of units in this process's share.
 
         Every gradient becomes the mean over the units of the whole batch.
         """

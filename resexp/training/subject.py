@@ -15,8 +15,9 @@ from resexp.models.base import Network
 class Subject:
     """A network of a run, and its optimiser.
 
-    batch: from a size to a batch that all trials on the same data share: inputs, target of the loss, labels.
-    loss: the loss of a copy of the network on the inputs and the target of that batch.
+    batch: takes a size, and returns a batch that all trials on the same data share: inputs, target of the
+    loss, labels. loss: takes a copy of the network, and the inputs and target of that batch, and returns the
+    loss.
     """
 
     network: Network

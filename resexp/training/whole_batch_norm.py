@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Sum(torch.autograd.Function):
-    """The sum of a tensor over all processes. Its gradient is the sum of their gradients."""
+    """The sum of a tensor over all processes. Its gradient is the sum of the gradients in all processes."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor, member: Member) -> Tensor:
@@ -87,7 +87,7 @@ def normalise_whole_batches(network: nn.Module) -> None:
 
 
 def like(module: _BatchNorm) -> WholeBatchNorm:
-    """A norm with the parameters and buffers of this one."""
+    """A norm with the parameters and buffers of `module`."""
     new = WholeBatchNorm(
         module.num_features, module.eps, module.momentum, module.affine, module.track_running_stats
     )
@@ -99,8 +99,8 @@ def like(module: _BatchNorm) -> WholeBatchNorm:
 
 @contextmanager
 def acting(network: nn.Module, member: Member) -> Iterator[None]:
-    """Within this context, the network's norms add up over all processes. Outside of it they do not, because
-    a copy that one process evaluates would wait for the others.
+    """Within this context, the network's norms add up over all processes. Outside of it they do not,
+    because a network that only one process evaluates would wait for the other processes.
     """
     norms = [module for module in network.modules() if isinstance(module, WholeBatchNorm)]
     for norm in norms:

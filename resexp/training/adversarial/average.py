@@ -12,9 +12,9 @@ from torch.optim.swa_utils import AveragedModel
 def averaged(network: nn.Module, most: float) -> AveragedModel:
     """A copy of a network whose weights and statistics of norms are exponential averages over the steps.
 
-    After n steps, each becomes d times itself plus 1 - d times the network's, where d = min(most, (1 + n) /
-    (10 + n)). So the weights from before training soon lose their influence. Counts, such as those of
-    batches, are not averaged.
+    After n steps, each average becomes d times itself plus 1 - d times the network's present value, where d =
+    min(most, (1 + n) / (10 + n)). So the weights from before training soon lose their influence. Counts, such
+    as the number of batches, are not averaged.
     """
 
     @torch.no_grad()

@@ -35,9 +35,9 @@ class AdversarialRun(Run):
     """The generator of a trial, and how far its training has come: a `training.learner.Learner`.
 
     `network` is the generator, and `discriminator` the other network, each with its optimiser. `forward`, the
-    network that is evaluated, is the average of the generator. An epoch has as many steps as it takes batches
-    to pass through the training images once. If a step updates the discriminator several times, each update
-    has a batch from a pass of its own, in another order. Images are (B, C, H, W) with values from -1 to 1.
+    network that is evaluated, is the average of the generator. An epoch has one step for each batch of a
+    pass through the training images. If a step updates the discriminator several times, each of these updates
+    takes its batch from another pass, in another order. Images are (B, C, H, W) with values from -1 to 1.
     """
 
     def __init__(self, settings: Settings, data: Data, device: torch.device) -> None:
@@ -55,15 +55,15 @@ class AdversarialRun(Run):
         self.forward = self.average.module
         self.features = features_of(settings.data)
         self.shortfalls, self.evaluated = 0.0, 0
-        """The sum of the shortfalls of all epochs up to the one that was `evaluated` last. An epoch without
-        an evaluation counts with the shortfall of the next epoch that has one.
+        """The sum of the shortfalls of all epochs up to epoch `evaluated`, the last that was evaluated. An
+        epoch without an evaluation counts with the shortfall of the next epoch that has one.
         """
         self._reference: Reference | None = None
         self._passes: dict[int, Tensor] = {}
 
     @property
     def game(self) -> AdversarialTask:
-        """The task, which is of this kind."""
+        """The task, which is an AdversarialTask."""
         return cast(AdversarialTask, self.task)
 
     # -- one step ---------------------------------------------------------------------------------
@@ -104,7 +104,7 @@ class AdversarialRun(Run):
         optimizer.zero_grad(set_to_none=True)
 
     def noise(self, count: int, *key: object) -> Tensor:
-        """What the generator makes `count` images of: (count, `noise`), drawn from the seed and this key."""
+        """The generator's inputs for `count` images, (count, `noise`), drawn from the seed and `key`."""
         draws = keyed_generator(self.settings.seed, "noise", *key)
         return torch.randn(count, self.game.noise, generator=draws).to(self.device)
 
@@ -173,7 +173,7 @@ class AdversarialRun(Run):
 
     def reference(self) -> Reference:
         """The real images that generated ones are compared with: one half of the test images. The other half
-        shows how near to them other real images are.
+        shows how near other real images are to this half.
         """
         if self._reference is None:
             test = self.data.test
@@ -184,7 +184,7 @@ class AdversarialRun(Run):
         return self._reference
 
     def chance(self) -> dict[str, float]:
-        """Nothing is known: a generator that has learned nothing falls short of everything."""
+        """No error is given: a generator that has learned nothing falls short of everything."""
         return {}
 
     def fixed_batch(self, size: int) -> tuple[Tensor, Tensor, Tensor]:

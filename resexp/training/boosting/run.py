@@ -95,7 +95,7 @@ class BoostingRun:
         return True
 
     def close_epoch(self) -> dict[str, Any]:
-        """The metrics row of the round. There is no learning rate. `loss` is that of evaluation."""
+        """The metrics row of the round. There is no learning rate. `loss` is the loss of the evaluation."""
         row: dict[str, Any] = {"epoch": self.step, "step": self.step, "seconds": self.seconds, "lr": None}
         answered: dict[str, float] = {}
         for name, examples in self.data.splits.items():

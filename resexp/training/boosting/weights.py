@@ -1,8 +1,8 @@
 """How the weights of training samples flow from round to round.
 
 Weights w (n,) are >= 0 and sum to 1. `correct` (n,) says which samples a round's learner gets right. Lian
-2024 (SVBM, arXiv:2410.06957) has two classes. For K classes the vote is that of SAMME (Zhu et al. 2009,
-Statistics and Its Interface 2(3)), which for two classes equals AdaBoost's.
+2024 (SVBM, arXiv:2410.06957) has two classes. For K classes the vote follows SAMME (Zhu et al. 2009,
+Statistics and Its Interface 2(3)). For two classes it equals AdaBoost's vote.
 """
 
 from __future__ import annotations

@@ -23,8 +23,8 @@ Floats = NDArray[np.float32]
 class Game:
     """One environment in which episode after episode is played.
 
-    Episode n begins with the seed `seed_of(n)`. Everything that happens in it depends on this seed and the
-    actions alone. Therefore these are saved, and the environment's own state is not.
+    Episode n begins with the seed `seed_of(n)`. Everything that happens in it depends only on this seed
+    and the actions. Therefore these are saved, but the environment's own state is not.
     """
 
     def __init__(self, env: Any, seed_of: Callable[[int], int]) -> None:
@@ -75,9 +75,9 @@ class Played:
     """What happened in some steps of several games.
 
     seen, actions, before: the observations, the actions taken, and the logarithms of their probabilities.
-    rewards, ended: what the actions brought, and 1 where an episode ended with them. last: the observations
-    after the last actions. cut: the last observations of episodes that only a limit of time ended, by (t, e).
-    returns: those of the episodes that ended.
+    rewards: what the actions brought. ended: 1 where an action ended its episode, and 0 elsewhere. last: the
+    observations after the last actions. cut: the last observations of episodes that only a limit of time
+    ended, by (t, e). returns: the returns of the episodes that ended.
     """
 
     seen_TEF: Tensor

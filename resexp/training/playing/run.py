@@ -60,8 +60,8 @@ class PlayingRun(Run):
         self.returns: list[float] = []
         """The returns of the training episodes that ended while the present experience was collected."""
         self.regrets, self.evaluated = 0.0, 0
-        """The sum of the test regrets of all epochs up to the one that was `evaluated` last. An epoch without
-        an evaluation counts with that of the next one.
+        """The sum of the test regrets of all epochs up to epoch `evaluated`, the last that was evaluated. An
+        epoch without an evaluation counts with the regret of the next epoch that has one.
         """
         self.solved_after: int | None = None
 
@@ -107,7 +107,7 @@ class PlayingRun(Run):
         self.returns, self.played = played.returns, self.played + 1
 
     def outputs(self, network: nn.Module, seen_BF: Tensor) -> Tensor:
-        """What a network says of observations, on the CPU. Raises Diverged if that is no number."""
+        """A network's outputs for observations, on the CPU. Raises Diverged if an output is no number."""
         output: Tensor = network(self.scale(seen_BF).to(self.device)).cpu()
         if not output.isfinite().all():
             raise Diverged(f"an output of a network was no number by step {self.step} of {self.total}")
@@ -156,7 +156,7 @@ class PlayingRun(Run):
     def close_epoch(self) -> dict[str, Any]:
         """The metrics row of the epoch that has just ended, with an evaluation if it is due.
 
-        `running_error` is the regret of the training episodes that ended in it.
+        `running_error` is the regret of the training episodes that ended in this epoch.
         """
         row = self.end_epoch()
         epoch = row["epoch"]

@@ -14,8 +14,8 @@ MOST = 10.0
 class Scale:
     """Mean and variance of observations, on the CPU in float64. Shape suffixes: N observations, F features.
 
-    Observations are counted by `add`, and change how others are scaled only when `renew` is called. So a
-    policy is evaluated with the scale that it learned with. With `on` False, observations stay as they are.
+    `add` counts observations. They change the scale only when `renew` is called, so that a policy is
+    evaluated with the scale that it learned with. With `on` False, observations stay as they are.
     """
 
     def __init__(self, features: int, on: bool) -> None:
@@ -63,7 +63,7 @@ class Scale:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        if not self.on:  # older versions saved other values here, of which none is needed
+        if not self.on:  # older versions saved other values here, which are not needed
             return
         self.count = state["count"]
         self.mean_F, self.squares_F = (_exact(state[name]) for name in ("mean", "squares"))
