@@ -53,7 +53,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Expectation:
-    """One expectation: either a claim about `variant`, or a comparison (`claim` is None then).
+    """One expectation: a claim about `variant`, or a comparison. For a comparison, `claim` is None.
 
     A comparison expects `left - right`, or `left` if `right` is None, to be below or above `bound`; `sign`
     says which.

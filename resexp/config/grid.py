@@ -1,7 +1,7 @@
 """Makes the points of a sweep from a file's settings, axes and rules and from the command line's values.
 
 A tree is a mapping of settings; the base is the file's tree without its sweep. A path is a dotted key split
-at its dots. Every value that replaces one of the base is an Assignment, which records where it was written.
+at its dots. A value that replaces a value of the base is an Assignment, which records where it was written.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class Spot:
     """What a tree and the settings' models have at a path.
 
     field: the field of the settings, or None if there is no such key.
-    model: the pydantic model of the mapping that may stand there; None if none may or the kind is unknown.
+    model: the pydantic model of a mapping there; None if no mapping may stand there or its kind is unknown.
     role: the role of the part there, or None if the value is no part.
     value: MISSING if there is no value.
     """
@@ -157,8 +157,8 @@ def matches(wanted: Any, actual: Any) -> bool:
 class GridPoint:
     """One point of the sweep.
 
-    tree: its settings. assignments: those that made the tree from the base, in order. rules: the indices of
-    the rules that matched.
+    tree: its settings. assignments: the assignments that made the tree from the base, in order. rules: the
+    indices of the rules that matched.
     """
 
     tree: Tree

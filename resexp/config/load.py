@@ -48,7 +48,7 @@ class Experiment:
     """A configuration file, read and checked.
 
     tier: the name of the size that was chosen; "full" is the file as it stands.
-    points: the points of the sweep in the grid's order. Those with equal settings occur once.
+    points: the points of the sweep in the grid's order. Points with equal settings occur once.
     tuned: the dotted keys of the axes whose best value is chosen by validation error.
     published: what papers report, for comparison.
     text, path: the file's text and path.
@@ -84,8 +84,8 @@ def load(
     """Read a configuration file with `key=value` overrides. The override `key=a,b` makes an axis.
 
     path: a file, or the name of a configuration of the package.
-    overrides: each replaces the value or the axis that the file has for its key. Rules of the file do not
-        change it.
+    overrides: each replaces the value or the axis that the file has for the same key. Rules of the file do
+        not change what an override has set.
     tier: one of the file's tiers. Unless it is "full", its name is appended to the experiment's name.
     plugins: files with further parts.
 

@@ -17,8 +17,8 @@ of steps to a target.
 
 
 def default_margin(metric: str) -> float | None:
-    """The default margin of a metric (see `published.py`), or None if a claim must give one. A gap has the
-    margin of the error or loss that it names.
+    """The default margin of a metric (see `published.py`), or None if a claim must give its own. A gap has
+    the margin of the error or loss that it names.
     """
     name = metric.partition("@")[2].partition(":")[0] if metric.startswith("gap@") else metric
     name = "steps_to" if name.startswith("steps_to@") else name

@@ -248,8 +248,8 @@ def _check_tuned(tier: Tier, origin: Key, draft: Draft) -> None:
 
 
 def _changed(axes: Axes, sweep: Mapping[str, Any], origin: Key, draft: Draft) -> Axes:
-    """The axes of a file after the changes in a tier's `sweep` or `tune`: an axis replaces that of the same
-    key, and an empty one removes it.
+    """The axes of a file after the changes in a tier's `sweep` or `tune`: an axis replaces the file's axis
+    of the same key, and an empty axis removes it.
     """
     dropped = {tuple(key.split(".")): key for key, values in sweep.items() if values is None or values == ()}
     for path, key in dropped.items():

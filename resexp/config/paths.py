@@ -21,7 +21,7 @@ _VARIABLE = re.compile(r"\$(\w+|\{[^}]*\})")
 def located(name: str, folder: Path) -> Path:
     """The absolute path of `name`, which is relative to `folder`, with `~` and `$VARIABLE` expanded.
 
-    Raises ValueError with two arguments, what is wrong and what would be right, if that is not possible.
+    If that is not possible, raises ValueError with two arguments: what is wrong, and what would be right.
     """
     expanded = os.path.expandvars(name)
     if unset := _VARIABLE.search(expanded):
@@ -37,8 +37,8 @@ def located(name: str, folder: Path) -> Path:
 
 
 def with_root(point: GridPoint, draft: Draft) -> Tree:
-    """The tree of a sweep's point, with `data.root` as an absolute path if it is given. If it cannot be made
-    absolute, a problem is added to the draft.
+    """The tree of a sweep's point. If `data.root` is given, the tree has it as an absolute path. If this
+    path cannot be made absolute, a problem is added to the draft.
     """
     data = point.tree.get("data")
     root = data.get("root") if isinstance(data, Mapping) else None

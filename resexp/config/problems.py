@@ -139,8 +139,8 @@ def explain(
 def error_path(
     loc: tuple[int | str, ...], tree: Any, root: type[BaseModel], plugins: tuple[Plugin, ...] = ()
 ) -> Key:
-    """The path in the tree of an error at pydantic's location `loc`. The location also names branches of
-    unions, which are no keys of the tree.
+    """The path in the tree that an error at pydantic's location `loc` is about. The location also names
+    branches of unions, which are no keys of the tree.
     """
     path: Key = ()
     for step in loc:

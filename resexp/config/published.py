@@ -60,7 +60,7 @@ class ProbeMetric(NamedTuple):
 
 
 class CurveMetric(NamedTuple):
-    """A value on a training curve at the step where `measure` reaches `target`; None stands for `shared`."""
+    """A value on a training curve at the step where `measure` reaches `target` (None: `shared`)."""
 
     kind: Literal["steps_to", "gap"]
     measure: str
@@ -160,10 +160,10 @@ class Reference(Frozen):
 class Claim(Frozen):
     """What a paper states of two groups of trials, its sides: `metric` is lower in `lower` than in `higher`.
 
-    In a side's settings, `model.depth` may be `deepest`, `shallowest` or `best_shallower`, which is the depth
-    with the least metric among all but the deepest, as in the definition of degradation. `relation` may claim
-    something else (see `margins.Relation`); if only `within` is given, it is `equivalent`. `within` is the
-    margin, as a fraction for numbers of steps; None means the metric's default.
+    In a side's settings, `model.depth` may be `deepest`, `shallowest` or `best_shallower`. The last is the
+    depth with the least metric among all but the deepest, as in the definition of degradation. `relation` may
+    claim something else (see `margins.Relation`). If `within` is given and `relation` is not, the relation is
+    `equivalent`. `within` is the margin, as a fraction for numbers of steps; None: the metric's default.
     """
 
     say: Text

@@ -59,7 +59,7 @@ class _Limit(Exception):
 
 
 class _Loader(yaml.SafeLoader):
-    """Makes nodes with the scalars of the core schema. Meanwhile it checks how many and how deep they are."""
+    """Makes nodes with the scalars of the core schema, and checks how many and how deeply nested they are."""
 
     yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012  (none of PyYAML's own)
     depth = count = 0

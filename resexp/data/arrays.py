@@ -164,8 +164,8 @@ class Arrays(Source):
         )
 
     def _part(self, split: Split) -> tuple[Split, Labels]:
-        """Which stored arrays a split comes from, those for training or those for testing, and its rows in
-        them.
+        """Whether a split comes from the stored arrays for training ("train") or for testing ("test"), and
+        the rows of these arrays that belong to the split.
         """
         if self.test_fraction is None:
             return split, np.arange(len(self._labels[split]))

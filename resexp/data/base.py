@@ -39,11 +39,12 @@ class Facts:
     targets: what has a class: each example ("labels"), each pixel of an image ("masks"), or each token.
         With "actions", nothing has a class: a network learns by playing, and the examples are the first
         observations of games.
-    classes: their names, in the order of their numbers; with "actions", those of a policy's outputs.
+    classes: the names of the classes, in the order of their numbers; with "actions", the names of a policy's
+        outputs.
     train_counts, test_counts: examples of each class, in the order of `classes`. Masks and tokens have one
         number for all examples instead.
     fingerprint: a text that differs whenever the examples may differ. Trials contain it in their identity.
-    validation_counts: as `train_counts`, for the training examples that are kept for validation instead.
+    validation_counts: like `train_counts`, but of the examples that validation gets instead of training.
     notes: sentences for readers of the results, such as which files were left out.
     redrawn: if True, each trial draws the test rows of a table from all rows by its seed; otherwise the
         source's own splits are used.

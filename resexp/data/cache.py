@@ -124,7 +124,7 @@ def prepare(config: DataConfig, progress: Progress | None = None) -> Checked:
 
 
 def prepare_for(run: str, config: DataConfig, fingerprint: str) -> Checked:
-    """What `prepare` does, for a worker on another machine than the one that started the run. Only one of the
+    """Prepare a set as `prepare` does, for a worker on a machine that did not start the run. Only one of the
     run's workers on this machine checks the set.
 
     Raises DataError as `prepare` does, and if the set has another fingerprint here than on the machine that
@@ -229,7 +229,7 @@ def _decoded_folder(config: DataConfig, facts: Facts) -> Path:
 
 
 def _build(source: Source, config: DataConfig, facts: Facts, target: Path, progress: Progress) -> None:
-    # Other machines may not see our lock, and decode the set at the same time. On this machine we hold the
+    # A machine that does not see our lock may decode the set at the same time. On this machine we hold the
     # lock. A temporary folder with this machine's name was therefore left by a process that was killed.
     prefix = f"{target.name}.{machine_name()}."
     for leftover in target.parent.glob(f"{prefix}*.tmp"):

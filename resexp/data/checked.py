@@ -1,7 +1,7 @@
 """Checks the hashes of decoded data sets, once for each run and machine.
 
 The process that starts a run checks a set, and its workers rely on that. A worker on another machine may have
-another data folder. The first worker there checks the set, and the others of the same run rely on that.
+another data folder. The first worker there checks the set, and the run's other workers there rely on that.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from resexp.machine.folders import data_folder
 
 WORKERS = min(16, 2 * (os.cpu_count() or 1))
 BATCH = 200
-"""The number of files that one thread hashes before it takes others."""
+"""The number of files that a thread takes and hashes at a time."""
 AHEAD = 2
 """The most batches per thread that may wait."""
 BLOCK = 1 << 20
@@ -35,8 +35,8 @@ began. Clocks of file systems are coarse. If a file changes twice within one tic
 not show the second change.
 """
 OTHER_CLOCK = 900.0
-"""Used in place of SETTLED if the files and the memory are on different file systems. The clock of one of
-these may be minutes behind that of the other.
+"""Used in place of SETTLED if the files and the memory are on different file systems. The clock of one
+file system may be minutes behind the clock of the other.
 """
 COMMIT = 1.0
 """Seconds between commits to the memory. A process that is killed loses at most this much work."""
@@ -58,7 +58,7 @@ class FileHash:
 
 
 def stamp_of(status: os.stat_result) -> str:
-    """A file's stamp: size, modification time, change time and inode. If it stays, so do the file's bytes."""
+    """A file's stamp: size, modification and change time, inode. If the stamp stays, so do the bytes."""
     return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
 
 

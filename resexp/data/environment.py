@@ -22,7 +22,7 @@ RETURNS = {
 }
 """The least and the largest possible return of an episode."""
 SEEDS = 1_000_003
-"""The first evaluation episode begins with this seed, the next with the next one."""
+"""The seed of the first evaluation episode. The seed of each further episode is greater by 1."""
 
 
 class Environment(Source):
@@ -30,7 +30,7 @@ class Environment(Source):
 
     Observations must be vectors, and actions must be a choice among a few (`Discrete`) or a vector (`Box`).
     `episodes` episodes are played at each evaluation. Their seeds are the same at every evaluation and in all
-    trials, and training episodes have others. `least` and `largest` are bounds of an episode's return. They
+    trials; training episodes have other seeds. `least` and `largest` are bounds of an episode's return. They
     are known for the four environments above. Regrets are shares of the range between them. `threshold` is
     the mean return at which the environment counts as solved, by default that of gymnasium, if it has one.
     The environment must repeat itself if it is reset with the same seed and given the same actions. Source:

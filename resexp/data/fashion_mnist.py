@@ -97,7 +97,7 @@ class FashionMnist(Source):
         return next((path for path in paths if path.is_file()), None)
 
     def _file(self, remote: Remote, shape: tuple[int, ...], progress: Progress) -> tuple[Path, bytes]:
-        """A file's path and its unpacked bytes, of which at most one more than the right number are read.
+        """A file's path and its unpacked bytes. At most one byte more than a right file has is read.
 
         The hash of a file that exists already is not checked, because distributions compress the files anew.
         """
@@ -114,7 +114,7 @@ def _remote(name: str, size: int, sha256: str) -> Remote:
 
 
 def parse_idx(path: Path, content: bytes, shape: tuple[int, ...]) -> Images:
-    """The bytes of an IDX file as uint8 of the given shape. A fourth axis, of length 1, is not in the file.
+    """The bytes of an IDX file as uint8 of this shape. Files lack the fourth axis (length 1) of images.
 
     Source: the description of the MNIST files on yann.lecun.com. Raises DataError if the file has another
     shape.

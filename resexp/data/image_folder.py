@@ -48,7 +48,7 @@ class Tree:
 
 
 class ClassFolders:
-    """What the data sets have in common that are a folder `root` with one folder of files for each class."""
+    """The common part of data sets whose `root` is a folder with one folder of files for each class."""
 
     root: Path
     test_fraction: float
@@ -61,7 +61,7 @@ class ClassFolders:
     def _facts(
         self, shape: tuple[int, ...], *key: Any, notes: tuple[str, ...] = (), samples: int = 0
     ) -> Facts:
-        """Their facts. `key` is everything that decides how a file is decoded."""
+        """The data set's facts. `key` is everything that decides how a file is decoded."""
         train, test = self._splits["train"], self._splits["test"]
         trained, tested = (
             tuple(np.bincount(tree.labels, minlength=len(train.classes)).tolist()) for tree in (train, test)
@@ -101,8 +101,8 @@ class ImageFolder(ClassFolders, Source):
 
     Images are turned upright, transparent parts become white, and the result has three channels of 8 bits.
     The shorter side is resized to `image_size` pixels with antialiasing, and the middle square is cut out. By
-    default, images that are all squares of one size keep it, and others get 64 pixels. If a file has several
-    frames, the first is used. Files that are not images are left out, counted and named.
+    default, if all images are squares of one size, they keep it; otherwise they get 64 pixels. If a file has
+    several frames, the first is used. Files that are not images are left out, counted and named.
     """
 
     def __init__(self, *, root: str, test_fraction: Fraction = 0.2) -> None:

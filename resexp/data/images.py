@@ -112,7 +112,7 @@ class ImageSet(Examples):
         return self._normalised(pixels_BHWC, shift, dtype), self._target(labels)
 
     def unscaled(self, images: Tensor) -> Tensor:
-        """Normalised images (B, C, H, W), with values from 0 to 1 as before. Not for `pixel_mean`."""
+        """The values from 0 to 1 of normalised images (B, C, H, W). Not for sets with `pixel_mean`."""
         assert self._shift.ndim == 1
         scale_C11, shift_C11 = (each.view(-1, 1, 1) for each in (255 * self._scale, self._shift))
         return (images - shift_C11) / scale_C11

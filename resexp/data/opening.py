@@ -37,7 +37,7 @@ class Data:
     """A data set ready for training.
 
     validation: shares no example with the other splits; None if the configuration asks for none.
-    facts: of the configured part of the set, with the numbers of examples that could be read.
+    facts: the facts of the configured part of the set, with the numbers of examples that could be read.
     unreadable: the files that could not be read, each with the reason.
     """
 

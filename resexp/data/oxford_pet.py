@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 NAME = "oxford-iiit-pet"
 CLASSES = ("background", "pet", "border")
 TRIMAP = np.array([0, 1, 0, 2], np.uint8)
-"""Number in the set's masks -> our class. There, 1 is pet, 2 is background and 3 is border."""
+"""Number in the set's masks -> our class. In the set's masks, 1 is pet, 2 background and 3 border."""
 TRAIN, TEST = 3680, 3669
 FETCHED = ".resexp-fetched"
 """A file in a downloaded folder, with the hash of the folder's files right after unpacking."""

@@ -113,7 +113,7 @@ class Reader:
         """A mask's middle square, resized, as class numbers (size, size) uint8 below `groups`. `of` is the
         picture that it belongs to.
 
-        Raises Unreadable, and DataError if its size differs from the picture's or its numbers are wrong.
+        Raises Unreadable, and DataError if the mask differs from the picture in size or has wrong numbers.
         """
         with self._loaded(file) as image:
             numbers = upright(image, class_numbers(image, file, groups))
@@ -149,8 +149,8 @@ class Reader:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Silence Pillow's warnings. Those about sizes are not needed, and the others do not
-    affect the pixels.
+    """Silence Pillow's warnings. Warnings about sizes are not needed, and the causes of the other warnings
+    do not affect the pixels.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

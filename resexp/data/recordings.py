@@ -1,5 +1,5 @@
 """Splits of recordings as batches for training. Recordings are kept as samples, and each batch of waveforms
-or spectrograms is computed from these when it is made. Therefore time shifts and noise act on the sound
+or spectrograms is computed from the samples when it is made. Therefore time shifts and noise act on the sound
 itself.
 """
 
@@ -68,8 +68,8 @@ class SoundSet(Examples):
 
         Draws depend only on the seed, the epoch and the recording's number. The gap that a shift leaves is
         silent. Noise is Gaussian. Half of the recordings get no noise, because evaluation adds none. For each
-        of the others, a share is drawn evenly from 0 to `noise`. The noise's root mean square is this share
-        of the example's.
+        of the other recordings, a share is drawn evenly from 0 to `noise`. The root mean square of its noise
+        is this share of the recording's root mean square.
         """
         waves_BT = self._waves(index)
         if most := round(self.sound.shift * self.sound.rate):
@@ -113,7 +113,7 @@ def white(length: int, *key: object) -> Tensor:
 
 
 def shifted(waves_BT: Tensor, by_B: Tensor) -> Tensor:
-    """Waves, each moved by its own number of samples, towards the end if it is positive. Gaps are silent."""
+    """Waves, each moved by its own number of samples (positive: towards the end). Gaps are silent."""
     length = waves_BT.shape[1]
     source_BT = torch.arange(length, device=waves_BT.device) - by_B.to(waves_BT.device)[:, None]
     moved = waves_BT.gather(1, source_BT.clamp(0, length - 1))

@@ -2,7 +2,7 @@
 
 Several channels are averaged. Then a recording is resampled to the wanted rate, cut to its middle or extended
 by silence on both sides, and kept as whole numbers of 16 bits. A recording of one channel and 16 bits at the
-wanted rate keeps its samples exactly; the samples of others are rounded to 16 bits.
+wanted rate keeps its samples exactly; any other recording is rounded to 16 bits.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FORMATS = ("WAV", "FLAC")
 BYTES = 2**28
 """A file with more bytes is left out."""
 VALUES = 2**26
-"""A file with more samples in all its channels together is left out. They would take 500 MB of memory."""
+"""A file with more samples in all its channels together is left out: it would take over 500 MB of memory."""
 SCALE = 2**15
 """The whole number that stands for full scale."""
 RATES = (1_000, 192_000)
@@ -42,8 +42,8 @@ class Sound:
     mels: None for waveforms (1, samples), or the number of bands of a log-mel spectrogram (1, mels, frames);
         see `log_mel` in `resexp.data.recordings`.
     shift: in training, a recording is moved in time by up to this many seconds, forwards or backwards.
-    noise: in training, half of the recordings get white noise, whose root mean square is up to this share
-        of their own.
+    noise: in training, half of the recordings get white noise. The root mean square of the noise is up to
+        this share of the recording's root mean square.
 
     Raises DataError if the values do not fit each other.
     """
@@ -190,7 +190,7 @@ def centred(values: Waves, samples: int) -> Waves:
 def chunk_of_recordings(
     names: Sequence[str], labels: Labels, read: Callable[[str], bytes], sound: Sound
 ) -> Chunk:
-    """A chunk of the recordings that can be read, with their labels, and the names of the others.
+    """A chunk of the recordings that can be read, with their labels, and the names of unreadable recordings.
 
     read: a function that returns the content of the file with a name, or raises Unreadable.
     """

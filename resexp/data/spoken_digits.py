@@ -22,7 +22,7 @@ SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
 EACH = 50
 """The number of recordings of each word by each speaker."""
 TEST = 5
-"""How many of these recordings are for testing: the first ones, as the data set's page says."""
+"""How many of these EACH recordings are for testing: the first ones, as the data set's page says."""
 NAME = "free-spoken-digit-dataset"
 MOST = 200 << 20
 """The most bytes of the archive, and of all files in it. The recordings have 21 MB."""

@@ -1,4 +1,4 @@
-"""Splits of tables as batches for training: the splits of the source, or others drawn by a trial's seed."""
+"""Splits of tables as batches for training: the splits of the source, or splits drawn by a trial's seed."""
 
 from __future__ import annotations
 
