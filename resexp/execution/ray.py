@@ -185,8 +185,8 @@ class Ray(Launcher):
         task.outcome = Outcome(*fields)
 
     def _connected(self, seconds: float) -> bool:
-        """Whether there is a cluster to use. If not, start the driver if it does not run yet, and wait for
-        `seconds` until it connects. Raises TrialError if it cannot, or has tried for `CONNECTING` seconds.
+        """Whether there is a cluster to use. If not, start the driver if it is not running, and wait up to
+        `seconds` for it to connect. Raises TrialError if it cannot, or has tried for `CONNECTING` seconds.
         """
         if self._cluster:
             return True

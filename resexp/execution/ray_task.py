@@ -23,8 +23,8 @@ LOOK = 0.2
 """The most seconds until a cancellation is noticed."""
 
 WATCH = """while read pid; do last=$pid; done; kill -s KILL -- "-$last\""""
-"""A shell program that reads process ids until its input ends. Then it kills the process with the last
-id, and every process that this one has started.
+"""A shell program that reads process ids until its input ends. Then it kills the process to which
+the last id belongs, and every process that this process has started.
 """
 
 
@@ -78,7 +78,8 @@ def _end(job: Job, launcher: Local, cancellations: list[int]) -> Outcome:
 
 @cache
 def _watch() -> int:
-    """A pipe to a process that runs WATCH. The pipe ends when this process ends, in whatever way.
+    """A pipe to a process that runs WATCH. The input of that process ends when this one
+    ends, in whatever way.
 
     Before Ray ends this process, it kills the processes that this process has started. One of them is the
     server from which trials are forked, so that the server cannot kill what a trial has started. Ray does not

@@ -96,8 +96,8 @@ class SubmitQueue:
         return sent
 
     def find(self, seen: Mapping[str, Seen], notes: JobNotes) -> Iterator[Batch]:
-        """The arrays that are now known to be taken by Slurm, while this was not known before. If an array is
-        now known not to be taken, its tasks are queued again.
+        """The arrays that Slurm turns out to have taken, after this was in doubt. If it turns out that Slurm
+        has not taken an array, the array's tasks are queued again.
         """
         for batch in list(self._unsure):
             id = array_of(seen, batch.name)
