@@ -201,8 +201,8 @@ class RowLog:
     """A file of sealed rows, one per line, to which rows are appended. `size` and `crc` are those of all
     bytes.
 
-    It begins as a new file with the bytes `keep`. If an earlier writer, which was suspended, goes on, it
-    appends to the old file, which nobody reads any more.
+    It begins as a new file with the bytes `keep`. If an earlier writer was suspended and then goes
+    on, it appends to the old file, which nobody reads any more.
     """
 
     def __init__(self, path: Path, keep: bytes = b"") -> None:

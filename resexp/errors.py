@@ -104,7 +104,7 @@ class StaleAttempt(TrialError):
 
 
 def words(error: BaseException) -> str:
-    """An error's message in one line. (An error of a plugin may raise another when asked for its message.)"""
+    """An error's message in one line. (A plugin's error may raise a second error when asked for it.)"""
     try:
         return " ".join(str(error).split())
     except (Exception, SystemExit):

@@ -8,7 +8,7 @@ DASH = "–"
 """Shown where there is no number."""
 
 MEANINGS = {"skip": "concatenation"}
-"""What a kind of connection does, if the literature also uses its name for something else."""
+"""Kinds of connections whose names mean something else in the literature -> what these connections do."""
 
 
 def clean(text: object, *, lines: bool = False) -> str:

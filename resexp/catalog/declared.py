@@ -17,7 +17,7 @@ class Quantity:
 
     title: what tables and figures call them. unit: their unit; with "%", fractions are shown as percentages.
     scale: the scale of a figure's axis. over: a noun, such as "layer", for what a reading's `index` counts.
-    If the reading's `layer` is a number as text, the noun is for what that number counts.
+    If the reading's `layer` is a number as text, the noun says what `layer` counts instead.
     """
 
     name: str
@@ -57,7 +57,7 @@ def error_name(part: ast.ClassDef, file: Path) -> str:
     """What a task's error is called: "regret" if its class has `error_name = "regret"`, and "error" if it has
     none.
 
-    Raises ConfigError if that is no word.
+    Raises ConfigError if the name is no word.
     """
     value, where = _assigned(part, "error_name", file)
     if value is None:
@@ -72,7 +72,7 @@ def error_name(part: ast.ClassDef, file: Path) -> str:
 def quantities(part: ast.ClassDef, file: Path) -> tuple[Quantity, ...]:
     """The quantities that a probe's class declares, as in `quantities = (Quantity("rank", title="a rank"),)`.
 
-    Raises ConfigError if that is no tuple of Quantity whose arguments are literal texts.
+    Raises ConfigError unless this is a tuple of Quantity, with literal texts as arguments.
     """
     value, where = _assigned(part, "quantities", file)
     try:

@@ -49,8 +49,8 @@ def modules_beside(file: Path, source: bytes) -> tuple[tuple[str, bytes], ...]:
     """The files that a plugin imports from its folder, directly or through other files there. Each is a path
     within the folder and the file's bytes; they are sorted by path.
 
-    Raises ConfigError if a file cannot be read, or if an installed module has the same name, since the import
-    could mean either.
+    Raises ConfigError if a file cannot be read, or if an installed module has the same name as a file, since
+    the import could mean either.
     """
     folder = file.parent
     if any(folder.is_relative_to(path) for path in _installation()):

@@ -33,8 +33,8 @@ class Plugin:
     change of the file has no effect.
 
     modules: the files that it imports from its folder, as (path within the folder, bytes).
-    module_folder: the folder of these files; None: the plugin's own. It is another folder only for the copies
-        in a results folder.
+    module_folder: the folder of these files, or None if they are in the plugin's own folder. They are in
+        another folder only if the plugin is a copy in a results folder.
     """
 
     file: Path

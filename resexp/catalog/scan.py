@@ -41,7 +41,9 @@ base classes.
 """
 
 OTHER_ROLES: dict[str, tuple[str, ...]] = {"launcher": ("execution", "Launcher")}
-"""The same for parts that no configuration names, because they do not change the numbers of a trial."""
+"""The same as ROLES, but for roles that no configuration names, because their parts do not change the numbers
+of a trial.
+"""
 
 ALL_ROLES = ROLES | OTHER_ROLES
 
@@ -119,8 +121,8 @@ def load_part(role: str, kind: str, plugins: tuple[Plugin, ...] = ()) -> type[An
 
 
 def part_class(part: PartInfo) -> type[Any]:
-    """A part's class, which is imported. Raises ConfigError if that fails for a plugin, or if the plugin's
-    class turns out not to have the base class of its role.
+    """Import a part's class. Raises ConfigError if the import of a plugin fails, or if the plugin's class
+    turns out not to have the base class of its role.
     """
     if part.plugin is None:
         name = ".".join(("resexp", *part.file.relative_to(PACKAGE).with_suffix("").parts))
@@ -206,8 +208,9 @@ def _scan(role: str, plugin: Plugin, own: bool) -> Iterator[PartInfo]:
 
 
 def _inherited(part: ast.ClassDef, role: str, base: str) -> dict[str, Option]:
-    """The options that a part has from its base class. A part without a constructor has all of them. If the
-    constructor takes `**`, the part has those that the constructor does not name. Otherwise it has none.
+    """The options that a part has from its base class. A part without a constructor has all options of
+    its base. If the constructor takes `**`, the part has those that the constructor does not name. Any other
+    part has none.
     """
     init = constructor(part)
     if init and not init.args.kwarg:

@@ -105,7 +105,7 @@ class Printed:
     """What to print of a report.
 
     format: one of the report's formats. full: print everything instead of one screen. section: print only the
-    section with this key. Both are only for the terminal's format.
+    section with this key. `full` and `section` are only for the format "terminal".
     """
 
     format: str = "terminal"
@@ -114,7 +114,7 @@ class Printed:
 
     def check(self, built: Built) -> None:
         """Raises ConfigError if the report has no such section, or if `full` or `section` is given with
-        another format than that for the terminal.
+        a format that is not "terminal".
         """
         from resexp.errors import ConfigError, Problem
         from resexp.report.render import terminal
@@ -166,8 +166,8 @@ def print_report(name: str | None, results: Path, printed: Printed, files: Seque
     `files` are Python files with the user's own tables and figures.
 
     Raises:
-        ConfigError: one of `files` cannot be read, and there is no report; or one fails, and the report was
-            made without it.
+        ConfigError: one of `files` cannot be read, so there is no report; or one of `files` fails, and the
+            report was made without it.
         StoreError: there is no such experiment, or the report's folder cannot be written.
     """
     from resexp.config.paths import plugin_at

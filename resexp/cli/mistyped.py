@@ -12,7 +12,7 @@ WORDS_OF_PYDANTIC = {
     "^Input should be a valid number.*": "give a number.",
     "^Input should be greater than or equal to (.*)": r"give at least \1.",
 }
-"""Messages of pydantic, with which newer versions of typer check options -> plain words instead."""
+"""Messages of pydantic -> plain words instead. Newer versions of typer check options with pydantic."""
 OPTIONS = {
     **dict.fromkeys(("--gpu", "--gpus", "--cuda"), "--device cuda"),
     **{"--cpu": "--device cpu", "--mps": "--device mps", "-j": "--jobs", "--workers": "--jobs"},
@@ -85,7 +85,7 @@ def _known(context: Any, meant: str) -> bool:
 
 
 def _command(name: str, context: Any) -> str:
-    """What was meant by an unknown command, or an empty text. The name of a configuration is to be run."""
+    """What was meant by an unknown command, or an empty text. A configuration is meant to be run."""
     from resexp.config.packaged import names
 
     if context is not None and context.parent is not None:

@@ -16,8 +16,8 @@ REFUSED = 74
 
 
 class Yielding(io.TextIOBase):
-    """A text stream that passes text on to another stream until the other one raises an error. It remembers
-    that error in `problem`, and discards all text from then on.
+    """A text stream that passes text on to the stream `stream`. If `stream` raises an error, it remembers the
+    error in `problem`, and discards all text from then on.
 
     It has no `buffer`, because typer would write UTF-8 into that, whatever the stream's encoding is.
     """
@@ -79,7 +79,7 @@ def refusals_told() -> Iterator[None]:
     """The context in which every command runs. If its results could not be printed, it ends with a message
     and status 74, unless its own status is an error already.
 
-    It is no error if the reader has closed the pipe, because it has seen what it wanted. If standard error
+    It is no error if the reader has closed the pipe, because the reader has seen enough. If standard error
     cannot be written, nobody can be told.
     """
     previous = sys.stdout, sys.stderr

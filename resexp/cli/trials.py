@@ -128,8 +128,8 @@ def whereabouts(records: Records, run: Running | None) -> Iterator[str]:
 
 
 def _statuses(records: Records, run: Running | None, jobs: Mapping[str, TrialJob]) -> dict[str, str]:
-    """The status of each trial, by its id. In the results, a trial that waits in a cluster's queue is pending
-    or, if a command watches it, running.
+    """The status of each trial, by its id. For a trial that waits in a cluster's queue, the results say only
+    that it is pending or, if a command watches it, running.
     """
     statuses = dict(zip(records.trials["id"], records.trials["status"], strict=True))
     for id, status in statuses.items():

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 SECONDS = 3.0
 """Seconds of a test run."""
 GAIN = 1.05
-"""More trials at once must be faster in total by this factor, because they need more memory."""
+"""A larger number of trials at once must be faster in total by this factor, because it needs more memory."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,9 @@ def best_slots(
 
 
 def best_number(most: int, total: Callable[[int], float]) -> int:
-    """The number of trials to train at once. 1, 2, 4, ... and `most` are tried in this order, until one fails
-    or is not faster than the one before by the factor GAIN. The one before is chosen.
+    """The number of trials to train at once. 1, 2, 4, ... and `most` are tried in this order, until a number
+    fails, or is not faster than the number before it by the factor GAIN. Then the number before it is chosen.
+    If this never happens, it is `most`.
 
     `total(number)` is the rate of that many trials together. It raises TrialError if they fail.
     """
@@ -126,7 +127,7 @@ def train_a_while(talk: Connection, tried: Tried, slot: str) -> None:
     the examples per second.
 
     If that fails, the process exits with status 1. It does not say why: when the trial is really trained, it
-    will fail in the same way and be recorded with the cause.
+    will fail in the same way, and the cause will be recorded.
     """
     import torch
 

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from resexp.plan.trial import Trial
 
 TIMED_MACS = 3e9
-"""The most multiply-accumulates of a timed step, whose batch is made small enough for that."""
+"""The batch of a timed step is made so small that it needs at most this many multiply-accumulates, but it has
+at least two examples if the trial's batches have.
+"""
 TIMED, ENOUGH = 3, 10**9
 """TIMED: the number of timed steps, of which the shortest counts. ENOUGH: the nanoseconds after which no
 further step is begun.
@@ -31,7 +33,8 @@ further step is begun.
 MOST_TIMED_DEPTH = 1_300
 MOST_TIMED = Cost(params=50_000_000, macs=5 * 10**9, activation_bytes=1 << 28)
 """A network that exceeds one of these limits is not timed, because a step would take too much time or memory.
-The activations of a timed batch do not exceed `activation_bytes` either, unless two examples already do.
+The batch of a timed step is also made so small that its activations do not exceed `activation_bytes`, unless
+two examples already exceed it.
 """
 EVALUATION = 1.15
 """The time of a trial relative to that of its steps alone: evaluation, probes and checkpoints are added."""

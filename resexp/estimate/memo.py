@@ -62,8 +62,8 @@ class Remembered:
         return self._answers[key]
 
     def _read(self) -> dict[str, dict[str, int]]:
-        """The answers that today's code has computed. If the file also has others, or is damaged, the next
-        write replaces it.
+        """The answers that today's code has computed. If the file also has other answers, or is damaged,
+        the next write replaces it.
         """
         try:
             data = durable.read_bytes(self._path)
@@ -105,8 +105,8 @@ def _append(path: Path, data: bytes) -> None:
 def code_fingerprint() -> str:
     """A hash of the code that computes the answers.
 
-    Raises FileNotFoundError if a name in CODE does not exist, because changes of code that has moved
-    elsewhere would not be noticed.
+    Raises FileNotFoundError if a name in CODE does not exist. Otherwise, if code has moved elsewhere, changes
+    of this code would not be noticed.
     """
     package = Path(__file__).parents[1]
     files = [file for part in CODE for file in _sources(package / part)]

@@ -67,7 +67,7 @@ class Measurer:
         return self._facts[key]
 
     def prepared(self, trials: Sequence[Trial]) -> dict[str, Checked]:
-        """The prepared data of each trial, by the trial's id. Workers get them, and need not prepare them."""
+        """The prepared data of each trial, by its id. Workers get these data, and need not prepare them."""
         sets: dict[str, Checked] = {}
         by_id: dict[str, Checked] = {}
         for trial in trials:

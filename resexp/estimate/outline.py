@@ -19,7 +19,7 @@ class Outline:
 
     status: the status of each trial, by its id. slots: the device of each trial that runs at once.
     seconds_left: None if it cannot be estimated. note: a sentence about memory, or None. others: how many
-    unfinished trials --only does not choose.
+    unfinished trials --only leaves out.
     """
 
     experiment: str

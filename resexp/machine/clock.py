@@ -36,7 +36,7 @@ class Stopwatch:
 
 
 def synchronise(device: torch.device) -> None:
-    """Wait until an accelerator has done the work that it was given. A CPU always has."""
+    """Wait until an accelerator has done the work that it was given. For a CPU, return at once."""
     if device.type != "cpu":
         torch.accelerator.synchronize(device)
 

@@ -33,7 +33,7 @@ class Place(Enum):
 
 
 def this_process() -> dict[str, Any]:
-    """A record of this process as JSON data. On any machine, `exists` takes such a record."""
+    """A record of this process as JSON data, with which `exists` can be called on any machine."""
     pid = os.getpid()
     return {
         "host": socket.gethostname(),

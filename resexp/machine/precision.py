@@ -25,7 +25,7 @@ LIMITS = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
 """Environment variables that restrict PyTorch to an older instruction set of x86."""
 
 NATIVE_SETS = ("DEFAULT", "AVX512_CORE_BF16", "AVX512_CORE_FP16", "AVX512_CORE_AMX", "AVX10")
-"""Values of these variables that allow bfloat16 begin with one of these."""
+"""A value of a variable in LIMITS allows bfloat16 if it begins with one of these words."""
 
 
 def resolve_precision(precision: str, device: str) -> str:
@@ -38,7 +38,7 @@ def resolve_precision(precision: str, device: str) -> str:
 
 
 def multiplies_bfloat16(device: str) -> bool:
-    """Whether the device computes in bfloat16 rather than emulating it. We do not know that of accelerators
+    """Whether the device computes in bfloat16 rather than emulating it. We do not know this of accelerators
     other than CUDA, so the answer for them is no.
     """
     if device.startswith("cuda"):
@@ -58,8 +58,8 @@ CPU_AND_CUDA_ONLY = {
     "precision": ("bfloat16 is for CPUs and CUDA only", "float32"),
     "deterministic": ("deterministic algorithms are for CPUs and CUDA only", False),
 }
-"""For each setting of training that not every device has: a sentence that says so, and the value to use on
-the other devices.
+"""For each setting of training that some devices lack: a sentence that says so, and the value to use on these
+devices.
 """
 
 
