@@ -154,8 +154,8 @@ def _distinguishing_paths(
 def _written(axes: Mapping[str, Any], facts: Facts) -> Iterator[str]:
     """The paths at which the values of the axes set something.
 
-    Only options that a value mentions count. `match` may have set other options, to a different size at every
-    depth.
+    An option counts only if a value mentions it. `match` may have set other options, to a different size at
+    every depth.
     """
     for key, value in axes.items():
         yield from _paths(key, value, facts)

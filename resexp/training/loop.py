@@ -71,8 +71,8 @@ class TrainingLoop:
         return False
 
     def save_due(self) -> bool:
-        """Whether to save now. This is true at the end of an epoch if SAVE_SHARE allows it, more than
-        SAVE_SECONDS after the last save, and at the end of training.
+        """Whether to save now: if an epoch has ended and SAVE_SHARE allows a save, if the last save is
+        more than SAVE_SECONDS ago, or if training has ended.
         """
         elapsed = time.monotonic() - self.saved
         affordable = elapsed >= self.save_cost / SAVE_SHARE
