@@ -37,7 +37,7 @@ MAY_IMPORT: dict[str, str] = {
     "plan": "config catalog errors text",
     "models": "connections plan errors options random",
     "store": "plan config catalog machine durable errors text",
-    "probes": "models catalog errors options",
+    "probes": "models generation catalog errors options",
     "tasks": "models options random",
     "execution": "store plan errors options text",
     "report": "store plan config catalog durable errors text",

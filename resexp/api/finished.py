@@ -39,7 +39,8 @@ def probe(
     folder are run only with `trust`, or if you gave these plugins to a command before.
 
     Raises:
-        ConfigError: there is no such probe, option or device, or a plugin in the folder is not trusted.
+        ConfigError: there is no such probe, option or device, this machine lacks what a probe needs, or a
+            plugin in the folder is not trusted.
         NoExperimentError: there is no such experiment, or none of its trials is done.
         BusyError: another process runs this experiment.
         DataError: the data have changed since the trials were trained.
@@ -52,12 +53,14 @@ def probe(
     from resexp.config.parse import parse_probes, parse_settings
     from resexp.data.cache import Survey
     from resexp.machine.devices import device_slots
+    from resexp.plan.compatible import check_machine
     from resexp.store import find, finished, hold
     from resexp.training.finished import check_unchanged, measure
 
     folder = find(name, Path(root)).resolve()
     given = read_plugins(plugins)
     configs = parse_probes(probes, given)
+    check_machine(configs)
     asked = {each.name: each.model_dump(mode="json", exclude={"kind", "at", "of"}) for each in configs}
     torch_device = device_slots(device, threads)[0]
     survey = Survey(progress)

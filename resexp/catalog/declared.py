@@ -69,6 +69,11 @@ def error_name(part: ast.ClassDef, file: Path) -> str:
     raise ConfigError([Problem(where, f"{part.name}.error_name", "is no word", right)])
 
 
+def defines(part: ast.ClassDef, method: str) -> bool:
+    """Whether the body of a part's class defines a method with this name."""
+    return any(isinstance(node, ast.FunctionDef) and node.name == method for node in part.body)
+
+
 def quantities(part: ast.ClassDef, file: Path) -> tuple[Quantity, ...]:
     """The quantities that a probe's class declares, as in `quantities = (Quantity("rank", title="a rank"),)`.
 

@@ -55,6 +55,7 @@ class PartInfo:
     base: the name of the base class. file, line: where the class begins. options: its options by name.
     plugin: the plugin that defines it; None if the package does. numerics: the version of its numbers
     (`plan/numerics.py`). quantities: how reports show a probe's readings.
+    asks_machine: whether a probe's class defines `missing`, which is then asked before training.
     error_name: what a task's error is called.
     unreachable: arguments of its constructor that look like options, but are not keyword-only.
     """
@@ -70,6 +71,7 @@ class PartInfo:
     plugin: Plugin | None = None
     numerics: int = 1
     quantities: tuple[declared.Quantity, ...] = ()
+    asks_machine: bool = False
     error_name: str = "error"
     unreachable: tuple[str, ...] = ()
 
@@ -202,6 +204,7 @@ def _scan(role: str, plugin: Plugin, own: bool) -> Iterator[PartInfo]:
                 plugin=plugin if own else None,
                 numerics=declared.numerics(node, file),
                 quantities=declared.quantities(node, file) if role == "probe" else (),
+                asks_machine=role == "probe" and declared.defines(node, "missing"),
                 error_name=declared.error_name(node, file) if role == "task" else "error",
                 unreachable=unreachable(node),
             )

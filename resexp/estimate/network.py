@@ -20,7 +20,7 @@ from resexp.data.cache import Survey
 from resexp.errors import ConfigError, Problem
 from resexp.estimate.memo import Remembered
 from resexp.machine.precision import refuse_untried, resolve_precision
-from resexp.plan.compatible import check_fit
+from resexp.plan.compatible import check_fit, check_machine
 from resexp.plan.trial import Cost, total_cost
 
 if TYPE_CHECKING:
@@ -100,7 +100,8 @@ class Measurer:
         return self.parse(data)
 
     def _check(self, settings: Settings) -> None:
-        """Raises ConfigError if the parts do not fit together (`plan/compatible.py`)."""
+        """Raises ConfigError if the parts do not fit together, or if this machine lacks what probes need."""
+        check_machine(settings.probes)
         facts = self.facts(settings)
 
         def fits() -> dict[str, int]:

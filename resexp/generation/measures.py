@@ -81,7 +81,16 @@ def halves(count: int, most: int = MOST) -> tuple[NDArray[np.int64], NDArray[np.
     images, sorted, and at most `most` in each set. The draw depends on `count` and `most` only, so it is the
     same for all trials on the same data.
     """
-    # numpy promises that these numbers stay the same in all versions.
-    order = np.argsort(np.random.PCG64(0).random_raw(count), kind="stable")
+    order = _order(count)
     size = min(most, count // 2)
     return np.sort(order[:size]), np.sort(order[size : 2 * size])
+
+
+def sample(count: int, size: int) -> NDArray[np.int64]:
+    """The numbers, sorted, of `size` images drawn from `count` images. The draw depends on both alone."""
+    return np.sort(_order(count)[:size])
+
+
+def _order(count: int) -> NDArray[np.int64]:
+    # numpy promises that these numbers stay the same in all versions.
+    return np.argsort(np.random.PCG64(0).random_raw(count), kind="stable")

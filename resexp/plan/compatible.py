@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,14 @@ def check_fit(settings: Settings, facts: Facts) -> None:
     problems = list(_misfits(settings, facts))
     if problems:
         raise ConfigError(problems)
+
+
+def check_machine(probes: Sequence[ProbeConfig]) -> None:
+    """Raises ConfigError if this machine lacks what a probe needs, such as a package."""
+    for number, config in enumerate(probes):
+        if config.info.asks_machine and (lack := config.build().missing()):
+            wrong, _, right = lack.partition("; ")
+            raise ConfigError([Problem("", f"probes.{number}", f"{config.kind}: {wrong}", right)])
 
 
 def _misfits(settings: Settings, facts: Facts) -> Iterator[Problem]:
@@ -75,6 +83,10 @@ def _unmeasured(settings: Settings, task: type[Any], config: ProbeConfig, key: s
     if network is None or not issubclass(network, probe.network):
         wrong = f"{config.kind} needs a chain of blocks, but {model.kind} is not one"
         yield Problem("", key, wrong, "remove the probe")
+    if probe.for_generators and networks[config.of] != "noise":
+        wrong = f"{config.name} is for generators, and {model.kind} is none"
+        yield Problem("", key, wrong, "remove it")
+        return
     for targets in () if probe.targets is None else dict.fromkeys((task.targets, networks[config.of])):
         if targets not in probe.targets:
             wrong = f"{config.name} is for tasks with {' or '.join(probe.targets)}"

@@ -54,6 +54,11 @@ class Snapshot:
     `network` is in training mode and in float32. `images` are the batch's inputs: (B, C, H, W) for images.
     `labels` are the data's labels (B,), even if the task does not use them. `loss()` runs the network on the
     batch. `step()` makes the update that the run's optimiser, in its present state, would make on it.
+
+    `compared(n)`: for a generator, three sets of equally many images, and at most n (C, H, W) uint8:
+    generated ones, real ones of the test set, and real ones of the training set. None for other networks.
+    `alive()`: call it at least once per minute in a measurement that takes minutes, because a trial that
+    gives no sign of life for --stall-timeout seconds is killed.
     """
 
     network: Network
@@ -61,6 +66,8 @@ class Snapshot:
     labels: Tensor
     loss: Callable[[], Tensor]
     step: Callable[[], None]
+    compared: Callable[[int], tuple[Tensor, Tensor, Tensor]] | None = None
+    alive: Callable[[], None] = lambda: None
 
 
 def class_labels(snapshot: Snapshot) -> Tensor:
@@ -75,13 +82,21 @@ class Probe(ABC):
     constructor.
 
     `network` is the type of network that the probe can measure. `targets` are the targets of the tasks that
-    it can measure; None means all. `quantities` says how reports show the readings. Write `quantities` as
-    literals, because it is read from the file's text without running the file.
+    it can measure; None means all. `for_generators`: whether the network must be a generator. `quantities`
+    says how reports show the readings. Write `quantities` as literals, because it is read from the file's
+    text without running the file.
     """
 
     network: ClassVar[type[nn.Module]] = Network
     targets: ClassVar[tuple[str, ...] | None] = None
+    for_generators: ClassVar[bool] = False
     quantities: ClassVar[tuple[Quantity, ...]] = ()
+
+    def missing(self) -> str | None:
+        """What this machine lacks for the measurement; None if it lacks nothing. A text such as "there is no
+        package x; install it". If the probe's own class defines this method, it is asked before training.
+        """
+        return None
 
     @abstractmethod
     def measure(self, snapshot: Snapshot) -> Iterator[Reading]:

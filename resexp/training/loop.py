@@ -50,7 +50,7 @@ class TrainingLoop:
         """
         run, attempt = self.run, self.attempt
         while not attempt.stopping:
-            attempt.probe(probe_rows(run, self.failed_probes))
+            attempt.probe(probe_rows(run, self.failed_probes, self.tell_progress))
             if run.step == run.total:
                 return True
             run.train_step()
@@ -59,16 +59,20 @@ class TrainingLoop:
                 attempt.metric({key: self.row[key] for key in self.row if key != "most_answered"})
             if self.save_due():
                 self.save()
-            attempt.progress(
-                epoch=run.epoch,
-                epochs=run.epochs,
-                step=run.step,
-                steps=run.total,
-                error=self.row.get("test_error"),
-                loss=self.row.get("loss"),
-            )
+            self.tell_progress()
         self.save()
         return False
+
+    def tell_progress(self) -> None:
+        """Tell the supervisor that the trial is alive, and how far it is."""
+        self.attempt.progress(
+            epoch=self.run.epoch,
+            epochs=self.run.epochs,
+            step=self.run.step,
+            steps=self.run.total,
+            error=self.row.get("test_error"),
+            loss=self.row.get("loss"),
+        )
 
     def save_due(self) -> bool:
         """Whether to save now: if an epoch has ended and SAVE_SHARE allows a save, if the last save is

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -22,18 +22,21 @@ if TYPE_CHECKING:
     from resexp.training.learner import Learner
     from resexp.training.run import Run
 
+Alive = Callable[[], None]
+"""Tells the supervisor that the trial is alive."""
 
-def probe_rows(run: Learner, failed: list[str]) -> Iterator[dict[str, Any]]:
+
+def probe_rows(run: Learner, failed: list[str], alive: Alive) -> Iterator[dict[str, Any]]:
     """The rows of every probe that is due before the run's next step. A run without a network has no probes.
 
-    If a probe fails, its failure is appended to `failed`, the probe has no rows at this step, and training
-    continues.
+    A probe that takes long calls `alive`, so that the trial is not taken for hung. If a probe fails, its
+    failure is appended to `failed`, the probe has no rows at this step, and training continues.
     """
     for config in run.settings.probes:
         for at in config.at:
             if round(at * run.total) == run.step:
                 try:
-                    rows = list(measured(cast("Run", run), config, at))
+                    rows = list(measured(cast("Run", run), config, at, alive))
                 except Exception as error:
                     if out_of_memory(error):
                         raise
@@ -54,7 +57,9 @@ def reason(error: Exception, plugin: Plugin | None = None) -> str:
     return clean(f"{place}{type(error).__name__}: {words(error)}"[:300])
 
 
-def measured(run: Run, config: ProbeConfig, at: float) -> Iterator[dict[str, Any]]:
+def measured(
+    run: Run, config: ProbeConfig, at: float, alive: Alive = lambda: None
+) -> Iterator[dict[str, Any]]:
     """The rows of one probe on the run in its present state.
 
     A report reads no plugins. Therefore the rows of a plugin's probe also say how reports show them.
@@ -65,7 +70,8 @@ def measured(run: Run, config: ProbeConfig, at: float) -> Iterator[dict[str, Any
     probe: Probe = config.build()
     with torch.random.fork_rng([] if place.type == "cpu" else [place], device_type=place.type):
         torch.manual_seed(0)
-        for reading in _readings(probe, take_snapshot(run, config.batch_size, place, config.of)):
+        snapshot = replace(take_snapshot(run, config.batch_size, place, config.of), alive=alive)
+        for reading in _readings(probe, snapshot):
             quantity = {"quantity": own[reading.name]} if reading.name in own else {}
             yield {"probe": config.name, "step": run.step, "at": at, **asdict(reading), **quantity}
 
@@ -109,4 +115,4 @@ def take_snapshot(
         torch.autograd.backward(loss())
         optimizer.step()
 
-    return Snapshot(network, inputs, labels, loss, step)
+    return Snapshot(network, inputs, labels, loss, step, subject.compared)

@@ -17,10 +17,11 @@ class Subject:
 
     batch: takes a size, and returns a batch that all trials on the same data share: inputs, target of the
     loss, labels. loss: takes a copy of the network, and the inputs and target of that batch, and returns the
-    loss.
+    loss. compared: as in `probes.base.Snapshot`.
     """
 
     network: Network
     optimizer: torch.optim.Optimizer
     batch: Callable[[int], tuple[Tensor, Tensor, Tensor]]
     loss: Callable[[nn.Module, Tensor, Tensor], Tensor]
+    compared: Callable[[int], tuple[Tensor, Tensor, Tensor]] | None = None

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from resexp.data.draws import permutation
 from resexp.data.images import ImageSet
 from resexp.errors import Diverged
 from resexp.generation.features import features_of, pixels
-from resexp.generation.measures import Reference, halves
+from resexp.generation.measures import Reference, halves, sample
 from resexp.models.base import Network
 from resexp.models.build import build_network
 from resexp.models.init import initialise
@@ -150,12 +152,15 @@ class AdversarialRun(Run):
         self.forward.eval()
         noise = self.noise(count, "evaluation")
         at_once = self.game.evaluated_at_once(self.data.facts)
-        images = torch.cat([self.forward(part) for part in torch.split(noise, at_once)])
-        if not images.isfinite().all():
-            raise Diverged(
-                f"a generated image had a pixel that is no number by step {self.step} of {self.total}"
-            )
-        return pixels(images)
+        parts = []
+        for part in torch.split(noise, at_once):
+            images = self.forward(part)
+            if not images.isfinite().all():
+                raise Diverged(
+                    f"a generated image had a pixel that is no number by step {self.step} of {self.total}"
+                )
+            parts.append(pixels(images))
+        return torch.cat(parts)
 
     def evaluate(self, epoch: int) -> dict[str, Any]:
         """Compare generated images with as many real ones after this epoch. Returns errors and measures."""
@@ -177,11 +182,21 @@ class AdversarialRun(Run):
         """
         if self._reference is None:
             test = self.data.test
-            numbers = torch.from_numpy(np.concatenate(halves(len(test)))).to(self.device)
-            parts = [test.batch(part)[0] for part in torch.split(numbers, self.game.evaluation_batch)]
-            found = self.features(pixels(self.scaled(test, torch.cat(parts))))
+            found = self.features(self.real(test, np.concatenate(halves(len(test)))))
             self._reference = Reference.of(*np.split(found, 2))
         return self._reference
+
+    def real(self, split: Any, numbers: NDArray[np.int64]) -> Tensor:
+        """The images of a split that have these numbers (n, C, H, W) uint8."""
+        every = torch.split(torch.from_numpy(numbers).to(self.device), self.game.evaluation_batch)
+        return torch.cat([pixels(self.scaled(split, split.batch(part)[0])) for part in every])
+
+    def compared(self, most: int) -> tuple[Tensor, Tensor, Tensor]:
+        """`Snapshot.compared` for probes. The real images are the same in all trials on the same data."""
+        test, train = self.data.test, self.data.train
+        count = min(most, len(test), len(train))
+        chosen = [self.real(split, sample(len(split), count)) for split in (test, train)]
+        return self.generated(count), chosen[0], chosen[1]
 
     def chance(self) -> dict[str, float]:
         """No error is given: a generator that has learned nothing falls short of everything."""
@@ -201,7 +216,7 @@ class AdversarialRun(Run):
 
     def subject(self, name: str) -> Subject:
         if name != "discriminator":
-            return super().subject(name)
+            return replace(super().subject(name), compared=self.compared)
         optimizer = self.discriminator_optimizer
         return Subject(self.discriminator, optimizer, self.batch_to_tell, self.loss_of_telling)
 
