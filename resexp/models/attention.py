@@ -20,10 +20,11 @@ from torch.nn import functional
 class Recipe:
     """What a transformer's sub-layers are made of.
 
-    `dropout` is the rate at one site, `dropout_at`: attention's weights, the MLP's hidden units, both of
-    these, each sub-layer's output before it is added (`branch`, Vaswani et al. 2017), or the shortcut's
-    output (`skip`). A shortcut crosses `span` sub-layers; with 0 there are no shortcuts. With `zero_outputs`,
-    every branch gives 0 at first. Without `bias`, linear maps and layer norms have no biases.
+    `dropout` is a rate, and `dropout_at` says where it applies: to attention's weights, to the MLP's hidden
+    units, to both of these, to each sub-layer's output before it is added (`branch`, Vaswani et al. 2017), or
+    to the shortcut's output (`skip`). A shortcut crosses `span` sub-layers; with 0 there are no shortcuts.
+    With `zero_outputs`, every branch gives 0 at first. Without `bias`, linear maps and layer norms have no
+    biases.
     """
 
     width: int

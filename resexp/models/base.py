@@ -18,13 +18,13 @@ from resexp.options import Placement
 class Purpose:
     """What a task asks of a network: `classes` numbers for each unit of an example that has this `shape`.
 
-    Shapes are (C, H, W) of images, (C, T) of waveforms and (T,) of tokens.
+    Images have the shape (C, H, W), waveforms (C, T), tokens (T,), and rows and observations (F,).
 
-    `targets` says what the units are: an image's label ("labels", output (B, classes)), its pixels ("masks",
-    output (B, classes, H, W)), or characters ("tokens", output (B, classes, T)). With "images", the network
-    learns from the images alone, and its output is whatever it and its task agree on. With "noise" it is the
-    other way round: the network makes examples of this `shape` from noise (B, classes). `causal`: True means
-    that outputs must not see later positions, False that they must, None that either is fine.
+    `targets` says what the units are: whole examples ("labels" and "actions", output (B, classes)), pixels
+    ("masks", output (B, classes, H, W)), or characters ("tokens", output (B, classes, T)). With "images", the
+    network learns from the images alone, and its output is whatever it and its task agree on. With "noise",
+    the network makes examples of this `shape` from noise (B, classes). `causal`: True means that outputs must
+    not see later positions, False that they must, None that either is fine.
     """
 
     shape: tuple[int, ...]
@@ -188,8 +188,8 @@ class Trunk(ModelKind, ABC):
 
 
 class Booster(ModelKind, ABC):
-    """A recipe for boosting learners that accept weighted rows. `depth` is the number of rounds. Each trains
-    one learner.
+    """A recipe for an ensemble that boosting trains. `depth` is the number of rounds. Each round trains one
+    learner, which accepts weighted rows.
 
     In the first round, a shortcut adds `beta` times the old weights to the new ones. `rule` says how `beta`
     changes in later rounds.

@@ -61,7 +61,9 @@ def network_learns_alone(model: ModelConfig, purpose: Purpose) -> bool:
 
 
 def outlined(model: ModelConfig, purpose: Purpose, **sizes: int) -> Network:
-    """The network without memory for its weights. Raises ConfigError if a weight's size overflows."""
+    """The network on PyTorch's meta device, where weights take no memory. Raises ConfigError if the size of
+    a weight overflows.
+    """
     try:
         with torch.device("meta"):
             return build_network(model, purpose, **sizes)

@@ -17,15 +17,16 @@ from resexp.plan.trial import Cost
 
 BATCHES = (2**34, 2**20)
 """Batch sizes to measure with. The first is so large that tensors which are kept once for all examples, such
-as weights and statistics, add less than a byte per example. The second is for networks that overflow with the
-first.
+as weights and statistics, add less than a byte per example. The second is used if the first overflows.
 """
 MOST_OPERATIONS = 12_000
-"""The most operations of one pass, because counting more takes longer than users wait for a plan. A ResNet of
-depth 1202 has 4,213.
+"""The most operations that one pass may have. Counting more takes longer than users wait for a plan. A ResNet
+of depth 1202 has 4,213.
 """
 MOST_MATCHED = 4_500
-"""The most operations of one pass if the network's size is matched, which tries about eight sizes."""
+"""The most operations that one pass may have if the network's size is matched, since that takes about eight
+passes.
+"""
 MOST_PARAMS = 10**11
 """The most parameters. With gradients and momentum, these take more than a terabyte."""
 
@@ -46,7 +47,8 @@ def measure_cost(network: nn.Module, purpose: Purpose, most: int | None = None) 
     are counted with their branch. One pass may have `most` operations, or MOST_OPERATIONS if that is None.
 
     Raises:
-        ConfigError: the network is too large for any machine, or to be counted in reasonable time.
+        ConfigError: the network is too large for any machine, or has too many operations to count them in
+            reasonable time.
     """
     params = count_params(network)
     if params > MOST_PARAMS:
@@ -123,7 +125,8 @@ class FlopCount(TorchDispatchMode):
 
     PyTorch's own `FlopCounterMode` also counts for every module, which takes longer than the pass. `widest`
     is the largest number of bytes that one operation's inputs and outputs have. `most` is how many operations
-    there may be. An operation on a list of tensors counts as several, because it takes longer.
+    there may be. An operation on a list counts once more for every ten of its tensors, because it takes
+    longer.
     """
 
     def __init__(self, most: int) -> None:

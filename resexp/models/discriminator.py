@@ -22,7 +22,7 @@ class SumPool(nn.Module):
 
 
 class Discriminator(Trunk):
-    """Images to a number, such as how real they look: the size is halved, stage by stage, to `bottom` pixels.
+    """Images to a number, such as how real each looks. Stage by stage, the size is halved down to `bottom`.
 
     Every stage has n blocks, of which the first halves the size. There is no stem: the first block gets the
     image, and its branch begins with a layer. `block` says what the blocks are:
@@ -33,12 +33,12 @@ class Discriminator(Trunk):
       `order: pre`, `connection: {kind: residual, shortcut: projection}`, `norm: none` and, for 32 pixels,
       depth 9, `width: 128` and `bottom: 8`.
     - `strided`: one layer. In the first block of a stage it has 4x4 filters and a stride of 2, and in every
-      other block 3x3 filters. The first stage has `width` channels, and each further stage twice as many. A
-      linear map of all pixels follows (DCGAN: Radford et al. 2015, arXiv:1511.06434). The depth is
-      stages n + 1. DCGAN is plain, with `activation: leaky_relu` and no norm in the first block.
+      other block 3x3 filters. The first stage has `width` channels, and each further stage twice as many as
+      the stage before it. A linear map of all pixels follows (DCGAN: Radford et al. 2015, arXiv:1511.06434).
+      The depth is stages n + 1. DCGAN is plain, with `activation: leaky_relu` and no norm in the first block.
 
-    Any trunk for images can be the discriminator. For this trunk, images must have `bottom` 2^k pixels
-    a side.
+    Any trunk for images can be the discriminator. For this trunk, images must be square, with `bottom` * 2^k
+    pixels per side, such as 8, 16 or 32 with `bottom: 4`.
     """
 
     forms: ClassVar[tuple[str, ...]] = ("images",)

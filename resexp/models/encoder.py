@@ -48,7 +48,7 @@ def token_blocks(design: Design, recipe: Recipe) -> tuple[list[Block], int]:
     one block, so a layer with an MLP is two blocks if `span` is 1.
 
     Raises:
-        ConfigError: the norm, order, heads, span or connection do not fit tokens. The error says what would.
+        ConfigError: the norm, order, heads, span or connection do not fit tokens. The error says what fits.
     """
     check_design(design, recipe)
     kinds = ("attention", "mlp") * design.depth if recipe.mlp else ("attention",) * design.depth
@@ -146,7 +146,7 @@ def dropout(rate: float, name: str) -> Steps:
 
 
 def head_steps(design: Design, channels: int, bias: bool = True) -> Steps:
-    """The norm at the head's start, in orders in which no norm follows the last merge."""
+    """The norm at the head's start; [] in orders in which a norm follows the last merge."""
     return norm_steps(design, channels, "norm", bias) if PLACEMENTS[design.order].before_head else []
 
 

@@ -17,7 +17,7 @@ from resexp.models.resampling import GrowingConv, TransposedConv, doublings, lar
 from resexp.options import Side, Width
 
 KEEP_SIZE = (SkipInput, DynamicHyper, ManifoldHyper)
-"""Connections that compute with the positions of an earlier state, which fit no larger state."""
+"""Connections that combine a state with an earlier one, which must have the same height and width."""
 
 
 class Generator(Trunk):
@@ -31,11 +31,12 @@ class Generator(Trunk):
       of these papers have `order: pre`, `connection: {kind: residual, shortcut: projection}` and, for 32
       pixels, depth 8 and `width: 256`.
     - `transposed`: one layer. In the first block of a stage it is a transposed 4x4 convolution, and in every
-      other block a 3x3 layer. States have `width` channels in the last stage and twice as many in each stage
-      before it (DCGAN: Radford et al. 2015, arXiv:1511.06434; Miyato et al. 2018, table 3). The depth is
-      stages n + 2. The nets of these papers are plain, and `init: gpt2` has DCGAN's normal weights.
+      other block a 3x3 layer. States have `width` channels in the last stage, and each earlier stage has
+      twice as many as the stage after it (DCGAN: Radford et al. 2015, arXiv:1511.06434; Miyato et al. 2018,
+      table 3). The depth is stages n + 2. The nets of these papers are plain, and `init: gpt2` has DCGAN's
+      normal weights.
 
-    Images must have `bottom` 2^k pixels a side: `bottom: 4` gives 8, 16, 32, ..., and 7 gives 28.
+    Images must have `bottom` * 2^k pixels per side: `bottom: 4` gives 8, 16, 32, ..., and 7 gives 28.
     """
 
     targets: ClassVar[tuple[str, ...]] = ("noise",)

@@ -42,8 +42,8 @@ MIRRORED_GAINS = {"relu": 1.0, "tanh": 0.5, "sigmoid": 2.0, "gelu": 1.0, "leaky_
 of the slope of act(x) - act(-x) at 0.
 """
 NOISE = 0.1
-"""`dirac` adds to the identity this number times the weights of `he`, unless `model.init_noise` gives another
-number.
+"""The default of `model.init_noise`. `dirac` multiplies the weights of `he` by this number, and adds them to
+the identity.
 """
 
 
@@ -112,7 +112,7 @@ def initialise(
     are of this kind.
 
     Raises:
-        ConfigError: the scheme is `looks_linear` or `fixup`, and the network is not one that it was made for.
+        ConfigError: the scheme is `looks_linear` or `fixup`, which is not defined for networks like this one.
     """
     if scheme in ("looks_linear", "fixup") and any(isinstance(m, Attention) for m in network.modules()):
         wrong = f"{scheme} is made for branches of convolutions or linear maps, not for attention"

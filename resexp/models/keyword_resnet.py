@@ -27,8 +27,9 @@ class KeywordResnet(Trunk):
     """Spectrograms, or any images: layers of one width, whose filters may reach farther from layer to layer.
 
     Tang and Lin 2018 (arXiv:1710.10361), table 1: a 3x3 stem, depth - 2 layers of 3x3 filters in blocks of
-    two, global average pooling and a linear classifier. An odd last layer follows the blocks, in the head.
-    The paper's nets have a width of 45 (19 if narrow) and, by the authors' code, the order `norm_only_pre`:
+    two, global average pooling and a linear classifier. If the depth is odd, the last of these layers is in
+    the head. The paper's nets have a width of 45 (19 if narrow) and, by the authors' code, the order
+    `norm_only_pre`:
 
     - res8: depth 8, `pool: [3, 4]`
     - res15: depth 15, `dilation: true`
@@ -93,7 +94,7 @@ class KeywordResnet(Trunk):
         return 2 ** (layer // 3) if self.dilation else 1
 
     def _conv(self, design: Design, inputs: int, outputs: int, layer: int = 0) -> nn.Conv2d:
-        """The 3x3 convolution of a layer, counted from 0 after the stem, with a bias only without norms."""
+        """The 3x3 convolution of a layer, counted from 0 after the stem. Only without norms it has a bias."""
         apart, bias = self._apart(layer), design.norm == "none"
         return nn.Conv2d(inputs, outputs, 3, padding=apart, dilation=apart, bias=bias)
 

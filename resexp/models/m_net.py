@@ -43,14 +43,14 @@ class M_Net(Trunk):
     Dai et al. 2016 (arXiv:1610.00087), table 1: M3, M5, M11, M18 and M34, which the depth selects. The stem
     has filters of 80 samples with a step of 4 samples. The stages have filters of 3 positions, and 1, 2, 4
     and 8 times `width` channels. Before each stage the maximum of every 4 positions is taken. In M3 and M5 it
-    is taken after the last stage, too. A stage's layers form blocks of two; an odd last layer is a block of
-    its own.
-    The paper's widths are 256 (M3), 128 (M5), 64 (M11, M18) and 48 (M34). M34 with the connection `residual`
-    is the paper's M34-res.
+    is taken after the last stage, too. A stage's layers form blocks of two. If their number is odd, the last
+    one is a block of its own. The paper's widths are 256 (M3), 128 (M5), 64 (M11, M18) and 48 (M34). M34 with
+    the connection `residual` is the paper's M34-res.
 
     `layout: torchaudio` is the M5 of torchaudio's tutorial on speech commands. The stem has a step of 16
     samples, and the stages have 1, 2 and 2 times `width` channels; the tutorial's width is 32. Unlike in the
-    tutorial, layers that a norm follows have no bias, and ends are padded, so that every connection fits.
+    tutorial, layers that a norm follows have no bias, and sequences are padded at both ends, so that every
+    connection fits.
 
     A state is (B, C, 1, T), an image of height 1. Therefore layers, norms and shortcuts are those for images.
     """
@@ -99,7 +99,7 @@ class M_Net(Trunk):
 
 
 def _layers(design: Design, count: int) -> Layers:
-    """Layers for states (B, C, 1, T), with `count` of them in a branch. A stride is made by max pooling."""
+    """Layers for states (B, C, 1, T), with `count` of them in a branch. Max pooling replaces strides."""
     norm = partial(make_norm, design.norm)
 
     def branch(inputs: int, outputs: int, stride: int) -> nn.Module:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from resexp.models.base import Purpose
 
 MOST_DEPTH = 1_300
-"""The most layers of a network whose size is matched, because about eight sizes are tried."""
+"""The most layers that a network may have if its size is matched, since about eight sizes are tried."""
 
 
 def match_size(model: ModelConfig, baseline: ModelConfig, purpose: Purpose) -> dict[str, int]:
@@ -49,8 +49,8 @@ def nearest(budget: Callable[[int], int], target: int, start: int) -> int:
     several sizes are equally near, which of them is returned depends on `start`.
 
     The first guess assumes that budgets grow with the square of the size. From there, larger and larger
-    strides are taken until the target lies between the budgets of two sizes. The interval between these sizes
-    is then halved until the nearest size is found.
+    strides are taken until the target lies between the budgets of two sizes. The nearest size between these
+    two is then found by bisection.
     """
     guess = max(1, round(start * math.sqrt(target / max(1, budget(start)))))
     low = high = guess
@@ -59,11 +59,11 @@ def nearest(budget: Callable[[int], int], target: int, start: int) -> int:
         low, stride = max(1, low - stride), 2 * stride
     while budget(high) < target:
         high, stride = high + stride, 2 * stride
-    if low < guess:  # the largest size within the target, and the one above it
+    if low < guess:  # compare the largest size whose budget is at most the target with the next size
         above = bisect_right(range(low, high), target, key=budget) + low
         return min((max(1, above - 1), above), key=lambda size: (abs(budget(size) - target), size))
-    # The smallest size whose budget reaches the target. Sizes just below it may all have the same budget: of
-    # these, the smallest is compared with it.
+    # `above` is the smallest size whose budget reaches the target. It is compared with `below`: the smallest
+    # of the sizes that have the same budget as the size just below `above`.
     above = bisect_left(range(low, high), target, key=budget) + low
     below = bisect_left(range(low, above), budget(max(low, above - 1)), key=budget) + low
     return min((below, above), key=lambda size: (abs(budget(size) - target), size))

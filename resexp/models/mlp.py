@@ -52,7 +52,7 @@ class Mlp(Trunk):
         if self.expansion > 1 and self.layers == 1:
             wrong = "has no effect on blocks of one layer"
             raise ConfigError([Problem("", "model.expansion", wrong, "leave it at 1")])
-        bias = design.norm == "none" or order_of(design).once  # no norm with a bias follows
+        bias = design.norm == "none" or order_of(design).once  # layers without a norm behind them need it
 
         def norm(channels: int) -> nn.Module:
             return nn.BatchNorm1d(channels) if design.norm == "batch" else make_norm(design.norm, channels)

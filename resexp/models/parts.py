@@ -40,7 +40,7 @@ def make_norm(kind: str, channels: int) -> nn.Module:
     """The norm with this name in `model.norm`, for a state with this many channels.
 
     `layer` normalises over all channels and pixels together. `group` has gcd(channels, 32) groups of
-    channels, so at most the 32 of Wu and He 2018.
+    channels. Wu and He 2018 have 32 groups.
     """
     if kind == "none":
         return nn.Identity()
@@ -66,8 +66,8 @@ class Order:
     """Where norm and activation stand: in every unit of a branch, in the stem, and before the head.
 
     A unit is a weight layer with its norm and activation. The last `after_merge` steps of a branch's last
-    unit are not in the branch but follow the merge of branch and shortcut. With `once`, the only
-    norm of a branch is before its first layer, and it has activations only between its layers.
+    unit are not in the branch but follow the merge of branch and shortcut. With `once`, a branch has one
+    norm, before its first layer, and activations only between its layers.
     """
 
     unit: tuple[str, str, str]

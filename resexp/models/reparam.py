@@ -16,8 +16,8 @@ class DiracConv(nn.Conv2d):
     """y = (diag(a) I + diag(b) W / ||W||) * x
 
     Dirac parameterisation: Zagoruyko and Komodakis 2017 (arXiv:1706.00388). * is a convolution, I the kernel
-    with which it changes nothing, and ||W|| the norm of each output channel's weights. a and b have one
-    learned number for each output channel, which starts at 1 in a and at 0.1 in b.
+    of the identity, and ||W|| the norm of each output channel's weights. a and b have one learned number for
+    each output channel. It starts at 1 in a and at 0.1 in b.
     """
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1, bias: bool = False) -> None:

@@ -40,7 +40,7 @@ class ShrinkingConv(nn.Conv2d):
 class TransposedConv(nn.Conv2d):
     """Images (B, C, H, W) -> (B, outputs, 2 H, 2 W): a transposed 4x4 convolution of stride 2.
 
-    Its weight has the shape of a convolution's, (outputs, C, 4, 4), so that it begins as other layers do.
+    Its weight has the shape of a convolution's, (outputs, C, 4, 4), so that every initialisation applies.
     """
 
     def __init__(self, inputs: int, outputs: int) -> None:
@@ -61,7 +61,7 @@ def smaller() -> nn.Module:
 
 
 def doublings(trunk: str, shape: tuple[int, ...], bottom: int) -> int:
-    """How often a square image of `bottom` pixels a side is doubled to get images of this shape (C, H, W).
+    """How often a square of `bottom` pixels per side is doubled to get images of this shape (C, H, W).
 
     Raises ConfigError if no number of doublings gives this shape.
     """
@@ -77,7 +77,7 @@ def doublings(trunk: str, shape: tuple[int, ...], bottom: int) -> int:
 
 
 def _own_bottom(side: int) -> str:
-    """Advice to choose another `bottom` for images of `side` pixels a side; "" if none from 2 to 8 fits."""
+    """Advice to choose another `bottom` for images of `side` pixels per side; "" if none from 2 to 8 fits."""
     fitting = [side >> k for k in range(1, 15) if side % (1 << k) == 0 and 2 <= side >> k <= 8]
     return f", or bottom: {fitting[0]}" if fitting else ""
 
@@ -96,10 +96,10 @@ def resized_block(
 ) -> Block:
     """Block `index` of `depth` blocks, from `inputs` channels to the planned `width`; see `Site`.
 
-    `branch` builds the branch, given its number of output channels. `resize` gives a shortcut's output the
-    size of the branch's output. It is None if the size stays the same. Projections have a bias and no norm,
-    as in Miyato et al. 2018. Where the size changes, `projection` is a map even if the channels stay the
-    same.
+    `branch` builds the branch, given its number of output channels. `resize` builds the layer that gives the
+    shortcut the size of the branch's output. It is None if the size stays the same. Projections have a bias
+    and no norm, as in Miyato et al. 2018. Where the size changes, `projection` and `pool` have a map even if
+    the channels stay the same.
     """
 
     def mapped(i: int, o: int, stride: int) -> nn.Module:

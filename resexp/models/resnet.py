@@ -24,11 +24,11 @@ class Resnet(Trunk):
     four times as many channels. `dirac` and `rep` are basic blocks with a shortcut inside every layer
     (DiracNet and RepVGG, see `reparam`), made for the connection `plain`.
 
-    `pre_activation` is for the orders in which norm and activation, or the activation alone, precede the
-    layers of a branch. With `branch` they act on the branch alone. With `both` they also act on the shortcut,
-    in the first block and wherever the shortcut is a projection. If the projection's input is normalised in
-    this way, it has no norm of its own (He et al. 2016, arXiv:1603.05027, appendix). The authors' ResNet-164
-    and ResNet-1001 have `both`, bottlenecks and `shortcut: projection`.
+    `pre_activation` is for the orders in which a norm, an activation or both precede the first layer of a
+    branch. With `branch` they act on the branch alone. With `both` they also act on the shortcut, in the
+    first block and wherever the shortcut is a projection. A projection whose input is normalised in this way
+    has no norm of its own (He et al. 2016, arXiv:1603.05027, appendix). The authors' ResNet-164 and
+    ResNet-1001 have `both`, bottlenecks and `shortcut: projection`.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Checks, while a network is measured, that a user's connections return states of the right shape."""
+"""Checks that a user's connections return states of the right shape, while their network is measured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Builds the kinds of shortcuts that `connections/core.py` defines, which give the state a new shape."""
+"""Builds the shortcut of a block. `connections/core.py` describes the kinds of shortcuts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Pad(nn.Module):
 
     Half of the zero channels come before the state's own channels and half behind them. If `at_end` is true,
     all of them come behind. Weights that were trained with one of these two layouts give wrong outputs with
-    the other, because channels have other positions.
+    the other, because the channels are in another order.
     """
 
     def __init__(self, inputs: int, outputs: int, stride: int, at_end: bool = False) -> None:
@@ -50,8 +50,8 @@ class ShortcutFactory:
     shrink: Callable[[int], nn.Module] | None = None
 
     def __call__(self, kind: ShortcutKind, outputs: int | None = None, layout: str = "both") -> nn.Module:
-        """See `connections.base.MakesShortcut`. If S has fewer outputs than inputs, `pad` is a projection,
-        because nothing can be padded.
+        """The shortcut S: see `connections.base.MakesShortcut`. If S has fewer outputs than inputs, `pad` and
+        `pad_end` are projections, because nothing can be padded.
         """
         inputs, stride = self.inputs, self.stride
         outputs = self.width if outputs is None else outputs

@@ -33,9 +33,9 @@ class UnetNetwork(Network):
     """Images (B, C, H, W) -> logits (B, classes, H, W).
 
     `kept` are the indices of the blocks whose states are kept for the long skips. `long_skips` maps the index
-    of a block to the long skip that follows it, which takes the state that was kept last. If a state has
-    several streams, each stream takes what was kept of the same stream. If a state has a memory, only its h
-    is kept.
+    of a block to the long skip that follows it. A long skip takes the latest kept state that no other has
+    taken. If a state has several streams, each stream takes what was kept of the same stream. If a state has
+    a memory, only its h is kept.
     """
 
     def __init__(
@@ -137,7 +137,7 @@ class Unet(Trunk):
 
         def add(design: Design, layers: Layers, width: int, stride: int = 1) -> None:
             nonlocal inputs
-            # Connections count only the blocks that they span, because their memory has one entry for each.
+            # Connections number only the blocks that they span: a memory has one entry per such block.
             index = len(blocks) - len(long_skips)
             block = make_block(design, layers, inputs, width, stride=stride, index=index, depth=spanned)
             blocks.append(block)

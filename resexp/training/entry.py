@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 PRELOAD = "resexp.training.preload"
 TRAINER = f"{PRELOAD}:train"
-"""In PRELOAD, because a node of a cluster is told nothing else, and loads this module before its trials."""
+"""The function that trains a trial. A node of a cluster is told only this name. The name is in PRELOAD, so
+that the node loads PRELOAD before its trials.
+"""
 
 LEARNERS = {
     "AdversarialTask": "resexp.training.adversarial.run:AdversarialRun",
@@ -34,7 +36,8 @@ def learner_name(settings: Settings) -> str:
 def preloaded(settings: Iterable[Settings]) -> list[str]:
     """The modules to load before trials with these settings.
 
-    PRELOAD loads what networks need. Boosters also need scikit-learn, for which networks must not wait.
+    PRELOAD loads what every trial needs. The other modules are listed only for the trials that need them. For
+    example, boosters load scikit-learn, and networks must not wait for it.
     """
     others = {name for each in settings if (name := learner_name(each)) != LEARNERS["Trunk"]}
     return [PRELOAD, *sorted(name.partition(":")[0] for name in others)]

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Score:
-    """An evaluation's results: error as a fraction, mean loss, the task's measures, and the share of examples
-    that get the most common answer. What was not measured is None.
+    """An evaluation's results: the error as a fraction, the mean loss, the task's measures, and the share of
+    examples that get the most common answer. A result that was not measured is None.
     """
 
     error: float | None = None
@@ -30,10 +30,10 @@ class Score:
 
 @torch.inference_mode()
 def evaluate(run: Learner, examples: Examples) -> Score:
-    """Error, loss and measures in eval mode, without augmentation.
+    """The score of the run's network on `examples`, in eval mode and without augmentation.
 
-    Raises Diverged if the loss is not finite. The error of such a network would look like any other, because
-    outputs that are NaN would count as a prediction of the first class.
+    Raises Diverged if the loss is not finite. Otherwise a network whose outputs are NaN would get an ordinary
+    error, because NaN counts as a prediction of the first class.
     """
     task, device = run.task, run.device
     run.forward.eval()

@@ -24,16 +24,14 @@ if TYPE_CHECKING:
     from resexp.training.run import Run
 
 NETWORK, INIT = ("data", "task", "model", "resexp"), "model.init"
-"""NETWORK: the first words of the dotted keys that decide what a trained network computes. INIT begins with
-one of these words but decides nothing, because training has replaced the initial weights.
+"""NETWORK: the beginnings of the dotted keys that decide what a trained network computes. INIT has one of
+these beginnings but decides nothing, because training has replaced the initial weights.
 """
 
 
 def check_unchanged(trial: Trial, plugins: Sequence[Plugin], fingerprint: str, folder: Path) -> None:
-    """Refuse to measure a network if its data have changed since it was trained, or if today's code would
-    compute another network from its weights. `fingerprint` describes the data as they are now.
-
-    Raises DataError and StoreError.
+    """Raises DataError if a trial's data have changed since it was trained, and StoreError if today's code
+    would compute another network from its weights. `fingerprint` describes the data as they are now.
     """
     if trial.data and trial.data != fingerprint:
         raise DataError(

@@ -1,5 +1,6 @@
-"""The interface of a training run: of networks (`run.py`), of boosters (`boosting/run.py`), of policies that
-learn by playing (`playing/run.py`), and of two networks against each other (`adversarial/run.py`).
+"""The interface of a training run. It has four implementations: for networks (`run.py`), for boosters
+(`boosting/run.py`), for policies that learn by playing (`playing/run.py`), and for two networks that learn
+against each other (`adversarial/run.py`).
 """
 
 from __future__ import annotations
@@ -45,13 +46,15 @@ class Learner(Protocol):
         """For each split, the error of a network that has learned nothing, if it is known."""
 
     def train_step(self) -> None:
-        """Take one step. Raises Diverged if nothing more can be learned."""
+        """Take one step. Raises Diverged if a loss or an output of a network is not finite."""
 
     def epoch_ended(self) -> bool:
         """Whether the last step was the last one of its epoch, or of training."""
 
     def close_epoch(self) -> dict[str, Any]:
-        """The metrics row of the epoch that has just ended, and `most_answered` by split, for the result."""
+        """The metrics row of the epoch that has just ended. It also has `most_answered`, by split, which
+        belongs to the trial's result.
+        """
 
     def autocast(self) -> AbstractContextManager[object]:
         """A context that sets the arithmetic for evaluation."""

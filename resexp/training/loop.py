@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from resexp.store.attempt import Attempt
 
 SAVE_SECONDS = 30.0
-"""A checkpoint is saved at the end of a step if the last one is at least this many seconds old."""
+"""A checkpoint is saved at the end of a step if the last one is more than this many seconds old."""
 
 SAVE_SHARE = 0.02
 """An epoch ends with a checkpoint if saving one takes at most this share of the time since the last
@@ -113,7 +113,7 @@ class TrainingLoop:
         self.attempt.notes.extend(f"{name}: {failure}" for failure in self.failed_probes)
 
     def unmeasured(self) -> list[str]:
-        """The names of the probes that failed at every moment, so that these probes have no number."""
+        """The names of the probes that failed whenever they were due, so that they have measured nothing."""
         moments = Counter(config.name for config in self.run.settings.probes for _ in config.at)
         failed = Counter(failure.partition(" failed at ")[0] for failure in self.failed_probes)
         return [kind for kind, count in moments.items() if failed[kind] == count]

@@ -56,7 +56,9 @@ class Member:
 
 @contextmanager
 def parting() -> Iterator[None]:
-    """Raise Parted instead of the errors of a connection if the process at its other end has ended."""
+    """Within this context, raise Parted in place of RuntimeError, OSError and EOFError. A connection raises
+    these errors when the process at its other end has ended.
+    """
     try:
         yield
     except (RuntimeError, OSError, EOFError) as problem:

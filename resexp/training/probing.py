@@ -30,7 +30,8 @@ def probe_rows(run: Learner, failed: list[str], alive: Alive) -> Iterator[dict[s
     """The rows of every probe that is due before the run's next step. A run without a network has no probes.
 
     A probe that takes long calls `alive`, so that the trial is not taken for hung. If a probe fails, its
-    failure is appended to `failed`, the probe has no rows at this step, and training continues.
+    failure is appended to `failed`, the probe has no rows at this step, and training continues. Only running
+    out of memory is raised.
     """
     for config in run.settings.probes:
         for at in config.at:
@@ -49,7 +50,9 @@ def probe_rows(run: Learner, failed: list[str], alive: Alive) -> Iterator[dict[s
 
 
 def reason(error: Exception, plugin: Plugin | None = None) -> str:
-    """What an error says, in one short line. If a plugin's probe failed, it begins with the file and line."""
+    """What an error says, in one short line. The line begins with the error's place in the file of `plugin`
+    if this is given.
+    """
     place = ""
     if plugin:
         file, line = error_line(error, plugin) or (plugin.file, None)
@@ -96,8 +99,8 @@ def _readings(probe: Probe, snapshot: Snapshot) -> Iterator[Reading]:
 def take_snapshot(
     run: Run, batch_size: int, place: torch.device | None = None, of: str = "model"
 ) -> Snapshot:
-    """A copy of the network whose settings are at `of`, with a fixed batch (`Subject.batch`). Both are on
-    the device `place` or, if that is None, on the run's device.
+    """A copy of the network whose settings are at `of`, with a batch from `Subject.batch`. Both are on the
+    device `place` or, if that is None, on the run's device.
     """
     place, subject = place or run.device, run.subject(of)
     inputs, target, labels = (each.to(place) for each in subject.batch(batch_size))

@@ -28,8 +28,8 @@ from resexp.errors import TrialError, out_of_memory, words
 from resexp.training.member import Member, Parted, join, meeting_place, parting
 
 NOTICE = 5.0
-"""Seconds in which the first process tries to find out which other process has ended. If the first process
-has not ended after twice this time, a thread ends it.
+"""Seconds for which the first process waits for what the others report: which of them failed, or what they
+returned. If the first process has not ended twice this time after another failed, a thread ends it.
 """
 LOOK = 1.0
 """Seconds between two checks, by that thread, whether another process has failed."""
@@ -42,15 +42,16 @@ and returns plain values, which are sent to the first.
 
 @contextmanager
 def together(size: int, follow: Follow, fail: Callable[[str, str], None]) -> Iterator[Others]:
-    """Fork the other processes, so that `size` processes exist, connect with them, and kill them in the end.
+    """Within this context, `size` processes train together. It forks the others and connects with them, and
+    kills them at its end.
 
     This process must not have computed anything yet, because PyTorch would wait for threads that do not
     survive a fork.
 
     `fail` records the kind and the cause of a failure where this process can no longer raise it.
 
-    Raises TrialError if another process failed. If a signal ended another process, the same signal ends this
-    one.
+    Raises TrialError if another process failed, or MemoryError if it ran out of memory. If a signal ended
+    another process, the same signal ends this one.
     """
     others = Others(size, fail)
     try:
@@ -78,7 +79,9 @@ class Others:
         self._watcher = threading.Thread(target=self._watch, daemon=True)
 
     def fork(self, follow: Follow) -> None:
-        """Raises TrialError if this process has threads, and OSError if the system has no process to give."""
+        """Fork the other processes. Raises TrialError if this process has more than one thread, and OSError
+        if the system allows no further process.
+        """
         if (threads := running_threads()) > 1:
             raise TrialError(f"a process with {threads} threads cannot be forked; use a new process")
         context = get_context("fork")
@@ -105,7 +108,7 @@ class Others:
                 talk.send_bytes(state)
 
     def results(self) -> list[Any] | None:
-        """What each other process returned; None if one has not returned within NOTICE seconds."""
+        """What each other process returned, or None if one has not returned within NOTICE seconds."""
         deadline = time.monotonic() + NOTICE
         numbers = range(1, self.member.size)
         while time.monotonic() < deadline:
@@ -116,7 +119,9 @@ class Others:
         return None
 
     def explain(self) -> None:
-        """Fail in the same way as another process that has failed. Returns if none has."""
+        """Fail in the same way as another process that has failed. Returns if none fails within NOTICE
+        seconds.
+        """
         deadline = time.monotonic() + NOTICE
         while time.monotonic() < deadline:
             if (number := self._failed()) is not None:
@@ -137,7 +142,9 @@ class Others:
             distributed.destroy_process_group()
 
     def _hear(self, number: int) -> tuple[str, Any]:
-        """The message of a process: ("done", value), ("failed", ...), or ("", None) if it has sent none."""
+        """The message of process `number`: ("done", value), ("failed", (whether memory ran out, cause)), or
+        ("", None) if it has sent none.
+        """
         talk = self._talks[number - 1]
         with suppress(EOFError, OSError):
             if number not in self._said and talk.poll():

@@ -79,7 +79,7 @@ class Run:
         return len(self.data.train), 1
 
     def chance(self) -> dict[str, float]:
-        """The error of a network that has learned nothing, for each split, if it is known."""
+        """For each split, the error of a network that has learned nothing, if it is known."""
         return self.data.facts.chance()
 
     # -- one step ---------------------------------------------------------------------------------
@@ -90,7 +90,7 @@ class Run:
         return self.step // self.steps_per_epoch
 
     def train_step(self) -> None:
-        """Take one step: update the weights once. Raises Diverged if the loss is no longer a number."""
+        """Take one step: update the weights once. Raises Diverged if the loss is not finite."""
         with self._clock():
             inputs, target = self.next_batch()
             loss, output = self.forward_pass(inputs, target)
@@ -134,11 +134,11 @@ class Run:
         self.optimizer.zero_grad(set_to_none=True)
 
     def account(self, loss: Tensor, output: Tensor, target: Tensor) -> None:
-        """Count the step, its loss and its mistakes. Raises Diverged if the loss is no longer a number."""
+        """Count the step, its loss and its mistakes. Raises Diverged as `train_step` does."""
         self.count(loss.detach(), self.task.mistakes(output.detach(), target), self.task.units(target))
 
     def count(self, loss: Tensor, mistakes: Tensor, units: int) -> None:
-        """Count the step, with the mean loss of its batch and the number of mistakes. Raises Diverged."""
+        """Count the step, its batch's mean loss and its mistakes. Raises Diverged as `train_step` does."""
         self.units = units
         self.sums += torch.stack([loss.to(self.sums.dtype), mistakes.to(self.sums.dtype)])
         if self.low_rate:
@@ -222,17 +222,17 @@ class Run:
         self.seconds += time.perf_counter() - start
 
     def fixed_batch(self, size: int) -> tuple[Tensor, Tensor, Tensor]:
-        """A batch for probes, which all trials on the same data share: inputs, target of the loss, labels."""
+        """A batch for probes: inputs, target of the loss, labels. All trials on the same data share it."""
         index = permutation(len(self.data.train), 0, -1)[:size].to(self.device)
         examples, labels = self.data.train.batch(index)
         return *self.task.posed(examples, labels, "probe"), labels
 
     def loss_of(self, network: nn.Module, inputs: Tensor, target: Tensor) -> Tensor:
-        """The loss of `network`, a copy of the run's, on the batch of `fixed_batch`, for probes."""
+        """For probes: the loss of `network`, a copy of the run's network, on the batch of `fixed_batch`."""
         return self.task.training_loss(network(inputs), target)
 
     def subject(self, name: str) -> Subject:
-        """The network whose settings are at `name`, for probes."""
+        """What probes measure of the network whose settings are at the key `name`."""
         return Subject(self.network, self.optimizer, self.fixed_batch, self.loss_of)
 
     # -- saving -----------------------------------------------------------------------------------

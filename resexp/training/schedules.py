@@ -1,5 +1,5 @@
-"""Learning-rate schedules. Each gives a factor for every step, by which `Run.rate` multiplies the optimiser's
-rate.
+"""Learning-rate schedules. Each gives a factor for every step. `Run.rate` multiplies the optimiser's rate by
+this factor.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Constant(Schedule):
 
 
 class Step(Schedule):
-    """The rate is multiplied by `gamma` at each milestone, given as a fraction of training.
+    """The rate is multiplied by `gamma` at each milestone. Milestones are fractions of training.
 
     In He et al. 2015 (arXiv:1512.03385), section 4.2, gamma is 0.1 and the milestones are 1/2 and 3/4 of
     64,000 iterations.
@@ -62,10 +62,10 @@ class Cosine(Schedule):
 
 
 class OneCycle(Schedule):
-    """Half a cosine up from 1/`start` to 1, then half a cosine down to 1/(`start` `end`).
+    """Half a cosine up from 1 / `start` to 1, then half a cosine down to 1 / (`start` * `end`).
 
     Smith and Topin 2018 (arXiv:1708.07120), in the form of PyTorch's OneCycleLR. `rise` is the fraction of
-    training that the way up takes. The optimiser's rate is the peak.
+    training during which the rate rises. The optimiser's rate is the peak.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ def anneal(first: float, last: float, progress: float) -> float:
 
 
 def warmed(schedule: Schedule, step: int, total: int, warmup: float) -> float:
-    """The factor with a linear warm-up over the first `warmup` (a fraction) of training."""
+    """The schedule's factor at `step`, with a linear warm-up over the fraction `warmup` of training."""
     steps = round(warmup * total)
     start = steps if schedule.after_warmup else 0
     factor = schedule.factor(max(0, step - start), max(1, total - start))

@@ -27,8 +27,9 @@ class SharedRun(Run):
     """One process's copy of a run.
 
     Each step has the same batch as in a run of one process, and each process trains on a share of this batch.
-    Every process multiplies its mean loss by the number of units (images, pixels or characters) in its share,
-    so that the sum of the gradients is that of the whole batch. All copies of the network stay the same.
+    Every process multiplies its mean loss by the number of units (images, pixels or characters) in its share.
+    The gradients of all processes therefore add up to the gradient of the summed loss of the whole batch. All
+    copies of the network stay the same.
     """
 
     def __init__(self, settings: Settings, data: Data, device: torch.device, member: Member) -> None:
@@ -59,7 +60,7 @@ class SharedRun(Run):
         share = self.member.share(len(index))
         if type(self.task).posed is Task.posed:
             return self._batches(index[share])
-        # The task may make random draws for a whole batch, in which one example depends on the others.
+        # A task's own `posed` may draw random numbers for the whole batch, so every process poses all of it.
         inputs, target = self.task.posed(*self._batches(index), self.settings.seed, self.step)
         return inputs[share], target[share]
 
@@ -72,11 +73,12 @@ class SharedRun(Run):
         return row
 
     def _draws_key(self) -> int:
-        """Every process draws for its own examples, so that no two examples share a draw."""
+        """Every process has its own key, so that examples of different processes share no random draw."""
         return key_of(self.settings.seed, self.step, "step", self.member.number)
 
     def _add_up(self, sums: Tensor) -> Tensor:
-        """Add up `sums` over all processes. The last of them is the number of units in this process's share.
+        """Add up `sums` over all processes, and return the totals. The last of `sums` is the number of units
+        in this process's share.
 
         Every gradient becomes the mean over the units of the whole batch.
         """
@@ -97,8 +99,8 @@ def follow(member: Member, first: Connection, settings: Settings, data: Data) ->
     """The work of each process of a trial except the first. It receives the state of the first process, and
     takes its part in every step.
 
-    Returns the most bytes of memory that this process held; None if the run diverged, which the first process
-    records.
+    Returns the most bytes of memory that this process held, or None if the run diverged. The first process
+    records that it diverged.
     """
     device = torch.device("cpu")
     run = SharedRun(settings, data, device, member)

@@ -1,4 +1,4 @@
-"""What probes measure of a run: one of its networks, with what it learns from."""
+"""What probes measure: one network of a run, with its optimiser, a batch and its loss."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from resexp.models.base import Network
 class Subject:
     """A network of a run, and its optimiser.
 
-    batch: takes a size, and returns a batch that all trials on the same data share: inputs, target of the
-    loss, labels. loss: takes a copy of the network, and the inputs and target of that batch, and returns the
-    loss. compared: as in `probes.base.Snapshot`.
+    batch: takes a size, and returns a batch of at most this size: inputs, target of the loss, and labels. All
+    trials on the same data share it, except in learning by playing, where it is the run's own experience.
+    loss: takes a copy of the network, and the inputs and target of that batch, and returns the loss.
+    compared: as in `probes.base.Snapshot`.
     """
 
     network: Network

@@ -101,7 +101,7 @@ def _train(attempt: Attempt, settings: Settings, others: Others | None) -> None:
 
 
 def _data(attempt: Attempt, settings: Settings) -> Data:
-    # If the machine that started the run could not prepare the data for this worker, the worker does so.
+    # `attempt.data` is None if the machine that started the run could not prepare this worker's data.
     checked = attempt.data or prepare_for(attempt.run, settings.data, attempt.trial.data)
     return open_data(settings.data, torch.device(attempt.device), settings.seed, checked)
 
@@ -128,7 +128,7 @@ def made_up(run: Learner) -> list[str]:
 
 
 def confused(run: Learner) -> dict[str, dict[str, int]]:
-    """Which classes the trained network takes for which: see `Task.confused`."""
+    """How many test examples of each class got each answer of the trained network: see `Task.confused`."""
     run.forward.eval()
     with run.autocast():
         return run.task.confused(run.forward, run.data.test, run.data.facts)

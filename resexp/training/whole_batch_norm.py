@@ -73,7 +73,8 @@ class WholeBatchNorm(nn.BatchNorm2d):
 
 
 def normalise_whole_batches(network: nn.Module) -> None:
-    """Replace every batch norm of the network, keeping its parameters, which the optimiser holds.
+    """Replace every batch norm of the network by a WholeBatchNorm with the same parameters, which the
+    optimiser already holds.
 
     Raises TrialError for a plugin's own kind of batch norm, because nothing here can replace it.
     """

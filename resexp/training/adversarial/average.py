@@ -12,9 +12,10 @@ from torch.optim.swa_utils import AveragedModel
 def averaged(network: nn.Module, most: float) -> AveragedModel:
     """A copy of a network whose weights and statistics of norms are exponential averages over the steps.
 
-    After n steps, each average becomes d times itself plus 1 - d times the network's present value, where d =
-    min(most, (1 + n) / (10 + n)). So the weights from before training soon lose their influence. Counts, such
-    as the number of batches, are not averaged.
+    The first step copies the network's values. A step after n earlier ones replaces each average by d times
+    itself plus (1 - d) times the network's present value, where d = min(most, (1 + n) / (10 + n)). This d is
+    small at first, so the earliest weights soon lose their influence. Integers, such as the number of
+    batches, are copied and not averaged.
     """
 
     @torch.no_grad()

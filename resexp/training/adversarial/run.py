@@ -37,17 +37,17 @@ class AdversarialRun(Run):
     """The generator of a trial, and how far its training has come: a `training.learner.Learner`.
 
     `network` is the generator, and `discriminator` the other network, each with its optimiser. `forward`, the
-    network that is evaluated, is the average of the generator. An epoch has one step for each batch of a
-    pass through the training images. If a step updates the discriminator several times, each of these updates
+    network that is evaluated, is the average of the generator. An epoch has as many steps as a pass through
+    the training images has batches. If a step updates the discriminator several times, each of these updates
     takes its batch from another pass, in another order. Images are (B, C, H, W) with values from -1 to 1.
     """
 
     def __init__(self, settings: Settings, data: Data, device: torch.device) -> None:
         super().__init__(settings, data, device)
-        assert settings.discriminator is not None  # plan/compatible.py
+        assert settings.discriminator is not None  # plan/compatible.py checks this
         model, seed = settings.discriminator, settings.seed
         second = build_network(model, self.game.purposes(data.facts)[1])
-        own = key_of(seed, "discriminator")  # equal layers of the two networks must not begin equal
+        own = key_of(seed, "discriminator")  # with `seed`, equal layers of both networks would begin equal
         initialise(second, model.init, own, activation=model.activation, noise=model.init_noise)
         if self.game.spectral_norm:
             divide_by_spectral_norm(second, own)
@@ -71,7 +71,10 @@ class AdversarialRun(Run):
     # -- one step ---------------------------------------------------------------------------------
 
     def train_step(self) -> None:
-        """Update the discriminator some times, and the generator once. Raises Diverged if a loss is NaN."""
+        """Update the discriminator `discriminator_steps` times, and then the generator once.
+
+        Raises Diverged if a loss is not finite.
+        """
         with self._clock():
             torch.manual_seed(self._draws_key())  # for connections that draw
             self.network.train()
@@ -87,7 +90,7 @@ class AdversarialRun(Run):
             self.count(both, nothing, 1)
 
     def judge(self, number: int) -> Tensor:
-        """Make the update `number` (from 0) of the discriminator in this step. Returns its loss."""
+        """Make the discriminator's update `number` (from 0) in this step. Returns its loss."""
         real = self.real_batch(number)
         with torch.no_grad():
             made = self.network(self.noise(len(real), self.step, "discriminator", number))
@@ -148,7 +151,9 @@ class AdversarialRun(Run):
 
     @torch.no_grad()
     def generated(self, count: int) -> Tensor:
-        """Images of the averaged generator (count, C, H, W) uint8, always of the same noise."""
+        """Images of the averaged generator (count, C, H, W) uint8, always from the same noise. Raises
+        Diverged if a pixel is not finite.
+        """
         self.forward.eval()
         noise = self.noise(count, "evaluation")
         at_once = self.game.evaluated_at_once(self.data.facts)
@@ -199,17 +204,21 @@ class AdversarialRun(Run):
         return self.generated(count), chosen[0], chosen[1]
 
     def chance(self) -> dict[str, float]:
-        """No error is given: a generator that has learned nothing falls short of everything."""
+        """Always empty, because shortfalls are not compared with those of an untrained generator."""
         return {}
 
     def fixed_batch(self, size: int) -> tuple[Tensor, Tensor, Tensor]:
-        """A batch for probes of the generator, which all trials share: noise, and two placeholders."""
+        """A batch of noise for probes of the generator. All trials share it. The noise also stands in place
+        of the target and the labels, because a generator has neither.
+        """
         draws = keyed_generator("probe")
         noise = torch.randn(size, self.game.noise, generator=draws).to(self.device)
         return noise, noise, noise
 
     def loss_of(self, network: nn.Module, inputs: Tensor, target: Tensor) -> Tensor:
-        """The generator's loss on this noise, by a copy of the discriminator in eval mode."""
+        """The loss of `network`, a copy of the generator, on the noise `inputs`. A copy of the discriminator
+        in eval mode judges the images.
+        """
         made = network(inputs)
         judge = copy.deepcopy(self.discriminator).eval().requires_grad_(False).to(made.device, made.dtype)
         return self.game.training_loss(judge(made), target)
@@ -229,7 +238,9 @@ class AdversarialRun(Run):
         return self.scaled(self.data.train, images), self.fixed_batch(len(images))[0], labels
 
     def loss_of_telling(self, network: nn.Module, inputs: Tensor, target: Tensor) -> Tensor:
-        """The discriminator's loss on real images, and on images that a copy of the generator makes."""
+        """The loss of `network`, a copy of the discriminator, on the real images `inputs` and on images that
+        a copy of the generator makes from the noise `target`.
+        """
         maker = settled(copy.deepcopy(self.network)).to(inputs.device, inputs.dtype)
         with torch.no_grad():
             made = maker(target)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Carried(nn.Module):
-    """S w = b w"""
+    """S w = b w: the shortcut of a round, where w are the weights of the rows and b is `beta`."""
 
     def __init__(self, beta: float) -> None:
         super().__init__()
@@ -95,7 +95,9 @@ class BoostingRun:
         return True
 
     def close_epoch(self) -> dict[str, Any]:
-        """The metrics row of the round. There is no learning rate. `loss` is the loss of the evaluation."""
+        """The metrics row of the round. There is no learning rate. `loss` is the loss of the evaluation on
+        the training split.
+        """
         row: dict[str, Any] = {"epoch": self.step, "step": self.step, "seconds": self.seconds, "lr": None}
         answered: dict[str, float] = {}
         for name, examples in self.data.splits.items():

@@ -1,8 +1,9 @@
 """How the weights of training samples flow from round to round.
 
-Weights w (n,) are >= 0 and sum to 1. `correct` (n,) says which samples a round's learner gets right. Lian
-2024 (SVBM, arXiv:2410.06957) has two classes. For K classes the vote follows SAMME (Zhu et al. 2009,
-Statistics and Its Interface 2(3)). For two classes it equals AdaBoost's vote.
+Weights w (n,) are >= 0 and sum to 1. `correct` (n,) says which samples a round's learner gets right. b
+(`beta`) is the factor of the shortcut that carries the weights past a round. Lian 2024 (SVBM,
+arXiv:2410.06957) treats two classes. For K classes the vote follows SAMME (Zhu et al. 2009, Statistics and
+Its Interface 2(3)). For two classes it equals AdaBoost's vote.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ Connect = Callable[[Weights, Callable[[Weights], Weights]], Weights]
 """A connection h' = connect(h, f). The state h is the weights, and f is AdaBoost's update of them."""
 
 CHANCE_MARGIN = 1e-4
-"""Errors are kept at least this far below the error of guessing. The paper replaces errors of 0.5 and above
-by 0.4999.
+"""Errors are kept at least this far below the error of guessing. For two classes, the paper likewise replaces
+errors of 0.5 and above by 0.4999.
 """
 LEAST_ERROR = 1e-10
 """The error counted for a learner without mistakes, whose vote would otherwise be infinite."""

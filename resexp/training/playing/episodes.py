@@ -24,7 +24,7 @@ class Game:
     """One environment in which episode after episode is played.
 
     Episode n begins with the seed `seed_of(n)`. Everything that happens in it depends only on this seed
-    and the actions. Therefore these are saved, but the environment's own state is not.
+    and the actions. Therefore n and the actions are saved, but the environment's own state is not.
     """
 
     def __init__(self, env: Any, seed_of: Callable[[int], int]) -> None:
@@ -59,7 +59,7 @@ class Game:
         return {"episode": self.episode, "actions": actions, "observation": seen}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Play a saved episode again. Raises TrialError if it takes another course."""
+        """Play a saved episode again. Raises TrialError if it does not end with the saved observation."""
         self._begin(state["episode"])
         for action_K in state["actions"].cpu().numpy():
             self.act(action_K)
@@ -75,9 +75,9 @@ class Played:
     """What happened in some steps of several games.
 
     seen, actions, before: the observations, the actions taken, and the logarithms of their probabilities.
-    rewards: what the actions brought. ended: 1 where an action ended its episode, and 0 elsewhere. last: the
-    observations after the last actions. cut: the last observations of episodes that only a limit of time
-    ended, by (t, e). returns: the returns of the episodes that ended.
+    rewards: the rewards of the actions. ended: 1 where an action ended its episode, and 0 elsewhere. last:
+    the observations that the next step begins with. cut: the last observations of episodes that only a limit
+    of time ended, by (t, e). returns: the returns of the episodes that ended.
     """
 
     seen_TEF: Tensor

@@ -41,7 +41,7 @@ class PlayingRun(Run):
         self.source: Environment = settings.data.build()
         model, seed = settings.model, settings.seed
         value = build_network(model, self.player.purposes(data.facts)[1])
-        own = key_of(seed, "value")  # with the policy's seed, the two would begin with the same weights
+        own = key_of(seed, "value")  # with `seed`, equal layers of both networks would begin equal
         initialise(value, model.init, own, activation=model.activation, noise=model.init_noise)
         self.value = value.to(device)
         self.value_optimizer = self.recipe.make(self.value.parameters())
@@ -70,15 +70,17 @@ class PlayingRun(Run):
 
     @property
     def player(self) -> PolicyGradient:
-        """The task, which is of a kind that plays."""
+        """The task, which is a PolicyGradient."""
         return cast(PolicyGradient, self.task)
 
     # -- playing ----------------------------------------------------------------------------------
 
     @torch.no_grad()
     def collect(self) -> None:
-        """Play every game for some steps, and keep what there is to learn from it."""
-        self.scale.renew()  # here only, so that the evaluation after the epoch uses the same scale
+        """Play every game for `rollout` steps, and keep as `experience` what the networks learn from. Raises
+        Diverged if an output of a network is not finite.
+        """
+        self.scale.renew()  # only here, so that the evaluation after the epoch uses the same scale
         generator = keyed_generator(self.settings.seed, self.played, "actions")
         self.network.eval()
 
@@ -107,7 +109,7 @@ class PlayingRun(Run):
         self.returns, self.played = played.returns, self.played + 1
 
     def outputs(self, network: nn.Module, seen_BF: Tensor) -> Tensor:
-        """A network's outputs for observations, on the CPU. Raises Diverged if an output is no number."""
+        """A network's outputs for observations, on the CPU. Raises Diverged if an output is not finite."""
         output: Tensor = network(self.scale(seen_BF).to(self.device)).cpu()
         if not output.isfinite().all():
             raise Diverged(f"an output of a network was no number by step {self.step} of {self.total}")
@@ -119,7 +121,7 @@ class PlayingRun(Run):
     # -- one step ---------------------------------------------------------------------------------
 
     def train_step(self) -> None:
-        """Take one step of both networks. Raises Diverged if a loss or an output is no longer a number."""
+        """Take one step of both networks. Raises Diverged if a loss or an output is not finite."""
         with self._clock():
             if self.played == self.epoch:
                 self.collect()
@@ -156,7 +158,7 @@ class PlayingRun(Run):
     def close_epoch(self) -> dict[str, Any]:
         """The metrics row of the epoch that has just ended, with an evaluation if it is due.
 
-        `running_error` is the regret of the training episodes that ended in this epoch.
+        `running_error` is the mean regret of the training episodes that ended in this epoch.
         """
         row = self.end_epoch()
         epoch = row["epoch"]

@@ -8,14 +8,15 @@ import torch
 from torch import Tensor
 
 MOST = 10.0
-"""The largest size of a scaled observation."""
+"""Scaled observations are clipped to lie between -MOST and MOST."""
 
 
 class Scale:
     """Mean and variance of observations, on the CPU in float64. Shape suffixes: N observations, F features.
 
-    `add` counts observations. They change the scale only when `renew` is called, so that a policy is
-    evaluated with the scale that it learned with. With `on` False, observations stay as they are.
+    `add` includes observations in the mean and variance. The scale changes only when `renew` is called, so
+    that a policy is evaluated with the scale that it learned with. With `on` False, observations stay as
+    they are.
     """
 
     def __init__(self, features: int, on: bool) -> None:
@@ -30,7 +31,7 @@ class Scale:
         """
 
     def add(self, seen_NF: Tensor) -> None:
-        """Count further observations (Chan et al. 1979)."""
+        """Include further observations in the mean and variance, by the method of Chan et al. 1979."""
         if not self.on:
             return
         new_NF, old = seen_NF.cpu().double(), self.count
@@ -42,7 +43,7 @@ class Scale:
         self.squares_F = self.squares_F + own_F + distance_F.square() * old * len(new_NF) / self.count
 
     def renew(self) -> None:
-        """Scale by all observations that have been counted."""
+        """From now on, scale by the mean and variance of all observations that have been added."""
         if self.count:
             self.used = self.mean_F, (self.squares_F / self.count).sqrt().clamp(min=1e-4)
 
