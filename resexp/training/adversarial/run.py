@@ -71,10 +71,7 @@ class AdversarialRun(Run):
     # -- one step ---------------------------------------------------------------------------------
 
     def train_step(self) -> None:
-        """Update the discriminator `discriminator_steps` times, and then the generator once.
-
-        Raises Diverged if a loss is not finite.
-        """
+        """Update the discriminator, then the generator once. Raises Diverged if a loss is not finite."""
         with self._clock():
             torch.manual_seed(self._draws_key())  # for connections that draw
             self.network.train()
@@ -151,9 +148,7 @@ class AdversarialRun(Run):
 
     @torch.no_grad()
     def generated(self, count: int) -> Tensor:
-        """Images of the averaged generator (count, C, H, W) uint8, always from the same noise. Raises
-        Diverged if a pixel is not finite.
-        """
+        """Images (count, C, H, W) uint8 of fixed noise. Raises Diverged if a pixel is not finite."""
         self.forward.eval()
         noise = self.noise(count, "evaluation")
         at_once = self.game.evaluated_at_once(self.data.facts)
@@ -208,17 +203,13 @@ class AdversarialRun(Run):
         return {}
 
     def fixed_batch(self, size: int) -> tuple[Tensor, Tensor, Tensor]:
-        """A batch of noise for probes of the generator. All trials share it. The noise also stands in place
-        of the target and the labels, because a generator has neither.
-        """
+        """Noise for probes of the generator, the same in all trials. It stands for target and labels too."""
         draws = keyed_generator("probe")
         noise = torch.randn(size, self.game.noise, generator=draws).to(self.device)
         return noise, noise, noise
 
     def loss_of(self, network: nn.Module, inputs: Tensor, target: Tensor) -> Tensor:
-        """The loss of `network`, a copy of the generator, on the noise `inputs`. A copy of the discriminator
-        in eval mode judges the images.
-        """
+        """The loss of `network`, a copy of the generator. A copy of the discriminator judges its images."""
         made = network(inputs)
         judge = copy.deepcopy(self.discriminator).eval().requires_grad_(False).to(made.device, made.dtype)
         return self.game.training_loss(judge(made), target)
