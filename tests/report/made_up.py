@@ -202,3 +202,9 @@ def first_drawing(records: Records) -> Drawing:
     report = build(records)
     with closing(draw(report.records, report.added, [])) as figures:
         return next(figures)
+
+
+def reading(row: dict[str, Any], probe: str, name: str, index: int, value: float, *, at: float = 1.0) -> Any:
+    """One row of a probe on the trial with this row."""
+    place = {"id": row["id"], "probe": probe, "step": int(138 * at), "at": at}
+    return {**place, "name": name, "layer": f"blocks.{index}", "index": index, "value": value}

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pandas as pd
 import pytest
-from made_up import trial
+from made_up import reading, trial
 from matplotlib import rc_context
 
 from resexp.generation import measures
 from resexp.report import build, frames, style
 from resexp.report.figures import generation_vs_depth as figure
 from resexp.report.render import terminal
-from resexp.report.tables import generation
+from resexp.report.tables import fid, generation
 from resexp.store import Records
 
 Make = Callable[..., Records]
@@ -91,3 +92,38 @@ def test_the_figure_shows_means_against_depth_and_what_real_images_reach(make: M
         [90, 90]
     ]
     assert not [line for line in precision.lines if line.get_label() == "real images"], "it was not measured"
+
+
+@pytest.mark.parametrize("deeper", [40.0, 50.0])
+def test_fids_have_a_table_and_where_they_may_be_compared_a_panel(make: Make, deeper: float) -> None:
+    trials = rows(8) + rows(20)
+    measured = [row for row in trials if row["status"] == "done"]
+    values = [
+        (row, {"fid": 20.0 + number, "fid_floor": 5.0, "fid_images": 40.0 if row["depth"] == 8 else deeper})
+        for number, row in enumerate(measured)
+    ]
+    probes = [reading(row, "fid", name, 0, x) for row, found in values for name, x in found.items()]
+    records = frames.prepared(make(trials, probes=pd.DataFrame(probes)))
+    table = fid.table(records)
+    assert table is not None
+    first = dict(zip([column.title for column in table.columns], table.cells()[0], strict=True))
+    assert first == {
+        "Connection": "plain",
+        "Depth": "8",
+        "When": "at the end",
+        "Images": "40",
+        "n": "2",
+        "FID": "20.50 ± 0.71",
+        "Real images": "5.00 ± 0.00",
+    }
+    assert sorted((row["depth"], row["images"]) for row in table.rows) == [(8, 40)] * 2 + [(20, deeper)] * 2
+    with rc_context({rule: value for rule, value in style.RC.items() if "svg" not in rule}):
+        drawn = figure.figure(records)
+    assert drawn is not None
+    if deeper != 40:
+        assert len(drawn.axes) == 3, "distances of unequal sets are not drawn side by side"
+        return
+    lines = {str(line.get_label()): list(line.get_ydata()) for line in drawn.axes[3].lines}
+    assert lines["plain"] == [20.5, 23.5]
+    assert set(lines["real images"]) == {5.0}
+    assert fid.table(frames.prepared(make(trials))) is None

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from made_up import trial
+from made_up import reading, trial
 from matplotlib import rc_context
 
 from resexp.report import frames, style
@@ -24,11 +24,6 @@ from resexp.store import Records
 
 Make = Callable[..., Records]
 Rows = list[dict[str, Any]]
-
-
-def reading(row: dict[str, Any], probe: str, name: str, index: int, value: float, *, at: float = 1.0) -> Any:
-    place = {"id": row["id"], "probe": probe, "step": int(138 * at), "at": at}
-    return {**place, "name": name, "layer": f"blocks.{index}", "index": index, "value": value}
 
 
 def with_probes(make: Make, rows: Rows, probes: Rows) -> Records:
