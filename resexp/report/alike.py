@@ -1,4 +1,4 @@
-"""Finds the settings that a claim does not name, so that its sides are compared at equal values of them."""
+"""Labels trials by the settings that a claim does not name, so that sides are compared at equal settings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ def several(trials: pd.DataFrame) -> bool:
 
 
 def unspoken(records: Records, sides: Sequence[Mapping[str, Any]]) -> pd.Series[str]:
-    """A label for each trial: its values of all swept settings that neither side of the claim names.
+    """A label for each trial: its values of all swept settings that neither side of the claim names, and its
+    test data if no side names a data setting. Depth and tuned settings are left out.
 
     Only trials with the same label may be compared with each other.
     """
@@ -38,5 +39,5 @@ def unspoken(records: Records, sides: Sequence[Mapping[str, Any]]) -> pd.Series[
 
 
 def _overlap(axis: str, key: str) -> bool:
-    """Whether two dotted keys name the same setting, or one names a part and the other its option."""
+    """Whether two dotted keys name the same setting, or one names a part and the other an option of it."""
     return axis == key or axis.startswith(f"{key}.") or key.startswith(f"{axis}.")

@@ -1,4 +1,7 @@
-"""Keeps all rows of a published experiment beside its report, so that every number can be computed again."""
+"""Writes an experiment's training curves and probe readings for publication, and reads published experiments.
+
+With these rows and those of its trials, every number of a published report can be computed again.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ REPORT, TRIALS, METRICS, PROBES = "report.json", "trials.csv", "metrics.csv.gz",
 
 @dataclass(frozen=True)
 class Archive:
-    """A published experiment. Errors are fractions and losses are nats; a missing number is NaN.
+    """A published experiment. Errors are fractions, losses are in nats, and a missing number is NaN.
 
     report: the content of `report.json`: verdicts, claims, tables, the machine and the notes.
     trials: one row per trial, with the settings that differ from their default in any trial. A setting that
@@ -45,7 +48,7 @@ class Archive:
 
 
 def row_files(records: Records) -> dict[str, bytes]:
-    """The rows of the training curves and of the probes, as files by name. Equal rows give equal bytes."""
+    """The training curves and the probe readings as files: bytes by name. Equal rows give equal bytes."""
     frames = {METRICS: records.metrics, PROBES: records.probes}
     return {name: _compressed(frame) for name, frame in frames.items()}
 
@@ -70,7 +73,7 @@ def read(folder: Path) -> Archive:
 
 
 def _frame(file: Path) -> pd.DataFrame:
-    """The rows of a file. They are not read by pandas, which may change the last digit of a number."""
+    """The rows of a CSV file. pandas does not read them, because it may change the last digit of a number."""
     content = file.read_bytes()
     text = (gzip.decompress(content) if file.suffix == ".gz" else content).decode()
     header, *rows = csv.reader(io.StringIO(text, newline=""))
@@ -79,7 +82,10 @@ def _frame(file: Path) -> pd.DataFrame:
 
 
 def _typed(name: str, cells: Sequence[str]) -> Sequence[Any]:
-    """The cells as truth values, whole numbers or numbers if all of them are, and as texts otherwise."""
+    """The cells as truth values, integers or floats if all of them are, and as texts otherwise.
+
+    An empty cell is NaN among numbers and None among texts. An id is always a text.
+    """
     if name == "id":
         return cells
     if set(cells) <= {"True", "False"}:

@@ -29,10 +29,11 @@ class Report:
     """One experiment's report. The modules in `render/` turn it into each format.
 
     `sentences` open the report: what was registered, the paper's claim, the verdicts of one table, and what
-    could not be judged. `leading` is the key of that table. `setup` says what was trained.
+    could not be judged. `leading` is the key of the table with these verdicts, or "". `setup` says what was
+    trained.
 
     `added` are the sections from the user's files. `lost` are the problems with these files that occurred
-    while tables were made; `faults` adds those with figures.
+    while tables were made. `faults` also has those that occur while figures are drawn.
     """
 
     experiment: str
@@ -51,12 +52,12 @@ class Report:
         return next((table for table in self.tables if table.key == key), None)
 
     def own(self, table: Table) -> tuple[Sentence, ...]:
-        """The sentences to show with a table: its own, unless the report opens with them."""
+        """The sentences of a table; none if the report opens with them."""
         return () if table.key == self.leading else table.sentences
 
     @property
     def provenance(self) -> str:
-        """The heading above the facts about machine, versions or source of the runs."""
+        """The heading above the facts about the runs, such as their machine and versions, or their source."""
         return "Taken from" if self.records.foreign else "Measured with"
 
     @property
@@ -69,8 +70,8 @@ class Report:
     def undecided(self) -> tuple[str, ...]:
         """The subjects of opening verdicts, claims and published values that more seeds could decide.
 
-        Comparisons with the baseline count only if the report opens with them, as it does if there is one
-        depth. If they always counted, some of many variants would hardly differ and stay undecided.
+        Comparisons with the baseline are left out unless the report opens with them, as it does if there is
+        only one depth. Among many variants, some hardly differ from the baseline and would stay undecided.
         """
         left = {verdict for verdict in Verdict if verdict.more_seeds_may_decide}
         said = [(self.table("claims"), "say"), (self.table("published"), "case")]
@@ -97,7 +98,7 @@ class Report:
 
     @property
     def faults(self) -> tuple[Problem, ...]:
-        """All problems with the user's files. The report lacks the tables or figures that they are about."""
+        """All problems with the user's files. The report lacks the tables and figures that have a problem."""
         return (*self.lost, *self._drawn[1])
 
     @cached_property
@@ -112,8 +113,8 @@ class Report:
 def build(records: Records, plugins: Sequence[Plugin] = ()) -> Report:
     """The report on the records as they are now, whether or not the run has ended.
 
-    `plugins` are the user's files with tables and figures. They are run, and what fails in them is listed in
-    `Report.faults`.
+    `plugins` are the user's files with tables and figures. They are run, and `Report.faults` lists what fails
+    in them.
     """
     prepared = frames.prepared(records)
     lost: list[Problem] = []
@@ -166,7 +167,7 @@ def _table(section: Section, records: frames.ReportRecords, others: Container[st
     taken = {"environment", *(each.key for each in sections("table"))}
     if not re.fullmatch(r"[\w-]+", str(found.key), re.ASCII) or found.key in taken or found.key in others:
         wrong = f"its table has the key {found.key!r}, which another section has or which is no plain word"
-        raise unshowable(section.plugin, "table", wrong, "give it a word of its own")
+        raise unshowable(section.plugin, "table", wrong, "give it a key of its own: letters, digits, _ and -")
     table = found.cleaned()
     refuse_missing_cells(table, section.plugin)
     _try_out(table, records)
@@ -174,7 +175,7 @@ def _table(section: Section, records: frames.ReportRecords, others: Container[st
 
 
 def _try_out(table: Table, records: frames.ReportRecords) -> None:
-    """Show the table once, so that errors in a user's table are raised here and not in a renderer."""
+    """Render the table once, so that errors in a user's table are raised here and not in a later renderer."""
     from resexp.report.render import terminal
 
     words.plain_value(list(table.rows))
@@ -220,7 +221,10 @@ def _notes(records: frames.ReportRecords) -> list[str]:
 
 
 def _measured_with(records: frames.ReportRecords) -> list[tuple[str, str]]:
-    """Facts about the runs that trained the trials. If runs differ, each value has its number of trials."""
+    """Facts about the runs that trained the trials, as (name, value) pairs.
+
+    If runs differ in a fact, each of its values is followed by its number of trials.
+    """
     if len(records.runs) < 2:
         return list(_facts(records.environment))
     shown: dict[str, dict[str, int]] = {}
@@ -240,7 +244,7 @@ def _each(counts: dict[str, int]) -> str:
 
 
 def _facts(environment: dict[str, Any]) -> list[tuple[str, str]]:
-    """The environment record as (name, value) pairs. Nested records are flattened, empty values left out."""
+    """The environment record as (name, value) pairs: nested records are flattened, empty values left out."""
     facts: list[tuple[str, str]] = []
     for key, value in environment.items():
         name = words.clean(key)

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 def holm(p: Sequence[float | None]) -> list[float | None]:
     """The p of each test, corrected for the number of tests.
 
-    If every corrected p up to a level is called a finding, that level limits the probability of any false
-    finding. The i-th smallest of m values is multiplied by m - i + 1. Then each is raised to the largest
-    before it, and none exceeds 1 (Holm 1979, Scand. J. Statist. 6). A missing p is no test and stays missing.
+    If every test with a corrected p of at most `a` is called a finding, the probability of one or more false
+    findings is at most `a`. The i-th smallest of m values is multiplied by m - i + 1. Each product is then
+    raised to the largest product before it and limited to 1 (Holm 1979, Scand. J. Statist. 6). None stands
+    for a test that was not made; it does not count and stays None.
     """
     tests = sorted((value, place) for place, value in enumerate(p) if value is not None)
     adjusted: list[float | None] = [None] * len(p)
@@ -24,9 +25,10 @@ def holm(p: Sequence[float | None]) -> list[float | None]:
 def benjamini_hochberg(p: Sequence[float]) -> list[float]:
     """The p of each test, corrected for the number of tests less strictly than by `holm`.
 
-    If every corrected p up to a level is called a finding, that level limits the share of false findings
-    among all findings, on average. The i-th smallest of m values is multiplied by m / i. Then each is lowered
-    to the smallest after it, and none exceeds 1 (Benjamini and Hochberg 1995, J. R. Statist. Soc. B 57).
+    If every test with a corrected p of at most `a` is called a finding, the expected share of false findings
+    among all findings is at most `a` for independent tests. The i-th smallest of m values is multiplied by
+    m / i. Each product is then lowered to the smallest product after it and limited to 1 (Benjamini and
+    Hochberg 1995, J. R. Statist. Soc. B 57).
     """
     order = sorted(range(len(p)), key=p.__getitem__, reverse=True)
     adjusted, least = [1.0] * len(p), 1.0

@@ -1,9 +1,9 @@
-"""Reads off training curves what claims are about: steps to a target, or the generalisation gap at a target.
+"""Reads two metrics of claims from training curves: the steps to a target, and the generalisation gap there.
 
-A target is a training or test error or loss; for gaps it is one of training. Errors and losses are known only
-where they were evaluated. The steps of a run to its target are those done at the first evaluation at or below
-the target. Its gap is interpolated between that evaluation and the one before, linearly in the training error
-or loss.
+The target of steps is a training or test error or loss. The target of a gap is a training error or loss.
+Errors and losses are known only where they were evaluated. The steps to a target are those done at the first
+evaluation at or below it. The gap at a target is interpolated between that evaluation and the one before,
+linearly in the training error or loss.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ FEWEST_RANKED = 4
 def values(records: Records, trials: pd.DataFrame, metric: CurveMetric) -> pd.Series[float]:
     """The metric of each trial, with the index of `trials`. It is infinite if the trial has no value.
 
-    A trial has no value if it diverged or failed, or never reaches the target. If the metric is a gap, it has
-    no value either if its first evaluation is already below the target. Steps after the end of the shortest
-    run do not count, so that every run has the same time to reach the target. A target of None is the lowest
+    A trial has no value if it diverged or failed, or never reaches the target. It has no gap if its first
+    evaluation is already below the target. For steps, evaluations after the last one of the shortest run do
+    not count, so that every run has the same time to reach the target. A target of None means the lowest one
     that all runs reach.
     """
     curves = _curves(records, trials, metric)
@@ -46,10 +46,10 @@ def values(records: Records, trials: pd.DataFrame, metric: CurveMetric) -> pd.Se
 
 
 def rounding(records: Records, trials: pd.DataFrame, metric: CurveMetric) -> float:
-    """How much rare evaluations add to the variance of the logarithm of the steps to a target.
+    """The variance of the logarithm of the steps to a target that comes from rare evaluations alone.
 
-    A run may have reached the target anywhere between two evaluations, with the same probability. The result
-    is the average over runs.
+    A run may have reached the target anywhere between two evaluations. The logarithm of that step is taken as
+    uniformly distributed. The result is the mean over the runs that reach the target, or 0 if none does.
     """
     assert metric.target is not None
     runs = _curves(records, trials, metric).values()
@@ -59,12 +59,13 @@ def rounding(records: Records, trials: pd.DataFrame, metric: CurveMetric) -> flo
 
 
 def sooner(pairs: Sequence[tuple[Values, Values]], alpha: float = statistics.ALPHA) -> int:
-    """Which side reaches the target sooner, if some runs never do: -1 the first, 1 the second, 0 undecided.
+    """Which side reaches the target sooner: -1 for the first, 1 for the second, and 0 if this is undecided.
 
-    If there is one setting with at least four runs per side, this is decided by the rank test of Wilcoxon,
-    Mann and Whitney, in which runs that never reach the target share the last rank (Gehan 1965, Biometrika
-    52). It is exact if there are at most 20,000 ways to share the ranks between the sides, as with eight runs
-    per side; otherwise 20,000 random ways are tried. In all other cases, Barnard's exact test (1945) compares
+    This is for sides with runs that never reach the target. With fewer than three runs on a side, the result
+    is 0. If there is only one pair, with at least four runs per side, the rank test of Wilcoxon, Mann and
+    Whitney decides. In it, runs that never reach the target share the last rank (Gehan 1965, Biometrika 52).
+    It is exact if there are at most 20,000 ways to divide the ranks between the sides, as with eight runs per
+    side. Otherwise, 20,000 random ways are tried. In all other cases, Barnard's exact test (1945) compares
     the shares of runs that reach the target.
     """
     sides = [np.concatenate([pair[side] for pair in pairs]) for side in (0, 1)]
@@ -86,7 +87,7 @@ def sooner(pairs: Sequence[tuple[Values, Values]], alpha: float = statistics.ALP
 
 
 def _curves(records: Records, trials: pd.DataFrame, metric: CurveMetric) -> dict[str, pd.DataFrame]:
-    """The evaluations of each trial in their order. Those that lack a number for the metric are left out."""
+    """The evaluations of each trial, by its id and in order. Those that lack a needed number are left out."""
     needed = ["step", metric.measure]
     if metric.kind == "gap":
         needed.append(metric.measure.replace("train", "test"))
@@ -99,10 +100,10 @@ def _curves(records: Records, trials: pd.DataFrame, metric: CurveMetric) -> dict
 
 
 def _arrival(run: pd.DataFrame, measure: str, target: float, end: float) -> tuple[float, float]:
-    """The step of the last evaluation before the target is reached, and of the one at which it is reached.
+    """The steps of two evaluations: of the one before the target is reached, and of the one that reaches it.
 
-    The first of them is 0 if there was no evaluation before. Both are infinite if the target is not reached
-    up to step `end`.
+    The first step is 0 if there is no evaluation before. Both are infinite if the target is not reached up to
+    step `end`.
     """
     steps = run["step"].to_numpy(float)
     # An error of 0.05 reaches 5 % even if rounding made it slightly larger.
@@ -114,7 +115,10 @@ def _arrival(run: pd.DataFrame, measure: str, target: float, end: float) -> tupl
 
 
 def _gap(run: pd.DataFrame, measure: str, target: float) -> float:
-    """The test error or loss minus that of training, at the point where the latter is at the target."""
+    """The test error or loss minus the training error or loss, where the latter comes down to the target.
+
+    The result is infinite if it never does, or if the first evaluation is already below the target.
+    """
     train = run[measure].to_numpy(float)
     test = run[measure.replace("train", "test")].to_numpy(float)
     there = np.flatnonzero(train <= np.nextafter(target, np.inf))

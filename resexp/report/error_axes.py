@@ -1,4 +1,4 @@
-"""Axes of errors that differ by orders of magnitude, with room for the curves of small errors."""
+"""Figure axes for errors that differ by orders of magnitude, on which small errors can still be read."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def enlarged(peaks: Iterable[float]) -> float | None:
 def error_axis(axis: Any, levels: Iterable[float]) -> None:
     """Make an axis of errors in percent logarithmic if `levels` differ by orders of magnitude.
 
-    `levels` has one error for each curve. The axis must already have its upper limit. It stays linear near 0,
-    so that an error of 0 has its place.
+    `levels` has one error for each curve. The axis must already have its upper limit. A logarithmic axis is
+    still linear near 0, so that it can show an error of 0.
     """
     found = [level for level in levels if isfinite(level)]
     least = max(FINEST, min(found, default=0.0))

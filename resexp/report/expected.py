@@ -24,7 +24,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class CheckedExpectation:
-    """One expectation, what became of it, and what was measured, in words."""
+    """The text of an expectation, its outcome, and in `why` what was measured, in words."""
 
     text: str
     outcome: Outcome
@@ -42,19 +42,19 @@ VERDICTS: dict[Claim, tuple[set[Verdict], set[Verdict]]] = {
         | {Verdict.NOTHING_FINISHED, Verdict.TRIALS_LOST, Verdict.ONE_CLASS},
     ),
 }
-"""The verdicts with which a claim about depth holds, and those with which it fails."""
+"""The verdicts with which a claim about depth holds, and those with which it fails. Others leave it open."""
 
 
 def check(
     report: Report, expectations: Sequence[Expectation], *, allow_diverged: bool
 ) -> list[CheckedExpectation]:
-    """The expectations with their outcomes. The first is always there, and says that all trials are done.
+    """The expectations with their outcomes, after one that is always checked: that all trials are done.
 
-    A comparison holds only if it holds for every number in the interval of the difference, at the level of
-    the report. With `allow_diverged`, trials may also have diverged.
+    A comparison holds only if it holds for every number in the interval of what it compares, at the level of
+    the report. With `allow_diverged`, trials that have diverged count as done.
 
-    Raises ConfigError if an expectation names a variant or depth that the report does not have. The error
-    lists every such problem.
+    Raises ConfigError if expectations name variants or depths that the report does not have. The error lists
+    all of them.
     """
     depths = _depths(report)
     problems = [
@@ -105,8 +105,8 @@ def _checked(report: Report, expectation: Expectation) -> CheckedExpectation:
 
 
 def _trains(report: Report, expectation: Expectation) -> CheckedExpectation:
-    """Whether, at each depth, the training error is below the error of always answering the most frequent
-    class.
+    """The outcome of an expectation that a variant trains. It holds if, at each depth, the training error is
+    below the error of always answering the most frequent class. The depth with the worst outcome decides.
     """
     trials = report.records.trials
     mine = trials[trials["variant"] == expectation.variant]
@@ -155,7 +155,9 @@ def _place(report: Report, side: Side) -> pd.DataFrame:
 
 
 def _lost(places: Sequence[pd.DataFrame], metric: str, sign: str) -> tuple[Outcome, str] | None:
-    """The outcome and the reason if errors cannot be averaged, because networks diverged or seeds failed."""
+    """The outcome and the reason if no mean can decide, because networks diverged or some seeds failed and
+    others trained; None otherwise.
+    """
     if not metric.endswith(("_error", "_loss")):
         return None
     diverged = [int((place["status"] == Status.DIVERGED).sum()) for place in places]
@@ -177,7 +179,7 @@ def _examples(place: pd.DataFrame, metric: str) -> int | None:
 
 
 def _outcome(low: float, high: float, expectation: Expectation) -> Outcome:
-    """Whether the whole interval lies on the expected side of the bound."""
+    """HOLDS if the whole interval lies on the expected side of the bound, FAILS if it lies on the other."""
     bound = expectation.bound
     below = high < bound or (expectation.sign == "<=" and high == bound)
     above = low > bound or (expectation.sign == ">=" and low == bound)

@@ -1,6 +1,6 @@
-"""Finds failed seeds. If some seeds of a depth trained and others failed, their mean describes neither kind.
+"""Finds failed seeds. If some seeds of a depth failed and others trained, their mean describes neither group.
 
-Here, `chance` is the error of always answering the most frequent class, which needs no training.
+In this module, `chance` is the error of always answering the most frequent class, which needs no training.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from resexp.report.statistics import ALPHA, numbers
 HALF = 0.5
 """A seed has failed if its training error is more than this fraction of `chance`."""
 APART = 2.0
-"""Failed and trained seeds are two groups if the gap between them is at least this many times the range of
-either group...
+"""Failed and trained seeds are two groups only if the gap between them is at least this many times the range
+of each group.
 """
 LEAST_GAP = 0.25
-"""... and at least this fraction of `chance`. Otherwise seeds that lie close together would be two groups if
-the bound of failure happened to lie between them.
+"""The gap between two groups must also be at least this fraction of `chance`. Otherwise, seeds that lie close
+together would be two groups whenever the bound of failure lies between them.
 """
 RULE = (
     "A seed counts as failed if it diverged, or if its training {error} is more than half of the {error} of "
@@ -56,7 +56,7 @@ class Failures:
 
     @property
     def mixed(self) -> bool:
-        """Whether some seeds diverged, or some failed and others trained, as `RULE` says."""
+        """Whether the mean must not be used: some seeds diverged, or the seeds are two groups by `RULE`."""
         if self.diverged:
             return True
         first = len(self.errors) - self.failed
@@ -68,9 +68,9 @@ class Failures:
 
 
 def failures(errors: ArrayLike, chance: float | None, diverged: int = 0) -> Failures | None:
-    """How many seeds failed among those with these training errors and `diverged` others.
+    """How many seeds failed, among those with these training errors and the `diverged` seeds.
 
-    The result is None without a training error. If `chance` is unknown, only the seeds that diverged are
+    The result is None if there is no training error. If `chance` is None, only the seeds that diverged are
     known to have failed.
     """
     found = np.sort(numbers(errors))
@@ -89,7 +89,7 @@ def _share(failed: int, n: int) -> tuple[float, float]:
 
 
 def described(row: Mapping[str, Any], measure: Measure) -> str:
-    """How many seeds failed in a row of the table of degradation, with the errors of both groups."""
+    """A clause on a row of the table of degradation: how many seeds failed, and the errors of both groups."""
     low, high = (words.percent(row[end], 0) for end in ("failed_low", "failed_high"))
     seeds, lost = row["n"] + row["diverged"], row["diverged"]
     trained = seeds - row["failed"]
@@ -108,14 +108,16 @@ def _errors(errors: Sequence[float], measure: Measure) -> str:
 
 
 def mixed(trials: pd.DataFrame) -> bool:
-    """Whether some trials of one variant and depth failed and others trained, by `RULE`."""
+    """Whether the seeds of these trials, of one variant and depth, are `mixed` (see `Failures`). False if no
+    trial has a training error.
+    """
     errors, diverged = frames.done(trials)["train_error"], (trials["status"] == Status.DIVERGED).sum()
     found = failures(errors, frames.chance(trials, "train"), int(diverged))
     return found is not None and found.mixed
 
 
 def one_class(trials: pd.DataFrame, split: str) -> int:
-    """How many trials answer one class only, on a split that has several classes."""
+    """How many networks give every example of a split the same class, although the split has several."""
     done = frames.done(trials)
     columns = [f"{split}_most_answered", f"{split}_chance"]
     answered, chance = (pd.to_numeric(done[name]) if name in done else pd.Series() for name in columns)
@@ -123,6 +125,6 @@ def one_class(trials: pd.DataFrame, split: str) -> int:
 
 
 def of_one_class(count: int, n: int, depth: int) -> str:
-    """The clause of a sentence that counts the trials found by `one_class`; "" if there are none."""
+    """A clause that says that `count` of `n` seeds answer one class only; "" if `count` is 0."""
     answer = "answers" if count == 1 else "answer"
     return f"{count} of {n} seeds at depth {depth} {answer} one class only" if count else ""

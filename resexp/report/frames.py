@@ -1,4 +1,4 @@
-"""Prepares an experiment's records for tables and figures, and holds the queries that these share."""
+"""Prepares an experiment's records for tables and figures, and has the queries that several of these use."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ CONNECTIONS = (
     *("fixed_scale", "dense_average", "dual", "decayed", "attention_residual", "momentum"),
     *("shortcut_gated", "shortcut_dropout", "dynamic_hyper", "manifold_hyper", "skip_input"),
 )
-"""The order of connections in tables, from which figures also take colours and markers.
+"""The order of connections in tables. Figures take colours and markers from it, too.
 
-Connections that are not listed come after these, by name. Append new ones, so that no colour changes.
+Connections that are not listed come after these, by name. Add new ones at the end, so that no colour changes.
 """
 ERRORS = ("train_error", "train_loss", "test_error", "test_loss", "validation_error", "validation_loss")
 COSTS = (
@@ -37,8 +37,8 @@ ENDED = tuple(status.value for status in Status if status.ended)
 TRAINING_DATA = ("train_size", "validation_size", "crop", "flip", "normalise")
 """Data options that do not change which examples are in the test set."""
 WORST = {"validation_error": 1.0, "validation_loss": inf}
-"""The error that a diverged or failed trial counts with in tuning. If such trials did not count, bad settings
-would win.
+"""The measures by which tuned values are chosen, with the value that a diverged or failed trial has in each.
+If such trials did not count, bad settings would win.
 """
 
 
@@ -54,8 +54,9 @@ class DepthGroup(NamedTuple):
 class ReportRecords(Records):
     """Records ready for tables and figures.
 
-    If options are tuned, `trials` are only those at the chosen values, and `tried` are the trials at all
-    values, with a column `chosen`. `probes` has columns for the variant, connection, depth and seed too.
+    If options are tuned, `trials` are only those at the chosen values. `tried` are the trials at all values,
+    with a column `chosen`. `probes` are the readings of `trials`, with columns for the variant, connection,
+    depth and seed, too.
     """
 
     tried: pd.DataFrame
@@ -80,7 +81,7 @@ def prepared(records: Records) -> ReportRecords:
     trials = trials[tried["chosen"]]
     probes = records.probes.merge(trials[["id", "variant", "connection", "depth", "seed"]], on="id")
     probes = probes.assign(
-        probe=probes["probe"].astype("category"),  # faster, because every table compares it over all readings
+        probe=probes["probe"].astype("category"),  # every table compares this column, and categories are fast
         at=probes["at"].astype(float),
         value=pd.to_numeric(probes["value"], errors="coerce"),
     )
@@ -100,10 +101,11 @@ def _rank(connection: str) -> tuple[int, str]:
 def chosen(trials: pd.DataFrame, keys: Sequence[str]) -> pd.Series[bool]:
     """Whether each trial has the tuned values (of `keys`) that are best for its variant and depth.
 
-    The best values have the least mean validation error over seeds, in which a diverged or failed trial
-    counts with an error of 1. If no error was measured, the loss decides, which is infinite for such a trial.
-    Among equal means, the values with the fewest such trials are chosen, then the smallest values. Where no
-    trial has a result, all are True. Test errors are never used.
+    The best values have the least mean validation error over seeds. If no trial has a validation error, the
+    validation loss decides. A diverged or failed trial has an error of 1 or an infinite loss here. Among
+    equal means, the values with the fewest diverged and failed trials are chosen, and among these the first
+    by `candidates`. If no trial of a variant and depth has a result, all of them are True. Test errors are
+    never used.
     """
     found = pd.Series(True, index=trials.index)
     if not keys:
@@ -122,13 +124,15 @@ def chosen(trials: pd.DataFrame, keys: Sequence[str]) -> pd.Series[bool]:
 
 
 def _judged(trials: pd.DataFrame, measure: str) -> pd.Series[float]:
-    """The measure of the trials that have ended, with the worst value for those without a result."""
+    """A measure of the trials that have ended. Diverged and failed trials have its value in `WORST`."""
     over = ended(trials)
     return over[measure].where(over["status"] == Status.DONE, WORST[measure])
 
 
 def candidates(place: pd.DataFrame, keys: Sequence[str]) -> list[tuple[tuple[Any, ...], pd.DataFrame]]:
-    """The trials at each combination of tuned values, in ascending order if all are numbers."""
+    """The trials at each combination of tuned values, in ascending order if all are numbers, and in order of
+    occurrence otherwise.
+    """
     texts = zip(*(place[key].map(value_text) for key in keys), strict=True)
     labels = pd.Series(list(texts), index=place.index)
     groups = [place[labels == label] for label in dict.fromkeys(labels)]
@@ -149,7 +153,7 @@ def numeric(value: Any) -> bool:
 
 
 def trained(records: Records) -> bool:
-    """Whether any network was trained for more than one step. A single step serves probes only."""
+    """Whether any network was, or may have been, trained for more than the one step that probes need."""
     budgets = [settings.get("training", {}).get("iterations") for settings in records.settings.values()]
     return not budgets or any(iterations != 1 for iterations in budgets)
 
@@ -194,14 +198,17 @@ def by_depth(trials: pd.DataFrame) -> Iterator[DepthGroup]:
 
 
 def row_keys(group: DepthGroup, **between: Any) -> dict[str, Any]:
-    """The first cells of a group's row: connection, variant, depth, the cells `between`, and the number n."""
+    """The first cells of a group's row: connection, variant, depth, the cells `between`, and n.
+
+    n is the number of trials, or the least value of the column n if there is one.
+    """
     rows = group.rows
     keys = {"connection": str(rows["connection"].iloc[0]), "variant": group.variant, "depth": group.depth}
     return {**keys, **between, "n": int(rows["n"].min()) if "n" in rows else rows["id"].nunique()}
 
 
 def readings(records: Records, probe: str, at: float) -> pd.DataFrame:
-    """The readings of one probe at a fraction of training. `records` must be prepared."""
+    """The readings of one probe at the fraction `at` of training. `records` must be prepared."""
     rows = records.probes[records.probes["probe"] == probe]
     return rows[(rows["at"] - at).abs() < 1e-9]
 
@@ -212,7 +219,9 @@ def deepest(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def common_depth(trials: pd.DataFrame) -> int | None:
-    """The greatest depth that all variants share, or the greatest of all if they share none."""
+    """The greatest depth that all variants share, or the greatest of all if they share none; None without
+    trials.
+    """
     if trials.empty:
         return None
     counts = trials.groupby("depth")["variant"].nunique()
@@ -221,11 +230,11 @@ def common_depth(trials: pd.DataFrame) -> int | None:
 
 
 def examples(trials: pd.DataFrame, split: str) -> int | None:
-    """The number of examples in a split, if errors are shares of them; None otherwise.
+    """The number of examples in a split, if errors are shares of examples and the trials agree on the number.
 
-    Errors are shares of examples only if each example has one class. Then the error of always answering the
-    most frequent class is recorded (`chance`). For masks and text, errors are shares of pixels or characters,
-    of which there are many more. The number is also None if it differs between trials.
+    Errors are shares of examples only if each example has one class. In this case, the error of always
+    answering the most frequent class is recorded (`chance`). For masks and text, errors are shares of pixels
+    or characters, and the result is None.
     """
     if f"{split}_chance" not in trials or trials[f"{split}_chance"].isna().all():
         return None
@@ -245,5 +254,5 @@ def _only(trials: pd.DataFrame, column: str) -> float | None:
 
 
 def value(x: Any) -> float | None:
-    """A float, or None where pandas has NaN."""
+    """The value as a float; None for what pandas calls missing."""
     return None if pd.isna(x) else float(x)
