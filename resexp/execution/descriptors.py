@@ -28,7 +28,7 @@ def open_standard_descriptors() -> None:
 
 
 def point_to_nowhere(descriptor: int) -> None:
-    """Discard what is written to an open descriptor, and the text that Python has not yet written to it."""
+    """Discard everything that is written to an open descriptor from now on, and what Python still buffers."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, descriptor)
     os.close(nowhere)

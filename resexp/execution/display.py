@@ -1,4 +1,4 @@
-"""The base class of what shows a run to the user, and the values that it is given while trials train."""
+"""The base class of displays, which show a run to the user, and the values that a display receives."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class View:
     """The state of a sweep at one moment.
 
     `total` is the number of trials that the run covers. `before` is the number of these trials that were
-    done when the run began. `counts` has, for each status, how many trials have ended with it since then.
-    `share` is the fraction of this run's work that is done.
+    done when the run began. `counts` maps a status to the number of trials that have ended with it since
+    then. `share` is the fraction of this run's work that is done.
     """
 
     total: int
@@ -44,8 +44,8 @@ class View:
 
 
 class Display:
-    """Receives every event of a run, and shows nothing. Subclasses override the methods for
-    what they show.
+    """Receives every event of a run, and shows nothing. A subclass overrides the methods of the events that
+    it shows.
     """
 
     def started(self, trial: Trial, number: int) -> None:

@@ -1,4 +1,4 @@
-"""Finds out why a process of this machine ended, if it could not say so itself."""
+"""Finds out why a process on this machine ended, if the process could not report it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from resexp.execution.launcher import Outcome
 
 def outcome_of(status: int, oom_kills_before: int) -> Outcome:
     """How a worker ended. `status` is its exit status, or minus the number of the signal that ended it (as in
-    Popen). `oom_kills_before` is what `oom_kills` was before the worker started.
+    Popen). `oom_kills_before` is what `oom_kills()` returned before the worker started.
     """
     if status == -signal.SIGKILL and oom_kills() > oom_kills_before:
         return Outcome(status, "oom", "out of memory")
@@ -21,7 +21,7 @@ def outcome_of(status: int, oom_kills_before: int) -> Outcome:
 
 
 def oom_kills() -> int:
-    """How often this machine's kernel has killed a process because memory ran out; 0 if that is unknown."""
+    """How often this machine's kernel has killed a process because memory ran out; 0 if unknown."""
     try:
         lines = Path("/proc/vmstat").read_text().splitlines()
     except OSError:

@@ -26,7 +26,7 @@ class Job:
 
     folder: the trial's folder. number: the attempt's number. threads: CPU threads of each process.
     trainer: `module:function`, which is called with the Attempt. data: the trial's data as prepared on this
-    machine; None: the worker prepares them. processes: how many processes compute the trial together; the
+    machine; None if the worker must prepare it. processes: how many processes compute the trial together. The
     worker is one of them, and starts the others. restart: how often a cluster has started this attempt again.
     """
 
@@ -49,7 +49,7 @@ class Outcome:
         not known.
     kind, cause: recorded as the trial's failure, unless the worker has recorded a result or a failure itself.
         Kinds are "crash", "oom", "lost", "cancelled", "time limit" and "node failure".
-    again: whether the trial is not at fault. The supervisor then starts it again, unless this happens many
+    again: True if the trial is not at fault. The supervisor then starts it again, unless this happens many
         times in a row.
     """
 
@@ -68,7 +68,7 @@ class Launcher(ABC):
     """
 
     def slots(self, device: str, jobs: int | None, trials: int) -> Sequence[str]:
-        """The device of each job that the launcher accepts at the same time. It never gets more jobs at once.
+        """One device for each job that the launcher accepts at the same time. It gets no more jobs at once.
 
         `device` and `jobs` are those of the command line, "auto" and None by default; `trials` is the number
         of trials to run. A launcher with a queue accepts all trials, and lets at most `jobs` of them run at a
@@ -79,7 +79,7 @@ class Launcher(ABC):
     def remarks(self, processors: int) -> Iterable[str]:
         """Sentences on where trials will run, which the user must read. This is called once, after `slots`.
 
-        `processors` is the number that the largest trial takes on the CPU.
+        `processors` is the number of processors that the largest trial uses if it trains on the CPU.
         """
         return ()
 
@@ -132,8 +132,8 @@ class Launcher(ABC):
         return ()
 
     def look(self, seconds: float) -> Mapping[str, bool] | None:
-        """For each job of this user that is not over, whether it has begun. The key is the name that a note
-        has for the job. None if the answer cannot be found out, or takes longer than `seconds`.
+        """For each job of this user that is not over, whether it has begun. The key is what a note has as
+        `job` (see JobNotes). None if this cannot be found out, or not within `seconds`.
 
         `resexp status` calls this and no other method.
         """

@@ -41,8 +41,8 @@ class LineDisplay(Display):
 
 
 class Fading:
-    """A text file for lines about a run. After the first error of writing, it discards everything: if the
-    reader is gone or the disk is full, the run must still go on.
+    """Passes text on to a file. After the first write error, it discards everything: if the reader is gone or
+    the disk is full, the run must still go on.
     """
 
     def __init__(self, file: IO[str]) -> None:
@@ -70,8 +70,8 @@ class Fading:
 
 
 def line_console() -> Console:
-    """Standard error as it is now, or the output of a notebook's cell. Errors of writing are ignored."""
-    # If standard error is closed, rich discards what is printed.
+    """A console for `sys.stderr`, which in a notebook is the cell's output. Write errors are ignored."""
+    # If `sys.stderr` is None, rich discards what is printed.
     return Console(file=cast("IO[str]", Fading(sys.stderr))) if sys.stderr else Console(stderr=True)
 
 

@@ -20,8 +20,9 @@ CLOSING = 3.0
 """How long killed workers may take to end, in seconds."""
 
 _idle: dict[tuple[int, tuple[str, ...]], list[ServerProcess]] = {}
-"""Servers that are not in use. The key is the process that started them, and the modules that they loaded.
-They are kept so that a process that runs several experiments, such as a notebook, loads PyTorch once.
+"""Servers that are not in use. The key is the id of the process that started them, and the modules that they
+have loaded. They are kept so that a process that runs several experiments, such as a notebook, loads PyTorch
+once.
 """
 
 
@@ -42,11 +43,12 @@ class Local(Launcher):
     ) -> Iterator[list[Connection]]:
         """Call a function once for each element of `calls`, at the same time, each in a process of its own.
 
-        The function, which must belong to a module, gets a connection to this process and then the arguments
-        of its call. Yields this process's ends of the connections, in the order of the calls. A connection
-        raises EOFError once the process behind it has ended. All processes are killed when the context ends.
+        The function must be importable by name. Its arguments are a connection to this process and then the
+        elements of its call. Yields this process's ends of the connections, in the order of the calls. A
+        connection raises EOFError once the process behind it has ended. All processes are killed when the
+        context ends.
 
-        Raises TrialError if the system has no process to give.
+        Raises TrialError if no process can be started.
         """
         server, temporary = self._running_server(), self._server is None
         workers: list[Worker] = []
@@ -61,11 +63,10 @@ class Local(Launcher):
                 self._leave(server)
 
     def together(self, function: Callable[..., object], calls: Sequence[tuple[object, ...]]) -> bool:
-        """Call a module's function once for each element of `calls`, as `beside` does but without a
-        connection as the first argument. Returns whether all calls succeeded; when one fails, the others are
-        killed.
+        """Call a function once for each element of `calls`, as `beside` does but without the connection.
+        Returns whether all calls succeeded. When one fails, the others are killed.
 
-        Raises TrialError if the system has no process to give.
+        Raises TrialError if no process can be started.
         """
         with self.beside(_answer, [(function, *arguments) for arguments in calls]) as waiting:
             while waiting:

@@ -11,8 +11,9 @@ def receive(
 ) -> None:
     """Call `hear` with each message that has arrived, waiting for the first one for at most `seconds`.
 
-    If the other process has ended, `lose` is called. If `hear` or a signal raises, `lose` is called before
-    the error is passed on, because half a message may be left in the connection.
+    If the other process has ended, `lose` is called. If `hear` or a signal handler raises an error, `lose` is
+    called first, because half a message may be left in the connection. Only OSError and EOFError are not
+    raised again.
     """
     try:
         if control.poll(seconds):

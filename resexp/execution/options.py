@@ -13,11 +13,12 @@ class Options:
 
     trainer: `module:function`; the worker calls this function with the Attempt.
     threads: CPU threads of one trial.
-    stall_timeout: seconds without progress after which a trial is killed. Before its first step, it has at
+    stall_timeout: seconds without progress after which a trial is killed. For its first step, a trial has at
         least `running.STARTING` seconds.
     keep_going: whether to go on if the first trials all fail in the same way.
-    allow_environment_change: whether a checkpoint of other versions or another machine may be continued.
-    data: prepared data by the trial's id, which workers find in `Attempt.data`.
+    allow_environment_change: whether a trial may continue from a checkpoint of another environment, such as
+        other library versions or another machine.
+    data: the prepared data of each trial, by its id. Workers find it in `Attempt.data`.
     only: the ids of the trials to run; None: all.
     """
 

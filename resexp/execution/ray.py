@@ -49,12 +49,12 @@ class Task:
 class Ray(Launcher):
     """Trains on a Ray cluster: each trial is a task, which Ray places on a node that has room for it.
 
-    All nodes must see the results folder. `address` is that of the cluster, such as 10.0.0.1:6379; without
-    it, RAY_ADDRESS counts. If neither is given, or `address` is local, a cluster is started on this machine
-    and ends with the run. `local_cpus` is the number of processors that this cluster gives to tasks, by
-    default all. A trial takes `num_cpus` processors of its node, by default those that --threads says, and
-    `num_gpus` GPUs. With 0.25, four trials share a GPU. The trials end with this process. The same command
-    continues them from their checkpoints. If a node fails, its trials continue on another.
+    All nodes must see the results folder. `address` is the cluster's address, such as 10.0.0.1:6379, by
+    default the value of RAY_ADDRESS. If that is not set either, or the address is local, a cluster is started
+    on this machine and ends with the run. `local_cpus` is the number of processors that this local cluster
+    gives to tasks, by default all. A trial takes `num_cpus` processors of its node (by default one per
+    thread) and `num_gpus` GPUs. With 0.25, four trials share a GPU. The trials end with this process, and the
+    same command continues them from their checkpoints. If a node fails, its trials continue on another.
     """
 
     remote: ClassVar[bool] = True
@@ -140,8 +140,8 @@ class Ray(Launcher):
         receive(self._control, seconds, self._hear, self._lose)
 
     def stop(self, handle: Task, *, kill: bool) -> None:
-        """Cancel a task. At the first call, with or without `kill`, its trial is told to save its state, and
-        is killed after 4 s. A second call, with `kill`, kills it at once.
+        """Cancel a task. The first call, with or without `kill`, tells its trial to save its state, and the
+        trial is killed if it still runs 4 s later. A second call, with `kill`, kills the trial at once.
         """
         if handle in self._new:
             self._new.remove(handle)
@@ -171,7 +171,7 @@ class Ray(Launcher):
             self._send(START, size, self._gpus, plain)
 
     def _send(self, *message: Any) -> None:
-        """Send a message. If the driver has ended, the next `wait` finds that out."""
+        """Send a message. If the driver has ended, this does nothing, and the next `wait` notices it."""
         if self._control is not None:
             with suppress(OSError):
                 self._control.send(message)
@@ -185,8 +185,8 @@ class Ray(Launcher):
         task.outcome = Outcome(*fields)
 
     def _connected(self, seconds: float) -> bool:
-        """Whether there is a cluster to use. If not, start the driver if it is not running, and wait up to
-        `seconds` for it to connect. Raises TrialError if it cannot, or has tried for `CONNECTING` seconds.
+        """Start the driver if it does not run, wait up to `seconds` until it has connected to a cluster, and
+        return whether it has. Raises TrialError if it cannot, or has tried for `CONNECTING` seconds.
         """
         if self._cluster:
             return True
@@ -220,15 +220,15 @@ class Ray(Launcher):
         return self._control
 
     def _lose(self) -> None:
-        """Note that the driver has ended. Ray ends its tasks, which the supervisor starts again."""
+        """Record that the driver has ended. Ray ends its tasks. The supervisor starts their trials again."""
         cause = f"the process that submits tasks to Ray ended{self._disconnect(0)}"
         for task in self._tasks.values():
             task.outcome = Outcome(None, "lost", cause, again=True)
         self._tasks.clear()
 
     def _disconnect(self, seconds: float) -> str:
-        """End the driver; kill it if it has not ended after `seconds`. Returns ": " and the last line that it
-        has printed, or "" if it has printed none. Ray's own log lines begin with a bracket.
+        """End the driver, and kill it if it has not ended after `seconds`. Returns ": " and the last line
+        that it printed, or "" if there is none. Ray's own log, whose lines begin with a bracket, is left out.
         """
         driver, control, errors = self._driver, self._control, self._errors
         self._driver = self._control = self._errors = None
@@ -255,6 +255,6 @@ def _refusal(what: str, wrong: str, right: str = "") -> ConfigError:
 
 
 def _values(job: Job) -> dict[str, Any]:
-    """A job's values as another machine can receive them, without any class of this package."""
+    """A job's values as plain data for another machine, without any class of this package."""
     values = {each.name: getattr(job, each.name) for each in fields(job)}
     return {**values, "folder": str(job.folder.absolute())}

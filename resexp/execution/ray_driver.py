@@ -1,7 +1,7 @@
-"""The process that submits tasks to Ray for the launcher `ray`, and reports to it what becomes of them.
+"""The process that submits tasks to Ray for the launcher `ray`, and tells the launcher what becomes of them.
 
-Ray is used in a process of its own. It replaces signal handlers, prints on standard output what happens on
-other machines, and ends the process that uses it if the node on which this process runs fails.
+Ray is used in a process of its own because it replaces signal handlers, prints on standard output what
+happens on other machines, and ends the process that uses it if the node of that process fails.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ READY, REFUSED, BEGUN, ENDED = "ready", "refused", "begun", "ended"
 """The messages to the launcher."""
 
 START, CANCEL, CLOSE = "start", "cancel", "close"
-"""The messages from the launcher. It never sends CLOSE, which stands for the end of the connection."""
+"""The messages from the launcher. CLOSE is never sent: it stands for the end of the connection."""
 
 OBJECT_STORE = 80 * 2**20
 """Bytes of shared memory for a cluster that is started here. No trial puts anything into it."""
 
 LOOK = 0.2
-"""Seconds between two times at which Ray is asked which of the waiting tasks have begun."""
+"""The least seconds from one question to Ray, which of the waiting tasks have begun, to the next."""
 
 REST = 20.0
 """After each question to Ray, there is a pause that is at least REST times as long as the answer took."""
@@ -49,8 +49,8 @@ FETCHING = 30.0
 
 
 def spawn_driver(control: Connection, errors: IO[bytes]) -> subprocess.Popen[bytes]:
-    """Start this process with one end of a connection and a file for what it and Ray print. It imports the
-    package from the same folder as the launcher's process.
+    """Start the driver, which runs `main`. `control` is its end of a connection to the launcher, and `errors`
+    the file for its standard error. It imports the package from the same folder as the launcher's process.
     """
     path = [str(Path(resexp.__file__).parents[1]), *import_path()]
     return subprocess.Popen(
@@ -65,7 +65,7 @@ def spawn_driver(control: Connection, errors: IO[bytes]) -> subprocess.Popen[byt
 
 
 def main(fileno: int, parent: int) -> None:
-    """Connect to a cluster, and submit what the launcher sends until it closes the connection `fileno`."""
+    """Connect to a cluster, and do what the launcher asks until it closes the connection `fileno`."""
     die_with(parent)
     control = Connection(fileno)
     try:
@@ -88,9 +88,9 @@ def main(fileno: int, parent: int) -> None:
 
 def connect(address: str | None, cpus: int | None) -> Mapping[str, Any]:
     """Connect this process to the cluster at `address`, or start a cluster here if `address` is None. Returns
-    the cluster's `address`, and the `nodes` that it has now, each with its CPUs and GPUs.
+    the cluster's `address`, and the `nodes` that it has now, each as its number of CPUs and of GPUs.
 
-    Raises OSError, RuntimeError or ValueError.
+    Raises OSError, RuntimeError or ValueError if that fails.
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     import ray
@@ -117,7 +117,7 @@ def connect(address: str | None, cpus: int | None) -> Mapping[str, Any]:
 
 
 class _Driver:
-    """The tasks that have been submitted and have not ended, by the numbers that the launcher gave them."""
+    """Submits and cancels tasks for the launcher, which numbers them, and reports when they begin and end."""
 
     def __init__(self, control: Connection) -> None:
         self._control = control
@@ -158,14 +158,14 @@ class _Driver:
     def _submit(self, cpus: float, gpus: float, tasks: Sequence[tuple[int, Any]]) -> None:
         import ray
 
-        # A worker of Ray that has used GPUs ends with its task: the next one may get other GPUs.
+        # With GPUs, a process of Ray runs only one task, because its next task could get other GPUs.
         options = {"num_cpus": cpus, "num_gpus": gpus, "max_retries": 0, "max_calls": 1 if gpus else 0}
         remote = ray.remote(num_returns="streaming", **options)(train)
         for number, arguments in tasks:
             stream = remote.remote(*arguments)
             self._streams[number] = stream
             self._waiting[stream] = number
-            # Ray calls this in a thread of its own.
+            # Ray calls the lambda in a thread of its own.
             end = stream.completed().future()
             end.add_done_callback(lambda _, number=number: self._events.put((ENDED, number)))
 
@@ -200,7 +200,7 @@ class _Driver:
 
 
 def outcome_of(stream: Any, node: str | None) -> Outcome:
-    """How a task that ran on this node has ended; None if it is not known whether it had begun."""
+    """How a task has ended. `node` is the machine on which it ran; None if it is not known to have begun."""
     import ray
     from ray import exceptions
 
@@ -214,10 +214,10 @@ def outcome_of(stream: Any, node: str | None) -> Outcome:
         return Outcome(None, "oom", "out of memory")
     except exceptions.NodeDiedError:
         return Outcome(None, "node failure", f"its node{f' {node}' if node else ''} failed", again=True)
-    except exceptions.RayTaskError as error:  # the function could not be imported, or has a fault
+    except exceptions.RayTaskError as error:  # `train` could not be imported, or raised an error
         last = str(error).strip().splitlines()[-1]
         return Outcome(None, "crash", f"its task failed before the trial began: {last}"[:500])
-    except (exceptions.RayError, ValueError, TypeError) as error:  # the last two: it yielded no outcome
+    except (exceptions.RayError, ValueError, TypeError) as error:  # not RayError: it yielded no outcome
         first = next(iter(str(error).splitlines()), "")
         cause = f"Ray lost its task: {type(error).__name__}: {first}"[:300]
         return Outcome(None, "lost", cause, again=True)

@@ -1,4 +1,4 @@
-"""What Ray calls for each trial, on the node that it has chosen. Nothing here needs Ray."""
+"""The function that Ray calls for each trial, on the node that Ray has chosen. It does not need Ray."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ LOOK = 0.2
 """The most seconds until a cancellation is noticed."""
 
 WATCH = """while read pid; do last=$pid; done; kill -s KILL -- "-$last\""""
-"""A shell program that reads process ids until its input ends. Then it kills the process to which
-the last id belongs, and every process that this process has started.
+"""A shell program that reads process ids, one a line, until its input ends. Then it kills the process group
+of the last one: a worker and the processes that the worker has started. An empty line means no process.
 """
 
 
@@ -52,7 +52,7 @@ def train(values: Mapping[str, Any], current_folder: str | None) -> Iterator[Any
 
 
 def _end(job: Job, launcher: Local, cancellations: list[int]) -> Outcome:
-    """Train a trial, and return how its process ended."""
+    """Train a trial unless it was cancelled before, and return how its process ended."""
     if not job.folder.is_dir():
         return Outcome(None, "crash", f"the machine {platform.node()} does not see the folder {job.folder}")
     if cancellations:
@@ -78,12 +78,12 @@ def _end(job: Job, launcher: Local, cancellations: list[int]) -> Outcome:
 
 @cache
 def _watch() -> int:
-    """A pipe to a process that runs WATCH. The input of that process ends when this one
-    ends, in whatever way.
+    """Start a process that runs WATCH, and return a pipe to it. Its input ends when this process ends, for
+    whatever reason.
 
     Before Ray ends this process, it kills the processes that this process has started. One of them is the
-    server from which trials are forked, so that the server cannot kill what a trial has started. Ray does not
-    find the process that runs WATCH, because the parent of that process has ended.
+    server from which trials are forked, and which would kill what a trial has started. Ray does not find the
+    process that runs WATCH, because the parent of that process has ended.
     """
     reader, writer = os.pipe()
     command = ["sh", "-c", f"exec 3<&0; ({WATCH}) <&3 >/dev/null 2>&1 &"]

@@ -1,4 +1,4 @@
-"""Loads what every worker needs. The server process imports this module, so that its workers need not."""
+"""Loads what every worker needs. The server process imports this module to save its workers that time."""
 
 from __future__ import annotations
 

@@ -11,24 +11,23 @@ from resexp.execution.display import RunningTrial
 from resexp.plan.trial import Trial
 
 STARTING = 120.0
-"""The least number of seconds that a worker has until it reports its first step. Until then its process
-starts, loads PyTorch and may have to prepare the data, so a shorter timeout for steps would blame a busy
-machine's trials.
+"""The least seconds that a worker has for its first step. In this time its process starts, loads PyTorch and
+may have to prepare the data. On a busy machine, that may take longer than a timeout meant for one step.
 """
 
 
 @dataclass(eq=False)
 class RunningWorker:
-    """A worker that the launcher was asked for, and what is known of it. It may still wait in the launcher's
-    queue. Times are in seconds.
+    """A worker that was requested from the launcher, and what is known of it. It may still wait in the
+    launcher's queue. Times are in seconds. `Sweep.awake` is a clock that stops while this process is
+    suspended.
 
     number: the attempt's number. active: the value of `Sweep.awake` when the worker last waited in a queue or
     made progress. announced: whether the display knows that the worker has begun. looked: when its progress
-    was last read.
-    started: when the worker was requested or, if it has reported progress, when it first reported any.
-    first_step: the step of that first report. stalled: after how long without progress the worker was killed,
-    or 0.0. ended: if the worker is known to have ended well and its result was not seen yet, the value of
-    `Sweep.awake` when this was first known.
+    was last read. started: when the worker was requested or, if it has reported progress, when it first did.
+    first_step: the step of that first report. stalled: 0.0, or the time without progress after which the
+    worker was killed. ended: None, or the value of `Sweep.awake` when it was first seen that the worker had
+    ended well, but that its result was not visible yet.
     """
 
     trial: Trial
@@ -56,8 +55,8 @@ class RunningWorker:
             self.first_step, self.started = progress["step"], now
 
     def stalls(self, awake: float, timeout: float) -> bool:
-        """Whether the worker has stalled: at the value `awake` of `Sweep.awake`, it has made no progress for
-        too long if a step may take `timeout` seconds. If it has stalled, `stalled` is set.
+        """Whether the worker has made no progress for longer than `timeout` or, before its first report, the
+        larger of `timeout` and STARTING. If so, set `stalled`. `awake` is the present value of `Sweep.awake`.
         """
         patience = timeout if self.progress else max(timeout, STARTING)
         if awake - self.active > patience:
@@ -81,8 +80,8 @@ def by_cost(trials: Iterable[Trial]) -> list[Trial]:
 
 
 def work_of(trial: Trial) -> float:
-    """A number that grows with a trial's training time, for comparison with other trials. It is the network's
-    multiply-accumulates times the iterations, or times the epochs and the training examples.
+    """A number that grows with a trial's training time, for comparison with other trials: the network's
+    multiply-accumulates times the iterations or, if these are not set, times epochs and training examples.
     """
     training = trial.settings.get("training", {})
     images = trial.settings.get("data", {}).get("train_size") or 1

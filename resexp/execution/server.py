@@ -25,21 +25,21 @@ from pathlib import Path
 from typing import NoReturn
 
 READY, STARTED, REFUSED, ENDED = "ready", "started", "refused", "ended"
-"""The messages to the launcher. Each is sent with the number of the request that it answers and a value.
-Requests are numbered from 1; READY answers none and has number 0.
+"""The messages to the launcher. Each is sent with a value and the number of the request that it answers.
+Requests are numbered from 1. READY answers no request and has the number 0.
 """
 
 LOOK = 5.0
-"""Seconds between two checks that the launcher's process still exists. An open connection does not show that,
-because another process may hold a copy of the connection.
+"""Seconds between two checks whether the launcher's process still exists. The connection may stay open when
+that process has ended, because another process may hold a copy of the connection.
 """
 
 PAUSES = (0.1, 0.3, 1.0)
-"""Seconds between attempts to fork, if the system has no process to give."""
+"""Seconds to wait after each failed attempt to fork, before the next attempt."""
 
 LEAVING = 30.0
-"""Seconds that killed processes of an ended worker may take to be gone. Hundreds of them take several
-seconds, and one that waits for a broken disk never ends.
+"""The most seconds to wait until the killed processes of an ended worker are gone. Hundreds of processes take
+several seconds, and one that waits for a broken disk never ends.
 """
 
 SOON = 0.05
@@ -63,7 +63,7 @@ def serve(fileno: int, parent: int, preload: Sequence[str], path: Sequence[str])
     # writing to all of it.
     gc.collect()
     gc.freeze()
-    live_on()  # from here on, the loop below notices the parent's end and ends the workers' groups
+    live_on()  # from here on, `run` notices the parent's end, and then the workers are ended below
     server = _Server(Connection(fileno), parent)
     with suppress(EOFError, OSError):  # raised by a connection whose other process has ended
         server.run()
@@ -100,7 +100,7 @@ class _Server:
 
     def _reap(self) -> None:
         """Note the workers that have ended, and kill the processes that they have left behind."""
-        with suppress(ChildProcessError):  # raised where there is no child at all
+        with suppress(ChildProcessError):  # raised if there is no child at all
             while True:
                 pid, status = os.waitpid(-1, os.WNOHANG)
                 if not pid:
@@ -170,7 +170,7 @@ def _run(talk: Connection) -> int:
 
 
 def _look_also_in(path: Sequence[str]) -> None:
-    """Add folders to search for modules, after those that this interpreter searches by itself."""
+    """Search these folders for modules, too, after those that this interpreter searches already."""
     sys.path += [entry for entry in path if entry not in sys.path]
 
 
@@ -185,14 +185,14 @@ def _fork_patiently() -> int:
 
 
 def end_group(leader: int) -> None:
-    """Kill the worker `leader`, if it still runs, and every process that it has started in its group."""
+    """Kill the worker `leader`, if it still runs, and all other processes of its process group."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(leader, signal.SIGKILL)
 
 
 def group_exists(leader: int) -> bool:
-    """Whether any process of the worker's group is left. As long as one is, the system gives the group's
-    number to no other process.
+    """Whether any process of the worker's process group is left. Until none is left, the system gives the
+    number of the group to no new process.
     """
     try:
         os.killpg(leader, 0)

@@ -26,14 +26,14 @@ LOST = 1000
 """The status of a worker that could not be started or that ended with the server. Exit statuses are lower."""
 
 TRIES = 3
-"""The most attempts to start a server, if each ends while it loads its modules."""
+"""The most attempts to start a server that ends while it loads its modules."""
 
 PAUSE = 1.0
 """Seconds between two attempts."""
 
 SENDING = 3.0
-"""Seconds that the server or a new worker may take to accept what it is sent. A process that is suspended
-accepts nothing once its buffer is full.
+"""Seconds that the server or a new worker may take to accept a message. A suspended process accepts nothing
+once its buffer is full.
 """
 
 
@@ -42,8 +42,8 @@ class Worker:
     """A process that was requested from the server.
 
     talk: this end of the connection to the process. pid: None until the server has sent it. status: None
-    until the process has ended; then its exit status, or minus the number of the signal that ended it, or
-    LOST.
+    until the process has ended. Then it is the exit status, minus the number of the signal that ended the
+    process, or LOST.
     """
 
     talk: Connection
@@ -94,8 +94,9 @@ class ServerProcess:
         return list(self._workers.values())
 
     def fork(self, function: Callable[..., object], arguments: tuple[object, ...]) -> Worker:
-        """Request a worker that calls a module's `function` with a connection and the arguments. Later calls
-        of `listen` set its `pid` and `status`. A worker that accepts nothing for SENDING seconds is LOST.
+        """Request a worker that calls `function`, which must be importable by name, with a connection and
+        the arguments. Later calls of `listen` set its `pid` and `status`. A worker that accepts nothing for
+        SENDING seconds is LOST.
 
         Raises TrialError if this process has no file descriptors left.
         """
@@ -110,7 +111,7 @@ class ServerProcess:
             with theirs:
                 self._request(self._number, theirs)
             talk.send((function, arguments, current_folder(), import_path()))
-        except BlockingIOError:  # the worker or, if it has not been forked, the server accepts nothing
+        except BlockingIOError:  # the worker accepts nothing, or the server has not forked it yet
             self.stop(worker, kill=True)
             worker.status = LOST
             talk.close()
@@ -122,8 +123,8 @@ class ServerProcess:
         return worker
 
     def _request(self, number: int, theirs: Connection) -> None:
-        """Send a request to the server. A server that does not accept the request may have received half of
-        it, so it is ended with all its workers. Raises OSError if the server has ended by itself.
+        """Send a request to the server. If the server does not accept it, end the server and its workers,
+        because half of the request may have arrived. Raises OSError if the server has ended by itself.
         """
         try:
             self._control.send(number)
@@ -159,7 +160,7 @@ class ServerProcess:
     def end(self) -> None:
         """End the server and all of its workers. Workers that had not ended are LOST.
 
-        This runs when the interpreter exits, also in processes forked from this one. There it does nothing,
+        This runs when the interpreter exits. In processes that were forked from this one, it does nothing,
         because the server does not belong to them.
         """
         if os.getpid() != self._owner:
@@ -198,7 +199,9 @@ def _stop_process(pid: int, *, kill: bool) -> None:
 
 
 def _pipe() -> tuple[Connection, Connection]:
-    """A connection's two ends. Sending through the first raises BlockingIOError after SENDING seconds."""
+    """A connection's two ends. Sending through the first one raises BlockingIOError if it is not possible
+    within SENDING seconds.
+    """
     ours, theirs = Pipe()
     whole = int(SENDING)
     limit = struct.pack("ll", whole, int((SENDING - whole) * 1_000_000))

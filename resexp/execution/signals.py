@@ -1,6 +1,8 @@
-"""Signals that ask a run to stop, such as SIGTERM: a handler here notes them, and the loop of `supervise`
-(`supervisor.py`) acts on them. It calls `Sweep.stop`, which sends SIGTERM to the workers. Their handler is
-set in `worker.py`, and `TrainingLoop.advance` then saves a checkpoint and ends.
+"""Notes the signals that ask a run to stop, such as SIGTERM.
+
+The loop of `supervise` (`supervisor.py`) sees the note and calls `Sweep.stop`, which sends SIGTERM to the
+workers. The workers' own handler (`worker.py`) notes this signal, and `TrainingLoop.advance` then saves a
+checkpoint and ends.
 """
 
 from __future__ import annotations

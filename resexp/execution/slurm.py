@@ -1,8 +1,8 @@
 """Runs trials as jobs of a Slurm cluster, whose nodes must see the results folder.
 
-It calls only Slurm's own programs. The package submitit, which many use for this, pickles a function for each
-job. It also learns how jobs end only from the accounting database, which some clusters do not have.
-`slurm_job.py` is the program that runs on a node.
+This module calls Slurm's own programs. It does not use the package submitit, because submitit pickles a
+function for each job, and learns how jobs end only from the accounting database, which some clusters do not
+have. `slurm_job.py` is the program that runs on a node.
 """
 
 from __future__ import annotations
@@ -37,20 +37,21 @@ from resexp.options import NaturalInt, PositiveFloat, PositiveInt
 from resexp.store import JobNotes
 
 REST = 20.0
-"""After each question to Slurm's controller, there is a pause that is REST times as long as the answer took.
-The controller serves other users, too, and a long queue takes it much time.
+"""After each question to Slurm's controller, there is a pause at least REST times as long as the answer took.
+The controller serves other users, too, and answers slowly if the queue is long.
 """
 
 CLOSING = 5.0
-"""Seconds that cancelled jobs may take to end before this process ends."""
+"""The most seconds that this process waits for cancelled jobs to end."""
 
 
 class Slurm(Launcher):
-    """Trains on a Slurm cluster: each trial is an element of a job array, and goes on if this process ends.
+    """Trains on a Slurm cluster: trials run in the jobs of an array, and go on if this process ends.
 
-    All nodes must see the results folder. If the same command is given again, it adopts the jobs that are
-    queued or run; `resexp stop` cancels them. `save_ahead` seconds before the time limit, a trial saves its
-    state, and Slurm starts its job again, at most `restarts` times. `partition`, `time`, `mem`, `account`,
+    All nodes must see the results folder. The same command adopts the jobs that still wait or run, and
+    `resexp stop` cancels them. A job runs `trials_per_job` trials, one after the other. `save_ahead` seconds
+    before the time limit, a trial saves its state, and Slurm starts its job again, at most `restarts` times.
+    `partition`, `time`, `mem`, `account`,
     `qos` and `constraint` are passed to sbatch, and `sbatch` lists further options for it. `setup` has lines
     of shell that each job runs first. `poll` is the number of seconds between two questions to the
     controller.
@@ -142,8 +143,8 @@ class Slurm(Launcher):
         self._next_poll = ended + max(self._poll, REST * (ended - started))
 
     def stop(self, handle: Task, *, kill: bool) -> None:
-        """Cancel a job. With or without `kill`, Slurm sends SIGTERM, and SIGKILL when the time KillWait of
-        its configuration has passed.
+        """Cancel a job. With or without `kill`, Slurm sends SIGTERM, and SIGKILL after the time KillWait of
+        Slurm's configuration.
         """
         handle.unwanted = "kill" if kill else handle.unwanted or "stop"
         self._queue.drop(handle)
@@ -245,7 +246,7 @@ class Slurm(Launcher):
             self._batches[batch.name] = batch
 
     def _where(self, task: Task) -> str:
-        """The path of the file with what a task's job has printed before and after its trials."""
+        """The path of the file for what a task's job prints outside its trials, which have their own logs."""
         assert self._notes is not None
         assert task.batch is not None
         return f"{self._notes.output(task.batch.name)}/{task.element.rpartition('_')[2]}.txt"

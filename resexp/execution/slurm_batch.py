@@ -17,17 +17,17 @@ from resexp.execution.slurm_job import slurm
 from resexp.store import JobNotes, TrialFolder
 
 LONGEST = 300.0
-"""Seconds that sbatch may take. It asks a busy controller again by itself."""
+"""The most seconds that sbatch may take. It may be slow, because it asks a busy controller several times."""
 
 FULL = re.compile("(Max|Grp)SubmitJob")
-"""What sbatch says if a user has as many jobs as are allowed, such as QOSMaxSubmitJobPerUserLimit."""
+"""Part of what sbatch prints if a user has too many jobs, such as QOSMaxSubmitJobPerUserLimit."""
 
 SILENT = re.compile(
     "unable to contact|timed out|temporarily un|standby|zero bytes|refused|reset by peer|not connected|"
     "broken pipe|unexpected message|queue full",
     re.IGNORECASE,
 )
-"""What sbatch says if the controller, or the way to it, fails for a while."""
+"""Parts of what sbatch prints if the controller cannot be reached for a while."""
 
 
 @dataclass(eq=False)
@@ -35,8 +35,8 @@ class Task:
     """A trial for Slurm.
 
     batch: the Batch in which it was submitted; None before that. index: its position in the batch. unwanted:
-    how it should be ended; "" if it should go on. outcome: None until it has ended. begun: whether its worker
-    runs.
+    how it should be ended, or "" if it should go on. outcome: None until it has ended. begun: whether its
+    worker runs.
     """
 
     job: Job
@@ -66,7 +66,7 @@ class Task:
 class Batch:
     """Tasks that are submitted together, as the elements of one array.
 
-    name: the name of the jobs and of their note. id: the array's id; "" if it is not known yet. per_job: the
+    name: the name of the jobs and of their note. id: the array's id; "" while it is not known. per_job: the
     number of tasks that one element runs, one after the other. restarts: how often Slurm may start an element
     again.
     """
@@ -98,7 +98,7 @@ class Batch:
         return batch
 
     def note(self) -> dict[str, Any]:
-        """What the jobs and a later run need to know."""
+        """The note on this batch, for its jobs and for a later run (see JobNotes)."""
         first = self.tasks[0].job
         return {
             "launcher": "slurm",
@@ -134,7 +134,8 @@ class Refusal(Exception):
     """Slurm has not taken an array, as far as is known.
 
     full: whether the reason is that the user has too many jobs. lasting: whether Slurm would refuse the same
-    array later, too. batch: the array, if Slurm may have taken it without saying so; its note is then kept.
+    array later, too. batch: the array, if Slurm may have taken it without saying so, or None. In this case,
+    its note is kept.
     """
 
     def __init__(

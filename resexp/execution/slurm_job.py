@@ -53,8 +53,9 @@ class Told:
 
 
 def main(note: Path, first: int, count: int) -> int:
-    """Run `count` tasks of a note, beginning with number `first`. Returns the exit status for this process:
-    the last worker's status (128 plus the number of a signal that ended that worker), or UNFINISHED.
+    """Run `count` tasks of a note, beginning with number `first`. Returns the exit status for this process.
+    It is UNFINISHED, or the status of the last worker. If a signal ended that worker, its status is 128 plus
+    the number of the signal.
     """
     told = Told()
     try:
@@ -128,7 +129,9 @@ def _record(task: Mapping[str, Any], kind: str, cause: str) -> None:
 
 
 def _again_later(restarts: int, task: Mapping[str, Any]) -> int:
-    """Ask Slurm to start this job again, unless Slurm is ending it anyway. Returns UNFINISHED."""
+    """Ask Slurm to start this job again, unless Slurm is ending it anyway. If Slurm has done so `restarts`
+    times already, record that the trial has failed. Returns UNFINISHED.
+    """
     job = os.environ["SLURM_JOB_ID"]
     # If a command fails, the supervisor starts the trial again.
     with suppress(OSError, subprocess.SubprocessError):

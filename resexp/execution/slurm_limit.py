@@ -1,9 +1,9 @@
-"""Keeps the limit `--jobs` over all arrays of a run, even while no process watches them.
+"""Keeps all arrays of a run together within the limit `--jobs`, even while no process watches them.
 
 Slurm limits how many elements of one array run at a time, but users cannot set a limit for several arrays
-together. Therefore each array waits until all earlier ones have ended (`--dependency=afterany`). As soon as
-the earlier ones cannot use the whole limit any more, the run lets the next array begin with the rest of the
-limit.
+together. Therefore each array waits until all earlier ones have ended (`--dependency=afterany`). When the
+earlier arrays have fewer elements left than the limit allows, the run lets the next array begin with the rest
+of the limit.
 """
 
 from __future__ import annotations

@@ -14,10 +14,10 @@ from resexp.store import JobNotes
 from resexp.text import counted, duration
 
 FIRST_WAIT, LONGEST_WAIT = 5.0, 120.0
-"""Seconds until jobs that were refused are submitted again. Each wait is twice as long as the one before."""
+"""Seconds until refused jobs are submitted again. Each wait is twice the last one, up to the longest."""
 
 PATIENCE = 3600.0
-"""Seconds for which jobs are submitted again while no other job of this run waits or runs."""
+"""Seconds after which the run gives up on refused jobs, if no other job of this run waits or runs."""
 
 
 class SubmitQueue:
@@ -96,14 +96,14 @@ class SubmitQueue:
         return sent
 
     def find(self, seen: Mapping[str, Seen], notes: JobNotes) -> Iterator[Batch]:
-        """The arrays that Slurm turns out to have taken, after this was in doubt. If it turns out that Slurm
-        has not taken an array, the array's tasks are queued again.
+        """Find out which of the arrays in doubt Slurm has taken, and yield these. The tasks of an array that
+        Slurm has not taken are queued again.
         """
         for batch in list(self._unsure):
             id = array_of(seen, batch.name)
             if id is None:
-                # A job that starts after this finds no note, and ends. Therefore it does no harm if the
-                # controller takes the array only after it has answered the second question.
+                # A job that finds no note ends. Therefore it does no harm if the controller takes the array
+                # only after it has answered the second question.
                 notes.remove(batch.name)
                 if (again := seen_jobs()) is None:
                     notes.write(batch.name, batch.note())
@@ -122,7 +122,7 @@ class SubmitQueue:
                         self.drop(task)
 
     def _part(self) -> list[Task]:
-        """The tasks of the next array. They get the same number of processors. Raises Refusal."""
+        """The tasks of the next array, which all need the same number of processors. Raises Refusal."""
         self._largest = self._largest or largest_array()
         most = min(self._largest, self._most or self._largest) * self._per_job
         processes = self._new[0].job.processes
@@ -153,6 +153,6 @@ class SubmitQueue:
             count = len(self._new) + sum(len(batch.tasks) for batch in self._unsure)
             waits = f"{duration(FIRST_WAIT)} to {duration(LONGEST_WAIT)}"
             self.news.append(
-                f"sbatch refused jobs: {refusal}. It is tried again after waits of {waits}; "
+                f"sbatch refused jobs: {refusal}. They are submitted again after waits of {waits}; "
                 f"{counted(count, 'trial')} not submitted."
             )

@@ -1,5 +1,5 @@
-"""Asks Slurm for the states of jobs, with or without its accounting, and says what they mean
-for the trials.
+"""Asks Slurm for the states of jobs, and says what these mean for the trials. It works without Slurm's
+accounting database, too.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ def array_of(seen: Mapping[str, Seen], name: str) -> str | None:
 
 
 def accounted(elements: Sequence[str]) -> dict[str, Seen]:
-    """The states of elements that squeue no longer knows, from the accounting database; {} if
-    there is none.
+    """The states of elements that squeue no longer knows, from the accounting database. {} if there is no
+    such database.
     """
     columns = "--format=JobID,State,ExitCode,JobName"
     found: dict[str, Seen] = {}
@@ -118,8 +118,8 @@ def _code(status: int) -> int:
 
 
 def outcome_of(seen: Seen, *, where: str) -> Outcome:
-    """How a trial ended, from the state of its job, if the trial has neither a result nor a failure. `where`
-    is the path of the file with what the job has printed.
+    """How a trial without a result or a failure ended, judged by the state of its job. `where` is the path
+    of the job's output.
     """
     match seen.state:
         case "CANCELLED":
@@ -144,8 +144,8 @@ def outcome_of(seen: Seen, *, where: str) -> Outcome:
 
 
 def _says_memory(output: str) -> bool:
-    """Whether Slurm has written into the output of a job that memory ran out. Without accounting, nothing
-    else says so.
+    """Whether Slurm has written into a job's output that memory ran out. Without the accounting database,
+    this is the only sign.
     """
     with suppress(OSError), open(output, "rb") as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))

@@ -1,4 +1,4 @@
-"""Starts the program of the server process, and says where it and its workers look for modules."""
+"""Starts the server process, and says where it and its workers look for modules."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from resexp.execution.server import serve
 serve({fileno}, {parent}, {preload!r}, {path!r})
 """
 """The server's program. It imports the package from the same folder as this process, because the commit of
-that copy is recorded with the results.
+the copy there is recorded with the results.
 """
 
 
@@ -73,8 +73,8 @@ def _flags() -> list[str]:
 
 
 def import_path() -> list[str]:
-    """The folders in which workers look for modules. They are those of this process without the user's
-    current folder, because modules there are not recorded with the results.
+    """The folders in which workers look for modules: those of this process except the current folder, because
+    modules in the current folder are not recorded with the results.
     """
     return [entry for entry in sys.path if not _is_current_folder(entry)]
 

@@ -25,7 +25,7 @@ class SweepSummary:
     `counts` has the number of chosen trials by status. `interrupted` says whether a signal ended the run.
     `stopped` says why the run ended early without a signal; None if it did not. `warnings` are those of the
     StoredExperiment. `others` is the number of trials that were not chosen and are not finished. `unmeasured`
-    has, for each kind of probe, the number of trials in which it failed at every moment.
+    has, for each kind of probe, the number of trials in which it failed each time it was due.
     """
 
     counts: Mapping[Status, int]
@@ -62,8 +62,8 @@ def supervise(
     `slots` has one device for every trial that the launcher may have at once. A trial without progress for
     `options.stall_timeout` seconds is killed and recorded as stalled. SIGINT, SIGTERM and SIGHUP stop the
     run: workers save their state and exit, and those that have not ended after `sweep.GRACE` seconds are
-    killed. A second signal kills them at once. After SIGHUP or an error here, if the launcher says
-    that workers can go on without this process, they go on, and the next run adopts them.
+    killed. A second signal kills them at once. After SIGHUP or an error in this process, workers go on
+    instead if the launcher can do without this process. The next run then adopts them.
 
     Raises StoreError if the results folder cannot be written, and BusyError if another run took it over.
     """
@@ -126,7 +126,7 @@ def _left(launcher: Launcher, signalled: Callable[[], int | None]) -> bool:
 
 @contextmanager
 def _saved(sweep: Sweep) -> Iterator[None]:
-    """If an error ends the run, let the workers go on or save their state first, then raise that error."""
+    """If an error ends the run, first let the workers go on or save their state, then raise it again."""
     try:
         yield
     except Exception:

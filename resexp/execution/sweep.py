@@ -71,8 +71,8 @@ class Sweep:
         self.began = self.last_tick = time.monotonic()
 
     def gather(self) -> None:
-        """Adopt the jobs of an earlier run that still wait or run, and queue those of the chosen trials that
-        have neither an intact result nor such a job.
+        """Adopt the jobs of an earlier run that still wait or run. Then queue the chosen trials that have
+        neither an intact result nor such a job.
         """
         pending = self.experiment.pending()
         for job, handle in self.launcher.adopt(self.experiment.job_notes):
@@ -108,7 +108,7 @@ class Sweep:
         self._announce(worker)
 
     def alive(self) -> bool:
-        """Whether any worker still waits or runs. If so, stopping at once would lose work."""
+        """Whether any worker is still queued or runs. If so, stopping at once would lose work."""
         return any(self.launcher.poll(worker.handle) is None for worker in self.running)
 
     def watch(self) -> None:
@@ -164,7 +164,7 @@ class Sweep:
         return freed
 
     def _may_come_late(self, worker: RunningWorker, outcome: Outcome) -> bool:
-        """Whether a trial ended well on another machine, whose result may become visible here later."""
+        """Whether a trial ended well on another machine, and its result may still become visible here."""
         if not self.launcher.remote or outcome.status != 0 or self.stopping:
             return False
         worker.ended = self.awake if worker.ended is None else worker.ended
@@ -240,7 +240,7 @@ class Sweep:
             self.reap()
 
     def tell_killed(self) -> None:
-        """Tell the display which trials had workers that did not end, so that the launcher killed them."""
+        """Tell the display about the trials whose workers did not end in time and were killed."""
         for worker in self.running:
             self.display.finished(worker.trial, self.experiment.last_state(worker.trial))
 

@@ -30,7 +30,7 @@ def work(job: Job) -> None:
     # A plugin's code may change the current folder, and may raise anything, SystemExit included.
     job = replace(job, folder=job.folder.absolute())
     try:
-        attempt = _begin(job)  # first, because libraries that the trainer imports start threads
+        attempt = _begin(job)  # before the trainer is imported, because its libraries start threads
         _resolve(job.trainer)(attempt)
     except StaleAttempt as stale:
         with suppress(OSError):
@@ -83,8 +83,8 @@ def _resolve(trainer: str) -> Callable[[Attempt], object]:
 def _redirect_output(log: Path, number: int) -> None:
     """Send everything that this process and its libraries print to the trial's log. Input is empty.
 
-    If the log cannot be opened, this raises OSError, and output is discarded: the terminal is the
-    supervisor's.
+    If the log cannot be opened, this raises OSError, and output is discarded. It never goes to the terminal,
+    which belongs to the supervisor.
     """
     nothing = os.open(os.devnull, os.O_RDWR)
     for target in (0, 1, 2):
