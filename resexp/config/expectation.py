@@ -84,9 +84,8 @@ def parse(text: str) -> Expectation:
 
 
 def unknown(expectation: Expectation, depths: Mapping[str, Collection[int]]) -> Iterator[tuple[str, str]]:
-    """Each variant or depth that an expectation names but that does not exist, and what would be right.
-
-    depths: the depths of each variant.
+    """For each variant or depth that an expectation names but that does not exist: what is wrong, and what
+    would be right. `depths` has the depths of each variant.
     """
     if expectation.claim and expectation.variant not in depths:
         yield f"there is no variant {expectation.variant!r}", suggest(expectation.variant, depths)

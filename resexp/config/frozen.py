@@ -18,7 +18,5 @@ class Frozen(BaseModel):
 
 
 def expand(part: Any) -> Any:
-    """A part as a mapping: `residual` means `{kind: residual}`. Any value but a text is
-    returned unchanged.
-    """
+    """A part as a mapping: `residual` means `{kind: residual}`. Anything but a text is returned unchanged."""
     return {"kind": part} if isinstance(part, str) else part

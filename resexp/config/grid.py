@@ -119,8 +119,8 @@ def lookup(tree: Any, path: Path, plugins: tuple[Plugin, ...] = ()) -> Any:
 
 
 def given(tree: Any, path: Path, plugins: tuple[Plugin, ...] = ()) -> Any:
-    """The value at `path` as it was written, without the defaults of its options. If nothing was written, the
-    default of the value itself.
+    """The value at `path` as it was written, without the defaults of its options. If nothing was written, it
+    is the default.
     """
     node = tree
     for key in path:
@@ -142,8 +142,8 @@ def with_axes(axes: Axes, overrides: Mapping[Path, Sequence[Assignment]]) -> Axe
 
 
 def matches(wanted: Any, actual: Any) -> bool:
-    """Whether the `actual` value is what a rule wants. A part is matched by the name of its kind, and by a
-    mapping of some of its options.
+    """Whether the `actual` value is what a rule wants. A rule names a part by its kind, or by a mapping of
+    some of its options.
     """
     if isinstance(actual, Mapping):
         wanted = expand(wanted)

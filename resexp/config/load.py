@@ -47,7 +47,7 @@ class Point:
 class Experiment:
     """A configuration file, read and checked.
 
-    tier: the name of the size that was chosen; "full" is the file as it stands.
+    tier: the name of the chosen tier; "full" means the file's own settings, without a tier.
     points: the points of the sweep in the grid's order. Points with equal settings occur once.
     tuned: the dotted keys of the axes whose best value is chosen by validation error.
     published: what papers report, for comparison.

@@ -15,8 +15,9 @@ SHOWN = 16
 def instead_of(key: str, known: Collection[str]) -> str:
     """Advice for an unknown dotted key, where `known` are the keys that exist.
 
-    If other keys end with the same word, the first of the shortest is suggested: `model.depth` for `depth`.
-    Otherwise, the most similar key in the same mapping is suggested or, if none is similar, they are listed.
+    If known keys end with the same word, the one with the fewest dots is suggested, as `model.depth` for
+    `depth`. Otherwise it is the most similar key of the same mapping or, if there is no such mapping, of all
+    keys. If none is similar, the keys of the mapping are listed.
     """
     if key == f"{CONNECTION}.layout":
         return shortcut_layout.REFUSED

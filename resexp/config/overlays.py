@@ -23,7 +23,7 @@ from resexp.config.yaml_text import Key
 from resexp.errors import ConfigError
 
 FULL = "full"
-"""The name of the tier that is the file as it stands."""
+"""The name that stands for the file's own settings, without a tier."""
 
 ROLE_AT = {
     **{"data": "data", "task": "task", "model": "model", "model.connection": "connection"},
@@ -34,7 +34,7 @@ ROLE_AT = {
 
 
 def command_line(overrides: Sequence[str], draft: Draft) -> dict[str, tuple[Any, ...]]:
-    """The values of each key. Commas outside brackets separate the values of an axis."""
+    """The values of each key, from texts such as `key=1,2`. Commas inside brackets do not separate values."""
     given: dict[str, tuple[Any, ...]] = {}
     if "=" in overrides:
         draft.wrong(None, " ".join(overrides), "has spaces around =", "write key=value, without spaces")
@@ -69,7 +69,7 @@ def command_line(overrides: Sequence[str], draft: Draft) -> dict[str, tuple[Any,
 
 
 def _is_text(key: str, plugins: tuple[Plugin, ...]) -> bool:
-    """Whether the value of this key is text, as in `data.root`. It is not parsed: 007 stays text."""
+    """Whether values of this key are text, as in `data.root`. They are not parsed: 007 stays text."""
     part, _, option = key.rpartition(".")
     known = scan.parts(ROLE_AT[part], plugins).values() if part in ROLE_AT else ()
     types = {info.options[option].annotation for info in known if option in info.options}
@@ -86,7 +86,7 @@ def _texts(value: str) -> tuple[str | None, ...]:
 
 
 def grids_of(sweep: Any, draft: Draft, origin: Key = ("sweep",)) -> tuple[Axes, ...]:
-    """The grids of the `sweep` at position `origin`: one if it is a mapping, or one per mapping in a list."""
+    """The grids of a `sweep`: one if it is a mapping, or one per mapping in a list. `origin` is its place."""
     if sweep is None or isinstance(sweep, Mapping):
         return (_grid(sweep or {}, origin, draft),)
     if not isinstance(sweep, tuple) or not sweep:
@@ -144,9 +144,7 @@ def rules_of(texts: Iterable[RuleText], draft: Draft) -> tuple[Rule, ...]:
 
 
 def _assignments(values: Mapping[str, Any], origin: Key) -> tuple[Assignment, ...]:
-    """The assignments that a mapping of dotted keys makes, sorted so that a whole part
-    precedes its options.
-    """
+    """The assignments that a mapping of dotted keys makes, sorted so that a part precedes its options."""
     assignments = (Assignment(tuple(k.split(".")), v, (*origin, k)) for k, v in values.items())
     return tuple(sorted(assignments, key=lambda a: len(a.path)))
 
@@ -195,8 +193,9 @@ def tiers_of(top: Mapping[str, Any], draft: Draft) -> dict[str, Tier]:
     for name, block in blocks.items():
         origin: Key = ("tiers", name)
         if name == FULL or not re.fullmatch(SAFE_NAME, name):
-            wrong = "is the name of the file as it stands" if name == FULL else "is not a safe name"
-            draft.wrong(origin, f"tiers.{name}", wrong, "choose another name, such as quick")
+            reserved = "is reserved: `full` means the file's own settings, without a tier"
+            wrong = reserved if name == FULL else "is not a safe name"
+            draft.wrong(origin, f"tiers.{name}", wrong, "choose another, such as quick")
         elif not isinstance(block, Mapping):
             draft.wrong(origin, f"tiers.{name}", "is not a mapping", "give set, sweep or tune")
         else:

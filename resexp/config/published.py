@@ -31,7 +31,7 @@ from resexp.options import NonNegativeFloat, PositiveFloat, PositiveInt, Real
 FOLDER = Path(__file__).parents[1] / "references"
 
 Reduce = Literal["mean", "median", "max", "min", "first", "last", "slope", "rise"]
-"""`first`: nearest to the input. `slope`: decades per layer. `rise`: mean minus value at the middle index."""
+"""`first`: nearest to the input. `slope`: decades per layer. `rise`: the mean minus the middle reading."""
 REDUCE = get_args(Reduce)
 
 DEPTH_WORDS = ("deepest", "shallowest", "best_shallower")
@@ -60,7 +60,7 @@ class ProbeMetric(NamedTuple):
 
 
 class CurveMetric(NamedTuple):
-    """A value on a training curve at the step where `measure` reaches `target` (None: `shared`)."""
+    """A value on a training curve where `measure` reaches `target`. A `target` of None means `shared`."""
 
     kind: Literal["steps_to", "gap"]
     measure: str

@@ -232,7 +232,7 @@ _CONFIGS = ROLE_CONFIGS | {"launcher": LauncherConfig}
 def models(role: str, plugins: tuple[Plugin, ...] = ()) -> Mapping[str, type[PartConfig]]:
     """The pydantic model of every kind of a role, by kind: the package's and the plugins'.
 
-    Raises ConfigError if a part has an option that no part of its role can have.
+    Raises ConfigError if a part has an option that its role forbids or whose type refuses its default.
     """
     known = models(role) if plugins else {}
     parts = scan.parts(role, plugins)

@@ -1,3 +1,3 @@
-"""Measures and estimates before a run: costs of networks, the time of a sweep, and how many
-trials at once.
+"""Measures and estimates before a run: what networks cost, how long the sweep will take, and how many trials
+should run at once.
 """

@@ -36,7 +36,7 @@ GAIN = 1.05
 
 @dataclass(frozen=True)
 class Tried:
-    """What a test run needs: a trial's settings as JSON, their plugins, CPU threads, and the
+    """What a test run needs: a trial's settings as JSON, their plugins, the number of CPU threads, and the
     prepared data.
     """
 
@@ -94,7 +94,8 @@ def best_number(most: int, total: Callable[[int], float]) -> int:
     fails, or is not faster than the number before it by the factor GAIN. Then the number before it is chosen.
     If this never happens, it is `most`.
 
-    `total(number)` is the rate of that many trials together. It raises TrialError if they fail.
+    `total(number)` is the rate of that many trials together. It raises TrialError if they fail. If a single
+    trial fails, this error is raised.
     """
     numbers = sorted({*(2**i for i in range(most.bit_length())), most})
     best, best_rate = 1, total(1)

@@ -53,9 +53,7 @@ MEMORY_SHARE = 0.9
 
 @dataclass(frozen=True)
 class Room:
-    """The devices of the trials that fit into memory at once, and a sentence on this for the
-    user, or None.
-    """
+    """The devices of the trials that fit into memory at once. `note` is a sentence on this for the user."""
 
     slots: tuple[str, ...]
     note: str | None = None
@@ -115,7 +113,7 @@ def trial_bytes(trial: Trial) -> int:
 
 
 def can_be_timed(trial: Trial) -> bool:
-    """Whether one process trains a network of the trial, with steps that are short enough to be timed."""
+    """Whether the trial has a network, one process trains it, and a step is short enough to be timed."""
     cost, most = trial.cost, MOST_TIMED
     return cost is not None and (
         trial.processes == 1

@@ -105,8 +105,8 @@ def _append(path: Path, data: bytes) -> None:
 def code_fingerprint() -> str:
     """A hash of the code that computes the answers.
 
-    Raises FileNotFoundError if a name in CODE does not exist. Otherwise, if code has moved elsewhere, changes
-    of this code would not be noticed.
+    Raises FileNotFoundError if a name in CODE does not exist. Without this error, nobody would notice that
+    code has moved and that its changes are no longer seen.
     """
     package = Path(__file__).parents[1]
     files = [file for part in CODE for file in _sources(package / part)]

@@ -82,7 +82,7 @@ class Measurer:
         return self.facts(settings).fingerprint
 
     def resolve(self, settings: Settings) -> Settings:
-        """The settings, in which `precision: auto` is decided and the size that `model.match` chooses is set.
+        """The settings, with a precision in place of `auto`, and with the size that `model.match` chooses.
 
         Raises ConfigError if the parts do not fit together, or if the device cannot train like this.
         """
@@ -178,9 +178,7 @@ class Measurer:
         return task.purpose(self.facts(settings))
 
     def network_key(self, settings: Settings) -> str:
-        """A text that is equal for two settings only if they have equal networks, apart from
-        initial weights.
-        """
+        """A text that is equal for two settings only if their networks are equal but for initial weights."""
         model = settings.model.model_dump_json(exclude={"init", "init_noise"})
         facts, task = self.facts(settings), settings.task.model_dump_json()
         known = [model, task, facts.shape, facts.classes, facts.targets, code(settings)]
@@ -194,7 +192,9 @@ def _second(settings: Settings) -> list[str]:
 
 
 def _cost_of(settings: Settings, key: str, purpose: Purpose) -> Cost:
-    """The cost of the network whose settings are at a key. The problems of an error begin with that key."""
+    """The cost of the network whose settings are at `key`. If this raises ConfigError, its problems name that
+    key in place of `model`.
+    """
     from resexp.models.build import network_cost
 
     try:

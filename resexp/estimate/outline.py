@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Outline:
     """A plan and how far it has come.
 
-    status: the status of each trial, by its id. slots: the device of each trial that runs at once.
+    status: the status of each trial, by its id. slots: a device for each of the trials that run at once.
     seconds_left: None if it cannot be estimated. note: a sentence about memory, or None. others: how many
     unfinished trials --only leaves out.
     """
@@ -45,8 +45,8 @@ def outline(
     *,
     only: Sequence[str] = (),
 ) -> Outline:
-    """The plan of an experiment on a device, with `jobs` trials at once (None: one per core or GPU), or
-    the part of it that meets the conditions in `only`.
+    """The plan of an experiment on a device. `jobs` is the number of trials at once; None means one per core
+    or GPU. If `only` has conditions, the plan has only the trials that meet them.
 
     Raises what `plan.make.make_plan` and `plan.chosen.choose` raise.
     """

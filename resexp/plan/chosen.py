@@ -19,7 +19,8 @@ def choose(trials: Sequence[Trial], conditions: Mapping[str, Sequence[Any]]) -> 
     """The trials, in their order, whose value at each dotted key is one of the values given for that key.
 
     Raises:
-        ConfigError: no trial has one of the values. The message lists the values that trials have.
+        ConfigError: one of the values is that of no trial that meets the conditions before it. The message
+            lists the values that these trials have.
     """
     chosen = list(trials)
     for key, wanted in conditions.items():

@@ -188,7 +188,7 @@ def _unfit(settings: Settings) -> Iterator[Problem]:
 
 
 def _idle(settings: Settings, keys: tuple[str, ...], part: str) -> Iterator[Problem]:
-    """A problem for each of `keys`, which have no effect on a part, if its value is not the default."""
+    """A problem for each of `keys` whose value is not the default, because `part` ignores these settings."""
     for key in keys:
         *path, name = key.split(".")
         holder: Any = reduce(getattr, path, settings)
@@ -200,6 +200,6 @@ def _idle(settings: Settings, keys: tuple[str, ...], part: str) -> Iterator[Prob
 
 
 def _kinds(role: str, fits: Callable[[type[Any]], bool]) -> str:
-    """The package's kinds of a role that fit, as text."""
+    """The package's kinds of a role that fit, joined by "or". If none fits, advice to write a part."""
     known = scan.parts(role).items()
     return " or ".join(kind for kind, part in known if fits(scan.part_class(part))) or "a part of your own"

@@ -66,8 +66,8 @@ def safe(text: str) -> str:
 
 
 def short(key: str, value: Any, *, named: bool = False) -> str:
-    """An option as labels show it: the last word of its key and its value, as in `lr=0.1`. If the value is a
-    text and `named` is false, only the value. A part is shown by its kind. Options of a discriminator begin
+    """An option as labels show it: the last word of its key and its value, as in `lr=0.1`. A part is shown by
+    its kind. If `named` is false, a text is shown without its key, and an option of a discriminator begins
     with that word, because options without it belong to the other network.
     """
     value = value["kind"] if isinstance(value, Mapping) and "kind" in value else value
@@ -177,8 +177,9 @@ def _paths(key: str, value: Any, facts: Facts) -> Iterator[str]:
 def _spelled(
     names: Mapping[Line, str], values: Mapping[Line, Mapping[str, Any]], distinguishing: Sequence[str]
 ) -> dict[Line, str]:
-    """The labels `names`, changed so that all differ. If several lines share a label, it gets the values that
-    differ between these lines, first in short form, then with their full paths, and finally a number.
+    """The labels `names`, changed so that all differ. If several lines share a label, each adds its values of
+    the settings in which they differ. They are in short form, or, if labels are still equal, with their full
+    paths. Labels that are equal even then get numbers.
     """
     labels = dict(names)
     for full in (False, True):

@@ -62,8 +62,8 @@ def refuse_more_seeds(experiment: Experiment, most: int) -> None:
 
 
 def with_seeds(experiment: Experiment, number: int) -> Experiment:
-    """The experiment with `number` seeds per setting: first its own seeds, then the smallest
-    numbers that are not among them.
+    """The experiment with `number` seeds per setting: first its own seeds, then the smallest numbers that are
+    not among them.
     """
     points = [
         _at_seed(own[0], seed)
@@ -82,7 +82,7 @@ def first_seeds(ids: Sequence[str], number: int, planned: int) -> list[str]:
 
 
 def _groups(experiment: Experiment) -> list[list[Point]]:
-    """The points that differ only in their seed."""
+    """The points in groups. The points of a group differ only in their seed."""
     groups: dict[Settings, list[Point]] = {}
     for point in experiment.points:
         groups.setdefault(point.settings.model_copy(update={"seed": 0}), []).append(point)

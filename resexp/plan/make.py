@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from resexp.config.settings import Settings
 
 MOST_LAYERS = 50_000
-"""The most layers that a plan's different networks may have together. Measuring takes about 1
-ms per layer.
+"""The most layers that a plan's different networks may have together. Measuring takes about 1 ms per layer.
 """
 
 
@@ -31,7 +30,7 @@ class Measures(Protocol):
     """What planning must ask of code that loads data sets and networks. `estimate/network.py` has it."""
 
     def resolve(self, settings: Settings) -> Settings:
-        """The settings, in which `precision: auto` is decided and the sizes that `match` chooses are set."""
+        """The settings, with a precision in place of `auto`, and with the sizes that `match` chooses."""
 
     def data_fingerprint(self, settings: Settings) -> str:
         """A hash of everything in the data that determines a trial's inputs and targets."""
@@ -142,9 +141,7 @@ def _measured(settings: Settings, measures: Measures) -> SeedlessSetting:
 
 
 def refuse_too_many(experiment: Experiment) -> None:
-    """Raises ConfigError if the different networks of the sweep have more than MOST_LAYERS
-    layers together.
-    """
+    """Raises ConfigError if the sweep's different networks have more than MOST_LAYERS layers together."""
     settings = [point.settings for point in experiment.points]
     networks = {(each.data, each.task, each.model): each.model.depth for each in settings}
     if (layers := sum(networks.values())) > MOST_LAYERS:

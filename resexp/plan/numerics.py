@@ -22,7 +22,7 @@ PROGRAM = 1
 """Raise this if a change of the code changes the numbers of every trial."""
 
 ROLES_OF = {"probes": "probe", "discriminator": "model"}
-"""For each key that is not named after the role of its parts: this role."""
+"""The role of the parts at a key, if the key has another name than the role."""
 TOGETHER = " with "
 CHOICES: dict[str, dict[str, int]] = {
     "model.init": {"dirac": 2},  # version 2 adds noise to the identity

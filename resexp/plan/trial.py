@@ -36,7 +36,9 @@ class Cost:
 
 
 def total_cost(costs: Sequence[Cost]) -> Cost:
-    """What several networks cost together if they are trained on the same examples, one after another."""
+    """What several networks cost together if they are trained together and evaluated one after another: the
+    sum of each cost, but the largest `evaluation_bytes`.
+    """
     params, macs, kept = (
         sum(getattr(cost, name) for cost in costs) for name in ("params", "macs", "activation_bytes")
     )
@@ -100,8 +102,8 @@ def identity(
 ) -> str:
     """The id of a trial: twelve hex digits of the hash of all that determines its numbers.
 
-    `known` are the plugins whose parts the settings use, and the versions of the settings' numbers, if the
-    caller has both already.
+    `known` are the plugins whose parts the settings use, and the versions of the settings' numbers. If it is
+    None, both are looked up.
 
     Settings that equal their defaults are left out, so that a new option does not change the ids of earlier
     trials. The kind of a part is never left out. `data.root` is left out, because the fingerprint describes

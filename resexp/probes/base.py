@@ -55,8 +55,9 @@ class Snapshot:
     `labels` are the data's labels (B,), even if the task does not use them. `loss()` runs the network on the
     batch. `step()` makes the update that the run's optimiser, in its present state, would make on it.
 
-    `compared(n)`: for a generator, three sets of equally many images, and at most n (C, H, W) uint8:
-    generated ones, real ones of the test set, and real ones of the training set. None for other networks.
+    `compared(n)`: three sets of images, uint8: generated ones, real ones of the test set, and real ones of
+    the training set. Each set has the shape (k, C, H, W), with the same k of at most n. `compared` is None if
+    the network is no generator.
     `alive()`: call it at least once per minute in a measurement that takes minutes, because a trial that
     gives no sign of life for --stall-timeout seconds is killed.
     """
@@ -93,8 +94,8 @@ class Probe(ABC):
     quantities: ClassVar[tuple[Quantity, ...]] = ()
 
     def missing(self) -> str | None:
-        """What this machine lacks for the measurement; None if it lacks nothing. A text such as "there is no
-        package x; install it". If the probe's own class defines this method, it is asked before training.
+        """What this machine lacks for the measurement, such as "there is no package x; install it", or None
+        if it lacks nothing. If the probe's own class defines this method, it is called before training.
         """
         return None
 

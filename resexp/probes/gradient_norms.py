@@ -50,7 +50,7 @@ class GradientNorms(Probe):
                 yield Reading("weight_norm", name, index, norm)
                 yield Reading("weight_rms", name, index, norm / math.sqrt(weight.numel()))
         for index, own in seen.items():
-            # In this layout, the sum of a norm is added up in the order in which it always was.
+            # In this layout, a norm's sum has the order of earlier versions, and thus the same rounding.
             norms = [g.contiguous().norm().item() for _ in own if (g := next(found)) is not None]
             if norms:
                 yield Reading("block_input", f"blocks.{index}", index, math.hypot(*norms))

@@ -71,9 +71,9 @@ class Lesion(Probe):
 class Patient:
     """A network in eval mode, whose blocks are removed or swapped.
 
-    `before` has the state before each block and `zeros` a 0 in the shape of each branch's output. `bare` are
-    the blocks without a shortcut, `transitions` those where a stage begins, and `removable` those that can be
-    removed.
+    For each block, `before` has the state before it, and `zeros` has zeros in the shape of its branch's
+    output, or None if its connection never calls the branch. `bare`, `transitions` and `removable` are the
+    numbers of blocks: those without a shortcut, those where a stage begins, and those that can be removed.
     """
 
     def __init__(self, snapshot: Snapshot) -> None:
@@ -114,7 +114,8 @@ class Patient:
     ) -> tuple[float, float]:
         """Error (a fraction) and loss (nats) without the `removed` blocks.
 
-        `state` is the state before block `start`. The blocks run in `order` or, if it is None, in their own.
+        `state` is the state before block `start`. If an `order` is given, all blocks run in this order.
+        Otherwise the blocks from `start` on run in the network's order.
         """
         for index in order or range(start, len(self.blocks)):
             block = self.blocks[index]
@@ -147,7 +148,9 @@ def _both(prefix: str, layer: str, index: int, score: tuple[float, float]) -> It
 
 
 def _zero(block: Block, state: Any) -> Tensor | None:
-    """0 in the shape of f(h), which takes the memory of one number; None if the connection never calls f."""
+    """Zeros in the shape of f(h), which share the memory of one number; None if the connection never calls
+    its branch f.
+    """
     found: list[Tensor] = []
 
     def f(h: Tensor) -> Tensor:
@@ -164,7 +167,7 @@ def _without_branch(block: Block, state: Any, zero: Any) -> Any:
 
 
 def _is_bare(block: Block, state: Any, zero: Tensor) -> bool:
-    """Whether the block has no shortcut, so that its output without f does not depend on the state."""
+    """Whether the block has no shortcut: if f gives 0, its output does not depend on the state."""
     nothing = tuple(map(torch.zeros_like, state)) if isinstance(state, tuple) else torch.zeros_like(state)
     with_state, without = (h_of(block.merged(s, lambda _: zero)) for s in (state, nothing))
     return torch.equal(with_state, without)

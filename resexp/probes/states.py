@@ -33,7 +33,7 @@ def block_states(network: Network, images: Tensor) -> Iterator[Tensor]:
 def settled(network: Network) -> Network:
     """The network in eval mode, but with batch norms that use the batch's own statistics.
 
-    Nothing is dropped at random then, and a network that was never trained is still normalised.
+    In this state, nothing is dropped at random, and even an untrained network has normalised states.
     """
     network.eval()
     for module in network.modules():

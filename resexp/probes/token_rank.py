@@ -18,8 +18,8 @@ class TokenRank(Probe):
     X is the state after a block, and an image's positions are its tokens. `token_spread` is ||R|| / ||X|| in
     the Frobenius norm. `token_residual` is the same in the norm of Dong et al. 2021 (arXiv:2103.03404),
     sqrt(||.||_1 ||.||_inf); they subtract not the mean but the row that makes R smallest. Both values are
-    means over the batch. At 0 all tokens are alike (rank one), which attention alone approaches doubly
-    exponentially with depth. States with one position, and states that are all 0, have no reading.
+    means over the batch. At 0 all tokens are alike (rank one). With attention alone, tokens approach this
+    doubly exponentially with depth. States with one position, and states that are all 0, have no reading.
     """
 
     network = Series

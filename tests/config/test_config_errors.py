@@ -139,7 +139,7 @@ CASES: dict[str, tuple[str, int, str, tuple[str, ...]]] = {
     "why as a list": (FULL + "why: [a]\n", 5, "why", ("is not text",)),
     "tiers as text": (FULL + "tiers: quick\n", 5, "tiers", ("'quick' is not a mapping",)),
     "tier as text": (FULL + "tiers:\n  quick: small\n", 6, "tiers.quick", ("give set, sweep",)),
-    "tier named full": (FULL + "tiers:\n  full: {}\n", 6, "tiers.full", ("the file as it stands",)),
+    "tier named full": (FULL + "tiers:\n  full: {}\n", 6, "tiers.full", ("is reserved",)),
     "tier unsafe": (FULL + "tiers:\n  ../x: {}\n", 6, "tiers.../x", ("is not a safe name",)),
     "tier key": (FULL + "tiers:\n  quick:\n    sett: {}\n", 7, "sett", ("did you mean set?",)),
     "tier sets unknown": (
