@@ -1,8 +1,8 @@
 """The format of a packed experiment: a gzipped tar archive that begins with a list of its files.
 
-Any tar program can list and unpack such a file. Python's tarfile is not used to read it, because the file may
-come from somebody else. The code here accepts only plain files, with names that this package writes, in the
-order of the list, and allots no memory for bytes that have not arrived.
+Any tar program can list and unpack such a file. The file may come from somebody else, so Python's tarfile
+parses only its headers. The code here accepts only plain files, with names that this package writes, in the
+order of the list. It allocates no memory for bytes that have not arrived.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ UNIT = 512
 """The size of a tar header in bytes. The content of each file is padded to a multiple of this size."""
 BLOCK = 1 << 20
 LEAST, RATIO = 1 << 30, 200
-"""All files together may have at most LEAST + RATIO * (size of the archive) bytes. More is taken for an
-attack.
+"""All files together may have at most LEAST + RATIO * (size of the archive) bytes. An archive with more is
+refused as an attack.
 """
 
 _WORD = r"(?!\.)[\w=.+-]+"
@@ -43,7 +43,7 @@ PACKED = re.compile(
     r"|(metrics|probes)\.jsonl|checkpoint-\d+-\d+\.(json|pt)))",
     re.ASCII,
 )
-"""The paths of files that are packed. Locks, progress and reports are left out."""
+"""The paths of files that are packed. Locks, progress, notes on jobs and reports are left out."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def _write_member(packed: gzip.GzipFile, name: str, size: int, blocks: Iterable[
 
 @contextmanager
 def opened(path: Path) -> Iterator[Archive]:
-    """The archive in the file `path`, which is open in the context. Raises DataError if it cannot be read."""
+    """The archive in the file `path`, open until the context ends. Raises DataError if it cannot be read."""
     try:
         file = durable.open_file(path)
     except OSError as error:

@@ -2,9 +2,9 @@
 
 A checkpoint is a pair of files: `<name>.pt` holds the state of training, and its sidecar `<name>.json` holds
 the SHA-256 of that file, and the size and checksum of each row file (metrics, probes) at that moment. A
-checkpoint is used only if the hash is right and each row file still begins with the same bytes. If a kill
-left the newest checkpoint incomplete, it fails this test, and an older one is used. Finished writes can be
-lost only if the power fails; some checkpoints are fsynced against that.
+checkpoint is used only if the hash is right and each row file still begins with the same bytes. If the worker
+was killed while it wrote the newest checkpoint, that checkpoint fails this test, and an older one is used.
+Finished writes can be lost only if the power fails. Some checkpoints are fsynced to survive that.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from resexp.store.failure import check_current, fail
 from resexp.store.layout import FORMAT, TrialFolder, rows_of
 
 DURABLE_EVERY = 10.0
-"""The least seconds between two checkpoints that are fsynced. An fsync takes time."""
+"""The least seconds between two checkpoints that are fsynced, because an fsync takes time."""
 
 PROGRESS_EVERY = 0.5
 """The least seconds between two writes of the progress file."""
@@ -40,8 +40,8 @@ class Attempt:
     likes, and `commit` at the end. If `stopping` becomes true, training saves a checkpoint and returns
     without calling `commit`.
 
-    Raises StoreError if the folder does not hold a trial. All methods raise OSError if the disk refuses. Some
-    methods raise StaleAttempt, which means that a later attempt has taken the trial over.
+    Raises StoreError if the folder does not hold a trial. All methods raise OSError if reading or writing
+    fails. Some methods raise StaleAttempt, which means that a later attempt has taken the trial over.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Attempt:
         data: Any = None,
         restart: int = 0,
     ) -> None:
-        """`data` describes the trial's prepared data; only training knows its type. `restart`: see Job."""
+        """`data` describes the prepared data; only training knows its type. `restart` is explained in Job."""
         self._folder = TrialFolder(folder)
         try:
             self.trial = Trial.from_json(read(self._folder.trial)["trial"])
@@ -118,8 +118,8 @@ class Attempt:
         return loaded
 
     def _set_aside(self, sidecar: Path, problem: Exception) -> None:
-        """Keep a checkpoint that cannot be loaded until another one is saved. If memory was short, a later
-        attempt may be able to load it.
+        """Note that a checkpoint cannot be loaded. It is deleted only after another one has been saved: if
+        memory was short, a later attempt may be able to load it.
         """
         self._unloadable.append(sidecar)
         self.notes.append(f"{sidecar}: cannot be loaded ({problem!r}); the trial went on from the one before")
@@ -157,7 +157,7 @@ class Attempt:
         error: float | None = None,
         loss: float | None = None,
     ) -> None:
-        """Tell the supervisor that the trial is alive, and how far it is. Most calls write nothing."""
+        """Tell the supervisor how far the trial is. Most calls write nothing (see PROGRESS_EVERY)."""
         now = time.monotonic()
         if now - self._last_progress < PROGRESS_EVERY and step < steps:
             return
@@ -201,7 +201,7 @@ class Attempt:
         self._prune()
 
     def commit(self, result: Mapping[str, Any]) -> None:
-        """Fsync the rows, the last checkpoint and `result`. Delete older checkpoints. Raises StaleAttempt."""
+        """Fsync rows and last checkpoint, write `result`, delete older checkpoints. Raises StaleAttempt."""
         self._sync_rows()
         sidecars = self._folder.checkpoints()
         for last in sidecars[-1:]:

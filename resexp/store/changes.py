@@ -20,9 +20,8 @@ from resexp.text import counted
 
 
 def reasons(folder: ExperimentFolder, trials: Sequence[Trial], pending: Sequence[Trial]) -> list[str]:
-    """Why trials are trained again although finished trials have the same settings: a sentence per reason.
-
-    pending: those of `trials` that have no result.
+    """Why trials are trained again although finished trials have the same settings: one sentence for each
+    reason. `pending` are those of `trials` that have no result.
     """
     if not pending:
         return []
@@ -62,8 +61,7 @@ def _why(old: Trial, new: Trial) -> list[str]:
 def set_aside(before: Mapping[str, Any], trials: Sequence[Trial]) -> list[str]:
     """The ids of trials that the plan `before` contained or had set aside, and that are not in `trials`.
 
-    If a new trial has the same settings as a trial of the plan `before`, it replaces that trial, whose id is
-    then not returned.
+    A trial that the plan contained is left out if one of `trials` has the same settings and so replaces it.
     """
     new = {trial.id for trial in trials}
     earlier = [trial for trial in before.get("trials", ()) if trial["id"] not in new]
@@ -77,7 +75,7 @@ def set_aside(before: Mapping[str, Any], trials: Sequence[Trial]) -> list[str]:
 def warning(
     folder: ExperimentFolder, trials: Sequence[Trial], aside: Sequence[str], overrides: Sequence[str]
 ) -> str:
-    """The sentences for the user on the trials `aside` (by id), which the new plan leaves out."""
+    """The sentences for the user on the trials that the new plan leaves out. `aside` has their ids."""
     done = sum(TrialFolder(path).result.exists() for id in aside for path in folder.by_id.get(id, ()))
     others = f"{counted(len(aside), 'other')} ({done} finished) left aside, which `report` does not show"
     return f"This plan covers {counted(len(trials), 'trial')}, with {others}. {back(overrides)}"
@@ -93,8 +91,8 @@ def back(overrides: Sequence[str]) -> str:
 
 
 def _completed(settings: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Stored settings, with the defaults of options that have been added since. Settings with parts of
-    plugins, or with parts that no longer exist, are returned unchanged.
+    """Stored settings, with the defaults of options that did not exist yet when they were stored. Settings
+    with parts of plugins, or with parts that no longer exist, are returned unchanged.
     """
     try:
         return parse_settings(settings).model_dump(mode="json")

@@ -1,5 +1,5 @@
-"""Keeps copies of plugins in a results folder, so that its trials can be read after the
-originals have moved.
+"""Keeps copies of plugins in a results folder, so that its trials can be read even if the original plugins
+have moved.
 """
 
 from __future__ import annotations
@@ -16,9 +16,7 @@ from resexp.store.layout import ExperimentFolder, TrialFolder
 
 
 def keep(folder: ExperimentFolder, plugins: Iterable[Plugin]) -> None:
-    """Copy plugins, with the modules that they import from their own folders, into the
-    experiment's folder.
-    """
+    """Copy plugins into the experiment's folder, with the modules that each imports from its own folder."""
     for plugin in plugins:
         durable.make_own_folder(folder.plugins)
         modules = folder.plugin_modules(plugin.sha256)
@@ -45,7 +43,7 @@ def copied_plugins(folder: TrialFolder, trial: Trial) -> tuple[Plugin, ...]:
 
 
 def readable(folder: ExperimentFolder, trials: Sequence[Trial]) -> dict[str, tuple[Plugin, ...]]:
-    """The plugins of each trial that uses plugins, by its id. () stands for a copy that cannot be read."""
+    """The plugins of each trial that uses any, by the trial's id; () if one of the copies cannot be read."""
     read: dict[tuple[str, ...], tuple[Plugin, ...]] = {}
     for trial in trials:
         hashes = tuple(trial.plugins)

@@ -1,6 +1,6 @@
 """Checks the contents of documents in a results folder when they are read.
 
-A checksum shows only that bytes are unchanged: the folder may come from somebody else, or from another
+A checksum shows only that bytes are unchanged, but the folder may come from somebody else, or from another
 program. Thanks to the checks here, no other code meets a text where it expects a number, or a name that leads
 out of the folder.
 """
@@ -35,7 +35,7 @@ from resexp.store.fields import (
 from resexp.store.row_fields import LaterProbes, MetricRow, ProbeRow
 
 STALE_TRIES = 3
-"""The most attempts to read a file, if another machine replaces it during each."""
+"""The most attempts to read a file that another machine replaces during each attempt."""
 
 Read = TypeVar("Read")
 
@@ -57,8 +57,8 @@ _ROWS: dict[str, type[Document]] = {"metrics.jsonl": MetricRow, "probes.jsonl": 
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The content of a sealed document (`durable.seal`), checked for the fields that its file name requires.
-    Raises durable.Damaged, OSError.
+    """The content of a sealed document (`durable.seal`). Raises OSError, and durable.Damaged if the checksum
+    or a field that the file's name requires is wrong.
     """
     document = again_if_stale(durable.read_document, path)
     other = {"runs": Environment, "jobs": JobNote}.get(path.parent.name, Checkpoint)
@@ -89,7 +89,7 @@ def read_or_empty(path: Path) -> dict[str, Any]:
 
 def sound_rows(name: str, rows: Sequence[Mapping[str, Any]]) -> tuple[int, str]:
     """How many rows at the beginning of the file `name` have the right fields, and what is wrong with the
-    first row that has not ("" if all rows are right).
+    row after them ("" if all rows are right).
     """
     kind = _ROWS[name]
     if not _wrong(GenericAlias(Sequence, (kind,)), rows):  # checking all at once takes a tenth of the time
@@ -100,7 +100,7 @@ def sound_rows(name: str, rows: Sequence[Mapping[str, Any]]) -> tuple[int, str]:
 
 @cache
 def adapter(kind: Any) -> TypeAdapter[Any]:
-    """Pydantic's checker of a type, made once."""
+    """Pydantic's checker of a type. It is made once, because making it takes time."""
     return TypeAdapter(kind)
 
 

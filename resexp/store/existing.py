@@ -37,11 +37,11 @@ def latest(results: Path) -> Path:
 
 
 def find(name: str | Path | None, root: Path) -> Path:
-    """The folder of the experiment `name` in `root`, or else the folder at the path `name`. For None, the
-    folder of the experiment that was run last.
+    """The folder of the experiment `name` in `root`. If there is none, the folder at the path `name`. If
+    `name` is None, the folder of the experiment that was run last.
 
     Raises:
-        NoExperimentError: there is none.
+        NoExperimentError: there is no such folder.
     """
     if name is None:
         return latest(root)
@@ -61,7 +61,9 @@ def states(path: Path, trials: Iterable[Trial]) -> dict[str, State]:
 
 
 def running(path: Path, wait: float = 0.0) -> Running | None:
-    """The run that holds the experiment in the folder `path`, with the progress of its trials."""
+    """The run that holds the experiment in the folder `path`, with the progress of its trials; None if there
+    is none. `wait` is explained in `running_in`.
+    """
     folder = ExperimentFolder(path)
     run = running_in(folder, wait)
     if run is None:
@@ -71,8 +73,8 @@ def running(path: Path, wait: float = 0.0) -> Running | None:
 
 
 def _progress_in(run: Running, paths: Iterable[Path]) -> dict[str, Any]:
-    """The last progress row of a trial, from the first of its folders in which this run works. {} if this run
-    works in none of them.
+    """The last progress row of a trial, from the first of its folders `paths` that has a row of this run; {}
+    if none has.
     """
     for trial in map(TrialFolder, paths):
         attempt, row = read_or_empty(trial.attempt), read_or_empty(trial.progress)

@@ -1,4 +1,4 @@
-"""What a run does with an experiment's folder: it locks it, writes the plan, and starts and ends attempts."""
+"""What a run does with an experiment's folder: locks it, writes the plan, and starts and ends attempts."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class StoredExperiment:
             return state_of(self._folder.trial(trial), trial.id, current_run=None)
 
     def last_state(self, trial: Trial) -> State:
-        """The state of a trial. It is read once and kept until `claim` or `adopt`: nobody else changes it."""
+        """The state of a trial. It is read once, and again after `claim` or `adopt` of the trial."""
         if trial.id not in self._states:
             self._states[trial.id] = self.state(trial)
         return self._states[trial.id]
@@ -169,8 +169,8 @@ class StoredExperiment:
         keep(self._folder, [plugin for plugin in plugins if plugin.sha256 in used])
 
     def _compare(self, before: Mapping[str, Any]) -> list[str]:
-        """Set `warnings` by comparison with the plan `before`. Returns the ids of the trials that an override
-        has set aside: the new plan remembers them.
+        """Set `warnings` by comparison with the plan `before`. If the command has overrides, returns the ids
+        of the trials that the new plan leaves out, so that the new plan can list them.
         """
         overrides = self._environment.get("overrides", ())
         self.warnings = changes.reasons(self._folder, self.trials, self.pending())
@@ -253,7 +253,7 @@ def create(
 
 
 def _shows(plan: Mapping[str, Any], trials: Sequence[Trial]) -> bool:
-    """Whether a plan has exactly these trials and has set none aside. The plan need not have been checked."""
+    """Whether a plan, whose fields may be unchecked, has exactly these trials and has set none aside."""
     old = plan.get("trials")
     known = [t.get("id") for t in old if isinstance(t, dict)] if isinstance(old, list) else []
     return known == [trial.id for trial in trials] and not plan.get("aside")

@@ -35,8 +35,8 @@ _HOLDER_WORDS = (("host", "host"), ("process", "pid"), ("since", "started"))
 
 
 class Taken(Exception):
-    """Another process holds the folder. The message says which, and how to take its place if
-    that is possible.
+    """Another process holds the folder. The message says which process, and how to take its place if that is
+    possible.
     """
 
 
@@ -85,15 +85,15 @@ class Hold:
             self._refuse()
 
     def check_signs(self) -> None:
-        """Like `check`, but reads no file: it asks the thread that gives signs of life, because that thread
-        reads the file often.
+        """Like `check`, but reads no file. It relies on the thread that gives signs of life, which reads the
+        file every few seconds.
         """
         if self._heart is not None and self._heart.replaced:
             self._refuse()
 
     def release(self) -> None:
-        """End the hold. If the folder has no files but those of the hold, delete it. Delete its parents, too,
-        if they were created for it.
+        """End the hold. If the folder has no files except those of the hold, delete it, and with it the
+        parent folders that were created for it.
         """
         if self._heart is None:
             return
@@ -109,7 +109,7 @@ class Hold:
 
     def _let_go(self) -> None:
         """Remove this run's record, then release the lock."""
-        with suppress(OSError):  # the process's end releases the lock, and this must not hide another error
+        with suppress(OSError):  # it must not hide another error; the system releases the lock anyway
             if read_or_empty(self.folder.taken).get("run") == self.run:
                 self.folder.taken.unlink(missing_ok=True)
         unlock, self._unlock = self._unlock, None
@@ -181,11 +181,11 @@ class Hold:
 def hold(
     results: Path, name: str, *, take_over: bool = False, tell: Callable[[str], None] = lambda _: None
 ) -> Hold:
-    """Take hold of the experiment `name` in `results`. Unless it waits for a takeover,
-    this is fast, so that it can be done before planning.
+    """Take hold of the experiment `name` in `results`. This is fast, unless it waits for a takeover, so that
+    it can be done before planning.
 
-    take_over: if a run on another machine holds the experiment but may have died, wait for a sign of life. If
-    there is none, take its place. tell: is called with sentences about the takeover.
+    take_over: if a run on another machine holds the experiment but may have died, wait for its sign of life.
+    If there is none, take its place. tell: is called with sentences about the takeover.
 
     Raises BusyError if another process runs the experiment (within 2 s, unless `take_over` is true), and
     StoreError if the system refuses.
@@ -200,7 +200,7 @@ def hold(
 
 
 def check_plain(name: str) -> None:
-    """Raises StoreError if a folder directly in the results folder cannot have this name."""
+    """Raises StoreError if this cannot be the name of a folder, such as a path with slashes."""
     if name in ("", ".", "..") or "/" in name or "\0" in name:
         raise StoreError(f"{name!r} cannot be a folder's name; use a plain name without slashes")
 

@@ -1,4 +1,4 @@
-"""Records failed attempts. Workers use it, and so does the process that started them."""
+"""Records failed attempts, for workers and for the process that started them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from resexp.store.layout import TrialFolder
 
 
 def check_current(folder: TrialFolder, number: int, restart: int = 0) -> None:
-    """Raises StaleAttempt if attempt `number` is no longer the trial's latest, or if a cluster has started
-    its job again more than `restart` times.
+    """Raises StaleAttempt if attempt `number` is no longer the trial's latest, if a cluster has started the
+    attempt again more than `restart` times, or if the folder was deleted.
     """
     if not folder.path.is_dir():
         raise StaleAttempt(f"{folder.path}: was deleted while attempt {number} was under way")
@@ -26,9 +26,9 @@ def check_current(folder: TrialFolder, number: int, restart: int = 0) -> None:
 def note_restart(folder: TrialFolder, number: int, restart: int) -> None:
     """Record that a cluster has started attempt `number` for the `restart`-th time again.
 
-    A cluster starts a job again if it loses the connection to the job's node. The first process may still run
-    on that node, and see the folder. From now on the first process is stale, like a process of an earlier
-    attempt. Raises StaleAttempt.
+    A cluster starts a job again if it loses the connection to the job's node. The old process may still run
+    on that node, and see the folder. From now on, the old process is stale, like one of an earlier attempt.
+    Raises StaleAttempt if this process is itself stale.
     """
     check_current(folder, number, restart)
     record = read_or_empty(folder.attempt)
@@ -46,8 +46,8 @@ def fail(folder: TrialFolder, number: int, kind: str, cause: str, restart: int =
 
 
 def write_failure(folder: TrialFolder, attempt: int, kind: str, cause: str) -> None:
-    """Record a failed attempt with the end of its log. There is no fsync: if the record is lost, the trial is
-    run again.
+    """Record a failed attempt with the end of its log. There is no fsync: if the record is lost, the trial
+    is simply run again.
     """
     tail = folder.log_tail()
     failure = {"status": Status.FAILED, "kind": kind, "cause": cause, "log_tail": tail, "attempt": attempt}

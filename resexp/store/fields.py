@@ -1,4 +1,4 @@
-"""The fields of every document and row in a results folder, with their types and bounds."""
+"""The fields of the documents in a results folder, with their types and bounds. Rows: `row_fields.py`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Amount = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)] | None
 
 
 class Document(BaseModel):
-    """One document or row. Keys without a field here may have any value."""
+    """One document or row. A key for which there is no field may have any value."""
 
     model_config = ConfigDict(strict=True, extra="ignore", protected_namespaces=(), defer_build=True)
 

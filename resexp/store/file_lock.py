@@ -1,4 +1,4 @@
-"""Locks a file, and creates files of which only one process can be the creator.
+"""Locks a file, and creates a file so that only one of several processes succeeds.
 
 The system releases a lock when the process that holds it ends. Whether other machines see the lock depends on
 the file system and on how it was mounted: some share locks, some keep them to one machine without saying so,
@@ -77,8 +77,8 @@ def locked(path: Path) -> bool | None:
 
 
 def create(path: Path, data: bytes) -> bool:
-    """Create a file with these bytes, which survive a power loss. Returns whether this process created it. If
-    several processes try, even on different machines, one of them creates it.
+    """Create a file with these bytes, which survive a power loss. Returns False if the file exists already.
+    If several processes try at once, even on different machines, only one of them succeeds.
 
     The file is written under another name and then linked, so that no reader finds half of it. If the file
     system has no links, the file is created empty and then filled.
@@ -90,8 +90,8 @@ def create(path: Path, data: bytes) -> bool:
     except OSError as problem:
         if problem.errno in NO_LINKS:
             return _create_and_fill(path, data)
-        # A network file system may repeat a request whose answer was lost, and report that the file exists
-        # although the first request created it.
+        # A network file system may repeat a request if the answer was lost. It then reports that the file
+        # exists, although the first request created it. In this case, the temporary file has two links.
         if os.stat(temporary).st_nlink != 2:
             if problem.errno == errno.EEXIST:
                 return False

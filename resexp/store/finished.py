@@ -1,6 +1,7 @@
 """Done trials: their last checkpoints, and what `resexp probe` measures on these after training.
 
-What `resexp probe` measures is written into a document of its own, so that the result's rows stay unchanged.
+Rows that `resexp probe` measures are called later rows. They are kept in a document of their own, so that the
+rows of training stay unchanged.
 """
 
 from __future__ import annotations
@@ -52,9 +53,11 @@ class Finished:
         return copied_plugins(self.folder, self.trial)
 
     def add(self, rows: Iterable[Row], asked: Mapping[str, Row] | None = None) -> None:
-        """Save later rows. They replace earlier ones of the same kinds of probe. Raises StoreError.
+        """Save later rows. They replace those saved before that are of the same kinds of probe.
 
         asked: the options of each kind of probe that was measured, including kinds that gave no rows.
+
+        Raises StoreError if the document cannot be written.
         """
         new = list(rows)
         kinds = {row["probe"] for row in new} | set(asked or ())
@@ -74,10 +77,10 @@ class Finished:
 
 
 def later_rows(folder: TrialFolder, result: Mapping[str, Any], notes: list[str]) -> list[dict[str, Any]]:
-    """The rows that `resexp probe` measured on this result. Rows of an earlier attempt, of another trial, or
-    of another version of the probe's numbers are left out.
+    """The later rows of this result. Rows of an earlier attempt, of another trial, or of a version in which
+    the probe measured differently are left out.
 
-    If rows are left out, `notes` gets the reason. No reason is given for rows of an earlier attempt.
+    If rows are left out, the reason is added to `notes`, except for rows of an earlier attempt.
     """
     try:
         document = read(folder.later_probes)
@@ -126,7 +129,7 @@ def ways(finished: Finished, later: Iterable[Row]) -> dict[str, tuple[str, bool]
 
 
 def _name(probe: Mapping[str, Any]) -> str:
-    """What rows call a probe of a trial's settings. Older versions had no `of`."""
+    """The name that rows have for a probe of a trial's settings. Older versions had no `of`."""
     return probe_name(probe["kind"], probe.get("of", "model"))
 
 
@@ -180,8 +183,8 @@ def note_of_lost_end(finished: Finished, rows: Iterable[Row]) -> str | None:
 
 
 def merged(rows: list[dict[str, Any]], later: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The rows of training together with later rows. If a kind of probe has later rows, these replace its
-    rows from the end of training.
+    """The rows of training together with later rows. If there are later rows of a kind of probe, its rows
+    from the end of training are left out.
     """
     again = {row["probe"] for row in later}
     return [row for row in rows if not (row.get("at") == 1 and row["probe"] in again)] + later

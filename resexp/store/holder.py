@@ -1,8 +1,8 @@
 """Finds out which run holds an experiment's folder, and whether its process still runs.
 
-While a process holds the folder, it increases a number in the file `holder` every BEAT seconds: its sign of
-life. If a process on any machine sees the number change, it knows that the holder still runs. No clock of
-another machine is read.
+While a process holds the folder, it increases a number in the file `holder` every BEAT seconds. This is its
+sign of life: a process on any machine that sees the number change knows that the holder still runs. No clock
+of another machine is read.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def replaced(folder: ExperimentFolder, run: str) -> bool:
 
 
 def lives(folder: ExperimentFolder, seconds: float) -> bool:
-    """Whether the run that holds the folder gives a sign of life. Waits for it for `seconds`."""
+    """Whether the run that holds the folder gives a sign of life within `seconds`, or ends by itself."""
     first, deadline = read_or_empty(folder.holder), time.monotonic() + seconds
     while time.monotonic() < deadline:
         time.sleep(min(LOOK, seconds))
@@ -93,7 +93,7 @@ def lives(folder: ExperimentFolder, seconds: float) -> bool:
 def certainly_dead(record: Mapping[str, Any], *, lock_free: bool) -> bool:
     """Whether the process that a record describes is known to have ended.
 
-    `lock_free` says that the file system has locks, but this machine sees no lock of that process.
+    `lock_free`: the file system has locks, and as far as this machine sees, no other process holds the lock.
     """
     return (lock_free and place_of(record) is Place.HERE) or exists(record) is False
 

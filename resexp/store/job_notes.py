@@ -1,5 +1,5 @@
-"""Keeps notes in an experiment's folder. In them, launchers describe jobs that may outlive the process that
-started them.
+"""Keeps notes in an experiment's folder, in which launchers describe jobs that may outlive the process that
+submitted them.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ class JobNotes:
     """The notes in one experiment's folder, by name.
 
     A note is a JSON document. It must have `launcher`, the kind of the launcher that can read it, and
-    `tasks`, a list with `number`, `device` and `processes` of each trial, and `folder`, the name of its
-    folder. A task should have `job`, the name by which the user can ask the cluster for its job. Only the
-    launcher knows the other keys.
+    `tasks`, a list with one object for each attempt at a trial. An object must have `folder` (the name of the
+    trial's folder), `number` (the attempt's) and `device`. It should have `processes` (1 by default) and
+    `job`, by which the user can ask the cluster about the job. Only the launcher knows the other keys.
     """
 
     def __init__(self, folder: ExperimentFolder) -> None:
@@ -37,7 +37,7 @@ class JobNotes:
         return self._folder.job_note(name).absolute()
 
     def output(self, name: str) -> Path:
-        """The folder for what the jobs of a note print before they write into the logs of their trials. It is
+        """The folder for what the jobs of a note print outside their trials, which have their own logs. It is
         created if needed.
         """
         durable.make_own_folder(self._folder.jobs)

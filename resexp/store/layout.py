@@ -34,7 +34,7 @@ SPLITS = ("train", "validation", "test")
 
 
 class _Name:
-    """A descriptor: the path of the file `name` in the folder that it is read from."""
+    """A class attribute whose value, in an instance with a `path`, is the path of the file `name` in it."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -73,7 +73,8 @@ class TrialFolder:
     def checkpoints(self) -> list[Path]:
         """The sidecars of the checkpoints, oldest first."""
         found = self.path.glob(f"{CHECKPOINT}*.json")
-        return sorted(found, key=lambda path: path.stem)  # with the suffix, `-` would sort before `.`
+        # The suffix is left out, because `.` comes after the `-` that begins the number of a restart.
+        return sorted(found, key=lambda path: path.stem)
 
     def checkpoint(self, step: int, attempt: int, restart: int = 0) -> Path:
         """The path of a checkpoint's sidecar. Its name contains the attempt and how often a cluster has
@@ -114,11 +115,11 @@ class ExperimentFolder:
     unpacking = _Name(".unpacking")
 
     def run(self, token: str) -> Path:
-        """The record of the environment of the run `token`, such as its machine and command."""
+        """The file that records the environment of the run `token`, such as its machine and command."""
         return self.runs / f"{token}.json"
 
     def job_note(self, name: str) -> Path:
-        """What a launcher has noted about jobs that it submitted together."""
+        """The file with a launcher's note about jobs that it submitted together (see JobNotes)."""
         return self.jobs / f"{name}.json"
 
     def job_output(self, name: str) -> Path:
@@ -134,8 +135,8 @@ class ExperimentFolder:
         return self.plugins / sha256
 
     def trial(self, trial: Trial) -> TrialFolder:
-        """The folder of a trial. If the trial's name has changed, it is found by the id. If several folders
-        have the id, one with a result is preferred.
+        """The folder of a trial. If the trial's name has changed, the folder is found by the trial's id. If
+        several folders have this id, one with a result is preferred.
         """
         own = TrialFolder(self.trials / f"{trial.name}-{trial.id}")
         if own.result.exists():

@@ -15,7 +15,9 @@ from resexp.store.layout import PLAN_FORMAT, ExperimentFolder, TrialFolder
 
 
 def planned(folder: ExperimentFolder, notes: list[str]) -> tuple[dict[str, Any], list[Trial]]:
-    """The plan and its trials. If the plan is lost: {} and the trials that were started. Adds to `notes`."""
+    """The plan and its trials. If the plan is lost, {} and the trials that were started. What the reader of
+    the results must know is added to `notes`.
+    """
     try:
         plan = read(folder.plan)
     except (FileNotFoundError, durable.Damaged) as damage:
@@ -45,8 +47,8 @@ def configuration(folder: ExperimentFolder, plan: Mapping[str, Any]) -> str | No
 
 
 def published(plan: Mapping[str, Any], folder: ExperimentFolder, notes: list[str]) -> dict[str, Any]:
-    """What papers report, as JSON data of `config.published.Published`. {} if there is no plan. If what the
-    plan says is faulty, {} is returned and a note is added.
+    """What papers report, as JSON data of `config.published.Published`. {} if there is no plan, or if what it
+    says is faulty. In the second case, a note is added.
     """
     data: dict[str, Any] = plan.get("published") or {"references": plan.get("references", [])}
     try:
@@ -59,8 +61,8 @@ def published(plan: Mapping[str, Any], folder: ExperimentFolder, notes: list[str
 
 
 def refuse_newer(folder: ExperimentFolder) -> dict[str, Any]:
-    """The plan, whose fields are not checked, or {} if it cannot be read. Raises StoreError if it has a newer
-    format than this version knows.
+    """The plan, or {} if it cannot be read. Its fields are not checked. Raises StoreError if its format is
+    newer than this version knows.
     """
     try:
         plan = durable.read_document(folder.plan)

@@ -1,5 +1,5 @@
-"""What a reader must know of where trials come from: the runs that trained them, trials that are not shown,
-and numbers of older versions.
+"""What a reader of results must know about their origin: the runs that trained the trials, trials that are
+not shown, and numbers of older versions.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from resexp.text import counted
 
 
 def run_of(folder: TrialFolder, state: State) -> str:
-    """The name of the run that trained a trial; "" if an older version did, because it named no runs."""
+    """The name of the run that trained a trial. "" if none is recorded, as in older versions."""
     if state.result:
         return str(state.result.get("run") or "")
     run = str(read_or_empty(folder.attempt).get("run") or "")

@@ -63,10 +63,10 @@ class Records:
     runs: the environments of all runs, each as {"environment": ..., "trials": ids}.
     published: what papers report, as JSON data of `config.published.Published`; {} if there is nothing.
     notes: sentences that the reader must know, such as on damaged files.
-    aside: a sentence that comes first, such as on trials that the plan leaves out, or "".
+    aside: a sentence that reports show first, such as on trials that the plan leaves out, or "".
     settings: the settings of each trial as plain JSON data, by its id.
     config: the text of the configuration that was run, or "" if it is not known.
-    plugins: the plugins whose parts a trial uses, by the trial's id; none if a copy of them cannot be read.
+    plugins: by a trial's id, the plugins whose parts it uses; () if a copy of one cannot be read.
     tuned: dotted keys of the axes whose value is chosen by validation error.
     look: the look of a sequential experiment, as JSON data of `plan.looks.Look`.
     seeds_before: the numbers of seeds per group in earlier reports, if seeds were added since.

@@ -44,7 +44,7 @@ def register(results: Path, name: str, registered: Mapping[str, Any]) -> tuple[P
 
 
 def registration(folder: ExperimentFolder) -> tuple[dict[str, Any] | None, str]:
-    """The registration and "". If it cannot be used, None and the reason; if there is none, None and ""."""
+    """The registration and "". If it cannot be used, None and the reason. If there is none, None and ""."""
     try:
         document = read(folder.registered)
     except FileNotFoundError:

@@ -48,9 +48,9 @@ def seeds_at_last_look(path: Path, config_text: str, overrides: Sequence[str]) -
 def seeds_before(folder: ExperimentFolder, trials: Sequence[Trial]) -> tuple[int, ...]:
     """How many seeds groups had in earlier reports, if they have more seeds in `trials` now.
 
-    A group is a variant at a depth. If groups have got more seeds since a plan was reported, the plan
-    contributes the largest number of seeds that one of these groups had. If only depths or variants were
-    added to it, it contributes nothing. The numbers are ascending, each once.
+    A group is a variant at a depth. Each reported plan in which some groups had fewer seeds than now gives
+    one number: the largest number of seeds that one of these groups had. A plan to which only depths or
+    variants were added gives none. The numbers are distinct and ascending.
     """
     numbers: set[int] = set()
     for plan in read_or_empty(folder.reported).get("plans", []):

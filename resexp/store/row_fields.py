@@ -10,8 +10,8 @@ from resexp.store.fields import Count, Document, MeasuredFields, Number, Text
 
 
 class Picture(Document):
-    """Images as `training/adversarial/pictures.py` writes them: their shape (n, H, W, C), and the bytes,
-    compressed by zlib, in base64.
+    """Images as `training/adversarial/pictures.py` writes them: their shape (n, H, W, C), and their bytes,
+    compressed by zlib and encoded in base64.
     """
 
     shape: Annotated[list[Count], Field(min_length=4, max_length=4)]

@@ -1,4 +1,4 @@
-"""Finds the trials of an experiment whose jobs wait or run on a cluster, from what launchers have noted."""
+"""Finds the trials whose jobs wait or run on a cluster, from the notes of launchers (`job_notes.py`)."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from resexp.store.layout import ExperimentFolder, TrialFolder
 class Submitted:
     """The job of a trial that has not ended, as far as the results folder knows.
 
-    launcher: the launcher's kind. job: the job's name, such as 12_3; "" if it is not known yet. first:
-    whether this trial is the first of the job's trials that have not ended. begun: whether this attempt at
-    the trial has reported progress.
+    launcher: the launcher's kind. job: the job's id on the cluster, such as 12_3, or "" if it is not known
+    yet. first: whether this trial is the first of the job's trials that have not ended. begun: whether this
+    attempt at the trial has reported progress.
     """
 
     launcher: str

@@ -17,8 +17,8 @@ RESULT_COLUMNS = (
 SPLITS = ("train", "test")
 OF_SPLITS = ("examples", "chance", "most_answered")
 HELD_OUT = 0.3
-"""The share of a table's rows (`data: table`) that are for testing, if neither the result nor the settings
-say it. It is the default of the option `held_out` of the data set `table`.
+"""The share of test rows in the data set `table`, if neither the result nor the settings have it. It is the
+default of the option `held_out` of that data set.
 """
 
 
@@ -53,8 +53,8 @@ def row_of(trial: Trial, state: State) -> dict[str, Any]:
 
 
 def _redrawn(trial: Trial, result: Mapping[str, Any]) -> float | None:
-    """The column `redrawn` of `Records.trials`. Results of older versions do not have it: for those, it
-    follows from the settings.
+    """The column `redrawn` of `Records.trials`. If an older version wrote the result, which then does not say
+    whether the test set was redrawn, this follows from the settings.
     """
     data = trial.settings.get("data")
     data = data if isinstance(data, Mapping) else {}
@@ -69,8 +69,8 @@ def _redrawn(trial: Trial, result: Mapping[str, Any]) -> float | None:
 
 
 def _swept(trial: Trial) -> dict[str, Any]:
-    """The columns of the swept axes. An axis of whole parts has a column for the kind and for each option,
-    such as data.kind and data.root.
+    """The columns of the swept axes. An axis whose values are whole parts, such as data sets, has a column
+    for the kind and one for each option, such as data.kind and data.root.
     """
     columns: dict[str, Any] = {}
     for key, value in trial.axes.items():
@@ -85,7 +85,7 @@ def measures(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def columns_of(trials: Iterable[Trial]) -> list[str]:
-    """The columns that `Records.trials` has for these trials even if no row has a value there."""
+    """The columns that `Records.trials` always has for these trials, even if no row has a value in them."""
     fixed = ["id", "name", "status", "cause", "connection", "variant", "depth", "seed", "params", "macs"]
     fixed += ["activation_bytes", *RESULT_COLUMNS, "data", "model"]
     fixed += [f"{split}_{what}" for what in OF_SPLITS for split in SPLITS]

@@ -1,4 +1,4 @@
-"""Unpacks a packed experiment. If the results folder has that experiment, only finished trials are added."""
+"""Unpacks a packed experiment. If the results folder has it already, only finished trials are added."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _placed(staged: ExperimentFolder, folder: ExperimentFolder, file: Path) -> U
 
 
 def _trials(staged: ExperimentFolder) -> dict[str, Path]:
-    """The staged folder of each trial, by its id: a finished one, if a renamed trial has two folders."""
+    """The staged folder of each trial, by its id. If a renamed trial has two, a finished one is taken."""
     return {
         id: next((path for path in paths if _finished(TrialFolder(path), id)), paths[0])
         for id, paths in staged.by_id.items()
