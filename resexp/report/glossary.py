@@ -4,7 +4,7 @@ from __future__ import annotations
 
 TERMS = {
     "activation bytes": "The memory that backpropagation keeps for one example.",
-    "branch, f(h)": "The layers of a block, which the shortcut passes by. Its input is the state h.",
+    "branch, f(h)": "The layers of a block that the shortcut bypasses. The branch gets the state h as input.",
     "D(L)": (
         "Degradation at depth L: the mean training error at depth L minus the least mean training "
         "error at any shallower depth, in percentage points."
@@ -40,9 +40,10 @@ TERMS = {
     "plain": "A network without shortcuts: h' = f(h).",
     "regret": (
         "In learning by playing, how far a return is from the largest possible one, as a share of the range "
-        "of possible returns. Training regret is its mean over training, test regret that at the end."
+        "of possible returns. Training regret is its mean over training, and test regret is its value at the "
+        "end."
     ),
-    "residual": "A shortcut whose value is added: h' = S h + f(h).",
+    "residual": "A shortcut whose value is added to that of the branch: h' = S h + f(h).",
     "seed": (
         "The number from which all random numbers of a trial are drawn. Trials that differ in their "
         "seeds alone show how much results vary by chance."
@@ -51,10 +52,10 @@ TERMS = {
     "shortfall": (
         "In generating images, 1 - F, where F is the harmonic mean of precision (the share of generated "
         "images that lie among real ones) and recall (the share of real ones that lie among generated ones). "
-        "Training shortfall is its mean over training, test shortfall that at the end."
+        "Training shortfall is its mean over training, and test shortfall is its value at the end."
     ),
     "skip": (
-        "A shortcut whose value is put beside the branch, which is concatenation: h' = [S h, f(h)]. "
+        "A shortcut whose value is concatenated with that of the branch: h' = [S h, f(h)]. "
         "Elsewhere, the word often means any shortcut, or a residual one."
     ),
     "trial": "One training of one network with one seed.",

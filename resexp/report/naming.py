@@ -1,6 +1,8 @@
-"""What trials are judged by: their errors, or regrets or shortfalls. A task says the word in its class as
-`error_name`. Titles, captions and sentences are written with fields such as {error}, which are filled before
-any value stands in the text.
+"""Names what trials are judged by: errors, regrets or shortfalls. The class of a task has the word in
+`error_name`.
+
+Titles, captions and sentences contain fields such as {error}. The word is filled in before any value is put
+into the text.
 """
 
 from __future__ import annotations
@@ -19,12 +21,12 @@ OVER_TRAINING = "The training {error} is the mean of the test {errors} of all ep
 
 @dataclass(frozen=True)
 class Measure:
-    """The name of what trials are judged by, and what captions say of it.
+    """The name of what trials are judged by, and what captions say about it.
 
-    blind: the behaviour without any learning, with which results are compared. errs: the verb between it and
-    its value in percent.
-    line: its name in the key of a figure. running: how the running training error is measured. rarely, at:
-    how the training error that is found at an evaluation differs from the test error.
+    blind: the behaviour without any learning, with which results are compared. errs: the words between
+    `blind` and its value in percent. line: the name of `blind` in the legend of a figure.
+    running: how the running training error is measured. rarely: how the training error is evaluated, unlike
+    the test error. at: the same, for tables of both errors at one step.
     """
 
     name: str = ERROR
@@ -44,7 +46,7 @@ class Measure:
         return self.name.capitalize()
 
     def of(self, metric: str) -> str:
-        """What a metric is called, such as `train regret` for train_error."""
+        """The name of a metric, such as `train regret` for train_error."""
         split, _, kind = metric.rpartition("_")
         return f"{split} {self.name}" if split and kind == ERROR else metric.replace("_", " ")
 
@@ -107,7 +109,7 @@ def named(name: str) -> Measure:
 
 
 def measure_of(records: Records) -> Measure:
-    """The measure of these trials: their errors, unless all of them have another name in common."""
+    """The measure of these trials: that of their task if all of them have the same, and errors otherwise."""
     trials = records.settings.items()
     names = {error_name(settings, records.plugins.get(id, ())) for id, settings in trials}
     return named(names.pop() if len(names) == 1 else ERROR)

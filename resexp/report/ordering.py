@@ -24,14 +24,14 @@ class Comparison:
 
     `lower` is the mean of the side claimed to be lower, and `higher` that of the other. `difference` is
     higher - lower, and [`low`, `high`] is its interval. `p` is the p-value of the test that the difference is
-    0. `n` is the number of seeds in the smallest group.
+    0. `n` is the number of seeds in the smallest of the compared cells (see `pairs.py`).
 
-    `diverged` counts the trials that diverged. If there are any, `difference` is None, and verdict and `p`
+    `diverged` counts the trials that diverged. If there are any, `difference` is None, and `verdict` and `p`
     rest on how many diverged on each side.
 
-    If the metric is a number of steps to a target, `difference` and its interval are the ratio higher /
-    lower. `never` counts the trials without a value, most often because they never reach the target. If there
-    are any, `difference` and `p` are None.
+    For a metric of training curves, `never` counts the trials without a value, most often because they never
+    reach the target. If there are any, `difference` and `p` are None. For steps to a target, `difference` is
+    the ratio higher / lower, and [`low`, `high`] is the interval of this ratio.
     """
 
     lower: float | None
@@ -52,8 +52,9 @@ NOTHING = Comparison(None, None, None, None, None, 0, 0, Verdict.NOT_COMPARABLE)
 def compare(records: Records, claim: Claim) -> Comparison:
     """Compare the two sides of a claim, and judge it.
 
-    If both sides were trained at several depths, or in several settings that the claim does not name, means
-    are taken over the depths and settings that both sides have.
+    If the sides were trained at several depths, or in several settings that the claim does not name, they are
+    compared over the depths and settings that both have. If they have none in common, or if `sides.sides`
+    finds none, the claim is not comparable.
     """
     level = statistics.level_of(records)
     read = curve(claim.metric)
@@ -64,7 +65,7 @@ def compare(records: Records, claim: Claim) -> Comparison:
     records = _with_curves(records, (found.lower, found.higher), claim.metric, read)
     mixed = any(several(matching(records, when)) for when in found)
     alike = unspoken(records, tuple(found)) if mixed else None
-    # Groups of the same depth are compared, unless each side names its depth: then the depths may differ.
+    # Only equal depths are compared, unless each side names its own depth. Then the depths may differ.
     by_depth = any(DEPTH not in when for when in found)
 
     def cells(when: Mapping[str, Any]) -> dict[Any, Cell]:
@@ -109,7 +110,7 @@ def compare(records: Records, claim: Claim) -> Comparison:
 def _difference(
     records: Records, both: Iterable[Mapping[str, Any]], metric: str, pairs: Sequence[Pair], level: float
 ) -> statistics.Estimate | None:
-    """The higher side minus the lower one, as a mean over their pairs of cells."""
+    """The higher side minus the lower one: the mean of the differences within the pairs of cells."""
     trials = [matching(records, when) for when in both]
     split = metric.removesuffix("_error") if metric.endswith("_error") else None
     return statistics.contrast(
@@ -124,7 +125,7 @@ def _difference(
 def _with_curves(
     records: Records, both: Iterable[Mapping[str, Any]], metric: str, read: CurveMetric | None
 ) -> Records:
-    """The records, with a column for the metric if it is read off training curves."""
+    """The records, with a column for the metric if it is read from training curves (`read` is not None)."""
     if read is None:
         return records
     places = [sides.without_depth(when) if when.get(DEPTH) in DEPTH_WORDS else when for when in both]
@@ -137,7 +138,7 @@ def _with_curves(
 def _of_curves(
     records: Records, both: sides.Sides, claim: Claim, pairs: Sequence[Pair], means: Comparison
 ) -> Comparison:
-    """The comparison of values that are read off training curves. Some runs may have no value."""
+    """The comparison for a metric that is read from training curves. Some runs may have no value."""
     read = curve(claim.metric)
     assert read is not None
     steps = read.kind == "steps_to"

@@ -1,4 +1,4 @@
-"""Compares two groups of trials, called sides: what their seeds show, and the verdict on it.
+"""Compares two groups of trials, called sides: what their seeds show, and which verdict follows.
 
 A side is, for example, all residual networks of depth 56. Claims and comparisons with the baseline both use
 this module, so that a report never gives two answers to one question.
@@ -26,11 +26,11 @@ Pair = tuple[Cell, Cell]
 
 @dataclass(frozen=True)
 class Evidence:
-    """What seeds show of the difference between two sides.
+    """What seeds show about the difference between two sides.
 
-    `value` is the mean of the second side minus that of the first, [`low`, `high`] its interval, `sign` its
-    sign, and `p` the p-value of its being 0. `n` is the number of seeds in the smallest cell. `lost`
-    counts the diverged networks of each side.
+    `value` is the mean of the second side minus that of the first. [`low`, `high`] is its interval, `sign` is
+    its sign, and `p` is the p-value of the test that it is 0. `n` is the number of seeds in the smallest
+    cell. `lost` counts the diverged networks of each side.
 
     If networks diverged, there is no value and no interval. `sign` is then 1 if a greater share diverged on
     the second side, and -1 if a greater share diverged on the first. `p` is that of Barnard's exact test of
@@ -50,7 +50,7 @@ class Evidence:
 
 
 def evidence(pairs: Sequence[Pair], estimated: Callable[[], Estimate | None], *, mixed: bool) -> Evidence:
-    """What the seeds in these pairs of cells show of the difference between the two sides.
+    """What the seeds in these pairs of cells show about the difference between the two sides.
 
     estimated: computes the difference. It is called only if no network diverged.
     mixed: whether some seeds of a side failed and others trained, so that their mean describes neither.
@@ -73,7 +73,7 @@ def evidence(pairs: Sequence[Pair], estimated: Callable[[], Estimate | None], *,
 
 
 def _of_diverged(n: int, lost: tuple[int, int], runs: tuple[int, int]) -> Evidence:
-    """The evidence if networks diverged: `lost` of the `runs` networks, for each side."""
+    """The evidence if networks diverged: on each side, `lost` of the `runs` networks."""
     if min(runs) < LEAST:
         return Evidence(n, lost=lost, unclear=Verdict.TOO_FEW_SEEDS)
     sign = int(np.sign(lost[1] / runs[1] - lost[0] / runs[0]))
@@ -82,7 +82,7 @@ def _of_diverged(n: int, lost: tuple[int, int], runs: tuple[int, int]) -> Eviden
 
 @lru_cache(maxsize=1000)
 def barnard(found: tuple[int, int], runs: tuple[int, int]) -> float:
-    """The p of Barnard's exact test (1945) of whether the shares `found` / `runs` of two sides are equal."""
+    """The p of Barnard's exact test (1945) that the shares `found` / `runs` of two sides are equal."""
     from scipy.stats import barnard_exact  # it takes long to import, and is seldom needed
 
     table = [found, [n - count for n, count in zip(runs, found, strict=True)]]
@@ -90,9 +90,10 @@ def barnard(found: tuple[int, int], runs: tuple[int, int]) -> float:
 
 
 def claimed(found: Evidence, states: Relation, margin: float | None, level: float) -> Verdict:
-    """The verdict on a claim about the first side: that it is lower than the second, equivalent, or no worse.
+    """The verdict on a claim that the first side is lower than the second, equivalent to it, or no worse.
 
-    `states` says which of these it claims, and `margin` how large a difference it allows.
+    `states` says which of the three is claimed. `margin` is the largest difference that still counts as
+    equivalent or no worse.
     """
     if found.unclear is not None:
         return found.unclear
@@ -123,7 +124,7 @@ def of_interval(low: float | None, high: float | None, states: Relation, margin:
 def of_order(states: Relation, first_is_better: bool) -> Verdict:
     """The verdict on a claim, as in `claimed`, if an exact test has shown which side is better.
 
-    Exact tests know no margin, so any difference speaks against equivalence.
+    Exact tests have no margin, so any difference that they show counts against equivalence.
     """
     if states == "equivalent":
         return Verdict.NOT_EQUIVALENT
@@ -134,9 +135,9 @@ def of_order(states: Relation, first_is_better: bool) -> Verdict:
 
 
 def compared(found: Evidence, p: float | None, level: float) -> Verdict:
-    """The verdict on a comparison: is the second side lower or higher than the first, or equivalent?
+    """The verdict on a comparison: whether the second side is lower than the first, higher or equivalent.
 
-    `p` is that of the evidence after correction for the number of comparisons.
+    `p` is the p of the evidence, corrected for the number of comparisons.
     """
     if found.unclear is not None:
         return found.unclear
@@ -152,10 +153,10 @@ def compared(found: Evidence, p: float | None, level: float) -> Verdict:
 
 
 def unless_one_class(verdict: Verdict, sign: int, one_class: tuple[int, int]) -> Verdict:
-    """The verdict, or ONE_CLASS if it praises a side in which some networks answer one class only.
+    """The verdict, or ONE_CLASS if it favours a side in which some networks answer one class only.
 
-    A verdict praises the side that it finds lower, and both sides if it finds them equivalent or no worse.
-    `sign` is that of second - first. `one_class` counts the networks of each side that answer one class.
+    A verdict favours the side that it finds lower. EQUIVALENT and NO_WORSE favour both sides. `sign` is the
+    sign of second - first. `one_class` counts, for each side, the networks that answer one class only.
     """
     if verdict in (Verdict.EQUIVALENT, Verdict.NO_WORSE):
         return Verdict.ONE_CLASS if any(one_class) else verdict

@@ -15,7 +15,7 @@ from resexp.store import Records
 BUDGETS = {"training.iterations": "training.epochs", "training.epochs": "training.iterations"}
 """The two settings for the length of training, of which a trial has only one."""
 ALL = ("data.train_size", "data.test_size", "data.classes")
-"""Settings in which null stands for all of the data."""
+"""Settings whose value null means all of the data."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Difference:
 def setting(settings: Mapping[str, Any], key: str) -> Any:
     """The value of a dotted key, or None if there is none.
 
-    A user can declare that arrays are a known data set (`same_as`). Their kind then counts as that data set,
-    because training begins only after hashes of the images have confirmed it.
+    A user can declare that arrays are a known data set (`same_as`). Their kind is then that of the known data
+    set. This can be relied on, because hashes of the images are compared before training begins.
     """
     value: Any = settings
     data = settings.get("data")
@@ -48,8 +48,8 @@ def fits(value: Any, wanted: Any) -> bool:
 def _equal(value: Any, wanted: Any) -> bool:
     """Whether a setting equals the wanted value.
 
-    A part, such as the optimiser, also equals the name of its kind, and a mapping that has only some of its
-    options, with equal values.
+    A part, such as the optimiser, also equals the name of its kind. It also equals a mapping of some of its
+    options, if their values are equal.
     """
     if isinstance(value, Mapping) and isinstance(wanted, Mapping):
         return all(_equal(value.get(key), choice) for key, choice in wanted.items())
@@ -59,7 +59,7 @@ def _equal(value: Any, wanted: Any) -> bool:
 
 
 def differences(records: Records, recipe: Mapping[str, Any], trials: pd.DataFrame) -> list[Difference]:
-    """The settings in which these trials differ from a recipe (see `Published.protocol`), one per key."""
+    """The settings in which these trials differ from a recipe (see `Published.protocol`), each once."""
     found: dict[str, tuple[dict[str, None], str]] = {}
     for id in trials["id"]:
         settings = records.settings.get(id, {})
@@ -75,7 +75,7 @@ def differences(records: Records, recipe: Mapping[str, Any], trials: pd.DataFram
 
 
 def _budget(settings: Mapping[str, Any], key: str) -> str:
-    """The text for a missing setting. If it is the number of iterations or epochs, the other one is named."""
+    """The text for a missing setting. If only the other one of epochs and iterations is set, it is given."""
     other = BUDGETS.get(key, "")
     value = setting(settings, other) if other else None
     if value is None:
@@ -88,8 +88,8 @@ def _text(key: str, value: Any) -> str:
 
 
 def _unequal(key: str, value: Any, wanted: Any) -> Iterator[tuple[str, Any, Any]]:
-    """What differs, as triples (key, value, wanted value): the part itself if its kind differs, and otherwise
-    each option that does.
+    """What differs, as triples (key, value, wanted value). Two parts of the same kind give a triple for each
+    option that differs. Otherwise, there is one triple for the whole setting.
     """
     both = isinstance(value, Mapping) and isinstance(wanted, Mapping)
     if both and value.get("kind") == wanted.get("kind", value.get("kind")):

@@ -1,4 +1,4 @@
-"""Finds the quantities that probes measured and that have no table or figure of their own."""
+"""Finds the quantities of probes that have no table, or no figure, of their own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from resexp.report.sections import Kind, probes_shown
 
 @dataclass(frozen=True)
 class Measured:
-    """A quantity of a probe with its readings. Their column `at` is the fraction of training."""
+    """A quantity of a probe, with its readings as rows. Their column `at` is the fraction of training."""
 
     probe: str
     quantity: Quantity
@@ -33,16 +33,16 @@ class Measured:
 
     @property
     def factor(self) -> int:
-        """The factor by which readings are multiplied when shown: fractions become percent."""
+        """The factor by which readings are multiplied before they are shown: 100 if the unit is %, or 1."""
         return 100 if self.quantity.unit == "%" else 1
 
     def moments(self) -> list[float]:
-        """The fractions of training at which it was read."""
+        """The fractions of training at which the quantity was measured."""
         return sorted(float(at) for at in self.rows["at"].dropna().unique())
 
 
 def measured(records: frames.ReportRecords, kind: Kind) -> Iterator[Measured]:
-    """Yield the quantities that no other table (or figure, by `kind`) shows, in the order of the records."""
+    """Yield the quantities that no other section of this kind shows, in the order of the records."""
     rows = records.probes[~records.probes["probe"].isin(probes_shown(kind))].dropna(subset=["name"])
     rows = rows.assign(index=pd.to_numeric(rows["index"], errors="coerce").fillna(0))
     known = scan.parts("probe")
@@ -54,6 +54,6 @@ def measured(records: frames.ReportRecords, kind: Kind) -> Iterator[Measured]:
 
 
 def _recorded(rows: pd.DataFrame) -> dict[str, Any]:
-    """Title, unit and scale from the rows' column `quantity`, where a plugin's probe records them."""
+    """Title, unit and scale that a plugin's probe recorded in the column `quantity`; {} if there are none."""
     recorded = [each for each in rows.get("quantity", ()) if isinstance(each, dict)]
     return recorded[-1] if recorded else {}

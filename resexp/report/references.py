@@ -1,4 +1,4 @@
-"""Finds the trials that published values and claims are about, and what these trials measured."""
+"""Finds the trials that published values and claims are about, and what was measured in these trials."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from resexp.store import Records
 
 DEPTH = "model.depth"
 DEFAULT_TOLERANCE = 0.006
-"""The tolerance of a published value for which `tolerance` finds no other: 0.6 percentage points of error."""
+"""The tolerance if neither a published value nor its distance to others gives one: 0.6 points of error."""
 REDUCE: Mapping[str, Callable[[NDArray[np.float64]], float | None]] = {
     "mean": lambda values: float(values.mean()),
     "median": lambda values: float(np.median(values)),
@@ -30,8 +30,8 @@ REDUCE: Mapping[str, Callable[[NDArray[np.float64]], float | None]] = {
     "slope": statistics.slope,
     "rise": lambda values: float(values.mean() - values[len(values) // 2]),
 }
-"""Functions that make one number of a probe's readings in one network. The readings are in order from input
-to output. `rise` is their mean minus the middle reading.
+"""Functions that reduce the readings of a probe in one network to one number. The readings are in order from
+input to output. `rise` is their mean minus the middle reading.
 """
 
 
@@ -41,7 +41,7 @@ def published(records: Records) -> Published:
 
 
 def matching(records: Records, when: Mapping[str, Any]) -> pd.DataFrame:
-    """The trials, ended or not, whose settings fit `when`. A list in it gives alternatives."""
+    """The trials, ended or not, whose settings fit `when`. A list as a value in `when` gives alternatives."""
     settings = [records.settings.get(id, {}) for id in records.trials["id"]]
     fits = [
         all(protocol.fits(protocol.setting(s, key), wanted) for key, wanted in when.items()) for s in settings
@@ -50,7 +50,10 @@ def matching(records: Records, when: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def named(when: Mapping[str, Any]) -> str:
-    """`residual 56` for {model.connection: residual, model.depth: 56}. Other keys are spelled out."""
+    """The trials `when` in words: `residual 56` for {model.connection: residual, model.depth: 56}.
+
+    Keys other than connection and depth are written out.
+    """
     short = ("model.connection", "model.connection.kind", DEPTH)
     shown = {key: protocol.shown(value) for key, value in when.items()}
     first = [shown[key] for key in short if key in shown]
@@ -65,8 +68,9 @@ def values_of(
 ) -> pd.Series:
     """The metric of the trials that are done or have diverged, by seed, depth and `alike`.
 
-    Trials with different labels in `alike` are kept apart. By default, all trials have the same label. The
-    error of a diverged network is infinite.
+    `alike` has a label for each trial; by default, all trials have the same. The mean is taken over trials
+    with equal seed, depth and label. Trials without a value are left out. The error or loss of a diverged
+    network is infinite.
     """
     trials = matching(records, when)
     trials = trials[trials["status"].isin([status for status in Status if status.finished])]
@@ -90,10 +94,11 @@ def values_of(
 
 
 def judged(records: Records, paper: Published, reference: Reference) -> tuple[statistics.Summary, Verdict]:
-    """The measured mean that belongs to a published value (`reference`), and the verdict on that value.
+    """The measured mean to compare with a published value (`reference`), and the verdict on that value.
 
-    The value is judged only if every trial is done and has exactly the settings of the value's own recipe. If
-    the trials have several settings, there is no mean.
+    A value is judged only if it is of the tier `exact`, and if every trial is done and has exactly the
+    settings of the recipe: that of the paper, with the changes that the value states. The best of several
+    runs is never judged. If the trials have several settings, there is no mean.
     """
     trials = matching(records, reference.when)
     if several(trials):
@@ -112,11 +117,11 @@ def judged(records: Records, paper: Published, reference: Reference) -> tuple[st
 
 
 def tolerance(paper: Published, reference: Reference) -> float:
-    """The largest half-width of the prediction interval with which a published value counts as reproduced.
+    """The largest half-width that the prediction interval of a reproduced value may have.
 
-    It is the tolerance that the reference states. If it states none, it is half the smallest difference to
-    a published value of the same metric at the same depth for other trials, because a run must be able to
-    tell these two values apart. If there is no such value, it is 0.6 points.
+    This is the tolerance that the reference states. If it states none, this is half the smallest difference
+    to a published value of the same metric at the same depth for other trials, because runs must be able to
+    tell these two values apart. If there is no such value, this is DEFAULT_TOLERANCE.
     """
     if reference.tolerance is not None:
         return reference.tolerance
@@ -132,7 +137,7 @@ def tolerance(paper: Published, reference: Reference) -> float:
 
 
 def titled(metric: str, measure: Measure) -> str:
-    """`train error`, or what errors are called; `slope of weight_rms (gradient_norms) at initialisation`."""
+    """A metric in words: `train error`, or `slope of weight_rms (gradient_norms) at initialisation`."""
     if read := curve(metric):
         return _of_curve(read, measure)
     found = reading(metric)
@@ -154,7 +159,7 @@ def _of_curve(read: CurveMetric, measure: Measure) -> str:
 
 
 CHECKED = {"text": "read in the paper", "secondary": "from a secondary source", "memory": "from memory"}
-"""How far a published number or claim was checked, in words."""
+"""How a published number or claim was checked, in words."""
 
 
 def notes(sources: Sequence[str]) -> tuple[list[str], str]:
@@ -168,7 +173,8 @@ def amount(metric: str, value: float | None, *, sign: bool = False) -> str:
     """A value of a metric without its unit. Set `sign` for a difference of two values."""
     read = curve(metric)
     if value is not None and read and read.kind == "steps_to":
-        return f"{value:.3g}" if abs(value) < 1000 else words.whole(round(value))  # differences are ratios
+        # A difference of steps is given as a ratio, which needs decimals.
+        return f"{value:.3g}" if abs(value) < 1000 else words.whole(round(value))
     if value is None or _of_error(metric):
         return words.fixed(None if value is None else 100 * value, sign=sign)
     if metric.endswith("_loss") and abs(value) >= 1:
@@ -178,7 +184,7 @@ def amount(metric: str, value: float | None, *, sign: bool = False) -> str:
 
 
 def unit(metric: str, *, difference: bool = False) -> str:
-    """The unit to put after a number of the metric, with its space; "" if it has no unit."""
+    """The unit to put after a number of the metric, with a space before it; "" if the metric has no unit."""
     if (read := curve(metric)) and read.kind == "steps_to":
         return " times" if difference else " steps"
     if _of_error(metric):

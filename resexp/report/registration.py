@@ -13,7 +13,7 @@ from resexp.store import Records
 
 
 def rules() -> dict[str, float]:
-    """The numbers that verdicts rest on, by their names in a report."""
+    """The numbers that verdicts depend on, by their names in a report."""
     return {
         "the level of intervals": statistics.LEVEL,
         "the least gap called degradation": statistics.MARGIN,
@@ -25,7 +25,7 @@ def rules() -> dict[str, float]:
 
 
 def changes(records: Records) -> list[str]:
-    """The differences from what was registered, as clauses to join into a sentence; [] if there are none."""
+    """The differences from what was registered, as clauses of a sentence; [] if nothing was registered."""
     registered = records.registered
     return [] if registered is None else [*_changes(records, registered)]
 
@@ -49,7 +49,7 @@ def _changes(records: Records, registered: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _changed_claims(before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """What became of the registered claims that were dropped or changed."""
+    """Yield clauses on the registered claims that were dropped or changed."""
     others = [claim for claim in now if claim not in before]
     for old in before:
         if old in now:
@@ -66,7 +66,7 @@ def _changed_claims(before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[s
 
 
 def _changed_numbers(before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Whether the published numbers are the registered ones and, if so, which tolerances were changed."""
+    """Yield a clause if published numbers were changed. If none was, yield one for each changed tolerance."""
     without = [[{**number, "tolerance": None} for number in numbers] for numbers in (before, now)]
     if without[0] != without[1]:
         yield "published numbers were changed"
@@ -78,7 +78,9 @@ def _changed_numbers(before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[
 
 
 def _changed_trials(records: Records, registered: Mapping[str, Any]) -> Iterator[str]:
-    """How many registered trials this look lacks, and how many trials were added to registered variants."""
+    """Yield clauses on how many registered trials this look lacks, and how many trials were added to
+    registered variants.
+    """
     looks = _looks(records)
     plans = registered["trials"]
     place = looks.index(records.look["seeds"]) if records.look and looks == registered["looks"] else -1
@@ -89,7 +91,7 @@ def _changed_trials(records: Records, registered: Mapping[str, Any]) -> Iterator
 
 
 def additions(records: Records) -> str:
-    """A sentence on claims and variants that were added without being registered; "" if there are none."""
+    """A sentence on claims and variants that were added after the registration; "" if there are none."""
     registered = records.registered
     if registered is None:
         return ""
@@ -103,8 +105,8 @@ def additions(records: Records) -> str:
 
 
 def _not_registered(records: Records, registered: Mapping[str, Any], *, known: bool) -> Iterator[str]:
-    """The trials that were not registered: those of registered variants if `known` is true, and those of
-    other variants otherwise. A variant is registered if any of its trials is.
+    """The ids of trials that were not registered: if `known`, those of registered variants, and otherwise
+    those of all other variants. A variant is registered if any of its trials is.
     """
     ids = _registered_ids(registered)
     for _, trials in _planned_trials(records).groupby("variant", observed=True):
@@ -128,7 +130,7 @@ def _claims(published: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _numbers(published: Mapping[str, Any]) -> list[dict[str, Any]]:
-    # Older versions registered numbers without a protocol of their own.
+    # Older versions registered numbers without the field `protocol`.
     return [{"protocol": {}, **number} for number in published.get("references", ())]
 
 
@@ -143,12 +145,18 @@ def _planned(looks: Sequence[int]) -> str:
 
 
 def claim_is_registered(records: Records, claim: Claim) -> bool:
-    """Whether a claim was registered as it is now, together with all trials that it is about."""
+    """Whether a claim was registered as it is now, with its trials, and the rules are unchanged.
+
+    Its trials are those of both sides at all depths.
+    """
     return _stands(records, _claims, claim, [claim.lower, claim.higher])
 
 
 def number_is_registered(records: Records, reference: Reference) -> bool:
-    """Whether a published number was registered as it is now, together with the trials compared with it."""
+    """Whether a published number was registered as it is now, with its trials, and the rules are unchanged.
+
+    Its trials are those that it is compared with, and the same at all other depths.
+    """
     return _stands(records, _numbers, reference, [reference.when])
 
 
@@ -161,7 +169,7 @@ def _stands(
     registered = records.registered
     if registered is None or rules() != registered["rules"]:
         return False
-    # A claim may give its depth by a word, such as deepest. Trials of all depths decide which depth that is.
+    # A claim may give a depth by a word, such as deepest. Trials of all depths decide which depth it means.
     places = [{key: value for key, value in when.items() if key != references.DEPTH} for when in sides]
     used = {id for place in places for id in references.matching(records, place)["id"]}
     before = registered_ones(registered["published"])

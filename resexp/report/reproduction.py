@@ -1,4 +1,4 @@
-"""Decides whether a published number is reproduced, by a prediction interval that must also be narrow."""
+"""Decides whether a published number is reproduced: it must lie in a prediction interval that is narrow."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Statistic = Literal["single", "mean", "median"]
 def half_width(values: ArrayLike, statistic: Statistic, runs: int) -> float | None:
     """Half the width of the 95 % prediction interval for a statistic of `runs` further runs.
 
-    The interval is centred on the mean of the n `values`. Its half-width is t(n - 1) x sd x sqrt(1 / n + f),
-    where f is the variance of the published statistic relative to that of one run: 1 for a single run,
-    1 / runs for a mean, and that of a normal sample's median for a median. None with fewer than two values.
+    The interval is centred on the mean of the n `values`. Its half-width is t(n - 1) x sd x sqrt(1 / n + f).
+    Here, f is the variance of the statistic relative to that of one run: 1 for a single run, 1 / runs for a
+    mean, and `median_variance` for a median. The result is None with fewer than two values.
     """
     found = summary(values)
     if found.sd is None:
@@ -31,7 +31,7 @@ def half_width(values: ArrayLike, statistic: Statistic, runs: int) -> float | No
 
 @cache
 def median_variance(runs: int) -> float:
-    """The variance of the median of `runs` standard normal numbers. An even number counts as one fewer."""
+    """The variance of the median of `runs` standard normal numbers. If `runs` is even, one fewer is taken."""
     middle = (runs - 1) // 2
     x = np.linspace(-9, 9, 4001)
     log_density = gammaln(2 * middle + 2) - 2 * gammaln(middle + 1)
@@ -44,8 +44,9 @@ def verdict(
 ) -> Verdict:
     """The verdict on a published number, from `values` measured with the same recipe.
 
-    The number is reproduced if there are at least three runs, it lies inside their prediction interval, and
-    the half-width is at most `tolerance`, because a wide interval would contain wrong numbers too.
+    With fewer than three values, nothing is decided. The number is not reproduced if it lies outside their
+    prediction interval. It is reproduced if it lies inside and the half-width is at most `tolerance`. A wider
+    interval is too imprecise, because it would contain wrong numbers, too.
     """
     x = numbers(values)
     half = half_width(x, statistic, runs)

@@ -3,11 +3,11 @@
 A module has a function `table` or `figure`. It takes the records and returns a `Table` or a matplotlib
 `Figure`, or None if it has nothing to show. The module may also define:
 
-    ORDER     its position among the sections; a user's file without it comes last
-    PROBES    the probes that it shows; the section "Other probes" leaves them out
-    LEADS     True for a table whose sentences may open the report; the first such table opens it
-    BESIDE    for a figure: the key of the table it stands beside, if that is not the module's name
-    TITLE, CAPTION  for a figure: the text above and below it
+    ORDER     its position among the sections; a module without it comes last
+    PROBES    the probes that it shows; "Other probes" leaves out those of this package's modules
+    LEADS     True for a table whose sentences may open the report; the first such table with sentences does
+    BESIDE    for a figure: the key of the table beside which it stands; by default, the module's name
+    TITLE, CAPTION  for a figure: the texts above and below it
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Kind = Literal["table", "figure"]
 
 @dataclass(frozen=True)
 class Section:
-    """A module and what it states. `plugin` is the user's file, or None for a module of this package."""
+    """A module and what it defines. `plugin` is the user's file, or None for a module of this package."""
 
     key: str
     module: ModuleType
@@ -74,7 +74,7 @@ def sections(kind: Kind, own: Sequence[Section] = ()) -> list[Section]:
 
 
 def probes_shown(kind: Kind) -> set[str]:
-    """The probes that have their own table (or figure, by `kind`) in this package."""
+    """The probes that have their own section of this kind in this package."""
     return {probe for section in sections(kind) for probe in section.probes}
 
 
@@ -93,7 +93,8 @@ def loaded(plugins: Sequence[Plugin], faults: list[Problem]) -> list[Section]:
 
 @contextmanager
 def noting(plugin: Plugin | None, faults: list[Problem], function: str = "") -> Iterator[None]:
-    """Add problems in a user's file to `faults`, so that the report lacks only that section.
+    """Add errors from a user's file to `faults`, so that the report lacks only that section. If `plugin` is
+    None, errors are raised as usual.
 
     Whatever the file prints goes to standard error, because the report goes to standard output.
     """
@@ -116,7 +117,7 @@ def unshowable(plugin: Plugin, name: str, wrong: str, right: str) -> ConfigError
 
 
 def refuse_missing_cells(table: Table, plugin: Plugin) -> None:
-    """Raises ConfigError if a row of a user's table has no value for one of the table's columns."""
+    """Raise ConfigError if a row of a user's table is no mapping, or lacks a value that a column shows."""
     for number, row in enumerate(table.rows):
         if not isinstance(row, Mapping):
             raise unshowable(plugin, "table", f"row {number} is {row!r:.50}", "give each row as a mapping")

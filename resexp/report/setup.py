@@ -23,20 +23,20 @@ if TYPE_CHECKING:
 
 CONNECTION = "model.connection"
 APART = ("seed", "model.depth", f"{CONNECTION}.kind")
-"""Settings that have rows of their own and therefore are not listed among the differences."""
+"""Settings that are not listed among the differences, because they have rows of their own."""
 COMMON = ("order", "norm", "activation", "init", "pre_activation")
 """Options of networks that are shown only where they are not the default."""
 DATA = ("train_size", "test_size", "validation_size", "root", "subset_seed")
 """Options of data sets that are shown as numbers of examples, or not at all."""
 MOST = 6
-"""The most texts that are listed where trials differ."""
+"""The most different texts that a row lists."""
 RECIPE = ("optimizer", "schedule", "epochs", "iterations", "batch_size", "precision")
 LETTERS = "h is the state before a block, h' the state after it, f the block's branch and S its shortcut"
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What was trained: `rows` of (name, value), and one `brief` line. Both are empty if it is not known."""
+    """What was trained: `rows` of (name, value), and a line that is `brief`. Both are empty if not known."""
 
     rows: tuple[tuple[str, str], ...] = ()
     brief: str = ""
@@ -79,7 +79,7 @@ def setup(records: ReportRecords) -> Setup:
 
 
 def plugins_of(records: Records, id: str) -> tuple[Plugin, ...]:
-    """The plugins that a trial uses, as far as they can be read."""
+    """The plugins whose parts a trial uses; none if their copy cannot be read."""
     return records.plugins.get(id, ())
 
 
@@ -105,7 +105,7 @@ def _different(records: Records, trials: Iterable[Mapping[str, Any]]) -> list[Ma
 def not_default(settings: Mapping[str, Any], plugins: tuple[Plugin, ...] = ()) -> dict[str, Any]:
     """The settings of a trial that differ from their defaults, and the kinds of its parts.
 
-    If the settings cannot be parsed, as when the copy of a plugin is missing, all of them are returned.
+    If the settings cannot be parsed, for example because the copy of a plugin is missing, all are returned.
     """
     try:
         parsed = parse_settings(settings, plugins)
@@ -118,7 +118,7 @@ def not_default(settings: Mapping[str, Any], plugins: tuple[Plugin, ...] = ()) -
 def equation(kind: str, plugins: tuple[Plugin, ...] = ()) -> str:
     """The first line of a connection's docstring, which is its equation; "" if the kind is not known.
 
-    The files of parts are read and never run.
+    The file that defines the connection is read but not run.
     """
     try:
         part = scan.parts("connection", plugins).get(kind)
@@ -128,13 +128,13 @@ def equation(kind: str, plugins: tuple[Plugin, ...] = ()) -> str:
 
 
 def _each(texts: Iterable[str]) -> str:
-    """The different texts, in the order in which they occur. If there are many, only the first are named."""
+    """The different texts in order of occurrence. If they are more than MOST, only the first are given."""
     found = list(dict.fromkeys(filter(None, texts)))
     return "; ".join(found if len(found) <= MOST else [*found[:MOST], f"and {len(found) - MOST} more"])
 
 
 def _numbers(found: Iterable[Any]) -> str:
-    """The different whole numbers: `0, 1 and 2`, or `0 to 11` if there are many in a row."""
+    """The different whole numbers: `0, 1 and 2`, or `0 to 11` if they are more than three without a gap."""
     numbers = sorted({int(number) for number in found if not words.missing(number)})
     if len(numbers) > 3 and numbers == list(range(numbers[0], numbers[-1] + 1)):
         return f"{numbers[0]} to {numbers[-1]}"
@@ -142,7 +142,7 @@ def _numbers(found: Iterable[Any]) -> str:
 
 
 def _size(found: Iterable[Any]) -> Iterator[str]:
-    """`853 k to 1.7 M parameters`; nothing if the numbers are not known."""
+    """Yield `853 k to 1.7 M parameters`, or nothing if the numbers are not known."""
     sizes = {number for number in found if not words.missing(number)}
     if sizes:
         ends = [words.scaled(size).replace(" ", "\u00a0") for size in (min(sizes), max(sizes))]
@@ -158,7 +158,7 @@ def _part(part: Any, hidden: Sequence[str] = ()) -> str:
 
 
 def _data(trial: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
-    """The data set, and how many examples train and test a network, as far as that is known."""
+    """The data set, and how many examples train, validate and test a network, as far as this is known."""
     data = settings.get("data")
     data = data if isinstance(data, Mapping) else {}
     sizes = {}
@@ -172,7 +172,7 @@ def _data(trial: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
 
 
 def _network(settings: Mapping[str, Any], changed: Mapping[str, Any]) -> str:
-    """The network without its connections: its kind with its options, as far as they are shown."""
+    """The network without its connections: its kind with the options that are shown."""
     model = settings.get("model")
     hidden = [key for key in COMMON if key not in changed.get("model", {})]
     if not isinstance(model, Mapping) or model.get("init") != "dirac":
@@ -181,7 +181,7 @@ def _network(settings: Mapping[str, Any], changed: Mapping[str, Any]) -> str:
 
 
 def _width(settings: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """`width 16 and 24`; nothing if no network has a width."""
+    """Yield `width 16 and 24`, or nothing if no network has a width."""
     found = [own.get("model", {}).get("width") for own in settings]
     widths = [width for width in found if isinstance(width, int)]
     if widths:
@@ -190,7 +190,7 @@ def _width(settings: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _connections(records: Records, trials: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
-    """A row for each connection, with its equation."""
+    """Yield a row for each connection whose equation is known. The first row also explains the letters."""
     first = {str(row["connection"]): str(row["id"]) for row in reversed(trials)}
     found = {kind: equation(kind, plugins_of(records, first[kind])) for kind in first}
     order = [kind for kind in dict.fromkeys(str(row["connection"]) for row in trials) if found[kind]]
@@ -199,7 +199,7 @@ def _connections(records: Records, trials: Sequence[Mapping[str, Any]]) -> Itera
 
 
 def _recipe(settings: Mapping[str, Any], changed: Mapping[str, Any]) -> str:
-    """Optimiser, schedule, length, batch and precision, and what else is not the default."""
+    """Optimiser, schedule, length, batch size and precision, and other settings that are not the default."""
     training = settings.get("training", {})
     length = next((key for key in ("epochs", "iterations") if training.get(key)), None)
     others = {k: v for k, v in changed.get("training", {}).items() if k not in RECIPE}
@@ -215,7 +215,7 @@ def _recipe(settings: Mapping[str, Any], changed: Mapping[str, Any]) -> str:
 
 
 def _tuned(records: ReportRecords) -> Iterator[tuple[str, str]]:
-    """A row for each tuned setting, with the values tried."""
+    """Yield a row for each tuned setting, with the values tried."""
     name = naming.measure_of(records).name
     for key in records.tuned:
         tried = dict.fromkeys(map(words.choice, records.tried[key]))
@@ -225,9 +225,9 @@ def _tuned(records: ReportRecords) -> Iterator[tuple[str, str]]:
 def _differences(
     records: Records, trials: Sequence[Mapping[str, Any]], changed: Iterable[Mapping[str, Any]]
 ) -> Iterator[str]:
-    """Each setting whose value differs between variants, with the value of every variant.
+    """Yield each setting whose value differs between variants, with its value for every variant.
 
-    A setting that only some variants have is given only if one of the variants changed it from its default.
+    A setting that only some variants have is left out if all of them have its default.
     """
     said = {key for own in changed for key, _ in leaves(own)}
     values: dict[str, dict[str, list[Any]]] = {}
@@ -243,7 +243,7 @@ def _differences(
 
 
 def _range(values: Sequence[Any]) -> str:
-    """One value as text, or the smallest and largest if they differ over depth."""
+    """A variant's value as text. If it differs over depth, the smallest and largest number, or all values."""
     different = {repr(value): value for value in values}
     if len(different) == 1:
         return protocol.shown(values[0])
@@ -253,7 +253,7 @@ def _range(values: Sequence[Any]) -> str:
 
 
 def _by_value(texts: Mapping[str, str]) -> str:
-    """`0.1 for plain and residual, 0.01 for skip`."""
+    """The value of every variant, such as `0.1 for plain and residual, 0.01 for skip`."""
     groups: dict[str, list[str]] = {}
     for variant, text in texts.items():
         groups.setdefault(text, []).append(called(variant))

@@ -1,4 +1,4 @@
-"""The two sides of a claim: which trials they are, and what was measured of them.
+"""The two sides of a claim: which trials belong to each, and what was measured in them.
 
 A side is a mapping of dotted keys to settings, such as {model.connection: residual, model.depth: deepest}.
 Its trials are those with these settings.
@@ -22,16 +22,17 @@ if TYPE_CHECKING:
     from resexp.store import Records
 
 BEST = "best_shallower"
-"""The word for whichever shallower depth has the least mean."""
+"""The word in a claim for the depth with the least mean among all depths but the greatest."""
 When = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Sides:
-    """The lower and the higher side of a claim, with a number as depth where the claim has a word.
+    """The lower and the higher side of a claim. A word for a depth has been replaced by the depth.
 
-    If exactly one side is at its best shallower depth, `best` is the number of that side (0: lower, 1:
-    higher), and `candidates` are this side at each shallower depth. Otherwise there are no candidates.
+    If the claim places exactly one side at its best shallower depth, `best` is the number of that side (0:
+    lower, 1: higher), and `candidates` are this side at each depth from which the best was chosen. Otherwise,
+    there are no candidates.
     """
 
     lower: When
@@ -44,17 +45,17 @@ class Sides:
         yield self.higher
 
     def others(self) -> tuple[tuple[When, When], ...]:
-        """The two sides, once for each candidate for the side that is at its best shallower depth."""
+        """The two sides, with each candidate in turn as the side that is at its best shallower depth."""
         if self.best:
             return tuple((self.lower, place) for place in self.candidates)
         return tuple((place, self.higher) for place in self.candidates)
 
 
 def sides(records: Records, claim: Claim) -> Sides | None:
-    """The sides of a claim, with numbers in place of words for depths, such as `deepest`.
+    """The sides of a claim, with the depths that words such as `deepest` stand for.
 
-    If both sides have such a word, their words refer to the depths that both share. The result is None if
-    there is no depth that the words can mean, or if both sides would be the same.
+    If both sides have a word for their depth, these words refer to the depths that both sides were trained
+    at. The result is None if there is no depth that a word can mean, or if both sides would be the same.
     """
     stated = (claim.lower, claim.higher)
     worded = [when for when in stated if when.get(DEPTH) in DEPTH_WORDS]
@@ -78,10 +79,12 @@ def without_depth(when: When) -> dict[str, Any]:
 
 
 def _choices(records: Records, when: When, depths: Sequence[int], metric: str) -> list[When]:
-    """The side with a number as its depth. For the best shallower depth: with each depth to choose from.
+    """The side with its depth as a number. For the best shallower depth, the side once for each depth to
+    choose from.
 
-    Depths at which some seeds failed and others trained are left out, as in the verdict on degradation,
-    unless no other depth remains. The same goes for depths with fewer than three seeds.
+    These are the `depths` without the greatest. Depths at which some seeds failed and others trained are left
+    out, as in the verdict on degradation, unless no other depth remains. The same holds for depths with fewer
+    than three seeds.
     """
     match when.get(DEPTH):
         case "deepest":
@@ -98,14 +101,17 @@ def _choices(records: Records, when: When, depths: Sequence[int], metric: str) -
 
 
 def _best(records: Records, places: Sequence[When], metric: str) -> When:
-    """Whichever of the places has the least mean."""
+    """The one of these sides (`places`) that has the least mean."""
     if len(places) == 1:
         return places[0]
     return min(places, key=lambda place: float(values_of(records, place, metric).mean()), default={})
 
 
 def some_failed(records: Records, places: Iterable[When], metric: str) -> bool:
-    """Whether some seeds of a variant and depth failed and others trained, so that no mean is evidence."""
+    """Whether some seeds of one variant and depth of these sides diverged, or failed while others trained.
+
+    Then no mean is evidence. False for metrics other than errors and losses.
+    """
     if not metric.endswith(("_error", "_loss")):
         return False
     cells = (cell for when in places for cell in frames.by_depth(matching(records, when)))
@@ -113,7 +119,10 @@ def some_failed(records: Records, places: Iterable[When], metric: str) -> bool:
 
 
 def one_class(records: Records, when: When, metric: str) -> int:
-    """How many networks of a side give every example of the metric's split the same class; 0 for losses."""
+    """How many networks of a side give every example of the metric's split the same class.
+
+    The result is 0 if the metric is not an error.
+    """
     split, _, measure = metric.partition("_")
     return failed_seeds.one_class(matching(records, when), split) if measure == "error" else 0
 
@@ -121,9 +130,9 @@ def one_class(records: Records, when: When, metric: str) -> int:
 def cells(
     records: Records, when: When, metric: str, alike: pd.Series[str] | None, by_depth: bool
 ) -> dict[Any, Cell]:
-    """The values of one side, in groups by their label in `alike` and, with `by_depth`, by depth.
+    """The values of one side, in cells by their label in `alike` and, if `by_depth`, by depth.
 
-    Each group is compared with the group of the other side that has the same key.
+    Each cell is compared with the cell of the other side that has the same key.
     """
     values = values_of(records, when, metric, alike)
     keys = ["depth", "alike"] if by_depth else ["alike"]

@@ -1,4 +1,7 @@
-"""Says whether all seeds are tested on the same test set, or each seed on test rows that it draws itself."""
+"""Says whether all seeds are tested on the same test set, or each seed on test rows that it draws itself.
+
+Intervals cover other test rows only in the second case.
+"""
 
 from __future__ import annotations
 
@@ -25,10 +28,10 @@ BOTH = f"For data with a fixed test set: {FIXED} For tables whose test rows are 
 
 
 def overlap(trials: pd.DataFrame, metric: str) -> float:
-    """m / (N - m), if each seed measures this metric on m rows that it draws from all N rows; 0 otherwise.
+    """m / (N - m) if each seed measures this metric on m rows that it draws from all N rows; 0 otherwise.
 
-    A metric whose name does not begin with `test` counts as measured on the training rows. Costs, which
-    depend on no rows, give 0.
+    A metric whose name does not begin with `test` counts as measured on the training rows. The result for
+    costs is 0, because they are not measured on rows.
     """
     shares = _shares(trials)
     if metric in frames.COSTS or shares.empty:
@@ -38,7 +41,7 @@ def overlap(trials: pd.DataFrame, metric: str) -> float:
 
 
 def drawn(records: Records) -> int:
-    """The number of finished trials that drew their own test rows."""
+    """The number of done trials that drew their own test rows."""
     return len(_shares(frames.done(records.trials)))
 
 
@@ -51,5 +54,5 @@ def caption(records: Records) -> str:
 
 
 def _shares(trials: pd.DataFrame) -> pd.Series[float]:
-    """The share of all rows that a trial draws as its test rows."""
+    """The share of all rows that each trial draws as its test rows, for the trials that draw them."""
     return pd.to_numeric(trials.get("redrawn", pd.Series(dtype=float))).dropna()

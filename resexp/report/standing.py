@@ -1,4 +1,7 @@
-"""The sentences before the verdicts: what was registered, and how often results were looked at."""
+"""What a report says about registration and looks: in sentences before the verdicts, and in the verdicts.
+
+A look is a report on a number of seeds that was fixed beforehand. Seeds may be added after it.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +20,8 @@ replaces them.
 
 
 def opening(records: Records) -> Iterator[Sentence]:
-    """The sentences that open the report. There are none without a registration, planned looks or added
-    seeds.
-
-    A look is a report at a number of seeds that was fixed beforehand, after which seeds may be added.
+    """The sentences that open the report: on the registration if there is one, and on looks if looks were
+    planned or seeds were added after a report.
     """
     if records.unusable:
         text = f"What was registered cannot be used, and no verdict counts as registered. {records.unusable}."
@@ -66,10 +67,11 @@ def _looks(records: Records) -> Sentence:
 
 
 def marked(records: Records, sentence: Sentence, table: str) -> Sentence:
-    """The sentence of an opening verdict. If anything was registered, it says whether this verdict was.
+    """The sentence of an opening verdict. If anything was registered, it also says whether this verdict was.
 
-    A verdict on degradation is about one variant, and counts as registered if that variant's trials were.
-    Any other verdict compares variants, and counts only if the trials of all variants were.
+    A verdict on degradation is about one variant. It counts as registered if the trials of this variant were
+    registered and the rules are unchanged. Any other verdict compares variants. It counts as registered only
+    if the trials of all variants were.
     """
     if records.registered is None:
         return sentence
@@ -78,7 +80,7 @@ def marked(records: Records, sentence: Sentence, table: str) -> Sentence:
 
 
 def at_level(table: Table, level: float) -> Table:
-    """The table with a caption and headings that name the level of its intervals."""
+    """The table, with the level of its intervals in its caption and headings."""
     if level == statistics.LEVEL:
         return table
     columns = tuple(replace(column, title=named_level(column.title, level)) for column in table.columns)
@@ -86,7 +88,7 @@ def at_level(table: Table, level: float) -> Table:
 
 
 def named_level(text: str, level: float) -> str:
-    """A caption or heading that names this level in place of the usual one."""
+    """A caption or heading in which this level replaces the usual one."""
     if level == statistics.LEVEL:
         return text
     interval = f"{words.fixed(100 * level, 1)} % interval"

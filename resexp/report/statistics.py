@@ -21,9 +21,9 @@ LEVEL = 0.95
 ALPHA = 1 - LEVEL
 """A test with a p above this decides nothing."""
 MARGIN = 0.01
-"""The smallest gap called degradation: 1 percentage point of training error, fixed before any run."""
+"""The smallest gap that is called degradation: 1 percentage point of training error, fixed before any run."""
 FEW = 5.0
-"""Seeds with fewer mistakes than this may agree by chance, so `contrast` bounds their variance from below."""
+"""Seeds with fewer mistakes than this on average may agree by chance, so `contrast` raises their variance."""
 ROUNDING = 1e-12
 """Relative differences below this come from rounding alone."""
 LEAST = 3
@@ -34,7 +34,7 @@ LEAST = 3
 class Summary:
     """The number of values, their mean and their sample standard deviation (with n - 1).
 
-    The mean is None without a value, and the standard deviation with fewer than two.
+    The mean is None if there is no value. The standard deviation is None if there are fewer than two.
     """
 
     n: int
@@ -62,18 +62,18 @@ class Estimate:
         return self.low is not None and self.high is not None and not self.low <= 0 <= self.high
 
     def __neg__(self) -> Estimate:
-        """The same contrast with the sides exchanged."""
+        """The estimate with the opposite sign, as if the two sides were exchanged."""
         low, high = (None if end is None else -end for end in (self.high, self.low))
         return Estimate(-self.value, low, high, self.p, self.n)
 
 
 @dataclass(frozen=True)
 class Gap:
-    """Degradation at one depth, as a fraction of training error.
+    """Degradation at one depth, as a difference of training errors, which are fractions.
 
-    `value` is D(L) of `degradation`, and [`low`, `high`] is its interval. With too few seeds, both are None.
-    `reference` is the shallower depth with the least mean error. `n` is the number of seeds of whichever
-    compared depth has the fewest.
+    `value` is D(L) of `degradation`, and [`low`, `high`] is its interval. With too few seeds, both ends are
+    None. `reference` is the shallower depth with the least mean error. `n` is the smallest number of seeds at
+    any of the compared depths.
     """
 
     value: float
@@ -86,9 +86,10 @@ class Gap:
 def level_of(records: Records) -> float:
     """The level of every interval and test in the report of these records.
 
-    It is `LEVEL` if nobody looked at the results before seeds were added, and the level in `plan/looks.py` if
-    all looks were planned before the first result. If there were other looks, the level is higher, so that
-    the verdicts at all looks together are wrong with a probability of at most 1 - `LEVEL` (Bonferroni).
+    It is `LEVEL` if no report was made before seeds were added, and the level in `plan/looks.py` if all such
+    looks at the results were planned before the first result. If there were unplanned looks, the level is
+    raised, so that a verdict is wrong at any of the looks with a probability of at most 1 - `LEVEL`
+    (Bonferroni).
     """
     planned = records.look["planned"] if records.look else ()
     if not (others := [seeds for seeds in records.seeds_before if seeds not in planned]):
@@ -97,13 +98,13 @@ def level_of(records: Records) -> float:
 
 
 def numbers(values: ArrayLike) -> NDArray[np.float64]:
-    """The values that are numbers."""
+    """The values as an array, without NaN. Infinity is kept."""
     x: NDArray[np.float64] = np.asarray(values, dtype=float)
     return x[~np.isnan(x)]
 
 
 def summary(values: ArrayLike) -> Summary:
-    """Mean and standard deviation of the values that are numbers."""
+    """Number, mean and standard deviation of the values that are not NaN."""
     x = numbers(values)
     return Summary(len(x), float(x.mean()) if len(x) else None, float(x.std(ddof=1)) if len(x) > 1 else None)
 
@@ -119,13 +120,13 @@ def contrast(
 ) -> Estimate | None:
     """The sum of weight x mean over independent samples, with Welch's interval. None if a sample is empty.
 
-    examples: if the values are shares of examples, such as errors, the number of examples: one number for all
-        samples, or one for each. The mistakes of a seed are then its value times `examples`. If seeds made
-        fewer than `FEW` mistakes on average, their variance is at least that of a Poisson count whose mean is
-        (all mistakes + 1) / n. Otherwise three seeds without a mistake would show that mistakes are
-        impossible.
-    overlap: if each value was measured on m rows, drawn at random from the same N rows, the number m / (N -
-        m): one number for all samples, or one for each. The variance of a mean over n seeds is then
+    examples: the number of examples if the values are shares of examples, such as errors; one number for all
+        samples, or one for each. The mistakes of a seed are then its value times `examples`. If the seeds of
+        a sample made fewer than `FEW` mistakes on average, their variance is at least that of a Poisson count
+        whose mean is (all mistakes + 1) / n. Without this bound, three seeds without a mistake would show
+        that mistakes are impossible.
+    overlap: m / (N - m) if each value was measured on m rows that were drawn at random from the same N rows;
+        one number for all samples, or one for each. The variance of a mean over n seeds is then
         s^2 (1 / n + overlap) (Nadeau and Bengio 2003, Machine Learning 52, who write n_test / n_train).
     least: a lower bound for the variance of every value, for values that are known only up to rounding.
     """
@@ -154,7 +155,7 @@ def contrast(
 
 
 def variance(x: NDArray[np.float64], examples: int | None) -> float:
-    """The sample variance of errors, with the lower bound of `contrast` if mistakes are few."""
+    """The sample variance of a sample, with the lower bound that `contrast` describes if mistakes are few."""
     found = float(x.var(ddof=1))
     if examples is None or x.mean() * examples >= FEW:
         return found
@@ -169,7 +170,7 @@ def difference(
     overlap: float | Sequence[float] = 0.0,
     level: float = LEVEL,
 ) -> Estimate | None:
-    """The difference mean(a) - mean(b); None if one side has no number."""
+    """The difference mean(a) - mean(b), by `contrast`. None if `a` or `b` has no number."""
     return contrast([a, b], [1.0, -1.0], examples=examples, overlap=overlap, level=level)
 
 
@@ -184,7 +185,8 @@ def degradation(
     """D(L) = mean error at `depth` minus the least mean error of any shallower depth (He et al. 2015).
 
     `errors` are the training errors of the seeds at each depth. If some shallower depth has `LEAST` seeds,
-    depths with fewer seeds are ignored. The result is None if there is no shallower depth.
+    shallower depths with fewer seeds are ignored. The result is None if `depth` or all shallower depths have
+    no error.
 
     The interval is that of `of_best`. If it lies above 0, the network is worse than *some* shallower one.
     """
@@ -212,8 +214,11 @@ def of_best(against: Callable[[float], Sequence[Estimate | None]], level: float 
     The lower end of the interval is the greatest of the lower ends. Any of them may be the greatest by
     chance, so they are taken at a level that is corrected for their number (Bonferroni). The upper end is the
     greatest of the upper ends. It needs no correction, because one of the upper ends belongs to the sample
-    that is truly best. The greatest upper end is at least as high, so it is too low only if that upper end is
-    too low. Therefore the interval covers the true difference with at least the probability `level`.
+    that is truly best. The greatest upper end is too low only if this one is. Therefore, the interval covers
+    the true difference with at least the probability `level`.
+
+    p is the least p of the differences above 0, times the number of differences. If no difference is above 0,
+    p is the greatest p.
     """
     found = [estimate for estimate in against(level) if estimate is not None]
     corrected = against(1 - (1 - level) / len(found))
@@ -227,7 +232,7 @@ def of_best(against: Callable[[float], Sequence[Estimate | None]], level: float 
 
 
 def slope(norms: Sequence[float] | NDArray[np.float64]) -> float | None:
-    """The least-squares slope of log10(norm) over the layer's position, in decades per layer.
+    """The least-squares slope of log10(norm) against the position of the layer, in decades per layer.
 
     Layers whose norm is 0 or not finite are left out, because they have no logarithm. The result is None if
     fewer than two layers are left.

@@ -1,4 +1,4 @@
-"""How figures look: a colour per connection, a marker and dash per variant, and the page's text colour."""
+"""How figures look: a colour for each connection, a marker and dash for each variant, and fonts and axes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from resexp.text import called
 
 INK = "#010203"
 """A colour that stands for the page's text colour: `svg.py` replaces it by `currentColor`."""
-# Middle tones are visible on white and on dark pages, and these differ in any kind of colour-blindness.
+# Middle tones are visible on white and on dark pages. These differ in any kind of colour-blindness.
 HUES = (
     *("#d9622b", "#2b86c8", "#159a76", "#af84ba", "#938c57"),
     *("#647c94", "#945d2e", "#a83871", "#406b49"),
@@ -37,7 +37,7 @@ DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (11, 2.5)), (0, (6, 2, 1.2, 2))
 MOMENTS: dict[str, Any] = {"init": (0, (1, 1.2)), "end": "-"}
 """How curves at initialisation and at the end are drawn in one panel. Nothing else is dotted."""
 REFERENCE: Any = (0, (3, 3))
-"""The thin dashes of what curves are compared with, such as the error of the most frequent class."""
+"""The thin dashes of lines with which curves are compared, such as the error of the most frequent class."""
 RC: dict[Any, Any] = {
     **{"font.family": "DejaVu Sans", "font.size": 9.0, "svg.fonttype": "none", "svg.hashsalt": "resexp"},
     # A dollar sign in a label is just text.
@@ -78,7 +78,7 @@ RC: dict[Any, Any] = {
 class LineStyle:
     """How a variant is drawn: its connection's colour, with a marker and dash of its own.
 
-    `name` is what the values of its points are shown with.
+    `name` is the label of its line, which stands before the values of its points when these are shown.
     """
 
     color: str
@@ -94,11 +94,11 @@ class LineStyle:
 
 
 def look(connection: str, nth: int = 0) -> LineStyle:
-    """The look of a connection's nth variant, which does not depend on what else is drawn.
+    """The style of a connection's nth variant, counted from 0. It does not depend on what else is drawn.
 
-    One number selects colour, marker and dash. There are 9, 8 and 5 of these, without a common factor, so two
-    connections that share one of them differ in the other two. The number is the connection's index in
-    CONNECTIONS, or comes from its name if it is not listed.
+    One number selects colour, marker and dash: the connection's index in CONNECTIONS or, if it is not listed,
+    a hash of its name. There are 9 colours, 8 markers and 5 dashes. No two of these numbers have a common
+    factor, so two listed connections that share one of the three differ in the other two.
     """
     known = connection in CONNECTIONS
     number = CONNECTIONS.index(connection) if known else crc32(connection.encode())
@@ -107,7 +107,7 @@ def look(connection: str, nth: int = 0) -> LineStyle:
 
 
 def looks(records: Records, shown: pd.DataFrame) -> dict[str, LineStyle]:
-    """The look of every variant shown, in the report's order. It is the same in all figures of a report."""
+    """The style of every variant shown, in the report's order. A variant has one style in all figures."""
     trials = records.trials
     kinds = {str(v): str(c) for v, c in zip(trials["variant"], trials["connection"], strict=True)}
     numbers: Counter[str] = Counter()
@@ -133,12 +133,12 @@ def panels(rows: int, columns: int, *, height: float = 2.9, **share: Any) -> tup
 
 
 def shortened(text: str, limit: int) -> str:
-    """The text cut to at most `limit` characters, so that a figure keeps room for its data."""
+    """The text, cut to at most `limit` characters so that a figure keeps room for its data."""
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
 def distinct(names: Iterable[str], limit: int) -> dict[str, str]:
-    """What to show for each name: the shortened name, or the whole one if two would read alike."""
+    """What to show for each name: the shortened name, or the whole one if two shortened names are equal."""
     cut = {name: shortened(name, limit) for name in names}
     counts = Counter(cut.values())
     return {name: text if counts[text] == 1 else name for name, text in cut.items()}
@@ -193,9 +193,9 @@ def depth_axis(axes: Axes, depths: Sequence[int]) -> None:
 
 
 def log_axis(axis: Any) -> None:
-    """Put ticks at a few powers of ten or, if the axis spans only one, at a few other numbers.
+    """Put ticks at a few powers of ten or, if the axis spans at most a factor of 10, at a few other numbers.
 
-    They are written as text that any font can show. Call this when the axis has its limits.
+    The numbers are plain text that any font can show. Call this after the limits of the axis are set.
     """
     low, high = sorted(axis.get_view_interval())
     if high > 10 * low:
@@ -209,7 +209,7 @@ def log_axis(axis: Any) -> None:
 
 
 def power_of_ten(x: float) -> str:
-    """10⁻³ for 0.001."""
+    """A power of ten as text: 10⁻³ for 0.001."""
     exponent = f"{np.log10(x):.0f}"
     return "10" + exponent.translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")) if x > 0 else "0"
 
@@ -222,7 +222,7 @@ def variant_key(figure: Figure, found: dict[str, LineStyle], extra: Sequence[Lin
     columns = min(6, max(1, int(WIDTH / (0.5 + 0.078 * longest))))  # 0.5 inches per handle, 0.078 per letter
     entries = len(lines) + len(extra)
     columns = ceil(entries / ceil(entries / columns))  # spread evenly over the rows
-    # The figure grows for a long legend, so that the panels keep their size.
+    # A figure with a long legend is made higher, so that its panels keep their size.
     figure.set_figheight(figure.get_figheight() + 0.19 * (ceil(entries / columns) - 1))
     figure.legend(handles=[*lines, *extra], loc="outside upper left", ncols=columns, handlelength=2.6)
 

@@ -1,4 +1,4 @@
-"""Figures as SVG: inside a page, with the page's text colour, or as files of their own."""
+"""Draws figures as SVG, for a page whose text colour they take, or for files of their own."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ PAGE = (
 
 
 ROOM = 20
-"""The height of the heading of a figure in a file of its own, in points."""
+"""The height, in points, of the heading above a figure in a file of its own."""
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """One figure. `svg` is one <svg> element with unique ids, drawn in currentColor.
+    """One figure. `svg` is one <svg> element with ids that no other figure has, drawn in currentColor.
 
-    `beside` is the key of the table that the figure stands beside. `data` names the data sets of the trials,
-    or is empty if they are not known.
+    `beside` is the key of the table beside which the figure stands. `data` names the data sets of the trials,
+    or is "" if they are not known.
     """
 
     key: str
@@ -49,7 +49,7 @@ class Drawing:
 
     @property
     def heading(self) -> str:
-        """The title with the data set: Training curves on digits."""
+        """The title with the data set, such as `Training curves on digits`."""
         return f"{self.title} on {self.data}" if self.data else self.title
 
 
@@ -68,7 +68,9 @@ def draw(records: Records, added: Sequence[Section], lost: list[Problem]) -> Ite
 
 
 def _drawing(section: Section, records: Records, ink: str) -> Drawing | None:
-    """A section's figure. Raises ConfigError if a user's function returns something else."""
+    """A section's figure; None if it has nothing to show. Raises ConfigError if a user's function returns
+    something else, or if the user's file has the name of a figure of this package.
+    """
     from matplotlib.figure import Figure
 
     figure = section.module.figure(deepcopy(records) if section.plugin else records)
@@ -95,7 +97,7 @@ def _drawing(section: Section, records: Records, ink: str) -> Drawing | None:
 
 
 def _data(records: Records) -> str:
-    """The data sets of the trials, as far as they are known. Each is its `name`, or its kind without one."""
+    """The data sets of the trials, as far as they are known: the `name` of each, or its kind without one."""
     if "data" not in records.trials:
         return ""
     data = {id: settings.get("data") for id, settings in records.settings.items()}
@@ -107,24 +109,24 @@ def _data(records: Records) -> str:
 
 @contextmanager
 def _own_settings() -> Iterator[str]:
-    """Use our settings of matplotlib and none of the user's, and give the ink colour."""
+    """Use our settings of matplotlib and none of the user's, and yield the colour that stands for ink."""
     matplotlib = _loaded()
     from resexp.report import style
 
-    # Backends are for windows. Figures that are written to a file need none.
+    # A backend is set to show figures on a screen. Figures that are written to a file do not need it.
     defaults = {key: value for key, value in matplotlib.rcParamsDefault.items() if key != "backend"}
     with matplotlib.rc_context({**defaults, **style.RC}), catch_warnings():
-        # Text stays text in the SVG, so the reader's fonts count and not this machine's.
+        # The SVG contains text and not its shapes, so it does not matter which fonts this machine has.
         filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         yield style.INK
 
 
 def _loaded() -> Any:
-    """Import matplotlib without the user's settings, then restore them.
+    """Import matplotlib without the user's settings, then restore these. Raises StoreError if this fails.
 
     matplotlib reads the user's settings when it is imported. An unknown backend, or a file in another
     encoding, would make the import fail. The settings are restored because the user may draw other figures
-    in the same program. Warnings are silenced because they are about these settings.
+    in the same program. Warnings about the settings are silenced.
     """
     log, found = logging.getLogger("matplotlib"), "matplotlib" in sys.modules
     level, backend = log.level, os.environ.get("MPLBACKEND")
@@ -132,7 +134,7 @@ def _loaded() -> Any:
     try:
         with _environment(MPLBACKEND="", MATPLOTLIBRC=os.devnull):
             import matplotlib
-            import matplotlib.figure  # searches for fonts, and for a folder for its list of them
+            import matplotlib.figure  # searches for fonts, and for a folder in which to keep the list of them
         if not found:
             with suppress(Exception), catch_warnings(action="ignore"):
                 matplotlib.rcParams.update(matplotlib.rc_params())
@@ -149,7 +151,7 @@ def _loaded() -> Any:
 
 @contextmanager
 def _environment(**variables: str) -> Iterator[None]:
-    """Set environment variables, and restore them at the end."""
+    """Set environment variables within the `with` block, and restore them after it."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:
@@ -163,11 +165,11 @@ def _environment(**variables: str) -> Iterator[None]:
 
 
 def _themed(svg: str, drawing: Drawing, ink: str) -> str:
-    """The bare <svg> element, with the page's colour and font, unique ids, and a name for screen readers."""
+    """The bare <svg> element with the page's colour and font, its own ids, and a name for screen readers."""
     svg = svg[svg.index("<svg") :].strip()
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = svg.replace(ink, "currentColor").replace("'DejaVu Sans'", FONTS)
-    # Several figures share a page: equal ids would make one refer to another's marker or clip path.
+    # Several figures share a page. With equal ids, one would use the marker or clip path of another.
     svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{drawing.key}-", svg)
     svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
     svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
@@ -175,7 +177,7 @@ def _themed(svg: str, drawing: Drawing, ink: str) -> str:
 
 
 def standalone(drawing: Drawing) -> str:
-    """The text of an SVG file with a heading and a background: white, or dark if the reader prefers that."""
+    """The text of an SVG file: the figure with a heading, on white, or on dark if the reader prefers that."""
     head, tail = drawing.svg.split(">", 1)
     head = re.sub(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', _with_room, head)
     style = f"font:600 11px {FONTS};fill:currentColor"

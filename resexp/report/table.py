@@ -37,8 +37,8 @@ class Sentence:
         return cls(subject, verdict.value, verdict.tone, text)
 
     def parts(self) -> tuple[str, str]:
-        """The text in two parts: the subject, for bold print, and the rest. If another word opens the text,
-        the first part is empty.
+        """The text in two parts: the subject, for bold print, and the rest. The first part is "" if the text
+        does not begin with the subject.
         """
         for subject in (called(self.subject), self.subject):
             if self.text.startswith(subject):
@@ -52,7 +52,9 @@ class Sentence:
 
 
 def introduced(sentences: Sequence[Sentence]) -> tuple[Sentence, ...]:
-    """The sentences of one block, the first of which say what the connections are that they name."""
+    """The sentences of one block. The first one that names a connection also says what it is, if the name
+    could be misread.
+    """
     texts = words.introduced([sentence.text for sentence in sentences])
     return tuple(replace(one, text=text) for one, text in zip(sentences, texts, strict=True))
 
@@ -103,9 +105,11 @@ class Table:
 
 
 def as_given(records: Records, text: str, protocol: str) -> str:
-    """The caption `text`, with the fields of `naming.Measure` filled. For runs that resexp did not train,
-    other words replace its part `protocol`, because it is not known how they were measured. For errors with
-    another name, the table of what they are made from says how.
+    """The caption `text`, with the fields of `naming.Measure` filled.
+
+    `protocol` is the part of `text` that says how errors were measured. For runs that resexp did not train,
+    this is not known, and the part is replaced. If trials are not judged by errors but, for example, by
+    regrets, the part is left out, because another table says how these were measured.
     """
     measure = naming.measure_of(records)
     if measure.name != ERROR:
@@ -116,17 +120,17 @@ def as_given(records: Records, text: str, protocol: str) -> str:
 
 
 def text(key: str, title: str) -> Column:
-    """A column with the texts of the cells `key`, and a dash where one is missing."""
+    """A column with the texts of the cells `key`, and a dash for missing ones."""
     return Column(title, lambda row: words.DASH if words.missing(row[key]) else str(row[key]), numeric=False)
 
 
 def connection() -> Column:
-    """The column that names a row's variant, and says what its connection is if the word could be misread."""
+    """The column that names a row's variant. It says what the connection is if the name could be misread."""
     return Column("Connection", lambda row: called(str(row["variant"])), numeric=False)
 
 
 def number(key: str, title: str, show: Callable[[Any], str], unit: str = "") -> Column:
-    """A column with the numbers of the cells `key`, written by `show`; a dash for those that are missing."""
+    """A column with the numbers of the cells `key`, written by `show`, and a dash for missing ones."""
     return Column(title, lambda row: words.DASH if words.missing(row[key]) else show(row[key]), unit)
 
 
@@ -152,16 +156,16 @@ def spread(key: str, title: str, digits: int = 2) -> Column:
 
 
 def estimate_cells(found: Estimate | Evidence | Gap | None, *keys: str) -> dict[str, float | None]:
-    """Cells of a row, under these keys: an estimate's value, both ends of its interval and its p.
+    """Cells of a row: an estimate's value, both ends of its interval and its p, under these keys in order.
 
-    With three keys, p is left out. Without an estimate, all cells are None.
+    With three keys, p is left out. If `found` is None, all cells are None.
     """
     fields = ("value", "low", "high", "p")
     return {key: getattr(found, field, None) for key, field in zip(keys, fields, strict=False)}
 
 
 def estimate(key: str, title: str, digits: int = 2, unit: str = "") -> tuple[Column, Column]:
-    """The columns for the cells `key`, `key`_low and `key`_high: fractions, shown in percentage points."""
+    """The columns for the cells `key`, `key`_low and `key`_high. They are fractions, shown as percentages."""
     return (
         Column(title, lambda row: words.points(row[key], digits), unit),
         Column("95 % interval", lambda row: words.interval(row[f"{key}_low"], row[f"{key}_high"], digits)),

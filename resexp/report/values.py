@@ -1,4 +1,4 @@
-"""Shows the values of a figure's points when the pointer rests on them, with nothing but SVG."""
+"""Makes SVG that shows the values of a figure's points when the pointer rests on them. It needs no script."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from matplotlib.ticker import FuncFormatter
 from resexp.report import words
 
 MOST = 24
-"""The most points of a line whose values are shown. They are spread evenly over a longer line."""
+"""The most points of one line whose values are shown. If it has more, these are chosen at even distances."""
 NEAR = 4.0
-"""Points whose distance is at most about this many units of SVG share one text."""
+"""Points that are closer than about this many SVG units share one text."""
 
 
 def values(figure: Figure) -> str:
-    """An invisible circle with a text for each point of the named lines, as SVG elements.
+    """SVG elements: an invisible circle with a text for points of the lines that have a label. "" if there is
+    none.
 
-    Call this when the figure has been saved, because only then each panel has its place. A line without a
-    name has no texts.
+    Call this after the figure has been saved, because only then the panels have their places.
     """
     circles = [
         f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5"><title>{escape(text, quote=False)}</title></circle>'
@@ -36,7 +36,7 @@ def values(figure: Figure) -> str:
 
 
 def _together(figure: Figure, axes: Axes) -> Iterator[tuple[float, float, str]]:
-    """The places of points, in units of SVG, with the texts of all points that are there."""
+    """Yield places in SVG units, each with the texts of all points that are there or close by."""
     scale, height = 72 / figure.dpi, 72 * figure.get_figheight()
     names = _label(axes, "x"), _label(axes, "y")
     found: dict[tuple[int, int], tuple[float, float, list[str]]] = {}
@@ -51,7 +51,7 @@ def _together(figure: Figure, axes: Axes) -> Iterator[tuple[float, float, str]]:
 
 
 def _points(axes: Axes, line: Line2D) -> Iterator[tuple[Any, Any]]:
-    """The places on the canvas and the values of those points of a line that the panel shows."""
+    """Yield points of a line that the panel shows: their places on the canvas, and their values."""
     label = str(line.get_label())
     if not label or label.startswith("_") or line.get_transform() != axes.transData:
         return
@@ -66,7 +66,9 @@ def _points(axes: Axes, line: Line2D) -> Iterator[tuple[Any, Any]]:
 
 
 def _label(axes: Axes, which: str) -> str:
-    """The title of an axis. Panels that share it have it only at the left or at the bottom."""
+    """The label of a panel's axis. If the panel has none, it is that of another panel in its row or column,
+    because panels that share an axis have its label only at the left or at the bottom.
+    """
     own = str(getattr(axes, f"get_{which}label")())
     spec = axes.get_subplotspec()
     if own or spec is None:
@@ -80,20 +82,20 @@ def _label(axes: Axes, which: str) -> str:
 
 
 def _x(axes: Axes, label: str, value: float) -> str:
-    """A value of the x axis, written as the axis writes its numbers if it has a way of its own."""
+    """A value of the x axis with its label, written as on the axis if that has a FuncFormatter."""
     own = axes.xaxis.get_major_formatter()
     shown = own(value, None) if isinstance(own, FuncFormatter) and axes.get_xscale() != "symlog" else ""
     return _named(label, value, shown)
 
 
 def _named(label: str, value: float, shown: str = "") -> str:
-    """`error 2.5 %` for the label "error (%)"; "" for an axis without a label."""
+    """A value with its label and unit: `error 2.5 %` for the label "error (%)"; "" without a label."""
     name, _, unit = label.partition(" (")
     text = f"{name.partition(',')[0]} {shown or _number(value)} {unit.rstrip(')')}".strip()
     return text if label else ""
 
 
 def _number(value: float) -> str:
-    """Three digits, or all of a whole number that is not large."""
+    """A whole number below 100,000 with all digits, and any other number with three."""
     whole = float(value).is_integer() and abs(value) < 1e5
     return (f"{value:.0f}" if whole else f"{value:.3g}").replace("-", words.MINUS)

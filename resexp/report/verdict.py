@@ -1,8 +1,8 @@
 """Every verdict that a report can give, and whether it is good news.
 
-Nothing is decided here. `tables/degradation.py` decides whether depth hurts, `tables/comparisons.py` whether
-variants differ, `ordering.py` whether a claim holds, and `reproduction.py` whether a published number is
-reproduced. Comparisons and claims share the rules in `pairs.py`.
+Nothing is decided here. For example, `tables/degradation.py` decides whether depth hurts,
+`tables/comparisons.py` whether variants differ, `ordering.py` whether a claim holds, and `reproduction.py`
+whether a published number is reproduced. Comparisons and claims share the rules in `pairs.py`.
 """
 
 from __future__ import annotations
@@ -62,29 +62,27 @@ class Verdict(StrEnum):
     VANISHING = "vanishing"
     EXPLODING = "exploding"
     NOT_FINITE = "not finite"
-    ZERO = "zero"  # at the first layer and at the last
+    ZERO = "zero"  # gradients are 0 at the first layer and at the last
     ONE_LAYER = "one layer"
 
     @property
     def tone(self) -> Tone:
-        """Whether the verdict is good news."""
+        """Whether the verdict is good news, bad news or an open question."""
         return Tone.GOOD if self in _GOOD else Tone.BAD if self in _BAD else Tone.OPEN
 
     @property
     def more_seeds_may_decide(self) -> bool:
-        """Whether the question is open only because of the number of seeds."""
+        """Whether the question is open, and more seeds may decide it."""
         return self in _NEED_SEEDS
 
     @property
     def agrees(self) -> bool:
-        """Whether this verdict on a claim says that it holds."""
+        """Whether this verdict on a claim says that the claim holds."""
         return self in _AGREE
 
     @property
     def disagrees(self) -> bool:
-        """Whether this verdict on a claim says that the claim does not hold. False for bad news of other
-        kinds.
-        """
+        """Whether this verdict on a claim says that the claim does not hold. False for all other bad news."""
         return self in _DISAGREE
 
 
@@ -108,5 +106,5 @@ _BAD = {
 
 
 def read(text: str) -> Verdict:
-    """The verdict with this value, from a file; UNDECIDED if this version does not know it."""
+    """The verdict with this text, which comes from a file; UNDECIDED if this version has no such verdict."""
     return Verdict(text) if text in set(Verdict) else Verdict.UNDECIDED

@@ -24,7 +24,7 @@ def missing(value: Any) -> bool:
 
 
 def fixed(value: Missing, digits: int = 2, *, sign: bool = False) -> str:
-    """A fixed-point number with a true minus sign; the dash if missing."""
+    """A fixed-point number with a true minus sign, never -0; a dash if it is missing."""
     if value is None or missing(value):
         return DASH
     text = f"{value:{'+' if sign else ''}.{digits}f}"
@@ -44,13 +44,13 @@ def brief(fraction: float) -> str:
 
 
 def spread(mean: Missing, sd: Missing, digits: int = 2) -> str:
-    """Fractions as `86.10 ± 1.20` percent, or only the mean if there is no standard deviation."""
+    """Fractions as percentages: `86.10 ± 1.20`, or only the mean if there is no standard deviation."""
     tail = "" if sd is None or missing(sd) else f" ± {percent(sd, digits)}"
     return percent(mean, digits) + tail
 
 
 def interval(low: Missing, high: Missing, digits: int = 2) -> str:
-    """Two fractions as percentage points: [80.1, 90.2]."""
+    """Two fractions as percentages: [80.10, 90.20]."""
     return DASH if missing(low) or missing(high) else f"[{percent(low, digits)}, {percent(high, digits)}]"
 
 
@@ -95,7 +95,7 @@ def scaled(value: Missing) -> str:
 
 
 def duration(seconds: Missing) -> str:
-    """Milliseconds to hours: 22.4 ms, 133 s, 1.8 h."""
+    """A duration in a fitting unit: 22.4 ms, 13.3 s, 2.2 min, 1.8 h."""
     if seconds is None or missing(seconds):
         return DASH
     units = ((1, 1e-3, "ms"), (100, 1, "s"), (6000, 60, "min"), (math.inf, 3600, "h"))
@@ -114,12 +114,12 @@ def joined(items: list[str]) -> str:
 
 
 def listed(items: list[str], most: int = 6) -> str:
-    """The items joined. If there are more than `most`, the first ones and how many more there are."""
+    """The items joined. If there are more than `most`, only the first are named and the rest are counted."""
     return joined(items if len(items) <= most else [*items[: most - 1], f"{len(items) - most + 1} more"])
 
 
 def introduced(sentences: Sequence[str]) -> list[str]:
-    """Sentences that are read together. The first one that names a connection calls it as `called` does."""
+    """The sentences, which are read together. The first mention of a connection is written as by `called`."""
     told = list(sentences)
     for kind in texts.MEANINGS:
         mention = re.compile(rf"(?<![\w-])(?<!long ){kind}(?![\w-])( \([^()]*\))?")
@@ -131,12 +131,12 @@ def introduced(sentences: Sequence[str]) -> list[str]:
 
 
 def short(key: str) -> str:
-    """The last word of a dotted key: `lr` for training.optimizer.lr."""
+    """The last part of a dotted key: `lr` for training.optimizer.lr."""
     return key.rpartition(".")[2]
 
 
 def choice(value: Any) -> str:
-    """A swept value as text: a part as its kind and options, a number without superfluous digits."""
+    """A swept value as text: a part as its kind and options, and a number without superfluous digits."""
     if isinstance(value, dict):
         options = ", ".join(f"{clean(key)}={choice(value[key])}" for key in value if key != "kind")
         kind = clean(value.get("kind", ""))
@@ -149,7 +149,7 @@ def choice(value: Any) -> str:
 def clean(text: Any) -> str:
     """The text on one line, with control and format characters and lone surrogates escaped.
 
-    They could move a terminal's cursor or reverse text, and a UTF-8 file cannot contain surrogates.
+    Such characters could move a terminal's cursor or reverse text. UTF-8 files cannot contain surrogates.
     """
     found = str(text)
     if found.isprintable():
@@ -159,7 +159,9 @@ def clean(text: Any) -> str:
 
 
 def plain_value(value: Any) -> Any:
-    """The value as JSON data, without numpy and pandas scalars. NaN and infinity become None."""
+    """The value as JSON data, without numpy and pandas scalars. NaN and infinity become None, and values of
+    types that JSON does not have become text.
+    """
     if isinstance(value, dict):
         return {str(k): plain_value(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):

@@ -14,8 +14,8 @@ CONFIG = "configuration.yaml"
 
 
 def beside(paths: Sequence[Path], folder: Path) -> str:
-    """The files and folders of a report other than its page, as messages name them. `paths` are what `write`
-    returned.
+    """The files and folders that stand beside the page of a report, as messages name them. `paths` is what
+    `write` returned.
     """
     places = [path.relative_to(folder) for path in paths if path.name != PAGE]
     return joined(
@@ -24,11 +24,11 @@ def beside(paths: Sequence[Path], folder: Path) -> str:
 
 
 def write(report: Report, folder: Path) -> list[Path]:
-    """Write report.md, .html, .tex, .json, trials.csv and figures/*.svg; returns their paths. If the
+    """Write report.md, .html, .tex and .json, trials.csv and figures/*.svg, and return their paths. If the
     configuration is known, a copy of it is written, too.
 
-    Each file is replaced as a whole, so that a reader never sees half of one. Temporary files that a killed
-    report left behind are deleted.
+    Each file is replaced as a whole, so that a reader never sees half of one. Temporary files that are left
+    from a process that was killed are deleted.
 
     Raises:
         OSError: the folder cannot be written.

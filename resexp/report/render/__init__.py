@@ -1,1 +1,1 @@
-"""One format per file, with `render(report) -> str`."""
+"""The formats of a report. Each has a file of its own with a function `render(report) -> str`."""

@@ -17,11 +17,11 @@ from rich.table import Table
 from rich.text import Text
 
 COMFORTABLE = 15
-"""A column of text is never made narrower than this many letters, unless its text is shorter."""
+"""The least width of a column of text, in letters. A column whose text is shorter may be narrower."""
 FURTHER = "Further columns of the same rows:"
 _NUMBER = re.compile(r"[+−-]?\d(?:[\d.,:/\u202f]*\d)?(?:e[+−-]?\d+)?(?:[ \u00a0]?%)?")
 _AFTER = "_/=(,;:.)-"
-"""A word that is too long for a line is broken after one of these signs, if it has one in the right place."""
+"""A word that is too long for a line is broken after the last of these signs that fits into the line."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class ColumnHead:
 class Columns:
     """A table for a Rich console.
 
-    With `grouped`, a first cell that repeats the first cell of the row above stays blank, and a row with
-    another first cell than the row above has a blank line before it.
+    If `grouped`, rows with the same first cell form a group. Only its first row shows this cell, and a blank
+    line stands between groups.
     """
 
     columns: Sequence[ColumnHead]
@@ -84,7 +84,7 @@ class Columns:
         return table
 
     def _parts(self, width: int) -> Iterable[tuple[list[int], list[int], int]]:
-        """For each part, the indices of its columns, their widths, and the space between them."""
+        """For each part, the indices of its columns, their widths, and the space between columns."""
         everything = list(range(len(self.columns)))
         natural = [self._natural(i) for i in everything]
         least = [self._least(i, natural[i]) for i in everything]
@@ -102,7 +102,7 @@ class Columns:
         return [(shown, _grown(shown, least, natural, _spare(shown, least, 1, width)), 1) for shown in parts]
 
     def _keys(self) -> list[int]:
-        """The fewest columns from the left that tell all rows apart, or only the first if no number does."""
+        """The fewest columns from the left that tell all rows apart, or only the first if that takes all."""
         texts = [[cell.plain for cell in row] for row in self.rows]
         for count in range(1, len(self.columns)):
             if len({tuple(row[:count]) for row in texts}) == len(texts):
@@ -123,12 +123,12 @@ class Columns:
 
 
 def _spare(shown: Sequence[int], widths: Sequence[int], gap: int, width: int) -> int:
-    """How many letters of a line are left beside these columns; a negative number if they do not fit."""
+    """How many letters of a line these columns leave free; a negative number if they do not fit."""
     return width - sum(widths[i] for i in shown) - gap * (len(shown) - 1)
 
 
 def _grown(shown: Sequence[int], least: Sequence[int], natural: Sequence[int], spare: int) -> list[int]:
-    """The widths of the columns after each spare letter was given to the column that lacks the most."""
+    """The widths of the columns. Each spare letter is given to the column that lacks the most letters."""
     widths = {i: least[i] for i in shown}
     for _ in range(spare):
         wants = max(shown, key=lambda i: natural[i] - widths[i])
@@ -139,7 +139,8 @@ def _grown(shown: Sequence[int], least: Sequence[int], natural: Sequence[int], s
 
 
 def broken(text: str, width: int) -> list[str]:
-    """The text in lines of at most this width, broken between words or, if a word is too long, after a sign.
+    """The text in lines of at most this width, broken between words. A word that is too long is broken after
+    a sign in `_AFTER` or, without one, anywhere.
 
     A number is never broken unless it is wider than a line.
     """
@@ -156,7 +157,7 @@ def broken(text: str, width: int) -> list[str]:
 
 def _line_end(text: str, width: int) -> int:
     """The number of letters of the text that go into its first line."""
-    text = text[: 2 * width + 2]  # the rest does not matter and may be long
+    text = text[: 2 * width + 2]  # the rest may be long, and has no effect
     most = max(1, sum(size <= width for size in accumulate(map(cell_len, text))))
     within = {n for number in _NUMBER.finditer(text) for n in range(number.start() + 1, number.end())}
     free = [n for n in range(1, most + 1) if n not in within]

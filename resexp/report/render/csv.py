@@ -1,4 +1,4 @@
-"""Every trial as a row of CSV with exact numbers. No cell is one that a spreadsheet takes for a formula."""
+"""Every trial as a row of CSV with exact numbers. No spreadsheet takes a cell for a formula."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from resexp.report.frames import ReportRecords
 from resexp.report.render.trials import plain_rows, settings, trained_by
 
 RUN = "run."
-"""If a column has a fact about the run that trained a trial, its name begins with this."""
+"""The names of columns with facts about the run that trained a trial begin with this."""
 FORMULA = ("=", "+", "-", "@", *"＝＋－＠")
 """The signs with which a formula begins. The last four are full-width."""
 
 
 def render(report: Report) -> str:
-    """One row per trial, whatever its tuned values, with all columns. A missing number is an empty cell.
+    """One row per trial at all tuned values, not only the chosen ones. A missing value is an empty cell.
 
-    The last columns are the settings that differ from their default in at least one trial, and then facts
-    about the run that trained the trial.
+    The columns are those of the records. After them come the settings that differ from their default in at
+    least one trial, and then facts about the run that trained the trial.
     """
     rows = plain_rows(report.records)
     columns = list(rows[0]) if rows else [str(column) for column in report.records.trials.columns]
@@ -41,7 +41,10 @@ def render(report: Report) -> str:
 
 
 def _more(records: ReportRecords) -> dict[str, dict[str, Any]]:
-    """The settings and the run of each trial, by id and dotted key. The list of probes is one value."""
+    """The settings of each trial and facts about its run, by id and dotted key. Probes are one value.
+
+    Settings that have their default in all trials are left out.
+    """
     told = {key for own in settings(records).values() for key in _keys(own)}
     facts = {
         id: {key: words.plain_value(value) for key, value in _keys(own).items() if key in told}
@@ -67,11 +70,11 @@ def harmless(value: Any) -> Any:
 
 
 def plain(cell: str) -> str:
-    """The text of a cell, without the apostrophe that `harmless` put in front."""
+    """The text of a cell without the apostrophe that `harmless` put before it."""
     return cell[1:] if cell.startswith("'") and cell[1:].lstrip().startswith(FORMULA) else cell
 
 
 def _text(text: str) -> str:
-    """Cleaned text, with an apostrophe in front if it begins like a formula (OWASP, CSV injection)."""
+    """Cleaned text, with an apostrophe before it if it begins like a formula (OWASP, CSV injection)."""
     shown = words.clean(text)
     return f"'{shown}" if shown.lstrip().startswith(FORMULA) else shown

@@ -1,7 +1,7 @@
-"""The report as one HTML page that holds its figures and asks for nothing from other sites.
+"""The report as one HTML page that contains its figures and loads nothing from other sites.
 
-The page has one script, which is a file of this package. The page's policy allows it by its hash and forbids
-all others, so no text of a report can become code.
+The page has one script, which is a file of this package. The page's content security policy allows this
+script by its hash and forbids all others, so no text of a report can become code.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from resexp.report.render.magnitude import magnitude
 
 
 def render(report: Report) -> str:
-    """The page. Everything is escaped except the script, and the figures, which this package drew itself."""
+    """The page. Everything is escaped except the script and the figures, which come from this package."""
     environment = Environment(
         loader=PackageLoader("resexp.report"),
         autoescape=True,
@@ -28,7 +28,7 @@ def render(report: Report) -> str:
         lstrip_blocks=True,
     )
     keys = {table.key for table in report.tables}
-    beside: dict[str, list[object]] = {}  # the key "" is for figures without a table, which come last
+    beside: dict[str, list[object]] = {}  # by table; figures without a table have the key "" and come last
     for drawing in report.drawings:
         beside.setdefault(drawing.beside if drawing.beside in keys else "", []).append(drawing)
     template = environment.get_template("report.html")

@@ -37,7 +37,7 @@ def document(report: Report) -> dict[str, Any]:
 
 
 def render(report: Report) -> str:
-    """The object as text. Unprintable characters are escaped, so that exact values are kept."""
+    """The object as text. Unprintable characters are escaped, which keeps their exact values."""
     text = json.dumps(document(report), indent=1, allow_nan=False, ensure_ascii=False)
     return "".join(f"{line if line.isprintable() else _escaped(line)}\n" for line in text.split("\n"))
 
@@ -56,9 +56,9 @@ def _sentences(report: Report) -> list[dict[str, Any]]:
 def _trials(records: ReportRecords) -> list[dict[str, Any]]:
     """Each trial as an object with one field per column, and three further fields.
 
-    `axes` are the columns of swept settings, whose names contain dots; they have no fields of their own.
-    `settings` are the settings that differ from their defaults. `run` is the index of the run that trained
-    the trial.
+    `axes` has the columns of swept settings, whose names contain dots. They have no fields of their own.
+    `settings` has the settings that differ from their defaults. `run` is the index of the run that trained
+    the trial, or None.
     """
     chosen = settings(records)
     runs = {id: place for place, run in enumerate(records.runs) for id in run["trials"]}
@@ -72,7 +72,7 @@ def _trials(records: ReportRecords) -> list[dict[str, Any]]:
 
 
 def _published(report: Report) -> dict[str, Any]:
-    """The paper's claims and values, each with what was measured."""
+    """The paper, its claims and its values with what was measured, and the differences from its recipe."""
     paper = report.records.published
     return {
         **{key: paper.get(key) for key in ("paper", "claim", "note")},

@@ -11,17 +11,17 @@ from resexp.report.table import Column, Sentence, Table
 
 PACKAGES = r"\usepackage{array,booktabs,longtable}"
 SIZES = {"footnotesize": 79, "scriptsize": 85, "tiny": 98}
-"""The number of letters in a line of 345 pt, the line width of the article class."""
+"""For each font size, the number of letters in a line of 345 pt, the line width of the article class."""
 GAP = 1.7
 """The space between columns, in letters."""
 NARROWEST = 13
-"""The least width in letters of a column of wrapped text."""
+"""The least width of a column of wrapped text, in letters."""
 WAYS = ((False, False), (True, False), (True, True), (False, True))
 """The layouts to try: (whether the first column stands above the others, whether text is wrapped)."""
 
 
 def render(report: Report) -> str:
-    """A fragment with the verdicts as a list, then one longtable per table."""
+    """A fragment of LaTeX: verdicts, setup, one longtable per table, notes and environment."""
     parts = [
         f"% {escape(report.experiment)}: {escape(report.status)}",
         f"% needs: {PACKAGES}",
@@ -55,9 +55,9 @@ def _said(sentences: tuple[Sentence, ...]) -> list[str]:
 class _Layout:
     """How a table fits its page.
 
-    `size` is the font size and `spec` the column specification. If `spanned`, each cell of the first column
-    has a line of its own above the rows that share it. `broken` are the columns with wrapped text. `spare` is
-    the number of letters left in a line; it is negative if the table is too wide.
+    `size` is the font size, and `spec` is the column specification. If `spanned`, each cell of the first
+    column has a line of its own above the rows that share it. `broken` has the indices of the columns with
+    wrapped text. `spare` is the number of letters left in a line. It is negative if the table is too wide.
     """
 
     size: str
@@ -107,7 +107,7 @@ def _row(cells: list[str]) -> str:
 
 
 def _layout(columns: tuple[Column, ...], rows: list[list[str]]) -> _Layout:
-    """The first layout that fits, trying the largest letters first and each of `WAYS` at every size."""
+    """The first layout that fits, or the last one. Sizes are tried from the largest, each in all `WAYS`."""
     natural = [
         max(len(column.title), len(column.unit) + 2 if column.unit else 0, *(len(cells[i]) for cells in rows))
         for i, column in enumerate(columns)

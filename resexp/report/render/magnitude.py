@@ -15,13 +15,13 @@ UNITS = {
     **{"kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12},
     **{"KiB": 2.0**10, "MiB": 2.0**20, "GiB": 2.0**30, "TiB": 2.0**40},
 }
-"""Factors of the units in which one column may show its numbers."""
+"""The factors of units and prefixes. The numbers of one column may have different ones."""
 
 
 def magnitude(text: str) -> float | None:
-    """The first number of a cell, in the smallest unit: `1.8 h` is 6480, `[0.01, 0.80]` is 0.01.
+    """The number that a cell begins with, without its unit: `1.8 h` is 6480 (s), `[0.01, 0.80]` is 0.01.
 
-    The result is None if the cell has no number.
+    The result is None if the cell does not begin with a number.
     """
     found = NUMBER.match(re.sub(r"\s", "", text).replace(MINUS, "-"))
     if found is None:

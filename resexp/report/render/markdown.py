@@ -18,7 +18,7 @@ SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$&])")
 
 
 def render(report: Report) -> str:
-    """The report as Markdown. Figures are linked as figures/<key>.svg."""
+    """The report as Markdown. It shows each figure from the file figures/<key>.svg."""
     parts = [f"# {escape(report.experiment)}", escape(report.status) + "."]
     if report.sentences:
         parts.append(_said(report.sentences))
@@ -45,7 +45,7 @@ def render(report: Report) -> str:
 
 
 def escape(text: str) -> str:
-    """Cleaned text in which nothing is markup."""
+    """Cleaned text in which the signs of markup are escaped."""
     return SPECIAL.sub(r"\\\1", words.clean(text))
 
 

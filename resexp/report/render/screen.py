@@ -61,14 +61,14 @@ def view(report: Report) -> RenderableType:
 
 
 def _equations(report: Report) -> str:
-    """The connections with their equations, in one line."""
+    """The connections with their equations, in one line; "" if there are more than SENTENCES."""
     named = [(name, value) for name, value in report.setup.rows if name.startswith("Connection ")]
     told = [f"{name.removeprefix('Connection ')}: {value.partition('  (')[0]}" for name, value in named]
     return ";  ".join(told) if len(told) <= SENTENCES else ""
 
 
 def _verdicts(sentences: Sequence[Sentence]) -> Iterator[RenderableType]:
-    """The opening sentences, or a line for each if they are many."""
+    """The opening sentences, or one line for each if there are more than SENTENCES."""
     if len(sentences) <= SENTENCES:
         yield from map(sentence, sentences)
         return
@@ -91,7 +91,7 @@ def _errors(report: Report) -> Iterator[RenderableType]:
         return
     depths = sorted(int(depth) for depth in trials["depth"].dropna().unique())
     variants = list(frames.by_variant(trials))
-    # If the equations stand above, they have said what each connection is, and short labels leave more room.
+    # If the equations stand above, they say what each connection is. Short labels then leave more room.
     label = str if _equations(report) else called
     rows = [
         [
@@ -114,8 +114,8 @@ def _errors(report: Report) -> Iterator[RenderableType]:
 
 
 def _cell(trials: pd.DataFrame, measure: str) -> str:
-    """The mean training and test values of one variant and depth. They are followed by a cross for each of up
-    to three trials without a result, or by MIXED if the seeds are two groups.
+    """The mean training and test values of one variant and depth, if a trial is done. After them stands a
+    cross for each of up to three diverged or failed trials, or MIXED if the seeds are two groups.
     """
     done = frames.done(trials)
     lost = "×" * min(int(trials["status"].isin(LOST).sum()), 3)
@@ -132,5 +132,5 @@ def _means(done: pd.DataFrame, measure: str) -> Iterator[float]:
 
 
 def _digits(value: float) -> str:
-    """Three digits of a number below 1000, so that columns stay narrow."""
+    """A number with two decimals below 10 and one above, so that columns stay narrow."""
     return words.DASH if words.missing(value) else words.fixed(value, 1 if abs(value) >= 9.995 else 2)

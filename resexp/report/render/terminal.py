@@ -35,7 +35,7 @@ def printed(shown: RenderableType, width: int) -> str:
 
 
 def plain_text(printed: str) -> str:
-    """What a console has printed, with plain spaces and none at the ends of lines."""
+    """What a console has printed, with plain spaces and without spaces at the ends of lines."""
     text = printed.replace("\u00a0", " ").replace("\u202f", " ")
     return "\n".join(line.rstrip() for line in text.split("\n")).rstrip() + "\n"
 
@@ -51,7 +51,7 @@ def view(report: Report) -> RenderableType:
 
 
 def parts_of(report: Report) -> dict[str, RenderableType]:
-    """The parts of the report in order, by the name that selects one on the command line."""
+    """The parts of the report in order, by the names that select them on the command line (`--section`)."""
     said = list(map(sentence, report.sentences)) or [Prose(report.silence)]
     parts: dict[str, RenderableType] = {"verdicts": Group(*said)}
     if report.setup.rows:

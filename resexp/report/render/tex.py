@@ -47,8 +47,8 @@ LIKE_LATIN = dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΧο", "ABEZHIKMNOPTXo", strict=T
 def escape(text: str) -> str:
     """Text in which LaTeX sees no command. A character that it cannot set is replaced by its code: [U+4E2D].
 
-    Text between grave accents, by which captions mark code, is set as code. The apostrophe of h' is set as a
-    prime, and no line ends within n = 3.
+    Text between backticks, with which captions mark code, is set as code. The apostrophe of h' is set as a
+    prime. In `n = 3`, the spaces are such that no line ends there.
     """
     text = unicodedata.normalize("NFC", words.clean(text))
     text = re.sub(r"\b(\w)'(?!\w)", "\\1′", re.sub(r"\bn = (?=\d)", "n\u00a0=\u00a0", text))
@@ -70,7 +70,10 @@ def _character(c: str) -> str:
 
 
 def _letter(c: str) -> str:
-    """An accented Latin letter, a Greek letter, a superscript or a subscript."""
+    """LaTeX for an accented letter, a Greek letter that looks Latin, a superscript or a subscript.
+
+    Any other character is replaced by its code.
+    """
     decomposed = unicodedata.normalize("NFD", c)
     base, marks = decomposed[0], decomposed[1:]
     if base.isascii() and marks in ACCENTS:

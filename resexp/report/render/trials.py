@@ -12,14 +12,14 @@ from resexp.report.frames import ReportRecords
 from resexp.report.setup import not_default, plugins_of
 
 PROVENANCE = ("date", "command", "processor", "versions.torch", "versions.resexp")
-"""The facts about a run that the rows of its trials state."""
+"""The facts about a run that stand in the rows of its trials."""
 
 
 def plain_rows(records: ReportRecords) -> list[dict[str, Any]]:
-    """Every trial, whatever its tuned values, as plain data.
+    """Every trial as plain data, at all tuned values and not only at the chosen ones.
 
-    If a column has only whole numbers, they are integers here, although pandas stores them as floats if a
-    number of the column is missing.
+    If a column has only whole numbers, they are integers here. pandas stores them as floats if a number is
+    missing in the column.
     """
     trials = records.tried if records.tuned else records.trials
     whole = {str(name) for name in trials if _is_whole(trials[name])}
@@ -38,7 +38,7 @@ def settings(records: ReportRecords) -> dict[str, dict[str, Any]]:
 
 
 def trained_by(records: ReportRecords) -> dict[str, dict[str, Any]]:
-    """When, where and by which command each trial was trained, by the trial's id."""
+    """When, where, by which command and with which versions each trial was trained, by the trial's id."""
     return {
         id: {name: value for name, value in leaves(run["environment"]) if name in PROVENANCE}
         for run in records.runs
