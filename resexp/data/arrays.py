@@ -28,13 +28,13 @@ may be wrong.
 class Arrays(Source):
     """Images and integer labels in an `.npz` archive `root`, or in `.npy` files of a folder `root`.
 
-    Four options name the arrays. If `test_fraction` is given, this share of the training arrays is the test
-    set, stratified by class and the same in every trial; test arrays are not used. There is one label for
-    each image, from 0 to K - 1. `layout` names the axes of the images (N: images, H: height, W: width, C:
+    Four options name the arrays. If `test_fraction` is given, this share of the training examples is the test
+    set, stratified by class and the same in every trial. Test arrays are then not used. There is one label
+    for each image, from 0 to K - 1. `layout` names the axes of the images (N: images, H: height, W: width, C:
     channels). If it is null, an array of four axes must have 1 or 3 channels as its second or last axis.
-    Images are square. `white` is the value of white, by default 255 for integers and 1 for floating-point
-    numbers; images are rounded to 256 levels. Nothing is unpickled, and only labels are read into memory as a
-    whole.
+    Images are square. `white` is the value of white pixels, by default 255 for integers and 1 for
+    floating-point numbers. Images are rounded to 256 levels. Nothing is unpickled, and only labels are read
+    into memory as a whole.
 
     `same_as: cifar10` says that the arrays are CIFAR-10 in its usual order. This is checked by hashes of the
     images and labels. Classes then have CIFAR-10's names, comparisons with papers on CIFAR-10 accept the set,
@@ -91,7 +91,9 @@ class Arrays(Source):
         return Facts((channels, size, size), "labels", classes, train, test, key, notes=notes)
 
     def identity(self, contents: Contents) -> str:
-        """A hash of the pixels and the labels, whatever format they are stored in."""
+        """A hash of the pixels and labels, the same in every file format. Raises DataError, also if the test
+        arrays equal the training arrays.
+        """
         hashes = []
         for split, images in self._images.items():
             how = f"{images.layout} {images.white} {self.known.title if self.known else ''}"
@@ -164,8 +166,8 @@ class Arrays(Source):
         )
 
     def _part(self, split: Split) -> tuple[Split, Labels]:
-        """Whether a split comes from the stored arrays for training ("train") or for testing ("test"), and
-        the rows of these arrays that belong to the split.
+        """Where a split comes from: "train" for the training arrays or "test" for the test arrays, and the
+        rows of these arrays that belong to the split.
         """
         if self.test_fraction is None:
             return split, np.arange(len(self._labels[split]))

@@ -41,9 +41,9 @@ class Facts:
         observations of games.
     classes: the names of the classes, in the order of their numbers; with "actions", the names of a policy's
         outputs.
-    train_counts, test_counts: examples of each class, in the order of `classes`. Masks and tokens have one
-        number for all examples instead.
-    fingerprint: a text that differs whenever the examples may differ. Trials contain it in their identity.
+    train_counts, test_counts: the number of examples of each class, in the order of `classes`. Without
+        labels, there is one number for all examples instead.
+    fingerprint: a text that differs whenever the examples may differ. It is part of a trial's identity.
     validation_counts: like `train_counts`, but of the examples that validation gets instead of training.
     notes: sentences for readers of the results, such as which files were left out.
     redrawn: if True, each trial draws the test rows of a table from all rows by its seed; otherwise the
@@ -76,7 +76,7 @@ class Facts:
 
     @property
     def form(self) -> Form:
-        """What a network gets: images (among them spectrograms), waveforms, rows of a table or text."""
+        """What a network gets: images (also spectrograms), waveforms, rows (also observations) or text."""
         if self.medium == "sound":
             return "images" if len(self.shape) == 3 else "waveforms"
         return "rows" if self.medium == "episodes" else self.medium
@@ -121,7 +121,7 @@ class Chunk:
 
     unreadable: files that gave no example, each with the reason in brackets.
     first_frames: files of several frames, of which only the first is used.
-    remarks: other facts that readers of the results must know -> the files that they are true of.
+    remarks: other facts that readers of the results must know, each with the files that it is true of.
     notes: sentences for readers of the results.
     """
 
@@ -146,7 +146,7 @@ class Source(ABC):
         """The whole set's facts at this image size, without downloading or decoding. Raises DataError."""
 
     def identity(self, contents: Contents) -> str | None:
-        """A hash of the user's files that the examples come from, computed with `contents`. It is added to
+        """A hash of the user's files from which the examples come, computed with `contents`. It is added to
         the fingerprint. None if the fingerprint of `facts` already determines the examples. Raises DataError.
         """
         return None

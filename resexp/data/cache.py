@@ -142,8 +142,8 @@ def prepare_for(run: str, config: DataConfig, fingerprint: str) -> Checked:
 def load_prepared(checked: Checked) -> PreparedData:
     """Map the arrays of a prepared set into memory. Raises DataError if a file was changed meanwhile.
 
-    The mapping is copy-on-write. Nobody writes, and so all processes share its pages. A read-only mapping
-    would make torch warn, because tensors cannot be read-only.
+    The mapping is copy-on-write. No process writes to it, so all processes share its pages. A read-only
+    mapping would make torch warn, because tensors cannot be read-only.
     """
     folder = checked.folder
     try:
@@ -175,8 +175,8 @@ def _plugins(config: DataConfig) -> list[Plugin]:
 
 
 def _key(config: DataConfig) -> str:
-    """A text that is equal for all configurations of one set, whatever part of it they take and how they
-    augment it.
+    """A text that is equal for all configurations of one set, whatever part of the set they take and however
+    they augment it.
     """
     own = config.model_dump_json(include={"kind", "image_size", *config.options()})
     return json.dumps([own, config.info.plugin.sha256 if config.info.plugin else None])
@@ -219,7 +219,9 @@ def _prepare(
 
 
 def _decoded_folder(config: DataConfig, facts: Facts) -> Path:
-    """The decoded set's folder. A plugin's hash is in its name, because an edit may change the data."""
+    """The decoded set's folder. If a plugin defines the set, the folder's name has the plugin's hash, because
+    an edit of the plugin may change the data.
+    """
     plugin = config.info.plugin
     if not re.fullmatch(r"[\w.=+-]{1,100}", facts.fingerprint):  # it becomes part of a folder's name
         wrong = f"its fingerprint is {facts.fingerprint[:50]!r}; use at most 100 letters, digits and -"
@@ -229,8 +231,8 @@ def _decoded_folder(config: DataConfig, facts: Facts) -> Path:
 
 
 def _build(source: Source, config: DataConfig, facts: Facts, target: Path, progress: Progress) -> None:
-    # A machine that does not see our lock may decode the set at the same time. On this machine we hold the
-    # lock. A temporary folder with this machine's name was therefore left by a process that was killed.
+    # A machine that does not see our lock may decode the set at the same time. On this machine, we hold the
+    # lock, so a temporary folder with this machine's name was left by a process that was killed.
     prefix = f"{target.name}.{machine_name()}."
     for leftover in target.parent.glob(f"{prefix}*.tmp"):
         shutil.rmtree(leftover, ignore_errors=True)

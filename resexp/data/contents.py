@@ -2,7 +2,7 @@
 
 Only bytes count: a copy of a folder is the same data, and one changed byte makes other data. A file's hash is
 remembered in the data folder. It is used again while the file's stamp (size, modification time, change time
-and inode) stays the same. If this memory is lost, the files are read again.
+and inode) stays the same. If the remembered hashes are lost, the files are read again.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ WORKERS = min(16, 2 * (os.cpu_count() or 1))
 BATCH = 200
 """The number of files that a thread takes and hashes at a time."""
 AHEAD = 2
-"""The most batches per thread that may wait."""
+"""The most batches per thread that are hashed or wait."""
 BLOCK = 1 << 20
 SETTLED = 2.0
 """A hash is remembered only if the file was last changed more than this many seconds before the command
@@ -35,11 +35,11 @@ began. Clocks of file systems are coarse. If a file changes twice within one tic
 not show the second change.
 """
 OTHER_CLOCK = 900.0
-"""Used in place of SETTLED if the files and the memory are on different file systems. The clock of one
-file system may be minutes behind the clock of the other.
+"""Used in place of SETTLED if the files and the file of remembered hashes are on different file systems. The
+clock of one file system may be minutes behind the clock of the other.
 """
 COMMIT = 1.0
-"""Seconds between commits to the memory. A process that is killed loses at most this much work."""
+"""Seconds between commits of the hashes to disk. A process that is killed loses at most this much work."""
 NOTHING = b"-"
 """Stands for the hash of a file that cannot be read or is not a regular file."""
 
@@ -58,7 +58,7 @@ class FileHash:
 
 
 def stamp_of(status: os.stat_result) -> str:
-    """A file's stamp: size, modification and change time, inode. If the stamp stays, so do the bytes."""
+    """A file's stamp: size, modification and change time, inode. Equal stamps are taken for equal bytes."""
     return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
 
 
@@ -69,9 +69,10 @@ class Contents:
         self._progress = progress or (lambda *_: None)
 
     def of(self, folder: Path, names: Sequence[str]) -> str:
-        """One SHA-256 of the named files in a folder: of their names, in this order, and their contents.
+        """One SHA-256 of the names, in this order, and the contents of files in a folder.
 
-        Several threads read the files. After an interruption, most files that were read are not read again.
+        Several threads read the files. After an interruption, most of the files that were hashed before are
+        not read again.
         """
         whole = hashlib.sha256()
         for name, digest in self._each(folder, names):
@@ -167,8 +168,8 @@ def _one(path: str, known: tuple[str, bytes] | None, stopped: threading.Event) -
 
 
 class Memory:
-    """The hashes that earlier commands computed, in a SQLite file. If the file cannot be used, no hash is
-    known, and none is kept.
+    """The remembered hashes, in a SQLite file. If this file cannot be used, no hash is known, and none is
+    kept.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Counts test examples that are training examples, too. Never imports torch."""
+"""Counts test examples that are training examples, too. Does not import torch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from resexp.data.base import Medium, Split
 
 NOUNS: dict[Medium, str] = {"images": "image", "rows": "row", "sound": "recording"}
-"""The kinds of data whose examples are compared -> the word for one example."""
+"""The word for one example, for each kind of data whose examples are compared."""
 
 
 class Copies:

@@ -85,7 +85,7 @@ def _layout(facts: Facts) -> Layout:
 
 
 def _strata(facts: Facts, chunk: Chunk) -> Labels:
-    """For each example, the class that subsets are stratified by; 0 if there are no labels."""
+    """The class of each example, by which subsets are stratified; 0 if the targets are not labels."""
     if facts.targets == "labels" and chunk.labels is not None:
         return chunk.labels.astype(np.int64)
     return np.zeros(len(chunk.images), np.int64)

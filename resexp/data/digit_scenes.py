@@ -20,7 +20,9 @@ SMALLEST = 16
 SIDES = (0.35, 0.6)
 """Smallest and largest side of a digit, as fractions of the scene's side."""
 INK = 0.47
-"""A pixel darker than this is ink (0: paper, 1: black). No pixel is so close to it that rounding matters."""
+"""A pixel of an enlarged digit (0: paper, 1: black) is ink if it is above this value. No pixel is so close to
+this value that rounding matters.
+"""
 CELLS = (16, 8, 4, 2)
 """Side, in pixels, of the cells of each octave of noise in the background, coarsest first."""
 GROUND, OCTAVE = 100.0, 45.0
@@ -33,12 +35,12 @@ CHUNK = 200
 class DigitScenes(Source):
     """Grey scenes with `digits` handwritten digits at random places and scales, and their masks.
 
-    `texture` is the complexity of the background. At 0 it is flat; each quarter up to 1 adds smooth noise of
-    a finer scale, with cells of 16, 8, 4 and 2 pixels. The peaks of the finest noise are as thin and as
-    bright as strokes of the pen. A scene is `image_size` pixels wide and high (default 32). The digits are
-    scikit-learn's (see `digits`); no digit of a test scene occurs in a training scene. The mask is 1 where
-    there is ink. A scene depends only on `seed`, its split and its number; `texture` changes only the
-    background.
+    `texture`, from 0 to 1, is the complexity of the background. At 0 it is flat. Each quarter adds smooth
+    noise of a finer scale, with cells of 16, 8, 4 and 2 pixels. The peaks of the finest noise are as thin and
+    as bright as strokes of the pen. A scene is `image_size` pixels wide and high (default 32). The digits are
+    scikit-learn's (see `digits`). No digit of a test scene occurs in a training scene. The mask is 1 where
+    there is ink. With the same options, a scene depends only on its split and its number. A change of
+    `texture` changes only the background.
     """
 
     def __init__(
@@ -98,7 +100,7 @@ def handwritten(split: Split) -> Values:
 def ground(draws: Values, size: int, texture: float) -> Values:
     """Noise (size, size) about 0: a sum of octaves, each interpolated between values in [-1, 1].
 
-    draws: (n,) uniform values in [0, 1), enough for all octaves.
+    draws: (n,) uniform values in [0, 1), enough for all octaves. texture: from 0 (no octave) to 1 (all).
     """
     total = np.zeros((size, size))
     for number, cell in enumerate(CELLS):

@@ -58,8 +58,8 @@ def fetch(
     """The path of the verified file in `folder`; downloads the file if it is missing.
 
     Two processes that ask at the same time download it once. `check` is called with the path of what was
-    downloaded, and raises DataError if it is not right; then the next address is tried. Raises DataError, in
-    one line, if no address has the file.
+    downloaded, and must raise DataError if the content is wrong. Then the next address is tried. If no
+    address has the file, a DataError of one line says why.
     """
     path = folder / remote.name
     if path.is_file():
@@ -104,7 +104,7 @@ def members(
 ) -> dict[str, bytes]:
     """The contents of the wanted members of a .tar.gz or .tar.xz, by name. Nothing is unpacked on disk.
 
-    `named` turns a member's path into the name that `wanted` has.
+    `named` turns a member's path into its name in `wanted`.
 
     Raises DataError if the archive is damaged, lacks a wanted member or holds more than `limit` bytes, and if
     any member is a link, a device or a path that leads out of the archive.
@@ -142,7 +142,7 @@ def _download(
         with temporary.open("wb") as file, closing(_received(request)) as blocks:
             digest = _copy(blocks, file, remote, progress)
         if digest != (remote.sha256 or digest):
-            raise ValueError(f"what comes has SHA-256 {digest}")
+            raise ValueError(f"the file that came has SHA-256 {digest}")
         check(temporary)
         temporary.replace(path)
     finally:
@@ -153,7 +153,7 @@ def _received(request: urllib.request.Request) -> Generator[bytes, None, None]:
     """The server's answer in blocks. Raises TimeoutError if the server is too slow, and what urllib raises.
 
     The timeout of a socket begins anew with each byte, so a server that sends one byte per second would hold
-    us up for ever. Therefore a thread receives the blocks. If they come too slowly, it is abandoned.
+    us up for ever. Therefore a thread receives the blocks, and is abandoned if they come too slowly.
     """
     queue: Queue[bytes | Exception] = Queue(maxsize=8)
     abandoned = threading.Event()

@@ -1,6 +1,6 @@
-"""The order of examples in an epoch, and how each image is cropped and flipped.
+"""Draws the order of examples in an epoch, and how each image is cropped and flipped.
 
-All draws depend only on the seed and the epoch, so that a resumed trial needs no state of a sampler. They are
+The draws depend only on the seed and the epoch, so that a resumed trial needs no state of a sampler. They are
 made on the CPU, so that all devices see the same batches.
 """
 

@@ -20,7 +20,7 @@ RETURNS = {
     # 200 steps, each of which costs at most pi^2 + 0.1 * 8^2 + 0.001 * 2^2.
     "Pendulum-v1": (-200 * (math.pi**2 + 6.404), 0.0),
 }
-"""The least and the largest possible return of an episode."""
+"""The least and the largest possible return of an episode, by environment."""
 SEEDS = 1_000_003
 """The seed of the first evaluation episode. The seed of each further episode is greater by 1."""
 
@@ -30,11 +30,12 @@ class Environment(Source):
 
     Observations must be vectors, and actions must be a choice among a few (`Discrete`) or a vector (`Box`).
     `episodes` episodes are played at each evaluation. Their seeds are the same at every evaluation and in all
-    trials; training episodes have other seeds. `least` and `largest` are bounds of an episode's return. They
-    are known for the four environments above. Regrets are shares of the range between them. `threshold` is
-    the mean return at which the environment counts as solved, by default that of gymnasium, if it has one.
-    The environment must repeat itself if it is reset with the same seed and given the same actions. Source:
-    Towers et al. 2024 (gymnasium, arXiv:2407.17032). Nothing is downloaded.
+    trials; training episodes have other seeds. `least` and `largest` are bounds of an episode's return, and
+    are known for the four environments above. The regret of a return is its distance from `largest`, as a
+    share of the range between the two bounds. `threshold` is the mean return at which the environment counts
+    as solved, by default gymnasium's threshold, if it has one. The environment must behave in the same way
+    whenever it is reset with the same seed and given the same actions. Source: Towers et al. 2024 (gymnasium,
+    arXiv:2407.17032). Nothing is downloaded.
     """
 
     def __init__(
@@ -58,7 +59,9 @@ class Environment(Source):
         return Facts(shape, "actions", answers, count, count, key)
 
     def read(self, split: Split, image_size: int | None, progress: Progress) -> Iterator[Chunk]:
-        """The first observations of the evaluation episodes, equal for both splits. None is learned from."""
+        """The first observations of the evaluation episodes, the same for both splits. No network learns from
+        them.
+        """
         env = self.make()
         # Copies, because an environment may write each observation into the same memory.
         first = [np.array(env.reset(seed=seed)[0], np.float64) for seed in self.seeds()]
@@ -80,7 +83,7 @@ class Environment(Source):
             raise self._error("name", f"gymnasium has no environment {self.name!r}; {right}")
         try:
             env = gymnasium.make(self.name, disable_env_checker=True)
-        except Exception as error:  # such as a package that the environment needs and that is not installed
+        except Exception as error:  # such as an ImportError: the environment may need another package
             said = " ".join(str(error).split())[:200]
             raise self._error("name", f"{self.name} cannot be made: {said}") from error
         seen, acts = env.observation_space, env.action_space

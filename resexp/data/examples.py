@@ -1,5 +1,5 @@
-"""The base class of a split as training sees it, in batches of examples that are chosen by number. `placed`
-decides whether the examples of a split lie in the mapped file or on the device.
+"""The base class of splits, which make batches of examples that are chosen by their numbers. `placed` decides
+whether the examples of a split lie in the mapped file or on the device.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ class Examples(ABC):
 def placed(
     prepared: PreparedData, config: DataConfig, device: torch.device
 ) -> dict[str, tuple[Tensor, Tensor, Tensor | None]]:
-    """For each split of a prepared set: examples, labels, and the rows (n,) that belong to the split as
-    configured. If all rows belong to it, None stands for them. Splits without examples are left out. Raises
-    DataError for an impossible size.
+    """For each split of a prepared set: examples, labels, and the rows (n,) of these that belong to the split
+    as configured, or None if all do. Splits without examples are left out. Raises DataError for an impossible
+    size.
 
     On the CPU the examples stay in the mapped file, which all processes share. On an accelerator they move to
     the device if they fit into half of its free memory. Otherwise, or if PyTorch cannot tell how much is

@@ -53,7 +53,7 @@ class FashionMnist(Source):
 
     `root`, by default the data folder, may hold the four IDX files, gzipped or not, either directly or in
     `FashionMNIST/raw`, where torchvision puts them. Missing files are downloaded. If a file differs from the
-    original even in a single byte, the set counts as another data set.
+    original gzipped file even in a single byte, or is not gzipped, the set counts as another data set.
     """
 
     def __init__(self, *, root: str | None = None) -> None:
@@ -97,7 +97,7 @@ class FashionMnist(Source):
         return next((path for path in paths if path.is_file()), None)
 
     def _file(self, remote: Remote, shape: tuple[int, ...], progress: Progress) -> tuple[Path, bytes]:
-        """A file's path and its unpacked bytes. At most one byte more than a right file has is read.
+        """A file's path and its unpacked bytes. At most a few bytes more than an intact file has are read.
 
         The hash of a file that exists already is not checked, because distributions compress the files anew.
         """
@@ -114,7 +114,7 @@ def _remote(name: str, size: int, sha256: str) -> Remote:
 
 
 def parse_idx(path: Path, content: bytes, shape: tuple[int, ...]) -> Images:
-    """The bytes of an IDX file as uint8 of this shape. Files lack the fourth axis (length 1) of images.
+    """The bytes of an IDX file as uint8 of this shape. Files of images lack the fourth axis, of length 1.
 
     Source: the description of the MNIST files on yann.lecun.com. Raises DataError if the file has another
     shape.

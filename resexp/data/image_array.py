@@ -70,7 +70,8 @@ class ImageArray:
 
 def images_in(array: StoredArray, layout: Layout | None, white: float | None) -> ImageArray:
     """The images in an array. If `layout` is None, it follows from the shape. Raises DataError if the shape
-    fits none or several of the layouts.
+    fits none or several of the layouts, if images are not squares of at most LARGEST pixels a side, and if
+    there is no image.
     """
     axes = len(array.shape)
     ends: dict[Layout, int] = {"NHW": 1, "NHWC": array.shape[-1], "NCHW": array.shape[1 % axes]}
@@ -97,7 +98,8 @@ def images_in(array: StoredArray, layout: Layout | None, white: float | None) ->
 def labels_in(array: StoredArray, images: StoredArray, classes: int | None = None) -> Labels:
     """The labels (n,) int64 of these images: 0 to K - 1, where K is `classes` if that is given.
 
-    Raises DataError if there is not one whole number for each image, or if a number is not in this range.
+    Raises DataError if there is not one whole number for each image, if a number is not in this range, or if
+    `classes` is not given and a number in the range does not occur.
     """
     if array.dtype.kind == "f":
         raise DataError(f"{array}: has the type {array.dtype}; give labels as integers")

@@ -29,7 +29,7 @@ CHUNK = 256
 
 @dataclass(frozen=True)
 class Tree:
-    """The images, or recordings, below a folder that has one folder for each class.
+    """The images (or recordings) below a folder that has one folder for each class.
 
     files: paths relative to `folder`; labels: (n,) int64, the class of each file; left_out: paths of files
     that are not used, each with the reason.
@@ -48,7 +48,7 @@ class Tree:
 
 
 class ClassFolders:
-    """The common part of data sets whose `root` is a folder with one folder of files for each class."""
+    """The common part of data sets whose `root` has one folder of files for each class."""
 
     root: Path
     test_fraction: float
@@ -150,7 +150,7 @@ def chunk_of(read: Sequence[Picture | Unreadable], labels: Labels, names: Sequen
 
 
 def split_trees(folders: Splits, test_fraction: float, kind: Wanted = IMAGES) -> dict[Split, Tree]:
-    """The trees of both splits. If there is no test folder, `test_fraction` of each class is for testing."""
+    """The trees of both splits. If there is no test folder, `test_fraction` of each class is the test set."""
     tree = scan(folders.train, kind=kind)
     if folders.test is not None:
         return {"train": tree, "test": scan(folders.test, tree.classes, kind)}
@@ -160,9 +160,9 @@ def split_trees(folders: Splits, test_fraction: float, kind: Wanted = IMAGES) ->
 
 
 def scan(folder: Path, classes: Sequence[str] | None = None, kind: Wanted = IMAGES) -> Tree:
-    """The images, or files of another kind, below a folder, by class.
+    """The images (or files of another kind) below a folder, by class.
 
-    For a test set, give the `classes` of the training set: no other class may occur then, and folders without
+    For a test set, give the `classes` of the training set. Then no other class may occur, and folders without
     images are ignored. Raises DataError if the folder is missing or has no class, if a class has no image, or
     if a class is not in `classes`.
     """
@@ -198,5 +198,5 @@ def readable_root() -> Iterator[None]:
         yield
     except OSError as error:
         raise DataError(
-            f"{error.filename}: {error.strerror}; data.root names a readable folder with one for each class"
+            f"{error.filename}: {error.strerror}; data.root names a readable folder of one folder per class"
         ) from error

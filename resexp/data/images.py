@@ -1,5 +1,5 @@
-"""Splits of images as batches for training. Pixels are kept as uint8, and each batch is
-normalised when made.
+"""Splits of images as batches for training. Pixels are kept as uint8, and each batch is normalised when it is
+made.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class ImageSet(Examples):
     images: (N, H, W, C) uint8, on `device` or in a file that is mapped into memory.
     labels: (N,) int64, or masks (N, H, W) uint8, in the same memory.
     mean, std: (C,), of values divided by 255. A channel whose `std` is 0 is only centred.
-    pixel_mean: (H, W, C), of values divided by 255. If it is given, it is subtracted from images, and `mean`
-        and `std` are not used. This is done before padding, cropping and flipping, so the padding is 0.
+    pixel_mean: (H, W, C), of values divided by 255. If it is given, it is subtracted from images before they
+        are padded, cropped and flipped, so that the padding is 0. `mean` and `std` are then not used.
     rows: (n,) int64, the positions of the images that belong to the split; None if all do.
     crop: in training, images are padded by this many pixels and cropped at random.
     flip: in training, images are mirrored at random.
@@ -82,7 +82,7 @@ class ImageSet(Examples):
         """Like `batch`, but an image and its mask are cropped and flipped, both in the same way. The padding
         is black before normalisation (or 0 after it, with `pixel_mean`), and has class 0 in masks.
 
-        `draws` has a draw for every image of the split, so that the crop does not depend on the batch.
+        `draws` has a draw for every image of the split, so that an image's crop does not depend on its batch.
         """
         # B images, H rows, W columns, C channels
         height, width, channels = self.images.shape[1:]

@@ -1,8 +1,8 @@
 """Recognises data sets, such as CIFAR-10, by hashes of their images and labels. Does not import torch.
 
-The hashes of CIFAR-10 were made of a copy in which 97 of the 60,000 images were decoded from JPEG files,
-because we could not get their original pixels. The hashes of the other images do not depend on these 97.
-Therefore a copy with the original pixels is recognised as well, but these 97 images cannot be checked in it.
+The hashes of CIFAR-10 were computed from a copy in which 97 of the 60,000 images were decoded from JPEG
+files, because we could not get their original pixels. The hashes of the other images do not depend on these
+97 images. Therefore a copy with the original pixels is recognised, too, but its 97 images cannot be checked.
 """
 
 from __future__ import annotations
@@ -46,9 +46,7 @@ class KnownSet:
 
 
 class Recognition:
-    """Compares the arrays of one split with those of a known set. If `known` is None, it
-    accepts everything.
-    """
+    """Compares the arrays of one split with those of the set `known`. If it is None, all are accepted."""
 
     def __init__(self, known: KnownSet | None, split: Split, where: str) -> None:
         """`where` names the array in messages."""
@@ -81,7 +79,7 @@ class Recognition:
             self.copies, self.others = self.copies + same, self.others + (not same)
 
     def notes(self) -> tuple[str, ...]:
-        """A sentence on what the images are, when all were added. Raises DataError if some are missing."""
+        """After all images were added, a sentence on what they are. Raises DataError if some are missing."""
         if self.known is None:
             return ()
         if self.images != BLOCK * len(self.known.splits[self.split].blocks):

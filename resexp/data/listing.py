@@ -1,5 +1,5 @@
-"""Lists the images or recordings in a folder, and other files there, without decoding. Does
-not import torch.
+"""Lists the images or recordings in a folder, and other files there, without decoding them. Does not import
+torch.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Wanted:
 
 
 def _no_image(file: os.DirEntry[str]) -> None:
-    """Raises Unreadable if a file is no image."""
+    """Raises Unreadable if a file has no usual suffix of images, and its header is not that of an image."""
     if os.path.splitext(file.name)[1].lower() not in SUFFIXES:
         with quiet(), opened(Path(file.path)):
             pass
@@ -68,7 +68,7 @@ def folders_in(folder: Path) -> list[str]:
 
 
 def files_below(folder: Path, inner: str, left_out: list[str], kind: Wanted = IMAGES) -> Iterator[str]:
-    """The images, or files of another kind, at any depth below `folder/inner`. Raises OSError.
+    """The images (or files of another kind) at any depth below `folder/inner`. Raises OSError.
 
     Paths are relative to `folder`. Links are followed, and no folder is entered twice. Files left out are
     appended to `left_out`, each with the reason.
@@ -90,9 +90,8 @@ def files_below(folder: Path, inner: str, left_out: list[str], kind: Wanted = IM
 
 
 def stray_files(folder: Path, kind: Wanted = IMAGES) -> list[str]:
-    """The images, or files of another kind, that lie beside the folders of the classes.
-
-    They belong to no class. Each is returned with this reason.
+    """The images (or files of another kind) that belong to no class, because they lie beside the folders of
+    the classes. Each is returned with this reason.
     """
     return [
         f"{name} (lies beside the folders of the classes)"
@@ -110,7 +109,7 @@ def is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _entries(folder: Path, inner: str) -> list[tuple[str, os.DirEntry[str]]]:
-    """The entries of a folder as (path, entry), in reverse order, so that `pop` gives them in order."""
+    """The entries of a folder as (path, entry), sorted in reverse, so that `pop` gives them in order."""
     entries = [entry for entry in os.scandir(folder / inner) if not ignored(entry.name)]
     entries.sort(key=lambda entry: entry.name, reverse=True)
     return [(f"{inner}/{entry.name}" if inner else entry.name, entry) for entry in entries]

@@ -25,7 +25,8 @@ LOSSY = ("JPEG", "MPO")
 
 
 def in_8_bits(image: Image.Image, file: Path) -> Image.Image:
-    """The image in grey (Pillow's mode L) or RGB. If it has one of these modes, it is returned unchanged.
+    """The image in grey (Pillow's mode L) or RGB. If it has one of these modes and nothing is transparent, it
+    is returned unchanged.
 
     Values of 16 bits are divided by 257, and floating-point values are scaled from 0..1. Transparent pixels
     become white. Raises DataError if the file does not say which value is white.
@@ -53,9 +54,9 @@ def in_8_bits(image: Image.Image, file: Path) -> Image.Image:
 def class_numbers(image: Image.Image, file: Path, groups: int) -> Image.Image:
     """The class numbers of a mask, from 0 to `groups` - 1, as an image in grey (mode L).
 
-    If there are two groups, every value but 0 counts as 1. In a JPEG file, whose compression blurs, only
-    values of at least 128 count as 1. Raises DataError if a number is too large or negative, or if the type
-    of the file does not preserve class numbers.
+    If there are two groups, every value except 0 counts as 1. In a JPEG file, whose compression blurs, only
+    values of at least 128 count as 1. Raises DataError if a number is too large or negative, if pixels are
+    colours, or if the type of the file does not preserve class numbers.
     """
     if groups > 2 and image.format in LOSSY:
         raise DataError(

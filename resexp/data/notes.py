@@ -13,7 +13,7 @@ NAMED = 5
 
 
 def listed(files: Sequence[str], what: str) -> tuple[str, ...]:
-    """A note that counts these files and names the first; empty if there are no files."""
+    """A note that counts these files and names the first few; () if there are no files."""
     if not files:
         return ()
     names = ", ".join(files[:NAMED]) + (", ..." if len(files) > NAMED else "")

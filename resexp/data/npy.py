@@ -23,7 +23,7 @@ ROWS = 1000
 BYTES = 1 << 26
 """The most bytes that are in memory at once, unless one row has more."""
 HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
-"""Readers of headers by the format's version. Version 3 is only for arrays with named fields."""
+"""The function that reads a header, by format version. Version 3 is only for arrays with named fields."""
 ARCHIVE = b"PK\x03\x04"
 """The first bytes of an .npz archive that has arrays."""
 

@@ -58,7 +58,7 @@ def open_data(
 ) -> Data:
     """The configured splits of a set, for a trial with this seed. Raises DataError.
 
-    `checked` is the prepared set; if it is None, the set is prepared now.
+    `checked` is the prepared set. If it is None, the set is prepared now.
     """
     prepared = cache.load_prepared(checked or cache.prepare(config))
     sets = OPENERS[prepared.facts.medium](prepared, config, torch.device(device), seed)

@@ -35,9 +35,9 @@ class OxfordPet(Source):
     """Oxford-IIIT Pet (Parkhi et al. 2012): 7,349 photographs; each pixel is background, pet or border.
 
     If `root`, by default the data folder, has a folder `oxford-iiit-pet`, this folder is used and identified
-    by its content. Otherwise torchvision downloads 800 MB into `root` and checks their MD5. The shorter side
-    of images and masks is resized to `image_size` pixels (default 64; masks take the nearest pixel), and the
-    middle square is cut out.
+    by its content. Otherwise torchvision downloads the archives, 800 MB, into `root` and checks their MD5.
+    The shorter side of images and masks is resized to `image_size` pixels (default 64; masks take the nearest
+    pixel), and the middle square is cut out.
     """
 
     def __init__(self, *, root: str | None = None) -> None:

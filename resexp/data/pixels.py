@@ -55,7 +55,7 @@ logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 class Unreadable(Exception):
-    """A file gives no image. The message says why, without the file's name."""
+    """A file cannot be read as an image or a recording. The message says why, without the file's name."""
 
 
 class Picture(NamedTuple):
@@ -88,7 +88,7 @@ class Reader:
         self._pool.shutdown(cancel_futures=True)
 
     def map(self, function: Callable[[In], Out], items: Iterable[In]) -> list[Out | Unreadable]:
-        """For each item, in order, the function's result or the Unreadable that it raised."""
+        """The function's result for each item, in order, or the Unreadable that it raised."""
 
         def guarded(item: In) -> Out | Unreadable:
             try:
@@ -222,8 +222,8 @@ def several(image: Image.Image) -> bool:
 
 
 def upright(source: Image.Image, flat: Image.Image) -> Image.Image:
-    """The image `flat`, which was converted from `source`, turned as a viewer shows it. `source` says how it
-    must be turned, and is closed unless it is `flat` itself.
+    """The image `flat`, turned upright as a viewer shows it. It was converted from `source`, whose EXIF data
+    say how to turn it. `source` is closed unless it is `flat` itself.
     """
     try:
         turn = TURNS.get(source.getexif().get(ORIENTATION, 1))

@@ -1,5 +1,5 @@
-"""Splits of recordings as batches for training. Recordings are kept as samples, and each batch of waveforms
-or spectrograms is computed from the samples when it is made. Therefore time shifts and noise act on the sound
+"""Splits of recordings as batches for training. Recordings are kept as samples. Each batch of waveforms or
+spectrograms is computed from the samples when it is made, so that time shifts and noise act on the sound
 itself.
 """
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 FLOOR = 1e-10
 """The least power that is distinguished from silence: -100 dB."""
 RANGE_DB = 80.0
-"""Sound counts as silence if it is weaker than the loudest place of its recording by more than this number of
-decibels.
+"""The range of a spectrogram in decibels. Power that is further below the loudest place of its recording is
+raised to the lower end of this range.
 """
 
 
@@ -67,9 +67,9 @@ class SoundSet(Examples):
         """Like `batch`, but each recording is moved in time and gets noise of its own.
 
         Draws depend only on the seed, the epoch and the recording's number. The gap that a shift leaves is
-        silent. Noise is Gaussian. Half of the recordings get no noise, because evaluation adds none. For each
-        of the other recordings, a share is drawn evenly from 0 to `noise`. The root mean square of its noise
-        is this share of the recording's root mean square.
+        silent. Noise is Gaussian. On average, half of the recordings get no noise, because evaluation adds
+        none. For each of the others, a share is drawn uniformly from 0 to `noise`. The root mean square of
+        its noise is this share of the recording's root mean square.
         """
         waves_BT = self._waves(index)
         if most := round(self.sound.shift * self.sound.rate):
@@ -87,7 +87,9 @@ class SoundSet(Examples):
         return torch.randint(-most, most + 1, (len(self),), generator=generator)
 
     def _noises(self, seed: int, epoch: int) -> Tensor:
-        """For every recording of the split, the size of its noise as a share of the recording's own size."""
+        """For every recording of the split, the size of its noise: its root mean square as a share of the
+        recording's root mean square.
+        """
         drawn = torch.rand(len(self), generator=keyed_generator(seed, epoch, "noises"))
         return self.sound.noise * (2 * drawn - 1).clamp(min=0)
 
@@ -125,8 +127,8 @@ def log_mel(waves_BT: Tensor, sound: Sound) -> Tensor:
 
     They are the power, in the bands of `mel_bands`, of Fourier transforms over Hann windows of 32 ms. The
     first window is centred on the first sample, and the others follow every 10 ms; waves are mirrored at
-    their ends. Power below FLOOR counts as FLOOR, and power more than RANGE_DB below the loudest place of its
-    recording counts as RANGE_DB below it. torchaudio's `MelSpectrogram` and `AmplitudeToDB` give the same
+    their ends. Power below FLOOR counts as FLOOR, and power more than RANGE_DB below the loudest place of the
+    recording counts as RANGE_DB below that. torchaudio's `MelSpectrogram` and `AmplitudeToDB` give the same
     numbers.
     """
     window = torch.hann_window(sound.window, device=waves_BT.device)

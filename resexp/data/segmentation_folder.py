@@ -27,12 +27,12 @@ Pair = tuple[Path, Path]
 class SegmentationFolder(Source):
     """Images in `root/train/images`, masks in `root/train/masks`, and likewise in `root/val` (or `test`).
 
-    A mask has the same size as its image, and the same name up to the suffix. With `groups: 2`, every pixel
-    but 0 is foreground. In a JPEG file, whose compression blurs, only pixels of at least 128 are foreground.
-    With more groups, pixels are class numbers from 0 to groups - 1, as in a PNG file with a palette. Images
-    are read as `image_folder` reads them. The shorter side of an image and its mask is resized to
-    `image_size` pixels (default 64; masks take the nearest pixel), and the middle square is cut out. If an
-    image or its mask cannot be decoded, both are left out, and counted and named.
+    A mask has the same size as its image, and the same name except for the suffix. With `groups: 2`, every
+    pixel except 0 is foreground. In a JPEG file, whose compression blurs, only pixels of at least 128 are
+    foreground. With more groups, pixels are class numbers from 0 to groups - 1, as in a PNG file with a
+    palette. Images are read as `image_folder` reads them. The shorter side of an image and its mask is
+    resized to `image_size` pixels (default 64; masks take the nearest pixel), and the middle square is cut
+    out. If an image or its mask cannot be decoded, both are left out, counted and named.
     """
 
     def __init__(self, *, root: str, groups: StreamCount = 2) -> None:
@@ -110,13 +110,11 @@ class SegmentationFolder(Source):
         lone = sorted((images.keys() ^ masks.keys()) - no_images - no_masks)
         if lone or not images:
             wrong = f"{lone[0]!r} has no counterpart" if lone else "there are no images"
-            raise DataError(
-                f"{folder}: {wrong}; there must be an image and a mask of each name in images/, masks/"
-            )
+            raise DataError(f"{folder}: {wrong}; images/ and masks/ must have a file of each name")
         return [(images[stem], masks[stem]) for stem in sorted(images.keys() & masks.keys())]
 
     def _by_stem(self, folder: Path) -> tuple[dict[str, Path], set[str]]:
-        """The images in a folder by name without suffix, and the names without suffix of files left out."""
+        """The images in a folder by stem (name without suffix), and the stems of files that are left out."""
         images, aside = dict[str, Path](), set[str]()
         try:
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)

@@ -111,7 +111,9 @@ def read_recording(content: bytes, sound: Sound) -> Recording:
 
 
 def decoded(content: bytes) -> tuple[NDArray[np.float64], int]:
-    """A file's values (samples, channels), of which 1 is full scale, and its rate. Raises Unreadable."""
+    """A file's values (samples, channels), where 1 is full scale, and its rate. Raises Unreadable, and
+    DataError if `library` does.
+    """
     soundfile = library()
     if not content:
         raise Unreadable("empty")
@@ -138,9 +140,8 @@ def decoded(content: bytes) -> tuple[NDArray[np.float64], int]:
 
 
 def _cut_off(content: bytes) -> bool:
-    """Whether a WAV file's chunk of samples promises more bytes than there are.
-
-    The library that reads the file takes what is there, and says nothing.
+    """Whether a WAV file says that it has more bytes of samples than are there. The library that reads the
+    file then returns the samples that are there, without an error.
     """
     if content[:4] != b"RIFF":
         return False
@@ -167,8 +168,8 @@ def library() -> Any:
 
 
 def resampled(values: NDArray[np.float64], rate: int, wanted: int) -> NDArray[np.float64]:
-    """The values (samples,) at another rate. scipy's filter removes frequencies that this rate
-    cannot hold.
+    """The values (samples,) at the rate `wanted`. scipy's filter removes the frequencies that are too high
+    for this rate.
     """
     if rate == wanted:
         return values
@@ -179,7 +180,7 @@ def resampled(values: NDArray[np.float64], rate: int, wanted: int) -> NDArray[np
 
 
 def centred(values: Waves, samples: int) -> Waves:
-    """The middle `samples` of the values or, if there are fewer, the values with silence on both sides."""
+    """The middle `samples` values or, if there are fewer, all of them with silence on both sides."""
     missing = samples - len(values)
     if missing <= 0:
         start = -missing // 2

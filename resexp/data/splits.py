@@ -38,9 +38,7 @@ class Splits:
 
 
 def find_splits(root: Path) -> Splits:
-    """The splits in a folder. Raises DataError if it is not clear whether a folder is a split,
-    and OSError.
-    """
+    """The splits in a folder. Raises OSError, and DataError if it is unclear whether a folder is a split."""
     names = folders_in(root)
     folders = {role: _folder(root, names, role) for role in NAMES}
     used = {name for name in folders.values() if name}
@@ -65,7 +63,7 @@ def _folder(root: Path, names: list[str], role: str) -> str | None:
 
 
 def _notes_on_classes(root: Path, names: list[str], used: set[str]) -> tuple[str, ...]:
-    """Notes if the root's folders are classes. Raises DataError if one looks like a split."""
+    """Notes for the case that the root's folders are classes. Raises DataError if one looks like a split."""
     alike = [name for name in names if SPLIT_LIKE.fullmatch(name.casefold()) and folders_in(root / name)]
     if alike or (names and used.issuperset(names)):
         raise DataError(

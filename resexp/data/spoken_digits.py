@@ -22,7 +22,7 @@ SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
 EACH = 50
 """The number of recordings of each word by each speaker."""
 TEST = 5
-"""How many of these EACH recordings are for testing: the first ones, as the data set's page says."""
+"""How many of these EACH recordings are for testing. They are the first ones, as the data set's page says."""
 NAME = "free-spoken-digit-dataset"
 MOST = 200 << 20
 """The most bytes of the archive, and of all files in it. The recordings have 21 MB."""
@@ -37,8 +37,9 @@ CHUNK = 500
 class SpokenDigits(Source):
     """3,000 recordings of the words zero to nine: 50 of each by each of six speakers (FSDD, Jackson 2016).
 
-    The test set is the first five recordings of each word by each speaker, as the data set's page says. With
-    `test_speakers`, such as [theo], it is all recordings of these speakers, and no speaker is in both sets.
+    The test set is the first five recordings of each word by each speaker, as the data set's page says. If
+    `test_speakers` is given, such as [theo], the test set is all recordings of these speakers, and the other
+    speakers are for training.
     An example is `seconds` long and has `rate` samples per second (the data set's own rate is 8,000);
     `resexp.data.sound` says how recordings are converted. An example is a waveform or, if `mels` is given, a
     log-mel spectrogram of `mels` bands. In training, it is moved in time by up to `shift` seconds, and half

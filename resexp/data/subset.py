@@ -1,5 +1,5 @@
-"""Chooses the classes and examples of a data set that are used, stratified and by a seed. Does not import
-torch.
+"""Chooses the classes and examples of a data set that are used. Examples are drawn by a seed, stratified by
+class. Does not import torch.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def pick_classes(names: Sequence[str], wanted: int | Sequence[str | int] | None)
         all classes.
 
     Raises DataError for an unknown or repeated class, for an empty list, and for a position that is also the
-    name of another class, because it is not clear which is meant.
+    name of another class, because it is not clear which of the two is meant.
     """
     if wanted is None:
         return tuple(range(len(names)))
@@ -112,7 +112,7 @@ def select(
 
 
 def held_out(labels: Labels, names: Sequence[str], fraction: float, where: str, own: str) -> Labels:
-    """The rows, sorted, of a stratified test set of this fraction of the examples. It is always the same.
+    """The sorted rows of a stratified test set: this fraction of the examples, always the same ones.
 
     Raises DataError if some class would be missing in one of the two parts. The message begins with `where`,
     and advises the user to give a test set, which it calls `own`, such as "a `val` folder".
@@ -146,10 +146,12 @@ def kept_back(counts: Sequence[int], size: int | None) -> tuple[int, ...]:
 
 
 def drawn(strata: Labels, config: DataConfig) -> dict[str, Labels]:
-    """Sorted rows of the training split for "train" and for "validation". Raises DataError.
+    """The sorted positions in `strata` of the examples for "train" and of those for "validation".
 
-    strata: (n,) int64, the class of each example of the training split. The validation examples are drawn
-        first, so that they do not depend on `train_size`.
+    strata: (n,) int64, the class of each example of the decoded training split. The validation examples are
+        drawn first, so that they do not depend on `train_size`.
+
+    Raises DataError for an impossible size.
     """
     held = np.empty(0, np.int64)
     if config.validation_size is not None:

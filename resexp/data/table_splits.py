@@ -1,4 +1,4 @@
-"""Splits of tables as batches for training: the splits of the source, or splits drawn by a trial's seed."""
+"""Splits of tables as batches for training: the source's own splits, or splits drawn by a trial's seed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def row_sets(
 ) -> dict[str, RowSet]:
     """The splits of a prepared table, as configured. Raises DataError for an impossible size or class.
 
-    If the facts say `redrawn`, all rows are split anew by `seed`, stratified by class; otherwise the source's
+    If the facts say `redrawn`, all rows are split anew by `seed`, stratified by class. Otherwise the source's
     splits are used. Features have mean 0 and variance 1 over the training rows. A feature that is constant in
     these rows gets mean 0, but is not scaled.
     """

@@ -1,4 +1,4 @@
-"""Turns texts into numbers of characters: vocabulary, splits, and chunks. Does not import torch."""
+"""Turns the characters of texts into numbers: vocabulary, splits, and chunks. Does not import torch."""
 
 from __future__ import annotations
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class TokenSet(Examples):
     """One split of a text: N tokens of any integer type, cut into (N - 1) // `context` windows.
 
-    In training, all windows of an epoch are shifted by a number of tokens that is drawn for the epoch (the
-    phase), so that they do not always end at the same tokens. A window that would pass the text's end is
+    In training, all windows of an epoch are shifted by the phase, a number of tokens that is drawn for the
+    epoch, so that windows do not always end at the same tokens. A window that would pass the text's end is
     moved back. In evaluation, nothing is shifted.
     """
 
