@@ -22,7 +22,15 @@ from typing import Any
 from resexp.catalog import declared
 from resexp.catalog.plugin_imports import parse
 from resexp.catalog.plugins import Plugin
-from resexp.catalog.signature import Option, aliases_of, constructor, last_name, own_options, unreachable
+from resexp.catalog.signature import (
+    Option,
+    aliases_of,
+    constructor,
+    last_name,
+    own_options,
+    skips_base,
+    unreachable,
+)
 from resexp.errors import ConfigError, Problem
 
 PACKAGE = Path(__file__).parents[1]
@@ -57,6 +65,7 @@ class PartInfo:
     (`plan/numerics.py`). quantities: how reports show a probe's readings.
     asks_machine: whether a probe's class defines `missing`, which is then asked before training.
     error_name: what a task's error is called.
+    skips_base: whether a connection's constructor fails to call that of its base.
     unreachable: arguments of its constructor that look like options, but are not keyword-only.
     """
 
@@ -74,6 +83,7 @@ class PartInfo:
     asks_machine: bool = False
     error_name: str = "error"
     unreachable: tuple[str, ...] = ()
+    skips_base: bool = False
 
 
 @cache
@@ -101,6 +111,9 @@ def check_plugins(plugins: tuple[Plugin, ...]) -> None:
             name = part.unreachable[0]
             wrong = "is no option: no * comes before it, so no configuration can set it"
             raise error(part, name, wrong, f"put a bare * before {name} in the arguments of __init__")
+        if part.plugin and part.skips_base:
+            wrong = "does not call the constructor of its base"
+            raise error(part, "__init__", wrong, "begin it with super().__init__(site)")
     for plugin in plugins:
         if not any(part.plugin == plugin for part in every):
             bases = ", ".join(base for _, *bases in ALL_ROLES.values() for base in bases)
@@ -134,6 +147,9 @@ def part_class(part: PartInfo) -> type[Any]:
     module = _base_module(part.role)
     base: type[Any] = getattr(importlib.import_module(module), part.base)
     if isinstance(loaded, type) and issubclass(loaded, base):
+        if lacking := sorted(getattr(loaded, "__abstractmethods__", ())):
+            right = f"define it as {module}.{part.base} describes it"
+            raise error(part, "", f"has no method {' and no '.join(lacking)}", right)
         return loaded
     wrong = f"has a base called {part.base}, but when the file is run, this is not resexp's {part.base}"
     raise error(part, "", wrong, f"make it a class with the base {module}.{part.base}")
@@ -207,6 +223,7 @@ def _scan(role: str, plugin: Plugin, own: bool) -> Iterator[PartInfo]:
                 asks_machine=role == "probe" and declared.defines(node, "missing"),
                 error_name=declared.error_name(node, file) if role == "task" else "error",
                 unreachable=unreachable(node),
+                skips_base=role == "connection" and skips_base(node),
             )
 
 

@@ -56,6 +56,13 @@ def unreachable(part: ast.ClassDef) -> tuple[str, ...]:
     return tuple(argument.arg for argument in positional[-len(init.args.defaults) :])
 
 
+def skips_base(part: ast.ClassDef) -> bool:
+    """Whether a class has a constructor that calls no other class's constructor."""
+    init = constructor(part)
+    calls = [node.func for node in ast.walk(init) if isinstance(node, ast.Call)] if init else []
+    return init is not None and "__init__" not in map(last_name, calls)
+
+
 def own_options(part: ast.ClassDef, file: Path, aliases: Mapping[str, ast.expr]) -> dict[str, Option]:
     """The options of a class's own constructor, by name. `aliases` is what `aliases_of` returns.
 

@@ -129,6 +129,7 @@ class Printed:
             raise ConfigError([Problem(option, "", wrong, right)])
         if self.section and self.section not in (known := terminal.parts_of(built)):
             wrong, right = f"there is no section {self.section!r}", f"one of {', '.join(known)}"
+            right += "" if built.added else "; a table of your own needs --plugin FILE"
             raise ConfigError([Problem(option, "", wrong, right)])
 
     def show(self, built: Built) -> None:

@@ -30,7 +30,21 @@ def show_parts(role: str, kind: str | None = None, plugins: tuple[Plugin, ...] =
     if kind is not None and kind not in parts:
         raise ConfigError([Problem("command line", kind, f"is not a {name}", scan.suggest_kind(kind, parts))])
     chosen = parts.values() if kind is None else [parts[kind]]
-    return "\n\n".join(map(part_text, chosen))
+    texts = [*map(part_text, chosen), *(filter(None, [common_options(name)]) if kind else ())]
+    return "\n\n".join(texts)
+
+
+def common_options(role: str) -> str:
+    """A sentence with the names of the options that all parts of a role have; "" if there are none."""
+    from resexp.config.settings import ROLE_CONFIGS, PartConfig
+
+    known = ROLE_CONFIGS[role].model_fields if role in ROLE_CONFIGS else {}
+    names = [name for name in known if name not in PartConfig.model_fields]
+    return (
+        f"Every {'data set' if role == 'data' else role} also has: {', '.join(names)} (see docs/configuration.md)."
+        if names
+        else ""
+    )
 
 
 def part_text(part: scan.PartInfo) -> str:

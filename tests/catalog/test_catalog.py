@@ -94,7 +94,7 @@ def test_a_constructor_that_is_absent_or_takes_two_stars_has_its_bases_options(t
 
 
 def test_loads_the_class_of_a_file_outside_the_package(tmp_path: Path) -> None:
-    text = "from resexp.data.base import Source\nclass Mine(Source):\n    size = 5\n"
+    text = "from resexp.data.base import Source\nclass Mine(Source):\n    size = 5\n    facts = read = None\n"
     assert scan.load_part("data", "mine", plugin(tmp_path, "mine.py", text)).size == 5
 
 

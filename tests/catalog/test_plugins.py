@@ -193,6 +193,16 @@ def test_show_lists_it(
             "import no_such_module",
             r":1: cannot be imported: ModuleNotFoundError",
         ),
+        (
+            "super().__init__(site)",
+            "self.branch = 1",
+            r":7: Damped.__init__: does not call the constructor of its base; begin it with super",
+        ),
+        (
+            "def forward",
+            "def forwards",
+            r":7: Damped: has no method forward; define it as resexp\.connections",
+        ),
         ("torch.tanh", "torch.tahn", r":16: fails: AttributeError: .*tahn"),
         ("self.shortcut(h) +", "torch.cat([h, h], 1) +", r":16: fails: RuntimeError"),
         ("self.shortcut =", "self.shortcut, _ =", r":12: fails: TypeError"),

@@ -403,3 +403,10 @@ def test_a_signal_while_a_command_is_ending_shows_no_traceback() -> None:
     ended = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stderr) == (-signal.SIGINT, "")
     assert "Usage" in ended.stdout
+
+
+def test_one_part_is_shown_with_the_options_that_all_of_its_role_have(here: Here) -> None:
+    shown = here("show", "models", "resnet").stdout
+    assert "\nEvery model also has: depth, connection, order, norm, activation, init, " in shown
+    assert "\nEvery data set also has: train_size, " in here("show", "data", "digits").stdout
+    assert "also has" not in here("show", "connections", "plain").stdout
