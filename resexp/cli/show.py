@@ -40,11 +40,8 @@ def common_options(role: str) -> str:
 
     known = ROLE_CONFIGS[role].model_fields if role in ROLE_CONFIGS else {}
     names = [name for name in known if name not in PartConfig.model_fields]
-    return (
-        f"Every {'data set' if role == 'data' else role} also has: {', '.join(names)} (see docs/configuration.md)."
-        if names
-        else ""
-    )
+    noun = "data set" if role == "data" else role
+    return f"Every {noun} also has: {', '.join(names)} (see docs/configuration.md)." if names else ""
 
 
 def part_text(part: scan.PartInfo) -> str:
