@@ -76,9 +76,7 @@ def watch(train: Callable[..., SweepSummary], experiment: Experiment, results: P
 
 
 def summary_line(name: str, folder: Path, summary: SweepSummary) -> str:
-    """How a run ended, and what to do next. Its warnings are left out, because they were shown
-    when it began.
-    """
+    """How a run ended, and what to do next. Warnings are left out, because they were shown at its start."""
     counts = ", ".join(f"{count} {status}" for status, count in summary.counts.items() if count)
     failed = (
         f" {kind} failed at every moment in {counted(trials, 'trial')}; their results have no numbers of it."
@@ -113,8 +111,8 @@ class Printed:
     section: str | None = None
 
     def check(self, built: Built) -> None:
-        """Raises ConfigError if the report has no such section, or if `full` or `section` is given with
-        a format that is not "terminal".
+        """Raises ConfigError if the report has no such section, if `full` and `section` are both given, or if
+        one of them is given with a format that is not "terminal".
         """
         from resexp.errors import ConfigError, Problem
         from resexp.report.render import terminal

@@ -21,9 +21,9 @@ from resexp.errors import ConfigError, Problem, ResexpError
 
 
 class Commands(TyperGroup):
-    """The group of all commands. If a signal ends a command, it prints "Interrupted.", and Typer exits with
-    status 130. A command that was typed wrongly ends with one line, as all mistakes of users do. Lines of a
-    command's help end where the terminal does, and not where they end in the source.
+    """The group of all commands. If a signal ends a command, "Interrupted." is printed, and Typer exits with
+    status 130. A command that was typed wrongly ends with one line, as all mistakes of users do. A command's
+    help is wrapped at the width of the terminal, and not where its lines end in the source.
     """
 
     def __init__(self, *args: Any, **extra: Any) -> None:
@@ -47,7 +47,7 @@ class Commands(TyperGroup):
 
 @contextmanager
 def _wrong_usage_told() -> Iterator[None]:
-    """Print what is wrong with a command line that click does not understand, and exit with its status."""
+    """Print what is wrong with a command line that click does not accept, and exit with click's status."""
     try:
         yield
     except Exception as error:
@@ -74,9 +74,7 @@ def errors_told() -> Iterator[None]:
 
 
 def _refuse_a_lost_folder() -> None:
-    """Raises ConfigError if the current folder was deleted. PyTorch would end the process
-    without a message.
-    """
+    """Raises ConfigError if the current folder was deleted. PyTorch would end the process silently."""
     try:
         os.getcwd()
     except OSError:

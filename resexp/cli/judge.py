@@ -11,7 +11,7 @@ import typer
 from resexp.cli.options import Format, Full, Section
 
 REPORT = ("format", "full", "section", "out")
-"""The options on what to do with the report. All others describe the table of runs."""
+"""The options that say what to do with the report. All others are passed to `resexp.judge`."""
 
 
 class Unit(StrEnum):
@@ -25,7 +25,7 @@ def _column(what: str) -> typer.models.OptionInfo:
     return found
 
 
-def judge(  # the options but --format and --out are those of `resexp.judge`
+def judge(  # all options but those in REPORT have the names that `resexp.judge` gives them
     context: typer.Context,
     table: Annotated[Path, typer.Argument(metavar="RUNS", help="A CSV or JSONL file with one row per run.")],
     variant: Annotated[

@@ -60,8 +60,8 @@ def _plain(message: str) -> str:
 
 
 def _setting(option: str) -> str | None:
-    """The shortest dotted key whose last word is the name of an option, such as model.depth for --depth or
-    --depths; None if there is none.
+    """The dotted key with the fewest dots whose last word is the name of an option, such as model.depth for
+    --depth or --depths; None if there is none.
     """
     from resexp.config.schema import known_keys
 
@@ -72,7 +72,7 @@ def _setting(option: str) -> str | None:
 
 
 def _where(context: Any) -> str:
-    """What stands before a setting if the command itself takes none: `resexp run CONFIG `."""
+    """What to type before a setting: "" if the command takes settings, otherwise `resexp run CONFIG `."""
     takes = any(parameter.name == "overrides" for parameter in context.command.params)
     demo = context.command.name == "demo"
     return "" if takes else f"resexp run {'depth_sweep' if demo else 'CONFIG'} "
@@ -85,7 +85,9 @@ def _known(context: Any, meant: str) -> bool:
 
 
 def _command(name: str, context: Any) -> str:
-    """What was meant by an unknown command, or an empty text. A configuration is meant to be run."""
+    """The command to suggest in place of the unknown command `name`, or "" if none is known. For a
+    configuration, it is the command that runs it.
+    """
     from resexp.config.packaged import names
 
     if context is not None and context.parent is not None:

@@ -16,10 +16,10 @@ REFUSED = 74
 
 
 class Yielding(io.TextIOBase):
-    """A text stream that passes text on to the stream `stream`. If `stream` raises an error, it remembers the
-    error in `problem`, and discards all text from then on.
+    """A text stream that passes text on to `stream`. If `stream` raises an error, the error is kept in
+    `problem`, and all later text is discarded.
 
-    It has no `buffer`, because typer would write UTF-8 into that, whatever the stream's encoding is.
+    It has no `buffer`, because typer would write UTF-8 into that, whatever the encoding of `stream` is.
     """
 
     encoding: str = "utf-8"
@@ -76,11 +76,11 @@ class Yielding(io.TextIOBase):
 
 @contextmanager
 def refusals_told() -> Iterator[None]:
-    """The context in which every command runs. If its results could not be printed, it ends with a message
-    and status 74, unless its own status is an error already.
+    """The context in which every command runs. If a command's results could not be printed, it ends with a
+    message and status 74, unless its own status is an error already.
 
-    It is no error if the reader has closed the pipe, because the reader has seen enough. If standard error
-    cannot be written, nobody can be told.
+    It is no error if the reader has closed the pipe, because the reader has seen enough. Failures of standard
+    error are ignored, because nobody can be told of them.
     """
     previous = sys.stdout, sys.stderr
     out, err = Yielding(sys.stdout), Yielding(sys.stderr)

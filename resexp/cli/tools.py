@@ -61,8 +61,8 @@ def bench(
     device: Device = "auto",
     quick: Annotated[bool, typer.Option("--quick", help="Measure less precisely, in half a minute.")] = False,
 ) -> None:
-    """Measure how fast this machine trains, what share of its peak arithmetic that is, and
-    where time goes.
+    """Measure how fast this machine trains, what share of its peak arithmetic that is, and where time
+    goes.
     """
     from resexp.bench import command
 

@@ -68,7 +68,7 @@ def show_plan(outline: Outline) -> None:
     if outline.note:
         console.print(outline.note, markup=False, highlight=False)
     if outline.seconds_left is None:
-        unknown = "it is not for GPUs, boosters, play, several processes, and very large networks"
+        unknown = "there is no estimate for GPUs, boosters, play, several processes, or very large networks"
         console.print(f"Time left: not estimated ({unknown}).")
     elif outline.seconds_left:
         console.print(f"Time left: about {duration(outline.seconds_left)}, from timed steps of two networks.")
@@ -77,7 +77,7 @@ def show_plan(outline: Outline) -> None:
 
 
 def show_status(records: Records, run: Running | None = None, jobs: Mapping[str, TrialJob] = NO_JOBS) -> None:
-    """Print one row per trial, in the order of the plan, and then where the run is that trains them.
+    """Print one row per trial, in the order of the plan, and then where the trials are being trained.
 
     `jobs` are those of trials that wait or run on a cluster, by the trial's id. Rich is not used, because it
     would take seconds to lay out thousands of rows.
@@ -109,7 +109,7 @@ def show_status(records: Records, run: Running | None = None, jobs: Mapping[str,
 
 
 def whereabouts(records: Records, run: Running | None) -> Iterator[str]:
-    """Where and since when an experiment runs, and how far each of its trials under way is, as sentences."""
+    """Sentences on where and since when an experiment runs, and on how far each trial in training is."""
     if run is None:
         return
     since = f"on {run.host}, process {run.pid or 'unknown'}, since {run.started} by the clock there"
@@ -128,15 +128,15 @@ def whereabouts(records: Records, run: Running | None) -> Iterator[str]:
 
 
 def _statuses(records: Records, run: Running | None, jobs: Mapping[str, TrialJob]) -> dict[str, str]:
-    """The status of each trial, by its id. For a trial that waits in a cluster's queue, the results say only
-    that it is pending or, if a command watches it, running.
+    """The status of each trial, by its id. If a trial has a job on a cluster, the status is the job's. The
+    results do not know whether a job still waits in the queue.
     """
     statuses = dict(zip(records.trials["id"], records.trials["status"], strict=True))
     for id, status in statuses.items():
         if id in jobs and status in (Status.RUNNING, Status.PENDING):
             statuses[id] = jobs[id].status
         elif jobs and status == Status.RUNNING and run and id not in run.progress:
-            statuses[id] = Status.PENDING.value  # it is not submitted yet
+            statuses[id] = Status.PENDING.value  # no job was submitted for it yet
     return statuses
 
 
@@ -166,9 +166,7 @@ def status_json(
 
 
 def aligned(rows: Sequence[Sequence[str]], left: int) -> Iterator[str]:
-    """The rows as lines with aligned columns: the first `left` columns to the left, the others
-    to the right.
-    """
+    """The rows as lines. The first `left` columns are aligned to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = zip(row, widths, strict=True)

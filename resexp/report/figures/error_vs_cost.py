@@ -35,7 +35,7 @@ COSTS = {"macs": "multiply-adds per example", "seconds": "training time"}
 
 
 def figure(records: Records) -> Figure | None:
-    """A panel per cost that differs between trials, with one y axis; None without test errors and costs."""
+    """A panel per cost that differs between trials, with one y axis; None without a test error or a panel."""
     done = frames.done(records.trials).dropna(subset=["test_error"])
     costs = {cost: label for cost, label in COSTS.items() if done.loc[done[cost] > 0, cost].nunique() > 1}
     if done.empty or not costs or not frames.trained(records):
@@ -66,7 +66,9 @@ def figure(records: Records) -> Figure | None:
 
 
 def _times(axes: Axes, seconds: pd.Series[float]) -> list[float]:
-    """At most about seven round durations, such as 20 s and 1 min. The axis reaches beyond all durations."""
+    """At most about seven round durations, such as 20 s and 1 min, for ticks. The axis is extended to the
+    nearest round durations that enclose all training times.
+    """
     least, most = seconds[seconds > 0].min(), seconds.max()
     found = [
         *[time for time in TIMES if time <= least][-1:],

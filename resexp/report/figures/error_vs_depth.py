@@ -97,7 +97,7 @@ def _variant(axes: Axes, trials: pd.DataFrame, error: str, look: style.LineStyle
 
 
 def _chance(axes: Axes, chance: float | None, name: str) -> list[Line2D]:
-    """Draw a line at the error of what has learned nothing, if it is known and not far above the panel."""
+    """Draw a line at the error `chance`, labelled `name`, if it is known and not far above the panel."""
     top = axes.get_ylim()[1]
     if chance is None or 100 * chance > NEAR * top:
         return []

@@ -76,7 +76,7 @@ def _variant(axes: Axes, trials: pd.DataFrame, column: str, factor: float, look:
 
 
 def _floor(axes: Axes, done: pd.DataFrame, column: str, factor: float) -> list[Line2D]:
-    """Draw a line at the value that real images reach, if this value is the same in all trials."""
+    """Draw a line at the value that real images reach, if it is exactly the same in all trials."""
     if column not in done:
         return []
     known = pd.to_numeric(done[column], errors="coerce").dropna().unique()

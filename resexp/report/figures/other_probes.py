@@ -57,7 +57,9 @@ def figure(records: frames.ReportRecords) -> Figure | None:
 
 
 def _panel(found: Measured) -> Panel:
-    """The panel of a quantity's finite readings, at the last moment that has any or over training."""
+    """The panel of a quantity's finite readings. They are those at the last moment that has any. If there is
+    one reading per network and only one depth, they are drawn over training.
+    """
     rows = found.rows[found.rows["value"].abs().lt(float("inf"))]
     rows = rows.assign(value=found.factor * rows["value"])
     logarithmic = found.quantity.scale == "log" and bool((rows["value"] > 0).all())

@@ -30,7 +30,7 @@ CAPTION = (
 
 
 def figure(records: Records) -> Figure | None:
-    """A panel for the front if costs are known, and one for gains if there are any; None without a table."""
+    """A panel for the front if costs are known, and one for gains if there are any; None without a panel."""
     found = pareto.table(records)
     if found is None:
         return None

@@ -54,7 +54,9 @@ def figure(records: Records) -> Figure | None:
 
 
 def tiles(picture: Mapping[str, Any]) -> NDArray[np.uint8] | None:
-    """A picture's images beside and below each other; None if its bytes are damaged or it has none."""
+    """A picture's images in one array, ACROSS of them per row. None if it has no images, if its bytes are
+    damaged, or if it is too large.
+    """
     count, height, width, channels = picture["shape"]
     size = count * height * width * channels
     try:

@@ -38,7 +38,8 @@ def figure(records: Records) -> Figure | None:
             means = group.groupby("index")["value"].mean().sort_index()
             line = looks[variant].line
             if (means < FLOOR).any():
-                # Points at the floor do not show what was measured. Without a label, no values are stated.
+                # Points at the floor do not show what was measured. The values of a line without a label
+                # are not shown as texts.
                 line["label"] = ""
             panel.plot(means.index + 1, means.clip(lower=FLOOR), ms=3, **line)
         panel.set_yscale("log")

@@ -1,4 +1,4 @@
-"""Which classes are taken for which, such as one spoken word for another."""
+"""How often networks take one class for another, such as one spoken word for another."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _rows(place: frames.DepthGroup) -> Iterator[Row]:
 
 
 def _counts(trials: pd.DataFrame) -> tuple[Counter[tuple[str, str]], Counter[str]]:
-    """Over all trials, the examples of each (class, answer) and of each class."""
+    """How many examples each (class, answer) and each class has, over all trials."""
     pairs, totals = Counter[tuple[str, str]](), Counter[str]()
     for confused in trials["confused"]:
         for name, answers in confused.items():

@@ -32,7 +32,7 @@ ORDER = 10
 LEADS = True
 TRAINED = 0.05
 """A network has trained if its training error is at least this much lower than the error of always answering
-the most frequent class. If the latter is below 10 %, it is enough to be lower by `OF_CHANCE` times it.
+the most frequent class. If the latter is below 10 %, `OF_CHANCE` times the latter is enough.
 """
 OF_CHANCE = 0.5
 PROTOCOL = " of the last epoch, in eval mode and without augmentation"
@@ -138,7 +138,7 @@ def _rows(variant: str, group: pd.DataFrame, chance: float | None, level: float)
                 "mixed": bool(failures and failures.mixed),
                 "one_class": failed_seeds.one_class(place, "train"),
                 "verdict": None,
-                "errors": failures.errors if failures and failures.mixed else None,  # of all, ascending
+                "errors": failures.errors if failures and failures.mixed else None,  # of all seeds, ascending
             }
         )
     return rows

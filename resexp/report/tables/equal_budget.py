@@ -71,7 +71,7 @@ def _row(place: frames.DepthGroup, equal: str, budget: float) -> dict[str, Any]:
         reached = rows[rows[error].notna()].groupby("id").tail(1)
         complete = len(reached) == row["n"]
         row |= spread_cells(error, reached[error] if complete else [])
-        # The second round overwrites the epochs of the first, so those of test_error remain.
+        # test_error comes last, so `epochs` ends up as the epochs of evaluations on the test set.
         row["epochs"] = float(reached["epoch"].mean()) if complete else None
     return row
 

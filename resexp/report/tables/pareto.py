@@ -142,9 +142,11 @@ def _steps(group: pd.DataFrame, mixed: Set[tuple[str, int]], level: float) -> li
 
 
 def fronts(rows: list[dict[str, Any]], cost: str) -> list[list[dict[str, Any]]]:
-    """The rows that no other row beats in both mean test error and `cost`, from the cheapest to the best.
+    """The Pareto fronts of mean test error and `cost`, each from its cheapest row to its best.
 
-    There is one such list for each data set, because errors on different data cannot be compared.
+    A row is on the front if its error is lower than that of every row that costs as much or less. Of rows
+    with equal costs and errors, only the first is on it. Each data set has a front of its own, because errors
+    on different data cannot be compared.
     """
     known = [row for row in rows if row[cost] is not None]
     sets = dict.fromkeys(row["tested"] for row in known)

@@ -92,10 +92,10 @@ def _middle(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def interval(
     values: NDArray[np.float64], level: float = statistics.LEVEL
 ) -> tuple[float | None, float | None]:
-    """The percentile bootstrap interval of the interquartile mean; (None, None) for few values."""
+    """The percentile bootstrap interval of the interquartile mean; (None, None) below three values."""
     if len(values) < statistics.LEAST:
         return None, None
-    # numpy promises that these numbers stay the same in all versions.
+    # NumPy promises that these raw numbers are the same in all of its versions.
     drawn = np.random.PCG64(0).random_raw(DRAWS * len(values)) % np.uint64(len(values))
     means = _middle(values[drawn.astype(int).reshape(DRAWS, -1)])
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2]).tolist()
@@ -103,7 +103,7 @@ def interval(
 
 
 def _median(known: NDArray[np.float64], count: int) -> float | None:
-    """The median of `count` values, of which only the lowest are known; None if too few are known."""
+    """The median of `count` values, of which only the lowest are `known`; None if this does not tell it."""
     found = float(np.median([*known, *[np.inf] * (count - len(known))])) if count else np.inf
     return found if np.isfinite(found) else None
 

@@ -78,7 +78,9 @@ def _without(done: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
 
 
 def _growth(done: pd.DataFrame, axes: list[str], level: float) -> Iterator[Sentence]:
-    """For every swept number: does a long skip gain more at the largest value than at the smallest?"""
+    """A sentence for each swept number and long skip: is the gain larger at the largest number than at the
+    smallest?
+    """
     for axis in axes:
         if len(set(done[axis].map(repr))) < 2 or not done[axis].map(frames.numeric).all():
             continue

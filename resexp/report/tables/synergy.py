@@ -76,7 +76,11 @@ def _told_apart(settings: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def table(records: Records) -> Table | None:
-    """Rows: depth x site x rate x span. None unless dropout varies both with and without shortcuts."""
+    """Rows: depth x other settings x site x rate x span. None if there is no row.
+
+    A row needs networks with shortcuts, with dropout and without it. Unless the site is the shortcut, it also
+    needs networks without shortcuts, with dropout and without it.
+    """
     level = statistics.level_of(records)
     found = list(_rows(cells(records), level))
     if not found:
