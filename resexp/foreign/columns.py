@@ -36,11 +36,12 @@ USUAL: Mapping[str, tuple[str, ...]] = {
     "run": ("run_id id", "run_name name"),
     **{f"{split}_{what}": (f"{split}_{what}",) for split in ("train", "test") for what in OF_SPLITS},
 }
-"""The usual column names of each role, in groups. Groups after the first one with a match are ignored."""
+"""The usual column names of each role, in groups. Only the first group with a match counts."""
 
 PREFIXES = re.compile(r"(config|summary|summary_metrics|params|metrics)[./]")
 """What exports of Weights & Biases and MLflow put before the names of settings and results."""
 FILLERS = {"final", "last", "rate", "percent", "pct", "percentage", "value", "top1"}
+"""Words in a column's name that do not tell its role."""
 NEEDED = {
     "variant": "which nets differ only in depth and seed",
     "depth": "how deep each net is",
@@ -73,7 +74,9 @@ def chosen(sheet: Sheet, named: Mapping[str, Sequence[str]]) -> ColumnRoles:
     splits = {_split(role) for role in found}
 
     def fits(role: str, column: str) -> bool:
-        """False for costs that are not all numbers, such as 0.27M. No verdict needs costs."""
+        """Whether the column can be guessed for the role. A column of costs is left out if not all of its
+        cells are numbers (such as 0.27M), because no verdict needs costs.
+        """
         return role not in COSTS or all(is_number(row.cells.get(column)) for row in sheet.rows)
 
     guesses = {
@@ -102,12 +105,12 @@ def chosen(sheet: Sheet, named: Mapping[str, Sequence[str]]) -> ColumnRoles:
 
 
 def _split(role: str) -> str:
-    """The split of an error or accuracy role. Other roles are returned as they are."""
+    """The split if the role is an error or accuracy, and otherwise the role itself."""
     return role.partition("_")[0] if role in ERRORS else role
 
 
 def words_of(column: str) -> frozenset[str]:
-    """The words in a column's name, in any order: {test, acc} for `summary.Test/acc (%)`."""
+    """The words in a column's name, without prefixes and fillers: {test, acc} for `summary.Test/acc (%)`."""
     name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", PREFIXES.sub("", column.strip(), count=1)).lower()
     return frozenset(re.findall(r"[a-z0-9]+", name)) - FILLERS
 
@@ -152,7 +155,7 @@ def _named_twice(sheet: Sheet, found: Mapping[str, Sequence[str]]) -> Iterator[P
 
 
 def _ambiguous(sheet: Sheet, guesses: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
-    """Problems with roles for which two columns have usual names."""
+    """Problems with roles for which several columns have usual names."""
     meant: dict[str, list[str]] = {}
     for role, columns in guesses.items():
         meant.setdefault(_split(role), []).extend(columns)
@@ -167,7 +170,7 @@ def _ambiguous(sheet: Sheet, guesses: Mapping[str, Sequence[str]]) -> Iterator[P
 
 
 def _nested(sheet: Sheet) -> Iterator[Problem]:
-    """Problems with columns of whole dictionaries, as some Weights & Biases scripts write them."""
+    """Problems with columns whose cells are whole dictionaries, as some Weights & Biases scripts write."""
     first = sheet.rows[0]
     for column, cell in first.cells.items():
         if isinstance(cell, str) and cell.startswith("{") and cell.endswith("}"):

@@ -1,4 +1,4 @@
-"""Checks of runs against each other: no run is repeated, and none lacks an error that similar runs have."""
+"""Compares the runs of a table: no run may be repeated, or lack an error that similar runs have."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from resexp.foreign.runs import ForeignRun
 
 STEPS = [{"epoch"}, {"step"}, {"iteration"}, {"global", "step"}]
-"""Names of columns that say when in training a row was written. A plural, such as epochs, names the length of
-training instead.
+"""Words of column names that say when in training a row was written. A plural, such as epochs, is not among
+them, because it names the length of training.
 """
 
 
@@ -36,7 +36,9 @@ def respelled(runs: Sequence[ForeignRun], columns: ColumnRoles) -> list[Placed]:
 
 
 def repeated(sheet: Sheet, runs: Sequence[ForeignRun], columns: ColumnRoles) -> list[Placed]:
-    """Problems with runs that are repeated. If no column has the seeds, number the runs in table order."""
+    """Problems with repeated runs. If no column has the seeds, this sets them, by numbering in table order
+    the runs of each variant and depth.
+    """
     problems: list[Placed] = []
     first: dict[tuple[Any, ...], ForeignRun] = {}
     steps = next((column for column in columns.unused if words_of(column) in STEPS), None)
@@ -77,7 +79,9 @@ def _why_twice(sheet: Sheet, before: ForeignRun, run: ForeignRun, steps: str | N
 
 
 def unmeasured(runs: Sequence[ForeignRun], split: str, problems: list[Placed]) -> list[tuple[str, int]]:
-    """The variants and depths at which no run has this error. If only some runs lack it, add a problem."""
+    """The variants and depths at which no run has this split's error. If only some of the runs there lack it,
+    add a problem for each of them.
+    """
     places: dict[tuple[str, int], list[ForeignRun]] = defaultdict(list)
     for run in runs:
         if run.status is Status.DONE:

@@ -1,4 +1,4 @@
-"""The report on runs that resexp did not train. Importing it is fast: pandas loads when a table is read."""
+"""The report on runs that resexp did not train. Importing this module does not load pandas."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def judge(
     """The report on runs that resexp did not train: `.sentences`, `.tables`, `.notes`, `.drawings`.
 
     `table` has one row per run. It is a DataFrame, or the path of a CSV or JSONL file, such as an export of
-    Weights & Biases or MLflow. `variant` to `macs` name the columns of the table; `variant` may be several
-    columns. Columns that are not named are guessed if their names are usual, and `.environment` lists the
-    guesses. `unit` is the unit of all errors and accuracies. `chance` is the error (a share) of always
-    answering the most frequent class. `train_examples` and `test_examples` are the numbers of examples from
-    which errors were computed.
+    Weights & Biases or MLflow. The parameters from `variant` to `macs` name columns of the table. `variant`
+    may name several. Columns that are not named are guessed if their names are usual, and the report's
+    `.environment` lists the guesses. `unit` is the unit of all errors and accuracies. `chance` is the error
+    (a share) of always answering the most frequent class. `train_examples` and `test_examples` are the
+    numbers of examples from which errors were computed.
 
     Raises:
-        TableError: the table is not sound, or can be read in two ways. It lists every problem and its remedy.
+        TableError: the table is not sound, or can be read in two ways. It lists problems and their remedies.
     """
     from resexp.foreign.records import Told, records_of
     from resexp.report.build import build

@@ -1,4 +1,4 @@
-"""What cannot be judged from a table of runs, and what would be needed for it."""
+"""Says what cannot be judged from a table of runs, what would be needed, and how the table was read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ SELECTION = (
 
 
 def unjudged(sheet: Sheet, columns: ColumnRoles, found: Runs, chance: bool) -> Iterator[str]:
-    """One sentence for each thing that is not judged. `chance`: the error of the majority class is known."""
+    """One sentence for each thing that is not judged. `chance`: whether the error of always answering the
+    most frequent class is known.
+    """
     done = [run for run in found.runs if run.status is Status.DONE]
     if not done:
         return
@@ -76,7 +78,7 @@ def notes(sheet: Sheet, columns: ColumnRoles, found: Runs, counted: Collection[s
 
 
 def _alike(sheet: Sheet, runs: Sequence[ForeignRun], counted: Collection[str]) -> Iterator[str]:
-    """Notes on variants and depths whose runs all have the same error, so that intervals have no width."""
+    """Notes on variants and depths at which all runs have the same error, so that intervals have no width."""
     for split in dict.fromkeys(split for run in runs for split in run.errors):
         cells: dict[tuple[str, int], list[ForeignRun]] = defaultdict(list)
         for run in runs:
@@ -110,7 +112,7 @@ def _mixed_settings(sheet: Sheet, columns: ColumnRoles, runs: Sequence[ForeignRu
     for column in columns.unused:
         counts = Counter(repr(row.cells.get(column)) for row in sheet.rows)
         differing = [here for here in cells.values() if len({repr(cells.get(column)) for cells in here}) > 1]
-        # A setting has few values, each in several runs. Results and names differ in every run.
+        # A setting has few values, each in several runs. Results and names differ in almost every run.
         if differing and len(counts) <= len(runs) / 2:
             mixed.append(clean(column))
     return mixed

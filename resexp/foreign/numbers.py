@@ -1,4 +1,4 @@
-"""Cells as numbers, without guessing: a cell that is not plainly a number is refused with a remedy."""
+"""Reads cells as numbers, without guessing. A cell that is not plainly a number is refused with a remedy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 LARGEST = 2**53
-"""Other programs round larger whole numbers, so that two seeds may become one."""
+"""The largest whole number that is accepted. Other programs round larger ones, and two seeds may become one.
+"""
 
 
 class NotANumberError(ValueError):

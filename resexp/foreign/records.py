@@ -59,7 +59,7 @@ class Told:
             raise TableError(problems)
 
     def columns(self) -> dict[str, float]:
-        """The columns that these facts fill in the frame of trials, with their values."""
+        """The columns of the frame of trials that these facts fill, with their values."""
         chances = {f"{split}_chance": self.chance for split in SPLITS}
         given = {**chances, "train_examples": self.train_examples, "test_examples": self.test_examples}
         return {name: value for name, value in given.items() if value is not None}
@@ -68,9 +68,9 @@ class Told:
 def records_of(
     table: pd.DataFrame | str | Path, named: Mapping[str, Sequence[str]], told: Told, name: str | None = None
 ) -> Records:
-    """The runs of a table as records. `named` are the columns that the user named, by role.
+    """The runs of a table as records. `named` has the columns that the user named, by role.
 
-    Raises TableError: the table is not sound, or not understood.
+    Raises TableError: the table is not sound or can be read in two ways, or a value of `told` is impossible.
     """
     import pandas as pd
 
@@ -147,7 +147,7 @@ def _taken(columns: ColumnRoles, role: str, named: Sequence[str]) -> str:
 
 
 def _meaning(sheet: Sheet, role: str, column: str, unit: Unit) -> str:
-    """How the numbers of a column are read, with the first number above 0 as an example."""
+    """How the numbers of a column are read, with its first number above 0 (and at most 100) as an example."""
     accuracy = role.endswith("accuracy")
     meaning = (
         f"{'accuracy' if accuracy else 'error'} {'in percent' if unit == 'percent' else 'as a share of 1'}"

@@ -1,4 +1,4 @@
-"""The rows of a table as runs. Every cell is checked, and every problem names its row and a remedy."""
+"""The rows of a table as runs. Every cell that is used is checked. A problem names its row and a remedy."""
 
 from __future__ import annotations
 
@@ -23,13 +23,15 @@ STATUSES = {
     Status.RUNNING: "running preempting",
     Status.PENDING: "pending scheduled queued created",
 }
-"""The words for each status in Weights & Biases, MLflow, job queues and hand-written tables."""
+"""For each status, the words of Weights & Biases, MLflow, job queues and hand-written tables."""
 WORDS = {word: status for status, words in STATUSES.items() for word in words.split()}
 
 
 @dataclass
 class ForeignRun:
-    """One run. `variant` is its label, `kind` its connection, and `errors` are fractions by split."""
+    """One run. `row` counts from 1. `where` is the row's position, for messages. `variant` is the run's
+    label, `kind` its connection, and `errors` are fractions by split.
+    """
 
     row: int
     where: str
@@ -47,7 +49,7 @@ class ForeignRun:
 
 @dataclass(frozen=True)
 class Runs:
-    """The runs of a table, their errors' unit, and for each split the variants and depths without errors."""
+    """The runs of a table, the unit of their errors, and by split the variants and depths without errors."""
 
     runs: tuple[ForeignRun, ...]
     unit: Unit
@@ -55,7 +57,9 @@ class Runs:
 
 
 def runs_of(sheet: Sheet, columns: ColumnRoles, asked: Unit | None) -> Runs:
-    """The runs of a table. Raises TableError with every problem, in the order of rows."""
+    """The runs of a table. Raises TableError with the problems in the order of rows. Runs that are repeated
+    or lack an error are looked for only if there is no other problem.
+    """
     problems: list[Placed] = []
     runs = [_run(number, row, columns, problems) for number, row in enumerate(sheet.rows, 1)]
     problems += consistency.respelled(runs, columns)
@@ -152,7 +156,7 @@ NUMBERS: Mapping[str, Callable[[Any], float]] = {
 
 
 def _part(column: str, cell: Any) -> str:
-    """A part of a variant's label: words as they are, numbers and truth values with their column's name."""
+    """A part of a variant's label: text as it is, and a number or truth value as `column=value`."""
     plain = isinstance(cell, str) and not NUMBER.fullmatch(cell) and cell.lower() not in ("true", "false")
     return cell if plain else f"{column.rpartition('.')[2]}={cell}"
 
@@ -168,8 +172,8 @@ def _status(row: Row, column: str, wrong: Any) -> tuple[Status, str | None]:
 
 
 def _label_data(runs: Sequence[ForeignRun]) -> None:
-    """If there are several data sets, add them to the variants' labels, because their errors cannot be
-    averaged.
+    """If there are several data sets, add their names to the variants' labels, because errors on different
+    data sets cannot be averaged.
     """
     if len({run.data for run in runs}) > 1:
         for run in runs:
@@ -179,7 +183,7 @@ def _label_data(runs: Sequence[ForeignRun]) -> None:
 def _given(
     runs: Sequence[ForeignRun], sheet: Sheet, columns: ColumnRoles, problems: list[Placed]
 ) -> dict[str, list[Given]]:
-    """The errors and accuracies of finished runs by column. Runs that are not done have no result."""
+    """The errors and accuracies of done runs by column. Problems with their cells are added to `problems`."""
     found: dict[str, list[Given]] = {columns.of[role]: [] for role in ERRORS if role in columns.of}
     for run in runs:
         if run.status is not Status.DONE:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MOST_BYTES = 64 * 2**20
-"""The row of a run takes a few hundred bytes, so a larger file is not a table of runs."""
+"""A larger file is not a table of runs, because the row of a run takes a few hundred bytes."""
 MOST_PROBLEMS = 24
 
 
@@ -62,8 +62,8 @@ def refused(problems: Sequence[Problem], origin: str) -> TableError:
 def of_file(path: Path) -> Sheet:
     """The table in a CSV or JSONL file.
 
-    Raises TableError: the file cannot be read, or is of neither kind. The error lists every problem with its
-    line.
+    Raises TableError: the file cannot be read, is of neither kind, or has rows that are faulty. The error
+    lists the problems with their lines.
     """
     origin = clean(path.name)
     data = _bytes(path)
@@ -168,7 +168,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _flat(cells: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """The cells by column. An object in a cell becomes columns of its own, such as config.depth."""
+    """The cells by column. If a cell is an object, its keys become columns, such as config.depth."""
     for key, value in cells.items():
         name = f"{prefix}{str(key).strip()}"
         if isinstance(value, Mapping):
@@ -185,7 +185,7 @@ def _cell(value: Any) -> Any:
 def of_frame(frame: pd.DataFrame, name: str = "runs") -> Sheet:
     """The table in a pandas DataFrame. Values that pandas calls missing are empty cells.
 
-    Raises TableError: it has no rows, or two columns with the same name.
+    Raises TableError: it is no DataFrame, has no rows, or has two columns with the same name.
     """
     import pandas as pd
 

@@ -1,4 +1,4 @@
-"""The unit of errors and accuracies: given by the user, clear from the numbers, or refused."""
+"""The unit of errors and accuracies, given by the user or clear from the numbers. Otherwise it is refused."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Given:
 
 
 Placed = tuple[int, Problem]
-"""A problem with the number of its row."""
+"""The number of a row (0 for the whole table), and a problem with it."""
 
 
 def unit(
@@ -32,8 +32,9 @@ def unit(
 ) -> tuple[Unit, list[Placed]]:
     """The common unit of all columns of errors and accuracies, and the problems with their numbers.
 
-    If the user gives no unit, a number above 1 means that all numbers are in percent. A number of at most 1
-    beside it may be a share by mistake, so it is a problem unless every column has percent in its name.
+    If the user gives no unit, a number above 1 means that all numbers are in percent. Then a number above 0
+    and up to 1 may be a share by mistake, so it is a problem unless every column has percent in its name. If
+    no number is above 1, all are shares, but a column that has percent in its name is a problem.
     """
     values = [given for column in numbers.values() for given in column]
     top = 1 if asked == "share" else 100
