@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from resexp.api.training import RESULTS
+from resexp.text import counted
 
 if TYPE_CHECKING:
     from resexp.catalog.plugins import Plugin
@@ -88,17 +89,20 @@ def stop(name: str | None = None, results: str | Path = RESULTS, plugins: Sequen
     If launchers of your own have started jobs, `plugins` are the files with these launchers.
 
     Raises:
-        BusyError: the run is on another machine, or does not end.
+        BusyError: the run is on another machine, or the run or a job does not end within STOPPING seconds.
+            Even if a job does not end, all others were asked to stop.
         ConfigError: this machine lacks what the launcher needs.
         NoExperimentError: there is no such experiment.
+        TrialError: a cluster does not say which jobs it has.
     """
     from resexp.config.load import read_plugins
+    from resexp.errors import BusyError
     from resexp.store import ExperimentFolder, JobNotes, find
 
     folder = find(name, Path(results))
     _stop_run(folder)
     notes = JobNotes(ExperimentFolder(folder))
-    stopped = 0
+    stopped = unended = 0
     for kind in sorted({note["launcher"] for _, note in notes.all()}):
         launcher = make_launcher(kind, (), read_plugins(plugins))
         if launcher is None:
@@ -112,11 +116,18 @@ def stop(name: str | None = None, results: str | Path = RESULTS, plugins: Sequen
         ) and time.monotonic() < deadline:
             launcher.wait(left, 0.2)
         stopped += len(handles)
+        unended += len(left)
+    if unended:
+        of = f"{unended} of {counted(stopped, 'job')}"
+        raise BusyError(f"{folder}: {of} did not end within {STOPPING:.0f} s after the request to stop")
     return stopped
 
 
 def _stop_run(folder: Path) -> None:
-    """Send SIGTERM to the process that runs an experiment on this machine, and wait for its end."""
+    """Send SIGTERM to the process that runs an experiment on this machine, and wait for its end.
+
+    Raises BusyError if it runs on another machine, or does not end within STOPPING seconds.
+    """
     from resexp.errors import BusyError
     from resexp.store import running
 

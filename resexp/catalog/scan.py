@@ -49,9 +49,7 @@ base classes.
 """
 
 OTHER_ROLES: dict[str, tuple[str, ...]] = {"launcher": ("execution", "Launcher")}
-"""The same as ROLES, but for roles that no configuration names, because their parts do not change the numbers
-of a trial.
-"""
+"""Like ROLES, but for roles outside the configuration. Their parts do not change the numbers of a trial."""
 
 ALL_ROLES = ROLES | OTHER_ROLES
 

@@ -17,7 +17,8 @@ def instead_of(key: str, known: Collection[str]) -> str:
 
     If known keys end with the same word, the one with the fewest dots is suggested, as `model.depth` for
     `depth`. Otherwise it is the most similar key of the same mapping or, if there is no such mapping, of all
-    keys. If none is similar, the keys of the mapping are listed.
+    keys. If none is similar, up to SHOWN keys of the mapping are listed. The former option `layout` of a
+    connection has advice of its own.
     """
     if key == f"{CONNECTION}.layout":
         return shortcut_layout.REFUSED

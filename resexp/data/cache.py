@@ -208,8 +208,8 @@ def _prepare(
                 checked = checked_folder(target)
     except OSError as error:
         raise DataError(
-            f"{target}: {error.strerror or error}; set RESEXP_DATA to a folder with room to write "
-            "and with locks"
+            f"{target}: {error.strerror or error}; set RESEXP_DATA to a folder that you can write to, on a "
+            "disk with free space and support for file locks"
         ) from error
     if checked is None:
         raise DataError(

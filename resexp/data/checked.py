@@ -1,4 +1,4 @@
-"""Checks the hashes of decoded data sets, once for each run and machine.
+"""Checks the hashes of decoded data sets, usually once for each run and machine.
 
 The process that starts a run checks a set, and workers on the same machine rely on that. A worker on another
 machine may have another data folder. There, the run's first worker checks the set, and the others rely on it.
@@ -49,8 +49,11 @@ def checked_folder(folder: Path) -> Checked | None:
 
 
 def checked_once(folder: Path, run: str, prepare: Callable[[], Checked]) -> Checked:
-    """The checked set in `folder`, which `prepare` prepares. On this machine, `prepare` is called once for
-    each run, and again if the files have changed since then.
+    """The checked set in `folder`. `prepare` is called, unless its last call on this machine was for the same
+    run and the files have not changed since.
+
+    Only the last run is remembered, so runs that use a set in turn call `prepare` each time. If the mark of
+    the last run cannot be written, `prepare` is always called.
     """
     mark = folder.with_name(f"{folder.name}.{machine_name()}.checked")
     with ExitStack() as stack:

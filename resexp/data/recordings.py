@@ -64,7 +64,7 @@ class SoundSet(Examples):
         return partial(self.augmented, seed=seed, epoch=epoch)
 
     def augmented(self, index: Tensor, seed: int, epoch: int) -> tuple[Tensor, Tensor]:
-        """Like `batch`, but each recording is moved in time and gets noise of its own.
+        """Like `batch`, but with a random shift in time and random noise, as far as the data set has them.
 
         Draws depend only on the seed, the epoch and the recording's number. The gap that a shift leaves is
         silent. Noise is Gaussian. On average, half of the recordings get no noise, because evaluation adds

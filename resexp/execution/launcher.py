@@ -70,9 +70,9 @@ class Launcher(ABC):
     def slots(self, device: str, jobs: int | None, trials: int) -> Sequence[str]:
         """One device for each job that the launcher accepts at the same time. It gets no more jobs at once.
 
-        `device` and `jobs` are those of the command line, "auto" and None by default; `trials` is the number
-        of trials to run. A launcher with a queue accepts all trials, and lets at most `jobs` of them run at a
-        time.
+        `device` and `jobs` are the options of the command line; by default, they are "auto" and None.
+        `trials` is the number of trials to run. A launcher with a queue accepts all trials, and itself lets
+        at most `jobs` of them run at a time.
         """
         return ["cpu" if device == "auto" else device] * min(jobs or 1, trials)
 

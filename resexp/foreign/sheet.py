@@ -60,10 +60,11 @@ def refused(problems: Sequence[Problem], origin: str) -> TableError:
 
 
 def of_file(path: Path) -> Sheet:
-    """The table in a CSV or JSONL file.
+    """The table in a CSV or JSONL file in UTF-8.
 
-    Raises TableError: the file cannot be read, is of neither kind, or has rows that are faulty. The error
-    lists the problems with their lines.
+    Raises TableError: the file cannot be read, is larger than MOST_BYTES, is of neither kind, or has no runs.
+    The error gives the line of each problem with a row or the header. Of many, it lists the first
+    MOST_PROBLEMS.
     """
     origin = clean(path.name)
     data = _bytes(path)

@@ -180,7 +180,7 @@ def test_complete_folder_is_opened_without_a_write(
 
 def test_no_place_to_write_is_said(configure: Callable[..., DataConfig], data_folder: Path) -> None:
     data_folder.write_text("a file where the folder should be")
-    with pytest.raises(DataError, match="set RESEXP_DATA to a folder with room"):
+    with pytest.raises(DataError, match="set RESEXP_DATA to a folder that you can write to"):
         cache.prepare(configure("synthetic"))
 
 

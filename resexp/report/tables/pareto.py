@@ -154,6 +154,7 @@ def fronts(rows: list[dict[str, Any]], cost: str) -> list[list[dict[str, Any]]]:
 
 
 def _front(known: list[dict[str, Any]], cost: str) -> list[dict[str, Any]]:
+    """The front of rows that were measured on the same data (see `fronts`)."""
     found: list[dict[str, Any]] = []
     for row in sorted(known, key=lambda row: (row[cost], row["test_error_mean"])):
         if not found or row["test_error_mean"] < found[-1]["test_error_mean"]:
