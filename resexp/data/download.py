@@ -57,9 +57,9 @@ def fetch(
 ) -> Path:
     """The path of the verified file in `folder`; downloads the file if it is missing.
 
-    Two processes that ask at the same time download it once. `check` is called with the path of what was
-    downloaded, and must raise DataError if the content is wrong. Then the next address is tried. If no
-    address has the file, a DataError of one line says why.
+    If two processes ask at the same time, the file is downloaded once. `check` is called with the path of
+    what was downloaded, and must raise DataError if the content is wrong. Then the next address is tried. If
+    no address has the file, a DataError of one line says why.
     """
     path = folder / remote.name
     if path.is_file():

@@ -23,7 +23,7 @@ LARGEST = 16_384
 
 @dataclass(frozen=True)
 class ImageArray:
-    """Square images in a stored array. `white` is the value of white."""
+    """Square images in a stored array. `white` is the value of white pixels."""
 
     array: StoredArray
     layout: Layout

@@ -102,7 +102,7 @@ class OxfordPet(Source):
 
 
 def _files(folder: Path) -> list[str]:
-    """The files that the examples come from, as paths from `folder`. Raises DataError."""
+    """The files from which the examples come, as paths relative to `folder`. Raises DataError."""
     lists = [f"annotations/{split}.txt" for split in ("trainval", "test")]
     try:
         lines = [line for name in lists for line in (folder / name).read_text("utf-8").splitlines()]

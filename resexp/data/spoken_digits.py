@@ -25,7 +25,7 @@ TEST = 5
 """How many of these EACH recordings are for testing. They are the first ones, as the data set's page says."""
 NAME = "free-spoken-digit-dataset"
 MOST = 200 << 20
-"""The most bytes of the archive, and of all files in it. The recordings have 21 MB."""
+"""The most bytes of the archive, and of all files in it together. The recordings have 21 MB."""
 _ADDRESS = "https://github.com/Jakobovski/free-spoken-digit-dataset/archive/refs/"
 REMOTE = Remote(
     f"{NAME}.tar.gz", MOST, "", (f"{_ADDRESS}heads/master.tar.gz", f"{_ADDRESS}tags/v1.0.10.tar.gz")

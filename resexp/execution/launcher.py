@@ -132,8 +132,8 @@ class Launcher(ABC):
         return ()
 
     def look(self, seconds: float) -> Mapping[str, bool] | None:
-        """For each job of this user that is not over, whether it has begun. The key is what a note has as
-        `job` (see JobNotes). None if this cannot be found out, or not within `seconds`.
+        """For each job of this user that is not over, whether it has begun. The keys are the jobs' ids, as in
+        JobNotes. None if this cannot be found out, or not within `seconds`.
 
         `resexp status` calls this and no other method.
         """

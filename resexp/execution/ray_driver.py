@@ -36,7 +36,7 @@ OBJECT_STORE = 80 * 2**20
 """Bytes of shared memory for a cluster that is started here. No trial puts anything into it."""
 
 LOOK = 0.2
-"""The least seconds from one question to Ray, which of the waiting tasks have begun, to the next."""
+"""The least seconds between two questions to Ray about which of the waiting tasks have begun."""
 
 REST = 20.0
 """After each question to Ray, there is a pause that is at least REST times as long as the answer took."""
@@ -50,7 +50,7 @@ FETCHING = 30.0
 
 def spawn_driver(control: Connection, errors: IO[bytes]) -> subprocess.Popen[bytes]:
     """Start the driver, which runs `main`. `control` is its end of a connection to the launcher, and `errors`
-    the file for its standard error. It imports the package from the same folder as the launcher's process.
+    the file for its standard error. The driver imports the package from the same folder as this process.
     """
     path = [str(Path(resexp.__file__).parents[1]), *import_path()]
     return subprocess.Popen(

@@ -82,8 +82,8 @@ def _watch() -> int:
     whatever reason.
 
     Before Ray ends this process, it kills the processes that this process has started. One of them is the
-    server from which trials are forked, and which would kill what a trial has started. Ray does not find the
-    process that runs WATCH, because the parent of that process has ended.
+    server from which trials are forked, so the server cannot kill what a trial has started. Ray does not find
+    the process that runs WATCH, because the parent of that process has ended.
     """
     reader, writer = os.pipe()
     command = ["sh", "-c", f"exec 3<&0; ({WATCH}) <&3 >/dev/null 2>&1 &"]

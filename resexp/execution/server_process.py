@@ -42,8 +42,8 @@ class Worker:
     """A process that was requested from the server.
 
     talk: this end of the connection to the process. pid: None until the server has sent it. status: None
-    until the process has ended. Then it is the exit status, minus the number of the signal that ended the
-    process, or LOST.
+    until the process has ended. Then it is LOST, the exit status, or minus the number of the signal that
+    ended the process.
     """
 
     talk: Connection

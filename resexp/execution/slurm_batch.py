@@ -134,8 +134,8 @@ class Refusal(Exception):
     """Slurm has not taken an array, as far as is known.
 
     full: whether the reason is that the user has too many jobs. lasting: whether Slurm would refuse the same
-    array later, too. batch: the array, if Slurm may have taken it without saying so, or None. In this case,
-    its note is kept.
+    array later, too. batch: None, or the array if Slurm may have taken it without saying so. The note of such
+    an array is kept.
     """
 
     def __init__(

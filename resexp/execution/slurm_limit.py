@@ -1,4 +1,4 @@
-"""Keeps all arrays of a run together within the limit `--jobs`, even while no process watches them.
+"""Keeps the arrays of a run within one common limit, `--jobs`, even while no process watches them.
 
 Slurm limits how many elements of one array run at a time, but users cannot set a limit for several arrays
 together. Therefore each array waits until all earlier ones have ended (`--dependency=afterany`). When the

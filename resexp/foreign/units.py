@@ -1,4 +1,4 @@
-"""The unit of errors and accuracies, given by the user or clear from the numbers. Otherwise it is refused."""
+"""Finds the unit of errors and accuracies. If it is neither given nor clear, the table is refused."""
 
 from __future__ import annotations
 

@@ -11,9 +11,9 @@
         result.json | failure.json
         later-probes.json
 
-`layout.py` names each file, and `fields.py` says what is in it. A trial is done only if it has a
-`result.json` and the rows of metrics and probes that belong to it are intact. Every JSON document and every
-row contains a checksum of its own bytes.
+`layout.py` names each file. `fields.py` and `row_fields.py` say what is in documents and rows. A trial is
+done only if it has a `result.json` and the rows of metrics and probes that belong to it are intact. Every
+JSON document and every row contains a checksum of its own bytes.
 """
 
 from resexp.plan.status import Status

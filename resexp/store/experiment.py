@@ -218,7 +218,7 @@ def create(
     notes: sentences on the data, for readers of the results.
     look: the look of a sequential experiment, as JSON data of `plan.looks.Look`.
     checks: what `resexp check` expects.
-    fresh: delete all trials in the folder. Otherwise those that are not in `trials` are kept, but not shown.
+    fresh: delete the old trials, plugins and runs. Otherwise trials not in `trials` are kept, but not shown.
     held: the lock, if the caller has it already; closing the experiment releases it.
     states: the states of trials by id, if the caller has read them since it took the lock.
 

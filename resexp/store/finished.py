@@ -53,7 +53,7 @@ class Finished:
         return copied_plugins(self.folder, self.trial)
 
     def add(self, rows: Iterable[Row], asked: Mapping[str, Row] | None = None) -> None:
-        """Save later rows. They replace those saved before that are of the same kinds of probe.
+        """Save later rows, in place of those that were saved before for the same kinds of probe.
 
         asked: the options of each kind of probe that was measured, including kinds that gave no rows.
 

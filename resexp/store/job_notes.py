@@ -59,7 +59,7 @@ class JobNotes:
                     yield name, _with_paths(note, self._folder)
 
     def remove(self, name: str) -> None:
-        """Delete a note whose jobs have all ended. What they have printed is kept."""
+        """Delete a note. What its jobs have printed is kept."""
         self._folder.job_note(name).unlink(missing_ok=True)
         with suppress(OSError):
             self._folder.job_output(name).rmdir()  # only if it is empty

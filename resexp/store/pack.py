@@ -20,7 +20,7 @@ def pack(path: Path, file: Path, *, weights: bool = True, checkpoints: bool = Tr
     """Write the experiment in the folder `path` to `file`, which must not exist; returns what was packed.
 
     weights: whether to pack the checkpoints of finished trials, which `resexp probe` needs. checkpoints:
-    whether to pack the checkpoints from which unfinished trials continue. Locks and reports are left out.
+    whether to pack the checkpoints from which unfinished trials continue. `PACKED` says what is left out.
 
     Raises:
         BusyError: another process runs the experiment.

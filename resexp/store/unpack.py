@@ -35,8 +35,9 @@ class Unpacked:
 def unpack(file: Path, results: Path) -> Unpacked:
     """Unpack `file` into `results`. Nothing is put in place before every hash has been checked.
 
-    If the experiment is there already, this only adds trials that are finished in `file` and not yet finished
-    there. The plan there must contain them. All other files there stay as they are.
+    If the experiment is there already, this adds the trials that are finished in `file` and not yet finished
+    there. The plan there must contain them. They replace unfinished attempts at these trials. Runs, plugins
+    and the list of reported plans are added to, and all other files there stay as they are.
 
     Raises:
         BusyError: another process runs the experiment.
@@ -120,8 +121,8 @@ def _finished(folder: TrialFolder, id: str) -> bool:
 def _check_same(
     staged: ExperimentFolder, folder: ExperimentFolder, finished: Iterable[str], file: Path
 ) -> None:
-    """Raises DataError if the plan in `folder` lacks a finished trial of the `staged`
-    (unpacked) experiment.
+    """Raises DataError if the plan in `folder` lacks a finished trial of the `staged` (unpacked) experiment,
+    if a plan is damaged, or if an old version ran the staged experiment.
     """
     try:
         theirs, ours = ({trial["id"] for trial in read(each.plan)["trials"]} for each in (staged, folder))
