@@ -66,7 +66,7 @@ class Draft:
 
     def where(self, origin: Key | None) -> str:
         """The file and line of a position in the file. If the position has no line of its own, the line is
-        that of the mapping or list around it. For None, "command line".
+        that of the mapping or list around it. If `origin` is None, it is "command line".
         """
         if origin is None:
             return COMMAND_LINE

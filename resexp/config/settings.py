@@ -153,7 +153,7 @@ class LauncherConfig(PartConfig):
 
 
 class LowRate(Frozen):
-    """A factor on the rate until the training error is below a bound, as in He et al. 2015 for depth 110."""
+    """A factor on the learning rate until the training error falls below a bound, as in He et al. 2015."""
 
     factor: PositiveFloat = 0.1
     until_train_error: Fraction = 0.8
@@ -194,7 +194,7 @@ class TrainingConfig(Frozen):
 
 
 class ProbeConfig(PartConfig):
-    """A measurement of the network at some moments of training, on a batch that stays the same."""
+    """A measurement of the network at some moments of training."""
 
     at: Annotated[tuple[Fraction, ...], Field(min_length=1)] = Field(
         (0.0, 0.01, 0.1, 0.5, 1.0), description="fractions of training; 0 is initialisation"

@@ -111,7 +111,7 @@ def best_number(most: int, total: Callable[[int], float]) -> int:
 
 
 def _rate(tried: Tried, slots: Sequence[str], launcher: Local) -> float:
-    """Examples per second of one trial on each of `slots`, added up. Raises TrialError."""
+    """Examples per second of one trial on each of `slots`, added up. Raises TrialError if one fails."""
     with launcher.beside(train_a_while, [(tried, slot) for slot in slots]) as trials:
         try:
             for each in trials:

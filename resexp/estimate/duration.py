@@ -60,7 +60,8 @@ class Room:
 
 
 def room(slots: Sequence[str], trials: Sequence[Trial], memory: int | None, *, asked: bool) -> Room:
-    """The slots (one device for each trial at once) on which `trials` should run, with `memory` bytes.
+    """The slots on which `trials` should run, with `memory` bytes. A slot is the device of one trial at a
+    time.
 
     If the user `asked` for a number of trials at once, all slots are kept. Otherwise, slots are dropped until
     there are cores for the processes of each trial, and the largest trials fit into memory together. At least

@@ -105,7 +105,9 @@ class TokenShortcut:
 def sublayers(
     kinds: tuple[str, ...], inputs: int, outputs: int, design: Design, recipe: Recipe
 ) -> Iterator[tuple[str, nn.Module]]:
-    """The steps of one branch from `inputs` channels to `outputs`, numbered if it has several sub-layers."""
+    """The named steps of one branch from `inputs` channels to `outputs`. If it has several sub-layers, each
+    name has the sub-layer's number.
+    """
     placement = PLACEMENTS[design.order]
     layers = design.depth
     a, gain = 1.0, 1.0

@@ -34,8 +34,8 @@ GAINS = {
     # Keeps the mean square of every signal, as for relu: He et al. 2015, section 2.2.
     "leaky_relu": math.sqrt(2 / (1 + LEAK**2)),
 }
-"""The gain of each activation. A scheme that uses the gain first draws weights that would keep the size of
-signals in a network without activations, and then multiplies these weights by the gain.
+"""The gain of each activation. Some schemes multiply their weights by it. Without this factor, their weights
+would keep the size of signals in a network without activations.
 """
 MIRRORED_GAINS = {"relu": 1.0, "tanh": 0.5, "sigmoid": 2.0, "gelu": 1.0, "leaky_relu": 1 / (1 + LEAK)}
 """The gains for `looks_linear`. In this scheme every unit has a mirror image, so the gain is the reciprocal

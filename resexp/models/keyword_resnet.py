@@ -94,7 +94,7 @@ class KeywordResnet(Trunk):
         return 2 ** (layer // 3) if self.dilation else 1
 
     def _conv(self, design: Design, inputs: int, outputs: int, layer: int = 0) -> nn.Conv2d:
-        """The 3x3 convolution of a layer, counted from 0 after the stem. Only without norms it has a bias."""
+        """The 3x3 convolution of a layer, counted from 0 after the stem. Without norms, it has a bias."""
         apart, bias = self._apart(layer), design.norm == "none"
         return nn.Conv2d(inputs, outputs, 3, padding=apart, dilation=apart, bias=bias)
 

@@ -48,9 +48,9 @@ class Decoder(nn.Module):
         self.positions = nn.Embedding(grid[0] * grid[1], width)
         blocks, _ = token_blocks(design, recipe)
         self.blocks = nn.ModuleList(blocks)
-        # For each of the decoder's layers, a block of the encoder: evenly spaced, the deepest first, as in a
-        # U-Net. With 24 blocks in the encoder and one layer in the decoder, this is [11], in the middle. With
-        # two layers in the decoder, it is [15, 7].
+        # The numbers of the encoder's blocks that are linked to the decoder's layers. They are evenly spaced,
+        # the deepest first, as in a U-Net. With 24 blocks in the encoder and one layer in the decoder, this
+        # is [11], in the middle. With two layers in the decoder, it is [15, 7].
         layers = design.depth
         self.sources = [max(0, len(channels) * (layers - j) // (layers + 1) - 1) for j in range(layers)]
         self.links = nn.ModuleList(TokenMap(channels[i], width) for i in self.sources if links)

@@ -36,7 +36,7 @@ class Look:
 
     @property
     def number(self) -> int:
-        """1 for the first look."""
+        """The number of this look, from 1."""
         return self.planned.index(self.seeds) + 1
 
     def to_json(self) -> dict[str, Any]:

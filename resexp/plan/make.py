@@ -27,7 +27,7 @@ MOST_LAYERS = 50_000
 
 
 class Measures(Protocol):
-    """What planning must ask of code that loads data sets and networks. `estimate/network.py` has it."""
+    """What planning asks of code that loads data sets and networks. `estimate/network.py` implements it."""
 
     def resolve(self, settings: Settings) -> Settings:
         """The settings, with a precision in place of `auto`, and with the sizes that `match` chooses."""
@@ -36,7 +36,7 @@ class Measures(Protocol):
         """A hash of everything in the data that determines a trial's inputs and targets."""
 
     def cost(self, settings: Settings) -> Cost | None:
-        """The cost of one example in the network; None if the model is no network."""
+        """The cost of the network; None if the model is no network."""
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ def measured(
     """The rows of one probe on the run in its present state.
 
     A report reads no plugins. Therefore the rows of a plugin's probe also say how reports show them.
-    Probes compute in float64. They measure on the CPU if the run's device has no float64.
+    If the run's device has no float64, which some probes need, the probe measures on the CPU.
     """
     place = run.device if widest(run.device) == torch.float64 else torch.device("cpu")
     own = {each.name: each.words() for each in config.info.quantities} if config.info.plugin else {}

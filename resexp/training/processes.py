@@ -172,7 +172,7 @@ class Others:
         raise TrialError(f"{name} ended with status {status}")
 
     def _watch(self) -> None:
-        """End this process some time after another process has failed, even if this process is waiting."""
+        """If another process has failed, end this one 2 * NOTICE seconds later, even if it is waiting."""
         while not self._ended.wait(LOOK):
             number = self._failed()
             if number is None or self._ended.wait(2 * NOTICE):

@@ -175,7 +175,7 @@ class Run:
         return self.step % self.steps_per_epoch == 0 or self.step == self.total
 
     def end_epoch(self) -> dict[str, Any]:
-        """The metrics row of the epoch that has just ended, without evaluations. The sums begin again."""
+        """The metrics row of the epoch that has just ended, without evaluations. Sets `sums` to 0."""
         with self._clock():
             self._check()
             loss, mistakes = self.sums.tolist()

@@ -23,7 +23,9 @@ CAPTION = (
 
 
 def figure(records: Records) -> Figure | None:
-    """A panel per measured error, with a row per variant; None without an error, or if depths differ."""
+    """A panel per measured error, with a row per variant. None without an error, if depths differ, or if no
+    network was trained.
+    """
     trials = frames.ended(records.trials)
     errors = [error for error in ERRORS if frames.done(trials)[error].notna().any()]
     if not errors or trials["depth"].nunique() > 1 or not frames.trained(records):

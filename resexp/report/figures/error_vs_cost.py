@@ -35,7 +35,9 @@ COSTS = {"macs": "multiply-adds per example", "seconds": "training time"}
 
 
 def figure(records: Records) -> Figure | None:
-    """A panel per cost that differs between trials, with one y axis; None without a test error or a panel."""
+    """A panel per cost that differs between trials, with one y axis. None without a test error or such a
+    cost, or if no network was trained.
+    """
     done = frames.done(records.trials).dropna(subset=["test_error"])
     costs = {cost: label for cost, label in COSTS.items() if done.loc[done[cost] > 0, cost].nunique() > 1}
     if done.empty or not costs or not frames.trained(records):

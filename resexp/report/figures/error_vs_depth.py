@@ -31,7 +31,8 @@ LETTER = 8.0
 
 
 def figure(records: Records) -> Figure | None:
-    """A panel per measured error, with one y axis; None without an error, or if there is one depth.
+    """A panel per measured error, with one y axis. None without an error, if there is one depth, or if no
+    network was trained.
 
     If some curves of a panel lie far below the rest, a second panel below it has an axis for these curves.
     """

@@ -56,7 +56,7 @@ def figure(records: Records) -> Figure | None:
 
 
 def _with_fid(done: pd.DataFrame, records: Records) -> pd.DataFrame:
-    """The trials with their FIDs at the end, if these are of equally many images; otherwise as they are."""
+    """The trials, with their FIDs at the end if all of these were measured on equally many images."""
     rows = frames.readings(records, "fid", 1.0)
     if rows.loc[rows["name"] == "fid_images", "value"].nunique() != 1:
         return done

@@ -29,7 +29,7 @@ MOST = 16
 
 
 def figure(records: Records) -> Figure | None:
-    """A row of pictures for each variant and depth; None if no trial has a picture."""
+    """A row of pictures for each variant and depth, at most MOST rows; None if no trial has a picture."""
     done = frames.done(records.trials)
     rows = []
     for place in frames.by_depth(done) if len(done) else ():

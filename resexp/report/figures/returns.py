@@ -66,7 +66,7 @@ def _line(panel: Axes, group: pd.DataFrame, look: style.LineStyle, level: float)
 
 
 def _threshold(axes: np.ndarray[tuple[int], np.dtype[np.object_]], rows: pd.DataFrame) -> list[Line2D]:
-    """Draw the return at which the environment counts as solved, if there is one."""
+    """Draw the return at which the environment counts as solved, if it is the same in all trials."""
     known = pd.to_numeric(rows["test_threshold"], errors="coerce").dropna().unique()
     if len(known) != 1:
         return []

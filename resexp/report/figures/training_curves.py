@@ -22,7 +22,9 @@ COLUMNS = 4
 
 
 def figure(records: Records) -> Figure | None:
-    """Per variant, a panel of the running training error above one of the test error; None without curves."""
+    """For each variant, a panel of the running training error above one of the test error. None without
+    curves, or if no network was trained.
+    """
     done = frames.done(records.trials)
     rows = records.metrics.merge(done[["id", "variant", "depth"]], on="id")
     if rows.empty or not frames.trained(records):

@@ -22,7 +22,7 @@ CAPTION = (
 
 
 def table(records: Records) -> Table | None:
-    """Rows: error x variant x depth. None without metric rows."""
+    """Rows: error x variant x depth. None without metric rows, or if no network was trained."""
     if not frames.trained(records):
         return None
     trials = frames.ended(records.trials)

@@ -62,7 +62,9 @@ CHANCE = (
 
 
 def table(records: Records) -> Table | None:
-    """Rows: variant x depth. None before any trial has ended, or if training errors were not measured."""
+    """Rows: variant x depth. None before any trial has ended, if no network was trained, or if training
+    errors were not measured.
+    """
     ended = frames.ended(records.trials)
     done = frames.done(ended)
     unmeasured = not done.empty and done["train_error"].isna().all()

@@ -25,7 +25,9 @@ CAPTION = (
 
 
 def table(records: Records) -> Table | None:
-    """Rows: variant x depth x budget. None if no depth has two variants with evaluations."""
+    """Rows: variant x depth x budget. None if no depth has two variants with evaluations, or if no network
+    was trained.
+    """
     if not frames.trained(records):
         return None
     done = frames.done(records.trials)

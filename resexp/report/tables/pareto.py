@@ -47,7 +47,9 @@ CAPTION = (
 
 
 def table(records: Records) -> Table | None:
-    """Rows: variant x depth. None if no variant has four finished depths, the fewest that show a trend."""
+    """Rows: variant x depth. None if no network was trained, or if no variant has four finished depths, the
+    fewest that show a trend.
+    """
     deepest = frames.ended(records.trials).groupby("variant", observed=True)["depth"].max()
     done = frames.done(records.trials).dropna(subset=["test_error"])
     if (

@@ -32,7 +32,9 @@ def fixed(beta: float, round: int, rounds: int, dropped: bool) -> float:
 
 
 def adaptive(beta: float, round: int, rounds: int, dropped: bool) -> float:
-    """b <- min(1, 1.05 b s) if accuracy dropped in round t of n, else max(0, 0.95 b s);  s = 1 - t / 2n"""
+    """b <- min(1, c b s), where s = 1 - t / 2n in round t of n. c is 1.05 if the training accuracy dropped in
+    this round, and 0.95 if it did not.
+    """
     return min(1.0, (1.05 if dropped else 0.95) * beta * (1 - round / (2 * rounds)))
 
 
@@ -57,7 +59,7 @@ def vote(error: float, classes: int) -> float:
 def flow(weights: Weights, correct: Flags, alpha: float, connect: Connect) -> Weights:
     """w' = connect(w, f), scaled to sum to 1, where f(w) = w exp(-a (2 [correct] - 1)).
 
-    If connect(w, f) = f(w) + b w, this is the paper's (f(w) + b w) / (1 + b).
+    If connect(w, f) = f(w) + b w, this is the paper's (f(w) + b w) / (1 + b), scaled to sum to 1.
     """
     flowed = connect(weights, lambda w: w * np.exp(np.where(correct, -alpha, alpha)))
     return np.asarray(flowed / flowed.sum())

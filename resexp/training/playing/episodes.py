@@ -125,7 +125,7 @@ def copied(observation: Any) -> Floats:
 
 
 def told(env: Any, action_K: Floats) -> Any:
-    """An action as the environment takes it: the number of a choice, or a vector within its bounds."""
+    """An action in the form that the environment takes: the number of a choice, or a vector within bounds."""
     space = env.action_space
     if not space.shape:
         return int(space.start) + int(action_K.argmax())

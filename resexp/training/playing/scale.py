@@ -55,7 +55,7 @@ class Scale:
         return ((seen_NF.cpu() - mean_F) / deviation_F).clamp(-MOST, MOST).float()
 
     def state(self) -> dict[str, Any]:
-        """Plain numbers instead of tensors, because checkpoints are read onto devices without float64."""
+        """The state as plain numbers, because a checkpoint may be read onto a device without float64."""
         return {
             "count": self.count,
             "mean": self.mean_F.tolist(),
