@@ -52,8 +52,8 @@ class Snapshot:
     """A copy of a training run with a fixed batch. A probe may change it: the run itself is not affected.
 
     `network` is in training mode and in float32. `images` are the batch's inputs: (B, C, H, W) for images.
-    `labels` are the data's labels (B,), even if the task does not use them. `loss()` runs the network on the
-    batch. `step()` makes the update that the run's optimiser, in its present state, would make on it.
+    `labels` are the data's labels, even if the task does not use them: (B,) for classes. `loss()` runs the
+    network on the batch. `step()` updates the network as the run's optimiser now would on this batch.
 
     `compared(n)`: three sets of images, uint8: generated ones, real ones of the test set, and real ones of
     the training set. Each set has the shape (k, C, H, W), with the same k of at most n. `compared` is None if

@@ -19,12 +19,12 @@ TOLERANCE = 1e-3
 class Sharpness(Probe):
     """The loss along a random direction through the weights, and the largest Hessian eigenvalue.
 
-    `slice_loss` is the loss (nats) at weights W + a d, for 2 `points` + 1 values of a from -`reach` to
-    `reach`. A reading's layer is a, and its index counts the values of a. The direction d is Gaussian and
-    filter-normalised (Li et al. 2018, arXiv:1712.09913, section 4): ||d|| = ||W|| for each filter, and d = 0
-    for norms and biases. `hessian_eigenvalue` is the largest eigenvalue of the training loss's Hessian, from
-    at most `iterations` steps of power iteration. With too few steps the estimate is too low. Batch norms use
-    the statistics of the probe batch.
+    `slice_loss` is the loss (nats) at weights W + a d, for 2 * `points` + 1 values of a from -`reach` to
+    `reach`. The layer of such a reading is the value of a, and its index counts these values. The direction d
+    is Gaussian and filter-normalised (Li et al. 2018, arXiv:1712.09913, section 4): ||d|| = ||W|| for each
+    filter, and d = 0 for norms and biases. `hessian_eigenvalue` is the largest eigenvalue of the training
+    loss's Hessian, from at most `iterations` steps of power iteration. With too few steps the estimate is too
+    low. Batch norms use the statistics of the probe batch.
     """
 
     quantities = (
