@@ -18,6 +18,7 @@ from resexp.plan import make
 from resexp.plan.looks import Look, with_seeds
 from resexp.plan.trial import Trial, identity
 from resexp.report.build import build
+from resexp.report.render import json
 from resexp.store.registration import digest
 
 
@@ -167,6 +168,10 @@ def test_a_comparison_is_registered_only_with_all_its_trials(tmp_path: Path) -> 
         report = build(api.results("x", tmp_path))
         assert report.leading == "comparisons"
         assert report.sentences[-1].text.endswith(said)
+        written = [row for row in json.document(report)["sentences"] if row["table"] == "comparisons"]
+        assert [row["text"].rpartition(" ")[2] for row in written] == [said] * (
+            len(connections[0].split(",")) - 1
+        )
 
 
 def test_a_claim_is_exploratory_once_its_variants_have_further_trials(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 from recordings import file_of
+from shared_data import SHARED
 
 from resexp.config.settings import DataConfig
 from resexp.data import cache, spoken_digits
@@ -24,7 +25,6 @@ from resexp.data.spoken_digits import SPEAKERS, WORDS, checked, hashes
 from resexp.errors import DataError
 
 Configure = Callable[..., DataConfig]
-SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 
 
 @once

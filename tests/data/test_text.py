@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from shared_data import SHARED
 
 from resexp.config.settings import DataConfig
 from resexp.data import cache
@@ -17,7 +18,6 @@ from resexp.data.text_file import LIMIT
 from resexp.data.tiny_shakespeare import REMOTE, VOCABULARY
 from resexp.data.windows import TokenSet
 from resexp.errors import DataError
-from tests.data.conftest import SHARED
 
 Configure = Callable[..., DataConfig]
 TEXT = "".join(chr(97 + i * i % 23) for i in range(1000)) + "é"

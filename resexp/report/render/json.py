@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from resexp.report import words
+from resexp.report import standing, words
 from resexp.report.build import Report
 from resexp.report.frames import ReportRecords
 from resexp.report.render.trials import plain_rows, settings
@@ -48,8 +48,14 @@ def _escaped(line: str) -> str:
 
 def _sentences(report: Report) -> list[dict[str, Any]]:
     """The opening sentences, then those of the tables, each with the key of its table or None."""
-    own = {sentence: table.key for table in report.tables for sentence in table.sentences}
-    opening = {sentence: own.get(sentence) for sentence in report.sentences}
+    own = {sentence: table.key for table in report.tables for sentence in report.own(table)}
+    table = report.table(report.leading)
+    marked = (
+        {standing.marked(report.records, one, table.key): table.key for one in table.sentences}
+        if table
+        else {}
+    )
+    opening = {sentence: {**own, **marked}.get(sentence) for sentence in report.sentences}
     return [{"table": key, **asdict(sentence)} for sentence, key in {**opening, **own}.items()]
 
 

@@ -32,7 +32,7 @@ PROTOCOL = " of the last epoch"
 FRONT = (
     " A network is on the front if no other one on the same data has both a lower or equal mean {error} and "
     "a lower or equal cost: parameters (P), multiply-accumulates (M) or a trial's whole time on this "
-    "machine (T)."
+    "machine (T). Of networks with the same error and cost, only the first in the table is on the front."
 )
 CAPTION = (
     f"Test {{error}}{PROTOCOL}, as mean ± standard deviation over n seeds.{FRONT} The gain is how much lower "
