@@ -122,7 +122,8 @@ class Attempt:
         memory was short, a later attempt may be able to load it.
         """
         self._unloadable.append(sidecar)
-        self.notes.append(f"{sidecar}: cannot be loaded ({problem!r}); the trial went on from the one before")
+        otherwise = "the trial goes on from an older one, or begins again"
+        self.notes.append(f"{sidecar}: cannot be loaded ({problem!r}); {otherwise}")
         print(self.notes[-1])
 
     def _intact(self, sidecar: Path, record: Mapping[str, Any], rows: Mapping[str, bytes]) -> bytes | None:

@@ -112,6 +112,7 @@ def _create_and_fill(path: Path, data: bytes) -> bool:
         os.fsync(fd)
     finally:
         os.close(fd)
+    durable.sync(path.parent)
     return True
 
 
