@@ -104,14 +104,11 @@ def _csv(text: str, origin: str) -> tuple[list[Row], list[Problem]]:
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     lines = _lines(reader)
     rows: list[Row] = []
+    problems: list[Problem] = []
     try:
-        line, names = next(lines)
+        line, names = next(lines, (0, []))
         header = [name.strip() for name in names]
-        problems = [
-            Problem(f"{origin}:{line}", name, f"is the name of {count} columns", "give each its own name")
-            for name, count in Counter(header).items()
-            if name and count > 1
-        ]
+        problems += _repeated(header, f"{origin}:{line}")
         for line, cells in lines:
             where = f"{origin}:{line}"
             if len(cells) != len(header):
@@ -125,8 +122,17 @@ def _csv(text: str, origin: str) -> tuple[list[Row], list[Problem]]:
             rows.append(Row(where, named))
     except csv.Error as problem:
         wrong = Problem(f"{origin}:{reader.line_num}", "", f"is no CSV: {problem}", "mend its quotes")
-        return [], [wrong]
+        return [], [*problems, wrong]
     return rows, problems
+
+
+def _repeated(names: Sequence[str], where: str) -> list[Problem]:
+    """A problem for each name that several columns have."""
+    return [
+        Problem(where, name, f"is the name of {count} columns", "give each its own name")
+        for name, count in Counter(names).items()
+        if name and count > 1
+    ]
 
 
 def _lines(reader: Any) -> Iterator[tuple[int, list[str]]]:
@@ -196,10 +202,8 @@ def of_frame(frame: pd.DataFrame, name: str = "runs") -> Sheet:
     if any(level is not None for level in frame.index.names) and not {*frame.index.names} & {*frame.columns}:
         frame = frame.reset_index()
     columns = [str(column) for column in frame.columns]
-    twice = [column for column, count in Counter(columns).items() if count > 1]
-    if twice:
-        right = "give each its own name"
-        raise TableError([Problem(name, each, "is the name of two columns", right) for each in twice])
+    if problems := _repeated(columns, name):
+        raise TableError(problems)
     rows = []
     for number, values in enumerate(frame.itertuples(index=False, name=None), 1):
         cells = dict(_flat(dict(zip(columns, map(_plain, values), strict=True))))

@@ -2,9 +2,8 @@
 
 A checkpoint is a pair of files: `<name>.pt` holds the state of training, and its sidecar `<name>.json` holds
 the SHA-256 of that file, and the size and checksum of each row file (metrics, probes) at that moment. A
-checkpoint is used only if the hash is right and each row file still begins with the same bytes. If the worker
-was killed while it wrote the newest checkpoint, that checkpoint fails this test, and an older one is used.
-Finished writes can be lost only if the power fails. Some checkpoints are fsynced to survive that.
+checkpoint is used only if the hash is right and each row file still begins with the same bytes. If not, an
+older one is used. Finished writes can be lost only if the power fails. Some are fsynced to survive that.
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ from typing import Any
 
 from resexp import durable
 from resexp.catalog.plugins import Plugin
-from resexp.errors import StoreError
+from resexp.errors import StoreError, out_of_memory
 from resexp.machine.host import time_here
 from resexp.plan.trial import Trial
 from resexp.store.copies import copied_plugins
-from resexp.store.documents import read, read_or_empty
+from resexp.store.documents import read, read_if_sound, read_or_empty
 from resexp.store.failure import check_current, fail
 from resexp.store.layout import FORMAT, TrialFolder, rows_of
 
@@ -30,7 +29,7 @@ DURABLE_EVERY = 10.0
 """The least seconds between two checkpoints that are fsynced, because an fsync takes time."""
 
 PROGRESS_EVERY = 0.5
-"""The least seconds between two writes of the progress file."""
+"""The least seconds between two writes of the progress file, except after the last step."""
 
 
 class Attempt:
@@ -41,7 +40,8 @@ class Attempt:
     without calling `commit`.
 
     Raises StoreError if the folder does not hold a trial. All methods raise OSError if reading or writing
-    fails. Some methods raise StaleAttempt, which means that a later attempt has taken the trial over.
+    fails. Some methods raise StaleAttempt: a later attempt has taken the trial over, a cluster has begun this
+    attempt again, or the folder is gone.
     """
 
     def __init__(
@@ -88,7 +88,8 @@ class Attempt:
         `fingerprint` describes the environment: versions, machine and threads. A checkpoint is deleted if it
         is damaged, or of another trial, format or environment. But with `allow_environment_change`, a
         checkpoint of another environment is used, and the result will say `mixed`. If `load` raises, a note
-        says so, and the next older checkpoint is tried. Raises StaleAttempt.
+        says so, and the next older checkpoint is tried. But if memory runs out, the error is raised, and
+        nothing is deleted. Raises StaleAttempt.
         """
         self._check_current()
         # Stored fingerprints have lists instead of tuples. Sealing gives this one lists, too.
@@ -96,7 +97,7 @@ class Attempt:
         rows = rows_of(self._folder)
         kept, loaded = dict.fromkeys(rows, 0), None
         for sidecar in reversed(self._folder.checkpoints()):
-            record = read_or_empty(sidecar)
+            record = read_if_sound(sidecar)
             data = self._intact(sidecar, record, rows)
             if data is None:
                 _remove(sidecar)
@@ -104,6 +105,8 @@ class Attempt:
             try:
                 loaded = load(data)
             except Exception as problem:
+                if out_of_memory(problem):  # another attempt may have more, and finds all as it is now
+                    raise
                 self._set_aside(sidecar, problem)
                 continue
             kept = {name: record["rows"][name]["bytes"] for name in rows}
@@ -118,12 +121,9 @@ class Attempt:
         return loaded
 
     def _set_aside(self, sidecar: Path, problem: Exception) -> None:
-        """Note that a checkpoint cannot be loaded. It is deleted only after another one has been saved: if
-        memory was short, a later attempt may be able to load it.
-        """
+        """Note that a checkpoint cannot be loaded. It is deleted when another one has been saved."""
         self._unloadable.append(sidecar)
-        otherwise = "the trial goes on from an older one, or begins again"
-        self.notes.append(f"{sidecar}: cannot be loaded ({problem!r}); {otherwise}")
+        self.notes.append(f"{sidecar}: cannot be loaded ({problem!r}); an older one is used, if there is one")
         print(self.notes[-1])
 
     def _intact(self, sidecar: Path, record: Mapping[str, Any], rows: Mapping[str, bytes]) -> bytes | None:

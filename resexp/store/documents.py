@@ -87,6 +87,14 @@ def read_or_empty(path: Path) -> dict[str, Any]:
         return {}
 
 
+def read_if_sound(path: Path) -> dict[str, Any]:
+    """What `read` returns, or {} if the document is absent or damaged. Raises OSError if it is unreadable."""
+    try:
+        return read(path)
+    except (FileNotFoundError, durable.NotAFile, durable.Damaged):
+        return {}
+
+
 def sound_rows(name: str, rows: Sequence[Mapping[str, Any]]) -> tuple[int, str]:
     """How many rows at the beginning of the file `name` have the right fields, and what is wrong with the
     row after them ("" if all rows are right).

@@ -63,6 +63,8 @@ def changed(old: str, new: str) -> str:
         (f"{HEADER},epochs\na,2,0,9,5\na,2,0,8,6\n", ["runs.csv:3: seed", "one more --variant, or keep one"]),
         ("", ["runs.csv: is empty"]),
         (f"{HEADER}\n", ["runs.csv: has no runs"]),
+        (",,\n,,\n", ["runs.csv: has no runs"]),
+        (f'{HEADER}\n1,2\nplain,2,0,"9\n', ["runs.csv:2: has 2 cells", "runs.csv:3: is no CSV"]),
         ("[1]", ["runs.csv: is one JSON array; write one object per line"]),
         ("a,b\n1,2\n", ["no column says which nets", "how deep each net is", "--test-error", "'a', 'b'"]),
         (f"{HEADER}\nplain,20,0,9\n".replace("test_error", "acc"), ["a column, such as 'acc', with one of"]),

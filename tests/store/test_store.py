@@ -1,3 +1,4 @@
+import errno
 import json
 import math
 import os
@@ -181,6 +182,31 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(tmp_path: Path) -> Non
             path.unlink()
         assert attempt(experiment, TRIALS[0]).begin(stub.FINGERPRINT) is None
         assert place.metrics.read_bytes() == b""
+
+
+def test_a_checkpoint_that_cannot_be_read_or_for_which_memory_is_short_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def short(data: bytes) -> bytes:
+        raise MemoryError
+
+    with create(tmp_path) as experiment:
+        stop_after(12, attempt(experiment, TRIALS[0]))
+        with pytest.raises(MemoryError):
+            attempt(experiment, TRIALS[0]).begin(stub.FINGERPRINT, short)
+        sidecar = folder_of(tmp_path).checkpoints()[-1]
+        with monkeypatch.context() as patch:
+            whole = durable.read_bytes
+
+            def fails(path: Path, most: int | None = None) -> bytes:
+                if path == sidecar:
+                    raise OSError(errno.EIO, "Input/output error")
+                return whole(path, most)
+
+            patch.setattr(durable, "read_bytes", fails)
+            with pytest.raises(OSError, match="Input/output"):
+                attempt(experiment, TRIALS[0]).begin(stub.FINGERPRINT)
+        assert json.loads(attempt(experiment, TRIALS[0]).begin(stub.FINGERPRINT) or b"")["step"] == 12
 
 
 def test_a_short_trial_waits_for_the_disk_seldom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

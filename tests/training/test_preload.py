@@ -21,7 +21,7 @@ from resexp.training.probing import probe_rows
 from resexp.training.run import Run
 cpu = torch.device("cpu")
 run = Run(settings, open_data(settings.data, cpu), cpu)
-list(probe_rows(run, []))
+list(probe_rows(run, [], lambda: None))
 while not run.epoch_ended():
     run.train_step()
 run.close_epoch()
