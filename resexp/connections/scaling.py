@@ -90,7 +90,7 @@ class ShortcutGated(ShortcutConnection):
 
     The shortcut-only gate of He et al. 2016 (arXiv:1603.05027), section 3.1. The matrix W and the vector b
     are learned. Every element of b starts at `bias`. The lower `bias` is, the more of the shortcut the gate
-    lets through at first; with -inf, this connection is residual.
+    lets through at first. As `bias` falls, the connection approaches the residual one.
     """
 
     def __init__(self, site: Site, *, bias: Real = -6.0, **shortcut: ShortcutKind) -> None:

@@ -25,12 +25,12 @@ class AudioFolder(ClassFolders, Source):
     """WAV and FLAC files in `root/train/<class>/` and `root/val/<class>/` (or `test`), at any depth below
     these.
 
-    Other names of folders are recognised as for `image_folder`, and if there is no test set, it is drawn from
-    the training recordings. An example is `seconds` long and has `rate` samples per second. Several channels are averaged, other rates are
-    resampled, more than 16 bits are rounded, and the middle of longer recordings is used. An example is a
-    waveform or, if `mels` is given, a log-mel spectrogram of `mels` bands. In training, it is moved in time
-    by up to `shift` seconds, and half of the recordings get white noise of up to `noise` times their root
-    mean square. Files that are no recordings or cannot be read are left out, counted and named.
+    Other names of folders are recognised as for `image_folder`. If there is no test set, it is drawn from the
+    training recordings. An example is `seconds` long and has `rate` samples per second. Several channels are
+    averaged, other rates are resampled, more than 16 bits are rounded, and the middle of longer recordings is
+    used. An example is a waveform or, if `mels` is given, a log-mel spectrogram of `mels` bands. In training,
+    it is moved in time by up to `shift` seconds, and half of the recordings get white noise of up to `noise`
+    times their root mean square. Files that are no recordings or cannot be read are left out, counted and named.
     """
 
     wanted = Wanted("recordings", FORMATS, _no_recording)

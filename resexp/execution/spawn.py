@@ -62,7 +62,7 @@ def spawn(control: Connection, preload: Sequence[str]) -> subprocess.Popen[bytes
 
 
 def _flags() -> list[str]:
-    """This interpreter's options that decide where modules come from and which warnings are shown."""
+    """Those options of this interpreter that workers get, too: for modules, compiled files and warnings."""
     options = {
         "-I": sys.flags.isolated,
         "-E": sys.flags.ignore_environment,

@@ -34,9 +34,10 @@ def note_reported(path: Path) -> None:
 
 
 def seeds_at_last_look(path: Path, config_text: str, overrides: Sequence[str]) -> int:
-    """The number of seeds at the last look of a sequential experiment (`plan/looks.py`) in the folder `path`.
+    """The number of seeds at the most recent look of a sequential experiment (`plan/looks.py`).
 
-    It is 0 if the folder's plan has no look, or was made from another configuration or other overrides.
+    `path` is the experiment's folder. The number is 0 if the folder's plan has no look, or was made from
+    another configuration or other overrides.
     """
     plan = read_or_empty(ExperimentFolder(path).plan)
     same = plan.get("config_sha256") == hashlib.sha256(config_text.encode()).hexdigest()
@@ -46,11 +47,11 @@ def seeds_at_last_look(path: Path, config_text: str, overrides: Sequence[str]) -
 
 
 def seeds_before(folder: ExperimentFolder, trials: Sequence[Trial]) -> tuple[int, ...]:
-    """How many seeds groups had in earlier reports, if they have more seeds in `trials` now.
+    """The numbers of seeds at which results were reported earlier, if seeds were added afterwards.
 
-    A group is a variant at a depth. Each reported plan in which some groups had fewer seeds than now gives
-    one number: the largest number of seeds that one of these groups had. A plan to which only depths or
-    variants were added gives none. The numbers are distinct and ascending.
+    A group is all trials of one variant at one depth. For each plan that was reported, take the groups that
+    have more seeds in `trials` than they had then. The plan's number is the largest number of seeds that any
+    of them had. If no group has more seeds, the plan has no number. The numbers are distinct and ascending.
     """
     numbers: set[int] = set()
     for plan in read_or_empty(folder.reported).get("plans", []):
