@@ -28,6 +28,7 @@ NonNegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Real = Annotated[float, Field(allow_inf_nan=False)]
 Processes = Annotated[int, Field(gt=0, le=256)]
 Streams = Annotated[int, Field(gt=0, le=256)]
+Samples = Annotated[int, Field(ge=2, le=10**9)]
 StreamCount = Annotated[int, Field(ge=2, le=256)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 ProperFraction = Annotated[float, Field(ge=0, lt=1)]
@@ -74,6 +75,7 @@ OPTION_TYPES: dict[str, object] = {
     "Length": Length,
     "MadeUp": MadeUp,
     "Repeats": Repeats,
+    "Samples": Samples,
     "PositiveFloat": PositiveFloat,
     "NonNegativeFloat": NonNegativeFloat,
     "Real": Real,

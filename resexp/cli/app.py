@@ -222,7 +222,8 @@ def probe(
             progress=progress,
         )
     typer.echo(f"Measured {count} trained network{'' if count == 1 else 's'}.")
-    typer.echo(f"Next: {text.clean(text.command('resexp', 'report', *filter(None, [name])))}")
+    place = [*filter(None, [name]), *(["--results", str(results)] if results != RESULTS else [])]
+    typer.echo(f"Next: {text.clean(text.command('resexp', 'report', *place))}")
 
 
 for command in (demo, check, judge, pack, unpack, show, schema, doctor, bench, init):

@@ -29,7 +29,7 @@ SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 """The SHA-256 of the file with the weights. Each other file is refused."""
 BATCH = 16
 """The number of images of which features are computed at once: a few seconds on one core."""
-PATIENCE = 10.0
+PATIENCE = 0.5
 """Seconds between two signs of life while another process computes the features of the same images."""
 
 

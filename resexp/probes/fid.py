@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from resexp.errors import TrialError
 from resexp.generation.distance import frechet
 from resexp.generation.inception import Inception, missing
-from resexp.options import PositiveInt
+from resexp.options import Samples
 from resexp.probes.base import Probe, Quantity, Reading, Snapshot
 
 
@@ -34,7 +34,7 @@ class Fid(Probe):
         Quantity("fid_images", title="images in each set of the FID", over="network"),
     )
 
-    def __init__(self, *, images: PositiveInt = 10_000) -> None:
+    def __init__(self, *, images: Samples = 10_000) -> None:
         self.images = images
 
     def missing(self) -> str | None:

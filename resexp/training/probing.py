@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -73,7 +73,7 @@ def measured(
     probe: Probe = config.build()
     with torch.random.fork_rng([] if place.type == "cpu" else [place], device_type=place.type):
         torch.manual_seed(0)
-        snapshot = replace(take_snapshot(run, config.batch_size, place, config.of), alive=alive)
+        snapshot = take_snapshot(run, config.batch_size, place, config.of, alive)
         for reading in _readings(probe, snapshot):
             quantity = {"quantity": own[reading.name]} if reading.name in own else {}
             yield {"probe": config.name, "step": run.step, "at": at, **asdict(reading), **quantity}
@@ -97,7 +97,11 @@ def _readings(probe: Probe, snapshot: Snapshot) -> Iterator[Reading]:
 
 
 def take_snapshot(
-    run: Run, batch_size: int, place: torch.device | None = None, of: str = "model"
+    run: Run,
+    batch_size: int,
+    place: torch.device | None = None,
+    of: str = "model",
+    alive: Alive = lambda: None,
 ) -> Snapshot:
     """A copy of the network whose settings are at `of`, with a batch from `Subject.batch`. Both are on the
     device `place` or, if that is None, on the run's device.
@@ -118,4 +122,6 @@ def take_snapshot(
         torch.autograd.backward(loss())
         optimizer.step()
 
-    return Snapshot(network, inputs, labels, loss, step, subject.compared)
+    sets = subject.compared
+    compared = None if sets is None else lambda most: sets(most, alive)
+    return Snapshot(network, inputs, labels, loss, step, compared, alive)

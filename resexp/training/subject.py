@@ -18,11 +18,11 @@ class Subject:
     batch: takes a size, and returns a batch of at most this size: inputs, target of the loss, and labels. All
     trials on the same data share it, except in learning by playing, where it is the run's own experience.
     loss: takes a copy of the network, and the inputs and target of that batch, and returns the loss.
-    compared: as in `probes.base.Snapshot`.
+    compared: as in `probes.base.Snapshot`. It also takes `alive`, and calls it while it makes images.
     """
 
     network: Network
     optimizer: torch.optim.Optimizer
     batch: Callable[[int], tuple[Tensor, Tensor, Tensor]]
     loss: Callable[[nn.Module, Tensor, Tensor], Tensor]
-    compared: Callable[[int], tuple[Tensor, Tensor, Tensor]] | None = None
+    compared: Callable[[int, Callable[[], None]], tuple[Tensor, Tensor, Tensor]] | None = None

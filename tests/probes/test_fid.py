@@ -29,7 +29,7 @@ from resexp.plan.trial import Trial
 from resexp.report.build import build
 from resexp.store import Attempt
 from resexp.training.adversarial.run import AdversarialRun
-from resexp.training.probing import probe_rows
+from resexp.training.probing import probe_rows, take_snapshot
 from resexp.training.trial import train
 
 CPU = torch.device("cpu")
@@ -128,7 +128,7 @@ def test_the_probe_compares_as_many_generated_images_with_real_ones(run: Adversa
     }
     assert readings["fid"] > 2 * readings["fid_floor"] > 0
     assert {(row["probe"], row["layer"], row["index"]) for row in rows} == {("fid", "network", 0)}
-    assert len(lives) >= 4  # one for each set, and one after the distances
+    assert len(lives) >= 5  # one for each set, one after making images, and one after the distances
     test = run.real(run.data.test, np.arange(len(run.data.test)))
     assert all(any(torch.equal(image, each) for each in test) for image in real)
     assert len(run.compared(1000)[1]) == 50  # no more than there are training images
@@ -197,6 +197,23 @@ def test_without_weights_or_package_a_run_is_refused(
     hub.mkdir(parents=True)
     (hub / WEIGHTS).symlink_to(folder / WEIGHTS)
     compatible.check_machine(probes)  # where torch-fidelity itself puts them
+
+
+def test_one_image_is_too_few() -> None:
+    with pytest.raises(ConfigError, match="images: 1 is too small"):
+        parse_probes(["{kind: fid, images: 1}"])
+
+
+def test_signs_of_life_are_given_while_images_are_made(run: AdversarialRun) -> None:
+    lives: list[None] = []
+    snapshot = take_snapshot(run, 4, alive=lambda: lives.append(None))
+    assert snapshot.compared is not None
+    snapshot.compared(7)
+    assert lives
+
+
+def test_waiting_for_another_process_is_within_the_shortest_stall_timeout() -> None:
+    assert inception.PATIENCE < 1
 
 
 def test_the_discriminator_has_no_fid(folder: Path) -> None:

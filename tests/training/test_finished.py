@@ -73,7 +73,8 @@ def test_the_command_says_what_to_do_next(
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 0
-    assert capsys.readouterr().out == "Measured 1 trained network.\nNext: resexp report e\n"
+    command = f"resexp report e --results {trained}"
+    assert capsys.readouterr().out == f"Measured 1 trained network.\nNext: {command}\n"
     assert "cka" in {row["probe"] for row in probes(trained)}
 
 

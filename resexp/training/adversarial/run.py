@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -147,19 +148,19 @@ class AdversarialRun(Run):
         }
 
     @torch.no_grad()
-    def generated(self, count: int) -> Tensor:
-        """Images (count, C, H, W) uint8 of fixed noise. Raises Diverged if a pixel is not finite."""
+    def generated(self, count: int, alive: Callable[[], None] = lambda: None) -> Tensor:
+        """Images (count, C, H, W) uint8 of fixed noise. Calls `alive` often. Raises Diverged for a NaN."""
         self.forward.eval()
-        noise = self.noise(count, "evaluation")
         at_once = self.game.evaluated_at_once(self.data.facts)
         parts = []
-        for part in torch.split(noise, at_once):
+        for part in torch.split(self.noise(count, "evaluation"), at_once):
             images = self.forward(part)
             if not images.isfinite().all():
                 raise Diverged(
                     f"a generated image had a pixel that is no number by step {self.step} of {self.total}"
                 )
             parts.append(pixels(images))
+            alive()
         return torch.cat(parts)
 
     def evaluate(self, epoch: int) -> dict[str, Any]:
@@ -191,12 +192,12 @@ class AdversarialRun(Run):
         every = torch.split(torch.from_numpy(numbers).to(self.device), self.game.evaluation_batch)
         return torch.cat([pixels(self.scaled(split, split.batch(part)[0])) for part in every])
 
-    def compared(self, most: int) -> tuple[Tensor, Tensor, Tensor]:
+    def compared(self, most: int, alive: Callable[[], None] = lambda: None) -> tuple[Tensor, Tensor, Tensor]:
         """`Snapshot.compared` for probes. The real images are the same in all trials on the same data."""
         test, train = self.data.test, self.data.train
         count = min(most, len(test), len(train))
         chosen = [self.real(split, sample(len(split), count)) for split in (test, train)]
-        return self.generated(count), chosen[0], chosen[1]
+        return self.generated(count, alive), chosen[0], chosen[1]
 
     def chance(self) -> dict[str, float]:
         """Always empty, because shortfalls are not compared with those of an untrained generator."""
