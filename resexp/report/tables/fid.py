@@ -16,8 +16,7 @@ CAPTION = (
     "images, with the weights of torch-fidelity. Lower is better. Real images: the FID between training "
     "images and these test images, which is about what a perfect generator would reach. Images: the number in"
     " each set. FIDs may be compared only if this number and the real images are the same, because the "
-    "distance falls with the number. Values are mean ± standard deviation over n seeds. A dash means that "
-    "the distance was not finite."
+    "distance falls with the number. Values are mean ± standard deviation over n seeds."
 )
 
 
