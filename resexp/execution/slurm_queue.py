@@ -102,8 +102,8 @@ class SubmitQueue:
         for batch in list(self._unsure):
             id = array_of(seen, batch.name)
             if id is None:
-                # A job that finds no note ends. Therefore it does no harm if the controller takes the array
-                # only after it has answered the second question.
+                # Slurm may take the array even later than it answers `seen_jobs` here. That does no harm:
+                # without the note, the jobs of the array end at once.
                 notes.remove(batch.name)
                 if (again := seen_jobs()) is None:
                     notes.write(batch.name, batch.note())
@@ -153,6 +153,6 @@ class SubmitQueue:
             count = len(self._new) + sum(len(batch.tasks) for batch in self._unsure)
             waits = f"{duration(FIRST_WAIT)} to {duration(LONGEST_WAIT)}"
             self.news.append(
-                f"sbatch refused jobs: {refusal}. They are submitted again after waits of {waits}; "
-                f"{counted(count, 'trial')} not submitted."
+                f"Jobs could not be submitted: {refusal}. Those that Slurm has not taken are submitted again "
+                f"after waits of {waits}; {counted(count, 'trial')} not known to be submitted."
             )

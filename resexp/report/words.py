@@ -119,7 +119,9 @@ def listed(items: list[str], most: int = 6) -> str:
 
 
 def introduced(sentences: Sequence[str]) -> list[str]:
-    """The sentences, which are read together. The first mention of a connection is written as by `called`."""
+    """The sentences of one passage, in which the first mention of a connection whose name could be misread
+    also says what it is, such as "skip (concatenation)".
+    """
     told = list(sentences)
     for kind in texts.MEANINGS:
         mention = re.compile(rf"(?<![\w-])(?<!long ){kind}(?![\w-])( \([^()]*\))?")
@@ -136,7 +138,7 @@ def short(key: str) -> str:
 
 
 def choice(value: Any) -> str:
-    """A swept value as text: a part as its kind and options, and a number without superfluous digits."""
+    """A swept value as text: a part as its kind and options, and a number with at most six digits."""
     if isinstance(value, dict):
         options = ", ".join(f"{clean(key)}={choice(value[key])}" for key in value if key != "kind")
         kind = clean(value.get("kind", ""))

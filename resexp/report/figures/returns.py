@@ -1,4 +1,4 @@
-"""Return over the steps of learning by playing."""
+"""The return in reinforcement learning, over the steps that were played."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from resexp.store import Records
 ORDER = 15
 TITLE = "Return over steps of the environment"
 CAPTION = (
-    "Lines are means over the seeds that finished, of the mean return of the evaluation episodes. Bands are "
-    "95 % intervals of these means by Student's t, drawn from three seeds on. The thin dashed line is the "
-    "return at which the environment counts as solved."
+    "Each trial's return is the mean over its evaluation episodes. Lines are means of it over the seeds that "
+    "finished. Bands are 95 % intervals of these means by Student's t, where there are at least three seeds. "
+    "A thin dashed line, if there is one, is the return at which the environment counts as solved."
 )
 COLUMNS = 4
 
 
 def figure(records: Records) -> Figure | None:
-    """A panel for each depth with a line per variant; None if no trial learned by playing."""
+    """A panel for each depth with a line per variant; None if no finished trial has returns."""
     done = frames.done(records.trials)
     if "test_return" not in records.metrics or done.empty:
         return None
