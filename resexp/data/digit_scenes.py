@@ -21,10 +21,10 @@ SIDES = (0.35, 0.6)
 """Smallest and largest side of a digit, as fractions of the scene's side."""
 INK = 0.47
 """A pixel of an enlarged digit (0: paper, 1: black) is ink if it is above this value. No pixel is so close to
-this value that rounding matters.
+this value that the errors of floating-point numbers could decide.
 """
 CELLS = (16, 8, 4, 2)
-"""Side, in pixels, of the cells of each octave of noise in the background, coarsest first."""
+"""About the side, in pixels, of the cells of each octave of noise in the background, coarsest first."""
 GROUND, OCTAVE = 100.0, 45.0
 """Mean grey value of the background, and the amplitude of one octave."""
 PENS = (160.0, 230.0)
@@ -36,11 +36,11 @@ class DigitScenes(Source):
     """Grey scenes with `digits` handwritten digits at random places and scales, and their masks.
 
     `texture`, from 0 to 1, is the complexity of the background. At 0 it is flat. Each quarter adds smooth
-    noise of a finer scale, with cells of 16, 8, 4 and 2 pixels. The peaks of the finest noise are as thin and
-    as bright as strokes of the pen. A scene is `image_size` pixels wide and high (default 32). The digits are
-    scikit-learn's (see `digits`). No digit of a test scene occurs in a training scene. The mask is 1 where
-    there is ink. With the same options, a scene depends only on its split and its number. A change of
-    `texture` changes only the background.
+    noise of a finer scale, with cells of about 16, 8, 4 and 2 pixels. The peaks of the finest noise are as
+    thin as strokes of the pen, and those of all octaves together as bright. A scene is `image_size` pixels
+    wide and high (default 32). The digits are scikit-learn's (see `digits`). No digit of a test scene occurs
+    in a training scene. The mask is 1 where there is ink. With the same options, a scene depends only on its
+    split and its number. A change of `texture` changes only the background.
     """
 
     def __init__(

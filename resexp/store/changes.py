@@ -61,7 +61,7 @@ def _why(old: Trial, new: Trial) -> list[str]:
 def set_aside(before: Mapping[str, Any], trials: Sequence[Trial]) -> list[str]:
     """The ids of trials that the plan `before` contained or had set aside, and that are not in `trials`.
 
-    A trial that the plan contained is left out if one of `trials` has the same settings and so replaces it.
+    The list does not have those trials of the plan that were replaced: one of `trials` has their settings.
     """
     new = {trial.id for trial in trials}
     earlier = [trial for trial in before.get("trials", ()) if trial["id"] not in new]
@@ -82,7 +82,9 @@ def warning(
 
 
 def back(overrides: Sequence[str]) -> str:
-    """A sentence on how to get trials back that were set aside because of the command's overrides."""
+    """A sentence on how to get trials back that the new plan set aside, because of the command's overrides or
+    of a change in the configuration.
+    """
     # `name=` chose the experiment, and must stay.
     others = [each for each in overrides if not each.startswith("name=")]
     if not others:

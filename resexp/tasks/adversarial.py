@@ -15,7 +15,7 @@ from resexp.tasks.base import AdversarialTask, at_least_single
 NO_BATCH_NORM = (
     "discriminator.norm",
     "batch",
-    "the gradient penalty is one of single images, which a batch norm mixes",
+    "the gradient penalty is computed for each image by itself, and a batch norm mixes images",
 )
 
 
@@ -33,16 +33,17 @@ class Adversarial(AdversarialTask):
     - `wgan_gp`: mean(D(y)) - mean(D(x)) + `penalty_weight` mean((||grad D(z)|| - 1)^2) with z at random
       places between x and y, and -mean(D(y)) (Gulrajani et al. 2017, arXiv:1704.00028)
 
-    With `spectral_norm`, every weight of the discriminator is divided by its largest singular value. What is
-    evaluated is a generator whose weights are averages that decay by `average` from step to step, and by less
-    in the first steps. `noise` is how many numbers the generator gets for an image, drawn from a normal
-    distribution.
+    With `spectral_norm`, every weight of the discriminator is divided by its largest singular value. The
+    generator that is evaluated has averaged weights: after each step, an average becomes `average` times
+    itself plus 1 - `average` times the new weight. In the first steps a smaller factor is used. `noise` is how
+    many numbers the generator gets for an image, drawn from a normal distribution.
 
     Generated images are compared with as many real ones, in the features of a classifier that was trained on
     the data set. The real ones are half of the test images, but at most 2000. The test error is called
     shortfall: 1 - F, where F is the harmonic mean of precision and recall (Kynkäänniemi et al. 2019,
-    arXiv:1904.06991). The train shortfall is the mean of this over the steps of training so far. A generator
-    whose recall is below 5 % has collapsed, which is an outcome and no failure.
+    arXiv:1904.06991). The train shortfall is the mean of this over the epochs so far, where an epoch without
+    an evaluation counts with the shortfall of the next one. A generator whose recall is below 5 % has
+    collapsed, which is an outcome and no failure.
     """
 
     error_name: ClassVar[str] = "shortfall"

@@ -19,7 +19,7 @@ class Optimizer(ABC):
 
     @abstractmethod
     def make(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-        """PyTorch's optimiser in its fused form, which updates all parameters in one kernel."""
+        """PyTorch's optimiser in its fused form, which updates many parameters at a time."""
 
 
 class Sgd(Optimizer):
