@@ -35,7 +35,7 @@ class Adversarial(AdversarialTask):
 
     With `spectral_norm`, every weight of the discriminator is divided by its largest singular value. The
     generator that is evaluated has averaged weights: after each step, an average becomes `average` times
-    itself plus 1 - `average` times the new weight. In the first steps a smaller factor is used. `noise` is how
+    itself plus 1 - `average` times the new weight. The factor is smaller in the first steps. `noise` is how
     many numbers the generator gets for an image, drawn from a normal distribution.
 
     Generated images are compared with as many real ones, in the features of a classifier that was trained on
