@@ -1,5 +1,5 @@
-"""Numbers the versions of what code computes. Code that is corrected may compute other numbers than before.
-Then its version is raised, and only the trials that use this code are trained again.
+"""Gives code a version that is raised when a correction changes the numbers it computes. Then only the
+trials that use this code are trained again.
 
 A part declares its version in the body of its class, as in `numerics = 2`; subclasses do not inherit it.
 Choices that are not parts, such as an initialisation, have their versions in `CHOICES`. `PROGRAM` is the
@@ -42,8 +42,8 @@ CHOICES: dict[str, dict[str, int]] = {
 {"model.init": {"orthogonal": 2}} or, if two settings together decide, {"model.init with model.activation":
 {"he with tanh": 2}}.
 
-The value "*" stands for any value but null and false. Use it for settings that switch something on, such as
-clipping, a crop, or a low starting rate.
+The value "*" stands for any value but null, false, 0 and an empty text. Use it for settings that switch
+something on, such as clipping, a crop, or a low starting rate.
 """
 
 Settings = Mapping[str, Any]
@@ -89,7 +89,7 @@ def named_parts(value: Any, role: str = "", path: str = "") -> Iterator[tuple[st
 
 
 def probe_version(name: str) -> int:
-    """Today's version of the package's probe that rows call by this name."""
+    """Today's version of a probe of the package. `name` is what its rows say, as `probe_name` makes it."""
     return _mended("probe").get(kind_and_network(name)[0], 1)
 
 
@@ -100,7 +100,9 @@ def changed_parts(old: Mapping[str, int], new: Mapping[str, int]) -> list[str]:
 
 
 def part_name(path: str) -> str:
-    """What messages call the key of a version: a kind, a choice, or the last word of a setting."""
+    """The short name, for messages, of what has a version. `path` is a key of `versions`. The name is a kind, a
+    choice, or the last word of a setting.
+    """
     return path.removesuffix(".*").rpartition(".")[2]
 
 

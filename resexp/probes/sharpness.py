@@ -23,8 +23,9 @@ class Sharpness(Probe):
     `reach`. The layer of such a reading is the value of a, and its index counts these values. The direction d
     is Gaussian and filter-normalised (Li et al. 2018, arXiv:1712.09913, section 4): ||d|| = ||W|| for each
     filter, and d = 0 for norms and biases. `hessian_eigenvalue` is the largest eigenvalue of the training
-    loss's Hessian, from at most `iterations` steps of power iteration. With too few steps the estimate is too
-    low. Batch norms use the statistics of the probe batch.
+    loss's Hessian, from power iteration of at most `iterations` steps, and of as many again if the Hessian's
+    eigenvalue of largest magnitude is negative. With too few steps the estimate is too low. Batch norms use
+    the statistics of the probe batch.
     """
 
     quantities = (

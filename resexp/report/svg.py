@@ -1,4 +1,4 @@
-"""Draws figures as SVG, for a page whose text colour they take, or for files of their own."""
+"""Draws figures as SVG: inside a page, in the colour of its text, or as files of their own."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def _drawing(section: Section, records: Records, ink: str) -> Drawing | None:
 
 
 def _data(records: Records) -> str:
-    """The data sets of the trials, as far as they are known: the `name` of each, or its kind without one."""
+    """The data sets of the trials, as far as they are known. A data set without a `name` is called by its kind."""
     if "data" not in records.trials:
         return ""
     data = {id: settings.get("data") for id, settings in records.settings.items()}
@@ -113,7 +113,7 @@ def _own_settings() -> Iterator[str]:
     matplotlib = _loaded()
     from resexp.report import style
 
-    # A backend is set to show figures on a screen. Figures that are written to a file do not need it.
+    # The backend stays as it is, because only figures on a screen depend on it.
     defaults = {key: value for key, value in matplotlib.rcParamsDefault.items() if key != "backend"}
     with matplotlib.rc_context({**defaults, **style.RC}), catch_warnings():
         # The SVG contains text and not its shapes, so it does not matter which fonts this machine has.
@@ -122,7 +122,8 @@ def _own_settings() -> Iterator[str]:
 
 
 def _loaded() -> Any:
-    """Import matplotlib without the user's settings, then restore these. Raises StoreError if this fails.
+    """Import matplotlib without the user's settings, then restore these. Raises StoreError if a file that it
+    needs cannot be read or written.
 
     matplotlib reads the user's settings when it is imported. An unknown backend, or a file in another
     encoding, would make the import fail. The settings are restored because the user may draw other figures
