@@ -100,8 +100,8 @@ def changed_parts(old: Mapping[str, int], new: Mapping[str, int]) -> list[str]:
 
 
 def part_name(path: str) -> str:
-    """The short name, for messages, of what has a version. `path` is a key of `versions`. The name is a kind, a
-    choice, or the last word of a setting.
+    """What messages call the thing that has a version: a kind, a choice, or the last word of a setting.
+    `path` is its key, as `versions` makes it.
     """
     return path.removesuffix(".*").rpartition(".")[2]
 

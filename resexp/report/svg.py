@@ -97,7 +97,7 @@ def _drawing(section: Section, records: Records, ink: str) -> Drawing | None:
 
 
 def _data(records: Records) -> str:
-    """The data sets of the trials, as far as they are known. A data set without a `name` is called by its kind."""
+    """The data sets of the trials, by their `name` or, if they have none, their kind."""
     if "data" not in records.trials:
         return ""
     data = {id: settings.get("data") for id, settings in records.settings.items()}
