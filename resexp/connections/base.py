@@ -1,11 +1,11 @@
-"""The interface of connections, which say how a block joins its shortcut and its branch.
+"""The interface of connections. A connection says how a block joins its shortcut and its branch.
 
 Letters of equations, here and in the files beside this one: h is the state before a block, h' the state after
 it, f the block's branch (its layers), and S its shortcut (the path past them). A trunk is a kind of network,
 such as resnet or transformer, into which connections are put.
 
-Letters of shapes: B images or sequences, C channels, P positions. P stands for the two axes H and W of an
-image's pixels, for the one axis of a sequence's T tokens, and for no axis of a plain vector.
+Letters of shapes: B images or sequences, C channels, P positions. For images, P stands for the two axes H
+and W. For sequences, it stands for the one axis of their T tokens. Plain vectors have no such axis.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from torch import Tensor, nn
 from resexp.options import ShortcutKind
 
 Map = Callable[[Tensor], Tensor]
-"""A function of one tensor. Modules of PyTorch are such functions, and register as parts of a connection."""
+"""A function of one tensor, such as a PyTorch module."""
 Branch = Map
 """The branch f: from h with `Site.inputs` channels to f(h) with `Connection.branch` channels."""
 
 
 class MakesShortcut(Protocol):
-    """Builds the shortcut S of one site: a map from `Site.inputs` to `outputs` channels, with its stride.
+    """Builds the shortcut S of one site: a map from `Site.inputs` to `outputs` channels, with `Site.stride`.
 
-    If `outputs` is left out, it is `Site.width`. If the channels stay the same and the stride is 1, S is the
-    identity, except for `projection_everywhere`. `layout` is for plugins written before `pad_end` was a kind:
-    `pad` with the layout `end` is `pad_end`.
+    If `outputs` is left out, it is `Site.width`. If the number of channels stays the same and the stride is
+    1, S is the identity, except for `projection_everywhere`. `layout` is for plugins written before `pad_end`
+    was a kind: `pad` with the layout `end` is `pad_end`.
     """
 
     def __call__(self, kind: ShortcutKind, outputs: int | None = None, layout: str = "both") -> Map: ...
@@ -38,7 +38,7 @@ class MakesShortcut(Protocol):
 
 @dataclass(frozen=True)
 class Site:
-    """One block's place in its trunk, and all that a connection may know of it when it is built.
+    """One block's place in its trunk: all that a connection may know of the block when it is built.
 
     The state h that enters the block has the shape (B, inputs, H, W) in a trunk for images, (B, inputs, T)
     in a trunk for tokens, and (B, inputs) in one for vectors.
@@ -78,11 +78,11 @@ class Connection(nn.Module, ABC):
     `Site.width` unless a subclass sets them. A connection may call f once or not at all, and never knows
     what f is.
 
-    Set `mixes_positions` if h' at one position depends on h at other positions; causal models refuse such
-    a connection. Set `whole_batch` to True if h' of one example depends on other examples of its batch while
-    training, or on a random draw that they share. Batch norms do not count. Several processes that share a
-    batch cannot train such a connection, and they train a plugin's connection only if it sets `whole_batch`
-    to False.
+    Set `mixes_positions` to True if the connection itself, not f, makes h' at one position depend on h at
+    other positions. Causal models refuse such a connection. Set `whole_batch` to True if, while training, h'
+    of one example depends on other examples of its batch, or on a random draw that they share. Batch norms do
+    not count. Several processes that share a batch cannot train such a connection, and they train a plugin's
+    connection only if it sets `whole_batch` to False.
     """
 
     mixes_positions: ClassVar[bool] = False
@@ -110,8 +110,8 @@ class Connection(nn.Module, ABC):
 class ShortcutConnection(Connection):
     """A connection with a shortcut S from h to `Site.width` channels, and with the option `shortcut`.
 
-    A subclass without a constructor has only this option. A subclass with options of its own takes
-    `**shortcut: ShortcutKind` beside these options, and passes it on to this constructor.
+    A subclass without a constructor has only this option. A subclass with options of its own also takes
+    `**shortcut: ShortcutKind`, and passes it on to this constructor.
     """
 
     def __init__(self, site: Site, *, shortcut: ShortcutKind = "pad") -> None:

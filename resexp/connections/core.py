@@ -1,8 +1,8 @@
 """The connections that everything else is compared with, one equation each.
 
 In every equation h is the state before a block, h' the state after it, f the block's branch and S its
-shortcut. In a block that changes the channels, or the number of positions by a stride, the option `shortcut`
-says what S is. In every other block S is the identity. The values of the option are:
+shortcut. The option `shortcut` says what S is in a block that changes the number of channels or has a stride.
+In every other block S is the identity. The values of the option are:
 
 - `pad`: every `stride`-th pixel (`m_net` has max pooling instead), then zero channels, half of them before
   the state's own channels and half behind them (option A of He et al. 2015)
@@ -45,7 +45,7 @@ class Skip(Connection):
     """h' = [S h, f(h)]
 
     Concatenation: Huang et al. 2017 (DenseNet, arXiv:1608.06993), equation 2. f adds `growth` channels.
-    With a stride, S pools and keeps the fraction `theta` of the channels.
+    In a block with a stride, S pools, and maps to the fraction `theta` of the channels.
     """
 
     def __init__(self, site: Site, *, growth: Width = 12, theta: ShrinkFactor = 1.0) -> None:

@@ -18,8 +18,8 @@ class ShortcutDropout(ShortcutConnection):
     """h' = D S h + f(h)
 
     While training, D sets each element to zero with the probability `rate`, and divides the elements that are
-    left by 1 - rate. When evaluating, D is the identity. He et al. 2016 (arXiv:1603.05027), section 3.1,
-    where training fails at rate 0.5.
+    left by 1 - rate. When evaluating, D is the identity. The source is He et al. 2016 (arXiv:1603.05027),
+    section 3.1. There, training fails at rate 0.5.
     """
 
     def __init__(self, site: Site, *, rate: Fraction = 0.5, **shortcut: ShortcutKind) -> None:
@@ -34,7 +34,7 @@ class StochasticDepth(ShortcutConnection):
     """h' = S h + b f(h),  b ~ Bernoulli(p_l),  p_l = 1 - (1 - p_L) l / L
 
     Huang et al. 2016 (arXiv:1603.09382), equations 2 to 4, for block l of L, counted from 1. `p_last` is p_L.
-    If it is 1, this is residual. While training, b is drawn once for each batch. If b is 0, f is not
+    If p_L is 1, this is residual. While training, b is drawn once for each batch. If b is 0, f is not
     computed, and its weights get no gradient. When evaluating, h' = S h + p_l f(h): equation 5.
     """
 

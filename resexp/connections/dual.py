@@ -1,4 +1,4 @@
-"""Addition and concatenation in one. h, f and S are those of `core`."""
+"""A connection that adds some channels and concatenates others. h, f and S are those of `core`."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class Dual(Connection):
     """h' = [u + f_1(h), v, f_2(h)],  S h = [u, v]
 
     Dual path networks: Chen et al. 2017 (arXiv:1707.01629). u is the first `width` channels of the state and
-    v the rest. The first `width` channels of the branch, f_1, are added to u; its other `growth` channels,
-    f_2, are appended. In a block with a stride, or if h has fewer than `width` channels, S projects all of h
-    to u, and v is empty.
+    v the rest. f_1, the first `width` channels of the branch, is added to u. f_2, the other `growth` channels
+    of the branch, is appended. In a block with a stride, or if h has fewer than `width` channels, S projects
+    all of h to u, and v is empty.
     """
 
     def __init__(self, site: Site, *, growth: Width = 12) -> None:

@@ -20,8 +20,8 @@ class Momentum(ShortcutConnection):
     """h' = S h + v',  v' = gamma S v + (1 - gamma) f(h)
 
     Momentum residual networks: Sander et al. 2021 (arXiv:2102.07870). The memory is the velocity v, which
-    starts at 0; gamma is a constant. If gamma is 0, this is residual. The paper's network is reversible. The
-    network here is not reversible if an activation follows the block (order `post`).
+    starts at 0, and gamma is a constant. If gamma is 0, this is residual. The paper's network is reversible.
+    The network here is not reversible if an activation follows the block (order `post`).
     """
 
     def __init__(self, site: Site, *, gamma: Fraction = 0.9, shortcut: PadKind = "pad") -> None:
@@ -42,7 +42,7 @@ class DenseAverage(ShortcutConnection):
 
     DenseFormer: Pagliardini et al. 2024 (arXiv:2402.02622). The memory is the history: the stem's output x
     and a value v_i from each of the l blocks so far. Each block has learned numbers a_i, one for each value,
-    which start at (0, ..., 0, 1). This start is residual.
+    which start at (0, ..., 0, 1). At first this is residual.
     """
 
     def __init__(self, site: Site, *, shortcut: PadKind = "pad") -> None:
@@ -82,7 +82,7 @@ class AttentionResidual(ShortcutConnection):
         return sum(others, first), *values
 
     def score(self, v_BCP: Tensor) -> Tensor:
-        """w . RMSNorm(v), (B, 1, P). To normalise after the product keeps less for the backward pass."""
+        """w . RMSNorm(v), (B, 1, P). Normalising after the product saves memory in the backward pass."""
         scale_B1P = (v_BCP.square().mean(1, keepdim=True) + 1e-6).rsqrt()
         return (along_channels(self.w, v_BCP) * v_BCP).sum(1, keepdim=True) * scale_B1P
 

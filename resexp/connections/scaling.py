@@ -14,9 +14,9 @@ from resexp.options import Fraction, PositiveInt, Real, ShortcutKind
 class FixedScale(ShortcutConnection):
     """h' = c_h S h + c_f f(h)
 
-    Two constants, the same in every block: the constant scaling of He et al. 2016 (arXiv:1603.05027),
-    section 3.1. If `c_f` is left out, it is 1/sqrt(L) for L blocks, which keeps the variance of the state
-    bounded at any depth: Hayou et al. 2021 (arXiv:2010.12859).
+    c_h and c_f are constants, the same in every block: the constant scaling of He et al. 2016
+    (arXiv:1603.05027), section 3.1. If `c_f` is left out, it is 1/sqrt(L) for L blocks, which keeps the
+    variance of the state bounded at any depth: Hayou et al. 2021 (arXiv:2010.12859).
     """
 
     def __init__(
@@ -52,8 +52,8 @@ class Decayed(ShortcutConnection):
     Decayed identity shortcuts: Zhang et al. 2024 (arXiv:2404.10947). a is a constant that falls linearly
     from 1 in the first block (l = 0) to `a_min` in the last of L blocks. If `a_min` is 1, this is residual.
     Every `share` consecutive blocks have the same a, and count as one block in l and L. In a transformer,
-    attention and MLP are blocks of their own: with `share: 1` each has its own a, as in the authors' code,
-    and with `share: 2` attention and MLP of a layer have the same a.
+    attention and MLP are blocks of their own. With `share: 1` each has its own a, as in the authors' code.
+    With `share: 2` the attention and the MLP of a layer have the same a.
     """
 
     def __init__(
@@ -71,8 +71,8 @@ class Fixup(ShortcutConnection):
     """h' = S h + m f(h + b) + c
 
     Zhang et al. 2019 (arXiv:1901.09321), section 3. m, b and c are one learned number each, and start at 1, 0
-    and 0. The paper's other scalar biases lie inside f, where layers without a norm have a bias for each
-    channel. Use it with `norm: none` and `init: fixup`, which makes h' = S h at first.
+    and 0. The paper has further scalar biases inside f. Here, layers without a norm have a bias for each
+    channel instead. Use this connection with `norm: none` and `init: fixup`, so that at first h' = S h.
     """
 
     def __init__(self, site: Site, **shortcut: ShortcutKind) -> None:

@@ -1,13 +1,13 @@
 """Hyper-connections: n copies of the state, mixed before and after every branch.
 
-A stream is one copy of the state. The state H holds the n streams as one tensor (n B, C, P): they are stacked
+A stream is one copy of the state. The state H holds the n streams as one tensor (n B, C, P). They are stacked
 along the batch axis, so that S and activations treat each stream as another image. f and S are those of
-`core`. All streams start as the stem's output, and the head gets their mean (the papers take their normalised
-sum). Where the shape changes, S applies after the streams are mixed.
+`core`. All streams start as the stem's output. The head gets the mean of the streams, where the papers take
+their normalised sum. Where the shape changes, S applies after the streams are mixed.
 
 If coefficients depend on the state, each position has its own coefficients, which are computed from the
-streams at that position alone, as in the papers. With a stride, b (the weight of the branch for each stream)
-is used at every `stride`-th pixel, which are the pixels that `pad` keeps.
+streams at that position alone, as in the papers. In a block with a stride, b (the weight of the branch for
+each stream) is used at every `stride`-th pixel. These are the pixels that the shortcut `pad` keeps.
 
 A suffix gives a tensor's shape, one letter for each axis: B images, C channels, P positions (several axes or
 none), M all n B streams of all images together, x the columns of W. n is the axis of streams. Where two such
@@ -42,7 +42,7 @@ class Hyper(Copied, ShortcutConnection):
 
     Static hyper-connections: Zhu et al. 2024 (arXiv:2409.19606), section 2.1. The matrix A (n x n) and the
     vectors a and b (n) are learned, and a . H is the sum of the streams weighted by a. At the start A is the
-    identity, every b is 1, and in block l the vector a picks stream l mod n. This start is residual.
+    identity, every b is 1, and in block l the vector a picks stream l mod n. At first this is residual.
     """
 
     def __init__(self, site: Site, *, n: Streams = 4, **shortcut: ShortcutKind) -> None:
@@ -62,11 +62,11 @@ class Hyper(Copied, ShortcutConnection):
 class DynamicHyper(Copied, ShortcutConnection):
     """H' = S A(H) H + b(H) f(a(H) . H),  A(H) = A + s tanh(norm(H) W), a(H) and b(H) likewise
 
-    Dynamic hyper-connections: Zhu et al. 2024 (arXiv:2409.19606), section 2.2, with coefficients of their own
-    at every position (token or pixel). Here norm divides each stream by its root mean square over channels,
-    as a public implementation does (hyper-connections on PyPI); the paper's algorithm has a layer norm there.
-    There are two factors s, one for A and a, and one for b. A, a and b start as in `hyper`, W at 0, and both
-    factors at 0.01. This start is residual.
+    Dynamic hyper-connections: Zhu et al. 2024 (arXiv:2409.19606), section 2.2. Every position (token or
+    pixel) has its own coefficients. Here norm divides each stream by its root mean square over channels, as a
+    public implementation does (hyper-connections on PyPI). The paper's algorithm has a layer norm instead.
+    There are two factors s, one for A and a, and one for b. A, a and b start as in `hyper`, W starts at 0,
+    and both factors start at 0.01. At first this is residual.
     """
 
     numerics: ClassVar[int] = 2  # in version 1 all positions of an image shared their coefficients
@@ -97,12 +97,12 @@ class DynamicHyper(Copied, ShortcutConnection):
 class ManifoldHyper(Copied, ShortcutConnection):
     """H' = S A(H) H + b(H) f(a(H) . H),  A = sinkhorn(X), a = sigmoid(x), b = 2 sigmoid(y)
 
-    Manifold-constrained hyper-connections: Xie et al. 2025 (arXiv:2512.24880), section 4, with coefficients
-    of their own at every position (token or pixel). 20 Sinkhorn steps make A doubly stochastic, so that
-    mixing never amplifies. Each of X, x and y is a learned constant plus s v W, where v joins the channels of
-    all streams and is divided by its root mean square. The factors s start at 0.01. Two choices are ours: the
+    Manifold-constrained hyper-connections: Xie et al. 2025 (arXiv:2512.24880), section 4. Every position
+    (token or pixel) has its own coefficients. 20 Sinkhorn steps make A doubly stochastic, so that mixing
+    never amplifies. Each of X, x and y is a learned constant plus s v W. The vector v has the channels of all
+    streams, divided by their root mean square. The factors s start at 0.01. Two choices are ours: the
     matrices W start at 0, and in block l the vector a starts at 0.9 for stream l mod n and at equal shares of
-    0.1 for the other streams. This start is residual, as all streams are equal.
+    0.1 for the other streams. At first this is residual, because all streams are equal.
     """
 
     numerics: ClassVar[int] = 2  # in version 1 all positions of an image shared their coefficients
@@ -155,10 +155,10 @@ def strided(b_iBP: Tensor, stride: int) -> Tensor:
 
 
 def sinkhorn(X_ijBP: Tensor, steps: int = 20) -> Tensor:
-    """exp(X), whose columns (along i) and rows (along j) are divided in turn by their sums.
+    """exp(X), with columns (along i) and rows (along j) divided by their sums in turn, `steps` times.
 
-    Rows come last, so that their sums are exactly 1. From step to step only the factors u of rows and v of
-    columns change. Therefore autograd keeps u and v for every step, but the matrix only once.
+    Rows are divided last, so their sums are 1. Only the factors u of the rows and v of the columns change
+    from step to step. Therefore autograd keeps u and v for every step, but the matrix only once.
     """
     K_ijBP = (X_ijBP - X_ijBP.detach().amax(0)).exp()
     u_iBP = torch.ones_like(K_ijBP[:, 0])

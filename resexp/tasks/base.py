@@ -1,4 +1,4 @@
-"""The interface of tasks, which say what a network is trained for: its loss, its mistakes, other measures."""
+"""The interface of tasks. A task defines the loss, the mistakes and other measures of a network."""
 
 from __future__ import annotations
 
@@ -18,38 +18,38 @@ if TYPE_CHECKING:
     from resexp.data.examples import Examples
 
 EVALUATION_BYTES = 32 << 20
-"""The most bytes that the inputs and outputs of examples evaluated at once may have, in float32. The layers
+"""The most bytes, in float32, that the inputs and outputs of one batch may have in an evaluation. The layers
 between input and output take many times as much. Without this bound a ResNet-50 at 224 pixels took 13.5 GiB.
 """
 
 
 def at_least_single(output: Tensor) -> Tensor:
-    """The output in float32, or in float64 if that is what the network computes in."""
+    """The output in float32, or unchanged if it is in float64."""
     return output if output.dtype == torch.float64 else output.float()
 
 
 class Task(ABC):
     """A task. Its options are the keyword-only arguments of its constructor.
 
-    A unit is what gets one class: an image, a pixel or a character. An output has the shape (B, classes, ...)
-    and its target (B, ...). Sums over units may be added up over batches of any size. `targets` says what the
-    task learns from: "labels", "masks", "tokens", "images", which every set of images has, or "actions" if it
-    learns by playing.
+    A unit is one thing that a loss is computed for: an example, a pixel or a character. If units get classes,
+    an output has the shape (B, classes, ...) and its target (B, ...). Sums over units can be added up over
+    batches of any size. `targets` says what the task learns from: "labels", "masks", "tokens", "images" or
+    "actions". Every set of images has the targets "images". A task with "actions" learns by playing.
 
-    If a task trains several networks with different settings, `networks` lists the dotted key of each
-    network's settings, and the targets that the network's trunk must have. Otherwise it is ().
+    If a task trains several networks with different settings, `networks` has a pair for each of them: the
+    dotted key of the network's settings, and the targets that its trunk must support.
 
-    `idle` lists dotted keys of settings that have no effect on the task. `unfit` lists settings that it
-    cannot be trained with, each as a dotted key, a value, and the reason. `error_name` is what reports call
-    the task's error; write it as a literal text, because the file is read for it without being run.
+    `idle` lists dotted keys of settings that have no effect on the task. `unfit` lists settings with which
+    the task cannot be trained, each as a dotted key, a value, and the reason. `error_name` is the name of the
+    task's error in reports. Write it as a literal text, because it is read from the syntax tree of the class.
     """
 
     targets: ClassVar[str]
     networks: ClassVar[tuple[tuple[str, str], ...]] = ()
     whole_batch: ClassVar[bool] = False
     """False: `training_loss` is the mean of all units' losses, and a unit's loss depends only on its own
-    example. Only then may several processes share a batch. If the task is a plugin's, its class must also
-    set `whole_batch` itself.
+    example. Only then may several processes share a batch. For a plugin's task, they may do so only if its
+    class itself sets `whole_batch` to False.
     """
     idle: ClassVar[tuple[str, ...]] = ()
     unfit: tuple[tuple[str, str, str], ...] = ()
@@ -74,7 +74,7 @@ class Task(ABC):
     def evaluated_at_once(self, facts: Facts) -> int:
         """How many examples are evaluated at once: `evaluation_batch`, or fewer if examples are large.
 
-        A task that overrides `posed` keeps its batch size, because its random draws may be for a whole batch.
+        It is always `evaluation_batch` if `posed` is overridden, because draws may depend on the batch size.
         """
         if type(self).posed is not Task.posed:
             return self.evaluation_batch
@@ -83,7 +83,7 @@ class Task(ABC):
         return max(1, min(self.evaluation_batch, EVALUATION_BYTES // example))
 
     def posed(self, inputs: Tensor, target: Tensor, *key: object) -> tuple[Tensor, Tensor]:
-        """The network's input and the target of the loss, made from a batch, such as by masking characters.
+        """The network's input and the target of the loss, made from a batch, for example by masking.
 
         Random draws must be a function of `key`.
         """
@@ -112,7 +112,7 @@ class Task(ABC):
         return output.new_zeros(0)
 
     def counts(self, output: Tensor, target: Tensor) -> Tensor:
-        """Numbers (k,) that are added up over batches for `measures`."""
+        """A tensor of numbers that are added up over batches for `measures`."""
         return output.new_zeros(0)
 
     def baselines(self, train: Examples, test: Examples, classes: int) -> dict[str, float]:
@@ -124,19 +124,19 @@ class Task(ABC):
         return []
 
     def confused(self, network: nn.Module, test: Examples, facts: Facts) -> dict[str, dict[str, int]]:
-        """How many test examples of each class were given each answer, the right one among them.
+        """For each class of test examples, how often the network answered each class, right or wrong.
 
-        `network` is in eval mode. The result is empty if the task does not count this.
+        `network` is in eval mode. The result is empty if the task does not count answers.
         """
         return {}
 
     def measures(self, loss: float, counts: Tensor) -> dict[str, float | None]:
-        """Further measures by name, from the mean loss and the summed counts (k,), which are floats."""
+        """Further measures by name, from the mean loss and the sums of `counts`, a tensor of floats."""
         return {}
 
 
 class WithoutMistakes(ABC):
-    """For tasks of whole examples, whose outputs are neither right nor wrong."""
+    """For tasks whose units are whole examples, and whose outputs are neither right nor wrong."""
 
     @abstractmethod
     def training_loss(self, output: Tensor, target: Tensor) -> Tensor:
@@ -153,17 +153,17 @@ class WithoutMistakes(ABC):
 
 
 class PolicyGradient(WithoutMistakes, Task):
-    """A task in which a policy learns by playing, with a second network that estimates values. Its errors are
-    regrets, so give it `error_name = "regret"`.
+    """A task in which a policy learns by playing, with a second network that estimates values. The errors are
+    regrets, so a subclass sets `error_name = "regret"`.
 
-    In an epoch, `games` games are each played for `rollout` steps, and then the network learns from these
-    games * rollout steps `passes` times, in batches. Values are expected sums of later rewards. The head of
-    the policy begins with its weights times `first_scale`. If `normalise` is True, observations are scaled to
-    mean 0 and variance 1 over all earlier epochs. The evaluation after an epoch uses the scale of that epoch.
+    In an epoch, `games` games are each played for `rollout` steps. Then both networks learn from these
+    games * rollout steps `passes` times, in batches. Values are expected sums of later rewards. The initial
+    weights of the policy's head are multiplied by `first_scale`. If `normalise` is True, observations are
+    scaled to mean 0 and variance 1 over all earlier epochs. An evaluation scales them as the epoch before it.
 
-    Outputs, actions and their probabilities are those of `policies.py`. Each row of a target has
-    the numbers of the action taken, the logarithm of its probability then, and its advantage: how much better
-    it was than expected.
+    `policies.py` describes outputs, actions and their probabilities. Each row of a target has the numbers of
+    an action, the logarithm of its probability when it was taken, and its advantage: how much better it was
+    than expected.
 
     Shape suffixes: T steps, E games that are played side by side.
     """
@@ -202,24 +202,24 @@ class PolicyGradient(WithoutMistakes, Task):
     ) -> Tensor:
         """The advantage of each action (T, E).
 
-        `values_TE` are those of the states in which the actions were taken, and `last_E` those of the states
-        after the last ones. `ended_TE` says after which actions an episode ended. If only a limit of time
-        ended an episode, `cut_TE` is the value of the state that the episode was in. Otherwise it is 0.
+        `values_TE` are the values of the states in which the actions were taken, and `last_E` those of the
+        states after the last actions. `ended_TE` says after which actions an episode ended. Where only a
+        limit of time ended an episode, `cut_TE` is the value of the episode's last state. Elsewhere it is 0.
         """
 
     @abstractmethod
     def value_loss(self, values: Tensor, returns: Tensor) -> Tensor:
-        """The mean loss of values (B,), given the returns (B,) that the values should have been."""
+        """The mean loss of values (B,), given the returns (B,) that the values estimate."""
 
 
 class AdversarialTask(WithoutMistakes, Task):
     """A task in which a generator (`model`) makes examples from noise, and a `discriminator` tells them from
-    real ones. Its errors are shortfalls, so give it `error_name = "shortfall"`.
+    real ones. The errors are shortfalls, so a subclass sets `error_name = "shortfall"`.
 
     A step updates the discriminator `discriminator_steps` times and then the generator once. `noise` is how
-    many numbers the generator gets for an example. With `spectral_norm`, every weight of the discriminator is
-    divided by its largest singular value. What is evaluated is a generator whose weights are averages over
-    the steps, which decay by `average` from step to step.
+    many numbers the generator gets per example. With `spectral_norm`, every weight matrix of the
+    discriminator is divided by its largest singular value. Evaluations use a copy of the generator whose
+    weights are exponential averages over the steps, with the decay `average` per step.
     """
 
     targets: ClassVar[str] = "images"
@@ -255,6 +255,6 @@ class AdversarialTask(WithoutMistakes, Task):
     def penalty(
         self, judge: Callable[[Tensor], Tensor], real: Tensor, made: Tensor, draws: torch.Generator
     ) -> Tensor:
-        """What is added to the discriminator's loss, computed from the examples themselves. It is 0 if
-        nothing is added. `judge` is the discriminator.
+        """A term of the discriminator's loss that is computed from the examples themselves. It is 0 for tasks
+        without such a term. `judge` is the discriminator.
         """

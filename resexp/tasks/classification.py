@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class Classification(CrossEntropy, Task):
-    """One class for each example: cross-entropy in nats, and the share of examples whose label is missed.
+    """One class for each example: cross-entropy in nats, and the share of examples that get a wrong class.
 
     `label_smoothing` (Szegedy et al. 2016, arXiv:1512.00567) affects only the training loss. With
-    `confusion`, the report says which classes are taken for which on the test set at the end.
+    `confusion`, the report says how often the trained network predicts each class for test examples of each.
     """
 
     targets: ClassVar[str] = "labels"

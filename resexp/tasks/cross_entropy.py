@@ -9,7 +9,7 @@ from resexp.tasks.base import at_least_single
 
 
 class CrossEntropy:
-    """For tasks that predict one class for each unit: cross-entropy in nats, and the units missed."""
+    """For tasks that predict one class for each unit: cross-entropy in nats, and the count of wrong units."""
 
     def training_loss(self, output: Tensor, target: Tensor) -> Tensor:
         return functional.cross_entropy(at_least_single(output), target)

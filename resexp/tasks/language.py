@@ -30,7 +30,7 @@ class Text(Protocol):
 
 
 class Language(CrossEntropy, Task):
-    """The next character at every position: cross-entropy in nats, and the share of characters missed.
+    """The next character at every position: cross-entropy in nats, and the share of wrong characters.
 
     `bits` is the loss in bits per character, log2 of the perplexity. Networks must be causal.
     """
@@ -39,7 +39,7 @@ class Language(CrossEntropy, Task):
     causal: ClassVar[bool | None] = True
 
     def baselines(self, train: Examples, test: Examples, classes: int) -> dict[str, float]:
-        """The losses of n-gram counts of the training text, in nats per character of the test text."""
+        """The test losses, in nats per character, of n-gram models that count the training text."""
         texts = [part.tokens.cpu().numpy() for part in (train, test) if isinstance(part, Text)]
         return ngrams.losses(texts[0], texts[1], classes) if len(texts) == 2 else {}
 

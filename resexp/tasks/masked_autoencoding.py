@@ -12,7 +12,7 @@ from resexp.tasks.base import Task, WithoutMistakes, at_least_single
 class MaskedAutoencoding(WithoutMistakes, Task):
     """The mean squared error of hidden pixels: He et al. 2021 (arXiv:2111.06377), section 3.
 
-    Pixels are normalised as for the network, so that always predicting the mean colour gives about 1. An
+    Pixels are normalised as in the network's input, so always predicting the mean colour gives about 1. An
     output has the shape (B, C + 1, H, W): the image that the network predicts, and a channel with 1 at hidden
     pixels and 0 elsewhere. Units are images. No prediction is right or wrong, so mistakes are NaN.
     """

@@ -23,7 +23,7 @@ IGNORED = -100
 
 
 class MaskedLanguage(Task):
-    """The characters at a share `rate` of the positions: cross-entropy in nats, and the share missed.
+    """The characters at a share `rate` of the positions: cross-entropy in nats, and the share of wrong ones.
 
     Devlin et al. 2018 (BERT, arXiv:1810.04805), section 3.1: of the chosen positions, 80 % show a mask, 10 %
     a random character of the batch, and 10 % their own character. Unlike in the paper, every window has the

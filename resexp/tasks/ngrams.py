@@ -1,10 +1,10 @@
 """Predicts characters by counts, from at most two characters before them, as a baseline for networks.
 
 The probability of a character c after the characters h is p(c | h) = (n(h c) + s p(c | h')) / (n(h) + s).
-Here n says how often these characters follow each other in the training text, and h' is h without its first
+Here n(x) says how often the characters x occur in a row in the training text, and h' is h without its first
 character (MacKay and Peto 1995, Natural Language Engineering 1). If h is empty, p is computed by adding 1 to
-each count. The strength s is chosen on the last tenth of the training text, by counts of the rest. The final
-counts are of the whole training text.
+each count. To choose the strength s, the last tenth of the training text is predicted by counts of the rest.
+After that, the whole training text is counted.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ STRENGTHS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 HELD_OUT = 0.1
 """The share of the training text, at its end, on which the strengths are chosen."""
 MOST = 10_000_000
-"""The most characters of either text that are used, from its beginning. Counting takes memory for each."""
+"""The most characters of a text that are used, from its beginning, because counting takes memory for each."""
 
 
 def losses(train: Tokens, test: Tokens, vocabulary: int) -> dict[str, float]:

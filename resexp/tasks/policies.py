@@ -19,7 +19,7 @@ LOG_DEVIATION = (-5.0, 2.0)
 
 
 def drawn(output_BA: Tensor, choice: bool, generator: torch.Generator) -> Tensor:
-    """An action for each observation (B, K), drawn on the CPU. `choice`: whether it is a choice."""
+    """An action for each observation (B, K), drawn on the CPU. `choice`: whether actions are choices."""
     output_BA = output_BA.cpu()
     if choice:
         index_B1 = torch.multinomial(output_BA.softmax(1), 1, generator=generator)

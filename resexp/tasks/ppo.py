@@ -26,16 +26,17 @@ class Ppo(PolicyGradient):
     A is an action's advantage, and r its probability now, divided by its probability when it was taken. The
     loss is -mean(min(r A, clip(r, 1 - c, 1 + c) A)) - `entropy` times the mean entropy, plus `value_weight`
     times the mean squared error of values. c is `ratio_range`. Advantages are estimated with the discount
-    `gamma` and the decay `trace` (GAE: Schulman et al. 2015, arXiv:1506.02438), and get mean 0 and variance 1
-    in each batch. If a limit of time ends an episode, the value of its last state takes the place of the
-    rewards that are missing. `training.clip` is a bound for the gradients of both networks together. The
-    head of the policy begins with its weights times `first_scale`, so that at first all actions are about
-    equally probable. If `normalise` is true, observations are scaled to mean 0 and variance 1 over all
-    earlier epochs. The evaluation after an epoch uses the scale of that epoch.
+    `gamma` and the decay `trace` (GAE: Schulman et al. 2015, arXiv:1506.02438), and scaled to mean 0 and
+    variance 1 in each batch. If a limit of time ends an episode, the value of its last state takes the place
+    of the rewards that are missing. `training.clip` bounds the norm of the gradients of both networks
+    together. The initial weights of the policy's head are multiplied by `first_scale`, so that at first all
+    observations get about the same distribution of actions. If `normalise` is true, observations are scaled
+    to mean 0 and variance 1 over all earlier epochs. The evaluation after an epoch scales them in the same
+    way as that epoch.
 
-    Errors are regrets. The test regret is (largest - R) / (largest - least), where R is the mean return of
-    the evaluation episodes, in which the policy takes its most probable actions. The train regret is the
-    mean of this over the steps of training so far.
+    Errors are regrets. The test regret is (largest - R) / (largest - least), with the bounds `largest` and
+    `least` of an episode's return. R is the mean return of the evaluation episodes, in which the policy takes
+    its most probable actions. The train regret is the mean of the test regrets of all epochs so far.
     """
 
     error_name: ClassVar[str] = "regret"

@@ -12,12 +12,12 @@ from resexp.tasks.cross_entropy import CrossEntropy
 
 
 class Segmentation(CrossEntropy, Task):
-    """One class for each pixel: cross-entropy in nats, and the share of pixels missed.
+    """One class for each pixel: cross-entropy in nats, and the share of wrong pixels.
 
-    `iou` is the number of pixels in both prediction and mask, divided by the number in either. `dice` is
-    twice the number in both, divided by the sum of the number in the prediction and the number in the mask.
-    Pixels are counted over the whole set before dividing. With two classes, both measures are those of the
-    second class, the foreground. With more classes, they are means over the classes that occur.
+    For one class, `iou` is the number of pixels in both prediction and mask, divided by the number in either.
+    `dice` is twice the number in both, divided by the sum of the number in the prediction and the number in
+    the mask. Pixels are counted over the whole set before dividing. With two classes, both measures are those
+    of the second class, the foreground. With more classes, they are means over the classes that occur.
     """
 
     targets: ClassVar[str] = "masks"
