@@ -34,7 +34,7 @@ class NotAFile(OSError):
 
 def write_atomic(path: Path, data: bytes | memoryview, *, durable: bool = True) -> None:
     """Write `data` into the file `path`. Readers find all old bytes or all new ones, even after a kill at any
-    moment. With `durable`, the new bytes are on disk on return, and this also holds for a power loss.
+    moment. With `durable`, this also holds after a power loss, and on return the new bytes are on disk.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
@@ -78,7 +78,7 @@ def open_file(path: Path) -> BinaryIO:
 
 
 def read_bytes(path: Path, most: int | None = None) -> bytes:
-    """All bytes of a regular file. Raises OSError (also if there are more than `most`), NotAFile."""
+    """All bytes of a regular file. Raises OSError, also if there are more than `most`, and NotAFile."""
     with open_file(path) as file:
         data = file.read() if most is None else file.read(most + 1)
     if most is not None and len(data) > most:
@@ -87,7 +87,7 @@ def read_bytes(path: Path, most: int | None = None) -> bytes:
 
 
 def sync(path: Path) -> None:
-    """Make what was written into a file survive a power loss; for a folder, the names of the files in it."""
+    """Make the bytes written into a file survive a power loss; for a folder, the names of the files in it."""
     fd = os.open(path, os.O_RDONLY)
     try:
         os.fsync(fd)
@@ -118,12 +118,13 @@ def sweep_temporaries(folder: Path) -> None:
 
 
 def seal(value: Mapping[str, Any], indent: int | None = None) -> bytes:
-    """`value` as JSON text that begins with a checksum, the CRC-32 of the text, and ends with a newline. NaN
-    and infinities, which strict JSON lacks, become the strings "NaN", "Infinity" and "-Infinity".
+    """`value` as JSON text that begins with a checksum and ends with a newline. The checksum is the CRC-32 of
+    the text with zeros in place of the checksum. NaN and infinities, which strict JSON lacks, become the
+    strings "NaN", "Infinity" and "-Infinity".
     """
     try:
         text = json.dumps({"crc": _BLANK, **value}, indent=indent, allow_nan=False) + "\n"
-    except ValueError:  # it has such numbers; to look for them first would take longer than writing
+    except ValueError:  # it has NaN or infinities; to look for them first would take longer than writing
         text = json.dumps({"crc": _BLANK, **_encode(value)}, indent=indent, allow_nan=False) + "\n"
     return text.replace(_BLANK, f"{zlib.crc32(text.encode()):08x}", 1).encode()
 
@@ -163,14 +164,12 @@ def _values(sealed: list[bytes]) -> list[dict[str, Any]]:
 def write_document(
     path: Path, value: Mapping[str, Any], *, durable: bool = True, indent: int | None = 1
 ) -> None:
-    """Write a sealed JSON document atomically. Large ones are written ten times faster without `indent`."""
+    """Write a sealed JSON document atomically. Without `indent`, a large one is written ten times faster."""
     write_atomic(path, seal(value, indent), durable=durable)
 
 
 def read_document(path: Path) -> dict[str, Any]:
-    """The value that `write_document` wrote. Raises Damaged, or OSError (FileNotFoundError if
-    it is absent).
-    """
+    """The value that `write_document` wrote. Raises Damaged or OSError (FileNotFoundError without a file)."""
     try:
         return unseal(read_bytes(path))
     except NotAFile as problem:
@@ -198,11 +197,11 @@ def _decode(value: Any) -> Any:
 
 
 class RowLog:
-    """A file of sealed rows, one per line, to which rows are appended. `size` and `crc` are those of all
-    bytes.
+    """A file of sealed rows, one per line, to which rows are appended. `size` and `crc` are the number and
+    CRC-32 of all its bytes.
 
-    It begins as a new file with the bytes `keep`. If an earlier writer was suspended and then goes
-    on, it appends to the old file, which nobody reads any more.
+    It begins as a new file with the bytes `keep`. If an earlier writer was suspended and then goes on, that
+    writer appends to the old file, which nobody reads any more.
     """
 
     def __init__(self, path: Path, keep: bytes = b"") -> None:

@@ -1,4 +1,4 @@
-"""Defines the errors of this package. The number is the exit status of a command that ends with the error.
+"""Defines the errors of this package. Numbers are the exit statuses of commands that end with these errors.
 
     ResexpError                 1
     ├── ConfigError             2   the configuration is wrong; every problem at once
@@ -31,7 +31,8 @@ class ResexpError(Exception):
 class Problem:
     """One thing that is wrong in a configuration or a command.
 
-    where: such as the file and line. key: the dotted key. wrong: what is wrong. right: what would be right.
+    where: the place, such as a file and line. key: the dotted key. wrong: what is wrong. right: what would be
+    right.
     """
 
     where: str
@@ -84,9 +85,7 @@ class BusyError(StoreError):
 
 
 class MixedError(ResexpError):
-    """Two different trials cannot be told apart, so a report would average them. This is a
-    fault of resexp.
-    """
+    """Two different trials cannot be told apart, so a report would average them: a fault of resexp."""
 
 
 class TrialError(ResexpError):
@@ -104,7 +103,7 @@ class StaleAttempt(TrialError):
 
 
 def words(error: BaseException) -> str:
-    """An error's message in one line. (A plugin's error may raise a second error when asked for it.)"""
+    """An error's message in one line. (A plugin's error may raise another one when asked for its message.)"""
     try:
         return " ".join(str(error).split())
     except (Exception, SystemExit):

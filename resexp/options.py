@@ -4,8 +4,8 @@ The keyword-only arguments of a part's constructor are its options in YAML, and 
 values are allowed. An annotation may use these names, builtins, `Literal[...]`, `X | None` and `tuple[X,
 ...]`.
 
-Every size has a largest value, well above what anybody trains. Without it, planning a larger size would take
-gigabytes or hours before it failed.
+Every size has a bound, well above the sizes that anybody trains. Without the bound, planning a trial of a
+huge size would take gigabytes or hours before it failed.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Makes random generators from keys. A draw depends only on its key, so no generator's state
-must be saved.
+"""Makes random generators from keys. A draw depends only on its key, so the states of generators need not be
+saved.
 """
 
 from __future__ import annotations
@@ -16,7 +16,5 @@ def key_of(*key: object) -> int:
 
 
 def keyed_generator(*key: object) -> torch.Generator:
-    """A generator that depends only on the key. It is on the CPU, so that every device gets
-    the same draws.
-    """
+    """A generator that depends only on the key. It is on the CPU, so every device gets the same draws."""
     return torch.Generator().manual_seed(key_of(*key))

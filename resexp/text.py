@@ -50,7 +50,7 @@ def duration(seconds: float | None) -> str:
 
 
 def called(variant: str) -> str:
-    """A variant's label that says what its connection is, if the word alone could be misread.
+    """A variant's label, with the meaning of its connection if the name alone could be misread.
 
     skip -> skip (concatenation), skip (growth=24) -> skip (concatenation, growth=24).
     """

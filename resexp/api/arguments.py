@@ -16,7 +16,7 @@ R = TypeVar("R")
 
 
 def checked(function: Callable[P, R]) -> Callable[P, R]:
-    """The same function, but it first raises ConfigError if an argument has a wrong value (see MEANT)."""
+    """The function, which first raises ConfigError if one of its arguments has a wrong value (see MEANT)."""
     signature = inspect.signature(function)
 
     @functools.wraps(function)
@@ -103,6 +103,6 @@ MEANT: dict[str, tuple[Callable[[Any], bool], str]] = {
     **dict.fromkeys(("display", "progress", "tell"), (callable, "a function")),
     "launcher": (lambda value: hasattr(value, "start"), "an object with the methods of a launcher"),
 }
-"""Name of an argument -> a test of its value, and what would be right. An argument's default
-is always right.
+"""Name of an argument -> a test of its value, and a description of right values. An argument's default is
+always right.
 """

@@ -1,5 +1,5 @@
-"""Registers an experiment before it runs, and runs one with more and more seeds until its
-report is decided.
+"""Registers an experiment before it runs, and runs one with more and more seeds until the verdicts of its
+report are decided.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ def run_until_decided(
     tell: Callable[[str], None] | None = None,
     **options: Any,
 ) -> SweepSummary:
-    """Train 3 seeds for each setting, then 5, 8 and 12 (but at most `most`), until no verdict of the report
-    is undecided.
+    """Train 3 seeds for each setting, then 5, 8 and 12 (but at most `most`). Stops earlier if the report has
+    no undecided main verdict, claim or published value.
 
-    At each of these numbers of seeds the report is made; this is a look. The experiment's own seeds come
-    first. Intervals are so wide that at most 5 % of verdicts are wrong over all looks together. If the same
-    configuration was looked at before, this continues with the last earlier look. `options` are options of
-    `run`.
+    The report is made after each of these numbers of seeds, which is called a look. The experiment's own
+    seeds come first. Intervals are so wide that at most 5 % of verdicts are wrong over all looks together. If
+    an earlier call has made looks at the same configuration, this one begins with the most recent of them.
+    `options` are options of `run`.
 
     Raises:
         ConfigError: the experiment has more than `most` seeds of its own.
@@ -93,8 +93,8 @@ def register(
     """Write down, before an experiment is run, what it will be judged by: its trials, claims, published
     numbers, margins and stopping rule. Returns the file and its hash.
 
-    Without `most`, the stopping rule is the number of seeds. With `most`, it is the rule of
-    `run_until_decided`. The experiment's report says which verdicts were registered, and what changed
+    Without `most`, the stopping rule is to train the seeds of the configuration. With `most`, it is the rule
+    of `run_until_decided`. The experiment's report says which verdicts were registered, and what was changed
     after that.
 
     Raises:

@@ -36,7 +36,7 @@ def probe(
     `name` is as in `results`. `probes` are kinds, or mappings in YAML: "lesion", "{kind: lesion, draws: 5}".
     The readings appear in `results(name).probes` with `at` 1. They replace earlier readings that have the
     same kind and `at` 1. `plugins` are files with probes of your own. The copies of plugins in the results
-    folder are run only with `trust`, or if you gave these plugins to a command before.
+    folder are run only with `trust`, or if you have given the same plugins to this or an earlier command.
 
     Raises:
         ConfigError: there is no such probe, option or device, this machine lacks what a probe needs, or a
@@ -120,8 +120,8 @@ def archive(name: str | Path, root: str | Path = RESULTS) -> Archive:
 def results(name: str | Path | None = None, root: str | Path = RESULTS) -> Records:
     """An experiment's results as pandas frames: `.trials`, `.metrics`, `.probes`.
 
-    `name` is an experiment in the folder `root`, or the path of its folder. Without a name, it is the
-    experiment that was run last.
+    `name` is an experiment in the folder `root`, or the path of its folder. Without a name, the most recently
+    run experiment is read.
 
     Raises:
         NoExperimentError: there is no such experiment.
@@ -141,7 +141,7 @@ def open_trial(
     inputs of the first nine test examples, as the network takes them, and their targets.
 
     `name` and `root` are as in `results`. The copies of plugins in the results folder are run only with
-    `trust`, or if you gave these plugins to a command before.
+    `trust`, or if you have given the same plugins to an earlier command.
 
     Raises:
         ConfigError: a plugin in the folder is not trusted.

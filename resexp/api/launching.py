@@ -1,5 +1,5 @@
-"""Makes launchers, which start trials on this machine or elsewhere, by name, and stops what they have
-started.
+"""Makes launchers by their names, lists their jobs, and stops these jobs. A launcher starts trials on this
+machine or elsewhere.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def make_launcher(kind: str, options: Sequence[str] = (), plugins: Sequence[Plugin] = ()) -> Launcher | None:
-    """The launcher of this kind, with options such as "partition=gpu". `resexp show launchers` lists all.
+    """The launcher of this kind, with options such as "partition=gpu". `resexp show launchers` lists kinds.
 
     `plugins` are the plugins of an experiment, `Experiment.plugins`. Returns None for "local", which is what
     `run` uses by default.
@@ -43,8 +43,9 @@ LOOKING = 2.0
 
 @dataclass(frozen=True)
 class TrialJob:
-    """The job of a trial on a cluster. `job` is its name on the cluster, or "". `status` is "queued" or
-    "running", or "pending" if the cluster does not know the job any more.
+    """The job of a trial on a cluster. `job` is its id on the cluster, or "" if the id is not known yet.
+
+    `status` is "queued" or "running", or "pending" if the cluster does not know the job any more.
     """
 
     status: str
@@ -52,10 +53,10 @@ class TrialJob:
 
 
 def jobs(folder: Path) -> dict[str, TrialJob]:
-    """The jobs of an experiment's trials that wait or run on a cluster, by the trial's id.
+    """The jobs of those trials of an experiment that wait or run on a cluster, by the trial's id.
 
-    They are read from the results folder. If a cluster answers within LOOKING seconds, its answer says which
-    of them have begun. Raises StoreError if the folder cannot be read.
+    The jobs are read from the results folder. If a cluster answers within LOOKING seconds, its answer says
+    which jobs have begun. Raises StoreError if the folder cannot be read.
     """
     from resexp.errors import ConfigError
     from resexp.store import submitted
@@ -79,18 +80,18 @@ def _status(trial: Submitted, live: Mapping[str, bool] | None) -> str:
 
 
 STOPPING = 60.0
-"""Seconds that a run and its jobs may take to end after they were asked to stop."""
+"""Seconds that a run or a launcher's jobs may take to end after a request to stop."""
 
 
 def stop(name: str | None = None, results: str | Path = RESULTS, plugins: Sequence[str | Path] = ()) -> int:
-    """Stop the run of an experiment if it is on this machine, and cancel its jobs on clusters. Trials save
-    their state. Returns how many jobs were cancelled.
+    """Stop the run of an experiment if it is on this machine, and cancel the experiment's jobs on clusters.
+    Trials save their state. Returns how many jobs were cancelled.
 
     If launchers of your own have started jobs, `plugins` are the files with these launchers.
 
     Raises:
         BusyError: the run is on another machine, or the run or a job does not end within STOPPING seconds.
-            Even if a job does not end, all others were asked to stop.
+            If a job does not end in time, all other jobs were asked to stop nevertheless.
         ConfigError: this machine lacks what the launcher needs.
         NoExperimentError: there is no such experiment.
         TrialError: a cluster does not say which jobs it has.
@@ -124,9 +125,9 @@ def stop(name: str | None = None, results: str | Path = RESULTS, plugins: Sequen
 
 
 def _stop_run(folder: Path) -> None:
-    """Send SIGTERM to the process that runs an experiment on this machine, and wait for its end.
+    """Send SIGTERM to the process that runs an experiment on this machine, and wait until the process ends.
 
-    Raises BusyError if it runs on another machine, or does not end within STOPPING seconds.
+    Raises BusyError if the process is on another machine, or does not end within STOPPING seconds.
     """
     from resexp.errors import BusyError
     from resexp.store import running

@@ -1,5 +1,5 @@
-"""What differs between a run whose trials are processes of this machine, and one whose trials a launcher
-starts on other machines.
+"""The differences between a run on this machine, where trials are processes, and a run with a launcher that
+starts trials on other machines.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Here:
 
     @cached_property
     def devices(self) -> list[str]:
-        """The devices of the trials that may run at once here. Trials are planned on the first device."""
+        """The device of each trial that may run at once here. Trials are planned on the first device."""
         from resexp.machine.devices import device_slots
 
         return device_slots(self.device, self.threads, None if self.jobs == "auto" else self.jobs)
@@ -36,7 +36,7 @@ class Here:
         return measurer.prepared(left)
 
     def slots(self, left: Sequence[Trial], tell: Callable[[str], None]) -> list[str]:
-        """The devices of the trials that fit into memory at once. Calls `tell` if memory may not suffice."""
+        """The device of each trial that may run at once. Calls `tell` if memory or cores limit the number."""
         from resexp.estimate.duration import room
         from resexp.machine.environment import memory_bytes
 
@@ -46,7 +46,7 @@ class Here:
         return list(fitting.slots)
 
     def at_most(self, slots: Sequence[str]) -> int | None:
-        """The largest number of trials that run at once, as the run's record states it."""
+        """The largest number of trials at once, for the run's record."""
         return len(slots)
 
     def warnings(self, left: Sequence[Trial], slots: Sequence[str]) -> Iterator[str]:
@@ -66,11 +66,11 @@ class Elsewhere:
     devices: tuple[str, ...] = ("cpu",)
 
     def data(self, measurer: Measurer, left: Sequence[Trial]) -> Mapping[str, Checked]:
-        """No data: each of the other machines prepares the data itself, where it keeps its data."""
+        """No data: each of the other machines prepares the data itself, in its own folder of data sets."""
         return {}
 
     def slots(self, left: Sequence[Trial], tell: Callable[[str], None]) -> list[str]:
-        """The devices of the trials that the launcher accepts at once.
+        """The device of each trial that the launcher accepts at once.
 
         Raises:
             ConfigError: a setting of a trial is not for these devices.

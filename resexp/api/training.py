@@ -79,12 +79,13 @@ def run(
     take_over: bool = False,
     launcher: Launcher | None = None,
 ) -> SweepSummary:
-    """Train those trials of the experiment that are not done. Returns when all have ended, or the run was
-    stopped.
+    """Train the trials of the experiment that are not finished. Returns when all trials have ended, or when
+    the run was stopped.
 
     device: "auto", "cpu", "cuda", "cuda:0", "mps" and so on.
-    jobs: how many trials run at once. Default: the number of GPUs, or of cores divided by `threads`. "auto":
-        the number at which training is fastest; it takes some seconds to find, and is remembered.
+    jobs: how many trials run at once. Default: the number of GPUs, or the number of cores divided by
+        `threads`. "auto": the number at which training is fastest. Finding it takes some seconds, and
+        it is remembered.
     threads: CPU threads of one trial.
     fresh: delete the experiment's earlier trials.
     keep_going: go on even if the first trials all fail in the same way.
@@ -97,8 +98,8 @@ def run(
     look: for `run_until_decided` only.
     only: conditions such as "model.depth=8,20". Trials that do not meet all of them stay in the plan, but are
         not trained now.
-    take_over: take the place of a run on another machine, if it did not end by itself and gives no sign of
-        life.
+    take_over: take the place of a run on another machine, if that run did not end by itself and gives no
+        sign of life.
     launcher: starts the trials, for instance on other machines that see the results folder (see
         `make_launcher`). Default: they are processes of this machine.
 
@@ -207,5 +208,5 @@ def _left_behind(opened: StoredExperiment, launcher: Launcher) -> Iterator[str]:
         stop = command("resexp", "stop", str(opened.path))
         yield (
             f"Jobs that --launcher {kind} started for this experiment may still wait or run, and their "
-            f"trials are started anew here. This command ends both: {stop}"
+            f"trials are started anew here. This command ends those jobs and this run: {stop}"
         )

@@ -1,4 +1,4 @@
-"""The processor's highest speed in practice: products of square matrices that stay in its cache."""
+"""Measures the highest speed of a CPU or GPU in practice: that of products of square matrices."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from torch.nn import functional
 from resexp.machine.clock import seconds_of
 
 SIZES = {"cpu": (256, 512, 1024), "cuda": (4096, 8192)}
-"""Sizes of the matrices. The fastest size counts, because libraries favour different sizes."""
+"""Sizes of the matrices. The fastest one counts, because libraries favour different sizes."""
 WORK = {"cpu": 5e9, "cuda": 5e12}
 """Floating-point operations of one timing."""
 
 
 def ceiling_gflops(precision: str, device: torch.device) -> float:
     """The speed of the fastest of a few matrix products, in 10^9 floating-point operations per second
-    (GFLOP/s). A multiply-accumulate is two operations. On the CPU one thread is used.
+    (GFLOP/s). A multiply-accumulate is two operations. The caller sets the number of threads.
 
-    Each product is also computed as a 1x1 convolution, by another library. On some processors the plain
-    product uses only half of the arithmetic units (MKL on AMD: 107 GFLOP/s against 236 in float32).
+    Each product is also computed as a 1x1 convolution, by another library, because the plain product uses
+    only half of the arithmetic units on some processors. For example, MKL on a processor of AMD reached 107
+    GFLOP/s in float32, and the convolution reached 236.
     """
     ways = (_product, _convolution)
     return max(_gflops(way, size, precision, device) for way in ways for size in SIZES[device.type])

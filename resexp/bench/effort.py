@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class Effort:
     """How much is measured.
 
-    Things that are compared are measured in turn, `rounds` times. `steps` is the number of timed steps. A
-    line over depth is fitted to `depths` depths, up to `reach` times the configured depth.
+    Measurements that are compared are made in turn, `rounds` times. `steps` is the number of timed steps. A
+    line over depth is fitted to at most `depths` depths, up to `reach` times the configured depth.
     """
 
     rounds: int

@@ -1,4 +1,4 @@
-"""Makes all measurements of a benchmark. What is compared is measured in turn, under the same conditions.
+"""Makes all measurements of a benchmark. Those that are compared are made in turn, under the same conditions.
 
 The DataLoader loop is the training loop that one would write without resexp: see `peer.py`.
 """
@@ -46,10 +46,10 @@ def measure(experiment: Experiment, device: str, quick: bool, tell: Callable[[st
     before it is measured.
 
     The result is JSON data: rates in examples per second, times in seconds, shares and ratios as fractions,
-    and None for what could not be measured. `trial.examples` says what examples are.
+    and None for values that could not be measured. `trial.examples` is the word for examples, as "images".
 
     Raises:
-        ConfigError, DataError: the trial cannot be built, or has no network.
+        ConfigError, DataError: the trial cannot be built, or `first_trial` refuses it.
         TrialError: a trial or the DataLoader loop failed.
     """
     effort = QUICK if quick else FULL
@@ -120,7 +120,8 @@ def precisions(device: str) -> tuple[str, ...]:
 
 def first_trial(experiment: Experiment, measurer: Measurer) -> Settings:
     """The settings of an experiment's first trial as planning makes them, but in float32 and with batches no
-    larger than the training set. Raises ConfigError if it cannot be planned or has no network.
+    larger than the training set. Raises ConfigError if the trial cannot be planned, if it does not train
+    exactly one network, or if it has several processes.
     """
     first = experiment.points[0].settings
     if LEARNERS.get(first.task.info.base):
@@ -175,7 +176,7 @@ def sweeps(
 ) -> dict[str, Any]:
     """The rates of sweeps in each precision and, if `peer` is true, of the DataLoader loop.
 
-    With more than one round, the loop tries several numbers of workers, and then uses the fastest number.
+    With more than one round, several numbers of workers of the loop are tried first, and the fastest is used.
     """
 
     def loop(workers: int) -> float:

@@ -1,7 +1,7 @@
 """The training loop that one would write without resexp, for comparison: the DataLoader loop.
 
-It has PIL images, torchvision's transforms in a DataLoader, float32, the default memory layout, and all
-threads of the machine.
+It uses PIL images, torchvision's transforms in a DataLoader, float32, the default memory layout, and as many
+threads as PyTorch uses by default.
 
     python -m resexp.bench.peer SETTINGS_JSON WORKERS STEPS DEVICE [PLUGIN]...
 
@@ -67,7 +67,7 @@ class PilImages(Dataset[tuple[Tensor, int]]):
 
 
 def peer_images_per_second(settings: Settings, workers: int, steps: int, device: str) -> float:
-    """Images per second of the loop, run in a new process so that its threads are the default ones.
+    """Images per second of the loop, run in a new process so that PyTorch's number of threads is the default.
 
     Raises:
         TrialError: the loop failed.

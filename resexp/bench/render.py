@@ -1,4 +1,4 @@
-"""Prints a benchmark: tables of rates and of what a trial spends its time on, and the rest in sentences."""
+"""Prints a benchmark: a table of rates, a table of the parts of a trial, and further results in sentences."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def sentences(benchmark: Mapping[str, Any]) -> Iterator[str]:
         yield (
             f"The DataLoader loop in float32 with {peer['workers']} workers reaches "
             f"{spread(peer['images_per_second'], '.0f')} images/s. The table compares the trials at once "
-            f"with it. `precision: auto` is {trial['auto']} here."
+            f"with this loop. `precision: auto` is {trial['auto']} here."
         )
     if "bfloat16" not in benchmark["images_per_second"]:
         yield "bfloat16 was not measured: it would be emulated here, and slower than float32."

@@ -1,5 +1,5 @@
-"""Times the steps of one trial that has the machine to itself: examples per second, the share of the highest
-speed in practice (`ceiling.py`), and the seconds of each part of a step.
+"""Times the steps of one trial that runs alone: examples per second, the share of the highest speed in
+practice (`ceiling.py`), and the seconds of each part of a step.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ backward pass, where the gradients of a layer's input and of its weights take tw
 
 @dataclass
 class StepTimes:
-    """The steps of one precision: for each round, their rate, the ceiling (GFLOP/s) and the share of the
-    ceiling that they reach (`mfu`). `phases` are the median seconds of each part of a step.
+    """The steps in one precision: for each round, examples per second, the ceiling (GFLOP/s) and the share of
+    the ceiling that the steps reach (`mfu`). `phases` are the median seconds of each part of a step.
     """
 
     examples_per_second: list[float] = field(default_factory=list)
@@ -61,7 +61,9 @@ def timed_step(run: Run) -> dict[str, float]:
 def measure_steps(
     settings: Settings, precisions: Sequence[str], device: torch.device, effort: Effort
 ) -> dict[str, StepTimes]:
-    """Steps and ceilings of all precisions, measured in turn, so that a change of speed affects all alike."""
+    """The steps and ceilings of all precisions. They are measured in turn, so that a change of the machine's
+    speed affects all alike.
+    """
     runs = {p: warm_run(changed(settings, {"training.precision": p}), device) for p in precisions}
     times = {p: StepTimes() for p in precisions}
     macs = example_macs(runs[precisions[0]])
@@ -98,7 +100,7 @@ class Line:
 
 
 def fit_line(x: Sequence[float], y: Sequence[float]) -> Line | None:
-    """The line; None for fewer than three points, because some line passes through any two points."""
+    """The line; None for fewer than three points, because two points always lie on a line."""
     if len(x) < 3:
         return None
     slope, intercept = np.polyfit(x, y, 1)
@@ -107,8 +109,9 @@ def fit_line(x: Sequence[float], y: Sequence[float]) -> Line | None:
 
 
 def measure_depths(settings: Settings, device: torch.device, effort: Effort) -> Line | None:
-    """Seconds per step as a line over depth, from the fastest of a few rounds at each depth. None if fewer
-    than three depths can be measured.
+    """Seconds per step as a line over depth, fitted to the fastest of a few rounds at each depth.
+
+    None if fewer than three depths can be measured.
     """
     small = changed(settings, {"training.batch_size": effort.batch})
     runs = {
@@ -125,8 +128,8 @@ def measure_depths(settings: Settings, device: torch.device, effort: Effort) -> 
 def depths_to_fit(settings: Settings, effort: Effort) -> list[int]:
     """Possible depths of the network, spread evenly, up to `effort.reach` times the configured depth.
 
-    The multiply-accumulates, too, are up to `effort.reach` times those at the configured depth. This matters
-    if layers cost more in deeper networks.
+    A depth is also left out if it has more than `effort.reach` times the multiply-accumulates of the
+    configured depth. This matters if layers cost more in deeper networks.
     """
     task: Task = settings.task.build()
     purpose, model = task.purpose(facts_of(settings.data)), settings.model

@@ -49,9 +49,10 @@ class Ended:
     """A sweep that has ended.
 
     `images_per_second` are the rates of its trials after their first epochs. `startup_seconds` are the
-    seconds until a trial is ready for its first step, in the order in which trials started. `seconds` is the
-    wall time of the whole sweep. A slot is a place for one trial at a time; `tail_idle` is the share of the
-    slots' time in which nothing was left to start. `peak_memory_bytes` is the most memory that a trial held.
+    seconds until each trial is ready for its first step, in the order in which trials started. `seconds` is
+    the wall time of the whole sweep. A slot is a place for one trial at a time. `tail_idle` is the share of
+    the slots' time in which slots were idle because no trial was left to start. `peak_memory_bytes` is the
+    most memory that a trial held.
     """
 
     images_per_second: list[float]
@@ -106,7 +107,7 @@ def startup_seconds(folder: TrialFolder) -> float:
     and opens its row files.
 
     They are the difference between the times at which two files were last written. One is the file of probe
-    rows, so this is right only for trials without probes, which never write to it after they open it.
+    rows. Only trials without probes never write to it after they open it, so this is right only for them.
     """
     return folder.probes.stat().st_mtime - folder.attempt.stat().st_mtime
 
@@ -121,7 +122,9 @@ def as_trial(number: int, settings: Settings) -> Trial:
 
 
 def short_trial(settings: Settings, epochs: int, batch: int, seed: int = 0) -> Settings:
-    """The settings with fewer images, one evaluation and no probes. Only `batch` changes what a step does."""
+    """The settings with fewer images, one evaluation and no probes. Of these changes, only that of the batch
+    size affects the cost of a step.
+    """
     facts = facts_of(settings.data)
     return changed(
         settings,

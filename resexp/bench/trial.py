@@ -1,4 +1,4 @@
-"""Estimates what a whole trial spends its time on: the time of each part, times how often it occurs."""
+"""Estimates the time of each part of a whole trial: the time of one occurrence, times their number."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ REPEATS = 3
 
 
 def trial_seconds(run: Run, phases: Mapping[str, float]) -> dict[str, float]:
-    """Seconds of a whole trial of the run's settings, by part. `phases` are those of one step."""
+    """Seconds of a whole trial of the run's settings, by part. `phases` are the seconds of one step."""
     pieces = {name: seconds * run.total for name, seconds in phases.items()}
     pieces["evaluation"] = evaluation_seconds(run)
     pieces["probes"] = probe_seconds(run)
@@ -46,7 +46,7 @@ def evaluation_seconds(run: Run) -> float:
 
 
 def probe_seconds(run: Run) -> float:
-    """Seconds of all the probes of a trial, including the copies of the network."""
+    """Seconds of all the probes of a trial, including the time for copying the network."""
     total = 0.0
     for config in run.settings.probes:
         probe: Probe = config.build()
@@ -61,7 +61,7 @@ def probe_seconds(run: Run) -> float:
 def durability_seconds(run: Run, rest: float) -> float:
     """Seconds that a trial spends on writing checkpoints, rows of epochs, progress and the result.
 
-    `rest` has the seconds of the trial's other parts. Writing is timed on the disk of the temporary folder.
+    `rest` is the seconds of the trial's other parts. Writing is timed on the disk of the temporary folder.
     Every checkpoint is fsynced here, although a trial fsyncs only some of them.
     """
     with tempfile.TemporaryDirectory(prefix="resexp-bench-") as folder:

@@ -39,9 +39,9 @@ class Quantity:
 
 
 def numerics(part: ast.ClassDef, file: Path) -> int:
-    """The version of a part's numbers: 2 if the body of its class has `numerics = 2`, and 1 if it has none.
+    """The version of a part's numbers: 2 if the body of its class has `numerics = 2`. The default is 1.
 
-    Raises ConfigError if it is not a whole number greater than 0.
+    Raises ConfigError if the version is not a whole number greater than 0.
     """
     value, where = _assigned(part, "numerics", file)
     if value is None:
@@ -54,10 +54,9 @@ def numerics(part: ast.ClassDef, file: Path) -> int:
 
 
 def error_name(part: ast.ClassDef, file: Path) -> str:
-    """What a task's error is called: "regret" if its class has `error_name = "regret"`, and "error" if it has
-    none.
+    """The name of a task's error: "regret" if its class has `error_name = "regret"`. The default is "error".
 
-    Raises ConfigError if the name is no word.
+    Raises ConfigError if the name is not a word in small letters.
     """
     value, where = _assigned(part, "error_name", file)
     if value is None:

@@ -1,9 +1,9 @@
 """Finds the modules that a plugin imports from its own folder, and imports them from bytes in memory.
 
 In a plugin, `import helpers` means `helpers.py` in the plugin's folder if that file exists. The imports of
-that file are found in the same way. Python knows each of these modules by a name that contains its plugin's
-hash, so that two plugins, or two versions of one, may both have a `helpers.py`. Imports are found in the
-syntax tree: a name that is computed at run time is not seen.
+that file are found in the same way. Python knows each of these modules by a name that contains the hash of
+its plugin, so that two plugins, or two versions of a plugin, may both have a `helpers.py`. Imports are found
+in the syntax tree, so an import whose name is computed at run time is not found.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ def parse(file: Path, source: bytes) -> ast.Module:
 
 
 def modules_beside(file: Path, source: bytes) -> tuple[tuple[str, bytes], ...]:
-    """The files that a plugin imports from its folder, directly or through other files there. Each is a path
-    within the folder and the file's bytes; they are sorted by path.
+    """The files that a plugin imports from its folder, directly or through other files there: the path within
+    the folder and the bytes of each file, sorted by path.
 
-    Raises ConfigError if a file cannot be read, or if an installed module has the same name as a file, since
-    the import could mean either.
+    Raises ConfigError if a file cannot be read, if a file imports the plugin, if the files have more than
+    MAX_BYTES, or if an installed module has the same name as a file, so that the import could mean either.
     """
     folder = file.parent
     if any(folder.is_relative_to(path) for path in _installation()):

@@ -1,7 +1,7 @@
 """Reads and imports plugins: Python files with a user's own parts. A plugin is identified by its content.
 
-`config/paths.py` finds a plugin's file. `plugin_imports.py` finds the modules that it imports from its
-folder, and refuses an import whose name is also that of an installed module. Any other import is allowed.
+`config/paths.py` finds a plugin's file. `plugin_imports.py` finds the modules that a plugin imports from its
+folder, and refuses such an import if an installed module has the same name. Any other import is allowed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Plugin:
     """A plugin as it was when it was read. It is parsed, imported and copied from `source`, so that a later
     change of the file has no effect.
 
-    modules: the files that it imports from its folder, as (path within the folder, bytes).
+    modules: the files that the plugin imports from its folder, as (path within the folder, bytes).
     module_folder: the folder of these files, or None if they are in the plugin's own folder. They are in
         another folder only if the plugin is a copy in a results folder.
     """
@@ -101,18 +101,18 @@ def fault(
     right: str = "correct it; it must run wherever it is used",
     line: int = 1,
 ) -> Problem:
-    """An error in a plugin's code as a Problem. Its place is the last line of the plugin that ran before the
-    error or, if none did, `line`.
+    """An error in a plugin's code as a Problem. The problem's place is the last line of the plugin that ran
+    before the error. If no line of the plugin ran, it is `line`.
     """
     file, line = error_line(error, plugin) or (plugin.file, line)
     return Problem(f"{file}:{line}", "", f"{wrong}: {type(error).__name__}: {words(error)}"[:300], right)
 
 
 def blamed(error: BaseException, plugins: Sequence[Plugin]) -> Problem | None:
-    """The problem to report for an error that happened while plugins were in use; None if there are none.
+    """The problem to report for an error that happened while plugins were in use; None without plugins.
 
-    The error is blamed on the plugin whose code raised it or, if none did, on the first plugin: the package's
-    own parts are assumed to be correct.
+    The error is blamed on the first plugin whose code is in the error's traceback. Without such a plugin,
+    it is blamed on the first plugin, because the package's own parts are assumed to be correct.
     """
     for plugin in plugins:
         if error_line(error, plugin):
@@ -124,7 +124,7 @@ def blamed(error: BaseException, plugins: Sequence[Plugin]) -> Problem | None:
 def blaming(plugins: Sequence[Plugin]) -> Iterator[None]:
     """Turn an unexpected error into a ConfigError that blames a plugin (see `blamed`), if there are plugins.
 
-    An OSError that was not raised in a plugin's code comes from the system, and is raised unchanged.
+    An OSError without a plugin's code in its traceback comes from the system, and is raised unchanged.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""The names of probes in rows and messages, which tell two networks of one trial apart."""
+"""The names of probes in rows and messages. They tell apart the probes of two networks of one trial."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ OF = " of "
 
 
 def probe_name(kind: str, network: str = "model") -> str:
-    """What rows call a probe of the network whose settings are at `network`: "lesion" for `model`, and
-    otherwise such as "lesion of discriminator".
+    """The name that rows give to a probe of one network, whose settings have the key `network`: for example,
+    "lesion" if the key is "model", and "lesion of discriminator" if the key is "discriminator".
     """
     return kind if network == "model" else f"{kind}{OF}{network}"
 
@@ -19,6 +19,6 @@ def kind_and_network(name: str) -> tuple[str, str]:
 
 
 def as_asked(name: str) -> str:
-    """The probe as `resexp probe --probe` takes it."""
+    """The argument of `resexp probe --probe` that asks for the probe with this name."""
     kind, network = kind_and_network(name)
     return kind if network == "model" else f"'{{kind: {kind}, of: {network}}}'"

@@ -1,8 +1,8 @@
 """Finds parts (connections, trunks, data sets, probes, ...) in the syntax trees of their files.
 
 A module is imported only when one of its parts is built, so that listing and checking parts needs no torch. A
-role is what a part can be, such as a connection, and has a base class. A part is a public class that is
-defined at the top level of a file and names this base class among its bases. Its kind is the class's name in
+role, such as connection, has one or more base classes. A part is a public class that is defined at the top
+level of a file and names one of these base classes among its bases. Its kind is the class's name in
 snake_case. The keyword-only arguments of its constructor are its options in YAML. A class without a
 constructor has its base's options. A class whose constructor takes `**` has its own options and its base's.
 """
@@ -124,8 +124,8 @@ def check_plugins(plugins: tuple[Plugin, ...]) -> None:
 
 
 def load_part(role: str, kind: str, plugins: tuple[Plugin, ...] = ()) -> type[Any]:
-    """The class of the part with this role and kind, which is imported. Raises ConfigError for an unknown
-    kind.
+    """Import the class of the part with this role and kind. Raises ConfigError if there is no such part, or
+    if `part_class` raises it.
     """
     known = parts(role, plugins)
     if kind not in known:
@@ -175,7 +175,7 @@ def suggest(name: str, known: Collection[str]) -> str:
 
 
 def suggest_kind(kind: str, known: Collection[str]) -> str:
-    """Advice for an unknown kind, which may also be in a plugin that was not given."""
+    """Advice for an unknown kind, which may be a misspelt one, or one of a plugin that was not given."""
     advice = suggest(kind, known)
     if advice.startswith("known"):
         return f"add --plugin FILE if it is a part of your own; {advice}"

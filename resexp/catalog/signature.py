@@ -17,14 +17,14 @@ REQUIRED: Any = ...
 """Stands for the missing default of a required option."""
 
 MAX_ALTERNATIVES = 20
-"""The most types in the union of an option. Each of them takes time whenever a value is checked."""
+"""The most types in the union of an option, because each of them takes time whenever a value is checked."""
 
 _BUILTINS = {"int": int, "float": float, "str": str, "bool": bool}
 
 
 @dataclass(frozen=True)
 class Option:
-    """One option of a part: its type, which pydantic checks values by, and its default or REQUIRED."""
+    """One option of a part: the type that pydantic checks values against, and the default or REQUIRED."""
 
     annotation: Any
     default: Any
@@ -129,5 +129,5 @@ def _members(node: ast.expr | None, aliases: Mapping[str, ast.expr]) -> Iterator
 
 
 def last_name(node: ast.expr | None) -> str:
-    """The last name of `Connection` or `base.Connection`."""
+    """`Connection` for the expressions `Connection` and `base.Connection`; "" for other expressions."""
     return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""

@@ -1,5 +1,5 @@
-"""Remembers which plugins the user has given to commands. `probe` runs only these from a results folder,
-unless it has the option `--trust`.
+"""Remembers which plugins the user has given to commands. From a results folder, `probe` runs only these
+plugins, unless it has the option `--trust`.
 
 A results folder contains copies of its trials' plugins. The folder may come from somebody else, and checksums
 do not say whose code it contains. Therefore a command that is given a plugin records the plugin's hash in a
@@ -40,7 +40,7 @@ def check(copies: Collection[Plugin], given: Collection[Plugin]) -> None:
 
 
 def _folder() -> Path:
-    """The folder of the hashes. It is the user's own, because several users may share a data folder."""
+    """The folder of this user's hashes. Each user has one, because several users may share a data folder."""
     return data_folder() / f"plugins-of-{os.getuid()}"
 
 

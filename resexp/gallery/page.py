@@ -77,9 +77,9 @@ def page(reports: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
 
 
 def tallied(claims: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A Markdown list that says how many claims agree and disagree, before and after the correction for the
-    number of claims. It has a line for each place where published numbers were checked. Without claims, the
-    result is [].
+    """A Markdown list, as one text, that says how many claims agree and disagree, before and after the
+    correction for the number of claims. It has a line for each place where published numbers were checked.
+    Without claims, the result is [].
     """
     known = [c for c in claims if c.get("p") is not None and c.get("within") is None]
     adjusted = benjamini_hochberg([claim["p"] for claim in known])

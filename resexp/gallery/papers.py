@@ -1,4 +1,4 @@
-"""Lists the configurations of papers that come with the package, with their claims, costs and progress."""
+"""Lists the configurations of papers that come with the package: their claims, costs and progress."""
 
 from __future__ import annotations
 
@@ -58,7 +58,10 @@ def path(name: str) -> Path:
 
 
 def entries(results: Path) -> list[Entry]:
-    """Every configuration, with how far each of its tiers has come in `results`. Raises ConfigError."""
+    """Every configuration, with the progress of each of its tiers in the folder `results`.
+
+    Raises ConfigError if a configuration has problems.
+    """
     return [_entry(name, results) for name in names()]
 
 

@@ -1,6 +1,4 @@
-"""Publishes the reports of finished experiments in the gallery (the folder `gallery` in the
-results folder).
-"""
+"""Publishes reports of finished experiments in the gallery, the folder `gallery` in the results folder."""
 
 from __future__ import annotations
 
@@ -30,8 +28,8 @@ def publish(name: str, results: Path, tier: str = QUICK) -> Path:
     """Write the report of a finished experiment into the gallery, with all rows from which it was made, and
     rewrite the index page. Returns the report's folder.
 
-    `name` is a configuration that `resexp gallery` lists, or another experiment in `results`. `tier` is the
-    tier of the configuration that is published.
+    `name` is a configuration that `resexp gallery` lists, or another experiment in `results`. `tier` says
+    which tier of the configuration is published.
 
     Raises:
         ConfigError: there is no such configuration or experiment.
@@ -99,7 +97,10 @@ def _without_folders(value: Any) -> Any:
 
 
 def index(gallery: Path) -> str:
-    """The gallery's page in Markdown, made from the report.json files in it. Raises StoreError."""
+    """The gallery's page in Markdown, made from the report.json files of its reports.
+
+    Raises StoreError if one of these files cannot be read.
+    """
     return page(list(_reports(gallery)))
 
 

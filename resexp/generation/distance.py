@@ -1,6 +1,6 @@
-"""Compares two sets of images by their features: the Fréchet distance, and precision and recall. No torch.
+"""Compares two sets of images by their features: the Fréchet distance, and precision and recall.
 
-Both depend on the number of samples, so two sets are only compared if they have equally many.
+These measures depend on the number of samples, so both sets must have equally many. Does not import torch.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from scipy.spatial.distance import cdist
 
 Matrix = NDArray[np.float64]
 AT_ONCE = 512
-"""The number of rows of a matrix of distances that are in memory at once."""
+"""The most rows of a matrix of distances that are in memory at once."""
 
 
 def frechet(features_real: ArrayLike, features_fake: ArrayLike) -> float:
@@ -20,14 +20,14 @@ def frechet(features_real: ArrayLike, features_fake: ArrayLike) -> float:
 
         |m1 - m2|^2 + trace(C1 + C2 - 2 (C1 C2)^(1/2))    (Dowson and Landau 1982, Heusel et al. 2017)
 
-    Both arguments are (n, F). Covariances are divided by n - 1. For samples of one and the same distribution
-    the result is above 0, and falls as n grows. Raises ValueError if the shapes differ, if there are fewer
-    than two samples, or if a feature is not finite.
+    Both arguments are (n, F). Covariances are divided by n - 1. Even for two sets of samples of the same
+    distribution, the expected result is above 0. It falls as n grows. Raises ValueError if the shapes differ,
+    if there are fewer than two samples, or if a feature is not finite.
 
     Let the rows of X be the samples minus their mean, divided by sqrt(n - 1). Then C = X'X. With the
     triangular R of X = QR, C is R'R, and the trace of (C1 C2)^(1/2) is the sum of the singular values of
-    R1 R2'. So no root of a matrix is computed, which would be inexact or complex where a covariance is
-    singular, as with dead features or with fewer samples than features.
+    R1 R2'. So no root of a matrix is computed. Such a root would be inexact or complex if a covariance is
+    singular, because of dead features, or because there are fewer samples than features.
     """
     real, fake = _matched(features_real, features_fake)
     if len(real) < 2:
@@ -42,10 +42,11 @@ def frechet(features_real: ArrayLike, features_fake: ArrayLike) -> float:
 def precision_recall(features_real: ArrayLike, features_fake: ArrayLike, k: int = 3) -> tuple[float, float]:
     """Precision and recall of generated samples (Kynkäänniemi et al. 2019, arXiv:1904.06991).
 
-    The manifold of a set is the union of balls around its samples. The radius of each is the distance to the
-    k-th nearest other sample of the set. Precision is the share of generated samples in the manifold of the
-    real ones, and recall the share of real samples in the manifold of the generated ones. The surface of a
-    ball belongs to it. Both arguments are (n, F). Raises ValueError as `frechet` does, and unless 1 <= k < n.
+    The manifold of a set is the union of balls around its samples. The radius of a ball is the distance from
+    its centre to the k-th nearest other sample of the set. Precision is the share of generated samples in the
+    manifold of the real ones, and recall the share of real samples in the manifold of the generated ones. The
+    surface of a ball belongs to it. Both arguments are (n, F). Raises ValueError as `frechet` does, and
+    unless 1 <= k < n.
     """
     real, fake = _matched(features_real, features_fake)
     if not 1 <= k < len(real):

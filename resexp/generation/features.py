@@ -1,9 +1,10 @@
 """The features in which generated images are compared with real ones: those of a small classifier that was
 trained on the same data set.
 
-The classifier is trained once for each data set, on the whole training split, whatever part of it a trial
-uses. Its file lies in `classifiers/` in the folder of data sets. The name contains the hashes of the decoded
-arrays and VERSION, so all trials on the same data have the same features. A distance in them is not the FID.
+The classifier is trained once for each data set, on the whole training split, even if a trial uses only a
+part of it. Its file lies in `classifiers/` in the folder of data sets. The file's name contains a hash of the
+decoded arrays and VERSION, so all trials on the same data have the same features. A Fréchet distance in these
+features is not the FID.
 """
 
 from __future__ import annotations
@@ -40,14 +41,12 @@ if TYPE_CHECKING:
 VERSION = 1
 """Raise it if anything below changes the classifier that is trained."""
 WIDTHS = (32, 64, 128, 64)
-"""The channels of the convolutions. The last number is that of the features."""
+"""The channels of the convolutions. The last one is also the number of features."""
 BATCH = 128
 RATE = 3e-3
 EPOCHS = 20
 PIXELS = 150_000_000
-"""Training ends after EPOCHS epochs, or before that when this many pixels were seen, but not within the first
-epoch.
-"""
+"""Training ends after EPOCHS epochs, or once this many pixels were seen, but never in the first epoch."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class Features:
     """A function from images to the features of a trained classifier.
 
     error: the classifier's test error, as a fraction.
-    sha256: the hash of its weights and its error. It belongs with results, because weights that were trained
+    sha256: the hash of its weights and its error. Results record this hash, because weights that were trained
         on another kind of processor may differ.
     """
 
@@ -73,8 +72,9 @@ class Features:
 
 
 def pixels(images: Tensor) -> Tensor:
-    """Images with values from -1 to 1, as a generator that ends in tanh makes them, rounded to the 256 values
-    0..255 (uint8) that the pixels of real images have.
+    """Images with values from -1 to 1 (the range of tanh, in which generators end), converted to uint8.
+
+    Real images have the same 256 values.
     """
     return ((images.detach() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
@@ -83,8 +83,8 @@ def features_of(config: DataConfig, checked: Checked | None = None) -> Features:
     """The features for a data set of labelled images. Trains the classifier unless its file exists.
 
     If several processes of a machine ask at the same time, one of them trains it. `checked` is the prepared
-    set; if it is None, the set is prepared now. Raises DataError if the set has no labels to learn, and if
-    the file is damaged or cannot be written.
+    set. If it is None, the set is prepared now. Raises DataError if the set does not have labelled images of
+    at least two classes, or if the file is damaged or cannot be written.
     """
     checked = checked or cache.prepare(config)
     prepared = cache.load_prepared(checked)
@@ -107,8 +107,8 @@ def features_of(config: DataConfig, checked: Checked | None = None) -> Features:
         return _read(path, prepared)
     except OSError as error:
         raise DataError(
-            f"{path}: {error.strerror or error}; set RESEXP_DATA to a folder with room to write "
-            "and with locks"
+            f"{path}: {error.strerror or error}; set RESEXP_DATA to a folder that you can write to, on a "
+            "disk with free space and support for file locks"
         ) from error
 
 
@@ -119,14 +119,14 @@ def _read(path: Path, prepared: PreparedData) -> Features:
     if hashlib.sha256(payload).hexdigest().encode() != digest:
         raise DataError(f"{path}: damaged; delete it to have the classifier trained again")
     saved = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
-    with torch.device("meta"):  # or initial weights would be drawn from the trial's random numbers
+    with torch.device("meta"):  # so that no initial weights are drawn from the trial's random numbers
         network = _network(prepared)
     network.load_state_dict(saved["weights"], assign=True)
     return Features(network.eval().requires_grad_(False), saved["error"], digest.decode())
 
 
 def _trained(prepared: PreparedData) -> bytes:
-    """Train a classifier. Returns the contents of its file: first the SHA-256 of the rest, then the rest."""
+    """Train a classifier. Returns the contents of its file: the SHA-256 of a payload, and the payload."""
     with _own_draws():
         network = _network(prepared)
         _train(network, prepared)
@@ -138,8 +138,9 @@ def _trained(prepared: PreparedData) -> bytes:
 
 @contextmanager
 def _own_draws() -> Iterator[None]:
-    """Seed torch and use one thread, so that the weights do not depend on the trial that asks first. Both are
-    restored afterwards.
+    """Seed torch and use one thread, so that the weights do not depend on the trial that asks first.
+
+    Afterwards torch's random state and number of threads are as before.
     """
     threads = torch.get_num_threads()
     with torch.random.fork_rng(devices=[]), torch.inference_mode(False), torch.enable_grad():
@@ -152,7 +153,7 @@ def _own_draws() -> Iterator[None]:
 
 
 def _network(prepared: PreparedData) -> nn.Sequential:
-    """From images (B, C, H, W) with values 0..1 to the features (B, F), and by the last layer to classes."""
+    """The classifier of images (B, C, H, W) with values 0..1. Its last layer's inputs are the features."""
     layers: list[nn.Module] = []
     channels = prepared.facts.shape[0]
     for number, width in enumerate(WIDTHS):
@@ -197,7 +198,7 @@ def _test_error(network: nn.Sequential, prepared: PreparedData) -> float:
 
 
 def _taken(images: Any) -> Tensor:
-    """Decoded images (B, H, W, C) uint8 as the network takes them."""
+    """Decoded images (B, H, W, C) uint8 in the form that the network takes."""
     return _scaled(torch.from_numpy(images).permute(0, 3, 1, 2))
 
 

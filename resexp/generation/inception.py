@@ -1,7 +1,8 @@
 """The features in which the FID is measured: those of the Inception network of 2015, by torch-fidelity.
 
-The package torch-fidelity (extra `fid`) has the network, and its user has the weights: this project neither
-contains nor downloads them. Features of real images are kept in `inception/` in the folder of data sets.
+The package torch-fidelity (extra `fid`) contains the network. Users provide the file of its weights, which
+this project neither contains nor downloads. Features of real images are kept in `inception/` in the folder of
+data sets.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from resexp.machine.folders import data_folder
 
 WEIGHTS = "weights-inception-2015-12-05-6726825d.pth"
 SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
-"""The SHA-256 of the file with the weights. Each other file is refused."""
+"""The SHA-256 of the file with the weights. Any other file is refused."""
 BATCH = 16
-"""The number of images of which features are computed at once: a few seconds on one core."""
+"""The number of images whose features are computed at once. This takes a few seconds on one core."""
 PATIENCE = 0.5
 """Seconds between two signs of life while another process computes the features of the same images."""
 
@@ -82,8 +83,8 @@ class Inception:
         return torch.cat(parts).numpy()
 
     def remembered(self, images: Tensor, alive: Callable[[], None]) -> Matrix:
-        """The features of real images as `__call__` returns them, which are computed once for a folder of
-        data sets and kind of device. They are kept in float32, in which they were computed.
+        """The features of real images, as `__call__` returns them. They are computed once per folder of data
+        sets and kind of device, and kept in a file in float32, in which they were computed.
 
         If several processes ask for the same images at the same time, one of them computes the features.
         Raises DataError if the file is damaged, or cannot be written.
@@ -119,7 +120,7 @@ def _file() -> Path | None:
 
 @cache
 def _sha256(path: Path, size: int, changed: int) -> str:
-    """The hash of a file's bytes. It is computed anew if the file's size or its time of change differs."""
+    """The hash of a file's bytes. It is computed anew if the file's size or modification time differs."""
     return hashlib.sha256(durable.read_bytes(path)).hexdigest()
 
 

@@ -1,22 +1,22 @@
-"""What is recorded of generated images. Does not import torch.
+"""Measures how near generated images are to real ones. Does not import torch.
 
-The readings of one evaluation, as `Reference.readings` returns them and `test_measures` of a row keeps them:
+An evaluation has these readings, which `Reference.readings` returns and `test_measures` of a row keeps:
 
     frechet        Fréchet distance between generated and real images, in the features of `features.py`
-    frechet_floor  the same distance between two sets of real images, which share no image
+    frechet_floor  the same distance between two disjoint sets of real images
     precision, recall  the share of generated images that lie among the real ones, and of real images that lie
-                   among the generated ones
-    precision_floor, recall_floor  the same, of other real images in place of generated ones
+                   among the generated ones (`distance.precision_recall`)
+    precision_floor, recall_floor  the same, with other real images in place of generated ones
     collapsed      1 if the generator has collapsed and 0 if not; None if that cannot be told
 
-A generator has collapsed if its recall is below COLLAPSED: of twenty real images, not one lies among the
+A generator has collapsed if its recall is below COLLAPSED: fewer than one in twenty real images lie among the
 generated ones. Whether it has collapsed is recorded only if the recall between real images is above TOLD.
 Otherwise a low recall may be due to the features or to the number of images. For digits and for CIFAR-10,
-recall was 0.88 between real images, and 0.00 for ten real images, repeated with and without noise. So the
-bound separates generators that repeat themselves from those that do not. It shows no more than that. Images
+recall was 0.88 between real images, and 0.00 for ten real images that were repeated with or without noise. So
+the bound separates a generator that repeats few images from real images, and shows no more than that. Images
 of a single class had a recall of 0.06 to 0.14 for digits, and of 0.41 to 0.56 for CIFAR-10, because balls
-around untypical images are large. For the same reason uniform noise had a recall of 0.0 to 0.2; its precision
-was at most 0.01.
+around untypical images are large. For the same reason uniform noise had a recall of 0.0 to 0.2. The precision
+of this noise was at most 0.01.
 """
 
 from __future__ import annotations
@@ -77,9 +77,10 @@ class Reference:
 
 
 def halves(count: int, most: int = MOST) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Two sets of equally many images, without a common image, drawn from `count` images: the numbers of the
-    images, sorted, and at most `most` in each set. The draw depends on `count` and `most` only, so it is the
-    same for all trials on the same data.
+    """The sorted indices of two disjoint, equally large sets of images, drawn from `count` images.
+
+    Each set has at most `most` images. The draw depends only on `count` and `most`, so it is the same for all
+    trials on the same data.
     """
     order = _order(count)
     size = min(most, count // 2)
@@ -87,7 +88,7 @@ def halves(count: int, most: int = MOST) -> tuple[NDArray[np.int64], NDArray[np.
 
 
 def sample(count: int, size: int) -> NDArray[np.int64]:
-    """The numbers, sorted, of `size` images drawn from `count` images. The draw depends on both alone."""
+    """The sorted indices of `size` images drawn from `count`. The draw depends only on these two numbers."""
     return np.sort(_order(count)[:size])
 
 

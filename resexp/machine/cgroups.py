@@ -14,7 +14,7 @@ PROC = Path("/proc/self")
 
 
 def core_quota() -> float | None:
-    """How many cores this process may keep busy (it need not be a whole number); None if not limited."""
+    """How many cores this process may keep busy, possibly with a fraction; None if there is no limit."""
     quotas = []
     for folder in _groups("cpu"):
         with suppress(OSError, ValueError):  # "max" stands for no limit
@@ -28,7 +28,7 @@ def core_quota() -> float | None:
 
 
 def memory_limit() -> int | None:
-    """The bytes that the processes of this process's group may hold together; None if not limited."""
+    """The bytes that the processes of this process's group may hold together; None if there is no limit."""
     limits = []
     for folder in _groups("memory"):
         for name in ("memory.max", "memory.limit_in_bytes"):
@@ -53,7 +53,7 @@ def _groups(controller: str) -> Iterator[Path]:
         name = {"cgroup": controller, "cgroup2": ""}.get(kind)
         if name is None or name not in own or (kind == "cgroup" and name not in options.split(",")):
             continue
-        # In a container, the path may begin with folders outside of it, which are not mounted here.
+        # In a container, the path may begin with folders outside the container, which are not mounted here.
         path = PurePosixPath(own[name])
         below = path.relative_to(root) if path.is_relative_to(root) else PurePosixPath()
         if ".." in below.parts:

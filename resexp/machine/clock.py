@@ -1,5 +1,5 @@
-"""Measures times and the spread of repeated measurements. Before the clock is read, an accelerator must have
-done its work.
+"""Measures times and the spread of repeated measurements. The clock is read only after the accelerator has
+finished its work.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ def spread_of(values: Sequence[float]) -> dict[str, float]:
 
 
 class Stopwatch:
-    """Adds up seconds by name. `lap` ends a lap and begins the next; it waits until the device is done."""
+    """Adds up seconds by name. `lap` waits until the device is done, ends a lap and begins the next."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -25,7 +25,7 @@ class Stopwatch:
         self._last = self._now()
 
     def lap(self, name: str) -> None:
-        """Add the seconds since the last lap to `laps[name]`."""
+        """Add the seconds since the previous lap ended to `laps[name]`."""
         now = self._now()
         self.laps[name] = self.laps.get(name, 0.0) + now - self._last
         self._last = now

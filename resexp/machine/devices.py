@@ -2,7 +2,7 @@
 
 An accelerator is what `torch.accelerator` reports: "cuda" (also for AMD's GPUs), "mps" (Apple), "xpu" (Intel)
 and others. PyTorch supports one kind at a time. `auto` takes only CUDA. Other kinds must be named, because
-they were never tried.
+resexp was never tried on them.
 """
 
 from __future__ import annotations
@@ -65,7 +65,9 @@ def accelerator() -> tuple[str | None, int]:
 
 
 def device_name(device: str) -> str | None:
-    """The name of the processor or accelerator. PyTorch has no name for "mps", a part of a processor."""
+    """The name of the processor or accelerator; for "mps", which has no name of its own, "mps of" and the
+    processor's name.
+    """
     kind = device.partition(":")[0]
     if kind == "cpu":
         return processor()
@@ -76,5 +78,5 @@ def device_name(device: str) -> str | None:
 
 
 def surely_no_gpu() -> bool:
-    """Whether there certainly is no GPU. This does not import PyTorch, which is slow."""
+    """Whether there certainly is no GPU. Does not import PyTorch, because the import is slow."""
     return sys.platform == "linux" and not any(any(DEV.glob(name)) for name in GPU_FILES)

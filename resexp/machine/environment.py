@@ -1,4 +1,4 @@
-"""Records what readers must know of the machine to judge a run's numbers, and nothing private."""
+"""Records the facts about the machine that readers need to judge a run's numbers, and nothing private."""
 
 from __future__ import annotations
 
@@ -22,9 +22,7 @@ VARIABLES = (
     *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "KMP_AFFINITY", "OMP_PROC_BIND", "ONEDNN_MAX_CPU_ISA"),
     *("SLURM_JOB_ID", "SLURM_CPUS_PER_TASK"),
 )
-"""The environment variables that are recorded, because they change numbers or speed. Others
-may be secrets.
-"""
+"""The recorded environment variables. They can change numbers or speed. Others may be secrets."""
 
 
 def environment(command: Sequence[str] = ()) -> dict[str, Any]:

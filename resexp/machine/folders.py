@@ -27,7 +27,7 @@ def data_folder() -> Path:
 
 
 def own_folder(root: str) -> Path:
-    """A data set's `root` with `~` expanded. Raises DataError if there is no such home folder."""
+    """A data set's `root` with `~` expanded. Raises DataError if `~` cannot be expanded."""
     try:
         return Path(root).expanduser()
     except RuntimeError:

@@ -1,7 +1,7 @@
 """Identifies this machine and process, and finds out whether a process that a file describes still exists.
 
-Several machines may see one folder. A process id is meaningful only on the machine, and in the namespace of
-processes, in which it was given. Clocks of two machines may differ, so nothing here compares their times.
+Several machines may see one folder. A process id is meaningful only on one machine, in one namespace of
+processes. Clocks of two machines may differ, so nothing here compares their times.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ def machine_name() -> str:
 def place_of(record: Mapping[str, Any]) -> Place:
     """Where the process that a record describes runs or ran.
 
-    If the system has no boot ids, as on macOS, or an older version wrote the record, machines are told apart
-    only by their names.
+    If the system has no boot ids, as on macOS, or an older version of resexp wrote the record, machines are
+    told apart only by their names.
     """
     boot, here, same_name = record.get("boot"), _text(BOOT), record.get("host") == socket.gethostname()
     if not (boot and here):

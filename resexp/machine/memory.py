@@ -18,8 +18,8 @@ _NEVER = 2**31 - 1
 def keep_freed_memory() -> None:
     """Make the C library keep freed memory for the next step. Does nothing if the library is not glibc.
 
-    Otherwise freed memory returns to the kernel, which zeroes it before the process gets it again. That takes
-    13 to 15 % of a step of ResNet-20.
+    Without this, freed memory returns to the kernel, which zeroes it before the process gets it again. That
+    takes 13 to 15 % of a step of ResNet-20.
     """
     if platform.libc_ver()[0] == "glibc":
         mallopt = ctypes.CDLL(None).mallopt
@@ -35,9 +35,11 @@ def free_memory(device: torch.device) -> int | None:
 
 
 def peak_memory(device: torch.device) -> int | None:
-    """The most bytes that this process has held at once. On an accelerator, these are the bytes that PyTorch
-    has allocated there, or None if PyTorch does not know them. On the CPU, this is the memory of the process.
-    On Linux, it leaves out mapped files such as the data, because processes share them.
+    """The most bytes that this process has held at once.
+
+    On an accelerator, these are the bytes that PyTorch has allocated there, or None if PyTorch does not know
+    them. On the CPU, this is the memory of the process. Mapped files such as the data are left out on Linux,
+    because processes share them.
     """
     if device.type != "cpu":
         with suppress(RuntimeError):  # raised for a kind of accelerator whose allocator keeps no peak

@@ -1,5 +1,5 @@
-"""Which types of numbers and which algorithms a device supports. `precision: auto` means bfloat16 if the
-device computes in it, and float32 if it emulates it.
+"""Says which types of numbers and which algorithms a device supports. `precision: auto` means bfloat16 if the
+device is known to compute in bfloat16 without emulating it, and float32 otherwise.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ NATIVE_SETS = ("DEFAULT", "AVX512_CORE_BF16", "AVX512_CORE_FP16", "AVX512_CORE_A
 
 
 def resolve_precision(precision: str, device: str) -> str:
-    """The setting `precision` as float32 or bfloat16. "auto" means bfloat16 unless the device emulates it,
-    which is slower.
+    """The setting `precision` as float32 or bfloat16. For "auto" it is bfloat16 if `multiplies_bfloat16` says
+    so, because emulated bfloat16 is slower than float32.
     """
     if precision != "auto":
         return precision
@@ -38,8 +38,8 @@ def resolve_precision(precision: str, device: str) -> str:
 
 
 def multiplies_bfloat16(device: str) -> bool:
-    """Whether the device computes in bfloat16 rather than emulating it. We do not know this of accelerators
-    other than CUDA, so the answer for them is no.
+    """Whether the device computes in bfloat16 rather than emulating it. For accelerators other than
+    CUDA the answer is no, because we do not know.
     """
     if device.startswith("cuda"):
         import torch  # planning for the CPU must not load torch
@@ -58,13 +58,13 @@ CPU_AND_CUDA_ONLY = {
     "precision": ("bfloat16 is for CPUs and CUDA only", "float32"),
     "deterministic": ("deterministic algorithms are for CPUs and CUDA only", False),
 }
-"""For each setting of training that some devices lack: a sentence that says so, and the value to use on these
-devices.
+"""In both tables: for each setting of training that some devices do not support, a sentence that says so, and
+the value that these devices support.
 """
 
 
 def refuse_untried(training: Mapping[str, Any], device: str) -> None:
-    """Raises ConfigError if a setting of `training` is not for this device."""
+    """Raises ConfigError if this device does not support a setting of `training`."""
     if device == "cpu":
         return
     refused = CPU_ONLY if device.startswith("cuda") else CPU_ONLY | CPU_AND_CUDA_ONLY

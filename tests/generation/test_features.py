@@ -135,7 +135,7 @@ def test_damaged_weights_are_not_used(
     damaged.unlink()
     damaged.parent.rmdir()
     damaged.parent.write_text("in the way")
-    with pytest.raises(DataError, match="set RESEXP_DATA to a folder with room"):
+    with pytest.raises(DataError, match="set RESEXP_DATA to a folder that you can write to"):
         features_of(digits())
 
 
