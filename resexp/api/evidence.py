@@ -98,7 +98,9 @@ def register(
     after that.
 
     Raises:
-        ConfigError, DataError: the experiment cannot be planned, or some trials have been trained already.
+        ConfigError, DataError: the experiment cannot be planned, or some of its trials have been trained
+            already, at least in part.
+        BusyError: another process runs the experiment.
         StoreError: the folder cannot be written.
     """
     from resexp import store

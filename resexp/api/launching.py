@@ -1,5 +1,5 @@
-"""Makes launchers by their names, lists their jobs, and stops these jobs. A launcher starts trials on this
-machine or elsewhere.
+"""Makes launchers by name, lists the jobs of an experiment, and stops its run and its jobs. A launcher starts
+trials on this machine or elsewhere.
 """
 
 from __future__ import annotations

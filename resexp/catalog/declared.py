@@ -17,7 +17,7 @@ class Quantity:
 
     title: what tables and figures call them. unit: their unit; with "%", fractions are shown as percentages.
     scale: the scale of a figure's axis. over: a noun, such as "layer", for what a reading's `index` counts.
-    If the reading's `layer` is a number as text, the noun says what `layer` counts instead.
+    If a reading's `layer` is a number as text, the noun says instead what `layer` counts.
     """
 
     name: str

@@ -61,7 +61,7 @@ class PartInfo:
     base: the name of the base class. file, line: where the class begins. options: its options by name.
     plugin: the plugin that defines it; None if the package does. numerics: the version of its numbers
     (`plan/numerics.py`). quantities: how reports show a probe's readings.
-    asks_machine: whether a probe's class defines `missing`, which is then asked before training.
+    asks_machine: whether a probe's class defines `missing`, which is then called before training.
     error_name: what a task's error is called.
     skips_base: whether a connection's constructor fails to call that of its base.
     unreachable: arguments of its constructor that look like options, but are not keyword-only.
