@@ -83,7 +83,7 @@ def sentences(benchmark: Mapping[str, Any]) -> Iterator[str]:
     yield (
         f"A trial after the first starts in {1000 * startup['median']:.0f} ms "
         f"({1000 * startup['low']:.0f} to {1000 * startup['high']:.0f}); "
-        f"{benchmark['tail_idle_fraction']:.1%} of the cores' time is idle at a small sweep's end."
+        f"{benchmark['tail_idle_fraction']:.1%} of the workers' time is idle at a small sweep's end."
     )
     for of, what in (("depth", "seconds per step"), ("trials", "seconds per sweep")):
         line = benchmark["scaling"][of]
