@@ -39,7 +39,7 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def _by_name(signature: inspect.Signature, args: Sequence[object]) -> str:
-    """Advice if too many arguments are given without a name; otherwise an empty text."""
+    """Advice if arguments are given without a name that must have one; otherwise an empty text."""
     named = [name for name, one in signature.parameters.items() if one.kind is one.KEYWORD_ONLY]
     first = len(signature.parameters) - len(named)
     if not named or len(args) <= first:

@@ -48,7 +48,9 @@ def rates(benchmark: Mapping[str, Any]) -> Columns:
     ratios = benchmark["ratio_to_peer"] or {}
     by_precision = {benchmark["trial"]["auto"]: ratios.get("auto"), "float32": ratios.get("float32")}
     times = (by_precision.get(precision) for precision in precisions)
-    rows.append(["times a DataLoader loop", *(spread(each, ".2f") if each else DASH for each in times)])
+    rows.append(
+        ["as fast as a DataLoader loop, times", *(spread(each, ".2f") if each else DASH for each in times)]
+    )
     memory = (f"{benchmark['peak_memory_bytes'][precision] / 2**20:,.0f} MiB" for precision in precisions)
     rows.append(["most memory of a trial", *memory])
     return Columns.of([ColumnHead(), *(ColumnHead(precision, True) for precision in precisions)], rows)
@@ -74,8 +76,8 @@ def sentences(benchmark: Mapping[str, Any]) -> Iterator[str]:
     else:
         yield (
             f"The DataLoader loop in float32 with {peer['workers']} workers reaches "
-            f"{spread(peer['images_per_second'], '.0f')} images/s. The table compares the trials at once "
-            f"with this loop. `precision: auto` is {trial['auto']} here."
+            f"{spread(peer['images_per_second'], '.0f')} images/s. The table divides "
+            f"what all trials together reach by this rate. `precision: auto` is {trial['auto']} here."
         )
     if "bfloat16" not in benchmark["images_per_second"]:
         yield "bfloat16 was not measured: it would be emulated here, and slower than float32."

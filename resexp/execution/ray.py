@@ -67,8 +67,11 @@ class Ray(Launcher):
         num_gpus: NonNegativeFloat = 0.0,
         local_cpus: PositiveInt | None = None,
     ) -> None:
-        asked = f"--set address={address}" if address else f"RAY_ADDRESS={os.environ.get('RAY_ADDRESS')}"
-        address = address or os.environ.get("RAY_ADDRESS") or "local"
+        variable = os.environ.get("RAY_ADDRESS")
+        asked = (
+            f"RAY_ADDRESS={variable}" if variable and not address else f"--set address={address or 'local'}"
+        )
+        address = address or variable or "local"
         if importlib.util.find_spec("ray") is None:
             right = "install the package ray, or resexp with its extra `ray`"
             raise _refusal("--launcher ray", "the package ray is not installed", right)

@@ -33,8 +33,8 @@ class Archive:
     """A published experiment. Errors are fractions, losses are in nats, and a missing number is NaN.
 
     report: the content of `report.json`: verdicts, claims, tables, the machine and the notes.
-    trials: one row per trial, with the settings that differ from their default in any trial. A setting that
-        is a part with options is text in JSON.
+    trials: one row per trial, with the settings that differ from their default in any trial. Most have one
+        column per option. A list, and a part that is swept with its options, is a text in JSON.
     metrics: the training curves, one row per trial and evaluation, with the trial's `id`.
     probes: one row per reading, with the trial's `id`.
 

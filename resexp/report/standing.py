@@ -1,6 +1,6 @@
 """What a report says about registration and looks: in sentences before the verdicts, and in the verdicts.
 
-A look is a report on a number of seeds that was fixed beforehand. Seeds may be added after it.
+A look is a report after which seeds may be added. It is planned if its number of seeds was fixed beforehand.
 """
 
 from __future__ import annotations
@@ -67,7 +67,8 @@ def _looks(records: Records) -> Sentence:
 
 
 def marked(records: Records, sentence: Sentence, table: str) -> Sentence:
-    """The sentence of an opening verdict. If anything was registered, it also says whether this verdict was.
+    """The sentence of one of the verdicts that a report opens with. If anything was registered, the sentence
+    also says whether this verdict was. `table` is the key of the verdict's table.
 
     A verdict on degradation is about one variant. It counts as registered if the trials of this variant were
     registered and the rules are unchanged. Any other verdict compares variants. It counts as registered only

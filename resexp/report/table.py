@@ -52,8 +52,8 @@ class Sentence:
 
 
 def introduced(sentences: Sequence[Sentence]) -> tuple[Sentence, ...]:
-    """The sentences of one block. The first one that names a connection also says what it is, if the name
-    could be misread.
+    """The sentences of one passage. Where a connection is named first, and its name could be misread, the
+    sentence also says what the connection is, such as "skip (concatenation)".
     """
     texts = words.introduced([sentence.text for sentence in sentences])
     return tuple(replace(one, text=text) for one, text in zip(sentences, texts, strict=True))

@@ -106,10 +106,10 @@ def test_the_terminal_says_the_same(auto: str, found: dict[str, Any]) -> None:
     assert "share of the ceiling (MFU)" in text
     assert "DataLoader" in text
     assert "one trial, images/s" in text
-    (row,) = (line for line in text.splitlines() if line.startswith("times a DataLoader loop"))
+    (row,) = (line for line in text.splitlines() if line.startswith("as fast as a DataLoader loop, times"))
     ratios = {auto: found["ratio_to_peer"]["auto"], "float32": found["ratio_to_peer"]["float32"]}
     shown = [f"{ratios[p]['median']:.2f}" if p in ratios else "–" for p in found["images_per_second"]]
-    assert row.removeprefix("times a DataLoader loop").split() == shown
+    assert row.removeprefix("as fast as a DataLoader loop, times").split() == shown
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -260,7 +260,7 @@ def test_every_task_is_measured_in_its_own_examples(task: str, by_task: dict[str
     examples = "windows" if task == "language" else "images"
     assert f"one trial, {examples}/s" in text
     assert f"–: the DataLoader loop needs images with labels, but this trial is {task} on {examples}." in text
-    assert re.search(r"times a DataLoader loop( +–){1,2}\n", text)
+    assert re.search(r"as fast as a DataLoader loop, times( +–){1,2}\n", text)
 
 
 @pytest.mark.usefixtures("settings")
