@@ -68,9 +68,7 @@ class Ray(Launcher):
         local_cpus: PositiveInt | None = None,
     ) -> None:
         variable = os.environ.get("RAY_ADDRESS")
-        asked = (
-            f"RAY_ADDRESS={variable}" if variable and not address else f"--set address={address or 'local'}"
-        )
+        asked = f"RAY_ADDRESS={variable}" if variable and not address else f"address={address or 'local'}"
         address = address or variable or "local"
         if importlib.util.find_spec("ray") is None:
             right = "install the package ray, or resexp with its extra `ray`"
@@ -103,8 +101,8 @@ class Ray(Launcher):
             if trials:
                 self._connected(CONNECTING)
         except TrialError as problem:
-            right = "start one with `ray start`, correct the address, or leave it out"
-            right = "" if self._address == "local" else right
+            advice = "start one with `ray start`, correct the address, or leave it out"
+            right = advice if self._address != "local" else ""
             raise _refusal(f"--launcher ray, {self._asked}", str(problem), right) from None
         count = trials if jobs is None else min(jobs, trials)
         return [("cuda" if self._gpus else "cpu") if device == "auto" else device] * count
@@ -249,8 +247,7 @@ class Ray(Launcher):
         with errors:
             errors.seek(0)
             lines = errors.read().decode(errors="replace").split("\n")
-        said = [line.strip() for line in lines if line.strip() and not line.startswith("[")]
-        return f": {said[-1][:300]}" if said else ""
+        return next((f": {x.strip()[:300]}" for x in lines[::-1] if x.strip() and x[0] != "["), "")
 
 
 def _refusal(what: str, wrong: str, right: str = "") -> ConfigError:
