@@ -223,7 +223,7 @@ def test_probes_measure_on_the_cpu_where_the_device_has_no_float64(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     places: list[torch.device] = []
-    monkeypatch.setattr(probing, "take_snapshot", lambda run, size, place, of: places.append(place) or run)
+    monkeypatch.setattr(probing, "take_snapshot", lambda run, size, place, *rest: places.append(place) or run)
     nothing = SimpleNamespace(measure=lambda snapshot: [])
     info = SimpleNamespace(plugin=None)
     config = SimpleNamespace(info=info, build=lambda: nothing, batch_size=8, of="model")
