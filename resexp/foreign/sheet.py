@@ -108,7 +108,7 @@ def _csv(text: str, origin: str) -> tuple[list[Row], list[Problem]]:
     try:
         line, names = next(lines, (0, []))
         header = [name.strip() for name in names]
-        problems += _repeated(header, f"{origin}:{line}")
+        problems += _repeated([name for name in header if name], f"{origin}:{line}")
         for line, cells in lines:
             where = f"{origin}:{line}"
             if len(cells) != len(header):
@@ -131,7 +131,7 @@ def _repeated(names: Sequence[str], where: str) -> list[Problem]:
     return [
         Problem(where, name, f"is the name of {count} columns", "give each its own name")
         for name, count in Counter(names).items()
-        if name and count > 1
+        if count > 1
     ]
 
 
