@@ -9,7 +9,6 @@ features is not the FID.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import math
 from collections.abc import Iterator
@@ -19,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from filelock import FileLock
 from torch import Tensor, nn
 
 from resexp import durable
@@ -28,12 +26,10 @@ from resexp.data.base import fingerprint
 from resexp.data.checked import META
 from resexp.errors import DataError
 from resexp.generation.distance import Matrix
-from resexp.machine.folders import data_folder
+from resexp.generation.kept import kept
 from resexp.random import key_of, keyed_generator
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from resexp.config.settings import DataConfig
     from resexp.data.cache import PreparedData
     from resexp.data.checked import Checked
@@ -95,45 +91,23 @@ def features_of(config: DataConfig, checked: Checked | None = None) -> Features:
             "images of at least two classes to learn"
         )
     hashes: dict[str, str] = durable.read_document(checked.folder / META)["sha256"]
-    path = data_folder() / "classifiers" / f"{config.kind}-{fingerprint(VERSION, hashes)}.pt"
-    try:
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with FileLock(path.with_suffix(".lock")):
-                if not path.exists():
-                    data = _trained(prepared)
-                    if not path.exists():  # a process of another machine may not see the lock
-                        durable.write_atomic(path, data)
-        return _read(path, prepared)
-    except OSError as error:
-        raise DataError(
-            f"{path}: {error.strerror or error}; set RESEXP_DATA to a folder that you can write to, on a "
-            "disk with free space and support for file locks"
-        ) from error
-
-
-def _read(path: Path, prepared: PreparedData) -> Features:
-    """The classifier in a file. Raises OSError, and DataError if the bytes are not what was written."""
-    data = durable.read_bytes(path)
-    digest, payload = data[:64], data[64:]
-    if hashlib.sha256(payload).hexdigest().encode() != digest:
-        raise DataError(f"{path}: damaged; delete it to have the classifier trained again")
-    saved = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
+    name = f"classifiers/{config.kind}-{fingerprint(VERSION, hashes)}.pt"
+    digest, contents = kept(name, lambda: _trained(prepared), "the classifier trained")
+    saved = torch.load(io.BytesIO(contents), map_location="cpu", weights_only=True)
     with torch.device("meta"):  # so that no initial weights are drawn from the trial's random numbers
         network = _network(prepared)
     network.load_state_dict(saved["weights"], assign=True)
-    return Features(network.eval().requires_grad_(False), saved["error"], digest.decode())
+    return Features(network.eval().requires_grad_(False), saved["error"], digest)
 
 
 def _trained(prepared: PreparedData) -> bytes:
-    """Train a classifier. Returns the contents of its file: the SHA-256 of a payload, and the payload."""
+    """Train a classifier. Returns the contents of its file."""
     with _own_draws():
         network = _network(prepared)
         _train(network, prepared)
         buffer = io.BytesIO()
         torch.save({"weights": network.state_dict(), "error": _test_error(network, prepared)}, buffer)
-    payload = buffer.getvalue()
-    return hashlib.sha256(payload).hexdigest().encode() + payload
+    return buffer.getvalue()
 
 
 @contextmanager

@@ -17,12 +17,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from filelock import FileLock, Timeout
 from torch import Tensor
 
 from resexp import durable
 from resexp.errors import DataError
 from resexp.generation.distance import Matrix
+from resexp.generation.kept import kept
 from resexp.machine.folders import data_folder
 
 WEIGHTS = "weights-inception-2015-12-05-6726825d.pth"
@@ -30,8 +30,6 @@ SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
 """The SHA-256 of the file with the weights. Any other file is refused."""
 BATCH = 16
 """The number of images whose features are computed at once. This takes a few seconds on one core."""
-PATIENCE = 0.5
-"""Seconds between two signs of life while another process computes the features of the same images."""
 
 
 def missing() -> str | None:
@@ -91,22 +89,10 @@ class Inception:
         """
         pixels = images.cpu().contiguous().numpy()
         key = hashlib.sha256(f"{SHA256} {self.device.type} {pixels.shape}".encode() + pixels.tobytes())
-        path = data_folder() / "inception" / f"{key.hexdigest()[:32]}.npy"
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            while not path.exists():
-                try:
-                    with FileLock(path.with_suffix(".lock"), timeout=PATIENCE):
-                        if not path.exists():
-                            durable.write_atomic(path, _packed(self(images, alive)))
-                except Timeout:
-                    alive()
-            return _unpacked(path)
-        except OSError as error:
-            raise DataError(
-                f"{path}: {error.strerror or error}; set RESEXP_DATA to a folder that you can write to, on a "
-                "disk with free space and support for file locks"
-            ) from error
+        name = f"inception/{key.hexdigest()[:32]}.npy"
+        _, contents = kept(name, lambda: _packed(self(images, alive)), "the features computed", alive)
+        features: Matrix = np.load(io.BytesIO(contents), allow_pickle=False).astype(np.float64)
+        return features
 
 
 def _places() -> tuple[Path, Path]:
@@ -127,13 +113,4 @@ def _sha256(path: Path, size: int, changed: int) -> str:
 def _packed(features: Matrix) -> bytes:
     buffer = io.BytesIO()
     np.save(buffer, features.astype(np.float32), allow_pickle=False)
-    payload = buffer.getvalue()
-    return hashlib.sha256(payload).hexdigest().encode() + payload
-
-
-def _unpacked(path: Path) -> Matrix:
-    data = durable.read_bytes(path)
-    if hashlib.sha256(data[64:]).hexdigest().encode() != data[:64]:
-        raise DataError(f"{path}: damaged; delete it to have the features computed again")
-    features: Matrix = np.load(io.BytesIO(data[64:]), allow_pickle=False).astype(np.float64)
-    return features
+    return buffer.getvalue()

@@ -7,8 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from resexp.config.published import Claim, Reference
+from resexp.config.published import DEPTH_WORDS, Claim, Reference
 from resexp.report import failed_seeds, references, statistics, words
+from resexp.report.sides import without_depth
 from resexp.store import Records
 
 
@@ -147,7 +148,7 @@ def _planned(looks: Sequence[int]) -> str:
 def claim_is_registered(records: Records, claim: Claim) -> bool:
     """Whether a claim was registered as it is now, with its trials, and the rules are unchanged.
 
-    Its trials are those of both sides at all depths.
+    Its trials are those of both sides, at all depths if a side names its depth by a word such as deepest.
     """
     return _stands(records, _claims, claim, [claim.lower, claim.higher])
 
@@ -155,7 +156,7 @@ def claim_is_registered(records: Records, claim: Claim) -> bool:
 def number_is_registered(records: Records, reference: Reference) -> bool:
     """Whether a published number was registered as it is now, with its trials, and the rules are unchanged.
 
-    Its trials are those that it is compared with, and the same at all other depths.
+    Its trials are those that it is compared with.
     """
     return _stands(records, _numbers, reference, [reference.when])
 
@@ -169,8 +170,8 @@ def _stands(
     registered = records.registered
     if registered is None or rules() != registered["rules"]:
         return False
-    # A claim may give a depth by a word, such as deepest. Trials of all depths decide which depth it means.
-    places = [{key: value for key, value in when.items() if key != references.DEPTH} for when in sides]
+    # Which depth a word such as deepest means is decided by the trials of all depths.
+    places = [without_depth(when) if when.get(references.DEPTH) in DEPTH_WORDS else when for when in sides]
     used = {id for place in places for id in references.matching(records, place)["id"]}
     before = registered_ones(registered["published"])
     return stated.model_dump(mode="json") in before and used <= _registered_ids(registered)

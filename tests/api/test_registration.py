@@ -184,6 +184,18 @@ def test_a_claim_is_exploratory_once_its_variants_have_further_trials(tmp_path: 
         assert {row["standing"] for row in table.rows} == {standing}
 
 
+def test_trials_of_a_further_depth_matter_only_to_a_claim_that_names_a_depth_by_a_word(tmp_path: Path) -> None:
+    deepest = CLAIMS.splitlines()[1].replace("{model.depth: 14}", "{model.depth: deepest}")
+    claimed = claiming(tmp_path, CLAIMS + deepest)
+    api.register(claimed, results=tmp_path, device="cpu")
+    (tmp_path / "y.yaml").write_text(TEXT.replace("[8, 14]", "[8, 14, 20]"))
+    deeper = replace(api.load(tmp_path / "y.yaml"), name=claimed.name, published=claimed.published)
+    trained(deeper, tmp_path, noisy(0.02))
+    table = build(api.results("x", tmp_path)).table("claims")
+    assert table is not None
+    assert [row["standing"] for row in table.rows] == ["registered", "registered", "exploratory"]
+
+
 NUMBER = {
     "when": {"model.depth": 8},
     "metric": "train_error",

@@ -106,7 +106,7 @@ def test_of_several_that_ask_at_once_one_trains(
     found: Features, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (file,) = (cache.data_folder() / "classifiers").glob("*.pt")
-    contents, calls = file.read_bytes(), []
+    contents, calls = file.read_bytes()[64:], []  # without the hash of the contents
 
     def trained(_: Any) -> bytes:
         calls.append(1)

@@ -21,7 +21,7 @@ from resexp import api, store
 from resexp.config.parse import parse_probes, parse_settings
 from resexp.data.opening import open_data
 from resexp.errors import ConfigError, DataError
-from resexp.generation import features, inception
+from resexp.generation import features, inception, kept
 from resexp.generation.distance import frechet
 from resexp.generation.inception import SHA256, WEIGHTS, Inception
 from resexp.plan import compatible
@@ -153,7 +153,7 @@ def newest(folder: Path) -> int:
 def test_one_process_computes_them_and_the_others_give_signs_of_life(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inception, "PATIENCE", 0.05)
+    monkeypatch.setattr(kept, "PATIENCE", 0.05)
     network, real, calls, lives = Inception(CPU), images(4), [], []
 
     def slow(self: Inception, images: Tensor, alive: Any) -> Any:
@@ -213,7 +213,7 @@ def test_signs_of_life_are_given_while_images_are_made(run: AdversarialRun) -> N
 
 
 def test_waiting_for_another_process_is_within_the_shortest_stall_timeout() -> None:
-    assert inception.PATIENCE < 1
+    assert kept.PATIENCE < 1
 
 
 def test_the_discriminator_has_no_fid(folder: Path) -> None:
