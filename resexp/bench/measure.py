@@ -32,7 +32,7 @@ from resexp.machine.clock import spread_of
 from resexp.machine.devices import device_slots
 from resexp.machine.environment import cores, environment
 from resexp.machine.memory import keep_freed_memory
-from resexp.machine.precision import multiplies_bfloat16, resolve_precision
+from resexp.machine.precision import forbid_tf32, multiplies_bfloat16, resolve_precision
 from resexp.plan.make import make_plan
 from resexp.training.entry import LEARNERS
 from resexp.training.warm import warm_run
@@ -62,6 +62,7 @@ def measure(experiment: Experiment, device: str, quick: bool, tell: Callable[[st
     settings = first_trial(experiment, measurer)
     prepare(settings.data)
     keep_freed_memory()
+    forbid_tf32()
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -135,9 +135,11 @@ def train_a_while(talk: Connection, tried: Tried, slot: str) -> None:
     from resexp.config.parse import changed
     from resexp.machine.clock import Stopwatch
     from resexp.machine.memory import keep_freed_memory
+    from resexp.machine.precision import forbid_tf32
     from resexp.training.warm import warm_run
 
     keep_freed_memory()
+    forbid_tf32()
     torch.set_num_threads(tried.threads)
     try:
         settings = parse_settings(json.loads(tried.settings), tried.plugins)

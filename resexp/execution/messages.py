@@ -12,16 +12,19 @@ def receive(
     """Call `hear` with each message that has arrived, waiting for the first one for at most `seconds`.
 
     If the other process has ended, `lose` is called. If `hear` or a signal handler raises an error, `lose` is
-    called first, because half a message may be left in the connection. Only OSError and EOFError are not
-    raised again.
+    called first, because half a message may be left in the connection.
     """
     try:
-        if control.poll(seconds):
-            hear(*control.recv())
-            while control.poll():
-                hear(*control.recv())
-    except (EOFError, OSError):
-        lose()
+        while True:
+            try:
+                if not control.poll(seconds):
+                    return
+                message = control.recv()
+            except (EOFError, OSError):
+                break
+            hear(*message)
+            seconds = 0
     except BaseException:
         lose()
         raise
+    lose()

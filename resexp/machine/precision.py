@@ -53,6 +53,16 @@ def multiplies_bfloat16(device: str) -> bool:
     return CPUINFO.exists() and not NATIVE_FLAGS.isdisjoint(CPUINFO.read_text().split())
 
 
+def forbid_tf32() -> None:
+    """Let convolutions on CUDA multiply float32 numbers as they are, in this process.
+
+    PyTorch's default rounds them to TF32, which keeps 10 of the 23 bits after the point.
+    """
+    import torch  # planning for the CPU must not load torch
+
+    torch.backends.cudnn.allow_tf32 = False
+
+
 CPU_ONLY = {"processes": ("several processes train on CPUs only", 1)}
 CPU_AND_CUDA_ONLY = {
     "precision": ("bfloat16 is for CPUs and CUDA only", "float32"),

@@ -41,6 +41,8 @@ def check_machine(probes: Sequence[ProbeConfig]) -> None:
     """Raises ConfigError if this machine lacks what a probe needs, such as a package."""
     for number, config in enumerate(probes):
         if config.info.asks_machine and (lack := config.build().missing()):
+            if not isinstance(lack, str):
+                lack = f"its method missing() returned {lack!r}; let it return a text or None"
             wrong, _, right = lack.partition("; ")
             raise ConfigError([Problem("", f"probes.{number}", f"{config.kind}: {wrong}", right)])
 

@@ -14,6 +14,7 @@ from resexp.config.settings import ProbeConfig, Settings
 from resexp.data.checked import Checked
 from resexp.data.opening import open_data
 from resexp.errors import DataError, StoreError
+from resexp.machine.precision import forbid_tf32
 from resexp.plan import numerics
 from resexp.plan.compatible import check_fit
 from resexp.plan.trial import Trial
@@ -74,6 +75,7 @@ def measure(
     If a plugin's probe fails, its error is raised, because the user can correct it.
     """
     torch.set_num_threads(threads)
+    forbid_tf32()
     run = trained_run(settings.model_copy(update={"probes": tuple(probes)}), checkpoint, device, checked)
     rows: list[dict[str, Any]] = []
     failed: dict[str, str] = {}

@@ -184,7 +184,9 @@ def test_a_claim_is_exploratory_once_its_variants_have_further_trials(tmp_path: 
         assert {row["standing"] for row in table.rows} == {standing}
 
 
-def test_trials_of_a_further_depth_matter_only_to_a_claim_that_names_a_depth_by_a_word(tmp_path: Path) -> None:
+def test_trials_of_a_further_depth_matter_only_to_a_claim_that_names_a_depth_by_a_word(
+    tmp_path: Path,
+) -> None:
     deepest = CLAIMS.splitlines()[1].replace("{model.depth: 14}", "{model.depth: deepest}")
     claimed = claiming(tmp_path, CLAIMS + deepest)
     api.register(claimed, results=tmp_path, device="cpu")

@@ -7,6 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from resexp import api
 from resexp.cli import doctor
@@ -85,3 +86,13 @@ def test_doctor_says_whether_bfloat16_is_emulated(
     processor.write_text(flags)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
     assert says in doctor.render(doctor.examine(tmp_path))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_convolution_on_cuda_is_as_exact_as_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    x, weight = torch.randn(8, 64, 16, 16), torch.randn(64, 64, 3, 3)
+    exact = torch.conv2d(x.double(), weight.double())
+    precision.forbid_tf32()
+    error = (torch.conv2d(x.cuda(), weight.cuda()).cpu().double() - exact).abs().max() / exact.abs().max()
+    assert error < 1e-5  # rounded to TF32, it would be about 1e-3

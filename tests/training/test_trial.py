@@ -181,6 +181,19 @@ def test_probes_do_not_change_one_bit(attempts: Attempts) -> None:
     assert same(final([]), final(everything))
 
 
+def test_no_step_rounds_float32_to_tf32(attempts: Attempts, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    step, seen = Run.train_step, set()
+
+    def watched(run: Run) -> None:
+        seen.add(torch.backends.cudnn.allow_tf32)
+        step(run)
+
+    monkeypatch.setattr(Run, "train_step", watched)
+    train(attempts(settings_with()))
+    assert seen == {False}
+
+
 def test_divergence_is_an_outcome_not_a_crash(attempts: Attempts) -> None:
     attempt = attempts(settings_with(training_optimizer={"kind": "sgd", "lr": 1e30}, model_norm="none"))
     train(attempt)
