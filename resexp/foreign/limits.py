@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from resexp.foreign.columns import ColumnRoles
+from resexp.foreign.columns import ColumnRoles, words_of
 from resexp.foreign.runs import ForeignRun, Runs
 from resexp.foreign.sheet import Sheet
 from resexp.plan.status import Status
@@ -18,6 +18,9 @@ SELECTION = (
     "A table does not say whether runs were left out, whether seeds were added until a difference showed, or "
     "whether the best epoch was chosen by the test set. The verdicts assume that none of this happened."
 )
+
+MOMENTS = {"date", "time", "timestamp", "created", "started", "finished"}
+"""Words in the names of columns that say when a run was made, which is no setting of it."""
 
 
 def unjudged(sheet: Sheet, columns: ColumnRoles, found: Runs, chance: bool) -> Iterator[str]:
@@ -110,6 +113,8 @@ def _mixed_settings(sheet: Sheet, columns: ColumnRoles, runs: Sequence[ForeignRu
         cells[run.variant, run.depth].append(sheet.rows[run.row - 1].cells)
     mixed = []
     for column in columns.unused:
+        if words_of(column) & MOMENTS:
+            continue
         counts = Counter(repr(row.cells.get(column)) for row in sheet.rows)
         differing = [here for here in cells.values() if len({repr(cells.get(column)) for cells in here}) > 1]
         # A setting has few values, each in several runs. Results and names differ in almost every run.

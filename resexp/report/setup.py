@@ -56,15 +56,15 @@ def setup(records: ReportRecords) -> Setup:
     changed = [not_default(records.settings[row["id"]], plugins_of(records, row["id"])) for row in different]
     data = _each(_data(row, own) for row, own in zip(different, settings, strict=True))
     networks, widths = list(map(_network, settings, changed)), list(_width(settings))
-    network = ", ".join([_each(networks), *widths])
     depths = f"depth {_numbers(row['depth'] for row in trials)}"
+    network = ", ".join(filter(None, [_each(networks), *widths, depths]))
     recipes = list(dict.fromkeys(map(_recipe, settings, changed)))
     seeds = _numbers(row["seed"] for row in trials)
     task = _each(_part(own.get("task")) for own in settings)
     rows = [
         ("Data", data),
         ("Task", "" if task == "classification" else task),
-        ("Network", ", ".join([network, depths, *_size(row["params"] for row in trials)])),
+        ("Network", ", ".join([network, *_size(row["params"] for row in trials)])),
         *_connections(records, trials),
         ("Training", _each(recipes)),
         ("Seeds", seeds),
@@ -73,9 +73,10 @@ def setup(records: ReportRecords) -> Setup:
     ]
     shown = tuple((words.clean(name), words.clean(value)) for name, value in rows if value)
     others = " (others: see below)" if len(recipes) > 1 else ""
-    training = f"{recipes[0]}{others}; {'seed' if seeds.isdigit() else 'seeds'} {seeds}"
-    bare = ", ".join([_each(map(_brief, networks)), *widths])
-    return Setup(shown, words.clean(_brief(f"{bare}, {depths}; {data}; {training}")))
+    recipe = f"{recipes[0]}{others}" if recipes[0] else ""
+    bare = ", ".join(filter(None, [_each(map(_brief, networks)), *widths, depths]))
+    parts = [bare, data, recipe, f"{'seed' if seeds.isdigit() else 'seeds'} {seeds}"]
+    return Setup(shown, words.clean(_brief("; ".join(filter(None, parts)))))
 
 
 def plugins_of(records: Records, id: str) -> tuple[Plugin, ...]:

@@ -97,11 +97,15 @@ def _drawing(section: Section, records: Records, ink: str) -> Drawing | None:
 
 
 def _data(records: Records) -> str:
-    """The data sets of the trials, by their `name` or, if they have none, their kind."""
+    """The data sets of the trials, by the known set that they are, their `name`, or their kind."""
     if "data" not in records.trials:
         return ""
     data = {id: settings.get("data") for id, settings in records.settings.items()}
-    own = {id: options.get("name") for id, options in data.items() if isinstance(options, dict)}
+    own = {
+        id: options.get("same_as") or options.get("name")
+        for id, options in data.items()
+        if isinstance(options, dict)
+    }
     rows = zip(records.trials["id"], records.trials["data"], strict=True)
     kinds = dict.fromkeys(str(own.get(id) or kind) for id, kind in rows if not words.missing(kind))
     return words.listed([words.clean(kind) for kind in kinds if kind], most=3)

@@ -205,9 +205,16 @@ def test_runs_without_seeds_are_counted_and_told(tmp_path: Path) -> None:
     assert any(note.startswith("No column has the seeds") for note in report.notes)
 
 
+def test_what_is_known_of_the_setup_is_told_without_gaps(tmp_path: Path) -> None:
+    runs = "".join(f"plain,{depth},{seed},mnist,{depth + seed}\n" for depth in (2, 4) for seed in (0, 1))
+    report = resexp.judge(written(tmp_path, "variant,depth,seed,data,train_error\n" + runs))
+    assert report.setup.brief == "depth 2 and 4; mnist; seeds 0 and 1"
+    assert dict(report.setup.rows)["Network"] == "depth 2 and 4"
+
+
 def test_errors_that_are_alike_and_settings_that_are_mixed_are_told(tmp_path: Path) -> None:
-    text = "variant,depth,seed,lr,train_error,test_error\n" + "".join(
-        f"{name},{depth},{seed},{lr},0,{9 + depth / 10}\n"
+    text = "variant,depth,seed,lr,run.date,train_error,test_error\n" + "".join(
+        f"{name},{depth},{seed},{lr},{lr > 0.05},0,{9 + depth / 10}\n"
         for name in "ab"
         for depth in (2, 4)
         for seed, lr in enumerate((0.1, 0.1, 0.01))
