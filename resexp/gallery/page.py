@@ -30,9 +30,9 @@ reproduction, whatever its verdict is. The *differences of protocol* in each rep
   tell**: the value lies in the interval, but the interval is wider than the tolerance.
 - ⚪ **undecided**: the interval does not decide the question.
 - ⚪ **too few seeds**: one side has fewer than three seeds, which decide nothing.
-- 🔴 **some seeds fail**, **answers one class**: some networks failed, or give every example the same answer.
-  Such networks are no evidence for or against a claim, and the claim is not counted as agreeing or
-  disagreeing.
+- 🔴 **some seeds fail**: of one side some networks failed and others trained, so no verdict rests on their
+  mean. **answers one class**: no side is found better, or as good, if some of its networks give every example
+  the same answer. Such a claim is not counted as agreeing or disagreeing.
 - ⚪ **not comparable**: one of the two sides was not measured.
 
 A claim compares two groups of networks, its sides: it says which side is lower. *Published* and *measured
@@ -43,11 +43,12 @@ checked: in the paper's text, in a secondary source, or nowhere (memory).
 The intervals are Student's (Welch's, for seeds that are not paired). If networks diverged, the difference
 has no size, and its direction rests on how many diverged on each side. Within each report, the comparisons
 are corrected for their number; one that is significant only without this correction is marked *only before
-correction*. The verdicts in this table are not corrected. Therefore the counts above the table also say how
+correction*. The verdicts in this table are not corrected. A claim that two
+experiments measure is counted twice. Therefore the counts above the table also say how
 many directions agree and disagree after the correction of Benjamini and Hochberg (1995). On average, at most
 5 % of the directions that this correction keeps are false. It is applied to all claims that one side is lower
-and that have a p-value. A claim has no p-value if some of its runs never reached a target, or if it was
-published before reports kept p-values.
+and that have a p-value. A claim has no p-value if some seeds of a side failed, if some of its runs never
+reached a target, or if it was published before reports kept p-values.
 """
 CHECKED = {
     "text": "read in the paper's text",
