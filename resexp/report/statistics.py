@@ -2,7 +2,7 @@
 
 Every interval is Student's interval of a sum of weighted, independent means with unequal variances (Welch
 1947, Biometrika 34). Seeds are not paired. Variants with the same seed do start from the same weights and see
-the same batches, but their errors are hardly correlated, and pairing would halve the degrees of freedom.
+the same batches, but their errors are weakly correlated, and pairing would halve the degrees of freedom.
 """
 
 from __future__ import annotations
