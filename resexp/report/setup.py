@@ -183,8 +183,7 @@ def _network(settings: Mapping[str, Any], changed: Mapping[str, Any]) -> str:
 
 def _width(settings: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """Yield `width 16 and 24`, or nothing if no network has a width."""
-    found = [own.get("model", {}).get("width") for own in settings]
-    widths = [width for width in found if isinstance(width, int)]
+    widths = [w for own in settings if isinstance(w := own.get("model", {}).get("width"), int)]
     if widths:
         several = len(set(widths)) > MOST
         yield f"width {min(widths)} to {max(widths)}" if several else f"width {_numbers(widths)}"
