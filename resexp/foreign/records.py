@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,6 +74,7 @@ def records_of(
     """
     import pandas as pd
 
+    from resexp.report import frames
     from resexp.store import Records
     from resexp.store.records import METRIC_COLUMNS, PROBE_COLUMNS
 
@@ -81,13 +82,14 @@ def records_of(
     told.check(sheet)
     columns = chosen(sheet, named)
     found = runs_of(sheet, columns, told.unit)
-    rows = [_row(run, told) for run in found.runs]
-    chance = any(row["train_chance"] is not None for row in rows)
-    sizes = [split for split in SPLITS if all(row[f"{split}_examples"] is not None for row in rows)]
+    rows = pd.DataFrame([_row(run, told) for run in found.runs])
+    trials = rows.drop(columns=list(_unknown_chances(rows, columns, told)))
+    by_variant = [group for _, group in trials.groupby("variant")]
+    sizes = [split for split in SPLITS if all(frames.examples(group, split) for group in by_variant)]
     source = f"{sheet.origin} (SHA-256 {sheet.digest[:12]}…)" if sheet.digest else sheet.origin
     return Records(
         experiment=name or sheet.name,
-        trials=pd.DataFrame(rows),
+        trials=trials,
         metrics=pd.DataFrame(columns=["id", *METRIC_COLUMNS]),
         probes=pd.DataFrame(columns=["id", *PROBE_COLUMNS]),
         environment=_provenance(sheet, columns, found),
@@ -96,8 +98,19 @@ def records_of(
         settings={run.where: {"data": {"kind": run.data}} for run in found.runs if run.data},
         aside=f"resexp did not train these runs: they are the rows of {source}",
         foreign=True,
-        unjudged=tuple(limits.unjudged(sheet, columns, found, chance)),
+        unjudged=tuple(limits.unjudged(sheet, columns, found, bool(rows["train_chance"].notna().any()))),
     )
+
+
+def _unknown_chances(rows: pd.DataFrame, columns: ColumnRoles, told: Told) -> Iterator[str]:
+    """The columns of chance errors that the frame of trials must lack, so that the number of examples counts
+    (see `frames.examples`): the error is not known, and the user gave the number, or the table has no such
+    column. A table of trials by resexp has an empty one if its errors are not shares of examples.
+    """
+    for split in SPLITS:
+        column, given = f"{split}_chance", f"{split}_examples" in told.columns()
+        if rows[column].isna().all() and (given or column not in columns.of):
+            yield column
 
 
 def _row(run: ForeignRun, told: Told) -> dict[str, Any]:

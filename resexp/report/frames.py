@@ -234,9 +234,11 @@ def examples(trials: pd.DataFrame, split: str) -> int | None:
 
     Errors are shares of examples only if each example has one class. In this case, the error of always
     answering the most frequent class is recorded (`chance`). For masks and text, errors are shares of pixels
-    or characters, and the result is None.
+    or characters, this column is empty, and the result is None. Foreign runs lack the column if the number
+    counts although nobody gave the error of always one class.
     """
-    if f"{split}_chance" not in trials or trials[f"{split}_chance"].isna().all():
+    known = trials.get(f"{split}_chance")
+    if known is not None and known.isna().all():
         return None
     found = _only(trials, f"{split}_examples")
     return None if found is None else int(found)

@@ -1,0 +1,38 @@
+"""How the numbers of a table are read: their unit, the examples behind them, and the names of variants."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tables import written
+
+import resexp
+from resexp.report import frames
+from resexp.report.build import Report
+
+
+def test_the_number_of_examples_counts_without_the_chance_error(tmp_path: Path) -> None:
+    """One mistake in fifty decides nothing, whether or not the error of always one class is known."""
+    runs = "".join(f"{name},20,{seed},{error}\n" for name, error in (("a", 0), ("b", 2)) for seed in range(3))
+    path = written(tmp_path, "variant,depth,seed,test_error\n" + runs)
+
+    def row(report: Report) -> tuple[str, float]:
+        comparisons = report.table("comparisons")
+        assert comparisons is not None
+        return comparisons.rows[0]["verdict"], comparisons.rows[0]["high"]
+
+    counted = resexp.judge(path, test_examples=50)
+    assert row(counted)[0] == "undecided"
+    assert row(counted) == row(resexp.judge(path, test_examples=50, chance=0.9))
+    assert not any("--test-examples" in note for note in counted.notes)
+    assert any("--test-examples" in note for note in resexp.judge(path).notes)
+
+
+def test_a_table_of_masks_has_an_empty_column_of_chance_errors(tmp_path: Path) -> None:
+    """Errors are then shares of pixels, and the number of pictures tells nothing about them."""
+    runs = "".join(f"a,20,{seed},0,50,\n" for seed in range(3))
+    path = written(tmp_path, "variant,depth,seed,test_error,test_examples,test_chance\n" + runs)
+    for told, known in (({}, None), ({"test_examples": 60}, 60)):
+        report = resexp.judge(path, unit="percent", **told)
+        assert frames.examples(report.records.trials, "test") == known
+        assert any("--test-examples" in note for note in report.notes) == (known is None)
