@@ -98,10 +98,10 @@ def judged(records: Records, paper: Published, reference: Reference) -> tuple[st
 
     A value is judged only if it is of the tier `exact`, and if every trial is done and has exactly the
     settings of the recipe: that of the paper, with the changes that the value states. The best of several
-    runs is never judged. If the trials have several settings, there is no mean.
+    runs is never judged. If the trials have several depths or settings, there is no mean.
     """
     trials = matching(records, reference.when)
-    if several(trials):
+    if trials["depth"].nunique() > 1 or several(trials):
         return statistics.summary([]), Verdict.NOT_COMPARABLE
     values = values_of(records, reference.when, reference.metric)
     summary = statistics.summary(values[np.isfinite(values)])

@@ -59,6 +59,29 @@ def test_a_published_value_is_not_set_beside_a_mean_over_settings() -> None:
     assert measured({LR: 0.1}) == (pytest.approx(0.2), 2)
 
 
+def test_a_published_value_is_not_judged_by_a_mean_over_depths() -> None:
+    rows = [
+        trial("plain", depth, seed, test_error=error + seed / 1000)
+        for depth, error in ((8, 0.1), (20, 0.06), (56, 0.02))
+        for seed in range(3)
+    ]
+    reference = {"metric": "test_error", "value": 0.06, "statistic": "mean", "source": "A", "tier": "exact"}
+    reference |= {"runs": 3, "tolerance": 0.2}
+
+    def judged(when: dict[str, Any]) -> Any:
+        number = {**reference, "when": {"model.connection": "plain", **when}}
+        paper = {"references": [number], "protocol": {"training.epochs": 6}}
+        (found,) = of(published, make_records(rows, published=paper)).rows
+        return found["measured"], found["n"], found["verdict"]
+
+    several = (None, 0, "not comparable")
+    assert judged({}) == several
+    assert judged({"model.depth": [8, 20]}) == several
+    one = (pytest.approx(0.061), 3, "reproduced")
+    assert judged({"model.depth": 20}) == one
+    assert judged({"model.depth": [20, 32]}) == one, "only one of the depths was trained"
+
+
 def test_errors_on_data_in_two_places_are_not_compared() -> None:
     rows = []
     for root, up in (("/a", 0.0), ("/b", 0.3)):

@@ -15,7 +15,7 @@ CAPTION = (
     "width of that interval is at most the tolerance. If the interval is wider, the value is compatible, and "
     "the run is too imprecise to tell. Fewer than three seeds decide nothing. A best of several runs is not "
     "comparable, and no value is comparable with a run of another recipe, which can at most agree in "
-    "direction."
+    "direction, or with trials of several depths or settings, which have no common mean."
 )
 
 
