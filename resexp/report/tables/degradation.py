@@ -160,7 +160,7 @@ def _sentences(
         if lost:
             yield Sentence.of(variant, Verdict.NOTHING_FINISHED, f"{variant} has no finished trial{lost}.")
         return
-    if chance is not None and all(row["train_error_mean"] > chance - _margin(chance) for row in trained):
+    if chance is not None and all(row["train_error_mean"] > chance - margin(chance) for row in trained):
         best = min(row["train_error_mean"] for row in trained)
         said = (
             f"{variant} did not train: its least mean training {measure.name} at any depth is "
@@ -234,7 +234,7 @@ def verdict(gap: float, low: float, high: float) -> tuple[Verdict, str]:
     return Verdict.UNDECIDED, "; the interval includes 0"
 
 
-def _margin(chance: float) -> float:
+def margin(chance: float) -> float:
     """The training error of a network that trained lies at least this far below `chance`."""
     return min(TRAINED, OF_CHANCE * chance)
 
