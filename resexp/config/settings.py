@@ -114,7 +114,7 @@ class DataConfig(PartConfig):
     normalise: Literal["channels", "pixel_mean"] = Field(
         "channels",
         description="channels: subtract each channel's mean and divide by its standard deviation; "
-        "pixel_mean: subtract the mean of each pixel (He et al. 2015); computed on the training images",
+        "pixel_mean: subtract the mean of each pixel (He et al. 2015); computed on the whole training split",
     )
     subset_seed: NaturalInt = Field(0, description="seed with which the used examples are drawn")
 

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import nn
 
@@ -44,6 +44,8 @@ class Densenet(Trunk):
     `theta: 0.5` and a `width` of twice the growth.
     """
 
+    idle: ClassVar[tuple[str, ...]] = ("model.connection.theta",)  # no block has a stride
+
     def __init__(
         self,
         *,
@@ -70,6 +72,8 @@ class ImagenetDensenet(Trunk):
     Huang et al. 2017 (arXiv:1608.06993), table 1, with `connection: {kind: skip, growth: 32}` and `order:
     pre`: depths 121, 169 and 201, or 161 with a growth of 48 and a `width` of 96.
     """
+
+    idle: ClassVar[tuple[str, ...]] = ("model.connection.theta",)  # no block has a stride
 
     def __init__(self, *, width: Width = 64, theta: ShrinkFactor = 0.5) -> None:
         self.width = width

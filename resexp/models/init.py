@@ -73,7 +73,9 @@ def _normal(weight: Tensor, generator: torch.Generator, gain: float) -> Tensor:
 
 def _delta_orthogonal(weight: Tensor, generator: torch.Generator, gain: float) -> Tensor:
     weight.zero_()
-    centre = weight.view(*weight.shape[:2], -1)[..., weight[0, 0].numel() // 2]
+    centre = weight
+    for size in weight.shape[2:]:
+        centre = centre.select(2, size // 2)
     nn.init.orthogonal_(centre, gain=gain, generator=generator)
     return weight
 
@@ -81,7 +83,8 @@ def _delta_orthogonal(weight: Tensor, generator: torch.Generator, gain: float) -
 SCHEMES: dict[str, Scheme] = {
     "he": _he,  # He et al. 2015 (arXiv:1502.01852), equation 10: normal, std gain / sqrt(fan_in)
     # Glorot and Bengio 2010: normal, std sqrt(2 / (fan_in + fan_out)). Like `default`, `bert` and `gpt2`, it
-    # does not depend on the activation.
+    # does not depend on the activation. The projections to queries, keys and values are one matrix, and its
+    # fan_out is that of all three, as in PyTorch's MultiheadAttention.
     "xavier": _xavier,
     "default": _default,  # PyTorch's: uniform within 1 / sqrt(fan_in), for weights and biases
     "orthogonal": _orthogonal,  # Saxe et al. 2013 (arXiv:1312.6120), times the gain

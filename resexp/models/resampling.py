@@ -41,6 +41,8 @@ class TransposedConv(nn.Conv2d):
     """Images (B, C, H, W) -> (B, outputs, 2 H, 2 W): a transposed 4x4 convolution of stride 2.
 
     Its weight has the shape of a convolution's, (outputs, C, 4, 4), so that every initialisation applies.
+    Each output pixel is the sum over a quarter of the weights, so the mean square of signals is a quarter of
+    what an initialisation such as `he` keeps.
     """
 
     def __init__(self, inputs: int, outputs: int) -> None:

@@ -58,6 +58,7 @@ def _misfits(settings: Settings, facts: Facts) -> Iterator[Problem]:
     yield from _parts(settings, facts, task)
     if any(getattr(settings, key) is None for key in named):
         return
+    yield from _undrawn(settings)
     trunk = scan.part_class(settings.model.info)
     yield from _idle(settings, trunk.idle, settings.model.kind)
     yield from _idle(settings, task.idle, settings.task.kind)
@@ -71,6 +72,14 @@ def _misfits(settings: Settings, facts: Facts) -> Iterator[Problem]:
             yield Problem("", f"{key}.init_noise", wrong, f"remove it, or give {key}.init: dirac")
     for number, config in enumerate(settings.probes):
         yield from _unmeasured(settings, task, config, f"probes.{number}")
+
+
+def _undrawn(settings: Settings) -> Iterator[Problem]:
+    """A problem if a seed is given for a subset, and no subset is drawn."""
+    sizes = ("train_size", "test_size", "validation_size")
+    if settings.data.subset_seed and not any(getattr(settings.data, name, None) for name in sizes):
+        right = f"remove it, or give {' or '.join(sizes)}"
+        yield Problem("", "data.subset_seed", "has no effect: all examples are used", right)
 
 
 def _unmeasured(settings: Settings, task: type[Any], config: ProbeConfig, key: str) -> Iterator[Problem]:

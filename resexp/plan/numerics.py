@@ -36,6 +36,14 @@ CHOICES: dict[str, dict[str, int]] = {
         ),
         2,
     ),
+    "model.init with model.kind": dict.fromkeys(  # version 2 finds the centre of kernels with even sides
+        (
+            f"{init} with {kind}"
+            for init in ("delta_orthogonal", "looks_linear")
+            for kind in ("generator", "discriminator", "vit", "masked_autoencoder")
+        ),
+        2,
+    ),
     "task.normalise": {"*": 2},  # version 2 evaluates with the scale that the policy learned with
 }
 """For each dotted key of the settings, the values whose version is not 1, with their versions, such as

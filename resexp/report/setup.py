@@ -57,14 +57,14 @@ def setup(records: ReportRecords) -> Setup:
     data = _each(_data(row, own) for row, own in zip(different, settings, strict=True))
     networks, widths = list(map(_network, settings, changed)), list(_width(settings))
     depths = f"depth {_numbers(row['depth'] for row in trials)}"
-    network = ", ".join(filter(None, [_each(networks), *widths, depths]))
+    network = [_each(networks), *widths, depths, *_size(row["params"] for row in trials)]
     recipes = list(dict.fromkeys(map(_recipe, settings, changed)))
     seeds = _numbers(row["seed"] for row in trials)
     task = _each(_part(own.get("task")) for own in settings)
     rows = [
         ("Data", data),
         ("Task", "" if task == "classification" else task),
-        ("Network", ", ".join([network, *_size(row["params"] for row in trials)])),
+        ("Network", ", ".join(filter(None, network))),
         *_connections(records, trials),
         ("Training", _each(recipes)),
         ("Seeds", seeds),
@@ -72,11 +72,10 @@ def setup(records: ReportRecords) -> Setup:
         ("Differs between variants", "; ".join(_differences(records, different, changed))),
     ]
     shown = tuple((words.clean(name), words.clean(value)) for name, value in rows if value)
-    others = " (others: see below)" if len(recipes) > 1 else ""
-    recipe = f"{recipes[0]}{others}" if recipes[0] else ""
+    recipe = f"{recipes[0]}{' (others: see below)' if len(recipes) > 1 else ''}" if recipes[0] else ""
     bare = ", ".join(filter(None, [_each(map(_brief, networks)), *widths, depths]))
-    parts = [bare, data, recipe, f"{'seed' if seeds.isdigit() else 'seeds'} {seeds}"]
-    return Setup(shown, words.clean(_brief("; ".join(filter(None, parts)))))
+    brief = [bare, data, recipe, f"{'seed' if seeds.isdigit() else 'seeds'} {seeds}"]
+    return Setup(shown, words.clean(_brief("; ".join(filter(None, brief)))))
 
 
 def plugins_of(records: Records, id: str) -> tuple[Plugin, ...]:

@@ -12,12 +12,14 @@ from resexp.tasks.base import Task, WithoutMistakes, at_least_single
 class MaskedAutoencoding(WithoutMistakes, Task):
     """The mean squared error of hidden pixels: He et al. 2021 (arXiv:2111.06377), section 3.
 
-    Pixels are normalised as in the network's input, so always predicting the mean colour gives about 1. An
-    output has the shape (B, C + 1, H, W): the image that the network predicts, and a channel with 1 at hidden
-    pixels and 0 elsewhere. Units are images. No prediction is right or wrong, so mistakes are NaN.
+    Pixels are normalised as in the network's input, so always predicting the mean colour gives about 1 if
+    `normalise: channels` and all classes are used. An output has the shape (B, C + 1, H, W): the image that
+    the network predicts, and a channel with 1 at hidden pixels and 0 elsewhere. Units are images. No
+    prediction is right or wrong, so mistakes are NaN.
     """
 
     targets: ClassVar[str] = "images"
+    idle: ClassVar[tuple[str, ...]] = ("training.schedule.low_rate",)  # it waits for an error to fall
 
     def posed(self, inputs: Tensor, target: Tensor, *key: object) -> tuple[Tensor, Tensor]:
         return inputs, inputs

@@ -60,7 +60,8 @@ class Adamw(Optimizer):
     """Adam with decoupled weight decay (Loshchilov and Hutter 2019, arXiv:1711.05101).
 
     With `decay_on: matrices`, matrices, filters and embeddings decay, but vectors and single numbers, such as
-    biases and the gains of norms, do not. nanoGPT does the same.
+    biases and the gains of norms, do not. nanoGPT does the same. A vision transformer's class token decays,
+    because it is stored with three axes.
     """
 
     def __init__(

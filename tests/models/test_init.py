@@ -11,7 +11,7 @@ from resexp.connections.core import Plain, Residual
 from resexp.connections.scaling import Fixup
 from resexp.errors import ConfigError
 from resexp.models.base import Design, Network
-from resexp.models.init import initialise
+from resexp.models.init import SCHEMES, initialise
 from resexp.models.mlp import Mlp
 from resexp.models.resnet import Resnet
 
@@ -34,6 +34,16 @@ def test_delta_orthogonal_is_orthogonal_at_the_centre_and_nothing_around_it() ->
     centre = w[:, :, 1, 1]
     torch.testing.assert_close(centre @ centre.T, torch.eye(4))
     assert w.count_nonzero() == centre.count_nonzero()
+
+
+@pytest.mark.parametrize("size", [(3, 3), (4, 4), (2, 2), (1, 9), (5, 2), (7,)])
+def test_the_centre_of_a_kernel_is_the_same_on_every_axis(size: tuple[int, ...]) -> None:
+    weight = torch.ones(6, 5, *size)
+    SCHEMES["delta_orthogonal"](weight, torch.Generator().manual_seed(0), 1.0)
+    centre = tuple(each // 2 for each in size)
+    assert weight.abs().sum((0, 1)).nonzero().tolist() == [list(centre)]
+    column = weight.sum(tuple(range(2, weight.ndim)))
+    torch.testing.assert_close(column.T @ column, torch.eye(5))
 
 
 def test_deep_plain_tanh_nets_are_isometries_of_small_signals_with_delta_orthogonal() -> None:

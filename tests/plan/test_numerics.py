@@ -39,6 +39,8 @@ def naming_nothing(choices: Mapping[str, Mapping[str, int]]) -> list[str]:
                 found.append(key)
                 continue
             for value in dict.fromkeys(value.split(numerics.TOGETHER)[place] for value in values):
+                if key == "model.kind" and value in scan.parts("model"):
+                    continue
                 try:
                     if value != "*":
                         TypeAdapter(spot.field.annotation).validate_python(value, strict=True)

@@ -131,6 +131,25 @@ def test_a_window_has_at_least_one_mask() -> None:
             "data.classes: has no effect: digit_scenes has masks",
         ),
         (
+            {"data": {"kind": "digits", "subset_seed": 3}},
+            "data.subset_seed: has no effect: all examples are used; remove it, or give train_size or",
+        ),
+        (
+            {"model": {"kind": "densenet", "depth": 7, "connection": {"kind": "skip", "theta": 0.5}}},
+            "model.connection.theta: has no effect on densenet",
+        ),
+        (
+            {
+                "task": "masked_autoencoding",
+                "model": {"kind": "masked_autoencoder", "depth": 2},
+                "training": {
+                    "epochs": 1,
+                    "schedule": {"kind": "constant", "low_rate": {"factor": 0.1, "until_train_error": 0.8}},
+                },
+            },
+            "training.schedule.low_rate: has no effect on masked_autoencoding",
+        ),
+        (
             {"data": "digit_scenes", "task": "segmentation", "probes": [{"kind": "linear_probe"}]},
             "probes.0: linear_probe is for tasks with labels",
         ),
