@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from resexp.plan.status import Status
 from resexp.report import frames, standing, statistics, words
 from resexp.report.sections import Section, loaded, noting, refuse_missing_cells, sections, unshowable
 from resexp.report.setup import Setup, setup
-from resexp.report.table import Sentence, Table, introduced
+from resexp.report.table import Sentence, Table, explained, introduced
 from resexp.report.tables import claims
 from resexp.report.verdict import Tone, Verdict
 
@@ -133,7 +133,10 @@ def build(records: Records, plugins: Sequence[Plugin] = ()) -> Report:
     return Report(
         experiment=words.clean(records.experiment),
         sentences=(
-            *(sentence.cleaned() for sentence in introduced((*standing.opening(prepared), *opening))),
+            *(
+                sentence.cleaned()
+                for sentence in introduced((*standing.opening(prepared), *opening), prepared)
+            ),
             *(standing.marked(prepared, sentence, leading) for sentence in verdicts),
             *(Sentence("", "not judged", Tone.OPEN, each).cleaned() for each in prepared.unjudged),
         ),
@@ -155,7 +158,7 @@ def _table(section: Section, records: frames.ReportRecords, others: Container[st
         built_in: Table | None = section.module.table(records)
         if built_in is None:
             return None
-        told = replace(built_in, sentences=introduced(built_in.sentences)).cleaned()
+        told = explained(built_in, records).cleaned()
         return standing.at_level(told, statistics.level_of(records))
     # A copy, so that a user's code cannot change the data of other sections.
     found = section.module.table(deepcopy(records))

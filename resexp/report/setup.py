@@ -14,7 +14,7 @@ from resexp.config.parse import parse_settings
 from resexp.errors import ConfigError
 from resexp.plan.groups import leaves
 from resexp.report import naming, protocol, words
-from resexp.text import called
+from resexp.text import MEANINGS, called
 
 if TYPE_CHECKING:
     from resexp.catalog.plugins import Plugin
@@ -193,7 +193,7 @@ def _connections(records: Records, trials: Sequence[Mapping[str, Any]]) -> Itera
     first = {str(row["connection"]): str(row["id"]) for row in reversed(trials)}
     found = {kind: equation(kind, plugins_of(records, first[kind])) for kind in first}
     order = [kind for kind in dict.fromkeys(str(row["connection"]) for row in trials) if found[kind]]
-    for place, kind in enumerate(order):
+    for place, kind in enumerate(kind for kind in order if not (records.foreign and kind in MEANINGS)):
         yield f"Connection {called(kind)}", found[kind] + (f"  ({LETTERS})" if not place else "")
 
 

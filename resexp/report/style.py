@@ -113,7 +113,9 @@ def looks(records: Records, shown: pd.DataFrame) -> dict[str, LineStyle]:
     numbers: Counter[str] = Counter()
     found = {}
     for variant, kind in kinds.items():
-        found[variant] = replace(look(kind, numbers[kind]), name=called(variant))
+        found[variant] = replace(
+            look(kind, numbers[kind]), name=variant if records.foreign else called(variant)
+        )
         numbers[kind] += 1
     wanted = set(shown["variant"])
     return {variant: drawn for variant, drawn in found.items() if variant in wanted}
@@ -216,7 +218,10 @@ def power_of_ten(x: float) -> str:
 
 def variant_key(figure: Figure, found: dict[str, LineStyle], extra: Sequence[Line2D] = ()) -> None:
     """Draw the legend of variants above the panels, where it hides nothing."""
-    shown = {name: called(text) for name, text in distinct(found, 90).items()}
+    shown = {
+        name: called(text) if found[name].name == called(name) else text
+        for name, text in distinct(found, 90).items()
+    }
     lines = [Line2D([], [], **{**look.line, "label": shown[name]}) for name, look in found.items()]
     longest = max(len(str(line.get_label())) for line in (*lines, *extra))
     columns = min(6, max(1, int(WIDTH / (0.5 + 0.078 * longest))))  # 0.5 inches per handle, 0.078 per letter

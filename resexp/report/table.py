@@ -51,11 +51,13 @@ class Sentence:
         return Sentence(subject, badge, self.tone, text)
 
 
-def introduced(sentences: Sequence[Sentence]) -> tuple[Sentence, ...]:
+def introduced(sentences: Sequence[Sentence], records: Records) -> tuple[Sentence, ...]:
     """The sentences of one passage. Where a connection is named first, and its name could be misread, the
-    sentence also says what the connection is, such as "skip (concatenation)".
+    sentence also says what the connection is, such as "skip (concatenation)". What foreign names mean is not
+    known.
     """
-    texts = words.introduced([sentence.text for sentence in sentences])
+    labels: list[str] = [] if records.foreign else records.trials["variant"].unique().tolist()
+    texts = words.introduced([sentence.text for sentence in sentences], labels)
     return tuple(replace(one, text=text) for one, text in zip(sentences, texts, strict=True))
 
 
@@ -126,7 +128,20 @@ def text(key: str, title: str) -> Column:
 
 def connection() -> Column:
     """The column that names a row's variant. It says what the connection is if the name could be misread."""
-    return Column("Connection", lambda row: called(str(row["variant"])), numeric=False)
+    return Column("Connection", _called, numeric=False)
+
+
+def _called(row: Row) -> str:
+    return called(str(row["variant"]))
+
+
+def explained(table: Table, records: Records) -> Table:
+    """The table with sentences that are `introduced`. Variants of foreign runs keep the names that they have,
+    in its cells too.
+    """
+    bare = text("variant", "Connection")
+    columns = [bare if records.foreign and one.show is _called else one for one in table.columns]
+    return replace(table, columns=tuple(columns), sentences=introduced(table.sentences, records))
 
 
 def number(key: str, title: str, show: Callable[[Any], str], unit: str = "") -> Column:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -118,15 +118,17 @@ def listed(items: list[str], most: int = 6) -> str:
     return joined(items if len(items) <= most else [*items[: most - 1], f"{len(items) - most + 1} more"])
 
 
-def introduced(sentences: Sequence[str]) -> list[str]:
+def introduced(sentences: Sequence[str], labels: Iterable[str]) -> list[str]:
     """The sentences of one passage, in which the first mention of a connection whose name could be misread
-    also says what it is, such as "skip (concatenation)".
+    also says what it is, such as "skip (concatenation)". Only whole labels of variants are such mentions.
     """
     told = list(sentences)
-    for kind in texts.MEANINGS:
-        mention = re.compile(rf"(?<![\w-])(?<!long ){kind}(?![\w-])( \([^()]*\))?")
+    whole = "|".join(map(re.escape, sorted(labels, key=len, reverse=True)))
+    label = re.compile(rf"(?<![\w-])(?<!long )({whole})(?![\w-])( \([^()]*\))?")
+    for kind in texts.MEANINGS if whole else ():
         for number, text in enumerate(told):
-            if found := mention.search(text):
+            named = (each for each in label.finditer(text) if each[1].partition(" (")[0] == kind)
+            if found := next(named, None):
                 told[number] = text[: found.start()] + called(found[0]) + text[found.end() :]
                 break
     return told

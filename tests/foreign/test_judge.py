@@ -43,6 +43,8 @@ def test_the_verdicts_are_those_of_a_report_on_the_same_numbers() -> None:
     judged = as_json.document(resexp.judge(GALLERY))
     assert {"degradation", "accuracy", "comparisons", "pareto", "cost"} == {*ours["tables"]}
     assert judged["tables"] == ours["tables"]
+    for sentence in ours["sentences"]:  # what skip means is known of our own trials only
+        sentence["text"] = sentence["text"].replace("skip (concatenation)", "skip")
     assert judged["sentences"] == ours["sentences"]
     assert {sentence["badge"] for sentence in judged["sentences"]} >= {"degrades", "higher", "depth hurts"}
 

@@ -9,6 +9,7 @@ from tables import written
 import resexp
 from resexp.report import frames
 from resexp.report.build import Report
+from resexp.report.render import html, terminal
 
 
 def test_the_number_of_examples_counts_without_the_chance_error(tmp_path: Path) -> None:
@@ -36,3 +37,23 @@ def test_a_table_of_masks_has_an_empty_column_of_chance_errors(tmp_path: Path) -
         report = resexp.judge(path, unit="percent", **told)
         assert frames.examples(report.records.trials, "test") == known
         assert any("--test-examples" in note for note in report.notes) == (known is None)
+
+
+def test_a_foreign_skip_is_not_said_to_be_concatenation(tmp_path: Path) -> None:
+    """In the literature a skip adds, and nobody told resexp what this one does."""
+    runs = "".join(
+        f"{name},{depth},{seed},{error + seed / 10},{error + seed / 10}\n"
+        for name, error in (("skip", 5), ("no skip", 9))
+        for depth in (20, 56)
+        for seed in range(3)
+    )
+    report = resexp.judge(written(tmp_path, "variant,depth,seed,train_error,test_error\n" + runs))
+    assert {"skip", "no skip"} <= {sentence.subject for sentence in report.sentences}
+    drawn = "".join(drawing.svg for drawing in report.drawings)
+    for text in (terminal.render(report, 400), html.render(report), drawn):
+        assert "skip" in text
+        assert "concatenation" not in text
+    data = "variant,depth,seed,train_error,dataset\nskip,2,0,9,mnist\nskip,4,0,9,mnist\n"
+    setup = resexp.judge(written(tmp_path, data)).setup
+    assert setup.rows
+    assert not any("skip" in name for name, _ in setup.rows)

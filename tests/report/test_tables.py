@@ -270,10 +270,13 @@ def test_the_cell_of_a_variant_says_what_skip_means(make: Make) -> None:
 
 
 def test_a_block_of_sentences_says_at_first_what_skip_means() -> None:
-    told = words.introduced(["plain degrades", "skip (growth=24) degrades, skip-sgd not", "skip trains"])
+    labels = ["plain", "skip (growth=24)", "skip", "no skip", "residual (last, skip)"]
+    sentences = ["plain degrades", "skip (growth=24) degrades, skip-sgd not", "skip trains"]
+    told = words.introduced(sentences, labels)
     assert told == ["plain degrades", "skip (concatenation, growth=24) degrades, skip-sgd not", "skip trains"]
     alone = ["with a long skip", "skip-sgd trains", "skip (concatenation) trains"]
-    assert words.introduced(alone) == alone
+    alone += ["no skip trains", "residual (last, skip) trains"]
+    assert words.introduced(alone, labels) == alone
 
 
 def test_verdicts_say_at_first_what_skip_means(make: Make) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
@@ -44,7 +44,7 @@ def view(report: Report) -> RenderableType:
         *([Prose(f"{report.setup.brief}.", "dim")] if report.setup.brief else []),
         *([Prose(equations, "dim")] if (equations := _equations(report)) else []),
         Text(),
-        *_verdicts(report.sentences),
+        *_verdicts(report.sentences, str if report.records.foreign else called),
     ]
     if not report.sentences:
         parts.append(Prose(report.silence))
@@ -67,13 +67,13 @@ def _equations(report: Report) -> str:
     return ";  ".join(told) if len(told) <= SENTENCES else ""
 
 
-def _verdicts(sentences: Sequence[Sentence]) -> Iterator[RenderableType]:
+def _verdicts(sentences: Sequence[Sentence], label: Callable[[str], str]) -> Iterator[RenderableType]:
     """The opening sentences, or one line for each if there are more than SENTENCES."""
     if len(sentences) <= SENTENCES:
         yield from map(sentence, sentences)
         return
     for one in sentences[:LINES]:
-        text = f"{called(one.subject)}: {one.badge}" if one.subject else one.text
+        text = f"{label(one.subject)}: {one.badge}" if one.subject else one.text
         yield hanging(MARKS[one.tone], TONES[one.tone], Text(text, no_wrap=True, overflow="ellipsis"))
     if len(sentences) > LINES:
         yield Prose(f"    and {len(sentences) - LINES} more: --section verdicts")
@@ -92,7 +92,7 @@ def _errors(report: Report) -> Iterator[RenderableType]:
     depths = sorted(int(depth) for depth in trials["depth"].dropna().unique())
     variants = list(frames.by_variant(trials))
     # If the equations stand above, they say what each connection is. Short labels then leave more room.
-    label = str if _equations(report) else called
+    label = str if _equations(report) or report.records.foreign else called
     rows = [
         [
             Text(label(variant)),
