@@ -11,7 +11,7 @@ import pandas as pd
 from resexp.config.expectation import Claim, Expectation, Side, unknown
 from resexp.errors import ConfigError, Problem
 from resexp.plan.status import Status
-from resexp.report import failed_seeds, frames, splits, statistics, words
+from resexp.report import failed_seeds, frames, pairs, splits, statistics, words
 from resexp.report.build import Report
 from resexp.report.table import Row
 from resexp.report.tables import degradation
@@ -174,7 +174,10 @@ def _compared(report: Report, expectation: Expectation) -> CheckedExpectation:
         why = f"{what}{value}, n = {estimate.n}; three seeds are the fewest that decide anything"
         return CheckedExpectation(expectation.text, Outcome.UNDECIDED, why)
     outcome = _outcome(estimate.low, estimate.high, expectation)
-    return CheckedExpectation(expectation.text, outcome, f"{what}{value} [{low}, {high}], n = {estimate.n}")
+    why = f"{what}{value} [{low}, {high}], n = {estimate.n}"
+    if narrow := _one_class(sides, places, outcome, expectation):
+        outcome, why = Outcome.UNDECIDED, f"{why}, but {narrow}, so a low error is no sign of learning"
+    return CheckedExpectation(expectation.text, outcome, why)
 
 
 def _place(report: Report, side: Side) -> pd.DataFrame:
@@ -200,6 +203,29 @@ def _lost(places: Sequence[pd.DataFrame], metric: str, sign: str) -> tuple[Outco
     if any(failed_seeds.mixed(place) for place in places):
         return Outcome.UNDECIDED, "some seeds failed and others trained, and no verdict rests on their mean"
     return None
+
+
+def _one_class(
+    sides: Sequence[Side], places: Sequence[pd.DataFrame], outcome: Outcome, expectation: Expectation
+) -> str:
+    """A clause that names networks that answer one class only, if the outcome favours their side by the rule
+    of `pairs.unless_one_class`; "" otherwise. A number on the right counts as a side without such networks.
+    """
+    split, _, what = sides[0].metric.partition("_")
+    if what != "error" or outcome is Outcome.UNDECIDED:
+        return ""
+    below = (outcome is Outcome.HOLDS) == expectation.sign.startswith("<")
+    within = len(sides) == 2 and outcome is Outcome.HOLDS and (expectation.bound > 0) is below
+    verdict = Verdict.NO_WORSE if within and expectation.bound else Verdict.LOWER
+    counts = [*(failed_seeds.one_class(place, split) for place in places), 0]
+    if pairs.unless_one_class(verdict, 1 if below else -1, (counts[0], counts[1])) is not Verdict.ONE_CLASS:
+        return ""
+    told = []
+    for side, place, count in zip(sides, places, counts, strict=False):
+        if count:
+            depth, n = int(place["depth"].iloc[0]), len(frames.done(place))
+            told.append(f"of {side.variant} {failed_seeds.of_one_class(count, n, depth)}")
+    return words.joined(told)
 
 
 def _examples(place: pd.DataFrame, metric: str) -> int | None:

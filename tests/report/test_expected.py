@@ -113,6 +113,36 @@ def test_a_comparison_holds_only_if_its_whole_interval_does(text: str, outcome: 
     assert checked(rows, text)[-1].outcome is outcome
 
 
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [
+        ("test_error(residual) < test_error(plain)", Outcome.UNDECIDED),
+        ("test_error(plain) > test_error(residual)", Outcome.UNDECIDED),
+        ("test_error(plain) < test_error(residual)", Outcome.UNDECIDED),
+        ("test_error(residual) < test_error(plain) + 2 %", Outcome.UNDECIDED),
+        ("test_error(plain) < test_error(residual) + 5 %", Outcome.UNDECIDED),
+        ("test_error(residual) < 12 %", Outcome.UNDECIDED),
+        ("test_error(residual) > 5 %", Outcome.HOLDS),
+        ("test_error(residual) < 5 %", Outcome.FAILS),
+        ("test_error(residual) < test_error(skip)", Outcome.FAILS),
+        ("test_error(skip) < test_error(plain)", Outcome.HOLDS),
+    ],
+)
+def test_no_comparison_favours_networks_that_answer_one_class(text: str, outcome: Outcome) -> None:
+    rows = [
+        {**row, "test_chance": 0.1, "test_most_answered": 1.0 if row["variant"] == "residual" else 0.9}
+        for row in (
+            *errors("residual", 0.1, 0.1, 0.1),
+            *errors("plain", 0.11, 0.112, 0.113),
+            *errors("skip", 0.03, 0.031, 0.032),
+        )
+    ]
+    found = checked(rows, text)[-1]
+    assert found.outcome is outcome
+    said = "of residual 3 of 3 seeds at depth 56 answer one class only"
+    assert (said in found.why) == (outcome is Outcome.UNDECIDED)
+
+
 def test_two_seeds_decide_nothing() -> None:
     (_, found) = checked(errors("residual", 0.03, 0.03), "test_error(residual, 56) < 0.5")
     assert found.outcome is Outcome.UNDECIDED
