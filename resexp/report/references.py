@@ -112,8 +112,8 @@ def judged(records: Records, paper: Published, reference: Reference) -> tuple[st
         return summary, Verdict.NOT_COMPARABLE
     if summary.n < len(trials):
         return summary, Verdict.TRIALS_LOST
-    margin = tolerance(paper, reference)
-    return summary, reproduction.verdict(values, reference.value, statistic, runs, margin)
+    margin, level = tolerance(paper, reference), statistics.level_of(records)
+    return summary, reproduction.verdict(values, reference.value, statistic, runs, margin, level=level)
 
 
 def tolerance(paper: Published, reference: Reference) -> float:

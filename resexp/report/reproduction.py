@@ -15,8 +15,8 @@ from resexp.report.verdict import Verdict
 Statistic = Literal["single", "mean", "median"]
 
 
-def half_width(values: ArrayLike, statistic: Statistic, runs: int) -> float | None:
-    """Half the width of the 95 % prediction interval for a statistic of `runs` further runs.
+def half_width(values: ArrayLike, statistic: Statistic, runs: int, *, level: float = LEVEL) -> float | None:
+    """Half the width of the prediction interval, at this level, for a statistic of `runs` further runs.
 
     The interval is centred on the mean of the n `values`. Its half-width is t(n - 1) x sd x sqrt(1 / n + f).
     Here, f is the variance of the statistic relative to that of one run: 1 for a single run, 1 / runs for a
@@ -26,7 +26,7 @@ def half_width(values: ArrayLike, statistic: Statistic, runs: int) -> float | No
     if found.sd is None:
         return None
     share = {"single": 1.0, "mean": 1 / runs, "median": median_variance(runs)}[statistic]
-    return float(stdtrit(found.n - 1, (1 + LEVEL) / 2)) * found.sd * float(np.sqrt(1 / found.n + share))
+    return float(stdtrit(found.n - 1, (1 + level) / 2)) * found.sd * float(np.sqrt(1 / found.n + share))
 
 
 @cache
@@ -40,16 +40,22 @@ def median_variance(runs: int) -> float:
 
 
 def verdict(
-    values: ArrayLike, published: float, statistic: Statistic, runs: int, tolerance: float
+    values: ArrayLike,
+    published: float,
+    statistic: Statistic,
+    runs: int,
+    tolerance: float,
+    *,
+    level: float = LEVEL,
 ) -> Verdict:
     """The verdict on a published number, from `values` measured with the same recipe.
 
     With fewer than three values, nothing is decided. The number is not reproduced if it lies outside their
-    prediction interval. It is reproduced if it lies inside and the half-width is at most `tolerance`. A wider
-    interval is too imprecise, because it would contain wrong numbers, too.
+    prediction interval at this level. It is reproduced if it lies inside and the half-width is at most
+    `tolerance`. A wider interval is too imprecise, because it would contain wrong numbers, too.
     """
     x = numbers(values)
-    half = half_width(x, statistic, runs)
+    half = half_width(x, statistic, runs, level=level)
     if len(x) < LEAST or half is None:
         return Verdict.TOO_FEW_SEEDS
     if abs(x.mean() - published) > half:

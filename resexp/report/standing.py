@@ -13,7 +13,7 @@ from resexp.report.table import Sentence, Table
 from resexp.report.verdict import Tone
 from resexp.store import Records
 
-LEVEL_WORDS = ("95 % interval", "p is at most 0.05")
+LEVEL_WORDS = ("95 % interval", "95 % prediction interval", "p is at most 0.05")
 """The words for the usual level in captions and headings. If the level of a report differs, `at_level`
 replaces them.
 """
@@ -92,8 +92,9 @@ def named_level(text: str, level: float) -> str:
     """A caption or heading in which this level replaces the usual one."""
     if level == statistics.LEVEL:
         return text
-    interval = f"{words.fixed(100 * level, 1)} % interval"
+    percent = f"{words.fixed(100 * level, 1)} %"
     p = f"p is at most {words.fixed(1 - level, 3)}"
-    for old, new in zip(LEVEL_WORDS, (interval, p), strict=True):
+    named = (f"{percent} interval", f"{percent} prediction interval", p)
+    for old, new in zip(LEVEL_WORDS, named, strict=True):
         text = text.replace(old, new)
     return text
