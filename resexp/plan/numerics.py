@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from itertools import product
 from typing import Any
 
 from resexp.catalog import scan
@@ -45,10 +46,11 @@ CHOICES: dict[str, dict[str, int]] = {
         2,
     ),
     "task.normalise": {"*": 2},  # version 2 evaluates with the scale that the policy learned with
+    "probes with training.clip": {"update_ratio with *": 2},  # version 2 clips, as the run does
 }
 """For each dotted key of the settings, the values whose version is not 1, with their versions, such as
 {"model.init": {"orthogonal": 2}} or, if two settings together decide, {"model.init with model.activation":
-{"he with tanh": 2}}.
+{"he with tanh": 2}}. At the keys `probes` and `model.connection`, values are kinds.
 
 The value "*" stands for any value but null, false, 0 and an empty text. Use it for settings that switch
 something on, such as clipping, a crop, or a low starting rate.
@@ -74,10 +76,9 @@ def versions(settings: Settings, plugins: tuple[Plugin, ...] = ()) -> dict[str, 
     if settings.get("discriminator"):
         choices |= {key.replace("model.", "discriminator."): values for key, values in CHOICES.items()}
     for key, values in choices.items():
-        chosen = [_at(settings, each.split(".")) for each in key.split(TOGETHER)]
-        value = TOGETHER.join(chosen) if all(isinstance(each, str) for each in chosen) else chosen[0]
-        name = value if isinstance(value, str) else "*" if value not in (None, False) else ""
-        by_path[f"{key}.{name}"] = values.get(name, values.get("*", 1) if name else 1)
+        chosen = (_names(_at(settings, each.split("."))) for each in key.split(TOGETHER))
+        for name in map(TOGETHER.join, product(*chosen)):
+            by_path[f"{key}.{name}"] = values.get(name, values.get("*", 1))
     return {path: version for path, version in by_path.items() if version != 1}
 
 
@@ -96,9 +97,12 @@ def named_parts(value: Any, role: str = "", path: str = "") -> Iterator[tuple[st
                 yield from named_parts(item, role, path)
 
 
-def probe_version(name: str) -> int:
-    """Today's version of a probe of the package. `name` is what its rows say, as `probe_name` makes it."""
-    return _mended("probe").get(kind_and_network(name)[0], 1)
+def probe_version(name: str, settings: Settings) -> int:
+    """Today's version of a probe of the package on a trial with these settings. `name` is what its rows say,
+    as `probe_name` makes it.
+    """
+    found = versions({**settings, "probes": [{"kind": kind_and_network(name)[0]}]})
+    return 1 + sum(version - 1 for path, version in found.items() if path.startswith("probes"))
 
 
 def changed_parts(old: Mapping[str, int], new: Mapping[str, int]) -> list[str]:
@@ -111,7 +115,8 @@ def part_name(path: str) -> str:
     """What messages call the thing that has a version: a kind, a choice, or the last word of a setting.
     `path` is its key, as `versions` makes it.
     """
-    return path.removesuffix(".*").rpartition(".")[2]
+    key, _, name = path.removesuffix(".*").rpartition(".")
+    return name.replace("*", key.rpartition(".")[2])
 
 
 @cache
@@ -125,6 +130,19 @@ def _own(role: str, plugins: tuple[Plugin, ...]) -> list[str]:
     if not plugins:
         return []
     return [kind for kind, part in scan.parts(role, plugins).items() if part.plugin is not None]
+
+
+def _names(value: Any) -> list[str]:
+    """The names of what is chosen by a value of the settings: the kinds of parts, a text itself, and "*" for
+    anything else that switches something on.
+    """
+    if isinstance(value, list | tuple):
+        return [part["kind"] for part in value]
+    if isinstance(value, Mapping) and isinstance(value.get("kind"), str):
+        return [str(value["kind"])]
+    if isinstance(value, str):
+        return [value] if value else []
+    return [] if value in (None, False) else ["*"]
 
 
 def _at(value: Any, path: Sequence[str]) -> Any:

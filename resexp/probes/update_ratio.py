@@ -11,8 +11,8 @@ from resexp.probes.base import Probe, Quantity, Reading, Snapshot
 class UpdateRatio(Probe):
     """||dW|| / ||W|| of each weight layer, where dW is the optimiser's update on the probe batch.
 
-    After Drozdzal et al. 2016 (arXiv:1608.04117), figure 4. A layer whose weights are all 0 has no ratio.
-    With spectral norm, W is the weight before its division.
+    After Drozdzal et al. 2016 (arXiv:1608.04117), figure 4. Gradients are clipped as in training. A layer
+    whose weights are all 0 has no ratio. With spectral norm, W is the weight before its division.
     """
 
     quantities = (Quantity("update_ratio", scale="log", over="layer"),)

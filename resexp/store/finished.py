@@ -61,10 +61,11 @@ class Finished:
         """
         new = list(rows)
         kinds = {row["probe"] for row in new} | set(asked or ())
-        old = [row for row in later_rows(self.folder, self.result, []) if row["probe"] not in kinds]
+        settings = self.trial.settings
+        old = [row for row in later_rows(self.folder, self.result, [], settings) if row["probe"] not in kinds]
         rows = [*old, *new]
         versions = {
-            row["probe"]: numerics.probe_version(row["probe"]) for row in rows
+            row["probe"]: numerics.probe_version(row["probe"], settings) for row in rows
         }  # see plan/numerics.py
         options = {**read_or_empty(self.folder.later_probes).get("asked", {}), **(asked or {})}
         options = {kind: options[kind] for kind in versions if kind in options}
@@ -76,9 +77,11 @@ class Finished:
             durable.write_document(self.folder.later_probes, document)
 
 
-def later_rows(folder: TrialFolder, result: Mapping[str, Any], notes: list[str]) -> list[dict[str, Any]]:
-    """The later rows of this result. Rows of an earlier attempt, of another trial, or of a version in which
-    the probe measured differently are left out.
+def later_rows(
+    folder: TrialFolder, result: Mapping[str, Any], notes: list[str], settings: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """The later rows of this result of a trial with these settings. Rows of an earlier attempt, of another
+    trial, or of a version in which the probe measured differently are left out.
 
     If rows are left out, the reason is added to `notes`, except for rows of an earlier attempt.
     """
@@ -101,7 +104,7 @@ def later_rows(folder: TrialFolder, result: Mapping[str, Any], notes: list[str])
     versions = document.get("numerics", {})
     rows: list[dict[str, Any]] = document["rows"]
     older = {row["probe"] for row in rows}
-    older = {kind for kind in older if versions.get(kind, 1) != numerics.probe_version(kind)}
+    older = {kind for kind in older if versions.get(kind, 1) != numerics.probe_version(kind, settings)}
     for kind in sorted(older):
         notes.append(
             f"{folder.later_probes}: {kind} measures in another way since then, so its rows are left out; "

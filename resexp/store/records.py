@@ -143,7 +143,7 @@ def _read(folder: ExperimentFolder) -> Records:
         ]
         drawn = [row for row in found if row.get("picture")]
         pictures += [{**row["picture"], "id": trial.id, "step": int(row.get("step") or 0)} for row in drawn]
-        later = later_rows(own, state.result, notes) if state.status is Status.DONE else []
+        later = later_rows(own, state.result, notes, trial.settings) if state.status is Status.DONE else []
         measured = _with_id(trial.id, own.probes, rows, notes)
         if state.status is Status.DONE:
             done = Finished(own, trial, state.result)

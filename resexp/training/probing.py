@@ -120,6 +120,8 @@ def take_snapshot(
         for group in optimizer.param_groups:
             group["lr"] = run.rate(min(run.step, run.total - 1))
         torch.autograd.backward(loss())
+        if (clip := run.settings.training.clip) is not None:
+            torch.nn.utils.clip_grad_norm_([*network.parameters(), *subject.clipped_too(batch_size)], clip)
         optimizer.step()
 
     sets = subject.compared

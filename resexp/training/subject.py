@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -19,6 +19,8 @@ class Subject:
     trials on the same data share it, except in learning by playing, where it is the run's own experience.
     loss: takes a copy of the network, and the inputs and target of that batch, and returns the loss.
     compared: as in `probes.base.Snapshot`. It also takes `alive`, and calls it while it makes images.
+    clipped_too: takes a size, and returns the other weights whose gradients the run clips together with the
+    network's. They are copies, and have their gradients on the batch of this size.
     """
 
     network: Network
@@ -26,3 +28,4 @@ class Subject:
     batch: Callable[[int], tuple[Tensor, Tensor, Tensor]]
     loss: Callable[[nn.Module, Tensor, Tensor], Tensor]
     compared: Callable[[int, Callable[[], None]], tuple[Tensor, Tensor, Tensor]] | None = None
+    clipped_too: Callable[[int], Sequence[nn.Parameter]] = lambda size: ()

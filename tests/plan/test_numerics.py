@@ -28,6 +28,10 @@ class Mine(Connection):
 """
 
 
+ROLES = {"probes": "probe", "model.connection": "connection", "model.kind": "model"}
+"""The keys at which versions name kinds of parts, and the roles of these parts."""
+
+
 def naming_nothing(choices: Mapping[str, Mapping[str, int]]) -> list[str]:
     """The keys and values of versions that no setting has."""
     found = []
@@ -39,10 +43,11 @@ def naming_nothing(choices: Mapping[str, Mapping[str, int]]) -> list[str]:
                 found.append(key)
                 continue
             for value in dict.fromkeys(value.split(numerics.TOGETHER)[place] for value in values):
-                if key == "model.kind" and value in scan.parts("model"):
-                    continue
+                role = ROLES.get(key)
                 try:
-                    if value != "*":
+                    if role:
+                        found += [] if value in scan.parts(role) else [f"{key}={value}"]
+                    elif value != "*":
                         TypeAdapter(spot.field.annotation).validate_python(value, strict=True)
                 except ValidationError:
                     found.append(f"{key}={value}")
@@ -57,6 +62,9 @@ def test_every_version_of_a_choice_names_one() -> None:
     assert naming_nothing(wrong) == ["model.init=ortogonal", "model.innit", "norm"]
     together = {"model.init with model.activation": {"he with tanh": 2, "hee with tanh": 2, "he with tan": 2}}
     assert naming_nothing(together) == ["model.init=hee", "model.activation=tan"]
+    assert naming_nothing({"probes with training.clip": {"lesion with *": 2, "lesson with *": 2}}) == [
+        "probes=lesson"
+    ]
 
 
 def with_version(source: str) -> set[str]:
@@ -134,6 +142,8 @@ def test_what_is_chosen_by_name_counts_where_it_is_chosen(monkeypatch: pytest.Mo
         "data.crop": {"*": 4},
         "training.clip": {"*": 5},
         "training.schedule.low_rate": {"*": 6},
+        "probes with training.clip": {"lesion with *": 7},
+        "probes with model.connection": {"lesion with gated": 8, "responses with plain": 9},
     }
     monkeypatch.setattr(numerics, "CHOICES", choices)
     assert numerics.versions(EVERYTHING) == {
@@ -141,7 +151,12 @@ def test_what_is_chosen_by_name_counts_where_it_is_chosen(monkeypatch: pytest.Mo
         "model.norm.group": 2,
         "data.crop.*": 4,
         "training.schedule.low_rate.*": 6,
+        "probes with model.connection.lesion with gated": 8,
     }
+    clipped = {**EVERYTHING, "training": {**EVERYTHING["training"], "clip": 0.5}}
+    changed = numerics.changed_parts(numerics.versions(EVERYTHING), numerics.versions(clipped))
+    assert changed == ["clip", "lesion with clip"]
+    assert [numerics.probe_version(name, clipped) for name in ("lesion", "cka")] == [14, 1]
 
 
 def test_a_version_is_in_the_id_of_those_who_use_it_alone(

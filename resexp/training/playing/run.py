@@ -16,8 +16,10 @@ from resexp.random import key_of, keyed_generator
 from resexp.tasks import policies
 from resexp.tasks.base import PolicyGradient
 from resexp.training.playing.episodes import Game, mean_return, play
+from resexp.training.playing.probed import with_value
 from resexp.training.playing.scale import Scale
 from resexp.training.run import Run
+from resexp.training.subject import Subject
 
 if TYPE_CHECKING:
     from resexp.config.settings import Settings
@@ -196,11 +198,7 @@ class PlayingRun(Run):
             "threshold": threshold,
             "solved_after": self.solved_after,
         }
-        return {
-            "train_error": self.regrets / epoch,
-            "test_error": regret,
-            "test_measures": measures,
-        }
+        return {"train_error": self.regrets / epoch, "test_error": regret, "test_measures": measures}
 
     def regret(self, value: float) -> float:
         """How far a return is from the largest possible one, as a share of the range of possible returns.
@@ -231,6 +229,9 @@ class PlayingRun(Run):
             self.collect()
         inputs, target = self.experience["seen"][:size], self.experience["target"][:size]
         return inputs, target, target
+
+    def subject(self, name: str) -> Subject:
+        return with_value(super().subject(name), self)
 
     # -- saving -----------------------------------------------------------------------------------
 

@@ -1,0 +1,66 @@
+"""The update that is measured is the one that the run itself would make on the same batch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from resexp.config.parse import parse_settings
+from resexp.data.opening import open_data
+from resexp.training.learner import learner_of
+from resexp.training.playing.run import PlayingRun
+from resexp.training.probing import measured
+from resexp.training.run import Run
+
+CPU = torch.device("cpu")
+IMAGES: dict[str, Any] = {
+    "data": {"kind": "synthetic", "groups": 4, "size": 8, "train": 64, "test": 16},
+    "model": {"kind": "resnet", "depth": 8, "width": 4, "connection": "residual"},
+    "training": {"iterations": 2, "batch_size": 32, "optimizer": {"kind": "sgd", "lr": 0.1}},
+}
+GAME: dict[str, Any] = {
+    "data": {"kind": "environment", "name": "CartPole-v1", "episodes": 3},
+    "task": {"kind": "ppo", "games": 3, "rollout": 20, "passes": 2},
+    "model": {"kind": "mlp", "depth": 4, "width": 16, "norm": "none", "connection": "residual"},
+    "training": {"epochs": 3, "batch_size": 16, "optimizer": {"kind": "sgd", "lr": 0.1}},
+}
+
+
+@pytest.fixture(autouse=True)
+def _own_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RESEXP_DATA", str(tmp_path))
+
+
+def begun(document: dict[str, Any], **training: Any) -> Any:
+    """A run with a probe of its updates on 16 examples."""
+    training = {**document["training"], **training}
+    probes = [{"kind": "update_ratio", "batch_size": 16}]
+    settings = parse_settings({**document, "training": training, "probes": probes})
+    return learner_of(settings)(settings, open_data(settings.data, CPU), CPU)
+
+
+def really(run: Run) -> dict[str, float]:
+    """The ratios of an update on the probe batch by the run itself."""
+    before = {name: layer.weight.detach().clone() for name, layer in run.network.weight_layers()}
+    inputs, target, _ = run.fixed_batch(16)
+    loss, _ = run.forward_pass(inputs, target)
+    if isinstance(run, PlayingRun):
+        returns = run.experience["returns"][:16]
+        loss = loss + run.player.value_loss(run.value.train()(inputs)[:, 0], returns)
+    torch.autograd.backward(loss)
+    run.update()
+    return {
+        name: ((layer.weight.detach() - before[name]).norm() / before[name].norm()).item()
+        for name, layer in run.network.weight_layers()
+    }
+
+
+@pytest.mark.parametrize("document", [IMAGES, GAME], ids=["images", "game"])
+@pytest.mark.parametrize("clip", [None, 1.0, 1e-3])
+def test_the_update_is_the_run_s_own(clip: float | None, document: dict[str, Any]) -> None:
+    run = begun(document, clip=clip)
+    found = {row["layer"]: row["value"] for row in measured(run, run.settings.probes[0], 0.0)}
+    assert found == pytest.approx(really(run), rel=1e-4)
