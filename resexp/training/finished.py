@@ -24,10 +24,10 @@ from resexp.training.probing import measured, reason
 if TYPE_CHECKING:
     from resexp.training.run import Run
 
-NETWORK, INIT = ("data", "task", "model", "resexp"), "model.init"
-"""NETWORK: the beginnings of the dotted keys that decide what a trained network computes. INIT has one of
-these beginnings but decides nothing, because training has replaced the initial weights.
-"""
+NETWORK = ("data", "task", "model", "discriminator", "resexp")
+"""The beginnings of the dotted keys that decide what a trial's trained networks compute."""
+INIT = ("model.init", "discriminator.init")
+"""Beginnings of keys that decide nothing, because training has replaced the initial weights."""
 
 
 def check_unchanged(trial: Trial, plugins: Sequence[Plugin], fingerprint: str, folder: Path) -> None:

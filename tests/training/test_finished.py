@@ -16,11 +16,13 @@ from resexp.cli.app import main
 from resexp.config.parse import parse_probes
 from resexp.config.settings import Settings
 from resexp.errors import BusyError, ConfigError, DataError, NoExperimentError, StoreError
+from resexp.plan import numerics
 from resexp.plan.trial import Trial
 from resexp.probes.base import Reading, Snapshot
 from resexp.probes.cka import Cka
 from resexp.store import Attempt, TrialFolder
 from resexp.store.planned import planned
+from resexp.training.finished import check_unchanged
 from resexp.training.trial import train
 
 SETTINGS: dict[str, Any] = {
@@ -183,6 +185,24 @@ def test_a_network_is_not_measured_on_other_data_or_by_other_code(
     with pytest.raises(error, match=said):
         api.probe("e", ["cka"], root=trained, device="cpu")
     assert not folder(trained).later_probes.exists()
+
+
+def test_a_discriminator_of_other_numbers_is_refused_unless_only_its_first_weights_were_others() -> None:
+    """The discriminator decides what its own probes measure, and the loss of the generator's."""
+    judge = {"kind": "discriminator", "depth": 7, "norm": "none", "order": "pre"}
+    settings = {
+        "data": {"kind": "digits"},
+        "model": {"kind": "generator", "depth": 4, "init": "he", "connection": {"kind": "residual"}},
+        "discriminator": {**judge, "init": "dirac", "connection": {"kind": "dynamic_hyper"}},
+    }
+    today = numerics.versions(settings)
+    assert today == {"discriminator.connection.dynamic_hyper": 2, "discriminator.init.dirac": 2}
+    trial = Trial("a" * 12, "small", "residual", "residual", 4, 0, settings, numerics=today)
+    check_unchanged(trial, (), "", Path("small"))
+    without_init = {key: n for key, n in today.items() if "init" not in key}
+    check_unchanged(replace(trial, numerics=without_init), (), "", Path("small"))
+    with pytest.raises(StoreError, match="was trained when dynamic_hyper gave other numbers"):
+        check_unchanged(replace(trial, numerics={}), (), "", Path("small"))
 
 
 def test_not_while_it_runs_and_not_before(trained: Path) -> None:
