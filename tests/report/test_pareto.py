@@ -70,6 +70,30 @@ def test_a_recovery_from_a_worse_net_does_not_pay(make: Any) -> None:
     assert "At depth 56 the test error is 15.0" in table.sentences[0].text
 
 
+@pytest.mark.parametrize(
+    ("errors", "said"),
+    [
+        (
+            (0.05, 0.12, 0.08, 0.05),
+            "no step from depth 8 on pays: where one lowers the test error by more than chance, a shallower "
+            "network has less; depth 56",
+        ),
+        (
+            (0.1, 0.05, 0.08, 0.0501),
+            "and no later step pays: where one lowers it by more than chance, a shallower network has less;",
+        ),
+        ((0.05, 0.0501, 0.0502, 0.05), "no step from depth 8 on lowers the test error by more than"),
+        ((0.1, 0.05, 0.0501, 0.0499), ", and no later step lowers it by more than chance;"),
+    ],
+)
+def test_a_step_that_lowers_the_error_without_paying_is_not_called_chance(
+    errors: tuple[float, ...], said: str, make: Any
+) -> None:
+    table = table_of(make, nets("residual", errors))
+    assert table is not None
+    assert said in table.sentences[0].text
+
+
 def test_every_step_may_pay(make: Any) -> None:
     table = table_of(make, nets("residual", (0.4, 0.3, 0.2, 0.1)))
     assert table is not None

@@ -84,7 +84,9 @@ def table(records: Records) -> Table | None:
     lost = ended[ended["status"] != Status.DONE]
     sentences = tuple(
         _counted(
-            _sentence(v, group, int(deepest[v]), measure.name), lost[lost["variant"] == v], group[-1]["depth"]
+            _sentence(v, group, int(deepest[v]), measure.name, level),
+            lost[lost["variant"] == v],
+            group[-1]["depth"],
         )
         for v, group in _by_variant(rows)
     )
@@ -171,7 +173,7 @@ def _counted(said: Sentence, lost: pd.DataFrame, deepest: int) -> Sentence:
     return replace(said, text=said.text + told)
 
 
-def _sentence(variant: str, rows: list[dict[str, Any]], tried: int, error: str) -> Sentence:
+def _sentence(variant: str, rows: list[dict[str, Any]], tried: int, error: str, level: float) -> Sentence:
     """The sentence on the depth up to which more depth pays.
 
     `rows` are the depths at which a trial finished, and `tried` is the greatest depth that was tried.
@@ -206,7 +208,7 @@ def _sentence(variant: str, rows: list[dict[str, Any]], tried: int, error: str) 
         gain = f"{words.points(row['gain'])} points {words.interval(row['gain_low'], row['gain_high'])}"
         step = f"the step from depth {rows[last - 1]['depth']} to {depth} lowers the test {error} by {gain}"
     else:
-        step = f"no step from depth {depth} on lowers the test {error} by more than chance"
+        step = f"no step from depth {depth} on {_unpaid(rows, f'the test {error}', level)}"
     if last == len(rows) - 1 and tried > deepest:
         said = f"{variant}: {step}; no deeper network, up to depth {tried}, finished."
         return Sentence(variant, f"pays up to {deepest}", Tone.OPEN, said)
@@ -214,7 +216,7 @@ def _sentence(variant: str, rows: list[dict[str, Any]], tried: int, error: str) 
         said = f"{variant}: {step}; this is the last step."
         return Sentence(variant, f"pays up to {deepest}", Tone.GOOD, said)
     if paying:
-        step += ", and no later step lowers it by more than chance"
+        step += f", and no later step {_unpaid(rows[last + 1 :], 'it', level)}"
     change = rows[last]["test_error_mean"] - rows[-1]["test_error_mean"]
     cost = rows[-1]["macs"] / rows[last]["macs"] if rows[last]["macs"] and rows[-1]["macs"] else None
     times = f" at {words.fixed(cost, 1)} times the multiply-accumulates" if cost else ""
@@ -223,3 +225,11 @@ def _sentence(variant: str, rows: list[dict[str, Any]], tried: int, error: str) 
     ends = f"depth {deepest} has {size} points {moved} {error} than depth {depth}{times}"
     badge = f"pays up to {depth}" if paying else "no step pays"
     return Sentence(variant, badge, Tone.OPEN, f"{variant}: {step}; {ends}.")
+
+
+def _unpaid(rows: list[dict[str, Any]], what: str, level: float) -> str:
+    """What is said of the steps to these rows, none of which pays. `what` is what a step would lower."""
+    lowers = f"lowers {what} by more than chance"
+    if any(row["p"] is not None and row["p"] <= 1 - level and row["gain"] > 0 for row in rows):
+        return f"pays: where one {lowers}, a shallower network has less"
+    return lowers
