@@ -9,6 +9,7 @@ from typing import Any
 from resexp.foreign.columns import ColumnRoles, words_of
 from resexp.foreign.runs import ForeignRun, Runs
 from resexp.foreign.sheet import Sheet
+from resexp.foreign.units import Unit, option
 from resexp.plan.status import Status
 from resexp.report import words
 from resexp.report.statistics import LEAST
@@ -61,8 +62,14 @@ def unjudged(sheet: Sheet, columns: ColumnRoles, found: Runs, chance: bool) -> I
         )
 
 
-def notes(sheet: Sheet, columns: ColumnRoles, found: Runs, counted: Collection[str]) -> Iterator[str]:
-    """Notes on how the table was read. `counted` are the splits whose number of examples is known."""
+def notes(
+    sheet: Sheet, columns: ColumnRoles, found: Runs, counted: Collection[str], asked: Unit | None
+) -> Iterator[str]:
+    """Notes on how the table was read. `counted` are the splits whose number of examples is known, and
+    `asked` is the unit that the user gave.
+    """
+    if not asked:
+        yield from _taken_for_shares(sheet, columns, found)
     if "seed" not in columns.of and any(run.seed for run in found.runs):
         yield (
             "No column has the seeds, so the rows of one variant and depth count as different runs, numbered "
@@ -73,11 +80,26 @@ def notes(sheet: Sheet, columns: ColumnRoles, found: Runs, counted: Collection[s
             shown = _listed([f"{variant} at depth {depth}" for variant, depth in places])
             yield f"The table has no {split} error for {shown}."
     yield from _alike(sheet, found.runs, counted)
-    if columns.unused:
-        yield f"Columns that are not used: {_listed([clean(column) for column in columns.unused], 12)}."
     if any(run.status is Status.FAILED for run in found.runs):
         yield "A failed run has no errors and enters no mean. It is counted among the lost trials."
     yield SELECTION
+    if columns.unused:
+        yield f"Columns that are not used: {_listed([clean(column) for column in columns.unused], 12)}."
+
+
+def _taken_for_shares(sheet: Sheet, columns: ColumnRoles, found: Runs) -> Iterator[str]:
+    """A note if errors up to 1 were taken for shares. They could be percent, as on easy data sets.
+
+    Accuracies up to 1 are shares beyond doubt, since networks are better than 1 %.
+    """
+    largest = max((error or 0 for run in found.runs for error in run.errors.values()), default=0)
+    accuracies = any(role.endswith("accuracy") for role in columns.of)
+    if found.unit == "share" and largest and not accuracies:
+        yield (
+            f"No error is above 1, so the errors were taken for shares: {largest:g} for "
+            f"{100 * largest:.4g}\u00a0%. If they are in percent, say {option(sheet, 'percent')}. If they "
+            f"are shares, {option(sheet, 'share')} confirms it."
+        )
 
 
 def _alike(sheet: Sheet, runs: Sequence[ForeignRun], counted: Collection[str]) -> Iterator[str]:

@@ -94,7 +94,7 @@ def records_of(
         probes=pd.DataFrame(columns=["id", *PROBE_COLUMNS]),
         environment=_provenance(sheet, columns, found),
         published={},
-        notes=list(limits.notes(sheet, columns, found, sizes)),
+        notes=list(limits.notes(sheet, columns, found, sizes, told.unit)),
         settings={run.where: {"data": {"kind": run.data}} for run in found.runs if run.data},
         aside=f"resexp did not train these runs: they are the rows of {source}",
         foreign=True,

@@ -67,9 +67,13 @@ def says_percent(column: str) -> bool:
     return "%" in lower or "percent" in lower or "pct" in lower
 
 
+def option(sheet: Sheet, unit: Unit) -> str:
+    """How the user gives a unit: `--unit share`, or `unit="share"` in Python."""
+    return f'{sheet.option("unit")}"{unit}"' if sheet.python else f"{sheet.option('unit')} {unit}"
+
+
 def _say(sheet: Sheet) -> str:
-    option = '{}"{}"' if sheet.python else "{} {}"
-    percent, share = (option.format(sheet.option("unit"), each) for each in ("percent", "share"))
+    percent, share = option(sheet, "percent"), option(sheet, "share")
     return f"say {percent} or {share} if all are in that unit, or write all in one unit"
 
 

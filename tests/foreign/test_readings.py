@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
+import pytest
 from tables import written
 
 import resexp
+from resexp.foreign.units import Unit
 from resexp.report import frames
 from resexp.report.build import Report
 from resexp.report.render import html, terminal
@@ -57,3 +60,26 @@ def test_a_foreign_skip_is_not_said_to_be_concatenation(tmp_path: Path) -> None:
     setup = resexp.judge(written(tmp_path, data)).setup
     assert setup.rows
     assert not any("skip" in name for name, _ in setup.rows)
+
+
+@pytest.mark.parametrize(
+    ("header", "numbers", "unit", "told"),
+    [
+        ("test_error", (0.31, 0.42), None, "0.42 for 42\u00a0%. If they are in percent, say --unit percent."),
+        ("test_error", (0.31, 0.42), "share", ""),
+        ("test_error", (0.31, 0.42), "percent", ""),
+        ("test_error", (0.31, 42), "percent", ""),
+        ("test_error", (0, 0), None, ""),
+        ("test_accuracy", (0.91, 0.92), None, ""),
+    ],
+)
+def test_errors_are_never_silently_taken_for_shares(
+    header: str, numbers: tuple[float, float], unit: Unit | None, told: str, tmp_path: Path
+) -> None:
+    runs = "".join(f"a,2,{seed},{number}\n" for seed, number in enumerate(numbers))
+    path = written(tmp_path, f"variant,depth,seed,{header}\n{runs}")
+    notes = resexp.judge(path, unit=unit).notes
+    assert any("were taken for shares" in note for note in notes) == bool(told)
+    assert told in notes[0]
+    frame = resexp.judge(pd.read_csv(path), unit=unit).notes
+    assert ('unit="share" confirms it' in frame[0]) == bool(told)
