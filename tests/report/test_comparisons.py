@@ -185,7 +185,17 @@ def test_a_finding_says_which_trials_it_is_without(make: Make) -> None:
     assert sentence.text.endswith(", without 2 trials of plain that failed.")
     errors["plain"][:3] = [0.2, 0.21, 0.22]
     (tie,) = of(comparisons, make(measured(errors))).sentences
-    assert tie.text.endswith("from that of residual, counting 2 trials of plain that diverged.")
+    assert tie.text.endswith("diverge than in residual, counting 2 trials of plain that diverged.")
+
+
+def test_where_networks_diverged_nothing_is_said_of_their_errors(make: Make) -> None:
+    far: dict[str, list[float | None]] = {"residual": [*[0.12] * 11, None], "plain": [*[0.4] * 11, None]}
+    (plain,) = of(comparisons, make(measured(far))).sentences
+    assert (plain.subject, plain.badge) == ("plain", "undecided")
+    assert plain.text == (
+        "plain at depth 8: errors are not compared, and these seeds do not show whether more or fewer "
+        "networks diverge than in residual, counting 1 trial of plain and 1 trial of residual that diverged."
+    )
 
 
 @pytest.mark.parametrize(("chance", "verdict"), [(None, "higher"), (0.9, "undecided")])

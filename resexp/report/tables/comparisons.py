@@ -176,14 +176,15 @@ def _sentences(
     for row in here:
         if row["verdict"] in (Verdict.LOWER, Verdict.HIGHER):
             yield Sentence.of(row["variant"], row["verdict"], _finding(name, row, measure))
-    for judged, what in REST.items():
-        if found := [row for row in here if row["verdict"] is judged]:
-            subject = words.listed([row["variant"] for row in found])
-            said = (
-                f"{subject} at depth {depth}: {measure.said(what).format(name=name)}{_without(found, name)}."
-            )
-            # A failure leaves open which network errs less, so this is not bad news.
-            yield Sentence(subject, judged.value, Tone.OPEN, said)
+    lost = [row for row in here if any(row["diverged"]) and row["verdict"] in OF_DIVERGED]
+    rest = [row for row in here if row not in lost]
+    for some, told in ((rest, REST), (lost, OF_DIVERGED)):
+        for judged, what in told.items():
+            if found := [row for row in some if row["verdict"] is judged]:
+                subject = words.listed([row["variant"] for row in found])
+                said = f"{measure.said(what).format(name=name)}{_without(found, name)}"
+                # A failure leaves open which network errs less, so this is not bad news.
+                yield Sentence(subject, judged.value, Tone.OPEN, f"{subject} at depth {depth}: {said}.")
 
 
 REST = {
@@ -203,6 +204,17 @@ REST = {
     Verdict.NOT_COMPARABLE: "no seed has a result here or in {name}",
 }
 """What to say of variants whose test error is neither lower nor higher, by their verdict."""
+OF_DIVERGED = {
+    Verdict.BEFORE_CORRECTION: (
+        "{errors} are not compared; more or fewer networks diverge than in {name} by an uncorrected test, "
+        "and not after correction for all of these comparisons"
+    ),
+    Verdict.UNDECIDED: (
+        "{errors} are not compared, and these seeds do not show whether more or fewer networks diverge than "
+        "in {name}"
+    ),
+}
+"""The same for comparisons that rest on how many networks diverged."""
 
 
 def _finding(name: str, row: dict[str, Any], measure: Measure) -> str:
