@@ -41,7 +41,7 @@ VERDICTS: dict[Claim, tuple[set[Verdict], set[Verdict]]] = {
     "does not degrade": (
         {Verdict.DOES_NOT_DEGRADE},
         {*(Verdict.DEGRADES, Verdict.DID_NOT_TRAIN, Verdict.DIVERGES, Verdict.SOME_SEEDS_FAIL)}
-        | {Verdict.NOTHING_FINISHED, Verdict.TRIALS_LOST, Verdict.ONE_CLASS},
+        | {Verdict.NOTHING_FINISHED, Verdict.TRIALS_LOST, Verdict.ONE_CLASS, Verdict.DEGRADES_BETWEEN},
     ),
 }
 """The verdicts with which a claim about depth holds, and those with which it fails. Others leave it open."""

@@ -30,6 +30,7 @@ class Verdict(StrEnum):
     # Does depth hurt training?
     DEGRADES = "degrades"
     DEGRADES_SLIGHTLY = "degrades slightly"
+    DEGRADES_BETWEEN = "degrades at a middle depth"
     DOES_NOT_DEGRADE = "does not degrade by 1 point"
     DID_NOT_TRAIN = "did not train"
     DIVERGES = "diverges"
@@ -98,7 +99,8 @@ _GOOD = {
 }
 _BAD = {
     *(Verdict.ONE_CLASS, Verdict.NOT_EQUIVALENT, Verdict.WORSE),
-    *(Verdict.SOME_SEEDS_FAIL, Verdict.DEGRADES, Verdict.DID_NOT_TRAIN, Verdict.DIVERGES),
+    *(Verdict.SOME_SEEDS_FAIL, Verdict.DEGRADES, Verdict.DEGRADES_BETWEEN),
+    *(Verdict.DID_NOT_TRAIN, Verdict.DIVERGES),
     *(Verdict.NOTHING_FINISHED, Verdict.HIGHER, Verdict.DEPTH_HURTS, Verdict.DIRECTION_DISAGREES),
     *(Verdict.NOT_REPRODUCED, Verdict.IN_THE_WAY, Verdict.GAIN_SHRINKS, Verdict.VANISHING),
     *(Verdict.EXPLODING, Verdict.NOT_FINITE),

@@ -138,7 +138,8 @@ def test_where_some_seeds_fail_no_verdict_rests_on_the_mean(make: Make) -> None:
     assert sentence.text == (
         "plain has failed seeds: at depth 56 1 of 3 seeds failed, a share of [1, 91]\u00a0% "
         "(training error 85.0\u00a0%) and 2 trained (training errors 0.40 and 0.40\u00a0%), "
-        "so no verdict rests on their mean."
+        "so no verdict rests on their mean; at depth 20 1 of 3 seeds failed, a share of [1, 91]\u00a0% "
+        "(training error 80.0\u00a0%) and 2 trained (training errors 1.0 and 1.0\u00a0%)."
     )
     assert row(table, depth=56)["gap"] is None
     assert "No verdict rests on" in table.caption
@@ -173,6 +174,54 @@ def test_where_some_seeds_diverge_no_verdict_rests_on_the_mean_of_the_others(mak
     assert row(of(degradation, make(of_ten_classes(rows))), depth=56)["reference"] == 8
     (sentence,) = of(degradation, make(of_ten_classes(rows[:7]))).sentences
     assert "1 of 4 seeds failed, a share of [1, 81]\u00a0% (1 diverged) and 3 trained (" in sentence.text
+
+
+def test_failed_seeds_at_a_shallower_depth_are_told_and_take_the_good_verdict_away(make: Make) -> None:
+    fine = [0.01, 0.011, 0.012, 0.012]
+    rows = errors("plain", {8: fine, 20: [0.01, 0.8, 0.01, 0.81], 56: fine})
+    (sentence,) = of(degradation, make(of_ten_classes(rows))).sentences
+    assert (sentence.badge, sentence.tone) == ("some seeds fail", "bad")
+    assert sentence.text == (
+        "plain has failed seeds: at depth 56 its training error is 1.1\u00a0% against 1.1\u00a0% at depth 8, "
+        "a gap of 0.00 points [−0.17, 0.17], n = 4; at depth 20 2 of 4 seeds failed, a share of "
+        "[7, 93]\u00a0% (training errors 80.0 and 81.0\u00a0%) "
+        "and 2 trained (training errors 1.0 and 1.0\u00a0%)."
+    )
+    only = [row for row in rows if row["depth"] > 8]  # no shallower depth is left to compare with
+    (sentence,) = of(degradation, make(of_ten_classes(only))).sentences
+    assert sentence.badge == "some seeds fail"
+    assert "at depth 56 its training error is 1.1\u00a0%, n = 4; at depth 20 2 of 4" in sentence.text
+
+
+def test_a_collapse_at_a_middle_depth_is_told_and_takes_the_good_verdict_away(make: Make) -> None:
+    fine = [0.01, 0.011, 0.012, 0.012]
+    middle = [0.8, 0.81, 0.82, 0.83]
+    (sentence,) = of(degradation, make(errors("plain", {8: fine, 20: middle, 56: fine}))).sentences
+    assert (sentence.badge, sentence.tone) == ("degrades at a middle depth", "bad")
+    assert sentence.text.endswith(
+        "; at depth 20 its training error is 81.5\u00a0%, a gap of +80.4 points [78.3, 82.4] against depth 8."
+    )
+    # A network that degrades at its deepest depth does so at middle depths, too. This needs no mention.
+    (sentence,) = of(degradation, make(errors("plain", {8: fine, 20: middle, 56: middle}))).sentences
+    assert sentence.badge == "degrades"
+    assert "depth 20" not in sentence.text
+
+
+def test_trials_without_a_training_error_count_as_ended(make: Make) -> None:
+    rows = errors("plain", {8: [0.1, 0.1, 0.1], 56: [0.2, 0.2, 0.2, None]})
+    rows = [row | {"train_error": None} if row["depth"] == 56 else row for row in rows]
+    rows[-1] |= {"status": "failed"}
+    (sentence,) = of(degradation, make(rows)).sentences
+    assert sentence.badge == "trials lost"
+    assert sentence.text == (
+        "plain: at depth 8 its training error is 10.0\u00a0%, n = 3 (1 of 4 failed at depth 56)."
+    )
+
+
+def test_a_gap_of_1_point_is_one_despite_rounding() -> None:
+    assert 0.03 - 0.02 < 0.01
+    assert degradation.verdict(0.03 - 0.02, 0.0077, 0.0123)[0] == "degrades"
+    assert degradation.verdict(0.002, -0.006, 0.03 - 0.02)[0] == "undecided"
 
 
 def test_trials_that_failed_for_another_reason_leave_the_verdict_to_the_others(make: Make) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from resexp.plan.status import Status
-from resexp.report import failed_seeds, frames, naming, splits, statistics, words
+from resexp.report import depth_clauses, failed_seeds, frames, naming, splits, statistics, words
 from resexp.report.naming import Measure
 from resexp.report.table import (
     Column,
@@ -43,9 +43,10 @@ CAPTION = (
     "not paired). The lower end is corrected for having looked at every shallower depth (Bonferroni). The "
     "verdict is about the deepest depth at which a trial finished. A variant degrades if the interval lies "
     "above 0 and D(L) is at least 1 point. It does not degrade by 1 point if the interval ends below 1 "
-    "point. It degrades slightly if the interval lies above 0, ends at 1 point or more, and D(L) is less "
-    "than 1 point. Otherwise it is undecided. Fewer than three seeds decide nothing. If depth has no effect, "
-    "the interval lies above 0 in at most 5 % of cases."
+    "point, unless some seeds failed at a shallower depth, or the variant degrades there. It degrades "
+    "slightly if the interval lies above 0, ends at 1 point or more, and D(L) is less than 1 point. "
+    "Otherwise it is undecided. Fewer than three seeds decide nothing. If depth has no effect, the interval "
+    "lies above 0 in at most 5 % of cases."
 )
 POWER = (
     " An effect of three standard deviations is found in about half of all cases with three seeds, and in "
@@ -128,6 +129,7 @@ def _rows(variant: str, group: pd.DataFrame, chance: float | None, level: float)
                 "variant": variant,
                 "depth": depth,
                 "n": len(errors.get(depth, ())),
+                "ended": len(place),
                 "lost": int((place["status"] != Status.DONE).sum()),
                 "diverged": diverged[depth],
                 **spread_cells("train_error", errors.get(depth, ())),
@@ -154,11 +156,14 @@ def _sentences(
     A variant with a single depth has a sentence only if it did not train, or if some of its trials diverged
     or failed.
     """
-    lost = _lost(rows)
+    lost = depth_clauses.lost(rows)
     trained = [row for row in rows if row["n"]]
     if not trained:
-        if lost:
+        if all(row["lost"] == row["ended"] for row in rows):
             yield Sentence.of(variant, Verdict.NOTHING_FINISHED, f"{variant} has no finished trial{lost}.")
+        elif lost:
+            said = f"{variant} has no training {measure.name}{lost}."
+            yield Sentence.of(variant, Verdict.TRIALS_LOST, said)
         return
     if chance is not None and all(row["train_error_mean"] > chance - margin(chance) for row in trained):
         best = min(row["train_error_mean"] for row in trained)
@@ -166,7 +171,7 @@ def _sentences(
             f"{variant} did not train: its least mean training {measure.name} at any depth is "
             f"{words.brief(best)}\u00a0%, and {measure.said('{blind} {errs}')} "
             f"{words.percent(chance, 1)}\u00a0%"
-            f"{_one_class(trained)}{lost}."
+            f"{depth_clauses.one_class(trained)}{lost}."
         )
         yield Sentence.of(variant, Verdict.DID_NOT_TRAIN, said)
         return
@@ -178,14 +183,19 @@ def _of_trained(
 ) -> Iterator[Sentence]:
     deep = trained[-1]
     seen, judged, why = _seen(deep, rows, measure)
-    seen += _one_class(trained)
+    seen += depth_clauses.one_class(trained)
     if deep["one_class"] and judged.tone is Tone.GOOD:
         judged = Verdict.ONE_CLASS
-    if beyond := [row for row in rows if row["depth"] > deep["depth"] and row["lost"]]:
+    mixed = [row for row in trained[:-1] if row["mixed"]]
+    worse = [row for row in trained[:-1] if judged is not Verdict.DEGRADES and _degrades(row)]
+    if judged in (Verdict.DOES_NOT_DEGRADE, Verdict.ONE_DEPTH) and (mixed or worse):
+        judged = Verdict.SOME_SEEDS_FAIL if mixed else Verdict.DEGRADES_BETWEEN
+    more = depth_clauses.elsewhere(mixed, worse, measure)
+    if beyond := [row for row in rows if row["depth"] > deep["depth"] and row["lost"] == row["ended"]]:
         diverged = all(row["diverged"] == row["lost"] for row in beyond)
         judged = Verdict.DIVERGES if diverged else Verdict.NOT_FINISHED
         says = "diverges" if diverged else "has no finished trial"
-        said = f"{variant} {says} beyond depth {deep['depth']}{lost}; {seen}."
+        said = f"{variant} {says} beyond depth {deep['depth']}{lost}; {seen}{more}."
         yield Sentence.of(variant, judged, said)
     elif judged is Verdict.ONE_DEPTH:
         if lost:
@@ -193,7 +203,7 @@ def _of_trained(
     else:
         says = "is undecided" if judged.more_seeds_may_decide else judged
         says = "has failed seeds" if judged is Verdict.SOME_SEEDS_FAIL else says
-        yield Sentence.of(variant, judged, f"{variant} {says}: {seen}{why}{lost}.")
+        yield Sentence.of(variant, judged, f"{variant} {says}: {seen}{why}{more}{lost}.")
 
 
 def _seen(deep: dict[str, Any], rows: list[dict[str, Any]], measure: Measure) -> tuple[str, Verdict, str]:
@@ -206,12 +216,9 @@ def _seen(deep: dict[str, Any], rows: list[dict[str, Any]], measure: Measure) ->
     if deep["gap"] is None:
         return f"{seen}, n = {deep['n']}", Verdict.ONE_DEPTH, ""
     reference = next(row for row in rows if row["depth"] == deep["reference"])
-    # A gap below 1 point needs two decimals, so that it differs from the ends of its interval.
-    digits = 1 if abs(deep["gap"]) >= statistics.MARGIN else 2
-    gap, low, high = (words.fixed(_points(deep[key]), digits) for key in ("gap", "gap_low", "gap_high"))
+    gap, interval = depth_clauses.gap(deep)
     seen += (
-        f" against {words.brief(reference['train_error_mean'])}\u00a0% at depth {reference['depth']}, "
-        f"a gap of {'+' if deep['gap'] > 0 else ''}{gap} points"
+        f" against {words.brief(reference['train_error_mean'])}\u00a0% at depth {reference['depth']}, {gap}"
     )
     n = f"n = {deep['seeds']}"
     if deep["gap_low"] is None:
@@ -220,38 +227,25 @@ def _seen(deep: dict[str, Any], rows: list[dict[str, Any]], measure: Measure) ->
             Verdict.TOO_FEW_SEEDS,
             ", and three seeds are the fewest that decide anything",
         )
-    return f"{seen} [{low}, {high}], {n}", *verdict(deep["gap"], deep["gap_low"], deep["gap_high"])
+    return f"{seen}{interval}, {n}", *verdict(deep["gap"], deep["gap_low"], deep["gap_high"])
 
 
 def verdict(gap: float, low: float, high: float) -> tuple[Verdict, str]:
     """The verdict on a gap (a fraction) by the caption's criterion, and the reason for it."""
-    if low > 0 and gap >= statistics.MARGIN:
+    if low > 0 and gap >= depth_clauses.LEAST_GAP:
         return Verdict.DEGRADES, ""
-    if high < statistics.MARGIN:
+    if high < depth_clauses.LEAST_GAP:
         return Verdict.DOES_NOT_DEGRADE, ""
     if low > 0:
         return Verdict.DEGRADES_SLIGHTLY, "; the gap is under 1 point"
     return Verdict.UNDECIDED, "; the interval includes 0"
 
 
+def _degrades(row: dict[str, Any]) -> bool:
+    known = row["gap_low"] is not None
+    return known and verdict(row["gap"], row["gap_low"], row["gap_high"])[0] is Verdict.DEGRADES
+
+
 def margin(chance: float) -> float:
     """The training error of a network that trained lies at least this far below `chance`."""
     return min(TRAINED, OF_CHANCE * chance)
-
-
-def _one_class(rows: list[dict[str, Any]]) -> str:
-    named = [failed_seeds.of_one_class(row["one_class"], row["n"], row["depth"]) for row in rows]
-    return f", and {words.listed(told)}" if (told := [name for name in named if name]) else ""
-
-
-def _lost(rows: list[dict[str, Any]]) -> str:
-    parts = []
-    for row in rows:
-        if row["lost"]:
-            how = {0: "failed", row["lost"]: "diverged"}.get(row["diverged"], "failed or diverged")
-            parts.append(f"{row['lost']} of {row['lost'] + row['n']} {how} at depth {row['depth']}")
-    return f" ({'; '.join(parts)})" if parts else ""
-
-
-def _points(gap: float | None) -> float | None:
-    return None if gap is None else 100 * gap
