@@ -47,6 +47,10 @@ CHOICES: dict[str, dict[str, int]] = {
     ),
     "task.normalise": {"*": 2},  # version 2 evaluates with the scale that the policy learned with
     "probes with training.clip": {"update_ratio with *": 2},  # version 2 clips, as the run does
+    "probes with model.connection": {  # version 2 drops the blocks that the run's next step drops
+        "gradient_norms with stochastic_depth": 2,
+        "update_ratio with stochastic_depth": 2,
+    },
 }
 """For each dotted key of the settings, the values whose version is not 1, with their versions, such as
 {"model.init": {"orthogonal": 2}} or, if two settings together decide, {"model.init with model.activation":

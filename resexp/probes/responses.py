@@ -20,7 +20,8 @@ class Responses(Probe):
     `std` is the standard deviation of the output of each weight layer in a branch, after its norm and before
     activation and addition. `variance_ratio` is Var(f(h)) / Var(h) of each block, where h is its input and
     f(h) its branch's output. It says how much the branch adds. Both are read from the network's first pass
-    over a batch, which for a discriminator is the one over real images.
+    over a batch, which for a discriminator is the one over real images. With stochastic depth some branches
+    are dropped in this pass and have no reading. They are the same in all trials of equal depth and `p_last`.
     """
 
     quantities = (

@@ -12,9 +12,11 @@ class UpdateRatio(Probe):
     """||dW|| / ||W|| of each weight layer, where dW is the optimiser's update on the probe batch.
 
     After Drozdzal et al. 2016 (arXiv:1608.04117), figure 4. Gradients are clipped as in training. A layer
-    whose weights are all 0 has no ratio. With spectral norm, W is the weight before its division.
+    whose weights are all 0 has no ratio. With spectral norm, W is the weight before its division. With
+    stochastic depth, dW is 0 in the blocks that the run's next step drops.
     """
 
+    of_a_step = True
     quantities = (Quantity("update_ratio", scale="log", over="layer"),)
 
     def measure(self, snapshot: Snapshot) -> Iterator[Reading]:

@@ -21,6 +21,7 @@ IMAGES: dict[str, Any] = {
     "model": {"kind": "resnet", "depth": 8, "width": 4, "connection": "residual"},
     "training": {"iterations": 2, "batch_size": 32, "optimizer": {"kind": "sgd", "lr": 0.1}},
 }
+DROPPING = {**IMAGES, "model": {**IMAGES["model"], "depth": 20, "connection": "stochastic_depth"}}
 GAME: dict[str, Any] = {
     "data": {"kind": "environment", "name": "CartPole-v1", "episodes": 3},
     "task": {"kind": "ppo", "games": 3, "rollout": 20, "passes": 2},
@@ -35,9 +36,9 @@ def _own_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def begun(document: dict[str, Any], **training: Any) -> Any:
-    """A run with a probe of its updates on 16 examples."""
+    """A run with probes of its updates and gradients on 16 examples."""
     training = {**document["training"], **training}
-    probes = [{"kind": "update_ratio", "batch_size": 16}]
+    probes = [{"kind": kind, "batch_size": 16} for kind in ("update_ratio", "gradient_norms")]
     settings = parse_settings({**document, "training": training, "probes": probes})
     return learner_of(settings)(settings, open_data(settings.data, CPU), CPU)
 
@@ -64,3 +65,20 @@ def test_the_update_is_the_run_s_own(clip: float | None, document: dict[str, Any
     run = begun(document, clip=clip)
     found = {row["layer"]: row["value"] for row in measured(run, run.settings.probes[0], 0.0)}
     assert found == pytest.approx(really(run), rel=1e-4)
+
+
+def test_the_blocks_that_are_dropped_are_those_of_the_next_step() -> None:
+    """They differ between seeds and steps, and they alone have neither gradient nor update."""
+    lacking = []
+    for seed in range(2):
+        run = begun({**DROPPING, "seed": seed})
+        for _ in range(2):
+            updates, gradients = (list(measured(run, probe, 0.0)) for probe in run.settings.probes)
+            assert updates == list(measured(run, run.settings.probes[0], 0.0))
+            seen = {row["layer"] for row in gradients if row["name"] == "weight_norm"}
+            lacking.append({row["layer"] for row in updates} - seen)
+            assert {row["layer"] for row in updates if row["value"] == 0} == lacking[-1]
+            assert {row["layer"]: row["value"] for row in updates} == pytest.approx(really(run), rel=1e-4)
+            run.step += 1
+    assert any(lacking)
+    assert len(set(map(frozenset, lacking))) > 1
