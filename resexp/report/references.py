@@ -112,8 +112,16 @@ def judged(records: Records, paper: Published, reference: Reference) -> tuple[st
         return summary, Verdict.NOT_COMPARABLE
     if summary.n < len(trials):
         return summary, Verdict.TRIALS_LOST
-    margin, level = tolerance(paper, reference), statistics.level_of(records)
-    return summary, reproduction.verdict(values, reference.value, statistic, runs, margin, level=level)
+    split, _, what = reference.metric.partition("_")
+    return summary, reproduction.verdict(
+        values,
+        reference.value,
+        statistic,
+        runs,
+        tolerance(paper, reference),
+        examples=frames.examples(trials, split) if what == "error" else None,
+        level=statistics.level_of(records),
+    )
 
 
 def tolerance(paper: Published, reference: Reference) -> float:

@@ -9,24 +9,39 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import gammaln, log_ndtr, stdtrit
 
-from resexp.report.statistics import LEAST, LEVEL, numbers, summary
+from resexp.report.statistics import LEAST, LEVEL, ROUNDING, numbers, variance
 from resexp.report.verdict import Verdict
 
 Statistic = Literal["single", "mean", "median"]
 
 
-def half_width(values: ArrayLike, statistic: Statistic, runs: int, *, level: float = LEVEL) -> float | None:
+def half_width(
+    values: ArrayLike,
+    statistic: Statistic,
+    runs: int,
+    *,
+    examples: int | None = None,
+    level: float = LEVEL,
+) -> float | None:
     """Half the width of the prediction interval, at this level, for a statistic of `runs` further runs.
 
     The interval is centred on the mean of the n `values`. Its half-width is t(n - 1) x sd x sqrt(1 / n + f).
     Here, f is the variance of the statistic relative to that of one run: 1 for a single run, 1 / runs for a
-    mean, and `median_variance` for a median. The result is None with fewer than two values.
+    mean, and `median_variance` for a median.
+
+    If the values are shares of `examples`, such as errors, they are known only to 1 / examples. The variance
+    is then at least that of this rounding, and with few mistakes at least that which `statistics.contrast`
+    describes. The result is None with fewer than two values, and if all are alike and `examples` is None,
+    because nothing is then known of how much they may differ.
     """
-    found = summary(values)
-    if found.sd is None:
+    x = numbers(values)
+    if len(x) < 2:
+        return None
+    spread = float(np.sqrt(max(variance(x, examples), 0.0 if examples is None else examples**-2 / 12)))
+    if spread <= ROUNDING * abs(float(x.mean())):
         return None
     share = {"single": 1.0, "mean": 1 / runs, "median": median_variance(runs)}[statistic]
-    return float(stdtrit(found.n - 1, (1 + level) / 2)) * found.sd * float(np.sqrt(1 / found.n + share))
+    return float(stdtrit(len(x) - 1, (1 + level) / 2)) * spread * float(np.sqrt(1 / len(x) + share))
 
 
 @cache
@@ -46,18 +61,22 @@ def verdict(
     runs: int,
     tolerance: float,
     *,
+    examples: int | None = None,
     level: float = LEVEL,
 ) -> Verdict:
     """The verdict on a published number, from `values` measured with the same recipe.
 
-    With fewer than three values, nothing is decided. The number is not reproduced if it lies outside their
-    prediction interval at this level. It is reproduced if it lies inside and the half-width is at most
-    `tolerance`. A wider interval is too imprecise, because it would contain wrong numbers, too.
+    With fewer than three values, or without a prediction interval, nothing is decided. The number is not
+    reproduced if it lies outside their prediction interval. It is reproduced if it lies inside and the
+    half-width is at most `tolerance`. A wider interval is too imprecise, because it would contain wrong
+    numbers, too. For `examples` and `level`, see `half_width`.
     """
     x = numbers(values)
-    half = half_width(x, statistic, runs, level=level)
-    if len(x) < LEAST or half is None:
+    if len(x) < LEAST:
         return Verdict.TOO_FEW_SEEDS
+    half = half_width(x, statistic, runs, examples=examples, level=level)
+    if half is None:
+        return Verdict.UNDECIDED
     if abs(x.mean() - published) > half:
         return Verdict.NOT_REPRODUCED
     return Verdict.REPRODUCED if half <= tolerance else Verdict.IMPRECISE

@@ -18,9 +18,15 @@ Make = Callable[..., Records]
 DRAWS = 1000
 
 
-def numbers(make: Make, errors: list[float], value: float, **changes: Any) -> Records:
-    """Records of plain nets with these test errors, beside a published value of their recipe."""
-    rows = [trial("plain", 8, seed, test_error=error) for seed, error in enumerate(errors)]
+def numbers(
+    make: Make, errors: list[float], value: float, *, examples: bool = False, **changes: Any
+) -> Records:
+    """Records of plain nets with these test errors beside a published value of their recipe.
+
+    The errors are shares of 10,000 examples, or of an unknown number.
+    """
+    counts = {"test_examples": 10_000, "test_chance": 0.9} if examples else {}
+    rows = [trial("plain", 8, seed, test_error=error, **counts) for seed, error in enumerate(errors)]
     number = {"when": {"model.connection": "plain"}, "metric": "test_error", "value": value, "runs": 1}
     number |= {"statistic": "single", "source": "A", "tier": "exact"}
     told = {"references": [number], "protocol": {"training.epochs": 6}}
@@ -60,3 +66,33 @@ def test_at_looks_a_published_number_has_the_interval_that_the_caption_names(mak
         told = standing.at_level(of(published, records), statistics.level_of(records))
         assert f"lies in the {level} prediction interval" in told.caption
         assert told.rows[0]["verdict"] == verdict
+
+
+@pytest.mark.parametrize(
+    ("errors", "value", "examples", "verdict"),
+    [
+        ([0.0] * 3, 0.0001, True, "reproduced"),  # one mistake
+        ([0.0] * 3, 0.001, True, "not reproduced"),
+        ([0.05] * 3, 0.0501, True, "reproduced"),
+        ([0.05] * 3, 0.06, True, "not reproduced"),
+        ([0.05] * 3, 0.0501, False, "undecided"),
+        ([0.1] * 3, 0.1, False, "undecided"),  # the mean differs from 0.1 by rounding
+        ([0.05, 0.0501, 0.0499], 0.06, False, "not reproduced"),
+    ],
+)
+def test_one_mistake_refutes_no_published_number(
+    errors: list[float], value: float, examples: bool, verdict: str, make: Make
+) -> None:
+    (found,) = of(published, numbers(make, errors, value, examples=examples)).rows
+    assert found["verdict"] == verdict
+
+
+@pytest.mark.parametrize("n", [3, 5, 12])
+@pytest.mark.parametrize("sd", [0.1, 0.3, 1])
+def test_errors_of_whole_mistakes_seldom_refute_a_true_replication(n: int, sd: float) -> None:
+    """Seeds whose mistakes, about 100 of 10,000, have this standard deviation before they are whole."""
+    rng, wrong = np.random.default_rng(0), 0
+    for _ in range(DRAWS):
+        value, *errors = np.round(rng.normal(100 + rng.uniform(-0.5, 0.5), sd, n + 1)) / 10_000
+        wrong += reproduction.verdict(errors, value, "single", 1, 1, examples=10_000) != "reproduced"
+    assert wrong / DRAWS <= 0.065
