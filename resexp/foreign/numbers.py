@@ -63,12 +63,24 @@ def _text(cell: str) -> NotANumberError:
     if bare != cell and NUMBER.fullmatch(bare):
         right = f"write {bare} in every row, and say that the numbers are percent"
         return NotANumberError(f"{_brief(cell)} is text, not a number", right)
-    if re.fullmatch(r"[+-]?\d+,\d+", bare):
-        return NotANumberError(f"{_brief(cell)} has a comma", f"write {bare.replace(',', '.')}")
+    if right := _without_commas(bare):
+        return NotANumberError(f"{_brief(cell)} has a comma", right)
     if re.search(r"\d\s*(±|\+-|\+/-|\()", bare):
         right = "give one row for each run: a mean and its spread are not runs"
         return NotANumberError(f"{_brief(cell)} is not a number", right)
     return NotANumberError(f"{_brief(cell)} is not a number", "write a number")
+
+
+def _without_commas(text: str) -> str:
+    """How to write a number that has commas, before decimals or between thousands; "" if it is none."""
+    decimal, thousands = text.replace(",", "."), text.replace(",", "")
+    if re.fullmatch(r"[+-]?[1-9]\d{0,2}(,\d{3})+", text, re.ASCII):
+        return (
+            f"write {thousands}"
+            if text.count(",") > 1
+            else f"write {thousands} or {decimal}, whichever is meant"
+        )
+    return f"write {decimal}" if re.fullmatch(r"[+-]?\d+,\d+", text, re.ASCII) else ""
 
 
 def _not_finite(cell: Any) -> NotANumberError:

@@ -33,6 +33,15 @@ def changed(old: str, new: str) -> str:
             ["runs.csv:2: test_error: '9.7 %' is text", "write 9.7 in every row"],
         ),
         (changed("9.7\n", '"9,7"\n'), ["runs.csv:2: test_error: '9,7' has a comma", "write 9.7"]),
+        (changed("9.7\n", '"0,971"\n'), ["runs.csv:2: test_error: '0,971' has a comma; write 0.971"]),
+        (changed("9.7\n", '"9,713"\n'), ["'9,713' has a comma; write 9713 or 9.713, whichever is meant"]),
+        (
+            f'{HEADER},test_examples\na,2,0,9,"10,000"\na,2,1,9,"1,000,000"\n',
+            [
+                "'10,000' has a comma; write 10000 or 10.000, whichever",
+                "'1,000,000' has a comma; write 1000000",
+            ],
+        ),
         (changed("9.7\n", "9.7 ± 0.2\n"), ["runs.csv:2: test_error", "a mean and its spread are not runs"]),
         (changed("9.7\n", "1_0\n"), ["runs.csv:2: test_error: '1_0' is not a number"]),
         (changed("9.7\n", "٣\n"), ["runs.csv:2: test_error: '٣' is not a number"]),
