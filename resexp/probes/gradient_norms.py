@@ -18,9 +18,10 @@ class GradientNorms(Probe):
 
     `weight_norm` is ||dL/dW|| (Frobenius) of each weight layer. `weight_rms` is `weight_norm` divided by the
     square root of the number of weights, so that layers of different widths can be compared. `block_input` is
-    ||dL/dh|| of each block's input h. L is the loss. With spectral norm, W is the weight before its division.
-    If the loss needs several passes through the network, as that of a discriminator does, h are the inputs of
-    all passes together. With stochastic depth, the blocks that the run's next step drops have no gradient.
+    ||dL/dh|| of each block's input h. L is the training loss, with its label smoothing. With
+    spectral norm, W is the weight before its division. If the loss needs several passes through the network,
+    as that of a discriminator does, h are the inputs of all passes together. With stochastic depth, the
+    blocks that the run's next step drops have no gradient.
     """
 
     of_a_step = True

@@ -17,10 +17,12 @@ TOLERANCE = 1e-3
 
 
 class Sharpness(Probe):
-    """The loss along a random direction through the weights, and the largest Hessian eigenvalue.
+    """The training loss along a random direction through the weights, and its largest Hessian eigenvalue.
 
-    `slice_loss` is the loss (nats) at weights W + a d, for 2 * `points` + 1 values of a from -`reach` to
-    `reach`. The layer of such a reading is the value of a, and its index counts these values. The direction d
+    The training loss is what the run minimises. It includes label smoothing; the losses that are reported
+    and those of the probe `lesion` do not. `slice_loss` is the training loss (nats
+    for classes) at weights W + a d, for 2 * `points` + 1 values of a from -`reach` to `reach`. The layer of
+    such a reading is the value of a, and its index counts these values. The direction d
     is Gaussian and filter-normalised (Li et al. 2018, arXiv:1712.09913, section 4): ||d|| = ||W|| for each
     filter, and d = 0 for norms and biases. `hessian_eigenvalue` is the largest eigenvalue of the training
     loss's Hessian, from power iteration of at most `iterations` steps, and of as many again if the Hessian's

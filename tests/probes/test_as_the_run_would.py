@@ -1,4 +1,6 @@
-"""The update that is measured is the one that the run itself would make on the same batch."""
+"""The update that is measured is the one that the run itself would make on the same batch, and the loss is
+the one that it minimises.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from resexp.config.parse import parse_settings
+from resexp.config.parse import parse_probes, parse_settings
 from resexp.data.opening import open_data
 from resexp.training.learner import learner_of
 from resexp.training.playing.run import PlayingRun
@@ -82,3 +84,19 @@ def test_the_blocks_that_are_dropped_are_those_of_the_next_step() -> None:
             run.step += 1
     assert any(lacking)
     assert len(set(map(frozenset, lacking))) > 1
+
+
+def test_a_slice_is_of_the_loss_that_is_minimised_and_a_lesion_of_the_one_that_is_reported() -> None:
+    """Without a norm and without a drop, the two differ by label smoothing alone."""
+    model = {**IMAGES["model"], "norm": "none"}
+    task = {"kind": "classification", "label_smoothing": 0.3}
+    run = begun({**IMAGES, "model": model, "task": task})
+    asked = parse_probes(["{kind: sharpness, points: 1, iterations: 1}", "{kind: lesion, draws: 1}"])
+    rows = [row for probe in asked for row in measured(run, probe, 0.0)]
+    inputs, target, labels = run.fixed_batch(asked[0].batch_size)
+    output = run.network(inputs)
+    smoothed = run.task.training_loss(output, target).item()
+    plain = torch.nn.functional.cross_entropy(output, labels).item()
+    assert smoothed != pytest.approx(plain, rel=1e-3)
+    assert [row["value"] for row in rows if row["layer"] == "+0"] == pytest.approx([smoothed], rel=1e-5)
+    assert [row["value"] for row in rows if row["name"] == "intact_loss"] == pytest.approx([plain], rel=1e-5)
