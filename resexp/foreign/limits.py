@@ -43,6 +43,8 @@ def unjudged(sheet: Sheet, columns: ColumnRoles, found: Runs, chance: bool) -> I
         yield "No variant has two depths, so the effect of depth is not judged."
     if len(depths) == 1:
         yield "There is one variant, so no connections are compared."
+    elif len(set().union(*depths.values())) == sum(map(len, depths.values())):
+        yield "No two variants have a depth in common, so no connections are compared."
     most = max(Counter((run.variant, run.depth) for run in done).values())
     if most < LEAST:
         runs = "one run" if most == 1 else f"at most {words.counted(most, 'run')}"

@@ -154,6 +154,13 @@ def test_columns_that_are_named(tmp_path: Path) -> None:
     assert column(report, "depth") == "column 'size'"
 
 
+def test_variants_without_a_common_depth_are_not_compared_and_that_is_said(tmp_path: Path) -> None:
+    lacking = "No two variants have a depth in common, so no connections are compared."
+    text = "variant,depth,test_error\nplain,20,8.75\nresidual,56,6.97\n"
+    assert lacking in said(resexp.judge(written(tmp_path, text)))
+    assert lacking not in said(resexp.judge(written(tmp_path, f"{text}residual,20,8.1\n")))
+
+
 def test_what_cannot_be_said_is_left_out_by_name(tmp_path: Path) -> None:
     text = "variant,depth,test_error\nresidual,20,8.75\n"
     report = resexp.judge(written(tmp_path, text))

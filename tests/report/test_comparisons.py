@@ -143,6 +143,18 @@ def test_errors_on_other_data_are_not_compared(make: Make) -> None:
     assert row(of(comparisons, make(split)), n=1)["variant"] == "plain (iris)"
 
 
+def test_each_data_set_has_sentences_at_its_own_deepest_common_depth(make: Make) -> None:
+    rows = [
+        {**one, "data.name": name, "id": f"{name} {one['id']}"}
+        for name, depths in (("iris", (20, 56)), ("wine", (8, 20)))
+        for depth in depths
+        for one in measured({f"residual ({name})": [*BASE], f"plain ({name})": [0.2, 0.21, 0.22]}, depth)
+    ]
+    found = {sentence.subject: sentence.text for sentence in of(comparisons, make(rows)).sentences}
+    assert "plain (iris) at depth 56: the test error is higher" in found["plain (iris)"]
+    assert "plain (wine) at depth 20: the test error is higher" in found["plain (wine)"]
+
+
 def test_few_mistakes_have_a_floor_where_training_sets_are_of_two_sizes(make: Make) -> None:
     rows = [
         trial(

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from resexp.plan.status import Status
-from resexp.report import corrections, failed_seeds, frames, naming, pairs, splits, statistics, words
+from resexp.report import corrections, failed_seeds, frames, naming, neither, pairs, splits, statistics, words
 from resexp.report.naming import Measure
 from resexp.report.table import Column, Row, Sentence, Table, as_given, estimate_cells, number, places, text
 from resexp.report.verdict import Tone, Verdict
@@ -36,19 +36,20 @@ def table(records: Records) -> Table | None:
     ended = frames.ended(records.trials)
     if not frames.trained(records):
         return None
-    found: dict[str, list[dict[str, Any]]] = {}
+    found: list[tuple[str, int | None, list[dict[str, Any]]]] = []
     why, level = "", statistics.level_of(records)
     for trials in frames.by_test_data(records, ended):
         if chosen := baseline(trials):
             name, why = chosen
-            found.setdefault(name, []).extend(
+            own = [
                 row
                 for depth in sorted(int(d) for d in trials["depth"].unique())
                 for error in MEASURES
                 if frames.done(trials)[error].notna().any()
                 for row in _family(trials[trials["depth"] == depth], name, depth, error, level)
-            )
-    rows = [row for own in found.values() for row in own]
+            ]
+            found.append((name, frames.common_depth(trials), own))
+    rows = [row for _, _, own in found for row in own]
     if all(row["verdict"] is Verdict.NOT_COMPARABLE for row in rows):
         return None
     order = {variant: place for place, variant in enumerate(ended["variant"].cat.categories)}
@@ -60,10 +61,12 @@ def table(records: Records) -> Table | None:
         number("p_holm", "p (Holm)", words.probability),
         text("verdict", "Verdict"),
     )
-    names = words.joined(list(found))
-    said = f"{names}, {why}" if len(found) == 1 else f"{names}, each of the variants on the same data, {why}"
-    depth = frames.common_depth(ended)
-    sentences = tuple(told for name, own in found.items() for told in _sentences(name, own, depth, measure))
+    baselines = list(dict.fromkeys(name for name, _, _ in found))
+    names = words.joined(baselines)
+    said = (
+        f"{names}, {why}" if len(baselines) == 1 else f"{names}, each of the variants on the same data, {why}"
+    )
+    sentences = tuple(told for name, depth, own in found for told in _sentences(name, own, depth, measure))
     caption = as_given(records, CAPTION, PROTOCOL).replace("{baseline}", said)
     caption = f"{caption} {splits.caption(records)}"
     if any(row["verdict"] is Verdict.SOME_SEEDS_FAIL for row in rows):
@@ -167,7 +170,7 @@ def _values(trials: pd.DataFrame, error: str) -> pairs.Cell:
 def _sentences(
     name: str, rows: list[dict[str, Any]], depth: int | None, measure: Measure
 ) -> Iterator[Sentence]:
-    """Sentences on test errors at the deepest depth that all variants share.
+    """Sentences on test errors at the deepest depth that all variants on the same data share.
 
     Each variant that differs from the baseline has a sentence. For each of the remaining verdicts, one
     sentence lists its variants.
@@ -176,45 +179,15 @@ def _sentences(
     for row in here:
         if row["verdict"] in (Verdict.LOWER, Verdict.HIGHER):
             yield Sentence.of(row["variant"], row["verdict"], _finding(name, row, measure))
-    lost = [row for row in here if any(row["diverged"]) and row["verdict"] in OF_DIVERGED]
+    lost = [row for row in here if any(row["diverged"]) and row["verdict"] in neither.OF_DIVERGED]
     rest = [row for row in here if row not in lost]
-    for some, told in ((rest, REST), (lost, OF_DIVERGED)):
+    for some, told in ((rest, neither.SAID), (lost, neither.OF_DIVERGED)):
         for judged, what in told.items():
             if found := [row for row in some if row["verdict"] is judged]:
                 subject = words.listed([row["variant"] for row in found])
                 said = f"{measure.said(what).format(name=name)}{_without(found, name)}"
                 # A failure leaves open which network errs less, so this is not bad news.
                 yield Sentence(subject, judged.value, Tone.OPEN, f"{subject} at depth {depth}: {said}.")
-
-
-REST = {
-    Verdict.SOME_SEEDS_FAIL: (
-        "some seeds failed here or in {name} and others trained, so no verdict rests on the mean"
-    ),
-    Verdict.ONE_CLASS: (
-        "some seeds here or in {name} answer one class only, so a low {error} is no sign of learning"
-    ),
-    Verdict.BEFORE_CORRECTION: (
-        "the test {error} differs from that of {name} by an uncorrected test, and not after correction for "
-        "all of these comparisons"
-    ),
-    Verdict.EQUIVALENT: "the test {error} is within 1 point of that of {name}",
-    Verdict.UNDECIDED: "these seeds do not distinguish the test {error} from that of {name}",
-    Verdict.TOO_FEW_SEEDS: "fewer than three seeds here or in {name}, so nothing can be said",
-    Verdict.NOT_COMPARABLE: "no seed has a result here or in {name}",
-}
-"""What to say of variants whose test error is neither lower nor higher, by their verdict."""
-OF_DIVERGED = {
-    Verdict.BEFORE_CORRECTION: (
-        "{errors} are not compared; more or fewer networks diverge than in {name} by an uncorrected test, "
-        "and not after correction for all of these comparisons"
-    ),
-    Verdict.UNDECIDED: (
-        "{errors} are not compared, and these seeds do not show whether more or fewer networks diverge than "
-        "in {name}"
-    ),
-}
-"""The same for comparisons that rest on how many networks diverged."""
 
 
 def _finding(name: str, row: dict[str, Any], measure: Measure) -> str:
