@@ -36,6 +36,14 @@ def elsewhere(mixed: Rows, worse: Rows, measure: Measure) -> str:
     return "".join(f"; {each}" for each in told)
 
 
+def left_out(row: dict[str, Any]) -> str:
+    """A clause on a depth whose few seeds have a lower mean than the depth that was compared."""
+    return (
+        f"; depth {row['depth']} has a lower mean, {words.brief(row['train_error_mean'])}\u00a0% over "
+        f"{words.counted(row['n'], 'seed')}, and is left out, because it has fewer than three"
+    )
+
+
 def one_class(rows: Rows) -> str:
     named = [failed_seeds.of_one_class(row["one_class"], row["n"], row["depth"]) for row in rows]
     return f", and {words.listed(told)}" if (told := [name for name in named if name]) else ""

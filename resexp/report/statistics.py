@@ -73,7 +73,8 @@ class Gap:
 
     `value` is D(L) of `degradation`, and [`low`, `high`] is its interval. With too few seeds, both ends are
     None. `reference` is the shallower depth with the least mean error. `n` is the smallest number of seeds at
-    any of the compared depths.
+    any of the compared depths. `omitted` is the depth that would be the reference if it had not been ignored
+    for its few seeds; None if there is no such depth.
     """
 
     value: float
@@ -81,6 +82,7 @@ class Gap:
     high: float | None
     reference: int
     n: int
+    omitted: int | None = None
 
 
 def level_of(records: Records) -> float:
@@ -191,11 +193,11 @@ def degradation(
     The interval is that of `of_best`. If it lies above 0, the network is worse than *some* shallower one.
     """
     here = numbers(errors[depth])
-    shallower = {d: x for d in errors if d < depth and len(x := numbers(errors[d]))}
-    shallower = {d: x for d, x in shallower.items() if len(x) >= LEAST} or shallower
+    known = {d: x for d in errors if d < depth and len(x := numbers(errors[d]))}
+    shallower = {d: x for d, x in known.items() if len(x) >= LEAST} or known
     if not shallower or not len(here):
         return None
-    best = min(shallower, key=lambda d: (shallower[d].mean(), d))
+    best, first = (min(cells, key=lambda d: (known[d].mean(), d)) for cells in (shallower, known))
 
     def against(level: float) -> list[Estimate | None]:
         others = shallower.values()
@@ -203,7 +205,7 @@ def degradation(
 
     found = of_best(against, level)
     n = min(len(here), *map(len, shallower.values()))
-    return Gap(found.value, found.low, found.high, best, n)
+    return Gap(found.value, found.low, found.high, best, n, None if first in shallower else first)
 
 
 def of_best(against: Callable[[float], Sequence[Estimate | None]], level: float = LEVEL) -> Estimate:

@@ -207,6 +207,27 @@ def test_a_collapse_at_a_middle_depth_is_told_and_takes_the_good_verdict_away(ma
     assert "depth 20" not in sentence.text
 
 
+@pytest.mark.parametrize(
+    ("deep", "badge"),
+    [
+        ([0.025, 0.0251, 0.0249, 0.025], "too few seeds"),  # 1.5 points above depth 20
+        ([0.015, 0.0151, 0.0149, 0.015], "does not degrade by 1 point"),
+        ([0.125, 0.1251, 0.1249, 0.125], "degrades"),
+    ],
+)
+def test_a_better_depth_with_few_seeds_is_told(deep: list[float | None], badge: str, make: Make) -> None:
+    rows = errors("plain", {8: [0.021, 0.0211, 0.0209, 0.021], 20: [0.0097, 0.0097], 56: deep})
+    table = of(degradation, make(rows))
+    assert table.sentences[0].badge == badge
+    assert table.sentences[0].text.endswith(
+        "; depth 20 has a lower mean, 0.97\u00a0% over 2 seeds, "
+        "and is left out, because it has fewer than three."
+    )
+    assert "A depth with fewer than three seeds is left out" in table.caption
+    (sentence,) = of(degradation, make([row for row in rows if row["depth"] != 20])).sentences
+    assert "left out" not in sentence.text
+
+
 def test_trials_without_a_training_error_count_as_ended(make: Make) -> None:
     rows = errors("plain", {8: [0.1, 0.1, 0.1], 56: [0.2, 0.2, 0.2, None]})
     rows = [row | {"train_error": None} if row["depth"] == 56 else row for row in rows]

@@ -115,7 +115,7 @@ def test_a_depth_that_lost_its_seeds_does_not_compete() -> None:
     # Depth 20 kept its lucky seed only; against it, depth 56 would seem to degrade.
     gap = degradation({8: [0.1, 0.5, 0.3], 20: [0.0, NAN, NAN], 56: [0.1, 0.5, 0.3]}, 56)
     assert gap is not None
-    assert (gap.value, gap.reference, gap.n) == (0.0, 8, 3)
+    assert (gap.value, gap.reference, gap.n, gap.omitted) == (0.0, 8, 3, 20)
     assert degradation({8: [0.1, 0.2, 0.1], 20: [NAN, NAN]}, 20) is None
 
 

@@ -48,9 +48,10 @@ CAPTION = (
     "Otherwise it is undecided. Fewer than three seeds decide nothing. If depth has no effect, the interval "
     "lies above 0 in at most 5 % of cases."
 )
+LEFT_OUT = " A depth with fewer than three seeds is left out if another shallower one has three."
 POWER = (
-    " An effect of three standard deviations is found in about half of all cases with three seeds, and in "
-    "about 98 % with five."
+    " At five depths, an effect of three standard deviations is found in about half of all cases with three "
+    "seeds, and in about 98 % with five; at more depths, it is found less often."
 )
 """`POWER` holds only for 95 % intervals over independent seeds. If a report has several planned looks, or if
 test sets overlap, the intervals are wider and find fewer effects.
@@ -96,6 +97,8 @@ def table(records: Records) -> Table | None:
     title, caption = ("Degradation", CAPTION) if compared else (f"Training {measure.name}", MEASURED)
     if compared and statistics.level_of(records) == statistics.LEVEL and not splits.drawn(records):
         caption += POWER
+    if any(row["omitted"] is not None for row in rows):
+        caption += LEFT_OUT
     if chances:
         same = len(set(chances)) == 1
         known = f", {words.percent(chances[0], 1)} %" if same else ""
@@ -135,6 +138,7 @@ def _rows(variant: str, group: pd.DataFrame, chance: float | None, level: float)
                 **spread_cells("train_error", errors.get(depth, ())),
                 **estimate_cells(gap, "gap", "gap_low", "gap_high"),
                 "reference": gap.reference if gap else None,
+                "omitted": gap.omitted if gap else None,
                 "seeds": gap.n if gap else None,
                 "failed": failures.failed if failures else None,
                 "failed_low": failures.low if failures else None,
@@ -222,12 +226,15 @@ def _seen(deep: dict[str, Any], rows: list[dict[str, Any]], measure: Measure) ->
     )
     n = f"n = {deep['seeds']}"
     if deep["gap_low"] is None:
-        return (
-            f"{seen}, {n}",
-            Verdict.TOO_FEW_SEEDS,
-            ", and three seeds are the fewest that decide anything",
-        )
-    return f"{seen}{interval}, {n}", *verdict(deep["gap"], deep["gap_low"], deep["gap_high"])
+        why = ", and three seeds are the fewest that decide anything"
+        return f"{seen}, {n}", Verdict.TOO_FEW_SEEDS, why
+    judged, why = verdict(deep["gap"], deep["gap_low"], deep["gap_high"])
+    if left_out := next((row for row in rows if row["depth"] == deep["omitted"]), None):
+        why += depth_clauses.left_out(left_out)
+        apart = deep["train_error_mean"] - left_out["train_error_mean"]
+        if judged is Verdict.DOES_NOT_DEGRADE and apart >= depth_clauses.LEAST_GAP:
+            judged = Verdict.TOO_FEW_SEEDS
+    return f"{seen}{interval}, {n}", judged, why
 
 
 def verdict(gap: float, low: float, high: float) -> tuple[Verdict, str]:
