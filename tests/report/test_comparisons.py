@@ -14,7 +14,9 @@ from made_up import of, row, trial
 
 from resexp.report import frames
 from resexp.report.corrections import holm
+from resexp.report.naming import Measure
 from resexp.report.tables import comparisons, equal_budget
+from resexp.report.verdict import Verdict
 from resexp.store import Records
 
 Make = Callable[..., Records]
@@ -118,6 +120,34 @@ def test_a_lower_error_is_lower_by_a_positive_number(make: Make) -> None:
     less = [e - s for e, s in zip(BASE, [0.05, 0.06, 0.05, 0.05, 0.06], strict=True)]
     (sentence,) = of(comparisons, make(measured({"residual": [*BASE], "plain": less}))).sentences
     assert "lower than that of residual, by 5.40 points [3.92, 6.88], n = 5 seeds of each" in sentence.text
+
+
+@pytest.mark.parametrize(
+    ("difference", "low", "high", "shown"),
+    [
+        (0.0227, 0.00004, 0.0454, "by 2.270 points [0.004, 4.540], n"),
+        (-0.2, -0.4, -0.0004, "by 20.00 points [0.04, 40.00], n"),
+        (0.00001, 0.00001, 0.00001, "by 0.001 points [0.001, 0.001], n"),
+        (0.02, 0.01, 0.03, "by 2.00 points [1.00, 3.00], n"),
+    ],
+)
+def test_a_decided_interval_is_not_shown_as_ending_at_0(
+    difference: float, low: float, high: float, shown: str
+) -> None:
+    found = {"difference": difference, "low": low, "high": high, "diverged": [0, 0], "lost": [0, 0]}
+    found |= {"variant": "plain", "depth": 8, "error": "test", "seeds": [3, 3], "p_holm": 0.04, "family": 1}
+    found["verdict"] = Verdict.LOWER if difference < 0 else Verdict.HIGHER
+    (sentence,) = comparisons._sentences("residual", [found], 8, Measure())
+    assert shown in sentence.text
+    cell = comparisons._difference(found)
+    assert not {"0.0", "0.00", "−0.0", "−0.00"} & set(
+        cell.replace("[", "").replace("]", "").replace(",", "").split()
+    )
+
+
+def test_an_interval_around_0_keeps_its_decimals() -> None:
+    found = {"difference": 0.01, "low": -0.00001, "high": 0.02, "diverged": [0, 0]}
+    assert comparisons._difference(found) == "+1.00 [0.00, 2.00]"
 
 
 def test_many_variants_that_are_not_told_apart_are_counted_rather_than_listed(make: Make) -> None:
