@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -12,20 +12,24 @@ if TYPE_CHECKING:
     from resexp.report.build import Report
 
 
+Name = str | int
+"""How a column is named. In a DataFrame without a header, the names are numbers."""
+
+
 def judge(
     table: pd.DataFrame | str | Path,
     *,
-    variant: str | Sequence[str] | None = None,
-    depth: str | None = None,
-    seed: str | None = None,
-    train_error: str | None = None,
-    test_error: str | None = None,
-    train_accuracy: str | None = None,
-    test_accuracy: str | None = None,
-    status: str | None = None,
-    data: str | None = None,
-    params: str | None = None,
-    macs: str | None = None,
+    variant: Name | Sequence[Name] | None = None,
+    depth: Name | None = None,
+    seed: Name | None = None,
+    train_error: Name | None = None,
+    test_error: Name | None = None,
+    train_accuracy: Name | None = None,
+    test_accuracy: Name | None = None,
+    status: Name | None = None,
+    data: Name | None = None,
+    params: Name | None = None,
+    macs: Name | None = None,
     unit: Literal["percent", "share"] | None = None,
     chance: float | None = None,
     train_examples: int | None = None,
@@ -52,7 +56,9 @@ def judge(
         **{"train_accuracy": train_accuracy, "test_accuracy": test_accuracy},
         **{"status": status, "data": data, "params": params, "macs": macs},
     }
-    variants = (variant,) if isinstance(variant, str) else tuple(variant or ())
-    named = {"variant": variants, **{role: (column,) for role, column in one.items() if column is not None}}
+    several = isinstance(variant, Iterable) and not isinstance(variant, str)
+    of: dict[str, Any] = {"variant": variant if several else (variant,)}
+    of |= {role: (column,) for role, column in one.items()}
+    named = {role: [str(each) for each in columns if each is not None] for role, columns in of.items()}
     told = Told(unit, chance, train_examples, test_examples)
     return build(records_of(table, named, told, name))

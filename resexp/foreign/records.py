@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,16 +46,15 @@ class Told:
         if self.unit not in (None, "percent", "share"):
             wrong = f"{self.unit!r} is no unit"
             problems.append(Problem(sheet.option("unit"), "", wrong, "say percent or share"))
-        if self.chance is not None and not 0 < self.chance < 1:
+        if self.chance is not None and not (_is_real(self.chance) and 0 < self.chance < 1):
             right = "give the share of examples that it gets wrong, such as 0.9 for ten equal classes"
-            wrong = f"{self.chance:g} is not between 0 and 1"
+            wrong = f"{_shown(self.chance)} is no number between 0 and 1"
             problems.append(Problem(sheet.option("chance"), "", wrong, right))
         for option in ("train_examples", "test_examples"):
             count = getattr(self, option)
-            if count is not None and count < 1:
-                problems.append(
-                    Problem(sheet.option(option), "", f"{count} is too small", "give their number")
-                )
+            if count is not None and not (_is_real(count) and count >= 1 and count % 1 == 0):
+                wrong = f"{_shown(count)} is no whole number above 0"
+                problems.append(Problem(sheet.option(option), "", wrong, "give their number"))
         if problems:
             raise TableError(problems)
 
@@ -63,6 +63,15 @@ class Told:
         chances = {f"{split}_chance": self.chance for split in SPLITS}
         given = {**chances, "train_examples": self.train_examples, "test_examples": self.test_examples}
         return {name: value for name, value in given.items() if value is not None}
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, Real)
+
+
+def _shown(value: Any) -> str:
+    """What the user gave for a number."""
+    return clean(f"{value:g}" if _is_real(value) else repr(value))
 
 
 def records_of(

@@ -9,6 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -218,6 +219,8 @@ def _plain(value: Any) -> Any:
     """The value as plain Python; None if pandas calls it missing."""
     import pandas as pd
 
+    if isinstance(value, Decimal):  # as databases give numbers
+        return None if value.is_nan() else float(value)
     if pd.api.types.is_scalar(value) and pd.isna(value):
         return None
     return value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value

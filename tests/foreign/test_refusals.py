@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import random
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -150,8 +152,8 @@ def test_columns_that_the_user_names_wrongly(tmp_path: Path) -> None:
 
 def test_what_is_said_of_a_whole_table_must_be_possible(tmp_path: Path) -> None:
     path = written(tmp_path, GOOD)
-    assert "--chance: 90 is not between 0 and 1" in refusals(path, chance=90)[0]
-    assert "--test-examples: 0 is too small" in refusals(path, test_examples=0)[0]
+    assert "--chance: 90 is no number between 0 and 1" in refusals(path, chance=90)[0]
+    assert "--test-examples: 0 is no whole number above 0" in refusals(path, test_examples=0)[0]
     assert "runs.csv:2: train_error: 1.2 is above 1, so it is no share" in refusals(path, unit="share")[0]
 
 
@@ -179,6 +181,37 @@ def test_a_frame_names_rows_and_keyword_arguments() -> None:
         resexp.judge(frame.iloc[:0])
     with pytest.raises(TableError, match=r"row 1: test_error: .*is not a finite number"):
         resexp.judge(frame.assign(seed=[0, 1], test_error=[np.inf, 0.1]))
+
+
+def test_a_frame_may_hold_decimals_and_have_numbers_for_names() -> None:
+    rows = [["a", 2, 0, Decimal("0.1")], ["a", 2, 1, Decimal("0.2")], ["a", 2, 2, Decimal("sNaN")]]
+    frame = pd.DataFrame(rows)
+    judged = resexp.judge(frame.iloc[:2], variant=0, depth=1, seed=2, test_error=3)
+    assert judged.records.trials["test_error"].tolist() == [0.1, 0.2]
+    assert set(
+        resexp.judge(frame.iloc[:2], variant=[0], depth=1, test_error=3).records.trials["variant"]
+    ) == {"a"}
+    with pytest.raises(TableError, match="has no test error, and other runs"):
+        resexp.judge(frame.assign(e=0.1), variant=0, depth=1, seed=2, test_error=3, train_error="e")
+    with pytest.raises(TableError, match="depth= '7': is no column of the table"):
+        resexp.judge(frame, variant=np.int64(0), depth=7, test_error=3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({"chance": "0.9"}, "chance=: '0.9' is no number between 0 and 1"),
+        ({"chance": float("nan")}, "chance=: nan is no number between 0 and 1"),
+        ({"test_examples": "100"}, "test_examples=: '100' is no whole number above 0"),
+        ({"train_examples": 100.5}, "train_examples=: 100.5 is no whole number above 0"),
+        ({"train_examples": float("inf")}, "train_examples=: inf is no whole number above 0"),
+    ],
+)
+def test_what_is_said_of_a_whole_frame_must_be_numbers(told: dict[str, Any], said: str) -> None:
+    frame = pd.DataFrame({"variant": ["a", "a"], "depth": [2, 2], "test_error": [0.1, 0.2]})
+    with pytest.raises(TableError, match=said):
+        resexp.judge(frame, **told)
+    resexp.judge(frame, chance=np.float64(0.9), test_examples=np.int64(100))  # type: ignore[arg-type]
 
 
 def _problems(path: Path) -> tuple[Problem, ...]:
