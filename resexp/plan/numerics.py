@@ -51,6 +51,26 @@ CHOICES: dict[str, dict[str, int]] = {
         "gradient_norms with stochastic_depth": 2,
         "update_ratio with stochastic_depth": 2,
     },
+    # Version 2 takes no norm of the next layer, and takes layer norms along tokens. These follow a layer only
+    # with peri, except in a branch of several attentions and MLPs (a large `model.span`).
+    "probes with model.order with model.norm with model.kind": {
+        **{
+            f"responses with pre with {norm} with {kind}": 2
+            for norm in ("batch", "layer", "group")
+            for kind in (
+                *("resnet", "imagenet_resnet", "keyword_resnet", "mlp", "unet", "m_net"),
+                *("imagenet_densenet", "generator", "discriminator"),
+            )
+        },
+        **{
+            f"responses with peri with layer with {kind}": 2
+            for kind in ("transformer", "vit", "masked_autoencoder")
+        },
+    },
+    "probes with model.order with model.norm with model.kind with model.block": {
+        f"responses with pre with {norm} with densenet with bottleneck": 2
+        for norm in ("batch", "layer", "group")
+    },
 }
 """For each dotted key of the settings, the values whose version is not 1, with their versions, such as
 {"model.init": {"orthogonal": 2}} or, if two settings together decide, {"model.init with model.activation":

@@ -11,17 +11,19 @@ from torch import Tensor, nn
 from resexp.probes.base import Probe, Quantity, Reading, Snapshot
 
 WEIGHTS = (nn.Conv2d, nn.Linear)
-NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm)
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm)
 
 
 class Responses(Probe):
     """How strongly branches respond, as in figure 7 of He et al. 2015 (arXiv:1512.03385).
 
-    `std` is the standard deviation of the output of each weight layer in a branch, after its norm and before
-    activation and addition. `variance_ratio` is Var(f(h)) / Var(h) of each block, where h is its input and
-    f(h) its branch's output. It says how much the branch adds. Both are read from the network's first pass
-    over a batch, which for a discriminator is the one over real images. With stochastic depth some branches
-    are dropped in this pass and have no reading. They are the same in all trials of equal depth and `p_last`.
+    `std` is the standard deviation of the output of each weight layer in a branch, before activation and
+    addition. It is taken after the layer's own norm, if one follows it in the branch. With the order `pre`
+    the norm behind a layer is the next layer's, and is not taken. `variance_ratio` is Var(f(h)) / Var(h) of
+    each block, where h is its input and f(h) its branch's output. It says how much the branch adds. Both are
+    read from the network's first pass over a batch, which for a discriminator is the one over real images.
+    With stochastic depth some branches are dropped in this pass and have no reading. They are the same in all
+    trials of equal depth and `p_last`.
     """
 
     quantities = (
@@ -56,10 +58,10 @@ class Responses(Probe):
             branch = block.get_submodule("branch")
             watch_branch(index, branch)
             steps = [*branch.named_children(), ("", nn.Identity())]
-            for (name, module), (_, following) in pairwise(steps):
+            for (name, module), (behind, following) in pairwise(steps):
                 if isinstance(module, WEIGHTS):
-                    last = following if isinstance(following, NORMS) else module
-                    watch_layer(f"blocks.{index}.branch.{name}", last)
+                    own = isinstance(following, NORMS) and _number(name) == _number(behind)
+                    watch_layer(f"blocks.{index}.branch.{name}", following if own else module)
         with torch.no_grad():
             snapshot.loss()
         indices = {name: index for index, (name, _) in enumerate(snapshot.network.weight_layers())}
@@ -67,3 +69,8 @@ class Responses(Probe):
             yield Reading("std", name, indices[name], std)
         for index, ratio in ratios.items():
             yield Reading("variance_ratio", f"blocks.{index}", index, ratio)
+
+
+def _number(name: str) -> str:
+    """The number of a step's unit, with which the step's name ends; "" if the branch has one unit."""
+    return name[len(name.rstrip("0123456789")) :]

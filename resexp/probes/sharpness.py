@@ -20,14 +20,13 @@ class Sharpness(Probe):
     """The training loss along a random direction through the weights, and its largest Hessian eigenvalue.
 
     The training loss is what the run minimises. It includes label smoothing; the losses that are reported
-    and those of the probe `lesion` do not. `slice_loss` is the training loss (nats
-    for classes) at weights W + a d, for 2 * `points` + 1 values of a from -`reach` to `reach`. The layer of
-    such a reading is the value of a, and its index counts these values. The direction d
-    is Gaussian and filter-normalised (Li et al. 2018, arXiv:1712.09913, section 4): ||d|| = ||W|| for each
-    filter, and d = 0 for norms and biases. `hessian_eigenvalue` is the largest eigenvalue of the training
-    loss's Hessian, from power iteration of at most `iterations` steps, and of as many again if the Hessian's
-    eigenvalue of largest magnitude is negative. With too few steps the estimate is too low. Batch norms use
-    the statistics of the probe batch.
+    and those of the probe `lesion` do not. `slice_loss` is the training loss (nats for classes) at weights
+    W + a d, for 2 * `points` + 1 values of a from -`reach` to `reach`. The layer of such a reading is the
+    value of a, and its index counts these values. The direction d is Gaussian and filter-normalised (Li et
+    al. 2018, arXiv:1712.09913, section 4): ||d|| = ||W|| for each filter, and d = 0 for norms and biases.
+    `hessian_eigenvalue` is the largest eigenvalue of the training loss's Hessian, from power iteration of at
+    most `iterations` steps, and of as many again if the Hessian's eigenvalue of largest magnitude is
+    negative. With too few steps the estimate is too low. Batch norms use the statistics of the probe batch.
     """
 
     quantities = (

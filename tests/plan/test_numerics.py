@@ -174,3 +174,28 @@ def test_a_version_is_in_the_id_of_those_who_use_it_alone(
     monkeypatch.setattr(numerics, "PROGRAM", 2)
     assert identity(he, "data") != before[0]
     assert numerics.changed_parts({}, numerics.versions(he.model_dump(mode="json"))) == ["resexp"]
+
+
+@pytest.mark.parametrize(
+    ("model", "clip", "anew"),
+    [
+        ({}, None, []),
+        ({}, 1.0, ["update_ratio"]),
+        ({"connection": {"kind": "stochastic_depth"}}, None, ["gradient_norms", "update_ratio"]),
+        ({"order": "pre", "norm": "batch"}, None, ["responses"]),
+        ({"order": "pre", "norm": "none"}, 1.0, ["update_ratio"]),
+        ({"kind": "vit", "order": "pre", "norm": "layer"}, None, []),
+        ({"kind": "vit", "order": "peri", "norm": "layer"}, None, ["responses"]),
+    ],
+)
+def test_a_probe_s_version_is_raised_only_where_it_measures_something_else(
+    model: dict[str, Any], clip: float | None, anew: list[str]
+) -> None:
+    kinds = ["gradient_norms", "responses", "update_ratio", "sharpness"]
+    settings = {
+        "model": {**EVERYTHING["model"], "norm": "batch", **model},
+        "training": {**EVERYTHING["training"], "clip": clip},
+        "probes": [{"kind": kind} for kind in kinds],
+    }
+    assert [kind for kind in kinds if numerics.probe_version(kind, settings) == 2] == anew
+    assert len(numerics.versions(settings)) == len(anew)

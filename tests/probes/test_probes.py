@@ -15,6 +15,7 @@ from resexp.models.base import Design, Network
 from resexp.models.init import initialise
 from resexp.models.mlp import Mlp
 from resexp.models.resnet import Resnet
+from resexp.models.transformer import Transformer
 from resexp.probes.base import Reading, Snapshot
 from resexp.probes.gradient_norms import GradientNorms
 from resexp.probes.responses import Responses
@@ -98,6 +99,26 @@ def test_responses(net: Network) -> None:
     ratio = by_name(readings, "variance_ratio")[0]
     assert ratio.value == pytest.approx((f.var() / h.var()).item(), rel=1e-4)
     assert len(std) == 6
+
+
+def test_a_response_is_taken_after_the_layer_s_own_norm_and_no_other_s() -> None:
+    pre = Resnet(width=4).build(Design(8, (1, 8, 8), 10, Residual, order="pre"))
+    initialise(pre, "he", 0)
+    first = pre.blocks[0].branch
+    bare = first.layer1(first.act1(first.norm1(pre.stem(X)))).std().item()
+    std = {r.layer: r.value for r in by_name(list(Responses().measure(snapshot(pre))), "std")}
+    assert std["blocks.0.branch.layer1"] == pytest.approx(bare, rel=1e-4)
+
+    tokens = torch.randint(11, (4, 16), generator=torch.Generator().manual_seed(0))
+    peri = Transformer(width=32, mask="none").build(Design(1, (16,), 11, Residual, "peri", "layer", "gelu"))
+    initialise(peri, "xavier", 0)
+    taken: list[float] = []
+    last = peri.get_submodule("blocks.1.branch.norm_behind")
+    last.register_forward_hook(lambda module, args, out: taken.append(out.std().item()))
+    whole = Snapshot(peri, tokens, tokens, lambda: peri(tokens).square().mean(), lambda: None)
+    readings = list(Responses().measure(whole))
+    found = {r.layer: r.value for r in by_name(readings, "std")}
+    assert [found["blocks.1.branch.shrink"]] == taken
 
 
 def test_update_ratio_of_plain_sgd_is_rate_times_gradient_over_weight(net: Network) -> None:
