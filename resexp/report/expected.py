@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from math import isclose
 
 import pandas as pd
 
@@ -13,6 +14,7 @@ from resexp.errors import ConfigError, Problem
 from resexp.plan.status import Status
 from resexp.report import failed_seeds, frames, pairs, splits, statistics, words
 from resexp.report.build import Report
+from resexp.report.statistics import ROUNDING
 from resexp.report.table import Row
 from resexp.report.tables import degradation
 from resexp.report.verdict import Verdict
@@ -234,11 +236,14 @@ def _examples(place: pd.DataFrame, metric: str) -> int | None:
 
 
 def _outcome(low: float, high: float, expectation: Expectation) -> Outcome:
-    """HOLDS if the whole interval lies on the expected side of the bound, FAILS if it lies on the other."""
-    bound = expectation.bound
-    below = high < bound or (expectation.sign == "<=" and high == bound)
-    above = low > bound or (expectation.sign == ">=" and low == bound)
-    holds, fails = (above, below) if expectation.sign.startswith(">") else (below, above)
+    """HOLDS if the whole interval lies on the expected side of the bound, FAILS if it lies on the other. An
+    end equals the bound if they differ by rounding alone.
+    """
+    bound, sign = expectation.bound, expectation.sign
+    at_high, at_low = (isclose(end, bound, rel_tol=ROUNDING, abs_tol=ROUNDING) for end in (high, low))
+    below = sign == "<=" if at_high else high < bound
+    above = sign == ">=" if at_low else low > bound
+    holds, fails = (above, below) if sign.startswith(">") else (below, above)
     return Outcome.HOLDS if holds else Outcome.FAILS if fails else Outcome.UNDECIDED
 
 

@@ -143,6 +143,25 @@ def test_no_comparison_favours_networks_that_answer_one_class(text: str, outcome
     assert (said in found.why) == (outcome is Outcome.UNDECIDED)
 
 
+@pytest.mark.parametrize(
+    ("text", "outcome"),
+    [
+        ("test_error(plain) <= 10 %", Outcome.HOLDS),
+        ("test_error(plain) >= 10 %", Outcome.HOLDS),
+        ("test_error(plain) < 10 %", Outcome.UNDECIDED),
+        ("test_error(plain) > 10 %", Outcome.UNDECIDED),
+        ("test_error(plain) <= test_error(skip) + 1 %", Outcome.HOLDS),
+        ("test_error(plain) <= 9.999999 %", Outcome.FAILS),
+    ],
+)
+def test_an_interval_at_the_bound_is_not_judged_by_rounding(text: str, outcome: Outcome) -> None:
+    rows = [
+        *errors("plain", 0.1, 0.1, 0.1),
+        *errors("skip", 0.09, 0.09, 0.09),
+    ]  # the mean of 0.1 is above 0.1
+    assert checked(rows, text)[-1].outcome is outcome
+
+
 def test_two_seeds_decide_nothing() -> None:
     (_, found) = checked(errors("residual", 0.03, 0.03), "test_error(residual, 56) < 0.5")
     assert found.outcome is Outcome.UNDECIDED
