@@ -13,11 +13,12 @@ CAPTION = (
     "is judged only by a run of the paper's own recipe with all trials done. It is reproduced if it lies in "
     "the 95 % prediction interval of its statistic (one run, or a mean or median of several) and half the "
     "width of that interval is at most the tolerance. If the interval is wider, the value is compatible, and "
-    "the run is too imprecise to tell. Mistakes are whole numbers, and few of them vary by chance, so the "
-    "interval of an error is never narrower than that. Fewer than three seeds decide nothing, nor do seeds "
-    "that are all alike if the number of examples is unknown. A best of several runs is not comparable, and "
-    "no value is comparable with a run of another recipe, which can at most agree in "
-    "direction, or with trials of several depths or settings, which have no common mean."
+    "the run is too imprecise to tell. Where mistakes are counted, the seeds' variance counts as at least "
+    "that of rounding to whole mistakes and, with fewer than five mistakes, that of a count with one more. "
+    "Fewer than three seeds decide nothing, nor do seeds that are all alike if the number of examples is "
+    "unknown. A best of several runs is not comparable, and no value is comparable with a run of another "
+    "recipe, which can at most agree in direction, or with trials of several depths or settings, which have "
+    "no common mean."
 )
 
 
