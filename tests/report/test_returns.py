@@ -50,22 +50,22 @@ def played(
 
 
 def test_the_table_says_what_was_reached(make: Make) -> None:
-    values = {"plain": [10.0, 20, 30, 40, 50, 60, 70, 800], "residual": [500.0] * 8}
+    values = {"plain": [10.0, 20, 30, 40, 50, 60, 70, 80, 90, 800], "residual": [500.0] * 10}
     after: dict[str, list[float | None]] = {
-        "plain": [None] * 4 + [4000.0, 1000, 2000, 3000],
-        "residual": [1000.0, 2000, 3000, 4000, 5000, None, None, None],
+        "plain": [None] * 5 + [4000.0, 1000, 2000, 3000, 5000],
+        "residual": [1000.0, 2000, 3000, 4000, 5000, 6000, None, None, None, None],
     }
     found = returns.table(frames.prepared(played(make, values, after)))
     assert found is not None
     plain, residual = found.rows
-    assert plain["iqm"] == pytest.approx((30 + 40 + 50 + 60) / 4)
+    assert plain["iqm"] == pytest.approx((30 + 40 + 50 + 60 + 70 + 80) / 6)
     assert plain["iqm_low"] < plain["iqm"] < plain["iqm_high"]
     assert (residual["iqm_low"], residual["iqm_high"]) == (500, 500)
-    assert (plain["solved"], plain["steps"]) == (4, None), "the median lies between a known number and none"
-    assert (residual["solved"], residual["steps"]) == (5, 4500)
+    assert (plain["solved"], plain["steps"]) == (5, None), "the median lies between a known number and none"
+    assert (residual["solved"], residual["steps"]) == (6, 5500)
     shown = dict(zip([column.title for column in found.columns], found.cells()[1], strict=True))
     assert shown["Return"] == "500.0 ± 0.0"
-    assert shown["Solved"] == "5 of 8"
+    assert shown["Solved"] == "6 of 10"
     assert "at least 475" in found.caption
 
 
@@ -74,8 +74,30 @@ def test_lost_trials_have_not_solved_it(make: Make) -> None:
     assert found is not None
     (row,) = found.rows
     assert (row["n"], row["lost"], row["solved"], row["steps"]) == (2, 2, 2, None)
-    assert (row["iqm_low"], row["iqm_high"]) == (None, None), "two seeds have no interval"
     assert found.cells()[0][-2] == "2 of 4"
+
+
+def test_fewer_than_ten_seeds_have_no_interval(make: Make) -> None:
+    values = {"plain": [10.0 * seed for seed in range(9)], "residual": [10.0 * seed for seed in range(10)]}
+    after: dict[str, list[float | None]] = {name: [None] * 10 for name in values}
+    found = returns.table(frames.prepared(played(make, values, after)))
+    assert found is not None
+    plain, residual = (
+        dict(zip([column.title for column in found.columns], cells, strict=True)) for cells in found.cells()
+    )
+    assert (plain["IQM"], plain["95 % interval"]) == ("40.0", "–")
+    assert (residual["IQM"], residual["95 % interval"]) == ("45.0", "[21.7, 66.7]")
+
+
+@pytest.mark.parametrize("skewed", [False, True])
+def test_the_interval_covers_nearly_as_often_as_it_says(skewed: bool) -> None:
+    rng, n = np.random.default_rng(0), returns.LEAST
+    draw = rng.exponential if skewed else rng.normal
+    many = np.sort(draw(size=(20_000, n)))
+    true = float(many[:, n // 4 : n - n // 4].mean())
+    ends = [returns.interval(draw(size=n)) for _ in range(400)]
+    inside = [low is not None and high is not None and low <= true <= high for low, high in ends]
+    assert np.mean(inside) >= 0.9
 
 
 def test_the_interval_is_that_of_a_percentile_bootstrap() -> None:
