@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
@@ -22,6 +23,12 @@ SELECTION = (
 
 MOMENTS = {"date", "time", "timestamp", "created", "started", "finished"}
 """Words in the names of columns that say when a run was made, which is no setting of it."""
+MEASURED = {"error", "err", "accuracy", "acc", "loss", "seconds", "runtime", "memory", "score", "auc", "f1"}
+"""Words in the names of results."""
+SETTINGS = {"lr", "learning", "decay", "momentum", "dropout", "batch", "optimizer", "warmup", "augmentation"}
+"""Words in the names of settings. A random search may try a new value in every run."""
+RESULTS = re.compile(r"(summary|summary_metrics|metrics)[./]")
+"""What exports of Weights & Biases and MLflow put before the names of results."""
 
 
 def unjudged(sheet: Sheet, columns: ColumnRoles, found: Runs, chance: bool) -> Iterator[str]:
@@ -52,7 +59,7 @@ def unjudged(sheet: Sheet, columns: ColumnRoles, found: Runs, chance: bool) -> I
     if mixed := _mixed_settings(sheet, columns, found.runs):
         yield (
             f"Runs of one variant and depth differ in {_listed(mixed)}. Whether they are seeds of one "
-            "setting is not judged. If they are not, name the column with one more "
+            "setting is not judged. If such a column is a setting and no result, name it with one more "
             f"{sheet.option('variant')}."
         )
     if train and not chance:
@@ -137,12 +144,13 @@ def _mixed_settings(sheet: Sheet, columns: ColumnRoles, runs: Sequence[ForeignRu
         cells[run.variant, run.depth].append(sheet.rows[run.row - 1].cells)
     mixed = []
     for column in columns.unused:
-        if words_of(column) & MOMENTS:
+        name = words_of(column)
+        if name & (MOMENTS | MEASURED) or RESULTS.match(column.strip()):
             continue
         counts = Counter(repr(row.cells.get(column)) for row in sheet.rows)
         differing = [here for here in cells.values() if len({repr(cells.get(column)) for cells in here}) > 1]
-        # A setting has few values, each in several runs. Results and names differ in almost every run.
-        if differing and len(counts) <= len(runs) / 2:
+        # Most settings have few values, each in several runs. Results and names differ in almost every run.
+        if differing and (name & SETTINGS or len(counts) <= len(runs) / 2):
             mixed.append(clean(column))
     return mixed
 

@@ -83,3 +83,24 @@ def test_errors_are_never_silently_taken_for_shares(
     assert told in notes[0]
     frame = resexp.judge(pd.read_csv(path), unit=unit).notes
     assert ('unit="share" confirms it' in frame[0]) == bool(told)
+
+
+def test_settings_that_differ_in_every_run_are_told_and_results_are_not(tmp_path: Path) -> None:
+    header = "variant,depth,seed,test_error,params.learning_rate,val_loss,metrics.best,run_number,Verlust\n"
+    runs = "".join(
+        f"{name},{depth},{seed},9,{0.1 - count / 1000},{seed % 2},{seed % 2},{count},{seed % 2}\n"
+        for count, (name, depth, seed) in enumerate((n, d, s) for n in "ab" for d in (2, 4) for s in range(3))
+    )
+    said = " ".join(one.text for one in resexp.judge(written(tmp_path, header + runs)).sentences)
+    assert "Runs of one variant and depth differ in params.learning_rate and Verlust." in said
+    assert "If such a column is a setting and no result, name it with one more --variant." in said
+
+
+def test_the_baseline_of_foreign_runs_is_the_first_in_their_table(tmp_path: Path) -> None:
+    runs = "".join(f"{name},2,{seed},{9 + seed}\n" for name in "xa" for seed in range(3))
+    comparisons = resexp.judge(written(tmp_path, f"variant,depth,seed,test_error\n{runs}")).table(
+        "comparisons"
+    )
+    assert comparisons is not None
+    assert "x, the first variant in the table of runs" in comparisons.caption
+    assert "in the plan" not in comparisons.caption

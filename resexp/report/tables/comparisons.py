@@ -43,6 +43,7 @@ def table(records: Records) -> Table | None:
     for trials in frames.by_test_data(records, ended):
         if chosen := baseline(trials):
             name, why = chosen
+            why = why.replace("in the plan", "in the table of runs") if records.foreign else why
             own = [
                 row
                 for depth in sorted(int(d) for d in trials["depth"].unique())
