@@ -103,6 +103,20 @@ def test_only_claims_are_about_training_curves() -> None:
 
 
 @pytest.mark.parametrize(
+    "changes",
+    [
+        {"within": 0.01, "published": (0.06, 0.07)},
+        {"within": 0.01, "published": (0.07, 0.06)},
+        {"relation": "no_worse", "within": 0.01, "published": (0.07, 0.06)},
+        {"metric": "steps_to@train_error:0.1", "within": 0.1, "published": (1000, 1100)},
+    ],
+)
+def test_published_numbers_that_differ_by_just_the_margin_lie_within_it(changes: dict[str, Any]) -> None:
+    """As floats, 0.07 - 0.06 is greater than 0.01, and 1100 / 1000 - 1 is greater than 0.1."""
+    assert Claim.model_validate({**GOOD, **changes}).published == changes["published"]
+
+
+@pytest.mark.parametrize(
     ("metric", "margin"),
     [
         ("test_error", 0.01),
