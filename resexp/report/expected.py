@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import isclose
 
@@ -15,7 +15,6 @@ from resexp.plan.status import Status
 from resexp.report import failed_seeds, frames, pairs, splits, statistics, words
 from resexp.report.build import Report
 from resexp.report.statistics import ROUNDING
-from resexp.report.table import Row
 from resexp.report.tables import degradation
 from resexp.report.verdict import Verdict
 
@@ -109,48 +108,24 @@ def _checked(report: Report, expectation: Expectation) -> CheckedExpectation:
 
 
 def _trains(report: Report, expectation: Expectation) -> CheckedExpectation:
-    """The outcome of an expectation that a variant trains. It holds if the report counts the variant as
-    trained, by the table of degradation: at some depth, the mean training error is far enough below the error
-    of always answering the most frequent class. Depths at which some seeds failed do not count.
+    """The outcome of an expectation that a variant trains. It holds if, at each depth, the training error is
+    so far below that of always answering the most frequent class that the report counts the network as
+    trained. The depth with the worst outcome decides.
     """
-    text, table = expectation.text, report.table("degradation")
-    mine = [row for row in (table.rows if table else ()) if row["variant"] == expectation.variant]
     trials = report.records.trials
-    chance = frames.chance(trials[trials["variant"] == expectation.variant], "train")
-    measured = [row for row in mine if row["n"]]
-    if not measured:
-        lost = any(row["lost"] for row in mine)
-        why = "no trial has finished" if lost else "no trial has a training error"
-        return CheckedExpectation(text, Outcome.FAILS if lost else Outcome.UNDECIDED, why)
+    mine = trials[trials["variant"] == expectation.variant]
+    chance = frames.chance(mine, "train")
     if chance is None:
         return CheckedExpectation(
-            text, Outcome.UNDECIDED, "the error of the most frequent class is not known"
+            expectation.text, Outcome.UNDECIDED, "the error of the most frequent class is not known"
         )
     bound = chance - degradation.margin(chance)
-    good = [row for row in measured if row["train_error_mean"] <= bound]
-    clear = [row for row in good if not row["mixed"]]
-    outcome = Outcome.HOLDS if clear else Outcome.UNDECIDED if good else Outcome.FAILS
-    best = min(clear or good or measured, key=lambda row: row["train_error_mean"])
-    least = words.percent(best["train_error_mean"])
-    why = f"the mean training error at depth {best['depth']} is {least} %, and a network with at most "
-    why += f"{words.percent(bound)} % counts as trained"
-    return CheckedExpectation(text, outcome, why + _exceptions(mine, bound))
-
-
-def _exceptions(rows: Sequence[Row], bound: float) -> str:
-    """Clauses that name the depths of a variant at which some seeds failed, or no network trained."""
-    failed = [row["depth"] for row in rows if row["mixed"]]
-    above = [
-        row["depth"]
-        for row in rows
-        if not row["mixed"] and (row["train_error_mean"] > bound if row["n"] else row["lost"])
-    ]
-    clauses = {"some seeds failed": failed, "no network trained": above}
-    return "".join(
-        f"; {said} at depth{'s' if len(depths) > 1 else ''} {words.joined([str(each) for each in depths])}"
-        for said, depths in clauses.items()
-        if depths
-    )
+    sides = [Side("train_error", expectation.variant, depth) for _, depth, _ in frames.by_depth(mine)]
+    found = [_compared(report, Expectation(expectation.text, left=side, bound=bound)) for side in sides]
+    order = [Outcome.FAILS, Outcome.UNDECIDED, Outcome.HOLDS]
+    worst, depth = min(zip(found, sides, strict=True), key=lambda pair: order.index(pair[0].outcome))
+    trained = f"networks with at most {words.percent(bound)} % count as trained"
+    return replace(worst, why=f"at depth {depth.depth}: {worst.why}; {trained}")
 
 
 def _compared(report: Report, expectation: Expectation) -> CheckedExpectation:

@@ -40,7 +40,7 @@ def test_verdicts_on_depth_are_those_of_the_report() -> None:
     )
     assert done.outcome is plain.outcome is residual.outcome is trains.outcome is Outcome.HOLDS
     assert not_plain.outcome is Outcome.FAILS
-    assert plain_trains.outcome is Outcome.HOLDS
+    assert plain_trains.outcome is Outcome.UNDECIDED
     assert plain.why in {sentence.text for sentence in report(rows).sentences}
 
 
@@ -48,14 +48,14 @@ def test_verdicts_on_depth_are_those_of_the_report() -> None:
     ("by_depth", "outcome"),
     [
         ({20: [0.88, 0.881, 0.882], 56: [0.89, 0.891, 0.892]}, Outcome.FAILS),
-        ({20: [0.88, 0.881, 0.882], 56: [0.85, 0.85, 0.85]}, Outcome.HOLDS),
-        ({20: [0.851]}, Outcome.FAILS),
-        ({20: [0.02], 56: [0.89]}, Outcome.HOLDS),
-        ({20: [0.02, 0.88, 0.88]}, Outcome.UNDECIDED),  # some seeds fail, and the mean is below 85 %
-        ({20: [0.02, 0.021, 0.022], 56: [0.02, 0.88, 0.88]}, Outcome.HOLDS),
+        ({20: [0.02, 0.021, 0.022], 56: [0.83, 0.831, 0.832]}, Outcome.HOLDS),
+        ({20: [0.02, 0.021, 0.022], 56: [0.84, 0.85, 0.86]}, Outcome.UNDECIDED),
+        ({20: [0.02, 0.021, 0.022], 56: [0.88, 0.881, 0.882]}, Outcome.FAILS),
+        ({20: [0.02, 0.021]}, Outcome.UNDECIDED),  # two seeds decide nothing
+        ({20: [0.02, 0.88, 0.88]}, Outcome.UNDECIDED),  # some seeds fail
     ],
 )
-def test_a_variant_trains_where_the_report_counts_it_as_trained(
+def test_a_variant_trains_if_at_every_depth_the_report_counts_its_networks_as_trained(
     by_depth: dict[int, list[float]], outcome: Outcome
 ) -> None:
     rows = [
@@ -65,20 +65,9 @@ def test_a_variant_trains_where_the_report_counts_it_as_trained(
     ]
     found = checked(rows, "plain trains")[-1]
     assert found.outcome is outcome
-    assert ("some seeds failed at depth" in found.why) == any(
-        0.88 in e and 0.02 in e for e in by_depth.values()
-    )
-    not_trained = "did not train" in {sentence.badge for sentence in report(rows).sentences}
-    assert not_trained == (outcome is Outcome.FAILS)
-
-
-def test_the_depths_at_which_nothing_trained_are_named() -> None:
-    rows = [
-        made_up.trial("plain", depth, seed, train_error=error, train_chance=0.9)
-        for depth, error in ((20, 0.02), (8, 0.89), (56, 0.87))
-        for seed in range(3)
-    ]
-    assert checked(rows, "plain trains")[-1].why.endswith("; no network trained at depths 8 and 56")
+    if "did not train" in {sentence.badge for sentence in report(rows).sentences}:
+        assert outcome is Outcome.FAILS
+    assert found.why.endswith("networks with at most 85.00 % count as trained")
 
 
 def test_a_variant_of_which_nothing_finished_does_not_train() -> None:
