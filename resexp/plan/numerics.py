@@ -47,7 +47,8 @@ CHOICES: dict[str, dict[str, int]] = {
     ),
     "task.normalise": {"*": 2},  # version 2 evaluates with the scale that the policy learned with
     "probes with training.clip": {"update_ratio with *": 2},  # version 2 clips, as the run does
-    "probes with model.connection": {  # version 2 drops the blocks that the run's next step drops
+    "probes with model.connection": {  # version 2 drops the blocks that the next step drops, or none
+        "responses with stochastic_depth": 2,
         "gradient_norms with stochastic_depth": 2,
         "update_ratio with stochastic_depth": 2,
     },

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from resexp.probes.base import Probe, Quantity, Reading, Snapshot
+from resexp.probes.states import drops_blocks, settled
 
 WEIGHTS = (nn.Conv2d, nn.Linear)
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm)
@@ -22,8 +23,7 @@ class Responses(Probe):
     the norm behind a layer is the next layer's, and is not taken. `variance_ratio` is Var(f(h)) / Var(h) of
     each block, where h is its input and f(h) its branch's output. It says how much the branch adds. Both are
     read from the network's first pass over a batch, which for a discriminator is the one over real images.
-    With stochastic depth some branches are dropped in this pass and have no reading. They are the same in all
-    trials of equal depth and `p_last`.
+    With stochastic depth nothing is dropped in this pass, and branches are weighted as in evaluation.
     """
 
     quantities = (
@@ -54,6 +54,8 @@ class Responses(Probe):
             branch.register_forward_pre_hook(note_input)
             branch.register_forward_hook(note_output)
 
+        if drops_blocks(snapshot.network):
+            settled(snapshot.network)
         for index, block in enumerate(snapshot.network.blocks):
             branch = block.get_submodule("branch")
             watch_branch(index, branch)

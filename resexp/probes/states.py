@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from resexp.models.base import Network
+from resexp.models.base import Block, Network
 from resexp.probes.base import Snapshot, class_labels
 
 Reader = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -40,6 +40,11 @@ def settled(network: Network) -> Network:
         if isinstance(module, _BatchNorm):
             module.train()
     return network
+
+
+def drops_blocks(network: nn.Module) -> bool:
+    """Whether, while training, a connection of the network does what one random draw decides for all."""
+    return any(isinstance(each, Block) and each.connection.whole_batch for each in network.modules())
 
 
 def flat(state: Tensor) -> Tensor:

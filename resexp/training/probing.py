@@ -8,13 +8,13 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from resexp.catalog.plugins import error_line
-from resexp.connections.base import Connection
 from resexp.errors import out_of_memory, words
 from resexp.machine.precision import widest
 from resexp.probes.base import Probe, Reading, Snapshot
+from resexp.probes.states import drops_blocks
 from resexp.random import key_of
 from resexp.text import clean
 
@@ -76,16 +76,12 @@ def measured(
     with torch.random.fork_rng([] if place.type == "cpu" else [place], device_type=place.type):
         torch.manual_seed(0)
         snapshot = take_snapshot(run, config.batch_size, place, config.of, alive)
-        if probe.of_a_step and _drops_blocks(snapshot.network):
+        if probe.of_a_step and drops_blocks(snapshot.network):
             # With 0, the same blocks would be dropped in all trials at all times.
             torch.manual_seed(key_of(run.settings.seed, run.step, "step"))
         for reading in _readings(probe, snapshot):
             quantity = {"quantity": own[reading.name]} if reading.name in own else {}
             yield {"probe": config.name, "step": run.step, "at": at, **asdict(reading), **quantity}
-
-
-def _drops_blocks(network: nn.Module) -> bool:
-    return any(isinstance(each, Connection) and each.whole_batch for each in network.modules())
 
 
 def _readings(probe: Probe, snapshot: Snapshot) -> Iterator[Reading]:

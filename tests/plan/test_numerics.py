@@ -181,7 +181,7 @@ def test_a_version_is_in_the_id_of_those_who_use_it_alone(
     [
         ({}, None, []),
         ({}, 1.0, ["update_ratio"]),
-        ({"connection": {"kind": "stochastic_depth"}}, None, ["gradient_norms", "update_ratio"]),
+        ({"connection": {"kind": "stochastic_depth"}}, None, ["gradient_norms", "responses", "update_ratio"]),
         ({"order": "pre", "norm": "batch"}, None, ["responses"]),
         ({"order": "pre", "norm": "none"}, 1.0, ["update_ratio"]),
         ({"kind": "vit", "order": "pre", "norm": "layer"}, None, []),

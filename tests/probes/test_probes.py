@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from resexp.connections.core import Plain, Residual
+from resexp.connections.dropping import StochasticDepth
 from resexp.connections.history import Momentum
 from resexp.models.base import Design, Network
 from resexp.models.init import initialise
@@ -119,6 +120,14 @@ def test_a_response_is_taken_after_the_layer_s_own_norm_and_no_other_s() -> None
     readings = list(Responses().measure(whole))
     found = {r.layer: r.value for r in by_name(readings, "std")}
     assert [found["blocks.1.branch.shrink"]] == taken
+
+
+def test_under_stochastic_depth_every_branch_has_a_response() -> None:
+    net = Resnet(width=4).build(Design(44, (1, 8, 8), 10, StochasticDepth))
+    initialise(net, "he", 0)
+    readings = list(Responses().measure(snapshot(net)))
+    assert [r.index for r in by_name(readings, "variance_ratio")] == list(range(len(net.blocks)))
+    assert len(by_name(readings, "std")) == 2 * len(net.blocks)
 
 
 def test_update_ratio_of_plain_sgd_is_rate_times_gradient_over_weight(net: Network) -> None:
