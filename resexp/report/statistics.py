@@ -122,6 +122,9 @@ def contrast(
 ) -> Estimate | None:
     """The sum of weight x mean over independent samples, with Welch's interval. None if a sample is empty.
 
+    If the samples differ in size, the interval has the degrees of freedom of the smallest one (Hsu 1938,
+    Statistical Research Memoirs 2). Welch's number of them is too large if few seeds stand beside many.
+
     examples: the number of examples if the values are shares of examples, such as errors; one number for all
         samples, or one for each. The mistakes of a seed are then its value times `examples`. If the seeds of
         a sample made fewer than `FEW` mistakes on average, their variance is at least that of a Poisson count
@@ -151,6 +154,8 @@ def contrast(
     if error <= rounding:  # the seeds of each sample are alike, apart from rounding
         return Estimate(value, value, value, float(value == 0), n)
     freedom = error**4 / sum(part**2 / (len(x) - 1) for part, x in zip(parts, cells, strict=True))
+    if len(set(map(len, cells))) > 1:
+        freedom = n - 1
     half = float(stdtrit(freedom, (1 + level) / 2)) * error
     p = 2 * float(stdtr(freedom, -abs(value) / error))
     return Estimate(value, value - half, value + half, p, n)

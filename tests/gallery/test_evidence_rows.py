@@ -16,7 +16,7 @@ EVIDENCE = ROOT / "results/evidence"
 
 @pytest.fixture(scope="module")
 def report() -> Report:
-    return resexp.judge(EVIDENCE / "cifar10_full.csv", data="data.same_as")
+    return resexp.judge(EVIDENCE / "cifar10_full.csv", data="data.same_as", unit="share")
 
 
 def test_the_committed_report_is_that_of_the_rows(report: Report) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import t, ttest_ind
 
-from resexp.report.corrections import benjamini_hochberg
+from resexp.report.corrections import benjamini_hochberg, holm
 from resexp.report.statistics import contrast, degradation, difference, slope, summary
 
 NAN = float("nan")
@@ -67,6 +67,17 @@ def test_seeds_that_are_all_alike_do_not_differ_by_the_rounding_of_their_mean(er
         shared = contrast([[error] * n] * 6, [1 / 3, -1 / 3] * 3)
         assert shared is not None
         assert not shared.decided
+
+
+def test_few_seeds_beside_many_are_not_found_to_differ_more_often_than_promised() -> None:
+    rng = np.random.default_rng(0)
+    cases = 400
+    wrong = 0
+    for _ in range(cases):
+        many = rng.normal(0.1, 0.01, 12)
+        found = [difference(rng.normal(0.1, 0.01, 3), many) for _ in range(10)]
+        wrong += min(holm([each.p for each in found if each is not None and each.p is not None])) <= 0.05
+    assert wrong / cases < 0.05  # by Welch's degrees of freedom, it is 0.14
 
 
 def test_each_sample_has_its_own_number_of_examples() -> None:
