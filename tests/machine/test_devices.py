@@ -224,7 +224,7 @@ def test_probes_measure_on_the_cpu_where_the_device_has_no_float64(
 ) -> None:
     places: list[torch.device] = []
     monkeypatch.setattr(probing, "take_snapshot", lambda run, size, place, *rest: places.append(place) or run)
-    nothing = SimpleNamespace(measure=lambda snapshot: [])
+    nothing = SimpleNamespace(of_a_step=False, measure=lambda snapshot: [])
     info = SimpleNamespace(plugin=None)
     config = SimpleNamespace(info=info, build=lambda: nothing, batch_size=8, of="model")
     assert list(probing.measured(SimpleNamespace(device=torch.device("mps:0")), config, 1.0)) == []  # type: ignore[arg-type]
