@@ -43,12 +43,12 @@ checked: in the paper's text, in a secondary source, or nowhere (memory).
 The intervals are Student's (Welch's, for seeds that are not paired). If networks diverged, the difference
 has no size, and its direction rests on how many diverged on each side. Within each report, the comparisons
 are corrected for their number; one that is significant only without this correction is marked *only before
-correction*. The verdicts in this table are not corrected. A claim that two
-experiments measure is counted twice. Therefore the counts above the table also say how
-many directions agree and disagree after the correction of Benjamini and Hochberg (1995). On average, at most
-5 % of the directions that this correction keeps are false. It is applied to all claims that one side is lower
-and that have a p-value. A claim has no p-value if some seeds of a side failed, if some of its runs never
-reached a target, or if it was published before reports kept p-values.
+correction*. The verdicts in this table are not corrected. Therefore the counts above the table also say how
+many directions agree and disagree after the correction of Benjamini and Hochberg (1995). A claim that two
+experiments measure is counted twice. On average, at most 5 % of the directions that this correction keeps are
+false. It is applied to all claims that one side is lower and that have a p-value. A claim has no p-value if
+some seeds of a side failed, if some of its runs never reached a target, or if it was published before reports
+kept p-values.
 """
 CHECKED = {
     "text": "read in the paper's text",

@@ -86,8 +86,7 @@ class Probe(ABC):
     it can measure; None means all. `for_generators`: whether the network must be a generator. `of_a_step`:
     whether it measures a step of training. Then connections that drop blocks at random drop those of the
     run's next step; otherwise all trials share the random draws. `quantities` says how reports show the
-    readings. Write `quantities` as literals, because it is read from the file's
-    text without running the file.
+    readings. Write `quantities` as literals, because the file is read, not run.
     """
 
     network: ClassVar[type[nn.Module]] = Network
