@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import stdtr, stdtrit  # scipy.stats takes long to import
 
 from resexp.plan import looks
+from resexp.report import student
 from resexp.store import Records
 
 LEVEL = 0.95
@@ -122,8 +122,9 @@ def contrast(
 ) -> Estimate | None:
     """The sum of weight x mean over independent samples, with Welch's interval. None if a sample is empty.
 
-    If the samples differ in size, the interval has the degrees of freedom of the smallest one (Hsu 1938,
-    Statistical Research Memoirs 2). Welch's number of them is too large if few seeds stand beside many.
+    If the samples differ in size, the quantile is the mean of Student's quantiles of the samples, weighted by
+    the variances of their means (Cochran and Cox 1950, Experimental Designs). Welch's interval is too narrow
+    if few seeds stand beside many.
 
     examples: the number of examples if the values are shares of examples, such as errors; one number for all
         samples, or one for each. The mistakes of a seed are then its value times `examples`. If the seeds of
@@ -139,7 +140,7 @@ def contrast(
     n = min(map(len, cells))
     if not n:
         return None
-    shares = examples if isinstance(examples, Sequence) else [examples] * len(cells)
+    counts = examples if isinstance(examples, Sequence) else [examples] * len(cells)
     terms = [float(w * x.mean()) for w, x in zip(weights, cells, strict=True)]
     rounding = ROUNDING * sum(map(abs, terms))
     value = sum(terms) if abs(sum(terms)) > rounding else 0.0
@@ -147,18 +148,19 @@ def contrast(
         return Estimate(value, None, None, None, n)
     overlaps = overlap if isinstance(overlap, Sequence) else [overlap] * len(cells)
     parts = [
-        w**2 * max(variance(x, share), least) * (1 / len(x) + shared)
-        for w, x, share, shared in zip(weights, cells, shares, overlaps, strict=True)
+        w**2 * max(variance(x, count), least) * (1 / len(x) + shared)
+        for w, x, count, shared in zip(weights, cells, counts, overlaps, strict=True)
     ]
     error = float(np.sqrt(sum(parts)))
     if error <= rounding:  # the seeds of each sample are alike, apart from rounding
         return Estimate(value, value, value, float(value == 0), n)
-    freedom = error**4 / sum(part**2 / (len(x) - 1) for part, x in zip(parts, cells, strict=True))
+    shares = [part / sum(parts) for part in parts]
     if len(set(map(len, cells))) > 1:
-        freedom = n - 1
-    half = float(stdtrit(freedom, (1 + level) / 2)) * error
-    p = 2 * float(stdtr(freedom, -abs(value) / error))
-    return Estimate(value, value - half, value + half, p, n)
+        mixture = [(len(x) - 1.0, share) for x, share in zip(cells, shares, strict=True)]
+    else:
+        mixture = [((n - 1) / sum(share**2 for share in shares), 1.0)]
+    half = student.quantile(mixture, 1 - level) * error
+    return Estimate(value, value - half, value + half, student.p(mixture, abs(value) / error), n)
 
 
 def variance(x: NDArray[np.float64], examples: int | None) -> float:

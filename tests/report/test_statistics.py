@@ -69,15 +69,30 @@ def test_seeds_that_are_all_alike_do_not_differ_by_the_rounding_of_their_mean(er
         assert not shared.decided
 
 
-def test_few_seeds_beside_many_are_not_found_to_differ_more_often_than_promised() -> None:
+@pytest.mark.parametrize("spread", [0.001, 0.01, 0.1])
+def test_few_seeds_beside_many_are_not_found_to_differ_more_often_than_promised(spread: float) -> None:
     rng = np.random.default_rng(0)
     cases = 400
     wrong = 0
     for _ in range(cases):
         many = rng.normal(0.1, 0.01, 12)
-        found = [difference(rng.normal(0.1, 0.01, 3), many) for _ in range(10)]
+        found = [difference(rng.normal(0.1, spread, 3), many) for _ in range(10)]
         wrong += min(holm([each.p for each in found if each is not None and each.p is not None])) <= 0.05
-    assert wrong / cases < 0.05  # by Welch's degrees of freedom, it is 0.14
+    assert wrong / cases < 0.07  # by Welch's interval, it is 0.14 with equal spreads
+
+
+def test_unequal_numbers_of_seeds_have_the_interval_of_cochran_and_cox() -> None:
+    few, many = [0.10, 0.12, 0.17], [0.05, 0.06, 0.04, 0.05, 0.07, 0.03]
+    found = difference(few, many)
+    parts = [np.var(few, ddof=1) / 3, np.var(many, ddof=1) / 6]
+    quantile = (parts[0] * t.ppf(0.975, 2) + parts[1] * t.ppf(0.975, 5)) / sum(parts)
+    assert found is not None
+    assert found.high is not None
+    assert found.p is not None
+    assert found.high - found.value == pytest.approx(quantile * np.sqrt(sum(parts)))
+    here = difference(few, many, level=1 - found.p)  # at the level 1 - p, the interval ends at 0
+    assert here is not None
+    assert here.low == pytest.approx(0, abs=1e-9)
 
 
 def test_each_sample_has_its_own_number_of_examples() -> None:
