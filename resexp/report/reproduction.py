@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import gammaln, log_ndtr, stdtrit
 
-from resexp.report.statistics import LEAST, LEVEL, ROUNDING, numbers, variance
+from resexp.report.statistics import LEAST, LEVEL, ROUNDING, numbers
+from resexp.report.variances import variance
 from resexp.report.verdict import Verdict
 
 Statistic = Literal["single", "mean", "median"]

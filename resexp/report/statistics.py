@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from resexp.plan import looks
-from resexp.report import student
+from resexp.report import student, variances
 from resexp.store import Records
 
 LEVEL = 0.95
@@ -22,8 +22,6 @@ ALPHA = 1 - LEVEL
 """A test with a p above this decides nothing."""
 MARGIN = 0.01
 """The smallest gap that is called degradation: 1 percentage point of training error, fixed before any run."""
-FEW = 5.0
-"""Seeds with fewer mistakes than this on average may agree by chance, so `contrast` raises their variance."""
 ROUNDING = 1e-12
 """Relative differences below this come from rounding alone."""
 LEAST = 3
@@ -127,10 +125,7 @@ def contrast(
     if few seeds stand beside many.
 
     examples: the number of examples if the values are shares of examples, such as errors; one number for all
-        samples, or one for each. The mistakes of a seed are then its value times `examples`. If the seeds of
-        a sample made fewer than `FEW` mistakes on average, their variance is at least that of a Poisson count
-        whose mean is (all mistakes + 1) / n. Without this bound, three seeds without a mistake would show
-        that mistakes are impossible.
+        samples, or one for each. `variances.of` takes lower bounds of the variance from it.
     overlap: m / (N - m) if each value was measured on m rows that were drawn at random from the same N rows;
         one number for all samples, or one for each. The variance of a mean over n seeds is then
         s^2 (1 / n + overlap) (Nadeau and Bengio 2003, Machine Learning 52, who write n_test / n_train).
@@ -147,9 +142,10 @@ def contrast(
     if n < LEAST:
         return Estimate(value, None, None, None, n)
     overlaps = overlap if isinstance(overlap, Sequence) else [overlap] * len(cells)
+    found = variances.of(cells, counts, differ=value != 0 and len(cells) > 1)
     parts = [
-        w**2 * max(variance(x, count), least) * (1 / len(x) + shared)
-        for w, x, count, shared in zip(weights, cells, counts, overlaps, strict=True)
+        w**2 * max(each, least) * (1 / len(x) + shared)
+        for w, each, x, shared in zip(weights, found, cells, overlaps, strict=True)
     ]
     error = float(np.sqrt(sum(parts)))
     if error <= rounding:  # the seeds of each sample are alike, apart from rounding
@@ -161,14 +157,6 @@ def contrast(
         mixture = [((n - 1) / sum(share**2 for share in shares), 1.0)]
     half = student.quantile(mixture, 1 - level) * error
     return Estimate(value, value - half, value + half, student.p(mixture, abs(value) / error), n)
-
-
-def variance(x: NDArray[np.float64], examples: int | None) -> float:
-    """The sample variance of a sample, with the lower bound that `contrast` describes if mistakes are few."""
-    found = float(x.var(ddof=1))
-    if examples is None or x.mean() * examples >= FEW:
-        return found
-    return max(found, float(x.sum() * examples + 1) / len(x) / examples**2)
 
 
 def difference(

@@ -91,7 +91,7 @@ def test_an_ordering_needs_an_interval_beside_0(
     [
         ([0.1, 0.1001, 0.1002], "equivalent"),
         ([0.1, 0.108, 0.104], "undecided"),
-        ([0.2, 0.2, 0.2], "not equivalent"),
+        ([0.2, 0.2, 0.201], "not equivalent"),
         ([None, None, None], "not equivalent"),
         ([0.1, 0.1], "too few seeds"),
     ],

@@ -95,6 +95,23 @@ def test_unequal_numbers_of_seeds_have_the_interval_of_cochran_and_cox() -> None
     assert here.low == pytest.approx(0, abs=1e-9)
 
 
+def test_three_seeds_that_are_alike_decide_nothing_if_they_differ_by_the_least_step() -> None:
+    # The exact test of which three of six values belong together has p = 0.1, and this one is as careful.
+    for found in (
+        difference([0.6] * 3, [0.5] * 3, examples=10),  # six mistakes, and five
+        difference([0.1] * 3, [0.101] * 3),  # the last decimal
+    ):
+        assert found is not None
+        assert found.p == pytest.approx(0.101, abs=0.001)
+        assert not found.decided
+    farther = difference([0.1] * 3, [0.103] * 3)
+    assert farther is not None
+    assert farther.decided
+    alone = contrast([[0.6] * 3], [1], examples=10)
+    assert alone is not None
+    assert alone.high == pytest.approx(0.6 + float(t.ppf(0.975, 2)) / 30)
+
+
 def test_each_sample_has_its_own_number_of_examples() -> None:
     # Without a mistake: a variance of (1 / 3) / 100^2 over three seeds on one side, 1000^2 on the other.
     found = difference([0.0, 0.0, 0.0], [0.0, 0.0, 0.0], examples=[100, 1000])
@@ -128,7 +145,8 @@ def test_degradation_by_hand() -> None:
 def test_degradation_is_signed() -> None:
     gap = degradation({8: [0.4, 0.4, 0.4], 20: [0.1, 0.1, 0.1]}, 20)
     assert gap is not None
-    assert (gap.value, gap.low, gap.high) == pytest.approx((-0.3, -0.3, -0.3))
+    half = float(t.ppf(0.975, 4)) * 0.1 * np.sqrt(2 / 9)  # of values with one decimal
+    assert (gap.value, gap.low, gap.high) == pytest.approx((-0.3, -0.3 - half, -0.3 + half))
 
 
 def test_few_seeds_have_a_gap_but_no_interval() -> None:
