@@ -13,16 +13,12 @@ from resexp.data.base import Chunk, Facts, Labels, Progress, Source, Split, chun
 from resexp.data.contents import Contents
 from resexp.data.image_array import CHANNELS, ImageArray, images_in, labels_in
 from resexp.data.known import KNOWN, Recognition
+from resexp.data.notes import DARK
 from resexp.data.npy import stored
 from resexp.data.subset import held_out
 from resexp.errors import DataError
 from resexp.machine.folders import data_folder, own_folder
 from resexp.options import Fraction, PositiveFloat
-
-DARK = 128
-"""If no pixel is as bright as this (255 is white), a note says so, because the option `white`
-may be wrong.
-"""
 
 
 class Arrays(Source):

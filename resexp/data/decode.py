@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from resexp.data.base import Chunk, Facts, Labels, Progress, Source, Split
 from resexp.data.check import Layout, check_chunk
 from resexp.data.copies import Copies
-from resexp.data.notes import listed
+from resexp.data.notes import listed, untested
 from resexp.data.rows import RowWriter
 from resexp.errors import DataError
 
@@ -62,6 +62,7 @@ def decode(
         "notes": [
             *notes,
             *copies.notes(),
+            *(untested(facts.classes, counts["test"].tolist()) if facts.targets == "labels" else ()),
             *listed(unreadable, "left out as unreadable"),
             *listed(first_frames, "of several frames, of which the first is taken"),
             *(note for what, names in remarks.items() for note in listed(names, what)),

@@ -15,7 +15,7 @@ from resexp.data.base import Chunk, Facts, Labels, Progress, Source, Split, fing
 from resexp.data.contents import Contents
 from resexp.data.listing import IMAGES, Wanted, files_below, folders_in, stray_files
 from resexp.data.names import same
-from resexp.data.notes import listed
+from resexp.data.notes import dark, listed
 from resexp.data.pixels import Picture, Reader, Unreadable, shared_side
 from resexp.data.splits import Splits, find_splits
 from resexp.data.subset import held_out
@@ -68,7 +68,9 @@ class ClassFolders:
         )
         whole = fingerprint(*key, self.test_fraction if train.folder == test.folder else None)
         aside = [self._name(tree, path) for tree in (train, test) for path in tree.left_out]
-        notes = (*self._folders.notes, *listed(aside, "left out"), *notes)
+        one = f"there is one class, {train.classes[0]!r}, so there is nothing to classify"
+        alone = (one,) if len(train.classes) == 1 else ()
+        notes = (*self._folders.notes, *alone, *listed(aside, "left out"), *notes)
         return Facts(shape, "labels", train.classes, trained, tested, whole, notes=notes, samples=samples)
 
     @cached_property
@@ -116,11 +118,14 @@ class ImageFolder(ClassFolders, Source):
         return self._facts((3, size, size), "image_folder", 2, size, notes=notes)
 
     def read(self, split: Split, image_size: int | None, progress: Progress) -> Iterator[Chunk]:
-        size = self._size(image_size)
+        size, brightest = self._size(image_size), 0
         with Reader() as reader:
             for names, labels in self._chunks(split):
                 read = reader.map(lambda name: reader.picture(self.root / name, size), names)
-                yield chunk_of(read, labels, names, size)
+                yield (chunk := chunk_of(read, labels, names, size))
+                brightest = max(brightest, int(chunk.images.max(initial=0)))
+        empty = np.empty((0, size, size, 3), np.uint8)
+        yield Chunk(empty, np.empty(0, np.int64), notes=dark(brightest, split))
 
     def _size(self, image_size: int | None) -> int:
         return image_size or self._side or DEFAULT_SIZE

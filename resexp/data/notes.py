@@ -9,7 +9,9 @@ if TYPE_CHECKING:
     from resexp.config.settings import DataConfig
 
 NAMED = 5
-"""A note names at most this many files, and says how many there are."""
+"""A note names at most this many files or classes, and says how many there are."""
+DARK = 128
+"""If no pixel is as bright as this (255 is white), a note says so, because white may be another value."""
 
 
 def listed(files: Sequence[str], what: str) -> tuple[str, ...]:
@@ -18,6 +20,25 @@ def listed(files: Sequence[str], what: str) -> tuple[str, ...]:
         return ()
     names = ", ".join(files[:NAMED]) + (", ..." if len(files) > NAMED else "")
     return (f"{len(files)} {'file' if len(files) == 1 else 'files'} {what}: {names}",)
+
+
+def untested(classes: Sequence[str], counts: Sequence[int]) -> tuple[str, ...]:
+    """A note that names the classes that have no test example, by the `counts` of test examples; () if every
+    class has one.
+    """
+    missing = [name for name, count in zip(classes, counts, strict=True) if not count]
+    if not missing:
+        return ()
+    names = ", ".join(missing[:NAMED]) + (", ..." if len(missing) > NAMED else "")
+    return (f"{len(missing)} of {len(classes)} classes without a test example: {names}",)
+
+
+def dark(brightest: int, split: str) -> tuple[str, ...]:
+    """A note on the image files of a split if no pixel of them is as bright as DARK."""
+    if brightest >= DARK:
+        return ()
+    deep = "values of 16 bits were divided by 257, so scale 10, 12 or 14 bits to 16 first"
+    return (f"no pixel of the {split} images is above {brightest}, and white is 255; {deep}",)
 
 
 def with_source(config: DataConfig, notes: Iterable[str]) -> list[str]:

@@ -71,6 +71,11 @@ def _notes_on_classes(root: Path, names: list[str], used: set[str]) -> tuple[str
             "training set's folder `train` or, if this is a class, choose another name for it"
         )
     first = folders_in(root / names[0]) if names else []
+    if len(names) == 1 and any(name.casefold() in NAMES["train"] for name in first):
+        raise DataError(
+            f"{root}: its only folder is {names[0]!r}, which holds the splits; set data.root to "
+            f"{root / names[0]}"
+        )
     if len(first) > 1 and len(names) > 1 and all(folders_in(root / name) == first for name in names[1:]):
         return (f"the folders {names[0]!r}, {names[1]!r} are taken for classes, and hold the same folders",)
     return ()

@@ -190,3 +190,33 @@ def test_tiny_imagenet(unpack: Callable[[str, str], Path], configure: Configure)
     assert data.unreadable == ()
     assert data.train.mean.tolist() == pytest.approx([0.48, 0.45, 0.39], abs=0.06)  # ImageNet's, nearly
     shutil.rmtree(root)
+
+
+def test_classes_without_a_test_example_are_told(tmp_path: Path, configure: Configure) -> None:
+    plant(tmp_path / "set" / "train", {"ant": 3, "bee": 3, "cat": 3})
+    plant(tmp_path / "set" / "val", {"ant": 2, "cat": 2})
+    (tmp_path / "set" / "val" / "cat" / "000.png").write_bytes(b"")
+    (tmp_path / "set" / "val" / "cat" / "001.png").write_bytes(b"")
+    notes = cache.Survey().notes(configure("image_folder", root=str(tmp_path / "set"), image_size=8))
+    assert "2 of 3 classes without a test example: bee, cat" in notes
+
+
+def test_values_of_12_bits_in_files_of_16_are_told_to_be_dark(tmp_path: Path, configure: Configure) -> None:
+    for number in range(20):
+        folder = tmp_path / "set" / ("train" if number % 2 else "val") / ("ant" if number % 4 < 2 else "bee")
+        folder.mkdir(parents=True, exist_ok=True)
+        brightest = 4095 if number % 2 else 65535
+        Image.new("I;16", (6, 6), brightest).save(folder / f"{number}.png")
+    notes = " ".join(cache.Survey().notes(configure("image_folder", root=str(tmp_path / "set"))))
+    assert "no pixel of the train images is above 16, and white is 255; values of 16 bits were" in notes
+    assert "test images is above" not in notes
+
+
+def test_one_class_is_told_and_a_root_too_high_is_refused(tmp_path: Path, configure: Configure) -> None:
+    plant(tmp_path / "set" / "train", {"ant": 3, "bee": 3})
+    plant(tmp_path / "set" / "val", {"ant": 2, "bee": 2})
+    with pytest.raises(DataError, match=f"'set', which holds the splits; set data.root to {tmp_path}/set"):
+        cache.facts_of(configure("image_folder", root=str(tmp_path)))
+    plant(tmp_path / "alone", {"ant": 9})
+    facts = cache.facts_of(configure("image_folder", root=str(tmp_path / "alone")))
+    assert facts.notes == ("there is one class, 'ant', so there is nothing to classify",)
