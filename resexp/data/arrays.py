@@ -67,6 +67,10 @@ class Arrays(Source):
                 if test == train:
                     wrong = f"names the training {what}, {train}"
                     raise DataError(f"data.test_{what}: {wrong}; name others, or give test_fraction")
+        for what, test in (("images", test_images), ("labels", test_labels)):
+            if test_fraction is not None and test != f"test_{what}":
+                wrong = f"has no effect with test_fraction, which keeps training {what} for testing"
+                raise DataError(f"data.test_{what}: {wrong}; leave one of them out")
         self.test_fraction, self.layout, self.white = test_fraction, layout, white
         self.known = KNOWN[same_as] if same_as else None
 

@@ -25,6 +25,8 @@ from resexp.options import Fraction
 
 DEFAULT_SIZE = 64
 CHUNK = 256
+TEST_FRACTION = 0.2
+"""The default of the option `test_fraction`."""
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,9 @@ def split_trees(folders: Splits, test_fraction: float, kind: Wanted = IMAGES) ->
     """The trees of both splits. If there is no test folder, `test_fraction` of each class is the test set."""
     tree = scan(folders.train, kind=kind)
     if folders.test is not None:
+        if test_fraction != TEST_FRACTION:
+            wrong = f"has no effect, because {folders.test} is the test set"
+            raise DataError(f"data.test_fraction: {wrong}; leave it at {TEST_FRACTION}")
         return {"train": tree, "test": scan(folders.test, tree.classes, kind)}
     rows = held_out(tree.labels, tree.classes, test_fraction, str(tree.folder), "a `val` folder")
     rest = np.setdiff1d(np.arange(len(tree.files)), rows)

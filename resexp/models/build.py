@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from resexp.connections.base import Connection, Site
+from resexp.errors import ConfigError, Problem
 from resexp.models.base import Design, Network, Purpose, Trunk
 from resexp.models.cost import MOST_MATCHED, count_params, learns_alone, measure_cost, too_large
 from resexp.models.shapes import check_states
@@ -14,6 +15,14 @@ from resexp.plan.trial import Cost
 
 if TYPE_CHECKING:
     from resexp.config.settings import ModelConfig
+
+SIMPLER = {
+    "pad_end": ("pad",),
+    "projection": ("pad",),
+    "projection_everywhere": ("pad",),
+    "pool": ("pad", "projection"),
+}
+"""Kinds of shortcuts, each with those that stand for it if they make the same network."""
 
 
 def build_network(model: ModelConfig, purpose: Purpose, **sizes: int) -> Network:
@@ -46,13 +55,28 @@ def build_network(model: ModelConfig, purpose: Purpose, **sizes: int) -> Network
 def network_cost(model: ModelConfig, purpose: Purpose) -> Cost:
     """The network's cost, measured without allocating its weights.
 
-    Raises ConfigError if a plugin's connection returns a state of the wrong shape.
+    Raises ConfigError if a plugin's connection returns a state of the wrong shape, or if another kind of
+    shortcut makes the same network.
     """
     network = outlined(model, purpose)
     part = model.connection.info
     if part.plugin:
         check_states(network, f"{part.file}:{part.line}")
+    elif not model.info.plugin:
+        _refuse_shortcut(model, purpose, network)
     return measure_cost(network, purpose)
+
+
+def _refuse_shortcut(model: ModelConfig, purpose: Purpose, network: Network) -> None:
+    """Raises ConfigError if a simpler kind of shortcut makes the same `network`, as where no block changes
+    the size of its state.
+    """
+    kind = getattr(model.connection, "shortcut", "pad")
+    for simpler in SIMPLER.get(kind, ()):
+        other = model.connection.model_copy(update={"shortcut": simpler})
+        if str(outlined(model.model_copy(update={"connection": other}), purpose)) == str(network):
+            wrong = f"{kind} makes the same network as {simpler}, with these sizes of blocks"
+            raise ConfigError([Problem("", "model.connection.shortcut", wrong, f"give {simpler}")])
 
 
 def network_learns_alone(model: ModelConfig, purpose: Purpose) -> bool:

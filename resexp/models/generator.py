@@ -41,6 +41,7 @@ class Generator(Trunk):
 
     targets: ClassVar[tuple[str, ...]] = ("noise",)
     forms: ClassVar[tuple[str, ...]] = ("images",)
+    idle: ClassVar[tuple[str, ...]] = ("model.connection.theta",)  # no block has a stride
 
     def __init__(
         self, *, width: Width = 64, block: Literal["resample", "transposed"] = "resample", bottom: Side = 4

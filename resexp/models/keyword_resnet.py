@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from functools import partial
+from typing import ClassVar
 
 from torch import nn
 
@@ -41,6 +42,8 @@ class KeywordResnet(Trunk):
     thousand parameters for its 12 words. Unlike in the authors' code, the first layer after the stem is
     normalised.
     """
+
+    idle: ClassVar[tuple[str, ...]] = ("model.connection.theta",)  # no block has a stride
 
     def __init__(
         self, *, width: Width = 45, pool: tuple[PositiveInt, ...] = (), dilation: bool = False

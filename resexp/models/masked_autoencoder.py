@@ -138,6 +138,7 @@ class MaskedAutoencoder(Trunk):
 
     targets: ClassVar[tuple[str, ...]] = ("images",)
     network = Autoencoder
+    idle: ClassVar[tuple[str, ...]] = ("model.connection.theta",)  # no block has a stride
 
     def __init__(
         self,

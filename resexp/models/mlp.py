@@ -41,6 +41,7 @@ class Mlp(Trunk):
 
     targets: ClassVar[tuple[str, ...]] = ("labels", "actions")
     forms: ClassVar[tuple[str, ...]] = ("images", "rows")
+    idle: ClassVar[tuple[str, ...]] = ("model.connection.theta", "training.channels_last")  # no filters
 
     def __init__(
         self, *, width: Width = 64, layers: Literal[1, 2] = 2, stem: bool = True, expansion: Width = 1

@@ -27,6 +27,9 @@ class Pad(nn.Module):
         self.before = 0 if at_end else missing // 2
         self.behind = missing - self.before
 
+    def extra_repr(self) -> str:
+        return f"before={self.before}, behind={self.behind}, stride={self.stride}"
+
     def forward(self, h: Tensor) -> Tensor:
         if self.stride > 1:
             h = h[:, :, :: self.stride, :: self.stride]

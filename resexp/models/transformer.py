@@ -23,14 +23,15 @@ class Transformer(Trunk):
 
     Vaswani et al. 2017 (arXiv:1706.03762). `mask: causal` makes a decoder (GPT), in which no token sees a
     later one; `none` makes an encoder (BERT). Attention and MLP are a block each, with any connection. `span:
-    k` makes every k of them one block, which one shortcut crosses; `span: 0` removes all shortcuts. `mlp:
-    false` leaves only attention. `tied`: the logits are made with the embedding's weights. `dropout` is a
-    rate, and `dropout_at` says where it applies: to attention's weights, to the MLP's hidden units, to both
-    of these, to a sub-layer's output (`branch`), or to the shortcut (`skip`). `bias: false` removes all
-    biases, of linear maps and of layer norms.
+    k` makes every k of them one block, which one shortcut crosses; `span: 0` removes the shortcuts of the
+    connection `residual`. `mlp: false` leaves only attention. `tied`: the logits are made with the
+    embedding's weights. `dropout` is a rate, and `dropout_at` says where it applies: to attention's weights,
+    to the MLP's hidden units, to both of these, to a sub-layer's output (`branch`), or to the shortcut
+    (`skip`). `bias: false` removes all biases, of linear maps and of layer norms.
     """
 
     targets: ClassVar[tuple[str, ...]] = ("tokens",)
+    idle: ClassVar[tuple[str, ...]] = ("model.connection.theta", "training.channels_last")  # no filters
 
     def __init__(
         self,

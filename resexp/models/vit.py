@@ -6,6 +6,7 @@ Suffixes of names give shapes: B images, C channels, T tokens (patches, and the 
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +25,8 @@ class Vit(Trunk):
     Dosovitskiy et al. 2020 (arXiv:2010.11929), with small defaults. Blocks and options are those of the trunk
     `transformer` without a mask and with dropout in branches. `patch` is a patch's side in pixels.
     """
+
+    idle: ClassVar[tuple[str, ...]] = ("model.connection.theta",)  # no block has a stride
 
     def __init__(
         self,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from resexp.catalog import scan
 from resexp.errors import ConfigError, Problem
+from resexp.plan.unused import unused
 
 if TYPE_CHECKING:
     from resexp.config.settings import ProbeConfig, Settings
@@ -60,9 +62,13 @@ def _misfits(settings: Settings, facts: Facts) -> Iterator[Problem]:
         return
     yield from _undrawn(settings)
     trunk = scan.part_class(settings.model.info)
-    yield from _idle(settings, trunk.idle, settings.model.kind)
+    for key in named:
+        model = getattr(settings, key)
+        keys = tuple(re.sub(r"^model\b", key, idle) for idle in scan.part_class(model.info).idle)
+        yield from _idle(settings, keys, model.kind)
     yield from _idle(settings, task.idle, settings.task.kind)
     yield from _unfit(settings)
+    yield from unused(settings, facts)
     if trunk.network is not None:
         yield from _unshared(settings, facts)
     for key in named:

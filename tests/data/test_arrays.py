@@ -192,6 +192,12 @@ WRONG: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ("labels twice", {}, {"test_labels": "train_labels"}, "test_labels: names the training labels, tra"),
     ("one array twice", {}, {"test_images": "train_images"}, "test_images: names the training images, tra"),
     ("own test set", {}, {"same_as": "cifar10", "test_fraction": 0.1}, "cifar10 has a test set of its own"),
+    (
+        "test arrays and a fraction",
+        {},
+        {"test_labels": "others", "test_fraction": 0.5},
+        "data.test_labels: has no effect with test_fraction, which keeps training labels for testing; leave",
+    ),
     ("not CIFAR-10", {}, {"same_as": "cifar10"}, "train_labels: the labels are not those of CIFAR-10 in its"),
 ]
 

@@ -54,6 +54,15 @@ def test_spectrograms_are_images(folder: Path, configure: Configure) -> None:
     assert examples.shape == (16, 1, 16, 26)
 
 
+def test_a_fraction_beside_a_test_set_of_its_own_is_refused(tmp_path: Path, configure: Configure) -> None:
+    for split in ("train", "test"):
+        for name in ("high", "low"):
+            (tmp_path / split / name).mkdir(parents=True)
+            (tmp_path / split / name / "0.wav").write_bytes(file_of(tone(300)))
+    with pytest.raises(DataError, match=r"data.test_fraction: has no effect, .* leave it at 0\.2"):
+        cache.facts_of(configure("audio_folder", root=str(tmp_path), test_fraction=0.3))
+
+
 def test_what_cannot_be_used_is_left_out_counted_and_named(folder: Path, configure: Configure) -> None:
     (folder / "high" / "notes.txt").write_text("no sound")
     (folder / "high" / "empty.wav").write_bytes(b"")

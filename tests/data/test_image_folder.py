@@ -174,6 +174,15 @@ def test_unfit_folders_are_explained(
         cache.facts_of(configure("image_folder", root=str(tmp_path / "set"), **fields))
 
 
+def test_a_fraction_beside_a_test_set_of_its_own_is_refused(tmp_path: Path, configure: Configure) -> None:
+    for split in ("train", "val"):
+        plant(tmp_path / split, {"ant": 3, "bee": 3})
+    with pytest.raises(DataError) as refused:
+        cache.facts_of(configure("image_folder", root=str(tmp_path), test_fraction=0.3))
+    wrong = f"has no effect, because {tmp_path / 'val'} is the test set"
+    assert str(refused.value) == f"data.test_fraction: {wrong}; leave it at 0.2"
+
+
 def test_unknown_class_in_val(tmp_path: Path, configure: Configure) -> None:
     plant(tmp_path / "set" / "train", {"ant": 3, "bee": 3})
     plant(tmp_path / "set" / "val", {"ant": 3, "cat": 3})

@@ -1,0 +1,176 @@
+"""Options that change a trial's id but nothing else are refused, each in one sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import resexp
+from resexp.api import trials
+from resexp.config.parse import parse_settings
+from resexp.errors import ConfigError
+from resexp.estimate.network import Measurer
+
+RESNET = {"kind": "resnet", "depth": 8, "width": 4}
+VIT = {"kind": "vit", "depth": 1, "width": 8, "order": "pre", "norm": "layer"}
+TRANSFORMER = {**VIT, "kind": "transformer"}
+RESIDUAL = {"connection": "residual"}
+
+
+def cost(changes: dict[str, Any]) -> Any:
+    measurer = Measurer("cpu")
+    base = {"data": "synthetic", "model": RESNET, "training": {"epochs": 1}}
+    return measurer.cost(measurer.resolve(parse_settings({**base, **changes})))
+
+
+def text(**model: Any) -> dict[str, Any]:
+    data = {"kind": "python_topics", "context": 16, "train_size": 256, "test_size": 16}
+    return {"data": data, "task": "language", "model": {**TRANSFORMER, **model}}
+
+
+def image(**model: Any) -> dict[str, Any]:
+    return {"model": {**VIT, **model}}
+
+
+def by(shortcut: str) -> dict[str, Any]:
+    return {"connection": {"kind": "residual", "shortcut": shortcut}}
+
+
+def schedule(kind: str, **options: Any) -> dict[str, Any]:
+    return {"training": {"epochs": 1, "batch_size": 16, "schedule": {"kind": kind, **options}}}
+
+
+def optimizer(kind: str, **options: Any) -> dict[str, Any]:
+    return {"training": {"epochs": 1, "optimizer": {"kind": kind, **options}}}
+
+
+def gan(**task: Any) -> dict[str, Any]:
+    nets = {key: {"kind": key, "width": 4, "norm": "none"} for key in ("generator", "discriminator")}
+    return {
+        "task": {"kind": "adversarial", **task},
+        "model": {**nets["generator"], "depth": 4},
+        "discriminator": {**nets["discriminator"], "depth": 7},
+    }
+
+
+def unet(**model: Any) -> dict[str, Any]:
+    return {"data": "digit_scenes", "task": "segmentation", "model": {"kind": "unet", "width": 4, **model}}
+
+
+def svbm(connection: str, **model: Any) -> dict[str, Any]:
+    model = {"kind": "svbm", "depth": 2, "connection": connection, **model}
+    return {"data": {"kind": "table", "name": "iris"}, "model": model}
+
+
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    (image(span=0), "model.span: has no effect with connection: plain; leave it at 1"),
+    (image(span=0, connection="hyper"), "model.connection: hyper has no effect with span: 0, which removes"),
+    (image(norm="none"), "model.order: has no effect with norm: none; leave it at post"),
+    (text(mlp=False, mlp_ratio=2.0), "model.mlp_ratio: has no effect with mlp: false; leave it at 4.0"),
+    (text(dropout_at="skip"), "model.dropout_at: has no effect with dropout: 0; leave it at branch"),
+    (
+        text(dropout=0.1, dropout_at="mlp", mlp=False),
+        "model.dropout: has no effect with dropout_at: mlp and mlp: false; leave it at 0.0",
+    ),
+    (
+        text(dropout=0.1, dropout_at="skip"),
+        "model.dropout: has no effect with dropout_at: skip and no shortcut; leave it at 0.0",
+    ),
+    (text(connection={"kind": "skip", "theta": 0.5}, tied=False), "model.connection.theta: has no effect on"),
+    (
+        {"model": {**RESNET, "order": "pre", "pre_activation": "both"}},
+        "model.pre_activation: has no effect with connection: plain; leave it at branch",
+    ),
+    (unet(depth=4, levels=1, long_skip="add"), "model.long_skip: has no effect with levels: 1; leave it at"),
+    (svbm("plain", rule="adaptive"), "model.rule: has no effect with connection: plain; leave it at fixed"),
+    (svbm("plain", beta=0.7), "model.beta: has no effect with connection: plain; leave it at 0.5"),
+    (
+        gan(penalty_weight=1.0),
+        "task.penalty_weight: has no effect with a loss other than wgan_gp; leave it",
+    ),
+    (
+        {
+            **gan(),
+            "discriminator": {
+                **{"kind": "densenet", "depth": 7, "width": 4, "norm": "none"},
+                "connection": {"kind": "skip", "theta": 0.5},
+            },
+        },
+        "discriminator.connection.theta: has no effect on densenet",
+    ),
+    (
+        optimizer("adamw", weight_decay=0.0, decay_on="matrices"),
+        "training.optimizer.decay_on: has no effect with weight_decay: 0; leave it at all",
+    ),
+    (
+        optimizer("sgd", momentum=0.0, nesterov=True),
+        "training.optimizer.nesterov: has no effect with momentum: 0; leave it at false",
+    ),
+    (
+        schedule("cosine", after_warmup=True),
+        "training.schedule.after_warmup: has no effect with warmup: 0; leave it at false",
+    ),
+    (
+        schedule("constant", warmup=0.01),
+        "training.schedule.warmup: 0.01 has no effect: it is 0 of 16 steps; leave it out, or give a warm-up "
+        "of at least 2 steps",
+    ),
+    (schedule("constant", warmup=0.06), "training.schedule.warmup: 0.06 has no effect: it is 1 of 16 steps"),
+    (image(**by("projection")), "model.connection.shortcut: projection makes the same"),
+    (image(connection={"kind": "hyper", "shortcut": "pad_end"}), "network as pad, with these sizes of block"),
+    (
+        {**gan(), "model": {"kind": "generator", "depth": 4, "norm": "none", **by("pool")}},
+        "model.connection.shortcut: pool makes the same network as projection, with these sizes of blocks; "
+        "give projection",
+    ),
+]
+
+ACCEPTED: list[dict[str, Any]] = [
+    image(span=0, **RESIDUAL),
+    image(norm="none", order="deep_norm"),
+    image(**by("projection_everywhere")),
+    text(mlp=False),
+    text(dropout=0.1, dropout_at="skip", **RESIDUAL),
+    text(dropout=0.1, dropout_at="both", mlp=False),
+    {"model": {**RESNET, **RESIDUAL, "order": "pre", "pre_activation": "both"}},
+    unet(depth=9, levels=2, long_skip="add"),
+    svbm("residual", rule="adaptive", beta=0.7),
+    gan(penalty_weight=1.0, loss="wgan_gp"),
+    optimizer("adamw", decay_on="matrices"),
+    schedule("cosine", warmup=0.06, after_warmup=True),
+    schedule("constant", warmup=0.1),
+    *(
+        {"model": {**RESNET, **by(kind)}}
+        for kind in ("pad", "pad_end", "projection", "projection_everywhere", "pool")
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "says"), REFUSED)
+def test_what_has_no_effect_is_refused(changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        cost(changes)
+    (line,) = str(refused.value).splitlines()
+    assert says in line
+
+
+@pytest.mark.parametrize("changes", ACCEPTED)
+def test_what_has_an_effect_is_not(changes: dict[str, Any]) -> None:
+    cost(changes)
+
+
+def test_a_sweep_sets_an_option_where_it_acts(tmp_path: Path) -> None:
+    file = tmp_path / "t.yaml"
+    rule = "overrides: [{when: {model.dropout: 0.1}, set: {model.dropout_at: attention}}]\n"
+    file.write_text(
+        "name: t\n"
+        "data: {kind: python_topics, context: 16, train_size: 256, test_size: 16}\n"
+        "task: language\n"
+        "model: {kind: transformer, depth: 1, width: 8, norm: layer}\n"
+        "training: {epochs: 1}\n"
+        "sweep: {model.dropout: [0.0, 0.1]}\n" + rule
+    )
+    found = trials(resexp.load(file), "cpu")
+    assert [trial.settings["model"]["dropout_at"] for trial in found] == ["branch", "attention"]
