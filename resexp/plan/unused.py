@@ -21,6 +21,7 @@ Rule = tuple[str, tuple[str, ...], str, Callable[[Any], bool], str]
 RULES: Final[tuple[Rule, ...]] = (
     ("model", TOKENS, "span", lambda m: not m.span and m.connection.kind == "plain", "connection: plain"),
     ("model", TOKENS, "order", lambda m: m.norm == "none" and m.order != "deep_norm", "norm: none"),
+    ("model", (), "order", lambda m: m.norm == "none" and m.order == "bn_after_add", "norm: none"),
     ("model", ("transformer",), "mlp_ratio", lambda m: not m.mlp, "mlp: false"),
     ("model", ("transformer",), "dropout_at", lambda m: not m.dropout, "dropout: 0"),
     (
@@ -42,8 +43,8 @@ RULES: Final[tuple[Rule, ...]] = (
     ("training.optimizer", ("sgd",), "nesterov", lambda o: not o.momentum, "momentum: 0"),
     ("training.schedule", ("cosine",), "after_warmup", lambda s: not s.warmup, "warmup: 0"),
 )
-"""The settings of a part, its kinds, one of its options, whether the part's other settings leave that option
-without effect, and which of them do so.
+"""The settings of a part, its kinds (if there are none: all of the package's), one of its options, whether
+the part's other settings leave that option without effect, and which of them do so.
 """
 
 
@@ -52,7 +53,7 @@ def unused(settings: Settings, facts: Facts) -> Iterator[Problem]:
     for place, kinds, name, idle, cause in RULES:
         for key in (place, "discriminator") if place == "model" else (place,):
             part: Any = reduce(getattr, key.split("."), settings)
-            if part is None or part.kind not in kinds or not idle(part):
+            if part is None or part.info.plugin or part.kind not in (kinds or (part.kind,)) or not idle(part):
                 continue
             default = type(part).model_fields[name].default
             if getattr(part, name) != default:

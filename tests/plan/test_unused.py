@@ -79,6 +79,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         "model.dropout: has no effect with dropout_at: skip and no shortcut; leave it at 0.0",
     ),
     (text(connection={"kind": "skip", "theta": 0.5}, tied=False), "model.connection.theta: has no effect on"),
+    ({"model": {**RESNET, "order": "bn_after_add", "norm": "none"}}, "model.order: has no effect with norm:"),
     (
         {"model": {**RESNET, "order": "pre", "pre_activation": "both"}},
         "model.pre_activation: has no effect with connection: plain; leave it at branch",
