@@ -10,7 +10,7 @@ readings during training can only be taken again by training again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import product
 from typing import Any
@@ -25,6 +25,7 @@ PROGRAM = 1
 ROLES_OF = {"probes": "probe", "discriminator": "model"}
 """The role of the parts at a key, if the key has another name than the role."""
 TOGETHER = " with "
+ABOVE = " > "
 CHOICES: dict[str, dict[str, int]] = {
     "model.init": {"dirac": 2},  # version 2 adds noise to the identity
     "model.init with model.activation": dict.fromkeys(  # version 2 uses the activation's gain
@@ -52,8 +53,9 @@ CHOICES: dict[str, dict[str, int]] = {
         "gradient_norms with stochastic_depth": 2,
         "update_ratio with stochastic_depth": 2,
     },
-    # Version 2 takes no norm of the next layer, and takes layer norms along tokens. These follow a layer only
-    # with peri, except in a branch of several attentions and MLPs (a large `model.span`).
+    # Version 2 takes no norm of the next layer, and takes layer norms along tokens. Behind an MLP, these are
+    # in the branch with peri, and with post and deep_norm unless the MLP is the last of the branch. MLPs are
+    # every second sub-layer, so one that is not the last needs a branch of three.
     "probes with model.order with model.norm with model.kind": {
         **{
             f"responses with pre with {norm} with {kind}": 2
@@ -72,10 +74,16 @@ CHOICES: dict[str, dict[str, int]] = {
         f"responses with pre with {norm} with densenet with bottleneck": 2
         for norm in ("batch", "layer", "group")
     },
+    "probes with model.order with model.norm with model.kind with model.span > 2": {
+        f"responses with {order} with layer with {kind} with *": 2
+        for order in ("post", "deep_norm")
+        for kind in ("transformer", "vit", "masked_autoencoder")
+    },
 }
 """For each dotted key of the settings, the values whose version is not 1, with their versions, such as
 {"model.init": {"orthogonal": 2}} or, if two settings together decide, {"model.init with model.activation":
-{"he with tanh": 2}}. At the keys `probes` and `model.connection`, values are kinds.
+{"he with tanh": 2}}. At the keys `probes` and `model.connection`, values are kinds. The key "model.span > 2"
+switches something on (see below) if the number at `model.span` is greater than 2.
 
 The value "*" stands for any value but null, false, 0 and an empty text. Use it for settings that switch
 something on, such as clipping, a crop, or a low starting rate.
@@ -101,7 +109,7 @@ def versions(settings: Settings, plugins: tuple[Plugin, ...] = ()) -> dict[str, 
     if settings.get("discriminator"):
         choices |= {key.replace("model.", "discriminator."): values for key, values in CHOICES.items()}
     for key, values in choices.items():
-        chosen = (_names(_at(settings, each.split("."))) for each in key.split(TOGETHER))
+        chosen = (_names(_at(settings, each)) for each in key.split(TOGETHER))
         for name in map(TOGETHER.join, product(*chosen)):
             by_path[f"{key}.{name}"] = values.get(name, values.get("*", 1))
     return {path: version for path, version in by_path.items() if version != 1}
@@ -170,7 +178,10 @@ def _names(value: Any) -> list[str]:
     return [] if value in (None, False) else ["*"]
 
 
-def _at(value: Any, path: Sequence[str]) -> Any:
-    for key in path:
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return value
+def _at(settings: Settings, key: str) -> Any:
+    """The value at a dotted key, or whether it is a number above the one that the key names."""
+    path, _, bound = key.partition(ABOVE)
+    value: Any = settings
+    for each in path.split("."):
+        value = value.get(each) if isinstance(value, Mapping) else None
+    return isinstance(value, int) and value > int(bound) if bound else value

@@ -36,8 +36,9 @@ def naming_nothing(choices: Mapping[str, Mapping[str, int]]) -> list[str]:
     """The keys and values of versions that no setting has."""
     found = []
     for together, values in choices.items():
-        for place, key in enumerate(together.split(numerics.TOGETHER)):
-            spots = [grid.locate(each, key.split(".")) for each in (EVERYTHING, PLAYED)]
+        for place, whole in enumerate(together.split(numerics.TOGETHER)):
+            key = whole.partition(numerics.ABOVE)[0]
+            spots = [grid.locate(each, key.split(".")) for each in (EVERYTHING, PLAYED, TOKENS)]
             spot = next((each for each in spots if each.field is not None), spots[0])
             if key not in known_keys(()) or spot.field is None:
                 found.append(key)
@@ -117,6 +118,7 @@ EVERYTHING: dict[str, Any] = {
     "probes": [{"kind": "responses"}, {"kind": "lesion"}],
 }
 PLAYED = EVERYTHING | {"task": {"kind": "ppo"}}
+TOKENS = EVERYTHING | {"model": {"kind": "vit", "depth": 8}}
 
 
 def test_every_part_a_trial_uses_counts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,6 +188,10 @@ def test_a_version_is_in_the_id_of_those_who_use_it_alone(
         ({"order": "pre", "norm": "none"}, 1.0, ["update_ratio"]),
         ({"kind": "vit", "order": "pre", "norm": "layer"}, None, []),
         ({"kind": "vit", "order": "peri", "norm": "layer"}, None, ["responses"]),
+        ({"kind": "vit", "order": "post", "norm": "layer", "span": 2}, None, []),
+        ({"kind": "vit", "order": "post", "norm": "layer", "span": 3}, None, ["responses"]),
+        ({"kind": "vit", "order": "deep_norm", "norm": "layer", "span": 4}, None, ["responses"]),
+        ({"kind": "vit", "order": "deep_norm", "norm": "none", "span": 4}, None, []),
     ],
 )
 def test_a_probe_s_version_is_raised_only_where_it_measures_something_else(
