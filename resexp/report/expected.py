@@ -14,8 +14,8 @@ from resexp.errors import ConfigError, Problem
 from resexp.plan.status import Status
 from resexp.report import failed_seeds, frames, pairs, splits, statistics, words
 from resexp.report.build import Report
-from resexp.report.statistics import ROUNDING
-from resexp.report.tables import degradation
+from resexp.report.statistics import ROUNDING, Estimate
+from resexp.report.tables import comparisons, degradation
 from resexp.report.verdict import Verdict
 
 
@@ -146,7 +146,7 @@ def _compared(report: Report, expectation: Expectation) -> CheckedExpectation:
     if estimate is None:
         return CheckedExpectation(expectation.text, Outcome.UNDECIDED, f"no trial has a {metric}")
     what = "the difference is " if len(sides) == 2 else ""
-    value, low, high = (_shown(each, metric) for each in (estimate.value, estimate.low, estimate.high))
+    value, low, high = _shown(estimate, metric, expectation.bound)
     if estimate.low is None or estimate.high is None:
         why = f"{what}{value}, n = {estimate.n}; three seeds are the fewest that decide anything"
         return CheckedExpectation(expectation.text, Outcome.UNDECIDED, why)
@@ -215,16 +215,32 @@ def _outcome(low: float, high: float, expectation: Expectation) -> Outcome:
     end equals the bound if they differ by rounding alone.
     """
     bound, sign = expectation.bound, expectation.sign
-    at_high, at_low = (isclose(end, bound, rel_tol=ROUNDING, abs_tol=ROUNDING) for end in (high, low))
+    at_high, at_low = _same(high, bound), _same(low, bound)
     below = sign == "<=" if at_high else high < bound
     above = sign == ">=" if at_low else low > bound
     holds, fails = (above, below) if sign.startswith(">") else (below, above)
     return Outcome.HOLDS if holds else Outcome.FAILS if fails else Outcome.UNDECIDED
 
 
-def _shown(value: float | None, metric: str) -> str:
-    if value is None:
-        return words.DASH
+def _same(end: float, bound: float) -> bool:
+    return isclose(end, bound, rel_tol=ROUNDING, abs_tol=ROUNDING)
+
+
+def _shown(estimate: Estimate, metric: str, bound: float) -> list[str]:
+    """The estimate's value and the ends of its interval, with so many digits that no end of an interval that
+    excludes the bound is shown as the bound.
+    """
+    numbers = (estimate.value, estimate.low, estimate.high)
     if metric in ("params", "macs", "peak_memory_bytes"):
-        return f"{value:,.0f}"
-    return f"{words.percent(value, 2)} %" if metric.endswith("_error") else f"{value:.4g}"
+        return [words.DASH if each is None else f"{each:,.0f}" for each in numbers]
+    if metric.endswith("_error"):
+        ends = [None if end is None or _same(end, bound) else end - bound for end in numbers[1:]]
+        digits = comparisons.decimals(ends[0], ends[1], 2)
+        return [words.DASH if each is None else f"{words.percent(each, digits)} %" for each in numbers]
+    return [words.DASH if each is None else _significant(each, bound) for each in numbers]
+
+
+def _significant(value: float, bound: float) -> str:
+    """The value with four digits, or with up to nine if fewer would show it as the bound."""
+    texts = [f"{value:.{digits}g}" for digits in range(4, 10)]
+    return next((text for text in texts if float(text) != bound), texts[0])
