@@ -92,7 +92,7 @@ def records_of(
     columns = chosen(sheet, named)
     found = runs_of(sheet, columns, told.unit)
     rows = pd.DataFrame([_row(run, told) for run in found.runs])
-    trials = rows.drop(columns=list(_unknown_chances(rows, columns, told)))
+    trials = rows.drop(columns=list(_unknown_chances(rows, columns)))
     by_variant = [group for _, group in trials.groupby("variant")]
     sizes = [split for split in SPLITS if all(frames.examples(group, split) for group in by_variant)]
     source = f"{sheet.origin} (SHA-256 {sheet.digest[:12]}…)" if sheet.digest else sheet.origin
@@ -111,14 +111,13 @@ def records_of(
     )
 
 
-def _unknown_chances(rows: pd.DataFrame, columns: ColumnRoles, told: Told) -> Iterator[str]:
+def _unknown_chances(rows: pd.DataFrame, columns: ColumnRoles) -> Iterator[str]:
     """The columns of chance errors that the frame of trials must lack, so that the number of examples counts
-    (see `frames.examples`): the error is not known, and the user gave the number, or the table has no such
-    column. A table of trials by resexp has an empty one if its errors are not shares of examples.
+    (see `frames.examples`): the error is not known, and the table has no such column. A table of trials by
+    resexp has an empty one if its errors are not shares of examples.
     """
-    for split in SPLITS:
-        column, given = f"{split}_chance", f"{split}_examples" in told.columns()
-        if rows[column].isna().all() and (given or column not in columns.of):
+    for column in (f"{split}_chance" for split in SPLITS):
+        if rows[column].isna().all() and column not in columns.of:
             yield column
 
 
@@ -144,6 +143,7 @@ def _row(run: ForeignRun, told: Told) -> dict[str, Any]:
         "data": run.data,
         "model": None,
         **{f"{split}_{what}": numbers.get(f"{split}_{what}") for what in OF_SPLITS for split in SPLITS},
+        **{f"{name}_given": True for name in told.columns() if name.endswith("_examples")},
     }
 
 

@@ -234,10 +234,10 @@ def examples(trials: pd.DataFrame, split: str) -> int | None:
 
     Errors are shares of examples only if each example has one class. In this case, the error of always
     answering the most frequent class is recorded (`chance`). For masks and text, errors are shares of pixels
-    or characters, this column is empty, and the result is None. Foreign runs lack the column if the number
-    counts although nobody gave the error of always one class.
+    or characters, this column is empty, and the result is None. The number of foreign runs also counts if
+    they lack this column, or if the user gave the number for all runs (`given`).
     """
-    known = trials.get(f"{split}_chance")
+    known = trials.get(f"{split}_examples_given", trials.get(f"{split}_chance"))
     if known is not None and known.isna().all():
         return None
     found = _only(trials, f"{split}_examples")

@@ -42,6 +42,22 @@ def test_a_table_of_masks_has_an_empty_column_of_chance_errors(tmp_path: Path) -
         assert any("--test-examples" in note for note in report.notes) == (known is None)
 
 
+def test_a_number_of_examples_that_the_user_gave_counts_on_every_data_set(tmp_path: Path) -> None:
+    """Also where only the table's other data set has the error of always one class."""
+    cells = [("easy", "a", 0, 0.9), ("easy", "b", 2, 0.9), ("hard", "c", 0, ""), ("hard", "d", 2, "")]
+    runs = "".join(
+        f"{data},{name},20,{seed},{error},{chance}\n"
+        for data, name, error, chance in cells
+        for seed in range(3)
+    )
+    path = written(tmp_path, "data,variant,depth,seed,test_error,test_chance\n" + runs)
+    table = resexp.judge(path, unit="percent", test_examples=50).table("comparisons")
+    assert table is not None
+    found = {row["variant"]: (row["verdict"], row["high"]) for row in table.rows}
+    assert found["b, easy"] == found["d, hard"]
+    assert found["d, hard"][0] == "undecided"
+
+
 def test_a_foreign_skip_is_not_said_to_be_concatenation(tmp_path: Path) -> None:
     """In the literature a skip adds, and nobody told resexp what this one does."""
     runs = "".join(
