@@ -14,6 +14,7 @@ from resexp.foreign.units import Unit, option
 from resexp.plan.status import Status
 from resexp.report import words
 from resexp.report.statistics import LEAST
+from resexp.report.unjudged import APART, apart
 from resexp.text import clean
 
 SELECTION = (
@@ -50,8 +51,8 @@ def unjudged(sheet: Sheet, columns: ColumnRoles, found: Runs, chance: bool) -> I
         yield "No variant has two depths, so the effect of depth is not judged."
     if len(depths) == 1:
         yield "There is one variant, so no connections are compared."
-    elif len(set().union(*depths.values())) == sum(map(len, depths.values())):
-        yield "No two variants have a depth in common, so no connections are compared."
+    elif apart(depths):
+        yield APART
     most = max(Counter((run.variant, run.depth) for run in done).values())
     if most < LEAST:
         runs = "one run" if most == 1 else f"at most {words.counted(most, 'run')}"

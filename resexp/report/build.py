@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from resexp.errors import Problem
 from resexp.plan.status import Status
-from resexp.report import frames, standing, statistics, words
+from resexp.report import frames, standing, statistics, unjudged, words
 from resexp.report.sections import Section, loaded, noting, refuse_missing_cells, sections, unshowable
 from resexp.report.setup import Setup, setup
 from resexp.report.table import Sentence, Table, explained, introduced
@@ -138,7 +138,7 @@ def build(records: Records, plugins: Sequence[Plugin] = ()) -> Report:
                 for sentence in introduced((*standing.opening(prepared), *opening), prepared)
             ),
             *(standing.marked(prepared, sentence, leading) for sentence in verdicts),
-            *(Sentence("", "not judged", Tone.OPEN, each).cleaned() for each in prepared.unjudged),
+            *(Sentence("", "not judged", Tone.OPEN, each).cleaned() for each in unjudged.sentences(prepared)),
         ),
         leading=leading,
         tables=tuple(by_key.values()),

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from made_up import of, row, trial
 
 from resexp.report import frames
+from resexp.report.build import build
 from resexp.report.corrections import holm
 from resexp.report.naming import Measure
 from resexp.report.tables import comparisons, equal_budget
@@ -352,3 +353,13 @@ def test_one_variant_alone_is_compared_with_nothing(make: Make) -> None:
     assert equal_budget.table(records) is None
     assert comparisons.table(frames.prepared(make([]))) is None
     assert equal_budget.table(frames.prepared(make([]))) is None
+
+
+def test_variants_without_a_depth_in_common_are_said_to_be_compared_with_nothing(make: Make) -> None:
+    rows = measured({"plain": [0.3, 0.2]}, 20) + measured({"residual": [0.3, 0.2]}, 56)
+    said = [sentence.text for sentence in build(make(rows)).sentences]
+    assert said == ["No two variants have a depth in common, so no connections are compared."]
+    shared = build(make(rows + measured({"residual": [0.1, 0.2]}, 20)))
+    alone = build(make(rows[:2]))
+    for sentence in (*shared.sentences, *alone.sentences):
+        assert "in common" not in sentence.text
