@@ -18,7 +18,7 @@ from resexp.machine.folders import data_folder
 
 CODE = (
     *("models", "connections", "tasks", "probes", "options.py"),
-    *("plan/compatible.py", "plan/unused.py", "estimate/network.py", "estimate/duration.py"),
+    *("plan/compatible.py", "estimate/network.py", "estimate/duration.py"),
 )
 """The files and folders of the package whose code computes the answers. When one of them changes, or the
 version of PyTorch, all answers are forgotten.

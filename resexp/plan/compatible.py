@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from resexp.catalog import scan
 from resexp.errors import ConfigError, Problem
-from resexp.plan.unused import unused
 
 if TYPE_CHECKING:
     from resexp.config.settings import ProbeConfig, Settings
@@ -68,7 +67,6 @@ def _misfits(settings: Settings, facts: Facts) -> Iterator[Problem]:
         yield from _idle(settings, keys, model.kind)
     yield from _idle(settings, task.idle, settings.task.kind)
     yield from _unfit(settings)
-    yield from unused(settings, facts)
     if trunk.network is not None:
         yield from _unshared(settings, facts)
     for key in named:

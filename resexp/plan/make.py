@@ -15,6 +15,7 @@ from resexp.plan import numerics
 from resexp.plan.checks import unknown_checks
 from resexp.plan.groups import labelled, name_of, short
 from resexp.plan.trial import Cost, Trial, identity
+from resexp.plan.unused import unused
 
 if TYPE_CHECKING:
     from resexp.catalog.plugins import Plugin
@@ -83,7 +84,7 @@ def of_points(
     """
     refuse_too_many(experiment)
     trials: list[Trial] = []
-    problems: list[Problem] = []
+    problems = list(unused(experiment))
     labels = variant_labels(experiment)
     known: dict[Settings, SeedlessSetting] = {}
     for count, (point, variant) in enumerate(zip(experiment.points, labels, strict=True)):

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
-from typing import TYPE_CHECKING, Any, Final
+from itertools import product
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from resexp.errors import Problem
 
 if TYPE_CHECKING:
-    from resexp.config.settings import Settings
-    from resexp.data.base import Facts
+    from resexp.config.load import Experiment, Point
 
 TOKENS = ("transformer", "vit", "masked_autoencoder")
 """The trunks whose blocks are those of `models/encoder.py`."""
@@ -48,41 +48,42 @@ the part's other settings leave that option without effect, and which of them do
 """
 
 
-def unused(settings: Settings, facts: Facts) -> Iterator[Problem]:
-    """A problem for each option that is not at its default, though other settings leave it without effect."""
-    for place, kinds, name, idle, cause in RULES:
-        for key in (place, "discriminator") if place == "model" else (place,):
-            part: Any = reduce(getattr, key.split("."), settings)
-            if part is None or part.info.plugin or part.kind not in (kinds or (part.kind,)) or not idle(part):
-                continue
-            default = type(part).model_fields[name].default
-            if getattr(part, name) != default:
-                right = f"leave it at {str(default).lower() if isinstance(default, bool) else default}"
-                yield Problem("", f"{key}.{name}", f"has no effect with {cause}", right)
-    for key in ("model", "discriminator"):
-        model: Any = getattr(settings, key)
+def unused(experiment: Experiment) -> Iterator[Problem]:
+    """A problem for each option that is not at its default, though other settings leave it without effect.
+
+    An option that has one value in the whole sweep, and acts at some of its points, is accepted. So a sweep
+    over dropout may begin at 0. If the plan is only a part of the file's sweep, nothing is refused, because
+    the option may act in the rest.
+    """
+    if experiment.partial:
+        return
+    for rule in RULES:
+        for key in (rule[0], "discriminator") if rule[0] == "model" else (rule[0],):
+            yield from _idle(experiment.points, key, rule)
+    for key, point in product(("model", "discriminator"), experiment.points):
+        model: Any = getattr(point.settings, key)
         if model is None or model.kind not in TOKENS or model.span:
             continue
         if model.connection.kind not in ("plain", "residual"):
+            name = f"{key}.connection"
             wrong = f"{model.connection.kind} has no effect with span: 0, which removes all shortcuts"
             right = "residual, of which span: 0 leaves the branches, or a span of at least 1"
-            yield Problem("", f"{key}.connection", wrong, right)
-    yield from _unwarmed(settings, facts)
+            yield Problem(point.where(name), name, wrong, right)
 
 
-def _unwarmed(settings: Settings, facts: Facts) -> Iterator[Problem]:
-    """A problem if the warm-up is too short to lower the rate of any step. In its last step the rate is that
-    of the schedule.
-    """
-    training, task = settings.training, settings.task.build()
-    schedule = training.schedule
-    examples, passes = facts.train, 1
-    if task.targets == "actions":
-        examples, passes = task.games * task.rollout, task.passes
-    per_epoch = passes * (examples // max(1, min(training.batch_size, examples)))
-    total = training.iterations or (training.epochs or 0) * per_epoch
-    steps, least = round(schedule.warmup * total), 1 if getattr(schedule, "after_warmup", False) else 2
-    if schedule.warmup and steps < least:
-        wrong = f"{schedule.warmup} has no effect: it is {steps} of {total} steps"
-        right = f"leave it out, or give a warm-up of at least {least} steps"
-        yield Problem("", "training.schedule.warmup", wrong, right)
+def _idle(points: Sequence[Point], key: str, rule: Rule) -> Iterator[Problem]:
+    """A problem for each point at which the option of the rule has no effect."""
+    _, kinds, name, idle, cause = rule
+    parts = [(point, reduce(getattr, key.split("."), cast("Any", point.settings))) for point in points]
+    having = [
+        (point, part)
+        for point, part in parts
+        if part is not None and not part.info.plugin and part.kind in (kinds or (part.kind,))
+    ]
+    if len({getattr(part, name) for _, part in having}) == 1 and not all(idle(part) for _, part in having):
+        return
+    for point, part in having:
+        default = type(part).model_fields[name].default
+        if idle(part) and getattr(part, name) != default:
+            right = f"leave it at {str(default).lower() if isinstance(default, bool) else default}"
+            yield Problem(point.where(f"{key}.{name}"), f"{key}.{name}", f"has no effect with {cause}", right)

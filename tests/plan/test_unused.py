@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,8 @@ import pytest
 
 import resexp
 from resexp.api import trials
-from resexp.config.parse import parse_settings
 from resexp.errors import ConfigError
-from resexp.estimate.network import Measurer
+from resexp.plan.trial import Trial
 
 RESNET = {"kind": "resnet", "depth": 8, "width": 4}
 VIT = {"kind": "vit", "depth": 1, "width": 8, "order": "pre", "norm": "layer"}
@@ -19,10 +19,11 @@ TRANSFORMER = {**VIT, "kind": "transformer"}
 RESIDUAL = {"connection": "residual"}
 
 
-def cost(changes: dict[str, Any]) -> Any:
-    measurer = Measurer("cpu")
-    base = {"data": "synthetic", "model": RESNET, "training": {"epochs": 1}}
-    return measurer.cost(measurer.resolve(parse_settings({**base, **changes})))
+def planned(folder: Path, changes: dict[str, Any], *overrides: str) -> list[Trial]:
+    base = {"name": "t", "data": "synthetic", "model": RESNET, "training": {"epochs": 1}}
+    file = folder / "t.yaml"
+    file.write_text(json.dumps(base | changes))
+    return trials(resexp.load(file, overrides), "cpu")
 
 
 def text(**model: Any) -> dict[str, Any]:
@@ -113,12 +114,6 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         schedule("cosine", after_warmup=True),
         "training.schedule.after_warmup: has no effect with warmup: 0; leave it at false",
     ),
-    (
-        schedule("constant", warmup=0.01),
-        "training.schedule.warmup: 0.01 has no effect: it is 0 of 16 steps; leave it out, or give a warm-up "
-        "of at least 2 steps",
-    ),
-    (schedule("constant", warmup=0.06), "training.schedule.warmup: 0.06 has no effect: it is 1 of 16 steps"),
     (image(**by("projection")), "model.connection.shortcut: projection makes the same"),
     (image(connection={"kind": "hyper", "shortcut": "pad_end"}), "network as pad, with these sizes of block"),
     (
@@ -150,28 +145,33 @@ ACCEPTED: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize(("changes", "says"), REFUSED)
-def test_what_has_no_effect_is_refused(changes: dict[str, Any], says: str) -> None:
+def test_what_has_no_effect_is_refused(changes: dict[str, Any], says: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as refused:
-        cost(changes)
+        planned(tmp_path, changes)
     (line,) = str(refused.value).splitlines()
     assert says in line
+    assert line.startswith(f"{tmp_path / 't.yaml'}:1: ")
 
 
 @pytest.mark.parametrize("changes", ACCEPTED)
-def test_what_has_an_effect_is_not(changes: dict[str, Any]) -> None:
-    cost(changes)
+def test_what_has_an_effect_is_not(changes: dict[str, Any], tmp_path: Path) -> None:
+    assert planned(tmp_path, changes)
 
 
-def test_a_sweep_sets_an_option_where_it_acts(tmp_path: Path) -> None:
-    file = tmp_path / "t.yaml"
-    rule = "overrides: [{when: {model.dropout: 0.1}, set: {model.dropout_at: attention}}]\n"
-    file.write_text(
-        "name: t\n"
-        "data: {kind: python_topics, context: 16, train_size: 256, test_size: 16}\n"
-        "task: language\n"
-        "model: {kind: transformer, depth: 1, width: 8, norm: layer}\n"
-        "training: {epochs: 1}\n"
-        "sweep: {model.dropout: [0.0, 0.1]}\n" + rule
-    )
-    found = trials(resexp.load(file), "cpu")
+def test_a_sweep_may_have_points_at_which_an_option_has_no_effect(tmp_path: Path) -> None:
+    changes = text(dropout_at="attention") | {"sweep": {"model.dropout": [0.0, 0.1]}}
+    assert len(planned(tmp_path, changes)) == 2
+    assert len(planned(tmp_path, changes, "model.dropout=0")) == 1  # a part of the file's sweep
+
+
+def test_an_option_is_not_swept_where_it_has_no_effect(tmp_path: Path) -> None:
+    sweep = {"model.dropout": [0.0, 0.1], "model.dropout_at": ["attention", "mlp"]}
+    with pytest.raises(ConfigError) as refused:
+        planned(tmp_path, text() | {"sweep": sweep})
+    assert "model.dropout_at: has no effect with dropout: 0; leave it at branch" in str(refused.value)
+
+
+def test_a_rule_of_the_sweep_sets_an_option_where_it_acts(tmp_path: Path) -> None:
+    rule = {"when": {"model.dropout": 0.1}, "set": {"model.dropout_at": "attention"}}
+    found = planned(tmp_path, text() | {"sweep": {"model.dropout": [0.0, 0.1]}, "overrides": [rule]})
     assert [trial.settings["model"]["dropout_at"] for trial in found] == ["branch", "attention"]
