@@ -15,7 +15,7 @@ from resexp.plan.status import Status
 from resexp.report import failed_seeds, frames, pairs, splits, statistics, words
 from resexp.report.build import Report
 from resexp.report.statistics import ROUNDING, Estimate
-from resexp.report.tables import comparisons, degradation
+from resexp.report.tables import degradation
 from resexp.report.verdict import Verdict
 
 
@@ -235,7 +235,7 @@ def _shown(estimate: Estimate, metric: str, bound: float) -> list[str]:
         return [words.DASH if each is None else f"{each:,.0f}" for each in numbers]
     if metric.endswith("_error"):
         ends = [None if end is None or _same(end, bound) else end - bound for end in numbers[1:]]
-        digits = comparisons.decimals(ends[0], ends[1], 2)
+        digits = words.decimals(ends[0], ends[1], 2)
         return [words.DASH if each is None else f"{words.percent(each, digits)} %" for each in numbers]
     return [words.DASH if each is None else _significant(each, bound) for each in numbers]
 

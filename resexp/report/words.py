@@ -14,6 +14,8 @@ from resexp.text import clean as printable
 
 DASH = "–"
 MINUS = "−"
+MOST_DECIMALS = 9
+"""No difference is shown with more decimals."""
 Missing = float | int | None
 called = texts.called
 
@@ -50,8 +52,22 @@ def spread(mean: Missing, sd: Missing, digits: int = 2) -> str:
 
 
 def interval(low: Missing, high: Missing, digits: int = 2) -> str:
-    """Two fractions as percentages: [80.10, 90.20]."""
-    return DASH if missing(low) or missing(high) else f"[{percent(low, digits)}, {percent(high, digits)}]"
+    """Two fractions as percentages: [80.10, 90.20]. They have more digits if `decimals` says so."""
+    if low is None or high is None or missing(low) or missing(high):
+        return DASH
+    digits = decimals(low, high, digits)
+    return f"[{percent(low, digits)}, {percent(high, digits)}]"
+
+
+def decimals(low: float | None, high: float | None, digits: int) -> int:
+    """With how many decimals a difference is shown in points: `digits`, or more if the interval excludes 0
+    and one of its ends would be shown as 0.
+    """
+    low, high = low or 0.0, high or 0.0
+    least = min(abs(low), abs(high)) if low > 0 or high < 0 else 1.0
+    while digits < MOST_DECIMALS and not float(f"{100 * least:.{digits}f}"):
+        digits += 1
+    return digits
 
 
 def points(fraction: Missing, digits: int = 2) -> str:

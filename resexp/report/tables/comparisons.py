@@ -19,8 +19,6 @@ ORDER = 25
 LEADS = True
 MEASURES = {"test_error": "test", "train_error": "train"}
 PROTOCOL = " of the last epoch"
-MOST = 9
-"""No difference is shown with more decimals."""
 CAPTION = (
     f"{{Error}}{PROTOCOL} minus that of the baseline at the same depth, in percentage points, over n seeds "
     "of each; negative is better. The baseline is {baseline}. The brackets hold the difference's 95 % "
@@ -80,21 +78,10 @@ def table(records: Records) -> Table | None:
 def _difference(row: Row) -> str:
     if any(row["diverged"]):
         return f"{_diverged(row)} diverged"
-    digits = decimals(row["low"], row["high"], 1 if abs(row["difference"] or 0) >= 0.1 else 2)
+    digits = words.decimals(row["low"], row["high"], 1 if abs(row["difference"] or 0) >= 0.1 else 2)
     shown = words.points(row["difference"], digits)
     interval = words.interval(row["low"], row["high"], digits)
     return shown if interval == words.DASH else f"{shown} {interval}"
-
-
-def decimals(low: float | None, high: float | None, digits: int) -> int:
-    """With how many decimals a difference is shown in points: `digits`, or more if the interval excludes 0
-    and one of its ends would be shown as 0.
-    """
-    low, high = low or 0.0, high or 0.0
-    least = min(abs(low), abs(high)) if low > 0 or high < 0 else 1.0
-    while digits < MOST and not float(f"{100 * least:.{digits}f}"):
-        digits += 1
-    return digits
 
 
 def baseline(trials: pd.DataFrame) -> tuple[str, str] | None:
@@ -213,7 +200,7 @@ def _finding(name: str, row: dict[str, Any], measure: Measure) -> str:
     sign = -1 if row["verdict"] is Verdict.LOWER else 1
     size, *ends = (sign * row[key] for key in ("difference", "low", "high"))
     low, high = sorted(ends)
-    digits = decimals(low, high, 2)
+    digits = words.decimals(low, high, 2)
     return (
         f"{here}: the test {measure.name} is {row['verdict']} than that of {name}, "
         f"by {words.percent(size, digits)} points {words.interval(low, high, digits)}, "

@@ -1,0 +1,12 @@
+"""Numbers as text."""
+
+from __future__ import annotations
+
+from resexp.report import words
+
+
+def test_no_end_of_an_interval_that_excludes_0_is_shown_as_0() -> None:
+    assert words.interval(0.00002, 0.0123) == "[0.002, 1.230]"
+    assert words.interval(-0.0123, -0.00002, 1) == "[−1.230, −0.002]"
+    assert words.interval(-0.00002, 0.0123) == "[0.00, 1.23]"
+    assert words.interval(0.0, 0.0123) == "[0.00, 1.23]"
