@@ -37,7 +37,7 @@ def dark(brightest: int, split: str) -> tuple[str, ...]:
     """A note on the image files of a split if no pixel of them is as bright as DARK."""
     if brightest >= DARK:
         return ()
-    deep = "values of 16 bits were divided by 257, so scale 10, 12 or 14 bits to 16 first"
+    deep = "if the files have 10, 12 or 14 of 16 bits, scale them to 16, because 16 bits are divided by 257"
     return (f"no pixel of the {split} images is above {brightest}, and white is 255; {deep}",)
 
 

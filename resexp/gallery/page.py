@@ -40,7 +40,7 @@ here* give the value of the lower side, then of the higher side. *Measured here*
 its interval, and n, the number of seeds per side. The word in brackets says where the published number was
 checked: in the paper's text, in a secondary source, or nowhere (memory).
 
-The intervals are Student's (Welch's, for seeds that are not paired). If networks diverged, the difference
+The intervals are Student's (unequal variances, unpaired seeds). If networks diverged, the difference
 has no size, and its direction rests on how many diverged on each side. Within each report, the comparisons
 are corrected for their number; one that is significant only without this correction is marked *only before
 correction*. The verdicts in this table are not corrected. Therefore the counts above the table also say how

@@ -19,9 +19,6 @@ NO_SHORTCUT = ("plain", "skip_input")
 
 Rule = tuple[str, tuple[str, ...], str, Callable[[Any], bool], str]
 RULES: Final[tuple[Rule, ...]] = (
-    ("model", TOKENS, "span", lambda m: not m.span and m.connection.kind == "plain", "connection: plain"),
-    ("model", TOKENS, "order", lambda m: m.norm == "none" and m.order != "deep_norm", "norm: none"),
-    ("model", (), "order", lambda m: m.norm == "none" and m.order == "bn_after_add", "norm: none"),
     ("model", ("transformer",), "mlp_ratio", lambda m: not m.mlp, "mlp: false"),
     ("model", ("transformer",), "dropout_at", lambda m: not m.dropout, "dropout: 0"),
     (
@@ -34,10 +31,7 @@ RULES: Final[tuple[Rule, ...]] = (
         lambda m: m.dropout_at == "skip" and (not m.span or m.connection.kind in NO_SHORTCUT),
         "dropout_at: skip and no shortcut",
     ),
-    ("model", ("resnet",), "pre_activation", lambda m: m.connection.kind == "plain", "connection: plain"),
     ("model", ("unet",), "long_skip", lambda m: m.levels == 1, "levels: 1"),
-    ("model", ("svbm",), "beta", lambda m: m.connection.kind == "plain", "connection: plain"),
-    ("model", ("svbm",), "rule", lambda m: m.connection.kind == "plain", "connection: plain"),
     ("task", ("adversarial",), "penalty_weight", lambda t: t.loss != "wgan_gp", "a loss other than wgan_gp"),
     ("training.optimizer", ("adamw",), "decay_on", lambda o: not o.weight_decay, "weight_decay: 0"),
     ("training.optimizer", ("sgd",), "nesterov", lambda o: not o.momentum, "momentum: 0"),
@@ -45,6 +39,9 @@ RULES: Final[tuple[Rule, ...]] = (
 )
 """The settings of a part, its kinds (if there are none: all of the package's), one of its options, whether
 the part's other settings leave that option without effect, and which of them do so.
+
+Options that do nothing in plain nets, or without norms, are not listed, because both are usually swept beside
+others.
 """
 
 
@@ -85,5 +82,6 @@ def _idle(points: Sequence[Point], key: str, rule: Rule) -> Iterator[Problem]:
     for point, part in having:
         default = type(part).model_fields[name].default
         if idle(part) and getattr(part, name) != default:
-            right = f"leave it at {str(default).lower() if isinstance(default, bool) else default}"
+            value = str(default).lower() if isinstance(default, bool) else default
+            right = f"leave it at {value}, or set it by overrides where it acts"
             yield Problem(point.where(f"{key}.{name}"), f"{key}.{name}", f"has no effect with {cause}", right)

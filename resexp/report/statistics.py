@@ -1,8 +1,9 @@
 """Means and standard deviations over seeds, intervals of differences, and degradation with depth.
 
-Every interval is Student's interval of a sum of weighted, independent means with unequal variances (Welch
-1947, Biometrika 34). Seeds are not paired. Variants with the same seed do start from the same weights and see
-the same batches, but their errors are weakly correlated, and pairing would halve the degrees of freedom.
+Every interval is Student's interval of a sum of weighted, independent means with unequal variances: Welch's
+(1947, Biometrika 34) or, if the samples differ in size, that of Cochran and Cox. Seeds are not paired.
+Variants with the same seed do start from the same weights and see the same batches, but their errors are
+weakly correlated, and pairing would halve the degrees of freedom.
 """
 
 from __future__ import annotations
@@ -118,7 +119,7 @@ def contrast(
     least: float = 0.0,
     level: float = LEVEL,
 ) -> Estimate | None:
-    """The sum of weight x mean over independent samples, with Welch's interval. None if a sample is empty.
+    """The sum of weight x mean over independent samples, with Student's interval. None if a sample is empty.
 
     If the samples differ in size, the quantile is the mean of Student's quantiles of the samples, weighted by
     the variances of their means (Cochran and Cox 1950, Experimental Designs). Welch's interval is too narrow
@@ -142,7 +143,7 @@ def contrast(
     if n < LEAST:
         return Estimate(value, None, None, None, n)
     overlaps = overlap if isinstance(overlap, Sequence) else [overlap] * len(cells)
-    found = variances.of(cells, counts, differ=value != 0 and len(cells) > 1)
+    found = variances.of(cells, counts, compared=len(cells) > 1)
     parts = [
         w**2 * max(each, least) * (1 / len(x) + shared)
         for w, each, x, shared in zip(weights, found, cells, overlaps, strict=True)

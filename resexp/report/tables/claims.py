@@ -14,7 +14,7 @@ from resexp.store import Records
 ORDER = 5
 CAPTION = (
     "The difference that the paper states, and the same difference measured here over n seeds per side, with"
-    " its 95 % interval by Student's t (Welch's, for seeds that are not paired). Each kind of claim has its "
+    " its 95 % interval by Student's t (unequal variances, unpaired seeds). Each kind of claim has its "
     "rule. A claim on a direction agrees or disagrees if the interval excludes 0. A claim that both sides "
     "are as good names a margin: they are equivalent if the interval lies within the margin on both sides of"
     " 0, and not equivalent if it lies outside. A claim that one side is no worse names a margin, too: the "

@@ -22,7 +22,7 @@ PROTOCOL = " of the last epoch"
 CAPTION = (
     f"{{Error}}{PROTOCOL} minus that of the baseline at the same depth, in percentage points, over n seeds "
     "of each; negative is better. The baseline is {baseline}. The brackets hold the difference's 95 % "
-    "interval by Student's t (Welch's, for seeds that are not paired). The p is that of the same test, after "
+    "interval by Student's t (unequal variances, unpaired seeds). The p is that of the same test, after "
     "Holm's correction for all comparisons of one {error} at one depth. The verdict is “lower” or “higher” "
     "if the corrected p is at most 0.05, and “only before correction” if only the uncorrected p is that "
     "small. Otherwise it is “equivalent” if the interval lies within 1 point of 0 on both sides, and "

@@ -37,7 +37,7 @@ FRONT = (
 CAPTION = (
     f"Test {{error}}{PROTOCOL}, as mean ± standard deviation over n seeds.{FRONT} The gain is how much lower "
     "the test {error} is than at the next shallower depth, in points, with a 95 % interval by Student's t "
-    "(Welch's, for seeds that are not paired). The p is that of the same test, after Holm's correction for "
+    "(unequal variances, unpaired seeds). The p is that of the same test, after Holm's correction for "
     "the steps of one connection. A step pays if it has a positive gain, its p is at most 0.05, and no "
     "shallower network of the connection has a lower mean {error}. A step that does not pay may still have a "
     "gain, which these seeds cannot distinguish from 0. Depth hurts if the deepest network has a greater "

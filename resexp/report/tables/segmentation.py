@@ -20,8 +20,8 @@ CAPTION = (
     "Results on the test set at the end of training: intersection over union (IoU) and Dice of the "
     "foreground (with more than two classes, the mean over classes), and the share of wrong pixels. Values "
     "are mean ± standard deviation over n seeds. The gain is the IoU minus that of the same network without "
-    "a long skip, in percentage points, with a 95 % interval by Student's t (Welch's, for seeds that are not "
-    "paired). A gain grows or shrinks with a setting if the interval of its change excludes 0."
+    "a long skip, in percentage points, with a 95 % interval by Student's t (unequal variances, unpaired "
+    "seeds). A gain grows or shrinks with a setting if the interval of its change excludes 0."
 )
 
 

@@ -29,7 +29,7 @@ CAPTION = (
     "networks without shortcuts. A negative change is an improvement. The span is the number of sub-layers "
     "that a shortcut crosses. The interaction is the change with shortcuts minus the change without them, "
     "over n seeds per kind of network: with and without shortcuts, each with and without dropout. Its 95 % "
-    "interval is Student's (Welch's, for seeds that are not paired). Dropout at a site has synergy with "
+    "interval is Student's (unequal variances, unpaired seeds). Dropout at a site has synergy with "
     "shortcuts if three things hold: the interaction, averaged over rates and spans, is negative; its "
     "interval excludes 0; and dropout lowers the loss of networks with shortcuts. The two are in each "
     "other's way if that average is positive and its interval excludes 0. Dropout on the shortcut itself has"
