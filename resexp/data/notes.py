@@ -18,8 +18,7 @@ def listed(files: Sequence[str], what: str) -> tuple[str, ...]:
     """A note that counts these files and names the first few; () if there are no files."""
     if not files:
         return ()
-    names = ", ".join(files[:NAMED]) + (", ..." if len(files) > NAMED else "")
-    return (f"{len(files)} {'file' if len(files) == 1 else 'files'} {what}: {names}",)
+    return (f"{len(files)} {'file' if len(files) == 1 else 'files'} {what}: {_first(files)}",)
 
 
 def untested(classes: Sequence[str], counts: Sequence[int]) -> tuple[str, ...]:
@@ -29,8 +28,7 @@ def untested(classes: Sequence[str], counts: Sequence[int]) -> tuple[str, ...]:
     missing = [name for name, count in zip(classes, counts, strict=True) if not count]
     if not missing:
         return ()
-    names = ", ".join(missing[:NAMED]) + (", ..." if len(missing) > NAMED else "")
-    return (f"{len(missing)} of {len(classes)} classes without a test example: {names}",)
+    return (f"{len(missing)} of {len(classes)} classes without a test example: {_first(missing)}",)
 
 
 def dark(brightest: int, split: str) -> tuple[str, ...]:
@@ -39,6 +37,11 @@ def dark(brightest: int, split: str) -> tuple[str, ...]:
         return ()
     deep = "if the files have 10, 12 or 14 of 16 bits, scale them to 16, because 16 bits are divided by 257"
     return (f"no pixel of the {split} images is above {brightest}, and white is 255; {deep}",)
+
+
+def _first(names: Sequence[str]) -> str:
+    """The first NAMED names, and dots if there are more."""
+    return ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
 
 
 def with_source(config: DataConfig, notes: Iterable[str]) -> list[str]:

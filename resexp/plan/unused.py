@@ -37,8 +37,8 @@ RULES: Final[tuple[Rule, ...]] = (
     ("training.optimizer", ("sgd",), "nesterov", lambda o: not o.momentum, "momentum: 0"),
     ("training.schedule", ("cosine",), "after_warmup", lambda s: not s.warmup, "warmup: 0"),
 )
-"""The settings of a part, its kinds (if there are none: all of the package's), one of its options, whether
-the part's other settings leave that option without effect, and which of them do so.
+"""The settings of a part, its kinds, one of its options, whether the part's other settings leave that option
+without effect, and which of them do so.
 
 Options that do nothing in plain nets, or without norms, are not listed, because both are usually swept beside
 others.
@@ -75,7 +75,7 @@ def _idle(points: Sequence[Point], key: str, rule: Rule) -> Iterator[Problem]:
     having = [
         (point, part)
         for point, part in parts
-        if part is not None and not part.info.plugin and part.kind in (kinds or (part.kind,))
+        if part is not None and not part.info.plugin and part.kind in kinds
     ]
     if len({getattr(part, name) for _, part in having}) == 1 and not all(idle(part) for _, part in having):
         return
