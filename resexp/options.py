@@ -65,6 +65,11 @@ Initialisation = Literal[
 ]
 """How weights begin: the schemes of models/init.py."""
 
+IdleWith = tuple[tuple[str, dict[str, Any]], ...]
+"""What a part's class may assign to `idle_with`: pairs of an option, and settings beside which it has no
+effect. The catalog reads them from the syntax tree of the class itself, so write literal values.
+"""
+
 OPTION_TYPES: dict[str, object] = {
     "PositiveInt": PositiveInt,
     "NaturalInt": NaturalInt,

@@ -68,6 +68,25 @@ def error_name(part: ast.ClassDef, file: Path) -> str:
     raise ConfigError([Problem(where, f"{part.name}.error_name", "is no word", right)])
 
 
+def idle_with(part: ast.ClassDef, file: Path) -> tuple[tuple[str, dict[str, object]], ...]:
+    """Which options of a part have no effect beside which other settings, as in `idle_with = (("nesterov",
+    {"momentum": 0}),)`.
+
+    Raises ConfigError unless this is a tuple of pairs, each of an option's name and a dict of settings.
+    """
+    value, where = _assigned(part, "idle_with", file)
+    try:
+        pairs = () if value is None else ast.literal_eval(value)
+        found = tuple((option, dict(beside)) for option, beside in pairs)
+        if all(isinstance(name, str) for option, beside in found for name in (option, *beside)):
+            return found
+    except (TypeError, ValueError, SyntaxError, RecursionError, MemoryError):
+        pass
+    right = 'write literal values, such as (("nesterov", {"momentum": 0}),)'
+    wrong = "is no tuple of pairs of an option and a dict of settings"
+    raise ConfigError([Problem(where, f"{part.name}.idle_with", wrong, right)])
+
+
 def defines(part: ast.ClassDef, method: str) -> bool:
     """Whether the body of a part's class defines a method with this name."""
     return any(isinstance(node, ast.FunctionDef) and node.name == method for node in part.body)

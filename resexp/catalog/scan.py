@@ -63,6 +63,7 @@ class PartInfo:
     (`plan/numerics.py`). quantities: how reports show a probe's readings.
     asks_machine: whether a probe's class defines `missing`, which is then called before training.
     error_name: what a task's error is called.
+    idle_with: pairs of an option and the other settings beside which it has no effect.
     skips_base: whether a connection's constructor fails to call that of its base.
     unreachable: arguments of its constructor that look like options, but are not keyword-only.
     """
@@ -80,6 +81,7 @@ class PartInfo:
     quantities: tuple[declared.Quantity, ...] = ()
     asks_machine: bool = False
     error_name: str = "error"
+    idle_with: tuple[tuple[str, Mapping[str, object]], ...] = ()
     unreachable: tuple[str, ...] = ()
     skips_base: bool = False
 
@@ -220,6 +222,7 @@ def _scan(role: str, plugin: Plugin, own: bool) -> Iterator[PartInfo]:
                 quantities=declared.quantities(node, file) if role == "probe" else (),
                 asks_machine=role == "probe" and declared.defines(node, "missing"),
                 error_name=declared.error_name(node, file) if role == "task" else "error",
+                idle_with=declared.idle_with(node, file),
                 unreachable=unreachable(node),
                 skips_base=role == "connection" and skips_base(node),
             )

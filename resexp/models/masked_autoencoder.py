@@ -19,7 +19,7 @@ from resexp.models.attention import AlongTokens, Recipe, TokenMap
 from resexp.models.base import Block, Design, Series, Trunk
 from resexp.models.encoder import head_steps, token_blocks
 from resexp.models.vit import Patches
-from resexp.options import Depth, NaturalInt, PositiveFloat, ShrinkFactor, Side, Width
+from resexp.options import Depth, IdleWith, NaturalInt, PositiveFloat, ShrinkFactor, Side, Width
 
 
 class Decoder(nn.Module):
@@ -139,6 +139,7 @@ class MaskedAutoencoder(Trunk):
     targets: ClassVar[tuple[str, ...]] = ("images",)
     network = Autoencoder
     idle: ClassVar[tuple[str, ...]] = ("model.connection.theta",)  # no block has a stride
+    idle_with: ClassVar[IdleWith] = (("connection", {"span": 0}),)
 
     def __init__(
         self,

@@ -15,7 +15,7 @@ from resexp.errors import ConfigError, Problem
 from resexp.models.attention import AlongTokens, Recipe
 from resexp.models.base import Chain, Design, Trunk
 from resexp.models.encoder import head_steps, token_blocks
-from resexp.options import Fraction, NaturalInt, PositiveFloat, Width
+from resexp.options import Fraction, IdleWith, NaturalInt, PositiveFloat, Width
 
 
 class Transformer(Trunk):
@@ -23,8 +23,8 @@ class Transformer(Trunk):
 
     Vaswani et al. 2017 (arXiv:1706.03762). `mask: causal` makes a decoder (GPT), in which no token sees a
     later one; `none` makes an encoder (BERT). Attention and MLP are a block each, with any connection. `span:
-    k` makes every k of them one block, which one shortcut crosses; `span: 0` removes the shortcuts of the
-    connection `residual`. `mlp: false` leaves only attention. `tied`: the logits are made with the
+    k` makes every k of them one block, which one shortcut crosses; `span: 0` removes the shortcuts, so that
+    every connection is plain. `mlp: false` leaves only attention. `tied`: the logits are made with the
     embedding's weights. `dropout` is a rate, and `dropout_at` says where it applies: to attention's weights,
     to the MLP's hidden units, to both of these, to a sub-layer's output (`branch`), or to the shortcut
     (`skip`). `bias: false` removes all biases, of linear maps and of layer norms.
@@ -32,6 +32,15 @@ class Transformer(Trunk):
 
     targets: ClassVar[tuple[str, ...]] = ("tokens",)
     idle: ClassVar[tuple[str, ...]] = ("model.connection.theta", "training.channels_last")  # no filters
+    idle_with: ClassVar[IdleWith] = (
+        ("connection", {"span": 0}),
+        ("mlp_ratio", {"mlp": False}),
+        ("dropout_at", {"dropout": 0}),
+        ("dropout", {"dropout_at": "mlp", "mlp": False}),
+        ("dropout", {"dropout_at": "skip", "span": 0}),
+        ("dropout", {"dropout_at": "skip", "connection": "plain"}),
+        ("dropout", {"dropout_at": "skip", "connection": "skip_input"}),
+    )
 
     def __init__(
         self,

@@ -26,7 +26,7 @@ from resexp.models.parts import (
     ordered_branch,
     repeats,
 )
-from resexp.options import Depth, Width
+from resexp.options import Depth, IdleWith, Width
 
 
 class UnetNetwork(Network):
@@ -95,6 +95,7 @@ class Unet(Trunk):
 
     targets: ClassVar[tuple[str, ...]] = ("masks",)
     network: ClassVar[type[Network] | None] = UnetNetwork
+    idle_with: ClassVar[IdleWith] = (("long_skip", {"levels": 1}),)
 
     def __init__(
         self,

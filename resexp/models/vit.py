@@ -15,7 +15,7 @@ from resexp.errors import ConfigError, Problem
 from resexp.models.attention import Recipe
 from resexp.models.base import Chain, Design, Trunk
 from resexp.models.encoder import head_steps, token_blocks
-from resexp.options import Fraction, NaturalInt, PositiveFloat, Side, Width
+from resexp.options import Fraction, IdleWith, NaturalInt, PositiveFloat, Side, Width
 
 
 class Vit(Trunk):
@@ -27,6 +27,7 @@ class Vit(Trunk):
     """
 
     idle: ClassVar[tuple[str, ...]] = ("model.connection.theta",)  # no block has a stride
+    idle_with: ClassVar[IdleWith] = (("connection", {"span": 0}),)
 
     def __init__(
         self,

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from resexp.options import NonNegativeFloat, PositiveInt, ProperFraction, Width
+from resexp.options import IdleWith, NonNegativeFloat, PositiveInt, ProperFraction, Width
 from resexp.tasks.base import AdversarialTask, at_least_single
 
 NO_BATCH_NORM = (
@@ -47,6 +47,10 @@ class Adversarial(AdversarialTask):
     """
 
     error_name: ClassVar[str] = "shortfall"
+    idle_with: ClassVar[IdleWith] = (
+        ("penalty_weight", {"loss": "hinge"}),
+        ("penalty_weight", {"loss": "non_saturating"}),
+    )
 
     def __init__(
         self,

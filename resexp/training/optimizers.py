@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import nn
 
-from resexp.options import Fraction, NonNegativeFloat, PositiveFloat
+from resexp.options import Fraction, IdleWith, NonNegativeFloat, PositiveFloat
 
 
 class Optimizer(ABC):
@@ -24,6 +24,8 @@ class Optimizer(ABC):
 
 class Sgd(Optimizer):
     """Stochastic gradient descent with momentum. Weight decay is on every parameter, as in He et al. 2015."""
+
+    idle_with: ClassVar[IdleWith] = (("nesterov", {"momentum": 0}),)
 
     def __init__(
         self,
@@ -63,6 +65,8 @@ class Adamw(Optimizer):
     biases and the gains of norms, do not. nanoGPT does the same. A vision transformer's class token decays,
     because it is stored with three axes.
     """
+
+    idle_with: ClassVar[IdleWith] = (("decay_on", {"weight_decay": 0}),)
 
     def __init__(
         self,

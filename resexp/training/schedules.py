@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
-from resexp.options import Fraction, PositiveFloat
+from resexp.options import Fraction, IdleWith, PositiveFloat
 
 
 class Schedule(ABC):
@@ -52,6 +53,8 @@ class Cosine(Schedule):
 
     With `after_warmup` it begins when the warm-up has ended. Otherwise it falls during the warm-up too.
     """
+
+    idle_with: ClassVar[IdleWith] = (("after_warmup", {"warmup": 0}),)
 
     def __init__(self, *, floor: Fraction = 0.0, after_warmup: bool = False) -> None:
         self.floor = floor

@@ -66,7 +66,8 @@ def svbm(connection: str, **model: Any) -> dict[str, Any]:
 
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
-    (image(span=0, connection="hyper"), "model.connection: hyper has no effect with span: 0, which removes"),
+    (image(span=0, connection="hyper"), "model.connection: has no effect with span: 0; leave it at plain"),
+    (image(span=0, **RESIDUAL), "model.connection: has no effect with span: 0; leave it at plain"),
     (text(mlp=False, mlp_ratio=2.0), "model.mlp_ratio: has no effect with mlp: false; leave it at 4.0"),
     (text(dropout_at="skip"), "model.dropout_at: has no effect with dropout: 0; leave it at branch"),
     (
@@ -75,13 +76,13 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ),
     (
         text(dropout=0.1, dropout_at="skip"),
-        "model.dropout: has no effect with dropout_at: skip and no shortcut; leave it at 0.0",
+        "model.dropout: has no effect with dropout_at: skip and connection: plain; leave it at 0.0",
     ),
     (text(connection={"kind": "skip", "theta": 0.5}, tied=False), "model.connection.theta: has no effect on"),
     (unet(depth=4, levels=1, long_skip="add"), "model.long_skip: has no effect with levels: 1; leave it at"),
     (
         gan(penalty_weight=1.0),
-        "task.penalty_weight: has no effect with a loss other than wgan_gp; leave it",
+        "task.penalty_weight: has no effect with loss: hinge; leave it",
     ),
     (
         {
@@ -115,7 +116,6 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 ]
 
 ACCEPTED: list[dict[str, Any]] = [
-    image(span=0, **RESIDUAL),
     image(norm="none"),
     image(span=0),
     image(**by("projection_everywhere")),
@@ -170,3 +170,50 @@ def test_a_rule_of_the_sweep_sets_an_option_where_it_acts(tmp_path: Path) -> Non
     rule = {"when": {"model.dropout": 0.1}, "set": {"model.dropout_at": "attention"}}
     found = planned(tmp_path, text() | {"sweep": {"model.dropout": [0.0, 0.1]}, "overrides": [rule]})
     assert [trial.settings["model"]["dropout_at"] for trial in found] == ["branch", "attention"]
+
+
+def test_a_sweep_over_span_begins_without_shortcuts(tmp_path: Path) -> None:
+    assert len(planned(tmp_path, image(**RESIDUAL) | {"sweep": {"model.span": [0, 1]}})) == 2
+
+
+def test_an_option_that_idles_at_all_points_for_different_reasons_is_refused(tmp_path: Path) -> None:
+    sweep = {"model.connection": ["plain", "skip_input"]}
+    with pytest.raises(ConfigError) as refused:
+        planned(tmp_path, text(dropout=0.1, dropout_at="skip", tied=False) | {"sweep": sweep})
+    for kind in sweep["model.connection"]:
+        says = f"model.dropout: has no effect with dropout_at: skip and connection: {kind}"
+        assert says in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("declares", "says"),
+    [
+        (
+            '(("floor", {"warmup": 0}),)',
+            "training.schedule.floor: has no effect with warmup: 0; leave it",
+        ),
+        ('(("flor", {"warmup": 0}),)', "Mine.idle_with: names flor, which is no option; name one of kind, "),
+        (
+            '(("floor", "warmup"),)',
+            "Mine.idle_with: is no tuple of pairs of an option and a dict of settings; ",
+        ),
+        ("made()", "Mine.idle_with: is no tuple of pairs of an option and a dict of settings; write literal"),
+    ],
+)
+def test_a_plugin_declares_which_options_idle(declares: str, says: str, tmp_path: Path) -> None:
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(
+        "from resexp.training.schedules import Schedule\n\n"
+        "class Mine(Schedule):\n"
+        f"    idle_with = {declares}\n\n"
+        "    def __init__(self, *, floor: float = 0.0) -> None:\n"
+        "        self.floor = floor\n\n"
+        "    def factor(self, step: int, total: int) -> float:\n"
+        "        return self.floor\n"
+    )
+    file = tmp_path / "t.yaml"
+    training = {"epochs": 1, "schedule": {"kind": "mine", "floor": 0.5}}
+    file.write_text(json.dumps({"name": "t", "data": "synthetic", "model": RESNET, "training": training}))
+    with pytest.raises(ConfigError) as refused:
+        trials(resexp.load(file, plugins=[plugin]), "cpu")
+    assert says in str(refused.value)
