@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -48,7 +49,7 @@ def measure_cost(network: nn.Module, purpose: Purpose, most: int | None = None) 
 
     Raises:
         ConfigError: the network is too large for any machine, or has too many operations to count them in
-            reasonable time.
+            reasonable time; or a group norm would normalise single values.
     """
     params = count_params(network)
     if params > MOST_PARAMS:
@@ -56,6 +57,8 @@ def measure_cost(network: nn.Module, purpose: Purpose, most: int | None = None) 
     for module in network.modules():
         if isinstance(module, Connection):
             module.training = False
+        if isinstance(module, nn.GroupNorm):
+            module.register_forward_pre_hook(_refuse_single_values)
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             module.forward = KeepInput.apply  # type: ignore[method-assign]  # of this instance only
     for batch in BATCHES:
@@ -69,6 +72,15 @@ def measure_cost(network: nn.Module, purpose: Purpose, most: int | None = None) 
         else:
             return Cost(params, *(size // batch for size in sizes))
     raise too_large("one example takes more than a terabyte", "choose smaller examples or a smaller width")
+
+
+def _refuse_single_values(norm: nn.GroupNorm, inputs: tuple[Tensor, ...]) -> None:
+    """Raises ConfigError if a group has one value per example, because the norm makes 0 of it."""
+    _, channels, *sides = inputs[0].shape
+    if channels // norm.num_groups * math.prod(sides) == 1:
+        wrong = f"each of {norm.num_groups} groups has one value per example, and the norm makes 0 of it"
+        right = "layer or batch, a larger width, or larger images"
+        raise ConfigError([Problem("", "model.norm", wrong, right)])
 
 
 def too_large(wrong: str, right: str) -> ConfigError:

@@ -26,11 +26,14 @@ class Sharpness(Probe):
     al. 2018, arXiv:1712.09913, section 4): ||d|| = ||W|| for each filter, and d = 0 for norms and biases.
     `hessian_eigenvalue` is the largest eigenvalue of the training loss's Hessian, from power iteration of at
     most `iterations` steps, and of as many again if the Hessian's eigenvalue of largest magnitude is
-    negative. With too few steps the estimate is too low. Batch norms use the statistics of the probe batch.
+    negative. With too few steps the estimate is too low. `eigenvalue_residual` is ||H v - k v|| for the unit
+    vector v and the estimate k at which the iteration ended. The Hessian H has an eigenvalue that is no
+    further than this from the estimate. Batch norms use the statistics of the probe batch.
     """
 
     quantities = (
         Quantity("hessian_eigenvalue", title="largest Hessian eigenvalue"),
+        Quantity("eigenvalue_residual", title="residual of the Hessian eigenvalue"),
         Quantity("slice_loss", title="loss along a slice", scale="log", over="distance"),
     )
 
@@ -43,7 +46,9 @@ class Sharpness(Probe):
         weights = tuple(settled(snapshot.network).parameters())
         with sdpa_kernel(SDPBackend.MATH):  # fused attention has no second derivative
             loss = snapshot.loss()
-        yield Reading("hessian_eigenvalue", "network", 0, self._eigenvalue(loss, weights))
+        largest, residual = self._eigenvalue(loss, weights)
+        yield Reading("hessian_eigenvalue", "network", 0, largest)
+        yield Reading("eigenvalue_residual", "network", 0, residual)
         direction = tuple(map(_direction, weights))
         centre = tuple(w.detach().clone() for w in weights)
         with torch.no_grad():
@@ -53,7 +58,7 @@ class Sharpness(Probe):
                     weight.copy_(start + a * d)
                 yield Reading("slice_loss", f"{a:+.3g}", point + self.points, snapshot.loss().item())
 
-    def _eigenvalue(self, loss: Tensor, weights: Vector) -> float:
+    def _eigenvalue(self, loss: Tensor, weights: Vector) -> tuple[float, float]:
         slopes = torch.autograd.grad(loss, weights, create_graph=True, materialize_grads=True)
 
         def hessian(v: Vector) -> Vector:
@@ -64,7 +69,7 @@ class Sharpness(Probe):
                 [slope for slope, _ in bent], weights, along, retain_graph=True, materialize_grads=True
             )
 
-        largest = power_iteration(hessian, weights, self.iterations)
+        largest, residual = power_iteration(hessian, weights, self.iterations)
         # If the eigenvalue of largest magnitude is negative, it is the least eigenvalue. It is subtracted
         # from every eigenvalue, so that none is negative, and a second iteration gives the largest one.
         if largest < 0:
@@ -72,21 +77,26 @@ class Sharpness(Probe):
             def shifted(v: Vector) -> Vector:
                 return tuple(h - largest * x for h, x in zip(hessian(v), v, strict=True))
 
-            largest += power_iteration(shifted, weights, self.iterations)
-        return largest
+            above, residual = power_iteration(shifted, weights, self.iterations)
+            largest += above
+        return largest, residual
 
 
-def power_iteration(times: Callable[[Vector], Vector], like: Vector, steps: int) -> float:
-    """The eigenvalue of largest magnitude of the symmetric map `times` on vectors shaped as `like`."""
+def power_iteration(times: Callable[[Vector], Vector], like: Vector, steps: int) -> tuple[float, float]:
+    """The eigenvalue of largest magnitude of the symmetric map `times` on vectors shaped as `like`, and the
+    residual ||times(v) - eigenvalue v|| of the unit vector v that gave it. At least one step is needed.
+    """
     v = _unit([torch.randn_like(x) for x in like])
-    value = 0.0
+    value = residual = 0.0
     for _ in range(steps):
         product = times(v)
         before, value = value, _dot(v, product)
+        apart = [p - value * x for p, x in zip(product, v, strict=True)]
+        residual = _dot(apart, apart) ** 0.5
         if _dot(product, product) == 0 or abs(value - before) <= TOLERANCE * abs(value):
             break
         v = _unit(product)
-    return value
+    return value, residual
 
 
 def _dot(a: Sequence[Tensor], b: Sequence[Tensor]) -> float:

@@ -54,6 +54,17 @@ def test_macs_of_plain_and_option_a(connection: type[Connection], depth: int) ->
     assert cost.macs == 2_359_296 * (6 * n - 1) + 443_008
 
 
+@pytest.mark.parametrize(("norm", "side"), [("group", 8), ("group", 4), ("layer", 4)])
+def test_a_norm_of_single_values_is_refused(norm: str, side: int) -> None:
+    with torch.device("meta"):
+        net = Resnet(width=8).build(Design(8, (1, side, side), 10, Residual, norm=norm))
+    if (norm, side) == ("group", 4):  # the last blocks have 32 channels, in 32 groups, and one pixel
+        with pytest.raises(ConfigError, match=r"model\.norm: each of 32 groups has one value per example"):
+            measure_cost(net, Purpose((1, side, side), 10))
+    else:
+        assert measure_cost(net, Purpose((1, side, side), 10)).macs
+
+
 def test_option_b_adds_its_projections_and_nothing_else() -> None:
     a, b = (
         measure_cost(on_meta(Resnet(), 20, partial(Residual, shortcut=kind)), Purpose(CIFAR, 10))

@@ -44,6 +44,19 @@ def test_the_largest_eigenvalue_even_if_another_is_larger_in_magnitude(
     assert found == pytest.approx(eigenvalues[0], rel=0.02)
 
 
+@pytest.mark.parametrize("iterations", [1, 3, 200])
+def test_an_eigenvalue_lies_within_the_residual(iterations: int, chain: Callable) -> None:
+    torch.manual_seed(5)
+    eigenvalues = torch.tensor([4.0, 3.9, 0.5, -1.0])
+    q = torch.linalg.qr(torch.randn(4, 4)).Q
+    snapshot = quadratic(chain, q @ torch.diag(eigenvalues) @ q.T)
+    readings = list(Sharpness(iterations=iterations).measure(snapshot))
+    (found,) = values(readings, "hessian_eigenvalue")
+    (residual,) = values(readings, "eigenvalue_residual")
+    assert (eigenvalues - found).abs().min() <= residual + 1e-5
+    assert (residual < 0.1) == (iterations == 200)
+
+
 def test_against_the_whole_hessian_of_a_network(chain: Callable, measure: Callable) -> None:
     torch.manual_seed(4)
     net = chain(Residual, nn.Sequential(nn.Linear(3, 3), nn.Tanh()), nn.Linear(3, 3), width=3)
@@ -81,12 +94,12 @@ def test_the_slice_goes_through_the_loss_and_moves_weights_by_their_norm(
 
 
 def test_nothing_to_iterate_on_is_zero() -> None:
-    assert power_iteration(lambda v: (torch.zeros(3),), (torch.ones(3),), 5) == 0
+    assert power_iteration(lambda v: (torch.zeros(3),), (torch.ones(3),), 5) == (0, 0)
 
 
 @pytest.mark.parametrize("kind", [Momentum, StochasticDepth])
 def test_every_state_and_nothing_is_dropped(kind: type, build: Callable, measure: Callable) -> None:
     readings = measure(Sharpness(points=1, iterations=2), build(kind, 8))
     again = measure(Sharpness(points=1, iterations=2), build(kind, 8))
-    assert len(readings) == 4
+    assert len(readings) == 5
     assert readings == again
