@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from resexp.plan.status import Status
-from resexp.report import words
+from resexp.report import moments, words
 from resexp.store import Records
 
 CONNECTIONS = (
@@ -79,10 +79,10 @@ def prepared(records: Records) -> ReportRecords:
     trials = trials.sort_values(["variant", "depth", "seed"], kind="stable")
     tried = trials.assign(chosen=chosen(trials, records.tuned))
     trials = trials[tried["chosen"]]
-    probes = records.probes.merge(trials[["id", "variant", "connection", "depth", "seed"]], on="id")
+    probes = moments.corrected(records.probes)
+    probes = probes.merge(trials[["id", "variant", "connection", "depth", "seed"]], on="id")
     probes = probes.assign(
         probe=probes["probe"].astype("category"),  # every table compares this column, and categories are fast
-        at=probes["at"].astype(float),
         value=pd.to_numeric(probes["value"], errors="coerce"),
     )
     metrics = records.metrics.assign(

@@ -309,3 +309,16 @@ def test_without_swaps_nothing_is_said_of_them(lesions: Records) -> None:
         drawn = lesion_figure.figure(prepared)
     assert drawn is not None
     assert len(drawn.axes) == 2
+
+
+def test_a_reading_before_the_first_step_is_not_one_after_1_percent(make: Make) -> None:
+    short, long = trial("residual", 8, 0), trial("plain", 8, 0)
+    probes = [
+        {**reading(row, "token_rank", "effective_rank", 0, value, at=at), "step": step}
+        for row, steps in ((short, 40), (long, 400))
+        for at, value in ((0.0, 1.0), (0.01, 1.0 if steps == 40 else 2.0), (1.0, 3.0))
+        for step in [round(at * steps)]
+    ]
+    found = frames.prepared(with_probes(make, [short, long], probes)).probes
+    moments = {id: group["at"].tolist() for id, group in found.groupby("id", sort=False)}
+    assert moments == {short["id"]: [0.0, 1.0], long["id"]: [0.0, 0.01, 1.0]}
