@@ -49,6 +49,7 @@ def unpack(
     done = store.unpack(file, results)
     parts = [f"{counted(done.added, 'trial')} added"]
     parts += [f"{done.kept} already finished here and kept"] if done.kept else []
+    parts += [f"{done.unequal} of these with another train or test error in the file"] if done.unequal else []
     parts += [f"{done.left} unfinished and left out"] if done.left else []
     typer.echo(f"{clean(done.folder)}: {', '.join(parts)}.")
     typer.echo(f"Next: resexp report {clean(done.folder)}")

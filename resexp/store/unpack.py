@@ -23,13 +23,15 @@ class Unpacked:
 
     folder: the experiment's folder. added: the number of trials put into it. kept: how many trials of the
     archive were finished there already. left: how many were not added, because they are unfinished and the
-    experiment was there already.
+    experiment was there already. unequal: how many of the kept ones have another train or test error in the
+    archive, as after training on another processor.
     """
 
     folder: Path
     added: int
     kept: int
     left: int
+    unequal: int = 0
 
 
 def unpack(file: Path, results: Path) -> Unpacked:
@@ -80,8 +82,9 @@ def _placed(staged: ExperimentFolder, folder: ExperimentFolder, file: Path) -> U
     here = folder.plan.exists()
     trials = _trials(staged)
     finished = {id: _finished(TrialFolder(path), id) for id, path in trials.items()}
+    theirs = _planned(staged, file)
     if here:
-        _check_same(staged, folder, [id for id, done in finished.items() if done], file)
+        _check_same(staged, folder, [id for id, done in finished.items() if done], theirs, file)
     registered = _bytes(folder.registered)
     if (here or registered) and registered != _bytes(staged.registered):
         raise _refused(file, f"does not have the same registration as {folder.path}")
@@ -103,7 +106,8 @@ def _placed(staged: ExperimentFolder, folder: ExperimentFolder, file: Path) -> U
                 new.rename(name)
     durable.sync(folder.path)
     left = len(trials) - len(added) - len(kept)
-    return Unpacked(folder.path, len(added), len(kept), left)
+    unequal = [id for id in kept if finished[id] and _errors(trials[id]) != _errors(known[id][0])]
+    return Unpacked(folder.path, len(added), len(kept), left, len(unequal))
 
 
 def _trials(staged: ExperimentFolder) -> dict[str, Path]:
@@ -118,18 +122,27 @@ def _finished(folder: TrialFolder, id: str) -> bool:
     return folder.result.exists() and state_of(folder, id, None).finished
 
 
+def _errors(path: Path) -> list[object]:
+    """A finished trial's status, train error and test error."""
+    result = read_or_empty(TrialFolder(path).result)
+    return [result.get(name) for name in ("status", "train_error", "test_error")]
+
+
+def _planned(folder: ExperimentFolder, file: Path) -> set[str]:
+    """The ids of the trials in a folder's plan. Raises DataError if the plan is damaged."""
+    try:
+        return {trial["id"] for trial in read(folder.plan)["trials"]}
+    except (OSError, durable.Damaged) as damage:
+        raise _refused(file, f"cannot be unpacked, because a plan is damaged: {damage}") from None
+
+
 def _check_same(
-    staged: ExperimentFolder, folder: ExperimentFolder, finished: Iterable[str], file: Path
+    staged: ExperimentFolder, folder: ExperimentFolder, finished: Iterable[str], theirs: set[str], file: Path
 ) -> None:
     """Raises DataError if the plan in `folder` lacks a finished trial of the `staged` (unpacked) experiment,
-    if a plan is damaged, or if an old version ran the staged experiment.
+    if it is damaged, or if an old version ran the staged experiment. `theirs` are the ids of the staged plan.
     """
-    try:
-        theirs, ours = ({trial["id"] for trial in read(each.plan)["trials"]} for each in (staged, folder))
-    except (OSError, durable.Damaged) as damage:
-        raise _refused(
-            file, f"cannot be compared with {folder.path}, because one of the plans is damaged: {damage}"
-        ) from None
+    ours = _planned(folder, file)
     if other := [id for id in finished if id not in ours]:
         names = ", ".join(staged.by_id[id][0].name for id in other[:3]) + (", ..." if len(other) > 3 else "")
         raise _refused(

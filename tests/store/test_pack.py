@@ -149,6 +149,27 @@ def test_finished_trials_are_added_to_the_same_experiment(tmp_path: Path, here: 
     assert (again.added, again.kept, again.left) == (0, 1, 0)
 
 
+def test_trials_that_err_differently_in_the_archive_are_counted(tmp_path: Path, here: Path) -> None:
+    run_first(tmp_path / "there")
+    run_first(here)
+    assert store.unpack(packed(tmp_path), here).unequal == 0
+    result = store.ExperimentFolder(here / "exp").trial(TRIALS[0]).result
+    errors = durable.read_document(result)
+    durable.write_document(result, {**errors, "test_error": 0.25})
+    done = store.unpack(tmp_path / "exp.tar.gz", here)
+    assert (done.added, done.kept, done.unequal) == (0, 1, 1)
+
+
+@pytest.mark.parametrize("damage", [b"", b"{}", b"not a plan"])
+def test_a_damaged_plan_is_not_unpacked(damage: bytes, tmp_path: Path, here: Path) -> None:
+    run_first(tmp_path / "there")
+    (tmp_path / "there" / "exp" / "plan.json").write_bytes(damage)
+    with pytest.raises(DataError, match=r"exp\.tar\.gz: cannot be unpacked, because a plan is damaged"):
+        store.unpack(packed(tmp_path), here)
+    assert not (here / "exp" / "plan.json").exists()
+    assert not (here / "exp" / ".unpacking").exists()
+
+
 def test_unfinished_trials_stay_out_of_an_experiment_that_is_there(tmp_path: Path, here: Path) -> None:
     run_first(tmp_path / "there", steps=12)
     with create(here):
