@@ -123,7 +123,7 @@ def _unknown_chances(rows: pd.DataFrame, columns: ColumnRoles) -> Iterator[str]:
 
 def _row(run: ForeignRun, told: Told) -> dict[str, Any]:
     """A run as a row of the frame of trials. Its id is its position in the table."""
-    from resexp.report.frames import CONNECTIONS
+    from resexp.report.frames import CONNECTIONS, GIVEN
 
     done = run.status is Status.DONE
     kind = run.kind.casefold()
@@ -143,7 +143,7 @@ def _row(run: ForeignRun, told: Told) -> dict[str, Any]:
         "data": run.data,
         "model": None,
         **{f"{split}_{what}": numbers.get(f"{split}_{what}") for what in OF_SPLITS for split in SPLITS},
-        **{f"{name}_given": True for name in told.columns() if name.endswith("_examples")},
+        **{f"{name}{GIVEN}": True for name in told.columns() if name.endswith("_examples")},
     }
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 REPORT, TRIALS, METRICS, PROBES = "report.json", "trials.csv", "metrics.csv.gz", "probes.csv.gz"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Archive:
     """A published experiment. Errors are fractions, losses are in nats, and a missing number is NaN.
 
@@ -45,6 +45,11 @@ class Archive:
     trials: pd.DataFrame
     metrics: pd.DataFrame | None
     probes: pd.DataFrame | None
+
+    def __repr__(self) -> str:
+        frames = {"trials": self.trials, "metrics": self.metrics, "probes": self.probes}
+        sizes = ", ".join(f"{name}: {len(rows):,} rows" for name, rows in frames.items() if rows is not None)
+        return f"<Archive {self.report.get('experiment', '')}; {sizes}>"
 
 
 def row_files(records: Records) -> dict[str, bytes]:

@@ -24,18 +24,14 @@ Connections that are not listed come after these, by name. Add new ones at the e
 """
 ERRORS = ("train_error", "train_loss", "test_error", "test_loss", "validation_error", "validation_loss")
 COSTS = (
-    "params",
-    "macs",
-    "activation_bytes",
-    "seconds",
-    "step_seconds",
-    "peak_memory_bytes",
-    "epochs",
-    "steps",
+    *("params", "macs", "activation_bytes", "seconds", "step_seconds", "peak_memory_bytes"),
+    *("epochs", "steps"),
 )
 ENDED = tuple(status.value for status in Status if status.ended)
 TRAINING_DATA = ("train_size", "validation_size", "crop", "flip", "normalise")
 """Data options that do not change which examples are in the test set."""
+GIVEN = "_given"
+"""Ends the name of a column that only says which numbers the user of `judge` gave for all runs."""
 WORST = {"validation_error": 1.0, "validation_loss": inf}
 """The measures by which tuned values are chosen, with the value that a diverged or failed trial has in each.
 If such trials did not count, bad settings would win.
@@ -89,8 +85,7 @@ def prepared(records: Records) -> ReportRecords:
         **{name: pd.to_numeric(records.metrics[name]) for name in ERRORS if name in records.metrics}
     )
     same = {field.name: getattr(records, field.name) for field in fields(Records)}
-    same |= {"trials": trials, "metrics": metrics, "probes": probes}
-    return ReportRecords(**same, tried=tried)
+    return ReportRecords(**same | {"trials": trials, "metrics": metrics, "probes": probes}, tried=tried)
 
 
 def _rank(connection: str) -> tuple[int, str]:
@@ -237,7 +232,7 @@ def examples(trials: pd.DataFrame, split: str) -> int | None:
     or characters, this column is empty, and the result is None. The number of foreign runs also counts if
     they lack this column, or if the user gave the number for all runs (`given`).
     """
-    known = trials.get(f"{split}_examples_given", trials.get(f"{split}_chance"))
+    known = trials.get(f"{split}_examples{GIVEN}", trials.get(f"{split}_chance"))
     if known is not None and known.isna().all():
         return None
     found = _only(trials, f"{split}_examples")

@@ -12,7 +12,7 @@ import resexp
 from resexp.foreign.units import Unit
 from resexp.report import frames
 from resexp.report.build import Report
-from resexp.report.render import html, terminal
+from resexp.report.render import csv, html, terminal
 
 
 def test_the_number_of_examples_counts_without_the_chance_error(tmp_path: Path) -> None:
@@ -28,6 +28,7 @@ def test_the_number_of_examples_counts_without_the_chance_error(tmp_path: Path) 
     counted = resexp.judge(path, test_examples=50)
     assert row(counted)[0] == "undecided"
     assert row(counted) == row(resexp.judge(path, test_examples=50, chance=0.9))
+    assert "_given" not in csv.render(counted)
     assert not any("--test-examples" in note for note in counted.notes)
     assert any("--test-examples" in note for note in resexp.judge(path).notes)
 

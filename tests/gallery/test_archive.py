@@ -124,6 +124,7 @@ def test_curves_and_readings_come_back_as_they_were(tmp_path: Path) -> None:
     run(tmp_path / "results", tmp_path)
     folder = publish.publish("made_up", tmp_path / "results")
     records, found = resexp.results("made_up", tmp_path / "results"), resexp.archive(folder)
+    assert repr(found).startswith(f"<Archive made_up; trials: {len(found.trials)} rows, metrics: ")
     assert found.metrics is not None
     assert found.probes is not None
     pd.testing.assert_frame_equal(found.metrics, records.metrics, check_dtype=False)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from resexp.plan.groups import leaves
 from resexp.report import words
-from resexp.report.frames import ReportRecords
+from resexp.report.frames import GIVEN, ReportRecords
 from resexp.report.setup import not_default, plugins_of
 
 PROVENANCE = ("date", "command", "processor", "versions.torch", "versions.resexp")
@@ -22,6 +22,7 @@ def plain_rows(records: ReportRecords) -> list[dict[str, Any]]:
     missing in the column.
     """
     trials = records.tried if records.tuned else records.trials
+    trials = trials.drop(columns=[name for name in trials if str(name).endswith(GIVEN)])
     whole = {str(name) for name in trials if _is_whole(trials[name])}
     return [
         {name: int(x) if name in whole and x is not None else x for name, x in words.plain_value(row).items()}
