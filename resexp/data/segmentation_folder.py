@@ -14,7 +14,7 @@ from resexp.data.contents import Contents
 from resexp.data.image_folder import CHUNK, DEFAULT_SIZE
 from resexp.data.listing import IMAGES, ignored
 from resexp.data.names import same
-from resexp.data.notes import listed
+from resexp.data.notes import dark, listed
 from resexp.data.pixels import Picture, Reader, Unreadable
 from resexp.data.splits import Splits, find_splits
 from resexp.errors import DataError
@@ -52,16 +52,19 @@ class SegmentationFolder(Source):
         return fingerprint([contents.of(self.root, names) for names in splits])
 
     def read(self, split: Split, image_size: int | None, progress: Progress) -> Iterator[Chunk]:
-        pairs, size = self._splits[split], image_size or DEFAULT_SIZE
+        pairs, size, brightest = self._splits[split], image_size or DEFAULT_SIZE, 0
+        no_images, no_masks = (np.empty((0, size, size, *channels), np.uint8) for channels in ((3,), ()))
         with Reader() as reader:
             for start in range(0, len(pairs), CHUNK):
                 part = pairs[start : start + CHUNK]
                 read = reader.map(partial(self._pair, reader, size), part)
                 both = [pair for pair in read if not isinstance(pair, Unreadable)]
                 names = [self._name(image) for image, _ in part]
+                images = np.stack([p.pixels for p, _ in both]) if both else no_images
+                brightest = max(brightest, int(images.max(initial=0)))
                 yield Chunk(
-                    np.stack([p.pixels for p, _ in both]) if both else np.empty((0, size, size, 3), np.uint8),
-                    np.stack([mask for _, mask in both]) if both else np.empty((0, size, size), np.uint8),
+                    images,
+                    np.stack([mask for _, mask in both]) if both else no_masks,
                     tuple(str(one) for one in read if isinstance(one, Unreadable)),
                     tuple(
                         name
@@ -69,6 +72,7 @@ class SegmentationFolder(Source):
                         if not isinstance(one, Unreadable) and one[0].more
                     ),
                 )
+        yield Chunk(no_images, no_masks, notes=dark(brightest, split))
 
     def _pair(self, reader: Reader, size: int, pair: Pair) -> tuple[Picture, Masks]:
         """A picture and its mask. Raises Unreadable, with the file's name, and DataError."""

@@ -116,6 +116,14 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "set"
 
 
+def test_dark_images_are_told(folder: Path, configure: Configure) -> None:
+    for image in (folder / "train" / "images").iterdir():
+        Image.new("I;16", (30, 20), 4095).save(image.with_suffix(".png"))
+    notes = " ".join(cache.Survey().notes(configure("segmentation_folder", root=str(folder))))
+    assert "no pixel of the train images is above 16, and white is 255; if the files have 10" in notes
+    assert "test images is above" not in notes
+
+
 def test_a_folder_of_images_and_masks(folder: Path, configure: Configure) -> None:
     config = configure("segmentation_folder", root=str(folder), image_size=20)
     data = open_data(config, "cpu")
