@@ -90,7 +90,7 @@ class Trial:
     def from_json(cls, data: Mapping[str, Any]) -> Trial:
         """The inverse of `to_json`, also for data that an older version wrote."""
         cost = data.get("cost")
-        translated = {name: translation.keys(data[name]) for name in ("axes", "tuned") if name in data}
+        translated = {name: translation.axes(data[name]) for name in ("axes", "tuned") if name in data}
         translated["settings"] = translation.translated(data["settings"])
         return cls(**{**data, **translated, "cost": Cost(**cost) if cost else None})
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +10,11 @@ import pytest
 from unmeasured import Unmeasured
 
 import resexp
-from resexp import api, durable, store
+from resexp import api, store
 from resexp.plan import numerics, translation
 from resexp.plan.make import make_plan
-from resexp.plan.translation import Removed, Renamed, Revalued
-from resexp.plan.trial import Trial, identity
+from resexp.plan.translation import Rewritten
+from resexp.plan.trial import Trial
 from resexp.report.build import build
 from resexp.store import changes
 
@@ -137,62 +135,15 @@ def test_later_rows_of_a_mended_probe_are_left_out_with_a_note(
     assert sum("cka measures in another way since then" in note for note in records.notes) == 6
 
 
-CHANGES = (
-    Renamed("model.breadth", "model.width"),
-    Revalued("model.init", "unitary", "orthogonal"),
-    Revalued("training.schedule.kind", "single_cycle", "one_cycle"),
-    Removed("training.momentum_dtype", "float32"),
-    Renamed("model.joint", "model.connection"),
-)
+def test_changes_are_made_in_order_and_undone_latest_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    def replaced(one: str, other: str) -> Rewritten:
+        return Rewritten("model.init", {one: other}.__getitem__, {other: one}.__getitem__)
 
-
-def written_by_an_older_version(settings: dict[str, object]) -> dict[str, object]:
-    """What `settings` would have looked like before `CHANGES`."""
-    old = translation.as_hashed(settings)
-    training = old["training"]
-    assert isinstance(training, dict)
-    return {**old, "training": {**training, "momentum_dtype": "float32"}}
-
-
-def test_settings_of_an_older_version_are_read_by_translation_and_hashed_as_they_were(
-    results: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = results / "kept/plan.json"
-    plan = durable.read_document(path)
-    experiment = resexp.load(KEPT / "kept.yaml")
-    today = [identity(point.settings, "data") for point in experiment.points]
-    monkeypatch.setattr(translation, "CHANGES", CHANGES)
-    new = [Trial.from_json(trial) for trial in plan["trials"]]
-    old = []
-    for trial in plan["trials"]:
-        axes = {key.replace("connection", "joint"): value for key, value in trial["axes"].items()}
-        old.append({**trial, "settings": written_by_an_older_version(trial["settings"]), "axes": axes})
-    model = old[0]["settings"]["model"]
-    assert (model["breadth"], model["init"], model["joint"]["kind"]) == (4, "unitary", "plain")
-    assert "width" not in model
-    assert [Trial.from_json(trial) for trial in old] == new
-    durable.write_document(path, {**plan, "trials": old})
-    assert len(build(store.read(results / "kept")).records.trials) == 9
-
-    hashed = [identity(point.settings, "data") for point in experiment.points]
-    assert not set(hashed) & set(today)
-    told = translation.as_hashed(experiment.points[0].settings.model_dump(mode="json", exclude_defaults=True))
-    told["data"].pop("root", None)
-    by_hand = json.dumps([1, told, "data"], sort_keys=True, separators=(",", ":"))
-    assert hashed[0] == hashlib.sha256(by_hand.encode()).hexdigest()[:12]
-    assert told["model"] == {
-        "kind": "mlp",
-        "depth": 4,
-        "breadth": 4,
-        "init": "unitary",
-        "joint": {"kind": "plain"},
-    }
-
-
-def test_a_removed_key_with_another_value_stays_and_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(translation, "CHANGES", CHANGES)
-    told = {"training": {"momentum_dtype": "bfloat16", "epochs": 1}}
-    assert translation.translated(told) == told
+    monkeypatch.setattr(translation, "CHANGES", (replaced("first", "second"), replaced("second", "third")))
+    old, new = ({"model": {"init": init, "depth": 4}, "seed": 0} for init in ("first", "third"))
+    assert (translation.translated(old), translation.as_hashed(new)) == (new, old)
+    assert translation.axes({"seed": 0, "model.init": "first"}) == {"seed": 0, "model.init": "third"}
+    assert translation.translated({"seed": 0}) == {"seed": 0}
 
 
 def test_a_run_of_less_than_the_plan_says_so_everywhere(tmp_path: Path) -> None:
