@@ -35,8 +35,6 @@ ProperFraction = Annotated[float, Field(ge=0, lt=1)]
 ShrinkFactor = Annotated[float, Field(gt=0, le=1)]
 ShortcutKind = Literal["pad", "pad_end", "projection", "projection_everywhere", "pool"]
 PadKind = Literal["pad", "pad_end"]
-PadLayout = Literal["both", "end"]
-"""For plugins written before `pad_end` was a kind of shortcut."""
 
 Placement = Literal[
     "post",
@@ -91,7 +89,6 @@ OPTION_TYPES: dict[str, object] = {
     "ShrinkFactor": ShrinkFactor,
     "ShortcutKind": ShortcutKind,
     "PadKind": PadKind,
-    "PadLayout": PadLayout,
 }
 
 

@@ -29,11 +29,10 @@ class MakesShortcut(Protocol):
     """Builds the shortcut S of one site: a map from `Site.inputs` to `outputs` channels, with `Site.stride`.
 
     If `outputs` is left out, it is `Site.width`. If the number of channels stays the same and the stride is
-    1, S is the identity, except for `projection_everywhere`. `layout` is for plugins written before `pad_end`
-    was a kind: `pad` with the layout `end` is `pad_end`.
+    1, S is the identity, except for `projection_everywhere`.
     """
 
-    def __call__(self, kind: ShortcutKind, outputs: int | None = None, layout: str = "both") -> Map: ...
+    def __call__(self, kind: ShortcutKind, outputs: int | None = None) -> Map: ...
 
 
 @dataclass(frozen=True)

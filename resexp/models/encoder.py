@@ -92,10 +92,10 @@ class TokenShortcut:
     recipe: Recipe
     inputs: int
 
-    def __call__(self, kind: ShortcutKind, outputs: int | None = None, layout: str = "both") -> nn.Module:
+    def __call__(self, kind: ShortcutKind, outputs: int | None = None) -> nn.Module:
         width, rate = self.recipe.width, self.recipe.rate("skip")
         factory = ShortcutFactory(lambda i, o, _: TokenMap(i, o), self._norm, self.inputs, width, 1)
-        shortcut = factory(kind, outputs, layout)
+        shortcut = factory(kind, outputs)
         return nn.Sequential(shortcut, nn.Dropout(rate)) if rate else shortcut
 
     def _norm(self, channels: int) -> nn.Module:

@@ -109,11 +109,11 @@ def resized_block(
 
     build = ShortcutFactory(mapped, lambda channels: nn.Identity(), inputs, width, 1)
 
-    def shortcut(kind: ShortcutKind, outputs: int | None = None, layout: str = "both") -> Map:
+    def shortcut(kind: ShortcutKind, outputs: int | None = None) -> Map:
         if resize is None:
-            return build(kind, outputs, layout)
+            return build(kind, outputs)
         maps = kind in ("projection", "pool")
-        return nn.Sequential(resize(), build("projection_everywhere" if maps else kind, outputs, layout))
+        return nn.Sequential(resize(), build("projection_everywhere" if maps else kind, outputs))
 
     mix = partial(nn.Conv2d, kernel_size=1, bias=False)
     connection = design.connection(Site(index, depth, inputs, width, stride, shortcut, mix))

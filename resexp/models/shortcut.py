@@ -52,7 +52,7 @@ class ShortcutFactory:
     stride: int
     shrink: Callable[[int], nn.Module] | None = None
 
-    def __call__(self, kind: ShortcutKind, outputs: int | None = None, layout: str = "both") -> nn.Module:
+    def __call__(self, kind: ShortcutKind, outputs: int | None = None) -> nn.Module:
         """The shortcut S: see `connections.base.MakesShortcut`. If S has fewer outputs than inputs, `pad` and
         `pad_end` are projections, because nothing can be padded.
         """
@@ -62,7 +62,7 @@ class ShortcutFactory:
         if same and kind != "projection_everywhere":
             return nn.Identity()
         if kind in ("pad", "pad_end") and outputs >= inputs:
-            at_end = kind == "pad_end" or layout == "end"
+            at_end = kind == "pad_end"
             if self.shrink is not None and stride > 1:
                 return nn.Sequential(self.shrink(stride), Pad(inputs, outputs, 1, at_end))
             return Pad(inputs, outputs, stride, at_end)

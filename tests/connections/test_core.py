@@ -89,13 +89,6 @@ def test_a_shortcut_has_the_sites_width_unless_it_is_given_another(h: Tensor) ->
     assert site(4, 6).shortcut("projection", 5)(h).shape == (2, 5, 6, 6)
 
 
-def test_a_shortcut_asked_for_by_kind_and_layout_as_older_plugins_do(h: Tensor) -> None:
-    across = site(4, 8, 2).shortcut
-    assert torch.equal(across("pad", 8, "end")(h), across("pad_end")(h))
-    assert torch.equal(across("pad", 8, "both")(h), across("pad")(h))
-    assert not torch.equal(across("pad")(h), across("pad_end")(h))
-
-
 def test_pool_averages_before_it_maps(h: Tensor) -> None:
     pooled = Residual(site(4, 8, 2), shortcut="pool").get_submodule("shortcut.0")(h)
     torch.testing.assert_close(pooled[0, 0, 0, 0], h[0, 0, :2, :2].mean())
