@@ -10,7 +10,7 @@ huge size would take gigabytes or hours before it failed.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_origin
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -69,26 +69,7 @@ effect. The catalog reads them from the syntax tree of the class itself, so writ
 """
 
 OPTION_TYPES: dict[str, object] = {
-    "PositiveInt": PositiveInt,
-    "NaturalInt": NaturalInt,
-    "Depth": Depth,
-    "Width": Width,
-    "Side": Side,
-    "Margin": Margin,
-    "Length": Length,
-    "MadeUp": MadeUp,
-    "Repeats": Repeats,
-    "Samples": Samples,
-    "PositiveFloat": PositiveFloat,
-    "NonNegativeFloat": NonNegativeFloat,
-    "Real": Real,
-    "Streams": Streams,
-    "StreamCount": StreamCount,
-    "Fraction": Fraction,
-    "ProperFraction": ProperFraction,
-    "ShrinkFactor": ShrinkFactor,
-    "ShortcutKind": ShortcutKind,
-    "PadKind": PadKind,
+    name: option for name, option in globals().items() if get_origin(option) in (Annotated, Literal)
 }
 
 
