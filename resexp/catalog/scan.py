@@ -125,16 +125,6 @@ def check_plugins(plugins: tuple[Plugin, ...]) -> None:
             raise ConfigError([Problem(f"{plugin.file}:1", "", wrong, right)])
 
 
-def load_part(role: str, kind: str, plugins: tuple[Plugin, ...] = ()) -> type[Any]:
-    """Import the class of the part with this role and kind. Raises ConfigError if there is no such part, or
-    if `part_class` raises it.
-    """
-    known = parts(role, plugins)
-    if kind not in known:
-        raise ConfigError([Problem("", role, f"there is no {kind!r}", suggest_kind(kind, known))])
-    return part_class(known[kind])
-
-
 def part_class(part: PartInfo) -> type[Any]:
     """Import a part's class. Raises ConfigError if the import of a plugin fails, or if the plugin's class
     turns out not to have the base class of its role.

@@ -61,13 +61,13 @@ class ImageSet(Examples):
     def __len__(self) -> int:
         return len(self.images if self.rows is None else self.rows)
 
-    def batch(self, index: Tensor, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
+    def batch(self, index: Tensor) -> tuple[Tensor, Tensor]:
         """Normalised images (B, C, H, W), channels last in memory, and labels (B,) or masks (B, H, W) int64.
 
         `index` is (B,) int64.
         """
         rows = self._rows(index)
-        return self._normalised(self.images[rows], self._shift, dtype), self._target(self.labels[rows])
+        return self._normalised(self.images[rows], self._shift), self._target(self.labels[rows])
 
     def training(self, seed: int, epoch: int) -> Batches:
         if not (self.crop or self.flip):
@@ -76,9 +76,7 @@ class ImageSet(Examples):
             self.augmented, draws=draws(len(self), seed, epoch, self.crop, self.flip).to(self.device)
         )
 
-    def augmented(
-        self, index: Tensor, draws: Draws, dtype: torch.dtype = torch.float32
-    ) -> tuple[Tensor, Tensor]:
+    def augmented(self, index: Tensor, draws: Draws) -> tuple[Tensor, Tensor]:
         """Like `batch`, but an image and its mask are cropped and flipped, both in the same way. The padding
         is black before normalisation (or 0 after it, with `pixel_mean`), and has class 0 in masks.
 
@@ -109,7 +107,7 @@ class ImageSet(Examples):
         else:
             labels = self.labels.view(-1).index_select(0, source_BHW.flatten()).view(source_BHW.shape)
             labels.masked_fill_(outside_BHW, 0)
-        return self._normalised(pixels_BHWC, shift, dtype), self._target(labels)
+        return self._normalised(pixels_BHWC, shift), self._target(labels)
 
     def unscaled(self, images: Tensor) -> Tensor:
         """The values from 0 to 1 of normalised images (B, C, H, W). Not for sets with `pixel_mean`."""
@@ -124,9 +122,9 @@ class ImageSet(Examples):
     def _target(self, labels: Tensor) -> Tensor:
         return labels.to(self.device).long()
 
-    def _normalised(self, pixels: Tensor, shift: Tensor, dtype: torch.dtype) -> Tensor:
+    def _normalised(self, pixels: Tensor, shift: Tensor) -> Tensor:
         values = pixels.to(self.device).to(torch.float32)
-        return values.mul_(self._scale).add_(shift).to(dtype).permute(0, 3, 1, 2)
+        return values.mul_(self._scale).add_(shift).permute(0, 3, 1, 2)
 
 
 def mean_image(images: NDArray[np.uint8], at_once: int = 4096) -> Tensor:

@@ -32,7 +32,6 @@ from resexp.random import key_of, keyed_generator
 if TYPE_CHECKING:
     from resexp.config.settings import DataConfig
     from resexp.data.cache import PreparedData
-    from resexp.data.checked import Checked
 
 VERSION = 1
 """Raise it if anything below changes the classifier that is trained."""
@@ -75,14 +74,13 @@ def pixels(images: Tensor) -> Tensor:
     return ((images.detach() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
 
-def features_of(config: DataConfig, checked: Checked | None = None) -> Features:
+def features_of(config: DataConfig) -> Features:
     """The features for a data set of labelled images. Trains the classifier unless its file exists.
 
-    If several processes of a machine ask at the same time, one of them trains it. `checked` is the prepared
-    set. If it is None, the set is prepared now. Raises DataError if the set does not have labelled images of
-    at least two classes, or if the file is damaged or cannot be written.
+    If several processes of a machine ask at the same time, one of them trains it. Raises DataError if the set
+    does not have labelled images of at least two classes, or if the file is damaged or cannot be written.
     """
-    checked = checked or cache.prepare(config)
+    checked = cache.prepare(config)
     prepared = cache.load_prepared(checked)
     facts = prepared.facts
     if facts.form != "images" or facts.targets != "labels" or sum(n > 0 for n in facts.train_counts) < 2:

@@ -76,14 +76,14 @@ class Reference:
         }
 
 
-def halves(count: int, most: int = MOST) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def halves(count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The sorted indices of two disjoint, equally large sets of images, drawn from `count` images.
 
-    Each set has at most `most` images. The draw depends only on `count` and `most`, so it is the same for all
-    trials on the same data.
+    Each set has at most MOST images. The draw depends only on `count`, so it is the same for all trials on
+    the same data.
     """
     order = _order(count)
-    size = min(most, count // 2)
+    size = min(MOST, count // 2)
     return np.sort(order[:size]), np.sort(order[size : 2 * size])
 
 

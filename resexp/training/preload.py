@@ -17,5 +17,5 @@ from resexp.training.trial import train  # noqa: F401 (what workers call: entry.
 
 Settings.model_rebuild(force=True)
 for role in scan.ROLES:
-    for kind in scan.parts(role):
-        scan.load_part(role, kind)
+    for part in scan.parts(role).values():
+        scan.part_class(part)

@@ -95,12 +95,12 @@ def test_a_constructor_that_is_absent_or_takes_two_stars_has_its_bases_options(t
 
 def test_loads_the_class_of_a_file_outside_the_package(tmp_path: Path) -> None:
     text = "from resexp.data.base import Source\nclass Mine(Source):\n    size = 5\n    facts = read = None\n"
-    assert scan.load_part("data", "mine", plugin(tmp_path, "mine.py", text)).size == 5
+    assert scan.part_class(scan.parts("data", plugin(tmp_path, "mine.py", text))["mine"]).size == 5
 
 
 def test_a_base_that_only_has_the_name_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"wide\.py:9: WideSum: has a base called Connection, but when"):
-        scan.load_part("connection", "wide_sum", plugin(tmp_path, "wide.py", PART))
+        scan.part_class(scan.parts("connection", plugin(tmp_path, "wide.py", PART))["wide_sum"])
 
 
 def test_one_kind_twice_names_both_files(tmp_path: Path) -> None:
@@ -141,11 +141,6 @@ def test_a_file_that_is_not_python_is_named(tmp_path: Path) -> None:
         scan.parts("connection", plugin(tmp_path, "bad.py", "x = 1\nclass (:\n"))
 
 
-def test_an_unknown_kind_suggests_the_nearest() -> None:
-    with pytest.raises(ConfigError, match="there is no 'residul'; did you mean residual"):
-        scan.load_part("connection", "residul")
-
-
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
@@ -174,7 +169,7 @@ def constructors(loaded: type) -> Iterator[Callable[..., None]]:
 
 @pytest.mark.parametrize(("role", "kind"), REAL)
 def test_the_syntax_tree_says_what_the_class_says(role: str, kind: str) -> None:
-    loaded = scan.load_part(role, kind)
+    loaded = scan.part_class(scan.parts(role)[kind])
     keywords: dict[str, object] = {}
     hints: dict[str, object] = {}
     for init in constructors(loaded):

@@ -81,7 +81,6 @@ def test_no_draw_is_the_plain_batch() -> None:
     assert torch.equal(images.augmented(index, nothing)[0], x)
     torch.testing.assert_close(x, reference(images, index, nothing), rtol=1e-5, atol=1e-5)
     assert x.is_contiguous(memory_format=torch.channels_last)
-    assert images.batch(index, torch.bfloat16)[0].dtype == torch.bfloat16
 
 
 def test_images_need_not_be_altered_by_what_is_drawn_from_them() -> None:

@@ -25,7 +25,7 @@ from resexp.plan.trial import Trial
 def launchers() -> Iterator[type[Any]]:
     """Every launcher of the package that runs trials on this machine, and the simplest one there can be."""
     for kind in scan.parts("launcher"):
-        found = scan.load_part("launcher", kind)
+        found = scan.part_class(scan.parts("launcher")[kind])
         if not found.remote:
             yield found
     yield Subprocesses

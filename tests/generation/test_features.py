@@ -17,7 +17,7 @@ from resexp.data import cache
 from resexp.errors import DataError
 from resexp.generation import features
 from resexp.generation.features import Features, features_of, pixels
-from resexp.generation.measures import COLLAPSED, TOLD, Reference, halves
+from resexp.generation.measures import COLLAPSED, MOST, TOLD, Reference, halves
 
 
 def digits(**options: Any) -> Any:
@@ -66,7 +66,7 @@ def test_it_is_trained_once_whatever_part_of_the_set_a_trial_uses(
     monkeypatch.setattr(features, "_trained", no_training)
     images, _ = decoded("test")
     for config in (digits(), digits(train_size=100, normalise="pixel_mean"), digits(classes=2, flip=True)):
-        again = features_of(config, cache.prepare(config))
+        again = features_of(config)
         assert (again.sha256, again.error) == (found.sha256, found.error)
         assert np.array_equal(again(images), found(images))
 
@@ -114,9 +114,9 @@ def test_of_several_that_ask_at_once_one_trains(
 
     monkeypatch.setenv("RESEXP_DATA", str(tmp_path))
     monkeypatch.setattr(features, "_trained", trained)
-    checked = cache.prepare(digits())
+    cache.prepare(digits())
     with ThreadPoolExecutor(8) as pool:
-        hashes = list(pool.map(lambda _: features_of(digits(), checked).sha256, range(8)))
+        hashes = list(pool.map(lambda _: features_of(digits()).sha256, range(8)))
     assert (len(calls), set(hashes)) == (1, {found.sha256})
 
 
@@ -158,7 +158,7 @@ def test_halves_share_no_image() -> None:
     first, second = halves(101)
     assert len(first) == len(second) == 50 == len(set(first)) == len(set(second))
     assert not set(first) & set(second)
-    assert [len(half) for half in halves(10_000, 30)] == [30, 30]
+    assert [len(half) for half in halves(10_000)] == [MOST, MOST]
     assert np.array_equal(halves(101)[0], first)
 
 

@@ -85,7 +85,7 @@ REFUSED = {
 @pytest.mark.parametrize("kind", scan.parts("connection"))
 def test_every_connection_fits_or_is_refused(kind: str) -> None:
     torch.manual_seed(0)
-    design = Design(10, (3, 8, 8), 5, scan.load_part("connection", kind), "pre")
+    design = Design(10, (3, 8, 8), 5, scan.part_class(scan.parts("connection")[kind]), "pre")
     if kind in REFUSED:
         with pytest.raises(ConfigError, match="keeps a memory or several streams"):
             Densenet(width=4).build(design)

@@ -105,7 +105,7 @@ BUILDS: list[tuple[Any, int, tuple[int, int, int], int]] = [
 
 @pytest.mark.parametrize("kind", scan.parts("connection"))
 def test_every_connection_fits_or_says_why_not(kind: str) -> None:
-    connection: Any = scan.load_part("connection", kind)
+    connection: Any = scan.part_class(scan.parts("connection")[kind])
     for trunk, depth, shape, numbers in BUILDS:
         generates = isinstance(trunk, Generator)
         design = Design(depth, shape, numbers, connection, "pre", "group")

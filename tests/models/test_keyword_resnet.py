@@ -61,7 +61,7 @@ def test_a_net_is_the_papers_written_out(depth: int) -> None:
 
 @pytest.mark.parametrize("kind", scan.parts("connection"))
 def test_every_connection_fits(kind: str) -> None:
-    connection: Any = scan.load_part("connection", kind)
+    connection: Any = scan.part_class(scan.parts("connection")[kind])
     design = Design(15, (1, 10, 17), 12, connection, "norm_only_pre")
     assert KeywordResnet(width=4, dilation=True).build(design)(torch.randn(2, 1, 10, 17)).shape == (2, 12)
 

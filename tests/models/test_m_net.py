@@ -112,7 +112,7 @@ def test_a_residual_block_adds_the_maximum_where_it_shrinks() -> None:
 def varied(kind: str, order: str = "post") -> Network:
     """A net whose branches are never dropped, away from starts at which gradients are 0."""
     torch.manual_seed(0)
-    connection = scan.load_part("connection", kind)
+    connection = scan.part_class(scan.parts("connection")[kind])
     certain = partial(connection, p_last=1.0) if kind == "stochastic_depth" else connection
     net = M_Net(width=4).build(design(11, certain, order=order, norm="none"))
     with torch.no_grad():

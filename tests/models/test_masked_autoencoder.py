@@ -67,7 +67,7 @@ def test_hidden_pixels_reach_nothing(links: bool) -> None:
 @pytest.mark.parametrize("links", [False, True])
 @pytest.mark.parametrize("kind", scan.parts("connection"))
 def test_every_connection_learns_in_the_encoder(kind: str, links: bool) -> None:
-    connection: type[Connection] = scan.load_part("connection", kind)
+    connection: type[Connection] = scan.part_class(scan.parts("connection")[kind])
     net = build(partial(connection, p_last=1.0) if kind == "stochastic_depth" else connection, links=links)
     with torch.no_grad():
         for p in net.parameters():

@@ -127,7 +127,7 @@ def test_vit_b_16_has_its_86_567_656_parameters() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_connection_learns(kind: str) -> None:
-    connection: type[Connection] = scan.load_part("connection", kind)
+    connection: type[Connection] = scan.part_class(scan.parts("connection")[kind])
     certain = partial(connection, p_last=1.0) if kind == "stochastic_depth" else connection
     # Norms would take out the constants that fixup adds.
     net = build(certain, tied=False, norm="none")
@@ -140,7 +140,7 @@ def test_every_connection_learns(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_output_knows_a_later_token(kind: str) -> None:
-    connection: type[Connection] = scan.load_part("connection", kind)
+    connection: type[Connection] = scan.part_class(scan.parts("connection")[kind])
     net = build(connection, tied=False).eval()
     stir(net)  # some coefficients start at 0
     x = tokens()

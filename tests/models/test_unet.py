@@ -135,7 +135,7 @@ def test_each_long_skip_is_its_equation(kept: int, inputs: int) -> None:
 @pytest.mark.parametrize("kind", [kind for kind in scan.parts("connection") if kind != "skip_input"])
 @pytest.mark.parametrize(("order", "norm"), [("post", "group"), ("pre", "none")])
 def test_every_parameter_learns(kind: str, long_skip: str, order: str, norm: str) -> None:
-    made = scan.load_part("connection", kind)
+    made = scan.part_class(scan.parts("connection")[kind])
     certain = partial(made, p_last=1.0) if kind == "stochastic_depth" else made
     # Without ReLUs: in a net as small as this, all of a layer's may be off.
     net = net_of(certain, long_skip, order=order, norm=norm, activation="tanh")
@@ -150,7 +150,7 @@ def test_every_parameter_learns(kind: str, long_skip: str, order: str, norm: str
 @pytest.mark.parametrize("kind", ["momentum", "dense_average", "hyper"])
 def test_states_that_are_more_than_h_start_as_residual(kind: str) -> None:
     """Where a connection begins as residual, so does its U-Net, long skips and all."""
-    made: type[Connection] = scan.load_part("connection", kind)
+    made: type[Connection] = scan.part_class(scan.parts("connection")[kind])
     made_so = partial(made, gamma=0.0) if kind == "momentum" else made
     nets = [net_of(c, "concat").eval() for c in (Residual, made_so)]
     for net in nets:

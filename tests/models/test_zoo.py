@@ -30,7 +30,7 @@ def one_thread() -> Iterator[None]:
 
 def build(kind: str, trunk: Trunk, depth: int, order: str = "post", norm: str = "none") -> Network:
     torch.manual_seed(0)
-    connection: type[Connection] = scan.load_part("connection", kind)
+    connection: type[Connection] = scan.part_class(scan.parts("connection")[kind])
     # A dropped branch has no gradient.
     certain = partial(connection, p_last=1.0) if kind == "stochastic_depth" else connection
     net = trunk.build(Design(depth, (3, 8, 8), 5, certain, order, norm))  # type: ignore[arg-type]

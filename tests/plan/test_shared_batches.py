@@ -210,17 +210,19 @@ def alone(model: dict[str, object], seed: int) -> bool:
 
 
 def test_every_trunk_says_truly_that_examples_are_apart() -> None:
-    networks = {kind for kind in scan.parts("model") if scan.load_part("model", kind).network is not None}
+    networks = {
+        kind for kind, part in scan.parts("model").items() if scan.part_class(part).network is not None
+    }
     assert networks == set(TRUNKS)
     for kind, options in TRUNKS.items():
         model = {"kind": kind, "norm": "none", "connection": "residual", **options}
-        assert scan.load_part("model", kind).whole_batch is not alone(model, 0), kind
+        assert scan.part_class(scan.parts("model")[kind]).whole_batch is not alone(model, 0), kind
     assert not alone({"kind": "resnet", "depth": 8}, 0), "a batch norm would be noticed"
 
 
 @pytest.mark.parametrize("kind", scan.parts("connection"))
 def test_every_connection_says_truly_that_examples_are_apart(kind: str) -> None:
-    assert scan.load_part("connection", kind).whole_batch == (kind == "stochastic_depth")
+    assert scan.part_class(scan.parts("connection")[kind]).whole_batch == (kind == "stochastic_depth")
     assert alone({"kind": "resnet", "depth": 8, "width": 4, "norm": "group", "connection": kind}, 0)
 
 
@@ -229,7 +231,7 @@ def test_every_task_says_that_its_loss_is_a_mean_over_units() -> None:
     by playing is left out, because it scales advantages over the whole batch, and so are two networks that
     learn against each other.
     """
-    tasks: dict[str, type[Task]] = {kind: scan.load_part("task", kind) for kind in scan.parts("task")}
+    tasks: dict[str, type[Task]] = {kind: scan.part_class(part) for kind, part in scan.parts("task").items()}
     assert [kind for kind, task in tasks.items() if task.whole_batch] == ["adversarial", "ppo"]
     assert set(tasks) == {
         *("classification", "language", "masked_autoencoding", "masked_language", "segmentation", "ppo"),
