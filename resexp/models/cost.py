@@ -49,7 +49,7 @@ def measure_cost(network: nn.Module, purpose: Purpose, most: int | None = None) 
 
     Raises:
         ConfigError: the network is too large for any machine, or has too many operations to count them in
-            reasonable time; or a group norm would normalise single values.
+            reasonable time; or a group or layer norm would normalise single values.
     """
     params = count_params(network)
     if params > MOST_PARAMS:
@@ -57,7 +57,7 @@ def measure_cost(network: nn.Module, purpose: Purpose, most: int | None = None) 
     for module in network.modules():
         if isinstance(module, Connection):
             module.training = False
-        if isinstance(module, nn.GroupNorm):
+        if isinstance(module, nn.GroupNorm | nn.LayerNorm):
             module.register_forward_pre_hook(_refuse_single_values)
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             module.forward = KeepInput.apply  # type: ignore[method-assign]  # of this instance only
@@ -74,8 +74,13 @@ def measure_cost(network: nn.Module, purpose: Purpose, most: int | None = None) 
     raise too_large("one example takes more than a terabyte", "choose smaller examples or a smaller width")
 
 
-def _refuse_single_values(norm: nn.GroupNorm, inputs: tuple[Tensor, ...]) -> None:
-    """Raises ConfigError if a group has one value per example, because the norm makes 0 of it."""
+def _refuse_single_values(norm: nn.GroupNorm | nn.LayerNorm, inputs: tuple[Tensor, ...]) -> None:
+    """Raises ConfigError if the norm normalises one value by itself, because it makes 0 of it."""
+    if isinstance(norm, nn.LayerNorm):
+        if math.prod(norm.normalized_shape) == 1:
+            wrong = "a layer norm of one channel makes 0 of it"
+            raise ConfigError([Problem("", "model.norm", wrong, "none, or a larger width")])
+        return
     _, channels, *sides = inputs[0].shape
     if channels // norm.num_groups * math.prod(sides) == 1:
         wrong = f"each of {norm.num_groups} groups has one value per example, and the norm makes 0 of it"

@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 from torch import Tensor, nn
 
 from resexp.models.base import Block, Chain, Design, Network, Trunk
+from resexp.models.images import refuse_lost_means
 from resexp.models.parts import final_steps, make_norm, ordered_branch, repeats, start_of
 from resexp.models.resampling import ShrinkingConv, doublings, resized_block, smaller
 from resexp.options import Side, Width
@@ -73,6 +74,8 @@ class Discriminator(Trunk):
             blocks.append(block)
             channels = block.connection.out
         steps = OrderedDict[str, nn.Module](final_steps(design, partial(make_norm, design.norm), channels))
+        if resample:
+            refuse_lost_means(list(steps.items()))
         pixels = 1 if resample else self.bottom**2
         steps["pool" if resample else "flatten"] = SumPool() if resample else nn.Flatten()
         steps["fc"] = nn.Linear(channels * pixels, design.classes)

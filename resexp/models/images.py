@@ -83,8 +83,24 @@ def image_layers(design: Design, block: str) -> Layers:
     )
 
 
+def refuse_lost_means(last: Sequence[tuple[str, nn.Module]]) -> None:
+    """Raises ConfigError if each channel's mean over pixels, which follows the steps `last`, is a constant.
+
+    This is so if the last step is a group norm whose groups have one channel. All images would then get the
+    same output.
+    """
+    norm = last[-1][1] if last else None
+    if isinstance(norm, nn.GroupNorm) and norm.num_groups == norm.num_channels:
+        wrong = f"in {norm.num_groups} groups of one channel, it makes each mean over pixels a constant"
+        raise ConfigError([Problem("", "model.norm", wrong, "layer or batch, or order: pre or post")])
+
+
 def pooled_head(channels: int, classes: int, last: Sequence[tuple[str, nn.Module]]) -> nn.Sequential:
-    """Global average pooling and a linear classifier, after the steps `last` of pre-activation orders."""
+    """Global average pooling and a linear classifier, after the steps `last` of pre-activation orders.
+
+    Raises ConfigError as `refuse_lost_means`.
+    """
+    refuse_lost_means(last)
     steps: list[tuple[str, nn.Module]] = [
         ("pool", nn.AdaptiveAvgPool2d(1)),
         ("flatten", nn.Flatten()),

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from resexp.connections.core import Residual
+from resexp.errors import ConfigError, Problem
 from resexp.models.attention import AlongTokens, Recipe, TokenMap
 from resexp.models.base import Block, Design, Series, Trunk
 from resexp.models.encoder import head_steps, token_blocks
@@ -122,8 +123,12 @@ class Autoencoder(Series):
             noise = torch.rand(batch, tokens, device=device)
         else:
             noise = torch.rand(batch, tokens, generator=torch.Generator().manual_seed(0)).to(device)
-        kept = max(1, round(tokens * (1 - self.mask_ratio)))
-        return noise.argsort(1)[:, :kept].sort(1).values
+        return noise.argsort(1)[:, : kept(tokens, self.mask_ratio)].sort(1).values
+
+
+def kept(tokens: int, mask_ratio: float) -> int:
+    """How many of an image's tokens are visible: at least one."""
+    return max(1, round(tokens * (1 - mask_ratio)))
 
 
 class MaskedAutoencoder(Trunk):
@@ -166,6 +171,10 @@ class MaskedAutoencoder(Trunk):
 
     def build(self, design: Design) -> Autoencoder:
         stem = Patches(design, self.patch, self.recipe.width, class_token=False)
+        tokens = stem.grid[0] * stem.grid[1]
+        if kept(tokens, self.mask_ratio) == tokens:
+            wrong = f"at {self.mask_ratio:g}, no patch of {tokens} is hidden"
+            raise ConfigError([Problem("", "model.mask_ratio", wrong, "a larger one, or a smaller patch")])
         blocks, _ = token_blocks(design, self.recipe)
         norm = AlongTokens(*(norm for _, norm in head_steps(design, blocks[-1].connection.out)))
         decoder = Decoder(

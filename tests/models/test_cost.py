@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import pytest
 import torch
@@ -20,6 +21,7 @@ from resexp.models.cost import count_params, measure_cost
 from resexp.models.imagenet_resnet import ImagenetResnet
 from resexp.models.mlp import Mlp
 from resexp.models.resnet import Resnet
+from resexp.models.vit import Vit
 
 CIFAR = (3, 32, 32)
 
@@ -63,6 +65,24 @@ def test_a_norm_of_single_values_is_refused(norm: str, side: int) -> None:
             measure_cost(net, Purpose((1, side, side), 10))
     else:
         assert measure_cost(net, Purpose((1, side, side), 10)).macs
+
+
+@pytest.mark.parametrize("order", ["norm_only_pre", "norm_once"])
+def test_a_group_norm_of_single_channels_before_the_mean_over_pixels_is_refused(order: Any) -> None:
+    """Such a network gives the same output for all images, and was said not to train."""
+    design = Design(8, (1, 8, 8), 10, Residual, order, "group")
+    with pytest.raises(ConfigError, match=r"model\.norm: in 32 groups of one channel"):
+        Resnet(width=8).build(design)
+    net = Resnet(width=16).build(design)  # the last blocks have 64 channels in 32 groups
+    x = torch.randn(2, 1, 8, 8)
+    assert not torch.allclose(*net(x))
+
+
+def test_a_layer_norm_of_one_channel_is_refused() -> None:
+    with torch.device("meta"):
+        net = Vit(width=1, heads=1).build(Design(2, (1, 8, 8), 10, Residual, "pre", "layer"))
+    with pytest.raises(ConfigError, match=r"model\.norm: a layer norm of one channel"):
+        measure_cost(net, Purpose((1, 8, 8), 10))
 
 
 def test_option_b_adds_its_projections_and_nothing_else() -> None:

@@ -13,6 +13,7 @@ from resexp.catalog import scan
 from resexp.connections.base import Connection
 from resexp.connections.core import Residual
 from resexp.connections.scaling import Decayed
+from resexp.errors import ConfigError
 from resexp.models.base import Design
 from resexp.models.init import initialise
 from resexp.models.masked_autoencoder import Autoencoder, MaskedAutoencoder
@@ -50,6 +51,14 @@ def test_the_mask_is_drawn_anew_while_training() -> None:
     torch.manual_seed(0)
     first, second = net(images())[:, 3], net(images())[:, 3]
     assert not torch.equal(first, second)
+
+
+@pytest.mark.parametrize(("patch", "mask_ratio"), [(4, 0.1), (8, 0.75)])
+def test_a_mask_that_hides_nothing_is_refused(patch: int, mask_ratio: float) -> None:
+    """The mean over no pixel is NaN, so every trial would count as diverged."""
+    with pytest.raises(ConfigError, match=rf"mask_ratio: at {mask_ratio}, no patch of \d is hidden"):
+        build(patch=patch, mask_ratio=mask_ratio)
+    assert build(patch=4, mask_ratio=0.2).eval()(images())[:, 3].mean().item() == 0.25
 
 
 @pytest.mark.parametrize("links", [False, True])
