@@ -45,7 +45,7 @@ class Sgd(Optimizer):
             parameters,
             lr=self.lr,
             momentum=self.momentum,
-            nesterov=self.nesterov,
+            nesterov=self.nesterov and self.momentum > 0,  # a sweep over momentum may begin at 0
             weight_decay=self.weight_decay,
             fused=True,
         )

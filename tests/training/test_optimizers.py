@@ -50,6 +50,16 @@ def test_every_option_reaches_torchs_optimiser(
         torch.testing.assert_close(p, q)
 
 
+def test_nesterov_without_momentum_is_plain_descent() -> None:
+    """PyTorch refuses it, but a sweep over momentum that begins at 0 may set nesterov for all values."""
+    p, q = (nn.Parameter(torch.tensor([2.0, -1.0])) for _ in range(2))
+    both = Sgd(momentum=0.0, nesterov=True).make([p]), Sgd(momentum=0.0).make([q])
+    for weight, optimizer in zip((p, q), both, strict=True):
+        weight.grad = torch.tensor([0.5, 0.25])
+        optimizer.step()
+    assert torch.equal(p, q)
+
+
 def test_weight_decay_on_matrices_alone_spares_vectors_and_numbers() -> None:
     shapes = ((), (3,), (2, 3), (2, 3, 1, 1))
     for decay_on, decayed in (("all", 4), ("matrices", 2)):
