@@ -214,14 +214,13 @@ def deepest(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def common_depth(trials: pd.DataFrame) -> int | None:
-    """The greatest depth that all variants share, or the greatest of all if they share none; None without
-    trials.
+    """The greatest of the depths that most variants have; None without trials. If any depths are shared by
+    all variants, it is the greatest of these.
     """
     if trials.empty:
         return None
     counts = trials.groupby("depth")["variant"].nunique()
-    shared = counts[counts == trials["variant"].nunique()]
-    return int((counts if shared.empty else shared).index.max())
+    return int(counts[counts == counts.max()].index.max())
 
 
 def examples(trials: pd.DataFrame, split: str) -> int | None:

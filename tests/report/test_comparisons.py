@@ -186,6 +186,15 @@ def test_each_data_set_has_sentences_at_its_own_deepest_common_depth(make: Make)
     assert "plain (wine) at depth 20: the test error is higher" in found["plain (wine)"]
 
 
+def test_a_variant_at_a_depth_of_its_own_hides_no_comparison_of_others(make: Make) -> None:
+    two = {"residual": [*BASE], "plain": [0.2, 0.21, 0.22]}
+    rows = [one for depth in (8, 20) for one in measured(two, depth)] + measured({"skip": [0.3] * 3}, 56)
+    table = of(comparisons, make(rows))
+    assert [r["depth"] for r in table.rows if r["error"] == "test"] == [8, 20]
+    assert [sentence.subject for sentence in table.sentences] == ["plain"]
+    assert table.sentences[0].text.startswith("plain at depth 20: the test error is higher")
+
+
 def test_few_mistakes_have_a_floor_where_training_sets_are_of_two_sizes(make: Make) -> None:
     rows = [
         trial(

@@ -90,7 +90,7 @@ def baseline(trials: pd.DataFrame) -> tuple[str, str] | None:
     The literature compares with residual or plain networks. Therefore the baseline is the first of these that
     exists: the variant called `residual`, the variant called `plain`, the plan's first residual variant, the
     plan's first plain variant, the plan's first variant. If any variants have a finished trial at the deepest
-    common depth, only they are considered, because no other variant can be compared there.
+    common depth (`frames.common_depth`), only they are considered, because no other can be compared there.
     """
     deep = frames.done(trials[trials["depth"] == frames.common_depth(trials)])
     kinds = {variant: str(group["connection"].iloc[0]) for variant, group in frames.by_variant(trials)}
@@ -171,7 +171,7 @@ def _values(trials: pd.DataFrame, error: str) -> pairs.Cell:
 def _sentences(
     name: str, rows: list[dict[str, Any]], depth: int | None, measure: Measure
 ) -> Iterator[Sentence]:
-    """Sentences on test errors at the deepest depth that all variants on the same data share.
+    """Sentences on test errors at the deepest common depth of the variants on the same data.
 
     Each variant that differs from the baseline has a sentence. For each of the remaining verdicts, one
     sentence lists its variants.
