@@ -128,7 +128,7 @@ def test_language_is_told_in_nats_and_bits(make: Make) -> None:
 def measured(make: Make, probe: str, values: dict[str, list[float]]) -> Records:
     row = trial("residual", 8, 0)
     readings: list[dict[str, Any]] = [
-        {"id": row["id"], "probe": probe, "step": 0, "at": at, "name": name, "layer": f"blocks.{i}"}
+        {"id": row["id"], "probe": probe, "step": int(at), "at": at, "name": name, "layer": f"blocks.{i}"}
         | {"index": i, "value": value}
         for at in (0.0, 1.0)
         for name, found in values.items()
