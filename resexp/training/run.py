@@ -129,9 +129,14 @@ class Run:
         """Change the weights according to the gradients, and delete the gradients."""
         if self.settings.training.clip is not None:
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.training.clip)
-        self._set_rate()
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        self.change(self.optimizer)
+
+    def change(self, optimizer: torch.optim.Optimizer) -> None:
+        """Change one network's weights, at this step's rate, and delete their gradients."""
+        for group in optimizer.param_groups:
+            group["lr"] = self.rate(self.step)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
 
     def account(self, loss: Tensor, output: Tensor, target: Tensor) -> None:
         """Count the step, its loss and its mistakes. Raises Diverged as `train_step` does."""
@@ -156,10 +161,6 @@ class Run:
         if self.low_rate and schedule.low_rate is not None:
             factor *= schedule.low_rate.factor
         return self.recipe.lr * factor
-
-    def _set_rate(self) -> None:
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.rate(self.step)
 
     def _check(self) -> None:
         loss = self.sums[0].item()

@@ -99,13 +99,6 @@ class AdversarialRun(Run):
         self.change(self.discriminator_optimizer)
         return loss.detach()
 
-    def change(self, optimizer: torch.optim.Optimizer) -> None:
-        """Change the weights of one network according to their gradients, and delete the gradients."""
-        for group in optimizer.param_groups:
-            group["lr"] = self.rate(self.step)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-
     def noise(self, count: int, *key: object) -> Tensor:
         """The generator's inputs for `count` images, (count, `noise`), drawn from the seed and `key`."""
         draws = keyed_generator(self.settings.seed, "noise", *key)

@@ -149,11 +149,8 @@ class PlayingRun(Run):
         if self.settings.training.clip is not None:
             both = [*self.network.parameters(), *self.value.parameters()]
             torch.nn.utils.clip_grad_norm_(both, self.settings.training.clip)
-        for optimizer in (self.optimizer, self.value_optimizer):
-            for group in optimizer.param_groups:
-                group["lr"] = self.rate(self.step)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+        self.change(self.optimizer)
+        self.change(self.value_optimizer)
 
     # -- measuring --------------------------------------------------------------------------------
 
