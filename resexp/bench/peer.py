@@ -31,8 +31,7 @@ from resexp.data.opening import open_data
 from resexp.errors import TrialError
 from resexp.machine.clock import synchronise
 from resexp.models.base import Purpose
-from resexp.models.build import build_network
-from resexp.models.init import initialise
+from resexp.models.build import started_network
 
 WARM_UP = 3
 """Steps that are not timed."""
@@ -102,9 +101,8 @@ def train(settings: Settings, workers: int, steps: int, device: torch.device) ->
         persistent_workers=workers > 0,
         pin_memory=device.type == "cuda",
     )
-    model = settings.model
-    network = build_network(model, Purpose(data.facts.shape, len(data.facts.classes)))
-    initialise(network, model.init, settings.seed, activation=model.activation, noise=model.init_noise)
+    purpose = Purpose(data.facts.shape, len(data.facts.classes))
+    network = started_network(settings.model, purpose, settings.seed)
     network.to(device).train()
     criterion = nn.CrossEntropyLoss()
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-4)

@@ -10,6 +10,7 @@ from resexp.connections.base import Connection, Site
 from resexp.errors import ConfigError, Problem
 from resexp.models.base import Design, Network, Purpose, Trunk
 from resexp.models.cost import MOST_MATCHED, count_params, learns_alone, measure_cost, too_large
+from resexp.models.init import initialise
 from resexp.models.shapes import check_states
 from resexp.plan.trial import Cost
 
@@ -50,6 +51,13 @@ def build_network(model: ModelConfig, purpose: Purpose, **sizes: int) -> Network
         purpose.causal,
     )
     return trunk.build(design)
+
+
+def started_network(model: ModelConfig, purpose: Purpose, seed: int) -> Network:
+    """The network of a configuration, with the initial weights that `seed` draws. Raises ConfigError."""
+    network = build_network(model, purpose)
+    initialise(network, model.init, seed, activation=model.activation, noise=model.init_noise)
+    return network
 
 
 def network_cost(model: ModelConfig, purpose: Purpose) -> Cost:

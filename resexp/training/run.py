@@ -14,8 +14,7 @@ from torch import Tensor, nn
 from resexp.data.draws import permutation
 from resexp.errors import Diverged
 from resexp.machine.precision import widest
-from resexp.models.build import build_network
-from resexp.models.init import initialise
+from resexp.models.build import started_network
 from resexp.random import key_of
 from resexp.tasks.base import Task
 from resexp.training.evaluation import Score, evaluate, number
@@ -46,9 +45,7 @@ class Run:
         self.device = device
         self.task: Task = settings.task.build()
         self.purpose = self.task.purpose(data.facts)
-        model = settings.model
-        network = build_network(model, self.purpose)
-        initialise(network, model.init, settings.seed, activation=model.activation, noise=model.init_noise)
+        network = started_network(settings.model, self.purpose, settings.seed)
         layout = torch.channels_last if training.channels_last else torch.contiguous_format
         self.network = network.to(device, memory_format=layout)  # type: ignore[call-overload]  # PyTorch's stubs lack it
         # Probes and checkpoints use `network`, because hooks do not fire in a compiled module.

@@ -18,8 +18,7 @@ from resexp.errors import Diverged
 from resexp.generation.features import features_of, pixels
 from resexp.generation.measures import Reference, halves, sample
 from resexp.models.base import Network
-from resexp.models.build import build_network
-from resexp.models.init import initialise
+from resexp.models.build import started_network
 from resexp.models.spectral import divide_by_spectral_norm
 from resexp.probes.states import settled
 from resexp.random import key_of, keyed_generator
@@ -46,10 +45,8 @@ class AdversarialRun(Run):
     def __init__(self, settings: Settings, data: Data, device: torch.device) -> None:
         super().__init__(settings, data, device)
         assert settings.discriminator is not None  # plan/compatible.py checks this
-        model, seed = settings.discriminator, settings.seed
-        second = build_network(model, self.game.purposes(data.facts)[1])
-        own = key_of(seed, "discriminator")  # with `seed`, equal layers of both networks would begin equal
-        initialise(second, model.init, own, activation=model.activation, noise=model.init_noise)
+        own = key_of(settings.seed, "discriminator")  # else equal layers of both networks would begin equal
+        second = started_network(settings.discriminator, self.game.purposes(data.facts)[1], own)
         if self.game.spectral_norm:
             divide_by_spectral_norm(second, own)
         self.discriminator: Network = second.to(device)

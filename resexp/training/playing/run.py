@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from resexp.data.draws import permutation
 from resexp.errors import Diverged, TrialError
-from resexp.models.build import build_network
-from resexp.models.init import initialise
+from resexp.models.build import started_network
 from resexp.random import key_of, keyed_generator
 from resexp.tasks import policies
 from resexp.tasks.base import PolicyGradient
@@ -41,11 +40,9 @@ class PlayingRun(Run):
     def __init__(self, settings: Settings, data: Data, device: torch.device) -> None:
         super().__init__(settings, data, device)
         self.source: Environment = settings.data.build()
-        model, seed = settings.model, settings.seed
-        value = build_network(model, self.player.purposes(data.facts)[1])
+        seed = settings.seed
         own = key_of(seed, "value")  # with `seed`, equal layers of both networks would begin equal
-        initialise(value, model.init, own, activation=model.activation, noise=model.init_noise)
-        self.value = value.to(device)
+        self.value = started_network(settings.model, self.player.purposes(data.facts)[1], own).to(device)
         self.value_optimizer = self.recipe.make(self.value.parameters())
         *_, (_, head) = self.network.weight_layers()
         with torch.no_grad():
