@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -56,6 +57,18 @@ def evaluate(run: Learner, examples: Examples) -> Score:
         raise Diverged(f"the loss in evaluation became {mean} by step {run.step} of {run.total}")
     most = (answers.max() / units).item() if answers.numel() else None
     return Score(number(mistakes.item() / units), mean, task.measures(mean, counts), most)
+
+
+def evaluations(run: Learner, due: Callable[[str], bool] = lambda split: True) -> dict[str, Any]:
+    """What the evaluations of the splits that are `due` add to the metrics row of an epoch."""
+    row: dict[str, Any] = {}
+    answered: dict[str, float] = {}
+    for name, examples in run.data.splits.items():
+        score = evaluate(run, examples) if examples is not None and due(name) else Score()
+        row |= {f"{name}_error": score.error, f"{name}_loss": score.loss}
+        if score.most_answered is not None:
+            answered[name] = score.most_answered
+    return {**row, "test_measures": score.measures, "most_answered": answered}
 
 
 def number(value: float) -> float | None:

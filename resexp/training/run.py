@@ -17,7 +17,7 @@ from resexp.machine.precision import widest
 from resexp.models.build import started_network
 from resexp.random import key_of
 from resexp.tasks.base import Task
-from resexp.training.evaluation import Score, evaluate, number
+from resexp.training.evaluation import evaluations, number
 from resexp.training.optimizers import Optimizer
 from resexp.training.schedules import Schedule, warmed
 from resexp.training.subject import Subject
@@ -191,15 +191,7 @@ class Run:
     def close_epoch(self) -> dict[str, Any]:
         """The metrics row of the epoch that has just ended, with the evaluations that are due."""
         row = self.end_epoch()
-        answered: dict[str, float] = {}
-        for name, examples in self.data.splits.items():
-            due = examples is not None and self.evaluation_due(name, row["epoch"])
-            score = evaluate(self, examples) if examples is not None and due else Score()
-            row[f"{name}_error"], row[f"{name}_loss"] = score.error, score.loss
-            if score.most_answered is not None:
-                answered[name] = score.most_answered
-        row["test_measures"], row["most_answered"] = score.measures, answered
-        return row
+        return row | evaluations(self, lambda split: self.evaluation_due(split, row["epoch"]))
 
     def evaluation_due(self, split: str, epoch: int) -> bool:
         """Whether a split is evaluated after this epoch (1-based). After the last epoch it always is."""

@@ -19,8 +19,7 @@ from resexp.config.parse import parse_settings
 from resexp.plan.trial import Trial
 from resexp.store import Attempt, TrialFolder
 from resexp.store.layout import read_or_empty
-from resexp.training import probing, run, trial
-from resexp.training.boosting import run as rounds
+from resexp.training import evaluation, probing, run, trial
 from resexp.training.boosting.rounds import Boosting
 from resexp.training.loop import TrainingLoop
 from resexp.training.trial import train
@@ -82,8 +81,7 @@ def patched(monkeypatch: pytest.MonkeyPatch) -> Callable[[Watched], None]:
     places = [
         (run.Run, "train_step", "step"),
         (Boosting, "step", "step"),
-        (run, "evaluate", "evaluation"),
-        (rounds, "evaluate", "evaluation"),
+        (evaluation, "evaluate", "evaluation"),
         (probing, "measured", "probe"),
         (TrainingLoop, "save", "save"),
         (Attempt, "metric", "row"),

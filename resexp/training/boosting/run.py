@@ -14,7 +14,7 @@ from resexp.connections.base import Connection, Site
 from resexp.tasks.base import Task
 from resexp.training.boosting.rounds import Boosting, votes
 from resexp.training.boosting.weights import RULES, Connect
-from resexp.training.evaluation import Score, evaluate
+from resexp.training.evaluation import evaluations
 
 if TYPE_CHECKING:
     from resexp.config.settings import Settings
@@ -98,15 +98,9 @@ class BoostingRun:
         """The metrics row of the round. There is no learning rate. `loss` is the loss of the evaluation on
         the training split.
         """
-        row: dict[str, Any] = {"epoch": self.step, "step": self.step, "seconds": self.seconds, "lr": None}
-        answered: dict[str, float] = {}
-        for name, examples in self.data.splits.items():
-            score = evaluate(self, examples) if examples is not None else Score()
-            row[f"{name}_error"], row[f"{name}_loss"] = score.error, score.loss
-            if score.most_answered is not None:
-                answered[name] = score.most_answered
-        row |= {"loss": row["train_loss"], "running_error": row["train_error"]}
-        return {**row, "test_measures": {}, "most_answered": answered}
+        found = evaluations(self)
+        row = {"epoch": self.step, "step": self.step, "seconds": self.seconds, "lr": None}
+        return {**row, "loss": found["train_loss"], "running_error": found["train_error"], **found}
 
     def autocast(self) -> nullcontext[None]:
         return nullcontext()
