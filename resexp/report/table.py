@@ -170,6 +170,13 @@ def spread(key: str, title: str, digits: int = 2) -> Column:
     return Column(title, lambda row: words.spread(row[f"{key}_mean"], row[f"{key}_sd"], digits), "%")
 
 
+def plain_spread(key: str, title: str, digits: int, unit: str = "") -> Column:
+    """Like `spread`, for cells that are no fractions."""
+    return Column(
+        title, lambda row: words.spread(row[f"{key}_mean"], row[f"{key}_sd"], digits, words.fixed), unit
+    )
+
+
 def estimate_cells(found: Estimate | Evidence | Gap | None, *keys: str) -> dict[str, float | None]:
     """Cells of a row: an estimate's value, both ends of its interval and its p, under these keys in order.
 

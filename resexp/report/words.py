@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -45,10 +45,13 @@ def brief(fraction: float) -> str:
     return percent(fraction, 1 if fraction >= 0.01 else 2)
 
 
-def spread(mean: Missing, sd: Missing, digits: int = 2) -> str:
-    """Fractions as percentages: `86.10 ± 1.20`, or only the mean if there is no standard deviation."""
-    tail = "" if sd is None or missing(sd) else f" ± {percent(sd, digits)}"
-    return percent(mean, digits) + tail
+def spread(
+    mean: Missing, sd: Missing, digits: int = 2, shown: Callable[[Missing, int], str] = percent
+) -> str:
+    """Fractions as percentages: `86.10 ± 1.20`, or only the mean if there is no standard deviation. With
+    `shown=fixed`, numbers are shown as they are.
+    """
+    return shown(mean, digits) + ("" if missing(sd) else f" ± {shown(sd, digits)}")
 
 
 def interval(low: Missing, high: Missing, digits: int = 2) -> str:

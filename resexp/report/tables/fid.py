@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from resexp.report import frames, words
-from resexp.report.table import Column, Row, Table, integer, places, spread_cells, text
+from resexp.report import frames
+from resexp.report.table import Row, Table, integer, places, plain_spread, spread_cells, text
 from resexp.report.tables.update_ratio import when
 from resexp.store import Records
 
@@ -32,8 +32,8 @@ def table(records: Records) -> Table | None:
     measured = tuple(_row(place) for _, group in groups for place in frames.by_depth(group))
     columns = (
         *places(text("when", "When"), integer("images", "Images")),
-        _distance("fid", "FID"),
-        _distance("floor", "Real images"),
+        plain_spread("fid", "FID", 2),
+        plain_spread("floor", "Real images", 2),
     )
     return Table("fid", "FID", CAPTION, columns, measured)
 
@@ -44,13 +44,3 @@ def _row(place: frames.DepthGroup) -> Row:
     for cell, name in (("fid", "fid"), ("floor", "fid_floor")):
         row |= spread_cells(cell, pd.to_numeric(place.rows[name]))
     return row
-
-
-def _distance(key: str, title: str) -> Column:
-    """The column of a distance's mean and standard deviation over seeds."""
-
-    def show(row: Row) -> str:
-        mean, sd = row[f"{key}_mean"], row[f"{key}_sd"]
-        return words.fixed(mean, 2) + ("" if words.missing(sd) else f" ± {words.fixed(sd, 2)}")
-
-    return Column(title, show)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from resexp.report import frames, naming, words
-from resexp.report.table import Column, Row, Table, places, spread, spread_cells
+from resexp.report.table import Column, Row, Table, places, plain_spread, spread, spread_cells
 from resexp.store import Records
 
 ORDER = 14
@@ -41,7 +41,7 @@ def table(records: Records) -> Table | None:
     done = done.dropna(subset=["test_frechet"])
     columns = (
         *places(),
-        Column("Fréchet", lambda row: _spread(row["frechet_mean"], row["frechet_sd"])),
+        plain_spread("frechet", "Fréchet", 3),
         Column("Floor", lambda row: words.fixed(row["frechet_floor_mean"], 3)),
         spread("precision", "Precision", 1),
         spread("recall", "Recall", 1),
@@ -83,10 +83,6 @@ def _accuracy(done: pd.DataFrame) -> str:
         return ""
     low, high = words.percent(min(found), 1), words.percent(max(found), 1)
     return f", and recognises {low if low == high else f'{low} to {high}'} % of the test images"
-
-
-def _spread(mean: float | None, sd: float | None) -> str:
-    return words.fixed(mean, 3) + ("" if words.missing(sd) else f" ± {words.fixed(sd, 3)}")
 
 
 def _share(bound: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from resexp.report import frames, words
-from resexp.report.table import Column, Row, Table, places, spread_cells, text
+from resexp.report.table import Column, Row, Table, places, plain_spread, spread_cells, text
 from resexp.store import Records
 
 ORDER = 21
@@ -30,9 +30,8 @@ def table(records: Records) -> Table | None:
     if "test_bits" not in done or not pd.to_numeric(done["test_bits"], errors="coerce").notna().any():
         return None
     rows = [_row(cell) for cell in frames.by_depth(done)]
-    columns = places(
-        _spread("train", "Train loss"), _spread("test", "Test loss"), _spread("bits", "Test bits")
-    )
+    titles = {"train": "Train loss", "test": "Test loss", "bits": "Test bits"}
+    columns = places(*(plain_spread(key, title, 3, "per character") for key, title in titles.items()))
     tasks = dict.fromkeys(records.settings.get(id, {}).get("task", {}).get("kind") for id in done["id"])
     counted = any(row["trigram"] is not None for row in rows)
     if counted:
@@ -59,11 +58,3 @@ def _beside(loss: float | None, trigram: float | None) -> str:
     if loss is None or trigram is None:
         return ""
     return "worse than counting" if loss >= trigram else "better than counting"
-
-
-def _spread(key: str, title: str) -> Column:
-    def show(row: Row) -> str:
-        mean, sd = row[f"{key}_mean"], row[f"{key}_sd"]
-        return words.fixed(mean, 3) + ("" if words.missing(sd) else f" ± {words.fixed(sd, 3)}")
-
-    return Column(title, show, "per character")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from resexp.report import frames, naming, statistics, words
-from resexp.report.table import Column, Row, Table, places
+from resexp.report.table import Column, Row, Table, places, plain_spread
 from resexp.store import Records
 
 ORDER = 15
@@ -50,7 +48,7 @@ def table(records: Records) -> Table | None:
     rows = [_row(place, level) for place in frames.by_depth(ended)]
     columns = (
         *places(),
-        Column("Return", lambda r: _spread(r["return_mean"], r["return_sd"])),
+        plain_spread("return", "Return", 1),
         Column("IQM", lambda r: words.fixed(r["iqm"], 1)),
         Column("95 % interval", lambda r: _interval(r["iqm_low"], r["iqm_high"])),
     )
@@ -113,10 +111,6 @@ def _median(known: NDArray[np.float64], count: int) -> float | None:
     """The median of `count` values, of which only the lowest are `known`; None if this does not tell it."""
     found = float(np.median([*known, *[np.inf] * (count - len(known))])) if count else np.inf
     return found if np.isfinite(found) else None
-
-
-def _spread(mean: Any, sd: Any) -> str:
-    return words.fixed(mean, 1) + ("" if words.missing(sd) else f" ± {words.fixed(sd, 1)}")
 
 
 def _interval(low: float | None, high: float | None) -> str:
