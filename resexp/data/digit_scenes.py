@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from resexp.data.base import Chunk, Facts, Images, Masks, Progress, Source, Split, fingerprint
-from resexp.data.digits import SPLIT_SEED, TEST
-from resexp.data.subset import select
+from resexp.data.digits import handwritten
 from resexp.errors import DataError
 from resexp.options import Fraction, MadeUp, NaturalInt, Repeats
 
@@ -64,7 +63,7 @@ class DigitScenes(Source):
         return Facts((1, size, size), "masks", ("ground", "digit"), (self.train,), (self.test,), key)
 
     def read(self, split: Split, image_size: int | None, progress: Progress) -> Iterator[Chunk]:
-        size, glyphs = image_size or DEFAULT_SIZE, handwritten(split)
+        size, glyphs = image_size or DEFAULT_SIZE, handwritten(split)[0] / 16
         count = self.train if split == "train" else self.test
         for start in range(0, count, CHUNK):
             numbers = range(start, min(start + CHUNK, count))
@@ -85,16 +84,6 @@ class DigitScenes(Source):
             scene[rows, columns][ink] = PENS[0] + (PENS[1] - PENS[0]) * pen
             mask[rows, columns][ink] = 1
         return scene.round().clip(0, 255).astype(np.uint8)[..., None], mask
-
-
-def handwritten(split: Split) -> Values:
-    """The digits of a split, (n, 8, 8) from 0 (paper) to 1 (ink), with the same split as the set `digits`."""
-    from sklearn.datasets import load_digits
-
-    values, labels = load_digits(return_X_y=True)
-    rows = select(labels, sum(TEST), SPLIT_SEED)
-    rows = rows if split == "test" else np.setdiff1d(np.arange(len(labels)), rows)
-    return np.asarray(values[rows].reshape(-1, 8, 8) / 16, np.float64)
 
 
 def ground(draws: Values, size: int, texture: float) -> Values:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from resexp.data.base import Chunk, Facts, Progress, Source, Split, chunks, fingerprint
 from resexp.data.subset import select
@@ -27,11 +28,15 @@ class Digits(Source):
         return Facts((1, size, size), "labels", names, TRAIN, TEST, fingerprint("digits", 1, size))
 
     def read(self, split: Split, image_size: int | None, progress: Progress) -> Iterator[Chunk]:
-        from sklearn.datasets import load_digits
+        values, labels = handwritten(split)
+        yield from chunks(np.round(values * (255 / 16)).astype(np.uint8)[..., None], labels, image_size)
 
-        values, labels = load_digits(return_X_y=True)
-        images = np.round(values * (255 / 16)).astype(np.uint8).reshape(-1, 8, 8, 1)
-        rows = select(labels, sum(TEST), SPLIT_SEED)
-        if split == "train":
-            rows = np.setdiff1d(np.arange(len(labels)), rows)
-        yield from chunks(images[rows], labels[rows], image_size)
+
+def handwritten(split: Split) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """The digits of a split, (n, 8, 8) from 0 (paper) to 16 (ink), and their labels (n,)."""
+    from sklearn.datasets import load_digits
+
+    values, labels = load_digits(return_X_y=True)
+    rows = select(labels, sum(TEST), SPLIT_SEED)
+    rows = rows if split == "test" else np.setdiff1d(np.arange(len(labels)), rows)
+    return values[rows].reshape(-1, 8, 8), labels[rows]
