@@ -162,29 +162,6 @@ def _identity(result: Mapping[str, Any]) -> dict[str, Any]:
     return {"trial": result["trial"], "attempt": result["attempt"], "of": result["rows"]}
 
 
-def note_of_lost_end(finished: Finished, rows: Iterable[Row]) -> str | None:
-    """A note if a done trial has no rows of its last step although probes were due then; None otherwise.
-
-    Earlier versions lost these rows if they were stopped in the last step.
-    """
-    result, steps = finished.result, finished.result.get("steps") or 0
-    due = [
-        _name(probe)
-        for probe in finished.trial.settings.get("probes", ())
-        if any(round(at * steps) == steps for at in probe["at"])
-    ]
-    if not due or result.get("probed") or finished.folder.later_probes.exists():
-        return None
-    if any(row["step"] == steps for row in rows):
-        return None
-    asked = " ".join(f"--probe {as_asked(name)}" for name in dict.fromkeys(due))
-    return (
-        f"{finished.folder.path}: what probes measured after the last step is missing. Older versions lost "
-        "it if they were stopped in that step. "
-        f"`resexp probe {finished.folder.experiment.path.name} {asked}` measures it"
-    )
-
-
 def merged(rows: list[dict[str, Any]], later: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows of training together with later rows. If there are later rows of a kind of probe, its rows
     from the end of training are left out.

@@ -15,7 +15,7 @@ from resexp.store import provenance
 from resexp.store.copies import readable
 from resexp.store.documents import sound_rows
 from resexp.store.experiment_lock import explained
-from resexp.store.finished import Finished, later_rows, merged, note_of_lost_end, notes_of_ways, ways
+from resexp.store.finished import Finished, later_rows, merged, notes_of_ways, ways
 from resexp.store.holder import running_in
 from resexp.store.layout import ExperimentFolder, rows_of, state_of
 from resexp.store.planned import configuration, planned, published, refuse_newer
@@ -146,10 +146,7 @@ def _read(folder: ExperimentFolder) -> Records:
         later = later_rows(own, state.result, notes, trial.settings) if state.status is Status.DONE else []
         measured = _with_id(trial.id, own.probes, rows, notes)
         if state.status is Status.DONE:
-            done = Finished(own, trial, state.result)
-            lost = note_of_lost_end(done, measured)
-            notes += [lost] if lost else []
-            measured_in.append(ways(done, later))
+            measured_in.append(ways(Finished(own, trial, state.result), later))
         probes += merged(measured, [{"id": trial.id, **row} for row in later])
     aside = provenance.left_aside(folder, trials, plan, notes)
     provenance.note_older(trials, notes)

@@ -99,7 +99,7 @@ def _train(attempt: Attempt, settings: Settings, others: Others | None) -> None:
         result = loop.result(loop.row)
         if others is not None:
             result["peak_memory_bytes"] = _total([result["peak_memory_bytes"], *(others.results() or [None])])
-        attempt.commit({"status": Status.DONE, "cause": None, "probed": True, **known, **result})
+        attempt.commit({"status": Status.DONE, "cause": None, **known, **result})
 
 
 def _data(attempt: Attempt, settings: Settings) -> Data:

@@ -14,7 +14,7 @@ import torch
 from leavings import left
 from tally import Record
 
-from resexp import api, durable, store
+from resexp import durable, store
 from resexp.config.parse import parse_settings
 from resexp.plan.trial import Trial
 from resexp.store import Attempt, TrialFolder
@@ -187,24 +187,3 @@ def test_a_checkpoint_that_cannot_be_loaded_gives_way_to_the_one_before(
     found = left(folder)
     assert found["result"].pop("notes")
     assert found == expected
-
-
-def test_probes_that_an_older_version_lost_at_a_trials_end_are_told(opened: store.StoredExperiment) -> None:
-    train(next_attempt(opened))
-    assert store.read(opened.path).notes == []
-    folder = folder_of(opened)
-    result = durable.read_document(folder.result)
-    rows, _ = durable.read_rows(folder.probes.read_bytes())
-    kept = durable.RowLog(folder.probes)
-    kept.append(row for row in rows if row["at"] < 1)
-    kept.close()
-    result["rows"][folder.probes.name] = kept.extent()
-    durable.write_document(folder.result, result)
-    assert store.read(opened.path).notes == [], "who says that it was probed has nothing to tell"
-    del result["probed"]
-    durable.write_document(folder.result, result)
-    (note,) = store.read(opened.path).notes
-    assert "`resexp probe e --probe gradient_norms --probe update_ratio` measures it" in note
-    opened.close()
-    api.probe("e", ["gradient_norms"], root=opened.path.parent, device="cpu")
-    assert store.read(opened.path).notes == []
