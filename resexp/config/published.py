@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self, cast, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from resexp.catalog.scan import suggest
@@ -105,10 +105,6 @@ def _metric(text: str) -> str:
     return text
 
 
-def _verified(given: Any) -> Any:
-    return {True: "text", False: "memory"}[given] if isinstance(given, bool) else given
-
-
 def _fraction(metric: str, *values: float) -> None:
     for value in values:
         if metric.endswith("_error") and not 0 <= value <= 1:
@@ -120,10 +116,7 @@ Keys = Annotated[dict[str, Any], AfterValidator(problems.plain)]
 When = Annotated[Keys, Field(min_length=1)]
 Metric = Annotated[str, AfterValidator(_metric)]
 Text = Annotated[str, Field(min_length=1)]
-Verified = Annotated[
-    Literal["text", "secondary", "memory"],
-    BeforeValidator(_verified, json_schema_input_type=Literal["text", "secondary", "memory"] | bool),
-]
+Verified = Literal["text", "secondary", "memory"]
 """Where a number was checked: in the paper's text, in a secondary source, or nowhere (from memory)."""
 
 

@@ -81,13 +81,6 @@ def test_a_reading_of_a_probe_is_taken_apart() -> None:
     assert reading("train_error") is None
 
 
-def test_verification_was_once_true_or_false() -> None:
-    old = {"when": {}, "metric": "test_error", "value": 0.1, "statistic": "mean", "source": "A"}
-    assert Reference.model_validate({**old, "verified": True}).verified == "text"
-    assert Reference.model_validate({**old, "verified": False}).verified == "memory"
-    assert Reference.model_validate(old).verified == "memory"
-
-
 def test_only_claims_are_about_training_curves() -> None:
     value = {
         "when": {},
