@@ -58,6 +58,11 @@ def show_plan(outline: Outline) -> None:
         console.print(Columns.of(columns, rows))
     else:
         print(*aligned([[column.heading for column in columns], *rows], left=1), sep="\n")
+    _show_cost(outline, console)
+
+
+def _show_cost(outline: Outline, console: Console) -> None:
+    """Print how many trials there are, where they run, and how long they will take."""
     counts = tally(outline.status.values())
     precisions = " and ".join(sorted({trial.settings["training"]["precision"] for trial in outline.trials}))
     slots = f"{len(outline.slots)} at once on {outline.slots[0]} in {precisions}"

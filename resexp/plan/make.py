@@ -105,27 +105,31 @@ def of_points(
                 raise
             problems.append(fault)
             continue
-        shared, seed = known[seedless], point.settings.seed
-        settings, model = shared.settings.model_copy(update={"seed": seed}), shared.settings.model
-        trial = Trial(
-            id=identity(settings, shared.data, (shared.plugins, shared.numerics)),
-            name="",
-            connection=model.connection.kind,
-            variant=variant,
-            depth=model.depth,
-            seed=seed,
-            settings={**shared.plain, "seed": seed},
-            axes=dict(point.axes),
-            cost=shared.cost,
-            tuned={key: point.axes[key] for key in experiment.tuned},
-            plugins={plugin.sha256: plugin.file.name for plugin in shared.plugins},
-            numerics=shared.numerics,
-            data=shared.data,
-        )
-        trials.append(replace(trial, name=name_of(trial)))
+        trials.append(_trial(point, variant, known[seedless], experiment.tuned))
     if problems:
         raise refuse(problems, str(experiment.path))
     return trials
+
+
+def _trial(point: Point, variant: str, shared: SeedlessSetting, tuned: Collection[str]) -> Trial:
+    seed, model = point.settings.seed, shared.settings.model
+    settings = shared.settings.model_copy(update={"seed": seed})
+    trial = Trial(
+        id=identity(settings, shared.data, (shared.plugins, shared.numerics)),
+        name="",
+        connection=model.connection.kind,
+        variant=variant,
+        depth=model.depth,
+        seed=seed,
+        settings={**shared.plain, "seed": seed},
+        axes=dict(point.axes),
+        cost=shared.cost,
+        tuned={key: point.axes[key] for key in tuned},
+        plugins={plugin.sha256: plugin.file.name for plugin in shared.plugins},
+        numerics=shared.numerics,
+        data=shared.data,
+    )
+    return replace(trial, name=name_of(trial))
 
 
 def _measured(settings: Settings, measures: Measures) -> SeedlessSetting:
