@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -41,8 +41,9 @@ def _changes(records: Records, registered: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name} was {value:g} and is no longer a rule"
         elif now[name] != value:
             yield f"{name} was {value:g} and is {now[name]:g}"
-    yield from _changed_claims(_claims(registered["published"]), _claims(records.published))
-    yield from _changed_numbers(_numbers(registered["published"]), _numbers(records.published))
+    both = registered["published"], records.published
+    yield from _changed_claims(*(_stated(each, "claims") for each in both))
+    yield from _changed_numbers(*(_stated(each, "references") for each in both))
     looks = _looks(records)
     if looks != registered["looks"]:
         yield f"{_planned(registered['looks'])} at first, and {_planned(looks)} later"
@@ -96,9 +97,9 @@ def additions(records: Records) -> str:
     registered = records.registered
     if registered is None:
         return ""
-    before = _claims(registered["published"])
+    before = _stated(registered["published"], "claims")
     said = {claim["say"] for claim in before}
-    claims = [claim for claim in _claims(records.published) if claim["say"] not in said]
+    claims = [claim for claim in _stated(records.published, "claims") if claim["say"] not in said]
     trials = [*_not_registered(records, registered, known=False)]
     parts = [words.counted(len(claims), "claim")] if claims else []
     parts += [f"{words.counted(len(trials), 'trial')} of other variants"] if trials else []
@@ -126,13 +127,9 @@ def _planned_trials(records: Records) -> pd.DataFrame:
     return trials
 
 
-def _claims(published: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return list(published.get("claims", ()))
-
-
-def _numbers(published: Mapping[str, Any]) -> list[dict[str, Any]]:
-    # Older versions registered numbers without the field `protocol`.
-    return [{"protocol": {}, **number} for number in published.get("references", ())]
+def _stated(published: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:
+    """The claims or the references that were published or registered."""
+    return list(published.get(kind, ()))
 
 
 def _looks(records: Records) -> list[int]:
@@ -150,7 +147,7 @@ def claim_is_registered(records: Records, claim: Claim) -> bool:
 
     Its trials are those of both sides, at all depths if a side names its depth by a word such as deepest.
     """
-    return _stands(records, _claims, claim, [claim.lower, claim.higher])
+    return _stands(records, "claims", claim, [claim.lower, claim.higher])
 
 
 def number_is_registered(records: Records, reference: Reference) -> bool:
@@ -158,14 +155,11 @@ def number_is_registered(records: Records, reference: Reference) -> bool:
 
     Its trials are those that it is compared with.
     """
-    return _stands(records, _numbers, reference, [reference.when])
+    return _stands(records, "references", reference, [reference.when])
 
 
 def _stands(
-    records: Records,
-    registered_ones: Callable[[Mapping[str, Any]], list[dict[str, Any]]],
-    stated: Claim | Reference,
-    sides: Sequence[Mapping[str, Any]],
+    records: Records, kind: str, stated: Claim | Reference, sides: Sequence[Mapping[str, Any]]
 ) -> bool:
     registered = records.registered
     if registered is None or rules() != registered["rules"]:
@@ -173,7 +167,7 @@ def _stands(
     # Which depth a word such as deepest means is decided by the trials of all depths.
     places = [without_depth(when) if when.get(references.DEPTH) in DEPTH_WORDS else when for when in sides]
     used = {id for place in places for id in references.matching(records, place)["id"]}
-    before = registered_ones(registered["published"])
+    before = _stated(registered["published"], kind)
     return stated.model_dump(mode="json") in before and used <= _registered_ids(registered)
 
 

@@ -207,21 +207,6 @@ NUMBER = {
 }
 
 
-def test_a_number_that_was_registered_before_numbers_had_protocols_stands(
-    experiment: Experiment, tmp_path: Path
-) -> None:
-    numbers = replace(experiment, published=Published.from_json({"references": [NUMBER]}))
-    file, _ = api.register(numbers, results=tmp_path, device="cpu")
-    document = {key: value for key, value in durable.read_document(file).items() if key != "sha256"}
-    assert document["published"]["references"][0].pop("protocol") == {}
-    durable.write_document(file, {**document, "sha256": digest(document)})
-    trained(numbers, tmp_path, noisy(0.02))
-    table = build(api.results("x", tmp_path)).table("published")
-    assert table is not None
-    assert table.rows[0]["standing"] == "registered"
-    assert "published numbers were changed" not in opening(tmp_path)
-
-
 def test_a_tolerance_that_is_changed_later_is_in_the_first_sentence(
     experiment: Experiment, tmp_path: Path
 ) -> None:
