@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from resexp.report import style, words
-from resexp.report.tables.gradients import WHEN, profiles
+from resexp.report.tables.gradients import MOMENTS, WHEN, profiles
 from resexp.store import Records
 
 ORDER = 30
@@ -26,7 +26,6 @@ CAPTION = (
     "of exactly 0. It is hollow for initialisation."
 )
 COLUMNS = 3
-MOMENTS = {"init": 0.0, "end": 1.0}
 
 
 def figure(records: Records) -> Figure | None:

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from resexp.report import frames, style
-from resexp.report.tables.gradients import WHEN
+from resexp.report.tables.gradients import MOMENTS, WHEN
 from resexp.report.tables.shattering import FLOOR, profiles
 from resexp.store import Records
 
@@ -30,7 +30,7 @@ LAWS: tuple[tuple[Any, str], ...] = ((style.REFERENCE, "2⁻ᴸ"), ((0, (6, 2, 1
 
 def figure(records: Records) -> Figure | None:
     """A panel for initialisation and one for the end, with a line per variant; None without readings."""
-    rows = {WHEN[when]: _shown(profiles(records, at)) for when, at in (("init", 0.0), ("end", 1.0))}
+    rows = {WHEN[when]: _shown(profiles(records, at)) for when, at in MOMENTS.items()}
     rows = {when: found for when, found in rows.items() if not found.empty}
     if not rows:
         return None

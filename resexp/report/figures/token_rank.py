@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from resexp.report import frames, style
-from resexp.report.tables.gradients import WHEN
+from resexp.report.tables.gradients import MOMENTS, WHEN
 from resexp.store import Records
 
 ORDER = 35
@@ -25,8 +25,8 @@ FLOOR = 1e-7
 def figure(records: Records) -> Figure | None:
     """A panel for initialisation and one for the end, with a line per variant; None without readings."""
     found = {
-        when: rows
-        for when, at in ((WHEN["init"], 0.0), (WHEN["end"], 1.0))
+        WHEN[when]: rows
+        for when, at in MOMENTS.items()
         if not (rows := frames.deepest(frames.readings(records, "token_rank", at))).empty
     }
     if not found:

@@ -16,6 +16,7 @@ ORDER = 30
 PROBES = ("gradient_norms",)
 SPAN = 2.0
 """A gradient vanishes or explodes if it changes by at least this many decades over all layers."""
+MOMENTS = {"init": 0.0, "end": 1.0}
 WHEN = {"init": "at initialisation", "end": "at the end"}
 CAPTION = (
     "Root mean square of the gradient of the loss with respect to each layer's weights, for layers inside "
@@ -49,9 +50,7 @@ def profiles(records: Records, at: float) -> pd.DataFrame:
 def table(records: Records) -> Table | None:
     """Rows: when x variant x depth. None without gradient probes."""
     rows: list[Row] = [
-        _row(cell, when)
-        for when, at in (("init", 0.0), ("end", 1.0))
-        for cell in frames.by_depth(profiles(records, at))
+        _row(cell, when) for when, at in MOMENTS.items() for cell in frames.by_depth(profiles(records, at))
     ]
     if not rows:
         return None

@@ -9,6 +9,7 @@ import pandas as pd
 
 from resexp.report import frames, words
 from resexp.report.table import Table, integer, number, places, text
+from resexp.report.tables.gradients import MOMENTS
 from resexp.store import Records
 
 ORDER = 34
@@ -42,9 +43,7 @@ def profiles(records: Records, at: float) -> pd.DataFrame:
 def table(records: Records) -> Table | None:
     """Rows: when x variant x depth. None without shattering probes."""
     rows = [
-        _row(cell, when)
-        for when, at in (("init", 0.0), ("end", 1.0))
-        for cell in frames.by_depth(profiles(records, at))
+        _row(cell, when) for when, at in MOMENTS.items() for cell in frames.by_depth(profiles(records, at))
     ]
     if not rows:
         return None
