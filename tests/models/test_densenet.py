@@ -6,8 +6,8 @@ from functools import partial
 
 import pytest
 import torch
+from kinds import KINDS, connection_of
 
-from resexp.catalog import scan
 from resexp.connections.core import Plain, Residual, Skip
 from resexp.errors import ConfigError
 from resexp.models.base import Design, Network, Trunk
@@ -82,10 +82,10 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("kind", scan.parts("connection"))
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_connection_fits_or_is_refused(kind: str) -> None:
     torch.manual_seed(0)
-    design = Design(10, (3, 8, 8), 5, scan.part_class(scan.parts("connection")[kind]), "pre")
+    design = Design(10, (3, 8, 8), 5, connection_of(kind), "pre")
     if kind in REFUSED:
         with pytest.raises(ConfigError, match="keeps a memory or several streams"):
             Densenet(width=4).build(design)

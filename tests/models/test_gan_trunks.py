@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 import torch
+from kinds import KINDS, connection_of
 from torch import Tensor, nn
 from torch.nn import functional
 
-from resexp.catalog import scan
 from resexp.connections.core import Plain, Residual
 from resexp.errors import ConfigError
 from resexp.models.base import Design, Network, Purpose
@@ -103,9 +103,9 @@ BUILDS: list[tuple[Any, int, tuple[int, int, int], int]] = [
 ]
 
 
-@pytest.mark.parametrize("kind", scan.parts("connection"))
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_connection_fits_or_says_why_not(kind: str) -> None:
-    connection: Any = scan.part_class(scan.parts("connection")[kind])
+    connection = connection_of(kind)
     for trunk, depth, shape, numbers in BUILDS:
         generates = isinstance(trunk, Generator)
         design = Design(depth, shape, numbers, connection, "pre", "group")

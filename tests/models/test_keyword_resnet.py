@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 import torch
+from kinds import KINDS, connection_of
 from torch import Tensor, nn
 
-from resexp.catalog import scan
 from resexp.connections.core import Plain, Residual
 from resexp.errors import ConfigError
 from resexp.models.base import Design, Network
@@ -59,10 +59,9 @@ def test_a_net_is_the_papers_written_out(depth: int) -> None:
     torch.testing.assert_close(net(x), head(norm(y).mean((2, 3))), rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("kind", scan.parts("connection"))
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_connection_fits(kind: str) -> None:
-    connection: Any = scan.part_class(scan.parts("connection")[kind])
-    design = Design(15, (1, 10, 17), 12, connection, "norm_only_pre")
+    design = Design(15, (1, 10, 17), 12, connection_of(kind), "norm_only_pre")
     assert KeywordResnet(width=4, dilation=True).build(design)(torch.randn(2, 1, 10, 17)).shape == (2, 12)
 
 

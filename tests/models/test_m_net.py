@@ -6,9 +6,9 @@ from functools import partial
 
 import pytest
 import torch
+from kinds import KINDS, stir, undropped
 from torch import nn
 
-from resexp.catalog import scan
 from resexp.connections.core import Plain, Residual, Skip
 from resexp.errors import ConfigError
 from resexp.models.base import Design, Network, Purpose
@@ -112,17 +112,13 @@ def test_a_residual_block_adds_the_maximum_where_it_shrinks() -> None:
 def varied(kind: str, order: str = "post") -> Network:
     """A net whose branches are never dropped, away from starts at which gradients are 0."""
     torch.manual_seed(0)
-    connection = scan.part_class(scan.parts("connection")[kind])
-    certain = partial(connection, p_last=1.0) if kind == "stochastic_depth" else connection
-    net = M_Net(width=4).build(design(11, certain, order=order, norm="none"))
-    with torch.no_grad():
-        for p in net.parameters():
-            p.add_(torch.randn_like(p), alpha=0.05)
+    net = M_Net(width=4).build(design(11, undropped(kind), order=order, norm="none"))
+    stir(net, 0.05)
     return net
 
 
 @pytest.mark.parametrize("order", ["post", "pre"])
-@pytest.mark.parametrize("kind", scan.parts("connection"))
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_connection_fits_and_every_parameter_learns(kind: str, order: str) -> None:
     net = varied(kind, order)
     x = torch.randn(4, 1, 800, generator=torch.Generator().manual_seed(1))

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 import torch
+from kinds import KINDS, stir, undropped
 from torch import Tensor
 
-from resexp.catalog import scan
-from resexp.connections.base import Connection
 from resexp.connections.core import Residual
 from resexp.connections.scaling import Decayed
 from resexp.errors import ConfigError
@@ -74,13 +73,10 @@ def test_hidden_pixels_reach_nothing(links: bool) -> None:
 
 
 @pytest.mark.parametrize("links", [False, True])
-@pytest.mark.parametrize("kind", scan.parts("connection"))
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_connection_learns_in_the_encoder(kind: str, links: bool) -> None:
-    connection: type[Connection] = scan.part_class(scan.parts("connection")[kind])
-    net = build(partial(connection, p_last=1.0) if kind == "stochastic_depth" else connection, links=links)
-    with torch.no_grad():
-        for p in net.parameters():
-            p.add_(torch.randn_like(p), alpha=0.1)
+    net = build(undropped(kind), links=links)
+    stir(net)
     MaskedAutoencoding().training_loss(net(images()), images()).backward()
     assert not [name for name, p in net.named_parameters() if p.grad is None or not p.grad.isfinite().all()]
 

@@ -7,6 +7,7 @@ from functools import partial
 
 import pytest
 import torch
+from kinds import stir
 from torch import Tensor
 
 from resexp.connections.core import Plain, Residual, Skip
@@ -90,9 +91,7 @@ def shared_start(
     trunk = Resnet(width=width, block=block, pre_activation="both")  # type: ignore[arg-type]
     connection = partial(Residual, shortcut=shortcut)  # type: ignore[arg-type]
     net = trunk.build(Design(depth, (3, 8, 8), 10, connection, order))  # type: ignore[arg-type]
-    with torch.no_grad():  # norms that are not the identity
-        for p in net.parameters():
-            p.add_(torch.randn_like(p), alpha=0.1)
+    stir(net)  # norms that are not the identity
     return net.eval()
 
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import torch
 import torchvision.models
+from kinds import KINDS, connection_of, stir, undropped
 from torch import Tensor, nn
 
-from resexp.catalog import scan
-from resexp.connections.base import Branch, Connection
+from resexp.connections.base import Branch
 from resexp.connections.core import Plain, Residual, Skip
 from resexp.errors import ConfigError
 from resexp.models.attention import AlongTokens
@@ -22,7 +22,6 @@ from resexp.models.transformer import Transformer
 from resexp.models.vit import Vit
 
 LENGTH, VOCABULARY = 6, 7
-KINDS = list(scan.parts("connection"))
 
 
 def build(connection: Any = Residual, depth: int = 2, order: str = "pre", **options: Any) -> Chain:
@@ -36,13 +35,6 @@ def build(connection: Any = Residual, depth: int = 2, order: str = "pre", **opti
 
 def tokens(batch: int = 3) -> Tensor:
     return torch.randint(VOCABULARY, (batch, LENGTH), generator=torch.Generator().manual_seed(1))
-
-
-@torch.no_grad()
-def stir(net: nn.Module) -> None:
-    """Moves every parameter away from where it starts."""
-    for p in net.parameters():
-        p.add_(torch.randn_like(p), alpha=0.1)
 
 
 @pytest.mark.parametrize("order", ["pre", "post"])
@@ -127,10 +119,8 @@ def test_vit_b_16_has_its_86_567_656_parameters() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_connection_learns(kind: str) -> None:
-    connection: type[Connection] = scan.part_class(scan.parts("connection")[kind])
-    certain = partial(connection, p_last=1.0) if kind == "stochastic_depth" else connection
     # Norms would take out the constants that fixup adds.
-    net = build(certain, tied=False, norm="none")
+    net = build(undropped(kind), tied=False, norm="none")
     stir(net)
     loss = nn.functional.cross_entropy(net(tokens()), tokens().roll(1, 0))
     loss.backward()
@@ -140,8 +130,7 @@ def test_every_connection_learns(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_output_knows_a_later_token(kind: str) -> None:
-    connection: type[Connection] = scan.part_class(scan.parts("connection")[kind])
-    net = build(connection, tied=False).eval()
+    net = build(connection_of(kind), tied=False).eval()
     stir(net)  # some coefficients start at 0
     x = tokens()
     changed = x.clone()

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 import torch
+from kinds import connection_of, stir, undropped
 from torch import Tensor, nn
 from torch.nn import functional
 
 from resexp.catalog import scan
-from resexp.connections.base import Connection
 from resexp.connections.core import Plain, Residual
 from resexp.errors import ConfigError
 from resexp.models.base import Block, Design, Network, Purpose
@@ -135,13 +135,9 @@ def test_each_long_skip_is_its_equation(kept: int, inputs: int) -> None:
 @pytest.mark.parametrize("kind", [kind for kind in scan.parts("connection") if kind != "skip_input"])
 @pytest.mark.parametrize(("order", "norm"), [("post", "group"), ("pre", "none")])
 def test_every_parameter_learns(kind: str, long_skip: str, order: str, norm: str) -> None:
-    made = scan.part_class(scan.parts("connection")[kind])
-    certain = partial(made, p_last=1.0) if kind == "stochastic_depth" else made
     # Without ReLUs: in a net as small as this, all of a layer's may be off.
-    net = net_of(certain, long_skip, order=order, norm=norm, activation="tanh")
-    with torch.no_grad():  # away from starts at which gradients are 0
-        for p in net.parameters():
-            p.add_(torch.randn_like(p), alpha=0.1)
+    net = net_of(undropped(kind), long_skip, order=order, norm=norm, activation="tanh")
+    stir(net)
     functional.cross_entropy(net(images()), torch.arange(2 * 12 * 12).view(2, 12, 12) % 3).backward()
     grads = {name: p.grad for name, p in net.named_parameters()}
     assert not [name for name, g in grads.items() if g is None or not g.isfinite().all() or not g.any()]
@@ -150,7 +146,7 @@ def test_every_parameter_learns(kind: str, long_skip: str, order: str, norm: str
 @pytest.mark.parametrize("kind", ["momentum", "dense_average", "hyper"])
 def test_states_that_are_more_than_h_start_as_residual(kind: str) -> None:
     """Where a connection begins as residual, so does its U-Net, long skips and all."""
-    made: type[Connection] = scan.part_class(scan.parts("connection")[kind])
+    made = connection_of(kind)
     made_so = partial(made, gamma=0.0) if kind == "momentum" else made
     nets = [net_of(c, "concat").eval() for c in (Residual, made_so)]
     for net in nets:

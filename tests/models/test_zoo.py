@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 
 import pytest
 import torch
+from kinds import KINDS, stir, undropped
 from torch import Tensor, nn
 
-from resexp.catalog import scan
-from resexp.connections.base import Connection
 from resexp.models.base import Design, Network, Purpose, Trunk
 from resexp.models.cost import measure_cost
 from resexp.models.mlp import Mlp
 from resexp.models.resnet import Resnet
-
-KINDS = list(scan.parts("connection"))
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -30,13 +26,8 @@ def one_thread() -> Iterator[None]:
 
 def build(kind: str, trunk: Trunk, depth: int, order: str = "post", norm: str = "none") -> Network:
     torch.manual_seed(0)
-    connection: type[Connection] = scan.part_class(scan.parts("connection")[kind])
-    # A dropped branch has no gradient.
-    certain = partial(connection, p_last=1.0) if kind == "stochastic_depth" else connection
-    net = trunk.build(Design(depth, (3, 8, 8), 5, certain, order, norm))  # type: ignore[arg-type]
-    with torch.no_grad():  # away from starts at which gradients are 0
-        for p in net.parameters():
-            p.add_(torch.randn_like(p), alpha=0.1)
+    net = trunk.build(Design(depth, (3, 8, 8), 5, undropped(kind), order, norm))  # type: ignore[arg-type]
+    stir(net)
     return net
 
 

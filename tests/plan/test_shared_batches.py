@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from kinds import connection_of, stir
 
 from resexp.api import trials
 from resexp.bench.measure import first_trial
@@ -192,9 +193,7 @@ def alone(model: dict[str, object], seed: int) -> bool:
     settings = parse_settings({"data": "synthetic", "model": model, "training": training})
     torch.manual_seed(seed)
     network = build_network(settings.model, purpose)
-    with torch.no_grad():  # away from starts at which gradients are 0
-        for p in network.parameters():
-            p.add_(torch.randn_like(p), alpha=0.1)
+    stir(network)
     x = purpose.made_up(3, "cpu")
     if not x.is_floating_point():
         hooked: list[torch.Tensor] = []
@@ -222,7 +221,7 @@ def test_every_trunk_says_truly_that_examples_are_apart() -> None:
 
 @pytest.mark.parametrize("kind", scan.parts("connection"))
 def test_every_connection_says_truly_that_examples_are_apart(kind: str) -> None:
-    assert scan.part_class(scan.parts("connection")[kind]).whole_batch == (kind == "stochastic_depth")
+    assert connection_of(kind).whole_batch == (kind == "stochastic_depth")
     assert alone({"kind": "resnet", "depth": 8, "width": 4, "norm": "group", "connection": kind}, 0)
 
 
