@@ -4,7 +4,7 @@ problems at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,6 @@ from resexp.config.problems import Draft
 from resexp.config.published import Published
 from resexp.config.schema import Header
 from resexp.config.settings import Settings, models
-from resexp.config.yaml_text import Key
 from resexp.errors import ConfigError, Problem
 
 MAX_POINTS = 20_000
@@ -92,20 +91,7 @@ def load(
     Raises ConfigError with all problems in the order of lines. The other tiers are checked, too.
     """
     path = packaged.found(Path(path))
-    try:
-        text = yaml_text.read_text(path)
-        document = yaml_text.parse(text, str(path))
-    except ConfigError as error:
-        raise problems.refuse(error.problems, str(path)) from None
-    draft = Draft(str(path), document.lines, list(document.problems))
-    top = document.value
-    if not isinstance(top, Mapping):
-        wrong = "is empty" if top is None else "is not a mapping"
-        raise ConfigError([Problem(str(path), "", wrong, "give name, data, model and training")])
-    for key in top.keys() - Header.model_fields.keys() - Settings.model_fields.keys():
-        known = [*Header.model_fields, *Settings.model_fields]
-        draft.wrong((key,), key, "is not a known key", suggest(key, known))
-
+    text, draft, top = _document(path)
     draft.plugins = _plugins(top.get("plugins"), plugins, draft)
     given = command_line(overrides, draft)
     names = given.pop("name", ())
@@ -113,7 +99,7 @@ def load(
     header |= {"name": names[0] if len(names) == 1 else names} if names else {}
     paper = _paper(header.pop("references"), draft) if isinstance(top.get("references"), str) else None
     head = draft.validate(Header, header, lambda key: None if names and key == ("name",) else key)
-    for origin, when in _compared(head) if head else ():
+    for origin, when in head.conditions() if head else ():
         check_keys(when, origin, draft)
 
     assigned = {
@@ -155,13 +141,21 @@ def load(
     )
 
 
-def _compared(head: Header) -> Iterator[tuple[Key, Mapping[str, Any]]]:
-    """The conditions by which published numbers and claims select trials, with their places in the file."""
-    for i, reference in enumerate(head.references):
-        yield ("references", i, "when"), reference.when
-    for i, claim in enumerate(head.claims):
-        yield ("claims", i, "lower"), claim.lower
-        yield ("claims", i, "higher"), claim.higher
+def _document(path: Path) -> tuple[str, Draft, Mapping[str, Any]]:
+    """A file's text, a draft with its problems so far, and the mapping of its keys."""
+    try:
+        text = yaml_text.read_text(path)
+        document = yaml_text.parse(text, str(path))
+    except ConfigError as error:
+        raise problems.refuse(error.problems, str(path)) from None
+    draft, top = Draft(str(path), document.lines, list(document.problems)), document.value
+    if not isinstance(top, Mapping):
+        wrong = "is empty" if top is None else "is not a mapping"
+        raise ConfigError([Problem(str(path), "", wrong, "give name, data, model and training")])
+    known = [*Header.model_fields, *Settings.model_fields]
+    for key in top.keys() - set(known):
+        draft.wrong((key,), key, "is not a known key", suggest(key, known))
+    return text, draft, top
 
 
 def read_plugins(files: Sequence[str | Path]) -> tuple[Plugin, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Annotated, Any
 
@@ -15,6 +15,7 @@ from resexp.config.fields import nested_model, role_of
 from resexp.config.frozen import Frozen
 from resexp.config.published import Claim, Reference, names
 from resexp.config.settings import ROLE_CONFIGS, Settings, models
+from resexp.config.yaml_text import Key
 
 
 class RuleText(Frozen):
@@ -90,6 +91,14 @@ class Header(Frozen):
         (),
         description="statements on two groups of trials; the report judges them like those of a paper",
     )
+
+    def conditions(self) -> Iterator[tuple[Key, Mapping[str, Any]]]:
+        """Those by which published numbers and claims select trials, with their places in the file."""
+        for i, reference in enumerate(self.references):
+            yield ("references", i, "when"), reference.when
+        for i, claim in enumerate(self.claims):
+            yield ("claims", i, "lower"), claim.lower
+            yield ("claims", i, "higher"), claim.higher
 
 
 class _File(Header, Settings):
