@@ -178,31 +178,11 @@ def _sentence(variant: str, rows: list[dict[str, Any]], tried: int, error: str, 
 
     `rows` are the depths at which a trial finished, and `tried` is the greatest depth that was tried.
     """
+    if settled := _without_steps(variant, rows, error):
+        return settled
     paying = [place for place, row in enumerate(rows) if row["pays"]]
     last = paying[-1] if paying else 0
     depth, deepest = rows[last]["depth"], rows[-1]["depth"]
-    if rows[-1]["mixed"]:
-        said = (
-            f"{variant}: at depth {deepest} some seeds failed and others trained, so nothing is said of the "
-            "mean there."
-        )
-        # Failed seeds leave open what depth buys, so this is not bad news.
-        return Sentence(variant, Verdict.SOME_SEEDS_FAIL.value, Tone.OPEN, said)
-    if all(row["gain_low"] is None for row in rows):
-        said = f"{variant}: no step in depth has three seeds on both sides, the fewest that decide anything."
-        if any(row["mixed"] for row in rows):
-            said = f"{variant}: at every step in depth, some seeds failed or there are fewer than three."
-        return Sentence.of(variant, Verdict.TOO_FEW_SEEDS, said)
-    deep = rows[-1]
-    if narrow := failed_seeds.of_one_class(deep["one_class"], deep["n"], deepest):
-        return Sentence.of(variant, Verdict.ONE_CLASS, f"{variant}: {narrow}, so depth buys nothing there.")
-    if deep["loss_low"] is not None and deep["loss_low"] > 0:
-        said = (
-            f"{variant}: depth hurts. At depth {deepest} the test {error} is "
-            f"{words.percent(deep['loss'])} points {words.interval(deep['loss_low'], deep['loss_high'])} "
-            f"higher than at depth {deep['best_shallower']}."
-        )
-        return Sentence.of(variant, Verdict.DEPTH_HURTS, said)
     if paying:
         row = rows[last]
         gain = f"{words.points(row['gain'])} points {words.interval(row['gain_low'], row['gain_high'])}"
@@ -225,6 +205,33 @@ def _sentence(variant: str, rows: list[dict[str, Any]], tried: int, error: str, 
     ends = f"depth {deepest} has {size} points {moved} {error} than depth {depth}{times}"
     badge = f"pays up to {depth}" if paying else "no step pays"
     return Sentence(variant, badge, Tone.OPEN, f"{variant}: {step}; {ends}.")
+
+
+def _without_steps(variant: str, rows: list[dict[str, Any]], error: str) -> Sentence | None:
+    """The sentence if the deepest network alone decides it, or if no step in depth can be judged."""
+    deep, deepest = rows[-1], rows[-1]["depth"]
+    if deep["mixed"]:
+        said = (
+            f"{variant}: at depth {deepest} some seeds failed and others trained, so nothing is said of the "
+            "mean there."
+        )
+        # Failed seeds leave open what depth buys, so this is not bad news.
+        return Sentence(variant, Verdict.SOME_SEEDS_FAIL.value, Tone.OPEN, said)
+    if all(row["gain_low"] is None for row in rows):
+        said = f"{variant}: no step in depth has three seeds on both sides, the fewest that decide anything."
+        if any(row["mixed"] for row in rows):
+            said = f"{variant}: at every step in depth, some seeds failed or there are fewer than three."
+        return Sentence.of(variant, Verdict.TOO_FEW_SEEDS, said)
+    if narrow := failed_seeds.of_one_class(deep["one_class"], deep["n"], deepest):
+        return Sentence.of(variant, Verdict.ONE_CLASS, f"{variant}: {narrow}, so depth buys nothing there.")
+    if deep["loss_low"] is not None and deep["loss_low"] > 0:
+        said = (
+            f"{variant}: depth hurts. At depth {deepest} the test {error} is "
+            f"{words.percent(deep['loss'])} points {words.interval(deep['loss_low'], deep['loss_high'])} "
+            f"higher than at depth {deep['best_shallower']}."
+        )
+        return Sentence.of(variant, Verdict.DEPTH_HURTS, said)
+    return None
 
 
 def _unpaid(rows: list[dict[str, Any]], what: str, level: float) -> str:
