@@ -154,15 +154,15 @@ def strided(b_iBP: Tensor, stride: int) -> Tensor:
     return b_iBP if stride == 1 else b_iBP[..., ::stride, ::stride]
 
 
-def sinkhorn(X_ijBP: Tensor, steps: int = 20) -> Tensor:
-    """exp(X), with columns (along i) and rows (along j) divided by their sums in turn, `steps` times.
+def sinkhorn(X_ijBP: Tensor) -> Tensor:
+    """exp(X), with columns (along i) and rows (along j) divided by their sums in turn, 20 times.
 
     Rows are divided last, so their sums are 1. Only the factors u of the rows and v of the columns change
     from step to step. Therefore autograd keeps u and v for every step, but the matrix only once.
     """
     K_ijBP = (X_ijBP - X_ijBP.detach().amax(0)).exp()
     u_iBP = torch.ones_like(K_ijBP[:, 0])
-    for _ in range(steps):
+    for _ in range(20):
         v_jBP = (K_ijBP * u_iBP.unsqueeze(1)).sum(0).reciprocal()
         u_iBP = (K_ijBP * v_jBP).sum(1).reciprocal()
     return u_iBP.unsqueeze(1) * K_ijBP * v_jBP

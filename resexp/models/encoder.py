@@ -137,7 +137,7 @@ def sublayers(
         yield "scale", Scale(1 / a)
 
 
-def norm_steps(design: Design, channels: int, name: str, bias: bool = True) -> Steps:
+def norm_steps(design: Design, channels: int, name: str, bias: bool) -> Steps:
     """A layer norm, which normalises every token by itself; [] if the design has no norm."""
     return [(name, nn.LayerNorm(channels, bias=bias))] if design.norm == "layer" else []
 

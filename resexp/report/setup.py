@@ -102,7 +102,7 @@ def _different(records: Records, trials: Iterable[Mapping[str, Any]]) -> list[Ma
     return list(alike.values())
 
 
-def not_default(settings: Mapping[str, Any], plugins: tuple[Plugin, ...] = ()) -> dict[str, Any]:
+def not_default(settings: Mapping[str, Any], plugins: tuple[Plugin, ...]) -> dict[str, Any]:
     """The settings of a trial that differ from their defaults, and the kinds of its parts.
 
     If the settings cannot be parsed, for example because the copy of a plugin is missing, all are returned.

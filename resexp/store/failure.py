@@ -9,7 +9,7 @@ from resexp.store.documents import read_or_empty
 from resexp.store.layout import TrialFolder
 
 
-def check_current(folder: TrialFolder, number: int, restart: int = 0) -> None:
+def check_current(folder: TrialFolder, number: int, restart: int) -> None:
     """Raises StaleAttempt if attempt `number` is no longer the trial's latest, if a cluster has started the
     attempt again more than `restart` times, or if the folder was deleted.
     """

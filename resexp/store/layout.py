@@ -83,13 +83,13 @@ class TrialFolder:
         again = f"-{restart:05d}" if restart else ""
         return self.path / f"checkpoint-{step:010d}-{attempt:05d}{again}.json"
 
-    def log_tail(self, lines: int = 30, width: int = 200) -> list[str]:
-        """The last lines of the worker's output, each cut to `width` characters."""
+    def log_tail(self) -> list[str]:
+        """The last 30 lines of the worker's output, each cut to 200 characters."""
         with suppress(OSError), durable.open_file(self.log) as file:
             # The last 20 kB hold these lines, unless Python listed its loaded libraries after a crash.
             file.seek(max(0, file.seek(0, os.SEEK_END) - 20_000))
             text = file.read().decode(errors="replace")
-            return [line[:width] for line in text.splitlines()[-lines:]]
+            return [line[:200] for line in text.splitlines()[-30:]]
         return []
 
 

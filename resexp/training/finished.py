@@ -50,7 +50,7 @@ def check_unchanged(trial: Trial, plugins: Sequence[Plugin], fingerprint: str, f
         )
 
 
-def trained_run(settings: Settings, checkpoint: bytes, device: str, checked: Checked | None = None) -> Run:
+def trained_run(settings: Settings, checkpoint: bytes, device: str, checked: Checked | None) -> Run:
     """The run of a trial with these settings, as its last checkpoint left it."""
     torch_device = torch.device(device)
     data = open_data(settings.data, torch_device, settings.seed, checked)
