@@ -119,7 +119,6 @@ class Plan(Document):
     aside: list[Text] = []
     look: LookFields | None = None
     published: dict[Text, Any] = {}
-    references: list[Any] = []
 
 
 class Reported(Document):

@@ -50,14 +50,14 @@ def published(plan: Mapping[str, Any], folder: ExperimentFolder, notes: list[str
     """What papers report, as JSON data of `config.published.Published`. {} if there is no plan, or if what it
     says is faulty. In the second case, a note is added.
     """
-    data: dict[str, Any] = plan.get("published") or {"references": plan.get("references", [])}
+    data: dict[str, Any] = plan.get("published", {})
     try:
         Published.from_json(data)
     except ValueError as problem:
         reason = str(problem).splitlines()[0]
         notes.append(f"{folder.plan}: its published numbers cannot be read ({reason}); they are left out")
         return {}
-    return data if plan else {}
+    return data
 
 
 def refuse_newer(folder: ExperimentFolder) -> dict[str, Any]:

@@ -113,17 +113,12 @@ def test_only_what_is_new_runs_and_the_rest_is_left_aside(tmp_path: Path) -> Non
     assert run_all(tmp_path) == []
 
 
-def test_what_is_published_is_kept_and_old_plans_have_it_as_references(tmp_path: Path) -> None:
+def test_what_is_published_is_kept(tmp_path: Path) -> None:
     reference = {"when": {"model.depth": 8}, "metric": "test_error", "value": 0.1}
     reference |= {"statistic": "mean", "source": "B"}
     create(tmp_path, published={"paper": "A", "references": [reference]}).close()
     records = store.read(tmp_path / "exp")
     assert (records.published["paper"], records.references) == ("A", [reference])
-    plan = tmp_path / "exp/plan.json"
-    old = durable.read_document(plan)
-    del old["published"]
-    durable.write_document(plan, {**old, "references": [reference]})
-    assert store.read(tmp_path / "exp").references == [reference]
 
 
 def test_fresh_starts_over(tmp_path: Path) -> None:
