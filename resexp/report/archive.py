@@ -37,18 +37,16 @@ class Archive:
         column per option. A list, and a part that is swept with its options, is a text in JSON.
     metrics: the training curves, one row per trial and evaluation, with the trial's `id`.
     probes: one row per reading, with the trial's `id`.
-
-    `metrics` and `probes` are None if the experiment was published before they were kept.
     """
 
     report: dict[str, Any]
     trials: pd.DataFrame
-    metrics: pd.DataFrame | None
-    probes: pd.DataFrame | None
+    metrics: pd.DataFrame
+    probes: pd.DataFrame
 
     def __repr__(self) -> str:
         frames = {"trials": self.trials, "metrics": self.metrics, "probes": self.probes}
-        sizes = ", ".join(f"{name}: {len(rows):,} rows" for name, rows in frames.items() if rows is not None)
+        sizes = ", ".join(f"{name}: {len(rows):,} rows" for name, rows in frames.items())
         return f"<Archive {self.report.get('experiment', '')}; {sizes}>"
 
 
@@ -68,13 +66,9 @@ def read(folder: Path) -> Archive:
         raise NoExperimentError(f"{folder}: no report is published there; there are: {known}")
     try:
         report = json.loads((folder / REPORT).read_bytes())
-        trials = _frame(folder / TRIALS)
-        metrics, probes = (
-            _frame(folder / name) if (folder / name).exists() else None for name in (METRICS, PROBES)
-        )
+        return Archive(report, *(_frame(folder / name) for name in (TRIALS, METRICS, PROBES)))
     except (OSError, ValueError, EOFError, zlib.error, csv.Error) as problem:
         raise StoreError(f"{folder}: {problem}; publish the experiment again") from problem
-    return Archive(report, trials, metrics, probes)
 
 
 def _frame(file: Path) -> pd.DataFrame:

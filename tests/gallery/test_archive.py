@@ -125,8 +125,6 @@ def test_curves_and_readings_come_back_as_they_were(tmp_path: Path) -> None:
     folder = publish.publish("made_up", tmp_path / "results")
     records, found = resexp.results("made_up", tmp_path / "results"), resexp.archive(folder)
     assert repr(found).startswith(f"<Archive made_up; trials: {len(found.trials)} rows, metrics: ")
-    assert found.metrics is not None
-    assert found.probes is not None
     pd.testing.assert_frame_equal(found.metrics, records.metrics, check_dtype=False)
     pd.testing.assert_frame_equal(found.probes, records.probes, check_dtype=False)
     assert found.trials["test_error"].tolist() == [1 / 3] * 6
@@ -148,8 +146,6 @@ def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
     folder = publish.publish("made_up", tmp_path / "results")
     with pytest.raises(NoExperimentError, match="no report is published there; there are: made_up"):
         resexp.archive("nothing", tmp_path / "results")
-    (folder / "probes.csv.gz").unlink()
-    assert resexp.archive("made_up", tmp_path / "results").probes is None  # as of older reports
     for name in ("metrics.csv.gz", "report.json"):
         (folder / name).write_bytes((folder / name).read_bytes()[:50])
         with pytest.raises(StoreError, match="publish the experiment again"):
