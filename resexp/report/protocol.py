@@ -17,6 +17,9 @@ BUDGETS = {"training.iterations": "training.epochs", "training.epochs": "trainin
 ALL = ("data.train_size", "data.test_size", "data.classes")
 """Settings whose value null means all of the data."""
 
+WHOLE = ("svbm",)
+"""Models that learn from all examples at once, whatever the batch size is."""
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -38,6 +41,16 @@ def setting(settings: Mapping[str, Any], key: str) -> Any:
     if isinstance(data, Mapping) and data.get("kind") == "arrays" and data.get("same_as"):
         value = {**settings, "data": {**data, "kind": data["same_as"]}}
     return value_at(value, key)
+
+
+def batch_size(settings: Mapping[str, Any], examples: words.Missing) -> int | None:
+    """The number of examples in a batch: at most the number of `examples` to train on, if this is known. None
+    if the settings have no batch size.
+    """
+    size = setting(settings, "training.batch_size")
+    if not size or words.missing(examples) or setting(settings, "model.kind") in WHOLE:
+        return size or None
+    return min(int(size), int(examples or size))
 
 
 def fits(value: Any, wanted: Any) -> bool:

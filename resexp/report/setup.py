@@ -58,7 +58,7 @@ def setup(records: ReportRecords) -> Setup:
     networks, widths = list(map(_network, settings, changed)), list(_width(settings))
     depths = f"depth {_numbers(row['depth'] for row in trials)}"
     network = [_each(networks), *widths, depths, *_size(row["params"] for row in trials)]
-    recipes = list(dict.fromkeys(map(_recipe, settings, changed)))
+    recipes = list(dict.fromkeys(map(_recipe, different, settings, changed)))
     seeds = _numbers(row["seed"] for row in trials)
     task = _each(_part(own.get("task")) for own in settings)
     rows = [
@@ -197,16 +197,17 @@ def _connections(records: Records, trials: Sequence[Mapping[str, Any]]) -> Itera
         yield f"Connection {called(kind)}", found[kind] + (f"  ({LETTERS})" if not place else "")
 
 
-def _recipe(settings: Mapping[str, Any], changed: Mapping[str, Any]) -> str:
+def _recipe(trial: Mapping[str, Any], settings: Mapping[str, Any], changed: Mapping[str, Any]) -> str:
     """Optimiser, schedule, length, batch size and precision, and other settings that are not the default."""
     training = settings.get("training", {})
     length = next((key for key in ("epochs", "iterations") if training.get(key)), None)
     others = {k: v for k, v in changed.get("training", {}).items() if k not in RECIPE}
+    batch = protocol.batch_size(settings, trial.get("train_examples"))
     parts = [
         _part(training.get("optimizer")),
         _part(training.get("schedule")),
         words.counted(training[length], length.removesuffix("s")) if length else "",
-        f"batches of {training['batch_size']}" if training.get("batch_size") else "",
+        f"batches of {batch}" if batch else "",
         str(training.get("precision", "")),
         *(f"{key} {protocol.shown(value)}" for key, value in others.items()),
     ]
