@@ -25,7 +25,9 @@ def unused(experiment: Experiment) -> Iterator[Problem]:
 
     The class of a part declares these options as `idle_with`. An option that has one value in the whole
     sweep, and acts at some of its points, is accepted. So a sweep over dropout may begin at 0. If the plan is
-    only a part of the file's sweep, nothing is refused, because the option may act in the rest.
+    only a part of the file's sweep, nothing is refused, because the option may act in the rest. The package
+    declares no options that do nothing in plain nets or without norms, because both are usually swept beside
+    others.
 
     Raises ConfigError if a plugin's `idle_with` names something that is no option.
     """
