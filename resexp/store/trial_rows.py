@@ -16,10 +16,6 @@ RESULT_COLUMNS = (
 )
 SPLITS = ("train", "test")
 OF_SPLITS = ("examples", "chance", "most_answered")
-HELD_OUT = 0.3
-"""The share of test rows in the data set `table`, if neither the result nor the settings have it. It is the
-default of the option `held_out` of that data set.
-"""
 
 
 def row_of(trial: Trial, state: State) -> dict[str, Any]:
@@ -48,24 +44,15 @@ def row_of(trial: Trial, state: State) -> dict[str, Any]:
         **({"samples": tuple(samples)} if (samples := state.result.get("samples")) else {}),
         **({"confused": confused} if (confused := state.result.get("confused")) else {}),
         **({"classifier": hash} if (hash := state.result.get("classifier")) else {}),
-        "redrawn": _redrawn(trial, state.result),
+        "redrawn": _redrawn(state.result),
     }
 
 
-def _redrawn(trial: Trial, result: Mapping[str, Any]) -> float | None:
-    """The column `redrawn` of `Records.trials`. If an older version wrote the result, which then does not say
-    whether the test set was redrawn, this follows from the settings.
-    """
-    data = trial.settings.get("data")
-    data = data if isinstance(data, Mapping) else {}
-    if not result.get("redrawn", bool(result) and data.get("kind") == "table"):
-        return None
+def _redrawn(result: Mapping[str, Any]) -> float | None:
+    """The column `redrawn` of `Records.trials`."""
     examples = result.get("examples", {})
     test, train = examples.get("test", 0), examples.get("train", 0)
-    if test and train:
-        return float(test / (test + train))
-    held = data.get("held_out")
-    return held if isinstance(held, float) and 0 < held < 1 else HELD_OUT
+    return test / (test + train) if result.get("redrawn") and test and train else None
 
 
 def _swept(trial: Trial) -> dict[str, Any]:
