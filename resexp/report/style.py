@@ -194,11 +194,20 @@ def depth_axis(axes: Axes, depths: Sequence[int]) -> None:
     axes.xaxis.set_minor_locator(NullLocator())
 
 
-def log_axis(axis: Any) -> None:
-    """Put ticks at a few powers of ten or, if the axis spans at most a factor of 10, at a few other numbers.
+def counting_axis(axes: Axes, label: str, ticks: int = 10) -> None:
+    """Label the horizontal axis, and put its ticks, of which there are at most `ticks`, at whole numbers."""
+    axes.set_xlabel(label)
+    axes.xaxis.set_major_locator(MaxNLocator(ticks, integer=True))
 
-    The numbers are plain text that any font can show. Call this after the limits of the axis are set.
+
+def log_axis(axes: Axes) -> None:
+    """Make the vertical axis logarithmic, with ticks at a few powers of ten or, if it spans at most a factor
+    of 10, at a few other numbers.
+
+    The numbers are plain text that any font can show. Call this when all lines are drawn.
     """
+    axes.set_yscale("log")
+    axis = axes.yaxis
     low, high = sorted(axis.get_view_interval())
     if high > 10 * low:
         axis.set_major_locator(LogLocator(numticks=6))

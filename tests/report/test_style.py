@@ -147,9 +147,8 @@ def test_numbers_of_a_logarithmic_axis_are_plain_text_however_short_it_is(
     low: float, high: float, number: str
 ) -> None:
     axes = Figure().subplots()
-    axes.set_yscale("log")
     axes.set_ylim(low, high)
-    log_axis(axes.yaxis)
+    log_axis(axes)
     show = axes.yaxis.get_major_formatter()
     texts = [show(tick) for tick in axes.get_yticks() if low <= tick <= high]
     assert len(texts) > 1

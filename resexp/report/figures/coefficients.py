@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
 
 from resexp.report import frames, style
 from resexp.report.tables.gradients import WHEN
@@ -43,8 +42,7 @@ def figure(records: Records) -> Figure | None:
                 line = {"linestyle": style.MOMENTS[when], "label": f"{look.name}, {WHEN[when]}"}
                 line |= {"alpha": 0.6} if when == "init" else {"marker": look.marker}
                 panel.plot(means.index + 1, means, color=look.color, ms=3.5, lw=1.3, **line)
-        panel.set_xlabel("block, input to output")
-        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+        style.counting_axis(panel, "block, input to output")
         style.title(panel, title, 2)
     axes[0][0].set_ylabel("weight")
     moments = [Line2D([], [], color=style.INK, ls=ls, label=WHEN[when]) for when, ls in style.MOMENTS.items()]

@@ -49,8 +49,7 @@ def figure(records: Records) -> Figure | None:
                 name = f"{words.called(variants[place])}, depth {depth}, {WHEN[when]}"
                 look = {"color": color, "linewidth": width, "linestyle": style.MOMENTS[when], "label": name}
                 _profile(panel, group, look, when == "init")
-        panel.set_yscale("log")
-        style.log_axis(panel.yaxis)
+        style.log_axis(panel)
         style.title(panel, words.called(titles[variants[place]]), columns)
         panel.set_xlabel("layer, input to output")
         if place % columns == 0:

@@ -7,7 +7,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
 
 from resexp.report import error_axes, frames, naming, style
 from resexp.store import Records
@@ -47,8 +46,7 @@ def figure(records: Records) -> Figure | None:
                 x, y = [0, *several.index], [intact, *several]
                 panel.plot(x, y, **look.line)
     for panel, label in zip(axes[0], ["removed block", *(COUNTED[name] for name in counted)], strict=True):
-        panel.set_xlabel(label)
-        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+        style.counting_axis(panel, label)
     style.from_zero(axes[0][0])
     error_axes.error_axis(axes[0][0].yaxis, levels)
     axes[0][0].set_ylabel(f"{naming.measure_of(records).name} on the probe batch (%)")

@@ -83,8 +83,7 @@ def _panel(found: Measured) -> Panel:
 
 def _axes(place: Axes, panel: Panel) -> None:
     if panel.logarithmic:
-        place.set_yscale("log")
-        style.log_axis(place.yaxis)
+        style.log_axis(place)
     place.set_xlabel(panel.axis)
     if (panel.rows["x"] % 1 == 0).all():
         place.xaxis.set_major_locator(MaxNLocator(5, integer=True))

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
 
 from resexp.report import frames, style
 from resexp.store import Records
@@ -42,13 +41,11 @@ def figure(records: Records) -> Figure | None:
             panels[1].plot(
                 *_percent(share / gradient), color=look.color, linestyle=style.REFERENCE, linewidth=1.0
             )
-    panels[0].set_yscale("log")
-    style.log_axis(panels[0].yaxis)
+    style.log_axis(panels[0])
     panels[0].set_ylabel("norm of the gradient")
     panels[1].set_ylabel("share (%)")
     for panel in panels:
-        panel.set_xlabel("branches on the path, k")
-        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+        style.counting_axis(panel, "branches on the path, k")
     thin = Line2D(
         [], [], color=style.INK, linestyle=style.REFERENCE, linewidth=1.0, label="paths of this length"
     )

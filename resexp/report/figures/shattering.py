@@ -9,7 +9,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
 
 from resexp.report import frames, style
 from resexp.report.tables.gradients import MOMENTS, WHEN
@@ -41,11 +40,9 @@ def figure(records: Records) -> Figure | None:
         for variant, group in frames.by_variant(shown):
             panel.plot(group["block"], group["value"], markersize=4, **found[variant].line)
         _laws(panel, shown)
-        panel.set_yscale("log")
-        style.log_axis(panel.yaxis)
-        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+        style.log_axis(panel)
+        style.counting_axis(panel, "blocks L")
         panel.set_ylim(FLOOR, 1)
-        panel.set_xlabel("blocks L")
         style.title(panel, when, len(rows))
     axes[0][0].set_ylabel("correlation")
     style.variant_key(drawn, found, [_law([], [], dash, label) for dash, label in LAWS])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from resexp.report import frames, style
 from resexp.report.tables.gradients import MOMENTS, WHEN
@@ -42,10 +41,8 @@ def figure(records: Records) -> Figure | None:
                 # are not shown as texts.
                 line["label"] = ""
             panel.plot(means.index + 1, means.clip(lower=FLOOR), ms=3, **line)
-        panel.set_yscale("log")
-        style.log_axis(panel.yaxis)
-        panel.set_xlabel("block, input to output")
-        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+        style.log_axis(panel)
+        style.counting_axis(panel, "block, input to output")
         style.title(panel, when, len(found))
     axes[0][0].set_ylabel("spread of tokens")
     style.variant_key(drawn, looks)

@@ -7,7 +7,6 @@ import math
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from resexp.report import frames, style
 from resexp.report.tables.update_ratio import when
@@ -41,11 +40,9 @@ def figure(records: Records) -> Figure | None:
         for variant, group in frames.by_variant(rows[rows["at"] == moments[place]]):
             means = _geometric(group)
             style.line(panel, means.index + 1, means, looks[variant])
-        panel.set_yscale("log")
-        style.log_axis(panel.yaxis)
+        style.log_axis(panel)
         style.title(panel, when(moments[place]), columns)
-        panel.set_xlabel("layer, input to output")
-        panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        style.counting_axis(panel, "layer, input to output", 5)
         if place % columns == 0:
             panel.set_ylabel("size of update / size of weights")
     style.variant_key(drawn, looks)
