@@ -134,6 +134,15 @@ def panels(rows: int, columns: int, *, height: float = 2.9, **share: Any) -> tup
     return figure, figure.subplots(rows, columns, squeeze=False, **share)
 
 
+def grid(count: int, most: int, **more: Any) -> tuple[Figure, list[Axes], int]:
+    """A figure of `count` panels in rows of at most `most`, these panels, and the number of columns."""
+    columns = min(most, count)
+    figure, axes = panels(ceil(count / columns), columns, **more)
+    for spare in axes.flat[count:]:
+        spare.set_visible(False)
+    return figure, list(axes.flat[:count]), columns
+
+
 def shortened(text: str, limit: int) -> str:
     """The text, cut to at most `limit` characters so that a figure keeps room for its data."""
     return text if len(text) <= limit else f"{text[: limit - 1]}…"

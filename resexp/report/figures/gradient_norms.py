@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import ceil
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,6 @@ CAPTION = (
     "are at the end of training, dotted lines at initialisation. A triangle at the bottom marks a gradient "
     "of exactly 0. It is hollow for initialisation."
 )
-COLUMNS = 3
 
 
 def figure(records: Records) -> Figure | None:
@@ -35,22 +33,18 @@ def figure(records: Records) -> Figure | None:
         return None
     variants = [str(v) for v in rows["variant"].cat.categories if (rows["variant"] == v).any()]
     titles = style.distinct(variants, 60)
-    columns = min(COLUMNS, len(variants))
-    drawn, axes = style.panels(ceil(len(variants) / columns), columns, height=2.5, sharey=True)
+    drawn, panels, columns = style.grid(len(variants), 3, height=2.5, sharey=True)
     found = style.depth_looks(sorted(int(d) for d in rows["depth"].unique()))
-    for place, panel in enumerate(axes.flat):
-        panel.set_visible(place < len(variants))
-        if place >= len(variants):
-            continue
-        mine = rows[rows["variant"] == variants[place]]
+    for place, (panel, variant) in enumerate(zip(panels, variants, strict=True)):
+        mine = rows[rows["variant"] == variant]
         for when in MOMENTS:
             for depth, group in mine[mine["when"] == when].groupby("depth"):
                 color, width = found[int(str(depth))]
-                name = f"{words.called(variants[place])}, depth {depth}, {WHEN[when]}"
+                name = f"{words.called(variant)}, depth {depth}, {WHEN[when]}"
                 look = {"color": color, "linewidth": width, "linestyle": style.MOMENTS[when], "label": name}
                 _profile(panel, group, look, when == "init")
         style.log_axis(panel)
-        style.title(panel, words.called(titles[variants[place]]), columns)
+        style.title(panel, words.called(titles[variant]), columns)
         panel.set_xlabel("layer, input to output")
         if place % columns == 0:
             panel.set_ylabel("gradient size, root mean square")

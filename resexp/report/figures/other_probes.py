@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil
 
 import numpy as np
 import pandas as pd
@@ -23,7 +22,6 @@ CAPTION = (
     "network that was measured. Quantities with a single reading per network are drawn over depth or, if "
     "there is only one depth, over training."
 )
-COLUMNS = 3
 
 
 @dataclass(frozen=True)
@@ -42,11 +40,8 @@ def figure(records: frames.ReportRecords) -> Figure | None:
     if not found:
         return None
     looks = style.looks(records, pd.concat([panel.rows for panel in found]))
-    columns = min(COLUMNS, len(found))
-    drawn, axes = style.panels(ceil(len(found) / columns), columns, height=2.2)
-    for place in axes.flat[len(found) :]:
-        place.set_visible(False)
-    for place, panel in zip(axes.flat, found, strict=False):
+    drawn, places, columns = style.grid(len(found), 3, height=2.2)
+    for place, panel in zip(places, found, strict=True):
         for variant, group in frames.by_variant(panel.rows):
             means = group.groupby("x")["value"].mean().sort_index()
             style.line(place, means.index, means, looks[variant])

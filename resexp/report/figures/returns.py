@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -20,7 +22,6 @@ CAPTION = (
     "finished. Bands are 95 % intervals of these means by Student's t, where there are at least three seeds. "
     "A thin dashed line, if there is one, is the return at which the environment counts as solved."
 )
-COLUMNS = 4
 
 
 def figure(records: Records) -> Figure | None:
@@ -36,13 +37,9 @@ def figure(records: Records) -> Figure | None:
         return None
     found, level = style.looks(records, rows), statistics.level_of(records)
     depths = sorted(int(depth) for depth in rows["depth"].unique())
-    columns = min(COLUMNS, len(depths))
-    drawn, axes = style.panels(-(-len(depths) // columns), columns, height=2.6, sharex=True, sharey=True)
-    for panel in axes.flat[len(depths) :]:
-        panel.set_visible(False)
-    for number, depth in enumerate(depths):
-        panel, here = axes.flat[number], rows[rows["depth"] == depth]
-        for variant, group in frames.by_variant(here):
+    drawn, panels, columns = style.grid(len(depths), 4, height=2.6, sharex=True, sharey=True)
+    for number, (panel, depth) in enumerate(zip(panels, depths, strict=True)):
+        for variant, group in frames.by_variant(rows[rows["depth"] == depth]):
             _line(panel, group, found[variant], level)
         style.title(panel, f"depth {depth}", columns)
         panel.set_xlabel("thousands of steps")
@@ -50,7 +47,7 @@ def figure(records: Records) -> Figure | None:
         panel.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x / 1000:g}"))
         if number % columns == 0:
             panel.set_ylabel("return")
-    style.variant_key(drawn, found, list(_threshold(axes.flat[: len(depths)], rows)))
+    style.variant_key(drawn, found, list(_threshold(panels, rows)))
     return drawn
 
 
@@ -65,12 +62,12 @@ def _line(panel: Axes, group: pd.DataFrame, look: style.LineStyle, level: float)
     style.line(panel, x, mean, look)
 
 
-def _threshold(axes: np.ndarray[tuple[int], np.dtype[np.object_]], rows: pd.DataFrame) -> list[Line2D]:
+def _threshold(panels: Sequence[Axes], rows: pd.DataFrame) -> list[Line2D]:
     """Draw the return at which the environment counts as solved, if it is the same in all trials."""
     known = pd.to_numeric(rows["test_threshold"], errors="coerce").dropna().unique()
     if len(known) != 1:
         return []
-    for panel in axes:
+    for panel in panels:
         drawn = panel.axhline(known[0], color=style.INK, linestyle=style.REFERENCE, linewidth=0.8, zorder=1)
     drawn.set_label("solved")
     return [drawn]

@@ -20,7 +20,6 @@ CAPTION = (
     "output, at several moments of training. Values are geometric means over seeds, for each connection's "
     "deepest network that was measured. After Drozdzal et al. 2016, figure 4."
 )
-COLUMNS = 3
 
 
 def figure(records: Records) -> Figure | None:
@@ -31,17 +30,13 @@ def figure(records: Records) -> Figure | None:
     if not moments:
         return None
     looks = style.looks(records, rows)
-    columns = min(COLUMNS, len(moments))
-    drawn, axes = style.panels(math.ceil(len(moments) / columns), columns, height=2.5, sharey=True)
-    for place, panel in enumerate(axes.flat):
-        panel.set_visible(place < len(moments))
-        if place >= len(moments):
-            continue
-        for variant, group in frames.by_variant(rows[rows["at"] == moments[place]]):
+    drawn, panels, columns = style.grid(len(moments), 3, height=2.5, sharey=True)
+    for place, (panel, moment) in enumerate(zip(panels, moments, strict=True)):
+        for variant, group in frames.by_variant(rows[rows["at"] == moment]):
             means = _geometric(group)
             style.line(panel, means.index + 1, means, looks[variant])
         style.log_axis(panel)
-        style.title(panel, when(moments[place]), columns)
+        style.title(panel, when(moment), columns)
         style.counting_axis(panel, "layer, input to output", 5)
         if place % columns == 0:
             panel.set_ylabel("size of update / size of weights")
