@@ -30,9 +30,7 @@ class Jacobian(Probe):
         self.draws = draws
 
     def measure(self, snapshot: Snapshot) -> Iterator[Reading]:
-        network = settled(snapshot.network)
-        for parameter in network.parameters():
-            parameter.requires_grad_(False)
+        network = settled(snapshot.network).requires_grad_(False)
         blocks = network.in_order()
         state = blocks[0].connection.enter(network.stem(snapshot.images))
         for index, block in enumerate(blocks):

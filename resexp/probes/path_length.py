@@ -42,9 +42,7 @@ class PathLength(Probe):
         self.longest = longest
 
     def measure(self, snapshot: Snapshot) -> Iterator[Reading]:
-        network = settled(snapshot.network)
-        for parameter in network.parameters():
-            parameter.requires_grad_(False)
+        network = settled(snapshot.network).requires_grad_(False)
         blocks = network.in_order()
         entered = network.stem(snapshot.images).detach().requires_grad_()
         first = blocks[0].connection.enter(entered)

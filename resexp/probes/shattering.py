@@ -36,9 +36,7 @@ class Shattering(Probe):
         self.projections = projections
 
     def measure(self, snapshot: Snapshot) -> Iterator[Reading]:
-        network = settled(snapshot.network)
-        for parameter in network.parameters():
-            parameter.requires_grad_(False)
+        network = settled(snapshot.network).requires_grad_(False)
         images = snapshot.images
         partners = images.lerp(images.roll(-1, 0), self.distance)
         x = (images if self.distance == 1 else torch.cat([images, partners])).detach().requires_grad_()
