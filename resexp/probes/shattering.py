@@ -38,6 +38,8 @@ class Shattering(Probe):
     def measure(self, snapshot: Snapshot) -> Iterator[Reading]:
         network = settled(snapshot.network).requires_grad_(False)
         images = snapshot.images
+        if len(images) < 2:
+            raise ValueError("an image has no partner in a batch of 1; give a batch_size of at least 2")
         partners = images.lerp(images.roll(-1, 0), self.distance)
         x = (images if self.distance == 1 else torch.cat([images, partners])).detach().requires_grad_()
         for index, state in enumerate(block_states(network, x)):

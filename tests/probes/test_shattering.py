@@ -85,3 +85,9 @@ def test_dead_gradients_have_no_correlation(chain: Callable, measure: Callable) 
     nn.init.zeros_(dead.weight)
     readings = measure(Shattering(), chain(Plain, layer(8), dead), torch.randn(4, 8))
     assert [r.index for r in readings] == [0]
+
+
+def test_a_batch_of_one_image_has_no_pairs(chain: Callable, measure: Callable) -> None:
+    net = chain(Residual, layer(3), width=3)
+    with pytest.raises(ValueError, match="no partner in a batch of 1; give a batch_size of at least 2"):
+        measure(Shattering(), net, torch.randn(1, 3), torch.tensor([0]))
