@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,19 +16,38 @@ ROOT = Path(__file__).parents[2]
 EVIDENCE = ROOT / "results/evidence"
 
 
-@pytest.fixture(scope="module")
-def report() -> Report:
-    return resexp.judge(EVIDENCE / "cifar10_full.csv", data="data.same_as", unit="share")
+@cache
+def judged(name: str) -> Report:
+    return resexp.judge(EVIDENCE / f"{name}.csv", data="data.same_as", unit="share")
 
 
-def test_the_committed_report_is_that_of_the_rows(report: Report) -> None:
-    assert markdown.render(report) == (EVIDENCE / "cifar10_full/report.md").read_text("utf-8")
-
-
-def test_the_verdicts_in_the_readme_are_those_of_the_rows(report: Report) -> None:
-    readme = " ".join((ROOT / "README.md").read_text("utf-8").split())
-    degradation = report.table("degradation")
+def sentences(name: str) -> list[str]:
+    degradation = judged(name).table("degradation")
     assert degradation is not None
-    assert len(degradation.sentences) == 2
-    for sentence in degradation.sentences:
-        assert " ".join(sentence.text.split()) in readme
+    return [" ".join(sentence.text.split()) for sentence in degradation.sentences]
+
+
+@pytest.mark.parametrize("name", ["cifar10_full", "cifar10_starts"])
+def test_the_committed_report_is_that_of_the_rows(name: str) -> None:
+    assert markdown.render(judged(name)) == (EVIDENCE / name / "report.md").read_text("utf-8")
+
+
+def test_the_verdicts_in_the_readme_are_those_of_the_rows() -> None:
+    readme = " ".join((ROOT / "README.md").read_text("utf-8").split())
+    plain, residual = sentences("cifar10_full")
+    assert plain in readme
+    assert residual in readme
+    (start,) = [each for each in sentences("cifar10_starts") if "(near-identity)" in each]
+    found = re.search(r"error is (\S+)\s% against (\S+)\s% .* gap of (\S+) points (\[.*\]), n = (\d+)", start)
+    assert found is not None, start
+    deep, shallow, gap, interval, seeds = found.groups()
+    assert f"{shallow} % at depth 20 to {deep} % at depth 56, by {gap.strip('+')} points {interval}" in readme
+    assert f"n = {seeds} of five planned" in readme
+
+
+def test_the_starts_are_compared_with_the_runs_of_the_first_screen() -> None:
+    first, second = (
+        {line.split(",")[0] for line in (EVIDENCE / f"{name}.csv").read_text("utf-8").splitlines()}
+        for name in ("cifar10_full", "cifar10_starts")
+    )
+    assert first < second
