@@ -61,3 +61,12 @@ def called(variant: str) -> str:
         if meaning is None or rest.startswith(meaning)
         else f"{kind} ({meaning}" + (f", {rest}" if bracket else ")")
     )
+
+
+def written(value: object) -> str:
+    """An option's value as YAML has it."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(list(value)) if isinstance(value, tuple) else str(value)

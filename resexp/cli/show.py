@@ -10,7 +10,7 @@ from resexp.catalog import scan
 from resexp.catalog.plugins import Plugin
 from resexp.catalog.signature import REQUIRED
 from resexp.errors import ConfigError, Problem
-from resexp.text import called
+from resexp.text import called, written
 
 ROLES = {f"{role}s" if role != "data" else role: role for role in scan.ALL_ROLES}
 
@@ -54,15 +54,6 @@ def part_text(part: scan.PartInfo) -> str:
         default = "required" if option.default is REQUIRED else f"default {written(option.default)}"
         lines.append(f"    - {name}: {type_name(option.annotation)}, {default}")
     return "\n".join(lines)
-
-
-def written(value: object) -> str:
-    """A default value as YAML has it."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(list(value)) if isinstance(value, tuple) else str(value)
 
 
 def type_name(annotation: object) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from resexp.catalog import scan
 from resexp.config.settings import PartConfig
 from resexp.errors import Problem
+from resexp.text import written
 
 if TYPE_CHECKING:
     from resexp.config.load import Experiment, Point
@@ -68,7 +69,7 @@ def _idle(having: Sequence[tuple[Point, PartConfig]], key: str, option: str) -> 
         default = type(part).model_fields[option].get_default()
         if cause and _plain(getattr(part, option)) != default:
             name = f"{key}.{option}"
-            right = f"leave it at {_shown(default)}, or set it by overrides where it acts"
+            right = f"leave it at {written(default)}, or set it by overrides where it acts"
             yield Problem(point.where(name), name, f"has no effect with {cause}", right)
 
 
@@ -76,15 +77,10 @@ def _cause(part: PartConfig, option: str) -> str:
     """The other settings of the part beside which the option has no effect; "" if it has an effect."""
     for name, beside in part.info.idle_with:
         if name == option and all(_plain(getattr(part, key)) == value for key, value in beside.items()):
-            return " and ".join(f"{key}: {_shown(value)}" for key, value in beside.items())
+            return " and ".join(f"{key}: {written(value)}" for key, value in beside.items())
     return ""
 
 
 def _plain(value: object) -> object:
     """An option's value, or the kind of a part."""
     return value.kind if isinstance(value, PartConfig) else value
-
-
-def _shown(value: object) -> str:
-    """A value as YAML writes it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
