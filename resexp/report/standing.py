@@ -21,7 +21,7 @@ replaces them.
 
 def opening(records: Records) -> Iterator[Sentence]:
     """The sentences that open the report: on the registration if there is one, and on looks if looks were
-    planned or seeds were added after a report.
+    planned or the number of seeds was changed after a report.
     """
     if records.unusable:
         text = f"What was registered cannot be used, and no verdict counts as registered. {records.unusable}."
@@ -62,8 +62,8 @@ def _looks(records: Records) -> Sentence:
             )
         return Sentence(f"Look {number}", "planned looks", Tone.OPEN, f"{text}{rule}")
     before = words.joined([str(n) for n in records.seeds_before])
-    text = f"Seeds were added after reports with {before} of them, which was not planned. "
-    return Sentence("Seeds", "seeds added", Tone.OPEN, f"{text}{rule}")
+    text = f"The number of seeds was changed after reports with {before} of them, which was not planned. "
+    return Sentence("Seeds", "seeds changed", Tone.OPEN, f"{text}{rule}")
 
 
 def marked(records: Records, sentence: Sentence, table: str) -> Sentence:

@@ -87,10 +87,10 @@ class Gap:
 def level_of(records: Records) -> float:
     """The level of every interval and test in the report of these records.
 
-    It is `LEVEL` if no report was made before seeds were added, and the level in `plan/looks.py` if all such
-    looks at the results were planned before the first result. If there were unplanned looks, the level is
-    raised, so that a verdict is wrong at any of the looks with a probability of at most 1 - `LEVEL`
-    (Bonferroni).
+    It is `LEVEL` if no report was made before the number of seeds was changed, and the level in
+    `plan/looks.py` if all such looks at the results were planned before the first result. If there were
+    unplanned looks, the level is raised, so that a verdict is wrong at any of the looks with a probability of
+    at most 1 - `LEVEL` (Bonferroni).
     """
     planned = records.look["planned"] if records.look else ()
     if not (others := [seeds for seeds in records.seeds_before if seeds not in planned]):

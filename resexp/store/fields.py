@@ -121,8 +121,19 @@ class Plan(Document):
     published: dict[Text, Any] = {}
 
 
+class ReportedPlan(Document):
+    plan: dict[Text, Annotated[list[int], Field(min_length=2, max_length=2)]]
+    seen: list[list[Count]]
+
+    @model_validator(mode="after")
+    def _groups(self) -> Self:
+        if any(not 0 <= group < len(seen) for group, _ in self.plan.values() for seen in self.seen):
+            raise ValueError("names a group that it does not count")
+        return self
+
+
 class Reported(Document):
-    plans: list[list[Text]]
+    looks: list[ReportedPlan]
 
 
 class Registration(Document):

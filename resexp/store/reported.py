@@ -1,36 +1,66 @@
-"""Remembers which plans of an experiment have been reported. If seeds were added after a look at the results,
-the report says so.
+"""Remembers at which numbers of seeds an experiment has been reported. If the number of planned seeds was
+changed after a look at the results, the report says so.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from resexp import durable
 from resexp.plan.trial import Trial
 from resexp.store.documents import read, read_or_empty
 from resexp.store.layout import ExperimentFolder
 
+Plan = Mapping[str, Sequence[int]]
+"""For each trial's id, its group and its seed. A group is all trials of one variant at one depth."""
+
 
 def note_reported(path: Path) -> None:
-    """Remember that the present plan of the experiment in the folder `path` has been reported.
+    """Remember that the experiment in the folder `path` has been reported with its present plan and results.
 
+    For each plan, `seen` has one list for each report: how many seeds of each group had a result. If the plan
+    is that of a planned look, these are all its seeds, because the next look comes whatever was seen halfway.
     This does nothing if no trial has a result, because such a report shows nothing. Raises OSError.
     """
     folder = ExperimentFolder(path)
-    if not any(folder.trials.glob("*/result.json")):
-        return
+    finished = {result.parent.name.rpartition("-")[2] for result in folder.trials.glob("*/result.json")}
     try:
-        plan = read(folder.plan)
+        document = read(folder.plan)
     except (OSError, durable.Damaged):
         return
-    trials = sorted(trial["id"] for trial in plan["trials"])
-    plans = read_or_empty(folder.reported).get("plans", [])
-    if trials not in plans:
-        durable.write_document(folder.reported, {"plans": [*plans, trials]}, indent=None)
+    trials = document["trials"]
+    if finished and document.get("look"):
+        finished = {trial["id"] for trial in trials}
+    groups: dict[tuple[str, int], int] = {}
+    for trial in trials:
+        groups.setdefault((trial["variant"], trial["depth"]), len(groups))
+    plan = {t["id"]: [groups[t["variant"], t["depth"]], t["seed"]] for t in trials}
+    seeds = _seeds_by_group(place for id, place in plan.items() if id in finished)
+    seen = [seeds[group] for group in range(len(groups))]
+    if any(seen):
+        _add(folder, [{"plan": plan, "seen": [seen]}])
+
+
+def add_reported(folder: ExperimentFolder, other: ExperimentFolder) -> None:
+    """Let reports that were made in the folder `other` count as made in `folder`, too. Raises OSError."""
+    _add(folder, read_or_empty(other.reported).get("looks", []))
+
+
+def _add(folder: ExperimentFolder, looks: Sequence[Mapping[str, Any]]) -> None:
+    before = read_or_empty(folder.reported).get("looks", [])
+    merged = [{"plan": look["plan"], "seen": list(look["seen"])} for look in before]
+    for look in looks:
+        same = next((each for each in merged if each["plan"] == look["plan"]), None)
+        if same is None:
+            merged.append(dict(look))
+        else:
+            same["seen"] += [seen for seen in look["seen"] if seen not in same["seen"]]
+    if merged != before:
+        durable.write_document(folder.reported, {"looks": merged}, indent=None)
 
 
 def seeds_at_last_look(path: Path, config_text: str, overrides: Sequence[str]) -> int:
@@ -47,24 +77,31 @@ def seeds_at_last_look(path: Path, config_text: str, overrides: Sequence[str]) -
 
 
 def seeds_before(folder: ExperimentFolder, trials: Sequence[Trial]) -> tuple[int, ...]:
-    """The numbers of seeds at which results were reported earlier, if seeds were added afterwards.
+    """The numbers of seeds at which results were reported earlier, if the number of planned seeds was changed
+    afterwards.
 
-    A group is all trials of one variant at one depth. For each plan that was reported, take the groups that
-    have more seeds in `trials` than they had then. The plan's number is the largest number of seeds that any
-    of them had. If no group has more seeds, the plan has no number. The numbers are distinct and ascending.
+    For each plan that was reported, take the groups that have more or fewer seeds in `trials` than were
+    planned then. The number of a report with this plan is the largest number of seeds that had a result in
+    any of these groups. If there is no such group, the report has no number. The numbers are distinct and
+    ascending.
     """
+    groups: dict[tuple[str, int], list[Trial]] = {}
+    for trial in trials:
+        groups.setdefault((trial.variant, trial.depth), []).append(trial)
     numbers: set[int] = set()
-    for plan in read_or_empty(folder.reported).get("plans", []):
-        ids = set(plan)
-        now = _seeds(trials)
-        then = _seeds([trial for trial in trials if trial.id in ids])
-        grown = [seeds for group, seeds in then.items() if now[group] > seeds]
-        numbers |= {max(grown)} if grown else set()
-    return tuple(sorted(numbers))
+    for look in read_or_empty(folder.reported).get("looks", []):
+        plan: Plan = look["plan"]
+        planned = _seeds_by_group(plan.values())
+        changed = {
+            plan[trial.id][0]
+            for group in groups.values()
+            for trial in group
+            if trial.id in plan and planned[plan[trial.id][0]] != len({each.seed for each in group})
+        }
+        numbers |= {max(seen[group] for group in changed) for seen in look["seen"] if changed}
+    return tuple(sorted(numbers - {0}))
 
 
-def _seeds(trials: Sequence[Trial]) -> Counter[tuple[str, int]]:
-    """How many different seeds each variant has at each depth. Several trials with one seed, as in tuning,
-    count once.
-    """
-    return Counter((variant, depth) for variant, depth, _ in {(t.variant, t.depth, t.seed) for t in trials})
+def _seeds_by_group(places: Iterable[Sequence[int]]) -> Counter[int]:
+    """How many different seeds each group has. Several trials with one seed, as in tuning, count once."""
+    return Counter(group for group, _ in {(group, seed) for group, seed in places})

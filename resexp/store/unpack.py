@@ -15,6 +15,7 @@ from resexp.store.documents import read, read_or_empty
 from resexp.store.experiment_lock import explained, hold
 from resexp.store.layout import ExperimentFolder, TrialFolder, state_of
 from resexp.store.planned import refuse_newer
+from resexp.store.reported import add_reported
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def _placed(staged: ExperimentFolder, folder: ExperimentFolder, file: Path) -> U
             old.rename(staged.path / f"old-{id}-{number}")
         trials[id].rename(folder.trials / trials[id].name)
     durable.sync(folder.trials)
-    _add_reported(staged, folder)
+    add_reported(folder, staged)
     if not here:
         for name in (folder.environment, folder.registered, folder.config, folder.plan):
             if (new := staged.path / name.name).exists() and not name.exists():
@@ -164,13 +165,6 @@ def _add(source: Path, target: Path) -> None:
             if not (target / path.name).exists():
                 path.rename(target / path.name)
         durable.sync(target)
-
-
-def _add_reported(staged: ExperimentFolder, folder: ExperimentFolder) -> None:
-    """Let plans that were reported elsewhere count as reported here, too."""
-    ours, theirs = (read_or_empty(each.reported).get("plans", []) for each in (folder, staged))
-    if new := [plan for plan in theirs if plan not in ours]:
-        durable.write_document(folder.reported, {"plans": [*ours, *new]}, indent=None)
 
 
 def _bytes(file: Path) -> bytes:

@@ -28,14 +28,16 @@ sweep:
 Error = Callable[[Trial], float]
 
 
-def trained(experiment: Experiment, results: Path, error: Error, look: Look | None = None) -> SweepSummary:
-    """What a run would leave, with a training error for each trial."""
+def trained(
+    experiment: Experiment, results: Path, error: Error, look: Look | None = None, *, below: int = 10**9
+) -> SweepSummary:
+    """What a run would leave, with a training error for each trial whose seed is below `below`."""
     plan = api.trials(experiment, "cpu")
     arguments: Mapping[str, Any] = {"config_text": experiment.text, "trials": plan, "environment": {}}
     published = experiment.published.model_dump(mode="json")
     shown = look.to_json() if look else None
     with store.create(results, experiment.name, **arguments, look=shown, published=published) as opened:
-        for trial in opened.pending():
+        for trial in [trial for trial in opened.pending() if trial.seed < below]:
             attempt = store.Attempt(*opened.claim(trial))
             attempt.begin({})
             row = {"train_error": error(trial), "test_error": error(trial)}

@@ -80,6 +80,31 @@ def test_seeds_added_after_a_report_are_remembered(experiment: Experiment, tmp_p
     assert api.results("x", tmp_path).seeds_before == (3, 5)
 
 
+def test_a_look_halfway_counts_if_the_plan_is_then_cut_short(experiment: Experiment, tmp_path: Path) -> None:
+    trained(with_seeds(experiment, 6), tmp_path, noisy(0.02), below=3)
+    store.note_reported(tmp_path / "x")
+    trained(with_seeds(experiment, 6), tmp_path, noisy(0.02), below=4)
+    store.note_reported(tmp_path / "x")
+    assert api.results("x", tmp_path).seeds_before == ()  # until now, all goes as planned
+    trained(with_seeds(experiment, 4), tmp_path, noisy(0.02))
+    records = api.results("x", tmp_path)
+    assert records.seeds_before == (3, 4)
+    assert statistics.level_of(records) == pytest.approx(1 - 0.05 / 3)
+    assert "The number of seeds was changed after reports with 3 and 4 of them" in opening(tmp_path)
+    trained(with_seeds(experiment, 6), tmp_path, noisy(0.02))
+    assert api.results("x", tmp_path).seeds_before == ()
+
+
+def test_another_variant_after_a_look_halfway_is_no_further_look(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text(TEXT)
+    planned = api.load(tmp_path / "x.yaml", ["model.connection=plain,residual", "seed=0,1,2"])
+    trained(planned, tmp_path, noisy(0.02), below=2)
+    store.note_reported(tmp_path / "x")
+    kept = api.load(tmp_path / "x.yaml", ["model.connection=plain", "seed=0,1,2"])
+    trained(kept, tmp_path, noisy(0.02))
+    assert api.results("x", tmp_path).seeds_before == ()
+
+
 def test_another_depth_after_a_report_is_no_further_look(tmp_path: Path) -> None:
     (tmp_path / "x.yaml").write_text(TEXT)
     trained(api.load(tmp_path / "x.yaml", ["model.depth=8"]), tmp_path, noisy(0.02))

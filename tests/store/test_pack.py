@@ -211,10 +211,15 @@ def test_a_registration_must_be_the_same_on_both_sides(tmp_path: Path, here: Pat
 def test_reports_that_were_seen_elsewhere_count(tmp_path: Path, here: Path) -> None:
     run_first(tmp_path / "there")
     run_first(here)
-    for results, ids in ((tmp_path / "there", ["a"]), (here, ["b"])):
-        durable.write_document(results / "exp" / "reported.json", {"plans": [ids]})
+    for results, ids in ((tmp_path / "there", "ac"), (here, "bc")):
+        looks = [{"plan": {id: [0, 0]}, "seen": [[ord(ids[0])]]} for id in ids]
+        durable.write_document(results / "exp" / "reported.json", {"looks": looks})
     store.unpack(packed(tmp_path), here)
-    assert durable.read_document(here / "exp" / "reported.json")["plans"] == [["b"], ["a"]]
+    assert durable.read_document(here / "exp" / "reported.json")["looks"] == [
+        {"plan": {"b": [0, 0]}, "seen": [[98]]},
+        {"plan": {"c": [0, 0]}, "seen": [[98], [97]]},
+        {"plan": {"a": [0, 0]}, "seen": [[97]]},
+    ]
 
 
 def test_every_cut_and_every_wrong_byte_is_noticed(tmp_path: Path, here: Path) -> None:
