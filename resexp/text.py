@@ -49,6 +49,11 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 3600}:{whole % 3600 // 60:02d} h"
 
 
+def gib(count: int) -> str:
+    """A number of bytes in GiB, such as "3.2 GiB". Less than 0.1 GiB is written as 0.1 GiB."""
+    return f"{max(count / 2**30, 0.1):,.1f} GiB"
+
+
 def called(variant: str) -> str:
     """A variant's label, with the meaning of its connection if the name alone could be misread.
 

@@ -3,8 +3,8 @@
 Its behaviour is told by the trial's settings: `steps`, `epoch` (steps an epoch), `sleep` (seconds a step),
 `gate` (a path: it waits until there is something, after its first step or after step `gate_at`), `pid` (a
 path for the number of its process), `helper` (it starts a process that outlives it), and `misbehave`:
-{"at": step, "how": "abort" | "hang" | "exit" | "raise" | "memory" | "diverge" | "spin" | "eat" | "hold"};
-{"how": "spoil"} changes the rows after they were committed.
+{"at": step, "how": "abort" | "hang" | "exit" | "raise" | "memory" | "disk" | "diverge" | "spin" | "eat" |
+"hold"}; {"how": "spoil"} changes the rows after they were committed.
 """
 
 from __future__ import annotations
@@ -198,6 +198,8 @@ def _misbehave(told: Mapping[str, Any], step: int) -> None:
         case "memory":
             resource.setrlimit(resource.RLIMIT_AS, (1 << 30, resource.RLIM_INFINITY))
             bytearray(2 << 30)
+        case "disk":
+            os.write(os.open("/dev/full", os.O_WRONLY), b"x")
         case "hold":  # more memory than a job of the tests may have
             held = b"x" * (400 << 20)
             time.sleep(3600)

@@ -44,7 +44,7 @@ MAY_IMPORT: dict[str, str] = {
     "foreign": "report store plan catalog durable errors text",
     "training": "tasks probes models connections generation data plan config catalog machine errors options"
     " random text",
-    "estimate": "training execution store models data plan config catalog machine durable errors",
+    "estimate": "training execution store models data plan config catalog machine durable text errors",
     "bench": "estimate training execution report store tasks probes models data plan config catalog machine"
     " durable errors text",
     "api": "estimate training report execution store plan data config catalog machine errors text",

@@ -88,7 +88,7 @@ def run(
         it is remembered.
     threads: CPU threads of one trial.
     fresh: delete the experiment's earlier trials.
-    keep_going: go on even if the first trials all fail in the same way.
+    keep_going: go on even if the first trials all fail in the same way, or if a disk is full.
     stall_timeout: seconds without a step after which a trial is killed.
     allow_environment_change: continue trials that another machine or version has begun.
     display: makes the object that shows the run. Default: lines on standard error;
@@ -114,6 +114,7 @@ def run(
     from resexp.data.cache import Survey
     from resexp.data.notes import with_source
     from resexp.estimate.at_once import best_slots
+    from resexp.estimate.disk import shortage
     from resexp.estimate.network import with_worker
     from resexp.execution.lines import LineDisplay, line_console, print_line
     from resexp.execution.local import Local
@@ -191,6 +192,7 @@ def run(
             *opened.warnings,
             *launcher.remarks(processors),
             *place.warnings(left, slots),
+            *shortage(left, len(slots), results),
             *_left_behind(opened, launcher),
         ):
             tell(warning)

@@ -76,7 +76,10 @@ TakeOver = Annotated[
     ),
 ]
 KeepGoing = Annotated[
-    bool, typer.Option("--keep-going", help="Go on even if the first three trials fail in the same way.")
+    bool,
+    typer.Option(
+        "--keep-going", help="Go on even if the first three trials fail in the same way, or the disk is full."
+    ),
 ]
 StallTimeout = Annotated[
     float,

@@ -12,7 +12,7 @@ from rich.console import Console
 from resexp.plan.status import Status
 from resexp.report.render.columns import ColumnHead, Columns
 from resexp.store import GLANCE
-from resexp.text import DASH, called, clean, counted, duration, percent
+from resexp.text import DASH, called, clean, counted, duration, gib, percent
 
 if TYPE_CHECKING:
     from resexp.api.launching import TrialJob
@@ -77,6 +77,9 @@ def _show_cost(outline: Outline, console: Console) -> None:
         console.print(f"Time left: not estimated ({unknown}).")
     elif outline.seconds_left:
         console.print(f"Time left: about {duration(outline.seconds_left)}, from timed steps of two networks.")
+    if outline.checkpoint_bytes:
+        free = "" if outline.free_bytes is None else f", and {gib(outline.free_bytes)} are free"
+        console.print(f"Checkpoints: at most about {gib(outline.checkpoint_bytes)}{free}.", highlight=False)
     scope = "MACs and activations are per example. Activations are what the backward pass keeps, in float32."
     console.print(scope, style="dim")
 

@@ -18,8 +18,9 @@ class Outline:
     """A plan and how far it has come.
 
     status: the status of each trial, by its id. slots: a device for each of the trials that run at once.
-    seconds_left: None if it cannot be estimated. note: a sentence about memory, or None. others: how many
-    unfinished trials --only leaves out.
+    seconds_left: None if it cannot be estimated. checkpoint_bytes: about how much room the checkpoints of the
+    unfinished trials will take. free_bytes: how much is free where they will be; None if unknown. note: a
+    sentence about memory, or None. others: how many unfinished trials --only leaves out.
     """
 
     experiment: str
@@ -27,13 +28,15 @@ class Outline:
     status: Mapping[str, str]
     slots: tuple[str, ...]
     seconds_left: float | None
+    checkpoint_bytes: int = 0
+    free_bytes: int | None = None
     note: str | None = None
     others: int = 0
 
     def to_json(self) -> dict[str, Any]:
         rows = [{**trial.to_json(), "status": self.status[trial.id]} for trial in self.trials]
-        left = self.seconds_left
-        return {"experiment": self.experiment, "slots": self.slots, "seconds_left": left, "trials": rows}
+        known = {key: getattr(self, key) for key in ("seconds_left", "checkpoint_bytes", "free_bytes")}
+        return {"experiment": self.experiment, "slots": self.slots, **known, "trials": rows}
 
 
 def outline(
@@ -52,6 +55,7 @@ def outline(
     """
     from resexp.config.parse import parse_conditions
     from resexp.data.cache import Survey
+    from resexp.estimate.disk import checkpoint_bytes, free_bytes
     from resexp.estimate.duration import can_be_timed, room, sweep_seconds
     from resexp.estimate.network import Measurer
     from resexp.machine.devices import device_slots
@@ -77,4 +81,5 @@ def outline(
     learners = {learner_name(point.settings) for point in experiment.points}
     timed = slots[0] == "cpu" and learners == {LEARNERS["Trunk"]} and all(map(can_be_timed, left))
     seconds = sweep_seconds(left, measurer, len(slots)) if left and timed else None if left else 0.0
-    return Outline(experiment.name, trials, status, tuple(slots), seconds, fitting.note, others)
+    disk = checkpoint_bytes(left, len(slots)), free_bytes(results)
+    return Outline(experiment.name, trials, status, tuple(slots), seconds, *disk, fitting.note, others)

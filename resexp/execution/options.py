@@ -15,7 +15,7 @@ class Options:
     threads: CPU threads of one trial.
     stall_timeout: seconds without progress after which a trial is killed. For its first step, a trial has at
         least `running.STARTING` seconds.
-    keep_going: whether to go on if the first trials all fail in the same way.
+    keep_going: whether to go on if the first trials all fail in the same way, or if a disk is full.
     allow_environment_change: whether a trial may continue from a checkpoint of another environment, such as
         other library versions or another machine.
     data: the prepared data of each trial, by its id. Workers find it in `Attempt.data`.

@@ -83,7 +83,7 @@ def supervise(
                     free += sweep.reap()
                     experiment.check_signs()
                     interrupted = signalled() is not None
-                    stopped = sweep.losing() or (None if options.keep_going else sweep.failing_alike())
+                    stopped = sweep.losing() or (None if options.keep_going else sweep.failures.reason())
                 if sweep.running and not _left(launcher, signalled):
                     sweep.stop()
         except KeyboardInterrupt:

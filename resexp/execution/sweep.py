@@ -9,6 +9,7 @@ from resexp.execution.display import Display, View
 from resexp.execution.launcher import Job, Launcher, Outcome
 from resexp.execution.options import Options
 from resexp.execution.running import RunningWorker, by_cost, work_of
+from resexp.execution.stopping import Failures
 from resexp.plan.trial import Trial
 from resexp.store import State, StoredExperiment
 
@@ -19,9 +20,6 @@ GRACE = 4.0
 """Seconds that workers have to save their state and exit when they are asked to. `Launcher.close` then kills
 those that are left.
 """
-
-ALIKE = 3
-"""The sweep stops if the first `ALIKE` trials to end have all failed in the same way: see `failing_alike`."""
 
 TRIES = 3
 """The most attempts at a trial in one run, if its folder is deleted during each. Attempts whose worker is
@@ -62,7 +60,7 @@ class Sweep:
         self.queue: deque[Trial] = deque()
         self.running: list[RunningWorker] = []
         self.counts: Counter[str] = Counter()
-        self.first: list[State] = []
+        self.failures = Failures()
         self.tries: Counter[str] = Counter()
         self.losses, self.loss = 0, ""
         self.stopping, self.awake = False, 0.0
@@ -192,8 +190,7 @@ class Sweep:
         self.losses = 0
         self.counts[state.status] += 1
         self.work_done += work_of(trial)
-        if len(self.first) < ALIKE:
-            self.first.append(state)
+        self.failures.note(state)
         self.display.finished(trial, state)
 
     def _cause(
@@ -215,18 +212,6 @@ class Sweep:
         return (
             f"{self.losses} times in a row, a worker could not be started or was lost: {self.loss}; "
             "check whether memory or processes are short where workers run"
-        )
-
-    def failing_alike(self) -> str | None:
-        """Why the sweep should stop, if its first trials all failed in the same way; None otherwise."""
-        # Running out of memory does not count: the most expensive trials come first, and others may fit.
-        ways = {(state.failure.get("kind"), state.failure.get("cause")) for state in self.first}
-        kind, cause = next(iter(ways), (None, None))
-        if len(self.first) < ALIKE or len(ways) > 1 or kind in (None, "oom"):
-            return None
-        return (
-            f"the first {ALIKE} trials failed in the same way ({cause}); "
-            "fix the cause, or add --keep-going to run the others anyway"
         )
 
     def stop(self) -> None:

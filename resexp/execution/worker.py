@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import faulthandler
 import importlib
 import os
@@ -67,10 +68,13 @@ def _begin(job: Job) -> Attempt:
 
 
 def failure_of(error: BaseException) -> tuple[str, str]:
-    """The kind of a failure ("oom" or "error") and its cause in one line."""
+    """The kind of a failure ("oom", "disk" or "error") and its cause in one line. "disk" is a disk that is
+    full, or a quota that is used up.
+    """
     if out_of_memory(error):
         return "oom", "out of memory"
-    return "error", f"error: {type(error).__name__}: {words(error)}"[:500]
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return "disk" if full else "error", f"error: {type(error).__name__}: {words(error)}"[:500]
 
 
 def _resolve(trainer: str) -> Callable[[Attempt], object]:

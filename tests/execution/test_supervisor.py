@@ -132,6 +132,22 @@ def test_trials_too_large_for_the_memory_do_not_stop_the_smaller_ones(tmp_path: 
     assert [summary.stopped, states["small"].status] == [None, "done"]
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no file here is always full")
+@pytest.mark.parametrize("keep_going", [False, True])
+def test_a_full_disk_stops_the_sweep(tmp_path: Path, keep_going: bool) -> None:
+    full = stub.trial("full", depth=44, misbehave={"at": 1, "how": "disk"})
+    trials = [stub.trial("before", depth=56), full, stub.trial("after")]
+    summary, states = run(tmp_path, trials, ["cpu"], keep_going=keep_going)
+    assert (states["full"].status, states["full"].failure["kind"]) == ("failed", "disk")
+    assert states["before"].status == "done"
+    assert states["after"].status == ("done" if keep_going else "pending")
+    if keep_going:
+        assert summary.stopped is None
+    else:
+        assert "a trial had no room on the disk (error: OSError: [Errno 28]" in (summary.stopped or "")
+        assert "make room" in (summary.stopped or "")
+
+
 def test_the_dearest_trial_comes_first() -> None:
     def trial(name: str, macs: int | None, epochs: int = 1, depth: int = 8) -> Trial:
         settings = {"training": {"epochs": epochs, "iterations": None}, "data": {"train_size": 100}}

@@ -1,3 +1,4 @@
+import errno
 import os
 import signal
 from pathlib import Path
@@ -28,8 +29,13 @@ def test_memory_errors_are_known_by_name_and_words(error: Exception) -> None:
 
 
 def test_other_errors_become_one_line() -> None:
-    assert failure_of(OSError(28, "No space\n left")) == ("error", "error: OSError: [Errno 28] No space left")
+    assert failure_of(OSError(5, "No\n luck")) == ("error", "error: OSError: [Errno 5] No luck")
     assert len(failure_of(ValueError("x" * 9999))[1]) == 500
+
+
+def test_a_full_disk_and_a_used_up_quota_are_known_by_number() -> None:
+    assert failure_of(OSError(28, "No space\n left")) == ("disk", "error: OSError: [Errno 28] No space left")
+    assert failure_of(OSError(errno.EDQUOT, "Quota"))[0] == "disk"
 
 
 def test_an_end_without_a_word_is_explained() -> None:
