@@ -76,7 +76,10 @@ def _show_cost(outline: Outline, console: Console) -> None:
         unknown = "there is no estimate for GPUs, boosters, play, several processes, or very large networks"
         console.print(f"Time left: not estimated ({unknown}).")
     elif outline.seconds_left:
-        console.print(f"Time left: about {duration(outline.seconds_left)}, from timed steps of two networks.")
+        measured = any(trial.settings["probes"] for trial in outline.trials)
+        besides = " Probes may add more than that." if measured else ""
+        about = f"about {duration(outline.seconds_left)} on idle cores, from timed steps of two networks"
+        console.print(f"Time left: {about}.{besides}")
     if outline.checkpoint_bytes:
         free = "" if outline.free_bytes is None else f", and {gib(outline.free_bytes)} are free"
         console.print(f"Checkpoints: at most about {gib(outline.checkpoint_bytes)}{free}.", highlight=False)
