@@ -18,7 +18,7 @@ ALL = ("data.train_size", "data.test_size", "data.classes")
 """Settings whose value null means all of the data."""
 
 WHOLE = ("svbm",)
-"""Models that learn from all examples at once, whatever the batch size is."""
+"""Models that learn from all examples at once, without an optimiser, a schedule or batches."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def batch_size(settings: Mapping[str, Any], examples: words.Missing) -> int | No
     if the settings have no batch size.
     """
     size = setting(settings, "training.batch_size")
-    if not size or words.missing(examples) or setting(settings, "model.kind") in WHOLE:
+    if not size or words.missing(examples):
         return size or None
     return min(int(size), int(examples or size))
 

@@ -200,6 +200,8 @@ def _connections(records: Records, trials: Sequence[Mapping[str, Any]]) -> Itera
 def _recipe(trial: Mapping[str, Any], settings: Mapping[str, Any], changed: Mapping[str, Any]) -> str:
     """Optimiser, schedule, length, batch size and precision, and other settings that are not the default."""
     training = settings.get("training", {})
+    if protocol.setting(settings, "model.kind") in protocol.WHOLE:
+        return "each round on all training examples"
     length = next((key for key in ("epochs", "iterations") if training.get(key)), None)
     others = {k: v for k, v in changed.get("training", {}).items() if k not in RECIPE}
     batch = protocol.batch_size(settings, trial.get("train_examples"))
