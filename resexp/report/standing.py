@@ -21,7 +21,7 @@ replaces them.
 
 def opening(records: Records) -> Iterator[Sentence]:
     """The sentences that open the report: on the registration if there is one, and on looks if looks were
-    planned or the number of seeds was changed after a report.
+    planned or the seeds were changed after a report.
     """
     if records.unusable:
         text = f"What was registered cannot be used, and no verdict counts as registered. {records.unusable}."
@@ -56,13 +56,13 @@ def _looks(records: Records) -> Sentence:
         number = planned.index(seeds) + 1
         others = words.joined([str(n) for n in planned])
         text = f"Look {number} of {len(planned)}, with {seeds} seeds; looks are planned at {others} seeds. "
-        if unplanned := [str(n) for n in records.seeds_before if n not in planned]:
+        if unplanned := [str(n) for n in dict.fromkeys(records.seeds_before) if n not in planned]:
             text += (
                 f"There were reports with {words.joined(unplanned)} seeds before, which were not planned. "
             )
         return Sentence(f"Look {number}", "planned looks", Tone.OPEN, f"{text}{rule}")
-    before = words.joined([str(n) for n in records.seeds_before])
-    text = f"The number of seeds was changed after reports with {before} of them, which was not planned. "
+    before = words.joined([str(n) for n in dict.fromkeys(records.seeds_before)])
+    text = f"The seeds were changed after reports with {before} of them, which was not planned. "
     return Sentence("Seeds", "seeds changed", Tone.OPEN, f"{text}{rule}")
 
 

@@ -69,7 +69,7 @@ class Records:
     plugins: by a trial's id, the plugins whose parts it uses; () if a copy of one cannot be read.
     tuned: dotted keys of the axes whose value is chosen by validation error.
     look: the look of a sequential experiment, as JSON data of `plan.looks.Look`.
-    seeds_before: the numbers of seeds per group in earlier reports, if more or fewer are planned since.
+    seeds_before: the numbers of seeds per group in earlier reports, if other seeds are planned since.
     registered: what was registered before the first result; None if there is nothing usable.
     unusable: why what was registered cannot be used, or "".
     foreign: whether another program trained the runs (`resexp judge`).

@@ -1,5 +1,5 @@
-"""Remembers at which numbers of seeds an experiment has been reported. If the number of planned seeds was
-changed after a look at the results, the report says so.
+"""Remembers with which seeds an experiment has been reported. If seeds were added to the plan, left out of it
+or replaced after a look at the results, the report says so.
 """
 
 from __future__ import annotations
@@ -77,29 +77,33 @@ def seeds_at_last_look(path: Path, config_text: str, overrides: Sequence[str]) -
 
 
 def seeds_before(folder: ExperimentFolder, trials: Sequence[Trial]) -> tuple[int, ...]:
-    """The numbers of seeds at which results were reported earlier, if the number of planned seeds was changed
-    afterwards.
+    """The numbers of seeds at which results were reported before the planned seeds were changed.
 
-    For each plan that was reported, take the groups that have more or fewer seeds in `trials` than were
-    planned then. The number of a report with this plan is the largest number of seeds that had a result in
-    any of these groups. If there is no such group, the report has no number. The numbers are distinct and
-    ascending.
+    For each plan that was reported, take the groups that have other seeds in `trials` than were planned then.
+    The number of a report with this plan is the largest number of seeds that had a result in any of these
+    groups. If there is no such group, the report has no number. The numbers are ascending. Two plans of which
+    neither has all seeds of the other give two numbers, even if these are equal.
     """
     groups: dict[tuple[str, int], list[Trial]] = {}
     for trial in trials:
         groups.setdefault((trial.variant, trial.depth), []).append(trial)
-    numbers: set[int] = set()
+    found: list[tuple[int, frozenset[int]]] = []
     for look in read_or_empty(folder.reported).get("looks", []):
         plan: Plan = look["plan"]
-        planned = _seeds_by_group(plan.values())
+        planned: dict[int, set[int]] = {}
+        for place, seed in plan.values():
+            planned.setdefault(place, set()).add(seed)
         changed = {
             plan[trial.id][0]
             for group in groups.values()
             for trial in group
-            if trial.id in plan and planned[plan[trial.id][0]] != len({each.seed for each in group})
+            if trial.id in plan and planned[plan[trial.id][0]] != {each.seed for each in group}
         }
-        numbers |= {max(seen[group] for group in changed) for seen in look["seen"] if changed}
-    return tuple(sorted(numbers - {0}))
+        seeds = frozenset().union(*(planned[place] for place in changed))
+        numbers = {max(seen[group] for group in changed) for seen in look["seen"] if changed} - {0}
+        known = {number for number, other in found if seeds <= other or other <= seeds}
+        found += [(number, seeds) for number in numbers - known]
+    return tuple(sorted(number for number, _ in found))
 
 
 def _seeds_by_group(places: Iterable[Sequence[int]]) -> Counter[int]:

@@ -90,9 +90,20 @@ def test_a_look_halfway_counts_if_the_plan_is_then_cut_short(experiment: Experim
     records = api.results("x", tmp_path)
     assert records.seeds_before == (3, 4)
     assert statistics.level_of(records) == pytest.approx(1 - 0.05 / 3)
-    assert "The number of seeds was changed after reports with 3 and 4 of them" in opening(tmp_path)
+    assert "The seeds were changed after reports with 3 and 4 of them" in opening(tmp_path)
     trained(with_seeds(experiment, 6), tmp_path, noisy(0.02))
     assert api.results("x", tmp_path).seeds_before == ()
+
+
+def test_seeds_that_are_replaced_after_a_report_are_a_further_look_each_time(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text(TEXT)
+    for seeds, before in (("0,1,2", ()), ("0,3,4", (3,)), ("0,5,6", (3, 3)), ("0,1,2", (3, 3))):
+        trained(api.load(tmp_path / "x.yaml", [f"seed={seeds}"]), tmp_path, noisy(0.02))
+        records = api.results("x", tmp_path)
+        assert records.seeds_before == before
+        assert statistics.level_of(records) == pytest.approx(1 - 0.05 / (1 + len(before)))
+        store.note_reported(tmp_path / "x")
+    assert "The seeds were changed after reports with 3 of them" in opening(tmp_path)
 
 
 def test_another_variant_after_a_look_halfway_is_no_further_look(tmp_path: Path) -> None:
