@@ -76,10 +76,13 @@ def _show_cost(outline: Outline, console: Console) -> None:
         unknown = "there is no estimate for GPUs, boosters, play, several processes, or very large networks"
         console.print(f"Time left: not estimated ({unknown}).")
     elif outline.seconds_left:
-        measured = any(trial.settings["probes"] for trial in outline.trials)
-        besides = " Probes may add more than that." if measured else ""
-        about = f"about {duration(outline.seconds_left)} on idle cores, from timed steps of two networks"
-        console.print(f"Time left: {about}.{besides}")
+        basis = " on idle cores, from timed steps of two networks"
+        besides = (
+            " Probes may add more than that." if any(t.settings["probes"] for t in outline.trials) else ""
+        )
+        if outline.timed_by:
+            basis, besides = f", by the time that {counted(outline.timed_by, 'finished trial')} took", ""
+        console.print(f"Time left: about {duration(outline.seconds_left)}{basis}.{besides}")
     if outline.checkpoint_bytes:
         free = "" if outline.free_bytes is None else f", and {gib(outline.free_bytes)} are free"
         console.print(f"Checkpoints: at most about {gib(outline.checkpoint_bytes)}{free}.", highlight=False)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from resexp.catalog.plugins import blaming
 from resexp.config.fields import plugins_of
+from resexp.execution.running import work_of
 from resexp.machine.environment import processor
 from resexp.plan.trial import Cost
 
@@ -146,6 +147,24 @@ def sweep_seconds(trials: Sequence[Trial], measurer: Measurer, slots: int) -> fl
         per_image = low_seconds + slope * (image_macs(trial) - image_macs(low))
         total += max(per_image, 0.0) * images[key]
     return EVALUATION * total / min(slots, len(trials))
+
+
+def seconds_by_done(left: Sequence[Trial], done: Sequence[tuple[Trial, float]], slots: int) -> float:
+    """Seconds until `left` are done, `slots` of them at a time, if they are trained as fast as the trials in
+    `done`, which has at least one trial with its seconds.
+
+    A trial takes the mean time of the finished ones of its variant and depth. If there are none, its time is
+    in proportion to its work, as for all finished trials together.
+    """
+    alike: dict[tuple[str, int], list[float]] = {}
+    for trial, seconds in done:
+        alike.setdefault((trial.variant, trial.depth), []).append(seconds)
+    pace = sum(seconds for _, seconds in done) / sum(work_of(trial) for trial, _ in done)
+    total = 0.0
+    for trial in left:
+        known = alike.get((trial.variant, trial.depth))
+        total += sum(known) / len(known) if known else pace * work_of(trial)
+    return total / max(1, min(slots, len(left)))
 
 
 def image_macs(trial: Trial) -> int:

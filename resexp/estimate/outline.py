@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from resexp.config.load import Experiment
     from resexp.data.base import Progress
+    from resexp.estimate.network import Measurer
     from resexp.plan.trial import Trial
 
 
@@ -18,9 +19,10 @@ class Outline:
     """A plan and how far it has come.
 
     status: the status of each trial, by its id. slots: a device for each of the trials that run at once.
-    seconds_left: None if it cannot be estimated. checkpoint_bytes: about how much room the checkpoints of the
-    unfinished trials will take. free_bytes: how much is free where they will be; None if unknown. note: a
-    sentence about memory, or None. others: how many unfinished trials --only leaves out.
+    seconds_left: None if it cannot be estimated. timed_by: how many finished trials that is estimated from; 0
+    if it is from timed steps. checkpoint_bytes: about how much room the checkpoints of the unfinished trials
+    will take. free_bytes: how much is free where they will be; None if unknown. note: a sentence about
+    memory, or None. others: how many unfinished trials --only leaves out.
     """
 
     experiment: str
@@ -28,6 +30,7 @@ class Outline:
     status: Mapping[str, str]
     slots: tuple[str, ...]
     seconds_left: float | None
+    timed_by: int = 0
     checkpoint_bytes: int = 0
     free_bytes: int | None = None
     note: str | None = None
@@ -56,14 +59,14 @@ def outline(
     from resexp.config.parse import parse_conditions
     from resexp.data.cache import Survey
     from resexp.estimate.disk import checkpoint_bytes, free_bytes
-    from resexp.estimate.duration import can_be_timed, room, sweep_seconds
+    from resexp.estimate.duration import room
     from resexp.estimate.network import Measurer
     from resexp.machine.devices import device_slots
     from resexp.machine.environment import memory_bytes
     from resexp.plan.chosen import choose
     from resexp.plan.make import make_plan
+    from resexp.plan.status import Status
     from resexp.store import states
-    from resexp.training.entry import LEARNERS, learner_name
 
     conditions = parse_conditions(only, experiment.plugins)
     slots = device_slots(device, 1, jobs)
@@ -74,12 +77,38 @@ def outline(
     status = {trial.id: stored[trial.id].status for trial in trials}
     others = sum(not stored[trial.id].finished for trial in planned if trial.id not in status)
     left = [trial for trial in trials if not status[trial.id].finished]
+    taken = [(t, stored[t.id].result.get("seconds")) for t in planned if stored[t.id].status == Status.DONE]
+    done = [(trial, float(seconds)) for trial, seconds in taken if seconds]
     fitting = room(slots, left, memory_bytes(), asked=jobs is not None)
     slots = list(fitting.slots)
-    # There is no estimate for accelerators (only CPU steps are timed), for boosters (they have no network),
-    # for learning by playing (playing is not timed), or for several processes (only steps of one are).
+    seconds = _seconds_left(experiment, measurer, left, done, slots)
+    disk = checkpoint_bytes(left, len(slots)), free_bytes(results)
+    return Outline(
+        experiment.name, trials, status, tuple(slots), seconds, len(done), *disk, fitting.note, others
+    )
+
+
+def _seconds_left(
+    experiment: Experiment,
+    measurer: Measurer,
+    left: Sequence[Trial],
+    done: Sequence[tuple[Trial, float]],
+    slots: Sequence[str],
+) -> float | None:
+    """The seconds that the trials in `left` will take, if they are as fast as those in `done`. If there
+    are none, steps are timed.
+
+    Without a finished trial, there is no estimate for accelerators (only CPU steps are timed), for boosters
+    (they have no network), for learning by playing (playing is not timed), for several processes (only steps
+    of one are), and for networks that are too large to be timed.
+    """
+    from resexp.estimate.duration import can_be_timed, seconds_by_done, sweep_seconds
+    from resexp.training.entry import LEARNERS, learner_name
+
+    if not left:
+        return 0.0
+    if done:
+        return seconds_by_done(left, done, len(slots))
     learners = {learner_name(point.settings) for point in experiment.points}
     timed = slots[0] == "cpu" and learners == {LEARNERS["Trunk"]} and all(map(can_be_timed, left))
-    seconds = sweep_seconds(left, measurer, len(slots)) if left and timed else None if left else 0.0
-    disk = checkpoint_bytes(left, len(slots)), free_bytes(results)
-    return Outline(experiment.name, trials, status, tuple(slots), seconds, *disk, fitting.note, others)
+    return sweep_seconds(left, measurer, len(slots)) if timed else None

@@ -1,10 +1,10 @@
-"""How many trials fit into a machine's memory at once."""
+"""How many trials fit into a machine's memory at once, and how long they take by those that are done."""
 
 from __future__ import annotations
 
 import pytest
 
-from resexp.estimate.duration import PROCESS_BYTES, room, trial_bytes
+from resexp.estimate.duration import PROCESS_BYTES, room, seconds_by_done, trial_bytes
 from resexp.plan.trial import Cost, Trial
 
 GIB = 1 << 30
@@ -50,3 +50,15 @@ def test_as_many_at_once_as_fit(
 def test_where_the_memory_is_unknown_or_a_gpus_nothing_is_decided() -> None:
     for slots, memory in ((["cpu"] * 2, None), (["cuda:0"] * 2, GIB)):
         assert room(slots, [trial(128, RESNET50)] * 2, memory, asked=False).slots == tuple(slots)
+
+
+def test_trials_take_as_long_as_those_that_are_done_or_in_proportion_to_their_work() -> None:
+    def at(depth: int, macs: int) -> Trial:
+        return Trial(
+            "1" * 12, "a", "plain", "plain", depth, 0, {"training": {"epochs": 2}}, cost=Cost(1, macs, 1)
+        )
+
+    done = [(at(8, 100), 30.0), (at(8, 100), 50.0), (at(20, 300), 120.0)]
+    assert seconds_by_done([at(8, 100), at(8, 100)], done, 1) == 80
+    assert seconds_by_done([at(8, 100), at(20, 300)], done, 2) == 80
+    assert seconds_by_done([at(56, 1000)], done, 8) == pytest.approx(1000 * 200 / 500)
