@@ -159,16 +159,14 @@ def _part(part: Any, hidden: Sequence[str] = ()) -> str:
 
 def _data(trial: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
     """The data set, and how many examples train, validate and test a network, as far as this is known."""
-    data = settings.get("data")
-    data = data if isinstance(data, Mapping) else {}
+    data = data if isinstance(data := settings.get("data"), Mapping) else {}
     sizes = {}
     for split in ("train", "test"):
         measured = trial.get(f"{split}_examples")
         sizes[split] = data.get(f"{split}_size") if words.missing(measured) else measured
     sizes = {"train": sizes["train"], "validate": data.get("validation_size"), "test": sizes["test"]}
     told = [f"{int(size):,} to {use}" for use, size in sizes.items() if size and not words.missing(size)]
-    examples = [f"examples: {', '.join(told)}"] if told else []
-    return ", ".join([*([_part(data, DATA)] if data else []), *examples])
+    return ", ".join([*[_part(data, DATA)] * bool(data), *[f"examples: {', '.join(told)}"] * bool(told)])
 
 
 def _network(settings: Mapping[str, Any], changed: Mapping[str, Any]) -> str:
