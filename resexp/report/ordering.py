@@ -53,14 +53,14 @@ def compare(records: Records, claim: Claim) -> Comparison:
     """Compare the two sides of a claim, and judge it.
 
     If the sides were trained at several depths, or in several settings that the claim does not name, they are
-    compared over the depths and settings that both have. If they have none in common, or if `sides.sides`
-    finds none, the claim is not comparable.
+    compared over the depths and settings that both have. If they have none in common, if `sides.sides` finds
+    none, or if a trial belongs to both sides, the claim is not comparable.
     """
     level = statistics.level_of(records)
     read = curve(claim.metric)
     records = _with_curves(records, (claim.lower, claim.higher), claim.metric, read)
     found = sides.sides(records, claim)
-    if found is None:
+    if found is None or sides.shared(records, found):
         return NOTHING
     records = _with_curves(records, (found.lower, found.higher), claim.metric, read)
     mixed = any(several(matching(records, when)) for when in found)

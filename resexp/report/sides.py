@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from resexp.config.published import DEPTH_WORDS, Claim
+from resexp.plan.status import Status
 from resexp.report import failed_seeds, frames, statistics
 from resexp.report.pairs import Cell, Pair
 from resexp.report.references import DEPTH, matching, values_of
@@ -110,12 +111,21 @@ def _best(records: Records, places: Sequence[When], metric: str) -> When:
 def some_failed(records: Records, places: Iterable[When], metric: str) -> bool:
     """Whether some seeds of one variant and depth of these sides diverged, or failed while others trained.
 
-    Then no mean is evidence. False for metrics other than errors and losses.
+    Then no mean is evidence. False for costs and readings of probes. A diverged network has no other test
+    measure, such as an IoU, so a mean over the others would be too good.
     """
-    if not metric.endswith(("_error", "_loss")):
+    of_errors = metric.endswith(("_error", "_loss"))
+    if not of_errors and not metric.startswith("test_"):
         return False
-    cells = (cell for when in places for cell in frames.by_depth(matching(records, when)))
-    return any(failed_seeds.mixed(trials) for _, _, trials in cells)
+    cells = [trials for when in places for _, _, trials in frames.by_depth(matching(records, when))]
+    diverged = any((trials["status"] == Status.DIVERGED).any() for trials in cells)
+    return (diverged and not of_errors) or any(map(failed_seeds.mixed, cells))
+
+
+def shared(records: Records, both: Sides) -> bool:
+    """Whether a trial belongs to both sides, so that they are not independent."""
+    lower, higher = (set(matching(records, when)["id"]) for when in both)
+    return not lower.isdisjoint(higher)
 
 
 def one_class(records: Records, when: When, metric: str) -> int:

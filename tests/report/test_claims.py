@@ -328,3 +328,24 @@ def test_json_has_the_claims_the_values_and_the_differences(make: Make) -> None:
     )
     assert found["references"][0]["difference"] == pytest.approx(0.105)
     assert found["differences"] == [{"key": "data", "here": "digits", "paper": "cifar10"}]
+
+
+def test_sides_that_share_trials_are_not_compared(make: Make) -> None:
+    """Half of the higher side would be the lower side itself, which halves the difference."""
+    rows = trials({"plain": [0.3, 0.31, 0.29], "residual": [0.1, 0.11, 0.09]})
+    residual, both = {"model.connection": "residual"}, {"model.connection": ["plain", "residual"]}
+    for higher, judged in (({"model.connection": "plain"}, AGREES), (both, "not comparable")):
+        paper = {"claims": [claim(lower=residual, higher=higher)]}
+        assert verdict(make(rows, published=paper))["verdict"] == judged
+
+
+def test_no_claim_on_a_test_measure_is_judged_by_the_networks_that_did_not_diverge(make: Make) -> None:
+    """A diverged network has no IoU, so it would leave the mean as if it had never been trained."""
+    rows = trials({"plain": [0.2, 0.2, 0.2, None, None], "residual": [0.3, 0.3, 0.3, 0.3, 0.3]})
+    rows = [
+        row | {"test_iou": row["test_error"] and 1 - row["test_error"] + row["seed"] / 100} for row in rows
+    ]
+    paper = {"claims": [claim(metric="test_iou")]}
+    assert verdict(make(rows, published=paper))["verdict"] == "some seeds fail"
+    whole = [row for row in rows if row["status"] == "done"]
+    assert verdict(make(whole, published=paper))["verdict"] == AGREES
