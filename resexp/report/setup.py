@@ -13,7 +13,8 @@ from resexp.catalog import scan
 from resexp.config.parse import parse_settings
 from resexp.errors import ConfigError
 from resexp.plan.groups import leaves
-from resexp.report import naming, protocol, words
+from resexp.report import protocol, words
+from resexp.report.tables import tuning
 from resexp.text import MEANINGS, called
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def setup(records: ReportRecords) -> Setup:
         *_connections(records, trials),
         ("Training", _each(recipes)),
         ("Seeds", seeds),
-        *_tuned(records),
+        *tuning.choices(records),
         ("Differs between variants", "; ".join(_differences(records, different, changed))),
     ]
     shown = tuple((words.clean(name), words.clean(value)) for name, value in rows if value)
@@ -212,14 +213,6 @@ def _recipe(trial: Mapping[str, Any], settings: Mapping[str, Any], changed: Mapp
         *(f"{key} {protocol.shown(value)}" for key, value in others.items()),
     ]
     return ", ".join(filter(None, parts))
-
-
-def _tuned(records: ReportRecords) -> Iterator[tuple[str, str]]:
-    """Yield a row for each tuned setting, with the values tried."""
-    name = naming.measure_of(records).name
-    for key in records.tuned:
-        tried = dict.fromkeys(map(words.choice, records.tried[key]))
-        yield f"Tuned: {key}", f"chosen by validation {name} from {words.listed(list(tried), most=12)}"
 
 
 def _differences(

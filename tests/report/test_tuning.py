@@ -180,3 +180,13 @@ def test_the_report_holds_it_all() -> None:
     report = build(search(tried({0.1: [0.1], 0.3: [0.2]})))
     assert report.table("tuning") is not None
     assert "tuning" in {drawing.key for drawing in report.drawings}
+
+
+def test_where_one_value_was_tried_nothing_was_chosen() -> None:
+    rows = [*tried({0.1: [0.2], 0.3: [0.3]}), *tried({0.02: [0.2]}, "residual")]
+    ((_, said),) = tuning.choices(tuned(rows))
+    assert said == (
+        "chosen by validation error from 0.1 and 0.3; not chosen, because no other was tried: 0.02 for "
+        "residual at depth 8"
+    )
+    assert [said for _, said in tuning.choices(tuned(rows[-1:]))] == ["chosen by validation error from 0.02"]

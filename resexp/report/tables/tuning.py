@@ -85,3 +85,19 @@ def _edges(rows: list[dict[str, Any]]) -> Iterator[Sentence]:
             "one may lie beyond."
         )
         yield Sentence(variant, "grid's edge", Tone.OPEN, what)
+
+
+def choices(records: ReportRecords) -> Iterator[tuple[str, str]]:
+    """For each tuned option, a title and the values that it was chosen from. Where a rule of the
+    configuration left one value, nothing was chosen, and the text says so.
+    """
+    places = [(f"{v} at depth {d}", trials) for v, d, trials in frames.by_depth(records.tried)]
+    for key in records.tuned:
+        values = [(place, trials[key].map(words.choice)) for place, trials in places]
+        several = [own for _, own in values if own.nunique() > 1] or [own for _, own in values]
+        tried = list(dict.fromkeys(value for own in several for value in own))
+        said = f"chosen by validation {naming.measure_of(records).name} from {words.listed(tried, most=12)}"
+        single = [f"{own.iloc[0]} for {place}" for place, own in values if own.nunique() == 1]
+        if single and len(single) < len(values):
+            said += f"; not chosen, because no other was tried: {words.listed(single)}"
+        yield f"Tuned: {key}", said
