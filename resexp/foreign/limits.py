@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from resexp.foreign.columns import ColumnRoles, words_of
+from resexp.foreign.columns import ERRORS, ColumnRoles, words_of
 from resexp.foreign.runs import ForeignRun, Runs
 from resexp.foreign.sheet import Sheet
 from resexp.foreign.units import Unit, option
@@ -102,9 +102,9 @@ def _taken_for_shares(sheet: Sheet, columns: ColumnRoles, found: Runs) -> Iterat
 
     Accuracies up to 1 are shares beyond doubt, since networks are better than 1 %.
     """
-    largest = max((error or 0 for run in found.runs for error in run.errors.values()), default=0)
-    accuracies = any(role.endswith("accuracy") for role in columns.of)
-    if found.unit == "share" and largest and not accuracies:
+    splits = [role.removesuffix("_error") for role in columns.of if role in ERRORS and role.endswith("error")]
+    errors = [run.errors.get(split) or 0 for run in found.runs for split in splits]
+    if found.unit == "share" and (largest := max(errors, default=0)):
         yield (
             f"No error is above 1, so the errors were taken for shares: {largest:g} for "
             f"{100 * largest:.4g}\u00a0%. If they are in percent, say {option(sheet, 'percent')}. If they "

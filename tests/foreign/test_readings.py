@@ -88,10 +88,11 @@ def test_a_foreign_skip_is_not_said_to_be_concatenation(tmp_path: Path) -> None:
         ("test_error", (0.31, 42), "percent", ""),
         ("test_error", (0, 0), None, ""),
         ("test_accuracy", (0.91, 0.92), None, ""),
+        ("test_accuracy,train_error", ("0.91,0.5", "0.92,0.6"), None, "0.6 for 60\u00a0%."),
     ],
 )
 def test_errors_are_never_silently_taken_for_shares(
-    header: str, numbers: tuple[float, float], unit: Unit | None, told: str, tmp_path: Path
+    header: str, numbers: tuple[float | str, ...], unit: Unit | None, told: str, tmp_path: Path
 ) -> None:
     runs = "".join(f"a,2,{seed},{number}\n" for seed, number in enumerate(numbers))
     path = written(tmp_path, f"variant,depth,seed,{header}\n{runs}")
