@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from resexp.catalog import scan
-from resexp.config.parse import parse_settings
-from resexp.errors import ConfigError
 from resexp.plan.groups import leaves
 from resexp.report import protocol, words
+from resexp.report.known_parts import equation, not_default, plugins_of
 from resexp.report.tables import tuning
 from resexp.text import MEANINGS, called
 
 if TYPE_CHECKING:
-    from resexp.catalog.plugins import Plugin
     from resexp.report.frames import ReportRecords
     from resexp.store import Records
 
@@ -79,11 +74,6 @@ def setup(records: ReportRecords) -> Setup:
     return Setup(shown, words.clean(_brief("; ".join(filter(None, brief)))))
 
 
-def plugins_of(records: Records, id: str) -> tuple[Plugin, ...]:
-    """The plugins whose parts a trial uses; none if their copy cannot be read."""
-    return records.plugins.get(id, ())
-
-
 def _brief(text: str) -> str:
     """A text without the options of parts."""
     return re.sub(r" \([^()]*\)", _rate, text)
@@ -101,31 +91,6 @@ def _different(records: Records, trials: Iterable[Mapping[str, Any]]) -> list[Ma
     for row in trials:
         alike.setdefault(repr({**records.settings[row["id"]], "seed": None}), row)
     return list(alike.values())
-
-
-def not_default(settings: Mapping[str, Any], plugins: tuple[Plugin, ...]) -> dict[str, Any]:
-    """The settings of a trial that differ from their defaults, and the kinds of its parts.
-
-    If the settings cannot be parsed, for example because the copy of a plugin is missing, all are returned.
-    """
-    try:
-        parsed = parse_settings(settings, plugins)
-    except ConfigError:
-        return dict(settings)
-    return parsed.model_dump(mode="json", exclude_defaults=True)
-
-
-@cache
-def equation(kind: str, plugins: tuple[Plugin, ...] = ()) -> str:
-    """The first line of a connection's docstring, which is its equation; "" if the kind is not known.
-
-    The file that defines the connection is read but not run.
-    """
-    try:
-        part = scan.parts("connection", plugins).get(kind)
-    except ConfigError:
-        return ""
-    return inspect.cleandoc(part.doc).partition("\n")[0][:200] if part else ""
 
 
 def _each(texts: Iterable[str]) -> str:
@@ -160,14 +125,16 @@ def _part(part: Any, hidden: Sequence[str] = ()) -> str:
 
 def _data(trial: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
     """The data set, and how many examples train, validate and test a network, as far as this is known."""
-    data = data if isinstance(data := settings.get("data"), Mapping) else {}
+    data = settings.get("data")
+    data = data if isinstance(data, Mapping) else {}
     sizes = {}
     for split in ("train", "test"):
         measured = trial.get(f"{split}_examples")
         sizes[split] = data.get(f"{split}_size") if words.missing(measured) else measured
     sizes = {"train": sizes["train"], "validate": data.get("validation_size"), "test": sizes["test"]}
     told = [f"{int(size):,} to {use}" for use, size in sizes.items() if size and not words.missing(size)]
-    return ", ".join([*[_part(data, DATA)] * bool(data), *[f"examples: {', '.join(told)}"] * bool(told)])
+    examples = [f"examples: {', '.join(told)}"] if told else []
+    return ", ".join([*([_part(data, DATA)] if data else []), *examples])
 
 
 def _network(settings: Mapping[str, Any], changed: Mapping[str, Any]) -> str:

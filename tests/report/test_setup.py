@@ -187,7 +187,7 @@ def test_runs_of_others_have_no_setup(make: Make) -> None:
 
 def test_equations_are_read_without_torch() -> None:
     code = (
-        "import sys\nfrom resexp.report.setup import equation\n"
+        "import sys\nfrom resexp.report.known_parts import equation\n"
         "assert equation('residual') == \"h' = S h + f(h)\"\nassert 'torch' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -9,7 +9,7 @@ import pandas as pd
 from resexp.plan.groups import leaves
 from resexp.report import words
 from resexp.report.frames import GIVEN, ReportRecords
-from resexp.report.setup import not_default, plugins_of
+from resexp.report.known_parts import not_default, plugins_of
 
 PROVENANCE = ("date", "command", "processor", "versions.torch", "versions.resexp")
 """The facts about a run that stand in the rows of its trials."""
