@@ -112,3 +112,13 @@ def test_a_single_seed_decides_nothing() -> None:
     table = table_of([row for row in textures(0.2, 1) if row["seed"] == 0])
     assert table is not None
     assert [said.badge for said in table.sentences] == ["undecided"]
+
+
+def test_no_verdict_on_the_gain_rests_on_the_networks_that_did_not_diverge() -> None:
+    rows = textures(0.2, 1)
+    more = trial("plain", "concat", None, 4, **{"data.texture": 0.5})
+    assert [said.badge for said in table_of([*rows, more]).sentences] == ["gain grows"]  # type: ignore[union-attr]
+    more = trial("plain", "concat", None, 4, **{"data.texture": 1.0})
+    (said,) = table_of([*rows, more]).sentences  # type: ignore[union-attr]
+    assert said.badge == "some seeds fail"
+    assert said.text.endswith("1 network of those compared diverged, so nothing rests on this.")

@@ -62,6 +62,17 @@ def test_one_seed_or_noise_decides_nothing(make: Make) -> None:
     assert (single.badge, noise.badge) == ("undecided", "undecided")
 
 
+def test_no_synergy_rests_on_the_networks_that_did_not_diverge(make: Make) -> None:
+    records = grid(make, 0.4)
+    lost = records.trials["id"] == "0-0.5-2"
+    trials = records.trials.assign(
+        status=records.trials["status"].mask(lost, "diverged"),
+        test_loss=records.trials["test_loss"].mask(lost),
+    )
+    (said,) = synergy.table(replace(records, trials=trials)).sentences  # type: ignore[union-attr]
+    assert (said.badge, "1 network of those compared diverged" in said.text) == ("some seeds fail", True)
+
+
 def test_a_missing_cell_is_no_interaction(make: Make) -> None:
     records = grid(make, 0.2)
     bare = records.trials["id"].str.startswith("0-0.5")

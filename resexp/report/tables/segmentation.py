@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from resexp.plan.status import Status
 from resexp.report import frames, splits, statistics, words
 from resexp.report.statistics import Estimate
 from resexp.report.table import Row, Sentence, Table, estimate, estimate_cells, places, spread, spread_cells
-from resexp.report.verdict import Verdict
+from resexp.report.verdict import Tone, Verdict
 from resexp.store import Records
 
 ORDER = 23
@@ -21,7 +22,8 @@ CAPTION = (
     "foreground (with more than two classes, the mean over classes), and the share of wrong pixels. Values "
     "are mean ± standard deviation over n seeds. The gain is the IoU minus that of the same network without "
     "a long skip, in percentage points, with a 95 % interval by Student's t (unequal variances, unpaired "
-    "seeds). A gain grows or shrinks with a setting if the interval of its change excludes 0."
+    "seeds). A gain grows or shrinks with a setting if the interval of its change excludes 0 and none of the "
+    "networks compared diverged. A diverged network is in no mean."
 )
 
 
@@ -45,7 +47,9 @@ def table(records: Records) -> Table | None:
         spread("error", "Pixel error"),
         *estimate("gain", "Gain", 1),
     )
-    growth = tuple(_growth(done, axes, level)) if LONG_SKIP in done and "test_iou" in done else ()
+    diverged = records.trials[records.trials["status"] == Status.DIVERGED]
+    known = LONG_SKIP in done and "test_iou" in done
+    growth = tuple(_growth(done, diverged, axes, level)) if known else ()
     return Table(
         "segmentation", "Segmentation", f"{CAPTION} {splits.caption(records)}", columns, tuple(rows), growth
     )
@@ -77,7 +81,7 @@ def _without(done: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
     return done[(done[LONG_SKIP] == "none") & done["twin"].isin(trials["twin"])]
 
 
-def _growth(done: pd.DataFrame, axes: list[str], level: float) -> Iterator[Sentence]:
+def _growth(done: pd.DataFrame, diverged: pd.DataFrame, axes: list[str], level: float) -> Iterator[Sentence]:
     """A sentence for each swept number and long skip: is the gain larger at the largest number than at the
     smallest?
     """
@@ -85,8 +89,11 @@ def _growth(done: pd.DataFrame, axes: list[str], level: float) -> Iterator[Sente
         if len(set(done[axis].map(repr))) < 2 or not done[axis].map(frames.numeric).all():
             continue
         numbers = sorted(done[axis].unique())
-        others = _labels(done, [key for key in axes if key not in (axis, LONG_SKIP)])
-        for (_, kind), group in done.groupby([others, LONG_SKIP], sort=False):
+        others, lost = (
+            _labels(trials, [key for key in axes if key not in (axis, LONG_SKIP)])
+            for trials in (done, diverged[diverged[axis].isin((numbers[0], numbers[-1]))])
+        )
+        for (label, kind), group in done.groupby([others, LONG_SKIP], sort=False):
             if kind == "none":
                 continue
             ends = [group[group[axis] == value] for value in (numbers[0], numbers[-1])]
@@ -95,18 +102,24 @@ def _growth(done: pd.DataFrame, axes: list[str], level: float) -> Iterator[Sente
                 name = axis.rpartition(".")[2]
                 where = [f"{name} {value:g}" for value in (numbers[0], numbers[-1])]
                 gains = [cells[0].mean() - cells[1].mean(), cells[2].mean() - cells[3].mean()]
-                yield _sentence(str(group["connection"].iloc[0]), str(kind), where, gains, found)
+                here = diverged.loc[lost.index[lost == label]]
+                count = int(here[LONG_SKIP].isin((kind, "none")).sum())
+                subject = f"{group['connection'].iloc[0]} with {kind}"
+                yield _sentence(subject, where, gains, found, count)
 
 
-def _sentence(connection: str, kind: str, where: list[str], gains: list[float], found: Estimate) -> Sentence:
+def _sentence(subject: str, where: list[str], gains: list[float], found: Estimate, diverged: int) -> Sentence:
     small, large = (words.points(gain, 1) for gain in gains)
     p = f", {words.p(found.p)}" if found.p is not None else ""
     what = (
-        f"{connection} with {kind}: the long skip's gain in IoU is {large} points at {where[1]} and {small} "
+        f"{subject}: the long skip's gain in IoU is {large} points at {where[1]} and {small} "
         f"at {where[0]}, a growth of {words.points(found.value, 1)} points "
         f"{words.interval(found.low, found.high, 1)}, n = {found.n} seeds of each{p}."
     )
-    return Sentence.of(f"{connection} with {kind}", _verdict(found), what)
+    if diverged:
+        what += f" {words.counted(diverged, 'network')} of those compared diverged, so nothing rests on this."
+        return Sentence(subject, Verdict.SOME_SEEDS_FAIL.value, Tone.OPEN, what)
+    return Sentence.of(subject, _verdict(found), what)
 
 
 def _verdict(found: Estimate) -> Verdict:

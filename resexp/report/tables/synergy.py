@@ -9,10 +9,11 @@ from typing import Any
 import pandas as pd
 
 from resexp.plan.groups import leaves
+from resexp.plan.status import Status
 from resexp.report import frames, statistics, words
 from resexp.report.statistics import Estimate
 from resexp.report.table import Column, Row, Sentence, Table, estimate_cells, integer, number, text
-from resexp.report.verdict import Verdict
+from resexp.report.verdict import Tone, Verdict
 from resexp.store import Records
 
 ORDER = 22
@@ -36,22 +37,32 @@ CAPTION = (
     " no interaction, because a network without shortcuts has no such site. The last column counts how many "
     "of the four kinds have a mean test loss that is not below that of a trigram count on the same text. "
     "Such a network has not learned its text, and what dropout does to it is no regularisation. If there is "
-    "one, the verdict is undecided."
+    "one, the verdict is undecided. A diverged network is in no mean, and if there is one, no verdict rests "
+    "on the means."
 )
 
 
 def cells(records: Records) -> pd.DataFrame:
     """One row for each trained transformer.
 
-    Columns: id, connection, depth, seed, test_loss, span, site, rate, trigram, rest. `site` and `rate` are
-    the site and the rate of dropout; without dropout, `site` is None. `trigram` is the loss of a trigram
-    count, or NaN. `rest` names the other settings in which these transformers differ; it is "" if they differ
-    in no other setting.
+    Columns: id, connection, depth, seed, test_loss, span, site, rate, trigram, diverged, rest. `site` and
+    `rate` are the site and the rate of dropout; without dropout, `site` is None. `trigram` is the loss of a
+    trigram count, or NaN. `rest` names the other settings in which these transformers differ; it is "" if
+    they differ in no other setting.
     """
+    found = _of_trials(records)
+    return found[~found["diverged"]]
+
+
+def _of_trials(records: Records) -> pd.DataFrame:
+    """The rows of `cells`, and those of the transformers that diverged."""
     rows, others = [], []
-    for trial in frames.done(records.trials).to_dict("records"):
+    for trial in frames.ended(records.trials).to_dict("records"):
         model = records.settings.get(trial["id"], {}).get("model", {})
-        if not {"span", "dropout", "dropout_at"} <= model.keys() or words.missing(trial["test_loss"]):
+        diverged = trial["status"] == Status.DIVERGED
+        if not {"span", "dropout", "dropout_at"} <= model.keys():
+            continue
+        if words.missing(trial["test_loss"]) and not diverged:
             continue
         rate = model["dropout"]
         site = model["dropout_at"] if rate else None
@@ -60,10 +71,12 @@ def cells(records: Records) -> pd.DataFrame:
         apart = (*varied, *records.tuned)
         counted: Any = trial.get("trigram_loss")
         trigram = float("nan") if words.missing(counted) else float(counted)
-        rows.append({**same, "span": model["span"], "site": site, "rate": rate, "trigram": trigram})
+        place = {"span": model["span"], "site": site, "rate": rate, "trigram": trigram, "diverged": diverged}
+        rows.append({**same, **place})
         others.append({k: v for k, v in leaves(records.settings[trial["id"]]) if k not in apart})
-    columns = ["id", "connection", "depth", "seed", "test_loss", "span", "site", "rate", "trigram"]
-    return pd.DataFrame(rows, columns=columns).assign(rest=_told_apart(others))
+    columns = [*("id", "connection", "depth", "seed", "test_loss"), *("span", "site", "rate", "trigram")]
+    frame = pd.DataFrame(rows, columns=[*columns, "diverged"]).assign(rest=_told_apart(others))
+    return frame.astype({"diverged": bool})
 
 
 def _told_apart(settings: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -82,7 +95,8 @@ def table(records: Records) -> Table | None:
     needs networks without shortcuts, with dropout and without it.
     """
     level = statistics.level_of(records)
-    found = list(_rows(cells(records), level))
+    trials = _of_trials(records)
+    found = list(_rows(trials[~trials["diverged"]], level))
     if not found:
         return None
     several = len({row["rest"] for row, _ in found}) > 1
@@ -101,7 +115,8 @@ def table(records: Records) -> Table | None:
         *((integer("unlearned", "No better than counting"),) if counted else ()),
     )
     rows = tuple(row for row, _ in found)
-    return Table("synergy", "Dropout and shortcuts", CAPTION, columns, rows, tuple(_sentences(found, level)))
+    sentences = tuple(_sentences(found, trials[trials["diverged"]], level))
+    return Table("synergy", "Dropout and shortcuts", CAPTION, columns, rows, sentences)
 
 
 Cells = list[pd.Series]
@@ -155,7 +170,7 @@ def _losses(trials: pd.DataFrame, site: str, rate: float, span: int) -> tuple[pd
     return dropped["test_loss"], trials[trials["site"].isna()]["test_loss"]
 
 
-def _sentences(found: list[tuple[Row, Cells]], level: float) -> Iterator[Sentence]:
+def _sentences(found: list[tuple[Row, Cells]], lost: pd.DataFrame, level: float) -> Iterator[Sentence]:
     """One sentence for each site of dropout, depth and combination of other settings.
 
     Dropout on shortcuts has no sentence, because networks without shortcuts lack that site.
@@ -169,7 +184,12 @@ def _sentences(found: list[tuple[Row, Cells]], level: float) -> Iterator[Sentenc
                 by_depth.setdefault(", ".join(filter(None, told)), []).append((row, samples))
         for where, some in by_depth.items():
             subject = f"dropout at the {place}{f' ({where})' if where else ''}"
-            if any(row["unlearned"] for row, _ in some):
+            here = lost[(lost["depth"] == some[0][0]["depth"]) & (lost["rest"] == some[0][0]["rest"])]
+            if count := int((here["site"].isna() | (here["site"] == site)).sum()):
+                gone = f"{words.counted(count, 'network')} of those compared diverged"
+                what = f"{subject}: {gone}, so no verdict rests on the means."
+                yield Sentence(subject, Verdict.SOME_SEEDS_FAIL.value, Tone.OPEN, what)
+            elif any(row["unlearned"] for row, _ in some):
                 what = f"{subject}: some networks compared are no better than a trigram count."
                 yield Sentence.of(subject, Verdict.UNDECIDED, what)
             else:
