@@ -49,9 +49,9 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 3600}:{whole % 3600 // 60:02d} h"
 
 
-def gib(count: int) -> str:
-    """A number of bytes in GiB, such as "3.2 GiB". Less than 0.1 GiB is written as 0.1 GiB."""
-    return f"{max(count / 2**30, 0.1):,.1f} GiB"
+def size(count: int) -> str:
+    """A number of bytes, such as "3.2 GiB" or "48.0 MiB"."""
+    return f"{count / 2**30:,.1f} GiB" if count >= 2**30 / 10 else f"{count / 2**20:.1f} MiB"
 
 
 def called(variant: str) -> str:

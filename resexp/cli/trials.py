@@ -12,7 +12,7 @@ from rich.console import Console
 from resexp.plan.status import Status
 from resexp.report.render.columns import ColumnHead, Columns
 from resexp.store import GLANCE
-from resexp.text import DASH, called, clean, counted, duration, gib, percent
+from resexp.text import DASH, called, clean, counted, duration, percent, size
 
 if TYPE_CHECKING:
     from resexp.api.launching import TrialJob
@@ -84,8 +84,8 @@ def _show_cost(outline: Outline, console: Console) -> None:
             basis, besides = f", by the time that {counted(outline.timed_by, 'finished trial')} took", ""
         console.print(f"Time left: about {duration(outline.seconds_left)}{basis}.{besides}")
     if outline.checkpoint_bytes:
-        free = "" if outline.free_bytes is None else f", and {gib(outline.free_bytes)} are free"
-        console.print(f"Checkpoints: at most about {gib(outline.checkpoint_bytes)}{free}.", highlight=False)
+        free = "" if outline.free_bytes is None else f", and {size(outline.free_bytes)} are free"
+        console.print(f"Checkpoints: about {size(outline.checkpoint_bytes)}{free}.", highlight=False)
     scope = "MACs and activations are per example. Activations are what the backward pass keeps, in float32."
     console.print(scope, style="dim")
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from resexp.text import gib
+from resexp.text import size
 
 if TYPE_CHECKING:
     from resexp.plan.trial import Trial
@@ -47,7 +47,7 @@ def shortage(trials: Sequence[Trial], slots: int, results: Path) -> Iterator[str
     need, free = checkpoint_bytes(trials, slots), free_bytes(results)
     if free is not None and need > free:
         yield (
-            f"The disk may become full: checkpoints may take {gib(need)}, and {gib(free)} are free in "
+            f"The disk may become full: checkpoints may take {size(need)}, and {size(free)} are free in "
             f"{results}. Files checkpoint-*.pt of finished trials may be deleted: only `resexp probe` and "
             "`resexp.open_trial` read them."
         )

@@ -228,7 +228,7 @@ def test_status_and_plan(here: Here) -> None:
     assert "12 trials: 12 pending." in more
     assert ", by the time that 6 finished trials took." in here("plan", SMOKE, "seed=0,7").stdout
     assert " on idle cores, from timed steps of two networks. Probes may add more than that." in more
-    assert "Checkpoints: at most about 0.1 GiB, and " in more
+    assert "Checkpoints: about " in more
 
 
 def test_a_diverging_trial_is_a_row_and_the_exit_status_is_3(here: Here) -> None:
