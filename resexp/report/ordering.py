@@ -54,13 +54,13 @@ def compare(records: Records, claim: Claim) -> Comparison:
 
     If the sides were trained at several depths, or in several settings that the claim does not name, they are
     compared over the depths and settings that both have. If they have none in common, if `sides.sides` finds
-    none, or if a trial belongs to both sides, the claim is not comparable.
+    none, or if `sides.unfair` says so, the claim is not comparable.
     """
     level = statistics.level_of(records)
     read = curve(claim.metric)
     records = _with_curves(records, (claim.lower, claim.higher), claim.metric, read)
     found = sides.sides(records, claim)
-    if found is None or sides.shared(records, found):
+    if found is None or sides.unfair(records, found):
         return NOTHING
     records = _with_curves(records, (found.lower, found.higher), claim.metric, read)
     mixed = any(several(matching(records, when)) for when in found)

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from resexp.config.published import DEPTH_WORDS, Claim
+from resexp.plan.groups import leaves
 from resexp.plan.status import Status
 from resexp.report import failed_seeds, frames, statistics
 from resexp.report.pairs import Cell, Pair
@@ -122,10 +123,16 @@ def some_failed(records: Records, places: Iterable[When], metric: str) -> bool:
     return (diverged and not of_errors) or any(map(failed_seeds.mixed, cells))
 
 
-def shared(records: Records, both: Sides) -> bool:
-    """Whether a trial belongs to both sides, so that they are not independent."""
+def unfair(records: Records, both: Sides) -> bool:
+    """Whether a trial belongs to both sides, or a side names a tuned setting.
+
+    In the first case, the sides are not independent. In the second, only trials at the chosen values are
+    known, so that other variants might stand on either side.
+    """
     lower, higher = (set(matching(records, when)["id"]) for when in both)
-    return not lower.isdisjoint(higher)
+    named = [path for when in both for path, _ in leaves(dict(when))]
+    tuned = any(f"{path}.".startswith(f"{key}.") for path in named for key in records.tuned)
+    return tuned or not lower.isdisjoint(higher)
 
 
 def one_class(records: Records, when: When, metric: str) -> int:

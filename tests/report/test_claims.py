@@ -339,6 +339,21 @@ def test_sides_that_share_trials_are_not_compared(make: Make) -> None:
         assert verdict(make(rows, published=paper))["verdict"] == judged
 
 
+def test_no_claim_is_judged_on_a_tuned_setting(make: Make) -> None:
+    """Only trials at the chosen rates are known: here those of one connection at each rate."""
+    rate = "training.optimizer.lr"
+    means = {("plain", 0.1): 0.3, ("plain", 0.01): 0.4, ("residual", 0.1): 0.2, ("residual", 0.01): 0.1}
+    rows = [
+        row | {"id": f"{row['id']} {lr}", rate: lr, "validation_error": mean}
+        for (kind, lr), mean in means.items()
+        for row in trials({kind: [mean, mean + 0.01, mean - 0.01]})
+    ]
+    paper = {"claims": [claim(lower={rate: 0.01}, higher={rate: 0.1})]}
+    assert verdict(make(rows, published=paper))["difference"] == pytest.approx(0)
+    found = verdict(make(rows, published=paper, tuned=(rate,)))
+    assert (found["verdict"], found["difference"]) == ("not comparable", None)
+
+
 def test_no_claim_on_a_test_measure_is_judged_by_the_networks_that_did_not_diverge(make: Make) -> None:
     """A diverged network has no IoU, so it would leave the mean as if it had never been trained."""
     rows = trials({"plain": [0.2, 0.2, 0.2, None, None], "residual": [0.3, 0.3, 0.3, 0.3, 0.3]})
