@@ -105,7 +105,7 @@ def chosen(trials: pd.DataFrame, keys: Sequence[str]) -> pd.Series[bool]:
     found = pd.Series(True, index=trials.index)
     if not keys:
         return found
-    measure = next((name for name in WORST if trials[name].notna().any()), "validation_error")
+    measure = judged_by(trials)
     for _, place in trials.groupby(["variant", "depth"], observed=True):
         scores = {
             number: (float(errors.mean()), int(len(errors) - done(group)["id"].size))
@@ -116,6 +116,11 @@ def chosen(trials: pd.DataFrame, keys: Sequence[str]) -> pd.Series[bool]:
             best = min(scores, key=lambda number: (*scores[number], number))
             found[place.index] = place.index.isin(candidates(place, keys)[best][1].index)
     return found
+
+
+def judged_by(trials: pd.DataFrame) -> str:
+    """The measure by which tuned values are chosen: the validation loss only if no trial has an error."""
+    return next((name for name in WORST if trials[name].notna().any()), "validation_error")
 
 
 def _judged(trials: pd.DataFrame, measure: str) -> pd.Series[float]:

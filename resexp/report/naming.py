@@ -60,7 +60,8 @@ class Measure:
     def _fields(self) -> _Fields:
         name, title = self.name, self.title
         article = "an" if name[0] in "aeiou" else "a"
-        names = _Fields(error=name, errors=f"{name}s", Error=title, Errors=f"{title}s")
+        plural = "es" if name.endswith("s") else "s"
+        names = _Fields(error=name, errors=name + plural, Error=title, Errors=title + plural)
         names |= {"an_error": f"{article} {name}"}
         parts = ("blind", "errs", "line", "running", "rarely", "at")
         return _Fields(names | {part: str(getattr(self, part)).format_map(names) for part in parts})

@@ -190,3 +190,15 @@ def test_where_one_value_was_tried_nothing_was_chosen() -> None:
         "residual at depth 8"
     )
     assert [said for _, said in tuning.choices(tuned(rows[-1:]))] == ["chosen by validation error from 0.02"]
+
+
+def test_where_no_trial_has_an_error_the_loss_is_what_was_chosen_by() -> None:
+    rows = tried({0.1: [None], 0.3: [None]}, status="done", test_error=None)
+    rows = [row | {"validation_loss": 1 - row[LR], "test_loss": 2 - row[LR]} for row in rows]
+    records = tuned(rows)
+    found = tuning.table(records)
+    assert found is not None
+    assert [row["validation_loss_mean"] for row in found.rows] == [0.9, 0.7]
+    assert "lowest mean loss on the validation set" in found.caption
+    assert "counts as an infinite loss" in found.caption
+    assert [said for _, said in tuning.choices(records)] == ["chosen by validation loss from 0.1 and 0.3"]

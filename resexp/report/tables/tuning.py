@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
 from resexp.report import frames, naming, words
 from resexp.report.frames import ReportRecords
-from resexp.report.table import Column, Row, Sentence, Table, integer, places, spread, spread_cells, text
+from resexp.report.naming import Measure
+from resexp.report.table import (
+    Column,
+    Row,
+    Sentence,
+    Table,
+    integer,
+    places,
+    plain_spread,
+    spread,
+    spread_cells,
+    text,
+)
 from resexp.report.verdict import Tone
 
 ORDER = 17
 CAPTION = (
     "Every value tried, for each variant and depth. The chosen value has the lowest mean {error} on the "
     "validation set, which is taken from the training set. A lost trial is one that diverged or failed. It "
-    "counts as {an_error} of 100 % in that mean, so that no value profits from losing seeds. Test {errors} "
+    "counts as {worst} in that mean, so that no value profits from losing seeds. Test {errors} "
     "are shown but take no part in the choice. All other tables and figures show the chosen values only, "
     "except the table of trials without a result. {Errors} are mean ± standard deviation over the n seeds "
     "that finished. A chosen value is at the edge if it is the smallest or largest value tried, so a better "
@@ -27,23 +40,39 @@ CAPTION = (
 def table(records: ReportRecords) -> Table | None:
     """Rows: variant x depth x tuned values. None if nothing is tuned."""
     keys = records.tuned
-    rows = [row for place in frames.by_depth(records.tried) for row in _rows(place, keys)] if keys else []
+    measure, kind = _measure(records)
+    places_tried = frames.by_depth(records.tried)
+    rows = [row for place in places_tried for row in _rows(place, keys, kind)] if keys else []
     if not rows:
         return None
-    measure = naming.measure_of(records)
+    shown = spread if kind == "error" else partial(plain_spread, digits=3)
+    worst = "{an_error} of 100 %" if kind == "error" else "an infinite loss"
     columns = (
         *places(*(text(key, words.short(key)) for key in keys)),
         integer("lost", "Lost"),
-        spread("validation_error", f"Validation {measure.name}"),
-        spread("test_error", f"Test {measure.name}"),
+        shown(f"validation_{kind}", f"Validation {measure.name}"),
+        shown(f"test_{kind}", f"Test {measure.name}"),
         Column("", _mark, numeric=False),
     )
     kept = f"Of {words.counted(len(records.tried), 'trial')}, {len(records.trials)} are at the chosen values."
     sentences = (Sentence("", "chosen", Tone.OPEN, kept), *_edges(rows))
-    return Table("tuning", "Tuned options", measure.said(CAPTION), columns, tuple(rows), sentences)
+    return Table(
+        "tuning",
+        "Tuned options",
+        measure.said(CAPTION.replace("{worst}", worst)),
+        columns,
+        tuple(rows),
+        sentences,
+    )
 
 
-def _rows(place: frames.DepthGroup, keys: tuple[str, ...]) -> list[dict[str, Any]]:
+def _measure(records: ReportRecords) -> tuple[Measure, str]:
+    """The measure by which values were chosen, and whether it is the "error" or the "loss" of a split."""
+    kind = frames.judged_by(records.tried).removeprefix("validation_")
+    return naming.measure_of(records) if kind == "error" else Measure(kind), kind
+
+
+def _rows(place: frames.DepthGroup, keys: tuple[str, ...], kind: str) -> list[dict[str, Any]]:
     variant, depth, trials = place
     selected = trials["chosen"].nunique() > 1  # False if there is one value or no result
     rows: list[dict[str, Any]] = []
@@ -52,8 +81,8 @@ def _rows(place: frames.DepthGroup, keys: tuple[str, ...]) -> list[dict[str, Any
         row = frames.row_keys(frames.DepthGroup(variant, depth, group))
         row |= {key: words.choice(value) for key, value in zip(keys, values, strict=True)}
         row |= {"n": len(done), "lost": len(frames.ended(group)) - len(done)}
-        for error in ("validation_error", "test_error"):
-            row |= spread_cells(error, done[error])
+        for split in ("validation", "test"):
+            row |= spread_cells(f"{split}_{kind}", done[f"{split}_{kind}"])
         row["chosen"] = selected and bool(group["chosen"].all())
         edges = [key for key, value in zip(keys, values, strict=True) if _at_edge(trials[key], value)]
         rows.append({**row, "edges": edges if row["chosen"] else []})
@@ -91,12 +120,13 @@ def choices(records: ReportRecords) -> Iterator[tuple[str, str]]:
     """For each tuned option, a title and the values that it was chosen from. Where a rule of the
     configuration left one value, nothing was chosen, and the text says so.
     """
+    name = _measure(records)[0].name
     places = [(f"{v} at depth {d}", trials) for v, d, trials in frames.by_depth(records.tried)]
     for key in records.tuned:
         values = [(place, trials[key].map(words.choice)) for place, trials in places]
         several = [own for _, own in values if own.nunique() > 1] or [own for _, own in values]
         tried = list(dict.fromkeys(value for own in several for value in own))
-        said = f"chosen by validation {naming.measure_of(records).name} from {words.listed(tried, most=12)}"
+        said = f"chosen by validation {name} from {words.listed(tried, most=12)}"
         single = [f"{own.iloc[0]} for {place}" for place, own in values if own.nunique() == 1]
         if single and len(single) < len(values):
             said += f"; not chosen, because no other was tried: {words.listed(single)}"
