@@ -80,7 +80,8 @@ def values_of(
         rows = rows[(rows["name"] == found.name) & rows["id"].isin(trials["id"])].sort_values("index")
         reduce = REDUCE[found.reduce]
         rows = rows.dropna(subset=["value"])
-        reduced = {id: reduce(group["value"].to_numpy(float)) for id, group in rows.groupby("id")}
+        values_at = _at_places if found.reduce == "slope" else lambda group: group["value"].to_numpy(float)
+        reduced = {id: reduce(values_at(group)) for id, group in rows.groupby("id")}
         values = trials["id"].map(reduced)
     elif metric in trials:
         values = pd.to_numeric(trials[metric], errors="coerce")
@@ -91,6 +92,16 @@ def values_of(
     values = values.astype(float)
     trials = trials.assign(value=values, alike="" if alike is None else alike)
     return trials.groupby(["seed", "depth", "alike"])["value"].mean().dropna()
+
+
+def _at_places(readings: pd.DataFrame) -> NDArray[np.float64]:
+    """The readings of one network, with NaN where a place between two of them has none. A block that
+    stochastic depth left out has no gradient, and a slope counts such places, too.
+    """
+    places = readings["index"].to_numpy(int)
+    found = np.full(places.max() - places.min() + 1, np.nan)
+    found[places - places.min()] = readings["value"].to_numpy(float)
+    return found
 
 
 def judged(records: Records, paper: Published, reference: Reference) -> tuple[statistics.Summary, Verdict]:

@@ -31,6 +31,16 @@ def test_how_the_points_of_a_slice_become_one_number(
     assert found.tolist() == [pytest.approx(expected)]
 
 
+def test_a_slope_counts_the_layers_without_a_gradient(make: Callable[..., Records]) -> None:
+    """Stochastic depth left out the layers 2 and 3; the gradient falls by a tenth of a decade per layer."""
+    row = trial("plain", 8, 0, test_error=0.1)
+    place = {"id": row["id"], "probe": "gradient_norms", "step": 138, "at": 1.0, "name": "weight_rms"}
+    layers = [{**place, "layer": str(i), "index": i, "value": 10 ** (-i / 10)} for i in (0, 1, 4, 5)]
+    records = frames.prepared(make([row], probes=pd.DataFrame(layers)))
+    found = references.values_of(records, {}, "gradient_norms.weight_rms@1:slope")
+    assert found.tolist() == pytest.approx([-0.1])
+
+
 def number(value: float, connection: str = "plain") -> dict[str, Any]:
     when = {"model.connection": connection, "model.depth": 8}
     return {"when": when, "metric": "test_error", "value": value, "statistic": "mean", "source": "A"}
