@@ -75,7 +75,7 @@ def prepared(records: Records) -> ReportRecords:
     trials = trials.sort_values(["variant", "depth", "seed"], kind="stable")
     tried = trials.assign(chosen=chosen(trials, records.tuned))
     trials = trials[tried["chosen"]]
-    probes = moments.corrected(records.probes)
+    probes = moments.corrected(records.probes, trials)
     probes = probes.merge(trials[["id", "variant", "connection", "depth", "seed"]], on="id")
     probes = probes.assign(
         probe=probes["probe"].astype("category"),  # every table compares this column, and categories are fast

@@ -322,3 +322,15 @@ def test_a_reading_before_the_first_step_is_not_one_after_1_percent(make: Make) 
     found = frames.prepared(with_probes(make, [short, long], probes)).probes
     moments = {id: group["at"].tolist() for id, group in found.groupby("id", sort=False)}
     assert moments == {short["id"]: [0.0, 1.0], long["id"]: [0.0, 0.01, 1.0]}
+
+
+def test_a_reading_after_the_last_step_is_one_at_the_end(make: Make) -> None:
+    row = trial("residual", 8, 0, steps=3)
+    probes = [
+        {**reading(row, "token_rank", "effective_rank", 0, value, at=at), "step": round(3 * at)}
+        for at, value in ((0.4, 1.0), (0.9, 2.0), (1.0, 3.0))
+    ]
+    found = frames.prepared(with_probes(make, [row], probes)).probes
+    assert dict(zip(found["at"], found["value"], strict=True)) == {0.4: 1.0, 1.0: 3.0}
+    alone = frames.prepared(with_probes(make, [row], probes[:2])).probes
+    assert dict(zip(alone["at"], alone["value"], strict=True)) == {0.4: 1.0, 1.0: 2.0}
