@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from resexp.plan.groups import value_at
 from resexp.plan.status import Status
 from resexp.report import moments, words
 from resexp.store import Records
@@ -98,9 +99,8 @@ def chosen(trials: pd.DataFrame, keys: Sequence[str]) -> pd.Series[bool]:
 
     The best values have the least mean validation error over seeds. If no trial has a validation error, the
     validation loss decides. A diverged or failed trial has an error of 1 or an infinite loss here. Among
-    equal means, the values with the fewest diverged and failed trials are chosen, and among these the first
-    by `candidates`. If no trial of a variant and depth has a result, all of them are True. Test errors are
-    never used.
+    equal means, the values with the fewest lost trials are chosen, and among these the first by `candidates`.
+    If no trial of a variant and depth has a result, all of them are True. Test errors are never used.
     """
     found = pd.Series(True, index=trials.index)
     if not keys:
@@ -175,17 +175,18 @@ def by_variant(trials: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 
 
 def test_data(records: Records, trials: pd.DataFrame) -> pd.Series[str]:
-    """A label of each trial's test data: its data settings without those that affect training only."""
+    """A label of each trial's task and test data: its data settings without those for training only."""
 
     def label(id: str) -> str:
         data = records.settings.get(id, {}).get("data", {})
-        return repr({key: value for key, value in data.items() if key not in TRAINING_DATA})
+        task = value_at(records.settings.get(id), "task.kind")
+        return repr((task, {key: value for key, value in data.items() if key not in TRAINING_DATA}))
 
     return trials["id"].map(label)
 
 
 def by_test_data(records: Records, trials: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    """The trials grouped by test data. Errors on different data cannot be compared."""
+    """The trials grouped by task and test data. Errors on different ones cannot be compared."""
     for _, group in trials.groupby(test_data(records, trials), sort=False):
         yield group
 

@@ -372,3 +372,11 @@ def test_variants_without_a_depth_in_common_are_said_to_be_compared_with_nothing
     alone = build(make(rows[:2]))
     for sentence in (*shared.sentences, *alone.sentences):
         assert "in common" not in sentence.text
+
+
+def test_errors_of_two_tasks_are_not_compared(make: Make) -> None:
+    rows = measured({"residual a": [0.1, 0.11, 0.12], "residual b": [0.3, 0.31, 0.32]})
+    assert comparisons.table(frames.prepared(make(rows))) is not None
+    for own, task in zip(rows, ["language"] * 3 + ["masked_language"] * 3, strict=True):
+        own["task.kind"] = task
+    assert comparisons.table(frames.prepared(make(rows))) is None
