@@ -364,3 +364,11 @@ def test_no_claim_on_a_test_measure_is_judged_by_the_networks_that_did_not_diver
     assert verdict(make(rows, published=paper))["verdict"] == "some seeds fail"
     whole = [row for row in rows if row["status"] == "done"]
     assert verdict(make(whole, published=paper))["verdict"] == AGREES
+
+
+def test_no_number_is_called_published_that_is_not(make: Make) -> None:
+    """It said "diverged" in that column, too, if networks diverged here."""
+    rows = trials({"plain": [None] * 5, "residual": [0.3] * 5})
+    table = claims.table(frames.prepared(make(rows, published={"claims": [claim()]})))
+    assert table is not None
+    assert table.cells()[0][2:4] == ["–", "diverged"]

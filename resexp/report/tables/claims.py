@@ -68,7 +68,7 @@ def table(records: Records) -> Table | None:
         Column("Claim", lambda r: f"{r['say']}{_margin(r)} {r['mark']}", numeric=False),
         text("metric_title", "Metric"),
         Column("Published", lambda r: _change(r, r["published"])),
-        Column("Measured", lambda r: _change(r, r["difference"])),
+        Column("Measured", _measured),
         Column("95 % interval", _interval),
         integer("n", "n"),
         text("verdict", "Verdict"),
@@ -156,11 +156,17 @@ def _margin(row: Row) -> str:
     return f" ({'equivalent within' if row['relation'] == 'equivalent' else 'no worse by more than'} {size})"
 
 
-def _change(row: Row, difference: float | None) -> str:
-    if difference is None and row["never"] and row["n"]:
+def _measured(row: Row) -> str:
+    if row["difference"] is None and row["never"] and row["n"]:
         return f"{words.counted(row['never'], 'run')} without it"
+    if row["difference"] is None and row["diverged"] and row["n"]:
+        return "diverged"
+    return _change(row, row["difference"])
+
+
+def _change(row: Row, difference: float | None) -> str:
     if difference is None:
-        return "diverged" if row["diverged"] and row["n"] else words.DASH
+        return words.DASH
     shown = references.amount(row["metric"], difference, sign=True)
     return shown + references.unit(row["metric"], difference=True)
 
