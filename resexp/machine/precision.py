@@ -63,6 +63,20 @@ def forbid_tf32() -> None:
     torch.backends.cudnn.allow_tf32 = False
 
 
+def use_deterministic(wanted: bool) -> None:
+    """Let this process use only algorithms that always give the same numbers, or any if that is not wanted.
+
+    On CUDA, multiplications of matrices are repeatable only if cuBLAS has a workspace of fixed size. Its
+    environment variable is set here if the user has not set it, because it must be set before CUDA is used.
+    Some versions of PyTorch refuse such multiplications without it.
+    """
+    import torch  # planning for the CPU must not load torch
+
+    if wanted:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(wanted)
+
+
 CPU_ONLY = {"processes": ("several processes train on CPUs only", 1)}
 CPU_AND_CUDA_ONLY = {
     "precision": ("bfloat16 is for CPUs and CUDA only", "float32"),

@@ -13,7 +13,7 @@ from resexp.data.opening import open_data
 from resexp.errors import Diverged, TrialError
 from resexp.machine.devices import device_name
 from resexp.machine.memory import keep_freed_memory
-from resexp.machine.precision import forbid_tf32
+from resexp.machine.precision import forbid_tf32, use_deterministic
 from resexp.plan.status import Status
 from resexp.training.learner import Learner, learner_of
 from resexp.training.loop import TrainingLoop, saved_bytes
@@ -37,7 +37,7 @@ def train(attempt: Attempt) -> None:
     settings = parse_settings(attempt.trial.settings, attempt.plugins())
     keep_freed_memory()
     forbid_tf32()
-    torch.use_deterministic_algorithms(settings.training.deterministic)
+    use_deterministic(settings.training.deterministic)
     if settings.training.processes == 1:
         _train(attempt, settings, None)
     else:

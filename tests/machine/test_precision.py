@@ -96,3 +96,19 @@ def test_a_convolution_on_cuda_is_as_exact_as_float32(monkeypatch: pytest.Monkey
     precision.forbid_tf32()
     error = (torch.conv2d(x.cuda(), weight.cuda()).cpu().double() - exact).abs().max() / exact.abs().max()
     assert error < 1e-5  # rounded to TF32, it would be about 1e-3
+
+
+@pytest.mark.parametrize(
+    ("wanted", "own", "workspace"), [(True, None, ":4096:8"), (True, ":16:8", ":16:8"), (False, None, None)]
+)
+def test_deterministic_trials_give_cublas_a_workspace_of_fixed_size(
+    wanted: bool, own: str | None, workspace: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environment = {} if own is None else {"CUBLAS_WORKSPACE_CONFIG": own}
+    monkeypatch.setattr(precision.os, "environ", environment)
+    try:
+        precision.use_deterministic(wanted)
+        assert torch.are_deterministic_algorithms_enabled() is wanted
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert environment.get("CUBLAS_WORKSPACE_CONFIG") == workspace
