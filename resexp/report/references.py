@@ -69,18 +69,18 @@ def values_of(
     """The metric of the trials that are done or have diverged, by seed, depth and `alike`.
 
     `alike` has a label for each trial; by default, all trials have the same. The mean is taken over trials
-    with equal seed, depth and label. Trials without a value are left out. The error or loss of a diverged
-    network is infinite.
+    with equal seed, depth and label, and seeds that lack one of these trials are left out, because their mean
+    would be of other settings. The error or loss of a diverged network is infinite.
     """
     trials = matching(records, when)
     trials = trials[trials["status"].isin([status for status in Status if status.finished])]
-    found = reading(metric)
-    if found is not None:
-        rows = frames.readings(records, found.probe, found.at)
-        rows = rows[(rows["name"] == found.name) & rows["id"].isin(trials["id"])].sort_values("index")
-        reduce = REDUCE[found.reduce]
+    probe = reading(metric)
+    if probe is not None:
+        rows = frames.readings(records, probe.probe, probe.at)
+        rows = rows[(rows["name"] == probe.name) & rows["id"].isin(trials["id"])].sort_values("index")
+        reduce = REDUCE[probe.reduce]
         rows = rows.dropna(subset=["value"])
-        values_at = _at_places if found.reduce == "slope" else lambda group: group["value"].to_numpy(float)
+        values_at = _at_places if probe.reduce == "slope" else lambda group: group["value"].to_numpy(float)
         reduced = {id: reduce(values_at(group)) for id, group in rows.groupby("id")}
         values = trials["id"].map(reduced)
     elif metric in trials:
@@ -91,7 +91,9 @@ def values_of(
         values = pd.Series(np.nan, index=trials.index)
     values = values.astype(float)
     trials = trials.assign(value=values, alike="" if alike is None else alike)
-    return trials.groupby(["seed", "depth", "alike"])["value"].mean().dropna()
+    found = trials.groupby(["seed", "depth", "alike"])["value"].agg(["mean", "count"])
+    most = found.groupby(level=["depth", "alike"])["count"].transform("max")
+    return found.loc[found["count"] == most, "mean"].dropna()
 
 
 def _at_places(readings: pd.DataFrame) -> NDArray[np.float64]:

@@ -372,3 +372,17 @@ def test_no_number_is_called_published_that_is_not(make: Make) -> None:
     table = claims.table(frames.prepared(make(rows, published={"claims": [claim()]})))
     assert table is not None
     assert table.cells()[0][2:4] == ["–", "diverged"]
+
+
+def test_a_seed_that_lacks_one_of_a_sides_settings_is_left_out(make: Make) -> None:
+    """Otherwise two seeds of the residual side would be of the better shortcut alone."""
+    errors: Errors = {"plain": [0.25, 0.26, 0.24], "residual": [0.1, 0.11, 0.09]}
+    rows = trials(errors)
+    for seed, error in enumerate((0.5, 0.51, 0.49)):
+        own = trial("residual", 8, seed, id=f"projection{seed}", variant="residual (projection)")
+        rows.append(own | {"train_error": error, "model.connection": {"kind": "residual", "shortcut": "p"}})
+    paper = {"claims": [claim()]}
+    assert verdict(make(rows, published=paper))["difference"] == pytest.approx(-0.05)
+    rows[-2:] = [row | {"status": "failed", "train_error": None} for row in rows[-2:]]
+    found = verdict(make(rows, published=paper))
+    assert (found["difference"], found["n"]) == (pytest.approx(-0.05), 1)

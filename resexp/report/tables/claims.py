@@ -24,9 +24,10 @@ CAPTION = (
     "neither. No side is found better, or as good, if some of its networks answer one class only. If "
     "networks diverged, the difference has no size, and the verdict rests on how many diverged on each side "
     "(Barnard's exact test). Sides of several depths or settings are compared over those for which both have"
-    " results. If there are none, if a trial belongs to both sides, or if a side names a tuned setting, the "
-    "claim is not comparable. Claims are not corrected for their number. Comparisons with a baseline are, so "
-    "the same difference may agree with a claim here and be called “only before correction” there."
+    " results, without seeds that lack one of a side's settings. If there are none, if a trial belongs to "
+    "both sides, or if a side names a tuned setting, the claim is not comparable. Claims are not corrected "
+    "for their number. Comparisons with a baseline are, so the same difference may agree with a claim here "
+    "and be called “only before correction” there."
 )
 BEST = (
     " The best shallower depth is the one with the least mean. Depths with fewer than three seeds, and "
