@@ -202,3 +202,13 @@ def test_where_no_trial_has_an_error_the_loss_is_what_was_chosen_by() -> None:
     assert "lowest mean loss on the validation set" in found.caption
     assert "counts as an infinite loss" in found.caption
     assert [said for _, said in tuning.choices(records)] == ["chosen by validation loss from 0.1 and 0.3"]
+
+
+def test_a_choice_among_trials_that_have_not_all_ended_is_not_final() -> None:
+    rows = tried({0.1: [0.2, 0.2], 0.3: [0.3, 0.3]})
+    assert "not ended" not in tuning.table(tuned(rows)).sentences[0].text  # type: ignore[union-attr]
+    rows[-1] |= {"status": "pending", "validation_error": None, "test_error": None}
+    (said, *_) = tuning.table(tuned(rows)).sentences  # type: ignore[union-attr]
+    assert said.text == (
+        "Of 4 trials, 2 are at the chosen values. 1 of the 4 has not ended, so this may change."
+    )

@@ -54,7 +54,10 @@ def table(records: ReportRecords) -> Table | None:
         shown(f"test_{kind}", f"Test {measure.name}"),
         Column("", _mark, numeric=False),
     )
-    kept = f"Of {words.counted(len(records.tried), 'trial')}, {len(records.trials)} are at the chosen values."
+    count, left = len(records.tried), len(records.tried) - len(frames.ended(records.tried))
+    kept = f"Of {words.counted(count, 'trial')}, {len(records.trials)} are at the chosen values."
+    if left:
+        kept += f" {left} of the {count} {'has' if left == 1 else 'have'} not ended, so this may change."
     sentences = (Sentence("", "chosen", Tone.OPEN, kept), *_edges(rows))
     return Table(
         "tuning",
