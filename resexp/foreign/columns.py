@@ -34,6 +34,7 @@ USUAL: Mapping[str, tuple[str, ...]] = {
     "macs": ("macs",),
     "connection": ("connection",),
     "run": ("run_id id", "run_name name"),
+    "redrawn": ("redrawn",),
     **{f"{split}_{what}": (f"{split}_{what}",) for split in ("train", "test") for what in OF_SPLITS},
 }
 """The usual column names of each role, in groups. Only the first group with a match counts."""
@@ -75,9 +76,10 @@ def chosen(sheet: Sheet, named: Mapping[str, Sequence[str]]) -> ColumnRoles:
 
     def fits(role: str, column: str) -> bool:
         """Whether the column can be guessed for the role. A column of costs is left out if not all of its
-        cells are numbers (such as 0.27M), because no verdict needs costs.
+        cells are numbers (such as 0.27M), because no verdict needs costs. So is a column `redrawn` of words,
+        which is none that resexp writes.
         """
-        return role not in COSTS or all(is_number(row.cells.get(column)) for row in sheet.rows)
+        return role not in (*COSTS, "redrawn") or all(is_number(row.cells.get(column)) for row in sheet.rows)
 
     guesses = {
         role: [column for column in _usual(sheet.columns, role) if column not in taken and fits(role, column)]

@@ -142,6 +142,7 @@ def _row(run: ForeignRun, told: Told) -> dict[str, Any]:
         **{f"{split}_error": run.errors.get(split) if done else None for split in SPLITS},
         "data": run.data,
         "model": None,
+        "redrawn": run.numbers.get("redrawn"),
         **{f"{split}_{what}": numbers.get(f"{split}_{what}") for what in OF_SPLITS for split in SPLITS},
         **{f"{name}{GIVEN}": True for name in told.columns() if name.endswith("_examples")},
     }

@@ -41,16 +41,18 @@ def overlap(trials: pd.DataFrame, metric: str) -> float:
 
 
 def drawn(records: Records) -> int:
-    """The number of done trials that drew their own test rows."""
+    """The number of done trials that drew their own test rows, as far as the table of foreign runs says."""
     return len(_shares(frames.done(records.trials)))
 
 
 def caption(records: Records) -> str:
     """The sentences that say what intervals over seeds cover."""
-    if records.foreign:
-        return FOREIGN
     count = drawn(records)
-    return FIXED if not count else REDRAWN if count == len(frames.done(records.trials)) else BOTH
+    if count and count == len(frames.done(records.trials)):
+        return REDRAWN
+    if records.foreign:
+        return f"{FOREIGN} For runs that drew their test rows: {REDRAWN}" if count else FOREIGN
+    return BOTH if count else FIXED
 
 
 def _shares(trials: pd.DataFrame) -> pd.Series[float]:

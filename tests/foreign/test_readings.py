@@ -122,3 +122,20 @@ def test_the_baseline_of_foreign_runs_is_the_first_in_their_table(tmp_path: Path
     assert comparisons is not None
     assert "x, the first variant in the table of runs" in comparisons.caption
     assert "in the plan" not in comparisons.caption
+
+
+def test_a_table_by_resexp_says_that_test_rows_were_drawn_anew(tmp_path: Path) -> None:
+    """Intervals of such runs are wider, here and in the report that the table comes from."""
+
+    def width(name: str, *cells: str) -> float:
+        runs = "".join(
+            f"a,{d},{s},{d + s},{c}\n" for d in (2, 8) for s, c in zip(range(3), cells, strict=True)
+        )
+        path = written(tmp_path, f"variant,depth,seed,train_error,{name}\n{runs}")
+        row = resexp.judge(path, unit="percent").tables[0].rows[-1]
+        return float(row["gap_high"] - row["gap_low"])
+
+    plain = width("other", "0.3", "0.3", "0.3")
+    assert width("redrawn", "", "", "") == width("redrawn", "yes", "yes", "yes") == plain
+    # s^2 (1 / n + overlap) in place of s^2 / n, where 70 of 30 rows overlap
+    assert width("redrawn", "0.3", "0.3", "0.3") == pytest.approx(plain * (1 + 3 * 0.7 / 0.3) ** 0.5)
