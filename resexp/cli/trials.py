@@ -78,7 +78,7 @@ def _show_cost(outline: Outline, console: Console) -> None:
     elif outline.seconds_left:
         basis = " on idle cores, from timed steps of two networks"
         besides = (
-            " Probes may add more than that." if any(t.settings["probes"] for t in outline.trials) else ""
+            " Probes may add more than that." if any(t.settings.get("probes") for t in outline.trials) else ""
         )
         if outline.timed_by:
             basis, besides = f", by the time that {counted(outline.timed_by, 'finished trial')} took", ""
