@@ -24,8 +24,8 @@ written. A finished trial keeps one.
 
 def checkpoint_bytes(trials: Sequence[Trial], slots: int) -> int:
     """About how many bytes the checkpoints of `trials` take near the end of a run that trains `slots` of them
-    at once. It is an upper bound, but for about a kilobyte per tensor. Trials without a network, such as
-    boosters, are not counted.
+    at once. Checkpoints also have about a kilobyte per tensor, and 4 bytes per parameter of a network whose
+    weights are averaged, which are not counted. Neither are trials without a network, such as boosters.
     """
     sizes = sorted((STORED_BYTES * trial.cost.params for trial in trials if trial.cost), reverse=True)
     return sum(sizes) + (WHILE_TRAINING - 1) * sum(sizes[:slots])
