@@ -18,7 +18,7 @@ from resexp.config.grid import Assignment, Rule, dotted
 from resexp.config.overlays import FULL, Tier, check_keys, command_line, rules_of, tiers_of
 from resexp.config.paths import plugin_at, with_root
 from resexp.config.problems import Draft
-from resexp.config.published import Published
+from resexp.config.published import Claim, Published
 from resexp.config.schema import Header
 from resexp.config.settings import Settings, models
 from resexp.errors import ConfigError, Problem
@@ -55,6 +55,7 @@ class Experiment:
     why: the question that the experiment asks.
     expect: the file's note on this tier: its trials, their time, and what came out.
     checks: what `resexp check` expects.
+    claims: the file's own claims, which are also among those of `published`.
     partial: whether overrides or a tier may have left out a part of the file's sweep.
     """
 
@@ -70,6 +71,7 @@ class Experiment:
     why: str = ""
     expect: str = ""
     checks: tuple[str, ...] = ()
+    claims: tuple[Claim, ...] = ()
     partial: bool = False
 
 
@@ -136,7 +138,7 @@ def load(
     expect = head.expect.get(tier, "")
     return Experiment(
         *(name, tier, points, tuned, draft.plugins, numbers, text, tuple(overrides), path),
-        *(head.why, expect, head.checks),
+        *(head.why, expect, head.checks, head.claims),
         partial=tier != FULL or _narrows(assigned, chosen),
     )
 

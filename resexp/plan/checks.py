@@ -1,12 +1,17 @@
-"""Refuses `checks` that name a variant or depth which the plan does not have, before anything is trained."""
+"""Refuses `checks` and `claims` about trials that the plan does not have, before anything is trained."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from resexp.config import expectation
+from resexp.config.grid import matches
+from resexp.config.problems import quoted
+from resexp.config.published import DEPTH_WORDS
 from resexp.errors import Problem
+from resexp.plan.chosen import MOST_SHOWN, shown
+from resexp.plan.groups import value_at
 
 if TYPE_CHECKING:
     from resexp.config.load import Experiment
@@ -28,3 +33,36 @@ def unknown_checks(experiment: Experiment, trials: Sequence[Trial]) -> Iterator[
         where = experiment.points[0].where(f"checks.{number}")
         for wrong in expectation.unknown(expectation.parse(text), depths):
             yield Problem(where, text, *wrong)
+
+
+def unknown_claims(experiment: Experiment, trials: Sequence[Trial]) -> Iterator[Problem]:
+    """A problem for each side of the file's own claims that no trial is on.
+
+    Claims of papers may be about more than is trained here. Nothing is refused if the plan is only a part of
+    the file's sweep.
+    """
+    if experiment.partial:
+        return
+    for number, claim in enumerate(experiment.claims):
+        for name, side in (("lower", claim.lower), ("higher", claim.higher)):
+            wrong = _unknown(side, trials)
+            if wrong:
+                where = experiment.points[0].where(f"claims.{number}.{name}")
+                yield Problem(where, f"claims.{number}.{name}", *wrong)
+
+
+def _unknown(side: Mapping[str, Any], trials: Sequence[Trial]) -> tuple[str, str] | None:
+    """What is wrong with a side that no trial is on, and what would be right; None if a trial is on it."""
+    left = list(trials)
+    for key, wanted in side.items():
+        if key == "model.depth" and wanted in DEPTH_WORDS:
+            continue
+        choices = wanted if isinstance(wanted, list) else [wanted]
+        fitting = [t for t in left if any(matches(choice, value_at(t.settings, key)) for choice in choices)]
+        if not fitting:
+            values = list(dict.fromkeys(shown(value_at(trial.settings, key)) for trial in left))
+            more = ", ..." if len(values) > MOST_SHOWN else ""
+            wrong = f"no trial has {key}: {' or '.join(map(quoted, choices))}"
+            return wrong, f"the plan has {', '.join(values[:MOST_SHOWN])}{more}"
+        left = fitting
+    return None

@@ -26,7 +26,7 @@ def choose(trials: Sequence[Trial], conditions: Mapping[str, Sequence[Any]]) -> 
     for key, wanted in conditions.items():
         absent = [value for value in wanted if not any(_has(trial, key, [value]) for trial in chosen)]
         if absent:
-            values = dict.fromkeys(_shown(value_at(trial.settings, key)) for trial in chosen)
+            values = dict.fromkeys(shown(value_at(trial.settings, key)) for trial in chosen)
             more = ", ..." if len(values) > MOST_SHOWN else ""
             right = f"the plan has {', '.join(list(values)[:MOST_SHOWN])}{more}"
             wrong = f"no trial has {' or '.join(map(quoted, absent))}"
@@ -39,5 +39,6 @@ def _has(trial: Trial, key: str, wanted: Sequence[Any]) -> bool:
     return any(matches(value, value_at(trial.settings, key)) for value in wanted)
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A value in a message: a part by its kind."""
     return str(value["kind"]) if isinstance(value, Mapping) and "kind" in value else quoted(value)

@@ -12,7 +12,7 @@ from resexp.config.grid import CONNECTION, DEPTH, SEED
 from resexp.config.problems import refuse
 from resexp.errors import ConfigError, Problem, ResexpError
 from resexp.plan import numerics
-from resexp.plan.checks import unknown_checks
+from resexp.plan.checks import unknown_checks, unknown_claims
 from resexp.plan.groups import labelled, name_of, short
 from resexp.plan.trial import Cost, Trial, identity
 from resexp.plan.unused import unused
@@ -61,12 +61,12 @@ def make_plan(
 ) -> list[Trial]:
     """Every trial of an experiment once, in the order of its grid. See `of_points`.
 
-    Also raises ConfigError if `checks` of the configuration name what no trial has, and MixedError if two
+    Also raises ConfigError if `checks` or `claims` of the file name what no trial has, and MixedError if two
     different trials cannot be told apart (see `groups.labelled`).
     """
     trials = {trial.id: trial for trial in of_points(experiment, measures, progress)}
     planned = labelled(list(trials.values()))
-    if unknown := list(unknown_checks(experiment, planned)):
+    if unknown := [*unknown_checks(experiment, planned), *unknown_claims(experiment, planned)]:
         raise refuse(unknown, str(experiment.path))
     return planned
 

@@ -1,4 +1,4 @@
-"""`checks` of a configuration that name no variant or depth of its plan are found before training."""
+"""`checks` and `claims` of a configuration about trials that its plan lacks are found before training."""
 
 from __future__ import annotations
 
@@ -58,3 +58,30 @@ def test_other_problems_are_told_alone(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as refused:
         plan(tmp_path, text=TEXT.replace("[8, 14]", "[8, 9]"))
     assert {problem.key for problem in refused.value.problems} == {"model.depth"}
+
+
+CLAIMS = f"""\
+{TEXT.partition("checks:")[0]}claims:
+- say: the deeper residual net errs less than the deepest plain one
+  lower: {{model.connection: LOWER, model.depth: DEPTH}}
+  higher: {{model.connection: plain, model.depth: deepest, seed: [0, 1]}}
+  metric: test_error
+  source: mine
+"""
+
+
+def test_a_side_of_a_claim_that_no_trial_is_on_is_told_with_its_line(tmp_path: Path) -> None:
+    for lower, depth, wrong in (
+        ("residul", "14", "no trial has model.connection: 'residul'; the plan has plain, residual"),
+        ("residual", "20", "no trial has model.depth: 20; the plan has 8, 14"),
+    ):
+        text = CLAIMS.replace("LOWER", lower).replace("DEPTH", depth)
+        with pytest.raises(ConfigError) as refused:
+            plan(tmp_path, text=text)
+        assert str(refused.value).endswith(f"x.yaml:9: claims.0.lower: {wrong}")
+        assert plan(tmp_path, "model.depth=8", text=text) == 2, "a part of the sweep may lack a side"
+
+
+def test_claims_about_what_the_plan_has_are_fine(tmp_path: Path) -> None:
+    for lower in ("residual", "{kind: residual}", "[residual, skip]"):
+        assert plan(tmp_path, text=CLAIMS.replace("LOWER", lower).replace("DEPTH", "deepest")) == 4
