@@ -50,7 +50,7 @@ def setup(records: ReportRecords) -> Setup:
     different = _different(records, trials)
     settings = [records.settings[row["id"]] for row in different]
     changed = [not_default(records.settings[row["id"]], plugins_of(records, row["id"])) for row in different]
-    data = _each(_data(row, own) for row, own in zip(different, settings, strict=True))
+    data = _each(_data(row, records.settings[row["id"]]) for row in _one_per_set(records, trials))
     networks, widths = list(map(_network, settings, changed)), list(_width(settings))
     depths = f"depth {_numbers(row['depth'] for row in trials)}"
     network = [_each(networks), *widths, depths, *_size(row["params"] for row in trials)]
@@ -91,6 +91,14 @@ def _different(records: Records, trials: Iterable[Mapping[str, Any]]) -> list[Ma
     for row in trials:
         alike.setdefault(repr({**records.settings[row["id"]], "seed": None}), row)
     return list(alike.values())
+
+
+def _one_per_set(records: Records, trials: Iterable[Mapping[str, Any]]) -> Iterable[Mapping[str, Any]]:
+    """One trial per data set, if possible one whose numbers of examples are known because it was trained."""
+    known: dict[str, Mapping[str, Any]] = {}
+    for row in sorted(trials, key=lambda row: words.missing(row.get("train_examples"))):
+        known.setdefault(repr(records.settings[row["id"]].get("data")), row)
+    return known.values()
 
 
 def _each(texts: Iterable[str]) -> str:

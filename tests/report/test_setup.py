@@ -102,6 +102,15 @@ def test_a_batch_has_no_more_examples_than_there_are_to_train_on(kind: str, told
     assert ("sgd" in training) == (kind == "resnet")
 
 
+def test_a_data_set_is_named_once_while_some_trials_are_not_trained(make: Make) -> None:
+    waiting = [trial("plain", 8, seed, status="pending", train_examples=None) for seed in range(3)]
+    found = [*waiting, *(trial("residual", 8, seed, train_examples=50) for seed in range(3))]
+    own = {row["id"]: settings(row, 0.1) for row in found}
+    data = dict(build(make(found, settings=own)).setup.rows)["Data"]
+    assert data.count("digits") == 1, data
+    assert "50 to train" in data
+
+
 def test_the_noise_of_a_start_is_told_of_the_start_that_has_it(make: Make) -> None:
     found = [trial("plain", 8, seed) for seed in range(3)]
     for start, told in (("he", False), ("dirac", True)):
