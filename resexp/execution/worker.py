@@ -73,8 +73,13 @@ def failure_of(error: BaseException) -> tuple[str, str]:
     """
     if out_of_memory(error):
         return "oom", "out of memory"
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return "disk" if full else "error", f"error: {type(error).__name__}: {words(error)}"[:500]
+    kind = "disk" if _disk_is_full(error) else "error"
+    return kind, f"error: {type(error).__name__}: {words(error)}"[:500]
+
+
+def _disk_is_full(error: BaseException) -> bool:
+    # An exception of a plugin may have a `__class__` that raises, which `isinstance` would read.
+    return issubclass(type(error), OSError) and getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
 
 
 def _resolve(trainer: str) -> Callable[[Attempt], object]:
