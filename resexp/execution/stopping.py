@@ -24,16 +24,12 @@ class Failures:
 
     def reason(self) -> str | None:
         """Why the sweep should stop; None if it should go on."""
-        cause = self._full or self._alike()
-        if cause is None:
-            return None
-        what = (
-            "a trial had no room on the disk"
-            if self._full
-            else f"the first {ALIKE} trials failed in the same way"
-        )
-        cure = "make room" if self._full else "fix the cause"
-        return f"{what} ({cause}); {cure}, or add --keep-going to run the others anyway"
+        others = "or add --keep-going to run the others anyway"
+        if self._full:
+            return f"a trial had no room on the disk ({self._full}); make room, {others}"
+        if cause := self._alike():
+            return f"the first {ALIKE} trials failed in the same way ({cause}); fix the cause, {others}"
+        return None
 
     def _alike(self) -> str | None:
         """The cause of the failure of all first trials, if they failed in the same way."""

@@ -6,12 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from resexp.config import expectation
-from resexp.config.grid import matches
 from resexp.config.problems import quoted
 from resexp.config.published import DEPTH_WORDS
 from resexp.errors import Problem
-from resexp.plan.chosen import MOST_SHOWN, shown
-from resexp.plan.groups import value_at
+from resexp.plan.chosen import has, plan_has
 
 if TYPE_CHECKING:
     from resexp.config.load import Experiment
@@ -58,11 +56,8 @@ def _unknown(side: Mapping[str, Any], trials: Sequence[Trial]) -> tuple[str, str
         if key == "model.depth" and wanted in DEPTH_WORDS:
             continue
         choices = wanted if isinstance(wanted, list) else [wanted]
-        fitting = [t for t in left if any(matches(choice, value_at(t.settings, key)) for choice in choices)]
+        fitting = [trial for trial in left if has(trial, key, choices)]
         if not fitting:
-            values = list(dict.fromkeys(shown(value_at(trial.settings, key)) for trial in left))
-            more = ", ..." if len(values) > MOST_SHOWN else ""
-            wrong = f"no trial has {key}: {' or '.join(map(quoted, choices))}"
-            return wrong, f"the plan has {', '.join(values[:MOST_SHOWN])}{more}"
+            return f"no trial has {key}: {' or '.join(map(quoted, choices))}", plan_has(left, key)
         left = fitting
     return None

@@ -24,21 +24,24 @@ def choose(trials: Sequence[Trial], conditions: Mapping[str, Sequence[Any]]) -> 
     """
     chosen = list(trials)
     for key, wanted in conditions.items():
-        absent = [value for value in wanted if not any(_has(trial, key, [value]) for trial in chosen)]
+        absent = [value for value in wanted if not any(has(trial, key, [value]) for trial in chosen)]
         if absent:
-            values = dict.fromkeys(shown(value_at(trial.settings, key)) for trial in chosen)
-            more = ", ..." if len(values) > MOST_SHOWN else ""
-            right = f"the plan has {', '.join(list(values)[:MOST_SHOWN])}{more}"
             wrong = f"no trial has {' or '.join(map(quoted, absent))}"
-            raise ConfigError([Problem(COMMAND_LINE, f"--only {key}", wrong, right)])
-        chosen = [trial for trial in chosen if _has(trial, key, wanted)]
+            raise ConfigError([Problem(COMMAND_LINE, f"--only {key}", wrong, plan_has(chosen, key))])
+        chosen = [trial for trial in chosen if has(trial, key, wanted)]
     return chosen
 
 
-def _has(trial: Trial, key: str, wanted: Sequence[Any]) -> bool:
+def has(trial: Trial, key: str, wanted: Sequence[Any]) -> bool:
+    """Whether the trial's value at a dotted key is one of those wanted."""
     return any(matches(value, value_at(trial.settings, key)) for value in wanted)
 
 
-def shown(value: Any) -> str:
-    """A value in a message: a part by its kind."""
+def plan_has(trials: Sequence[Trial], key: str) -> str:
+    """The values that trials have at a dotted key, for a message."""
+    values = list(dict.fromkeys(_shown(value_at(trial.settings, key)) for trial in trials))
+    return f"the plan has {', '.join(values[:MOST_SHOWN])}{', ...' if len(values) > MOST_SHOWN else ''}"
+
+
+def _shown(value: Any) -> str:
     return str(value["kind"]) if isinstance(value, Mapping) and "kind" in value else quoted(value)
