@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from resexp.foreign.columns import ERRORS, ColumnRoles, words_of
@@ -63,6 +63,12 @@ def unjudged(sheet: Sheet, columns: ColumnRoles, found: Runs, chance: bool) -> I
             "setting is not judged. If such a column is a setting and no result, name it with one more "
             f"{sheet.option('variant')}."
         )
+    for what, confounded in (("depths", _by_depth), ("variants", _by_variant)):
+        if differing := _confounded(sheet, columns, found.runs, confounded):
+            yield (
+                f"Runs of different {what} also differ in {_listed(differing)}, and a difference between "
+                f"them may come from that as well as from the {what.removesuffix('s')}."
+            )
     if train and not chance:
         option = f"{sheet.option('chance')}{'' if sheet.python else ' '}0.9"
         yield (
@@ -138,6 +144,11 @@ def _alike(sheet: Sheet, runs: Sequence[ForeignRun], counted: Collection[str]) -
             )
 
 
+def _measured(column: str) -> bool:
+    """Whether a column's name says that it has results or moments, and no setting."""
+    return bool(words_of(column) & (MOMENTS | MEASURED) or RESULTS.match(column.strip()))
+
+
 def _mixed_settings(sheet: Sheet, columns: ColumnRoles, runs: Sequence[ForeignRun]) -> list[str]:
     """Columns of settings that differ among the runs that count as seeds of one variant and depth."""
     cells: dict[tuple[str, int], list[Mapping[str, Any]]] = defaultdict(list)
@@ -145,15 +156,45 @@ def _mixed_settings(sheet: Sheet, columns: ColumnRoles, runs: Sequence[ForeignRu
         cells[run.variant, run.depth].append(sheet.rows[run.row - 1].cells)
     mixed = []
     for column in columns.unused:
-        name = words_of(column)
-        if name & (MOMENTS | MEASURED) or RESULTS.match(column.strip()):
+        if _measured(column):
             continue
         counts = Counter(repr(row.cells.get(column)) for row in sheet.rows)
         differing = [here for here in cells.values() if len({repr(cells.get(column)) for cells in here}) > 1]
         # Most settings have few values, each in several runs. Results and names differ in almost every run.
-        if differing and (name & SETTINGS or len(counts) <= len(runs) / 2):
+        if differing and (words_of(column) & SETTINGS or len(counts) <= len(runs) / 2):
             mixed.append(clean(column))
     return mixed
+
+
+def _by_depth(run: ForeignRun) -> tuple[str, int]:
+    return run.variant, run.depth
+
+
+def _by_variant(run: ForeignRun) -> tuple[int, str]:
+    return run.depth, run.variant
+
+
+def _confounded(
+    sheet: Sheet,
+    columns: ColumnRoles,
+    runs: Sequence[ForeignRun],
+    place: Callable[[ForeignRun], tuple[Any, Any]],
+) -> list[str]:
+    """Columns of settings that have one value at each place, but different values at places that are
+    compared: those whose first part is equal.
+    """
+    settings = [column for column in columns.unused if words_of(column) & SETTINGS and not _measured(column)]
+    differing = []
+    for column in settings:
+        values: dict[Any, dict[Any, set[str]]] = defaultdict(lambda: defaultdict(set))
+        for run in runs:
+            first, second = place(run)
+            values[first][second].add(repr(sheet.rows[run.row - 1].cells.get(column)))
+        compared = [list(own.values()) for own in values.values()]
+        single = all(len(own) == 1 for places in compared for own in places)
+        if single and any(len(set.union(*places)) > 1 for places in compared):
+            differing.append(clean(column))
+    return differing
 
 
 def _listed(items: Sequence[str], most: int = 6) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from resexp.report import references, words
+from resexp.report import confounded, references, words
 from resexp.report.corrections import benjamini_hochberg
 from resexp.report.render.markdown import MARKS, escape
 from resexp.report.statistics import ALPHA
@@ -105,11 +105,15 @@ def _agree(claims: Sequence[Mapping[str, Any]]) -> str:
     return f"{agree} agree, {disagree} disagree"
 
 
+def _said(claim: Mapping[str, Any]) -> str:
+    return str(claim["say"]) + confounded.in_brackets(claim.get("confounded") or ())
+
+
 def _rows(name: str, report: Mapping[str, Any]) -> list[list[str]]:
     """A row for each claim of a report. If it has none, a row for each published value."""
     paper = report.get("published") or {}
     lines = [
-        [escape(claim["say"]), _published(claim), _measured(claim), _verdict(claim)]
+        [escape(_said(claim)), _published(claim), _measured(claim), _verdict(claim)]
         for claim in paper.get("claims") or ()
     ]
     if not lines and paper.get("claim"):

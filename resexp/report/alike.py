@@ -28,7 +28,7 @@ def unspoken(records: Records, sides: Sequence[Mapping[str, Any]]) -> pd.Series[
     named = [key for when in sides for key in when]
     excluded = {key.removesuffix(".kind") for key in named} | {DEPTH, *records.tuned}
     trials = records.trials
-    axes = [str(c) for c in trials if "." in str(c) and not any(_overlap(str(c), key) for key in excluded)]
+    axes = [str(c) for c in trials if "." in str(c) and not any(overlap(str(c), key) for key in excluded)]
     columns = [trials[axis].map(frames.value_text) for axis in axes]
     if not any(key.startswith("data") for key in named):
         columns.append(frames.test_data(records, trials))
@@ -38,6 +38,6 @@ def unspoken(records: Records, sides: Sequence[Mapping[str, Any]]) -> pd.Series[
     return labels
 
 
-def _overlap(axis: str, key: str) -> bool:
+def overlap(axis: str, key: str) -> bool:
     """Whether two dotted keys name the same setting, or one names a part and the other an option of it."""
     return axis == key or axis.startswith(f"{key}.") or key.startswith(f"{axis}.")

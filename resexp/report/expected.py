@@ -12,7 +12,7 @@ import pandas as pd
 from resexp.config.expectation import Claim, Expectation, Side, unknown
 from resexp.errors import ConfigError, Problem
 from resexp.plan.status import Status
-from resexp.report import failed_seeds, frames, pairs, splits, statistics, words
+from resexp.report import confounded, failed_seeds, frames, pairs, splits, statistics, words
 from resexp.report.build import Report
 from resexp.report.statistics import ROUNDING, Estimate
 from resexp.report.tables import degradation
@@ -146,12 +146,13 @@ def _compared(report: Report, expectation: Expectation) -> CheckedExpectation:
     if estimate is None:
         return CheckedExpectation(expectation.text, Outcome.UNDECIDED, f"no trial has a {metric}")
     what = "the difference is " if len(sides) == 2 else ""
+    also = _also(report, places)
     value, low, high = _shown(estimate, metric, expectation.bound)
     if estimate.low is None or estimate.high is None:
-        why = f"{what}{value}, n = {estimate.n}; three seeds are the fewest that decide anything"
+        why = f"{what}{value}, n = {estimate.n}{also}; three seeds are the fewest that decide anything"
         return CheckedExpectation(expectation.text, Outcome.UNDECIDED, why)
     outcome = _outcome(estimate.low, estimate.high, expectation)
-    why = f"{what}{value} [{low}, {high}], n = {estimate.n}"
+    why = f"{what}{value} [{low}, {high}], n = {estimate.n}{also}"
     if narrow := _one_class(sides, places, outcome, expectation):
         outcome, why = Outcome.UNDECIDED, f"{why}, but {narrow}, so a low error is no sign of learning"
     return CheckedExpectation(expectation.text, outcome, why)
@@ -161,6 +162,12 @@ def _place(report: Report, side: Side) -> pd.DataFrame:
     trials = report.records.trials
     mine = trials[trials["variant"] == side.variant]
     return mine[mine["depth"] == (mine["depth"].max() if side.depth is None else side.depth)]
+
+
+def _also(report: Report, places: Sequence[pd.DataFrame]) -> str:
+    """A clause on the settings in which two sides differ although their names do not say it."""
+    named = [str(column) for column in report.records.trials if "." in str(column)]
+    return confounded.in_brackets(confounded.of_sides(report.records, places, named))
 
 
 def _lost(places: Sequence[pd.DataFrame], metric: str, sign: str) -> tuple[Outcome, str] | None:

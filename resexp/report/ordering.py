@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from resexp.config.published import DEPTH_WORDS, Claim, CurveMetric, curve
-from resexp.report import curves, frames, sides, splits, statistics
+from resexp.report import confounded, curves, frames, sides, splits, statistics
 from resexp.report.alike import several, unspoken
 from resexp.report.pairs import Cell, Pair, claimed, evidence, of_interval, of_order, unless_one_class
 from resexp.report.references import DEPTH, matching
@@ -32,6 +32,9 @@ class Comparison:
     For a metric of training curves, `never` counts the trials without a value, most often because they never
     reach the target. If there are any, `difference` and `p` are None. For steps to a target, `difference` is
     the ratio higher / lower, and [`low`, `high`] is the interval of this ratio.
+
+    `confounded` are the settings in which the sides differ although the claim does not name them, with the
+    values of the lower side and of the higher.
     """
 
     lower: float | None
@@ -44,6 +47,7 @@ class Comparison:
     verdict: Verdict
     never: int = 0
     p: float | None = None
+    confounded: tuple[str, ...] = ()
 
 
 NOTHING = Comparison(None, None, None, None, None, 0, 0, Verdict.NOT_COMPARABLE)
@@ -77,6 +81,10 @@ def compare(records: Records, claim: Claim) -> Comparison:
     means = replace(NOTHING, lower=sides.finite_mean(used[0]), higher=sides.finite_mean(used[1]))
     if not pairs:
         return means
+    named = [key for when in found for key in when]
+    means = replace(
+        means, confounded=confounded.of_sides(records, _compared(records, found, alike, by_depth), named)
+    )
     if read:
         return _of_curves(records, found, claim, pairs, means)
 
@@ -105,6 +113,19 @@ def compare(records: Records, claim: Claim) -> Comparison:
         diverged=sum(seen.lost),
         verdict=unless_one_class(verdict, seen.sign, (answered[0], answered[1])),
     )
+
+
+def _compared(
+    records: Records, both: Iterable[Mapping[str, Any]], alike: pd.Series[str] | None, by_depth: bool
+) -> list[pd.DataFrame]:
+    """The trials of both sides that are compared: if there are labels (`alike`), those whose label is on both
+    sides, and if `by_depth`, those whose depth is.
+    """
+    trials = [matching(records, when) for when in both]
+    for column in [records.trials["depth"]] * by_depth + ([] if alike is None else [alike]):
+        shared = set.intersection(*(set(column[rows.index]) for rows in trials))
+        trials = [rows[column[rows.index].isin(shared)] for rows in trials]
+    return trials
 
 
 def _difference(

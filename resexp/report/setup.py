@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from resexp.plan.groups import leaves
-from resexp.report import protocol, words
+from resexp.report import confounded, frames, protocol, words
 from resexp.report.known_parts import equation, not_default, plugins_of
 from resexp.report.tables import tuning
 from resexp.text import MEANINGS, called
@@ -65,10 +65,11 @@ def setup(records: ReportRecords) -> Setup:
         ("Training", _each(recipes)),
         ("Seeds", seeds),
         *tuning.choices(records),
+        ("Differs between depths", _each(_between_depths(records))),
         ("Differs between variants", "; ".join(_differences(records, different, changed))),
     ]
     shown = tuple((words.clean(name), words.clean(value)) for name, value in rows if value)
-    recipe = f"{recipes[0]}{' (others: see below)' if len(recipes) > 1 else ''}" if recipes[0] else ""
+    recipe = f"{recipes[0]}{', and other recipes' if len(recipes) > 1 else ''}" if recipes[0] else ""
     bare = ", ".join(filter(None, [_each(map(_brief, networks)), *widths, depths]))
     brief = [bare, data, recipe, f"{'seed' if seeds.isdigit() else 'seeds'} {seeds}"]
     return Setup(shown, words.clean(_brief("; ".join(filter(None, brief)))))
@@ -188,6 +189,12 @@ def _recipe(trial: Mapping[str, Any], settings: Mapping[str, Any], changed: Mapp
         *(f"{key} {protocol.shown(value)}" for key, value in others.items()),
     ]
     return ", ".join(filter(None, parts))
+
+
+def _between_depths(records: Records) -> Iterator[str]:
+    """Yield what differs between the depths of each variant."""
+    for _, trials in frames.by_variant(records.trials):
+        yield confounded.of_depths(records, trials)
 
 
 def _differences(

@@ -240,6 +240,27 @@ def test_errors_that_are_alike_and_settings_that_are_mixed_are_told(tmp_path: Pa
     assert not any("--train-examples" in note for note in counted.notes)
 
 
+@pytest.mark.parametrize(
+    ("lr", "told"),
+    [
+        ({"a": 0.1, "b": 0.1}, ""),
+        ({2: 0.1, 4: 0.01}, "depths also differ in lr, and a difference between them may come from that"),
+        ({"a": 0.1, "b": 0.01}, "variants also differ in lr, and a difference between them may come from"),
+    ],
+)
+def test_settings_that_differ_with_what_is_compared_are_told(
+    lr: dict[object, float], told: str, tmp_path: Path
+) -> None:
+    text = "variant,depth,seed,lr,params,train_error\n" + "".join(
+        f"{name},{depth},{seed},{lr.get(name, lr.get(depth))},{100 * depth},{9 + depth + seed / 10}\n"
+        for name in "ab"
+        for depth in (2, 4)
+        for seed in (0, 1, 2)
+    )
+    found = said(resexp.judge(written(tmp_path, text)))
+    assert (told in found) if told else ("also differ" not in found)
+
+
 def test_data_sets_are_never_compared_with_each_other(tmp_path: Path) -> None:
     rows = ["variant,depth,seed,dataset,test_error"]
     rows += [

@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from resexp.config.published import Claim, Published, curve
 from resexp.report import naming, ordering, protocol, references, registration, sides, splits, words
+from resexp.report.confounded import in_brackets
 from resexp.report.table import Column, Row, Sentence, Table, integer, text
 from resexp.report.verdict import Tone, Verdict
 from resexp.store import Records
@@ -66,7 +67,7 @@ def table(records: Records) -> Table | None:
     rows = [_row(records, claim) for claim in paper.claims]
     marks, listed = references.notes([f"{r['source']} ({references.CHECKED[r['verified']]})" for r in rows])
     columns = (
-        Column("Claim", lambda r: f"{r['say']}{_margin(r)} {r['mark']}", numeric=False),
+        Column("Claim", _said, numeric=False),
         text("metric_title", "Metric"),
         Column("Published", lambda r: _change(r, r["published"])),
         Column("Measured", _measured),
@@ -146,6 +147,10 @@ def _recipe(records: Records, paper: Published) -> str:
         return "the recipe is the paper's own in all settings that are stated"
     settings = words.counted(count, "setting")
     return f"the recipe differs from the paper's in {settings}, so this is no reproduction"
+
+
+def _said(row: Row) -> str:
+    return f"{row['say']}{_margin(row)} {row['mark']}{in_brackets(row['confounded'])}"
 
 
 def _margin(row: Row) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from resexp.plan.status import Status
-from resexp.report import depth_clauses, failed_seeds, frames, naming, splits, statistics, words
+from resexp.report import confounded, depth_clauses, failed_seeds, frames, naming, splits, statistics, words
 from resexp.report.naming import Measure
 from resexp.report.table import (
     Column,
@@ -85,7 +85,7 @@ def table(records: Records) -> Table | None:
             deepest = max(mine, key=lambda row: (row["n"] > 0, row["depth"]))
             deepest["verdict"] = said[0].badge
         rows += mine
-        sentences += said
+        sentences += confounded.told(records, group, said)
     lost = Column("Lost", lambda r: words.whole(r["lost"]) if r["lost"] else "")
     compared = any(row["gap"] is not None for row in rows)
     columns = (

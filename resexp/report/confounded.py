@@ -1,0 +1,108 @@
+"""Finds settings that differ between compared trials, although the comparison is not about them.
+
+What is compared is confounded with such a setting: the difference that was measured may come from either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from resexp.config.grid import DEPTH, SEED
+from resexp.plan.groups import leaves
+from resexp.report import frames, protocol, words
+from resexp.report.alike import overlap
+from resexp.report.table import Sentence
+from resexp.store import Records
+
+NOT_TRAINED_WITH = (DEPTH, SEED, "probes", "data.root")
+"""Settings that may always differ: what every report compares, and what changes no network."""
+MATCHED = ("model.width", "model.connection.growth")
+"""The sizes that `model.match` chooses, so that networks have equal budgets."""
+MOST = 4
+"""The most settings, and the most values of one setting, that a text names."""
+
+
+def of_sides(records: Records, sides: Sequence[pd.DataFrame], named: Collection[str]) -> tuple[str, ...]:
+    """Each setting in which two groups of trials differ, with its value in both: `model.match: params and
+    none`. `named` are the dotted keys that the comparison is about.
+    """
+    return tuple(
+        f"{key}: {' and '.join(words.listed(values, MOST) for values in both)}"
+        for key, both in _differing(records, sides, named)
+    )
+
+
+def in_brackets(found: Sequence[str]) -> str:
+    """What `of_sides` found, to be put after a claim; "" if it found nothing."""
+    return f" (its sides also differ in {'; '.join(found)})" if found else ""
+
+
+def of_depths(records: Records, trials: pd.DataFrame) -> str:
+    """The settings in which the depths of one variant differ, with their values by depth; "" if there are
+    none.
+    """
+    depths = {depth: group for _, depth, group in frames.by_depth(trials)}
+    found = []
+    for key, values in _differing(records, list(depths.values()), ()):
+        where: dict[str, list[str]] = {}
+        for depth, own in zip(depths, values, strict=True):
+            where.setdefault(" or ".join(own), []).append(str(depth))
+        places = [f"{value} at depth {words.listed(numbers)}" for value, numbers in where.items()]
+        found.append(f"{key} ({words.listed(places, MOST)})")
+    return words.listed(found, MOST)
+
+
+def told(records: Records, trials: pd.DataFrame, verdicts: Iterable[Sentence]) -> Iterator[Sentence]:
+    """The sentences on how depth affects one variant. If its depths differ in other settings, they say so."""
+    also = of_depths(records, trials)
+    for verdict in verdicts:
+        text = f"{verdict.text} The depths also differ in {also}, which may be the cause."
+        yield replace(verdict, text=text) if also else verdict
+
+
+def _differing(
+    records: Records, groups: Sequence[pd.DataFrame], named: Collection[str]
+) -> Iterator[tuple[str, list[list[str]]]]:
+    """Yield each setting that differs between groups of trials, with its different values in every group."""
+    settings = [_different(records, group) for group in groups]
+    if len(groups) < 2 or not all(settings):
+        return
+    every = [own for group in settings for own in group]
+    ignored = {*NOT_TRAINED_WITH, *records.tuned, *(key.removesuffix(".kind") for key in named)}
+    if all(protocol.setting(own, "model.match") in ("params", "macs") for own in every):
+        ignored |= set(MATCHED)
+    keys = dict.fromkeys(key for own in every for key, _ in leaves(own))
+    for key in dict.fromkeys(_shared(key, every) for key in keys):
+        if key and not any(overlap(key, other) for other in ignored):
+            values = [list(dict.fromkeys(_text(own, key) for own in group)) for group in settings]
+            if len({frozenset(own) for own in values}) > 1:
+                yield key, values
+
+
+def _different(records: Records, trials: pd.DataFrame) -> list[dict[str, Any]]:
+    """The different settings of trials, without their seeds."""
+    settings = [{**records.settings.get(id, {}), SEED: None} for id in trials["id"]]
+    return list({repr(own): own for own in settings}.values())
+
+
+def _shared(key: str, settings: Sequence[Mapping[str, Any]]) -> str:
+    """The longest beginning of a dotted key that all settings have. The result is "" for an option that only
+    one kind of a part has, because the kinds differ then, too.
+    """
+    while True:
+        parent, _, name = key.rpartition(".")
+        parts = [protocol.setting(own, parent) if parent else own for own in settings]
+        known = [part for part in parts if isinstance(part, Mapping)]
+        if len(known) == len(parts) and all(name in part for part in known):
+            return key
+        if not parent or (len(known) == len(parts) and all("kind" in part for part in known)):
+            return ""
+        key = parent
+
+
+def _text(settings: Mapping[str, Any], key: str) -> str:
+    return protocol.shown(protocol.setting(settings, key))

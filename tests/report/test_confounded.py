@@ -1,0 +1,145 @@
+"""A report names the settings in which the sides of a comparison differ although it is not about them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+from made_up import make_records, of, settings, trial
+
+from resexp.config.expectation import parse
+from resexp.report import confounded, frames
+from resexp.report.build import build
+from resexp.report.expected import check
+from resexp.report.tables import claims, degradation
+from resexp.store import Records
+
+Rows = list[dict[str, Any]]
+Change = Callable[[dict[str, Any]], Mapping[str, Any]]
+LR = "training.optimizer.lr"
+
+
+def rows(**changes: Any) -> Rows:
+    return [trial(c, d, s) | changes for c in ("plain", "residual") for d in (8, 20, 56) for s in range(3)]
+
+
+def records(change: Change, trials: Rows | None = None, **others: Any) -> Records:
+    """Records in which rules of the configuration set the dotted keys that `change` returns for a trial. The
+    trials' rows have no columns for these, as they have for what is swept.
+    """
+    trials = rows() if trials is None else trials
+    return make_records(trials, settings={row["id"]: settings(row | change(row)) for row in trials}, **others)
+
+
+def slower_at_56(row: dict[str, Any]) -> Mapping[str, Any]:
+    return {LR: 0.01} if row["depth"] == 56 else {}
+
+
+def claim(lower: Mapping[str, Any], higher: Mapping[str, Any], **others: Any) -> dict[str, Any]:
+    said = {"say": "One is lower.", "lower": lower, "higher": higher, "metric": "train_error", "source": "A"}
+    return {"claims": [{**said, **others}]}
+
+
+def found(change: Change, stated: Mapping[str, Any], trials: Rows | None = None) -> tuple[str, ...]:
+    (row,) = of(claims, records(change, trials, published=stated)).rows
+    told: tuple[str, ...] = row["confounded"]
+    return told
+
+
+PLAIN, RESIDUAL = {"model.connection": "plain"}, {"model.connection": "residual"}
+
+
+def test_a_verdict_on_depth_says_what_else_its_depths_differ_in() -> None:
+    told = "The depths also differ in training.optimizer.lr (0.1 at depth 8 and 20 and 0.01 at depth 56)"
+    for sentence in of(degradation, records(slower_at_56)).sentences:
+        assert sentence.text.endswith(f"{told}, which may be the cause.")
+    assert not any("differ" in said.text for said in of(degradation, records(lambda row: {})).sentences)
+
+
+def test_the_setup_says_what_differs_between_depths() -> None:
+    shown = build(records(slower_at_56)).setup
+    value = dict(shown.rows)["Differs between depths"]
+    assert value == "training.optimizer.lr (0.1 at depth 8 and 20 and 0.01 at depth 56)"
+    assert "and other recipes" in shown.brief
+    shown = build(records(lambda row: {})).setup
+    assert "Differs between depths" not in dict(shown.rows)
+    assert "recipes" not in shown.brief
+
+
+def test_a_claim_says_what_else_its_sides_differ_in() -> None:
+    def slower(row: dict[str, Any]) -> Mapping[str, Any]:
+        return {LR: 0.01} if row["connection"] == "plain" else {}
+
+    assert found(slower, claim(RESIDUAL, PLAIN)) == ("training.optimizer.lr: 0.1 and 0.01",)
+    cells = of(claims, records(slower, published=claim(RESIDUAL, PLAIN))).cells()
+    assert "(its sides also differ in training.optimizer.lr: 0.1 and 0.01)" in cells[0][0]
+    named = {**RESIDUAL, LR: 0.1}, {**PLAIN, LR: 0.01}
+    assert found(slower, claim(*named)) == ()
+    assert found(lambda row: {}, claim(RESIDUAL, PLAIN)) == ()
+
+
+def test_a_claim_on_depth_says_what_else_the_depths_differ_in() -> None:
+    deep, shallow = {**PLAIN, "model.depth": "deepest"}, {**PLAIN, "model.depth": "shallowest"}
+    assert found(slower_at_56, claim(shallow, deep)) == ("training.optimizer.lr: 0.1 and 0.01",)
+    # Where equal depths are compared, both sides have the same rates.
+    assert found(slower_at_56, claim(RESIDUAL, PLAIN)) == ()
+
+
+def test_depths_and_settings_that_one_side_alone_has_are_not_compared_and_not_named() -> None:
+    deeper = [row for row in rows() if row["connection"] == "plain" or row["depth"] < 56]
+    assert found(slower_at_56, claim(RESIDUAL, PLAIN), deeper) == ()
+    swept = [row | {LR: rate, "variant": f"{row['variant']} {rate}"} for row in rows() for rate in (0.1, 0.2)]
+    swept = [row | {"id": f"{row['id']} {row[LR]}"} for row in swept]
+    assert found(lambda row: {}, claim(RESIDUAL, PLAIN), swept) == ()
+    halved = [row for row in swept if row["connection"] == "plain" or row[LR] == 0.1]
+    assert found(lambda row: {}, claim(RESIDUAL, PLAIN), halved) == ()
+
+
+LOW, ADAM = {"training.schedule.low_rate": {"factor": 0.1}}, {"training.optimizer": {"kind": "adam", "b": 1}}
+
+
+@pytest.mark.parametrize(
+    ("plain", "told"),
+    [
+        ({"model.match": "params", "model.width": 14}, ("model.match: none and params",)),
+        (LOW, ("training.schedule.low_rate: not set and factor=0.1",)),
+        (ADAM, ("training.optimizer.kind: sgd and adam",)),
+        ({"data.root": "elsewhere", "probes": []}, ()),
+    ],
+)
+def test_parts_are_told_by_kind_and_options_that_are_off_with_the_option(
+    plain: dict[str, Any], told: tuple[str, ...]
+) -> None:
+    shared = {"model.match": "none", "model.width": 14, "training.schedule.low_rate": None, "data.root": "h"}
+
+    def change(row: dict[str, Any]) -> Mapping[str, Any]:
+        return shared | (plain if row["connection"] == "plain" else {})
+
+    assert found(change, claim(RESIDUAL, PLAIN)) == told
+
+
+def test_sizes_that_equal_budgets_need_are_no_difference() -> None:
+    def matched(row: dict[str, Any]) -> Mapping[str, Any]:
+        return {"model.match": "params", "model.width": 12 + (row["connection"] == "plain") + row["depth"]}
+
+    assert found(matched, claim(RESIDUAL, PLAIN)) == ()
+    assert not any("differ" in said.text for said in of(degradation, records(matched)).sentences)
+
+
+def test_tuned_settings_are_no_difference() -> None:
+    tuned = records(slower_at_56, tuned=(LR,))
+    (_, group), *_ = frames.by_variant(tuned.trials)
+    assert confounded.of_depths(tuned, group) == ""
+
+
+def test_a_check_says_what_else_its_sides_differ_in() -> None:
+    report = build(records(slower_at_56))
+    (_, outcome) = check(
+        report, [parse("train_error(residual, 56) < train_error(plain, 8)")], allow_diverged=False
+    )
+    assert "(its sides also differ in training.optimizer.lr: 0.01 and 0.1)" in outcome.why
+    (_, outcome) = check(
+        report, [parse("train_error(residual, 56) < train_error(plain, 56)")], allow_diverged=False
+    )
+    assert "differ in" not in outcome.why
