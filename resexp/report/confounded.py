@@ -41,6 +41,26 @@ def in_brackets(found: Sequence[str]) -> str:
     return f" (its sides also differ in {'; '.join(found)})" if found else ""
 
 
+def of_variants(records: Records, trials: pd.DataFrame, baseline: str) -> str:
+    """A sentence on the variants that differ from the baseline, at equal depths, in settings that are not
+    swept; "" if there are none.
+    """
+    groups = dict(frames.by_variant(trials))
+    found: dict[tuple[str, ...], list[str]] = {}
+    for variant, group in groups.items():
+        shared = set(group["depth"]) & set(groups[baseline]["depth"])
+        both = [rows[rows["depth"].isin(shared)] for rows in (groups[baseline], group)]
+        if also := of_sides(records, both, swept(records)):
+            found.setdefault(also, []).append(variant)
+    told = [f"{words.joined(variants)} in {'; '.join(also)}" for also, variants in found.items()]
+    return f" Some variants also differ from {baseline}: {words.joined(told)}." if told else ""
+
+
+def swept(records: Records) -> list[str]:
+    """The dotted keys of the sweep. The names of variants say how these differ."""
+    return [str(column) for column in records.trials if "." in str(column)]
+
+
 def of_depths(records: Records, trials: pd.DataFrame) -> str:
     """The settings in which the depths of one variant differ, with their values by depth; "" if there are
     none.

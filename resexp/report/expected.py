@@ -12,8 +12,9 @@ import pandas as pd
 from resexp.config.expectation import Claim, Expectation, Side, unknown
 from resexp.errors import ConfigError, Problem
 from resexp.plan.status import Status
-from resexp.report import confounded, failed_seeds, frames, pairs, splits, statistics, words
+from resexp.report import failed_seeds, frames, pairs, splits, statistics, words
 from resexp.report.build import Report
+from resexp.report.confounded import in_brackets, of_sides, swept
 from resexp.report.statistics import ROUNDING, Estimate
 from resexp.report.tables import degradation
 from resexp.report.verdict import Verdict
@@ -146,7 +147,7 @@ def _compared(report: Report, expectation: Expectation) -> CheckedExpectation:
     if estimate is None:
         return CheckedExpectation(expectation.text, Outcome.UNDECIDED, f"no trial has a {metric}")
     what = "the difference is " if len(sides) == 2 else ""
-    also = _also(report, places)
+    also = in_brackets(of_sides(report.records, places, swept(report.records)))
     value, low, high = _shown(estimate, metric, expectation.bound)
     if estimate.low is None or estimate.high is None:
         why = f"{what}{value}, n = {estimate.n}{also}; three seeds are the fewest that decide anything"
@@ -162,12 +163,6 @@ def _place(report: Report, side: Side) -> pd.DataFrame:
     trials = report.records.trials
     mine = trials[trials["variant"] == side.variant]
     return mine[mine["depth"] == (mine["depth"].max() if side.depth is None else side.depth)]
-
-
-def _also(report: Report, places: Sequence[pd.DataFrame]) -> str:
-    """A clause on the settings in which two sides differ although their names do not say it."""
-    named = [str(column) for column in report.records.trials if "." in str(column)]
-    return confounded.in_brackets(confounded.of_sides(report.records, places, named))
 
 
 def _lost(places: Sequence[pd.DataFrame], metric: str, sign: str) -> tuple[Outcome, str] | None:

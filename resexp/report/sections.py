@@ -5,6 +5,7 @@ A module has a function `table` or `figure`. It takes the records and returns a 
 
     ORDER     its position among the sections; a module without it comes last
     PROBES    the probes that it shows; "Other probes" leaves out those of this package's modules
+    MOMENTS   the fractions of training, by name, at which it shows these probes; by default, all
     LEADS     True for a table whose sentences may open the report; the first such table with sentences does
     BESIDE    for a figure: the key of the table beside which it stands; by default, the module's name
     TITLE, CAPTION  for a figure: the texts above and below it
@@ -41,6 +42,7 @@ class Section:
     plugin: Plugin | None
     order: float
     probes: tuple[str, ...]
+    moments: Mapping[str, float] | None
     leads: bool
     beside: str
     title: str
@@ -57,6 +59,7 @@ class Section:
             plugin,
             order=float(says("ORDER", inf)),
             probes=tuple(says("PROBES", ())),
+            moments=says("MOMENTS", None),
             leads=bool(says("LEADS", False)),
             beside=str(says("BESIDE", key)),
             title=str(says("TITLE", key.replace("_", " ").capitalize())),

@@ -1,10 +1,11 @@
-"""Says what a report cannot judge."""
+"""Says what a report cannot judge, and which readings of probes it does not show."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
-from resexp.report import frames
+from resexp.report import frames, words
+from resexp.report.sections import sections
 from resexp.store import Records
 
 APART = "No two variants have a depth in common, so no connections are compared."
@@ -19,6 +20,20 @@ def sentences(records: Records) -> Iterator[str]:
         depths = {name: set(trials["depth"]) for name, trials in frames.by_variant(records.trials)}
         if apart(depths):
             yield APART
+
+
+def not_shown(records: Records) -> Iterator[str]:
+    """A note for each probe with readings at moments that its table leaves out."""
+    for section in sections("table"):
+        shown = section.moments
+        rows = records.probes[records.probes["probe"].isin(section.probes if shown else ())]
+        for probe, taken in rows.groupby("probe")["at"]:
+            if left := sorted(set(taken.astype(float)).difference((shown or {}).values())):
+                moments = words.listed([f"{100 * at:g}\u00a0%" for at in left])
+                yield (
+                    f"The readings of {probe} at {moments} of training are in no table. "
+                    f"`resexp.results({records.experiment!r}).probes` has them."
+                )
 
 
 def apart(depths: Mapping[str, Collection[int]]) -> bool:

@@ -12,7 +12,7 @@ from resexp.config.expectation import parse
 from resexp.report import confounded, frames
 from resexp.report.build import build
 from resexp.report.expected import check
-from resexp.report.tables import claims, degradation
+from resexp.report.tables import claims, comparisons, degradation
 from resexp.store import Records
 
 Rows = list[dict[str, Any]]
@@ -143,3 +143,12 @@ def test_a_check_says_what_else_its_sides_differ_in() -> None:
         report, [parse("train_error(residual, 56) < train_error(plain, 56)")], allow_diverged=False
     )
     assert "differ in" not in outcome.why
+
+
+def test_the_comparison_with_the_baseline_says_what_else_variants_differ_in() -> None:
+    def changed(row: dict[str, Any]) -> Mapping[str, Any]:
+        return {"model.match": "params" if row["connection"] == "plain" else "none"} | slower_at_56(row)
+
+    caption = of(comparisons, records(changed)).caption
+    assert "Some variants also differ from residual: plain in model.match: none and params." in caption
+    assert "also differ" not in of(comparisons, records(slower_at_56)).caption

@@ -144,6 +144,25 @@ def test_the_shattering_figure_has_the_deepest_lines_and_both_laws(make: Make) -
     assert power.get_ydata()[3] == pytest.approx(0.45)
 
 
+@pytest.mark.parametrize(
+    ("probe", "moments", "left"),
+    [
+        ("gradient_norms", [0.0, 1.0], None),
+        ("gradient_norms", [0.25, 0.5], "25\u00a0% and 50\u00a0%"),
+        ("lesion", [0.0, 1.0], "0\u00a0%"),
+        ("coefficients", [0.5], None),
+    ],
+)
+def test_readings_that_no_table_shows_are_named(
+    probe: str, moments: list[float], left: str | None, make: Make
+) -> None:
+    row = trial("residual", 8, 0)
+    readings = [reading(row, probe, "weight_rms", 0, 1.0, at=at) for at in moments]
+    notes = [note for note in build(with_probes(make, [row], readings)).notes if "readings" in note]
+    told = f"The readings of {probe} at {left} of training are in no table. "
+    assert notes == ([f"{told}`resexp.results('example').probes` has them."] if left else [])
+
+
 def test_other_probes_are_summarised_over_blocks_and_seeds(make: Make) -> None:
     rows = [trial("plain", 8, 0), trial("plain", 8, 1)]
     probes = [

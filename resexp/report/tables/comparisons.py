@@ -10,6 +10,7 @@ import pandas as pd
 
 from resexp.plan.status import Status
 from resexp.report import corrections, failed_seeds, frames, naming, neither, pairs, splits, statistics, words
+from resexp.report.confounded import of_variants
 from resexp.report.naming import Measure
 from resexp.report.table import Column, Row, Sentence, Table, as_given, estimate_cells, number, places, text
 from resexp.report.verdict import Tone, Verdict
@@ -37,7 +38,7 @@ def table(records: Records) -> Table | None:
     if not frames.trained(records):
         return None
     found: list[tuple[str, int | None, list[dict[str, Any]]]] = []
-    why, level = "", statistics.level_of(records)
+    why, also, level = "", "", statistics.level_of(records)
     for trials in frames.by_test_data(records, ended):
         if chosen := baseline(trials):
             name, why = chosen
@@ -50,6 +51,7 @@ def table(records: Records) -> Table | None:
                 for row in _family(trials[trials["depth"] == depth], name, depth, error, level)
             ]
             found.append((name, frames.common_depth(trials), own))
+            also += of_variants(records, trials, name)
     rows = [row for _, _, own in found for row in own]
     if all(row["verdict"] is Verdict.NOT_COMPARABLE for row in rows):
         return None
@@ -69,7 +71,7 @@ def table(records: Records) -> Table | None:
     )
     sentences = tuple(told for name, depth, own in found for told in _sentences(name, own, depth, measure))
     caption = as_given(records, CAPTION, PROTOCOL).replace("{baseline}", said)
-    caption = f"{caption} {splits.caption(records)}"
+    caption = f"{caption}{also} {splits.caption(records)}"
     if any(row["verdict"] is Verdict.SOME_SEEDS_FAIL for row in rows):
         caption += f" {measure.said(failed_seeds.RULE)}"
     return Table("comparisons", f"Compared with {names}", caption, columns, tuple(rows), sentences)

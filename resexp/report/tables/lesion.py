@@ -14,6 +14,7 @@ from resexp.store import Records
 
 ORDER = 32
 PROBES = ("lesion",)
+MOMENTS = {"end": 1.0}
 CAPTION = (
     "{Errors} in % on a fixed batch of training images, after blocks are removed from the trained network "
     "(Veit et al. 2016); means over n seeds. Intact: all blocks are there. A stage is a run of blocks at one "
