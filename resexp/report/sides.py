@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from resexp.config.published import DEPTH_WORDS, Claim
+from resexp.config.published import DEPTH_WORDS, Claim, reading
 from resexp.plan.groups import leaves
 from resexp.plan.status import Status
 from resexp.report import failed_seeds, frames, statistics
@@ -112,15 +112,17 @@ def _best(records: Records, places: Sequence[When], metric: str) -> When:
 def some_failed(records: Records, places: Iterable[When], metric: str) -> bool:
     """Whether some seeds of one variant and depth of these sides diverged, or failed while others trained.
 
-    Then no mean is evidence. False for costs and readings of probes. A diverged network has no other test
-    measure, such as an IoU, so a mean over the others would be too good.
+    Then no mean is evidence. False for costs and for readings of probes before training. A diverged network
+    has no other test measure, such as an IoU, and no later readings, so a mean over the others would describe
+    only those that did not diverge.
     """
-    of_errors = metric.endswith(("_error", "_loss"))
-    if not of_errors and not metric.startswith("test_"):
+    of_errors, probe = metric.endswith(("_error", "_loss")), reading(metric)
+    after = probe is not None and probe.at > 0
+    if not of_errors and not after and not metric.startswith("test_"):
         return False
     cells = [trials for when in places for _, _, trials in frames.by_depth(matching(records, when))]
     diverged = any((trials["status"] == Status.DIVERGED).any() for trials in cells)
-    return (diverged and not of_errors) or any(map(failed_seeds.mixed, cells))
+    return (diverged and not of_errors) or (not after and any(map(failed_seeds.mixed, cells)))
 
 
 def unfair(records: Records, both: Sides) -> bool:

@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
-from made_up import trial
+from made_up import reading, trial
 from scipy.stats import t
 
 from resexp.report import frames, pairs, statistics
@@ -364,6 +365,19 @@ def test_no_claim_on_a_test_measure_is_judged_by_the_networks_that_did_not_diver
     assert verdict(make(rows, published=paper))["verdict"] == "some seeds fail"
     whole = [row for row in rows if row["status"] == "done"]
     assert verdict(make(whole, published=paper))["verdict"] == AGREES
+
+
+@pytest.mark.parametrize(("at", "judged"), [(0, "undecided"), (1, "some seeds fail")])
+def test_no_claim_on_readings_after_training_rests_on_the_networks_that_did_not_diverge(
+    at: int, judged: str, make: Make
+) -> None:
+    rows = trials({"plain": [0.2, 0.2, 0.2, 0.2, None], "residual": [0.3, 0.3, 0.3, 0.3, 0.3]})
+    values = (1.0, 1.5, 2.0, 2.5, 3.0)
+    probes = pd.DataFrame(
+        [reading(row, "gradient_norms", "weight_rms", 0, values[row["seed"]], at=at) for row in rows]
+    )
+    paper = {"claims": [claim(metric=f"gradient_norms.weight_rms@{at}:mean")]}
+    assert verdict(make(rows, probes=probes, published=paper))["verdict"] == judged
 
 
 def test_no_number_is_called_published_that_is_not(make: Make) -> None:
