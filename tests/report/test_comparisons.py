@@ -324,6 +324,15 @@ def test_equal_steps_and_equal_time(make: Make) -> None:
     )
 
 
+def test_an_epoch_that_is_cut_short_counts_in_part(make: Make) -> None:
+    rows = measured({"plain": [0.3], "skip": [0.1]})
+    metrics = [point for row in rows for point in curve(row, [1, 2, 3], [0.5, 0.4, 0.3], 0.2)]
+    for point in metrics:
+        point["step"] -= 4 * (point["epoch"] == 3)  # ten steps per epoch, and six in the last
+    table = of(equal_budget, make(rows, metrics=pd.DataFrame(metrics)))
+    assert {row["epochs"] for row in table.rows} == {2.6}
+
+
 def test_equal_budgets_are_of_variants_on_the_same_data(make: Make) -> None:
     rows = [
         trial(

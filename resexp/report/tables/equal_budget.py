@@ -34,6 +34,9 @@ def table(records: Records) -> Table | None:
     done = done.assign(tested=pd.factorize(frames.test_data(records, done))[0])
     metrics = records.metrics.merge(done[["id", "variant", "connection", "depth", "tested"]], on="id")
     metrics = metrics.sort_values("step")
+    # Only the last epoch may be cut short, and has fewer steps than the others.
+    per_epoch = (metrics["step"] / metrics["epoch"]).groupby(metrics["id"]).transform("max")
+    metrics = metrics.assign(epoch=metrics["step"] / per_epoch)
     rows: list[dict[str, Any]] = []
     for _, here in metrics.groupby(["depth", "tested"]):
         last = here[here["test_error"].notna()].groupby(["variant", "id"], observed=True)[["step", "seconds"]]
