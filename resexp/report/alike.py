@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
 
 import pandas as pd
 
 from resexp.config.grid import DEPTH
 from resexp.report import frames
+from resexp.report.confounded import overlap, shown, within
 from resexp.store import Records
 
 
@@ -19,25 +19,25 @@ def several(trials: pd.DataFrame) -> bool:
     return bool((trials.groupby("depth")["variant"].nunique() > 1).any())
 
 
-def unspoken(records: Records, sides: Sequence[Mapping[str, Any]]) -> pd.Series[str]:
-    """A label for each trial: its values of all swept settings that neither side of the claim names, and its
-    test data if no side names a data setting. Depth and tuned settings are left out.
+def unspoken(records: Records, named: Collection[str], sides: Sequence[pd.DataFrame]) -> pd.Series[str]:
+    """A label for each trial: its values of all swept settings that the claim does not name, and its test
+    data if the claim names no data setting. Depth and tuned settings are left out. If the trials of a side
+    still differ at equal labels and depths, the label also has the settings in which they differ.
 
     Only trials with the same label may be compared with each other.
     """
-    named = [key for when in sides for key in when]
     excluded = {key.removesuffix(".kind") for key in named} | {DEPTH, *records.tuned}
     trials = records.trials
-    axes = [str(c) for c in trials if "." in str(c) and not any(overlap(str(c), key) for key in excluded)]
+    axes = [column for column in map(str, trials) if "." in column]
+    axes = [axis for axis in axes if not any(overlap(axis, key) for key in excluded)]
     columns = [trials[axis].map(frames.value_text) for axis in axes]
     if not any(key.startswith("data") for key in named):
         columns.append(frames.test_data(records, trials))
     labels = pd.Series("", index=trials.index, dtype=str)
     for column in columns:
         labels = labels + " " + column
+    groups = [group for own in sides for _, group in own.groupby(["depth", labels[own.index]])]
+    settings = [records.settings.get(id, {}) for id in trials["id"]]
+    for key in dict.fromkeys(key for group in groups for key in within(records, group, named)):
+        labels = labels + [f" {shown(own, key)}" for own in settings]
     return labels
-
-
-def overlap(axis: str, key: str) -> bool:
-    """Whether two dotted keys name the same setting, or one names a part and the other an option of it."""
-    return axis == key or axis.startswith(f"{key}.") or key.startswith(f"{axis}.")

@@ -14,7 +14,6 @@ import pandas as pd
 from resexp.config.grid import DEPTH, SEED
 from resexp.plan.groups import leaves
 from resexp.report import frames, protocol, words
-from resexp.report.alike import overlap
 from resexp.report.table import Sentence
 from resexp.store import Records
 
@@ -27,13 +26,21 @@ MOST = 4
 
 
 def of_sides(records: Records, sides: Sequence[pd.DataFrame], named: Collection[str]) -> tuple[str, ...]:
-    """Each setting in which two groups of trials differ, with its value in both: `model.match: params and
-    none`. `named` are the dotted keys that the comparison is about.
+    """Each setting in which two groups of trials differ, with its value in both: `model.match: params
+    against none`. `named` are the dotted keys that the comparison is about.
     """
     return tuple(
-        f"{key}: {' and '.join(words.listed(values, MOST) for values in both)}"
+        f"{key}: {' against '.join(words.listed(values, MOST) for values in both)}"
         for key, both in _differing(records, sides, named)
     )
+
+
+def within(records: Records, trials: pd.DataFrame, named: Collection[str]) -> list[str]:
+    """The settings in which these trials differ from each other, without those in `named`."""
+    texts = trials["id"].map(lambda id: repr({**records.settings.get(id, {}), SEED: None}))
+    different = trials[~texts.duplicated()]
+    groups = [different.iloc[[number]] for number in range(len(different))]
+    return [key for key, _ in _differing(records, groups, named)]
 
 
 def in_brackets(found: Sequence[str]) -> str:
@@ -98,7 +105,7 @@ def _differing(
     keys = dict.fromkeys(key for own in every for key, _ in leaves(own))
     for key in dict.fromkeys(_shared(key, every) for key in keys):
         if key and not any(overlap(key, other) for other in ignored):
-            values = [list(dict.fromkeys(_text(own, key) for own in group)) for group in settings]
+            values = [list(dict.fromkeys(shown(own, key) for own in group)) for group in settings]
             if len({frozenset(own) for own in values}) > 1:
                 yield key, values
 
@@ -124,5 +131,11 @@ def _shared(key: str, settings: Sequence[Mapping[str, Any]]) -> str:
         key = parent
 
 
-def _text(settings: Mapping[str, Any], key: str) -> str:
+def shown(settings: Mapping[str, Any], key: str) -> str:
+    """The value of a dotted key as text."""
     return protocol.shown(protocol.setting(settings, key))
+
+
+def overlap(axis: str, key: str) -> bool:
+    """Whether two dotted keys name the same setting, or one names a part and the other an option of it."""
+    return axis == key or axis.startswith(f"{key}.") or key.startswith(f"{axis}.")

@@ -67,8 +67,8 @@ def compare(records: Records, claim: Claim) -> Comparison:
     if found is None or sides.unfair(records, found):
         return NOTHING
     records = _with_curves(records, (found.lower, found.higher), claim.metric, read)
-    mixed = any(several(matching(records, when)) for when in found)
-    alike = unspoken(records, tuple(found)) if mixed else None
+    trials, named = [matching(records, when) for when in found], [key for when in found for key in when]
+    alike = unspoken(records, named, trials) if any(map(several, trials)) else None
     # Only equal depths are compared, unless each side names its own depth. Then the depths may differ.
     by_depth = any(DEPTH not in when for when in found)
 
@@ -81,10 +81,8 @@ def compare(records: Records, claim: Claim) -> Comparison:
     means = replace(NOTHING, lower=sides.finite_mean(used[0]), higher=sides.finite_mean(used[1]))
     if not pairs:
         return means
-    named = [key for when in found for key in when]
-    means = replace(
-        means, confounded=confounded.of_sides(records, _compared(records, found, alike, by_depth), named)
-    )
+    also = confounded.of_sides(records, _compared(trials, alike, by_depth), named)
+    means = replace(means, confounded=also)
     if read:
         return _of_curves(records, found, claim, pairs, means)
 
@@ -116,16 +114,15 @@ def compare(records: Records, claim: Claim) -> Comparison:
 
 
 def _compared(
-    records: Records, both: Iterable[Mapping[str, Any]], alike: pd.Series[str] | None, by_depth: bool
+    sides: Sequence[pd.DataFrame], alike: pd.Series[str] | None, by_depth: bool
 ) -> list[pd.DataFrame]:
-    """The trials of both sides that are compared: if there are labels (`alike`), those whose label is on both
-    sides, and if `by_depth`, those whose depth is.
+    """The trials of both sides that are compared: those whose label and, if `by_depth`, depth are on both
+    sides.
     """
-    trials = [matching(records, when) for when in both]
-    for column in [records.trials["depth"]] * by_depth + ([] if alike is None else [alike]):
-        shared = set.intersection(*(set(column[rows.index]) for rows in trials))
-        trials = [rows[column[rows.index].isin(shared)] for rows in trials]
-    return trials
+    keys = ["depth", "alike"] if by_depth else ["alike"]
+    marks = [rows.assign(alike="" if alike is None else alike).set_index(keys).index for rows in sides]
+    shared = marks[0].intersection(marks[1])
+    return [rows[mark.isin(shared)] for rows, mark in zip(sides, marks, strict=True)]
 
 
 def _difference(

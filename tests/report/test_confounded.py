@@ -71,9 +71,9 @@ def test_a_claim_says_what_else_its_sides_differ_in() -> None:
     def slower(row: dict[str, Any]) -> Mapping[str, Any]:
         return {LR: 0.01} if row["connection"] == "plain" else {}
 
-    assert found(slower, claim(RESIDUAL, PLAIN)) == ("training.optimizer.lr: 0.1 and 0.01",)
+    assert found(slower, claim(RESIDUAL, PLAIN)) == ("training.optimizer.lr: 0.1 against 0.01",)
     cells = of(claims, records(slower, published=claim(RESIDUAL, PLAIN))).cells()
-    assert "(its sides also differ in training.optimizer.lr: 0.1 and 0.01)" in cells[0][0]
+    assert "(its sides also differ in training.optimizer.lr: 0.1 against 0.01)" in cells[0][0]
     named = {**RESIDUAL, LR: 0.1}, {**PLAIN, LR: 0.01}
     assert found(slower, claim(*named)) == ()
     assert found(lambda row: {}, claim(RESIDUAL, PLAIN)) == ()
@@ -81,7 +81,7 @@ def test_a_claim_says_what_else_its_sides_differ_in() -> None:
 
 def test_a_claim_on_depth_says_what_else_the_depths_differ_in() -> None:
     deep, shallow = {**PLAIN, "model.depth": "deepest"}, {**PLAIN, "model.depth": "shallowest"}
-    assert found(slower_at_56, claim(shallow, deep)) == ("training.optimizer.lr: 0.1 and 0.01",)
+    assert found(slower_at_56, claim(shallow, deep)) == ("training.optimizer.lr: 0.1 against 0.01",)
     # Where equal depths are compared, both sides have the same rates.
     assert found(slower_at_56, claim(RESIDUAL, PLAIN)) == ()
 
@@ -96,15 +96,37 @@ def test_depths_and_settings_that_one_side_alone_has_are_not_compared_and_not_na
     assert found(lambda row: {}, claim(RESIDUAL, PLAIN), halved) == ()
 
 
+def test_seeds_of_different_settings_are_never_one_side() -> None:
+    """A rule on seeds makes two variants of one connection. Their claims compare each with its like."""
+    own = {"plain": {0: 0.2, 1: 0.2, 2: 0.9}, "residual": {0: 0.1, 1: 0.1, 2: 0.8}}
+    trials = [
+        trial(kind, 8, seed, train_error=error, variant=f"{kind} {seed // 2}")
+        for kind, errors in own.items()
+        for seed, error in errors.items()
+    ]
+
+    def compared(change: Change) -> tuple[int, float]:
+        (row,) = of(claims, records(change, trials, published=claim(RESIDUAL, PLAIN))).rows
+        return row["n"], row["difference"]
+
+    def slower(row: dict[str, Any]) -> Mapping[str, Any]:
+        return {LR: 0.01} if row["seed"] == 2 else {}
+
+    assert compared(slower) == (1, pytest.approx(0.1))  # of two seeds at one rate and one seed at the other
+    alone = [row for row in trials if row["connection"] == "plain" or row["seed"] < 2]
+    (row,) = of(claims, records(slower, alone, published=claim(RESIDUAL, PLAIN))).rows
+    assert (row["n"], row["difference"], row["confounded"]) == (2, pytest.approx(0.1), ())
+
+
 LOW, ADAM = {"training.schedule.low_rate": {"factor": 0.1}}, {"training.optimizer": {"kind": "adam", "b": 1}}
 
 
 @pytest.mark.parametrize(
     ("plain", "told"),
     [
-        ({"model.match": "params", "model.width": 14}, ("model.match: none and params",)),
-        (LOW, ("training.schedule.low_rate: not set and factor=0.1",)),
-        (ADAM, ("training.optimizer.kind: sgd and adam",)),
+        ({"model.match": "params", "model.width": 14}, ("model.match: none against params",)),
+        (LOW, ("training.schedule.low_rate: not set against factor=0.1",)),
+        (ADAM, ("training.optimizer.kind: sgd against adam",)),
         ({"data.root": "elsewhere", "probes": []}, ()),
     ],
 )
@@ -138,7 +160,7 @@ def test_a_check_says_what_else_its_sides_differ_in() -> None:
     (_, outcome) = check(
         report, [parse("train_error(residual, 56) < train_error(plain, 8)")], allow_diverged=False
     )
-    assert "(its sides also differ in training.optimizer.lr: 0.01 and 0.1)" in outcome.why
+    assert "(its sides also differ in training.optimizer.lr: 0.01 against 0.1)" in outcome.why
     (_, outcome) = check(
         report, [parse("train_error(residual, 56) < train_error(plain, 56)")], allow_diverged=False
     )
@@ -150,5 +172,5 @@ def test_the_comparison_with_the_baseline_says_what_else_variants_differ_in() ->
         return {"model.match": "params" if row["connection"] == "plain" else "none"} | slower_at_56(row)
 
     caption = of(comparisons, records(changed)).caption
-    assert "Some variants also differ from residual: plain in model.match: none and params." in caption
+    assert "Some variants also differ from residual: plain in model.match: none against params." in caption
     assert "also differ" not in of(comparisons, records(slower_at_56)).caption
