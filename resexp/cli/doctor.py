@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from resexp.machine.environment import environment
-from resexp.machine.folders import data_folder
+from resexp.machine.folders import data_folder, nearest
 
 SYSTEMS = {
     "linux": "Linux: tested on CPUs",
@@ -91,9 +91,7 @@ def _folders(results: Path) -> Iterator[Finding]:
         ("results folder", results, "--results"),
         ("data folder", data_folder(), "RESEXP_DATA"),
     ):
-        parent = folder.absolute()
-        while not parent.exists():
-            parent = parent.parent
+        parent = nearest(folder)
         try:
             with tempfile.TemporaryFile(dir=parent):
                 free = shutil.disk_usage(parent).free / 2**30

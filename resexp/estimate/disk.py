@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from resexp.machine.folders import nearest
 from resexp.text import size
 
 if TYPE_CHECKING:
@@ -33,11 +34,8 @@ def checkpoint_bytes(trials: Sequence[Trial], slots: int) -> int:
 
 def free_bytes(folder: Path) -> int | None:
     """The bytes that are free where `folder` is or will be. None if this cannot be found out."""
-    parent = folder.absolute()
-    while not parent.exists() and parent != parent.parent:
-        parent = parent.parent
     try:
-        return shutil.disk_usage(parent).free
+        return shutil.disk_usage(nearest(folder)).free
     except OSError:
         return None
 

@@ -1,4 +1,4 @@
-"""Finds the folder of data sets, and expands `~` in a data set's own folder."""
+"""Finds the folder of data sets, expands `~` in a data set's own folder, and finds where new folders will lie."""
 
 from __future__ import annotations
 
@@ -32,3 +32,11 @@ def own_folder(root: str) -> Path:
         return Path(root).expanduser()
     except RuntimeError:
         raise DataError(f"data.root: {Path(root).parts[0]} has no home folder; give the full path") from None
+
+
+def nearest(folder: Path) -> Path:
+    """The folder itself if it exists, or the nearest folder above it that does."""
+    above = folder.absolute()
+    while not above.exists() and above != above.parent:
+        above = above.parent
+    return above
