@@ -1,4 +1,4 @@
-"""Finds the folder of data sets, expands `~` in a data set's own folder, and finds where new folders will lie."""
+"""Finds the folder of data sets, a data set's own folder, and the place where a new folder will be."""
 
 from __future__ import annotations
 
