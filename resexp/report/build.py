@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from resexp.errors import Problem
 from resexp.plan.status import Status
-from resexp.report import frames, standing, statistics, unjudged, words
+from resexp.report import frames, references, standing, statistics, unjudged, words
 from resexp.report.sections import Section, loaded, noting, refuse_missing_cells, sections, unshowable
 from resexp.report.setup import Setup, setup
 from resexp.report.table import Sentence, Table, explained, introduced
@@ -213,7 +213,7 @@ def _notes(records: frames.ReportRecords) -> list[str]:
             "The networks were trained for one step only, so that probes could measure them as initialised. "
             "Their errors say nothing about training and are not compared."
         )
-    if records.published.get("references") or records.published.get("claims"):
+    if references.of_a_paper(records):
         notes.append(
             "Published values are shown next to the measured ones. If data, size or length of training "
             "differ, a run can at most agree in direction: a smaller run is not a reproduction."

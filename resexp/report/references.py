@@ -40,6 +40,12 @@ def published(records: Records) -> Published:
     return Published.from_json(records.published)
 
 
+def of_a_paper(records: Records) -> bool:
+    """Whether the experiment is that of a paper, or has published numbers."""
+    paper = published(records)
+    return bool(paper.paper or paper.references or any(claim.published for claim in paper.claims))
+
+
 def matching(records: Records, when: Mapping[str, Any]) -> pd.DataFrame:
     """The trials, ended or not, whose settings fit `when`. A list as a value in `when` gives alternatives."""
     settings = [records.settings.get(id, {}) for id in records.trials["id"]]

@@ -388,6 +388,19 @@ def test_no_number_is_called_published_that_is_not(make: Make) -> None:
     assert table.cells()[0][2:4] == ["–", "diverged"]
 
 
+@pytest.mark.parametrize(
+    ("paper", "told"),
+    [
+        ({"claims": [claim()]}, False),
+        ({"claims": [claim(published=(0.1, 0.2))]}, True),
+        ({"paper": "A", "claim": "B", "claims": [claim()]}, True),
+    ],
+)
+def test_claims_of_ones_own_are_not_called_published(paper: dict[str, Any], told: bool, make: Make) -> None:
+    notes = build(make(trials({"plain": [0.2], "residual": [0.3]}), published=paper)).notes
+    assert any("Published values" in note for note in notes) is told
+
+
 def test_a_seed_that_lacks_one_of_a_sides_settings_is_left_out(make: Make) -> None:
     """Otherwise two seeds of the residual side would be of the better shortcut alone."""
     errors: Errors = {"plain": [0.25, 0.26, 0.24], "residual": [0.1, 0.11, 0.09]}
