@@ -60,7 +60,7 @@ def parse_probes(texts: Sequence[str], plugins: tuple[Plugin, ...] = ()) -> list
     """
     draft = Draft(COMMAND_LINE, {}, plugins=plugins)
     kinds = models("probe", plugins)
-    probes = []
+    probes: list[ProbeConfig] = []
     for text in texts:
         try:
             document = yaml_text.parse(text, COMMAND_LINE)
@@ -75,12 +75,16 @@ def parse_probes(texts: Sequence[str], plugins: tuple[Plugin, ...] = ()) -> list
         elif "at" in part:
             draft.wrong(None, "--probe", "has `at`", "remove it: a trial is measured at its end")
         else:
-            probes.append(draft.validate(kinds[kind], {**part, "at": (1.0,)}, lambda key: None))
+            probe = draft.validate(kinds[kind], {**part, "at": (1.0,)}, lambda key: None)
+            if isinstance(probe, ProbeConfig) and probe.name in {each.name for each in probes}:
+                wrong = f"{probe.name} is given twice"
+                draft.wrong(None, "--probe", wrong, "keep one: a report would average both")
+            probes += [probe] if isinstance(probe, ProbeConfig) else []
     if not texts:
         draft.wrong(None, "--probe", "is missing", f"one of {', '.join(kinds)}")
     if draft.problems:
         raise refuse(draft.problems, COMMAND_LINE)
-    return [config for config in probes if isinstance(config, ProbeConfig)]
+    return probes
 
 
 def parse_launcher(kind: str, texts: Sequence[str], plugins: tuple[Plugin, ...] = ()) -> LauncherConfig:

@@ -1,13 +1,15 @@
-"""Refuses `checks` and `claims` about trials that the plan does not have, before anything is trained."""
+"""Refuses `checks` and `claims` about what the plan does not have, before anything is trained."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from resexp.catalog.probe_name import probe_name
 from resexp.config import expectation
+from resexp.config.grid import DEPTH
 from resexp.config.problems import quoted
-from resexp.config.published import DEPTH_WORDS
+from resexp.config.published import DEPTH_WORDS, Claim, ProbeMetric, curve, reading
 from resexp.errors import Problem
 from resexp.plan.chosen import has, plan_has
 
@@ -34,7 +36,8 @@ def unknown_checks(experiment: Experiment, trials: Sequence[Trial]) -> Iterator[
 
 
 def unknown_claims(experiment: Experiment, trials: Sequence[Trial]) -> Iterator[Problem]:
-    """A problem for each side of the file's own claims that no trial is on.
+    """A problem for each side of the file's own claims that no trial is on, for each claim whose words for
+    depths mean no two groups of trials, and for each whose metric no trial on a side measures.
 
     Claims of papers may be about more than is trained here. Nothing is refused if the plan is only a part of
     the file's sweep.
@@ -42,22 +45,81 @@ def unknown_claims(experiment: Experiment, trials: Sequence[Trial]) -> Iterator[
     if experiment.partial:
         return
     for number, claim in enumerate(experiment.claims):
-        for name, side in (("lower", claim.lower), ("higher", claim.higher)):
-            wrong = _unknown(side, trials)
-            if wrong:
-                where = experiment.points[0].where(f"claims.{number}.{name}")
-                yield Problem(where, f"claims.{number}.{name}", *wrong)
+        for name, *wrong in _faults(claim, trials):
+            key = f"claims.{number}.{name}"
+            yield Problem(experiment.points[0].where(key), key, *wrong)
 
 
-def _unknown(side: Mapping[str, Any], trials: Sequence[Trial]) -> tuple[str, str] | None:
-    """What is wrong with a side that no trial is on, and what would be right; None if a trial is on it."""
+def _faults(claim: Claim, trials: Sequence[Trial]) -> Iterator[tuple[str, str, str]]:
+    """What is wrong with a claim: the key, what is wrong with it, and what would be right."""
+    sides = {"lower": claim.lower, "higher": claim.higher}
+    found = {name: _on(side, trials) for name, side in sides.items()}
+    groups = {name: group for name, group in found.items() if isinstance(group, list)}
+    yield from ((name, *group) for name, group in found.items() if not isinstance(group, list))
+    if len(groups) < len(sides):
+        return
+    worded = {name: side[DEPTH] for name, side in sides.items() if side.get(DEPTH) in DEPTH_WORDS}
+    if worded:
+        shared = sorted(set.intersection(*({trial.depth for trial in groups[name]} for name in worded)))
+        if wrong := _without_depths(list(sides.values()), shared):
+            yield f"{next(iter(worded))}.{DEPTH}", *wrong
+    if wrong := _unmeasured(claim.metric, list(groups.values())):
+        yield "metric", *wrong
+
+
+def _without_depths(sides: Sequence[Mapping[str, Any]], shared: Sequence[int]) -> tuple[str, str] | None:
+    """What is wrong if words for depths mean no depth, or the same trials on both sides. `shared` are the
+    depths that all sides with such a word have.
+    """
+    depths = dict(zip(("deepest", "shallowest"), (shared[-1], shared[0]), strict=True)) if shared else {}
+    meant = [{**side, DEPTH: depths.get(side.get(DEPTH, ""), side.get(DEPTH))} for side in sides]
+    needed = 1 + any(side.get(DEPTH) == "best_shallower" for side in sides)
+    if len(shared) >= needed and meant[0] != meant[1]:
+        return None
+    has = f"the sides share {f'depth {shared[0]} alone' if shared else 'no depth'}"
+    wrong = "means the same trials as the other side" if len(shared) >= needed else "means no depth"
+    return f"{wrong}: {has}", "let the sweep have more depths, or name others"
+
+
+def _unmeasured(metric: str, groups: Sequence[Sequence[Trial]]) -> tuple[str, str] | None:
+    """What is wrong if no trial of one of the groups measures a metric, and what would be right.
+
+    Readings after the last step are not refused, because `resexp probe` can add them.
+    """
+    probe, on_curve = reading(metric), curve(metric)
+    measure = on_curve.measure if on_curve else metric
+    if metric == "test_accuracy" and not any(trial.plugins for trials in groups for trial in trials):
+        return "accuracies are not measured", "name test_error, 1 minus the accuracy, and swap the sides"
+    for trials in groups:
+        every = [trial.settings for trial in trials]
+        if probe and probe.at < 1 and not any(_reads(each, probe) for each in every):
+            wrong = f"no trial reads {probe.probe} at {100 * probe.at:g} % of training"
+            return wrong, f"give probes: [{{kind: {probe.probe}, at: [{probe.at:g}]}}]"
+        if measure.startswith("validation_") and not any(each["data"]["validation_size"] for each in every):
+            return f"{measure} is not measured", "give data.validation_size, or name test_error or test_loss"
+    return None
+
+
+def _reads(settings: Mapping[str, Any], wanted: ProbeMetric) -> bool:
+    """Whether a trial with these settings takes a reading of this probe at this moment."""
+    return any(
+        probe_name(probe["kind"], probe["of"]) == wanted.probe
+        and any(abs(at - wanted.at) < 1e-9 for at in probe["at"])
+        for probe in settings["probes"]
+    )
+
+
+def _on(side: Mapping[str, Any], trials: Sequence[Trial]) -> list[Trial] | tuple[str, str]:
+    """The trials on a side, at any depth if a word stands for it. If there are none, what is wrong with the
+    side and what would be right.
+    """
     left = list(trials)
     for key, wanted in side.items():
-        if key == "model.depth" and wanted in DEPTH_WORDS:
+        if key == DEPTH and wanted in DEPTH_WORDS:
             continue
         choices = wanted if isinstance(wanted, list) else [wanted]
         fitting = [trial for trial in left if has(trial, key, choices)]
         if not fitting:
             return f"no trial has {key}: {' or '.join(map(quoted, choices))}", plan_has(left, key)
         left = fitting
-    return None
+    return left

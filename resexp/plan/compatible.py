@@ -55,6 +55,7 @@ def _misfits(settings: Settings, facts: Facts) -> Iterator[Problem]:
             wrong = f"has no effect: {settings.data.kind} has {what}"
             yield Problem("", f"data.{name}", wrong, "remove it")
     task = scan.part_class(settings.task.info)
+    yield from _empty(settings, facts, task)
     named = sorted(key for key, _ in _networks(task))
     yield from _parts(settings, facts, task)
     if any(getattr(settings, key) is None for key in named):
@@ -76,6 +77,33 @@ def _misfits(settings: Settings, facts: Facts) -> Iterator[Problem]:
             yield Problem("", f"{key}.init_noise", wrong, f"remove it, or give {key}.init: dirac")
     for number, config in enumerate(settings.probes):
         yield from _unmeasured(settings, task, config, f"probes.{number}")
+    yield from _measured_twice(settings.probes)
+
+
+def _empty(settings: Settings, facts: Facts, task: type[Any]) -> Iterator[Problem]:
+    """A problem if random crops may show nothing of an image, or if only one class is left to classify."""
+    if settings.data.crop and len(facts.shape) == 3 and settings.data.crop >= (side := min(facts.shape[1:])):
+        wrong = f"pads each side by {settings.data.crop} pixels, so crops may show nothing of {side} x {side}"
+        yield Problem("", "data.crop", wrong, "give the padding, such as 4; crops have the images' size")
+    if settings.data.classes is not None and len(facts.classes) == 1 and task.targets == "labels":
+        wrong = f"leaves one class, {facts.classes[0]!r}, so there is nothing to classify"
+        yield Problem("", "data.classes", wrong, "give two classes or more")
+
+
+def _measured_twice(probes: Sequence[ProbeConfig]) -> Iterator[Problem]:
+    """A problem for each moment at which a probe measures a network twice. Readings are known by their
+    probe's name, so a report would average those of both measurements, even if their options differ.
+    """
+    first: dict[tuple[str, float], int] = {}
+    for number, config in enumerate(probes):
+        again = [at for at in config.at if first.setdefault((config.name, at), number) != number]
+        if again:
+            before = first[config.name, again[0]]
+            wrong = f"{config.name} measures at {100 * again[0]:g} % of training, as probes.{before} does"
+            right = "keep one of them, or give them other moments: a report would average both"
+            yield Problem("", f"probes.{number}", wrong, right)
+        elif len(set(config.at)) < len(config.at):
+            yield Problem("", f"probes.{number}.at", "has a moment twice", "give each moment once")
 
 
 def _undrawn(settings: Settings) -> Iterator[Problem]:

@@ -1,4 +1,4 @@
-"""`checks` and `claims` of a configuration about trials that its plan lacks are found before training."""
+"""`checks` and `claims` of a configuration about what its plan lacks are found before training."""
 
 from __future__ import annotations
 
@@ -85,3 +85,58 @@ def test_a_side_of_a_claim_that_no_trial_is_on_is_told_with_its_line(tmp_path: P
 def test_claims_about_what_the_plan_has_are_fine(tmp_path: Path) -> None:
     for lower in ("residual", "{kind: residual}", "[residual, skip]"):
         assert plan(tmp_path, text=CLAIMS.replace("LOWER", lower).replace("DEPTH", "deepest")) == 4
+
+
+def refusals(folder: Path, text: str, **changes: str) -> list[str]:
+    """What is wrong with the claim of CLAIMS after some words in it were replaced."""
+    for old, new in {"LOWER": "residual", "DEPTH": "deepest", **changes}.items():
+        text = text.replace(old, new)
+    try:
+        plan(folder, text=text)
+    except ConfigError as refused:
+        return [f"{problem.key}: {problem.wrong}" for problem in refused.problems]
+    return []
+
+
+@pytest.mark.parametrize(
+    ("metric", "more", "wrong"),
+    [
+        ("validation_error", "", "validation_error is not measured"),
+        ('"steps_to@validation_error:0.5"', "", "validation_error is not measured"),
+        ("test_accuracy", "", "accuracies are not measured"),
+        ('"lesion.error@0.5:mean"', "", "no trial reads lesion at 50 % of training"),
+        ('"lesion.error@0.5:mean"', "probes: [{kind: lesion, at: [0, 1]}]", "no trial reads lesion at 50 %"),
+        ('"lesion.error@0.5:mean"', "probes: [{kind: lesion, at: [0.5]}]", ""),
+        ('"lesion.error@1:mean"', "", ""),  # `resexp probe` may add it
+        ("test_iou", "", ""),  # a task may have measures of its own
+    ],
+)
+def test_a_claim_on_what_no_trial_measures_is_refused(
+    metric: str, more: str, wrong: str, tmp_path: Path
+) -> None:
+    said = refusals(tmp_path, f"{CLAIMS}{more}\n", test_error=metric)
+    assert [each.startswith(f"claims.0.metric: {wrong}") for each in said] == [True] * bool(wrong)
+
+
+def test_a_claim_on_validation_is_fine_with_a_validation_set(tmp_path: Path) -> None:
+    text = CLAIMS.replace("test: 16}", "test: 16, validation_size: 16}")
+    assert not refusals(tmp_path, text, test_error="validation_error")
+
+
+@pytest.mark.parametrize(
+    ("lower", "higher", "depths", "wrong"),
+    [
+        ("deepest", "best_shallower", "[8]", "lower.model.depth: means no depth: the sides share depth 8"),
+        ("deepest", "shallowest", "[8]", "lower.model.depth: means the same trials as the other side"),
+        ("14", "deepest", "[8, 14]", "higher.model.depth: means the same trials as the other side"),
+        ("deepest", "best_shallower", "[8, 14]", ""),
+        ("8", "deepest", "[8, 14]", ""),
+    ],
+)
+def test_words_for_depths_that_mean_no_two_groups_are_refused(
+    lower: str, higher: str, depths: str, wrong: str, tmp_path: Path
+) -> None:
+    text = CLAIMS.replace("[8, 14]", depths)
+    text = text.replace("plain, model.depth: deepest, seed: [0, 1]", "residual, X")
+    said = refusals(tmp_path, text, DEPTH=lower, X=f"model.depth: {higher}")
+    assert [each.startswith(f"claims.0.{wrong}") for each in said] == [True] * bool(wrong)
