@@ -12,7 +12,7 @@ from resexp.config.expectation import parse
 from resexp.report import confounded, frames
 from resexp.report.build import build
 from resexp.report.expected import check
-from resexp.report.tables import claims, comparisons, degradation
+from resexp.report.tables import claims, comparisons, degradation, orderings
 from resexp.store import Records
 
 Rows = list[dict[str, Any]]
@@ -174,3 +174,21 @@ def test_the_comparison_with_the_baseline_says_what_else_variants_differ_in() ->
     caption = of(comparisons, records(changed)).caption
     assert "Some variants also differ from residual: plain in model.match: none against params." in caption
     assert "also differ" not in of(comparisons, records(slower_at_56)).caption
+
+
+def test_a_published_ordering_says_what_else_its_sides_differ_in_and_over_how_many_seeds() -> None:
+    values = [("plain", 56, 0.13), ("residual", 56, 0.07)]
+    same = {"metric": "train_error", "statistic": "mean", "source": "A", "verified": "text"}
+    references = [
+        {"when": {"model.connection": kind, "model.depth": depth}, "value": value, **same}
+        for kind, depth, value in values
+    ]
+
+    def slower(row: dict[str, Any]) -> Mapping[str, Any]:
+        return {LR: 0.01} if row["connection"] == "plain" else {}
+
+    table = of(orderings, records(slower, published={"references": references}))
+    assert table.rows[0]["n"] == 3
+    assert "(its sides also differ in training.optimizer.lr: 0.1 against 0.01)" in table.cells()[0][0]
+    table = of(orderings, records(lambda row: {}, published={"references": references}))
+    assert "differ" not in table.cells()[0][0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from made_up import FINAL, trial
+from made_up import FINAL, settings, trial
 
 from resexp.report import frames
 from resexp.report.build import build
@@ -33,6 +33,13 @@ def nets(connection: str, errors: tuple[float, ...], seeds: int = 5, **changes: 
 
 def table_of(make: Any, rows: list[dict[str, Any]]) -> Table | None:
     return pareto.table(frames.prepared(make(rows)))
+
+
+def sentence(make: Any, rows: list[dict[str, Any]]) -> str:
+    table = table_of(make, rows)
+    assert table is not None
+    (said,) = table.sentences
+    return said.text
 
 
 def row(table: Table | None, **where: Any) -> Row:
@@ -189,3 +196,41 @@ def test_the_figure_has_both_panels(make: Any) -> None:
         "front",
     ):
         assert f">{words}<" in drawn.svg
+
+
+def test_steps_with_too_few_seeds_are_said_not_to_be_judged(make: Any) -> None:
+    rows = nets("residual", (0.05, 0.0501, 0.02, 0.0499))
+    few = [net for net in rows if net["depth"] != 32 or net["seed"] < 2]
+    said = sentence(make, few)
+    assert "no judged step from depth 8 on lowers the test error by more than chance" in said
+    assert "The steps to depth 32 and 56 are not judged, because on one side there are fewer than" in said
+    said = sentence(make, rows)
+    assert "judged" not in said
+
+
+def test_no_mean_of_failed_and_trained_seeds_is_compared_or_on_the_front(make: Any) -> None:
+    rows = nets("plain", (0.1, 0.05, 0.0501, 0.0499))
+    rows[0] |= {"status": "diverged", "test_error": None, "train_error": None}
+    table = table_of(make, rows)
+    assert table is not None
+    assert (row(table, depth=8)["mixed"], row(table, depth=8)["front"]) == (True, [])
+    assert row(table, depth=20)["front"]
+    assert "some seeds failed and others trained is on no front." in table.caption
+    said = sentence(make, rows)
+    assert "points" not in said
+    assert "The step to depth 20 is not judged" in said
+
+
+def test_what_depth_buys_says_what_else_the_depths_differ_in(make: Any) -> None:
+    rows = nets("residual", (0.4, 0.3, 0.2, 0.1))
+    slower = {r["id"]: settings(r | ({"training.epochs": 99} if r["depth"] == 56 else {})) for r in rows}
+    said = sentence(lambda rows: make(rows, settings=slower), rows)
+    assert "The depths also differ in training.epochs (6 at depth 8, 20 and 32 and 99 at depth 56)" in said
+    said = sentence(make, rows)
+    assert "differ" not in said
+
+
+def test_equal_means_are_called_the_same(make: Any) -> None:
+    rows = [net | {"test_error": 0.05} for net in nets("residual", (0.05,) * 4)]
+    said = sentence(make, rows)
+    assert "depth 56 has the same mean error as depth 8" in said

@@ -14,12 +14,12 @@ from resexp.store import Records
 
 ORDER = 5
 CAPTION = (
-    "The difference that the paper states, and the same difference measured here over n seeds per side, with"
-    " its 95 % interval by Student's t (unequal variances, unpaired seeds). Each kind of claim has its "
-    "rule. A claim on a direction agrees or disagrees if the interval excludes 0. A claim that both sides "
-    "are as good names a margin: they are equivalent if the interval lies within the margin on both sides of"
-    " 0, and not equivalent if it lies outside. A claim that one side is no worse names a margin, too: the "
-    "side is no worse if the interval of its disadvantage ends below the margin, and worse if the interval "
+    "The difference that the paper states, and the same difference measured here over at least n seeds per "
+    "side, with its 95 % interval by Student's t (unequal variances, unpaired seeds). Each kind of claim has "
+    "its rule. A claim on a direction agrees or disagrees if the interval excludes 0. A claim that both "
+    "sides are as good names a margin: they are equivalent if the interval lies within the margin on both "
+    "sides of 0, and not equivalent if it lies outside. A claim that one side is no worse names a margin, "
+    "too: the side is no worse if the interval of its disadvantage ends below the margin, and worse if the interval "
     "begins above it. Otherwise a claim is undecided, and so is every claim with fewer than three seeds. If "
     "some seeds of a side failed and others trained, nothing rests on their mean, because it describes "
     "neither. No side is found better, or as good, if some of its networks answer one class only. If "

@@ -8,16 +8,19 @@ from itertools import combinations
 
 from resexp.config.published import Claim, Reference
 from resexp.report import naming, ordering, references, splits, words
-from resexp.report.table import Column, Row, Sentence, Table, text
+from resexp.report.confounded import in_brackets
+from resexp.report.table import Column, Row, Sentence, Table, integer, text
 from resexp.report.verdict import Tone, Verdict
 from resexp.store import Records
 
 ORDER = 61
 CAPTION = (
     "Pairs of published values of one source and metric whose networks differ in one setting, and the same "
-    "difference measured here. The verdict is undecided if the 95 % interval of the difference by "
-    "Student's t (Welch's) includes 0. Fewer than three seeds decide nothing. A pair is not comparable if "
-    "one of the two was not measured. Only the direction is compared, because the protocols may differ."
+    "difference measured here, over at least n seeds per side. The verdict is undecided if the 95 % interval "
+    "of the difference by Student's t (Welch's) includes 0. Fewer than three seeds decide nothing. If "
+    "networks diverged, the verdict rests on how many diverged on each side (Barnard's exact test). A pair "
+    "is not comparable if one of the two was not measured. Only the direction is compared, because the "
+    "protocols may differ. The pairs are not corrected for their number."
 )
 
 
@@ -44,10 +47,12 @@ def table(records: Records) -> Table | None:
     if not rows:
         return None
     columns = (
-        text("pair", "Difference"),
+        Column("Difference", lambda r: f"{r['pair']}{in_brackets(r['confounded'])}", numeric=False),
         text("metric_title", "Metric"),
         Column("Published", lambda r: _show(r, r["published"])),
-        Column("Measured", lambda r: _show(r, r["measured"])),
+        Column("Measured", _measured),
+        Column("95 % interval", _interval),
+        integer("n", "n"),
         text("verdict", "Verdict"),
     )
     counts = Counter(row["verdict"] for row in rows)
@@ -79,6 +84,7 @@ def _row(records: Records, lower: Reference, higher: Reference) -> Row:
         "metric_title": references.titled(lower.metric, naming.measure_of(records)),
         "published": higher.value - lower.value,
         "measured": found.difference,
+        **{key: getattr(found, key) for key in ("low", "high", "n", "diverged", "confounded")},
         "verdict": found.verdict,
     }
 
@@ -89,6 +95,17 @@ def _sentence(counts: Counter[Verdict]) -> Sentence:
     text = f"Of {words.counted(counts.total(), 'published ordering')}, {words.joined(said)}."
     tone = Tone.BAD if disagree else Tone.GOOD if agree == counts.total() else Tone.OPEN
     return Sentence("orderings", f"{agree} of {counts.total()} agree", tone, text)
+
+
+def _measured(row: Row) -> str:
+    return "diverged" if row["diverged"] and row["measured"] is None else _show(row, row["measured"])
+
+
+def _interval(row: Row) -> str:
+    if row["low"] is None:
+        return words.DASH
+    low, high = (references.amount(row["metric"], row[end]) for end in ("low", "high"))
+    return f"[{low}, {high}]"
 
 
 def _show(row: Row, difference: float | None) -> str:

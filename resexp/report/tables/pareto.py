@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from resexp.plan.status import Status
-from resexp.report import corrections, failed_seeds, frames, naming, splits, statistics, words
+from resexp.report import confounded, corrections, failed_seeds, frames, naming, splits, statistics, words
 from resexp.report.table import (
     Column,
     Sentence,
@@ -34,6 +34,7 @@ FRONT = (
     "a lower or equal cost: parameters (P), multiply-accumulates (M) or a trial's whole time on this "
     "machine (T). Of networks with the same error and cost, only the first in the table is on the front."
 )
+MIXED = " A network of which some seeds failed and others trained is on no front."
 CAPTION = (
     f"Test {{error}}{PROTOCOL}, as mean ± standard deviation over n seeds.{FRONT} The gain is how much lower "
     "the test {error} is than at the next shallower depth, in points, with a 95 % interval by Student's t "
@@ -82,17 +83,15 @@ def table(records: Records) -> Table | None:
         number("p", "p (Holm)", words.probability),
     )
     lost = ended[ended["status"] != Status.DONE]
-    sentences = tuple(
-        _counted(
-            _sentence(v, group, int(deepest[v]), measure.name, level),
-            lost[lost["variant"] == v],
-            group[-1]["depth"],
-        )
-        for v, group in _by_variant(rows)
-    )
-    caption = as_given(records, CAPTION if costly else CAPTION.replace(FRONT, ""), PROTOCOL)
+    sentences: list[Sentence] = []
+    for v, group in _by_variant(rows):
+        said = _sentence(v, group, int(deepest[v]), measure.name, level)
+        said = _counted(said, lost[lost["variant"] == v], group[-1]["depth"])
+        sentences += confounded.told(records, done[done["variant"] == v], [said])
+    front = FRONT + MIXED * any(row["mixed"] for row in rows)
+    caption = as_given(records, CAPTION.replace(FRONT, front if costly else ""), PROTOCOL)
     caption = f"{caption} {splits.caption(records)}"
-    return Table("pareto", "What depth buys", caption, columns, tuple(rows), sentences)
+    return Table("pareto", "What depth buys", caption, columns, tuple(rows), tuple(sentences))
 
 
 def _by_variant(rows: list[dict[str, Any]]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
@@ -150,9 +149,9 @@ def fronts(rows: list[dict[str, Any]], cost: str) -> list[list[dict[str, Any]]]:
 
     A row is on the front if its error is lower than that of every row that costs as much or less. Of rows
     with equal costs and errors, only the first is on it. Each data set has a front of its own, because errors
-    on different data cannot be compared.
+    on different data cannot be compared. A mixed row is on none, because its mean describes no network.
     """
-    known = [row for row in rows if row[cost] is not None]
+    known = [row for row in rows if row[cost] is not None and not row["mixed"]]
     sets = dict.fromkeys(row["tested"] for row in known)
     return [_front([row for row in known if row["tested"] == tested], cost) for tested in sets]
 
@@ -182,13 +181,15 @@ def _sentence(variant: str, rows: list[dict[str, Any]], tried: int, error: str, 
         return settled
     paying = [place for place, row in enumerate(rows) if row["pays"]]
     last = paying[-1] if paying else 0
+    skipped = [str(row["depth"]) for row in rows[last + 1 :] if row["gain_low"] is None]
+    judged = "judged step" if skipped else "step"
     depth, deepest = rows[last]["depth"], rows[-1]["depth"]
     if paying:
         row = rows[last]
         gain = f"{words.points(row['gain'])} points {words.interval(row['gain_low'], row['gain_high'])}"
         step = f"the step from depth {rows[last - 1]['depth']} to {depth} lowers the test {error} by {gain}"
     else:
-        step = f"no step from depth {depth} on {_unpaid(rows, f'the test {error}', level)}"
+        step = f"no {judged} from depth {depth} on {_unpaid(rows, f'the test {error}', level)}"
     if last == len(rows) - 1 and tried > deepest:
         said = f"{variant}: {step}; no deeper network, up to depth {tried}, finished."
         return Sentence(variant, f"pays up to {deepest}", Tone.OPEN, said)
@@ -196,15 +197,27 @@ def _sentence(variant: str, rows: list[dict[str, Any]], tried: int, error: str, 
         said = f"{variant}: {step}; this is the last step."
         return Sentence(variant, f"pays up to {deepest}", Tone.GOOD, said)
     if paying:
-        step += f", and no later step {_unpaid(rows[last + 1 :], 'it', level)}"
+        step += f", and no later {judged} {_unpaid(rows[last + 1 :], 'it', level)}"
+    badge = f"pays up to {depth}" if paying else "no step pays"
+    left_out = f" {_not_judged(skipped)}" if skipped else ""
+    if rows[last]["mixed"]:  # its mean describes no network
+        return Sentence(variant, badge, Tone.OPEN, f"{variant}: {step}.{left_out}")
     change = rows[last]["test_error_mean"] - rows[-1]["test_error_mean"]
     cost = rows[-1]["macs"] / rows[last]["macs"] if rows[last]["macs"] and rows[-1]["macs"] else None
     times = f" at {words.fixed(cost, 1)} times the multiply-accumulates" if cost else ""
-    moved = "less" if change > 0 else "more"
-    size = words.percent(abs(change))
-    ends = f"depth {deepest} has {size} points {moved} {error} than depth {depth}{times}"
-    badge = f"pays up to {depth}" if paying else "no step pays"
-    return Sentence(variant, badge, Tone.OPEN, f"{variant}: {step}; {ends}.")
+    size = f"{words.percent(abs(change))} points {'less' if change > 0 else 'more'} {error} than"
+    size = size if change else f"the same mean {error} as"
+    said = f"{variant}: {step}; depth {deepest} has {size} depth {depth}{times}.{left_out}"
+    return Sentence(variant, badge, Tone.OPEN, said)
+
+
+def _not_judged(depths: list[str]) -> str:
+    """A sentence on the steps to these depths, which were not tested."""
+    steps, verb = ("step", "is") if len(depths) == 1 else ("steps", "are")
+    return (
+        f"The {steps} to depth {words.listed(depths)} {verb} not judged, because on one side there are fewer "
+        "than three seeds, or some failed and others trained."
+    )
 
 
 def _without_steps(variant: str, rows: list[dict[str, Any]], error: str) -> Sentence | None:
