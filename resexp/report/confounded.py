@@ -49,18 +49,26 @@ def in_brackets(found: Sequence[str]) -> str:
 
 
 def of_variants(records: Records, trials: pd.DataFrame, baseline: str) -> str:
-    """A sentence on the variants that differ from the baseline, at equal depths, in settings that are not
-    swept; "" if there are none.
-    """
-    groups = dict(frames.by_variant(trials))
+    """A sentence on the variants that `by_variant` finds; "" if there are none."""
     found: dict[tuple[str, ...], list[str]] = {}
-    for variant, group in groups.items():
-        shared = set(group["depth"]) & set(groups[baseline]["depth"])
-        both = [rows[rows["depth"].isin(shared)] for rows in (groups[baseline], group)]
-        if also := of_sides(records, both, swept(records)):
-            found.setdefault(also, []).append(variant)
+    for variant, also in by_variant(records, trials, baseline).items():
+        found.setdefault(also, []).append(variant)
     told = [f"{words.joined(variants)} in {'; '.join(also)}" for also, variants in found.items()]
     return f" Some variants also differ from {baseline}: {words.joined(told)}." if told else ""
+
+
+def by_variant(records: Records, trials: pd.DataFrame, baseline: str) -> dict[str, tuple[str, ...]]:
+    """For each variant that differs from the baseline, at equal depths, in settings that are not swept: these
+    settings, with the variant's value and the baseline's.
+    """
+    groups = dict(frames.by_variant(trials))
+    found: dict[str, tuple[str, ...]] = {}
+    for variant, group in groups.items() if baseline in groups else ():
+        shared = set(group["depth"]) & set(groups[baseline]["depth"])
+        both = [rows[rows["depth"].isin(shared)] for rows in (group, groups[baseline])]
+        if also := of_sides(records, both, swept(records)):
+            found[variant] = also
+    return found
 
 
 def swept(records: Records) -> list[str]:
@@ -88,6 +96,19 @@ def told(records: Records, trials: pd.DataFrame, verdicts: Iterable[Sentence]) -
     also = of_depths(records, trials)
     for verdict in verdicts:
         text = f"{verdict.text} The depths also differ in {also}, which may be the cause."
+        yield replace(verdict, text=text) if also else verdict
+
+
+def told_of_variants(
+    records: Records, trials: pd.DataFrame, baseline: str, verdicts: Iterable[Sentence]
+) -> Iterator[Sentence]:
+    """The sentences on differences from the baseline in these trials. If a variant differs from it in more
+    than what is swept, its sentence says so.
+    """
+    found = by_variant(records, trials, baseline)
+    for verdict in verdicts:
+        also = "; ".join(found.get(verdict.subject, ()))
+        text = f"{verdict.text} It also differs from {baseline} in {also}, which may be the cause."
         yield replace(verdict, text=text) if also else verdict
 
 

@@ -383,6 +383,25 @@ def test_variants_without_a_depth_in_common_are_said_to_be_compared_with_nothing
         assert "in common" not in sentence.text
 
 
+def test_what_the_baseline_was_not_trained_at_is_named(make: Make) -> None:
+    pair = measured({"plain": [0.3, 0.2, 0.25], "residual": [0.1, 0.2, 0.15]}, 20)
+    alone = measured({"skip": [0.3, 0.2, 0.25]}, 56) + measured({"skip": [0.3, 0.2, 0.25]}, 8)
+    told = "Not compared, because the baseline has no trial there: skip at depth 8 and 56."
+    assert told in of(comparisons, make(pair + alone)).caption
+    elsewhere = [{**net, "data.kind": "other"} for net in measured({"skip": [0.3, 0.2, 0.25]}, 20)]
+    told = "Not compared, because the baseline has no trial there: skip at depth 20."
+    assert told in of(comparisons, make(pair + elsewhere)).caption
+    assert "Not compared" not in of(comparisons, make(pair)).caption
+
+
+def test_the_caption_says_what_n_is_where_the_seeds_of_the_sides_are_not_as_many(make: Make) -> None:
+    few = {"plain": [0.3, 0.2, 0.25], "residual": [0.1, 0.2, 0.15, 0.1]}
+    said = "different numbers of seeds, n is the smaller one"
+    assert said in of(comparisons, make(measured(few))).caption
+    few["plain"].append(None)
+    assert said not in of(comparisons, make(measured(few))).caption
+
+
 def test_errors_of_two_tasks_are_not_compared(make: Make) -> None:
     rows = measured({"residual a": [0.1, 0.11, 0.12], "residual b": [0.3, 0.31, 0.32]})
     assert comparisons.table(frames.prepared(make(rows))) is not None

@@ -172,8 +172,20 @@ def test_the_comparison_with_the_baseline_says_what_else_variants_differ_in() ->
         return {"model.match": "params" if row["connection"] == "plain" else "none"} | slower_at_56(row)
 
     caption = of(comparisons, records(changed)).caption
-    assert "Some variants also differ from residual: plain in model.match: none against params." in caption
+    assert "Some variants also differ from residual: plain in model.match: params against none." in caption
     assert "also differ" not in of(comparisons, records(slower_at_56)).caption
+
+
+def test_the_verdict_on_a_variant_says_what_else_it_differs_in_at_that_depth() -> None:
+    def changed(row: dict[str, Any]) -> Mapping[str, Any]:
+        return {LR: 0.01} if row["connection"] == "plain" and row["depth"] == 56 else {}
+
+    (said,) = [s.text for s in of(comparisons, records(changed)).sentences]
+    told = "It also differs from residual in training.optimizer.lr: 0.01 against 0.1, which may be the cause."
+    assert "is higher than that of residual" in said
+    assert said.endswith(told)
+    (said,) = [s.text for s in of(comparisons, records(lambda row: {})).sentences]
+    assert "differs" not in said
 
 
 def test_a_published_ordering_says_what_else_its_sides_differ_in_and_over_how_many_seeds() -> None:

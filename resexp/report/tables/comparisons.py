@@ -10,7 +10,7 @@ import pandas as pd
 
 from resexp.plan.status import Status
 from resexp.report import corrections, failed_seeds, frames, naming, neither, pairs, splits, statistics, words
-from resexp.report.confounded import of_variants
+from resexp.report.confounded import of_variants, told_of_variants
 from resexp.report.naming import Measure
 from resexp.report.table import Column, Row, Sentence, Table, as_given, estimate_cells, number, places, text
 from resexp.report.verdict import Tone, Verdict
@@ -30,6 +30,7 @@ CAPTION = (
     "“undecided” if it does not. If networks diverged, the difference has no size, and p and verdict rest on "
     "how many diverged on each side (Barnard's exact test). Fewer than three seeds decide nothing."
 )
+UNEQUAL = " If the two sides have different numbers of seeds, n is the smaller one."
 
 
 def table(records: Records) -> Table | None:
@@ -37,9 +38,13 @@ def table(records: Records) -> Table | None:
     ended = frames.ended(records.trials)
     if not frames.trained(records):
         return None
-    found: list[tuple[str, int | None, list[dict[str, Any]]]] = []
+    found: list[tuple[str, list[dict[str, Any]]]] = []
+    sentences: list[Sentence] = []
     why, also, level = "", "", statistics.level_of(records)
+    measure = naming.measure_of(records)
+    without: list[str] = []
     for trials in frames.by_test_data(records, ended):
+        without += _without_baseline(trials)
         if chosen := baseline(trials):
             name, why = chosen
             why = why.replace("in the plan", "in the table of runs") if records.foreign else why
@@ -50,31 +55,43 @@ def table(records: Records) -> Table | None:
                 if frames.done(trials)[error].notna().any()
                 for row in _family(trials[trials["depth"] == depth], name, depth, error, level)
             ]
-            found.append((name, frames.common_depth(trials), own))
+            found.append((name, own))
             also += of_variants(records, trials, name)
-    rows = [row for _, _, own in found for row in own]
+            depth, here = frames.common_depth(trials), trials[trials["depth"] == frames.common_depth(trials)]
+            sentences += told_of_variants(records, here, name, _sentences(name, own, depth, measure))
+    rows = [row for _, own in found for row in own]
     if all(row["verdict"] is Verdict.NOT_COMPARABLE for row in rows):
         return None
     order = {variant: place for place, variant in enumerate(ended["variant"].cat.categories)}
     rows.sort(key=lambda row: (order[row["variant"]], row["depth"]))
-    measure = naming.measure_of(records)
     columns = (
         *places(text("error", measure.title)),
         Column("Difference", _difference),
         number("p_holm", "p (Holm)", words.probability),
         text("verdict", "Verdict"),
     )
-    baselines = list(dict.fromkeys(name for name, _, _ in found))
+    baselines = list(dict.fromkeys(name for name, _ in found))
     names = words.joined(baselines)
     said = (
         f"{names}, {why}" if len(baselines) == 1 else f"{names}, each of the variants on the same data, {why}"
     )
-    sentences = tuple(told for name, depth, own in found for told in _sentences(name, own, depth, measure))
     caption = as_given(records, CAPTION, PROTOCOL).replace("{baseline}", said)
+    if any(len({sum(side) for side in zip(row["seeds"], row["diverged"], strict=True)}) > 1 for row in rows):
+        caption += UNEQUAL
+    if without:
+        also += f" Not compared, because the baseline has no trial there: {words.listed(without)}."
     caption = f"{caption}{also} {splits.caption(records)}"
     if any(row["verdict"] is Verdict.SOME_SEEDS_FAIL for row in rows):
         caption += f" {measure.said(failed_seeds.RULE)}"
-    return Table("comparisons", f"Compared with {names}", caption, columns, tuple(rows), sentences)
+    return Table("comparisons", f"Compared with {names}", caption, columns, tuple(rows), tuple(sentences))
+
+
+def _without_baseline(trials: pd.DataFrame) -> list[str]:
+    """The variants, with their depths, of trials on one data set that no baseline can be compared with."""
+    chosen = baseline(trials)
+    has = set(trials.loc[trials["variant"] == chosen[0], "depth"]) if chosen else set()
+    depths = trials[~trials["depth"].isin(has)].groupby("variant", observed=True)["depth"].unique()
+    return [f"{name} at depth {words.listed([*map(str, sorted(map(int, d)))])}" for name, d in depths.items()]
 
 
 def _difference(row: Row) -> str:
