@@ -113,6 +113,7 @@ def run(
     from resexp.config.parse import parse_conditions
     from resexp.data.cache import Survey
     from resexp.data.notes import with_source
+    from resexp.estimate import few_steps
     from resexp.estimate.at_once import best_slots
     from resexp.estimate.disk import shortage
     from resexp.estimate.network import with_worker
@@ -151,6 +152,7 @@ def run(
         data = place.data(measurer, left)
         configs = {each.data.model_dump_json(): each.data for each in settings}.values()
         notes = [note for config in configs for note in with_source(config, survey.notes(config))]
+        notes += few_steps.notes(settings, survey.facts)
         for note in notes:
             tell(note)
         until_supervised.callback(launcher.close)

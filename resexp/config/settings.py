@@ -171,7 +171,7 @@ class TrainingConfig(Frozen):
 
     epochs: PositiveInt | None = None
     iterations: PositiveInt | None = None
-    batch_size: PositiveInt = 128
+    batch_size: PositiveInt = Field(128, description="an epoch leaves out what fills no whole batch")
     optimizer: Annotated[OptimizerConfig, OneOf("optimizer")] = Field("sgd", validate_default=True)
     schedule: Annotated[ScheduleConfig, OneOf("schedule")] = Field("constant", validate_default=True)
     precision: Literal["float32", "bfloat16", "auto"] = "float32"

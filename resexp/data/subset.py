@@ -50,18 +50,23 @@ def _position(names: Sequence[str], wanted: str | int) -> int:
     if isinstance(wanted, str):
         if same(wanted) in names:
             return names.index(same(wanted))
-    elif 0 <= wanted < len(names) and (str(wanted) not in names or names[wanted] == str(wanted)):
-        return wanted
-    quoted = f'write "{wanted}", in quotes, for the class of that name'
+        named = wanted
+    else:
+        # In a configuration, 007 is the number 7, which may stand for a class called 007.
+        alike = [name for name in names if name.isdecimal() and int(name) == wanted]
+        named = alike[0] if alike else str(wanted)
+        if 0 <= wanted < len(names) and names[wanted] in (alike or names):
+            return wanted
+    quoted = f'write "{named}", in quotes, for the class of that name'
     if not isinstance(wanted, str) and 0 <= wanted < len(names):
         raise DataError(
             f"data.classes: {wanted} may be the class at position {wanted}, counted from 0, which is "
-            f"{names[wanted]!r}, or the class named '{wanted}'; {quoted}, or \"{names[wanted]}\" for the "
+            f"{names[wanted]!r}, or the class named '{named}'; {quoted}, or \"{names[wanted]}\" for the "
             "other"
         )
     what = "class" if isinstance(wanted, str) else "position, counted from 0,"
     shown = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
-    hint = f"; {quoted}" if str(wanted) in names else ""
+    hint = f"; {quoted}" if named in names else ""
     raise DataError(f"data.classes: there is no {what} {wanted!r}; there are {len(names)}: {shown}{hint}")
 
 

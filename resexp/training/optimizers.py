@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import nn
 
-from resexp.options import Fraction, IdleWith, NonNegativeFloat, PositiveFloat
+from resexp.options import Fraction, IdleWith, NonNegativeFloat, PositiveFloat, ProperFraction
 
 
 class Optimizer(ABC):
@@ -72,8 +72,8 @@ class Adamw(Optimizer):
         self,
         *,
         lr: PositiveFloat = 1e-3,
-        beta1: Fraction = 0.9,
-        beta2: Fraction = 0.999,
+        beta1: ProperFraction = 0.9,
+        beta2: ProperFraction = 0.999,
         weight_decay: NonNegativeFloat = 0.01,
         decay_on: Literal["all", "matrices"] = "all",
     ) -> None:

@@ -19,7 +19,7 @@ from resexp.random import key_of
 from resexp.tasks.base import Task
 from resexp.training.evaluation import evaluations, number
 from resexp.training.optimizers import Optimizer
-from resexp.training.schedules import Schedule, warmed
+from resexp.training.schedules import SMOOTHING, Schedule, warmed
 from resexp.training.subject import Subject
 
 if TYPE_CHECKING:
@@ -29,10 +29,6 @@ if TYPE_CHECKING:
 
 ACCELERATOR_CHECK_STEPS = 50
 """Steps between two readings of loss and smoothed error on an accelerator. A reading waits for the device."""
-SMOOTHING = 0.98
-"""The weight of earlier batches in the smoothed training error, which averages over about 50 batches. A low
-starting rate ends when this error is small.
-"""
 
 
 class Run:

@@ -10,6 +10,11 @@ from typing import ClassVar
 
 from resexp.options import Fraction, IdleWith, PositiveFloat
 
+SMOOTHING = 0.98
+"""The weight of earlier batches in the smoothed training error, which averages over about 50 batches. A low
+starting rate ends when this error is small.
+"""
+
 
 class Schedule(ABC):
     """The factor on the optimiser's learning rate at each step of a training run.

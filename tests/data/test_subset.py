@@ -64,6 +64,16 @@ def test_a_number_is_a_position_and_never_the_name_of_another_class() -> None:
             pick_classes(names, wanted)
 
 
+def test_a_number_with_zeros_before_it_is_no_position_of_another_class() -> None:
+    """YAML reads [001, 002] as the numbers 1 and 2."""
+    with pytest.raises(DataError, match=r"position 1, .*'002', or the class named '001'; write \"001\""):
+        pick_classes(("001", "002", "003"), (1, 2))
+    with pytest.raises(DataError, match=r'no position, counted from 0, 3; .*write "003", in quotes'):
+        pick_classes(("001", "002", "003"), (3,))
+    assert pick_classes(("000", "001", "002"), (2, 0)) == (2, 0)
+    assert pick_classes(("001", "002"), ("001",)) == (0,)
+
+
 def test_names_are_compared_in_one_spelling() -> None:
     composed, decomposed = "caf\u00e9", "cafe\u0301"
     assert composed != decomposed

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 import torch
+from pydantic import ValidationError
 from torch import nn
 
+from resexp.config.settings import models
 from resexp.training.optimizers import Adamw, Optimizer, Sgd
 
 
@@ -76,3 +78,11 @@ def test_weight_decay_on_matrices_alone_needs_no_vectors() -> None:
     for shape in ((2, 2), (2,)):
         p = nn.Parameter(torch.ones(shape))
         assert len(Adamw(decay_on="matrices").make([p]).param_groups) == 1
+
+
+@pytest.mark.parametrize("beta", ["beta1", "beta2"])
+def test_a_mean_that_never_changes_is_refused_before_training(beta: str) -> None:
+    part = models("optimizer")["adamw"]
+    with pytest.raises(ValidationError, match="less than 1"):
+        part.model_validate({"kind": "adamw", beta: 1.0})
+    part.model_validate({"kind": "adamw", beta: 0.0}).build().make([nn.Parameter(torch.ones(1))])
