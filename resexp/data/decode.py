@@ -47,7 +47,7 @@ def decode(
                 notes += chunk.notes
                 for what, names in chunk.remarks.items():
                     remarks.setdefault(what, []).extend(names)
-                copies.add(split, chunk.images)
+                copies.add(split, chunk.images, chunk.labels)
                 if split == "train":
                     moments.add(chunk.images)
                 rows = files["images"].rows

@@ -247,6 +247,28 @@ def test_test_images_that_are_training_images_are_counted(
     assert data.notes == said
 
 
+def test_images_that_occur_twice_in_training_or_in_two_classes_are_counted(
+    tmp_path: Path, configure: Configure
+) -> None:
+    """Image 3 is also image 0, and image 29, of the test set, is also image 1."""
+    train, test = IMAGES[:28].copy(), IMAGES[28:].copy()
+    train[3], test[1] = train[0], train[1]
+    labels = {"train_labels": LABELS[:28].copy(), "test_labels": LABELS[28:].copy()}
+    labels["train_labels"][3], labels["test_labels"][1] = labels["train_labels"][0], LABELS[1]
+    same = prepared(configure("arrays", root=saved(tmp_path, train_images=train, test_images=test, **labels)))
+    twice = (
+        "1 of 12 test images is a training image, too, value for value",
+        "2 of 28 training images equal others, value for value, so a validation set may hold what is "
+        "trained on",
+    )
+    assert same.notes == twice
+    labels["test_labels"][1] = (LABELS[1] + 1) % (LABELS.max() + 1)
+    other = prepared(
+        configure("arrays", root=saved(tmp_path, train_images=train, test_images=test, **labels))
+    )
+    assert other.notes == (*twice, "2 images have an equal one in another class: are the labels right?")
+
+
 def test_an_archive_that_is_cut_off_is_told_from_what_is_none(tmp_path: Path, configure: Configure) -> None:
     whole = Path(saved(tmp_path)).read_bytes()
     for content, told in (

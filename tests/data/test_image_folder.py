@@ -112,7 +112,10 @@ def test_unreadable_images_are_counted_and_named(tmp_path: Path, configure: Conf
         "val/bee/000.png (empty)",
     )
     assert cache.load_prepared(cache.prepare(config)).notes == (
-        "3 of 3 test images are training images, too, value for value",  # `plant` draws the same ones
+        # `plant` draws the same ones
+        "3 of 3 test images are training images, too, value for value",
+        "8 of 8 training images equal others, value for value, so a validation set may hold what is "
+        "trained on",
         f"3 files left out as unreadable: {', '.join(data.unreadable)}",
     )
 

@@ -17,7 +17,7 @@ CONFIG = """
 name: img
 data: {kind: image_folder, root: set, image_size: 8}
 model: {kind: mlp, depth: 4, width: 4}
-training: {epochs: 1, batch_size: 4}
+training: {epochs: 1, batch_size: 5}
 """
 
 
