@@ -32,8 +32,9 @@ class Copies:
         if self.noun:
             digests = (hashlib.blake2b(row.tobytes(), digest_size=8).digest() for row in examples)
             self.hashes[split].append(np.frombuffer(b"".join(digests), np.uint64))
-            one_each = labels is not None and labels.ndim == 1
-            self.labels[split].append(labels if one_each else np.zeros(len(examples), np.int64))
+            if labels is None or labels.ndim > 1:
+                labels = np.zeros(len(examples), np.int64)
+            self.labels[split].append(labels)
 
     def notes(self) -> tuple[str, ...]:
         """A sentence for each way in which examples occur more than once; () if there is none."""
