@@ -24,7 +24,7 @@ Path = tuple[str, ...]
 Tree = Mapping[str, Any]
 MISSING: Any = object()
 DEPTH, SEED, CONNECTION = "model.depth", "seed", "model.connection"
-"""Dotted keys that cannot be tuned, because results are compared over their values."""
+"""Dotted keys over whose values results are compared."""
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,11 @@ from typing import Any
 from resexp.catalog import scan
 from resexp.catalog.plugins import Plugin
 from resexp.config import problems, shortcut_layout, yaml_text
-from resexp.config.grid import CONNECTION, DEPTH, SEED, Assignment, Axes, Rule, dotted
+from resexp.config.grid import Assignment, Axes, Rule, dotted
 from resexp.config.nearest import instead_of
 from resexp.config.problems import COMMAND_LINE, Draft
 from resexp.config.schema import SAFE_NAME, RuleText, TierText, known_keys
+from resexp.config.tunable import NOT_TUNED
 from resexp.config.yaml_text import Key
 from resexp.errors import ConfigError
 
@@ -238,10 +239,8 @@ def _check_tuned(tier: Tier, origin: Key, draft: Draft) -> None:
     """Add a problem to the draft for every tuned axis that cannot be tuned."""
     for path in tier.tuned:
         key = dotted(path)
-        if key in (DEPTH, SEED, CONNECTION):
-            draft.wrong(
-                (*origin, key), key, "cannot be tuned: results are compared over it", "put it into sweep"
-            )
+        if why := NOT_TUNED.get(key):
+            draft.wrong((*origin, key), key, f"cannot be tuned: {why}", "put it into sweep")
         elif any(path in axes for axes in tier.grids):
             draft.wrong((*origin, key), key, "is an axis of sweep too", "keep one of the two")
 

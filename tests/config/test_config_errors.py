@@ -180,6 +180,13 @@ CASES: dict[str, tuple[str, int, str, tuple[str, ...]]] = {
     ),
     "tune as a list": (FULL + "tune: [seed]\n", 5, "tune", ("is not a mapping",)),
     "tune the seed": (FULL + "tune: {seed: [1, 2]}\n", 5, "seed", ("put it into sweep",)),
+    "tune the classes": (FULL + "tune: {data.classes: [2, 10]}\n", 5, "data.classes", ("put it into sweep",)),
+    "tune the validation set": (
+        FULL + "tune: {data.validation_size: [20, 50]}\n",
+        5,
+        "data.validation_size",
+        ("the validation errors of its values would be of different examples",),
+    ),
     "tune and sweep": (
         FULL + "sweep: {model.norm: [none]}\ntune: {model.norm: [batch]}\n",
         6,
