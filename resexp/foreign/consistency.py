@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -23,15 +24,19 @@ them, because it names the length of training.
 
 
 def respelled(runs: Sequence[ForeignRun], columns: ColumnRoles) -> list[Placed]:
-    """Problems with variants whose names differ only in capitals or spaces, which is probably a mistake."""
+    """Problems with variants or data sets whose names differ only in capitals or spaces (for data sets, also
+    in dashes and underscores), which is probably a mistake.
+    """
     problems: list[Placed] = []
-    first: dict[str, ForeignRun] = {}
-    for run in runs:
-        before = first.setdefault("".join(run.variant.casefold().split()), run)
-        if before.variant != run.variant:
-            told = f"{run.variant!r} is spelled {before.variant!r} in {before.where}"
-            column = " and ".join(map(clean, columns.variant))
-            problems.append((run.row, Problem(run.where, column, clean(told), "write it in one way")))
+    variant, data = " and ".join(map(clean, columns.variant)), clean(columns.of.get("data", ""))
+    for field, column, ignored in (("variant", variant, r"\s+"), ("data", data, r"[\s_-]+")):
+        first: dict[str, ForeignRun] = {}
+        for run in runs:
+            name = getattr(run, field) or ""
+            before = first.setdefault(re.sub(ignored, "", name.casefold()), run)
+            if (other := getattr(before, field) or "") != name:
+                told = f"{name!r} is spelled {other!r} in {before.where}"
+                problems.append((run.row, Problem(run.where, column, clean(told), "write it in one way")))
     return problems
 
 

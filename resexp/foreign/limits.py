@@ -26,7 +26,11 @@ MOMENTS = {"date", "time", "timestamp", "created", "started", "finished"}
 """Words in the names of columns that say when a run was made, which is no setting of it."""
 MEASURED = {"error", "err", "accuracy", "acc", "loss", "seconds", "runtime", "memory", "score", "auc", "f1"}
 """Words in the names of results."""
-SETTINGS = {"lr", "learning", "decay", "momentum", "dropout", "batch", "optimizer", "warmup", "augmentation"}
+SETTINGS = {
+    *("lr", "learning", "decay", "wd", "momentum", "dropout", "drop", "batch", "optimizer", "optimiser"),
+    *("warmup", "schedule", "scheduler", "augmentation", "augment", "smoothing", "mixup", "init", "width"),
+    *("epochs", "steps", "iterations", "iters"),
+}
 """Words in the names of settings. A random search may try a new value in every run."""
 RESULTS = re.compile(r"(summary|summary_metrics|metrics)[./]")
 """What exports of Weights & Biases and MLflow put before the names of results."""
@@ -103,6 +107,19 @@ def notes(
         yield f"Columns that are not used: {_listed([clean(column) for column in columns.unused], 12)}."
 
 
+def for_all_sets(found: Runs, given: Mapping[str, float]) -> Iterator[str]:
+    """A note if the table has several data sets, and the user gave facts that may hold for one of them alone.
+    `given` are these facts by their names in words.
+    """
+    sets = list(dict.fromkeys(run.data for run in found.runs if run.data))
+    if len(sets) > 1 and given:
+        told = words.joined([f"{name} {value:g}" for name, value in given.items()])
+        yield (
+            f"{told} {'is' if len(given) == 1 else 'are'} taken to hold for all data sets of the table: "
+            f"{_listed(sets)}. If they differ in this, judge each data set by itself."
+        )
+
+
 def _taken_for_shares(sheet: Sheet, columns: ColumnRoles, found: Runs) -> Iterator[str]:
     """A note if errors up to 1 were taken for shares. They could be percent, as on easy data sets.
 
@@ -170,8 +187,9 @@ def _by_depth(run: ForeignRun) -> tuple[str, int]:
     return run.variant, run.depth
 
 
-def _by_variant(run: ForeignRun) -> tuple[int, str]:
-    return run.depth, run.variant
+def _by_variant(run: ForeignRun) -> tuple[tuple[int, str | None], str]:
+    # Variants on different data are not compared.
+    return (run.depth, run.data), run.variant
 
 
 def _confounded(
@@ -180,8 +198,8 @@ def _confounded(
     runs: Sequence[ForeignRun],
     place: Callable[[ForeignRun], tuple[Any, Any]],
 ) -> list[str]:
-    """Columns of settings that have one value at each place, but different values at places that are
-    compared: those whose first part is equal.
+    """Columns of settings of which two places that are compared have one value each, and not the same. Places
+    are compared if their first parts are equal.
     """
     settings = [column for column in columns.unused if words_of(column) & SETTINGS and not _measured(column)]
     differing = []
@@ -190,9 +208,8 @@ def _confounded(
         for run in runs:
             first, second = place(run)
             values[first][second].add(repr(sheet.rows[run.row - 1].cells.get(column)))
-        compared = [list(own.values()) for own in values.values()]
-        single = all(len(own) == 1 for places in compared for own in places)
-        if single and any(len(set.union(*places)) > 1 for places in compared):
+        single = [[own for own in places.values() if len(own) == 1] for places in values.values()]
+        if any(len(set().union(*places)) > 1 for places in single):
             differing.append(clean(column))
     return differing
 

@@ -64,6 +64,11 @@ class Told:
         given = {**chances, "train_examples": self.train_examples, "test_examples": self.test_examples}
         return {name: value for name, value in given.items() if value is not None}
 
+    def facts(self, sheet: Sheet) -> dict[str, float]:
+        """The facts about data that the user gave, by the option with which they were given."""
+        given = {key: getattr(self, key) for key in ("chance", "train_examples", "test_examples")}
+        return {sheet.option(key): value for key, value in given.items() if value is not None}
+
 
 def _is_real(value: Any) -> bool:
     return isinstance(value, Real)
@@ -103,7 +108,10 @@ def records_of(
         probes=pd.DataFrame(columns=["id", *PROBE_COLUMNS]),
         environment=_provenance(sheet, columns, found),
         published={},
-        notes=list(limits.notes(sheet, columns, found, sizes, told.unit)),
+        notes=[
+            *limits.notes(sheet, columns, found, sizes, told.unit),
+            *limits.for_all_sets(found, told.facts(sheet)),
+        ],
         settings={run.where: {"data": {"kind": run.data}} for run in found.runs if run.data},
         aside=f"resexp did not train these runs: they are the rows of {source}",
         foreign=True,

@@ -246,19 +246,44 @@ def test_errors_that_are_alike_and_settings_that_are_mixed_are_told(tmp_path: Pa
         ({"a": 0.1, "b": 0.1}, ""),
         ({2: 0.1, 4: 0.01}, "depths also differ in lr, and a difference between them may come from that"),
         ({"a": 0.1, "b": 0.01}, "variants also differ in lr, and a difference between them may come from"),
+        # One run with another rate does not hide what the others differ in.
+        ({2: 0.1, 4: 0.01, ("a", 4, 2): 0.2}, "depths also differ in lr, and a difference between them may"),
     ],
 )
+@pytest.mark.parametrize("setting", ["lr", "epochs"])
 def test_settings_that_differ_with_what_is_compared_are_told(
-    lr: dict[object, float], told: str, tmp_path: Path
+    lr: dict[object, float], told: str, setting: str, tmp_path: Path
 ) -> None:
-    text = "variant,depth,seed,lr,params,train_error\n" + "".join(
-        f"{name},{depth},{seed},{lr.get(name, lr.get(depth))},{100 * depth},{9 + depth + seed / 10}\n"
+    told = told.replace(" lr", f" {setting}")
+    text = f"variant,depth,seed,{setting},params,train_error\n" + "".join(
+        f"{name},{depth},{seed},{lr.get((name, depth, seed), lr.get(name, lr.get(depth)))},{100 * depth},"
+        f"{9 + depth + seed / 10}\n"
         for name in "ab"
         for depth in (2, 4)
         for seed in (0, 1, 2)
     )
     found = said(resexp.judge(written(tmp_path, text)))
     assert (told in found) if told else ("also differ" not in found)
+
+
+def test_settings_that_differ_between_data_sets_alone_are_no_difference(tmp_path: Path) -> None:
+    text = "variant,depth,seed,dataset,lr,test_error\n" + "".join(
+        f"{v},2,{s},{d},{lr},{9 + s / 10}\n" for v in "ab" for d, lr in (("x", 1), ("y", 2)) for s in range(3)
+    )
+    assert "also differ" not in said(resexp.judge(written(tmp_path, text)))
+
+
+def test_what_is_given_for_several_data_sets_at_once_is_told(tmp_path: Path) -> None:
+    text = "variant,depth,seed,dataset,train_error\n" + "".join(
+        f"a,{depth},{s},{d},{9 + s / 10}\n" for depth in (2, 4) for d in "xy" for s in range(3)
+    )
+    notes = " ".join(resexp.judge(written(tmp_path, text), chance=0.9, train_examples=100).notes)
+    assert (
+        "--chance 0.9 and --train-examples 100 are taken to hold for all data sets of the table: x and y."
+        in notes
+    )
+    assert "data sets" not in " ".join(resexp.judge(written(tmp_path, text)).notes)
+    assert "data sets" not in " ".join(resexp.judge(written(tmp_path, GOOD), chance=0.9).notes)
 
 
 def test_data_sets_are_never_compared_with_each_other(tmp_path: Path) -> None:

@@ -71,6 +71,10 @@ def changed(old: str, new: str) -> str:
             changed("plain,20,1,", "Plain,20,1,"),
             ["runs.csv:3: variant: 'Plain' is spelled 'plain' in runs.csv:2"],
         ),
+        (
+            f"{HEADER},dataset\na,2,0,9,CIFAR10\na,2,1,9,cifar-10\n",
+            ["runs.csv:3: dataset: 'cifar-10' is spelled 'CIFAR10' in runs.csv:2"],
+        ),
         (f"{HEADER},epochs\na,2,0,9,5\na,2,0,8,6\n", ["runs.csv:3: seed", "one more --variant, or keep one"]),
         ("", ["runs.csv: is empty"]),
         (f"{HEADER}\n", ["runs.csv: has no runs"]),
