@@ -195,7 +195,7 @@ def _status(records: frames.ReportRecords) -> str:
 
 
 def _notes(records: frames.ReportRecords) -> list[str]:
-    notes = [words.clean(note) for note in (*records.notes, *unjudged.not_shown(records))]
+    notes = [words.clean(note) for note in (*records.notes, *unjudged.notes(records))]
     counts = records.tried["status"].value_counts()
     left = int(counts.get(Status.RUNNING, 0) + counts.get(Status.PENDING, 0))
     if left:

@@ -21,6 +21,9 @@ NOT_TRAINED_WITH = (DEPTH, SEED, "probes", "data.root")
 """Settings that may always differ: what every report compares, and what changes no network."""
 MATCHED = ("model.width", "model.connection.growth")
 """The sizes that `model.match` chooses, so that networks have equal budgets."""
+MACHINE = {"processor": "processor", "cores": "cores", "jobs": "trials trained at once"}
+"""What times depend on beside the settings: keys of a run's environment, with their names in reports."""
+TIMES = ("seconds", "step_seconds")
 MOST = 4
 """The most settings, and the most values of one setting, that a text names."""
 
@@ -33,6 +36,22 @@ def of_sides(records: Records, sides: Sequence[pd.DataFrame], named: Collection[
         f"{key}: {' against '.join(words.listed(values, MOST) for values in both)}"
         for key, both in _differing(records, sides, named)
     )
+
+
+def of_times(records: Records, sides: Sequence[pd.DataFrame], metric: str) -> tuple[str, ...]:
+    """What differs of `MACHINE` between two groups of trials, as in `of_sides`, if the metric is a time."""
+    if metric not in TIMES or len(sides) < 2:
+        return ()
+    ran = {id: run["environment"] for run in records.runs for id in run["trials"]}
+    found = []
+    for key, name in MACHINE.items():
+        both = [
+            list(dict.fromkeys(protocol.shown(ran.get(id, {}).get(key)) for id in rows["id"]))
+            for rows in sides
+        ]
+        if len({frozenset(own) for own in both}) > 1:
+            found.append(f"{name}: {' against '.join(words.listed(own, MOST) for own in both)}")
+    return tuple(found)
 
 
 def within(records: Records, trials: pd.DataFrame, named: Collection[str]) -> list[str]:

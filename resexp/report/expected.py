@@ -14,7 +14,7 @@ from resexp.errors import ConfigError, Problem
 from resexp.plan.status import Status
 from resexp.report import failed_seeds, frames, pairs, splits, statistics, words
 from resexp.report.build import Report
-from resexp.report.confounded import in_brackets, of_sides, swept
+from resexp.report.confounded import in_brackets, of_sides, of_times, swept
 from resexp.report.statistics import ROUNDING, Estimate
 from resexp.report.tables import degradation
 from resexp.report.verdict import Verdict
@@ -147,7 +147,8 @@ def _compared(report: Report, expectation: Expectation) -> CheckedExpectation:
     if estimate is None:
         return CheckedExpectation(expectation.text, Outcome.UNDECIDED, f"no trial has a {metric}")
     what = "the difference is " if len(sides) == 2 else ""
-    also = in_brackets(of_sides(report.records, places, swept(report.records)))
+    differing = of_sides(report.records, places, swept(report.records))
+    also = in_brackets(differing + of_times(report.records, places, metric))
     value, low, high = _shown(estimate, metric, expectation.bound)
     if estimate.low is None or estimate.high is None:
         why = f"{what}{value}, n = {estimate.n}{also}; three seeds are the fewest that decide anything"

@@ -81,7 +81,8 @@ def compare(records: Records, claim: Claim) -> Comparison:
     means = replace(NOTHING, lower=sides.finite_mean(used[0]), higher=sides.finite_mean(used[1]))
     if not pairs:
         return means
-    also = confounded.of_sides(records, _compared(trials, alike, by_depth), named)
+    both = _compared(trials, alike, by_depth)
+    also = confounded.of_sides(records, both, named) + confounded.of_times(records, both, claim.metric)
     means = replace(means, confounded=also)
     if read:
         return _of_curves(records, found, claim, pairs, means)

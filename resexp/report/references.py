@@ -76,7 +76,8 @@ def values_of(
 
     `alike` has a label for each trial; by default, all trials have the same. The mean is taken over trials
     with equal seed, depth and label, and seeds that lack one of these trials are left out, because their mean
-    would be of other settings. The error or loss of a diverged network is infinite.
+    would be of other settings. The error or loss of a diverged network is infinite, and its time to the end
+    and its steps are not known.
     """
     trials = matching(records, when)
     trials = trials[trials["status"].isin([status for status in Status if status.finished])]
@@ -93,6 +94,8 @@ def values_of(
         values = pd.to_numeric(trials[metric], errors="coerce")
         if metric.endswith(("_error", "_loss")):
             values = values.mask(trials["status"] == Status.DIVERGED, np.inf)
+        elif metric in ("seconds", "steps"):  # a diverged network was trained for less
+            values = values.mask(trials["status"] == Status.DIVERGED)
     else:
         values = pd.Series(np.nan, index=trials.index)
     values = values.astype(float)

@@ -1,10 +1,11 @@
-"""Says what a report cannot judge, and which readings of probes it does not show."""
+"""Says what a report cannot judge, whether times can be compared, and which readings are not shown."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 
 from resexp.report import frames, words
+from resexp.report.confounded import MACHINE
 from resexp.report.sections import sections
 from resexp.store import Records
 
@@ -20,6 +21,23 @@ def sentences(records: Records) -> Iterator[str]:
         depths = {name: set(trials["depth"]) for name, trials in frames.by_variant(records.trials)}
         if apart(depths):
             yield APART
+
+
+def notes(records: Records) -> Iterator[str]:
+    """Notes on times that cannot be compared, and on readings of probes that no table shows."""
+    yield from _times(records)
+    yield from not_shown(records)
+
+
+def _times(records: Records) -> Iterator[str]:
+    """A note if times were measured on several machines, or beside different numbers of other trials."""
+    ran = [run["environment"] for run in records.runs]
+    differing = [name for key, name in MACHINE.items() if len({repr(each.get(key)) for each in ran}) > 1]
+    if differing and records.trials["seconds"].notna().any():
+        yield (
+            f"The runs that trained these trials differ in {words.joined(differing)}, so times of trials "
+            "from different runs cannot be compared, also where tables and figures put them side by side."
+        )
 
 
 def not_shown(records: Records) -> Iterator[str]:

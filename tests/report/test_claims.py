@@ -49,6 +49,15 @@ def verdict(records: Records) -> Any:
     return table.rows[0]
 
 
+def test_a_claim_on_time_leaves_out_networks_that_diverged_early(make: Make) -> None:
+    rows = trials({"plain": [0.1] * 3, "residual": [0.1] * 3 + [None]})
+    for row in rows:
+        row["seconds"] = row["steps"] = 1 if row["status"] == "diverged" else 100 + row["seed"]
+    for metric in ("seconds", "steps"):
+        found = verdict(make(rows, published={"claims": [claim(metric=metric)]}))
+        assert (found["n"], found["difference"]) == (3, 0)
+
+
 def test_no_claim_is_judged_by_the_mean_of_seeds_that_failed_and_others_that_trained(make: Make) -> None:
     errors: Errors = {"plain": [0.88, 0.88, 0.01, 0.88, 0.88], "residual": [0.0, 0.01, 0.0, 0.01, 0.0]}
     paper = {"claims": [claim()]}

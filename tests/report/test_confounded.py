@@ -204,3 +204,24 @@ def test_a_published_ordering_says_what_else_its_sides_differ_in_and_over_how_ma
     assert "(its sides also differ in training.optimizer.lr: 0.1 against 0.01)" in table.cells()[0][0]
     table = of(orderings, records(lambda row: {}, published={"references": references}))
     assert "differ" not in table.cells()[0][0]
+
+
+def test_times_that_were_measured_on_different_machines_are_told() -> None:
+    trials = rows()
+    ids = {kind: [row["id"] for row in trials if row["connection"] == kind] for kind in ("plain", "residual")}
+    jobs = {"plain": 3, "residual": 1}
+    runs = [
+        {"environment": {"processor": "A", "jobs": jobs[kind]}, "trials": own} for kind, own in ids.items()
+    ]
+    told = "trials trained at once: 1 against 3"
+    stated = {metric: claim(RESIDUAL, PLAIN, metric=metric) for metric in ("seconds", "train_error")}
+    found = {
+        m: of(claims, make_records(trials, runs=runs, published=each)).rows for m, each in stated.items()
+    }
+    assert [found[metric][0]["confounded"] for metric in stated] == [(told,), ()]
+    report = build(make_records(trials, runs=runs))
+    assert any("differ in trials trained at once, so times of trials" in note for note in report.notes)
+    (_, outcome) = check(report, [parse("seconds(residual, 8) < seconds(plain, 8)")], allow_diverged=False)
+    assert told in outcome.why
+    same = build(make_records(trials, runs=[{"environment": {"jobs": 1}, "trials": ids["plain"]}] * 2))
+    assert not any("times" in note for note in same.notes)
