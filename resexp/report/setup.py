@@ -55,7 +55,7 @@ def setup(records: ReportRecords) -> Setup:
     depths = f"depth {_numbers(row['depth'] for row in trials)}"
     network = [_each(networks), *widths, depths, *_size(row["params"] for row in trials)]
     recipes = list(dict.fromkeys(map(_recipe, different, settings, changed)))
-    seeds = _numbers(row["seed"] for row in trials)
+    seeds, elsewhere = _numbers(row["seed"] for row in trials), list(_other_seeds(trials))
     task = _each(_part(own.get("task")) for own in settings)
     rows = [
         ("Data", data),
@@ -63,7 +63,7 @@ def setup(records: ReportRecords) -> Setup:
         ("Network", ", ".join(filter(None, network))),
         *_connections(records, trials),
         ("Training", _each(recipes)),
-        ("Seeds", seeds),
+        ("Seeds", f"{seeds}; not all of them everywhere: {_each(elsewhere)}" if elsewhere else seeds),
         *tuning.choices(records),
         ("Differs between depths", _each(_between_depths(records))),
         ("Differs between variants", "; ".join(_differences(records, different, changed))),
@@ -71,7 +71,8 @@ def setup(records: ReportRecords) -> Setup:
     shown = tuple((words.clean(name), words.clean(value)) for name, value in rows if value)
     recipe = f"{recipes[0]}{', and other recipes' if len(recipes) > 1 else ''}" if recipes[0] else ""
     bare = ", ".join(filter(None, [_each(map(_brief, networks)), *widths, depths]))
-    brief = [bare, data, recipe, f"{'seed' if seeds.isdigit() else 'seeds'} {seeds}"]
+    all_seeds = f"{'seed' if seeds.isdigit() else 'seeds'} {seeds}{', not all everywhere' * bool(elsewhere)}"
+    brief = [bare, data, recipe, all_seeds]
     return Setup(shown, words.clean(_brief("; ".join(filter(None, brief)))))
 
 
@@ -114,6 +115,21 @@ def _numbers(found: Iterable[Any]) -> str:
     if len(numbers) > 3 and numbers == list(range(numbers[0], numbers[-1] + 1)):
         return f"{numbers[0]} to {numbers[-1]}"
     return words.listed(list(map(str, numbers)), most=12)
+
+
+def _other_seeds(trials: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the seeds of each variant and depth, such as `0, 1 and 2 for plain at depth 56`, if they are not
+    the same everywhere.
+    """
+    places: dict[str, list[Any]] = {}
+    for row in trials:
+        places.setdefault(f"{called(str(row['variant']))} at depth {row['depth']:g}", []).append(row["seed"])
+    by_seeds: dict[str, list[str]] = {}
+    for place, own in places.items():
+        by_seeds.setdefault(_numbers(own), []).append(place)
+    if len(by_seeds) > 1:
+        for seeds, where in by_seeds.items():
+            yield f"{seeds} for {words.listed(where)}"
 
 
 def _size(found: Iterable[Any]) -> Iterator[str]:
@@ -192,9 +208,13 @@ def _recipe(trial: Mapping[str, Any], settings: Mapping[str, Any], changed: Mapp
 
 
 def _between_depths(records: Records) -> Iterator[str]:
-    """Yield what differs between the depths of each variant."""
-    for _, trials in frames.by_variant(records.trials):
-        yield confounded.of_depths(records, trials)
+    """Yield what differs between the depths of variants, with their names if it does not in all of them."""
+    found: dict[str, list[str]] = {}
+    for variant, trials in frames.by_variant(records.trials):
+        found.setdefault(confounded.of_depths(records, trials), []).append(called(variant))
+    for also, variants in found.items():
+        named = f"{words.listed(variants)}: " if len(found) > 1 else ""
+        yield f"{named}{also}" if also else ""
 
 
 def _differences(

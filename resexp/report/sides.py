@@ -164,7 +164,9 @@ def paired(lower: Mapping[Any, Cell], higher: Mapping[Any, Cell]) -> list[Pair]:
 
 
 def finite_mean(found: Iterable[Cell]) -> float | None:
-    """The mean of all finite values; None if there is none."""
-    values = np.concatenate([np.empty(0), *found])
-    values = values[np.isfinite(values)]
-    return float(values.mean()) if len(values) else None
+    """The mean of the cells' means, over their finite values; None if there is none. Cells count alike, as in
+    the difference of two sides, even if one has more seeds.
+    """
+    finite = [cell[np.isfinite(cell)] for cell in found]
+    means = [cell.mean() for cell in finite if len(cell)]
+    return float(np.mean(means)) if means else None

@@ -58,6 +58,15 @@ def test_a_claim_on_time_leaves_out_networks_that_diverged_early(make: Make) -> 
         assert (found["n"], found["difference"]) == (3, 0)
 
 
+def test_the_means_of_both_sides_have_the_difference_that_is_stated(make: Make) -> None:
+    shallow = trials({"plain": [0.1] * 3, "residual": [0.1] * 9}, 8)
+    deep = trials({"plain": [0.5] * 9, "residual": [0.4] * 3}, 56)
+    sides = {"lower": {"model.connection": "residual"}, "higher": {"model.connection": "plain"}}
+    found = verdict(make(shallow + deep, published={"claims": [claim(**sides)]}))
+    assert found["difference"] == pytest.approx(0.05)
+    assert found["higher"] - found["lower"] == pytest.approx(found["difference"])
+
+
 def test_no_claim_is_judged_by_the_mean_of_seeds_that_failed_and_others_that_trained(make: Make) -> None:
     errors: Errors = {"plain": [0.88, 0.88, 0.01, 0.88, 0.88], "residual": [0.0, 0.01, 0.0, 0.01, 0.0]}
     paper = {"claims": [claim()]}

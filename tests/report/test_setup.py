@@ -212,3 +212,26 @@ def test_the_sentence_names_a_trunk_once_however_many_starts_it_has(make: Make) 
     assert told.brief.count("resnet") == 1
     assert "init=orthogonal" in dict(told.rows)["Network"]
     assert "pre_activation" not in dict(told.rows)["Network"]
+
+
+def test_seeds_that_are_not_the_same_everywhere_are_told_by_place(make: Make) -> None:
+    every = rows()
+    assert dict(build(make(every)).setup.rows)["Seeds"] == "0, 1 and 2"
+    few = [row for row in every if row["connection"] != "skip" or row["depth"] == 8 or row["seed"] == 0]
+    shown = build(make(few)).setup
+    told = dict(shown.rows)["Seeds"]
+    assert told.startswith(
+        "0, 1 and 2; not all of them everywhere: 0, 1 and 2 for plain at depth 8, plain at"
+    )
+    assert told.endswith("; 0 for skip (concatenation) at depth 20")
+    assert shown.brief.endswith("seeds 0, 1 and 2, not all everywhere")
+
+
+def test_what_differs_between_the_depths_of_one_variant_names_it(make: Make) -> None:
+    found = rows()
+    own = {row["id"]: settings(row, 0.1) for row in found}
+    for row in found:
+        if row["connection"] == "plain" and row["depth"] == 20:
+            own[row["id"]]["training"]["epochs"] = 9
+    told = dict(build(make(found, settings=own)).setup.rows)["Differs between depths"]
+    assert told == "plain: training.epochs (7 at depth 8 and 9 at depth 20)"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from made_up import trial
+from made_up import reading, trial
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
@@ -198,3 +198,19 @@ def test_coefficients_and_ranks_are_drawn_and_listed(make: Make) -> None:
     assert ranks is not None
     assert list(ranks.axes[0].lines[0].get_ydata()) == [0.9, token_rank_figure.FLOOR]
     assert coefficients_figure.figure(spreads) is None
+
+
+def test_the_weights_at_initialisation_are_of_the_networks_whose_end_is_drawn(make: Make) -> None:
+    """All deeper networks diverged, so they have no readings at the end."""
+    rows = [trial("residual", 8, 0), trial("residual", 20, 0, "diverged")]
+    readings = [
+        reading(row, "coefficients", name, index, float(row["depth"]), at=at)
+        for row in rows
+        for at in (0.0, 1.0)[: 2 if row["depth"] == 8 else 1]
+        for name in coefficients_figure.PANELS
+        for index in (0, 1)
+    ]
+    with rc_context(style.RC):
+        drawn = coefficients_figure.figure(frames.prepared(make(rows, probes=pd.DataFrame(readings))))
+    assert drawn is not None
+    assert {y for panel in drawn.axes for line in panel.lines for y in line.get_ydata()} == {8.0}

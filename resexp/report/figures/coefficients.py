@@ -26,9 +26,13 @@ PANELS = {"shortcut_weight": "shortcut", "branch_weight": "branch"}
 def figure(records: Records) -> Figure | None:
     """A panel for the shortcut and one for the branch, with a line per variant; None without readings."""
     ends = frames.deepest(frames.readings(records, "coefficients", 1.0))
-    starts = frames.deepest(frames.readings(records, "coefficients", 0.0))
+    starts = frames.readings(records, "coefficients", 0.0)
     if ends.empty:
         return None
+    # If all networks of a deeper depth diverged, they have no end to be compared with their start.
+    starts = starts[
+        starts["depth"] == starts["variant"].map(ends.groupby("variant", observed=True)["depth"].max())
+    ]
     # Dashes mark the moment here, so only colour and marker tell variants apart.
     looks = {variant: replace(look, dash="-") for variant, look in style.looks(records, ends).items()}
     drawn, axes = style.panels(1, 2, height=3.0)

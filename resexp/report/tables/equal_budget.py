@@ -90,6 +90,7 @@ def _sentence(rows: list[dict[str, Any]], depth: int | None, measure: Measure) -
         shown = [f"{row['variant']} {words.percent(row['test_error_mean'], 1)}\u00a0%" for row in measured]
         budget = words.duration(measured[0]["budget"])
         said = (
-            f"depth {depth}: after {budget} of training each, test {measure.name}s are {words.listed(shown)}."
+            f"depth {depth}: after {budget} of training each, {measure.said('test {errors}')} are "
+            f"{words.listed(shown)}."
         )
         yield Sentence(f"depth {depth}", "equal time", Tone.OPEN, said)
