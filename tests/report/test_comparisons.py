@@ -320,8 +320,11 @@ def test_equal_steps_and_equal_time(make: Make) -> None:
     assert [(r["epochs"]) for r in table.rows] == [3, 3, 3, None, 2, 2]
     assert table.cells()[3] == ["residual", "8", "time", "1", "4.0 s", "–", "–", "–"]
     assert table.sentences[0].text == (
-        "depth 8: after 4.0 s of training each, test errors are skip 20.0\u00a0% and plain 30.0\u00a0%."
+        "depth 8: after 4.0 s of training each, test errors are skip 20.0\u00a0% and plain 30.0\u00a0%. "
+        "Not all seeds of residual were evaluated by then."
     )
+    table = of(equal_budget, make([*rows, *measured({"plain lost": [None]})], metrics=pd.DataFrame(metrics)))
+    assert table.sentences[0].text.endswith(" Not counted: 1 trial that diverged or failed.")
 
 
 def test_an_epoch_that_is_cut_short_counts_in_part(make: Make) -> None:

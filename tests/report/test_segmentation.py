@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import made_up
@@ -106,6 +107,33 @@ def test_whether_the_gain_grows(growth: float, noise: float, badge: str) -> None
     assert said.badge == badge
     assert "texture 0" in said.text
     assert "n = 4 seeds of each" in said.text
+
+
+def test_what_else_differs_with_a_long_skip_or_with_the_texture_is_told() -> None:
+    rows = textures(0.2, 1)
+
+    def table(change: Callable[[dict[str, Any]], bool]) -> Table:
+        changed = {row["id"]: row | ({"training.epochs": 9} if change(row) else {}) for row in rows}
+        found = table_of(rows, settings={id: made_up.settings(row) for id, row in changed.items()})
+        assert found is not None
+        return found
+
+    told = "Some also differ from the networks without one: "
+    skipped = table(lambda row: row["model.long_skip"] == "concat" and row["data.texture"] == 0.5)
+    assert (
+        f"{told}plain (concat, data.texture=0.5) at depth 20 in training.epochs: 9 against 6."
+        in skipped.caption
+    )
+    assert "differ" not in skipped.sentences[0].text
+    coarse = table(lambda row: row["data.texture"] == 1.0)
+    assert coarse.sentences[0].text.endswith(" The two also differ in training.epochs: 6 against 9.")
+    assert told not in coarse.caption
+
+
+def test_of_unequal_numbers_of_seeds_the_least_is_said_to_be_the_least() -> None:
+    found = table_of([row for row in textures(0.2, 1) if row["seed"] or row["data.texture"]])
+    assert found is not None
+    assert "n = 3 seeds or more of each" in found.sentences[0].text
 
 
 def test_a_single_seed_decides_nothing() -> None:

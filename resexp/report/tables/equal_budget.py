@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from resexp.plan.status import Status
 from resexp.report import frames, naming, words
 from resexp.report.naming import Measure
 from resexp.report.table import Column, Sentence, Table, places, spread, spread_cells, text
@@ -30,8 +31,9 @@ def table(records: Records) -> Table | None:
     """
     if not frames.trained(records):
         return None
-    done = frames.done(records.trials)
-    done = done.assign(tested=pd.factorize(frames.test_data(records, done))[0])
+    ended = frames.ended(records.trials)
+    ended = ended.assign(tested=pd.factorize(frames.test_data(records, ended))[0])
+    done, lost = frames.done(ended), ended[ended["status"] != Status.DONE]
     metrics = records.metrics.merge(done[["id", "variant", "connection", "depth", "tested"]], on="id")
     metrics = metrics.sort_values("step")
     # Only the last epoch may be cut short, and has fewer steps than the others.
@@ -60,7 +62,9 @@ def table(records: Records) -> Table | None:
     sentences = tuple(
         sentence
         for tested in sorted({row["tested"] for row in rows})
-        for sentence in _sentence([row for row in rows if row["tested"] == tested], depth, measure)
+        for sentence in _sentence(
+            [row for row in rows if row["tested"] == tested], depth, measure, lost[lost["tested"] == tested]
+        )
     )
     return Table("equal_budget", "Equal budgets", measure.said(CAPTION), columns, tuple(rows), sentences)
 
@@ -81,8 +85,12 @@ def _row(place: frames.DepthGroup, equal: str, budget: float) -> dict[str, Any]:
     return row
 
 
-def _sentence(rows: list[dict[str, Any]], depth: int | None, measure: Measure) -> Iterator[Sentence]:
-    """The test errors at equal time at the deepest shared depth, lowest first."""
+def _sentence(
+    rows: list[dict[str, Any]], depth: int | None, measure: Measure, lost: pd.DataFrame
+) -> Iterator[Sentence]:
+    """The test errors at equal time at the deepest shared depth, lowest first, and which are left out. `lost`
+    are the trials on the same data that diverged or failed.
+    """
     here = [row for row in rows if row["depth"] == depth and row["equal"] == "time"]
     measured = [row for row in here if row["test_error_mean"] is not None]
     measured.sort(key=lambda row: float(row["test_error_mean"]))
@@ -93,4 +101,8 @@ def _sentence(rows: list[dict[str, Any]], depth: int | None, measure: Measure) -
             f"depth {depth}: after {budget} of training each, {measure.said('test {errors}')} are "
             f"{words.listed(shown)}."
         )
+        if late := [row["variant"] for row in here if row["test_error_mean"] is None]:
+            said += f" Not all seeds of {words.listed(late)} were evaluated by then."
+        if count := int((lost["depth"] == depth).sum()):
+            said += f" Not counted: {words.counted(count, 'trial')} that diverged or failed."
         yield Sentence(f"depth {depth}", "equal time", Tone.OPEN, said)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from resexp.plan.status import Status
-from resexp.report import frames, splits, statistics, words
+from resexp.report import confounded, frames, splits, statistics, words
 from resexp.report.statistics import Estimate
 from resexp.report.table import Row, Sentence, Table, estimate, estimate_cells, places, spread, spread_cells
 from resexp.report.verdict import Tone, Verdict
@@ -49,10 +49,9 @@ def table(records: Records) -> Table | None:
     )
     diverged = records.trials[records.trials["status"] == Status.DIVERGED]
     known = LONG_SKIP in done and "test_iou" in done
-    growth = tuple(_growth(done, diverged, axes, level)) if known else ()
-    return Table(
-        "segmentation", "Segmentation", f"{CAPTION} {splits.caption(records)}", columns, tuple(rows), growth
-    )
+    growth = tuple(_growth(records, done, diverged, axes, level)) if known else ()
+    caption = f"{CAPTION}{_confounded(records, done) if known else ''} {splits.caption(records)}"
+    return Table("segmentation", "Segmentation", caption, columns, tuple(rows), growth)
 
 
 def _row(place: frames.DepthGroup, gain: Estimate | None) -> Row:
@@ -76,12 +75,25 @@ def _gain(place: pd.DataFrame, done: pd.DataFrame, level: float) -> Estimate | N
     return statistics.difference(place["test_iou"], _without(done, place)["test_iou"], level=level)
 
 
+def _confounded(records: Records, done: pd.DataFrame) -> str:
+    """A sentence on networks that differ from those without a long skip in settings that are not swept."""
+    found: dict[str, list[str]] = {}
+    for variant, depth, place in frames.by_depth(done[done[LONG_SKIP] != "none"]):
+        both = (place, _without(done, place))
+        if also := confounded.of_sides(records, both, confounded.swept(records)):
+            found.setdefault("; ".join(also), []).append(f"{variant} at depth {depth}")
+    told = [f"{words.listed(places)} in {also}" for also, places in found.items()]
+    return f" Some also differ from the networks without one: {words.joined(told)}." if told else ""
+
+
 def _without(done: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
     """The trials that have no long skip and are otherwise like `trials`."""
     return done[(done[LONG_SKIP] == "none") & done["twin"].isin(trials["twin"])]
 
 
-def _growth(done: pd.DataFrame, diverged: pd.DataFrame, axes: list[str], level: float) -> Iterator[Sentence]:
+def _growth(
+    records: Records, done: pd.DataFrame, diverged: pd.DataFrame, axes: list[str], level: float
+) -> Iterator[Sentence]:
     """A sentence for each swept number and long skip: is the gain larger at the largest number than at the
     smallest?
     """
@@ -100,22 +112,25 @@ def _growth(done: pd.DataFrame, diverged: pd.DataFrame, axes: list[str], level: 
             cells = [trials["test_iou"] for end in ends for trials in (end, _without(done, end))]
             if found := statistics.contrast(cells, (-1.0, 1.0, 1.0, -1.0), level=level):
                 name = axis.rpartition(".")[2]
-                where = [f"{name} {value:g}" for value in (numbers[0], numbers[-1])]
-                gains = [cells[0].mean() - cells[1].mean(), cells[2].mean() - cells[3].mean()]
+                gains = [cells[2].mean() - cells[3].mean(), cells[0].mean() - cells[1].mean()]
+                told = " and ".join(
+                    f"{words.points(gain, 1)} points at {name} {value:g}"
+                    for gain, value in zip(gains, (numbers[-1], numbers[0]), strict=True)
+                )
+                more = " or more" if len(set(map(len, cells))) > 1 else ""
                 here = diverged.loc[lost.index[lost == label]]
                 count = int(here[LONG_SKIP].isin((kind, "none")).sum())
+                said = f"{told}, a growth of {words.points(found.value, 1)} points"
+                said += f" {words.interval(found.low, found.high, 1)}, n = {found.n} seeds{more} of each"
                 subject = f"{group['connection'].iloc[0]} with {kind}"
-                yield _sentence(subject, where, gains, found, count)
+                also = "; ".join(confounded.of_sides(records, ends, confounded.swept(records)))
+                also = f" The two also differ in {also}." if also else ""
+                yield _sentence(subject, said, found, count, also)
 
 
-def _sentence(subject: str, where: list[str], gains: list[float], found: Estimate, diverged: int) -> Sentence:
-    small, large = (words.points(gain, 1) for gain in gains)
+def _sentence(subject: str, said: str, found: Estimate, diverged: int, also: str) -> Sentence:
     p = f", {words.p(found.p)}" if found.p is not None else ""
-    what = (
-        f"{subject}: the long skip's gain in IoU is {large} points at {where[1]} and {small} "
-        f"at {where[0]}, a growth of {words.points(found.value, 1)} points "
-        f"{words.interval(found.low, found.high, 1)}, n = {found.n} seeds of each{p}."
-    )
+    what = f"{subject}: the long skip's gain in IoU is {said}{p}.{also}"
     if diverged:
         what += f" {words.counted(diverged, 'network')} of those compared diverged, so nothing rests on this."
         return Sentence(subject, Verdict.SOME_SEEDS_FAIL.value, Tone.OPEN, what)

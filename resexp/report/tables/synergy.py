@@ -198,11 +198,12 @@ def _sentences(found: list[tuple[Row, Cells]], lost: pd.DataFrame, level: float)
 
 def _sentence(subject: str, some: list[Cells], level: float) -> Sentence:
     difference = _mean_interaction(some, level)
+    more = "or more " if len({len(sample) for four in some for sample in four}) > 1 else ""
     p = f", {words.p(difference.p)}" if difference.p is not None else ""
     what = (
         f"{subject}: over {words.counted(len(some), 'pair')} of rate and span, its change of the test loss "
         f"with shortcuts, minus that without them, is {_nats(difference.value)} nats "
-        f"{_interval(difference.low, difference.high)}, n = {difference.n} seeds of each{p}."
+        f"{_interval(difference.low, difference.high)}, n = {difference.n} seeds {more}of each{p}."
     )
     found = verdict(difference)
     if found is Verdict.SYNERGY and sum(four[0].mean() - four[1].mean() for four in some) >= 0:
