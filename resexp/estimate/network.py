@@ -109,8 +109,9 @@ class Measurer:
             return {}
 
         others = settings.model_dump_json(include={"data": True, "task": True, "training": True})
-        model, probes = settings.model.model_dump_json(exclude={"depth"}), [p.name for p in settings.probes]
-        question = [others, model, probes, facts.targets, facts.shape, code(settings)]
+        model = settings.model.model_dump_json(exclude={"depth"})
+        probes = [[probe.name, probe.at] for probe in settings.probes]
+        question = [others, model, probes, facts.targets, facts.shape, facts.train, code(settings)]
         if settings.discriminator is not None:
             question.append(settings.discriminator.model_dump_json(exclude={"depth"}))
         self.remembered.answer(f"fit {json.dumps(question)}", fits)

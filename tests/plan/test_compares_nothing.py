@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from resexp.config.parse import parse_probes, parse_settings
 from resexp.errors import ConfigError
-from resexp.estimate.network import Measurer
+from resexp.estimate.network import Measurer, data_key
 
 BASE: dict[str, Any] = {
     "data": {"kind": "digits"},
@@ -36,7 +37,20 @@ def test_two_probes_of_one_name_at_one_moment_are_refused() -> None:
         "probes.1: linear_probe measures at 100 % of training, as probes.0 does; keep one of them"
     )
     assert not planned(probes=ridges((0.0,), (1.0,))), "readings of two moments are told apart"
+    assert planned(probes=ridges((0.0, 0.5), (0.5,))), "what was planned before does not matter"
     assert planned(probes=ridges((1.0, 1.0))).startswith("probes.0.at: has a moment twice")
+
+
+def test_processes_that_share_a_batch_are_counted_again_where_examples_are_fewer() -> None:
+    """The set and its options stay the same, as in a folder from which files were removed."""
+    training = {"epochs": 1, "batch_size": 64, "processes": 3}
+    data = {"kind": "digits", "image_size": 9}
+    settings = parse_settings({**BASE, "data": data, "training": training})
+    measurer = Measurer("cpu")
+    measurer.resolve(settings)
+    fewer = replace(measurer.facts(settings), train_counts=(2, *[0] * 9))
+    with pytest.raises(ConfigError, match="3 processes cannot share a batch of 2"):
+        Measurer("cpu", known={data_key(settings): fewer}).resolve(settings)
 
 
 def test_resexp_probe_measures_each_kind_once() -> None:
