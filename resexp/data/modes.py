@@ -51,12 +51,13 @@ def in_8_bits(image: Image.Image, file: Path) -> Image.Image:
     return _by_strips(image, "RGB", _from_lab if image.mode == "LAB" else lambda strip: strip.convert("RGB"))
 
 
-def class_numbers(image: Image.Image, file: Path, groups: int) -> Image.Image:
+def class_numbers(image: Image.Image, file: Path, groups: int, seen: set[int] | None = None) -> Image.Image:
     """The class numbers of a mask, from 0 to `groups` - 1, as an image in grey (mode L).
 
     If there are two groups, every value except 0 counts as 1. In a JPEG file, whose compression blurs, only
     values of at least 128 count as 1. Raises DataError if a number is too large or negative, if pixels are
-    colours, or if the type of the file does not preserve class numbers.
+    colours, or if the type of the file does not preserve class numbers. The numbers of a file whose type
+    preserves them are added to `seen`.
     """
     if groups > 2 and image.format in LOSSY:
         raise DataError(
@@ -66,6 +67,8 @@ def class_numbers(image: Image.Image, file: Path, groups: int) -> Image.Image:
 
     def convert(strip: Image.Image) -> Image.Image:
         numbers = _numbers(strip, file)
+        if seen is not None and image.format not in LOSSY:
+            seen.update(np.unique(numbers).tolist())
         if groups == 2:
             return Image.fromarray((numbers >= least).astype(np.uint8))
         if numbers.min() < 0 or numbers.max() >= groups:

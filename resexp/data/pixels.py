@@ -109,14 +109,14 @@ class Reader:
             small = middle(whole, size, Image.Resampling.BILINEAR)
             return Picture(np.asarray(small.convert("RGB")), whole.size, more)
 
-    def mask(self, file: Path, size: int, groups: int, of: Picture) -> Masks:
+    def mask(self, file: Path, size: int, groups: int, of: Picture, seen: set[int] | None = None) -> Masks:
         """A mask's middle square, resized, as class numbers (size, size) uint8 below `groups`. `of` is the
-        picture that it belongs to.
+        picture that it belongs to. `seen` is as in `class_numbers`.
 
         Raises Unreadable, and DataError if the mask differs from the picture in size or has wrong numbers.
         """
         with self._loaded(file) as image:
-            numbers = upright(image, class_numbers(image, file, groups))
+            numbers = upright(image, class_numbers(image, file, groups, seen))
             if numbers.size != of.size:
                 raise DataError(
                     f"{file}: has {numbers.size} pixels and its image {of.size}, both upright as a viewer "

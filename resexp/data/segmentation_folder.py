@@ -22,6 +22,7 @@ from resexp.machine.folders import own_folder
 from resexp.options import StreamCount
 
 Pair = tuple[Path, Path]
+MERGED = "with several numbers besides 0, all of which are foreground; set data.groups if they are classes"
 
 
 class SegmentationFolder(Source):
@@ -58,30 +59,40 @@ class SegmentationFolder(Source):
             for start in range(0, len(pairs), CHUNK):
                 part = pairs[start : start + CHUNK]
                 read = reader.map(partial(self._pair, reader, size), part)
-                both = [pair for pair in read if not isinstance(pair, Unreadable)]
+                both = [each for each in read if not isinstance(each, Unreadable)]
                 names = [self._name(image) for image, _ in part]
-                images = np.stack([p.pixels for p, _ in both]) if both else no_images
+                images = np.stack([picture.pixels for picture, *_ in both]) if both else no_images
                 brightest = max(brightest, int(images.max(initial=0)))
                 yield Chunk(
                     images,
-                    np.stack([mask for _, mask in both]) if both else no_masks,
+                    np.stack([mask for _, mask, _ in both]) if both else no_masks,
                     tuple(str(one) for one in read if isinstance(one, Unreadable)),
                     tuple(
                         name
                         for name, one in zip(names, read, strict=True)
                         if not isinstance(one, Unreadable) and one[0].more
                     ),
+                    remarks={
+                        MERGED: tuple(
+                            self._name(mask)
+                            for (_, mask), one in zip(part, read, strict=True)
+                            if not isinstance(one, Unreadable) and one[2]
+                        )
+                    },
                 )
         yield Chunk(no_images, no_masks, notes=dark(brightest, split))
 
-    def _pair(self, reader: Reader, size: int, pair: Pair) -> tuple[Picture, Masks]:
-        """A picture and its mask. Raises Unreadable, with the file's name, and DataError."""
+    def _pair(self, reader: Reader, size: int, pair: Pair) -> tuple[Picture, Masks, bool]:
+        """A picture, its mask, and whether the mask's file has several numbers besides 0 that count as one
+        class. Raises Unreadable, with the file's name, and DataError.
+        """
         image, mask = pair
-        file = image
+        file, seen = image, set[int]()
         try:
             picture = reader.picture(image, size)
             file = mask
-            return picture, reader.mask(mask, size, self.groups, picture)
+            numbers = reader.mask(mask, size, self.groups, picture, seen)
+            return picture, numbers, self.groups == 2 and len(seen - {0}) > 1
         except Unreadable as reason:
             raise Unreadable(f"{self._name(file)} ({reason})") from reason
 

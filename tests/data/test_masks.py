@@ -149,6 +149,19 @@ def test_masks_of_several_classes(folder: Path, configure: Configure) -> None:
         open_data(configure("segmentation_folder", root=str(folder), groups=3), "cpu")
 
 
+def test_masks_of_several_classes_that_count_as_one_are_named(folder: Path, configure: Configure) -> None:
+    config = configure("segmentation_folder", root=str(folder))
+    assert not any("foreground" in note for note in cache.Survey().notes(config)), "0 and 255 are two classes"
+    numbers = np.zeros((20, 30), np.uint8)
+    numbers[:5], numbers[5:9] = 1, 2
+    Image.fromarray(numbers).save(folder / "train" / "masks" / "0.png")
+    said = "1 file with several numbers besides 0, all of which are foreground; set data.groups if they are "
+    assert f"{said}classes: train/masks/0.png" in cache.Survey().notes(config)
+    Image.fromarray(np.where(numbers, 255, 0).astype(np.uint8)).save(folder / "train" / "masks" / "0.jpg")
+    (folder / "train" / "masks" / "0.png").unlink()
+    assert not any("foreground" in note for note in cache.Survey().notes(config)), "compression blurs edges"
+
+
 def test_what_is_unreadable_is_left_out_and_named(folder: Path, configure: Configure) -> None:
     (folder / "train" / "masks" / "1.png").write_bytes(b"no image")
     data = open_data(configure("segmentation_folder", root=str(folder)), "cpu")
