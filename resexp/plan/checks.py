@@ -19,20 +19,26 @@ if TYPE_CHECKING:
 
 
 def unknown_checks(experiment: Experiment, trials: Sequence[Trial]) -> Iterator[Problem]:
-    """A problem for each check that names a variant or a depth that no trial has.
+    """A problem for each check that names a variant or a depth that no trial has, or validation without a
+    validation set.
 
     If the plan is only a part of the file's sweep, nothing is refused, because checks are about the whole
     sweep.
     """
     if experiment.partial:
         return
-    depths: dict[str, set[int]] = {}
+    by_variant: dict[str, list[Trial]] = {}
     for trial in trials:
-        depths.setdefault(trial.variant, set()).add(trial.depth)
+        by_variant.setdefault(trial.variant, []).append(trial)
+    depths = {variant: {trial.depth for trial in own} for variant, own in by_variant.items()}
     for number, text in enumerate(experiment.checks):
-        where = experiment.points[0].where(f"checks.{number}")
-        for wrong in expectation.unknown(expectation.parse(text), depths):
+        where, expected = experiment.points[0].where(f"checks.{number}"), expectation.parse(text)
+        for wrong in expectation.unknown(expected, depths):
             yield Problem(where, text, *wrong)
+        sides = [side for side in (expected.left, expected.right) if side and side.variant in by_variant]
+        for side in sides[:1]:
+            if lacking := _unmeasured(side.metric, [by_variant[each.variant] for each in sides]):
+                yield Problem(where, text, *lacking)
 
 
 def unknown_claims(experiment: Experiment, trials: Sequence[Trial]) -> Iterator[Problem]:

@@ -54,6 +54,15 @@ def test_checks_of_what_the_plan_has_are_fine(tmp_path: Path) -> None:
     assert plan(tmp_path, text=TEXT.replace("residul", "residual").replace("20", "14")) == 4
 
 
+def test_a_check_of_validation_needs_a_validation_set(tmp_path: Path) -> None:
+    text = TEXT.partition("- plain degrades")[0] + "- validation_error(residual, 8) < 90 %\n"
+    with pytest.raises(
+        ConfigError, match=r"x.yaml:8: validation_error.*: validation_error is not measured; g"
+    ):
+        plan(tmp_path, text=text)
+    assert plan(tmp_path, text=text.replace("test: 16}", "test: 16, validation_size: 16}")) == 4
+
+
 def test_other_problems_are_told_alone(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as refused:
         plan(tmp_path, text=TEXT.replace("[8, 14]", "[8, 9]"))
