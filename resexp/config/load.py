@@ -96,6 +96,8 @@ def load(
     text, draft, top = _document(path)
     draft.plugins = _plugins(top.get("plugins"), plugins, draft)
     given = command_line(overrides, draft)
+    for key in (key for key, values in given.items() if len(set(map(repr, values))) < len(values)):
+        draft.wrong(None, key, "has a value twice", "give each value once")
     names = given.pop("name", ())
     header = {key: top[key] for key in Header.model_fields.keys() - {"tiers"} if key in top}
     header |= {"name": names[0] if len(names) == 1 else names} if names else {}

@@ -112,6 +112,8 @@ def _grid(axes: Mapping[str, Any], origin: Key, draft: Draft) -> Axes:
         elif not isinstance(values, tuple) or not values:
             wrong = f"{problems.quoted(values)} is not a list of values"
             draft.wrong((*origin, key), key, wrong, _as_axis(key, values))
+        elif len(set(map(repr, values))) < len(values):
+            draft.wrong((*origin, key), key, "has a value twice", "give each value once")
         else:
             path = tuple(key.split("."))
             result[path] = tuple(Assignment(path, v, (*origin, key, i)) for i, v in enumerate(values))

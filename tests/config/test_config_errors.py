@@ -180,6 +180,7 @@ CASES: dict[str, tuple[str, int, str, tuple[str, ...]]] = {
     ),
     "tune as a list": (FULL + "tune: [seed]\n", 5, "tune", ("is not a mapping",)),
     "tune the seed": (FULL + "tune: {seed: [1, 2]}\n", 5, "seed", ("put it into sweep",)),
+    "an axis with a seed twice": (FULL + "sweep: {seed: [0, 1, 1]}\n", 5, "seed", ("has a value twice",)),
     "tune the classes": (FULL + "tune: {data.classes: [2, 10]}\n", 5, "data.classes", ("put it into sweep",)),
     "tune the validation set": (
         FULL + "tune: {data.validation_size: [20, 50]}\n",
@@ -291,6 +292,7 @@ def test_where_what_and_what_would_be_right(tmp_path: Path, case: str) -> None:
         ("model.connection.kind=typo", "model.connection: 'typo' is not known"),
         ("name=a/b", "name: 'a/b' is not a safe name"),
         ("name=a,b", "name: 'a,b' is not a safe name"),
+        ("seed=0,1,0", "seed: has a value twice; give each value once"),
         ("seed={a: 1, a: 2}", "seed.a: is given twice"),
     ],
 )
