@@ -61,7 +61,7 @@ def rounding(records: Records, trials: pd.DataFrame, metric: CurveMetric) -> flo
 def sooner(pairs: Sequence[tuple[Values, Values]], alpha: float = statistics.ALPHA) -> int:
     """Which side reaches the target sooner: -1 for the first, 1 for the second, and 0 if this is undecided.
 
-    This is for sides with runs that never reach the target. With fewer than three runs on a side, the result
+    This is for sides with runs that never reach the target. With fewer than three runs in a cell, the result
     is 0. If there is only one pair, with at least four runs per side, the rank test of Wilcoxon, Mann and
     Whitney decides. In it, runs that never reach the target share the last rank (Gehan 1965, Biometrika 52).
     It is exact if there are at most 20,000 ways to divide the ranks between the sides, as with eight runs per
@@ -69,7 +69,7 @@ def sooner(pairs: Sequence[tuple[Values, Values]], alpha: float = statistics.ALP
     the shares of runs that reach the target.
     """
     sides = [np.concatenate([pair[side] for pair in pairs]) for side in (0, 1)]
-    if min(map(len, sides)) < statistics.LEAST:
+    if min(len(cell) for pair in pairs for cell in pair) < statistics.LEAST:
         return 0
     if len(pairs) == 1 and min(map(len, sides)) >= FEWEST_RANKED:
         from scipy.stats import PermutationMethod, mannwhitneyu  # it takes long to import

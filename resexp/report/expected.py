@@ -120,7 +120,7 @@ def _trains(report: Report, expectation: Expectation) -> CheckedExpectation:
         return CheckedExpectation(
             expectation.text, Outcome.UNDECIDED, "the error of the most frequent class is not known"
         )
-    bound = chance - degradation.margin(chance)
+    bound = degradation.bound(chance)
     sides = [Side("train_error", expectation.variant, depth) for _, depth, _ in frames.by_depth(mine)]
     found = [_compared(report, Expectation(expectation.text, left=side, bound=bound)) for side in sides]
     order = [Outcome.FAILS, Outcome.UNDECIDED, Outcome.HOLDS]
@@ -146,7 +146,10 @@ def _compared(report: Report, expectation: Expectation) -> CheckedExpectation:
     )
     if estimate is None:
         return CheckedExpectation(expectation.text, Outcome.UNDECIDED, f"no trial has a {metric}")
+    depths = list(dict.fromkeys(int(place["depth"].iloc[0]) for place in places))
     what = "the difference is " if len(sides) == 2 else ""
+    if len(depths) == 2 and any(side.depth is None for side in sides):  # the text does not say which depths
+        what = f"the difference of depth {depths[0]} and depth {depths[1]} is "
     differing = of_sides(report.records, places, swept(report.records))
     also = in_brackets(differing + of_times(report.records, places, metric))
     value, low, high = _shown(estimate, metric, expectation.bound)

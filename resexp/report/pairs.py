@@ -74,7 +74,7 @@ def evidence(pairs: Sequence[Pair], estimated: Callable[[], Estimate | None], *,
 
 def _of_diverged(n: int, lost: tuple[int, int], runs: tuple[int, int]) -> Evidence:
     """The evidence if networks diverged: on each side, `lost` of the `runs` networks."""
-    if min(runs) < LEAST:
+    if n < LEAST:
         return Evidence(n, lost=lost, unclear=Verdict.TOO_FEW_SEEDS)
     sign = int(np.sign(lost[1] / runs[1] - lost[0] / runs[0]))
     return Evidence(n, p=barnard(lost, runs), sign=sign, lost=lost)

@@ -176,7 +176,7 @@ def degradation(
     errors: Mapping[int, ArrayLike],
     depth: int,
     *,
-    examples: int | None = None,
+    examples: int | Mapping[int, int | None] | None = None,
     overlap: float = 0.0,
     level: float = LEVEL,
 ) -> Gap | None:
@@ -184,11 +184,12 @@ def degradation(
 
     `errors` are the training errors of the seeds at each depth. If some shallower depth has `LEAST` seeds,
     shallower depths with fewer seeds are ignored. The result is None if `depth` or all shallower depths have
-    no error.
+    no error. `examples` is one number for all depths, or one for each (see `contrast`).
 
     The interval is that of `of_best`. If it lies above 0, the network is worse than *some* shallower one.
     """
     here = numbers(errors[depth])
+    counts = examples if isinstance(examples, Mapping) else dict.fromkeys(errors, examples)
     known = {d: x for d in errors if d < depth and len(x := numbers(errors[d]))}
     shallower = {d: x for d, x in known.items() if len(x) >= LEAST} or known
     if not shallower or not len(here):
@@ -196,8 +197,10 @@ def degradation(
     best, first = (min(cells, key=lambda d: (known[d].mean(), d)) for cells in (shallower, known))
 
     def against(level: float) -> list[Estimate | None]:
-        others = shallower.values()
-        return [difference(here, x, examples=examples, overlap=overlap, level=level) for x in others]
+        return [
+            difference(here, x, examples=[counts[depth], counts[d]], overlap=overlap, level=level)
+            for d, x in shallower.items()
+        ]
 
     found = of_best(against, level)
     n = min(len(here), *map(len, shallower.values()))

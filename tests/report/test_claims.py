@@ -49,6 +49,15 @@ def verdict(records: Records) -> Any:
     return table.rows[0]
 
 
+def test_two_seeds_at_each_of_several_depths_decide_nothing_by_how_many_networks_diverged(make: Make) -> None:
+    sides = {"lower": {"model.connection": "residual"}, "higher": {"model.connection": "plain"}}
+    paper = {"claims": [claim(**sides)]}
+    lost: Errors = {"plain": [None] * 2, "residual": [0.1] * 2}
+    rows = [row for depth in (8, 20, 56) for row in trials(lost, depth)]
+    found = verdict(make(rows, published=paper))
+    assert (found["n"], found["diverged"], found["verdict"]) == (2, 6, "too few seeds")
+
+
 def test_a_claim_on_time_leaves_out_networks_that_diverged_early(make: Make) -> None:
     rows = trials({"plain": [0.1] * 3, "residual": [0.1] * 3 + [None]})
     for row in rows:

@@ -72,6 +72,9 @@ def test_a_claim_says_what_else_its_sides_differ_in() -> None:
         return {LR: 0.01} if row["connection"] == "plain" else {}
 
     assert found(slower, claim(RESIDUAL, PLAIN)) == ("training.optimizer.lr: 0.1 against 0.01",)
+    paper = {**claim(RESIDUAL, PLAIN), "paper": "P", "claim": "C."}
+    (lead,) = [s.text for s in build(records(slower, published=paper)).sentences if s.subject == "Claim"]
+    assert "the sides of 1 also differ in settings that they do not name" in lead
     cells = of(claims, records(slower, published=claim(RESIDUAL, PLAIN))).cells()
     assert "(its sides also differ in training.optimizer.lr: 0.1 against 0.01)" in cells[0][0]
     named = {**RESIDUAL, LR: 0.1}, {**PLAIN, LR: 0.01}
@@ -201,6 +204,7 @@ def test_a_published_ordering_says_what_else_its_sides_differ_in_and_over_how_ma
 
     table = of(orderings, records(slower, published={"references": references}))
     assert table.rows[0]["n"] == 3
+    assert table.sentences[0].text.endswith(" The sides of 1 also differ in settings that they do not name.")
     assert "(its sides also differ in training.optimizer.lr: 0.1 against 0.01)" in table.cells()[0][0]
     table = of(orderings, records(lambda row: {}, published={"references": references}))
     assert "differ" not in table.cells()[0][0]

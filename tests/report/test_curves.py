@@ -67,6 +67,7 @@ def test_what_anyone_can_see_is_decided_where_one_side_never_arrives() -> None:
     assert curves.sooner([(soon, never)]) == -1
     assert curves.sooner([(never, soon)]) == 1
     assert curves.sooner([(never[:2], soon)]) == 0
+    assert curves.sooner([(soon[:1], never[:1])] * 8) == 0  # one run of each in eight settings
     assert curves.sooner([(np.array([100.0, 120.0, np.inf]), np.array([100.0, 120.0, 140.0]))]) == 0
 
 

@@ -257,3 +257,24 @@ def test_three_seeds_without_a_mistake_have_an_interval(make: Make) -> None:
     (sentence,) = of(degradation, make(of_ten_classes(rows))).sentences
     assert sentence.badge == "does not degrade by 1 point"
     assert "[−0.09, 0.09]" in sentence.text
+
+
+def test_each_depth_is_compared_with_the_most_frequent_class_of_its_own_data(make: Make) -> None:
+    """A rule of the configuration gave one depth other training data, in which chance is another."""
+    chances = {8: 0.9, 56: 0.8}
+    rows = errors("plain", {8: [0.88, 0.89, 0.9], 56: [0.79, 0.8, 0.8]})
+    rows = [row | {"train_chance": chances[row["depth"]]} for row in rows]
+    (said,) = of(degradation, make(rows)).sentences
+    assert said.badge == "did not train"
+    assert "errs on 90.0 and 80.0\u00a0%" in said.text
+    rows = errors("plain", {8: [0.1, 0.1, 0.1], 56: [0.1, 0.1, 0.79]})
+    rows = [row | {"train_chance": chances[row["depth"]]} for row in rows]
+    (said,) = of(degradation, make(rows)).sentences
+    assert said.badge == "some seeds fail"
+
+
+def test_seeds_without_a_mistake_count_by_the_examples_of_their_own_depth(make: Make) -> None:
+    rows = errors("plain", {8: [0.0, 0.0, 0.0], 56: [0.0, 0.0, 0.0]})
+    rows = [row | {"train_chance": 0.9, "train_examples": 10 * row["depth"]} for row in rows]
+    found = row(of(degradation, make(rows)), depth=56)
+    assert found["gap_low"] < 0 < found["gap_high"]

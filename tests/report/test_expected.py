@@ -198,3 +198,11 @@ def test_a_pending_trial_leaves_the_plan_undecided() -> None:
 def test_what_the_report_does_not_have_is_named_with_what_it_has(text: str, right: str) -> None:
     with pytest.raises(ConfigError, match=right):
         checked(errors("residual", 0.03, 0.03, 0.03), text)
+
+
+def test_sides_whose_greatest_depths_differ_say_which_depths_were_compared() -> None:
+    rows = errors("plain", 0.3, 0.31, 0.32) + errors("residual", 0.1, 0.11, 0.12, depth=20)
+    _, told = checked(rows, "test_error(residual) < test_error(plain)")
+    assert told.why.startswith("the difference of depth 20 and depth 56 is ")
+    _, told = checked(rows, "test_error(residual, 20) < test_error(plain, 56)")
+    assert told.why.startswith("the difference is ")

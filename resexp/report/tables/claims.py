@@ -123,6 +123,8 @@ def lead(records: Records, found: Table | None, values: Table | None) -> tuple[S
     )
     said += [f"{disagree} {_verb(disagree, 'disagree')}"] if disagree else []
     said += [f"{counts[verdict]} {what}" for verdict, what in OPEN.items() if counts[verdict]]
+    if also := sum(bool(row["confounded"]) for row in found.rows) if found else 0:
+        said.append(f"the sides of {also} also differ in settings that they do not name")
     judged = [row["verdict"] for row in values.rows] if values else []
     reproduced, missed = judged.count(Verdict.REPRODUCED), judged.count(Verdict.NOT_REPRODUCED)
     if reproduced or missed:

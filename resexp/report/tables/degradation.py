@@ -6,6 +6,7 @@ D(L) is the mean training error at depth L minus the least mean at any shallower
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import inf
 from typing import Any
 
 import pandas as pd
@@ -77,10 +78,9 @@ def table(records: Records) -> Table | None:
     chances: list[float] = []
     measure = naming.measure_of(records)
     for variant, group in frames.by_variant(ended):
-        chance = frames.chance(group, "train")  # variants may be trained on different data
-        chances += [] if chance is None else [chance]
-        mine = _rows(variant, group, chance, statistics.level_of(records))
-        said = tuple(_sentences(variant, mine, chance, measure))
+        mine = _rows(variant, group, statistics.level_of(records))
+        chances += [row["chance"] for row in mine if row["chance"] is not None]
+        said = tuple(_sentences(variant, mine, measure))
         if said:  # the badge goes into the row of the deepest depth at which a trial finished
             deepest = max(mine, key=lambda row: (row["n"] > 0, row["depth"]))
             deepest["verdict"] = said[0].badge
@@ -112,16 +112,19 @@ def table(records: Records) -> Table | None:
     return Table("degradation", title, caption, columns, tuple(rows), tuple(sentences))
 
 
-def _rows(variant: str, group: pd.DataFrame, chance: float | None, level: float) -> list[dict[str, Any]]:
+def _rows(variant: str, group: pd.DataFrame, level: float) -> list[dict[str, Any]]:
+    places = {depth: place for _, depth, place in frames.by_depth(group)}
+    chances = {d: frames.chance(place, "train") for d, place in places.items()}  # depths may differ in data
+    examples = {d: frames.examples(place, "train") for d, place in places.items()}
     measured = frames.done(group).dropna(subset=["train_error"])
     errors = {depth: cell["train_error"].to_numpy(float) for _, depth, cell in frames.by_depth(measured)}
-    diverged = {d: int((p["status"] == Status.DIVERGED).sum()) for _, d, p in frames.by_depth(group)}
-    known = [d for d in errors if chance is not None or diverged[d]]
-    found = {d: failed_seeds.failures(errors[d], chance, diverged[d]) for d in known}
+    diverged = {d: int((place["status"] == Status.DIVERGED).sum()) for d, place in places.items()}
+    known = [d for d in errors if chances[d] is not None or diverged[d]]
+    found = {d: failed_seeds.failures(errors[d], chances[d], diverged[d]) for d in known}
     whole = {depth: x for depth, x in errors.items() if not ((f := found.get(depth)) and f.mixed)}
-    examples, overlap = frames.examples(group, "train"), splits.overlap(group, "train_error")
+    overlap = splits.overlap(group, "train_error")
     rows = []
-    for _, depth, place in frames.by_depth(group):
+    for depth, place in places.items():
         gap = None
         if depth in whole:
             gap = statistics.degradation(whole, depth, examples=examples, overlap=overlap, level=level)
@@ -132,6 +135,7 @@ def _rows(variant: str, group: pd.DataFrame, chance: float | None, level: float)
                 "variant": variant,
                 "depth": depth,
                 "n": len(errors.get(depth, ())),
+                "chance": chances[depth],
                 "ended": len(place),
                 "lost": int((place["status"] != Status.DONE).sum()),
                 "diverged": diverged[depth],
@@ -152,9 +156,7 @@ def _rows(variant: str, group: pd.DataFrame, chance: float | None, level: float)
     return rows
 
 
-def _sentences(
-    variant: str, rows: list[dict[str, Any]], chance: float | None, measure: Measure
-) -> Iterator[Sentence]:
+def _sentences(variant: str, rows: list[dict[str, Any]], measure: Measure) -> Iterator[Sentence]:
     """The sentence on the effect of depth on one variant, if there is one.
 
     A variant with a single depth has a sentence only if it did not train, or if some of its trials diverged
@@ -169,12 +171,12 @@ def _sentences(
             said = f"{variant} has no training {measure.name}{lost}."
             yield Sentence.of(variant, Verdict.TRIALS_LOST, said)
         return
-    if chance is not None and all(row["train_error_mean"] > chance - margin(chance) for row in trained):
+    if all(row["train_error_mean"] > bound(row["chance"]) for row in trained):
         best = min(row["train_error_mean"] for row in trained)
+        chances = words.joined([*dict.fromkeys(words.percent(row["chance"], 1) for row in trained)])
         said = (
             f"{variant} did not train: its least mean training {measure.name} at any depth is "
-            f"{words.brief(best)}\u00a0%, and {measure.said('{blind} {errs}')} "
-            f"{words.percent(chance, 1)}\u00a0%"
+            f"{words.brief(best)}\u00a0%, and {measure.said('{blind} {errs}')} {chances}\u00a0%"
             f"{depth_clauses.one_class(trained)}{lost}."
         )
         yield Sentence.of(variant, Verdict.DID_NOT_TRAIN, said)
@@ -253,6 +255,6 @@ def _degrades(row: dict[str, Any]) -> bool:
     return known and verdict(row["gap"], row["gap_low"], row["gap_high"])[0] is Verdict.DEGRADES
 
 
-def margin(chance: float) -> float:
-    """The training error of a network that trained lies at least this far below `chance`."""
-    return min(TRAINED, OF_CHANCE * chance)
+def bound(chance: float | None) -> float:
+    """The highest training error of a network that counts as trained; infinite if `chance` is not known."""
+    return inf if chance is None else chance - min(TRAINED, OF_CHANCE * chance)

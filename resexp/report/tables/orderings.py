@@ -55,9 +55,9 @@ def table(records: Records) -> Table | None:
         integer("n", "n"),
         text("verdict", "Verdict"),
     )
-    counts = Counter(row["verdict"] for row in rows)
+    counts, also = Counter(row["verdict"] for row in rows), sum(bool(row["confounded"]) for row in rows)
     caption = f"{CAPTION} {splits.caption(records)}"
-    return Table("orderings", "Published orderings", caption, columns, rows, (_sentence(counts),))
+    return Table("orderings", "Published orderings", caption, columns, rows, (_sentence(counts, also),))
 
 
 def _pairs(found: Sequence[Reference]) -> Iterator[tuple[Reference, Reference]]:
@@ -89,10 +89,12 @@ def _row(records: Records, lower: Reference, higher: Reference) -> Row:
     }
 
 
-def _sentence(counts: Counter[Verdict]) -> Sentence:
+def _sentence(counts: Counter[Verdict], also: int) -> Sentence:
+    """How many orderings have each verdict; the sides of `also` of them differ in more than one setting."""
     agree, disagree = counts[Verdict.DIRECTION_AGREES], counts[Verdict.DIRECTION_DISAGREES]
     said = [f"{counts[word]} {verbs[counts[word] > 1]}" for word, verbs in SAID.items() if counts[word]]
     text = f"Of {words.counted(counts.total(), 'published ordering')}, {words.joined(said)}."
+    text += f" The sides of {also} also differ in settings that they do not name." if also else ""
     tone = Tone.BAD if disagree else Tone.GOOD if agree == counts.total() else Tone.OPEN
     return Sentence("orderings", f"{agree} of {counts.total()} agree", tone, text)
 
