@@ -10,6 +10,7 @@ from resexp.report.sections import sections
 from resexp.store import Records
 
 APART = "No two variants have a depth in common, so no connections are compared."
+OTHER_DATA = "No two variants have a depth on the same test data in common, so no connections are compared."
 
 
 def sentences(records: Records) -> Iterator[str]:
@@ -17,10 +18,17 @@ def sentences(records: Records) -> Iterator[str]:
     read (`foreign/limits.py`).
     """
     yield from records.unjudged
-    if not records.foreign and frames.trained(records):
-        depths = {name: set(trials["depth"]) for name, trials in frames.by_variant(records.trials)}
-        if apart(depths):
+    if not frames.trained(records):
+        return
+    trials = records.trials.assign(data=frames.test_data(records, records.trials))
+    by_variant = dict(frames.by_variant(trials))
+    if apart({name: set(own["depth"]) for name, own in by_variant.items()}):
+        if not records.foreign:
             yield APART
+    elif trials["connection"].nunique() > 1 and apart(
+        {name: set(zip(own["depth"], own["data"], strict=True)) for name, own in by_variant.items()}
+    ):
+        yield OTHER_DATA
 
 
 def notes(records: Records) -> Iterator[str]:
@@ -54,6 +62,8 @@ def not_shown(records: Records) -> Iterator[str]:
                 )
 
 
-def apart(depths: Mapping[str, Collection[int]]) -> bool:
-    """Whether there are several variants, and no two have a depth in common. `depths` has those of each."""
+def apart(depths: Mapping[str, Collection[object]]) -> bool:
+    """Whether there are several variants, and no two have a depth in common. `depths` has those of each, or
+    their depths with their data.
+    """
     return len(depths) > 1 and len(set().union(*depths.values())) == sum(map(len, depths.values()))

@@ -405,6 +405,19 @@ def test_the_caption_says_what_n_is_where_the_seeds_of_the_sides_are_not_as_many
     assert said not in of(comparisons, make(measured(few))).caption
 
 
+def test_variants_that_share_no_test_data_are_said_to_be_compared_with_nothing(make: Make) -> None:
+    rows = measured({"plain": [0.3, 0.2]}) + [
+        net | {"data.kind": "other"} for net in measured({"residual": [0.1, 0.2]})
+    ]
+    (said,) = [sentence.text for sentence in build(make(rows)).sentences if sentence.badge == "not judged"]
+    assert (
+        said
+        == "No two variants have a depth on the same test data in common, so no connections are compared."
+    )
+    one = [net | {"data.kind": net["variant"]} for net in measured({"plain a": [0.3], "plain b": [0.1]})]
+    assert not any(sentence.badge == "not judged" for sentence in build(make(one)).sentences)
+
+
 def test_errors_of_two_tasks_are_not_compared(make: Make) -> None:
     rows = measured({"residual a": [0.1, 0.11, 0.12], "residual b": [0.3, 0.31, 0.32]})
     assert comparisons.table(frames.prepared(make(rows))) is not None
