@@ -29,7 +29,7 @@ MEASURED = {"error", "err", "accuracy", "acc", "loss", "seconds", "runtime", "me
 SETTINGS = {
     *("lr", "learning", "decay", "wd", "momentum", "dropout", "drop", "batch", "optimizer", "optimiser"),
     *("warmup", "schedule", "scheduler", "augmentation", "augment", "smoothing", "mixup", "init", "width"),
-    *("epochs", "steps", "iterations", "iters"),
+    *("epochs", "steps", "iterations", "iters", "set", "size", "resolution"),
 }
 """Words in the names of settings. A random search may try a new value in every run."""
 RESULTS = re.compile(r"(summary|summary_metrics|metrics)[./]")

@@ -36,8 +36,9 @@ def overlap(trials: pd.DataFrame, metric: str) -> float:
     shares = _shares(trials)
     if metric in frames.COSTS or shares.empty:
         return 0.0
-    held = float(shares.iloc[0])
-    return held / (1 - held) if metric.startswith("test") else (1 - held) / held
+    # The shares may differ in tables of runs that resexp did not train. Then the widest interval is taken.
+    ratios = shares / (1 - shares)
+    return float((ratios if metric.startswith("test") else 1 / ratios).max())
 
 
 def drawn(records: Records) -> int:

@@ -48,8 +48,8 @@ def _registered(records: Records) -> Sentence:
 def _looks(records: Records) -> Sentence:
     level = words.fixed(100 * statistics.level_of(records), 1)
     rule = (
-        f"Intervals and tests are at {level}\u00a0%, so that all looks together say something wrong in at "
-        "most 5\u00a0% of cases."
+        f"Intervals and tests are at {level}\u00a0%, so that all looks together decide one question wrongly "
+        "in about 5\u00a0% of cases at most."
     )
     if records.look:
         seeds, planned = records.look["seeds"], records.look["planned"]

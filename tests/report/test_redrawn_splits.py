@@ -141,3 +141,9 @@ def test_what_depth_buys_takes_the_overlap_too(monkeypatch: pytest.MonkeyPatch) 
     fixed, drawn = gains(), gains(redrawn=0.3)
     assert len(fixed) == 3
     assert all(wide > 1.4 * narrow for narrow, wide in zip(fixed, drawn, strict=True))
+
+
+def test_of_different_shares_of_test_rows_the_widest_interval_is_taken() -> None:
+    shares = pd.DataFrame({"redrawn": [0.2, 0.5, None]})
+    assert splits.overlap(shares, "test_error") == pytest.approx(1.0)
+    assert splits.overlap(shares, "train_error") == pytest.approx(4.0)

@@ -92,6 +92,19 @@ def test_branches_that_start_at_0_have_no_gradient_and_no_fault(complete: Record
     assert {(said.badge, said.tone) for said in of(gradients, still).sentences} == {("zero", "open")}
 
 
+def test_a_network_whose_branches_have_no_names_stands_beside_one_whose_branches_have(make: Make) -> None:
+    rows = [trial("plain", 8, 0), trial("residual", 8, 0)]
+    layers = {"plain": ["stem.0", "blocks.0.branch.0", "blocks.1.branch.0"], "residual": ["a", "b", "c"]}
+    probes = [
+        {"id": net["id"], "probe": "gradient_norms", "step": 0, "at": 0.0, "name": "weight_rms"}
+        | {"layer": layer, "index": index, "value": 1.0}
+        for net in rows
+        for index, layer in enumerate(layers[net["connection"]])
+    ]
+    found = of(gradients, make(rows, probes=pd.DataFrame(probes))).rows
+    assert {row["variant"]: row["layers"] for row in found} == {"plain": 2, "residual": 3}
+
+
 def test_gradients_are_of_block_layers_and_averaged_geometrically(make: Make) -> None:
     rows = [trial("plain", 8, seed) for seed in (0, 1)]
     layers = [("stem.0", 9.0), ("blocks.0.branch.0", 1e-4), ("blocks.0.branch.3", 1e-2), ("head.2", 9.0)]

@@ -37,8 +37,8 @@ def profiles(records: Records, at: float) -> pd.DataFrame:
     rows = frames.readings(records, "gradient_norms", at)
     rows = rows[rows["name"] == "weight_rms"].sort_values(["id", "index"], kind="stable")
     inside = rows["layer"].isin([path for path in rows["layer"].unique() if "branch" in str(path).split(".")])
-    # Some networks do not name their branches. Then all layers count as inside blocks.
-    inside = inside if inside.any() else ~inside
+    # Some networks do not name their branches. Then all of their layers count as inside blocks.
+    inside |= ~inside.groupby(rows["id"]).transform("any")
     rows = rows.assign(position=rows["index"] - (~inside).groupby(rows["id"]).cumsum())[inside]
     with np.errstate(divide="ignore", invalid="ignore"):
         rows["log"] = np.log(rows["value"]).fillna(np.inf)  # a gradient that is NaN makes the mean infinite
