@@ -78,7 +78,7 @@ def _without_depths(sides: Sequence[Mapping[str, Any]], shared: Sequence[int]) -
     depths that all sides with such a word have.
     """
     depths = dict(zip(("deepest", "shallowest"), (shared[-1], shared[0]), strict=True)) if shared else {}
-    meant = [{**side, DEPTH: depths.get(side.get(DEPTH, ""), side.get(DEPTH))} for side in sides]
+    meant = [{**side, DEPTH: depths.get(str(side.get(DEPTH)), side.get(DEPTH))} for side in sides]
     needed = 1 + any(side.get(DEPTH) == "best_shallower" for side in sides)
     if len(shared) >= needed and meant[0] != meant[1]:
         return None

@@ -140,6 +140,7 @@ def test_a_claim_on_validation_is_fine_with_a_validation_set(tmp_path: Path) -> 
         ("14", "deepest", "[8, 14]", "higher.model.depth: means the same trials as the other side"),
         ("deepest", "best_shallower", "[8, 14]", ""),
         ("8", "deepest", "[8, 14]", ""),
+        ("[8, 14]", "deepest", "[8, 14]", ""),
     ],
 )
 def test_words_for_depths_that_mean_no_two_groups_are_refused(
