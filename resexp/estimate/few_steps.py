@@ -10,7 +10,7 @@ from resexp.training.entry import LEARNERS, learner_name
 from resexp.training.schedules import SMOOTHING
 
 if TYPE_CHECKING:
-    from resexp.config.settings import DataConfig, Settings
+    from resexp.config.settings import DataConfig, Settings, TrainingConfig
     from resexp.data.base import Facts
 
 LEFT_OUT = 0.1
@@ -23,12 +23,13 @@ def notes(settings: Iterable[Settings], facts: Callable[[DataConfig], Facts]) ->
     Only networks that learn from examples by batches are looked at: in play, and in a game of two networks,
     epochs are made otherwise.
     """
-    ordinary = [each for each in settings if learner_name(each) == LEARNERS["Trunk"]]
-    return list(dict.fromkeys(note for each in ordinary for note in _notes(each, facts(each.data).train)))
+    ordinary = (each for each in settings if learner_name(each) == LEARNERS["Trunk"])
+    distinct = dict.fromkeys((each.data, each.training) for each in ordinary)
+    notes = (note for data, training in distinct for note in _notes(training, facts(data).train))
+    return list(dict.fromkeys(notes))
 
 
-def _notes(settings: Settings, examples: int) -> Iterator[str]:
-    training = settings.training
+def _notes(training: TrainingConfig, examples: int) -> Iterator[str]:
     batch = min(training.batch_size, examples)
     left = examples % batch
     total = training.iterations or (training.epochs or 0) * (examples // batch)
