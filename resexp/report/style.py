@@ -236,11 +236,8 @@ def power_of_ten(x: float) -> str:
 
 def variant_key(figure: Figure, found: dict[str, LineStyle], extra: Sequence[Line2D] = ()) -> None:
     """Draw the legend of variants above the panels, where it hides nothing."""
-    shown = {
-        name: called(text) if found[name].name == called(name) else text
-        for name, text in distinct(found, 90).items()
-    }
-    lines = [Line2D([], [], **{**look.line, "label": shown[name]}) for name, look in found.items()]
+    shown = distinct([look.name for look in found.values()], 90)
+    lines = [Line2D([], [], **{**look.line, "label": shown[look.name]}) for look in found.values()]
     longest = max(len(str(line.get_label())) for line in (*lines, *extra))
     columns = min(6, max(1, int(WIDTH / (0.5 + 0.078 * longest))))  # 0.5 inches per handle, 0.078 per letter
     entries = len(lines) + len(extra)

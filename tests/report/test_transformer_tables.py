@@ -214,3 +214,17 @@ def test_the_weights_at_initialisation_are_of_the_networks_whose_end_is_drawn(ma
         drawn = coefficients_figure.figure(frames.prepared(make(rows, probes=pd.DataFrame(readings))))
     assert drawn is not None
     assert {y for panel in drawn.axes for line in panel.lines for y in line.get_ydata()} == {8.0}
+
+
+@pytest.mark.parametrize(("depth", "told"), [(20, ["plain, depth 8", "residual, depth 20"]), (8, None)])
+def test_lines_of_networks_of_different_depths_name_their_depths(
+    depth: int, told: list[str] | None, make: Make
+) -> None:
+    rows = [trial("plain", 8, 0), trial("residual", depth, 0)]
+    readings = [reading(row, "token_rank", "token_spread", index, 0.5) for row in rows for index in (0, 1)]
+    with rc_context(style.RC):
+        drawn = token_rank_figure.figure(frames.prepared(make(rows, probes=pd.DataFrame(readings))))
+    assert drawn is not None
+    shown = [text.get_text() for text in drawn.legends[0].get_texts()]
+    assert shown == (told or ["plain", "residual"])
+    assert [line.get_label() for line in drawn.axes[0].lines] == shown

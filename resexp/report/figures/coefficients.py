@@ -7,7 +7,7 @@ from dataclasses import replace
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from resexp.report import frames, style
+from resexp.report import deepest, frames, style
 from resexp.report.tables.gradients import WHEN
 from resexp.store import Records
 
@@ -34,7 +34,7 @@ def figure(records: Records) -> Figure | None:
         starts["depth"] == starts["variant"].map(ends.groupby("variant", observed=True)["depth"].max())
     ]
     # Dashes mark the moment here, so only colour and marker tell variants apart.
-    looks = {variant: replace(look, dash="-") for variant, look in style.looks(records, ends).items()}
+    looks = {variant: replace(look, dash="-") for variant, look in deepest.looks(records, ends).items()}
     drawn, axes = style.panels(1, 2, height=3.0)
     for panel, (name, title) in zip(axes[0], PANELS.items(), strict=True):
         for when, rows in (("init", starts), ("end", ends)):

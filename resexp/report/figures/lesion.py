@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from resexp.report import error_axes, frames, naming, style
+from resexp.report import deepest, error_axes, frames, naming, style
 from resexp.store import Records
 
 ORDER = 32
@@ -30,7 +30,7 @@ def figure(records: Records) -> Figure | None:
     rows = frames.deepest(frames.readings(records, "lesion", 1.0))
     if rows.empty:
         return None
-    found = style.looks(records, rows)
+    found = deepest.looks(records, rows)
     counted = ["random_error", *(["swapped_error"] if (rows["name"] == "swapped_error").any() else [])]
     drawn, axes = style.panels(1, 1 + len(counted), sharey=True)
     levels: list[float] = []

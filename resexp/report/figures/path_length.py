@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from resexp.report import frames, style
+from resexp.report import deepest, frames, style
 from resexp.store import Records
 
 ORDER = 33
@@ -28,7 +28,7 @@ def figure(records: Records) -> Figure | None:
     rows = frames.deepest(frames.readings(records, "path_length", 1.0))
     if rows.empty:
         return None
-    looks = style.looks(records, rows)
+    looks = deepest.looks(records, rows)
     drawn, (panels,) = style.panels(1, 2)
     for variant, group in frames.by_variant(rows):
         look = looks[variant]

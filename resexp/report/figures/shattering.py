@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from resexp.report import frames, style
+from resexp.report import deepest, frames, style
 from resexp.report.tables.gradients import MOMENTS, WHEN
 from resexp.report.tables.shattering import FLOOR, profiles
 from resexp.store import Records
@@ -34,7 +34,7 @@ def figure(records: Records) -> Figure | None:
     if not rows:
         return None
     both = pd.concat(rows.values())
-    found = style.looks(records, both)
+    found = deepest.looks(records, both)
     drawn, axes = style.panels(1, len(rows), height=3.2, sharey=True)
     for panel, (when, shown) in zip(axes[0], rows.items(), strict=True):
         for variant, group in frames.by_variant(shown):

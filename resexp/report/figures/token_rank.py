@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from resexp.report import frames, style
+from resexp.report import deepest, frames, style
 from resexp.report.tables.gradients import MOMENTS, WHEN
 from resexp.store import Records
 
@@ -30,7 +30,7 @@ def figure(records: Records) -> Figure | None:
     }
     if not found:
         return None
-    looks = style.looks(records, pd.concat(found.values()))
+    looks = deepest.looks(records, pd.concat(found.values()))
     drawn, axes = style.panels(1, len(found), height=3.2, sharey=True)
     for panel, (when, rows) in zip(axes[0], found.items(), strict=True):
         for variant, group in frames.by_variant(rows):

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from resexp.report import frames, style
+from resexp.report import deepest, frames, style
 from resexp.report.tables.update_ratio import when
 from resexp.store import Records
 
@@ -29,7 +29,7 @@ def figure(records: Records) -> Figure | None:
     moments = sorted(rows["at"].unique())
     if not moments:
         return None
-    looks = style.looks(records, rows)
+    looks = deepest.looks(records, rows)
     drawn, panels, columns = style.grid(len(moments), 3, height=2.5, sharey=True)
     for place, (panel, moment) in enumerate(zip(panels, moments, strict=True)):
         for variant, group in frames.by_variant(rows[rows["at"] == moment]):
