@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,14 @@ from resexp.training.schedules import SMOOTHING
 LOW = {"factor": 0.1, "until_train_error": 0.8}
 
 
-def said(**training: Any) -> list[str]:
+def said(probes: Sequence[Mapping[str, Any]] = (), **training: Any) -> list[str]:
     """The notes on a network that learns from 96 images, by default in batches of 32."""
     settings = parse_settings(
         {
             "data": {"kind": "synthetic", "train": 96, "test": 16},
             "model": {"kind": "resnet", "depth": 8, "width": 4},
             "training": {"batch_size": 32, **training},
+            "probes": tuple(probes),
         }
     )
     return notes([settings, settings], Survey().facts)
@@ -52,6 +54,14 @@ def test_what_few_steps_change_is_said_once(training: dict[str, Any], says: str)
     found = said(**training)
     assert len(found) == bool(says)
     assert all(says in note for note in found)
+
+
+def test_a_probe_that_asks_for_more_examples_than_there_are_is_said() -> None:
+    probes = [{"kind": "linear_probe", "batch_size": size} for size in (96, 97)]
+    assert said(probes[:1], epochs=3) == []
+    assert said(probes[1:], epochs=3) == [
+        "probes: linear_probe has batch_size 97, and measures all 96 training examples"
+    ]
 
 
 def test_a_low_rate_lasts_as_long_as_is_said() -> None:
