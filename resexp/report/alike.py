@@ -19,6 +19,15 @@ def several(trials: pd.DataFrame) -> bool:
     return bool((trials.groupby("depth")["variant"].nunique() > 1).any())
 
 
+def pooled(trials: pd.DataFrame, alike: pd.Series[str]) -> tuple[str, ...]:
+    """The variants of one side of a claim that have a depth and a label of `unspoken` in common with another.
+    For each seed, the side has their mean, because the claim names no setting that tells them apart.
+    """
+    groups = [group["variant"] for _, group in trials.groupby(["depth", alike[trials.index]])]
+    several = [name for names in groups if names.nunique() > 1 for name in names]
+    return tuple(dict.fromkeys(map(str, several)))
+
+
 def unspoken(records: Records, named: Collection[str], sides: Sequence[pd.DataFrame]) -> pd.Series[str]:
     """A label for each trial: its values of all swept settings that the claim does not name, and its test
     data if the claim names no data setting. Depth and tuned settings are left out. If the trials of a side

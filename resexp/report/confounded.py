@@ -67,6 +67,11 @@ def in_brackets(found: Sequence[str]) -> str:
     return f" (its sides also differ in {'; '.join(found)})" if found else ""
 
 
+def averaged(variants: Sequence[str]) -> str:
+    """Over which variants a side of a claim is averaged, to be put after the claim; "" if it has one only."""
+    return f" (averaged over {words.listed(list(variants))})" if variants else ""
+
+
 def of_variants(records: Records, trials: pd.DataFrame, baseline: str) -> str:
     """A sentence on the variants that `by_variant` finds; "" if there are none."""
     found: dict[tuple[str, ...], list[str]] = {}

@@ -11,7 +11,7 @@ import pandas as pd
 
 from resexp.config.published import DEPTH_WORDS, Claim, CurveMetric, curve
 from resexp.report import confounded, curves, frames, sides, splits, statistics
-from resexp.report.alike import several, unspoken
+from resexp.report.alike import pooled, several, unspoken
 from resexp.report.pairs import Cell, Pair, claimed, evidence, of_interval, of_order, unless_one_class
 from resexp.report.references import DEPTH, matching
 from resexp.report.verdict import Verdict
@@ -34,7 +34,7 @@ class Comparison:
     the ratio higher / lower, and [`low`, `high`] is the interval of this ratio.
 
     `confounded` are the settings in which the sides differ although the claim does not name them, with the
-    values of the lower side and of the higher.
+    values of the lower side and of the higher. `pooled` are the variants over which a side is averaged.
     """
 
     lower: float | None
@@ -48,6 +48,7 @@ class Comparison:
     never: int = 0
     p: float | None = None
     confounded: tuple[str, ...] = ()
+    pooled: tuple[str, ...] = ()
 
 
 NOTHING = Comparison(None, None, None, None, None, 0, 0, Verdict.NOT_COMPARABLE)
@@ -83,7 +84,8 @@ def compare(records: Records, claim: Claim) -> Comparison:
         return means
     both = _compared(trials, alike, by_depth)
     also = confounded.of_sides(records, both, named) + confounded.of_times(records, both, claim.metric)
-    means = replace(means, confounded=also)
+    averaged = () if alike is None else tuple(name for rows in both for name in pooled(rows, alike))
+    means = replace(means, confounded=also, pooled=averaged)
     if read:
         return _of_curves(records, found, claim, pairs, means)
 

@@ -229,3 +229,19 @@ def test_times_that_were_measured_on_different_machines_are_told() -> None:
     assert told in outcome.why
     same = build(make_records(trials, runs=[{"environment": {"jobs": 1}, "trials": ids["plain"]}] * 2))
     assert not any("times" in note for note in same.notes)
+
+
+def test_a_side_that_is_the_mean_of_several_variants_names_them() -> None:
+    """The claim names the connection, and no option of it, so all residual variants are its side."""
+    options = {"residual": {"shortcut": "identity"}, "residual (projection)": {"shortcut": "projection"}}
+    trials = [
+        trial("residual", 8, seed, variant=variant, id=f"{variant} {seed}", train_error=0.1)
+        | {"model.connection": {"kind": "residual", **own}}
+        for variant, own in options.items()
+        for seed in range(3)
+    ] + [trial("plain", 8, seed, train_error=0.2) for seed in range(3)]
+    table = of(claims, make_records(trials, published=claim(RESIDUAL, PLAIN)))
+    assert (table.rows[0]["n"], table.rows[0]["pooled"]) == (3, tuple(options))
+    assert "(averaged over residual and residual (projection))" in table.cells()[0][0]
+    (row,) = of(claims, records(lambda row: {}, published=claim(RESIDUAL, PLAIN))).rows
+    assert row["pooled"] == ()

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from resexp.config.published import Claim, Published, curve
 from resexp.report import naming, ordering, protocol, references, registration, sides, splits, words
-from resexp.report.confounded import in_brackets
+from resexp.report.confounded import averaged, in_brackets
 from resexp.report.table import Column, Row, Sentence, Table, integer, text
 from resexp.report.verdict import Tone, Verdict
 from resexp.store import Records
@@ -152,7 +152,8 @@ def _recipe(records: Records, paper: Published) -> str:
 
 
 def _said(row: Row) -> str:
-    return f"{row['say']}{_margin(row)} {row['mark']}{in_brackets(row['confounded'])}"
+    about = f"{in_brackets(row['confounded'])}{averaged(row['pooled'])}"
+    return f"{row['say']}{_margin(row)} {row['mark']}{about}"
 
 
 def _margin(row: Row) -> str:

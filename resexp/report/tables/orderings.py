@@ -8,7 +8,7 @@ from itertools import combinations
 
 from resexp.config.published import Claim, Reference
 from resexp.report import naming, ordering, references, splits, words
-from resexp.report.confounded import in_brackets
+from resexp.report.confounded import averaged, in_brackets
 from resexp.report.table import Column, Row, Sentence, Table, integer, text
 from resexp.report.verdict import Tone, Verdict
 from resexp.store import Records
@@ -47,7 +47,7 @@ def table(records: Records) -> Table | None:
     if not rows:
         return None
     columns = (
-        Column("Difference", lambda r: f"{r['pair']}{in_brackets(r['confounded'])}", numeric=False),
+        Column("Difference", _said, numeric=False),
         text("metric_title", "Metric"),
         Column("Published", lambda r: _show(r, r["published"])),
         Column("Measured", _measured),
@@ -84,7 +84,7 @@ def _row(records: Records, lower: Reference, higher: Reference) -> Row:
         "metric_title": references.titled(lower.metric, naming.measure_of(records)),
         "published": higher.value - lower.value,
         "measured": found.difference,
-        **{key: getattr(found, key) for key in ("low", "high", "n", "diverged", "confounded")},
+        **{key: getattr(found, key) for key in ("low", "high", "n", "diverged", "confounded", "pooled")},
         "verdict": found.verdict,
     }
 
@@ -97,6 +97,10 @@ def _sentence(counts: Counter[Verdict], also: int) -> Sentence:
     text += f" The sides of {also} also differ in settings that they do not name." if also else ""
     tone = Tone.BAD if disagree else Tone.GOOD if agree == counts.total() else Tone.OPEN
     return Sentence("orderings", f"{agree} of {counts.total()} agree", tone, text)
+
+
+def _said(row: Row) -> str:
+    return f"{row['pair']}{in_brackets(row['confounded'])}{averaged(row['pooled'])}"
 
 
 def _measured(row: Row) -> str:
