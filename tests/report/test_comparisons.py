@@ -355,6 +355,10 @@ def test_equal_budgets_are_of_variants_on_the_same_data(make: Make) -> None:
     assert {r["budget"] for r in table.rows if r["equal"] == "time"} == {2.0, 20.0}
     assert len(table.sentences) == 2
     assert all("(8)" not in s.text or "(32)" not in s.text for s in table.sentences)
+    for net in rows:  # each data set has its own deepest common depth
+        net["depth"] = {8: 8, 32: 20}[net["data.size"]]
+    table = of(equal_budget, make(rows, metrics=pd.DataFrame(metrics)))
+    assert {s.subject for s in table.sentences} == {"depth 8", "depth 20"}
 
 
 def test_a_mean_at_equal_time_is_of_all_seeds_or_of_none(make: Make) -> None:

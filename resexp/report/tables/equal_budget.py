@@ -58,12 +58,14 @@ def table(records: Records) -> Table | None:
         spread("test_error", f"Test {measure.name}"),
         spread("train_error", f"Train {measure.name}"),
     )
-    depth = frames.common_depth(done)
     sentences = tuple(
         sentence
         for tested in sorted({row["tested"] for row in rows})
         for sentence in _sentence(
-            [row for row in rows if row["tested"] == tested], depth, measure, lost[lost["tested"] == tested]
+            [row for row in rows if row["tested"] == tested],
+            frames.common_depth(done[done["tested"] == tested]),
+            measure,
+            lost[lost["tested"] == tested],
         )
     )
     return Table("equal_budget", "Equal budgets", measure.said(CAPTION), columns, tuple(rows), sentences)
