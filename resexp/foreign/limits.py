@@ -32,6 +32,8 @@ SETTINGS = {
     *("epochs", "steps", "iterations", "iters", "set", "size", "resolution"),
 }
 """Words in the names of settings. A random search may try a new value in every run."""
+OF_VARIANTS = {"dropout", "drop", "init", "width"}
+"""Words among these for settings by which variants are often told apart."""
 RESULTS = re.compile(r"(summary|summary_metrics|metrics)[./]")
 """What exports of Weights & Biases and MLflow put before the names of results."""
 
@@ -67,8 +69,9 @@ def unjudged(sheet: Sheet, columns: ColumnRoles, found: Runs, chance: bool) -> I
             "setting is not judged. If such a column is a setting and no result, name it with one more "
             f"{sheet.option('variant')}."
         )
-    for what, confounded in (("depths", _by_depth), ("variants", _by_variant)):
-        if differing := _confounded(sheet, columns, found.runs, confounded):
+    compared = (("depths", _by_depth, SETTINGS), ("variants", _by_variant, SETTINGS - OF_VARIANTS))
+    for what, place, settings in compared:
+        if differing := _confounded(sheet, columns, found.runs, place, settings):
             yield (
                 f"Runs of different {what} also differ in {_listed(differing)}, and a difference between "
                 f"them may come from that as well as from the {what.removesuffix('s')}."
@@ -197,13 +200,15 @@ def _confounded(
     columns: ColumnRoles,
     runs: Sequence[ForeignRun],
     place: Callable[[ForeignRun], tuple[Any, Any]],
+    settings: Collection[str],
 ) -> list[str]:
-    """Columns of settings of which two places that are compared have one value each, and not the same. Places
-    are compared if their first parts are equal.
+    """Columns of which two places that are compared have one value each, and not the same. Only columns with
+    a word of `settings` in their names are looked at. Places are compared if their first parts are equal.
     """
-    settings = [column for column in columns.unused if words_of(column) & SETTINGS and not _measured(column)]
     differing = []
-    for column in settings:
+    for column in columns.unused:
+        if words_of(column).isdisjoint(settings) or _measured(column):
+            continue
         values: dict[Any, dict[Any, set[str]]] = defaultdict(lambda: defaultdict(set))
         for run in runs:
             first, second = place(run)

@@ -37,8 +37,8 @@ reproduction, whatever its verdict is. The *differences of protocol* in each rep
 
 A claim compares two groups of networks, its sides: it says which side is lower. *Published* and *measured
 here* give the value of the lower side, then of the higher side. *Measured here* adds their difference with
-its interval, and n, the number of seeds per side. The word in brackets says where the published number was
-checked: in the paper's text, in a secondary source, or nowhere (memory).
+its interval, and n, the number of seeds of the side that has fewer. The word in brackets says where the
+published number was checked: in the paper's text, in a secondary source, or nowhere (memory).
 
 The intervals are Student's (unequal variances, unpaired seeds). If networks diverged, the difference
 has no size, and its direction rests on how many diverged on each side. Within each report, the comparisons

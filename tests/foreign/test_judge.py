@@ -286,6 +286,20 @@ def test_what_is_given_for_several_data_sets_at_once_is_told(tmp_path: Path) -> 
     assert "data sets" not in " ".join(resexp.judge(written(tmp_path, GOOD), chance=0.9).notes)
 
 
+def test_a_start_that_tells_variants_apart_is_no_difference_beside_them(tmp_path: Path) -> None:
+    def judged(init: dict[object, str]) -> str:
+        rows = [
+            f"{name},{depth},{seed},{init.get(name, init.get(depth))},{9 + depth + seed / 10}\n"
+            for name in "ab"
+            for depth in (2, 4)
+            for seed in (0, 1, 2)
+        ]
+        return said(resexp.judge(written(tmp_path, "variant,depth,seed,init,train_error\n" + "".join(rows))))
+
+    assert "also differ" not in judged({"a": "he", "b": "dirac"})
+    assert "Runs of different depths also differ in init" in judged({2: "he", 4: "dirac"})
+
+
 def test_data_sets_are_never_compared_with_each_other(tmp_path: Path) -> None:
     rows = ["variant,depth,seed,dataset,test_error"]
     rows += [
