@@ -24,8 +24,8 @@ def pooled(trials: pd.DataFrame, alike: pd.Series[str]) -> tuple[str, ...]:
     For each seed, the side has their mean, because the claim names no setting that tells them apart.
     """
     groups = [group["variant"] for _, group in trials.groupby(["depth", alike[trials.index]])]
-    several = [name for names in groups if names.nunique() > 1 for name in names]
-    return tuple(dict.fromkeys(map(str, several)))
+    mixed = [name for names in groups if names.nunique() > 1 for name in names]
+    return tuple(dict.fromkeys(map(str, mixed)))
 
 
 def unspoken(records: Records, named: Collection[str], sides: Sequence[pd.DataFrame]) -> pd.Series[str]:
