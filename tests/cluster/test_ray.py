@@ -146,7 +146,7 @@ def test_each_end_is_recorded_and_no_more_run_than_asked(ray_cluster: RayCluster
     trials = [stub.trial("good"), *(stub.trial(how, misbehave={"at": 7, "how": how}) for how in stub.ENDS)]
     seen = Most()
     summary, states = run(tmp_path, trials, seen, jobs=2, address=ray_cluster.address)
-    assert seen.most in {1, 2}  # on a busy machine, such short trials may never overlap
+    assert seen.most <= 2  # on a busy machine, such short trials may end before the supervisor looks
     assert {name: (state.status, state.cause) for name, state in states.items()} == {
         "good": ("done", None),
         **stub.ENDS,
