@@ -36,9 +36,9 @@ def unknown_checks(experiment: Experiment, trials: Sequence[Trial]) -> Iterator[
         for wrong in expectation.unknown(expected, depths):
             yield Problem(where, text, *wrong)
         sides = [side for side in (expected.left, expected.right) if side and side.variant in by_variant]
-        for side in sides[:1]:
-            if lacking := _unmeasured(side.metric, [by_variant[each.variant] for each in sides]):
-                yield Problem(where, text, *lacking)
+        groups = [by_variant[side.variant] for side in sides]
+        if sides and (lacking := _unmeasured(sides[0].metric, groups)):
+            yield Problem(where, text, *lacking)
 
 
 def unknown_claims(experiment: Experiment, trials: Sequence[Trial]) -> Iterator[Problem]:

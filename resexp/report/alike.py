@@ -8,7 +8,7 @@ import pandas as pd
 
 from resexp.config.grid import DEPTH
 from resexp.report import frames
-from resexp.report.confounded import overlap, shown, within
+from resexp.report.confounded import overlap, shown, swept, within
 from resexp.store import Records
 
 
@@ -37,8 +37,7 @@ def unspoken(records: Records, named: Collection[str], sides: Sequence[pd.DataFr
     """
     excluded = {key.removesuffix(".kind") for key in named} | {DEPTH, *records.tuned}
     trials = records.trials
-    axes = [column for column in map(str, trials) if "." in column]
-    axes = [axis for axis in axes if not any(overlap(axis, key) for key in excluded)]
+    axes = [axis for axis in swept(records) if not any(overlap(axis, key) for key in excluded)]
     columns = [trials[axis].map(frames.value_text) for axis in axes]
     if not any(key.startswith("data") for key in named):
         columns.append(frames.test_data(records, trials))

@@ -32,10 +32,8 @@ def of_sides(records: Records, sides: Sequence[pd.DataFrame], named: Collection[
     """Each setting in which two groups of trials differ, with its value in both: `model.match: params
     against none`. `named` are the dotted keys that the comparison is about.
     """
-    return tuple(
-        f"{key}: {' against '.join(words.listed(values, MOST) for values in both)}"
-        for key, both in _differing(records, sides, named)
-    )
+    groups = [_different(records, side) for side in sides]
+    return tuple(_against(key, both) for key, both in _differing(records, groups, named))
 
 
 def of_times(records: Records, sides: Sequence[pd.DataFrame], metric: str) -> tuple[str, ...]:
@@ -50,21 +48,28 @@ def of_times(records: Records, sides: Sequence[pd.DataFrame], metric: str) -> tu
             for rows in sides
         ]
         if len({frozenset(own) for own in both}) > 1:
-            found.append(f"{name}: {' against '.join(words.listed(own, MOST) for own in both)}")
+            found.append(_against(name, both))
     return tuple(found)
+
+
+def _against(name: str, both: Sequence[Sequence[str]]) -> str:
+    return f"{name}: {' against '.join(words.listed(list(values), MOST) for values in both)}"
 
 
 def within(records: Records, trials: pd.DataFrame, named: Collection[str]) -> list[str]:
     """The settings in which these trials differ from each other, without those in `named`."""
-    texts = trials["id"].map(lambda id: repr({**records.settings.get(id, {}), SEED: None}))
-    different = trials[~texts.duplicated()]
-    groups = [different.iloc[[number]] for number in range(len(different))]
+    groups = [[own] for own in _different(records, trials)]
     return [key for key, _ in _differing(records, groups, named)]
 
 
 def in_brackets(found: Sequence[str]) -> str:
     """What `of_sides` found, to be put after a claim; "" if it found nothing."""
     return f" (its sides also differ in {'; '.join(found)})" if found else ""
+
+
+def about(row: Mapping[str, Any]) -> str:
+    """What a row of claims or orderings says of its sides beside their names: settings and averages."""
+    return in_brackets(row["confounded"]) + averaged(row["pooled"])
 
 
 def averaged(variants: Sequence[str]) -> str:
@@ -106,7 +111,8 @@ def of_depths(records: Records, trials: pd.DataFrame) -> str:
     """
     depths = {depth: group for _, depth, group in frames.by_depth(trials)}
     found = []
-    for key, values in _differing(records, list(depths.values()), ()):
+    groups = [_different(records, group) for group in depths.values()]
+    for key, values in _differing(records, groups, ()):
         where: dict[str, list[str]] = {}
         for depth, own in zip(depths, values, strict=True):
             where.setdefault(" or ".join(own), []).append(str(depth))
@@ -137,20 +143,19 @@ def told_of_variants(
 
 
 def _differing(
-    records: Records, groups: Sequence[pd.DataFrame], named: Collection[str]
+    records: Records, groups: Sequence[Sequence[Mapping[str, Any]]], named: Collection[str]
 ) -> Iterator[tuple[str, list[list[str]]]]:
-    """Yield each setting that differs between groups of trials, with its different values in every group."""
-    settings = [_different(records, group) for group in groups]
-    if len(groups) < 2 or not all(settings):
+    """Yield each option that differs between groups of settings, with its different values in every group."""
+    if len(groups) < 2 or not all(groups):
         return
-    every = [own for group in settings for own in group]
+    every = [own for group in groups for own in group]
     ignored = {*NOT_TRAINED_WITH, *records.tuned, *(key.removesuffix(".kind") for key in named)}
     if all(protocol.setting(own, "model.match") in ("params", "macs") for own in every):
         ignored |= set(MATCHED)
-    keys = dict.fromkeys(key for own in every for key, _ in leaves(own))
+    keys = dict.fromkeys(key for own in every for key, _ in leaves(dict(own)))
     for key in dict.fromkeys(_shared(key, every) for key in keys):
         if key and not any(overlap(key, other) for other in ignored):
-            values = [list(dict.fromkeys(shown(own, key) for own in group)) for group in settings]
+            values = [list(dict.fromkeys(shown(own, key) for own in group)) for group in groups]
             if len({frozenset(own) for own in values}) > 1:
                 yield key, values
 

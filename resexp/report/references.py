@@ -213,6 +213,14 @@ def amount(metric: str, value: float | None, *, sign: bool = False) -> str:
     return text.replace("-", words.MINUS)
 
 
+def interval(row: Mapping[str, Any]) -> str:
+    """The interval of a row's difference in its metric, `low` to `high`; a dash if there is none."""
+    if row["low"] is None:
+        return words.DASH
+    low, high = (amount(row["metric"], row[end]) for end in ("low", "high"))
+    return f"[{low}, {high}]"
+
+
 def unit(metric: str, *, difference: bool = False) -> str:
     """The unit to put after a number of the metric, with a space before it; "" if the metric has no unit."""
     if (read := curve(metric)) and read.kind == "steps_to":

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from resexp.config.published import Claim, Published, curve
 from resexp.report import naming, ordering, protocol, references, registration, sides, splits, words
-from resexp.report.confounded import averaged, in_brackets
+from resexp.report.confounded import about
 from resexp.report.table import Column, Row, Sentence, Table, integer, text
 from resexp.report.verdict import Tone, Verdict
 from resexp.store import Records
@@ -71,7 +71,7 @@ def table(records: Records) -> Table | None:
         text("metric_title", "Metric"),
         Column("Published", lambda r: _change(r, r["published"])),
         Column("Measured", _measured),
-        Column("95 % interval", _interval),
+        Column("95 % interval", references.interval),
         integer("n", "n"),
         text("verdict", "Verdict"),
         *((text("standing", "Standing"),) if records.registered is not None else ()),
@@ -152,8 +152,7 @@ def _recipe(records: Records, paper: Published) -> str:
 
 
 def _said(row: Row) -> str:
-    about = f"{in_brackets(row['confounded'])}{averaged(row['pooled'])}"
-    return f"{row['say']}{_margin(row)} {row['mark']}{about}"
+    return f"{row['say']}{_margin(row)} {row['mark']}{about(row)}"
 
 
 def _margin(row: Row) -> str:
@@ -178,10 +177,3 @@ def _change(row: Row, difference: float | None) -> str:
         return words.DASH
     shown = references.amount(row["metric"], difference, sign=True)
     return shown + references.unit(row["metric"], difference=True)
-
-
-def _interval(row: Row) -> str:
-    if row["low"] is None:
-        return words.DASH
-    low, high = (references.amount(row["metric"], row[end]) for end in ("low", "high"))
-    return f"[{low}, {high}]"

@@ -57,7 +57,8 @@ def table(records: Records) -> Table | None:
             ]
             found.append((name, own))
             also += of_variants(records, trials, name)
-            depth, here = frames.common_depth(trials), trials[trials["depth"] == frames.common_depth(trials)]
+            depth = frames.common_depth(trials)
+            here = trials[trials["depth"] == depth]
             sentences += told_of_variants(records, here, name, _sentences(name, own, depth, measure))
     rows = [row for _, own in found for row in own]
     if all(row["verdict"] is Verdict.NOT_COMPARABLE for row in rows):

@@ -8,7 +8,7 @@ from itertools import combinations
 
 from resexp.config.published import Claim, Reference
 from resexp.report import naming, ordering, references, splits, words
-from resexp.report.confounded import averaged, in_brackets
+from resexp.report.confounded import about
 from resexp.report.table import Column, Row, Sentence, Table, integer, text
 from resexp.report.verdict import Tone, Verdict
 from resexp.store import Records
@@ -47,11 +47,11 @@ def table(records: Records) -> Table | None:
     if not rows:
         return None
     columns = (
-        Column("Difference", _said, numeric=False),
+        Column("Difference", lambda r: f"{r['pair']}{about(r)}", numeric=False),
         text("metric_title", "Metric"),
         Column("Published", lambda r: _show(r, r["published"])),
         Column("Measured", _measured),
-        Column("95 % interval", _interval),
+        Column("95 % interval", references.interval),
         integer("n", "n"),
         text("verdict", "Verdict"),
     )
@@ -99,19 +99,8 @@ def _sentence(counts: Counter[Verdict], also: int) -> Sentence:
     return Sentence("orderings", f"{agree} of {counts.total()} agree", tone, text)
 
 
-def _said(row: Row) -> str:
-    return f"{row['pair']}{in_brackets(row['confounded'])}{averaged(row['pooled'])}"
-
-
 def _measured(row: Row) -> str:
     return "diverged" if row["diverged"] and row["measured"] is None else _show(row, row["measured"])
-
-
-def _interval(row: Row) -> str:
-    if row["low"] is None:
-        return words.DASH
-    low, high = (references.amount(row["metric"], row[end]) for end in ("low", "high"))
-    return f"[{low}, {high}]"
 
 
 def _show(row: Row, difference: float | None) -> str:
