@@ -106,7 +106,7 @@ def _agree(claims: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _said(claim: Mapping[str, Any]) -> str:
-    return str(claim["say"]) + confounded.in_brackets(claim.get("confounded") or ())
+    return str(claim["say"]) + confounded.about(claim)
 
 
 def _rows(name: str, report: Mapping[str, Any]) -> list[list[str]]:

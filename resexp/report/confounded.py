@@ -68,8 +68,10 @@ def in_brackets(found: Sequence[str]) -> str:
 
 
 def about(row: Mapping[str, Any]) -> str:
-    """What a row of claims or orderings says of its sides beside their names: settings and averages."""
-    return in_brackets(row["confounded"]) + averaged(row["pooled"])
+    """What a row of claims or orderings says of its sides beside their names: settings and averages. Rows of
+    older reports have neither.
+    """
+    return in_brackets(row.get("confounded") or ()) + averaged(row.get("pooled") or ())
 
 
 def averaged(variants: Sequence[str]) -> str:

@@ -166,9 +166,9 @@ def test_what_diverged_or_is_missing_has_no_size_in_the_index() -> None:
         **{"high": None, "n": 3, "diverged": 3, "verdict": "direction agrees"},
     }
     lost = {**claim, "n": 0, "diverged": 0, "lower": None, "verdict": "not comparable"}
-    also = {**claim, "say": "a", "confounded": ["model.match: params against none"]}
+    also = {**claim, "say": "a", "confounded": ["model.match: params against none"], "pooled": ["b", "c"]}
     text = page([("one", {"published": {"claims": [claim, lost, also]}}), ("two", {"published": {}})])
-    assert "| a (its sides also differ in model.match: params against none) |" in text
+    assert "| a (its sides also differ in model.match: params against none) (averaged over b and c) |" in text
     assert (
         "| [one](one/report.md) | a \\| b | no number (memory) | 10.00 / –\u00a0%, 3 trials diverged, n = 3 |"
         in text
