@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import isclose
@@ -57,18 +57,26 @@ def check(
     A comparison holds only if it holds for every number in the interval of what it compares, at the level of
     the report. With `allow_diverged`, trials that have diverged count as done.
 
-    Raises ConfigError if expectations name variants or depths that the report does not have. The error lists
-    all of them.
+    Raises ConfigError, with all problems, if expectations name variants or depths that the report does not
+    have, or an error by which tuned values were chosen.
     """
-    depths = _depths(report)
+    depths, records = _depths(report), report.records
+    chosen = frames.judged_by(records.tried) if records.tuned else ""
     problems = [
-        Problem("check", expectation.text, *wrong)
-        for expectation in expectations
-        for wrong in unknown(expectation, depths)
+        Problem("check", each.text, *wrong)
+        for each in expectations
+        for wrong in (*unknown(each, depths), *_too_low(each, chosen))
     ]
     if problems:
         raise ConfigError(problems)
     return [_all_done(report, allow_diverged), *(_checked(report, each) for each in expectations)]
+
+
+def _too_low(expectation: Expectation, chosen: str) -> Iterator[tuple[str, str]]:
+    """A problem if the metric chose the tuned values: the least of several is lower than on new examples."""
+    if expectation.left and expectation.left.metric == chosen:
+        test = chosen.replace("validation", "test")
+        yield "tuned values were chosen by it, so it is too low", f"use {test}"
 
 
 def _all_done(report: Report, allow_diverged: bool) -> CheckedExpectation:
@@ -150,8 +158,8 @@ def _compared(report: Report, expectation: Expectation) -> CheckedExpectation:
     what = "the difference is " if len(sides) == 2 else ""
     if len(depths) == 2 and any(side.depth is None for side in sides):  # the text does not say which depths
         what = f"the difference of depth {depths[0]} and depth {depths[1]} is "
-    differing = of_sides(report.records, places, swept(report.records))
-    also = in_brackets(differing + of_times(report.records, places, metric))
+    records = report.records
+    also = in_brackets(of_sides(records, places, swept(records)) + of_times(records, places, metric))
     value, low, high = _shown(estimate, metric, expectation.bound)
     if estimate.low is None or estimate.high is None:
         why = f"{what}{value}, n = {estimate.n}{also}; three seeds are the fewest that decide anything"

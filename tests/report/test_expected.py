@@ -200,6 +200,23 @@ def test_what_the_report_does_not_have_is_named_with_what_it_has(text: str, righ
         checked(errors("residual", 0.03, 0.03, 0.03), text)
 
 
+def test_an_error_by_which_values_were_chosen_is_no_evidence() -> None:
+    rate = "training.optimizer.lr"
+    rows = [
+        made_up.trial("plain", 56, seed) | {"id": f"{lr}-{seed}", rate: lr, "validation_error": lr}
+        for lr in (0.1, 0.3)
+        for seed in range(3)
+    ]
+    chosen, fixed = (build(made_up.make_records(rows, tuned=tuned)) for tuned in ((rate,), ()))
+    text = parse("validation_error(plain, 56) < 0.2")
+    with pytest.raises(ConfigError, match=r"tuned values were chosen by it.*use test_error"):
+        check(chosen, [text], allow_diverged=False)
+    _, found = check(chosen, [parse("test_error(plain, 56) < 0.99")], allow_diverged=False)
+    assert found.outcome is Outcome.HOLDS
+    _, found = check(fixed, [text], allow_diverged=False)
+    assert found.outcome is not Outcome.HOLDS
+
+
 def test_sides_whose_greatest_depths_differ_say_which_depths_were_compared() -> None:
     rows = errors("plain", 0.3, 0.31, 0.32) + errors("residual", 0.1, 0.11, 0.12, depth=20)
     _, told = checked(rows, "test_error(residual) < test_error(plain)")
