@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from resexp.report import frames, naming, style, words
+from resexp.report import frames, fronts, naming, style, words
 from resexp.report.tables import pareto
 from resexp.store import Records
 
@@ -55,7 +55,7 @@ def _front(axes: Axes, rows: list[dict[str, Any]], looks: dict[str, style.LineSt
         mine = [row for row in rows if row["variant"] == variant and row["macs"]]
         errors = [100 * row["test_error_mean"] for row in mine]
         axes.plot([row["macs"] for row in mine], errors, look.marker, color=look.color, label=look.name)
-    for best in pareto.fronts([row for row in rows if row["macs"]], "macs"):
+    for best in fronts.of([row for row in rows if row["macs"]], "macs"):
         macs, errors = [row["macs"] for row in best], [100 * row["test_error_mean"] for row in best]
         axes.step(macs, errors, where="post", color=style.INK, linewidth=0.9, zorder=1)
     _few_ticks(axes.xaxis, axes.set_xscale, words.scaled)

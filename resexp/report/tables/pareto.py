@@ -9,7 +9,17 @@ from typing import Any
 import pandas as pd
 
 from resexp.plan.status import Status
-from resexp.report import confounded, corrections, failed_seeds, frames, naming, splits, statistics, words
+from resexp.report import (
+    confounded,
+    corrections,
+    failed_seeds,
+    frames,
+    fronts,
+    naming,
+    splits,
+    statistics,
+    words,
+)
 from resexp.report.table import (
     Column,
     Sentence,
@@ -66,7 +76,7 @@ def table(records: Records) -> Table | None:
     groups = frames.by_variant(done.assign(tested=tested))
     rows = [row for _, group in groups for row in _steps(group, mixed, level)]
     for cost, name in COSTS.items():
-        for found in fronts(rows, cost):
+        for found in fronts.of(rows, cost):
             for row in found:
                 row["front"].append(name)
     costs = (
@@ -142,27 +152,6 @@ def _steps(group: pd.DataFrame, mixed: Set[tuple[str, int]], level: float) -> li
         row["pays"] = row["pays"] and row["test_error_mean"] <= least
         least = least if row["mixed"] else min(least, row["test_error_mean"])
     return rows
-
-
-def fronts(rows: list[dict[str, Any]], cost: str) -> list[list[dict[str, Any]]]:
-    """The Pareto fronts of mean test error and `cost`, each from its cheapest row to its best.
-
-    A row is on the front if its error is lower than that of every row that costs as much or less. Of rows
-    with equal costs and errors, only the first is on it. Each data set has a front of its own, because errors
-    on different data cannot be compared. A mixed row is on none, because its mean describes no network.
-    """
-    known = [row for row in rows if row[cost] is not None and not row["mixed"]]
-    sets = dict.fromkeys(row["tested"] for row in known)
-    return [_front([row for row in known if row["tested"] == tested], cost) for tested in sets]
-
-
-def _front(known: list[dict[str, Any]], cost: str) -> list[dict[str, Any]]:
-    """The front of rows that were measured on the same data (see `fronts`)."""
-    found: list[dict[str, Any]] = []
-    for row in sorted(known, key=lambda row: (row[cost], row["test_error_mean"])):
-        if not found or row["test_error_mean"] < found[-1]["test_error_mean"]:
-            found.append(row)
-    return found
 
 
 def _counted(said: Sentence, lost: pd.DataFrame, deepest: int) -> Sentence:
