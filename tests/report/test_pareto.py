@@ -101,6 +101,30 @@ def test_a_step_that_lowers_the_error_without_paying_is_not_called_chance(
     assert said in table.sentences[0].text
 
 
+def test_a_net_that_is_lower_than_the_shallowest_only_by_chance_does_not_pay(make: Any) -> None:
+    """The step lowers the error after a rise, but the shallowest net is as good."""
+    table = table_of(make, nets("plain", (0.1, 0.13, 0.15, 0.0996)))
+    deep = row(table, depth=56)
+    assert deep["test_error_mean"] < row(table, depth=8)["test_error_mean"]
+    assert (deep["p"] < 0.05, deep["loss_high"] > 0, deep["pays"]) == (True, True, False)
+    assert table is not None
+    (said,) = table.sentences
+    assert (said.badge, said.tone) == ("no step pays", "open")
+    assert (
+        "no step from depth 8 on pays: the step to depth 56 lowers the test error by more than chance, but no "
+        "lower than the least of the shallower depths by more than chance (−0.0"
+    ) in said.text
+    assert " against depth 8); depth 56 has 0.0" in said.text
+    assert "lower than at every shallower depth of the connection, by intervals" in table.caption
+
+
+def test_a_shallower_depth_of_two_seeds_is_compared_by_its_mean(make: Any) -> None:
+    rows = [net for net in nets("plain", (0.01, 0.13, 0.12, 0.1)) if net["depth"] != 8 or net["seed"] < 2]
+    deep = row(table_of(make, rows), depth=56)
+    assert (deep["loss_high"] < 0, deep["pays"]) == (True, False)
+    assert "a shallower network has less" in sentence(make, rows)
+
+
 def test_every_step_may_pay(make: Any) -> None:
     table = table_of(make, nets("residual", (0.4, 0.3, 0.2, 0.1)))
     assert table is not None

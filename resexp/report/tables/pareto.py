@@ -49,11 +49,11 @@ CAPTION = (
     f"Test {{error}}{PROTOCOL}, as mean ± standard deviation over n seeds.{FRONT} The gain is how much lower "
     "the test {error} is than at the next shallower depth, in points, with a 95 % interval by Student's t "
     "(unequal variances, unpaired seeds). The p is that of the same test, after Holm's correction for "
-    "the steps of one connection. A step pays if it has a positive gain, its p is at most 0.05, and no "
-    "shallower network of the connection has a lower mean {error}. A step that does not pay may still have a "
-    "gain, which these seeds cannot distinguish from 0. Depth hurts if the deepest network has a greater "
-    "test {error} than some shallower one, by an interval that is corrected for having looked at all of them "
-    "(Bonferroni)."
+    "the steps of one connection. A step pays if it has a positive gain, its p is at most 0.05, and the test "
+    "{error} is lower than at every shallower depth of the connection, by intervals that exclude 0. Of a "
+    "depth with fewer than three seeds, which has no interval, only the mean is compared. A step that does "
+    "not pay may still have a gain. Depth hurts if the deepest network has a greater test {error} than some "
+    "shallower one, by an interval that is corrected for having looked at all of them (Bonferroni)."
 )
 
 
@@ -149,7 +149,7 @@ def _steps(group: pd.DataFrame, mixed: Set[tuple[str, int]], level: float) -> li
     for row, p in zip(rows, corrections.holm([row["p"] for row in rows]), strict=True):
         row["p"] = p
         row["pays"] = p is not None and p <= 1 - level and row["gain"] > 0
-        row["pays"] = row["pays"] and row["test_error_mean"] <= least
+        row["pays"] = row["pays"] and row["loss_high"] < 0 and row["test_error_mean"] <= least
         least = least if row["mixed"] else min(least, row["test_error_mean"])
     return rows
 
@@ -239,6 +239,12 @@ def _without_steps(variant: str, rows: list[dict[str, Any]], error: str) -> Sent
 def _unpaid(rows: list[dict[str, Any]], what: str, level: float) -> str:
     """What is said of the steps to these rows, none of which pays. `what` is what a step would lower."""
     lowers = f"lowers {what} by more than chance"
-    if any(row["p"] is not None and row["p"] <= 1 - level and row["gain"] > 0 for row in rows):
-        return f"pays: where one {lowers}, a shallower network has less"
-    return lowers
+    lower = [row for row in rows if row["p"] is not None and row["p"] <= 1 - level and row["gain"] > 0]
+    if alike := [row for row in lower if row["loss"] <= 0 <= row["loss_high"]]:
+        row = alike[-1]
+        loss = f"{words.points(row['loss'])} points {words.interval(row['loss_low'], row['loss_high'])}"
+        return (
+            f"pays: the step to depth {row['depth']} {lowers}, but no lower than the least of the shallower "
+            f"depths by more than chance ({loss} against depth {row['best_shallower']})"
+        )
+    return f"pays: where one {lowers}, a shallower network has less" if lower else lowers
