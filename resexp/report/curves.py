@@ -15,8 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from resexp.config.published import CurveMetric
-from resexp.report import frames, statistics
-from resexp.report.pairs import barnard
+from resexp.report import frames, shares, statistics
 from resexp.store import Records
 
 Values = NDArray[np.float64]
@@ -65,8 +64,8 @@ def sooner(pairs: Sequence[tuple[Values, Values]], alpha: float = statistics.ALP
     is 0. If there is only one pair, with at least four runs per side, the rank test of Wilcoxon, Mann and
     Whitney decides. In it, runs that never reach the target share the last rank (Gehan 1965, Biometrika 52).
     It is exact if there are at most 20,000 ways to divide the ranks between the sides, as with eight runs per
-    side. Otherwise, 20,000 random ways are tried. In all other cases, Barnard's exact test (1945) compares
-    the shares of runs that reach the target.
+    side. Otherwise, 20,000 random ways are tried. In all other cases, an exact test in `shares` compares how
+    many runs reach the target.
     """
     sides = [np.concatenate([pair[side] for pair in pairs]) for side in (0, 1)]
     if min(len(cell) for pair in pairs for cell in pair) < statistics.LEAST:
@@ -79,10 +78,8 @@ def sooner(pairs: Sequence[tuple[Values, Values]], alpha: float = statistics.ALP
         p = mannwhitneyu(first, second, method=PermutationMethod(n_resamples=20_000, rng=0)).pvalue
         order = first.mean() - second.mean()
     else:
-        arrived = [int(np.isfinite(side).sum()) for side in sides]
-        runs = (len(sides[0]), len(sides[1]))
-        p = barnard((arrived[0], arrived[1]), runs)
-        order = arrived[1] / runs[1] - arrived[0] / runs[0]
+        arrived = [(int(np.isfinite(first).sum()), int(np.isfinite(second).sum())) for first, second in pairs]
+        order, p = shares.compared(arrived, [(len(first), len(second)) for first, second in pairs])
     return int(np.sign(order)) if p <= alpha else 0
 
 

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from resexp.config.margins import Relation
-from resexp.report import statistics
+from resexp.report import shares, statistics
 from resexp.report.statistics import LEAST, Estimate
 from resexp.report.verdict import Verdict
 
@@ -33,8 +32,8 @@ class Evidence:
     cell. `lost` counts the diverged networks of each side.
 
     If networks diverged, there is no value and no interval. `sign` is then 1 if a greater share diverged on
-    the second side, and -1 if a greater share diverged on the first. `p` is that of Barnard's exact test of
-    the two shares.
+    the second side, and -1 if a greater share diverged on the first. `p` is that of the exact test in
+    `shares`.
 
     If the seeds allow no conclusion, `unclear` is the verdict that says why.
     """
@@ -61,7 +60,7 @@ def evidence(pairs: Sequence[Pair], estimated: Callable[[], Estimate | None], *,
         return Evidence(n, unclear=Verdict.NOT_COMPARABLE)
     lost = (int(np.isinf(sides[0]).sum()), int(np.isinf(sides[1]).sum()))
     if any(lost):
-        return _of_diverged(n, lost, (len(sides[0]), len(sides[1])))
+        return _of_diverged(n, pairs, lost)
     found = estimated()
     assert found is not None  # no side is empty
     if mixed:
@@ -72,21 +71,13 @@ def evidence(pairs: Sequence[Pair], estimated: Callable[[], Estimate | None], *,
     )
 
 
-def _of_diverged(n: int, lost: tuple[int, int], runs: tuple[int, int]) -> Evidence:
-    """The evidence if networks diverged: on each side, `lost` of the `runs` networks."""
+def _of_diverged(n: int, pairs: Sequence[Pair], lost: tuple[int, int]) -> Evidence:
+    """The evidence if networks diverged, `lost` on each side."""
     if n < LEAST:
         return Evidence(n, lost=lost, unclear=Verdict.TOO_FEW_SEEDS)
-    sign = int(np.sign(lost[1] / runs[1] - lost[0] / runs[0]))
-    return Evidence(n, p=barnard(lost, runs), sign=sign, lost=lost)
-
-
-@lru_cache(maxsize=1000)
-def barnard(found: tuple[int, int], runs: tuple[int, int]) -> float:
-    """The p of Barnard's exact test (1945) that the shares `found` / `runs` of two sides are equal."""
-    from scipy.stats import barnard_exact  # it takes long to import, and is seldom needed
-
-    table = [found, [n - count for n, count in zip(runs, found, strict=True)]]
-    return float(barnard_exact(table).pvalue)
+    counts = [(int(np.isinf(first).sum()), int(np.isinf(second).sum())) for first, second in pairs]
+    sign, p = shares.compared(counts, [(len(first), len(second)) for first, second in pairs])
+    return Evidence(n, p=p, sign=sign, lost=lost)
 
 
 def claimed(found: Evidence, states: Relation, margin: float | None, level: float) -> Verdict:

@@ -24,11 +24,12 @@ CAPTION = (
     "seeds. If some seeds of a side failed and others trained, nothing rests on their mean, because it "
     "describes neither. No side is found better, or as good, if some of its networks answer one class only. "
     "If networks diverged, the difference has no size, and the verdict rests on how many diverged on each "
-    "side (Barnard's exact test). Sides of several depths or settings are compared over those for which both "
-    "have results, without seeds that lack one of a side's settings. If there are none, if a trial belongs "
-    "to both sides, or if a side names a tuned setting, the claim is not comparable. Claims are not "
-    "corrected for their number. Comparisons with a baseline are, so the same difference may agree with a "
-    "claim here and be called “only before correction” there."
+    "side (Barnard's exact test; over several depths or settings, an exact test within each). Sides of "
+    "several depths or settings are compared over those for which both have results, without seeds that "
+    "lack one of a side's settings. If there are none, if a trial belongs to both sides, or if a side names "
+    "a tuned setting, the claim is not comparable. Claims are not corrected for their number. Comparisons "
+    "with a baseline are, so the same difference may agree with a claim here and be called “only before "
+    "correction” there."
 )
 BEST = (
     " The best shallower depth is the one with the least mean. Depths with fewer than three seeds, and "
@@ -42,7 +43,7 @@ STEPS = (
     "the interval is no narrower than the distance between two evaluations allows. If some runs never "
     "reach the target, there is no ratio. With at least four runs per side, all of one setting, the verdict "
     "then rests on the rank test of Wilcoxon, Mann and Whitney, in which those runs come last (Gehan 1965). "
-    "Otherwise it rests on how many runs reach the target on each side (Barnard's exact test)."
+    "Otherwise it rests on how many runs reach the target on each side (by the same exact tests)."
 )
 GAPS = (
     " The gap of a run is its test error or loss minus its training error or loss at the point where the "
