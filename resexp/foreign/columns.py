@@ -43,6 +43,10 @@ PREFIXES = re.compile(r"(config|summary|summary_metrics|params|metrics)[./]")
 """What exports of Weights & Biases and MLflow put before the names of settings and results."""
 FILLERS = {"final", "last", "rate", "percent", "pct", "percentage", "value", "top1"}
 """Words in a column's name that do not tell its role."""
+MOMENTS = {"date", "time", "timestamp", "created", "started", "finished"}
+"""Words in the names of columns that say when a run was made, which is no setting of it."""
+MEASURED = {"error", "err", "accuracy", "acc", "loss", "seconds", "runtime", "memory", "score", "auc", "f1"}
+"""Words in the names of results."""
 NEEDED = {
     "variant": "which nets differ only in depth and seed",
     "depth": "how deep each net is",

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from resexp.errors import Problem
-from resexp.foreign.columns import ColumnRoles, words_of
+from resexp.foreign.columns import MEASURED, MOMENTS, ColumnRoles, words_of
 from resexp.foreign.sheet import Sheet
 from resexp.foreign.units import Placed
 from resexp.plan.status import Status
@@ -17,10 +17,12 @@ from resexp.text import clean
 if TYPE_CHECKING:
     from resexp.foreign.runs import ForeignRun
 
-STEPS = [{"epoch"}, {"step"}, {"iteration"}, {"global", "step"}]
-"""Words of column names that say when in training a row was written. A plural, such as epochs, is not among
-them, because it names the length of training.
+STEP = re.compile(r"[a-z]*(epoch|step|iteration|iter)(num|number|no|idx|index)?|ep")
+"""A word in the name of a column that says when in training a row was written. A plural, such as epochs, is
+no such word, because it names the length of training.
 """
+NO_STEPS = MOMENTS | MEASURED | {"best", "size", "per", "ms"}
+"""Words of names such as best_epoch, step_size and loss_epoch, which do not say when a row was written."""
 
 
 def respelled(runs: Sequence[ForeignRun], columns: ColumnRoles) -> list[Placed]:
@@ -46,18 +48,20 @@ def repeated(sheet: Sheet, runs: Sequence[ForeignRun], columns: ColumnRoles) -> 
     """
     problems: list[Placed] = []
     first: dict[tuple[Any, ...], ForeignRun] = {}
-    steps = next((column for column in columns.unused if words_of(column) in STEPS), None)
     count: dict[tuple[str, int], int] = defaultdict(int)
+    done: dict[tuple[str, int], ForeignRun] = {}
     for run in runs:
         cells = sheet.rows[run.row - 1].cells
         key: tuple[Any, ...] = (run.variant, run.depth, run.seed)
         same = f"{run.variant!r} at depth {run.depth}"
         if run.seed is None:
             run.seed, count[key[:2]] = count[key[:2]], count[key[:2]] + 1
+            other = done.setdefault(key[:2], run) if run.status is Status.DONE else run
             key = (*key[:2], tuple((column, repr(cell)) for column, cell in cells.items()))
-            if steps and run.seed:
-                right = "give one row for each run, that of its last epoch, or name its seed"
-                told = f"is another row of {same}, and there is a column {steps!r}"
+            if step := _step_between(sheet, columns, other, run):
+                there = f"{sheet.rows[other.row - 1].cells[step]} in {other.where}"
+                told = f"is another row of {same}: {step!r} is {cells[step]} here and {there}"
+                right = "give one row for each run, that of its last epoch, or a column of seeds"
                 problems.append((run.row, Problem(run.where, "", clean(told), right)))
                 continue
         before = first.setdefault(key, run)
@@ -67,20 +71,32 @@ def repeated(sheet: Sheet, runs: Sequence[ForeignRun], columns: ColumnRoles) -> 
             told, right = f"is the same as {before.where}", "delete one of the two, or name the seeds"
         else:
             told = f"{run.seed} occurs twice for {same}: {before.where} has it too"
-            right = _why_twice(sheet, before, run, steps)
+            right = _why_twice(sheet, columns, before, run)
         problems.append((run.row, Problem(run.where, clean(columns.of.get("seed", "")), clean(told), right)))
     return problems
 
 
-def _why_twice(sheet: Sheet, before: ForeignRun, run: ForeignRun, steps: str | None) -> str:
+def _why_twice(sheet: Sheet, columns: ColumnRoles, before: ForeignRun, run: ForeignRun) -> str:
     mine, other = (sheet.rows[each.row - 1].cells for each in (run, before))
     if mine == other:
         return "delete one of the two"
-    if steps and mine.get(steps) != other.get(steps):
+    if _step_between(sheet, columns, before, run):
         return "give one row for each run, that of its last epoch"
     if run.status != before.status:
         return f"keep one row of the two ({before.status} and {run.status}), if it replaced the other"
     return f"name what tells the two apart with one more {sheet.option('variant')}, or keep one"
+
+
+def _step_between(sheet: Sheet, columns: ColumnRoles, run: ForeignRun, other: ForeignRun) -> str | None:
+    """A column by which two rows were written at different times of training; None if there is none."""
+    both = [sheet.rows[each.row - 1].cells for each in (run, other)]
+    for column in columns.unused:
+        words = words_of(column)
+        if any(map(STEP.fullmatch, words)) and words.isdisjoint(NO_STEPS):
+            values = {repr(cells[column]) for cells in both if cells.get(column) is not None}
+            if len(values) > 1:
+                return column
+    return None
 
 
 def unmeasured(runs: Sequence[ForeignRun], split: str, problems: list[Placed]) -> list[tuple[str, int]]:

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from resexp.foreign.columns import ERRORS, ColumnRoles, words_of
+from resexp.foreign.columns import ERRORS, MEASURED, MOMENTS, ColumnRoles, words_of
 from resexp.foreign.runs import ForeignRun, Runs
 from resexp.foreign.sheet import Sheet
 from resexp.foreign.units import Unit, option
@@ -22,10 +22,6 @@ SELECTION = (
     "whether the best epoch was chosen by the test set. The verdicts assume that none of this happened."
 )
 
-MOMENTS = {"date", "time", "timestamp", "created", "started", "finished"}
-"""Words in the names of columns that say when a run was made, which is no setting of it."""
-MEASURED = {"error", "err", "accuracy", "acc", "loss", "seconds", "runtime", "memory", "score", "auc", "f1"}
-"""Words in the names of results."""
 SETTINGS = {
     *("lr", "learning", "decay", "wd", "momentum", "dropout", "drop", "batch", "optimizer", "optimiser"),
     *("warmup", "schedule", "scheduler", "augmentation", "augment", "smoothing", "mixup", "init", "width"),

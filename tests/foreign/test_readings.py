@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from tables import written
+from tables import refusals, written
 
 import resexp
 from resexp.foreign.units import Unit
@@ -139,3 +139,42 @@ def test_a_table_by_resexp_says_that_test_rows_were_drawn_anew(tmp_path: Path) -
     assert width("redrawn", "", "", "") == width("redrawn", "yes", "yes", "yes") == plain
     # s^2 (1 / n + overlap) in place of s^2 / n, where 70 of 30 rows overlap
     assert width("redrawn", "0.3", "0.3", "0.3") == pytest.approx(plain * (1 + 3 * 0.7 / 0.3) ** 0.5)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["epoch", "trainer/global_step", "globalStep", "iter", "ep", "train_step", "epoch_num", "Iteration"],
+)
+def test_the_steps_of_one_run_are_not_taken_for_seeds(name: str, tmp_path: Path) -> None:
+    """A log has a row for each of several steps of a run, and its rows are no independent runs."""
+    runs = "".join(f"{net},2,{step},{9 - step}\n" for net in "ab" for step in (1, 2, 3))
+    found = refusals(written(tmp_path, f"variant,depth,{name},test_error\n{runs}"))
+    assert len(found) == 4
+    told = f"runs.csv:3: is another row of 'a' at depth 2: {name!r} is 2 here and 1 in runs.csv:2"
+    assert found[0].startswith(told)
+    assert found[0].endswith("give one row for each run, that of its last epoch, or a column of seeds")
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("epoch", (200, 200, 200)),  # the last one of every run
+        ("epoch", (200, 200, "")),
+        ("best_epoch", (180, 190, 170)),
+        ("loss_epoch", (0.1, 0.2, 0.3)),
+        ("step_seconds", (0.1, 0.2, 0.3)),
+        ("steps", (100, 200, 300)),
+    ],
+)
+def test_a_row_for_each_run_is_judged_without_seeds(
+    name: str, values: tuple[float | str, ...], tmp_path: Path
+) -> None:
+    runs = "".join(f"a,2,{value},{9 - count}\n" for count, value in enumerate(values))
+    trials = resexp.judge(written(tmp_path, f"variant,depth,{name},test_error\n{runs}")).records.trials
+    assert trials["seed"].tolist() == [0, 1, 2]
+
+
+def test_a_crashed_run_may_have_ended_at_an_earlier_step(tmp_path: Path) -> None:
+    runs = "a,2,200,9,finished\na,2,13,,crashed\na,2,200,8,finished\n"
+    trials = resexp.judge(written(tmp_path, f"variant,depth,epoch,test_error,state\n{runs}")).records.trials
+    assert trials["seed"].tolist() == [0, 1, 2]
