@@ -148,7 +148,7 @@ def _compared(report: Report, expectation: Expectation) -> CheckedExpectation:
     estimate = statistics.contrast(
         [pd.to_numeric(frames.done(place)[metric]) for place in places],
         [1, -1][: len(places)],
-        examples=[_examples(place, metric) for place in places],
+        examples=[splits.examples(report.records, place, metric) for place in places],
         overlap=[splits.overlap(place, metric) for place in places],
         level=statistics.level_of(report.records),
     )
@@ -217,11 +217,6 @@ def _one_class(
             depth, n = int(place["depth"].iloc[0]), len(frames.done(place))
             told.append(f"of {side.variant} {failed_seeds.of_one_class(count, n, depth)}")
     return words.joined(told)
-
-
-def _examples(place: pd.DataFrame, metric: str) -> int | None:
-    split, _, what = metric.partition("_")
-    return frames.examples(place, split) if what == "error" else None
 
 
 def _outcome(low: float, high: float, expectation: Expectation) -> Outcome:

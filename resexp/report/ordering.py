@@ -133,11 +133,10 @@ def _difference(
 ) -> statistics.Estimate | None:
     """The higher side minus the lower one: the mean of the differences within the pairs of cells."""
     trials = [matching(records, when) for when in both]
-    split = metric.removesuffix("_error") if metric.endswith("_error") else None
     return statistics.contrast(
         [cell for pair in pairs for cell in pair],
         [-1 / len(pairs), 1 / len(pairs)] * len(pairs),
-        examples=[frames.examples(rows, split) if split else None for rows in trials] * len(pairs),
+        examples=[splits.examples(records, rows, metric) for rows in trials] * len(pairs),
         overlap=[splits.overlap(rows, metric) for rows in trials] * len(pairs),
         level=level,
     )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from resexp.config.published import CurveMetric, Published, Reference, curve, reading
 from resexp.plan.status import Status
-from resexp.report import frames, protocol, reproduction, statistics, words
+from resexp.report import frames, protocol, reproduction, splits, statistics, words
 from resexp.report.alike import several
 from resexp.report.naming import Measure
 from resexp.report.verdict import Verdict
@@ -134,14 +134,13 @@ def judged(records: Records, paper: Published, reference: Reference) -> tuple[st
         return summary, Verdict.NOT_COMPARABLE
     if summary.n < len(trials):
         return summary, Verdict.TRIALS_LOST
-    split, _, what = reference.metric.partition("_")
     return summary, reproduction.verdict(
         values,
         reference.value,
         statistic,
         runs,
         tolerance(paper, reference),
-        examples=frames.examples(trials, split) if what == "error" else None,
+        examples=splits.examples(records, trials, reference.metric),
         level=statistics.level_of(records),
     )
 

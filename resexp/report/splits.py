@@ -1,12 +1,12 @@
-"""Says whether all seeds are tested on the same test set, or each seed on test rows that it draws itself.
-
-Intervals cover other test rows only in the second case.
+"""Says on how many examples an error is measured, and whether all seeds are tested on the same test set, or
+each seed on test rows that it draws itself. Intervals cover other test rows only in the second case.
 """
 
 from __future__ import annotations
 
 import pandas as pd
 
+from resexp.plan.groups import value_at
 from resexp.report import frames
 from resexp.store import Records
 
@@ -39,6 +39,20 @@ def overlap(trials: pd.DataFrame, metric: str) -> float:
     # The shares may differ in tables of runs that resexp did not train. Then the widest interval is taken.
     ratios = shares / (1 - shares)
     return float((ratios if metric.startswith("test") else 1 / ratios).max())
+
+
+def examples(records: Records, trials: pd.DataFrame, metric: str) -> int | None:
+    """The number of examples of which this metric is a share of wrong ones, by the rule of `frames.examples`;
+    None if it is no error.
+    """
+    split, _, what = metric.partition("_")
+    if what != "error":
+        return None
+    if split != "validation":
+        return frames.examples(trials, split)
+    sizes = {value_at(records.settings.get(id), "data.validation_size") for id in trials["id"]}
+    labels = "train_chance" in trials and trials["train_chance"].notna().any()
+    return sizes.pop() if labels and len(sizes) == 1 else None
 
 
 def drawn(records: Records) -> int:

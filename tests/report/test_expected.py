@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import made_up
@@ -215,6 +216,20 @@ def test_an_error_by_which_values_were_chosen_is_no_evidence() -> None:
     assert found.outcome is Outcome.HOLDS
     _, found = check(fixed, [text], allow_diverged=False)
     assert found.outcome is not Outcome.HOLDS
+
+
+def test_no_mistake_among_few_validation_examples_shows_little() -> None:
+    rows = [
+        made_up.trial("plain", 8, seed, test_error=0.0, validation_error=0.0)
+        | {"train_chance": 0.9, "test_chance": 0.9, "test_examples": 20}
+        for seed in range(3)
+    ]
+    records = made_up.make_records(rows)
+    settings = {row["id"]: {"data": {"validation_size": 20}} for row in rows}
+    texts = [parse(f"{split}_error(plain, 8) < 1 %") for split in ("test", "validation")]
+    _, test, validation = check(build(replace(records, settings=settings)), texts, allow_diverged=False)
+    assert test.outcome is validation.outcome is Outcome.UNDECIDED
+    assert validation.why == test.why
 
 
 def test_sides_whose_greatest_depths_differ_say_which_depths_were_compared() -> None:
