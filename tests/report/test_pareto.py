@@ -111,8 +111,8 @@ def test_a_net_that_is_lower_than_the_shallowest_only_by_chance_does_not_pay(mak
     (said,) = table.sentences
     assert (said.badge, said.tone) == ("no step pays", "open")
     assert (
-        "no step from depth 8 on pays: the step to depth 56 lowers the test error by more than chance, but no "
-        "lower than the least of the shallower depths by more than chance (−0.0"
+        "no step from depth 8 on pays: the step to depth 56 lowers the test error by more than chance, but "
+        "no lower than the least of the shallower depths by more than chance (−0.0"
     ) in said.text
     assert " against depth 8); depth 56 has 0.0" in said.text
     assert "lower than at every shallower depth of the connection, by intervals" in table.caption
