@@ -193,7 +193,7 @@ def _given(
             if cell is None:
                 continue
             try:
-                values.append(Given(run.row, run.where, column, number(cell)))
+                values.append(Given(run.row, run.where, column, number(cell), run.variant, run.depth))
             except NotANumberError as problem:
                 told = Problem(run.where, clean(column), clean(problem.wrong), clean(problem.right))
                 problems.append((run.row, told))

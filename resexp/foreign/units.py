@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Literal
 
 from resexp.errors import Problem
@@ -15,13 +17,18 @@ Unit = Literal["percent", "share"]
 
 @dataclass(frozen=True)
 class Given:
-    """A number of an error or accuracy column, with its row's number and position."""
+    """A number of an error or accuracy column, with its row's number, position, variant and depth."""
 
     row: int
     where: str
     column: str
     value: float
+    variant: str
+    depth: int
 
+
+FAR = 20
+"""How many times smaller a number must be than those of similar runs to be taken for a share by mistake."""
 
 Placed = tuple[int, Problem]
 """The number of a row (0 for the whole table), and a problem with it."""
@@ -33,8 +40,9 @@ def unit(
     """The common unit of all columns of errors and accuracies, and the problems with their numbers.
 
     If the user gives no unit, a number above 1 means that all numbers are in percent. Then a number above 0
-    and up to 1 may be a share by mistake, so it is a problem unless every column has percent in its name. If
-    no number is above 1, all are shares, but a column that has percent in its name is a problem.
+    and up to 1 may be a share by mistake, so it is a problem. If every column has percent in its name, it is
+    one only if similar runs have far larger numbers. If no number is above 1, all are shares, but a column
+    that has percent in its name is a problem.
     """
     values = [given for column in numbers.values() for given in column]
     top = 1 if asked == "share" else 100
@@ -59,7 +67,21 @@ def unit(
         first = small[0]
         wrong = f"{first.value:g} may be a share, and {above.value:g} in {above.where} is percent"
         return "percent", [(first.row, Problem(first.where, clean(first.column), wrong, _say(sheet)))]
-    return "percent", []
+    return "percent", list(_far_below(sheet, numbers))
+
+
+def _far_below(sheet: Sheet, numbers: Mapping[str, Sequence[Given]]) -> Iterator[Placed]:
+    """Problems with numbers up to 1 that are below a twentieth of the median of their variant and depth."""
+    for column in numbers.values():
+        similar: dict[tuple[str, int], list[float]] = defaultdict(list)
+        for given in column:
+            similar[given.variant, given.depth].append(given.value)
+        for given in column:
+            middle = median(similar[given.variant, given.depth])
+            if 0 < given.value <= 1 and FAR * given.value < middle:
+                same = f"{given.variant!r} at depth {given.depth}"
+                wrong = f"{given.value:g} may be a share, because the median of {same} is {middle:g}"
+                yield given.row, Problem(given.where, clean(given.column), clean(wrong), _say(sheet))
 
 
 def says_percent(column: str) -> bool:

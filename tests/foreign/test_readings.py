@@ -178,3 +178,26 @@ def test_a_crashed_run_may_have_ended_at_an_earlier_step(tmp_path: Path) -> None
     runs = "a,2,200,9,finished\na,2,13,,crashed\na,2,200,8,finished\n"
     trials = resexp.judge(written(tmp_path, f"variant,depth,epoch,test_error,state\n{runs}")).records.trials
     assert trials["seed"].tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("own", "told"),
+    [
+        ((0.12, 11.9, 12.1), "runs.csv:2: test error (%): 0.12 may be a share, because the median of 'a' at"),
+        ((12.3, 0.12, 12.1), "depth 2 is 12.1; say --unit percent or --unit share if all are in that unit"),
+        ((0.4, 0.5, 0.3), ""),  # good networks beside a variant that is not
+        ((0.0, 11.9, 12.1), ""),
+        ((0.9, 11.9, 12.1), ""),
+    ],
+)
+def test_a_share_among_percents_of_its_variant_and_depth_is_refused(
+    own: tuple[float, ...], told: str, tmp_path: Path
+) -> None:
+    cells = {"a": own, "b": (8.2, 8.0, 8.1)}
+    runs = "".join(f"{net},2,{seed},{n}\n" for net, all in cells.items() for seed, n in enumerate(all))
+    path = written(tmp_path, f"variant,depth,seed,test error (%)\n{runs}")
+    if told:
+        (found,) = refusals(path)
+        assert told in found
+    errors = resexp.judge(path, unit="percent" if told else None).records.trials["test_error"]
+    assert errors.tolist()[:3] == pytest.approx([number / 100 for number in own])
