@@ -203,6 +203,21 @@ def test_coefficients_and_ranks_are_drawn_and_listed(make: Make) -> None:
     assert coefficients_figure.figure(spreads) is None
 
 
+def test_n_of_other_probes_is_the_least_number_of_seeds_at_any_block(make: Make) -> None:
+    """Two of three seeds have no reading from the second block on."""
+    rows = [trial("residual", 20, seed) for seed in range(3)]
+    readings = [
+        reading(row, "cka", "cka_last", index, float("nan") if row["seed"] == 1 and index else 0.5)
+        for row in rows
+        for index in range(3)
+        if row["seed"] < 2 or index == 0
+    ]
+    found = other_probes.table(frames.prepared(make(rows, probes=pd.DataFrame(readings))))
+    assert found is not None
+    assert [row["n"] for row in found.rows] == [1]
+    assert "the least number of seeds" in found.caption
+
+
 def test_the_weights_at_initialisation_are_of_the_networks_whose_end_is_drawn(make: Make) -> None:
     """All deeper networks diverged, so they have no readings at the end."""
     rows = [trial("residual", 8, 0), trial("residual", 20, 0, "diverged")]

@@ -59,6 +59,15 @@ def test_layers_that_are_not_updated_keep_their_places() -> None:
     assert (residual["middle"], residual["middle_to_ends"]) == (0.0, 0.0)
 
 
+def test_n_counts_the_networks_that_were_read_at_this_moment() -> None:
+    rows = [trial("plain", 8, seed) for seed in range(3)]
+    probes = [each for row in rows for each in readings(row, 0.5, [1e-2] * 6)]
+    probes += readings(rows[0], 1.0, [1e-2] * 6)
+    table = build(make_records(rows, probes=pd.DataFrame(probes))).table("update_ratio")
+    assert table is not None
+    assert [(row["when"], row["n"]) for row in table.rows] == [("after 50 %", 3), ("at the end", 1)]
+
+
 def test_a_sentence_for_the_deepest_net_of_each_variant(records: Records) -> None:
     table = build(records).table("update_ratio")
     assert table is not None

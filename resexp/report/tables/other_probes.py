@@ -15,9 +15,9 @@ ORDER = 36
 CAPTION = (
     "What probes measured along each network: at its first block, at its last, and the mean over all blocks. "
     "A quantity that is measured over something else, such as layers, says so. If there is one reading per "
-    "network, it stands under First. Values are means over n seeds, at the first and the last moment of "
-    "training that was measured. `resexp show probes KIND` defines each quantity; add `--plugin FILE` if a "
-    "plugin measures it."
+    "network, it stands under First. Values are means over seeds, at the first and the last moment of "
+    "training that was measured. n is the least number of seeds that any block has. `resexp show probes "
+    "KIND` defines each quantity; add `--plugin FILE` if a plugin measures it."
 )
 WHEN = {0.0: "init", 1.0: "end"}
 
@@ -54,9 +54,10 @@ def _rows(found: Measured) -> list[Row]:
 
 def _summary(group: pd.DataFrame) -> dict[str, Any]:
     by_index = group.groupby("index")["value"].mean().sort_index()
+    seeds = group.dropna(subset=["value"]).groupby("index")["id"].nunique()
     several = len(by_index) > 1
     return {
-        "n": group["id"].nunique(),
+        "n": int(seeds.min()) if len(seeds) else 0,
         "first": frames.value(by_index.iloc[0]),
         "last": frames.value(by_index.iloc[-1]) if several else None,
         "mean": frames.value(by_index.mean()) if several else None,

@@ -30,9 +30,8 @@ def table(records: Records) -> Table | None:
     found = records.probes[records.probes["probe"] == "update_ratio"]
     rows = [
         _row(cell, at, profile)
-        for cell in frames.by_depth(found)
-        for at in sorted(cell.rows["at"].unique())
-        if len(profile := _profile(cell.rows[cell.rows["at"] == at])) > 2 and profile.notna().any()
+        for cell, at in _moments(found)
+        if len(profile := _profile(cell.rows)) > 2 and profile.notna().any()
     ]
     if not rows:
         return None
@@ -44,6 +43,13 @@ def table(records: Records) -> Table | None:
         Column("Ratio", lambda r: words.fixed(r["middle_to_ends"])),
     )
     return Table("update_ratio", "Update by layer", CAPTION, columns, tuple(rows), tuple(_sentences(rows)))
+
+
+def _moments(found: pd.DataFrame) -> Iterator[tuple[frames.DepthGroup, float]]:
+    """Each variant and depth at each moment, with the readings of this moment only."""
+    for cell in frames.by_depth(found):
+        for at in sorted(cell.rows["at"].unique()):
+            yield cell._replace(rows=cell.rows[cell.rows["at"] == at]), float(at)
 
 
 def _profile(rows: pd.DataFrame) -> pd.Series[float]:
