@@ -232,10 +232,9 @@ def common_depth(trials: pd.DataFrame) -> int | None:
 def examples(trials: pd.DataFrame, split: str) -> int | None:
     """The number of examples in a split, if errors are shares of examples and the trials agree on the number.
 
-    Errors are shares of examples only if each example has one class. In this case, the error of always
-    answering the most frequent class is recorded (`chance`). For masks and text, errors are shares of pixels
-    or characters, this column is empty, and the result is None. The number of foreign runs also counts if
-    they lack this column, or if the user gave the number for all runs (`given`).
+    Errors are shares of examples only if each example has one class. Then S_chance is recorded. For masks and
+    text, errors are shares of pixels or characters, S_blind is recorded, and the result is None. The number
+    of foreign runs also counts if they lack S_chance, or if the user gave the number for all runs (`given`).
     """
     known = trials.get(f"{split}_examples{GIVEN}", trials.get(f"{split}_chance"))
     if known is not None and known.isna().all():
@@ -245,8 +244,9 @@ def examples(trials: pd.DataFrame, split: str) -> int | None:
 
 
 def chance(trials: pd.DataFrame, split: str) -> float | None:
-    """The error of always answering a split's most frequent class; None if unknown or if trials differ."""
-    return _only(trials, f"{split}_chance")
+    """The error of a network that has learned nothing; None if unknown or if trials differ."""
+    known = (_only(trials, f"{split}_{name}") for name in ("chance", "blind"))
+    return next((error for error in known if error is not None), None)
 
 
 def _only(trials: pd.DataFrame, column: str) -> float | None:

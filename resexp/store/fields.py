@@ -225,6 +225,7 @@ class Result(MeasuredFields):
     notes: list[Text] = []
     examples: dict[Text, Count] = {}
     chance: dict[Text, Share] = {}
+    blind: dict[Text, Share] = {}
     baselines: dict[Text, Number] = {}
     samples: list[Text] = []
     confused: dict[Text, dict[Text, Count]] = {}

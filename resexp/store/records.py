@@ -47,8 +47,9 @@ class Records:
         status (done, diverged, failed, running, pending) and cause (why it diverged or failed);
         params; macs and activation_bytes (of one example; the bytes are those kept for the backward pass);
         X_error (fractions), X_loss (nats), test_M for each measure M of the task, B_loss for each baseline B;
-        S_examples, S_chance (the error of always answering the most frequent class), S_most_answered (the
-        share of the answer that was given most often), samples (texts that a language model wrote);
+        S_examples, S_chance (the error of always answering the most frequent class), S_blind (the same where
+        errors are of pixels, characters or generators; only where it is known), S_most_answered (the share of
+        the answer that was given most often), samples (texts that a language model wrote);
         confused (class -> answer -> number of test examples);
         classifier (the SHA-256 of the classifier in whose features generated images were compared);
         seconds (of training), step_seconds, images_per_second, peak_memory_bytes, epochs, steps;

@@ -40,6 +40,7 @@ def row_of(trial: Trial, state: State) -> dict[str, Any]:
         **{
             f"{split}_{what}": state.result.get(what, {}).get(split) for what in OF_SPLITS for split in SPLITS
         },
+        **{f"{split}_blind": error for split, error in state.result.get("blind", {}).items()},
         **{f"{name}_loss": loss for name, loss in state.result.get("baselines", {}).items()},
         **({"samples": tuple(samples)} if (samples := state.result.get("samples")) else {}),
         **({"confused": confused} if (confused := state.result.get("confused")) else {}),

@@ -15,6 +15,7 @@ from resexp.machine.devices import device_name
 from resexp.machine.memory import keep_freed_memory
 from resexp.machine.precision import forbid_tf32, use_deterministic
 from resexp.plan.status import Status
+from resexp.training.blind import blind_errors
 from resexp.training.learner import Learner, learner_of
 from resexp.training.loop import TrainingLoop, saved_bytes
 
@@ -93,6 +94,7 @@ def _train(attempt: Attempt, settings: Settings, others: Others | None) -> None:
         loop.tell_failures()
         known |= {"unmeasured": missing} if (missing := loop.unmeasured()) else {}
         known |= {"baselines": loop.run.task.baselines(data.train, data.test, len(facts.classes))}
+        known |= {"blind": blind} if (blind := blind_errors(loop.run)) else {}
         known |= {"samples": made_up(loop.run)}
         if counts := confused(loop.run):
             known |= {"confused": counts}

@@ -116,6 +116,14 @@ def test_nets_at_chance_did_not_train(make: Make) -> None:
     assert sentence.badge == "degrades"
 
 
+def test_nets_that_answer_blindly_did_not_train_whatever_their_errors_are_shares_of(make: Make) -> None:
+    rows = errors("plain", {8: [0.08, 0.079, 0.081], 56: [0.08, 0.08, 0.08]})
+    records = make([{**row, "train_chance": None, "train_blind": 0.08, "train_examples": 40} for row in rows])
+    (sentence,) = of(degradation, records).sentences
+    assert sentence.badge == "did not train"
+    assert frames.examples(frames.prepared(records).trials, "train") is None  # not shares of 40 images
+
+
 def test_the_majority_class_is_that_of_each_variant_s_own_data(make: Make) -> None:
     """Two data sets in one sweep: nets at chance on either of them did not train."""
     rows = []

@@ -21,6 +21,7 @@ from resexp.probes.states import settled
 from resexp.random import keyed_generator
 from resexp.training.adversarial.average import averaged
 from resexp.training.adversarial.run import AdversarialRun, shortfall
+from resexp.training.blind import blind_errors
 from resexp.training.probing import measured
 
 CPU = torch.device("cpu")
@@ -251,6 +252,7 @@ def test_a_generator_that_repeats_one_image_has_collapsed() -> None:
     assert found["test_measures"]["collapsed"] == 1.0
     assert found["classifier"] == run.features.sha256
     assert found["test_error"] == found["train_error"] == 1.0
+    assert blind_errors(run) == {"train": 1.0, "test": 1.0}
     assert shortfall(0.5, 0.25) == pytest.approx(1 - 1 / 3)
 
 

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from resexp.config.parse import parse_settings
 from resexp.data.opening import open_data
+from resexp.training.blind import blind_errors
 from resexp.training.evaluation import evaluate
 from resexp.training.run import Run
 
@@ -78,6 +80,35 @@ def test_resumed_within_an_epoch_it_is_the_same_run(trial: Any) -> None:
     assert set(rows[-1]["test_measures"]) == measures
     assert rows[-1]["test_loss"] > 0
     assert (rows[-1]["validation_loss"] is None) == (settings.data.validation_size is None)
+
+
+class OneAnswer(nn.Module):
+    """A network that gives every unit the same answer."""
+
+    def __init__(self, network: nn.Module, answer: int) -> None:
+        super().__init__()
+        self.network, self.answer = network, answer
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        scores = torch.zeros_like(self.network(inputs))
+        scores[:, self.answer] = 1
+        return scores
+
+
+def test_blind_errors_are_the_least_that_one_answer_has_in_training(trial: Any) -> None:
+    settings, measures = trial
+    run = new_run(settings)
+    found = blind_errors(run)
+    if not measures:
+        assert found == {}  # no class is asked for
+        return
+    network, errors = run.forward, {}
+    for answer in range(run.purpose.classes):
+        run.forward = OneAnswer(network, answer)
+        errors[answer] = {name: evaluate(run, getattr(run.data, name)).error for name in ("train", "test")}
+    best = min(errors.values(), key=lambda scores: scores["train"] or 0.0)
+    assert found == pytest.approx(best)
+    assert 0 < found["train"] < 1
 
 
 def test_training_lowers_the_loss(trial: Any) -> None:

@@ -1,0 +1,43 @@
+"""The errors of answers that look at nothing, where errors are no shares of whole examples."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from resexp.tasks.base import AdversarialTask
+
+if TYPE_CHECKING:
+    from resexp.training.learner import Learner
+
+SPLITS = ("train", "test")
+
+
+@torch.inference_mode()
+def blind_errors(run: Learner) -> dict[str, float]:
+    """For each split, the error of always answering the class that most pixels or characters of the training
+    split have, in eval mode and without augmentation.
+
+    A generator of which no image is near a real one has a shortfall of 1. The result is {} if each example
+    has one class, because `Facts.chance` is known before training then, and if no class is asked for.
+    """
+    if isinstance(run.task, AdversarialTask):
+        return dict.fromkeys(SPLITS, 1.0)
+    if run.data.facts.targets not in ("masks", "tokens"):
+        return {}
+    classes = run.task.purpose(run.data.facts).classes
+    size = run.task.evaluated_at_once(run.data.facts)
+    counts = {}
+    for name in SPLITS:
+        examples = run.data.splits[name]
+        assert examples is not None  # only validation may be missing
+        counts[name] = torch.zeros(classes, dtype=torch.long)
+        for batch, index in enumerate(torch.split(torch.arange(len(examples), device=run.device), size)):
+            target = run.task.posed(*examples.batch(index), "evaluation", batch)[1]
+            if target.is_floating_point():
+                return {}
+            asked = target[target >= 0]  # of masked text, only some characters are to be predicted
+            counts[name] += torch.bincount(asked.cpu(), minlength=classes)
+    most = counts["train"].argmax()
+    return {name: 1 - (found[most] / found.sum()).item() for name, found in counts.items()}
