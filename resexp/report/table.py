@@ -159,6 +159,12 @@ def places(*between: Column) -> tuple[Column, ...]:
     return (connection(), integer("depth", "Depth"), *between, integer("n", "n"))
 
 
+def lost_column(rows: Sequence[Row]) -> tuple[Column, ...]:
+    """The column of how many trials diverged or failed, from the cells `lost`; () if no trial did."""
+    found = Column("Lost", lambda row: words.whole(row["lost"]) if row["lost"] else "")
+    return (found,) if any(row["lost"] for row in rows) else ()
+
+
 def spread_cells(key: str, values: ArrayLike) -> dict[str, float | None]:
     """The mean and the standard deviation of the values, as the cells `key`_mean and `key`_sd of a row."""
     found = statistics.summary(values)

@@ -43,7 +43,7 @@ def test_a_run_without_masks_has_no_such_table(complete: Any) -> None:
 def test_means_and_the_gain() -> None:
     rows = [trial("plain", "none", 0.6 + e, s) for s, e in enumerate(NOISE)]
     rows += [trial("plain", "concat", 0.7 + 2 * e, s) for s, e in enumerate(NOISE[:3])]
-    rows += [trial("plain", "concat", None, 3), trial("residual", "none", 0.9, 0)]
+    rows += [trial("residual", "none", 0.9, 0)]
     table = table_of(rows)
     bare, joined = cell(table, "plain (none)"), cell(table, "plain (concat)")
     assert bare["iou_mean"] == pytest.approx(0.60075)
@@ -54,6 +54,43 @@ def test_means_and_the_gain() -> None:
     assert joined["gain"] == pytest.approx(0.1 + 2 * sum(NOISE[:3]) / 3 - sum(NOISE) / 4)
     assert joined["gain_low"] < joined["gain"] < joined["gain_high"]
     assert joined["gain_high"] - joined["gain_low"] == pytest.approx(0.0322, abs=2e-3)
+    assert table is not None
+    assert not {"nan", "None"} & {word for cells in table.cells() for c in cells for word in c.split()}
+
+
+@pytest.mark.parametrize("kind", ["none", "concat"])
+def test_no_gain_rests_on_the_networks_that_did_not_diverge(kind: str) -> None:
+    rows = [trial("plain", "none", 0.6 + e, s) for s, e in enumerate(NOISE)]
+    rows += [trial("plain", "concat", 0.7 + e, s) for s, e in enumerate(NOISE)]
+    table = table_of(rows)
+    assert cell(table, "plain (concat)")["gain"] == pytest.approx(0.1)
+    assert table is not None
+    assert "Lost" not in [column.title for column in table.columns]
+    table = table_of([*rows, trial("plain", kind, None, 4)])
+    joined = cell(table, "plain (concat)")
+    assert (joined["gain"], joined["gain_low"], joined["gain_high"]) == (None, None, None)
+    lost = cell(table, f"plain ({kind})")
+    assert (lost["n"], lost["lost"]) == (4, 1)
+    assert table is not None
+    assert "Lost" in [column.title for column in table.columns]
+    assert "There is no gain if a network on either side diverged" in table.caption
+    assert "Lost counts the trials that diverged or failed." in table.caption
+
+
+def test_no_gain_rests_on_a_mean_of_failed_and_trained_seeds() -> None:
+    rows = [trial("plain", "none", 0.6 + e, s) | {"train_error": 0.01} for s, e in enumerate(NOISE)]
+    rows += [trial("plain", "concat", 0.7, s) | {"train_error": 0.01 if s else 0.88} for s in range(4)]
+    assert cell(table_of(rows), "plain (concat)")["gain"] is not None
+    table = table_of([{**row, "train_chance": 0.9} for row in rows])
+    assert cell(table, "plain (concat)")["gain"] is None
+
+
+def test_networks_that_all_diverged_are_counted_as_lost() -> None:
+    rows = [trial("plain", "none", 0.6, s) for s in range(3)]
+    rows += [trial("plain", "concat", None, s) for s in range(3)]
+    table = table_of(rows)
+    joined = cell(table, "plain (concat)")
+    assert (joined["n"], joined["lost"], joined["iou_mean"], joined["gain"]) == (0, 3, None, None)
     assert table is not None
     assert not {"nan", "None"} & {word for cells in table.cells() for c in cells for word in c.split()}
 

@@ -15,13 +15,13 @@ from resexp.plan.status import Status
 from resexp.report import confounded, depth_clauses, failed_seeds, frames, naming, splits, statistics, words
 from resexp.report.naming import Measure
 from resexp.report.table import (
-    Column,
     Row,
     Sentence,
     Table,
     as_given,
     estimate,
     estimate_cells,
+    lost_column,
     places,
     spread,
     spread_cells,
@@ -86,11 +86,10 @@ def table(records: Records) -> Table | None:
             deepest["verdict"] = said[0].badge
         rows += mine
         sentences += confounded.told(records, group, said)
-    lost = Column("Lost", lambda r: words.whole(r["lost"]) if r["lost"] else "")
     compared = any(row["gap"] is not None for row in rows)
     columns = (
         *places(),
-        *((lost,) if any(row["lost"] for row in rows) else ()),
+        *lost_column(rows),
         spread("train_error", f"Train {measure.name}"),
         *(estimate("gap", "D(L)", unit="points") if compared else ()),
     )

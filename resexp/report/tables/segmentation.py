@@ -7,9 +7,19 @@ from collections.abc import Iterator
 import pandas as pd
 
 from resexp.plan.status import Status
-from resexp.report import confounded, frames, splits, statistics, words
+from resexp.report import confounded, failed_seeds, frames, splits, statistics, words
 from resexp.report.statistics import Estimate
-from resexp.report.table import Row, Sentence, Table, estimate, estimate_cells, places, spread, spread_cells
+from resexp.report.table import (
+    Row,
+    Sentence,
+    Table,
+    estimate,
+    estimate_cells,
+    lost_column,
+    places,
+    spread,
+    spread_cells,
+)
 from resexp.report.verdict import Tone, Verdict
 from resexp.store import Records
 
@@ -23,40 +33,46 @@ CAPTION = (
     "are mean ± standard deviation over n seeds. The gain is the IoU minus that of the same network without "
     "a long skip, in percentage points, with a 95 % interval by Student's t (unequal variances, unpaired "
     "seeds). A gain grows or shrinks with a setting if the interval of its change excludes 0 and none of the "
-    "networks compared diverged. A diverged network is in no mean."
+    "networks compared diverged. A diverged network is in no mean. There is no gain if a network on either "
+    "side diverged, or if some seeds failed and others trained."
 )
+LOST = " Lost counts the trials that diverged or failed."
 
 
 def table(records: Records) -> Table | None:
     """Rows: variant x depth. None if no trial has a segmentation task."""
-    done = frames.done(records.trials)
-    measured = [column for column in ("test_iou", "test_dice") if column in done]
-    numbers = {column: pd.to_numeric(done[column], errors="coerce") for column in measured}
+    ended = frames.ended(records.trials)
+    measured = [column for column in ("test_iou", "test_dice") if column in ended]
+    numbers = {column: pd.to_numeric(ended[column], errors="coerce") for column in measured}
     if not any(column.notna().any() for column in numbers.values()):
         return None
-    axes = sorted(key for key in done.columns if "." in key and key not in records.tuned)
-    done = done.assign(**numbers, tested=frames.test_data(records, done))
+    axes = sorted(key for key in ended.columns if "." in key and key not in records.tuned)
+    ended = ended.assign(**numbers, tested=frames.test_data(records, ended))
     # Trials with equal labels differ only in their long skip and seed.
-    done["twin"] = _labels(done, ["tested", *(key for key in axes if key != LONG_SKIP)])
+    ended["twin"] = _labels(ended, ["tested", *(key for key in axes if key != LONG_SKIP)])
+    done = frames.done(ended)
     level = statistics.level_of(records)
-    rows = [_row(place, _gain(place.rows, done, level)) for place in frames.by_depth(done)]
+    rows = [_row(place, _gain(place.rows, ended, level)) for place in frames.by_depth(ended)]
     columns = (
         *places(),
+        *lost_column(rows),
         spread("iou", "IoU", 1),
         spread("dice", "Dice", 1),
         spread("error", "Pixel error"),
         *estimate("gain", "Gain", 1),
     )
-    diverged = records.trials[records.trials["status"] == Status.DIVERGED]
+    diverged = ended[ended["status"] == Status.DIVERGED]
     known = LONG_SKIP in done and "test_iou" in done
     growth = tuple(_growth(records, done, diverged, axes, level)) if known else ()
-    caption = f"{CAPTION}{_confounded(records, done) if known else ''} {splits.caption(records)}"
+    lost = LOST if lost_column(rows) else ""
+    caption = f"{CAPTION}{lost}{_confounded(records, done) if known else ''} {splits.caption(records)}"
     return Table("segmentation", "Segmentation", caption, columns, tuple(rows), growth)
 
 
 def _row(place: frames.DepthGroup, gain: Estimate | None) -> Row:
-    group = place.rows
-    row = frames.row_keys(place, long_skip=group[LONG_SKIP].iloc[0] if LONG_SKIP in group else None)
+    group = frames.done(place.rows)
+    row = frames.row_keys(place, long_skip=place.rows[LONG_SKIP].iloc[0] if LONG_SKIP in group else None)
+    row |= {"n": len(group), "lost": len(place.rows) - len(group)}
     for name, column in MEASURES.items():
         row |= spread_cells(name, group.get(column, []))
     return row | estimate_cells(gain, "gain", "gain_low", "gain_high")
@@ -68,11 +84,19 @@ def _labels(trials: pd.DataFrame, keys: list[str]) -> pd.Series[str]:
     return pd.Series([repr(value) for value in values], index=trials.index, dtype=str)
 
 
-def _gain(place: pd.DataFrame, done: pd.DataFrame, level: float) -> Estimate | None:
-    """The IoU of trials with a long skip minus that of equal trials without one; None if one is missing."""
+def _gain(place: pd.DataFrame, ended: pd.DataFrame, level: float) -> Estimate | None:
+    """The IoU of trials with a long skip minus that of equal trials without one.
+
+    None if one is missing, if a trial of either side diverged, or if some seeds of a side failed and others
+    trained.
+    """
     if LONG_SKIP not in place or "test_iou" not in place or place[LONG_SKIP].iloc[0] == "none":
         return None
-    return statistics.difference(place["test_iou"], _without(done, place)["test_iou"], level=level)
+    sides = (place, _without(ended, place))
+    if any((side["status"] == Status.DIVERGED).any() or failed_seeds.mixed(side) for side in sides):
+        return None
+    joined, bare = (frames.done(side)["test_iou"] for side in sides)
+    return statistics.difference(joined, bare, level=level)
 
 
 def _confounded(records: Records, done: pd.DataFrame) -> str:
@@ -86,9 +110,9 @@ def _confounded(records: Records, done: pd.DataFrame) -> str:
     return f" Some also differ from the networks without one: {words.joined(told)}." if told else ""
 
 
-def _without(done: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
-    """The trials that have no long skip and are otherwise like `trials`."""
-    return done[(done[LONG_SKIP] == "none") & done["twin"].isin(trials["twin"])]
+def _without(every: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
+    """Those of `every` that have no long skip and are otherwise like `trials`."""
+    return every[(every[LONG_SKIP] == "none") & every["twin"].isin(trials["twin"])]
 
 
 def _growth(
