@@ -134,14 +134,19 @@ def textures(growth: float, noise: float) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    ("growth", "noise", "badge"),
-    [(0.2, 1, "gain grows"), (-0.08, 1, "gain shrinks"), (0.0, 100, "undecided")],
+    ("growth", "noise", "badge", "told"),
+    [
+        (0.2, 1, "gain grows", "; the gain grows."),
+        (-0.08, 1, "gain shrinks", "; the gain shrinks."),
+        (0.0, 100, "undecided", "; whether it grows is undecided."),
+    ],
 )
-def test_whether_the_gain_grows(growth: float, noise: float, badge: str) -> None:
+def test_whether_the_gain_grows(growth: float, noise: float, badge: str, told: str) -> None:
     table = table_of(textures(growth, noise))
     assert table is not None
     (said,) = table.sentences
     assert said.badge == badge
+    assert said.text.endswith(told)
     assert "texture 0" in said.text
     assert "n = 4 seeds of each" in said.text
 

@@ -54,12 +54,18 @@ def test_an_interaction_is_found_with_its_sign(make: Make) -> None:
     assert "−0.415 nats" in sentence.text
     (against,) = synergy.table(grid(make, -0.4)).sentences  # type: ignore[union-attr]
     assert against.badge == "in each other's way"
+    assert sentence.text.endswith("; it has synergy with shortcuts.")
+    assert against.text.endswith("; it and shortcuts are in each other's way.")
 
 
 def test_one_seed_or_noise_decides_nothing(make: Make) -> None:
     (single,) = synergy.table(grid(make, 0.2, seeds=1)).sentences  # type: ignore[union-attr]
     (noise,) = synergy.table(grid(make, -0.015)).sentences  # type: ignore[union-attr]
     assert (single.badge, noise.badge) == ("undecided", "undecided")
+    assert all(
+        said.text.endswith("; whether it has synergy with shortcuts is undecided.")
+        for said in (single, noise)
+    )
 
 
 def test_no_synergy_rests_on_the_networks_that_did_not_diverge(make: Make) -> None:
@@ -103,7 +109,7 @@ def test_networks_that_are_no_better_than_counting_have_no_synergy(make: Make) -
         assert [row["unlearned"] for row in found.rows] == [0, 0, worse, worse]
         (sentence,) = found.sentences
         assert sentence.badge == badge
-    assert "trigram count" in sentence.text
+    assert sentence.text.endswith("a trigram count, so whether it has synergy with shortcuts is undecided.")
 
 
 def test_where_dropout_raises_every_loss_there_is_no_synergy(make: Make) -> None:
@@ -112,7 +118,9 @@ def test_where_dropout_raises_every_loss_there_is_no_synergy(make: Make) -> None
     assert all(row["high"] < 0 for row in found.rows)
     (sentence,) = found.sentences
     assert sentence.badge == "undecided"
-    assert "raises the loss of both" in sentence.text
+    assert sentence.text.endswith(
+        "; whether it has synergy with shortcuts is undecided, because dropout raises the loss of both."
+    )
 
 
 def test_the_figure_of_dropout_has_a_panel_a_site(make: Make) -> None:

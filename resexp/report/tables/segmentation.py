@@ -154,11 +154,14 @@ def _growth(
 
 def _sentence(subject: str, said: str, found: Estimate, diverged: int, also: str) -> Sentence:
     p = f", {words.p(found.p)}" if found.p is not None else ""
-    what = f"{subject}: the long skip's gain in IoU is {said}{p}.{also}"
+    what = f"{subject}: the long skip's gain in IoU is {said}{p}"
     if diverged:
-        what += f" {words.counted(diverged, 'network')} of those compared diverged, so nothing rests on this."
+        lost = words.counted(diverged, "network")
+        what += f".{also} {lost} of those compared diverged, so nothing rests on this."
         return Sentence(subject, Verdict.SOME_SEEDS_FAIL.value, Tone.OPEN, what)
-    return Sentence.of(subject, _verdict(found), what)
+    judged = _verdict(found)
+    told = "whether it grows is undecided" if judged is Verdict.UNDECIDED else f"the {judged}"
+    return Sentence.of(subject, judged, f"{what}; {told}.{also}")
 
 
 def _verdict(found: Estimate) -> Verdict:

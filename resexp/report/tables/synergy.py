@@ -41,6 +41,14 @@ CAPTION = (
     "on the means."
 )
 
+OPEN = "whether it has synergy with shortcuts is undecided"
+TOLD = {
+    Verdict.SYNERGY: "it has synergy with shortcuts",
+    Verdict.IN_THE_WAY: "it and shortcuts are in each other's way",
+    Verdict.UNDECIDED: OPEN,
+}
+"""How a sentence ends. Not every format shows its badge."""
+
 
 def cells(records: Records) -> pd.DataFrame:
     """One row for each trained transformer.
@@ -190,7 +198,7 @@ def _sentences(found: list[tuple[Row, Cells]], lost: pd.DataFrame, level: float)
                 what = f"{subject}: {gone}, so no verdict rests on the means."
                 yield Sentence(subject, Verdict.SOME_SEEDS_FAIL.value, Tone.OPEN, what)
             elif any(row["unlearned"] for row, _ in some):
-                what = f"{subject}: some networks compared are no better than a trigram count."
+                what = f"{subject}: some networks compared are no better than a trigram count, so {OPEN}."
                 yield Sentence.of(subject, Verdict.UNDECIDED, what)
             else:
                 yield _sentence(subject, [samples for _, samples in some], level)
@@ -203,15 +211,13 @@ def _sentence(subject: str, some: list[Cells], level: float) -> Sentence:
     what = (
         f"{subject}: over {words.counted(len(some), 'pair')} of rate and span, its change of the test loss "
         f"with shortcuts, minus that without them, is {_nats(difference.value)} nats "
-        f"{_interval(difference.low, difference.high)}, n = {difference.n} seeds {more}of each{p}."
+        f"{_interval(difference.low, difference.high)}, n = {difference.n} seeds {more}of each{p}"
     )
     found = verdict(difference)
+    told = TOLD[found]
     if found is Verdict.SYNERGY and sum(four[0].mean() - four[1].mean() for four in some) >= 0:
-        found, what = (
-            Verdict.UNDECIDED,
-            f"{what} Dropout raises the loss of both, so there is no gain to share.",
-        )
-    return Sentence.of(subject, found, what)
+        found, told = Verdict.UNDECIDED, f"{OPEN}, because dropout raises the loss of both"
+    return Sentence.of(subject, found, f"{what}; {told}.")
 
 
 def _mean_interaction(some: list[Cells], level: float) -> Estimate:
