@@ -184,6 +184,16 @@ def test_a_single_seed_decides_nothing() -> None:
     assert [said.badge for said in table.sentences] == ["undecided"]
 
 
+def test_no_verdict_on_the_gain_rests_on_a_mean_of_failed_and_trained_seeds() -> None:
+    blind = {"train_blind": 0.9, "train_error": 0.01}
+    rows = [row | blind for row in textures(0.2, 1)]
+    assert [said.badge for said in table_of(rows).sentences] == ["gain grows"]  # type: ignore[union-attr]
+    rows[-1]["train_error"] = 0.88
+    (said,) = table_of(rows).sentences  # type: ignore[union-attr]
+    assert (said.badge, said.tone) == ("some seeds fail", "open")
+    assert said.text.endswith("Some seeds failed and others trained, so nothing rests on this.")
+
+
 def test_no_verdict_on_the_gain_rests_on_the_networks_that_did_not_diverge() -> None:
     rows = textures(0.2, 1)
     more = trial("plain", "concat", None, 4, **{"data.texture": 0.5})

@@ -32,9 +32,10 @@ CAPTION = (
     "foreground (with more than two classes, the mean over classes), and the share of wrong pixels. Values "
     "are mean ± standard deviation over n seeds. The gain is the IoU minus that of the same network without "
     "a long skip, in percentage points, with a 95 % interval by Student's t (unequal variances, unpaired "
-    "seeds). A gain grows or shrinks with a setting if the interval of its change excludes 0 and none of the "
-    "networks compared diverged. A diverged network is in no mean. There is no gain if a network on either "
-    "side diverged, or if some seeds failed and others trained."
+    "seeds). A diverged network is in no mean. There is no gain if a network on either side diverged, or if "
+    "the seeds of a side are two groups, of which one trained and one failed to. Such groups are found only "
+    "where the error of a network that has learned nothing is recorded. A gain grows or shrinks with a "
+    "setting if the interval of its change excludes 0 and neither holds of the networks compared."
 )
 LOST = " Lost counts the trials that diverged or failed."
 
@@ -133,7 +134,8 @@ def _growth(
             if kind == "none":
                 continue
             ends = [group[group[axis] == value] for value in (numbers[0], numbers[-1])]
-            cells = [trials["test_iou"] for end in ends for trials in (end, _without(done, end))]
+            sides = [trials for end in ends for trials in (end, _without(done, end))]
+            cells = [side["test_iou"] for side in sides]
             if found := statistics.contrast(cells, (-1.0, 1.0, 1.0, -1.0), level=level):
                 name = axis.rpartition(".")[2]
                 gains = [cells[2].mean() - cells[3].mean(), cells[0].mean() - cells[1].mean()]
@@ -144,20 +146,22 @@ def _growth(
                 more = " or more" if len(set(map(len, cells))) > 1 else ""
                 here = diverged.loc[lost.index[lost == label]]
                 count = int(here[LONG_SKIP].isin((kind, "none")).sum())
+                failed = f"{words.counted(count, 'network')} of those compared diverged" if count else ""
+                if any(map(failed_seeds.mixed, sides)):
+                    failed = failed or "Some seeds failed and others trained"
                 said = f"{told}, a growth of {words.points(found.value, 1)} points"
                 said += f" {words.interval(found.low, found.high, 1)}, n = {found.n} seeds{more} of each"
                 subject = f"{group['connection'].iloc[0]} with {kind}"
                 also = "; ".join(confounded.of_sides(records, ends, confounded.swept(records)))
                 also = f" The two also differ in {also}." if also else ""
-                yield _sentence(subject, said, found, count, also)
+                yield _sentence(subject, said, found, failed, also)
 
 
-def _sentence(subject: str, said: str, found: Estimate, diverged: int, also: str) -> Sentence:
+def _sentence(subject: str, said: str, found: Estimate, failed: str, also: str) -> Sentence:
     p = f", {words.p(found.p)}" if found.p is not None else ""
     what = f"{subject}: the long skip's gain in IoU is {said}{p}"
-    if diverged:
-        lost = words.counted(diverged, "network")
-        what += f".{also} {lost} of those compared diverged, so nothing rests on this."
+    if failed:
+        what += f".{also} {failed}, so nothing rests on this."
         return Sentence(subject, Verdict.SOME_SEEDS_FAIL.value, Tone.OPEN, what)
     judged = _verdict(found)
     told = "whether it grows is undecided" if judged is Verdict.UNDECIDED else f"the {judged}"
