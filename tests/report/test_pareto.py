@@ -167,6 +167,19 @@ def test_one_seed_says_nothing_of_steps(make: Any) -> None:
     assert not any(r["pays"] for r in table.rows)
 
 
+@pytest.mark.parametrize("status", ["diverged", "failed"])
+def test_failed_seeds_are_not_called_too_few_seeds(status: str, make: Any) -> None:
+    """Three seeds were tried at every depth, and one of them was lost at all but the deepest."""
+    lost = {"status": status, "test_error": None, "train_error": None}
+    rows = nets("residual", (0.4, 0.3, 0.2, 0.1), seeds=3)
+    gone = [net | lost if net["seed"] == 2 and net["depth"] < 56 else net for net in rows]
+    table = table_of(make, gone)
+    assert table is not None
+    (said,) = table.sentences
+    assert (said.badge, said.tone) == ("some seeds fail", "open")
+    assert "some seeds failed or there are fewer than three" in said.text
+
+
 def test_the_front_is_over_all_connections_and_each_cost(make: Any) -> None:
     rows = nets("plain", (0.08, 0.2, 0.3, 0.4)) + nets("residual", (0.07, 0.04, 0.05, 0.03), seconds=0.1)
     table = table_of(make, rows)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -72,9 +72,9 @@ def table(records: Records) -> Table | None:
     tested = pd.factorize(frames.test_data(records, done))[0]
     level = statistics.level_of(records)
     ended = frames.ended(records.trials)
-    mixed = {(name, depth) for name, depth, trials in frames.by_depth(ended) if failed_seeds.mixed(trials)}
+    every = {(variant, depth): trials for variant, depth, trials in frames.by_depth(ended)}
     groups = frames.by_variant(done.assign(tested=tested))
-    rows = [row for _, group in groups for row in _steps(group, mixed, level)]
+    rows = [row for _, group in groups for row in _steps(group, every, level)]
     for cost, name in COSTS.items():
         for found in fronts.of(rows, cost):
             for row in found:
@@ -111,10 +111,12 @@ def _by_variant(rows: list[dict[str, Any]]) -> Iterator[tuple[str, list[dict[str
             yield variant, mine
 
 
-def _steps(group: pd.DataFrame, mixed: Set[tuple[str, int]], level: float) -> list[dict[str, Any]]:
+def _steps(
+    group: pd.DataFrame, ended: Mapping[tuple[str, int], pd.DataFrame], level: float
+) -> list[dict[str, Any]]:
     """One variant's rows from the shallowest depth to the deepest, each compared with the one before.
 
-    `mixed` has the variants and depths at which some seeds failed and others trained.
+    `ended` has the trials of every variant and depth, and those that diverged or failed, too.
     """
     rows: list[dict[str, Any]] = []
     errors: dict[int, pd.Series[float]] = {}  # without the mixed depths
@@ -123,7 +125,8 @@ def _steps(group: pd.DataFrame, mixed: Set[tuple[str, int]], level: float) -> li
         variant, depth, trials = place
         before = errors.get(rows[-1]["depth"]) if rows else None
         gain = loss = None
-        if (variant, depth) not in mixed:
+        mixed = failed_seeds.mixed(ended[variant, depth])
+        if not mixed:
             errors[depth] = trials["test_error"]
             loss = statistics.degradation(errors, depth, examples=examples, overlap=overlap, level=level)
             if before is not None:
@@ -137,7 +140,8 @@ def _steps(group: pd.DataFrame, mixed: Set[tuple[str, int]], level: float) -> li
                 **{cost: frames.value(trials[cost].median()) for cost in COSTS},
                 "tested": int(trials["tested"].iloc[0]),
                 "front": [],
-                "mixed": (variant, depth) in mixed,
+                "mixed": mixed,
+                "lost": int((ended[variant, depth]["status"] != Status.DONE).sum()),
                 "one_class": failed_seeds.one_class(trials, "test"),
                 **estimate_cells(gain, "gain", "gain_low", "gain_high", "p"),
                 "pays": False,
@@ -221,8 +225,9 @@ def _without_steps(variant: str, rows: list[dict[str, Any]], error: str) -> Sent
         return Sentence(variant, Verdict.SOME_SEEDS_FAIL.value, Tone.OPEN, said)
     if all(row["gain_low"] is None for row in rows):
         said = f"{variant}: no step in depth has three seeds on both sides, the fewest that decide anything."
-        if any(row["mixed"] for row in rows):
+        if any(row["mixed"] or row["n"] < statistics.LEAST <= row["n"] + row["lost"] for row in rows):
             said = f"{variant}: at every step in depth, some seeds failed or there are fewer than three."
+            return Sentence(variant, Verdict.SOME_SEEDS_FAIL.value, Tone.OPEN, said)
         return Sentence.of(variant, Verdict.TOO_FEW_SEEDS, said)
     if narrow := failed_seeds.of_one_class(deep["one_class"], deep["n"], deepest):
         return Sentence.of(variant, Verdict.ONE_CLASS, f"{variant}: {narrow}, so depth buys nothing there.")
