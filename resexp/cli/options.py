@@ -17,7 +17,10 @@ from resexp.plan.looks import LOOKS
 from resexp.text import clean
 
 Config = Annotated[
-    Path, typer.Argument(metavar="CONFIG", help="A YAML file, or a name that `resexp gallery` lists.")
+    Path,
+    typer.Argument(
+        metavar="CONFIG", help="A YAML file, or a name: depth_sweep, or one that `resexp gallery` lists."
+    ),
 ]
 OVERRIDES = "Settings to change, such as training.epochs=2. Several values make a sweep: model.depth=8,20."
 Overrides = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help=OVERRIDES)]

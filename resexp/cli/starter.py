@@ -8,7 +8,7 @@ from resexp.errors import ConfigError, Problem, StoreError
 
 STARTER = """\
 why: say here what question this experiment asks
-expect: {{full: "12 trials, under a minute on 2 cores"}}
+expect: {{full: "18 trials, about a minute on 2 cores"}}
 name: {name}                    # results go to results/{name}/
 
 data: digits                    # resexp show data
@@ -35,7 +35,7 @@ sweep:                          # every combination of these is a trial
     - plain
     - residual
   model.depth: [8, 20, 32]
-  seed: [0, 1]
+  seed: [0, 1, 2]               # fewer than three decide nothing
 
 # overrides:                    # exceptions for some trials, applied in order
 #   - when: {{model.connection: plain, model.depth: 32}}

@@ -151,7 +151,9 @@ def _share_or_all(cell: Any) -> float:
 NUMBERS: Mapping[str, Callable[[Any], float]] = {
     **dict.fromkeys(("params", "macs", "train_examples", "test_examples"), _count),
     **dict.fromkeys(("train_chance", "test_chance", "redrawn"), _share),
-    **dict.fromkeys(("train_most_answered", "test_most_answered", "train_blind", "test_blind"), _share_or_all),
+    **dict.fromkeys(
+        ("train_most_answered", "test_most_answered", "train_blind", "test_blind"), _share_or_all
+    ),
 }
 
 

@@ -67,7 +67,8 @@ def page(reports: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
     table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     intro = (
         "Results of the literature, as published and as measured here, whether they agree or not. `resexp "
-        "gallery` lists them. This page is written by `resexp gallery publish`: do not edit it."
+        "gallery` lists most of them, and the configurations of the others are in `configs/`. This page is "
+        "written by `resexp gallery publish`: do not edit it."
     )
     claims = [claim for _, report in reports for claim in (report.get("published") or {}).get("claims") or ()]
     parts = ["# Gallery", intro, *tallied(claims), table, READING.strip()]
