@@ -64,7 +64,18 @@ Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="An option of the launcher. May be repeated."),
 ]
-Results = Annotated[Path, typer.Option("--results", help="The folder of all experiments.")]
+
+
+def _at_home(folder: Path) -> Path:
+    """The folder with `~` expanded, which shells do not expand in --results=~/folder."""
+    try:
+        return folder.expanduser()
+    except RuntimeError:
+        wrong = f"{folder.parts[0]} has no home folder"
+        raise ConfigError([Problem("command line", "--results", wrong, "give the path in full")]) from None
+
+
+Results = Annotated[Path, typer.Option("--results", help="The folder of all experiments.", callback=_at_home)]
 NAME = "The name of an experiment, or its folder. Default: the one that was run last."
 Name = Annotated[str | None, typer.Argument(metavar="[EXPERIMENT]", help=NAME)]
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from resexp.cli.app import main
 from resexp.config.load import load
 from resexp.errors import ConfigError
 
@@ -68,6 +69,28 @@ def test_advice_on_a_sweep_works_when_it_is_followed(sweep: dict[str, Any], advi
     assert len(load(file).points) == {"seed": 5 if sweep == {"seed": "0-4"} else 3}.get(
         key, 2 if key == "model" else 1
     )
+
+
+@pytest.mark.parametrize(
+    ("folder", "said"),
+    [
+        ("~/r", "{home}/r: there is no experiment 'e'"),
+        ("~nobody-of-this-name/r", "~nobody-of-this-name has no home folder; give the path in full"),
+    ],
+)
+def test_a_results_folder_may_lie_at_home(
+    folder: str,
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["resexp", "report", "e", f"--results={folder}"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert said.format(home=tmp_path) in capsys.readouterr().err
 
 
 def test_a_current_folder_that_is_gone_is_said(tmp_path: Path) -> None:

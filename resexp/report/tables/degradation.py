@@ -47,7 +47,7 @@ CAPTION = (
     "point, unless some seeds failed at a shallower depth, or the variant degrades there. It degrades "
     "slightly if the interval lies above 0, ends at 1 point or more, and D(L) is less than 1 point. "
     "Otherwise it is undecided. Fewer than three seeds decide nothing. If depth has no effect, the interval "
-    "lies above 0 in at most 5 % of cases."
+    "of a depth lies above 0 in at most 5 % of cases."
 )
 LEFT_OUT = " A depth with fewer than three seeds is left out if another shallower one has three."
 POWER = (
