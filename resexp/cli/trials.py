@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from resexp.plan import budgets
 from resexp.plan.status import Status
 from resexp.report.render.columns import ColumnHead, Columns
 from resexp.store import GLANCE
@@ -70,6 +71,8 @@ def _show_cost(outline: Outline, console: Console) -> None:
     if outline.others:
         left = counted(outline.others, "other trial")
         console.print(f"Not chosen by --only: {left} of the plan.", highlight=False)
+    for warning in budgets.warnings(list(map(_sized, outline.trials))):
+        console.print(warning, markup=False, highlight=False)
     if outline.note:
         console.print(outline.note, markup=False, highlight=False)
     if outline.seconds_left is None:
@@ -88,6 +91,12 @@ def _show_cost(outline: Outline, console: Console) -> None:
         console.print(f"Checkpoints: about {size(outline.checkpoint_bytes)}{free}.", highlight=False)
     scope = "MACs and activations are per example. Activations are what the backward pass keeps, in float32."
     console.print(scope, style="dim")
+
+
+def _sized(trial: Trial) -> budgets.Sized:
+    sizes = {name: getattr(trial.cost, name, None) for name in budgets.NAMES}
+    match, plain = trial.settings["model"]["match"], trial.connection == "plain"
+    return budgets.Sized(trial.variant, plain, trial.depth, match, sizes)
 
 
 def show_status(records: Records, run: Running | None = None, jobs: Mapping[str, TrialJob] = NO_JOBS) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from resexp.config.grid import DEPTH, SEED
+from resexp.plan import budgets
 from resexp.plan.groups import leaves
 from resexp.report import frames, protocol, words
 from resexp.report.table import Sentence
@@ -30,10 +31,37 @@ MOST = 4
 
 def of_sides(records: Records, sides: Sequence[pd.DataFrame], named: Collection[str]) -> tuple[str, ...]:
     """Each setting in which two groups of trials differ, with its value in both: `model.match: params
-    against none`. `named` are the dotted keys that the comparison is about.
+    against none`. `named` are the dotted keys that the comparison is about. Matched budgets that are not near
+    each other are named, too.
     """
     groups = [_different(records, side) for side in sides]
-    return tuple(_against(key, both) for key, both in _differing(records, groups, named))
+    found = [_against(key, both) for key, both in _differing(records, groups, named)]
+    return (*found, *_budgets(records, sides, named))
+
+
+def _budgets(records: Records, sides: Sequence[pd.DataFrame], named: Collection[str]) -> Iterator[str]:
+    """Yield how many times as large the first side's matched budget is as the second's, if they are not near
+    each other at some depth.
+    """
+    if len(sides) != 2 or not set(MATCHED).isdisjoint(named):
+        return
+    first, second = (list(sized(records, side.to_dict("records"))) for side in sides)
+    for budget, name in budgets.NAMES.items():
+        if all(network.match == budget for network in (*first, *second)):
+            base = [network._replace(plain=True) for network in second]
+            own = budgets.by_variant([*base, *(network._replace(plain=False) for network in first)], budget)
+            factors = [factor for each in (own or {}).values() for factor in each]
+            if not budgets.is_near(factors):
+                yield f"{name}: {budgets.times(factors)} as many despite model.match"
+
+
+def sized(records: Records, trials: Iterable[Mapping[Any, Any]]) -> Iterator[budgets.Sized]:
+    """The networks of these trials, with what `model.match` says of them and their budgets."""
+    for row in trials:
+        sizes = {name: None if words.missing(row.get(name)) else row[name] for name in budgets.NAMES}
+        match = str(protocol.setting(records.settings.get(row["id"], {}), "model.match") or "none")
+        plain = row["connection"] == "plain"
+        yield budgets.Sized(str(row["variant"]), plain, int(row["depth"]), match, sizes)
 
 
 def of_times(records: Records, sides: Sequence[pd.DataFrame], metric: str) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from resexp.plan import budgets
 from resexp.plan.groups import leaves
 from resexp.report import confounded, frames, protocol, words
 from resexp.report.known_parts import equation, not_default, plugins_of
@@ -53,7 +54,10 @@ def setup(records: ReportRecords) -> Setup:
     data = _each(_data(row, records.settings[row["id"]]) for row in _one_per_set(records, trials))
     networks, widths = list(map(_network, settings, changed)), list(_width(settings))
     depths = f"depth {_numbers(row['depth'] for row in trials)}"
-    network = [_each(networks), *widths, depths, *_size(row["params"] for row in trials)]
+    sized = list(confounded.sized(records, trials))
+    matched = list(budgets.described(sized))
+    rough = matched if any(budgets.warnings(sized)) else []
+    network = [_each(networks), *widths, depths, *_size(row["params"] for row in trials), *matched]
     recipes = list(dict.fromkeys(map(_recipe, different, settings, changed)))
     seeds, elsewhere = _numbers(row["seed"] for row in trials), list(_other_seeds(trials))
     task = _each(_part(own.get("task")) for own in settings)
@@ -70,7 +74,7 @@ def setup(records: ReportRecords) -> Setup:
     ]
     shown = tuple((words.clean(name), words.clean(value)) for name, value in rows if value)
     recipe = f"{recipes[0]}{', and other recipes' if len(recipes) > 1 else ''}" if recipes[0] else ""
-    bare = ", ".join(filter(None, [_each(map(_brief, networks)), *widths, depths]))
+    bare = ", ".join(filter(None, [_each(map(_brief, networks)), *widths, depths, *rough]))
     all_seeds = f"{'seed' if seeds.isdigit() else 'seeds'} {seeds}{', not all everywhere' * bool(elsewhere)}"
     brief = [bare, data, recipe, all_seeds]
     return Setup(shown, words.clean(_brief("; ".join(filter(None, brief)))))

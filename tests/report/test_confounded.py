@@ -152,6 +152,18 @@ def test_sizes_that_equal_budgets_need_are_no_difference() -> None:
     assert not any("differ" in said.text for said in of(degradation, records(matched)).sentences)
 
 
+def test_matched_budgets_that_are_not_near_are_a_difference() -> None:
+    def all_matched(row: dict[str, Any]) -> Mapping[str, Any]:
+        return {"model.match": "params"}
+
+    for factor, told in ((1.24, ("parameters: 1.24 times as many despite model.match",)), (1.04, ())):
+        sized = [row | {"params": 10_000 * (factor if row["connection"] == "plain" else 1)} for row in rows()]
+        assert found(all_matched, claim(PLAIN, RESIDUAL), sized) == told
+        caption = of(comparisons, records(all_matched, sized)).caption
+        assert ("plain in parameters: 1.24 times as many despite model.match." in caption) == bool(told)
+        assert "as many" not in of(comparisons, records(lambda row: {}, sized)).caption
+
+
 def test_tuned_settings_are_no_difference() -> None:
     tuned = records(slower_at_56, tuned=(LR,))
     (_, group), *_ = frames.by_variant(tuned.trials)

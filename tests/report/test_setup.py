@@ -235,3 +235,25 @@ def test_what_differs_between_the_depths_of_one_variant_names_it(make: Make) -> 
             own[row["id"]]["training"]["epochs"] = 9
     told = dict(build(make(found, settings=own)).setup.rows)["Differs between depths"]
     assert told == "plain: training.epochs (7 at depth 8 and 9 at depth 20)"
+
+
+def test_the_setup_says_how_nearly_budgets_are_matched(make: Make) -> None:
+    def network(sizes: Mapping[str, int], matched: tuple[str, ...]) -> tuple[str, str]:
+        found = [trial(kind, 8, seed, params=size) for kind, size in sizes.items() for seed in range(3)]
+        own = {row["id"]: settings(row, 0.1) for row in found}
+        for row in found:
+            own[row["id"]]["model"]["match"] = "params" if row["connection"] in matched else "none"
+        setup = build(make(found, settings=own)).setup
+        return dict(setup.rows)["Network"], setup.brief
+
+    every = ("plain", "residual", "skip")
+    told = "matched in parameters: 0.89 to 1.24 times those of the plain network"
+    for text in network({"plain": 10_000, "residual": 8_900, "skip": 12_400}, every):
+        assert told in text
+    told = "matched in parameters: 8,900 to 12,400 at depth 8, a factor of 1.39"
+    for text in network({"residual": 8_900, "skip": 12_400}, every):
+        assert told in text
+    row, brief = network({"plain": 10_000, "residual": 15_000, "skip": 10_200}, ("skip",))
+    assert "skip (concatenation) matched in parameters: 1.02 times those of the plain network" in row
+    assert "matched" not in brief  # because it is near
+    assert "matched" not in network({"plain": 10_000, "residual": 15_000}, ())[0]
