@@ -371,7 +371,7 @@ def test_show_prints_equations_and_options(here: Here) -> None:
 def test_init_writes_a_config_that_plans(tmp_path: Path, here: Here) -> None:
     assert here("init", "mine.yaml", folder=tmp_path).returncode == 0
     planned = here("plan", "mine.yaml", folder=tmp_path)
-    assert "12 trials" in planned.stdout
+    assert "18 trials" in planned.stdout
     assert here("init", "mine.yaml", folder=tmp_path).returncode == 2
 
 
