@@ -8,7 +8,7 @@ from resexp.errors import ConfigError, Problem, StoreError
 
 STARTER = """\
 why: say here what question this experiment asks
-expect: {{full: "18 trials, about a minute on 2 cores"}}
+expect: {{full: "18 trials, under a minute on 2 cores"}}
 name: {name}                    # results go to results/{name}/
 
 data: digits                    # resexp show data

@@ -7,9 +7,18 @@ from collections.abc import Collection
 
 from resexp.config import shortcut_layout
 from resexp.config.grid import CONNECTION
+from resexp.config.schema import Header
 
 SHOWN = 16
 """The most keys that a message lists."""
+
+
+def on_command_line(key: str, known: Collection[str]) -> tuple[str, str]:
+    """What is wrong with an unknown key on the command line, and advice."""
+    if (whole := key.partition(".")[0]) in Header.model_fields:
+        right = f"write `{whole}:` into a file, such as one that `resexp init` makes"
+        return "can only be written in a file", right
+    return "is not a known key", instead_of(key, known)
 
 
 def instead_of(key: str, known: Collection[str]) -> str:

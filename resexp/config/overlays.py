@@ -16,7 +16,7 @@ from resexp.catalog import scan
 from resexp.catalog.plugins import Plugin
 from resexp.config import problems, shortcut_layout, yaml_text
 from resexp.config.grid import Assignment, Axes, Rule, dotted
-from resexp.config.nearest import instead_of
+from resexp.config.nearest import instead_of, on_command_line
 from resexp.config.problems import COMMAND_LINE, Draft
 from resexp.config.schema import SAFE_NAME, RuleText, TierText, known_keys
 from resexp.config.tunable import NOT_TUNED
@@ -49,7 +49,7 @@ def command_line(overrides: Sequence[str], draft: Draft) -> dict[str, tuple[Any,
             draft.wrong(None, key, "is given twice", f"write all values at once: {key}=A,B")
             continue
         if key not in (known := ["name", *known_keys(draft.plugins)]):
-            draft.wrong(None, key, "is not a known key", instead_of(key, known))
+            draft.wrong(None, key, *on_command_line(key, known))
             continue
         if value and _is_text(key, draft.plugins) and value[0] not in "'\"":
             given[key] = (value,) if key == "name" else _texts(value)

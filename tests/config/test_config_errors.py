@@ -293,6 +293,8 @@ def test_where_what_and_what_would_be_right(tmp_path: Path, case: str) -> None:
         ("name=a/b", "name: 'a/b' is not a safe name"),
         ("name=a,b", "name: 'a,b' is not a safe name"),
         ("seed=0,1,0", "seed: has a value twice; give each value once"),
+        ("tune={a: [1]}", "tune: can only be written in a file; write `tune:` into a file, such as"),
+        ("tune.seed=0,1", "tune.seed: can only be written in a file"),
         ("seed={a: 1, a: 2}", "seed.a: is given twice"),
     ],
 )
