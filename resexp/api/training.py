@@ -152,7 +152,7 @@ def run(
         data = place.data(measurer, left)
         configs = {each.data.model_dump_json(): each.data for each in settings}.values()
         notes = [note for config in configs for note in with_source(config, survey.notes(config))]
-        notes += few_steps.notes(settings, survey.facts)
+        notes += few_steps.notes(settings, survey.readable)
         for note in notes:
             tell(note)
         until_supervised.callback(launcher.close)

@@ -7,7 +7,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +62,11 @@ class Facts:
     notes: tuple[str, ...] = ()
     redrawn: bool = False
     samples: int = 0
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Facts:
+        """The facts in the JSON data of a decoded set."""
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in document.items()})
 
     @property
     def medium(self) -> Medium:

@@ -13,7 +13,7 @@ import re
 import shutil
 import socket
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -79,12 +79,16 @@ class Survey:
 
     def notes(self, config: DataConfig) -> tuple[str, ...]:
         """Sentences on the set for readers of results. Prepares the set unless it has been decoded."""
-        facts = self._source_facts(config)
-        try:
-            meta = durable.read_document(self.folder(config) / META)
-        except (OSError, durable.Damaged):
-            meta = durable.read_document(self.prepare(config).folder / META)
-        return (*facts.notes, *meta.get("notes", ()))
+        return (*self._source_facts(config).notes, *self._meta(config).get("notes", ()))
+
+    def readable(self, config: DataConfig) -> Facts:
+        """`facts` with the numbers of examples that could be read. Prepares the set as `notes` does."""
+        return narrowed(Facts.from_json(self._meta(config)["facts"]), config)
+
+    def _meta(self, config: DataConfig) -> Mapping[str, Any]:
+        with suppress(OSError, durable.Damaged):
+            return durable.read_document(self.folder(config) / META)
+        return durable.read_document(self.prepare(config).folder / META)
 
     def prepare(self, config: DataConfig) -> Checked:
         """Download and decode the whole set unless that is done, and check the decoded arrays.
@@ -153,9 +157,8 @@ def load_prepared(checked: Checked) -> PreparedData:
         arrays = {name: np.load(folder / name, mmap_mode="c", allow_pickle=False) for name in meta["sha256"]}
     except (OSError, ValueError) as error:
         raise DataError(f"{folder}: {error}; run again") from error
-    facts: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in meta["facts"].items()}
     return PreparedData(
-        Facts(**facts),
+        Facts.from_json(meta["facts"]),
         {split: arrays[f"{split}_images.npy"] for split in get_args(Split)},
         {split: arrays.get(f"{split}_labels.npy") for split in get_args(Split)},
         tuple(meta["mean"]),

@@ -42,6 +42,10 @@ def test_it_is_said_in_the_run_the_status_and_the_report(
     ]
     assert [note.partition(": ")[2] for note in said] == facts
     assert all(note.startswith(("set: ", f"{tmp_path}/set: ")) for note in said)
+    few = api.load("img.yaml", ["name=few", "training.batch_size=3"])
+    counted: list[str] = []
+    assert api.run(few, device="cpu", jobs=1, tell=counted.append).exit_status == 0
+    assert any("batches of 3 leave out 1 of 4 training examples" in note for note in counted)
     shutil.rmtree(tmp_path / "set")  # what is read later needs neither the data nor their cache
     records = api.results("img")
     assert set(said) <= set(records.notes)
