@@ -66,7 +66,8 @@ class Facts:
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Facts:
         """The facts in the JSON data of a decoded set."""
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in document.items()})
+        facts: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in document.items()}
+        return cls(**facts)
 
     @property
     def medium(self) -> Medium:
