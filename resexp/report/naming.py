@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from resexp.plan.error_name import ERROR, error_name
+from resexp.text import called
 
 if TYPE_CHECKING:
     from resexp.store import Records
@@ -114,3 +115,8 @@ def measure_of(records: Records) -> Measure:
     trials = records.settings.items()
     names = {error_name(settings, records.plugins.get(id, ())) for id, settings in trials}
     return named(names.pop() if len(names) == 1 else ERROR)
+
+
+def label(records: Records, variant: str) -> str:
+    """A variant's label as reports show it. What the names of foreign runs mean is not known."""
+    return variant if records.foreign else called(variant)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from resexp.plan import budgets
 from resexp.plan.groups import leaves
-from resexp.report import confounded, frames, protocol, words
+from resexp.report import confounded, frames, naming, protocol, words
 from resexp.report.known_parts import equation, not_default, plugins_of
 from resexp.report.tables import tuning
 from resexp.text import MEANINGS, called
@@ -59,7 +59,7 @@ def setup(records: ReportRecords) -> Setup:
     rough = matched if any(budgets.warnings(sized)) else []
     network = [_each(networks), *widths, depths, *_size(row["params"] for row in trials), *matched]
     recipes = list(dict.fromkeys(map(_recipe, different, settings, changed)))
-    seeds, elsewhere = _numbers(row["seed"] for row in trials), list(_other_seeds(trials))
+    seeds, elsewhere = _numbers(row["seed"] for row in trials), list(_other_seeds(records, trials))
     task = _each(_part(own.get("task")) for own in settings)
     rows = [
         ("Data", data),
@@ -121,13 +121,14 @@ def _numbers(found: Iterable[Any]) -> str:
     return words.listed(list(map(str, numbers)), most=12)
 
 
-def _other_seeds(trials: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+def _other_seeds(records: Records, trials: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """Yield the seeds of each variant and depth, such as `0, 1 and 2 for plain at depth 56`, if they are not
     the same everywhere.
     """
     places: dict[str, list[Any]] = {}
     for row in trials:
-        places.setdefault(f"{called(str(row['variant']))} at depth {row['depth']:g}", []).append(row["seed"])
+        place = f"{naming.label(records, str(row['variant']))} at depth {row['depth']:g}"
+        places.setdefault(place, []).append(row["seed"])
     by_seeds: dict[str, list[str]] = {}
     for place, own in places.items():
         by_seeds.setdefault(_numbers(own), []).append(place)
@@ -215,7 +216,7 @@ def _between_depths(records: Records) -> Iterator[str]:
     """Yield what differs between the depths of variants, with their names if it does not in all of them."""
     found: dict[str, list[str]] = {}
     for variant, trials in frames.by_variant(records.trials):
-        found.setdefault(confounded.of_depths(records, trials), []).append(called(variant))
+        found.setdefault(confounded.of_depths(records, trials), []).append(naming.label(records, variant))
     for also, variants in found.items():
         named = f"{words.listed(variants)}: " if len(found) > 1 else ""
         yield f"{named}{also}" if also else ""
@@ -238,7 +239,7 @@ def _differences(
     for key, by_variant in values.items():
         texts = {variant: _range(found) for variant, found in by_variant.items()}
         if len(set(texts.values())) > 1 or (len(texts) < len(variants) and key in said):
-            yield f"{key}: {_by_value(texts)}"
+            yield f"{key}: {_by_value(records, texts)}"
 
 
 def _range(values: Sequence[Any]) -> str:
@@ -251,9 +252,9 @@ def _range(values: Sequence[Any]) -> str:
     return " or ".join(protocol.shown(value) for value in different.values())
 
 
-def _by_value(texts: Mapping[str, str]) -> str:
+def _by_value(records: Records, texts: Mapping[str, str]) -> str:
     """The value of every variant, such as `0.1 for plain and residual, 0.01 for skip`."""
     groups: dict[str, list[str]] = {}
     for variant, text in texts.items():
-        groups.setdefault(text, []).append(called(variant))
+        groups.setdefault(text, []).append(naming.label(records, variant))
     return ", ".join(f"{text} for {words.listed(variants)}" for text, variants in groups.items())

@@ -19,9 +19,9 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
+from resexp.report import naming
 from resexp.report.frames import CONNECTIONS
 from resexp.store import Records
-from resexp.text import called
 
 INK = "#010203"
 """A colour that stands for the page's text colour: `svg.py` replaces it by `currentColor`."""
@@ -113,9 +113,7 @@ def looks(records: Records, shown: pd.DataFrame) -> dict[str, LineStyle]:
     numbers: Counter[str] = Counter()
     found = {}
     for variant, kind in kinds.items():
-        found[variant] = replace(
-            look(kind, numbers[kind]), name=variant if records.foreign else called(variant)
-        )
+        found[variant] = replace(look(kind, numbers[kind]), name=naming.label(records, variant))
         numbers[kind] += 1
     wanted = set(shown["variant"])
     return {variant: drawn for variant, drawn in found.items() if variant in wanted}
