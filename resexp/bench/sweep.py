@@ -78,9 +78,8 @@ def run_sweep(settings: Sequence[Settings], slots: Sequence[str], folder: Path) 
         folders = [TrialFolder(ExperimentFolder(opened.path).trial(trial).path) for trial in trials]
     records = read(folder / name)
     if summary.exit_status:
-        raise TrialError(
-            f"a trial of the benchmark ended badly: {', '.join(records.trials['cause'].dropna())}"
-        )
+        causes = ", ".join(records.trials["cause"].dropna()) or "it was stopped"
+        raise TrialError(f"a trial of the benchmark ended badly: {causes}")
     rates = []
     for trial, each in zip(trials, settings, strict=True):
         rows = records.metrics[records.metrics["id"] == trial.id].sort_values("step")

@@ -108,12 +108,12 @@ def _errors(errors: Sequence[float], measure: Measure) -> str:
 
 
 def mixed(trials: pd.DataFrame) -> bool:
-    """Whether the seeds of these trials, of one variant and depth, are `mixed` (see `Failures`). False if no
-    trial has a training error.
+    """Whether the seeds of these trials, of one variant and depth, are `mixed` (see `Failures`). If no trial
+    has a training error, they are if some diverged and others did not.
     """
-    errors, diverged = frames.done(trials)["train_error"], (trials["status"] == Status.DIVERGED).sum()
-    found = failures(errors, frames.chance(trials, "train"), int(diverged))
-    return found is not None and found.mixed
+    done, diverged = frames.done(trials), int((trials["status"] == Status.DIVERGED).sum())
+    found = failures(done["train_error"], frames.chance(trials, "train"), diverged)
+    return bool(diverged and len(done)) if found is None else found.mixed
 
 
 def one_class(trials: pd.DataFrame, split: str) -> int:

@@ -141,8 +141,11 @@ def test_the_last_step_that_pays_is_not_the_last_where_deeper_nets_diverged(make
     assert table.sentences[0].text.endswith("; no deeper network, up to depth 110, finished.")
 
 
-def test_no_step_pays_because_the_worst_seeds_of_a_depth_diverged(make: Any) -> None:
+@pytest.mark.parametrize("measured", [True, False])
+def test_no_step_pays_because_the_worst_seeds_of_a_depth_diverged(make: Any, measured: bool) -> None:
     rows = nets("residual", (0.4, 0.3, 0.2, 0.1))
+    if not measured:  # a table of runs may have test errors alone
+        rows = [{**one, "train_error": None} for one in rows]
     lost = {**rows[-1], "id": "lost", "seed": 9, "status": "diverged"}
     table = table_of(make, [*rows, lost])
     assert table is not None
