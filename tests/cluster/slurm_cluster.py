@@ -21,7 +21,7 @@ from pathlib import Path
 
 PROGRAMS = ("setpriv", "slurmctld", "slurmd", "sbatch", "squeue", "scancel", "scontrol", "munged")
 NODES = ("one", "two")
-MEMORY = 2000
+MEMORY = 3000
 """Of a node, in megabytes."""
 
 PATIENCE = 60.0

@@ -48,7 +48,7 @@ def test_a_depth_sweep_gives_the_same_ids_and_bytes_with_each_launcher(
 ) -> None:
     """Results are the same except for `leavings.TIMING`. What has no times in it is the same file."""
     cluster = request.getfixturevalue("cluster" if launcher == "slurm" else "ray_cluster")
-    options = {"slurm": ["poll=0.2", "trials_per_job=4", "mem=2000M"]}.get(launcher)
+    options = {"slurm": ["poll=0.2", "trials_per_job=4", "mem=3000M"]}.get(launcher)
     options = options or [f"address={cluster.address}"]
     here = request.getfixturevalue("here")
     there = swept(tmp_path, launcher, *options)
