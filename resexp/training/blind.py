@@ -20,7 +20,8 @@ def blind_errors(run: Learner) -> dict[str, float]:
     split have, in eval mode and without augmentation.
 
     A generator of which no image is near a real one has a shortfall of 1. The result is {} if each example
-    has one class, because `Facts.chance` is known before training then, and if no class is asked for.
+    has one class, because `Facts.chance` is known before training then, and if the task's targets are no
+    numbers of classes.
     """
     if isinstance(run.task, AdversarialTask):
         return dict.fromkeys(SPLITS, 1.0)
@@ -35,9 +36,14 @@ def blind_errors(run: Learner) -> dict[str, float]:
         counts[name] = torch.zeros(classes, dtype=torch.long)
         for batch, index in enumerate(torch.split(torch.arange(len(examples), device=run.device), size)):
             target = run.task.posed(*examples.batch(index), "evaluation", batch)[1]
-            if target.is_floating_point():
+            if target.dtype != torch.long:
                 return {}
             asked = target[target >= 0]  # of masked text, only some characters are to be predicted
-            counts[name] += torch.bincount(asked.cpu(), minlength=classes)
+            found = torch.bincount(asked.cpu(), minlength=classes)
+            if len(found) > classes:
+                return {}
+            counts[name] += found
+    if not all(found.any() for found in counts.values()):
+        return {}
     most = counts["train"].argmax()
     return {name: 1 - (found[most] / found.sum()).item() for name, found in counts.items()}

@@ -111,6 +111,21 @@ def test_blind_errors_are_the_least_that_one_answer_has_in_training(trial: Any) 
     assert 0 < found["train"] < 1
 
 
+@pytest.mark.parametrize(
+    "odd", [torch.Tensor.bool, torch.Tensor.float, lambda y: y + 1000, lambda y: y * 0 - 1]
+)
+def test_odd_targets_of_a_task_do_not_end_a_trained_trial(odd: Any, trial: Any) -> None:
+    run = new_run(trial[0])
+    posed = run.task.posed
+
+    def oddly(*batch: Any) -> tuple[torch.Tensor, torch.Tensor]:
+        inputs, target = posed(*batch)
+        return inputs, odd(target)
+
+    run.task.posed = oddly  # type: ignore[method-assign]
+    assert blind_errors(run) == {}
+
+
 def test_training_lowers_the_loss(trial: Any) -> None:
     settings, _ = trial
     longer = settings.training.model_copy(update={"epochs": 8})
