@@ -7,12 +7,13 @@ from typing import Any, NoReturn
 
 from torch import Tensor
 
-from resexp.connections.base import Branch, Connection
+from resexp.connections.base import Branch, Connection, ShortcutConnection
 from resexp.errors import ConfigError, Problem
 from resexp.models.base import Chain, Network, h_of
 
 TENSOR = "return a tensor"
 STATE = "return the tensor h', or a tuple (h', *memory)"
+SHORTCUT = "; in a ShortcutConnection, self.shortcut(h) is h in the shape of f(h)"
 
 
 def check_states(network: Network, where: str) -> None:
@@ -55,7 +56,10 @@ class _Place:
         except RuntimeError as error:
             rows = h_of(state).shape[0]
             shapes = f"h is {written(h_of(state).shape, rows)}"
-            shapes += f" and f(h) is {written(self.branch, rows)}" if self.branch else ""
+            if self.branch:
+                shapes += f" and f(h) is {written(self.branch, rows)}"
+                differ = self.branch != tuple(h_of(state).shape)
+                shapes += SHORTCUT if differ and not isinstance(self.connection, ShortcutConnection) else ""
             error.args = (f"in block {self.index}, where {shapes}: {error}",)
             raise
 

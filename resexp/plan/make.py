@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,6 +16,7 @@ from resexp.plan.checks import unknown_checks, unknown_claims
 from resexp.plan.groups import labelled, name_of, short
 from resexp.plan.trial import Cost, Trial, identity
 from resexp.plan.unused import unused
+from resexp.text import counted
 
 if TYPE_CHECKING:
     from resexp.catalog.plugins import Plugin
@@ -85,6 +86,7 @@ def of_points(
     refuse_too_many(experiment)
     trials: list[Trial] = []
     problems = list(unused(experiment))
+    faults: dict[str, list[Problem]] = {}  # in plugins, by file and line
     labels = variant_labels(experiment)
     known: dict[Settings, SeedlessSetting] = {}
     for count, (point, variant) in enumerate(zip(experiment.points, labels, strict=True)):
@@ -103,12 +105,23 @@ def of_points(
             fault = blamed(error, plugins_of(point.settings))
             if fault is None:
                 raise
-            problems.append(fault)
+            faults.setdefault(fault.where, []).append(fault)
             continue
         trials.append(_trial(point, variant, known[seedless], experiment.tuned))
+    problems += [_once(same) for same in faults.values()]
     if problems:
         raise refuse(problems, str(experiment.path))
     return trials
+
+
+def _once(faults: Sequence[Problem]) -> Problem:
+    """The first fault of one line of a plugin, with the number of other points at which this line fails."""
+    first, *others = faults
+    if not others:
+        return first
+    return replace(
+        first, right=f"{first.right}; it also fails at {counted(len(others), 'other point')} of the sweep"
+    )
 
 
 def _trial(point: Point, variant: str, shared: SeedlessSetting, tuned: Collection[str]) -> Trial:

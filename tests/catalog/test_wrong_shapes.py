@@ -65,7 +65,12 @@ def test_a_connection_that_returns_what_it_must_is_planned(tmp_path: Path) -> No
         ),
         ("f(h)\n", "None\n", r"returns a NoneType in block 0; return the tensor h', or a tuple"),
         ("f(h)\n", "None, f(h)\n", r"returns a NoneType first in a tuple in block 0"),
-        ("f(h)\n", "h + f(h)\n", r"in block 1, where h is \(B, 4, 8, 8\) and f\(h\) is \(B, 8, 4, 4\): "),
+        ("f(h)\n", "h + f(h)\n", r"in block 1, where h is \(B, 4, 8, 8\) and f\(h\) is \(B, 8, 4, 4\); in a"),
+        (
+            "f(h)\n",
+            "h + f(h)\n",
+            r"\(B, 8, 4, 4\); in a ShortcutConnection, self\.shortcut\(h\) is h in the shape",
+        ),
         (
             "return x\n",
             "return torch.cat([x, x])\n",
@@ -86,3 +91,18 @@ def test_a_connection_of_another_shape_is_refused_with_the_right_shape(
         plan(tmp_path, before, after)
     assert "own.py:" in str(refused.value)
     assert str(2**34) not in str(refused.value), "no user knows the batch that networks are measured with"
+
+
+def test_no_shortcut_is_recommended_where_the_shapes_agree(tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigError, match=r"in block 0, where h is \(B, 4, 8, 8\) and f\(h\) is \(B, 4, 8, 8\): "
+    ):
+        plan(tmp_path, "return f(h)\n", "return f(h) + h[:, :3]\n")
+
+
+def test_a_line_that_fails_at_several_points_is_told_once(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(OWN.replace("f(h)\n", "h + f(h)\n"))
+    (tmp_path / "own.yaml").write_text(CONFIG + "sweep:\n  model.depth: [8, 14, 20]\n")
+    with pytest.raises(ConfigError, match=r"it also fails at 2 other points of the sweep$") as refused:
+        api.trials(api.load(tmp_path / "own.yaml", plugins=[tmp_path / "own.py"]), "cpu")
+    assert len(refused.value.problems) == 1
