@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from made_up import of, row, trial
+from made_up import FINAL, of, row, trial
 
 from resexp.report import frames
 from resexp.report.tables import accuracy, degradation
@@ -286,3 +286,20 @@ def test_seeds_without_a_mistake_count_by_the_examples_of_their_own_depth(make: 
     rows = [row | {"train_chance": 0.9, "train_examples": 10 * row["depth"]} for row in rows]
     found = row(of(degradation, make(rows)), depth=56)
     assert found["gap_low"] < 0 < found["gap_high"]
+
+
+def test_a_middle_depth_is_judged_by_an_interval_corrected_for_the_number_of_middle_depths(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fine = [0.0100, 0.0101, 0.0102]
+    middle = [0.023, 0.030, 0.037]
+    for depth in (32, 44):
+        monkeypatch.setitem(FINAL["plain"], depth, FINAL["plain"][20])
+    few = {8: fine, 20: middle, 56: fine}
+    one = of(degradation, make(errors("plain", few)))
+    assert one.sentences[0].badge == "degrades at a middle depth"
+    assert "wider interval" not in one.caption
+    three = of(degradation, make(errors("plain", few | {32: fine, 44: fine})))
+    assert three.rows[1]["gap_low"] == one.rows[1]["gap_low"] > 0  # the interval of one depth stays
+    assert three.sentences[0].badge != "degrades at a middle depth"
+    assert "judged by a wider interval, which is corrected for the number of such depths" in three.caption

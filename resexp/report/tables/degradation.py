@@ -12,13 +12,22 @@ from typing import Any
 import pandas as pd
 
 from resexp.plan.status import Status
-from resexp.report import confounded, depth_clauses, failed_seeds, frames, naming, splits, statistics, words
+from resexp.report import (
+    confounded,
+    depth_caption,
+    depth_clauses,
+    failed_seeds,
+    frames,
+    naming,
+    splits,
+    statistics,
+    words,
+)
 from resexp.report.naming import Measure
 from resexp.report.table import (
     Row,
     Sentence,
     Table,
-    as_given,
     estimate,
     estimate_cells,
     lost_column,
@@ -36,32 +45,6 @@ TRAINED = 0.05
 the most frequent class. If the latter is below 10 %, `OF_CHANCE` times the latter is enough.
 """
 OF_CHANCE = 0.5
-PROTOCOL = " of the last epoch, in eval mode and without augmentation"
-MEASURED = f"Training {{error}}{PROTOCOL}; mean ± standard deviation over n seeds."
-CAPTION = (
-    f"{MEASURED} D(L) is the mean training {{error}} at depth L minus the least mean training {{error}} of "
-    "any shallower depth, in percentage points. Its 95 % interval is Student's (unequal variances, unpaired "
-    "seeds). The lower end is corrected for having looked at every shallower depth (Bonferroni). The "
-    "verdict is about the deepest depth at which a trial finished. A variant degrades if the interval lies "
-    "above 0 and D(L) is at least 1 point. It does not degrade by 1 point if the interval ends below 1 "
-    "point, unless some seeds failed at a shallower depth, or the variant degrades there. It degrades "
-    "slightly if the interval lies above 0, ends at 1 point or more, and D(L) is less than 1 point. "
-    "Otherwise it is undecided. Fewer than three seeds decide nothing. If depth has no effect, the interval "
-    "of a depth lies above 0 in at most 5 % of cases."
-)
-LEFT_OUT = " A depth with fewer than three seeds is left out if another shallower one has three."
-POWER = (
-    " At five depths, an effect of three standard deviations is found in about half of all cases with three "
-    "seeds, and in about 98 % with five; at more depths, it is found less often."
-)
-"""`POWER` holds only for 95 % intervals over independent seeds. If a report has several planned looks, or if
-test sets overlap, the intervals are wider and find fewer effects.
-"""
-RARE = " If that {error} is below 10\u00a0%, half of it replaces the 5 points."
-CHANCE = (
-    "A variant counts as trained if, at some depth, its mean training {error} is at least 5 points below "
-    "that of {blind}{chance}."
-)
 
 
 def table(records: Records) -> Table | None:
@@ -75,11 +58,9 @@ def table(records: Records) -> Table | None:
         return None
     rows: list[Row] = []
     sentences: list[Sentence] = []
-    chances: list[float] = []
     measure = naming.measure_of(records)
     for variant, group in frames.by_variant(ended):
         mine = _rows(variant, group, statistics.level_of(records))
-        chances += [row["chance"] for row in mine if row["chance"] is not None]
         said = tuple(_sentences(variant, mine, measure))
         if said:  # the badge goes into the row of the deepest depth at which a trial finished
             deepest = max(mine, key=lambda row: (row["n"] > 0, row["depth"]))
@@ -93,21 +74,9 @@ def table(records: Records) -> Table | None:
         spread("train_error", f"Train {measure.name}"),
         *(estimate("gap", "D(L)", unit="points") if compared else ()),
     )
-    title, caption = ("Degradation", CAPTION) if compared else (f"Training {measure.name}", MEASURED)
-    if compared and statistics.level_of(records) == statistics.LEVEL and not splits.drawn(records):
-        caption += POWER
-    if any(row["omitted"] is not None for row in rows):
-        caption += LEFT_OUT
-    if chances:
-        same = len(set(chances)) == 1
-        known = f", {words.percent(chances[0], 1)} %" if same else ""
-        caption += " " + CHANCE.replace("{chance}", known)
-        caption += RARE if min(chances) < TRAINED / OF_CHANCE else ""
-    if any(row["mixed"] for row in rows):
-        caption += " " + failed_seeds.RULE
-    caption = as_given(records, caption, PROTOCOL)
-    if compared and splits.drawn(records):
-        caption += " " + splits.caption(records)
+    title = "Degradation" if compared else f"Training {measure.name}"
+    rare = any(row["chance"] is not None and row["chance"] < TRAINED / OF_CHANCE for row in rows)
+    caption = depth_caption.of(records, rows, rare=rare)
     return Table("degradation", title, caption, columns, tuple(rows), tuple(sentences))
 
 
@@ -122,11 +91,16 @@ def _rows(variant: str, group: pd.DataFrame, level: float) -> list[dict[str, Any
     found = {d: failed_seeds.failures(errors[d], chances[d], diverged[d]) for d in known}
     whole = {depth: x for depth, x in errors.items() if not ((f := found.get(depth)) and f.mixed)}
     overlap = splits.overlap(group, "train_error")
+    deepest = max(errors, default=0)
+    middle = max(1, sum(depth != deepest for depth in whole) - 1)  # the shallowest is compared with none
     rows = []
     for depth, place in places.items():
-        gap = None
-        if depth in whole:
-            gap = statistics.degradation(whole, depth, examples=examples, overlap=overlap, level=level)
+        gap, sure = (
+            statistics.degradation(whole, depth, examples=examples, overlap=overlap, level=own)
+            if depth in whole
+            else None
+            for own in (level, 1 - (1 - level) / middle)
+        )
         failures = found.get(depth)
         rows.append(
             {
@@ -147,6 +121,7 @@ def _rows(variant: str, group: pd.DataFrame, level: float) -> list[dict[str, Any
                 "failed_low": failures.low if failures else None,
                 "failed_high": failures.high if failures else None,
                 "mixed": bool(failures and failures.mixed),
+                "worse": _degrades(sure),
                 "one_class": failed_seeds.one_class(place, "train"),
                 "verdict": None,
                 "errors": failures.errors if failures and failures.mixed else None,  # of all seeds, ascending
@@ -192,7 +167,7 @@ def _of_trained(
     if deep["one_class"] and judged.tone is Tone.GOOD:
         judged = Verdict.ONE_CLASS
     mixed = [row for row in trained[:-1] if row["mixed"]]
-    worse = [row for row in trained[:-1] if judged is not Verdict.DEGRADES and _degrades(row)]
+    worse = [row for row in trained[:-1] if judged is not Verdict.DEGRADES and row["worse"]]
     if judged in (Verdict.DOES_NOT_DEGRADE, Verdict.ONE_DEPTH) and (mixed or worse):
         judged = Verdict.SOME_SEEDS_FAIL if mixed else Verdict.DEGRADES_BETWEEN
     more = depth_clauses.elsewhere(mixed, worse, measure)
@@ -249,9 +224,10 @@ def verdict(gap: float, low: float, high: float) -> tuple[Verdict, str]:
     return Verdict.UNDECIDED, "; the interval includes 0"
 
 
-def _degrades(row: dict[str, Any]) -> bool:
-    known = row["gap_low"] is not None
-    return known and verdict(row["gap"], row["gap_low"], row["gap_high"])[0] is Verdict.DEGRADES
+def _degrades(gap: statistics.Gap | None) -> bool:
+    if gap is None or gap.low is None or gap.high is None:
+        return False
+    return verdict(gap.value, gap.low, gap.high)[0] is Verdict.DEGRADES
 
 
 def bound(chance: float | None) -> float:
