@@ -18,6 +18,8 @@ CAPTION = (
 NGRAMS = (
     " The trigram count predicts a held-out character from the two before it, by smoothed counts in the "
     "training text (MacKay and Peto 1995). It uses at most the first 10 million characters of either text. "
+    "It knows both also at the beginning of a network's window, where the network sees fewer, so it has an "
+    "advantage if windows are only a few characters long. "
     "A network that is worse has learned less than that table of counts. It is called better or worse if the "
     "95 % interval of the difference in test loss (Student's, over seeds) excludes 0. Fewer than three seeds "
     "decide nothing."
