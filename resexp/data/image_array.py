@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -46,13 +45,6 @@ class ImageArray:
                 pixels = pixels.transpose(0, 2, 3, 1)
             yield np.ascontiguousarray(pixels if pixels.ndim == 4 else pixels[..., None])
             start += len(block)
-
-    def digest(self) -> str:
-        """The SHA-256 of all pixels."""
-        whole = hashlib.sha256()
-        for block in self.blocks():
-            whole.update(block.data)
-        return whole.hexdigest()
 
     def _in_8_bits(self, block: NDArray[Any], start: int) -> Images:
         if block.dtype == np.uint8 and self.white == 255:
