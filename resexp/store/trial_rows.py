@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from resexp.plan.groups import leaves
+from resexp.plan.groups import leaves, value_at
 from resexp.plan.trial import Trial
 from resexp.store.layout import State
 
@@ -35,8 +35,8 @@ def row_of(trial: Trial, state: State) -> dict[str, Any]:
         "macs": cost.macs if cost else None,
         "activation_bytes": cost.activation_bytes if cost else None,
         **{name: state.result.get(name) for name in RESULT_COLUMNS},
-        "data": _kind(trial, "data"),
-        "model": _kind(trial, "model"),
+        "data": value_at(trial.settings, "data.kind"),
+        "model": value_at(trial.settings, "model.kind"),
         **{
             f"{split}_{what}": state.result.get(what, {}).get(split) for what in OF_SPLITS for split in SPLITS
         },
@@ -79,8 +79,3 @@ def columns_of(trials: Iterable[Trial]) -> list[str]:
     fixed += [f"{split}_{what}" for what in OF_SPLITS for split in SPLITS]
     fixed += ["redrawn"]
     return list(dict.fromkeys([*fixed, *(axis for trial in trials for axis in _swept(trial))]))
-
-
-def _kind(trial: Trial, role: str) -> str | None:
-    part = trial.settings.get(role)
-    return part.get("kind") if isinstance(part, Mapping) else None
