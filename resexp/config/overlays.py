@@ -31,7 +31,7 @@ ROLE_AT = {
     **{"discriminator": "model", "discriminator.connection": "connection"},
     **{"training.optimizer": "optimizer", "training.schedule": "schedule"},
 }
-"""The role of the part at each dotted key."""
+"""The role of the part at each dotted key, for all keys at which a trial has at most one part."""
 
 
 def command_line(overrides: Sequence[str], draft: Draft) -> dict[str, tuple[Any, ...]]:

@@ -7,18 +7,13 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any, cast
 
 from resexp.catalog import scan
+from resexp.config.overlays import ROLE_AT
 from resexp.config.settings import PartConfig
 from resexp.errors import Problem
 from resexp.text import written
 
 if TYPE_CHECKING:
     from resexp.config.load import Experiment, Point
-
-PARTS = (
-    *("data", "task", "model", "model.connection", "discriminator", "discriminator.connection"),
-    *("training.optimizer", "training.schedule"),
-)
-"""The dotted keys of all parts of which a trial has at most one."""
 
 
 def unused(experiment: Experiment) -> Iterator[Problem]:
@@ -34,7 +29,7 @@ def unused(experiment: Experiment) -> Iterator[Problem]:
     """
     if experiment.partial:
         return
-    for key in PARTS:
+    for key in ROLE_AT:
         by_kind: dict[str, list[tuple[Point, PartConfig]]] = {}
         for point in experiment.points:
             settings = cast("Any", point.settings)
