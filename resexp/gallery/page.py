@@ -160,10 +160,7 @@ def _measured(claim: Mapping[str, Any]) -> str:
     if claim["difference"] is None:
         return escape(f"{values}, {words.counted(claim['diverged'], 'trial')} diverged, n = {n}")
     change = references.amount(metric, claim["difference"], sign=True)
-    span = ""
-    if claim["low"] is not None:
-        low, high = (references.amount(metric, claim[end]) for end in ("low", "high"))
-        span = f" [{low}, {high}]"
+    span = "" if claim["low"] is None else f" {references.interval(claim)}"
     return escape(f"{values}: {change}{span}{references.unit(metric, difference=True)}, n = {n}")
 
 

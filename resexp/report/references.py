@@ -212,6 +212,13 @@ def amount(metric: str, value: float | None, *, sign: bool = False) -> str:
     return text.replace("-", words.MINUS)
 
 
+def change(row: Mapping[str, Any], key: str) -> str:
+    """The difference that a row has under this key, with its sign and unit; a dash if there is none."""
+    if row[key] is None:
+        return words.DASH
+    return amount(row["metric"], row[key], sign=True) + unit(row["metric"], difference=True)
+
+
 def interval(row: Mapping[str, Any]) -> str:
     """The interval of a row's difference in its metric, `low` to `high`; a dash if there is none."""
     if row["low"] is None:

@@ -70,7 +70,7 @@ def table(records: Records) -> Table | None:
     columns = (
         Column("Claim", _said, numeric=False),
         text("metric_title", "Metric"),
-        Column("Published", lambda r: _change(r, r["published"])),
+        Column("Published", lambda r: references.change(r, "published")),
         Column("Measured", _measured),
         Column("95 % interval", references.interval),
         integer("n", "n"),
@@ -170,11 +170,4 @@ def _measured(row: Row) -> str:
         return f"{words.counted(row['never'], 'run')} without it"
     if row["difference"] is None and row["diverged"] and row["n"]:
         return "diverged"
-    return _change(row, row["difference"])
-
-
-def _change(row: Row, difference: float | None) -> str:
-    if difference is None:
-        return words.DASH
-    shown = references.amount(row["metric"], difference, sign=True)
-    return shown + references.unit(row["metric"], difference=True)
+    return references.change(row, "difference")

@@ -49,7 +49,7 @@ def table(records: Records) -> Table | None:
     columns = (
         Column("Difference", lambda r: f"{r['pair']}{about(r)}", numeric=False),
         text("metric_title", "Metric"),
-        Column("Published", lambda r: _show(r, r["published"])),
+        Column("Published", lambda r: references.change(r, "published")),
         Column("Measured", _measured),
         Column("95 % interval", references.interval),
         integer("n", "n"),
@@ -100,11 +100,5 @@ def _sentence(counts: Counter[Verdict], also: int) -> Sentence:
 
 
 def _measured(row: Row) -> str:
-    return "diverged" if row["diverged"] and row["measured"] is None else _show(row, row["measured"])
-
-
-def _show(row: Row, difference: float | None) -> str:
-    if difference is None:
-        return words.DASH
-    shown = references.amount(row["metric"], difference, sign=True)
-    return shown + references.unit(row["metric"], difference=True)
+    diverged = row["diverged"] and row["measured"] is None
+    return "diverged" if diverged else references.change(row, "measured")
