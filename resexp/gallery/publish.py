@@ -18,7 +18,7 @@ from resexp.report.build import build
 from resexp.report.render import csv, markdown
 from resexp.report.render import json as json_format
 from resexp.report.svg import standalone
-from resexp.store import PUBLISHED, ExperimentFolder, Records, Status
+from resexp.store import PUBLISHED, ExperimentFolder, Records, Status, explained
 from resexp.text import counted
 
 _ABSOLUTE = re.compile(r"(?<![\w:/.~])(?:/[^\s/'\",;:=()\[\]{}]+)+/(?=[^\s/])")
@@ -56,7 +56,7 @@ def publish(name: str, results: Path, tier: str = QUICK) -> Path:
     files = {name: text.encode() for name, text in texts.items()} | archive.row_files(records)
     gallery = results / PUBLISHED
     folder = gallery / (name if own else folder_name(name, tier))
-    try:
+    with explained(folder):
         (folder / "figures").mkdir(parents=True, exist_ok=True)
         for old in (folder / "figures").glob("*.svg"):
             if f"figures/{old.name}" not in files:
@@ -64,8 +64,6 @@ def publish(name: str, results: Path, tier: str = QUICK) -> Path:
         for file, content in files.items():
             durable.write_atomic(folder / file, content, durable=False)
         durable.write_atomic(gallery / "README.md", index(gallery).encode(), durable=False)
-    except OSError as problem:
-        raise StoreError(f"{problem.filename or folder}: {problem.strerror or problem}") from problem
     return folder
 
 
