@@ -18,7 +18,7 @@ def listed(files: Sequence[str], what: str) -> tuple[str, ...]:
     """A note that counts these files and names the first few; () if there are no files."""
     if not files:
         return ()
-    return (f"{len(files)} {'file' if len(files) == 1 else 'files'} {what}: {_first(files)}",)
+    return (f"{len(files)} {'file' if len(files) == 1 else 'files'} {what}: {first_of(files)}",)
 
 
 def untested(classes: Sequence[str], counts: Sequence[int]) -> tuple[str, ...]:
@@ -28,7 +28,7 @@ def untested(classes: Sequence[str], counts: Sequence[int]) -> tuple[str, ...]:
     missing = [name for name, count in zip(classes, counts, strict=True) if not count]
     if not missing:
         return ()
-    return (f"{len(missing)} of {len(classes)} classes without a test example: {_first(missing)}",)
+    return (f"{len(missing)} of {len(classes)} classes without a test example: {first_of(missing)}",)
 
 
 def dark(brightest: int, split: str) -> tuple[str, ...]:
@@ -39,7 +39,7 @@ def dark(brightest: int, split: str) -> tuple[str, ...]:
     return (f"no pixel of the {split} images is above {brightest}, and white is 255; {deep}",)
 
 
-def _first(names: Sequence[str]) -> str:
+def first_of(names: Sequence[str]) -> str:
     """The first NAMED names, and dots if there are more."""
     return ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
 

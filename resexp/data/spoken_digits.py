@@ -11,7 +11,7 @@ import numpy as np
 
 from resexp.data.base import Chunk, Facts, Progress, Source, Split, fingerprint
 from resexp.data.download import Remote, fetch, members
-from resexp.data.notes import NAMED
+from resexp.data.notes import first_of
 from resexp.data.sound import Sound, chunk_of_recordings
 from resexp.errors import DataError
 from resexp.machine.folders import data_folder, own_folder
@@ -130,11 +130,10 @@ def checked(path: Path) -> Mapping[str, bytes]:
         if name not in contents or hashlib.sha256(contents[name]).hexdigest()[:32] != digest
     ]
     if wrong:
-        named = ", ".join(wrong[:NAMED]) + (", ..." if len(wrong) > NAMED else "")
         raise DataError(
             f"{path}: {len(wrong)} of {len(known):,} recordings are missing or not those of "
-            f"May 2024 ({named}). If you delete {path.name}, it is downloaded again. For other recordings, "
-            "use audio_folder"
+            f"May 2024 ({first_of(wrong)}). If you delete {path.name}, it is downloaded again. "
+            "For other recordings, use audio_folder"
         )
     return contents
 
