@@ -26,6 +26,7 @@ from urllib.parse import urlsplit
 from filelock import FileLock
 
 from resexp.data.base import Progress
+from resexp.data.contents import digest_of
 from resexp.errors import DataError
 from resexp.machine.host import machine_name
 
@@ -90,10 +91,8 @@ def verified(path: Path, remote: Remote) -> Path:
     """The path, if the file has the right SHA-256, or if none is known. Raises DataError otherwise."""
     if not remote.sha256:
         return path
-    if path.stat().st_size == remote.size:
-        with path.open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() == remote.sha256:
-                return path
+    if path.stat().st_size == remote.size and digest_of(path) == remote.sha256:
+        return path
     raise DataError(
         f"{path}: damaged, its SHA-256 is not {remote.sha256}; delete it to have it fetched again"
     )
