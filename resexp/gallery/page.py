@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from resexp.report import confounded, references, words
-from resexp.report.corrections import benjamini_hochberg
 from resexp.report.render.markdown import MARKS, escape
 from resexp.report.statistics import ALPHA
 from resexp.report.verdict import read
@@ -83,8 +82,10 @@ def tallied(claims: Sequence[Mapping[str, Any]]) -> list[str]:
     correction for the number of claims. It has a line for each place where published numbers were checked.
     Without claims, the result is [].
     """
+    from scipy.stats import false_discovery_control  # takes long to import
+
     known = [c for c in claims if c.get("p") is not None and c.get("within") is None]
-    adjusted = benjamini_hochberg([claim["p"] for claim in known])
+    adjusted = false_discovery_control([claim["p"] for claim in known])
     kept = [claim for claim, p in zip(known, adjusted, strict=True) if p <= ALPHA]
     lines = []
     for checked, said in CHECKED.items():

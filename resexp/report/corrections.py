@@ -20,19 +20,3 @@ def holm(p: Sequence[float | None]) -> list[float | None]:
         least = max(least, min(1.0, (len(tests) - rank) * value))
         adjusted[place] = least
     return adjusted
-
-
-def benjamini_hochberg(p: Sequence[float]) -> list[float]:
-    """The p of each test, corrected for the number of tests less strictly than by `holm`.
-
-    If every test with a corrected p of at most `a` is called a finding, the expected share of false findings
-    among all findings is at most `a` for independent tests. The i-th smallest of m values is multiplied by
-    m / i. Each product is then lowered to the smallest product after it and limited to 1 (Benjamini and
-    Hochberg 1995, J. R. Statist. Soc. B 57).
-    """
-    order = sorted(range(len(p)), key=p.__getitem__, reverse=True)
-    adjusted, least = [1.0] * len(p), 1.0
-    for place, number in enumerate(order):
-        least = min(least, p[number] * len(p) / (len(p) - place))
-        adjusted[number] = least
-    return adjusted

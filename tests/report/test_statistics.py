@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import t, ttest_ind
 
-from resexp.report.corrections import benjamini_hochberg, holm
+from resexp.report.corrections import holm
 from resexp.report.statistics import contrast, degradation, difference, slope, summary
 
 NAN = float("nan")
@@ -169,12 +169,6 @@ def test_a_depth_that_lost_its_seeds_does_not_compete() -> None:
     assert gap is not None
     assert (gap.value, gap.reference, gap.n, gap.omitted) == (0.0, 8, 3, 20)
     assert degradation({8: [0.1, 0.2, 0.1], 20: [NAN, NAN]}, 20) is None
-
-
-def test_benjamini_and_hochberg_by_hand() -> None:
-    # Of four, in order: 0.01 x 4, 0.02 x 4 / 2, 0.03 x 4 / 3, 0.5; the first three are all 0.04.
-    assert benjamini_hochberg([0.03, 0.5, 0.01, 0.02]) == pytest.approx([0.04, 0.5, 0.04, 0.04])
-    assert benjamini_hochberg([]) == []
 
 
 def test_slope_in_decades_a_layer() -> None:
