@@ -94,8 +94,8 @@ MEANT: dict[str, tuple[Callable[[Any], bool], str]] = {
     "plugins": (_texts, 'a list of paths such as ["my_connection.py"]'),
     "probes": (_texts, 'a list of texts such as ["cka"]'),
     **dict.fromkeys(("tier", "device"), (_text, "a text")),
-    "jobs": (lambda value: value == "auto" or _count(value), 'a whole number from 1 on, "auto" or None'),
-    **dict.fromkeys(("threads", "most"), (_count, "a whole number from 1 on")),
+    "jobs": (lambda value: value == "auto" or _count(value), 'a whole number of at least 1, "auto" or None'),
+    **dict.fromkeys(("threads", "most"), (_count, "a whole number of at least 1")),
     "stall_timeout": (_seconds, "a number of seconds greater than 0"),
     **dict.fromkeys(
         ("fresh", "keep_going", "allow_environment_change", "take_over", "trust"), (_flag, "True or False")

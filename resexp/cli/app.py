@@ -65,8 +65,8 @@ def run(
 
     Run it again to continue after an interruption, or after adding a depth or a seed to the file.
 
-    Exit status: 0 all done, 2 bad input, 3 some trials are not done, 74 the disk refused, 75 another process
-    runs this experiment, 130 interrupted.
+    Exit status: 0 all done, 2 bad input, 3 some trials are not done, 74 the disk or standard output failed,
+    75 another process runs this experiment, 130 interrupted.
     """
     from resexp import api
     from resexp.cli import console
@@ -133,9 +133,10 @@ def register(
     device: options.Device = "auto",
     results: options.Results = RESULTS,
 ) -> None:
-    """Before CONFIG is run, write down what it will be judged by: trials, claims, margins and stopping rule.
+    """Write down, before CONFIG is run, what it will be judged by: trials, claims, margins and stopping rule.
 
-    Commit the file. The report then marks each verdict as registered or exploratory, and says what changed.
+    Commit the file. The report then marks each verdict as registered or exploratory, and says what has
+    changed since.
     """
     from resexp import api
     from resexp.cli import console
@@ -188,8 +189,8 @@ def report(
 ) -> None:
     """Show an experiment's verdicts and errors on one screen, and write the whole report.
 
-    HTML, Markdown, LaTeX, CSV, JSON and figures are written into the experiment's report/ folder. The same is
-    printed whether standard output is a terminal or not.
+    HTML, Markdown, LaTeX, CSV, JSON and figures are written into the experiment's report/ folder. The printed
+    text is the same whether or not standard output is a terminal.
     """
     from resexp.cli import console
 

@@ -22,7 +22,7 @@ FELL_SHORT = 4
 
 
 def check(
-    name: Annotated[str, typer.Argument(metavar="EXPERIMENT", help="A name or folder.")],
+    name: Annotated[str, typer.Argument(metavar="EXPERIMENT", help="The experiment's name or folder.")],
     expectations: Annotated[
         list[str] | None,
         typer.Argument(
@@ -38,12 +38,12 @@ def check(
     junit: Annotated[
         Path | None, typer.Option(dir_okay=False, help="Also write the outcomes as JUnit XML.")
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only what does not hold.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only expectations that fail.")] = False,
 ) -> None:
     """Check whether an experiment came out as expected. An expectation that the results leave undecided does
     not hold.
 
-    A comparison holds only if it is true everywhere in its confidence interval. All trials must be done.
+    A comparison holds only if it is true of every value in its confidence interval. All trials must be done.
 
     Exit status: 0 all expectations hold, 2 bad input, 4 some do not hold.
     """

@@ -79,21 +79,19 @@ def summary_line(name: str, folder: Path, summary: SweepSummary) -> str:
     """How a run ended, and what to do next. Warnings are left out, because they were shown at its start."""
     counts = ", ".join(f"{count} {status}" for status, count in summary.counts.items() if count)
     failed = (
-        f" {kind} failed at every moment in {counted(trials, 'trial')}; their results have no numbers of it."
+        f" The probe {kind} failed every time in {counted(trials, 'trial')} and has no readings there."
         for kind, trials in summary.unmeasured.items()
     )
     line = clean(f"{folder}: {counts}.{''.join(failed)}")
     if summary.stopped:
-        return f"{line}\nStopped: {summary.stopped}. The same command continues."
+        return f"{line}\nStopped: {summary.stopped}. The same command continues the run."
     if summary.interrupted:
-        return f"{line}\nInterrupted; the same command continues."
+        return f"{line}\nInterrupted. The same command continues the run."
     if summary.counts.get(Status.PENDING) or summary.counts.get(Status.RUNNING):
         return f"{line}\nSome trials have no result; the same command trains them."
     if summary.others:
         others = counted(summary.others, "other trial")
-        line = (
-            f"{line}\nLeft to train: {others} of the plan. The same command without --only trains the rest."
-        )
+        line = f"{line}\nLeft to train: {others} of the plan. The same command without --only trains them."
     here = folder == api.RESULTS / name
     return f"{line}\nNext: {clean(command('resexp', 'report', name if here else folder))}"
 

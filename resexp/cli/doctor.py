@@ -14,7 +14,7 @@ from resexp.machine.folders import data_folder, nearest
 
 SYSTEMS = {
     "linux": "Linux: tested on CPUs",
-    "darwin": "macOS: should work, but was never tried",
+    "darwin": "macOS: should work, but has never been tried",
 }
 """What we know about the operating systems, by the name that Python gives them."""
 
@@ -48,7 +48,7 @@ def render(findings: list[Finding]) -> str:
 
 def _machine() -> Iterator[Finding]:
     machine = environment()
-    yield Finding(True, "system", SYSTEMS.get(sys.platform, f"{sys.platform}: was never tried"))
+    yield Finding(True, "system", SYSTEMS.get(sys.platform, f"{sys.platform}: has never been tried"))
     yield Finding(True, "python", machine["python"])
     for package, version in machine["versions"].items():
         yield Finding(version is not None, package, version or "missing", f"pip install {package}")
@@ -83,7 +83,7 @@ def _accelerator() -> str:
         return "none: trials run on the CPU"
     names = ", ".join(str(device_name(f"{kind}:{i}")) for i in range(count))
     used = "" if kind == "cuda" else f" Trials use it only with --device {kind}."
-    return f"{kind} ({names}): should work, but was never tried.{used}"
+    return f"{kind} ({names}): should work, but has never been tried.{used}"
 
 
 def _folders(results: Path) -> Iterator[Finding]:

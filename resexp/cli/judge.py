@@ -69,7 +69,7 @@ def judge(  # all options but those in REPORT have the names that `resexp.judge`
     RUNS may be an export of Weights & Biases or MLflow. Columns with usual names are found, and the report
     says what each was taken for.
 
-    Exit status: 0 judged, 2 the table has mistakes or is not understood.
+    Exit status: 0 judged, 2 the table has mistakes or cannot be understood.
     """
     from resexp.cli import console
     from resexp.errors import ConfigError, Problem
@@ -78,6 +78,6 @@ def judge(  # all options but those in REPORT have the names that `resexp.judge`
 
     if out is not None and table.resolve().parent in (out.resolve(), out.resolve() / "figures"):
         wrong = f"{clean(table)} lies in this folder, and a file of the report could replace it"
-        raise ConfigError([Problem("--out", clean(out), wrong, "name a folder for nothing but the report")])
+        raise ConfigError([Problem("--out", clean(out), wrong, "name a folder for the report alone")])
     given = {key: value for key, value in context.params.items() if key not in REPORT}
     console.deliver(judge(**given), out, console.Printed(format.value, full, section))

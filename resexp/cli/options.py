@@ -45,12 +45,15 @@ JobsOrAuto = Annotated[
     ),
 ]
 Threads = Annotated[
-    int, typer.Option(min=1, help="CPU threads per trial. With more than 1, repeats are not bit-exact.")
+    int,
+    typer.Option(min=1, help="CPU threads per trial. With more than 1, repeats may not be bit-identical."),
 ]
 Probes = Annotated[
     list[str] | None,
     typer.Option(
-        "--probe", help="A kind, or '{kind: lesion, draws: 5}'; may be repeated. See `show probes`."
+        "--probe",
+        help="A kind of probe, or one with options: '{kind: lesion, draws: 5}'. May be repeated. "
+        "`show probes` lists all.",
     ),
 ]
 Trust = Annotated[
@@ -58,7 +61,9 @@ Trust = Annotated[
 ]
 Launcher = Annotated[
     str,
-    typer.Option(help="What runs the trials; `show launchers` lists all. local: processes on this machine."),
+    typer.Option(
+        help="What starts the trials; `show launchers` lists all. local: as processes on this machine."
+    ),
 ]
 Set = Annotated[
     list[str] | None,
@@ -81,12 +86,12 @@ Name = Annotated[str | None, typer.Argument(metavar="[EXPERIMENT]", help=NAME)]
 
 
 Fresh = Annotated[bool, typer.Option("--fresh", help="Delete the experiment's earlier trials first.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before --fresh deletes.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before --fresh deletes trials.")]
 TakeOver = Annotated[
     bool,
     typer.Option(
         "--take-over",
-        help="Take the place of a run elsewhere that did not end by itself and gives no sign of life.",
+        help="Replace a run on another machine that did not end by itself and gives no sign of life.",
     ),
 ]
 KeepGoing = Annotated[
@@ -98,13 +103,16 @@ KeepGoing = Annotated[
 StallTimeout = Annotated[
     float,
     typer.Option(
-        min=1, help="Seconds without a step after which a trial is hung; before the first step, at least 120."
+        min=1,
+        help="Seconds without a step after which a trial counts as hung and is killed; at least 120 "
+        "before its first step.",
     ),
 ]
 AllowEnvironmentChange = Annotated[
     bool,
     typer.Option(
-        "--allow-environment-change", help="Continue trials that another machine or version has begun."
+        "--allow-environment-change",
+        help="Continue trials that were begun on another machine or by another version.",
     ),
 ]
 
@@ -123,8 +131,8 @@ Only = Annotated[
     typer.Option(
         "--only",
         metavar="KEY=VALUE",
-        help="Take only trials that have this value, such as model.depth=8,20. May be repeated. "
-        "The others remain in the plan.",
+        help="Take only trials with this value, or with one of several: model.depth=8,20. May be repeated. "
+        "The other trials remain in the plan.",
     ),
 ]
 
@@ -137,7 +145,7 @@ UntilOption = Annotated[
     Until | None,
     typer.Option(
         "--until",
-        help="Add seeds until the report's main verdicts, claims and published values need no more.",
+        help="Add seeds until no main verdict, claim or published value of the report needs more.",
     ),
 ]
 MaxSeeds = Annotated[
@@ -158,7 +166,7 @@ class Format(StrEnum):
 Full = Annotated[bool, typer.Option("--full", help="Print every table, its caption and the environment.")]
 Section = Annotated[
     str | None,
-    typer.Option("--section", help="Print one section, such as gradients. A wrong name lists all."),
+    typer.Option("--section", help="Print one section, such as gradients. An unknown name lists them all."),
 ]
 AsFormat = Annotated[
     Format, typer.Option(help="What to print. terminal: one screen. All formats are written into report/.")
@@ -208,11 +216,12 @@ def confirm_deletion(folder: Path) -> None:
 
 
 def number_or_auto(jobs: str | None) -> int | Literal["auto"] | None:
-    """The value of --jobs. Raises typer.BadParameter unless it is auto or a number from 1 on."""
+    """The value of --jobs. Raises typer.BadParameter unless it is auto or a whole number >= 1."""
     if jobs is None:
         return None
     if jobs == "auto":
         return "auto"
     if jobs.isdecimal() and int(jobs) >= 1:
         return int(jobs)
-    raise typer.BadParameter(f"{jobs!r} is neither auto nor a number from 1 on.", param_hint="'--jobs'")
+    wrong = f"{jobs!r} is neither auto nor a whole number of at least 1."
+    raise typer.BadParameter(wrong, param_hint="'--jobs'")

@@ -13,9 +13,12 @@ from resexp.text import clean, counted
 
 
 def pack(
-    name: Annotated[str, typer.Argument(metavar="EXPERIMENT", help="A name or folder.")],
+    name: Annotated[str, typer.Argument(metavar="EXPERIMENT", help="The experiment's name or folder.")],
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The file. Default: EXPERIMENT.tar.gz, here.")
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="The file to write. Default: EXPERIMENT.tar.gz in the current folder."
+        ),
     ] = None,
     weights: Annotated[bool, typer.Option(help="Pack the weights of finished trials.")] = True,
     checkpoints: Annotated[bool, typer.Option(help="Pack the checkpoints of unfinished trials.")] = True,
@@ -23,7 +26,8 @@ def pack(
 ) -> None:
     """Pack an experiment into one file, with a hash of everything in it.
 
-    Exit status: 0 done, 2 bad input or the file exists, 74 disk, 75 the experiment is running.
+    Exit status: 0 done, 2 bad input or the file exists, 74 a file could not be read or written, 75 the
+    experiment is running.
     """
     from resexp import store
 
@@ -35,21 +39,22 @@ def pack(
 
 
 def unpack(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `resexp pack` has written.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that `resexp pack` has written.")],
     results: Results = RESULTS,
 ) -> None:
     """Unpack an experiment after checking every hash. `resexp run` then continues it.
 
     If the experiment is there already, only finished trials that it lacks are added.
 
-    Exit status: 0 done, 2 the file is damaged or does not fit, 74 disk, 75 the experiment is running.
+    Exit status: 0 done, 2 the file is damaged or belongs to another experiment, 74 a file could not be
+    written, 75 the experiment is running.
     """
     from resexp import store
 
     done = store.unpack(file, results)
     parts = [f"{counted(done.added, 'trial')} added"]
     parts += [f"{done.kept} already finished here and kept"] if done.kept else []
-    parts += [f"{done.unequal} of these with another train or test error in the file"] if done.unequal else []
+    parts += [f"{done.unequal} of these have another train or test error in the file"] if done.unequal else []
     parts += [f"{done.left} unfinished and left out"] if done.left else []
     typer.echo(f"{clean(done.folder)}: {', '.join(parts)}.")
     typer.echo(f"Next: resexp report {clean(done.folder)}")

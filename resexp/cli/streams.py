@@ -79,8 +79,8 @@ def refusals_told() -> Iterator[None]:
     """The context in which every command runs. If a command's results could not be printed, it ends with a
     message and status 74, unless its own status is an error already.
 
-    It is no error if the reader has closed the pipe, because the reader has seen enough. Failures of standard
-    error are ignored, because nobody can be told of them.
+    It is not an error if the reader has closed the pipe, because the reader has seen enough. Failures of
+    standard error are ignored, because nobody can be told of them.
     """
     previous = sys.stdout, sys.stderr
     out, err = Yielding(sys.stdout), Yielding(sys.stderr)

@@ -22,7 +22,7 @@ def show(
             help="connections, models, data, tasks, probes, optimizers, schedules or launchers.",
         ),
     ],
-    kind: Annotated[str | None, typer.Argument(help="One of them, with its options.")] = None,
+    kind: Annotated[str | None, typer.Argument(help="The kind of a part, to show that part alone.")] = None,
     plugin: Plugins = None,
 ) -> None:
     """List the parts that a configuration can name, with their equations or purposes, sources and options."""
@@ -41,7 +41,7 @@ def schema(plugin: Plugins = None) -> None:
 
 
 def doctor(results: Results = RESULTS) -> None:
-    """Check versions, devices, threads, data folders and write access."""
+    """Check versions, cores, memory, devices, and write access to the folders of results and data."""
     from resexp.cli.doctor import examine, render
 
     findings = examine(results)
@@ -61,7 +61,7 @@ def bench(
     device: Device = "auto",
     quick: Annotated[bool, typer.Option("--quick", help="Measure less precisely, in half a minute.")] = False,
 ) -> None:
-    """Measure how fast this machine trains, what share of its peak arithmetic that is, and where time
+    """Measure how fast this machine trains, what share of its peak arithmetic that is, and where the time
     goes.
     """
     from resexp.bench import command

@@ -76,18 +76,18 @@ def _show_cost(outline: Outline, console: Console) -> None:
     if outline.note:
         console.print(outline.note, markup=False, highlight=False)
     if outline.seconds_left is None:
-        unknown = "there is no estimate for GPUs, boosters, play, several processes, or very large networks"
-        console.print(f"Time left: not estimated ({unknown}).")
+        kinds = "GPUs, boosters, learning by playing, several processes, or very large networks"
+        console.print(f"Time left: not estimated (there is no estimate for {kinds}).")
     elif outline.seconds_left:
         basis = " on idle cores, from timed steps of two networks"
         besides = (
             " Probes may add more than that." if any(t.settings.get("probes") for t in outline.trials) else ""
         )
         if outline.timed_by:
-            basis, besides = f", by the time that {counted(outline.timed_by, 'finished trial')} took", ""
+            basis, besides = f", judging by {counted(outline.timed_by, 'finished trial')}", ""
         console.print(f"Time left: about {duration(outline.seconds_left)}{basis}.{besides}")
     if outline.checkpoint_bytes:
-        free = "" if outline.free_bytes is None else f", and {size(outline.free_bytes)} are free"
+        free = "" if outline.free_bytes is None else f"; {size(outline.free_bytes)} is free"
         console.print(f"Checkpoints: about {size(outline.checkpoint_bytes)}{free}.", highlight=False)
     scope = "MACs and activations are per example. Activations are what the backward pass keeps, in float32."
     console.print(scope, style="dim")
@@ -135,13 +135,14 @@ def whereabouts(records: Records, run: Running | None) -> Iterator[str]:
     """Sentences on where and since when an experiment runs, and on how far each trial in training is."""
     if run is None:
         return
-    since = f"on {run.host}, process {run.pid or 'unknown'}, since {run.started} by the clock there"
+    place = f"on {run.host}, process {run.pid or 'unknown'}"
     if run.seen:
-        yield f"It runs {since}."
+        yield f"It has been running {place}, since {run.started} by the clock there."
     else:
         yield (
-            f"It was started {since}, and has not ended by itself. It gave no sign of life for {GLANCE:g} s: "
-            "that machine, or its connection, may be gone. `resexp run` with --take-over goes on without it."
+            f"It was started {place}, at {run.started} by the clock there, and has not ended by itself. It "
+            f"gave no sign of life for {GLANCE:g} s, so that machine or its connection may be gone. "
+            "`resexp run` with --take-over continues without it."
         )
     names = dict(zip(records.trials["id"], records.trials["name"], strict=True))
     for id, row in run.progress.items():

@@ -226,7 +226,7 @@ def test_status_and_plan(here: Here) -> None:
     more = here("plan", SMOKE, "seed=7,8").stdout
     assert more.split()[:7] == ["variant", "depth", "seeds", "params", "MACs", "activations", "done"]
     assert "12 trials: 12 pending." in more
-    assert ", by the time that 6 finished trials took." in here("plan", SMOKE, "seed=0,7").stdout
+    assert ", judging by 6 finished trials." in here("plan", SMOKE, "seed=0,7").stdout
     assert " on idle cores, from timed steps of two networks. Probes may add more than that." in more
     assert "Checkpoints: about " in more
 

@@ -112,7 +112,7 @@ def test_what_a_run_warned_of_at_its_beginning_is_not_said_again_at_its_end() ->
     said = summary_line("exp", Path("results/exp"), summary)
     failed = summary_line("exp", Path("results/exp"), replace(summary, unmeasured={"cka": 2, "mine": 1}))
     assert failed.startswith(
-        "results/exp: 2 done. cka failed at every moment in 2 trials; their results have no numbers of it. "
+        "results/exp: 2 done. The probe cka failed every time in 2 trials and has no readings there. "
     )
     assert said == "results/exp: 2 done.\nNext: resexp report exp"
 

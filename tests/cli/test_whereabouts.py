@@ -33,13 +33,13 @@ def test_status_says_where_and_since_when_an_experiment_runs(
         store.Attempt(folder, number).progress(epoch=1, epochs=4, step=5, steps=20)
         host = socket.gethostname()
         told = status(tmp_path)
-        assert f"It runs on {host}, process {os.getpid()}, since 20" in told
+        assert f"It has been running on {host}, process {os.getpid()}, since 20" in told
         assert f"plain-8: on {host} since 20" in told
         assert "step 5 of 20" in told
         run = json.loads(status(tmp_path, "--format", "json"))["run"]
         assert (run["host"], run["pid"], run["seen"]) == (host, os.getpid(), True)
         assert run["progress"][TRIALS[0].id]["step"] == 5
-    assert "It runs" not in status(tmp_path)
+    assert "running on" not in status(tmp_path)
     assert json.loads(status(tmp_path, "--format", "json"))["run"] is None
     # A run on another machine, whose process id is that of a process here, and whose clock is ahead.
     elsewhere = {"run": "r", "host": "node7", "boot": "other", "pid": os.getpid(), "started": "2099-01-01"}
@@ -47,7 +47,7 @@ def test_status_says_where_and_since_when_an_experiment_runs(
     monkeypatch.setattr("resexp.store.GLANCE", 0.1)
     monkeypatch.setattr(holder, "LOOK", 0.1)
     told = status(tmp_path)
-    assert f"It was started on node7, process {os.getpid()}, since 2099-01-01" in told
+    assert f"It was started on node7, process {os.getpid()}, at 2099-01-01" in told
     assert "has not ended by itself. It gave no sign of life" in told
     assert json.loads(status(tmp_path, "--format", "json"))["run"]["seen"] is False
 

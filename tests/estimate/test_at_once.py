@@ -115,5 +115,5 @@ def test_a_run_takes_the_slots_that_are_found(
 def test_what_jobs_may_be() -> None:
     assert [number_or_auto(text) for text in (None, "auto", "3")] == [None, "auto", 3]
     for text in ("0", "-1", "two", "1.5", ""):
-        with pytest.raises(typer.BadParameter, match="neither auto nor a number"):
+        with pytest.raises(typer.BadParameter, match="neither auto nor a whole number"):
             number_or_auto(text)

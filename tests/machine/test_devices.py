@@ -252,9 +252,12 @@ def test_data_move_to_an_accelerator_only_if_they_are_known_to_fit(
     ("kind", "says"),
     [
         (None, "none: trials run on the CPU"),
-        ("cuda", "cuda (the cuda:0): should work, but was never tried."),
-        ("xpu", "xpu (the xpu:0): should work, but was never tried. Trials use it only with --device xpu."),
-        ("mps", "should work, but was never tried. Trials use it only with --device mps."),
+        ("cuda", "cuda (the cuda:0): should work, but has never been tried."),
+        (
+            "xpu",
+            "xpu (the xpu:0): should work, but has never been tried. Trials use it only with --device xpu.",
+        ),
+        ("mps", "should work, but has never been tried. Trials use it only with --device mps."),
     ],
 )
 def test_doctor_says_what_there_is_and_what_was_ever_tried(
