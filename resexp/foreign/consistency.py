@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from resexp.errors import Problem
@@ -23,6 +23,8 @@ no such word, because it names the length of training.
 """
 NO_STEPS = MOMENTS | MEASURED | {"best", "size", "per", "ms"}
 """Words of names such as best_epoch, step_size and loss_epoch, which do not say when a row was written."""
+
+ONE_ROW = "give one row for each run, that of its last epoch, or a column of seeds"
 
 
 def respelled(runs: Sequence[ForeignRun], columns: ColumnRoles) -> list[Placed]:
@@ -46,7 +48,9 @@ def repeated(sheet: Sheet, runs: Sequence[ForeignRun], columns: ColumnRoles) -> 
     """Problems with repeated runs. If no column has the seeds, this sets them, by numbering in table order
     the runs of each variant and depth.
     """
-    problems: list[Placed] = []
+    problems = [] if "seed" in columns.of else list(_of_one_run(sheet, runs, columns))
+    if problems:
+        return problems
     first: dict[tuple[Any, ...], ForeignRun] = {}
     count: dict[tuple[str, int], int] = defaultdict(int)
     done: dict[tuple[str, int], ForeignRun] = {}
@@ -61,8 +65,7 @@ def repeated(sheet: Sheet, runs: Sequence[ForeignRun], columns: ColumnRoles) -> 
             if step := _step_between(sheet, columns, other, run):
                 there = f"{sheet.rows[other.row - 1].cells[step]} in {other.where}"
                 told = f"is another row of {same}: {step!r} is {cells[step]} here and {there}"
-                right = "give one row for each run, that of its last epoch, or a column of seeds"
-                problems.append((run.row, Problem(run.where, "", clean(told), right)))
+                problems.append((run.row, Problem(run.where, "", clean(told), ONE_ROW)))
                 continue
         before = first.setdefault(key, run)
         if before is run:
@@ -74,6 +77,22 @@ def repeated(sheet: Sheet, runs: Sequence[ForeignRun], columns: ColumnRoles) -> 
             right = _why_twice(sheet, columns, before, run)
         problems.append((run.row, Problem(run.where, clean(columns.of.get("seed", "")), clean(told), right)))
     return problems
+
+
+def _of_one_run(sheet: Sheet, runs: Sequence[ForeignRun], columns: ColumnRoles) -> Iterator[Placed]:
+    """Problems with rows of one variant and depth that have the same run id, and so are no different runs."""
+    column = columns.of.get("run", "")
+    if "id" not in words_of(column):  # several runs may have one name
+        return
+    first: dict[tuple[str, int, str], ForeignRun] = {}
+    for run in runs:
+        mine = sheet.rows[run.row - 1].cells
+        if mine.get(column) is None:
+            continue
+        before = first.setdefault((run.variant, run.depth, str(mine[column])), run)
+        if before is not run and sheet.rows[before.row - 1].cells != mine:
+            told = f"{mine[column]!r} is in {before.where} too, so both rows are of one run"
+            yield run.row, Problem(run.where, clean(column), clean(told), ONE_ROW)
 
 
 def _why_twice(sheet: Sheet, columns: ColumnRoles, before: ForeignRun, run: ForeignRun) -> str:
@@ -90,13 +109,19 @@ def _why_twice(sheet: Sheet, columns: ColumnRoles, before: ForeignRun, run: Fore
 def _step_between(sheet: Sheet, columns: ColumnRoles, run: ForeignRun, other: ForeignRun) -> str | None:
     """A column by which two rows were written at different times of training; None if there is none."""
     both = [sheet.rows[each.row - 1].cells for each in (run, other)]
-    for column in columns.unused:
-        words = words_of(column)
-        if any(map(STEP.fullmatch, words)) and words.isdisjoint(NO_STEPS):
-            values = {repr(cells[column]) for cells in both if cells.get(column) is not None}
-            if len(values) > 1:
-                return column
+    for column in step_columns(columns):
+        values = {repr(cells[column]) for cells in both if cells.get(column) is not None}
+        if len(values) > 1:
+            return column
     return None
+
+
+def step_columns(columns: ColumnRoles) -> list[str]:
+    """The columns that say when in training a row was written, such as `epoch` and `_step`."""
+    words = {column: words_of(column) for column in columns.unused}
+    return [
+        column for column, own in words.items() if any(map(STEP.fullmatch, own)) and own.isdisjoint(NO_STEPS)
+    ]
 
 
 def unmeasured(runs: Sequence[ForeignRun], split: str, problems: list[Placed]) -> list[tuple[str, int]]:

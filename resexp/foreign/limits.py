@@ -8,6 +8,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from resexp.foreign.columns import ERRORS, MEASURED, MOMENTS, ColumnRoles, words_of
+from resexp.foreign.consistency import step_columns
+from resexp.foreign.numbers import is_number
 from resexp.foreign.runs import ForeignRun, Runs
 from resexp.foreign.sheet import Sheet
 from resexp.foreign.units import Unit, option
@@ -72,6 +74,7 @@ def unjudged(sheet: Sheet, columns: ColumnRoles, found: Runs, chance: bool) -> I
                 f"Runs of different {what} also differ in {_listed(differing)}, and a difference between "
                 f"them may come from that as well as from the {what.removesuffix('s')}."
             )
+    yield from _at_other_times(sheet, columns, done)
     if train and not chance:
         option = f"{sheet.option('chance')}{'' if sheet.python else ' '}0.9"
         yield (
@@ -213,6 +216,23 @@ def _confounded(
         if any(len(set().union(*places)) > 1 for places in single):
             differing.append(clean(column))
     return differing
+
+
+def _at_other_times(sheet: Sheet, columns: ColumnRoles, done: Sequence[ForeignRun]) -> Iterator[str]:
+    """A sentence if runs on one data set were measured at different times, by a column such as `epoch`."""
+    differing = []
+    for column in step_columns(columns):
+        moments: dict[str | None, set[str | float]] = defaultdict(set)
+        for run in done:
+            if (cell := sheet.rows[run.row - 1].cells.get(column)) is not None:
+                moments[run.data].add(float(cell) if is_number(cell) else repr(cell))
+        if any(len(own) > 1 for own in moments.values()):
+            differing.append(clean(column))
+    if differing:
+        yield (
+            f"Runs were measured at different times of training, by {_listed(differing)}, and a difference "
+            "between them may come from that."
+        )
 
 
 def _listed(items: Sequence[str], most: int = 6) -> str:

@@ -155,6 +155,42 @@ def test_the_steps_of_one_run_are_not_taken_for_seeds(name: str, tmp_path: Path)
     assert found[0].endswith("give one row for each run, that of its last epoch, or a column of seeds")
 
 
+@pytest.mark.parametrize("name", ["run_id", "ID"])
+def test_the_rows_of_one_run_are_not_taken_for_seeds(name: str, tmp_path: Path) -> None:
+    """A log without a column of steps still has the run's id in each of its rows."""
+    runs = "".join(f"{net},2,{net}{n % 2},{9 - n / 10}\n" for net in "ab" for n in range(6))
+    found = refusals(written(tmp_path, f"variant,depth,{name},test_error\n{runs}"))
+    assert len(found) == 8
+    assert found[0].startswith(f"runs.csv:4: {name}: 'a0' is in runs.csv:2 too, so both rows are of one run")
+    named = written(tmp_path, f"variant,depth,run_name,test_error\n{runs}")  # a name is shared by seeds
+    assert resexp.judge(named).records.trials["seed"].tolist() == [0, 1, 2, 3, 4, 5] * 2
+
+
+@pytest.mark.parametrize(
+    ("moments", "told"),
+    [
+        ({"a": 160, "b": 20}, "Runs were measured at different times of training, by NAME, and a difference"),
+        ({"a": 160, ("b", 4): 5, "b": 160}, "Runs were measured at different times of training, by NAME"),
+        ({"a": 160, "b": "160.0"}, ""),
+        ({"a": 160, "b": ""}, ""),
+    ],
+)
+@pytest.mark.parametrize("name", ["epoch", "_step", "summary.global_step"])
+def test_runs_of_different_length_are_told(
+    moments: dict[object, object], told: str, name: str, tmp_path: Path
+) -> None:
+    text = f"variant,depth,seed,{name},state,train_error\n" + "".join(
+        f"{net},{depth},{seed},{moments.get((net, depth), moments[net])},finished,{depth + seed / 10}\n"
+        for net in "ab"
+        for depth in (2, 4)
+        for seed in range(3)
+    )
+    crashed = f"a,2,9,{1},crashed,\n"  # it has no error that could be compared
+    said = " ".join(one.text for one in resexp.judge(written(tmp_path, text + crashed)).sentences)
+    assert told.replace("NAME", name) in said
+    assert told or "different times" not in said
+
+
 @pytest.mark.parametrize(
     ("name", "values"),
     [
