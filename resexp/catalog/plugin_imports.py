@@ -162,7 +162,7 @@ def _source_of(file: Path, where: str) -> bytes:
     try:
         return read_source(file)
     except OSError as error:
-        raise ConfigError([Problem(where, "", f"{file}: {error.strerror}", "mend or remove it")]) from None
+        raise ConfigError([Problem(where, "", f"{file}: {error.strerror}", "correct or remove it")]) from None
 
 
 class Package(MetaPathFinder, InspectLoader):

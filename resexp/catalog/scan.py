@@ -109,7 +109,7 @@ def check_plugins(plugins: tuple[Plugin, ...]) -> None:
     for part in every:
         if part.plugin and part.unreachable:
             name = part.unreachable[0]
-            wrong = "is no option: no * comes before it, so no configuration can set it"
+            wrong = "is not an option, because no * comes before it: no configuration can set it"
             raise error(part, name, wrong, f"put a bare * before {name} in the arguments of __init__")
         if part.plugin and part.skips_base:
             wrong = "does not call the constructor of its base"

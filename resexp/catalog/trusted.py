@@ -1,5 +1,5 @@
-"""Remembers which plugins the user has given to commands. From a results folder, `probe` runs only these
-plugins, unless it has the option `--trust`.
+"""Remembers which plugins the user has given to commands. Of the plugins in a results folder, `probe` runs
+only these, unless it is given `--trust`.
 
 A results folder contains copies of its trials' plugins. The folder may come from somebody else, and checksums
 do not say whose code it contains. Therefore a command that is given a plugin records the plugin's hash in a

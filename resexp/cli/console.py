@@ -124,7 +124,7 @@ class Printed:
             right = "leave one of them out"
             raise ConfigError([Problem(option, "", wrong, right)])
         if self.section and self.section not in (known := terminal.parts_of(built)):
-            wrong, right = f"there is no section {self.section!r}", f"one of {', '.join(known)}"
+            wrong, right = f"there is no section {self.section!r}", f"give one of {', '.join(known)}"
             right += "" if built.added else "; a table of your own needs --plugin FILE"
             raise ConfigError([Problem(option, "", wrong, right)])
 

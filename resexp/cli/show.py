@@ -24,7 +24,7 @@ def show_parts(role: str, kind: str | None = None, plugins: tuple[Plugin, ...] =
     name = ROLES.get(role, role)
     if name not in scan.ALL_ROLES:
         raise ConfigError(
-            [Problem("command line", role, "is not a kind of part", f"one of {', '.join(ROLES)}")]
+            [Problem("command line", role, "is not a kind of part", f"give one of {', '.join(ROLES)}")]
         )
     parts = scan.parts(name, plugins)
     if kind is not None and kind not in parts:

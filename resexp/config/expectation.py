@@ -35,7 +35,7 @@ _MARGIN = re.compile(r"(?P<side>.+\))\s*(?P<margin>[+-]\s*[^()]+)")
 
 
 class NotUnderstoodError(ValueError):
-    """A text is no expectation. `right` says what would be right."""
+    """A text is not an expectation. `right` says what would be right."""
 
     def __init__(self, wrong: str, right: str) -> None:
         super().__init__(wrong)

@@ -68,7 +68,7 @@ def assign(tree: Any, path: Path, value: Any, role: str | None = None) -> Any:
     if tree is None or tree is MISSING:
         tree = {"kind": DEFAULT_KINDS[role]} if role in DEFAULT_KINDS else {}
     if not isinstance(tree, Mapping):
-        return tree  # the validation of the points will report that this is no mapping
+        return tree  # the validation of the points will report that this is not a mapping
     head, *rest = path
     if rest:
         value = assign(tree.get(head), tuple(rest), value, head)
@@ -81,7 +81,7 @@ class Spot:
 
     field: the field of the settings, or None if there is no such key.
     model: the pydantic model of a mapping there; None if no mapping may stand there or its kind is unknown.
-    role: the role of the part there, or None if the value is no part.
+    role: the role of the part there, or None if the value is not a part.
     value: MISSING if there is no value.
     """
 

@@ -56,7 +56,7 @@ class Experiment:
     expect: the file's note on this tier: its trials, their time, and what came out.
     checks: what `resexp check` expects.
     claims: the file's own claims, which are also among those of `published`.
-    partial: whether overrides or a tier may have left out a part of the file's sweep.
+    partial: whether overrides or a tier may have left out part of the file's sweep.
     """
 
     name: str

@@ -1,12 +1,12 @@
-"""What a claim may say of the two groups of trials that it compares (its sides), and the default margins."""
+"""What a claim may say about the two groups of trials that it compares (its sides), and default margins."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 Relation = Literal["lower", "equivalent", "no_worse"]
-"""What a claim says of its sides, which are called `lower` and `higher`. lower: the metric is smaller on the
-side `lower` than on the side `higher`. equivalent: it differs by at most a margin. no_worse: on the side
+"""What a claim says about its sides, which are called `lower` and `higher`. lower: the metric is smaller on
+the side `lower` than on the side `higher`. equivalent: it differs by at most a margin. no_worse: on the side
 `lower`, it is not larger by more than a margin.
 """
 

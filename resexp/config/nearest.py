@@ -42,4 +42,4 @@ def instead_of(key: str, known: Collection[str]) -> str:
     names = ", ".join(k.rpartition(".")[2] for k in beside[:SHOWN])
     if len(beside) > SHOWN:
         names += f" and {len(beside) - SHOWN} more, which `resexp schema` lists"
-    return f"nothing like it is supported; known{f' in {place}' if place else ''}: {names or 'none'}"
+    return f"no known key is like it; the keys{f' of {place}' if place else ''} are {names or 'none'}"

@@ -19,7 +19,7 @@ def names() -> dict[str, Path]:
 
 
 def found(path: Path) -> Path:
-    """`path` itself if it exists or is no plain name; otherwise the package's configuration of that name.
+    """`path` itself if it exists or is not a plain name; otherwise the package's configuration of that name.
 
     Raises ConfigError if the package has none.
     """

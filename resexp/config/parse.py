@@ -18,7 +18,7 @@ from resexp.options import accepts
 
 
 def parse_settings(mapping: Mapping[str, Any], plugins: tuple[Plugin, ...] = ()) -> Settings:
-    """The settings that a trial's plain JSON data describe. Raises ConfigError with all problems."""
+    """The settings of a trial, from plain JSON data. Raises ConfigError with all problems."""
     draft = Draft("settings", {}, plugins=plugins)
     settings = draft.validate(Settings, _with_tuples(mapping), lambda key: key)
     if settings is None:
@@ -71,7 +71,7 @@ def parse_probes(texts: Sequence[str], plugins: tuple[Plugin, ...] = ()) -> list
         part = expand(document.value)
         kind = part.get("kind") if isinstance(part, Mapping) else None
         if not isinstance(kind, str) or kind not in kinds:
-            draft.wrong(None, "--probe", f"there is no {text!r}", suggest_kind(str(kind or ""), kinds))
+            draft.wrong(None, "--probe", f"there is no probe {text!r}", suggest_kind(str(kind or ""), kinds))
         elif "at" in part:
             draft.wrong(None, "--probe", "has `at`", "remove it: a trial is measured at its end")
         else:
@@ -81,7 +81,7 @@ def parse_probes(texts: Sequence[str], plugins: tuple[Plugin, ...] = ()) -> list
                 draft.wrong(None, "--probe", wrong, "keep one: a report would average both")
             probes += [probe] if isinstance(probe, ProbeConfig) else []
     if not texts:
-        draft.wrong(None, "--probe", "is missing", f"one of {', '.join(kinds)}")
+        draft.wrong(None, "--probe", "is missing", f"give one of {', '.join(kinds)}")
     if draft.problems:
         raise refuse(draft.problems, COMMAND_LINE)
     return probes

@@ -140,7 +140,7 @@ def error_path(
     loc: tuple[int | str, ...], tree: Any, root: type[BaseModel], plugins: tuple[Plugin, ...] = ()
 ) -> Key:
     """The path in the tree that an error at pydantic's location `loc` is about. The location also names
-    branches of unions, which are no keys of the tree.
+    branches of unions, which are not keys of the tree.
     """
     path: Key = ()
     for step in loc:

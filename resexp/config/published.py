@@ -151,7 +151,8 @@ class Reference(Frozen):
 
 
 class Claim(Frozen):
-    """What a paper states of two groups of trials, its sides: `metric` is lower in `lower` than in `higher`.
+    """What a paper states about two groups of trials, its sides: `metric` is lower in `lower` than in
+    `higher`.
 
     In a side's settings, `model.depth` may be `deepest`, `shallowest` or `best_shallower`. The last is the
     depth with the least metric among all but the deepest, as in the definition of degradation. `relation` may
@@ -240,7 +241,7 @@ def read_published(name: str) -> Published:
     Raises ConfigError if there is no such paper, or with every problem of its file.
     """
     if name not in names():
-        raise ConfigError([Problem("", "references", f"there is no {name!r}", suggest(name, names()))])
+        raise ConfigError([Problem("", "references", f"there is no paper {name!r}", suggest(name, names()))])
     path = FOLDER / f"{name}.yaml"
     document = yaml_text.parse(yaml_text.read_text(path), str(path))
     draft = problems.Draft(str(path), document.lines, list(document.problems))

@@ -1,4 +1,4 @@
-"""Which keys a configuration file may have: as models, as a list of dotted keys, and as a JSON Schema."""
+"""Says which keys a configuration file may have: as models, as a list of dotted keys and as JSON Schema."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Header(Frozen):
     )
 
     def conditions(self) -> Iterator[tuple[Key, Mapping[str, Any]]]:
-        """Those by which published numbers and claims select trials, with their places in the file."""
+        """Conditions by which published numbers and claims select trials, with their places in the file."""
         for i, reference in enumerate(self.references):
             yield ("references", i, "when"), reference.when
         for i, claim in enumerate(self.claims):

@@ -93,7 +93,7 @@ class OneOf:
         kind = part["kind"]
         kinds = models(self.role, (info.context or {}).get("plugins", ()))
         if not isinstance(kind, str) or kind not in kinds:
-            tag = str(kind).encode(errors="backslashreplace").decode()  # it may be no valid Unicode
+            tag = str(kind).encode(errors="backslashreplace").decode()  # it may be invalid Unicode
             tags = {"discriminator": "kind", "tag": tag, "expected_tags": ", ".join(kinds)}
             raise PydanticKnownError("union_tag_invalid", tags)
         return kinds[kind].model_validate(part, context=info.context)
@@ -104,7 +104,7 @@ class DataConfig(PartConfig):
 
     train_size: PositiveInt | None = Field(None, description="training examples, stratified; null: all")
     test_size: PositiveInt | None = Field(None, description="test examples, stratified; null: all")
-    validation_size: PositiveInt | None = Field(None, description="examples kept from training; null: none")
+    validation_size: PositiveInt | None = Field(None, description="training examples held out; null: none")
     classes: PositiveInt | Annotated[tuple[str | int, ...], Field(min_length=1)] | None = Field(
         None, description="N for the first N classes, or a list of names or positions from 0; null: all"
     )
@@ -116,7 +116,7 @@ class DataConfig(PartConfig):
         description="channels: subtract each channel's mean and divide by its standard deviation; "
         "pixel_mean: subtract the mean of each pixel (He et al. 2015); computed on the whole training split",
     )
-    subset_seed: NaturalInt = Field(0, description="seed with which the used examples are drawn")
+    subset_seed: NaturalInt = Field(0, description="seed for drawing the examples that are used")
 
 
 class TaskConfig(PartConfig):
@@ -138,7 +138,7 @@ class ModelConfig(PartConfig):
     norm: Literal["batch", "none", "layer", "group"] = "batch"
     activation: Literal["relu", "tanh", "sigmoid", "gelu", "leaky_relu"] = "relu"
     init: Initialisation = "he"
-    init_noise: Fraction = Field(0.1, description="`init: dirac` adds weights of `init: he`, times this")
+    init_noise: Fraction = Field(0.1, description="`init: dirac` adds the weights of `init: he` times this")
     match: Literal["none", "params", "macs"] = Field(
         "none", description="choose the width so that this cost is nearest to the plain net's at this depth"
     )
@@ -149,7 +149,7 @@ class OptimizerConfig(PartConfig):
 
 
 class LauncherConfig(PartConfig):
-    """What starts trials. It is no part of `Settings`, because commands name it and configurations do not."""
+    """What starts trials. It is not in `Settings`, because commands name it and configurations do not."""
 
 
 class LowRate(Frozen):
@@ -171,12 +171,12 @@ class TrainingConfig(Frozen):
 
     epochs: PositiveInt | None = None
     iterations: PositiveInt | None = None
-    batch_size: PositiveInt = Field(128, description="an epoch leaves out what fills no whole batch")
+    batch_size: PositiveInt = Field(128, description="an epoch leaves out examples that fill no whole batch")
     optimizer: Annotated[OptimizerConfig, OneOf("optimizer")] = Field("sgd", validate_default=True)
     schedule: Annotated[ScheduleConfig, OneOf("schedule")] = Field("constant", validate_default=True)
     precision: Literal["float32", "bfloat16", "auto"] = "float32"
-    clip: PositiveFloat | None = Field(None, description="scale larger gradients to this norm; null: do not")
-    compile: bool = Field(False, description="compile the network by torch.compile")
+    clip: PositiveFloat | None = Field(None, description="scale larger gradients to this norm; null: never")
+    compile: bool = Field(False, description="compile the network with torch.compile")
     processes: Processes = Field(1, description="processes that share each batch, on CPUs of one machine")
     sync_norm: bool = Field(False, description="batch norm over the shares of all processes together")
     channels_last: bool = True
@@ -214,7 +214,7 @@ class Settings(Frozen):
     task: Annotated[TaskConfig, OneOf("task")] = Field("classification", validate_default=True)
     model: Annotated[ModelConfig, OneOf("model")]
     discriminator: Annotated[ModelConfig | None, OneOf("model", optional=True)] = Field(
-        None, description="the network that tells real examples from those of `model`; only if a task has one"
+        None, description="tells real examples from those of `model`; only for tasks that train both"
     )
     training: TrainingConfig
     probes: tuple[Annotated[ProbeConfig, OneOf("probe")], ...] = ()

@@ -17,4 +17,4 @@ NOT_TUNED = {
         "the validation errors of its values would be of different examples or tasks",
     ),
 }
-"""Why a dotted key cannot be tuned, for each that cannot."""
+"""Dotted keys that cannot be tuned -> the reasons."""

@@ -115,7 +115,7 @@ def parse(text: str, name: str) -> YamlDocument:
         right = "check the indentation, quotes and brackets here"
         raise ConfigError([Problem(where, "", f"is not valid YAML: {words}", right)]) from None
     except (ValueError, OverflowError):  # PyYAML raises these for escapes beyond Unicode
-        raise ConfigError([Problem(name, "", "holds an escape that is no character", "remove it")]) from None
+        raise ConfigError([Problem(name, "", "has an escape for no known character", "remove it")]) from None
     return YamlDocument(value, builder.lines, tuple(builder.problems))
 
 
@@ -187,7 +187,7 @@ class _Builder:
         try:
             return _VALUES[kind](text)
         except ValueError:
-            self._wrong(node.start_mark.line + 1, key, "is too large a number", "use one of 64 bits")
+            self._wrong(node.start_mark.line + 1, key, "is too large a number", "use one of 64 bits at most")
             return UNREAD
 
     def _wrong(self, line: int, key: Key, wrong: str, right: str) -> None:

@@ -53,7 +53,8 @@ def names() -> tuple[str, ...]:
 def path(name: str) -> Path:
     """The file of the configuration `name`. If there is none, raises ConfigError with the nearest name."""
     if name not in names():
-        raise ConfigError([Problem("", "gallery", f"there is no {name!r}", suggest(name, names()))])
+        wrong = f"there is no configuration {name!r}"
+        raise ConfigError([Problem("", "gallery", wrong, suggest(name, names()))])
     return PAPERS / f"{name}.yaml"
 
 

@@ -49,7 +49,7 @@ def device_slots(device: str, threads: int = 1, jobs: int | None = None) -> list
                 "command line",
                 "--device",
                 f"there is no device {device!r} here",
-                f"one of {', '.join(known)}",
+                f"give one of {', '.join(known)}",
             )
         ]
     )

@@ -52,7 +52,7 @@ def _misfits(settings: Settings, facts: Facts) -> Iterator[Problem]:
     idle = [(what, name) for what in (facts.targets, facts.medium) for name in IDLE.get(what, ())]
     for what, name in idle:
         if getattr(settings.data, name) != type(settings.data).model_fields[name].default:
-            wrong = f"has no effect: {settings.data.kind} has {what}"
+            wrong = f"has no effect, because {settings.data.kind} has {what}"
             yield Problem("", f"data.{name}", wrong, "remove it")
     task = scan.part_class(settings.task.info)
     yield from _empty(settings, facts, task)
@@ -118,7 +118,7 @@ def _unmeasured(settings: Settings, task: type[Any], config: ProbeConfig, key: s
     """A problem for each reason for which a probe cannot measure the network that it is for."""
     networks = dict(_networks(task))
     if config.of not in networks:
-        wrong = f"{config.of}: {settings.task.kind} trains one network, whose settings are at model"
+        wrong = f"{config.of}: {settings.task.kind} trains only one network, whose settings are under model"
         yield Problem("", f"{key}.of", wrong, "remove it")
         return
     probe, model = scan.part_class(config.info), getattr(settings, config.of)
@@ -127,7 +127,7 @@ def _unmeasured(settings: Settings, task: type[Any], config: ProbeConfig, key: s
         wrong = f"{config.kind} needs a chain of blocks, but {model.kind} is not one"
         yield Problem("", key, wrong, "remove the probe")
     if probe.for_generators and networks[config.of] != "noise":
-        wrong = f"{config.name} is for generators, and {model.kind} is none"
+        wrong = f"{config.name} is for generators, and {model.kind} is not one"
         yield Problem("", key, wrong, "remove it")
         return
     for targets in () if probe.targets is None else dict.fromkeys((task.targets, networks[config.of])):
@@ -149,13 +149,13 @@ def _parts(settings: Settings, facts: Facts, task: type[Any]) -> Iterator[Proble
     wanted, networks = task.targets, _networks(task)
     if wanted not in offered:
         wrong = f"{settings.task.kind} learns from {wanted}, but {settings.data.kind} has {facts.targets}"
-        yield Problem("", "task", wrong, f"known: {_kinds('task', lambda part: part.targets in offered)}")
+        yield Problem("", "task", wrong, f"choose {_kinds('task', lambda part: part.targets in offered)}")
     elif why := settings.task.build().unsuited(facts):
         yield Problem("", "data", f"does not fit {settings.task.kind}: {why}", "choose labelled images")
     for key, targets in networks:
         yield from _unbuilt(settings, facts, key, targets if wanted in offered else None)
     if settings.discriminator is not None and "discriminator" not in dict(networks):
-        wrong = f"has no effect: {settings.task.kind} trains one network"
+        wrong = f"has no effect: {settings.task.kind} trains only one network"
         yield Problem("", "discriminator", wrong, "remove it, or give task: adversarial")
 
 
@@ -180,11 +180,11 @@ def _unbuilt(settings: Settings, facts: Facts, key: str, wanted: str | None) -> 
     elif wanted is not None and facts.form not in trunk.forms:
         taken = " or ".join(trunk.forms)
         wrong = f"{model.kind} takes {taken}, but {settings.data.kind} has {facts.form}"
-        yield Problem("", key, wrong, f"known: {_kinds('model', takes)}")
+        yield Problem("", key, wrong, f"choose {_kinds('model', takes)}")
     connection = model.connection
     if not issubclass(scan.part_class(connection.info), trunk.connections):
         wrong = f"{model.kind} cannot be built with {connection.kind}"
-        right = f"known: {_kinds('connection', lambda part: issubclass(part, trunk.connections))}"
+        right = f"choose {_kinds('connection', lambda part: issubclass(part, trunk.connections))}"
         yield Problem("", f"{key}.connection", wrong, right)
 
 
@@ -200,7 +200,7 @@ def _unshared(settings: Settings, facts: Facts) -> Iterator[Problem]:
         return
     if (batch := min(training.batch_size, facts.train)) < training.processes:
         wrong = f"{training.processes} processes cannot share a batch of {batch}"
-        yield Problem("", "training.processes", wrong, f"at most {batch}")
+        yield Problem("", "training.processes", wrong, f"give at most {batch}")
     if training.compile:
         wrong = f"has never been tried with {training.processes} processes"
         yield Problem("", "training.compile", wrong, "leave it at false, or give training.processes: 1")

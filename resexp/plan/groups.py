@@ -83,7 +83,7 @@ def value_at(tree: Any, key: str) -> Any:
 
 
 def leaves(tree: Any) -> list[tuple[str, Any]]:
-    """All values in plain JSON data that are no mappings, with their dotted paths. A list is one value,
+    """All values in plain JSON data that are not mappings, with their dotted paths. A list is one value,
     unless it contains mappings.
     """
     collected: list[tuple[str, Any]] = []
@@ -229,5 +229,5 @@ def _refuse_mixed(trials: Sequence[Trial], lines: Sequence[Line], tuned: Sequenc
             raise MixedError(
                 f"{other.name}-{other.id} and {trial.name}-{trial.id} are different trials, but nothing in "
                 "their settings tells them apart, so a report would average them. Run the experiment again, "
-                "which plans it anew. If the same message appears, it is an error of resexp: please report it"
+                "which plans it again. If the same message appears, it is a bug in resexp: please report it"
             )

@@ -38,7 +38,7 @@ class Measures(Protocol):
         """A hash of everything in the data that determines a trial's inputs and targets."""
 
     def cost(self, settings: Settings) -> Cost | None:
-        """The cost of the network; None if the model is no network."""
+        """The cost of the network; None if the model is not a network."""
 
 
 @dataclass(frozen=True)

@@ -99,9 +99,9 @@ def versions(settings: Settings, plugins: tuple[Plugin, ...] = ()) -> dict[str, 
 
     Parts of plugins have no versions, because the hash of their code is in the identity.
     """
-    if PROGRAM == 1 and not CHOICES and not any(_mended(role) for role in scan.ROLES):
+    if PROGRAM == 1 and not CHOICES and not any(_revised(role) for role in scan.ROLES):
         return {}
-    by_path = {f"{path}.{kind}": _mended(role).get(kind, 1) for path, role, kind in named_parts(settings)}
+    by_path = {f"{path}.{kind}": _revised(role).get(kind, 1) for path, role, kind in named_parts(settings)}
     plugin_kinds = {kind for role in scan.ROLES for kind in _own(role, plugins)}
     by_path = {path: n for path, n in by_path.items() if path.rpartition(".")[2] not in plugin_kinds}
     by_path["resexp"] = PROGRAM
@@ -153,7 +153,7 @@ def part_name(path: str) -> str:
 
 
 @cache
-def _mended(role: str) -> Mapping[str, int]:
+def _revised(role: str) -> Mapping[str, int]:
     """The package's parts of a role whose version is not 1, as kind -> version."""
     return {kind: part.numerics for kind, part in scan.parts(role).items() if part.numerics != 1}
 

@@ -16,8 +16,8 @@ from resexp.config import shortcut_layout
 
 @dataclass(frozen=True)
 class Rewritten:
-    """What stands at the dotted key has changed. The function `now` gives what was stored there in today's
-    words, and the function `was` gives what stands there today in the former words.
+    """A change of the value at a dotted key. The function `now` translates a stored value into today's form,
+    and `was` translates today's value into the former one.
     """
 
     key: str
@@ -29,7 +29,7 @@ CHANGES = (Rewritten("model.connection", shortcut_layout.folded, shortcut_layout
 
 
 def translated(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Stored settings, in today's words."""
+    """Stored settings in today's form."""
     result = dict(settings)
     for change in CHANGES:
         result = _rewritten(result, change.key.split("."), change.now)
@@ -37,7 +37,7 @@ def translated(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def as_hashed(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Today's settings in the oldest words, for the hash."""
+    """Today's settings in their oldest form, for the hash."""
     result = dict(settings)
     for change in reversed(CHANGES):
         result = _rewritten(result, change.key.split("."), change.was)
@@ -45,7 +45,7 @@ def as_hashed(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def axes(stored: Mapping[str, Any]) -> dict[str, Any]:
-    """A trial's values of swept dotted keys, in today's words."""
+    """A trial's values of swept dotted keys, in today's form."""
     result = dict(stored)
     for change in CHANGES:
         if change.key in result:
@@ -54,7 +54,9 @@ def axes(stored: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _rewritten(tree: Any, path: Sequence[str], rewrite: Callable[[Any], Any]) -> Any:
-    """The tree, with `rewrite` applied to what stands at the path. A tree without it is returned as it is."""
+    """The tree, with `rewrite` applied to the value at the path. A tree without such a value is returned
+    unchanged.
+    """
     if not path:
         return rewrite(tree)
     if not isinstance(tree, Mapping) or path[0] not in tree:

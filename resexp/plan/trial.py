@@ -56,7 +56,7 @@ class Trial:
     depth, seed: as in the settings.
     settings: as plain JSON data; `config.parse.parse_settings` gives it types.
     axes: the trial's value of each swept dotted key.
-    cost: None if the model is no network.
+    cost: None if the model is not a network.
     tuned: the trial's value of each axis whose best value is chosen by validation error.
     plugins: the SHA-256 of each plugin whose parts the trial uses -> the name of its file.
     numerics: the versions of numbers that are not 1 (`numerics.py`).

@@ -20,12 +20,12 @@ def unused(experiment: Experiment) -> Iterator[Problem]:
     """A problem for each option that is not at its default, though other settings leave it without effect.
 
     The class of a part declares these options as `idle_with`. An option that has one value in the whole
-    sweep, and acts at some of its points, is accepted. So a sweep over dropout may begin at 0. If the plan is
-    only a part of the file's sweep, nothing is refused, because the option may act in the rest. The package
-    declares no options that do nothing in plain nets or without norms, because both are usually swept beside
-    others.
+    sweep, and has an effect at some of its points, is accepted. So a sweep over dropout may begin at 0. If
+    the plan is only a part of the file's sweep, nothing is refused, because the option may have an effect
+    elsewhere. The package declares no options that do nothing in plain nets or without norms, because both
+    are usually swept beside others.
 
-    Raises ConfigError if a plugin's `idle_with` names something that is no option.
+    Raises ConfigError if a plugin's `idle_with` names something that is not an option.
     """
     if experiment.partial:
         return
@@ -44,12 +44,12 @@ def unused(experiment: Experiment) -> Iterator[Problem]:
 def _declared(part: PartConfig) -> list[str]:
     """The options that the part's class names in `idle_with`, once each.
 
-    Raises ConfigError if it names something that is no option, as a plugin may.
+    Raises ConfigError if it names something that is not an option, as a plugin may.
     """
     rules, known = part.info.idle_with, type(part).model_fields
     for name in {name for option, beside in rules for name in (option, *beside)} - known.keys():
         right = f"name one of {', '.join(known)}"
-        raise scan.error(part.info, "idle_with", f"names {name}, which is no option", right)
+        raise scan.error(part.info, "idle_with", f"names {name}, which is not an option", right)
     return list(dict.fromkeys(option for option, _ in rules))
 
 
@@ -64,7 +64,7 @@ def _idle(having: Sequence[tuple[Point, PartConfig]], key: str, option: str) -> 
         default = type(part).model_fields[option].get_default()
         if cause and _plain(getattr(part, option)) != default:
             name = f"{key}.{option}"
-            right = f"leave it at {written(default)}, or set it by overrides where it acts"
+            right = f"leave it at {written(default)}, or set it by overrides where it has an effect"
             yield Problem(point.where(name), name, f"has no effect with {cause}", right)
 
 

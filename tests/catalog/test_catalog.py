@@ -132,7 +132,7 @@ def test_an_option_not_understood_names_its_line(tmp_path: Path, argument: str, 
 )
 def test_a_quantity_not_understood_names_its_line(tmp_path: Path, value: str) -> None:
     text = f"class Odd(Probe):\n    quantities = {value}\n"
-    with pytest.raises(ConfigError, match=r"odd\.py:2: Odd\.quantities: is no tuple .*; write such as"):
+    with pytest.raises(ConfigError, match=r"odd\.py:2: Odd\.quantities: is not a tuple .*; write it like"):
         scan.parts("probe", plugin(tmp_path, "odd.py", text))
 
 

@@ -185,7 +185,7 @@ def test_show_lists_it(
         (
             "site, *, initial",
             "site, initial",
-            r":7: Damped.initial: is no option: no \* comes before it.*; put a bare \* before initial",
+            r":7: Damped.initial: is not an option, because no \* .*; put a bare \* before initial",
         ),
         ("Connection)", "object)", r":1: defines no part; name one of Connection"),
         (

@@ -257,14 +257,18 @@ def test_a_diverging_trial_is_a_row_and_the_exit_status_is_3(here: Here) -> None
         (
             ["run", SMOKE, "training.ema=0.9"],
             2,
-            "nothing like it is supported; known in training: epochs, iterations",
+            "no known key is like it; the keys of training are epochs, iterations",
         ),
         (
             ["run", SMOKE, "early_stopping=3"],
             2,
-            "nothing like it is supported; known: name, data, task, model, ",
+            "no known key is like it; the keys are name, data, task, model, ",
         ),
-        (["run", SMOKE, "data.cutout=4"], 2, "nothing like it is supported; known in data: kind, train_size"),
+        (
+            ["run", SMOKE, "data.cutout=4"],
+            2,
+            "no known key is like it; the keys of data are kind, train_size",
+        ),
         (["run", SMOKE, "data.cutout=4"], 2, " more, which `resexp schema` lists"),
         (["run", SMOKE, "--epochs", "3"], 2, "write training.epochs=VALUE; `"),
         (["run", SMOKE, "--seeds", "3"], 2, "write seed=VALUE, or several values separated by commas; `"),

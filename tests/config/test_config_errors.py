@@ -337,7 +337,7 @@ def test_the_last_of_24_lines_says_how_many_more_there_are(tmp_path: Path) -> No
         (FULL.encode() + b"\xff", ":5: is not UTF-8 text"),
         (b"#" * (2**20 + 1), "is larger than 1,048,576 bytes"),
         (b"a: &a [1]\n" + b"b: [" + b"*a, " * 100_001 + b"]", "more than 100,000 values"),
-        (b'a: "\\U00110000"', "escape that is no character"),
+        (b'a: "\\U00110000"', "escape for no known character"),
     ],
 )
 def test_files_that_hold_no_configuration(tmp_path: Path, data: bytes, expected: str) -> None:

@@ -89,7 +89,7 @@ def test_every_configuration_that_ships_is_listed(tmp_path: Path) -> None:
 
 
 def test_an_unknown_name_is_answered_with_the_nearest(paper: Path) -> None:
-    with pytest.raises(ConfigError, match=r"there is no 'made_upp'; did you mean made_up\?"):
+    with pytest.raises(ConfigError, match=r"there is no configuration 'made_upp'; did you mean made_up\?"):
         papers.path("made_upp")
     with pytest.raises(ConfigError, match=r"did you mean made_up\?"):
         publish.publish("made_upp", paper)

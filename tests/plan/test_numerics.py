@@ -123,7 +123,7 @@ TOKENS = EVERYTHING | {"model": {"kind": "vit", "depth": 8}}
 
 def test_every_part_a_trial_uses_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     assert numerics.versions(EVERYTHING) == {}
-    monkeypatch.setattr(numerics, "_mended", lambda role: dict.fromkeys(scan.parts(role), 2))
+    monkeypatch.setattr(numerics, "_revised", lambda role: dict.fromkeys(scan.parts(role), 2))
     assert set(numerics.versions(EVERYTHING)) == {
         "data.synthetic",
         "task.classification",

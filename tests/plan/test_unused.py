@@ -192,12 +192,12 @@ def test_an_option_that_idles_at_all_points_for_different_reasons_is_refused(tmp
             '(("floor", {"warmup": 0}),)',
             "training.schedule.floor: has no effect with warmup: 0; leave it",
         ),
-        ('(("flor", {"warmup": 0}),)', "Mine.idle_with: names flor, which is no option; name one of kind, "),
+        ('(("flor", {"warmup": 0}),)', "Mine.idle_with: names flor, which is not an option; name one of "),
         (
             '(("floor", "warmup"),)',
-            "Mine.idle_with: is no tuple of pairs of an option and a dict of settings; ",
+            "Mine.idle_with: is not a tuple of pairs of an option and a dict of settings; ",
         ),
-        ("made()", "Mine.idle_with: is no tuple of pairs of an option and a dict of settings; write literal"),
+        ("made()", "is not a tuple of pairs of an option and a dict of settings; write literal"),
     ],
 )
 def test_a_plugin_declares_which_options_idle(declares: str, says: str, tmp_path: Path) -> None:

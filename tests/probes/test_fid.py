@@ -218,7 +218,7 @@ def test_waiting_for_another_process_is_within_the_shortest_stall_timeout() -> N
 
 def test_the_discriminator_has_no_fid(folder: Path) -> None:
     chosen = settings({"kind": "fid", "of": "discriminator"})
-    says = "fid of discriminator is for generators, and discriminator is none"
+    says = "fid of discriminator is for generators, and discriminator is not one"
     with pytest.raises(ConfigError, match=says):
         compatible.check_fit(chosen, open_data(chosen.data, CPU).facts)
 

@@ -116,19 +116,19 @@ def test_a_window_has_at_least_one_mask() -> None:
     ("changes", "says"),
     [
         ({"task": "segmentation"}, "task: segmentation learns from masks, but synthetic has labels"),
-        ({"task": "segmentation"}, "known: adversarial or classification or masked_autoencoding"),
+        ({"task": "segmentation"}, "choose adversarial or classification or masked_autoencoding"),
         (
             {"task": "segmentation", "data": "digit_scenes"},
             "resnet is for tasks with labels; segmentation needs unet",
         ),
-        ({"data": "python_topics"}, "known: language or masked_language"),
+        ({"data": "python_topics"}, "choose language or masked_language"),
         (
             {"data": {"kind": "python_topics", "crop": 2}},
-            "data.crop: has no effect: python_topics has tokens",
+            "data.crop: has no effect, because python_topics has tokens",
         ),
         (
             {"data": {"kind": "digit_scenes", "classes": 2}},
-            "data.classes: has no effect: digit_scenes has masks",
+            "data.classes: has no effect, because digit_scenes has masks",
         ),
         (
             {"data": {"kind": "digits", "subset_seed": 3}},

@@ -128,11 +128,11 @@ def test_the_plan_has_no_cost_and_a_network_on_the_same_rows_has(tmp_path: Path)
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"data": "digits"}, "model: svbm takes rows, but digits has images; known: densenet"),
-        ({"data": {"kind": "table", "name": "iris", "flip": True}}, "has no effect: table has rows"),
+        ({"data": "digits"}, "model: svbm takes rows, but digits has images; choose densenet"),
+        ({"data": {"kind": "table", "name": "iris", "flip": True}}, "has no effect, because table has rows"),
         (
             {"model": {"kind": "svbm", "depth": 4, "connection": "gated"}},
-            "model.connection: svbm cannot be built with gated; known: plain or residual",
+            "model.connection: svbm cannot be built with gated; choose plain or residual",
         ),
         (
             {"model": {"kind": "svbm", "depth": 4, "connection": {"kind": "residual", "shortcut": "pool"}}},
@@ -145,7 +145,7 @@ def test_the_plan_has_no_cost_and_a_network_on_the_same_rows_has(tmp_path: Path)
         ({"training": {"epochs": 1, "optimizer": {"kind": "sgd", "lr": 1.0}}}, "training.optimizer: has no"),
         ({"task": {"kind": "classification", "label_smoothing": 0.1}}, "task.label_smoothing: has no effect"),
         ({"probes": [{"kind": "gradient_norms"}]}, "probes.0: gradient_norms needs a chain of blocks"),
-        ({"model": {"kind": "resnet", "depth": 8}}, "but table has rows; known: mlp or svbm"),
+        ({"model": {"kind": "resnet", "depth": 8}}, "but table has rows; choose mlp or svbm"),
         ({"task": "segmentation"}, "task: segmentation learns from masks, but table has labels"),
     ],
 )  # fmt: skip
