@@ -212,5 +212,5 @@ def _left_behind(opened: StoredExperiment, launcher: Launcher) -> Iterator[str]:
         stop = command("resexp", "stop", str(opened.path))
         yield (
             f"Jobs that --launcher {kind} started for this experiment may still wait or run, and their "
-            f"trials are started anew here. This command ends those jobs and this run: {stop}"
+            f"trials are started again here. This command ends those jobs and this run: {stop}"
         )

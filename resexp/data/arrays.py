@@ -146,7 +146,7 @@ class Arrays(Source):
         shapes = [images.shape for images in found.values()]
         if len(set(shapes)) > 1:
             sides = " and ".join(f"{side} pixels and {channels} channels" for side, channels in shapes)
-            raise DataError(f"{self.root}: training and test images have {sides}; make them alike")
+            raise DataError(f"{self.root}: training and test images have {sides}; give both the same")
         return found
 
     @cached_property

@@ -17,7 +17,7 @@ SUFFIXES = (".wav", ".wave", ".flac")
 
 
 def _no_recording(file: os.DirEntry[str]) -> str | None:
-    """Why a file is no recording; None if its name is that of a recording. Reading it may still fail."""
+    """Why a file is not a recording; None if its name is that of a recording. Reading it may still fail."""
     return None if file.name.lower().endswith(SUFFIXES) else f"no {' or '.join(FORMATS)} file by its name"
 
 
@@ -30,8 +30,8 @@ class AudioFolder(ClassFolders, Source):
     averaged, other rates are resampled, more than 16 bits are rounded, and the middle of longer recordings is
     used. An example is a waveform or, if `mels` is given, a log-mel spectrogram of `mels` bands. In training,
     it is moved in time by up to `shift` seconds, and half of the recordings get white noise of up to `noise`
-    times their root mean square. Files that are no recordings or
-    cannot be read are left out, counted and named.
+    times their root mean square. Files that are not recordings or cannot be read are left out, counted and
+    named.
     """
 
     wanted = Wanted("recordings", FORMATS, _no_recording)

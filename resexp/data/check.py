@@ -20,7 +20,7 @@ def check_facts(kind: str, facts: object) -> None:
     there is not one count for each class.
     """
     if not isinstance(facts, Facts):
-        raise DataError(f"the data source {kind}: facts() gives {facts!r:.50}, and must give Facts")
+        raise DataError(f"the data source {kind}: facts() returned {facts!r:.50}; it must return Facts")
     counts = ("shape", "train_counts", "test_counts", "validation_counts")
     fits = {
         **{

@@ -147,7 +147,7 @@ def _checked(path: Path, md5: str) -> bytes:
     content = path.read_bytes() if fits else b""
     if hashlib.md5(content, usedforsecurity=False).hexdigest() != md5:
         raise DataError(
-            f"{path}: missing or damaged, its MD5 is not {md5}; remove {path.parent} to fetch it anew"
+            f"{path}: missing or damaged, its MD5 is not {md5}; remove {path.parent} to fetch it again"
         )
     return content
 
@@ -162,5 +162,5 @@ class _Plain(pickle.Unpickler):
             ("numpy", "dtype"): np.dtype,
         }
         if (module, name) not in known:
-            raise DataError(f"a CIFAR file asks for {module}.{name}, which no original does; fetch it anew")
+            raise DataError(f"a CIFAR file asks for {module}.{name}, which no original does; fetch it again")
         return known[module, name]

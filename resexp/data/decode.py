@@ -106,11 +106,11 @@ def _check_classes(facts: Facts, counts: dict[Split, Labels], unreadable: list[s
     files = f"unreadable: {len(unreadable)}, such as {', '.join(unreadable[:3]) or '-'}"
     if empty:
         raise DataError(
-            f"no readable training example of class {empty[0]!r} ({files}); mend them or take the class's "
-            "folder out"
+            f"no readable training example of class {empty[0]!r} ({files}); repair them, or remove the "
+            "class's folder"
         )
     if facts.test and not counts["test"].sum():
-        raise DataError(f"no readable test example ({files}); mend them")
+        raise DataError(f"no readable test example ({files}); repair them")
 
 
 class Moments:

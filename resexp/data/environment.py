@@ -91,7 +91,7 @@ class Environment(Source):
         if not isinstance(seen, spaces.Box) or len(seen.shape) != 1:
             raise self._error("name", f"{self.name} has observations {seen}; only vectors are supported")
         if not isinstance(acts, spaces.Discrete | spaces.Box) or len(acts.shape) > 1:
-            wrong = f"{self.name} has actions {acts}; only Discrete and vectors are supported"
+            wrong = f"{self.name} has actions {acts}; only choices (Discrete) and vectors are supported"
             raise self._error("name", wrong)
         return env
 

@@ -101,7 +101,7 @@ def stray_files(folder: Path, kind: Wanted = IMAGES) -> list[str]:
 
 
 def is_folder(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry is a folder; links are followed, and a circle of links is no folder."""
+    """Whether an entry is a folder; links are followed, and a circle of links is not a folder."""
     try:
         return entry.is_dir()
     except OSError:

@@ -74,7 +74,7 @@ def class_numbers(image: Image.Image, file: Path, groups: int, seen: set[int] | 
         if numbers.min() < 0 or numbers.max() >= groups:
             wrong = numbers.max() if numbers.max() >= groups else numbers.min()
             raise DataError(
-                f"{file}: has class {wrong}; classes are 0 to {groups - 1}, so mend it or raise data.groups"
+                f"{file}: has class {wrong}; classes are 0 to {groups - 1}, so fix it or raise data.groups"
             )
         return Image.fromarray(numbers.astype(np.uint8))
 

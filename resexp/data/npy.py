@@ -82,7 +82,7 @@ def names_in(root: Path) -> list[str]:
 
 
 def _no_archive(root: Path) -> str:
-    """What is wrong with a file that is no .npz archive, and what would be right. Raises OSError."""
+    """What is wrong with a file that is not an .npz archive, and what would be right. Raises OSError."""
     right = "data.root names an .npz file, or a folder of .npy files"
     if not root.exists():
         return f"there is no such file or folder; {right}"
@@ -96,7 +96,7 @@ def _no_archive(root: Path) -> str:
 def stored(root: Path, name: str) -> StoredArray:
     """The array of this name in an .npz archive or a folder. Raises DataError if it cannot be read."""
     if name not in (names := names_in(root)):
-        has = f"has no array {name!r}, but {', '.join(names[:10]) or 'none at all'}"
+        has = f"has no array {name!r}; it has {', '.join(names[:10]) or 'none'}"
         right = "set data.train_images, train_labels, test_images and test_labels to the names of arrays"
         raise DataError(f"{root}: {has}; {right}")
     file = root / f"{name}.npy" if root.is_dir() else root

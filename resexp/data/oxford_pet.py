@@ -74,7 +74,7 @@ class OxfordPet(Source):
             raise DataError(f"{name} cannot be read ({error}); fetch the data set again") from error
         if numbers.min() < 1 or numbers.max() >= len(TRIMAP):
             raise DataError(
-                f"{name} has a mask with the numbers {numbers.min()} to {numbers.max()}, and 1 to 3 are "
+                f"{name} has a mask with the numbers {numbers.min()} to {numbers.max()}, but only 1 to 3 are "
                 "known; fetch the data set again"
             )
         return np.asarray(middle(image, size, Image.Resampling.BILINEAR)), TRIMAP[numbers]

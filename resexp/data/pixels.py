@@ -120,7 +120,7 @@ class Reader:
             if numbers.size != of.size:
                 raise DataError(
                     f"{file}: has {numbers.size} pixels and its image {of.size}, both upright as a viewer "
-                    "shows them; make them alike"
+                    "shows them; give both the same size"
                 )
             return np.asarray(middle(numbers, size, Image.Resampling.NEAREST))
 

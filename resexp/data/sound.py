@@ -135,7 +135,7 @@ def decoded(content: bytes) -> tuple[NDArray[np.float64], int]:
     if not len(values):
         raise Unreadable("holds no sound")
     if not np.isfinite(values).all():
-        raise Unreadable("holds a value that is no number")
+        raise Unreadable("holds a value that is not a number")
     return values, rate
 
 

@@ -99,7 +99,7 @@ def memory_room(slots: Sequence[str], trials: Sequence[Trial], memory: int | Non
     largest = f"the largest trial takes about {need[0] / 2**30:.1f} GiB and there are {memory / 2**30:.1f}"
     if asked or need[0] > MEMORY_SHARE * memory:
         return Room(tuple(kept), f"Memory may not suffice for {len(kept)} at once: {largest}.")
-    return Room(tuple(kept), f"Memory, not cores, decides that {len(kept)} run at once: {largest}.")
+    return Room(tuple(kept), f"Memory, not cores, limits the run to {len(kept)} at once: {largest}.")
 
 
 def trial_bytes(trial: Trial) -> int:

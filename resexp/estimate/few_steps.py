@@ -1,4 +1,4 @@
-"""Says where settings act otherwise than they read, because there are few steps or few examples."""
+"""Says where settings have another effect than they suggest, because there are few steps or examples."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def data_folder() -> Path:
         raise DataError(f"{name}: {Path(name).parts[0]} has no home folder; {right}") from None
     if name.startswith("~") and not folder.is_absolute():
         raise DataError(
-            f"{name}: the home folder is no full path (HOME is {os.environ.get('HOME')!r}); {right}"
+            f"{name}: the home folder is not a full path (HOME is {os.environ.get('HOME')!r}); {right}"
         )
     return folder
 

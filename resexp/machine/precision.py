@@ -115,7 +115,7 @@ def emulation(device: str) -> str:
     what = "GPU" if device.startswith("cuda") else "processor"
     return (
         f"This {what} emulates bfloat16, which can take ten times as long as float32; "
-        "`precision: auto` takes float32 here."
+        "`precision: auto` uses float32 here."
     )
 
 

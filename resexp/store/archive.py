@@ -172,7 +172,7 @@ class Archive:
         paths = [entry.path for entry in manifest.entries]
         for path in paths:
             if not PACKED.fullmatch(path):
-                raise self._wrong(f"holds {path[:200]!r}, which is no file of an experiment")
+                raise self._wrong(f"holds {path[:200]!r}, which is not a file of an experiment")
         if len(set(paths)) < len(paths) or "plan.json" not in paths or "config.yaml" not in paths:
             raise self._wrong("holds a file twice, or no plan or configuration")
         if manifest.size > (most := believed(self._size)):
@@ -186,7 +186,7 @@ class Archive:
         try:
             info = tarfile.TarInfo.frombuf(self._read(UNIT), "utf-8", "strict")
         except (tarfile.TarError, ValueError):
-            raise self._wrong("is no archive that `resexp pack` has made, or was cut off") from None
+            raise self._wrong("is not an archive that `resexp pack` has made, or it was cut off") from None
         if info.type != tarfile.REGTYPE:
             raise self._wrong(f"holds {info.name[:200]!r}, which is a link, a folder or a device")
         return info.name, info.size
@@ -221,7 +221,7 @@ def _blocks(read: Callable[[int], bytes], size: int, seen: Callable[[bytes], obj
 
 def _entry(path: Any, size: Any, sha256: Any) -> Entry:
     if type(size) is not int or size < 0:
-        raise ValueError("a size is no whole number")
+        raise ValueError("a size is not a whole number")
     return Entry(_text(path), size, _text(sha256))
 
 

@@ -49,7 +49,7 @@ def _finished_others(folder: ExperimentFolder, known: set[str]) -> Iterable[Tria
 def _why(old: Trial, new: Trial) -> list[str]:
     """Why two trials with the same settings have different ids."""
     if names := numerics.changed_parts(old.numerics, new.numerics):
-        return [f"{' and '.join(names)}'s numbers changed"]
+        return [f"this version computes other numbers for {' and '.join(names)}"]
     if changed := old.plugins.keys() ^ new.plugins.keys():
         files = {{**old.plugins, **new.plugins}[sha256] for sha256 in changed}
         return [f"the code of {' and '.join(sorted(files))} changed"]

@@ -60,7 +60,7 @@ def _settings(value: dict[Any, Any]) -> dict[Any, Any]:
         and isinstance(training.get("precision", ""), str)
         and all(isinstance(probe.get("at"), list) and all(map(_number, probe["at"])) for probe in probes)
     ):
-        raise ValueError("has a part without a kind, or a size that is no number")
+        raise ValueError("has a part without a kind, or a size that is not a number")
     return value
 
 

@@ -90,14 +90,14 @@ def later_rows(
     except FileNotFoundError:
         return []
     except durable.Damaged as damage:
-        notes.append(f"{folder.later_probes}: {damage}; `resexp probe` measures anew")
+        notes.append(f"{folder.later_probes}: {damage}; `resexp probe` measures again")
         return []
     if "trial" not in document:
         old = "was written by an older resexp, which did not record the trial; it is left out"
-        notes.append(f"{folder.later_probes}: {old}. `resexp probe` measures anew")
+        notes.append(f"{folder.later_probes}: {old}. `resexp probe` measures again")
         return []
     if document["trial"] != result["trial"]:
-        notes.append(f"{folder.later_probes}: is of another trial; `resexp probe` measures anew")
+        notes.append(f"{folder.later_probes}: is of another trial; `resexp probe` measures again")
         return []
     if any(document.get(key) != value for key, value in _identity(result).items()):
         return []
@@ -107,8 +107,8 @@ def later_rows(
     older = {kind for kind in older if versions.get(kind, 1) != numerics.probe_version(kind, settings)}
     for kind in sorted(older):
         notes.append(
-            f"{folder.later_probes}: {kind} measures in another way since then, so its rows are left out; "
-            "`resexp probe` measures anew"
+            f"{folder.later_probes}: this version measures {kind} in another way, so its rows are left out; "
+            "`resexp probe` measures again"
         )
     return [row for row in rows if row["probe"] not in older]
 
@@ -152,7 +152,7 @@ def notes_of_ways(trials: Sequence[Mapping[str, tuple[str, bool]]]) -> list[str]
         if any(later for _, later in measured) and len({options for options, _ in measured}) > 1:
             notes.append(
                 f"{kind}: its options differ between trials, so means over trials mix measurements; "
-                f"`resexp probe --probe {as_asked(kind)}` measures all alike"
+                f"`resexp probe --probe {as_asked(kind)}` measures all in the same way"
             )
     return notes
 

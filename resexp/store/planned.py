@@ -23,7 +23,7 @@ def planned(folder: ExperimentFolder, notes: list[str]) -> tuple[dict[str, Any],
     except (FileNotFoundError, durable.Damaged) as damage:
         notes.append(
             f"{folder.plan}: {damage}; only the trials that were started are shown, without published "
-            "numbers. Run the experiment again to write the plan anew"
+            "numbers. Run the experiment again to write a new plan"
         )
         documents = [read_or_empty(TrialFolder(path).trial) for path in sorted(folder.trials.glob("*"))]
         return {}, [Trial.from_json(document["trial"]) for document in documents if document]

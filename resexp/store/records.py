@@ -33,7 +33,7 @@ METRIC_COLUMNS = (
     *("train_error", "train_loss", "validation_error", "validation_loss", "test_error", "test_loss"),
 )
 APART = ("test_measures", "picture")
-"""Keys of a row of metrics that are no columns of `Records.metrics`."""
+"""Keys of a row of metrics that are not columns of `Records.metrics`."""
 PROBE_COLUMNS = ("probe", "step", "at", "name", "layer", "index", "value")
 
 

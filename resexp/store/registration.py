@@ -34,7 +34,7 @@ def register(results: Path, name: str, registered: Mapping[str, Any]) -> tuple[P
         if trained:
             wrong = (
                 f"{len(trained)} of its trials have been trained already, at least in part, and what is "
-                "registered after that is no prediction"
+                "registered after that is not a prediction"
             )
             right = "give the experiment another name"
             raise ConfigError([Problem(str(held.folder.path), "", wrong, right)])

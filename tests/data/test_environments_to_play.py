@@ -82,7 +82,7 @@ def test_an_environment_of_other_actions_is_refused() -> None:
 
     gymnasium.register("Two-v0", Two)
     try:
-        with pytest.raises(DataError, match=r"has actions MultiDiscrete\(\[2 3\]\); only Discrete"):
+        with pytest.raises(DataError, match=r"has actions MultiDiscrete\(\[2 3\]\); only choices"):
             Environment(name="Two-v0").facts(None)
     finally:
         del gymnasium.registry["Two-v0"]

@@ -84,7 +84,7 @@ BAD = {
     "a WAV cut off in its head": (file_of(whole())[:30], "no WAV or FLAC file, or damaged or cut off"),
     "a FLAC cut off": (FLAC[: len(FLAC) // 2], "no WAV or FLAC file, or damaged or cut off"),
     "OGG": (file_of(tone(440), kind="OGG", subtype="VORBIS"), "is OGG, but only WAV and FLAC are read"),
-    "not numbers": (file_of(np.full(2000, np.nan), subtype="FLOAT"), "holds a value that is no number"),
+    "not numbers": (file_of(np.full(2000, np.nan), subtype="FLOAT"), "holds a value that is not a number"),
 }
 
 

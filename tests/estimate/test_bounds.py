@@ -88,7 +88,7 @@ def test_without_a_home_the_data_folder_is_asked_for(monkeypatch: pytest.MonkeyP
 def test_a_home_that_is_no_full_path_is_no_place_for_data(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RESEXP_DATA", raising=False)
     monkeypatch.setenv("HOME", "here")
-    with pytest.raises(DataError, match=r"the home folder is no full path .*; set RESEXP_DATA"):
+    with pytest.raises(DataError, match=r"the home folder is not a full path .*; set RESEXP_DATA"):
         folders.data_folder()
 
 

@@ -31,7 +31,7 @@ def test_a_step_or_an_evaluation_decides_whichever_takes_more() -> None:
     ("trials", "gib", "asked", "slots", "says"),
     [
         ([SMALL] * 4, 24, False, 4, None),
-        ([trial(128, RESNET50)] * 4, 24, False, 1, "not cores, decides that 1 run at once"),
+        ([trial(128, RESNET50)] * 4, 24, False, 1, "not cores, limits the run to 1 at once"),
         ([trial(128, RESNET50), *[SMALL] * 3], 24, False, 4, None),
         ([trial(128, RESNET50)] * 4, 24, True, 4, "may not suffice for 4 at once"),
         ([trial(128, RESNET50)] * 4, 8, False, 1, "may not suffice for 1 at once"),

@@ -108,8 +108,9 @@ def test_mended_numbers_are_named_and_trained_again(results: Path, monkeypatch: 
     with opened(results, trials) as experiment:
         assert len(experiment.pending()) == 9
         assert experiment.warnings == [
-            "orthogonal's numbers changed: 4 of 9 trials are trained again.",
-            "orthogonal and low_rate's numbers changed: 2 of 9 trials are trained again.",
+            "this version computes other numbers for orthogonal: 4 of 9 trials are trained again.",
+            "this version computes other numbers for orthogonal and low_rate: "
+            "2 of 9 trials are trained again.",
         ]
     records = store.read(results / "kept")
     assert set(records.trials["status"]) == {"pending"}, "nothing old is averaged with new"
@@ -117,7 +118,7 @@ def test_mended_numbers_are_named_and_trained_again(results: Path, monkeypatch: 
 
 def test_a_mended_part_changes_only_its_own_trials(monkeypatch: pytest.MonkeyPatch) -> None:
     before = planned()
-    monkeypatch.setattr(numerics, "_mended", {"connection": {"residual": 2}, "probe": {}}.get)
+    monkeypatch.setattr(numerics, "_revised", {"connection": {"residual": 2}, "probe": {}}.get)
     monkeypatch.setattr(numerics.scan, "ROLES", {"connection": (), "probe": ()})
     after = planned()
     kept = [new.id == old.id for new, old in zip(after, before, strict=True)]
@@ -132,7 +133,7 @@ def test_later_rows_of_a_mended_probe_are_left_out_with_a_note(
     monkeypatch.setattr(numerics, "probe_version", {"cka": 2}.get)
     records = store.read(results / "kept")
     assert "cka" not in set(records.probes["probe"])
-    assert sum("cka measures in another way since then" in note for note in records.notes) == 6
+    assert sum("this version measures cka in another way" in note for note in records.notes) == 6
 
 
 def test_changes_are_made_in_order_and_undone_latest_first(monkeypatch: pytest.MonkeyPatch) -> None:

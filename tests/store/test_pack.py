@@ -313,7 +313,7 @@ OUTSIDE = (
 @pytest.mark.parametrize("name", OUTSIDE)
 def test_paths_that_are_no_files_of_an_experiment_are_refused(name: str, tmp_path: Path, here: Path) -> None:
     (tmp_path / "x.tar.gz").write_bytes(made({**PLAN, name: b"bad"}))
-    with pytest.raises(DataError, match="which is no file of an experiment; nothing was unpacked"):
+    with pytest.raises(DataError, match="which is not a file of an experiment; nothing was unpacked"):
         store.unpack(tmp_path / "x.tar.gz", here)
     assert not here.exists()
 
