@@ -16,7 +16,7 @@ from typing import Any
 
 from typer.core import TyperGroup
 
-from resexp.cli.mistyped import told
+from resexp.cli.mistyped import usage_advice
 from resexp.errors import ConfigError, Problem, ResexpError
 
 
@@ -33,12 +33,12 @@ class Commands(TyperGroup):
             command.help = re.sub(r"(?<!\n)\n(?!\n)", " ", inspect.cleandoc(command.help or "")) or None
 
     def make_context(self, *args: Any, **extra: Any) -> Any:
-        with _wrong_usage_told():
+        with _usage_errors_reported():
             return super().make_context(*args, **extra)
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            with _wrong_usage_told():
+            with _usage_errors_reported():
                 return super().invoke(ctx)
         except KeyboardInterrupt:
             print("Interrupted.", file=sys.stderr)
@@ -46,7 +46,7 @@ class Commands(TyperGroup):
 
 
 @contextmanager
-def _wrong_usage_told() -> Iterator[None]:
+def _usage_errors_reported() -> Iterator[None]:
     """Print what is wrong with a command line that click does not accept, and exit with click's status."""
     try:
         yield
@@ -55,7 +55,7 @@ def _wrong_usage_told() -> Iterator[None]:
         name = type(error).__name__
         if name == "NoArgsIsHelpError" or not hasattr(error, "format_message"):
             raise
-        print(told(error), file=sys.stderr)
+        print(usage_advice(error), file=sys.stderr)
         sys.exit(getattr(error, "exit_code", 2))
 
 

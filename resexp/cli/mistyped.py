@@ -29,7 +29,7 @@ COMMANDS = {
 """Commands of other programs -> what does the same here."""
 
 
-def told(error: Any) -> str:
+def usage_advice(error: Any) -> str:
     """One line about an exception of click. It says how to write a setting that was given as an option."""
     context = getattr(error, "ctx", None)
     typed = context.command_path if context else "resexp"

@@ -77,7 +77,7 @@ class Ray(Launcher):
             wrong = "is an address for Ray's client, which cannot tell how tasks end"
             raise _refusal(asked, wrong, "run this command on a node of the cluster, with host:port")
         if address not in {"auto", "local"} and not address.rpartition(":")[2].isdecimal():
-            raise _refusal(asked, "is no address", "write host:port, auto or local")
+            raise _refusal(asked, "is not an address", "write host:port, auto or local")
         for name, value in {"num_cpus": num_cpus or 1, "num_gpus": num_gpus}.items():
             if value > 1 and value % 1:
                 right = "Ray takes fractions below 1, and whole numbers"

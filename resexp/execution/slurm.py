@@ -51,10 +51,9 @@ class Slurm(Launcher):
     All nodes must see the results folder. The same command adopts the jobs that still wait or run, and
     `resexp stop` cancels them. A job runs `trials_per_job` trials, one after the other. `save_ahead` seconds
     before the time limit, a trial saves its state, and Slurm starts its job again, at most `restarts` times.
-    `partition`, `time`, `mem`, `account`,
-    `qos` and `constraint` are passed to sbatch, and `sbatch` lists further options for it. `setup` has lines
-    of shell that each job runs first. `poll` is the number of seconds between two questions to the
-    controller.
+    `partition`, `time`, `mem`, `account`, `qos` and `constraint` are passed to sbatch, and `sbatch` lists
+    further options for it. `setup` has lines of shell that each job runs first. `poll` is the number of
+    seconds between two questions to the controller.
     """
 
     remote: ClassVar[bool] = True

@@ -40,16 +40,16 @@ PATIENCE = 60.0
 """Seconds to wait for one of Slurm's programs."""
 
 
-class Told:
-    """Notes signals. `stop` says whether one has told this process to stop."""
+class StopFlag:
+    """Notes signals. `raised` says whether one has told this process to stop."""
 
     def __init__(self) -> None:
-        self.stop = False
+        self.raised = False
         for number in (signal.SIGTERM, signal.SIGUSR2):
             signal.signal(number, self._note)
 
     def _note(self, _number: int, _frame: FrameType | None) -> None:
-        self.stop = True
+        self.raised = True
 
 
 def main(note: Path, first: int, count: int) -> int:
@@ -57,7 +57,7 @@ def main(note: Path, first: int, count: int) -> int:
     It is UNFINISHED, or the status of the last worker. If a signal ended that worker, its status is 128 plus
     the number of the signal.
     """
-    told = Told()
+    flag = StopFlag()
     try:
         content = read_note(note)
     except FileNotFoundError:  # the run has ended, or did not know that Slurm had taken this job
@@ -67,21 +67,21 @@ def main(note: Path, first: int, count: int) -> int:
     status = 0
     try:
         for task in content["tasks"][first : first + count]:
-            outcome = _run(task, content, launcher, told)
+            outcome = _run(task, content, launcher, flag)
             if outcome is not None and outcome.status is not None:
                 status = outcome.status if outcome.status >= 0 else 128 - outcome.status
-            if told.stop and not _ended(task):
+            if flag.raised and not _ended(task):
                 return _again_later(content["restarts"], task)
     finally:
         launcher.close()
     return status
 
 
-def _run(task: Mapping[str, Any], note: Mapping[str, Any], launcher: Local, told: Told) -> Outcome | None:
+def _run(task: Mapping[str, Any], note: Mapping[str, Any], launcher: Local, flag: StopFlag) -> Outcome | None:
     """Train a trial until it ends or is told to stop. None if there is nothing to train."""
     outcome = None
     for _ in range(TRIES):
-        if told.stop or _ended(task):
+        if flag.raised or _ended(task):
             break
         job = Job(
             task["folder"],
@@ -95,19 +95,19 @@ def _run(task: Mapping[str, Any], note: Mapping[str, Any], launcher: Local, told
         )
         with suppress(StaleAttempt):  # the worker will find this out by itself, and end
             note_restart(TrialFolder(job.folder), job.number, job.restart)
-        outcome = _outcome(launcher, launcher.start(job), told)
+        outcome = _outcome(launcher, launcher.start(job), flag)
         if not outcome.again:
             break
-    if outcome is not None and not told.stop and not _ended(task):
+    if outcome is not None and not flag.raised and not _ended(task):
         _record(task, outcome.kind, outcome.cause)
     return outcome
 
 
-def _outcome(launcher: Local, worker: Any, told: Told) -> Outcome:
+def _outcome(launcher: Local, worker: Any, flag: StopFlag) -> Outcome:
     asked = False
     while (outcome := launcher.poll(worker)) is None:
         launcher.wait([worker], LOOK)
-        if told.stop and not asked:
+        if flag.raised and not asked:
             asked = True
             launcher.stop(worker, kill=False)
     return outcome

@@ -154,5 +154,5 @@ class SubmitQueue:
             waits = f"{duration(FIRST_WAIT)} to {duration(LONGEST_WAIT)}"
             self.news.append(
                 f"Jobs could not be submitted: {refusal}. Those that Slurm has not taken are submitted again "
-                f"after waits of {waits}; {counted(count, 'trial')} not known to be submitted."
+                f"after waits of {waits}; {counted(count, 'trial')} may not have been submitted yet."
             )

@@ -1,4 +1,4 @@
-"""The errors of answers that look at nothing, where errors are no shares of whole examples."""
+"""The errors of answers that ignore the input, for tasks whose errors are not counted per example."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def blind_errors(run: Learner) -> dict[str, float]:
     split have, in eval mode and without augmentation.
 
     A generator of which no image is near a real one has a shortfall of 1. The result is {} if each example
-    has one class, because `Facts.chance` is known before training then, and if the task's targets are no
-    numbers of classes.
+    has one class, because `Facts.chance` is then known before training. It is also {} if the task's targets
+    are not class numbers.
     """
     if isinstance(run.task, AdversarialTask):
         return dict.fromkeys(SPLITS, 1.0)

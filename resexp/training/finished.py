@@ -45,8 +45,8 @@ def check_unchanged(trial: Trial, plugins: Sequence[Plugin], fingerprint: str, f
     )
     if changed := numerics.changed_parts(trained, now):
         raise StoreError(
-            f"{folder}: was trained when {', '.join(changed)} gave other numbers; run the experiment again, "
-            "which trains it anew"
+            f"{folder}: was trained when {', '.join(changed)} gave other numbers; run the experiment again "
+            "to retrain it"
         )
 
 

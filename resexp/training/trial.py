@@ -95,7 +95,7 @@ def _train(attempt: Attempt, settings: Settings, others: Others | None) -> None:
         known |= {"unmeasured": missing} if (missing := loop.unmeasured()) else {}
         known |= {"baselines": loop.run.task.baselines(data.train, data.test, len(facts.classes))}
         known |= {"blind": blind} if (blind := blind_errors(loop.run)) else {}
-        known |= {"samples": made_up(loop.run)}
+        known |= {"samples": generated_texts(loop.run)}
         if counts := confused(loop.run):
             known |= {"confused": counts}
         result = loop.result(loop.row)
@@ -124,7 +124,7 @@ def _total(numbers: Sequence[int | None]) -> int | None:
     return sum(known) if len(known) == len(numbers) else None
 
 
-def made_up(run: Learner) -> list[str]:
+def generated_texts(run: Learner) -> list[str]:
     """The texts that the trained network generates, in eval mode and in the arithmetic of evaluation."""
     run.forward.eval()
     with run.autocast():

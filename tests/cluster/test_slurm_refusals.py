@@ -57,7 +57,7 @@ def test_what_a_busy_controller_refuses_is_submitted_again(
     assert states["a"].result["attempt"] == 1
     (note,) = seen.notes
     assert said in note
-    assert "1 trial not known to be submitted" in note
+    assert "1 trial may not have been submitted yet" in note
     assert not list((tmp_path / "exp/jobs").glob("*.json"))
 
 

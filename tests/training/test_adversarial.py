@@ -238,7 +238,7 @@ def test_pixels_that_are_no_numbers_end_the_trial() -> None:
     run = new(AdversarialRun, settings())
     with torch.no_grad():
         next(iter(run.average.parameters())).fill_(torch.nan)
-    with pytest.raises(Diverged, match="pixel that is no number by step 0 of 12"):
+    with pytest.raises(Diverged, match="pixel that is not a number by step 0 of 12"):
         run.generated(3)
 
 

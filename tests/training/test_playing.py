@@ -13,7 +13,7 @@ from learners import advanced, new, saved
 from resexp.config.parse import parse_settings
 from resexp.data.environment import Environment
 from resexp.errors import Diverged, TrialError
-from resexp.training.playing.episodes import Game, mean_return, play, told
+from resexp.training.playing.episodes import Game, env_action, mean_return, play
 from resexp.training.playing.run import PlayingRun
 from resexp.training.playing.scale import Scale
 from resexp.training.probing import measured
@@ -183,7 +183,7 @@ def test_a_policy_without_numbers_diverges() -> None:
     run = new(PlayingRun, settings())
     with torch.no_grad():
         next(run.network.parameters()).fill_(float("nan"))
-    with pytest.raises(Diverged, match="no number by step 0"):
+    with pytest.raises(Diverged, match="not a number by step 0"):
         run.train_step()
 
 
@@ -294,8 +294,8 @@ def test_first_observations_are_kept_apart(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_actions_reach_the_environment_within_its_bounds() -> None:
     pendulum = Environment(name="Pendulum-v1").make()
-    assert told(pendulum, np.array([7.0], np.float32)).tolist() == [2.0]
-    assert told(Environment(name="CartPole-v1").make(), np.array([0.0, 1.0], np.float32)) == 1
+    assert env_action(pendulum, np.array([7.0], np.float32)).tolist() == [2.0]
+    assert env_action(Environment(name="CartPole-v1").make(), np.array([0.0, 1.0], np.float32)) == 1
 
 
 def test_the_scale_is_that_of_all_observations() -> None:

@@ -147,7 +147,7 @@ class AdversarialRun(Run):
             images = self.forward(part)
             if not images.isfinite().all():
                 raise Diverged(
-                    f"a generated image had a pixel that is no number by step {self.step} of {self.total}"
+                    f"a generated image had a pixel that is not a number by step {self.step} of {self.total}"
                 )
             parts.append(pixels(images))
             alive()

@@ -47,7 +47,7 @@ class Game:
         ended it.
         """
         self.actions.append(action_K)
-        observation, reward, ended, cut, _ = self.env.step(told(self.env, action_K))
+        observation, reward, ended, cut, _ = self.env.step(env_action(self.env, action_K))
         self.observation = copied(observation)
         self.total += float(reward)
         return float(reward), bool(ended or cut), bool(cut and not ended)
@@ -124,7 +124,7 @@ def copied(observation: Any) -> Floats:
     return np.array(observation, np.float32)
 
 
-def told(env: Any, action_K: Floats) -> Any:
+def env_action(env: Any, action_K: Floats) -> Any:
     """An action in the form that the environment takes: the number of a choice, or a vector within bounds."""
     space = env.action_space
     if not space.shape:
@@ -142,7 +142,7 @@ def mean_return(envs: Sequence[Any], seeds: Sequence[int], act: Callable[[Tensor
         actions_EK = act(torch.from_numpy(np.stack([seen[e] for e in playing])))
         going = []
         for e, action_K in zip(playing, actions_EK.numpy(), strict=True):
-            observation, reward, ended, cut, _ = envs[e].step(told(envs[e], action_K))
+            observation, reward, ended, cut, _ = envs[e].step(env_action(envs[e], action_K))
             seen[e] = copied(observation)
             totals[e] += float(reward)
             if not (ended or cut):

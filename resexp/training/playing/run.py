@@ -111,7 +111,7 @@ class PlayingRun(Run):
         """A network's outputs for observations, on the CPU. Raises Diverged if an output is not finite."""
         output: Tensor = network(self.scale(seen_BF).to(self.device)).cpu()
         if not output.isfinite().all():
-            raise Diverged(f"an output of a network was no number by step {self.step} of {self.total}")
+            raise Diverged(f"an output of a network was not a number by step {self.step} of {self.total}")
         return output
 
     def values(self, seen_BF: Tensor) -> Tensor:
