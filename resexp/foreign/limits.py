@@ -20,8 +20,9 @@ from resexp.report.unjudged import APART, apart
 from resexp.text import clean
 
 SELECTION = (
-    "A table does not say whether runs were left out, whether seeds were added until a difference showed, or "
-    "whether the best epoch was chosen by the test set. The verdicts assume that none of this happened."
+    "A table does not say whether runs were left out, whether seeds were added until a difference showed, "
+    "whether the best epoch was chosen by the test set, or whether training errors are means over an epoch in "
+    "which the network was still changing. The verdicts assume that none of this happened."
 )
 
 SETTINGS = {
