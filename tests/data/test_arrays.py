@@ -110,7 +110,7 @@ def test_grey_images_need_no_axis_for_channels(tmp_path: Path, configure: Config
 
 def test_a_test_set_is_drawn_where_a_fraction_is_given(tmp_path: Path, configure: Configure) -> None:
     root = saved(tmp_path, train_images=IMAGES, train_labels=LABELS, test_images=None, test_labels=None)
-    with pytest.raises(DataError, match="has no array 'test_images', but train_images, train_labels"):
+    with pytest.raises(DataError, match="has no array 'test_images'; it has train_images, train_labels"):
         cache.facts_of(configure("arrays", root=root))
     data = prepared(configure("arrays", root=root, test_fraction=0.2))
     assert (data.facts.train_counts, data.facts.test_counts) == ((8,) * 4, (2,) * 4)
@@ -127,7 +127,7 @@ def test_a_test_set_is_drawn_where_a_fraction_is_given(tmp_path: Path, configure
 
 
 WRONG: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
-    ("a name", {}, {"train_images": "x_train"}, r"set\.npz: has no array 'x_train', but test_images, test_l"),
+    ("a name", {}, {"train_images": "x_train"}, r"set\.npz: has no array 'x_train'; it has test_images, test_l"),
     ("lengths", {"test_labels": LABELS[:5]}, {}, "test_labels: has 5 labels, and test_images has 12 images"),
     ("floats", {"train_labels": LABELS[:28] * 1.0}, {}, "train_labels: has the type float64; give labels as"),
     (

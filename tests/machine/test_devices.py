@@ -82,11 +82,11 @@ def test_the_devices_of_trials(
 @pytest.mark.parametrize(
     ("kind", "count", "asked", "known"),
     [
-        (None, 0, "cuda", "one of auto, cpu"),
-        ("cuda", 0, "cuda", "one of auto, cpu"),
-        ("cuda", 1, "mps", "one of auto, cpu, cuda, cuda:0"),
-        ("mps", 1, "mps:1", "one of auto, cpu, mps, mps:0"),
-        ("xpu", 2, "cuda:0", "one of auto, cpu, xpu, xpu:0, xpu:1"),
+        (None, 0, "cuda", "give one of auto, cpu"),
+        ("cuda", 0, "cuda", "give one of auto, cpu"),
+        ("cuda", 1, "mps", "give one of auto, cpu, cuda, cuda:0"),
+        ("mps", 1, "mps:1", "give one of auto, cpu, mps, mps:0"),
+        ("xpu", 2, "cuda:0", "give one of auto, cpu, xpu, xpu:0, xpu:1"),
     ],
 )
 def test_a_device_that_is_not_there_is_refused_with_those_that_are(

@@ -95,7 +95,7 @@ def test_a_part_s_version_is_read_and_a_wrong_one_told(tmp_path: Path) -> None:
     assert scan.parts("connection", read_plugins([file]))["mine"].numerics == 2
     for version in ("0", "'2'", "True", "1 + 1"):
         file.write_text(PART.format(version=version))
-        with pytest.raises(ConfigError, match=r"Mine\.numerics: is no version; write a whole number"):
+        with pytest.raises(ConfigError, match=r"Mine\.numerics: is not a version; write a whole number"):
             read_plugins([file])
 
 

@@ -31,7 +31,7 @@ def planned(changes: dict[str, Any]) -> Any:
         ({"discriminator": None}, "discriminator: is missing: adversarial trains two networks"),
         (
             {"task": "classification", "model": {"kind": "resnet", "depth": 8}},
-            "discriminator: has no effect: classification trains one network",
+            "discriminator: has no effect: classification trains only one network",
         ),
         (
             {"model": {"kind": "resnet", "depth": 8}},
@@ -67,7 +67,7 @@ def planned(changes: dict[str, Any]) -> Any:
                 "discriminator": None,
                 "probes": [{"kind": "gradient_norms", "of": "discriminator"}],
             },
-            "probes.0.of: discriminator: classification trains one network",
+            "probes.0.of: discriminator: classification trains only one network",
         ),
     ],
 )
