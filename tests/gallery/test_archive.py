@@ -95,8 +95,8 @@ def test_claims_of_committed_reports_follow_from_their_trials(
         ]
         sides.append(mine.set_index("seed")[metric])
     assert [side.mean() for side in sides] == pytest.approx([claim["lower"], claim["higher"]], rel=1e-9)
-    assert len(sides[0].index.intersection(sides[1].index)) == claim["n"]
-    assert (sides[1] - sides[0]).mean() == pytest.approx(claim["difference"], rel=1e-9)
+    assert min(len(side) for side in sides) == claim["n"]
+    assert sides[1].mean() - sides[0].mean() == pytest.approx(claim["difference"], rel=1e-9)
 
 
 def run(results: Path, folder: Path) -> None:
