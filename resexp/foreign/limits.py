@@ -21,8 +21,8 @@ from resexp.text import clean
 
 SELECTION = (
     "A table does not say whether runs were left out, whether seeds were added until a difference showed, "
-    "whether the best epoch was chosen by the test set, or whether training errors are means over an epoch in "
-    "which the network was still changing. The verdicts assume that none of this happened."
+    "whether the best epoch was chosen by the test set, or whether training errors are means over an epoch "
+    "in which the network was still changing. The verdicts assume that none of this happened."
 )
 
 SETTINGS = {

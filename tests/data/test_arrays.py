@@ -127,7 +127,12 @@ def test_a_test_set_is_drawn_where_a_fraction_is_given(tmp_path: Path, configure
 
 
 WRONG: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
-    ("a name", {}, {"train_images": "x_train"}, r"set\.npz: has no array 'x_train'; it has test_images, test_l"),
+    (
+        "a name",
+        {},
+        {"train_images": "x_train"},
+        r"set\.npz: has no array 'x_train'; it has test_images, test_l",
+    ),
     ("lengths", {"test_labels": LABELS[:5]}, {}, "test_labels: has 5 labels, and test_images has 12 images"),
     ("floats", {"train_labels": LABELS[:28] * 1.0}, {}, "train_labels: has the type float64; give labels as"),
     (

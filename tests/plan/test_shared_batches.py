@@ -62,7 +62,10 @@ def planned(tmp_path: Path, *overrides: str, device: str = "cpu", plugin: str = 
     ("overrides", "says"),
     [
         (["model.connection=stochastic_depth"], "model.connection: stochastic_depth needs the whole batch"),
-        (["training.batch_size=1"], "training.processes: 2 processes cannot share a batch of 1; give at most 1"),
+        (
+            ["training.batch_size=1"],
+            "training.processes: 2 processes cannot share a batch of 1; give at most 1",
+        ),
         (
             ["data.train_size=4", "training.processes=5"],
             "training.processes: 5 processes cannot share a batch of 4; give at most 4",
