@@ -45,10 +45,12 @@ def of(records: Records, rows: Sequence[Row], *, rare: bool) -> str:
     """The caption of a table with these rows. `rare`: at some depth, less than 10 % of blind answers are
     wrong.
     """
-    gaps = Counter(row["variant"] for row in rows if row["gap"] is not None)
+    gaps = [row for row in rows if row["gap"] is not None]
     compared = bool(gaps)
     caption = CAPTION if compared else MEASURED
-    if gaps and max(gaps.values()) > 2:
+    deepest = {row["variant"]: row["depth"] for row in rows if row["n"]}  # rows are in the order of depth
+    middle = Counter(row["variant"] for row in gaps if row["depth"] != deepest[row["variant"]])
+    if max(middle.values(), default=0) > 1:
         caption += BETWEEN
     if compared and statistics.level_of(records) == statistics.LEVEL and not splits.drawn(records):
         caption += POWER

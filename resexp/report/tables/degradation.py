@@ -95,12 +95,12 @@ def _rows(variant: str, group: pd.DataFrame, level: float) -> list[dict[str, Any
     middle = max(1, sum(depth != deepest for depth in whole) - 1)  # the shallowest is compared with none
     rows = []
     for depth, place in places.items():
-        gap, sure = (
-            statistics.degradation(whole, depth, examples=examples, overlap=overlap, level=own)
-            if depth in whole
-            else None
-            for own in (level, 1 - (1 - level) / middle)
-        )
+        gap = sure = None
+        if depth in whole:
+            gap, sure = (
+                statistics.degradation(whole, depth, examples=examples, overlap=overlap, level=own)
+                for own in (level, 1 - (1 - level) / middle)
+            )
         failures = found.get(depth)
         rows.append(
             {
