@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from resexp.errors import Problem
@@ -24,12 +25,15 @@ no such word, because it names the length of training.
 NO_STEPS = MOMENTS | MEASURED | {"best", "size", "per", "ms"}
 """Words of names such as best_epoch, step_size and loss_epoch, which do not say when a row was written."""
 
+VALUE = re.compile(r"(?<==)[+-]?\d{1,18}(\.\d{0,9})?(e[+-]?\d{1,3})?$", re.ASCII)
+"""The number in a part of a variant's name, such as `growth=12`. Longer numbers are ids, not settings."""
+
 ONE_ROW = "give one row for each run, that of its last epoch, or a column of seeds"
 
 
 def respelled(runs: Sequence[ForeignRun], columns: ColumnRoles) -> list[Placed]:
-    """Problems with variants or data sets whose names differ only in capitals or spaces (for data sets, also
-    in dashes and underscores), which is probably a mistake.
+    """Problems with variants or data sets whose names differ only in capitals, in spaces or in how a number
+    is written (for data sets, also in dashes and underscores), which is probably a mistake.
     """
     problems: list[Placed] = []
     variant, data = " and ".join(map(clean, columns.variant)), clean(columns.of.get("data", ""))
@@ -37,11 +41,17 @@ def respelled(runs: Sequence[ForeignRun], columns: ColumnRoles) -> list[Placed]:
         first: dict[str, ForeignRun] = {}
         for run in runs:
             name = getattr(run, field) or ""
-            before = first.setdefault(re.sub(ignored, "", name.casefold()), run)
+            before = first.setdefault(_bare(name, ignored), run)
             if (other := getattr(before, field) or "") != name:
                 told = f"{name!r} is spelled {other!r} in {before.where}"
                 problems.append((run.row, Problem(run.where, column, clean(told), "write it in one way")))
     return problems
+
+
+def _bare(name: str, ignored: str) -> str:
+    """A name without capitals and what is ignored, and with `growth=12.0` as `growth=12`."""
+    parts = re.sub(ignored, "", name.casefold()).split(",")
+    return ",".join(VALUE.sub(lambda found: str(Decimal(found[0]).normalize()), part) for part in parts)
 
 
 def repeated(sheet: Sheet, runs: Sequence[ForeignRun], columns: ColumnRoles) -> list[Placed]:

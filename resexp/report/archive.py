@@ -83,13 +83,14 @@ def _frame(file: Path) -> pd.DataFrame:
 def _typed(name: str, cells: Sequence[str]) -> Sequence[Any]:
     """The cells as truth values, integers or floats if all of them are, and as texts otherwise.
 
-    An empty cell is NaN among numbers and None among texts. An id is always a text.
+    An empty cell is NaN among numbers and None among texts. An id is always a text, and so is `1_0`, which
+    Python would read as 10.
     """
     if name == "id":
         return cells
     if set(cells) <= {"True", "False"}:
         return [cell == "True" for cell in cells]
-    for number in (int, float):
+    for number in () if any("_" in cell for cell in cells) else (int, float):
         with suppress(ValueError):
             return [number(cell) if cell or number is int else math.nan for cell in cells]
     return [plain(cell) or None for cell in cells]

@@ -154,6 +154,18 @@ def test_columns_that_the_user_names_wrongly(tmp_path: Path) -> None:
     assert "--test-error and --test-accuracy say the same" in both
 
 
+def test_a_number_of_a_variant_is_written_in_one_way(tmp_path: Path) -> None:
+    columns = {"variant": ["variant", "growth"]}
+    for first, second in (("12", "12.0"), ("0.001", "1e-3")):
+        path = written(tmp_path, f"{HEADER},growth\na,2,0,9,{first}\na,2,1,8,{second}\n")
+        (told,) = refusals(path, columns)
+        assert f"'a, growth={second}' is spelled 'a, growth={first}'" in told
+    long = ("123456789012345678901234567890", "123456789012345678901234567891", "1e99999999")
+    rows = "\n".join(f"a,2,{seed},9,{growth}" for growth in long for seed in (0, 1))
+    judged = resexp.judge(written(tmp_path, f"{HEADER},growth\n{rows}\n"), **columns)
+    assert judged.records.trials["variant"].nunique() == 3
+
+
 def test_what_is_said_of_a_whole_table_must_be_possible(tmp_path: Path) -> None:
     path = written(tmp_path, GOOD)
     assert "--chance: 90 is no number between 0 and 1" in refusals(path, chance=90)[0]

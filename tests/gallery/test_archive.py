@@ -152,6 +152,17 @@ def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
             resexp.archive("made_up", tmp_path / "results")
 
 
+def test_names_that_python_would_read_as_numbers_stay_texts(tmp_path: Path) -> None:
+    run(tmp_path / "results", tmp_path)
+    trials = publish.publish("made_up", tmp_path / "results") / "trials.csv"
+    header, *rows = trials.read_text().splitlines()
+    lines = [f"{header},own,width", *(f"{row},1_{n},1{n}" for n, row in enumerate(rows))]
+    trials.write_text("\n".join(lines) + "\n")
+    found = resexp.archive("made_up", tmp_path / "results").trials
+    assert found["own"].tolist() == [f"1_{n}" for n in range(6)]
+    assert found["width"].tolist() == [10, 11, 12, 13, 14, 15]
+
+
 def test_no_torch_is_loaded_to_open_an_archive() -> None:
     code = f"import sys, resexp; resexp.archive({COMMITTED[0]!r}); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
