@@ -13,6 +13,8 @@ from resexp.errors import DataError
 TRAIN = 0.9
 """The share of a text, from its start, that is for training. The rest is the test set."""
 CHUNK = 1 << 20
+MOST_CHARACTERS = 1 << 16
+"""The most different characters of a text, because their numbers are stored in 16 bits."""
 
 
 def text_facts(kind: str, text: str, context: int, *more: object) -> Facts:
@@ -27,8 +29,12 @@ def text_facts(kind: str, text: str, context: int, *more: object) -> Facts:
 def window_facts(kind: str, length: int, names: tuple[str, ...], context: int, *more: object) -> Facts:
     """The facts of a text of `length` characters with the vocabulary `names`; `more` identifies the text.
 
-    Raises DataError if the training or the test text is shorter than a window and the character after it.
+    Raises DataError if the training or the test text is shorter than a window and the character after it, or
+    if there are more than MOST_CHARACTERS different characters.
     """
+    if len(names) > MOST_CHARACTERS:
+        wrong = f"the text has {len(names):,} different characters, and at most {MOST_CHARACTERS:,} are read"
+        raise DataError(f"{kind}: {wrong}; replace the rare ones")
     end = boundary(length)
     train, test = ((part - 1) // context for part in (end, length - end))
     if min(train, test) < 1:

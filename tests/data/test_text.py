@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from shared_data import SHARED
 from resexp.config.settings import DataConfig
 from resexp.data import cache
 from resexp.data.opening import open_data
+from resexp.data.text import MOST_CHARACTERS
 from resexp.data.text_file import LIMIT
 from resexp.data.tiny_shakespeare import REMOTE, VOCABULARY
 from resexp.data.windows import TokenSet
@@ -107,6 +109,16 @@ def test_texts_that_do_not_fit(tmp_path: Path, file: str, configure: Configure) 
     (tmp_path / "latin").write_bytes("é".encode("latin-1") * 2000)
     with pytest.raises(DataError, match="names a text file in UTF-8"):
         cache.facts_of(configure("text_file", root=str(tmp_path / "latin")))
+
+
+def test_a_text_of_more_characters_than_have_numbers_is_refused(tmp_path: Path, configure: Configure) -> None:
+    """Numbers are stored in 16 bits. Character 65,536 would be read as character 0."""
+    points = [point for point in range(0x100, 0x11000) if not 0xD800 <= point < 0xE000]
+    wide = "".join(map(chr, points))
+    for count, refused in ((MOST_CHARACTERS, False), (MOST_CHARACTERS + 1, True)):
+        (tmp_path / "wide").write_text(wide[:count], encoding="utf-8")
+        with pytest.raises(DataError, match="65,537 different characters") if refused else nullcontext():
+            cache.facts_of(configure("text_file", root=str(tmp_path / "wide")))
 
 
 def test_only_a_regular_file_of_bounded_size_is_read(tmp_path: Path, configure: Configure) -> None:
