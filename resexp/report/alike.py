@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 import pandas as pd
 
 from resexp.config.grid import DEPTH
+from resexp.config.tunable import ASKED
 from resexp.report import frames
 from resexp.report.confounded import overlap, shown, swept, within
 from resexp.store import Records
@@ -29,9 +30,9 @@ def pooled(trials: pd.DataFrame, alike: pd.Series[str]) -> tuple[str, ...]:
 
 
 def unspoken(records: Records, named: Collection[str], sides: Sequence[pd.DataFrame]) -> pd.Series[str]:
-    """A label for each trial: its values of all swept settings that the claim does not name, and its test
-    data if the claim names no data setting. Depth and tuned settings are left out. If the trials of a side
-    still differ at equal labels and depths, the label also has the settings in which they differ.
+    """A label for each trial: its values of all swept settings that the claim does not name, and its task and
+    test data if the claim names no setting of these. Depth and tuned settings are left out. If the trials of
+    a side still differ at equal labels and depths, the label also has the settings in which they differ.
 
     Only trials with the same label may be compared with each other.
     """
@@ -39,7 +40,7 @@ def unspoken(records: Records, named: Collection[str], sides: Sequence[pd.DataFr
     trials = records.trials
     axes = [axis for axis in swept(records) if not any(overlap(axis, key) for key in excluded)]
     columns = [trials[axis].map(frames.value_text) for axis in axes]
-    if not any(key.startswith("data") for key in named):
+    if not any(key.startswith("data") or key in ASKED for key in named):
         columns.append(frames.test_data(records, trials))
     labels = pd.Series("", index=trials.index, dtype=str)
     for column in columns:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from resexp.config.tunable import ASKED
 from resexp.plan.groups import value_at
 from resexp.plan.status import Status
 from resexp.report import moments, words
@@ -179,16 +180,15 @@ def test_data(records: Records, trials: pd.DataFrame) -> pd.Series[str]:
 
     def label(id: str) -> str:
         data = records.settings.get(id, {}).get("data", {})
-        task = value_at(records.settings.get(id), "task.kind")
-        return repr((task, {key: value for key, value in data.items() if key not in TRAINING_DATA}))
+        asked = [value_at(records.settings.get(id), key) for key in ASKED]
+        return repr((asked, {key: value for key, value in data.items() if key not in TRAINING_DATA}))
 
     return trials["id"].map(label)
 
 
 def by_test_data(records: Records, trials: pd.DataFrame) -> Iterator[pd.DataFrame]:
     """The trials grouped by task and test data. Errors on different ones cannot be compared."""
-    for _, group in trials.groupby(test_data(records, trials), sort=False):
-        yield group
+    yield from (group for _, group in trials.groupby(test_data(records, trials), sort=False))
 
 
 def by_depth(trials: pd.DataFrame) -> Iterator[DepthGroup]:

@@ -188,6 +188,12 @@ CASES: dict[str, tuple[str, int, str, tuple[str, ...]]] = {
         "data.validation_size",
         ("the validation errors of its values would be of different examples",),
     ),
+    "tune the seed of the examples": (
+        FULL + "tune: {data.seed: [0, 1]}\n",
+        5,
+        "data.seed",
+        ("the validation errors of its values would be of different examples",),
+    ),
     "tune and sweep": (
         FULL + "sweep: {model.norm: [none]}\ntune: {model.norm: [batch]}\n",
         6,

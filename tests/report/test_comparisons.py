@@ -422,9 +422,17 @@ def test_variants_that_share_no_test_data_are_said_to_be_compared_with_nothing(m
     assert not any(sentence.badge == "not judged" for sentence in build(make(one)).sentences)
 
 
-def test_errors_of_two_tasks_are_not_compared(make: Make) -> None:
+@pytest.mark.parametrize(
+    ("key", "values"),
+    [
+        ("task.kind", ("language", "masked_language")),
+        ("task.rate", (0.15, 0.5)),
+        ("model.mask_ratio", (0.5, 0.75)),
+    ],
+)
+def test_errors_of_two_tasks_are_not_compared(make: Make, key: str, values: tuple[object, object]) -> None:
     rows = measured({"residual a": [0.1, 0.11, 0.12], "residual b": [0.3, 0.31, 0.32]})
     assert comparisons.table(frames.prepared(make(rows))) is not None
-    for own, task in zip(rows, ["language"] * 3 + ["masked_language"] * 3, strict=True):
-        own["task.kind"] = task
+    for number, own in enumerate(rows):
+        own[key] = values[number // 3]
     assert comparisons.table(frames.prepared(make(rows))) is None
