@@ -172,10 +172,16 @@ def stop(
     name: options.Name = None, results: options.Results = RESULTS, plugin: options.Plugins = None
 ) -> None:
     """Stop an experiment: its run on this machine, and its jobs on a cluster. Trials save their state."""
-    from resexp import api
+    from resexp import api, store
 
-    count = api.stop(name, results, plugin or [])
-    typer.echo(f"Cancelled {text.counted(count, 'job')}. The command that ran the experiment continues it.")
+    folder = store.find(name, results)
+    ended = ["Stopped the run on this machine."] if store.running(folder) else []
+    if count := api.stop(name, results, plugin or []):
+        ended.append(f"Cancelled {text.counted(count, 'job')}.")
+    if ended:
+        typer.echo(" ".join([*ended, "The command that ran the experiment continues it."]))
+    else:
+        typer.echo(f"{text.clean(folder.name)}: nothing was running, so nothing was stopped.")
 
 
 @app.command()
