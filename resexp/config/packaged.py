@@ -21,11 +21,16 @@ def names() -> dict[str, Path]:
 def found(path: Path) -> Path:
     """`path` itself if it exists or is not a plain name; otherwise the package's configuration of that name.
 
-    Raises ConfigError if the package has none.
+    Raises ConfigError if the package has none, or if a missing file has the name of one of its own.
     """
-    if path.suffix or path.name != str(path) or path.exists():
+    if path.exists():
         return path
     files = names()
+    if path.suffix or path.name != str(path):
+        if path.stem in files:
+            right = f"write {path.stem} for the configuration of this name that comes with the package"
+            raise ConfigError([Problem(str(path), "", "does not exist", right)])
+        return path
     if path.name not in files:
         right = f"give a YAML file, or a name that `resexp gallery` lists; {suggest(path.name, files)}"
         raise ConfigError(

@@ -83,8 +83,11 @@ def read_text(path: Path) -> str:
     try:
         data = durable.read_bytes(path, MAX_BYTES)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        right = "give a YAML file of a few kilobytes"
-        wrong = f"cannot be read: {getattr(error, 'strerror', None) or error}"
+        missing = isinstance(error, FileNotFoundError)
+        right = "give the path of a YAML file" if missing else "give a YAML file of a few kilobytes"
+        wrong = (
+            "does not exist" if missing else f"cannot be read: {getattr(error, 'strerror', None) or error}"
+        )
         raise ConfigError([Problem(str(path), "", wrong, right)]) from None
     try:
         return data.decode("utf-8-sig")

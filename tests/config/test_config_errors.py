@@ -369,9 +369,14 @@ def test_an_alias_of_itself_is_refused(tmp_path: Path) -> None:
 def test_a_folder_and_a_missing_file(tmp_path: Path) -> None:
     right = "give a YAML file of a few kilobytes"
     assert problems(tmp_path) == [f"{tmp_path}: cannot be read: is a folder and not a regular file; {right}"]
-    assert problems(tmp_path / "none.yaml") == [
-        f"{tmp_path}/none.yaml: cannot be read: No such file or directory; {right}"
-    ]
+    right = "give the path of a YAML file"
+    assert problems(tmp_path / "none.yaml") == [f"{tmp_path}/none.yaml: does not exist; {right}"]
+
+
+@pytest.mark.parametrize("name", ["depth_sweep.yaml", "configs/depth_sweep.yaml", "configs/he2015_depth.yml"])
+def test_a_missing_file_with_the_name_of_a_configuration_of_the_package(tmp_path: Path, name: str) -> None:
+    right = f"write {Path(name).stem} for the configuration of this name that comes with the package"
+    assert problems(tmp_path / name) == [f"{tmp_path / name}: does not exist; {right}"]
 
 
 def test_devices_and_pipes_are_not_read(tmp_path: Path) -> None:
