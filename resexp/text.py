@@ -68,6 +68,19 @@ def called(variant: str) -> str:
     )
 
 
+def label(name: str) -> str:
+    """The label of a variant, given the label itself or what `called` makes of it.
+
+    skip (concatenation) -> skip, skip (concatenation, growth=24) -> skip (growth=24).
+    """
+    kind, bracket, rest = name.partition(" (")
+    meaning = MEANINGS.get(kind)
+    if meaning is None or not rest.startswith(meaning):
+        return name
+    options = rest.removeprefix(meaning).removeprefix(", ")
+    return kind if options == ")" else f"{kind}{bracket}{options}"
+
+
 def written(value: object) -> str:
     """An option's value as YAML has it."""
     if value is None:

@@ -5,8 +5,9 @@
     test_error(residual, 56) < test_error(plain, 56)
     test_error(skip, 56) < test_error(residual, 56) + 0.01    skip is at most one point worse
 
-A variant is written as reports label it, such as `residual` or `residual (shortcut=projection)`. The number
-after it is the depth; without one, the greatest depth of that variant is meant.
+A variant is written as reports label it, such as `residual`, `residual (shortcut=projection)`, or `skip` and
+`skip (concatenation)`, which are the same. The number after it is the depth; without one, the greatest depth
+of that variant is meant.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from math import isfinite
 from typing import Literal, cast
 
 from resexp.catalog.scan import suggest
+from resexp.text import label
 
 Claim = Literal["degrades", "does not degrade", "trains"]
 LEFT = "write METRIC(VARIANT, DEPTH) on the left"
@@ -73,7 +75,7 @@ def parse(text: str) -> Expectation:
     text = " ".join(text.split())
     for claim in CLAIMS:
         if text.endswith(f" {claim}"):
-            return Expectation(text, variant=text.removesuffix(claim).strip(), claim=claim)
+            return Expectation(text, variant=label(text.removesuffix(claim).strip()), claim=claim)
     match = _COMPARED.fullmatch(text)
     if match is None:
         right = f"write METRIC(VARIANT, DEPTH) < NUMBER, or a variant with one of {', '.join(CLAIMS)}"
@@ -105,7 +107,7 @@ def _side(text: str, *, right: bool = False) -> Side:
         raise NotUnderstoodError("has too large a depth", "give at most six digits")
     if match["metric"] not in METRICS:
         raise NotUnderstoodError(f"{match['metric']} is not a metric", suggest(match["metric"], METRICS))
-    return Side(match["metric"], match["variant"], int(match["depth"]) if match["depth"] else None)
+    return Side(match["metric"], label(match["variant"]), int(match["depth"]) if match["depth"] else None)
 
 
 def _right(text: str, metric: str) -> tuple[Side | None, float]:

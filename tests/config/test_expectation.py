@@ -17,6 +17,12 @@ LEFT = Side("test_error", "residual", 56)
     ("text", "meant"),
     [
         ("residual does not degrade", Expectation("", "residual", "does not degrade")),
+        ("skip (concatenation) trains", Expectation("", "skip", "trains")),
+        ("skip (concatenation, growth=24) trains", Expectation("", "skip (growth=24)", "trains")),
+        (
+            "test_loss(skip (concatenation), 8) < 2",
+            Expectation("", left=Side("test_loss", "skip", 8), bound=2),
+        ),
         ("plain  degrades", Expectation("", "plain", "degrades")),
         ("residual (norm=none, 2) trains", Expectation("", "residual (norm=none, 2)", "trains")),
         ("test_error(residual, 56) < 0.03", Expectation("", left=LEFT, bound=0.03)),
