@@ -76,7 +76,7 @@ def _show_cost(outline: Outline, console: Console) -> None:
     if outline.note:
         console.print(outline.note, markup=False, highlight=False)
     if outline.seconds_left is None:
-        kinds = "GPUs, boosters, learning by playing, several processes, or very large networks"
+        kinds = "GPUs, boosters, playing, generated images, several processes, or very large networks"
         console.print(f"Time left: not estimated (there is no estimate for {kinds}).")
     elif outline.seconds_left:
         basis = " on idle cores, from timed steps of two networks"

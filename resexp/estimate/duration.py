@@ -17,6 +17,7 @@ from resexp.config.fields import plugins_of
 from resexp.execution.running import work_of
 from resexp.machine.environment import processor
 from resexp.plan.trial import Cost
+from resexp.text import counted
 
 if TYPE_CHECKING:
     from resexp.config.settings import Settings
@@ -77,7 +78,7 @@ def room(slots: Sequence[str], trials: Sequence[Trial], memory: int | None, *, a
         return fitting
     cores = (
         f"A trial has up to {most} processes, and there are cores for {len(slots)} processes, so at most "
-        f"{len(kept)} trials run at once."
+        f"{counted(len(kept), 'trial')} can run at once."
     )
     return Room(fitting.slots, " ".join(filter(None, [cores, fitting.note])))
 

@@ -99,8 +99,8 @@ def _seconds_left(
     are none, steps are timed.
 
     Without a finished trial, there is no estimate for accelerators (only CPU steps are timed), for boosters
-    (they have no network), for learning by playing (playing is not timed), for several processes (only steps
-    of one are), and for networks that are too large to be timed.
+    (they have no network), for learning by playing and for generating images (these take other steps), for
+    several processes (only steps of one are timed), and for networks that are too large to be timed.
     """
     from resexp.estimate.duration import can_be_timed, seconds_by_done, sweep_seconds
     from resexp.training.entry import LEARNERS, learner_name

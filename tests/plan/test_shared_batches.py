@@ -148,9 +148,12 @@ def test_the_plan_counts_cores_and_memory_of_every_process(tmp_path: Path) -> No
     found = room(["cpu"] * 8, [one, three], 1 << 40, asked=False)
     assert found.slots == ("cpu", "cpu")
     assert found.note == (
-        "A trial has up to 3 processes, and there are cores for 8 processes, so at most 2 trials run at once."
+        "A trial has up to 3 processes, and there are cores for 8 processes, so at most 2 trials "
+        "can run at once."
     )
-    assert room(["cpu"] * 2, [three], 1 << 40, asked=False).slots == ("cpu",)
+    alone = room(["cpu"] * 2, [three], 1 << 40, asked=False)
+    assert alone.slots == ("cpu",)
+    assert (alone.note or "").endswith("so at most 1 trial can run at once.")
     assert room(["cpu"] * 2, [three], 1 << 40, asked=True).slots == ("cpu",) * 2
     assert best_slots(["cpu"] * 8, [one, three], 1, Measurer("cpu"), Local()) == ["cpu", "cpu"]
     assert can_be_timed(one)
