@@ -12,7 +12,7 @@ from resexp.text import clean
 def demo(jobs: JobsOrAuto = None, results: Results = RESULTS) -> None:
     """Train plain, residual and skip (concatenation) nets on handwritten digits, and report what depth did.
 
-    Takes about two minutes on 2 cores. Nothing is downloaded. The same command continues an interrupted run.
+    Takes about 100 seconds on 2 cores. Nothing is downloaded. The same command continues an interrupted run.
     """
     from resexp import api
     from resexp.cli import console
