@@ -23,15 +23,24 @@ WIDE_GREY = ("PNG", "PPM")
 
 LOSSY = ("JPEG", "MPO")
 
+PHOTOMETRIC, WHITE_IS_ZERO = 262, 0
+"""The tag of TIFF files that says which value is white, and its value if that is 0."""
+
 
 def in_8_bits(image: Image.Image, file: Path) -> Image.Image:
     """The image in grey (Pillow's mode L) or RGB. If it has one of these modes and nothing is transparent, it
     is returned unchanged.
 
     Values of 16 bits are divided by 257, and floating-point values are scaled from 0..1. Transparent pixels
-    become white. Raises DataError if the file does not say which value is white.
+    become white. Raises DataError if the file does not say which value is white, and for values of 16 bits or
+    more of which 0 is white, because Pillow gives black and white exchanged then.
     """
     deep = image.mode.startswith("I;16") or (image.mode == "I" and image.format in WIDE_GREY)
+    if (deep or image.mode == "F") and image.format == "TIFF" and _white_is_zero(image):
+        raise DataError(
+            f"{file}: is a TIFF file of 16 bits or more in which 0 is white (WhiteIsZero); save it with 0 as "
+            "black, or with 8 bits"
+        )
     if deep:
         return _by_strips(image, "L", lambda strip: _from_16_bits(strip, image.info.get("transparency")))
     if image.mode == "F":
@@ -49,6 +58,11 @@ def in_8_bits(image: Image.Image, file: Path) -> Image.Image:
     if image.mode == "1":
         return image.convert("L")
     return _by_strips(image, "RGB", _from_lab if image.mode == "LAB" else lambda strip: strip.convert("RGB"))
+
+
+def _white_is_zero(image: Image.Image) -> bool:
+    tags = getattr(image, "tag_v2", {})
+    return bool(tags.get(PHOTOMETRIC) == WHITE_IS_ZERO)
 
 
 def class_numbers(image: Image.Image, file: Path, groups: int, seen: set[int] | None = None) -> Image.Image:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import struct
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -136,6 +137,23 @@ def test_values_of_which_none_is_known_to_be_white(
     Image.fromarray(values.repeat(9, 0).repeat(4, 1)).save(tmp_path / "a.tif")
     with pytest.raises(DataError, match=says):
         only(reader, tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize(("mode", "refused"), [("L", False), ("I;16", True), ("F", True)])
+def test_a_tiff_in_which_0_is_white_is_never_read_in_negative(
+    mode: str, refused: bool, reader: Reader, tmp_path: Path
+) -> None:
+    """Pillow exchanges black and white of 8 bits itself, but not of more."""
+    file = tmp_path / "a.tif"
+    Image.new(mode, (8, 8), 1 if mode == "F" else 255).save(file)
+    black_is_zero, white_is_zero = (struct.pack("<HHIHH", 262, 3, 1, value, 0) for value in (1, 0))
+    assert file.read_bytes().count(black_is_zero) == 1
+    file.write_bytes(file.read_bytes().replace(black_is_zero, white_is_zero))
+    if refused:
+        with pytest.raises(DataError, match=r"a\.tif: is a TIFF file of 16 bits or more in which 0 is white"):
+            only(reader, file)
+    else:
+        assert colour(reader, file) == (0, 0, 0)
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp"])
