@@ -22,6 +22,7 @@ from resexp.store import file_lock
 from resexp.store.documents import read_or_empty
 from resexp.store.holder import WATCH, Heart, certainly_dead, lives, replaced
 from resexp.store.layout import ExperimentFolder
+from resexp.text import command
 
 LOCK_WAIT = 1.0
 """Seconds for which a run tries to take the lock. A process that only looks whether the lock is free holds it
@@ -128,7 +129,7 @@ class Hold:
         except file_lock.Refused:
             record = read_or_empty(self.folder.taken) or read_or_empty(self.folder.holder)
             if place_of(record) is Place.HERE:
-                raise Taken(_who(record)) from None
+                raise Taken(_who_here(self.folder, record)) from None
             self._watch(record)
             # A file server may keep the lock of a machine that is gone. A new file has no lock.
             self.folder.lock.unlink(missing_ok=True)
@@ -163,7 +164,7 @@ class Hold:
         run's process exists on this machine, or if the user has not asked for a takeover.
         """
         if exists(record):
-            raise Taken(_who(record))
+            raise Taken(_who_here(self.folder, record))
         if not self._take_over:
             raise Taken(f"{_who(record)}. {_how(self.folder)}")
         self._tell(
@@ -217,6 +218,11 @@ def explained(path: Path) -> Iterator[None]:
 
 def _who(record: Mapping[str, Any]) -> str:
     return ", ".join(f"{word} {record.get(key, 'unknown')}" for word, key in _HOLDER_WORDS)
+
+
+def _who_here(folder: ExperimentFolder, record: Mapping[str, Any]) -> str:
+    """Who runs the experiment on this machine, and what to do about it."""
+    return f"{_who(record)}; wait until it ends, or stop it: {command('resexp', 'stop', folder.path)}"
 
 
 def _how(folder: ExperimentFolder) -> str:

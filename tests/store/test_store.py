@@ -380,6 +380,7 @@ def test_a_torn_last_line_of_a_running_trial_is_dropped(tmp_path: Path) -> None:
 def test_a_second_run_is_refused_with_the_first_ones_name(tmp_path: Path) -> None:
     with create(tmp_path), pytest.raises(BusyError, match=f"process {os.getpid()}, since 20") as busy:
         create(tmp_path)
+    assert str(busy.value).endswith(f"; wait until it ends, or stop it: resexp stop {tmp_path / 'exp'}")
     assert busy.value.exit_status == 75
     create(tmp_path).close()
 

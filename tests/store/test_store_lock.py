@@ -40,7 +40,7 @@ def test_without_locks_one_runs_and_the_other_is_refused(tmp_path: Path) -> None
         taken = tmp_path / "exp/taken"
         experiment.claim(TRIALS[0])
         assert list(store.read(tmp_path / "exp").trials["status"]) == ["running"]
-        with pytest.raises(BusyError, match=rf"process {os.getpid()}, since 20[^.]*$"):
+        with pytest.raises(BusyError, match=rf"process {os.getpid()}, since 20[^.]*; wait until it ends"):
             store.hold(tmp_path, "exp", take_over=True)  # it lives
     assert not taken.exists()
     assert list(store.read(tmp_path / "exp").trials["status"]) == ["pending"]
