@@ -49,7 +49,7 @@ def measure_cost(network: nn.Module, purpose: Purpose, most: int | None = None) 
 
     Raises:
         ConfigError: the network is too large for any machine, or has too many operations to count them in
-            reasonable time; or a group or layer norm would normalise single values.
+            reasonable time; or a group or layer norm would normalise too few values.
     """
     params = count_params(network)
     if params > MOST_PARAMS:
@@ -58,7 +58,7 @@ def measure_cost(network: nn.Module, purpose: Purpose, most: int | None = None) 
         if isinstance(module, Connection):
             module.training = False
         if isinstance(module, nn.GroupNorm | nn.LayerNorm):
-            module.register_forward_pre_hook(_refuse_single_values)
+            module.register_forward_pre_hook(_refuse_few_values)
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             module.forward = KeepInput.apply  # type: ignore[method-assign]  # of this instance only
     for batch in BATCHES:
@@ -74,16 +74,22 @@ def measure_cost(network: nn.Module, purpose: Purpose, most: int | None = None) 
     raise too_large("one example takes more than a terabyte", "choose smaller examples or a smaller width")
 
 
-def _refuse_single_values(norm: nn.GroupNorm | nn.LayerNorm, inputs: tuple[Tensor, ...]) -> None:
-    """Raises ConfigError if the norm normalises one value by itself, because it makes 0 of it."""
+def _refuse_few_values(norm: nn.GroupNorm | nn.LayerNorm, inputs: tuple[Tensor, ...]) -> None:
+    """Raises ConfigError if the norm normalises one value by itself, because it makes 0 of it, or if each of
+    several groups has two values, because they become 1 and -1, which tell almost nothing and have almost no
+    gradient.
+    """
     if isinstance(norm, nn.LayerNorm):
         if math.prod(norm.normalized_shape) == 1:
             wrong = "a layer norm of one channel makes 0 of it"
             raise ConfigError([Problem("", "model.norm", wrong, "none, or a larger width")])
         return
     _, channels, *sides = inputs[0].shape
-    if channels // norm.num_groups * math.prod(sides) == 1:
-        wrong = f"each of {norm.num_groups} groups has one value per example, and the norm makes 0 of it"
+    values = channels // norm.num_groups * math.prod(sides)
+    if values == 1 or (values == 2 and norm.num_groups > 1):
+        result = "0 of it" if values == 1 else "1 and -1 of them"
+        count = "one value" if values == 1 else "two values"
+        wrong = f"each of {norm.num_groups} groups has {count} per example, and the norm makes {result}"
         right = "layer or batch, a larger width, or larger images"
         raise ConfigError([Problem("", "model.norm", wrong, right)])
 

@@ -56,12 +56,22 @@ def test_macs_of_plain_and_option_a(connection: type[Connection], depth: int) ->
     assert cost.macs == 2_359_296 * (6 * n - 1) + 443_008
 
 
-@pytest.mark.parametrize(("norm", "side"), [("group", 8), ("group", 4), ("layer", 4)])
-def test_a_norm_of_single_values_is_refused(norm: str, side: int) -> None:
+@pytest.mark.parametrize(
+    ("norm", "width", "side", "told"),
+    [
+        ("group", 8, 8, ""),
+        ("layer", 8, 4, ""),
+        ("group", 8, 4, "one value per example, and the norm makes 0 of it"),
+        ("group", 16, 4, "two values per example, and the norm makes 1 and -1 of them"),
+        ("group", 24, 4, ""),
+    ],
+)
+def test_a_norm_of_too_few_values_is_refused(norm: Any, width: int, side: int, told: str) -> None:
+    """At 4 pixels, the last blocks have 4 times `width` channels in 32 groups, and one pixel."""
     with torch.device("meta"):
-        net = Resnet(width=8).build(Design(8, (1, side, side), 10, Residual, norm=norm))
-    if (norm, side) == ("group", 4):  # the last blocks have 32 channels, in 32 groups, and one pixel
-        with pytest.raises(ConfigError, match=r"model\.norm: each of 32 groups has one value per example"):
+        net = Resnet(width=width).build(Design(8, (1, side, side), 10, Residual, norm=norm))
+    if told:
+        with pytest.raises(ConfigError, match=rf"model\.norm: each of 32 groups has {told}"):
             measure_cost(net, Purpose((1, side, side), 10))
     else:
         assert measure_cost(net, Purpose((1, side, side), 10)).macs

@@ -62,6 +62,8 @@ def test_simba_has_one_norm_in_a_block_and_an_inverted_bottleneck() -> None:
         (1, {"layers": 1, "stem": False}, r"its depths are n\+1; near it: 2"),
         (6, {"layers": 1, "expansion": 4}, "model.expansion: has no effect on blocks of one layer"),
         (6, {"norm": "group", "width": 32}, r"model.norm: group has 32 groups of one channel"),
+        # At the default width, such a net stayed at the error of guessing.
+        (6, {"norm": "group", "width": 64}, r"32 groups of two channels.* gives 1 and -1.*a width above 64"),
     ],
 )
 def test_what_cannot_be_built_is_named(depth: int, options: dict[str, Any], told: str) -> None:
