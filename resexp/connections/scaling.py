@@ -34,7 +34,8 @@ class LayerScale(ShortcutConnection):
     """h' = S h + diag(a) f(h)
 
     Touvron et al. 2021 (CaiT, arXiv:2103.17239), section 2. a has one learned number for each channel, which
-    starts at `initial`. The paper takes 0.1 up to 18 blocks, 1e-5 up to 24 and 1e-6 beyond.
+    starts at `initial`. The paper takes 0.1 up to 18 layers, 1e-5 up to 24 and 1e-6 beyond. A layer is
+    attention and MLP, which are two blocks.
     """
 
     def __init__(self, site: Site, *, initial: Real = 0.1, **shortcut: ShortcutKind) -> None:
