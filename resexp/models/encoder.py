@@ -122,7 +122,7 @@ def sublayers(
         if kind == "attention":
             yield f"attention{mark}", Attention(inputs, width, recipe, gain)
         else:
-            hidden = round(recipe.mlp_ratio * recipe.width)
+            hidden = max(1, round(recipe.mlp_ratio * recipe.width))
             yield f"expand{mark}", Projection(inputs, hidden, gain, bias=recipe.bias)
             yield f"act{mark}", make_activation(design.activation, in_place=True)
             yield from dropout(recipe.rate("mlp"), f"drop_hidden{mark}")

@@ -149,9 +149,10 @@ def initialise(
 def mirror(network: Network, seed: int, gain: float) -> None:
     """Looks-linear start: weights [[W, -W], [-W, W]], with W as in `delta_orthogonal`.
 
-    Balduzzi et al. 2017 (arXiv:1702.08591), section 4. The first layer is [W; -W], the last [W, -W]. A
+    Balduzzi et al. 2017 (arXiv:1702.08591), section 4. The first layer is [W; -W], the last [W, -W]. A plain
     network with ReLUs is then linear at first, because relu(x) - relu(-x) = x. One with tanh or sigmoid is
-    nearly linear for small signals.
+    nearly linear for small signals. With shortcuts or concatenation, halves are no mirror images, so that
+    such networks are not linear.
     """
     layers = list(network.weight_layers())
     for i, (name, layer) in enumerate(layers):

@@ -277,6 +277,13 @@ def test_attention_alone() -> None:
     ]
 
 
+def test_an_mlp_has_at_least_one_hidden_unit() -> None:
+    """Without one, the plan was accepted, and every trial ended with an IndexError."""
+    net = build(mlp_ratio=0.01)
+    assert net.get_parameter("blocks.1.branch.expand.weight").shape == (1, 8)
+    assert net(tokens()).isfinite().all()
+
+
 @pytest.mark.parametrize(
     ("wrong", "key"),
     [
