@@ -71,7 +71,8 @@ def _show_cost(outline: Outline, console: Console) -> None:
     if outline.others:
         left = counted(outline.others, "other trial")
         console.print(f"Not chosen by --only: {left} of the plan.", highlight=False)
-    for warning in budgets.warnings(list(map(_sized, outline.trials))):
+    groups = budgets.other_groups(trial.settings["model"] for trial in outline.trials)
+    for warning in (*budgets.warnings(list(map(_sized, outline.trials))), *filter(None, [groups])):
         console.print(warning, markup=False, highlight=False)
     if outline.note:
         console.print(outline.note, markup=False, highlight=False)

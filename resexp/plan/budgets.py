@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from resexp.text import called
 
@@ -63,6 +63,18 @@ def warnings(networks: Sequence[Sized]) -> Iterator[str]:
         for variant, own in factors.items():
             if not is_near(own):
                 yield f"{called(variant)} is matched only roughly: {times(own)} the plain network's {name}."
+
+
+def other_groups(models: Iterable[Mapping[str, Any]]) -> str:
+    """A sentence if sizes are matched in networks with group norm; "" if not. `models` are the settings of
+    trials at the key `model`.
+    """
+    if not any(model["match"] != "none" and model.get("norm") == "group" for model in models):
+        return ""
+    return (
+        "Group norm has as many groups as the greatest common divisor of 32 and the number of channels, so "
+        "networks of matched sizes may differ in their norm, too."
+    )
 
 
 def by_variant(networks: Sequence[Sized], budget: str) -> dict[str, list[float]] | None:

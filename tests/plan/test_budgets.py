@@ -9,11 +9,13 @@ from resexp.estimate.outline import Outline
 from resexp.plan.trial import Cost, Trial
 
 
-def shown(capsys: pytest.CaptureFixture[str], match: str, *networks: tuple[str, int, int]) -> str:
+def shown(
+    capsys: pytest.CaptureFixture[str], match: str, *networks: tuple[str, int, int], norm: str = "batch"
+) -> str:
     trials = []
     for variant, depth, params in networks:
         settings = {
-            "model": {"match": match, "connection": {}, "width": 4},
+            "model": {"match": match, "connection": {}, "width": 4, "norm": norm},
             "training": {"precision": "float32"},
         }
         name = f"{variant}{depth}"
@@ -42,3 +44,14 @@ def test_without_a_plain_network_the_smallest_and_the_largest_are_compared(
     told = "Networks are matched in parameters only roughly: 1,000 to 1,240 at depth 8, a factor of 1.24."
     assert told in text
     assert "roughly" not in shown(capsys, "params", ("residual", 8, 1000), ("dual", 8, 1040))
+
+
+@pytest.mark.parametrize(
+    ("match", "norm", "told"), [("params", "group", True), ("none", "group", False), ("macs", "layer", False)]
+)
+def test_a_plan_says_that_matched_sizes_change_the_groups_of_a_group_norm(
+    match: str, norm: str, told: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A width of 15 in place of 16 means 1 group in place of 16."""
+    text = shown(capsys, match, ("plain", 8, 1000), ("gated", 8, 1010), norm=norm)
+    assert ("networks of matched sizes may differ in their norm, too." in text) == told
