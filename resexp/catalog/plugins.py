@@ -35,12 +35,14 @@ class Plugin:
     modules: the files that the plugin imports from its folder, as (path within the folder, bytes).
     module_folder: the folder of these files, or None if they are in the plugin's own folder. They are in
         another folder only if the plugin is a copy in a results folder.
+    original: the name of the file that it is a copy of; "" if it is no copy.
     """
 
     file: Path
     source: bytes
     modules: tuple[tuple[str, bytes], ...] = ()
     module_folder: Path | None = None
+    original: str = ""
 
     @cached_property
     def sha256(self) -> str:
@@ -146,6 +148,17 @@ def error_line(error: BaseException, plugin: Plugin) -> tuple[Path, int] | None:
         return Path(error.filename), error.lineno or 1
     frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
     return next(((Path(file), line) for file, line in reversed(frames) if file in files), None)
+
+
+def place_in(error: BaseException, plugins: Sequence[Plugin]) -> str:
+    """The name of a plugin's file as the user knows it, and the line that ran last before an error, such as
+    `my_part.py:8`; "" if none of the plugins' code ran.
+    """
+    for plugin in plugins:
+        if found := error_line(error, plugin):
+            file, line = found
+            return f"{plugin.original or file.name if file == plugin.file else file.name}:{line}"
+    return ""
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from pathlib import Path
 from resexp.errors import StaleAttempt, out_of_memory, words
 from resexp.execution.launcher import Job
 from resexp.execution.signals import GROUP_SIGNALS
-from resexp.store import Attempt, TrialFolder, fail
+from resexp.store import Attempt, TrialFolder, fail, place_of
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -42,7 +42,8 @@ def work(job: Job) -> None:
             traceback.print_exc()
             sys.stderr.flush()
         with suppress(OSError, StaleAttempt):  # the supervisor records what could not be recorded here
-            fail(TrialFolder(job.folder), job.number, *failure_of(error), job.restart)
+            folder = TrialFolder(job.folder)
+            fail(folder, job.number, *failure_of(error, place_of(error, folder)), job.restart)
         sys.exit(1)
 
 
@@ -67,14 +68,15 @@ def _begin(job: Job) -> Attempt:
     return attempt
 
 
-def failure_of(error: BaseException) -> tuple[str, str]:
+def failure_of(error: BaseException, place: str = "") -> tuple[str, str]:
     """The kind of a failure ("oom", "disk" or "error") and its cause in one line. "disk" is a disk that is
-    full, or a quota that is used up.
+    full, or a quota that is used up. `place` is where the user's own code failed (see `place_of`).
     """
     if out_of_memory(error):
         return "oom", "out of memory"
     kind = "disk" if _disk_is_full(error) else "error"
-    return kind, f"error: {type(error).__name__}: {words(error)}"[:500]
+    where = f"{place}: " if place else ""
+    return kind, f"error: {where}{type(error).__name__}: {words(error)}"[:500]
 
 
 def _disk_is_full(error: BaseException) -> bool:

@@ -21,7 +21,7 @@ from resexp.store.attempt import Attempt
 from resexp.store.existing import experiments, find, finished, latest, running, states
 from resexp.store.experiment import StoredExperiment, create
 from resexp.store.experiment_lock import Hold, explained, hold
-from resexp.store.failure import fail
+from resexp.store.failure import fail, place_of
 from resexp.store.finished import Finished
 from resexp.store.holder import GLANCE, Running
 from resexp.store.job_notes import JobNotes, read_note
@@ -61,6 +61,7 @@ __all__ = [
     "latest",
     "note_reported",
     "pack",
+    "place_of",
     "read",
     "read_note",
     "register",

@@ -33,7 +33,7 @@ def copied_plugins(folder: TrialFolder, trial: Trial) -> tuple[Plugin, ...]:
         path = folder.experiment.plugin(sha256)
         try:
             modules = tuple(_modules(folder.experiment.plugin_modules(sha256)))
-            plugin = Plugin(path, read_source(path), modules, path.with_suffix(""))
+            plugin = Plugin(path, read_source(path), modules, path.with_suffix(""), name)
         except OSError as problem:
             raise StoreError(f"{path}: {problem.strerror}; run the experiment again with {name}") from None
         if plugin.sha256 != sha256:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from resexp import durable
+from resexp.catalog.plugins import place_in
 from resexp.errors import StaleAttempt
 from resexp.plan.status import Status
-from resexp.store.documents import read_or_empty
+from resexp.plan.trial import Trial
+from resexp.store.copies import copied_plugins
+from resexp.store.documents import read, read_or_empty
 from resexp.store.layout import TrialFolder
 
 
@@ -43,6 +48,15 @@ def fail(folder: TrialFolder, number: int, kind: str, cause: str, restart: int =
     """
     check_current(folder, number, restart)
     write_failure(folder, number, kind, cause)
+
+
+def place_of(error: BaseException, folder: TrialFolder) -> str:
+    """The file and line of the trial's plugins that ran last before an error, such as `my_part.py:8`; "" if
+    none of their code ran, or if they cannot be read.
+    """
+    with suppress(Exception, SystemExit):  # a plugin's error may raise another one when it is looked at
+        return place_in(error, copied_plugins(folder, Trial.from_json(read(folder.trial)["trial"])))
+    return ""
 
 
 def write_failure(folder: TrialFolder, attempt: int, kind: str, cause: str) -> None:

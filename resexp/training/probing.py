@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import Tensor
 
-from resexp.catalog.plugins import error_line
+from resexp.catalog.plugins import place_in
 from resexp.errors import out_of_memory, words
 from resexp.machine.precision import widest
 from resexp.probes.base import Probe, Reading, Snapshot
@@ -55,10 +55,7 @@ def reason(error: Exception, plugin: Plugin | None = None) -> str:
     """What an error says, in one short line. The line begins with the error's place in the file of `plugin`
     if this is given.
     """
-    place = ""
-    if plugin:
-        file, line = error_line(error, plugin) or (plugin.file, None)
-        place = f"{file.name}:{line}: " if line else f"{file.name}: "
+    place = f"{place_in(error, [plugin]) or plugin.original or plugin.file.name}: " if plugin else ""
     return clean(f"{place}{type(error).__name__}: {words(error)}"[:300])
 
 

@@ -6,6 +6,7 @@ import io
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -466,6 +467,9 @@ def test_a_plugin_s_probe_that_fails_is_named_with_file_and_line(tmp_path: Path)
         code["measure"]()
     assert reason(caught.value, read_plugin(file)) == "mine.py:2: KeyError: 'thing'"
     assert reason(TypeError("no reading"), read_plugin(file)) == "mine.py: TypeError: no reading"
+    copy = replace(read_plugin(file), original="yours.py")
+    assert reason(caught.value, copy) == "yours.py:2: KeyError: 'thing'"
+    assert reason(TypeError("no reading"), copy) == "yours.py: TypeError: no reading"
 
 
 def test_a_probe_that_fails_at_every_moment_is_named_in_the_result(
