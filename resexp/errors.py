@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 
 class ResexpError(Exception):
@@ -54,6 +55,11 @@ class ConfigError(ResexpError):
         assert problems
         self.problems = tuple(problems)
         super().__init__("\n".join(map(str, self.problems)))
+
+    @classmethod
+    def of(cls, where: str, key: str, wrong: str, right: str = "") -> Self:
+        """The error with one problem, given by the fields of Problem."""
+        return cls([Problem(where, key, wrong, right)])
 
 
 class TableError(ConfigError):

@@ -95,11 +95,11 @@ def place_of(
     launcher: Launcher, device: str, jobs: int | Literal["auto"] | None, threads: int
 ) -> Here | Elsewhere:
     """Where the launcher starts trials. If that is elsewhere and `jobs` is "auto", raises ConfigError."""
-    from resexp.errors import ConfigError, Problem
+    from resexp.errors import ConfigError
 
     if not launcher.remote:
         return Here(device, jobs, threads)
     if jobs == "auto":
         wrong = "is measured on this machine, but the launcher starts trials on others"
-        raise ConfigError([Problem("command line", "--jobs auto", wrong, "give a number, or leave it out")])
+        raise ConfigError.of("command line", "--jobs auto", wrong, "give a number, or leave it out")
     return Elsewhere(launcher, device, jobs)

@@ -26,7 +26,7 @@ from resexp.config.parse import changed
 from resexp.config.settings import Settings
 from resexp.data.base import Form
 from resexp.data.cache import prepare
-from resexp.errors import ConfigError, Problem
+from resexp.errors import ConfigError
 from resexp.estimate.network import Measurer
 from resexp.machine.clock import spread_of
 from resexp.machine.devices import device_slots
@@ -57,7 +57,7 @@ def measure(experiment: Experiment, device: str, quick: bool, tell: Callable[[st
     where = torch.device(slots[0])
     if where.type not in SIZES:
         wrong = f"benchmarks are for CPUs and CUDA only, and this would run on {slots[0]}"
-        raise ConfigError([Problem("command line", "--device", wrong, "give cpu")])
+        raise ConfigError.of("command line", "--device", wrong, "give cpu")
     measurer = Measurer(slots[0], experiment.plugins)
     settings = first_trial(experiment, measurer)
     prepare(settings.data)
@@ -127,17 +127,15 @@ def first_trial(experiment: Experiment, measurer: Measurer) -> Settings:
     first = experiment.points[0].settings
     if LEARNERS.get(first.task.info.base):
         wrong = f"{first.task.kind} trains two networks, and a benchmark times the steps of one"
-        raise ConfigError([Problem(str(experiment.path), "task", wrong, "give another task")])
+        raise ConfigError.of(str(experiment.path), "task", wrong, "give another task")
     if scan.part_class(first.model.info).network is None:
         known = scan.parts("model").items()
         networks = [kind for kind, part in known if scan.part_class(part).network is not None]
         wrong = f"{first.model.kind} has no network, so there are no steps to time"
-        raise ConfigError(
-            [Problem(str(experiment.path), "model.kind", wrong, f"one of {', '.join(networks)}")]
-        )
+        raise ConfigError.of(str(experiment.path), "model.kind", wrong, f"one of {', '.join(networks)}")
     if first.training.processes > 1:
         wrong = f"has {first.training.processes} processes, and a benchmark times the steps of one process"
-        raise ConfigError([Problem(str(experiment.path), "training.processes", wrong, "give 1")])
+        raise ConfigError.of(str(experiment.path), "training.processes", wrong, "give 1")
     (trial,) = make_plan(replace(experiment, points=experiment.points[:1]), measurer)
     settings = measurer.parse(trial.settings)
     batch = min(settings.training.batch_size, measurer.facts(settings).train)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from resexp.errors import ConfigError, Problem
+from resexp.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def numerics(part: ast.ClassDef, file: Path) -> int:
     if type(version) is int and version > 0:
         return version
     right = "write a whole number, such as numerics = 2"
-    raise ConfigError([Problem(where, f"{part.name}.numerics", "is not a version", right)])
+    raise ConfigError.of(where, f"{part.name}.numerics", "is not a version", right)
 
 
 def error_name(part: ast.ClassDef, file: Path) -> str:
@@ -65,7 +65,7 @@ def error_name(part: ast.ClassDef, file: Path) -> str:
     if isinstance(word, str) and word.isidentifier() and word.islower():
         return word
     right = 'write a word in small letters, such as error_name = "regret"'
-    raise ConfigError([Problem(where, f"{part.name}.error_name", "is not a word", right)])
+    raise ConfigError.of(where, f"{part.name}.error_name", "is not a word", right)
 
 
 def idle_with(part: ast.ClassDef, file: Path) -> tuple[tuple[str, dict[str, object]], ...]:
@@ -84,7 +84,7 @@ def idle_with(part: ast.ClassDef, file: Path) -> tuple[tuple[str, dict[str, obje
         pass
     right = 'write literal values, such as (("nesterov", {"momentum": 0}),)'
     wrong = "is not a tuple of pairs of an option and a dict of settings"
-    raise ConfigError([Problem(where, f"{part.name}.idle_with", wrong, right)])
+    raise ConfigError.of(where, f"{part.name}.idle_with", wrong, right)
 
 
 def defines(part: ast.ClassDef, method: str) -> bool:
@@ -105,7 +105,7 @@ def quantities(part: ast.ClassDef, file: Path) -> tuple[Quantity, ...]:
     except (TypeError, ValueError, AttributeError, SyntaxError, RecursionError, MemoryError) as error:
         right = 'write it like (Quantity("error", title="a probe\'s error", unit="%", scale="log"),)'
         wrong = f"is not a tuple of Quantity with literal texts ({error})"[:200]
-        raise ConfigError([Problem(where, f"{part.name}.quantities", wrong, right)]) from None
+        raise ConfigError.of(where, f"{part.name}.quantities", wrong, right) from None
 
 
 def _quantity(node: ast.expr | None) -> Quantity:

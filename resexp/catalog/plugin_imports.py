@@ -23,7 +23,7 @@ from types import CodeType
 from typing import Any
 
 from resexp import durable
-from resexp.errors import ConfigError, Problem
+from resexp.errors import ConfigError
 
 MAX_BYTES = 1_000_000
 """The most bytes of source in a plugin and its modules. To parse more would take seconds and gigabytes."""
@@ -42,7 +42,7 @@ def parse(file: Path, source: bytes) -> ast.Module:
     except (SyntaxError, ValueError, RecursionError, MemoryError) as cause:
         where = f"{file}:{getattr(cause, 'lineno', None) or 1}"
         reason = getattr(cause, "msg", None) or str(cause) or type(cause).__name__
-        raise ConfigError([Problem(where, "", f"cannot be read: {reason}", "it should be Python")]) from None
+        raise ConfigError.of(where, "", f"cannot be read: {reason}", "it should be Python") from None
 
 
 def modules_beside(file: Path, source: bytes) -> tuple[tuple[str, bytes], ...]:
@@ -70,14 +70,12 @@ def modules_beside(file: Path, source: bytes) -> tuple[tuple[str, bytes], ...]:
                         continue
                     if path == file.name:
                         wrong, right = "imports the plugin itself", "put what both need into a third file"
-                        raise ConfigError([Problem(where, "", wrong, right)])
+                        raise ConfigError.of(where, "", wrong, right)
                     sources[path] = _source_of(folder / path, where)
                     size += len(sources[path])
                     if size > MAX_BYTES:
                         wrong = f"imports more than {MAX_BYTES:,} bytes of code from its folder"
-                        raise ConfigError(
-                            [Problem(f"{file}:1", "", wrong, "install that code, or import less")]
-                        )
+                        raise ConfigError.of(f"{file}:1", "", wrong, "install that code, or import less")
                     pending.append((folder / path, sources[path], PurePosixPath(path).parent.parts))
     return tuple(sorted(sources.items()))
 
@@ -148,7 +146,7 @@ def _refuse_installed(name: str, folder: Path, where: str) -> None:
         origin = spec.origin
     if file := next((path for path in beside if path.is_file()), None):
         wrong = f"imports {name}, which is both {file} and an installed module ({origin})"
-        raise ConfigError([Problem(where, "", wrong, "rename the file beside the plugin")])
+        raise ConfigError.of(where, "", wrong, "rename the file beside the plugin")
 
 
 def _import_path() -> list[str]:
@@ -162,7 +160,7 @@ def _source_of(file: Path, where: str) -> bytes:
     try:
         return read_source(file)
     except OSError as error:
-        raise ConfigError([Problem(where, "", f"{file}: {error.strerror}", "correct or remove it")]) from None
+        raise ConfigError.of(where, "", f"{file}: {error.strerror}", "correct or remove it") from None
 
 
 class Package(MetaPathFinder, InspectLoader):

@@ -92,7 +92,7 @@ def read_plugin(file: Path, where: str = "command line") -> Plugin:
     # A path with a null byte raises ValueError, and circular links raise RuntimeError.
     except (OSError, ValueError, RuntimeError) as error:
         wrong = f"{file}: {getattr(error, 'strerror', None) or error}"
-        raise ConfigError([Problem(where, "plugin", wrong, "give a Python file")]) from None
+        raise ConfigError.of(where, "plugin", wrong, "give a Python file") from None
     return Plugin(whole, source, modules_beside(whole, source))
 
 

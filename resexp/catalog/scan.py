@@ -31,7 +31,7 @@ from resexp.catalog.signature import (
     skips_base,
     unreachable,
 )
-from resexp.errors import ConfigError, Problem
+from resexp.errors import ConfigError
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -122,7 +122,7 @@ def check_plugins(plugins: tuple[Plugin, ...]) -> None:
                 f"name one of {bases} among the bases of a class; `resexp report --plugin` takes a file "
                 "with a table or a figure"
             )
-            raise ConfigError([Problem(f"{plugin.file}:1", "", wrong, right)])
+            raise ConfigError.of(f"{plugin.file}:1", "", wrong, right)
 
 
 def part_class(part: PartInfo) -> type[Any]:
@@ -177,7 +177,7 @@ def suggest_kind(kind: str, known: Collection[str]) -> str:
 def error(part: PartInfo, option: str, wrong: str, right: str) -> ConfigError:
     """The error to raise if a part's definition is faulty."""
     key = f"{part.class_name}.{option}" if option else part.class_name
-    return ConfigError([Problem(f"{part.file}:{part.line}", key, wrong, right)])
+    return ConfigError.of(f"{part.file}:{part.line}", key, wrong, right)
 
 
 def snake_case(name: str) -> str:

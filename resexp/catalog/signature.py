@@ -10,7 +10,7 @@ from pathlib import Path
 from types import GenericAlias
 from typing import Any, Literal, Union
 
-from resexp.errors import ConfigError, Problem
+from resexp.errors import ConfigError
 from resexp.options import OPTION_TYPES
 
 REQUIRED: Any = ...
@@ -80,7 +80,7 @@ def own_options(part: ast.ClassDef, file: Path, aliases: Mapping[str, ast.expr])
                 "or with Literal, | None or tuple[X, ...] of these"
             )
             where, wrong = f"{file}:{arg.lineno}", str(cause)[:200]
-            raise ConfigError([Problem(where, f"{part.name}.{arg.arg}", wrong, right)]) from None
+            raise ConfigError.of(where, f"{part.name}.{arg.arg}", wrong, right) from None
         options[arg.arg] = Option(annotation, value)
     return options
 

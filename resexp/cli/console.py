@@ -112,21 +112,21 @@ class Printed:
         """Raises ConfigError if the report has no such section, if `full` and `section` are both given, or if
         one of them is given with a format that is not "terminal".
         """
-        from resexp.errors import ConfigError, Problem
+        from resexp.errors import ConfigError
         from resexp.report.render import terminal
 
         if self.full and self.section:
             wrong, right = "prints everything, and --section one part of it", "leave one of them out"
-            raise ConfigError([Problem("--full", "", wrong, right)])
+            raise ConfigError.of("--full", "", wrong, right)
         option = "--section" if self.section else "--full"
         if (self.full or self.section) and self.format != "terminal":
             wrong = f"does not go with --format {self.format}, which always prints the whole report"
             right = "leave one of them out"
-            raise ConfigError([Problem(option, "", wrong, right)])
+            raise ConfigError.of(option, "", wrong, right)
         if self.section and self.section not in (known := terminal.parts_of(built)):
             wrong, right = f"there is no section {self.section!r}", f"give one of {', '.join(known)}"
             right += "" if built.added else "; a table of your own needs --plugin FILE"
-            raise ConfigError([Problem(option, "", wrong, right)])
+            raise ConfigError.of(option, "", wrong, right)
 
     def show(self, built: Built) -> None:
         """Print the report to standard output."""

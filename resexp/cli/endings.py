@@ -17,7 +17,7 @@ from typing import Any
 from typer.core import TyperGroup
 
 from resexp.cli.mistyped import usage_advice
-from resexp.errors import ConfigError, Problem, ResexpError
+from resexp.errors import ConfigError, ResexpError
 
 
 class Commands(TyperGroup):
@@ -78,8 +78,7 @@ def _refuse_a_lost_folder() -> None:
     try:
         os.getcwd()
     except OSError:
-        right = "change to a folder that exists"
-        raise ConfigError([Problem("current folder", "", "it is gone", right)]) from None
+        raise ConfigError.of("current folder", "", "it is gone", "change to a folder that exists") from None
 
 
 @contextmanager

@@ -72,12 +72,12 @@ def judge(  # all options but those in REPORT have the names that `resexp.judge`
     Exit status: 0 judged, 2 the table has mistakes or cannot be understood.
     """
     from resexp.cli import console
-    from resexp.errors import ConfigError, Problem
+    from resexp.errors import ConfigError
     from resexp.foreign.judge import judge
     from resexp.text import clean
 
     if out is not None and table.resolve().parent in (out.resolve(), out.resolve() / "figures"):
         wrong = f"{clean(table)} lies in this folder, and a file of the report could replace it"
-        raise ConfigError([Problem("--out", clean(out), wrong, "name a folder for the report alone")])
+        raise ConfigError.of("--out", clean(out), wrong, "name a folder for the report alone")
     given = {key: value for key, value in context.params.items() if key not in REPORT}
     console.deliver(judge(**given), out, console.Printed(format.value, full, section))

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from resexp.errors import ConfigError, Problem
+from resexp.errors import ConfigError
 from resexp.plan.looks import LOOKS
 from resexp.text import clean
 
@@ -77,7 +77,7 @@ def _at_home(folder: Path) -> Path:
         return folder.expanduser()
     except RuntimeError:
         wrong = f"{folder.parts[0]} has no home folder"
-        raise ConfigError([Problem("command line", "--results", wrong, "give the path in full")]) from None
+        raise ConfigError.of("command line", "--results", wrong, "give the path in full") from None
 
 
 Results = Annotated[Path, typer.Option("--results", help="The folder of all experiments.", callback=_at_home)]
@@ -209,7 +209,7 @@ def confirm_deletion(folder: Path) -> None:
         if sys.stdin is not None and sys.stdin.isatty():
             raise
         wrong, right = "asks before it deletes, and standard input gives no answer", "add --yes to delete"
-        raise ConfigError([Problem("command line", "--fresh", wrong, right)]) from None
+        raise ConfigError.of("command line", "--fresh", wrong, right) from None
     if not agreed:
         typer.echo("Nothing was deleted, and nothing was trained.", err=True)
         raise typer.Exit(130)

@@ -9,7 +9,7 @@ import typing
 from resexp.catalog import scan
 from resexp.catalog.plugins import Plugin
 from resexp.catalog.signature import REQUIRED
-from resexp.errors import ConfigError, Problem
+from resexp.errors import ConfigError
 from resexp.text import called, written
 
 ROLES = {f"{role}s" if role != "data" else role: role for role in scan.ALL_ROLES}
@@ -23,12 +23,10 @@ def show_parts(role: str, kind: str | None = None, plugins: tuple[Plugin, ...] =
     """
     name = ROLES.get(role, role)
     if name not in scan.ALL_ROLES:
-        raise ConfigError(
-            [Problem("command line", role, "is not a kind of part", f"give one of {', '.join(ROLES)}")]
-        )
+        raise ConfigError.of("command line", role, "is not a kind of part", f"give one of {', '.join(ROLES)}")
     parts = scan.parts(name, plugins)
     if kind is not None and kind not in parts:
-        raise ConfigError([Problem("command line", kind, f"is not a {name}", scan.suggest_kind(kind, parts))])
+        raise ConfigError.of("command line", kind, f"is not a {name}", scan.suggest_kind(kind, parts))
     chosen = parts.values() if kind is None else [parts[kind]]
     texts = [*map(part_text, chosen), *(filter(None, [common_options(name)]) if kind else ())]
     return "\n\n".join(texts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from resexp.errors import ConfigError, Problem, StoreError
+from resexp.errors import ConfigError, StoreError
 
 STARTER = """\
 why: say here what question this experiment asks
@@ -55,7 +55,6 @@ def write_starter(path: Path) -> None:
         with path.open("x", encoding="utf-8") as file:
             file.write(STARTER.format(name=name or "experiment"))
     except FileExistsError:
-        problem = Problem("command line", str(path), "exists already", "name a new file")
-        raise ConfigError([problem]) from None
+        raise ConfigError.of("command line", str(path), "exists already", "name a new file") from None
     except OSError as problem:
         raise StoreError(f"{path}: {problem.strerror}") from problem

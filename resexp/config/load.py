@@ -21,7 +21,7 @@ from resexp.config.problems import Draft
 from resexp.config.published import Claim, Published
 from resexp.config.schema import Header
 from resexp.config.settings import Settings, models
-from resexp.errors import ConfigError, Problem
+from resexp.errors import ConfigError
 
 MAX_POINTS = 20_000
 MAX_OF_TIERS = 2 * MAX_POINTS
@@ -155,7 +155,7 @@ def _document(path: Path) -> tuple[str, Draft, Mapping[str, Any]]:
     draft, top = Draft(str(path), document.lines, list(document.problems)), document.value
     if not isinstance(top, Mapping):
         wrong = "is empty" if top is None else "is not a mapping"
-        raise ConfigError([Problem(str(path), "", wrong, "give name, data, model and training")])
+        raise ConfigError.of(str(path), "", wrong, "give name, data, model and training")
     known = [*Header.model_fields, *Settings.model_fields]
     for key in top.keys() - set(known):
         draft.wrong((key,), key, "is not a known key", suggest(key, known))

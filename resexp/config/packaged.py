@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from resexp.catalog.scan import suggest
-from resexp.errors import ConfigError, Problem
+from resexp.errors import ConfigError
 
 PACKAGE = Path(__file__).parents[1]
 PAPERS = PACKAGE / "papers"
@@ -29,15 +29,10 @@ def found(path: Path) -> Path:
     if path.suffix or path.name != str(path):
         if path.stem in files:
             right = f"write {path.stem} for the configuration of this name that comes with the package"
-            raise ConfigError([Problem(str(path), "", "does not exist", right)])
+            raise ConfigError.of(str(path), "", "does not exist", right)
         return path
     if path.name not in files:
         right = f"give a YAML file, or a name that `resexp gallery` lists; {suggest(path.name, files)}"
-        raise ConfigError(
-            [
-                Problem(
-                    str(path), "", "is neither a file nor the name of a configuration of the package", right
-                )
-            ]
-        )
+        wrong = "is neither a file nor the name of a configuration of the package"
+        raise ConfigError.of(str(path), "", wrong, right)
     return files[path.name]

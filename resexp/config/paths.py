@@ -13,7 +13,7 @@ from resexp.catalog.plugins import Plugin, read_plugin
 from resexp.config import problems
 from resexp.config.grid import GridPoint, Tree
 from resexp.config.problems import Draft
-from resexp.errors import ConfigError, Problem
+from resexp.errors import ConfigError
 
 _VARIABLE = re.compile(r"\$(\w+|\{[^}]*\})")
 
@@ -63,5 +63,5 @@ def plugin_at(name: str, folder: Path, where: str) -> Plugin:
         file = located(name, folder)
     except ValueError as error:
         wrong, right = error.args
-        raise ConfigError([Problem(where, "plugins", f"{problems.quoted(name)}: {wrong}", right)]) from None
+        raise ConfigError.of(where, "plugins", f"{problems.quoted(name)}: {wrong}", right) from None
     return read_plugin(file, where)

@@ -25,7 +25,7 @@ from resexp.catalog.scan import suggest
 from resexp.config import problems, yaml_text
 from resexp.config.frozen import Frozen
 from resexp.config.margins import Relation, default_margin
-from resexp.errors import ConfigError, Problem
+from resexp.errors import ConfigError
 from resexp.options import NonNegativeFloat, PositiveFloat, PositiveInt, Real
 
 FOLDER = Path(__file__).parents[1] / "references"
@@ -241,7 +241,7 @@ def read_published(name: str) -> Published:
     Raises ConfigError if there is no such paper, or with every problem of its file.
     """
     if name not in names():
-        raise ConfigError([Problem("", "references", f"there is no paper {name!r}", suggest(name, names()))])
+        raise ConfigError.of("", "references", f"there is no paper {name!r}", suggest(name, names()))
     path = FOLDER / f"{name}.yaml"
     document = yaml_text.parse(yaml_text.read_text(path), str(path))
     draft = problems.Draft(str(path), document.lines, list(document.problems))

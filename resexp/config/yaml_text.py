@@ -88,12 +88,12 @@ def read_text(path: Path) -> str:
         wrong = (
             "does not exist" if missing else f"cannot be read: {getattr(error, 'strerror', None) or error}"
         )
-        raise ConfigError([Problem(str(path), "", wrong, right)]) from None
+        raise ConfigError.of(str(path), "", wrong, right) from None
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         where = f"{path}:{data.count(10, 0, error.start) + 1}"
-        raise ConfigError([Problem(where, "", "is not UTF-8 text", "save the file as UTF-8")]) from None
+        raise ConfigError.of(where, "", "is not UTF-8 text", "save the file as UTF-8") from None
 
 
 def parse(text: str, name: str) -> YamlDocument:
@@ -102,7 +102,7 @@ def parse(text: str, name: str) -> YamlDocument:
     if bad:
         line = text.count("\n", 0, bad.start()) + 1
         wrong = f"holds the control character {bad.group()!r}"
-        raise ConfigError([Problem(f"{name}:{line}", "", wrong, "remove it")])
+        raise ConfigError.of(f"{name}:{line}", "", wrong, "remove it")
     try:
         loader = _Loader(text)
         node = loader.get_single_node()
@@ -110,15 +110,15 @@ def parse(text: str, name: str) -> YamlDocument:
         value = builder.build(node, ()) if node else None
     except _Limit as limit:
         line, wrong = limit.args
-        raise ConfigError([Problem(f"{name}:{line}", "", wrong, "make the configuration smaller")]) from None
+        raise ConfigError.of(f"{name}:{line}", "", wrong, "make the configuration smaller") from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{name}:{mark.line + 1}" if mark else name
         words = ", ".join(filter(None, (error.context, error.problem)))
         right = "check the indentation, quotes and brackets here"
-        raise ConfigError([Problem(where, "", f"is not valid YAML: {words}", right)]) from None
+        raise ConfigError.of(where, "", f"is not valid YAML: {words}", right) from None
     except (ValueError, OverflowError):  # PyYAML raises these for escapes beyond Unicode
-        raise ConfigError([Problem(name, "", "has an escape for no known character", "remove it")]) from None
+        raise ConfigError.of(name, "", "has an escape for no known character", "remove it") from None
     return YamlDocument(value, builder.lines, tuple(builder.problems))
 
 

@@ -17,7 +17,7 @@ from resexp.catalog import scan
 from resexp.config.fields import plugins_of
 from resexp.config.parse import parse_settings
 from resexp.data.cache import Survey
-from resexp.errors import ConfigError, Problem
+from resexp.errors import ConfigError
 from resexp.estimate.memo import Remembered
 from resexp.machine.precision import refuse_untried, resolve_precision
 from resexp.plan.compatible import check_fit, check_machine
@@ -171,7 +171,7 @@ class Measurer:
             right = "give at least 2, or model.norm: none"
             if batch > 1:
                 key, right = "training.processes", "give fewer, or training.sync_norm: true"
-            raise ConfigError([Problem("", key, wrong, right)])
+            raise ConfigError.of("", key, wrong, right)
 
     def purpose(self, settings: Settings) -> Purpose:
         """What the task asks of a network: its inputs and outputs."""

@@ -17,7 +17,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import IO, Any, ClassVar
 
-from resexp.errors import ConfigError, Problem, TrialError
+from resexp.errors import ConfigError, TrialError
 from resexp.execution.descriptors import open_standard_descriptors
 from resexp.execution.launcher import Job, Launcher, Outcome
 from resexp.execution.messages import receive
@@ -251,7 +251,7 @@ class Ray(Launcher):
 
 
 def _refusal(what: str, wrong: str, right: str = "") -> ConfigError:
-    return ConfigError([Problem("command line", what, wrong, right)])
+    return ConfigError.of("command line", what, wrong, right)
 
 
 def _values(job: Job) -> dict[str, Any]:

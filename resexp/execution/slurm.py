@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, ClassVar
 
-from resexp.errors import ConfigError, Problem, TrialError
+from resexp.errors import ConfigError, TrialError
 from resexp.execution.launcher import Job, Launcher, Outcome
 from resexp.execution.slurm_batch import Batch, Task
 from resexp.execution.slurm_job import slurm
@@ -78,7 +78,7 @@ class Slurm(Launcher):
     ) -> None:
         if shutil.which("sbatch") is None:
             right = "run this command where jobs of the cluster are submitted"
-            raise ConfigError([Problem("command line", "--launcher slurm", "there is no sbatch here", right)])
+            raise ConfigError.of("command line", "--launcher slurm", "there is no sbatch here", right)
         given = {"partition": partition, "time": time, "mem": mem, "account": account, "qos": qos}
         given |= {"constraint": constraint, "gres": f"gpu:{gpus}" if gpus else None}
         given |= {"signal": f"B:USR2@{save_ahead}"}

@@ -73,19 +73,19 @@ def of_file(path: Path) -> Sheet:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as problem:
         line = data[: problem.start].count(b"\n") + 1
-        wrong = Problem(f"{origin}:{line}", "", "is not UTF-8 text", "save the table as CSV in UTF-8")
-        raise TableError([wrong]) from None
+        where, right = f"{origin}:{line}", "save the table as CSV in UTF-8"
+        raise TableError.of(where, "", "is not UTF-8 text", right) from None
     opens = text.lstrip()[:1]
     if not opens:
-        raise TableError([Problem(origin, "", "is empty", "give a header and one row for each run")])
+        raise TableError.of(origin, "", "is empty", "give a header and one row for each run")
     if opens == "[":
         right = "write one object per line (JSONL), or a CSV file"
-        raise TableError([Problem(origin, "", "is one JSON array", right)])
+        raise TableError.of(origin, "", "is one JSON array", right)
     found, problems = _jsonl(text, origin) if opens == "{" else _csv(text, origin)
     if problems:
         raise refused(problems, origin)
     if not found:
-        raise TableError([Problem(origin, "", "has no runs", "give one row for each run")])
+        raise TableError.of(origin, "", "has no runs", "give one row for each run")
     columns = tuple(dict.fromkeys(column for row in found for column in row.cells))
     return Sheet(clean(path.stem), origin, columns, tuple(found), hashlib.sha256(data).hexdigest())
 
@@ -96,7 +96,7 @@ def _bytes(path: Path) -> bytes:
     except (OSError, ValueError) as problem:  # a path with a null byte is a ValueError
         why = getattr(problem, "strerror", None) or problem
         right = "give the path of a CSV or JSONL file with one row for each run"
-        raise TableError([Problem(clean(path), "", f"cannot be read: {why}", right)]) from None
+        raise TableError.of(clean(path), "", f"cannot be read: {why}", right) from None
 
 
 def _csv(text: str, origin: str) -> tuple[list[Row], list[Problem]]:
@@ -199,7 +199,7 @@ def of_frame(frame: pd.DataFrame, name: str = "runs") -> Sheet:
 
     if not isinstance(frame, pd.DataFrame):
         wrong = f"is a {type(frame).__name__}"
-        raise TableError([Problem(name, "", wrong, "give a pandas DataFrame, or the path of a file")])
+        raise TableError.of(name, "", wrong, "give a pandas DataFrame, or the path of a file")
     if any(level is not None for level in frame.index.names) and not {*frame.index.names} & {*frame.columns}:
         frame = frame.reset_index()
     columns = [str(column) for column in frame.columns]
@@ -210,7 +210,7 @@ def of_frame(frame: pd.DataFrame, name: str = "runs") -> Sheet:
         cells = dict(_flat(dict(zip(columns, map(_plain, values), strict=True))))
         rows.append(Row(f"{clean(name)}, row {number}", cells))
     if not rows:
-        raise TableError([Problem(name, "", "has no rows", "give one row for each run")])
+        raise TableError.of(name, "", "has no rows", "give one row for each run")
     known = tuple(dict.fromkeys(column for row in rows for column in row.cells))
     return Sheet(clean(name), f"a DataFrame of {counted(len(rows), 'row')}", known, tuple(rows), python=True)
 

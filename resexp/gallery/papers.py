@@ -10,7 +10,7 @@ from resexp import api
 from resexp.catalog.scan import suggest
 from resexp.config import yaml_text
 from resexp.config.packaged import PAPERS
-from resexp.errors import ConfigError, Problem
+from resexp.errors import ConfigError
 from resexp.store import PUBLISHED, Status
 
 if TYPE_CHECKING:
@@ -53,8 +53,7 @@ def names() -> tuple[str, ...]:
 def path(name: str) -> Path:
     """The file of the configuration `name`. If there is none, raises ConfigError with the nearest name."""
     if name not in names():
-        wrong = f"there is no configuration {name!r}"
-        raise ConfigError([Problem("", "gallery", wrong, suggest(name, names()))])
+        raise ConfigError.of("", "gallery", f"there is no configuration {name!r}", suggest(name, names()))
     return PAPERS / f"{name}.yaml"
 
 

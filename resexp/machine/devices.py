@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from resexp.errors import ConfigError, Problem
+from resexp.errors import ConfigError
 from resexp.machine.environment import cores, processor
 
 DEV = Path("/dev")
@@ -43,16 +43,8 @@ def device_slots(device: str, threads: int = 1, jobs: int | None = None) -> list
     if device in numbered:
         return [device] * (jobs or 1)
     known = ["auto", "cpu", *([kind] if kind else []), *numbered]
-    raise ConfigError(
-        [
-            Problem(
-                "command line",
-                "--device",
-                f"there is no device {device!r} here",
-                f"give one of {', '.join(known)}",
-            )
-        ]
-    )
+    wrong, right = f"there is no device {device!r} here", f"give one of {', '.join(known)}"
+    raise ConfigError.of("command line", "--device", wrong, right)
 
 
 def accelerator() -> tuple[str | None, int]:

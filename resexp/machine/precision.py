@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from resexp.errors import ConfigError, Problem
+from resexp.errors import ConfigError
 
 if TYPE_CHECKING:
     import torch
@@ -95,8 +95,7 @@ def refuse_untried(training: Mapping[str, Any], device: str) -> None:
     for key, (wrong, other) in refused.items():
         if training[key] not in (other, "auto"):
             given = f"{wrong}, and this trial would run on {device}"
-            right = f"give {str(other).lower()}, or --device cpu"
-            raise ConfigError([Problem("", f"training.{key}", given, right)])
+            raise ConfigError.of("", f"training.{key}", given, f"give {str(other).lower()}, or --device cpu")
 
 
 def widest(device: torch.device) -> torch.dtype:

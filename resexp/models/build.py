@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from resexp.connections.base import Connection, Site
-from resexp.errors import ConfigError, Problem
+from resexp.errors import ConfigError
 from resexp.models.base import Design, Network, Purpose, Trunk
 from resexp.models.cost import MOST_MATCHED, count_params, learns_alone, measure_cost, too_large
 from resexp.models.init import initialise
@@ -84,7 +84,7 @@ def _refuse_shortcut(model: ModelConfig, purpose: Purpose, network: Network) -> 
         other = model.connection.model_copy(update={"shortcut": simpler})
         if str(outlined(model.model_copy(update={"connection": other}), purpose)) == str(network):
             wrong = f"{kind} makes the same network as {simpler}, with these sizes of blocks"
-            raise ConfigError([Problem("", "model.connection.shortcut", wrong, f"give {simpler}")])
+            raise ConfigError.of("", "model.connection.shortcut", wrong, f"give {simpler}")
 
 
 def network_learns_alone(model: ModelConfig, purpose: Purpose) -> bool:

@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from resexp.connections.base import Connection
-from resexp.errors import ConfigError, Problem
+from resexp.errors import ConfigError
 from resexp.models.base import Purpose
 from resexp.plan.trial import Cost
 
@@ -82,7 +82,7 @@ def _refuse_few_values(norm: nn.GroupNorm | nn.LayerNorm, inputs: tuple[Tensor, 
     if isinstance(norm, nn.LayerNorm):
         if math.prod(norm.normalized_shape) == 1:
             wrong = "a layer norm of one channel makes 0 of it"
-            raise ConfigError([Problem("", "model.norm", wrong, "none, or a larger width")])
+            raise ConfigError.of("", "model.norm", wrong, "none, or a larger width")
         return
     _, channels, *sides = inputs[0].shape
     values = channels // norm.num_groups * math.prod(sides)
@@ -91,11 +91,11 @@ def _refuse_few_values(norm: nn.GroupNorm | nn.LayerNorm, inputs: tuple[Tensor, 
         count = "one value" if values == 1 else "two values"
         wrong = f"each of {norm.num_groups} groups has {count} per example, and the norm makes {result}"
         right = "layer or batch, a larger width, or larger images"
-        raise ConfigError([Problem("", "model.norm", wrong, right)])
+        raise ConfigError.of("", "model.norm", wrong, right)
 
 
 def too_large(wrong: str, right: str) -> ConfigError:
-    return ConfigError([Problem("", "model", wrong, right)])
+    return ConfigError.of("", "model", wrong, right)
 
 
 def _passed(network: nn.Module, inputs: Tensor, most: int) -> tuple[int, int, int]:

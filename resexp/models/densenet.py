@@ -12,7 +12,7 @@ from torch import nn
 
 from resexp.connections.base import Connection
 from resexp.connections.core import Plain
-from resexp.errors import ConfigError, Problem
+from resexp.errors import ConfigError
 from resexp.models.base import Block, Chain, Design, Network, Trunk
 from resexp.models.images import conv, image_layers, large_stem, pooled_head
 from resexp.models.parts import (
@@ -124,7 +124,7 @@ def dense(
     first = blocks[0].connection
     if type(first).enter is not Connection.enter:
         wrong = f"{type(first).__name__} keeps a memory or several streams, which no transition can map"
-        raise ConfigError([Problem("", "model.connection", wrong, "skip, or another trunk")])
+        raise ConfigError.of("", "model.connection", wrong, "skip, or another trunk")
     last = final_steps(design, layers.norm, inputs)
     return Chain(nn.Sequential(stem), blocks, pooled_head(inputs, design.classes, last))
 

@@ -55,7 +55,7 @@ def token_blocks(design: Design, recipe: Recipe) -> tuple[list[Block], int]:
     span = recipe.span or 1
     if len(kinds) % span:
         wrong = f"{span} does not divide the {len(kinds)} sub-layers of depth {design.depth}"
-        raise ConfigError([Problem("", "model.span", wrong, "a divisor, or 0 for no shortcuts")])
+        raise ConfigError.of("", "model.span", wrong, "a divisor, or 0 for no shortcuts")
     make = design.connection if recipe.span else Plain
     blocks: list[Block] = []
     channels = recipe.width
@@ -66,7 +66,7 @@ def token_blocks(design: Design, recipe: Recipe) -> tuple[list[Block], int]:
         if recipe.causal and connection.mixes_positions:
             name = type(connection).__name__
             wrong = f"{name} looks at all tokens, and with this mask no token sees later ones"
-            raise ConfigError([Problem("", "model.connection", wrong, "mask: none, or another connection")])
+            raise ConfigError.of("", "model.connection", wrong, "mask: none, or another connection")
         steps = sublayers(
             kinds[index * span : (index + 1) * span], channels, connection.branch, design, recipe
         )

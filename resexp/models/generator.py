@@ -10,7 +10,7 @@ from torch import nn
 
 from resexp.connections.history import SkipInput
 from resexp.connections.streams import DynamicHyper, ManifoldHyper
-from resexp.errors import ConfigError, Problem
+from resexp.errors import ConfigError
 from resexp.models.base import Block, Chain, Design, Network, Trunk
 from resexp.models.parts import final_steps, first_steps, make_norm, ordered_branch, repeats
 from resexp.models.resampling import GrowingConv, TransposedConv, doublings, larger, resized_block
@@ -76,7 +76,7 @@ class Generator(Trunk):
             )
             if isinstance(block.connection, KEEP_SIZE):
                 wrong = f"{type(block.connection).__name__} keeps the size of earlier states, and these grow"
-                raise ConfigError([Problem("", "model.connection", wrong, "residual, skip or another")])
+                raise ConfigError.of("", "model.connection", wrong, "residual, skip or another")
             blocks.append(block)
             channels = block.connection.out
         head = OrderedDict[str, nn.Module](final_steps(design, norm, channels))

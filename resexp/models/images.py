@@ -8,7 +8,7 @@ from functools import partial
 
 from torch import nn
 
-from resexp.errors import ConfigError, Problem
+from resexp.errors import ConfigError
 from resexp.models.base import Design
 from resexp.models.parts import Layers, make_activation, make_norm, ordered_branch
 from resexp.models.reparam import DiracConv, RepConv
@@ -41,7 +41,7 @@ def image_layers(design: Design, block: str) -> Layers:
     make = partial(conv, design)
     if block == "rep" and design.norm != "batch":
         wrong = f"rep layers hold batch norms, and norm is {design.norm}"
-        raise ConfigError([Problem("", "model.block", wrong, "norm: batch, or another block")])
+        raise ConfigError.of("", "model.block", wrong, "norm: batch, or another block")
 
     def basic(inputs: int, outputs: int, stride: int) -> nn.Sequential:
         layers = [
@@ -92,7 +92,7 @@ def refuse_lost_means(last: Sequence[tuple[str, nn.Module]]) -> None:
     norm = last[-1][1] if last else None
     if isinstance(norm, nn.GroupNorm) and norm.num_groups == norm.num_channels:
         wrong = f"in {norm.num_groups} groups of one channel, it makes each mean over pixels a constant"
-        raise ConfigError([Problem("", "model.norm", wrong, "layer or batch, or order: pre or post")])
+        raise ConfigError.of("", "model.norm", wrong, "layer or batch, or order: pre or post")
 
 
 def pooled_head(channels: int, classes: int, last: Sequence[tuple[str, nn.Module]]) -> nn.Sequential:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from resexp.errors import ConfigError, Problem
+from resexp.errors import ConfigError
 from resexp.models.attention import Attention, Projection
 from resexp.models.base import Network
 from resexp.models.parts import LEAK
@@ -119,7 +119,7 @@ def initialise(
     """
     if scheme in ("looks_linear", "fixup") and any(isinstance(m, Attention) for m in network.modules()):
         wrong = f"{scheme} is made for branches of convolutions or linear maps, not for attention"
-        raise ConfigError([Problem("", "model.init", wrong, "gpt2, bert, default, xavier or he")])
+        raise ConfigError.of("", "model.init", wrong, "gpt2, bert, default, xavier or he")
     gain = GAINS[activation]
     for name, module in network.named_modules():
         if isinstance(module, nn.Embedding):
@@ -161,7 +161,7 @@ def mirror(network: Network, seed: int, gain: float) -> None:
         outputs, inputs = layer.weight.shape[:2]
         if outputs % rows or inputs % columns:
             wrong = f"looks_linear mirrors halves, but {name} maps {inputs} channels to {outputs}"
-            raise ConfigError([Problem("", "model.init", wrong, "choose an even width")])
+            raise ConfigError.of("", "model.init", wrong, "choose an even width")
         half = layer.weight.new_empty(outputs // rows, inputs // columns, *layer.weight.shape[2:])
         half = _delta_orthogonal(half, keyed_generator(seed, name, "weight"), gain)
         row = torch.cat([half, -half][:columns], dim=1)

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from torch import nn
 
-from resexp.errors import ConfigError, Problem
+from resexp.errors import ConfigError
 from resexp.models.base import Block, Chain, Design, Network, Trunk
 from resexp.models.images import pooled_head
 from resexp.models.parts import (
@@ -85,13 +85,11 @@ class KeywordResnet(Trunk):
         shown = "x".join(map(str, sides))
         if self.pool and (len(self.pool) != 2 or any(p > s for p, s in zip(self.pool, sides, strict=True))):
             wrong = f"is {list(self.pool)}, and images have {shown} pixels"
-            raise ConfigError([Problem("", "model.pool", wrong, "give none, or two numbers up to these")])
+            raise ConfigError.of("", "model.pool", wrong, "give none, or two numbers up to these")
         farthest = self._apart(design.depth - 3)
         if farthest >= max(sides):
             wrong = f"at depth {design.depth}, filters reach {farthest} pixels, and images have {shown}"
-            raise ConfigError(
-                [Problem("", "model.dilation", wrong, "give a smaller depth, or dilation: false")]
-            )
+            raise ConfigError.of("", "model.dilation", wrong, "give a smaller depth, or dilation: false")
 
     def _apart(self, layer: int) -> int:
         return 2 ** (layer // 3) if self.dilation else 1

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from resexp.connections.core import Residual
-from resexp.errors import ConfigError, Problem
+from resexp.errors import ConfigError
 from resexp.models.attention import AlongTokens, Recipe, TokenMap
 from resexp.models.base import Block, Design, Series, Trunk
 from resexp.models.encoder import head_steps, token_blocks
@@ -174,7 +174,7 @@ class MaskedAutoencoder(Trunk):
         tokens = stem.grid[0] * stem.grid[1]
         if kept(tokens, self.mask_ratio) == tokens:
             wrong = f"at {self.mask_ratio:g}, no patch of {tokens} is hidden"
-            raise ConfigError([Problem("", "model.mask_ratio", wrong, "a larger one, or a smaller patch")])
+            raise ConfigError.of("", "model.mask_ratio", wrong, "a larger one, or a smaller patch")
         blocks, _ = token_blocks(design, self.recipe)
         norm = AlongTokens(*(norm for _, norm in head_steps(design, blocks[-1].connection.out)))
         decoder = Decoder(

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 from torch import nn
 
-from resexp.errors import ConfigError, Problem
+from resexp.errors import ConfigError
 from resexp.models.base import Chain, Design, Network, Trunk
 from resexp.models.parts import (
     Layers,
@@ -52,13 +52,13 @@ class Mlp(Trunk):
         count = repeats("mlp", design.depth, self.layers, 1 + self.stem)
         if self.expansion > 1 and self.layers == 1:
             wrong = "has no effect on blocks of one layer"
-            raise ConfigError([Problem("", "model.expansion", wrong, "leave it at 1")])
+            raise ConfigError.of("", "model.expansion", wrong, "leave it at 1")
         if design.norm == "group" and (each := self.width // math.gcd(self.width, 32)) <= 2:
             gives = "one channel, and a norm over one value gives 0"
             if each == 2:
                 gives = "two channels, and a norm over two values gives 1 and -1, whatever they are"
             wrong = f"group has {self.width // each} groups of {gives}"
-            raise ConfigError([Problem("", "model.norm", wrong, "layer, or a width above 64")])
+            raise ConfigError.of("", "model.norm", wrong, "layer, or a width above 64")
         bias = design.norm == "none" or order_of(design).once  # layers without a norm behind them need it
 
         def norm(channels: int) -> nn.Module:

@@ -11,7 +11,7 @@ from torch import nn
 
 from resexp.connections.base import Connection, ShortcutConnection, Site
 from resexp.connections.core import Plain
-from resexp.errors import ConfigError, Problem
+from resexp.errors import ConfigError
 from resexp.models.base import Block, Design
 from resexp.models.shortcut import ShortcutFactory
 
@@ -95,7 +95,7 @@ def order_of(design: Design) -> Order:
     """The design's order. Raises ConfigError for the orders that only transformers have."""
     if design.order not in ORDERS:
         wrong = f"{design.order} is an order of transformers"
-        raise ConfigError([Problem("", "model.order", wrong, f"one of {', '.join(ORDERS)}")])
+        raise ConfigError.of("", "model.order", wrong, f"one of {', '.join(ORDERS)}")
     return ORDERS[design.order]
 
 
@@ -178,7 +178,7 @@ def splits_late(connection: Connection, index: int) -> bool:
     if not isinstance(connection, ShortcutConnection) or type(connection).enter is not Connection.enter:
         wrong = f"{type(connection).__name__} has no single shortcut to share a branch's start with"
         right = "residual, another connection of h alone, or pre_activation: branch"
-        raise ConfigError([Problem("", "model.connection", wrong, right)])
+        raise ConfigError.of("", "model.connection", wrong, right)
     shortcut = connection.shortcut
     return index == 0 or (isinstance(shortcut, nn.Module) and any(True for _ in shortcut.parameters()))
 
@@ -230,4 +230,4 @@ def wrong_depth(trunk: str, depth: int, rule: str, allowed: Callable[[int], bool
     above = next((d for d in range(depth + 1, depth + 128) if allowed(d)), None)
     near = " or ".join(str(d) for d in (below, above) if d is not None)
     wrong = f"{trunk} has no depth {depth}, its depths are {rule}"
-    return ConfigError([Problem("", "model.depth", wrong, f"near it: {near}")])
+    return ConfigError.of("", "model.depth", wrong, f"near it: {near}")

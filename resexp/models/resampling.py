@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from resexp.connections.base import Map, Site
-from resexp.errors import ConfigError, Problem
+from resexp.errors import ConfigError
 from resexp.models.base import Block, Design
 from resexp.models.parts import make_after
 from resexp.models.shortcut import ShortcutFactory
@@ -73,8 +73,7 @@ def doublings(trunk: str, shape: tuple[int, ...], bottom: int) -> int:
         wrong = f"{trunk} doubles images of {bottom}x{bottom} pixels, which never gives {height}x{width}"
         sizes = ", ".join(str(bottom << k) for k in (1, 2, 3))
         own = "" if height != width else _own_bottom(height)
-        right = f"give data.image_size: {sizes} or so on{own}"
-        raise ConfigError([Problem("", "model.bottom", wrong, right)])
+        raise ConfigError.of("", "model.bottom", wrong, f"give data.image_size: {sizes} or so on{own}")
     return count
 
 

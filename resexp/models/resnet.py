@@ -9,7 +9,7 @@ from typing import Literal
 
 from torch import nn
 
-from resexp.errors import ConfigError, Problem
+from resexp.errors import ConfigError
 from resexp.models.base import Chain, Design, Network, Trunk
 from resexp.models.images import conv, image_layers, pooled_head
 from resexp.models.parts import final_steps, first_steps, make_norm, repeats, stack, start_of
@@ -61,5 +61,5 @@ class Resnet(Trunk):
         if not start_of(design):
             wrong = f"nothing precedes the layers in the order {design.order}"
             right = "order: pre or relu_only_pre, or pre_activation: branch"
-            raise ConfigError([Problem("", "model.pre_activation", wrong, right)])
+            raise ConfigError.of("", "model.pre_activation", wrong, right)
         return True

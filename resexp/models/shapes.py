@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from torch import Tensor
 
 from resexp.connections.base import Branch, Connection, ShortcutConnection
-from resexp.errors import ConfigError, Problem
+from resexp.errors import ConfigError
 from resexp.models.base import Chain, Network, h_of
 
 TENSOR = "return a tensor"
@@ -90,7 +90,7 @@ class _Place:
 
     def refuse(self, method: str, given: str, right: str) -> NoReturn:
         key = f"{type(self.connection).__name__}.{method}"
-        raise ConfigError([Problem(self.where, key, f"returns {given} in block {self.index}", right)])
+        raise ConfigError.of(self.where, key, f"returns {given} in block {self.index}", right)
 
 
 def written(shape: Sequence[int], batch: int) -> str:

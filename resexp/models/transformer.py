@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 from torch import Tensor, nn
 from torch.nn import functional
 
-from resexp.errors import ConfigError, Problem
+from resexp.errors import ConfigError
 from resexp.models.attention import AlongTokens, Recipe
 from resexp.models.base import Chain, Design, Trunk
 from resexp.models.encoder import head_steps, token_blocks
@@ -72,19 +72,19 @@ class Transformer(Trunk):
     def build(self, design: Design) -> Chain:
         if len(design.shape) != 1:
             wrong = f"a transformer reads tokens, and the data are images of shape {design.shape}"
-            raise ConfigError([Problem("", "model.kind", wrong, "vit, or data of tokens")])
+            raise ConfigError.of("", "model.kind", wrong, "vit, or data of tokens")
         if design.causal not in (None, self.recipe.causal):
             predict = "this task predicts the next token, and without a mask the network would see it"
             fill_in = "this task fills in tokens from both sides, and with this mask no token sees later ones"
             wrong, right = (predict, "causal") if design.causal else (fill_in, "none")
-            raise ConfigError([Problem("", "model.mask", wrong, right)])
+            raise ConfigError.of("", "model.mask", wrong, right)
         (length,) = design.shape
         stem = Embedding(design.classes, length, self.recipe.width)
         blocks, channels = token_blocks(design, self.recipe)
         head = OrderedDict(head_steps(design, channels, self.recipe.bias))
         if self.tied and channels != self.recipe.width:
             wrong = f"the last state has {channels} channels, and the embedding has {self.recipe.width}"
-            raise ConfigError([Problem("", "model.tied", wrong, "tied: false")])
+            raise ConfigError.of("", "model.tied", wrong, "tied: false")
         head["fc"] = (
             Unembedding(stem.tokens) if self.tied else nn.Linear(channels, design.classes, bias=False)
         )

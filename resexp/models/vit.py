@@ -11,7 +11,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from resexp.errors import ConfigError, Problem
+from resexp.errors import ConfigError
 from resexp.models.attention import Recipe
 from resexp.models.base import Chain, Design, Trunk
 from resexp.models.encoder import head_steps, token_blocks
@@ -72,11 +72,11 @@ class Patches(nn.Module):
         super().__init__()
         if len(design.shape) != 3:
             wrong = f"patches are of images, and the data have shape {design.shape}"
-            raise ConfigError([Problem("", "model.kind", wrong, "transformer, or data of images")])
+            raise ConfigError.of("", "model.kind", wrong, "transformer, or data of images")
         channels, height, wide = design.shape
         if height % patch or wide % patch:
             wrong = f"{patch} does not divide images of {height}x{wide} pixels"
-            raise ConfigError([Problem("", "model.patch", wrong, "a divisor of both")])
+            raise ConfigError.of("", "model.patch", wrong, "a divisor of both")
         self.grid = (height // patch, wide // patch)
         self.patches = nn.Conv2d(channels, width, patch, stride=patch)
         self.class_token = nn.Parameter(torch.zeros(1, width, 1)) if class_token else None

@@ -7,7 +7,7 @@ from typing import Any
 
 from resexp.config.grid import matches
 from resexp.config.problems import COMMAND_LINE, quoted
-from resexp.errors import ConfigError, Problem
+from resexp.errors import ConfigError
 from resexp.plan.groups import value_at
 from resexp.plan.trial import Trial
 
@@ -27,7 +27,7 @@ def choose(trials: Sequence[Trial], conditions: Mapping[str, Sequence[Any]]) -> 
         absent = [value for value in wanted if not any(has(trial, key, [value]) for trial in chosen)]
         if absent:
             wrong = f"no trial has {' or '.join(map(quoted, absent))}"
-            raise ConfigError([Problem(COMMAND_LINE, f"--only {key}", wrong, plan_has(chosen, key))])
+            raise ConfigError.of(COMMAND_LINE, f"--only {key}", wrong, plan_has(chosen, key))
         chosen = [trial for trial in chosen if has(trial, key, wanted)]
     return chosen
 

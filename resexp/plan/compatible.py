@@ -45,7 +45,7 @@ def check_machine(probes: Sequence[ProbeConfig]) -> None:
             if not isinstance(lack, str):
                 lack = f"its method missing() returned {lack!r}; let it return a text or None"
             wrong, _, right = lack.partition("; ")
-            raise ConfigError([Problem("", f"probes.{number}", f"{config.kind}: {wrong}", right)])
+            raise ConfigError.of("", f"probes.{number}", f"{config.kind}: {wrong}", right)
 
 
 def _misfits(settings: Settings, facts: Facts) -> Iterator[Problem]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from itertools import count, islice
 from typing import TYPE_CHECKING, Any
 
-from resexp.errors import ConfigError, Problem
+from resexp.errors import ConfigError
 
 if TYPE_CHECKING:
     from resexp.config.load import Experiment, Point
@@ -56,9 +56,7 @@ def refuse_more_seeds(experiment: Experiment, most: int) -> None:
     """Raises ConfigError if the experiment has more seeds of its own than the last look would train."""
     if (own := max(map(len, _groups(experiment)))) > most:
         wrong = f"the configuration has {own} seeds per setting, but the last look has only {most}"
-        raise ConfigError(
-            [Problem(str(experiment.path), "seed", wrong, f"give --max-seeds {own}, or fewer seeds")]
-        )
+        raise ConfigError.of(str(experiment.path), "seed", wrong, f"give --max-seeds {own}, or fewer seeds")
 
 
 def with_seeds(experiment: Experiment, number: int) -> Experiment:

@@ -165,7 +165,7 @@ def refuse_too_many(experiment: Experiment) -> None:
     if (layers := sum(networks.values())) > MOST_LAYERS:
         wrong = f"has {len(networks):,} different networks of {layers:,} layers together"
         right = f"at most {MOST_LAYERS:,} can be measured for one plan: split the sweep"
-        raise ConfigError([Problem(str(experiment.path), "sweep", wrong, right)])
+        raise ConfigError.of(str(experiment.path), "sweep", wrong, right)
 
 
 def variant_labels(experiment: Experiment) -> list[str]:

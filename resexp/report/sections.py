@@ -89,7 +89,7 @@ def loaded(plugins: Sequence[Plugin], faults: list[Problem]) -> list[Section]:
             section = Section.of(re.sub(r"\W+", "_", plugin.file.stem), plugin.module(), plugin)
             if not hasattr(section.module, "table") and not hasattr(section.module, "figure"):
                 wrong, right = "has nothing for a report", "define table(records) or figure(records) in it"
-                raise ConfigError([Problem(f"{plugin.file}:1", "", wrong, right)])
+                raise ConfigError.of(f"{plugin.file}:1", "", wrong, right)
             found.append(section)
     return found
 
@@ -116,7 +116,7 @@ def noting(plugin: Plugin | None, faults: list[Problem], function: str = "") -> 
 
 def unshowable(plugin: Plugin, name: str, wrong: str, right: str) -> ConfigError:
     """The error to raise if a function of a user's file returns something that no report can show."""
-    return ConfigError([Problem(f"{plugin.file}:{_line(plugin, name)}", name, wrong, right)])
+    return ConfigError.of(f"{plugin.file}:{_line(plugin, name)}", name, wrong, right)
 
 
 def refuse_missing_cells(table: Table, plugin: Plugin) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from resexp import durable
 from resexp.config.published import Published
-from resexp.errors import ConfigError, Problem
+from resexp.errors import ConfigError
 from resexp.store.documents import read
 from resexp.store.experiment_lock import explained, hold
 from resexp.store.layout import ExperimentFolder, TrialFolder, rows_of
@@ -36,8 +36,7 @@ def register(results: Path, name: str, registered: Mapping[str, Any]) -> tuple[P
                 f"{len(trained)} of its trials have been trained already, at least in part, and what is "
                 "registered after that is not a prediction"
             )
-            right = "give the experiment another name"
-            raise ConfigError([Problem(str(held.folder.path), "", wrong, right)])
+            raise ConfigError.of(str(held.folder.path), "", wrong, "give the experiment another name")
         content = {"format": REGISTRATION_FORMAT, **registered}
         durable.write_document(held.folder.registered, {**content, "sha256": digest(content)})
     return held.folder.registered, digest(content)
