@@ -15,6 +15,13 @@ from resexp.config.settings import OneOf, PartConfig, Settings
 DEFAULT_KINDS = {"task": "classification", "connection": "plain", "optimizer": "sgd", "schedule": "constant"}
 """The kind that a part has if the configuration does not name one, by the part's role."""
 
+ROLE_AT = {
+    **{"data": "data", "task": "task", "model": "model", "model.connection": "connection"},
+    **{"discriminator": "model", "discriminator.connection": "connection"},
+    **{"training.optimizer": "optimizer", "training.schedule": "schedule"},
+}
+"""The role of the part at each dotted key, for all keys at which a trial has at most one part."""
+
 
 def role_of(field: FieldInfo) -> str | None:
     """The role of the part that a field holds, such as "connection". None if it holds no part."""

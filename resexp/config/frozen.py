@@ -1,10 +1,11 @@
-"""The base class of all settings' models, and the two ways to write a part."""
+"""The base class of all settings' models, errors of their validators, and the two ways to write a part."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
+from pydantic_core import PydanticCustomError
 
 
 class Frozen(BaseModel):
@@ -15,6 +16,11 @@ class Frozen(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, defer_build=True, protected_namespaces=()
     )
+
+
+def refusal(wrong: str, right: str) -> PydanticCustomError:
+    """The error for a validator to raise: what is wrong with a value, and what would be right."""
+    return PydanticCustomError("settings", "{wrong}", {"wrong": wrong, "right": right})
 
 
 def expand(part: Any) -> Any:

@@ -15,6 +15,7 @@ from typing import Any
 from resexp.catalog import scan
 from resexp.catalog.plugins import Plugin
 from resexp.config import problems, shortcut_layout, yaml_text
+from resexp.config.fields import ROLE_AT
 from resexp.config.grid import Assignment, Axes, Rule, dotted
 from resexp.config.nearest import instead_of, on_command_line
 from resexp.config.problems import COMMAND_LINE, Draft
@@ -25,13 +26,6 @@ from resexp.errors import ConfigError
 
 FULL = "full"
 """The name that stands for the file's own settings, without a tier."""
-
-ROLE_AT = {
-    **{"data": "data", "task": "task", "model": "model", "model.connection": "connection"},
-    **{"discriminator": "model", "discriminator.connection": "connection"},
-    **{"training.optimizer": "optimizer", "training.schedule": "schedule"},
-}
-"""The role of the part at each dotted key, for all keys at which a trial has at most one part."""
 
 
 def command_line(overrides: Sequence[str], draft: Draft) -> dict[str, tuple[Any, ...]]:

@@ -19,11 +19,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, Self, cast, get_args
 
 from pydantic import AfterValidator, Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from resexp.catalog.scan import suggest
 from resexp.config import problems, yaml_text
-from resexp.config.frozen import Frozen
+from resexp.config.frozen import Frozen, refusal
 from resexp.config.margins import Relation, default_margin
 from resexp.errors import ConfigError
 from resexp.options import NonNegativeFloat, PositiveFloat, PositiveInt, Real
@@ -86,29 +85,25 @@ def reading(metric: str) -> ProbeMetric | None:
     return ProbeMetric(probe, name, float(at), cast("Reduce", reduce))  # the pattern lists them
 
 
-def _refuse(wrong: str, right: str) -> PydanticCustomError:
-    return PydanticCustomError("settings", "{wrong}", {"wrong": wrong, "right": right})
-
-
 def _metric(text: str) -> str:
     found = curve(text)
     if not _COLUMN.fullmatch(text) and not _READING.fullmatch(text) and found is None:
         of_probe = f"probe.name@at:reduce, reduce one of {', '.join(REDUCE)}"
         curves = "steps_to@train_error:0.05, or gap@train_loss:0.1 (or :shared)"
         right = f"give a column such as train_error, or {of_probe}, or {curves}"
-        raise _refuse(f"{text!r} is not a metric", right)
+        raise refusal(f"{text!r} is not a metric", right)
     if found and found.target is not None:
         if found.measure.endswith("_error") and found.target >= 1:
-            raise _refuse(f"{text!r} gives {found.target:g} as an error", "give a fraction below 1")
+            raise refusal(f"{text!r} gives {found.target:g} as an error", "give a fraction below 1")
         if found.measure.endswith("_loss") and found.target == 0:
-            raise _refuse(f"{text!r} gives 0 as a loss", "give a loss that runs can reach")
+            raise refusal(f"{text!r} gives 0 as a loss", "give a loss that runs can reach")
     return text
 
 
 def _fraction(metric: str, *values: float) -> None:
     for value in values:
         if metric.endswith("_error") and not 0 <= value <= 1:
-            raise _refuse(f"gives {value:g} as an error", "give a fraction, 0 to 1")
+            raise refusal(f"gives {value:g} as an error", "give a fraction, 0 to 1")
 
 
 Keys = Annotated[dict[str, Any], AfterValidator(problems.plain)]
@@ -146,7 +141,7 @@ class Reference(Frozen):
     def _error_is_a_fraction(self) -> Self:
         _fraction(self.metric, self.value)
         if curve(self.metric):
-            raise _refuse("is a value on a training curve, which only claims may be about", "make it a claim")
+            raise refusal("is a value on a training curve, which only claims may be about", "make it a claim")
         return self
 
 
@@ -189,23 +184,23 @@ class Claim(Frozen):
     @model_validator(mode="after")
     def _sides_differ(self) -> Self:
         if self.lower == self.higher:
-            raise _refuse("compares trials with themselves", "let lower and higher differ")
+            raise refusal("compares trials with themselves", "let lower and higher differ")
         if self.states == "lower" and self.within:
-            raise _refuse("has a margin, but the relation lower needs none", "leave out within or relation")
+            raise refusal("has a margin, but the relation lower needs none", "leave out within or relation")
         if self.states != "lower" and self.margin is None:
-            raise _refuse(f"has no margin, and {self.metric} has no default", "give the margin as within")
+            raise refusal(f"has no margin, and {self.metric} has no default", "give the margin as within")
         if self.published:
             _fraction(self.metric, *self.published)
             gap = self.published[1] - self.published[0]
             if self.metric.startswith("steps_to@"):
                 if min(self.published) <= 0:
-                    raise _refuse("gives 0 or fewer steps as published", "give steps, or their ratio to 1")
+                    raise refusal("gives 0 or fewer steps as published", "give steps, or their ratio to 1")
                 low, high = sorted(self.published)
                 gap = (high / low - 1) * (1 if gap > 0 else -1)
             margin = (self.margin or 0) + 1e-12 * max(1, *map(abs, self.published))  # 0.07 - 0.06 > 0.01
             wrong = {"lower": gap <= 0, "equivalent": abs(gap) > margin, "no_worse": gap < -margin}
             if wrong[self.states]:
-                raise _refuse("is not what its published numbers say", "give the value of lower first")
+                raise refusal("is not what its published numbers say", "give the value of lower first")
         return self
 
 

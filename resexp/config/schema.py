@@ -7,12 +7,11 @@ from functools import cache
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, Field
-from pydantic_core import PydanticCustomError
 
 from resexp.catalog.plugins import Plugin
 from resexp.config import expectation
 from resexp.config.fields import nested_model, role_of
-from resexp.config.frozen import Frozen
+from resexp.config.frozen import Frozen, refusal
 from resexp.config.published import Claim, Reference, names
 from resexp.config.settings import ROLE_CONFIGS, Settings, models
 from resexp.config.yaml_text import Key
@@ -47,9 +46,7 @@ def _understood(text: str) -> str:
     try:
         expectation.parse(text)
     except expectation.NotUnderstoodError as error:
-        raise PydanticCustomError(
-            "settings", "{wrong}", {"wrong": str(error), "right": error.right}
-        ) from None
+        raise refusal(str(error), error.right) from None
     return text
 
 

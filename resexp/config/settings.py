@@ -19,13 +19,13 @@ from pydantic import (
     create_model,
     model_validator,
 )
-from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError, core_schema
+from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
 from resexp.catalog import scan
 from resexp.catalog.plugins import Plugin
 from resexp.catalog.probe_name import probe_name
 from resexp.catalog.signature import REQUIRED
-from resexp.config.frozen import Frozen, expand
+from resexp.config.frozen import Frozen, expand, refusal
 from resexp.config.shortcut_layout import folded
 from resexp.options import (
     Depth,
@@ -188,8 +188,7 @@ class TrainingConfig(Frozen):
     def _one_budget(self) -> Self:
         if (self.epochs is None) == (self.iterations is None):
             wrong = "has epochs and iterations" if self.epochs else "has neither epochs nor iterations"
-            words = {"wrong": wrong, "right": "give exactly one of them"}
-            raise PydanticCustomError("settings", "{wrong}", words)
+            raise refusal(wrong, "give exactly one of them")
         return self
 
 

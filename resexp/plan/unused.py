@@ -7,7 +7,7 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any, cast
 
 from resexp.catalog import scan
-from resexp.config.overlays import ROLE_AT
+from resexp.config.fields import ROLE_AT
 from resexp.config.settings import PartConfig
 from resexp.errors import Problem
 from resexp.text import written
