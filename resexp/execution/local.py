@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import connection
 from multiprocessing.connection import Connection
+from pathlib import Path
 
-from resexp.execution.endings import oom_kills, outcome_of
 from resexp.execution.launcher import Job, Launcher, Outcome
 from resexp.execution.server_process import LOST, ServerProcess, Worker
 from resexp.execution.worker import work
@@ -143,3 +144,24 @@ def _work(talk: Connection, job: Job) -> None:
 def _answer(talk: Connection, function: Callable[..., object], *arguments: object) -> None:
     function(*arguments)
     talk.send(None)
+
+
+def outcome_of(status: int, oom_kills_before: int) -> Outcome:
+    """How a worker ended. `status` is its exit status, or minus the number of the signal that ended it (as in
+    Popen). `oom_kills_before` is what `oom_kills()` returned before the worker started.
+    """
+    if status == -signal.SIGKILL and oom_kills() > oom_kills_before:
+        return Outcome(status, "oom", "out of memory")
+    if status < 0:
+        return Outcome(status, "crash", f"crashed: signal {-status} ({signal.Signals(-status).name})")
+    words = f"crashed: the process ended with exit status {status} and left no result"
+    return Outcome(status, "crash", words)
+
+
+def oom_kills() -> int:
+    """How often this machine's kernel has killed a process because memory ran out; 0 if unknown."""
+    try:
+        lines = Path("/proc/vmstat").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), 0)

@@ -23,15 +23,14 @@ class SweepSummary:
     """How a run ended. It covers the trials that `Options.only` chooses.
 
     `counts` has the number of chosen trials by status. `interrupted` says whether a signal ended the run.
-    `stopped` says why the run ended early without a signal; None if it did not. `warnings` are those of the
-    StoredExperiment. `others` is the number of trials that were not chosen and are not finished. `unmeasured`
-    has, for each kind of probe, the number of trials in which it failed each time it was due.
+    `stopped` says why the run ended early without a signal; None if it did not. `others` is the number of
+    trials that were not chosen and are not finished. `unmeasured` has, for each kind of probe, the number of
+    trials in which it failed each time it was due.
     """
 
     counts: Mapping[Status, int]
     interrupted: bool = False
     stopped: str | None = None
-    warnings: tuple[str, ...] = ()
     others: int = 0
     unmeasured: Mapping[str, int] = field(default_factory=dict)
 
@@ -113,7 +112,6 @@ def _summary(
         Counter(state.status for state in states),
         interrupted,
         stopped,
-        tuple(experiment.warnings),
         others=sum(not state.finished for state in rest),
         unmeasured=Counter(kind for state in states for kind in state.result.get("unmeasured", ())),
     )

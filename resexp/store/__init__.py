@@ -18,7 +18,7 @@ JSON document and every row contains a checksum of its own bytes.
 
 from resexp.plan.status import Status
 from resexp.store.attempt import Attempt
-from resexp.store.existing import experiments, find, finished, latest, running, states
+from resexp.store.existing import experiments, find, finished, running, states
 from resexp.store.experiment import StoredExperiment, create
 from resexp.store.experiment_lock import Hold, explained, hold
 from resexp.store.failure import fail, place_of
@@ -58,7 +58,6 @@ __all__ = [
     "find",
     "finished",
     "hold",
-    "latest",
     "note_reported",
     "pack",
     "place_of",

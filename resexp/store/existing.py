@@ -28,14 +28,6 @@ def experiments(results: Path) -> list[Path]:
     ]
 
 
-def latest(results: Path) -> Path:
-    """The folder of the experiment that was run last. Raises NoExperimentError if there is none."""
-    folders = experiments(results)
-    if not folders:
-        raise NoExperimentError(f"{results}: no experiments yet; `resexp run CONFIG` makes one")
-    return folders[0]
-
-
 def find(name: str | Path | None, root: Path) -> Path:
     """The folder of the experiment `name` in `root`. If there is none, the folder at the path `name`. If
     `name` is None, the folder of the experiment that was run last.
@@ -44,7 +36,9 @@ def find(name: str | Path | None, root: Path) -> Path:
         NoExperimentError: there is no such folder.
     """
     if name is None:
-        return latest(root)
+        if folders := experiments(root):
+            return folders[0]
+        raise NoExperimentError(f"{root}: no experiments yet; `resexp run CONFIG` makes one")
     for folder in (root / name, Path(name)):
         if folder.is_dir():
             return folder
@@ -89,13 +83,8 @@ def finished(path: Path) -> list[Finished]:
     refuse_newer(folder)
     with explained(path):
         _, trials = planned(folder, [])
-        folders = [folder.trial(trial) for trial in trials]
-        states = [state_of(own, trial.id, None) for own, trial in zip(folders, trials, strict=True)]
-    return [
-        Finished(own, trial, state.result)
-        for own, trial, state in zip(folders, trials, states, strict=True)
-        if state.status is Status.DONE
-    ]
+        states = [(own := folder.trial(trial), trial, state_of(own, trial.id, None)) for trial in trials]
+    return [Finished(own, trial, state.result) for own, trial, state in states if state.status is Status.DONE]
 
 
 def _modified(path: Path) -> float:

@@ -39,11 +39,8 @@ def configuration(folder: ExperimentFolder, plan: Mapping[str, Any]) -> str | No
         text = durable.read_bytes(folder.config)
     except OSError:
         return None
-    return (
-        text.decode(errors="replace")
-        if hashlib.sha256(text).hexdigest() == plan.get("config_sha256")
-        else None
-    )
+    same = hashlib.sha256(text).hexdigest() == plan.get("config_sha256")
+    return text.decode(errors="replace") if same else None
 
 
 def published(plan: Mapping[str, Any], folder: ExperimentFolder, notes: list[str]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import stub
 
 from resexp import store
 from resexp.catalog.plugins import read_plugin
-from resexp.execution import endings
+from resexp.execution import local
 from resexp.execution.worker import failure_of
 
 
@@ -65,7 +65,7 @@ def test_a_full_disk_and_a_used_up_quota_are_known_by_number() -> None:
 
 def test_an_end_without_a_word_is_explained() -> None:
     def cause(status: int) -> tuple[str, str]:
-        outcome = endings.outcome_of(status, endings.oom_kills())
+        outcome = local.outcome_of(status, local.oom_kills())
         assert (outcome.status, outcome.again) == (status, False)
         return outcome.kind, outcome.cause
 
@@ -75,15 +75,15 @@ def test_an_end_without_a_word_is_explained() -> None:
 
 
 def test_a_kill_by_the_kernel_for_want_of_memory_is_told_apart() -> None:
-    before = endings.oom_kills() - 1
-    found = endings.outcome_of(-signal.SIGKILL, before)
+    before = local.oom_kills() - 1
+    found = local.outcome_of(-signal.SIGKILL, before)
     assert (found.kind, found.cause) == ("oom", "out of memory")
-    assert endings.outcome_of(-signal.SIGSEGV, before).kind == "crash", (
+    assert local.outcome_of(-signal.SIGSEGV, before).kind == "crash", (
         "the kernel killed another process meanwhile"
     )
 
 
 @pytest.mark.skipif(not Path("/proc/vmstat").exists() or os.uname().sysname != "Linux", reason="Linux only")
 def test_the_kernels_count_is_found() -> None:
-    assert endings.oom_kills() >= 0
+    assert local.oom_kills() >= 0
     assert "oom_kill " in Path("/proc/vmstat").read_text()

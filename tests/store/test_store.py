@@ -6,6 +6,7 @@ import random
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ from resexp.store import attempt as attempt_module
 TRIALS = (stub.trial("plain-8"), stub.trial("plain-20", seed=1, depth=20))
 
 FORMATS = Path(__file__).with_name("formats")
+
+
+latest = partial(store.find, None)
 
 
 def create(results: Path, trials: Sequence[Trial] = TRIALS, **options: Any) -> store.StoredExperiment:
@@ -433,7 +437,7 @@ def test_names_do_not_leave_the_results_folder(tmp_path: Path, name: str) -> Non
     assert not (tmp_path / "in").exists()
 
 
-@pytest.mark.parametrize("act", [create, lambda place: store.read(place / "exp"), store.latest])
+@pytest.mark.parametrize("act", [create, lambda place: store.read(place / "exp"), latest])
 def test_a_place_that_is_no_folder_is_told(tmp_path: Path, act: Callable[[Path], object]) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(ResexpError, match="file"):
@@ -445,7 +449,7 @@ def test_the_latest_experiment_is_the_one_run_last(tmp_path: Path) -> None:
         store.create(tmp_path, name, config_text="", trials=[], environment={}).close()
         os.utime(tmp_path / name / "plan.json", (number, number))
     os.utime(tmp_path / "b/plan.json", (9, 9))
-    assert store.latest(tmp_path).name == "b"
+    assert latest(tmp_path).name == "b"
     assert [path.name for path in store.experiments(tmp_path)] == ["b", "c", "a"]
 
 
