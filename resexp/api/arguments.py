@@ -28,7 +28,7 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
         problems = [
             Problem(f"resexp.api.{function.__name__}", name, f"is {value!r:.60}", f"give {right}")
             for name, value in given.items()
-            if name in MEANT and not (_is_default(signature, name, value) or MEANT[name][0](value))
+            if name in MEANT and value is not signature.parameters[name].default and not MEANT[name][0](value)
             for right in [MEANT[name][1]]
         ]
         if problems:
@@ -45,10 +45,6 @@ def _by_name(signature: inspect.Signature, args: Sequence[object]) -> str:
     if not named or len(args) <= first:
         return ""
     return f"; give only the first {first} without a name, and the others as {named[0]}=..."
-
-
-def _is_default(signature: inspect.Signature, name: str, value: object) -> bool:
-    return value is signature.parameters[name].default
 
 
 def _experiment(value: Any) -> bool:

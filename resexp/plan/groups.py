@@ -137,7 +137,8 @@ def _distinguishing_paths(
     elsewhere, the paths where they differ are added.
     """
     order = list(dict.fromkeys(path for own in facts for path in own))
-    written = {path for t, own in zip(trials, facts, strict=True) for path in _written(t.axes, own)}
+    axes = [(key, value, own) for t, own in zip(trials, facts, strict=True) for key, value in t.axes.items()]
+    written = {path for axis in axes for path in _written(*axis)}
     distinguishing = [path for path in order if path in written]
     while True:
         alike: dict[tuple[Any, ...], Facts] = {}
@@ -151,25 +152,20 @@ def _distinguishing_paths(
         distinguishing = [path for path in order if path in more or path in distinguishing]
 
 
-def _written(axes: Mapping[str, Any], facts: Facts) -> Iterator[str]:
-    """The paths at which the values of the axes set something.
+def _written(key: str, value: Any, facts: Facts) -> Iterator[str]:
+    """The paths at which the value of the axis `key` sets something.
 
-    An option counts only if a value mentions it. `match` may have set other options, to a different size at
+    An option counts only if the value mentions it. `match` may have set other options, to a different size at
     every depth.
     """
-    for key, value in axes.items():
-        yield from _paths(key, value, facts)
-
-
-def _paths(key: str, value: Any, facts: Facts) -> Iterator[str]:
     if key in facts:
         yield key
     elif isinstance(value, Mapping):
         for name, item in value.items():
-            yield from _paths(f"{key}.{name}", item, facts)
+            yield from _written(f"{key}.{name}", item, facts)
     elif isinstance(value, list | tuple):
         for number, item in enumerate(value):
-            yield from _paths(f"{key}.{number}", item, facts)
+            yield from _written(f"{key}.{number}", item, facts)
     elif f"{key}.kind" in facts:
         yield f"{key}.kind"
 
