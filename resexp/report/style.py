@@ -42,32 +42,11 @@ RC: dict[Any, Any] = {
     **{"font.family": "DejaVu Sans", "font.size": 9.0, "svg.fonttype": "none", "svg.hashsalt": "resexp"},
     # A dollar sign in a label is just text.
     "text.parse_math": False,
-    **{
-        "text.color": INK,
-        "axes.labelcolor": INK,
-        "xtick.color": INK,
-        "ytick.color": INK,
-        "axes.edgecolor": INK,
-    },
-    **{
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.spines.left": False,
-        "axes.linewidth": 0.7,
-    },
-    **{
-        "axes.grid": True,
-        "axes.grid.axis": "y",
-        "grid.color": INK,
-        "grid.alpha": 0.13,
-        "grid.linewidth": 0.6,
-    },
-    **{
-        "axes.titlelocation": "left",
-        "axes.titlesize": 10.0,
-        "axes.titleweight": "bold",
-        "axes.labelsize": 9.0,
-    },
+    **dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color", "axes.edgecolor"), INK),
+    **{"axes.spines.top": False, "axes.spines.right": False, "axes.spines.left": False},
+    **{"axes.grid": True, "axes.grid.axis": "y", "grid.color": INK, "grid.alpha": 0.13},
+    **{"axes.titlelocation": "left", "axes.titlesize": 10.0, "axes.titleweight": "bold"},
+    **{"axes.linewidth": 0.7, "grid.linewidth": 0.6, "axes.labelsize": 9.0},
     **{"axes.axisbelow": True, "ytick.major.size": 0.0, "xtick.major.width": 0.7, "xtick.major.size": 3.0},
     **{"legend.frameon": False, "legend.fontsize": 9.0, "lines.linewidth": 1.7, "lines.markersize": 5.0},
     **{"figure.facecolor": "none", "axes.facecolor": "none", "savefig.facecolor": "none"},
@@ -179,13 +158,30 @@ def line(axes: Axes, x: Any, y: Any, look: LineStyle, **more: Any) -> None:
     axes.plot(x, y, **{**look.line, "markevery": 0.13, "linewidth": 1.4, "markersize": 4, **more})
 
 
-def band(axes: Axes, x: Any, mean: pd.Series[float], sd: pd.Series[float], color: str) -> None:
-    """Draw mean ± standard deviation as a tinted band within [0, 100]."""
+def band(
+    axes: Axes, x: Any, mean: pd.Series[float], sd: pd.Series[float], color: str, *, most: float = 100
+) -> None:
+    """Draw mean ± standard deviation as a tinted band within [0, most]."""
     spread = sd.fillna(0.0)
-    low, high = (mean - spread).clip(lower=0), (mean + spread).clip(upper=100)
+    low, high = (mean - spread).clip(lower=0), (mean + spread).clip(upper=most)
     axes.fill_between(
         np.asarray(x, float), low.to_numpy(), high.to_numpy(), color=color, alpha=0.16, linewidth=0
     )
+
+
+def over_depths(axes: Axes, depths: Any, values: pd.Series[float], look: LineStyle, most: float) -> None:
+    """Draw values over depth: faint points, their mean, and a band that ends at 0 and at `most`."""
+    stats = values.groupby(depths).agg(["mean", "std"])
+    band(axes, stats.index, stats["mean"], stats["std"], look.color, most=most)
+    axes.plot(depths, values, look.marker, color=look.color, alpha=0.3, markersize=3, markeredgewidth=0)
+    axes.plot(stats.index, stats["mean"], **look.line)
+
+
+def reference(axes: Axes, y: float, name: str) -> Line2D:
+    """Draw a thin dashed line at a value with which curves are compared, labelled `name`."""
+    line = axes.axhline(y, color=INK, linestyle=REFERENCE, linewidth=0.8, zorder=1)
+    line.set_label(name)
+    return line
 
 
 def depth_axis(axes: Axes, depths: Sequence[int]) -> None:

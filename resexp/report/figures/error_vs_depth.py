@@ -88,13 +88,7 @@ def _panel(axes: Axes, trials: pd.DataFrame, error: str, found: dict[str, style.
 
 def _variant(axes: Axes, trials: pd.DataFrame, error: str, look: style.LineStyle) -> None:
     done = frames.done(trials).dropna(subset=[error])
-    percent = 100 * done[error]
-    stats = percent.groupby(done["depth"]).agg(["mean", "std"])
-    style.band(axes, stats.index, stats["mean"], stats["std"], look.color)
-    axes.plot(
-        done["depth"], percent, look.marker, color=look.color, alpha=0.3, markersize=3, markeredgewidth=0
-    )
-    axes.plot(stats.index, stats["mean"], **look.line)
+    style.over_depths(axes, done["depth"], 100 * done[error], look, 100)
 
 
 def _chance(axes: Axes, chance: float | None, name: str) -> list[Line2D]:
@@ -103,9 +97,7 @@ def _chance(axes: Axes, chance: float | None, name: str) -> list[Line2D]:
     if chance is None or 100 * chance > NEAR * top:
         return []
     axes.set_ylim(top=max(top, 105 * chance))
-    line = axes.axhline(100 * chance, color=style.INK, linestyle=style.REFERENCE, linewidth=0.8, zorder=1)
-    line.set_label(name)
-    return [line]
+    return [style.reference(axes, 100 * chance, name)]
 
 
 def _lost(axes: Axes, trials: pd.DataFrame, found: dict[str, style.LineStyle]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -66,23 +68,10 @@ def _with_fid(done: pd.DataFrame, records: Records) -> pd.DataFrame:
 
 def _variant(axes: Axes, trials: pd.DataFrame, column: str, factor: float, look: style.LineStyle) -> None:
     values = factor * pd.to_numeric(trials[column], errors="coerce").dropna()
-    depths = trials["depth"][values.index]
-    stats = values.groupby(depths).agg(["mean", "std"])
-    spread = stats["std"].fillna(0.0)
-    low, high = (stats["mean"] - spread).clip(lower=0), stats["mean"] + spread
-    axes.fill_between(stats.index.to_numpy(float), low, high, color=look.color, alpha=0.16, linewidth=0)
-    axes.plot(depths, values, look.marker, color=look.color, alpha=0.3, markersize=3, markeredgewidth=0)
-    axes.plot(stats.index, stats["mean"], **look.line)
+    style.over_depths(axes, trials["depth"][values.index], values, look, inf)
 
 
 def _floor(axes: Axes, done: pd.DataFrame, column: str, factor: float) -> list[Line2D]:
     """Draw a line at the value that real images reach, if it is exactly the same in all trials."""
-    if column not in done:
-        return []
-    known = pd.to_numeric(done[column], errors="coerce").dropna().unique()
-    if len(known) != 1:
-        return []
-    look = {"color": style.INK, "linestyle": style.REFERENCE, "linewidth": 0.8, "zorder": 1}
-    line = axes.axhline(factor * known[0], **look)
-    line.set_label("real images")
-    return [line]
+    known = frames.only(done, column)
+    return [] if known is None else [style.reference(axes, factor * known, "real images")]

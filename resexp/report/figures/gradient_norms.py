@@ -10,9 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from resexp.report import style, words
+from resexp.report import style
 from resexp.report.tables.gradients import MOMENTS, WHEN, profiles
 from resexp.store import Records
+from resexp.text import called
 
 ORDER = 30
 PROBES = ("gradient_norms",)
@@ -40,11 +41,11 @@ def figure(records: Records) -> Figure | None:
         for when in MOMENTS:
             for depth, group in mine[mine["when"] == when].groupby("depth"):
                 color, width = found[int(str(depth))]
-                name = f"{words.called(variant)}, depth {depth}, {WHEN[when]}"
+                name = f"{called(variant)}, depth {depth}, {WHEN[when]}"
                 look = {"color": color, "linewidth": width, "linestyle": style.MOMENTS[when], "label": name}
                 _profile(panel, group, look, when == "init")
         style.log_axis(panel)
-        style.title(panel, words.called(titles[variant]), columns)
+        style.title(panel, called(titles[variant]), columns)
         panel.set_xlabel("layer, input to output")
         if place % columns == 0:
             panel.set_ylabel("gradient size, root mean square")

@@ -64,10 +64,5 @@ def _line(panel: Axes, group: pd.DataFrame, look: style.LineStyle, level: float)
 
 def _threshold(panels: Sequence[Axes], rows: pd.DataFrame) -> list[Line2D]:
     """Draw the return at which the environment counts as solved, if it is the same in all trials."""
-    known = pd.to_numeric(rows["test_threshold"], errors="coerce").dropna().unique()
-    if len(known) != 1:
-        return []
-    for panel in panels:
-        drawn = panel.axhline(known[0], color=style.INK, linestyle=style.REFERENCE, linewidth=0.8, zorder=1)
-    drawn.set_label("solved")
-    return [drawn]
+    known = frames.only(rows, "test_threshold")
+    return [] if known is None else [style.reference(panel, known, "solved") for panel in panels][-1:]

@@ -7,8 +7,9 @@ from math import ceil
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from resexp.report import error_axes, frames, naming, style, words
+from resexp.report import error_axes, frames, naming, style
 from resexp.store import Records
+from resexp.text import called
 
 ORDER = 20
 BESIDE = "convergence"
@@ -51,13 +52,13 @@ def figure(records: Records) -> Figure | None:
                 style.band(panel, stats.index, stats["mean"], stats["std"], color)
                 ends += list(stats["mean"].tail(1))
                 marker = "o" if len(stats) == 1 else ""
-                name = f"{words.called(variant)}, depth {depth}"
+                name = f"{called(variant)}, depth {depth}"
                 panel.plot(
                     stats.index, stats["mean"], marker=marker, color=color, linewidth=width, label=name
                 )
             panel.xaxis.set_major_locator(MaxNLocator(4, integer=True))
             if offset == 0:
-                style.title(panel, words.called(titles[variant]), columns)
+                style.title(panel, called(titles[variant]), columns)
             else:
                 panel.set_xlabel("epoch")
                 panel.tick_params(labelbottom=True)
