@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from math import isclose
 
@@ -24,6 +24,10 @@ class Outcome(StrEnum):
     HOLDS = "holds"
     FAILS = "fails"
     UNDECIDED = "undecided"
+
+
+Judged = tuple[Outcome, str]
+"""An outcome, and what was measured, in words."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,8 @@ def check(
     ]
     if problems:
         raise ConfigError(problems)
-    return [_all_done(report, allow_diverged), *(_checked(report, each) for each in expectations)]
+    found = (CheckedExpectation(each.text, *_judged(report, each)) for each in expectations)
+    return [_all_done(report, allow_diverged), *found]
 
 
 def _too_low(expectation: Expectation, chosen: str) -> Iterator[tuple[str, str]]:
@@ -98,7 +103,7 @@ def _depths(report: Report) -> dict[str, list[int]]:
     }
 
 
-def _checked(report: Report, expectation: Expectation) -> CheckedExpectation:
+def _judged(report: Report, expectation: Expectation) -> Judged:
     if expectation.claim is None:
         return _compared(report, expectation)
     if expectation.claim == "trains":
@@ -107,16 +112,14 @@ def _checked(report: Report, expectation: Expectation) -> CheckedExpectation:
     said = {sentence.subject: sentence for sentence in (table.sentences if table else ())}
     sentence = said.get(expectation.variant)
     if sentence is None:
-        return CheckedExpectation(
-            expectation.text, Outcome.UNDECIDED, "there is one depth, or no training error"
-        )
+        return Outcome.UNDECIDED, "there is one depth, or no training error"
     holds, fails = VERDICTS[expectation.claim]
     badge = sentence.badge
     outcome = Outcome.HOLDS if badge in holds else Outcome.FAILS if badge in fails else Outcome.UNDECIDED
-    return CheckedExpectation(expectation.text, outcome, sentence.text)
+    return outcome, sentence.text
 
 
-def _trains(report: Report, expectation: Expectation) -> CheckedExpectation:
+def _trains(report: Report, expectation: Expectation) -> Judged:
     """The outcome of an expectation that a variant trains. It holds if, at each depth, the training error is
     so far below that of always answering the most frequent class that the report counts the network as
     trained. The depth with the worst outcome decides.
@@ -125,26 +128,24 @@ def _trains(report: Report, expectation: Expectation) -> CheckedExpectation:
     mine = trials[trials["variant"] == expectation.variant]
     chance = frames.chance(mine, "train")
     if chance is None:
-        return CheckedExpectation(
-            expectation.text, Outcome.UNDECIDED, "the error of the most frequent class is not known"
-        )
+        return Outcome.UNDECIDED, "the error of the most frequent class is not known"
     bound = degradation.bound(chance)
     sides = [Side("train_error", expectation.variant, depth) for _, depth, _ in frames.by_depth(mine)]
     found = [_compared(report, Expectation(expectation.text, left=side, bound=bound)) for side in sides]
     order = [Outcome.FAILS, Outcome.UNDECIDED, Outcome.HOLDS]
-    worst, depth = min(zip(found, sides, strict=True), key=lambda pair: order.index(pair[0].outcome))
+    (outcome, why), worst = min(zip(found, sides, strict=True), key=lambda pair: order.index(pair[0][0]))
     trained = f"networks with at most {words.percent(bound)} % count as trained"
-    return replace(worst, why=f"at depth {depth.depth}: {worst.why}; {trained}")
+    return outcome, f"at depth {worst.depth}: {why}; {trained}"
 
 
-def _compared(report: Report, expectation: Expectation) -> CheckedExpectation:
+def _compared(report: Report, expectation: Expectation) -> Judged:
     """The outcome of an expectation that compares two sides, or one side with a number."""
     assert expectation.left is not None
     sides = [side for side in (expectation.left, expectation.right) if side is not None]
     places = [_place(report, side) for side in sides]
     metric = expectation.left.metric
     if lost := _lost(places, metric, expectation.sign):
-        return CheckedExpectation(expectation.text, *lost)
+        return lost
     estimate = statistics.contrast(
         [pd.to_numeric(frames.done(place)[metric]) for place in places],
         [1, -1][: len(places)],
@@ -153,7 +154,7 @@ def _compared(report: Report, expectation: Expectation) -> CheckedExpectation:
         level=statistics.level_of(report.records),
     )
     if estimate is None:
-        return CheckedExpectation(expectation.text, Outcome.UNDECIDED, f"no trial has a {metric}")
+        return Outcome.UNDECIDED, f"no trial has a {metric}"
     depths = list(dict.fromkeys(int(place["depth"].iloc[0]) for place in places))
     what = "the difference is " if len(sides) == 2 else ""
     if len(depths) == 2 and any(side.depth is None for side in sides):  # the text does not say which depths
@@ -163,12 +164,12 @@ def _compared(report: Report, expectation: Expectation) -> CheckedExpectation:
     value, low, high = _shown(estimate, metric, expectation.bound)
     if estimate.low is None or estimate.high is None:
         why = f"{what}{value}, n = {estimate.n}{also}; three seeds are the fewest that decide anything"
-        return CheckedExpectation(expectation.text, Outcome.UNDECIDED, why)
+        return Outcome.UNDECIDED, why
     outcome = _outcome(estimate.low, estimate.high, expectation)
     why = f"{what}{value} [{low}, {high}], n = {estimate.n}{also}"
     if narrow := _one_class(sides, places, outcome, expectation):
         outcome, why = Outcome.UNDECIDED, f"{why}, but {narrow}, so a low error is no sign of learning"
-    return CheckedExpectation(expectation.text, outcome, why)
+    return outcome, why
 
 
 def _place(report: Report, side: Side) -> pd.DataFrame:
@@ -177,7 +178,7 @@ def _place(report: Report, side: Side) -> pd.DataFrame:
     return mine[mine["depth"] == (mine["depth"].max() if side.depth is None else side.depth)]
 
 
-def _lost(places: Sequence[pd.DataFrame], metric: str, sign: str) -> tuple[Outcome, str] | None:
+def _lost(places: Sequence[pd.DataFrame], metric: str, sign: str) -> Judged | None:
     """The outcome and the reason if no mean can decide, because networks diverged or some seeds failed and
     others trained; None otherwise.
     """

@@ -72,7 +72,8 @@ def prepared(records: Records) -> ReportRecords:
     # SVG files allow no control characters, and names are written into them.
     trials["variant"] = trials["variant"].map(words.clean)
     kinds = dict(zip(trials["variant"], trials["connection"], strict=True))
-    order = sorted(kinds, key=lambda variant: (_rank(kinds[variant]), variant))
+    places = {kind: place for place, kind in enumerate(CONNECTIONS)}
+    order = sorted(kinds, key=lambda name: (places.get(kinds[name], len(places)), kinds[name], name))
     trials["variant"] = pd.Categorical(trials["variant"], categories=order, ordered=True)
     trials = trials.sort_values(["variant", "depth", "seed"], kind="stable")
     tried = trials.assign(chosen=chosen(trials, records.tuned))
@@ -88,11 +89,6 @@ def prepared(records: Records) -> ReportRecords:
     )
     same = {field.name: getattr(records, field.name) for field in fields(Records)}
     return ReportRecords(**same | {"trials": trials, "metrics": metrics, "probes": probes}, tried=tried)
-
-
-def _rank(connection: str) -> tuple[int, str]:
-    known = CONNECTIONS.index(connection) if connection in CONNECTIONS else len(CONNECTIONS)
-    return known, connection
 
 
 def chosen(trials: pd.DataFrame, keys: Sequence[str]) -> pd.Series[bool]:
@@ -239,17 +235,17 @@ def examples(trials: pd.DataFrame, split: str) -> int | None:
     known = trials.get(f"{split}_examples{GIVEN}", trials.get(f"{split}_chance"))
     if known is not None and known.isna().all():
         return None
-    found = _only(trials, f"{split}_examples")
+    found = only(trials, f"{split}_examples")
     return None if found is None else int(found)
 
 
 def chance(trials: pd.DataFrame, split: str) -> float | None:
     """The error of a network that has learned nothing; None if unknown or if trials differ."""
-    known = (_only(trials, f"{split}_{name}") for name in ("chance", "blind"))
+    known = (only(trials, f"{split}_{name}") for name in ("chance", "blind"))
     return next((error for error in known if error is not None), None)
 
 
-def _only(trials: pd.DataFrame, column: str) -> float | None:
+def only(trials: pd.DataFrame, column: str) -> float | None:
     """The one number in a column; None if there is none, or more than one."""
     found = pd.to_numeric(trials.get(column, pd.Series(dtype=float))).dropna().unique()
     return value(found[0]) if len(found) == 1 else None

@@ -13,12 +13,6 @@ from resexp.errors import ConfigError
 
 if TYPE_CHECKING:
     from resexp.catalog.plugins import Plugin
-    from resexp.store import Records
-
-
-def plugins_of(records: Records, id: str) -> tuple[Plugin, ...]:
-    """The plugins whose parts a trial uses; none if their copy cannot be read."""
-    return records.plugins.get(id, ())
 
 
 def not_default(settings: Mapping[str, Any], plugins: tuple[Plugin, ...]) -> dict[str, Any]:

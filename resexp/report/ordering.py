@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from resexp.config.published import DEPTH_WORDS, Claim, CurveMetric, curve
+from resexp.config.grid import DEPTH
+from resexp.config.published import Claim, CurveMetric, curve
 from resexp.report import confounded, curves, frames, sides, splits, statistics
 from resexp.report.alike import pooled, several, unspoken
 from resexp.report.pairs import Cell, Pair, claimed, evidence, of_interval, of_order, unless_one_class
-from resexp.report.references import DEPTH, matching
+from resexp.report.references import matching
 from resexp.report.verdict import Verdict
 from resexp.store import Records
 
@@ -148,8 +149,7 @@ def _with_curves(
     """The records, with a column for the metric if it is read from training curves (`read` is not None)."""
     if read is None:
         return records
-    places = [sides.without_depth(when) if when.get(DEPTH) in DEPTH_WORDS else when for when in both]
-    lower, higher = (matching(records, when).index for when in places)
+    lower, higher = (matching(records, sides.at_any_depth(when)).index for when in both)
     trials = frames.ended(records.trials.loc[lower.union(higher)])
     values = curves.values(records, trials, read).reindex(records.trials.index)
     return replace(records, trials=records.trials.assign(**{metric: values}))

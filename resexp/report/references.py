@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from resexp.config.grid import DEPTH
 from resexp.config.published import CurveMetric, Published, Reference, curve, reading
 from resexp.plan.status import Status
 from resexp.report import frames, protocol, reproduction, splits, statistics, words
@@ -17,7 +18,6 @@ from resexp.report.naming import Measure
 from resexp.report.verdict import Verdict
 from resexp.store import Records
 
-DEPTH = "model.depth"
 DEFAULT_TOLERANCE = 0.006
 """The tolerance if neither a published value nor its distance to others gives one: 0.6 points of error."""
 REDUCE: Mapping[str, Callable[[NDArray[np.float64]], float | None]] = {

@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from resexp.config.published import DEPTH_WORDS, Claim, Reference
+from resexp.config.published import Claim, Reference
 from resexp.report import failed_seeds, references, statistics, words
-from resexp.report.sides import without_depth
+from resexp.report.sides import at_any_depth
 from resexp.store import Records
 
 
@@ -165,8 +165,7 @@ def _stands(
     if registered is None or rules() != registered["rules"]:
         return False
     # Which depth a word such as deepest means is decided by the trials of all depths.
-    places = [without_depth(when) if when.get(references.DEPTH) in DEPTH_WORDS else when for when in sides]
-    used = {id for place in places for id in references.matching(records, place)["id"]}
+    used = {id for when in sides for id in references.matching(records, at_any_depth(when))["id"]}
     before = _stated(registered["published"], kind)
     return stated.model_dump(mode="json") in before and used <= _registered_ids(registered)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from resexp.plan import budgets
 from resexp.plan.groups import leaves
 from resexp.report import confounded, frames, naming, protocol, words
-from resexp.report.known_parts import equation, not_default, plugins_of
+from resexp.report.known_parts import equation, not_default
 from resexp.report.tables import tuning
 from resexp.text import MEANINGS, called
 
@@ -49,8 +49,9 @@ def setup(records: ReportRecords) -> Setup:
     if not trials:
         return Setup()
     different = _different(records, trials)
-    settings = [records.settings[row["id"]] for row in different]
-    changed = [not_default(records.settings[row["id"]], plugins_of(records, row["id"])) for row in different]
+    ids = [row["id"] for row in different]
+    settings = [records.settings[id] for id in ids]
+    changed = [not_default(records.settings[id], records.plugins.get(id, ())) for id in ids]
     data = _each(_data(row, records.settings[row["id"]]) for row in _one_per_set(records, trials))
     networks, widths = list(map(_network, settings, changed)), list(_width(settings))
     depths = f"depth {_numbers(row['depth'] for row in trials)}"
@@ -76,8 +77,7 @@ def setup(records: ReportRecords) -> Setup:
     recipe = f"{recipes[0]}{', and other recipes' if len(recipes) > 1 else ''}" if recipes[0] else ""
     bare = ", ".join(filter(None, [_each(map(_brief, networks)), *widths, depths, *rough]))
     all_seeds = f"{'seed' if seeds.isdigit() else 'seeds'} {seeds}{', not all everywhere' * bool(elsewhere)}"
-    brief = [bare, data, recipe, all_seeds]
-    return Setup(shown, words.clean(_brief("; ".join(filter(None, brief)))))
+    return Setup(shown, words.clean(_brief("; ".join(filter(None, [bare, data, recipe, all_seeds])))))
 
 
 def _brief(text: str) -> str:
@@ -187,7 +187,7 @@ def _width(settings: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 def _connections(records: Records, trials: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
     """Yield a row for each connection whose equation is known. The first row also explains the letters."""
     first = {str(row["connection"]): str(row["id"]) for row in reversed(trials)}
-    found = {kind: equation(kind, plugins_of(records, first[kind])) for kind in first}
+    found = {kind: equation(kind, records.plugins.get(id, ())) for kind, id in first.items()}
     order = [kind for kind in dict.fromkeys(str(row["connection"]) for row in trials) if found[kind]]
     for place, kind in enumerate(kind for kind in order if not (records.foreign and kind in MEANINGS)):
         yield f"Connection {called(kind)}", found[kind] + (f"  ({LETTERS})" if not place else "")

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from resexp.config.grid import DEPTH
 from resexp.config.published import DEPTH_WORDS, Claim, reading
 from resexp.plan.groups import leaves
 from resexp.plan.status import Status
 from resexp.report import failed_seeds, frames, statistics
 from resexp.report.pairs import Cell, Pair
-from resexp.report.references import DEPTH, matching, values_of
+from resexp.report.references import matching, values_of
 
 if TYPE_CHECKING:
     from resexp.store import Records
@@ -61,7 +62,7 @@ def sides(records: Records, claim: Claim) -> Sides | None:
     """
     stated = (claim.lower, claim.higher)
     worded = [when for when in stated if when.get(DEPTH) in DEPTH_WORDS]
-    depths = [set(matching(records, without_depth(when))["depth"].astype(int)) for when in worded]
+    depths = [set(matching(records, at_any_depth(when))["depth"].astype(int)) for when in worded]
     shared = sorted(set.intersection(*depths)) if depths else []
     if worded and not shared:
         return None
@@ -76,8 +77,9 @@ def sides(records: Records, claim: Claim) -> Sides | None:
     return Sides(lower, higher) if best is None else Sides(lower, higher, tuple(choices[best]), best)
 
 
-def without_depth(when: When) -> dict[str, Any]:
-    return {key: value for key, value in when.items() if key != DEPTH}
+def at_any_depth(when: When) -> dict[str, Any]:
+    """The side at all depths, if a word such as `deepest` stands for its depth; otherwise the side itself."""
+    return {key: value for key, value in when.items() if key != DEPTH or value not in DEPTH_WORDS}
 
 
 def _choices(records: Records, when: When, depths: Sequence[int], metric: str) -> list[When]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from resexp import text as texts
+from resexp.text import MEANINGS, called
 from resexp.text import clean as printable
 
 DASH = "–"
@@ -17,7 +17,6 @@ MINUS = "−"
 MOST_DECIMALS = 9
 """No difference is shown with more decimals."""
 Missing = float | int | None
-called = texts.called
 
 
 def missing(value: Any) -> bool:
@@ -144,7 +143,7 @@ def introduced(sentences: Sequence[str], labels: Iterable[str]) -> list[str]:
     told = list(sentences)
     whole = "|".join(map(re.escape, sorted(labels, key=len, reverse=True)))
     label = re.compile(rf"(?<![\w-])(?<!long )({whole})(?![\w-])( \([^()]*\))?")
-    for kind in texts.MEANINGS if whole else ():
+    for kind in MEANINGS if whole else ():
         for number, text in enumerate(told):
             named = (each for each in label.finditer(text) if each[1].partition(" (")[0] == kind)
             if found := next(named, None):

@@ -20,7 +20,7 @@ from made_up import trial
 
 from resexp.report.build import Report, build
 from resexp.report.render import html
-from resexp.report.render.magnitude import magnitude
+from resexp.report.render.html import magnitude
 from resexp.report.write import write
 from resexp.store import Records
 

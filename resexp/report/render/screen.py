@@ -121,14 +121,10 @@ def _cell(trials: pd.DataFrame, measure: str) -> str:
     lost = "×" * min(int(trials["status"].isin(LOST).sum()), 3)
     if done.empty:
         return lost or words.DASH
-    values = [_digits(100 * v if measure == "error" else v) for v in _means(done, measure)]
+    factor = 100 if measure == "error" else 1
+    values = [_digits(factor * float(done[f"{split}_{measure}"].mean())) for split in SPLITS]
     mark = lost or (MIXED if mixed(trials) else "")
     return " / ".join(values) + (f" {mark}" if mark else "")
-
-
-def _means(done: pd.DataFrame, measure: str) -> Iterator[float]:
-    for split in SPLITS:
-        yield float(done[f"{split}_{measure}"].mean())
 
 
 def _digits(value: float) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 from resexp.plan.groups import leaves
 from resexp.report import words
 from resexp.report.frames import GIVEN, ReportRecords
-from resexp.report.known_parts import not_default, plugins_of
+from resexp.report.known_parts import not_default
 
 PROVENANCE = ("date", "command", "processor", "versions.torch", "versions.resexp")
 """The facts about a run that stand in the rows of its trials."""
@@ -32,10 +32,8 @@ def plain_rows(records: ReportRecords) -> list[dict[str, Any]]:
 
 def settings(records: ReportRecords) -> dict[str, dict[str, Any]]:
     """The settings of each trial that differ from their defaults, by the trial's id."""
-    found: dict[str, dict[str, Any]] = {}
-    for id, own in records.settings.items():
-        found[id] = words.plain_value(not_default(own, plugins_of(records, id)))
-    return found
+    stored = records.settings.items()
+    return {id: words.plain_value(not_default(own, records.plugins.get(id, ()))) for id, own in stored}
 
 
 def trained_by(records: ReportRecords) -> dict[str, dict[str, Any]]:

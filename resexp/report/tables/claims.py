@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import asdict
 
+from resexp.config.grid import DEPTH
 from resexp.config.published import Claim, Published, curve
 from resexp.report import naming, ordering, protocol, references, registration, sides, splits, words
 from resexp.report.confounded import about
@@ -80,7 +81,7 @@ def table(records: Records) -> Table | None:
     marked = tuple({**row, "mark": mark} for row, mark in zip(rows, marks, strict=True))
     kinds = {read.kind for claim in paper.claims if (read := curve(claim.metric))}
     said = CAPTION + (STEPS if "steps_to" in kinds else "") + (GAPS if "gap" in kinds else "")
-    depths = [when.get(references.DEPTH) for claim in paper.claims for when in (claim.lower, claim.higher)]
+    depths = [when.get(DEPTH) for claim in paper.claims for when in (claim.lower, claim.higher)]
     said += BEST if sides.BEST in depths else ""
     caption = f"{said} {splits.caption(records)} {listed}"
     return Table("claims", "Claims", caption, columns, marked)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pandas as pd
-
 from resexp.report import frames, words
 from resexp.report.table import Column, Row, Table, as_given, connection, integer, number
 from resexp.store import Records
@@ -31,7 +29,7 @@ def table(records: Records) -> Table | None:
         # Trials of one row have equal costs, except in tables of runs that resexp did not train.
         row |= {name: frames.value(place[name].median()) for name in FIXED}
         done = frames.done(place)
-        row |= {name: _median(done, name) for name in MEDIANS}
+        row |= {name: frames.value(done[name].median()) for name in MEDIANS}
         base = first.setdefault(depth, row)
         for name in ("params", "macs"):
             row[f"{name}_factor"] = row[name] / base[name] if row[name] and base[name] else None
@@ -53,9 +51,5 @@ def table(records: Records) -> Table | None:
     return Table("cost", "Cost", as_given(records, CAPTION, PROTOCOL), columns, tuple(rows))
 
 
-def _median(trials: pd.DataFrame, name: str) -> float | None:
-    return frames.value(trials[name].dropna().median()) if name in trials else None
-
-
-def _size(size: float | None) -> str:
-    return words.DASH if size is None else f"{words.scaled(size)}B".replace(" ", "\u00a0")
+def _size(size: float) -> str:
+    return f"{words.scaled(size)}B".replace(" ", "\u00a0")
