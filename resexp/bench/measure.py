@@ -6,6 +6,7 @@ The DataLoader loop is the training loop that one would write without resexp: se
 from __future__ import annotations
 
 import gc
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
@@ -21,7 +22,8 @@ from resexp.bench.peer import applies, peer_images_per_second
 from resexp.bench.step import StepTimes, fit_line, measure_depths, measure_steps
 from resexp.bench.trial import trial_seconds
 from resexp.catalog import scan
-from resexp.config.load import Experiment
+from resexp.config.load import Experiment, load
+from resexp.config.packaged import CONFIGS
 from resexp.config.parse import changed
 from resexp.config.settings import Settings
 from resexp.data.base import Form
@@ -39,6 +41,30 @@ from resexp.training.warm import warm_run
 
 EXAMPLES: dict[Form, str] = {"images": "images", "text": "windows", "rows": "rows", "waveforms": "recordings"}
 """What examples are called, by the form of the data."""
+DEFAULT = CONFIGS / "bench.yaml"
+
+
+def bench(
+    config: str | None,
+    overrides: Sequence[str],
+    device: str,
+    quick: bool,
+    *,
+    tier: str = "full",
+    plugins: Sequence[str | Path] = (),
+) -> dict[str, Any]:
+    """Measure the first trial of a configuration in this tier, as `resexp bench` does.
+
+    If `config` is None, a packaged configuration is measured. If `config` is no file and contains an equals
+    sign, it counts as the first override. `plugins` are files with parts of your own.
+
+    Raises what `measure` raises.
+    """
+    if config and "=" in config and not Path(config).exists():
+        overrides = [config, *overrides]
+        config = None
+    experiment = load(config or DEFAULT, overrides, tier=tier, plugins=plugins)
+    return measure(experiment, device, quick, lambda text: print(f"measuring {text}", file=sys.stderr))
 
 
 def measure(experiment: Experiment, device: str, quick: bool, tell: Callable[[str], None]) -> dict[str, Any]:

@@ -64,10 +64,10 @@ def bench(
     """Measure how fast this machine trains, what share of its peak arithmetic that is, and where the time
     goes.
     """
-    from resexp.bench import command
+    from resexp.bench import measure, render
 
-    measured = command.bench(config, overrides or [], device, quick, tier=tier, plugins=plugin or [])
-    print_listing(format, lambda: measured, partial(command.print_benchmark, measured))
+    measured = measure.bench(config, overrides or [], device, quick, tier=tier, plugins=plugin or [])
+    print_listing(format, lambda: measured, partial(render.print_benchmark, measured))
 
 
 def init(path: Annotated[Path, typer.Argument(help="The file to write.")] = Path("experiment.yaml")) -> None:

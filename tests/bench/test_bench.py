@@ -21,9 +21,8 @@ from whole_numbers import WIDTHS, cut
 
 from resexp.bench import ceiling, measure, render, trial
 from resexp.bench.ceiling import _convolution, _product
-from resexp.bench.command import bench
 from resexp.bench.effort import QUICK
-from resexp.bench.measure import EXAMPLES
+from resexp.bench.measure import EXAMPLES, bench
 from resexp.bench.peer import peer_images_per_second
 from resexp.bench.render import sentences, view
 from resexp.bench.step import depths_to_fit, fit_line, timed_step
@@ -225,8 +224,8 @@ TASKS = {
 BENCH = """\
 import json, sys
 from resexp.bench import ceiling, measure, sweep
-from resexp.bench.command import bench
 from resexp.bench.effort import Effort
+from resexp.bench.measure import bench
 if __name__ == "__main__":
     measure.device_slots = lambda device: ["cpu"]
     measure.QUICK = Effort(rounds=1, steps=4, depths=3, reach=2.0, batch=4)
