@@ -20,7 +20,7 @@ def gap(row: dict[str, Any]) -> tuple[str, str]:
     """The gap of a row in words, and its interval, which is "" with too few seeds."""
     # A gap below 1 point needs two decimals, so that it differs from the ends of its interval.
     digits = 1 if abs(row["gap"]) >= LEAST_GAP else 2
-    size, low, high = (words.fixed(_points(row[key]), digits) for key in ("gap", "gap_low", "gap_high"))
+    size, low, high = (words.percent(row[key], digits) for key in ("gap", "gap_low", "gap_high"))
     interval = "" if row["gap_low"] is None else f" [{low}, {high}]"
     return f"a gap of {'+' if row['gap'] > 0 else ''}{size} points", interval
 
@@ -57,7 +57,3 @@ def lost(rows: Rows) -> str:
             how = {0: "failed", row["lost"]: "diverged"}.get(row["diverged"], "failed or diverged")
             parts.append(f"{row['lost']} of {row['ended']} {how} at depth {row['depth']}")
     return f" ({'; '.join(parts)})" if parts else ""
-
-
-def _points(gap: float | None) -> float | None:
-    return None if gap is None else 100 * gap

@@ -29,7 +29,6 @@ COSTS = (
     *("params", "macs", "activation_bytes", "seconds", "step_seconds", "peak_memory_bytes"),
     *("epochs", "steps"),
 )
-ENDED = tuple(status.value for status in Status if status.ended)
 TRAINING_DATA = ("train_size", "validation_size", "crop", "flip", "normalise")
 """Data options that do not change which examples are in the test set."""
 GIVEN = "_given"
@@ -68,7 +67,7 @@ def prepared(records: Records) -> ReportRecords:
     """
     trials = records.trials.copy()
     for column in ("depth", "seed", *ERRORS, *COSTS):
-        trials[column] = pd.to_numeric(trials[column], errors="coerce") if column in trials else float("nan")
+        trials[column] = numbers(trials, column)
     # SVG files allow no control characters, and names are written into them.
     trials["variant"] = trials["variant"].map(words.clean)
     kinds = dict(zip(trials["variant"], trials["connection"], strict=True))
@@ -162,7 +161,7 @@ def done(trials: pd.DataFrame) -> pd.DataFrame:
 
 def ended(trials: pd.DataFrame) -> pd.DataFrame:
     """The trials that are done, have diverged or have failed."""
-    return trials[trials["status"].isin(ENDED)]
+    return trials[trials["status"].isin([status.value for status in Status if status.ended])]
 
 
 def by_variant(trials: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -247,8 +246,13 @@ def chance(trials: pd.DataFrame, split: str) -> float | None:
 
 def only(trials: pd.DataFrame, column: str) -> float | None:
     """The one number in a column; None if there is none, or more than one."""
-    found = pd.to_numeric(trials.get(column, pd.Series(dtype=float))).dropna().unique()
+    found = numbers(trials, column).dropna().unique()
     return value(found[0]) if len(found) == 1 else None
+
+
+def numbers(trials: pd.DataFrame, column: str) -> pd.Series[float]:
+    """A column as numbers; NaN for what is none, and everywhere if there is no such column."""
+    return pd.to_numeric(trials.get(column, pd.Series(float("nan"), trials.index)), errors="coerce")
 
 
 def value(x: Any) -> float | None:

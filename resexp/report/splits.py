@@ -72,4 +72,4 @@ def caption(records: Records) -> str:
 
 def _shares(trials: pd.DataFrame) -> pd.Series[float]:
     """The share of all rows that each trial draws as its test rows, for the trials that draw them."""
-    return pd.to_numeric(trials.get("redrawn", pd.Series(dtype=float))).dropna()
+    return frames.numbers(trials, "redrawn").dropna()

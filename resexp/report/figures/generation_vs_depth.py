@@ -37,7 +37,7 @@ with the value that real images reach.
 def figure(records: Records) -> Figure | None:
     """A panel for each measure; None if no trial has generated images, or if there is one depth."""
     done = frames.done(records.trials)
-    if "test_frechet" not in done or done["test_frechet"].isna().all() or done["depth"].nunique() == 1:
+    if frames.numbers(done, "test_frechet").isna().all() or done["depth"].nunique() == 1:
         return None
     done = _with_fid(done, records)
     found = style.looks(records, done)
@@ -67,7 +67,7 @@ def _with_fid(done: pd.DataFrame, records: Records) -> pd.DataFrame:
 
 
 def _variant(axes: Axes, trials: pd.DataFrame, column: str, factor: float, look: style.LineStyle) -> None:
-    values = factor * pd.to_numeric(trials[column], errors="coerce").dropna()
+    values = factor * frames.numbers(trials, column).dropna()
     style.over_depths(axes, trials["depth"][values.index], values, look, inf)
 
 

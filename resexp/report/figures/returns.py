@@ -31,7 +31,7 @@ def figure(records: Records) -> Figure | None:
         return None
     rows = records.metrics.merge(done[["id", "variant", "connection", "depth"]], on="id")
     for name in ("test_return", "test_interactions"):
-        rows[name] = pd.to_numeric(rows[name], errors="coerce")
+        rows[name] = frames.numbers(rows, name)
     rows = rows.dropna(subset=["test_return", "test_interactions"])
     if rows.empty:
         return None

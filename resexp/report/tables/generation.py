@@ -35,10 +35,10 @@ CAPTION = (
 def table(records: Records) -> Table | None:
     """Rows: variant x depth. None if no trial has generated images."""
     done = frames.done(records.trials)
-    if "test_frechet" not in done or done["test_frechet"].isna().all():
-        return None
-    done = done.assign(**{f"test_{name}": _numbers(done, f"test_{name}") for name in MEASURES})
+    done = done.assign(**{f"test_{name}": frames.numbers(done, f"test_{name}") for name in MEASURES})
     done = done.dropna(subset=["test_frechet"])
+    if done.empty:
+        return None
     columns = (
         *places(),
         plain_spread("frechet", "Fréchet", 3),
@@ -67,12 +67,6 @@ def mixed(done: pd.DataFrame) -> str:
     """A warning if distances were measured in the features of several classifiers; otherwise ""."""
     number = done["classifier"].nunique() if "classifier" in done else 1
     return f"The trials were compared in the features of {number} different classifiers. " * (number > 1)
-
-
-def _numbers(done: pd.DataFrame, column: str) -> pd.Series[float]:
-    if column not in done:
-        return pd.Series(float("nan"), index=done.index)
-    return pd.to_numeric(done[column], errors="coerce")
 
 
 def _accuracy(done: pd.DataFrame) -> str:

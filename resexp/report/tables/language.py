@@ -37,7 +37,7 @@ MEASURES = {"train": "train_loss", "test": "test_loss", "bits": "test_bits"}
 def table(records: Records) -> Table | None:
     """Rows: variant x depth. None if no trial has a language task."""
     done = frames.done(records.trials)
-    if "test_bits" not in done or not pd.to_numeric(done["test_bits"], errors="coerce").notna().any():
+    if frames.numbers(done, "test_bits").isna().all():
         return None
     level = statistics.level_of(records)
     rows = [_row(cell, level) for cell in frames.by_depth(done)]
@@ -56,11 +56,11 @@ def table(records: Records) -> Table | None:
 
 def _row(cell: frames.DepthGroup, level: float) -> Row:
     row = frames.row_keys(cell)
-    losses = pd.to_numeric(cell.rows.get("trigram_loss", pd.Series(dtype=float)), errors="coerce")
-    row["trigram"] = frames.value(losses.mean())
+    trigrams = frames.numbers(cell.rows, "trigram_loss")
+    row["trigram"] = frames.value(trigrams.mean())
     for name, column in MEASURES.items():
-        row |= spread_cells(name, pd.to_numeric(cell.rows[column], errors="coerce"))
-    row["beside"] = _beside(pd.to_numeric(cell.rows["test_loss"], errors="coerce"), losses, level)
+        row |= spread_cells(name, frames.numbers(cell.rows, column))
+    row["beside"] = _beside(frames.numbers(cell.rows, "test_loss"), trigrams, level)
     return row
 
 

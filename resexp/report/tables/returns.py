@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from resexp.report import frames, naming, statistics, words
@@ -40,10 +39,10 @@ SOLVED = (
 def table(records: Records) -> Table | None:
     """Rows: variant x depth. None if no trial learned by playing."""
     ended = frames.ended(records.trials)
-    if "test_return" not in ended or ended["test_return"].isna().all():
-        return None
     names = ("return", "threshold", "solved_after", "interactions")
-    ended = ended.assign(**{f"test_{n}": pd.to_numeric(ended[f"test_{n}"], errors="coerce") for n in names})
+    ended = ended.assign(**{f"test_{name}": frames.numbers(ended, f"test_{name}") for name in names})
+    if ended["test_return"].isna().all():
+        return None
     level = statistics.level_of(records)
     rows = [_row(place, level) for place in frames.by_depth(ended)]
     columns = (

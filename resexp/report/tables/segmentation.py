@@ -44,7 +44,7 @@ def table(records: Records) -> Table | None:
     """Rows: variant x depth. None if no trial has a segmentation task."""
     ended = frames.ended(records.trials)
     measured = [column for column in ("test_iou", "test_dice") if column in ended]
-    numbers = {column: pd.to_numeric(ended[column], errors="coerce") for column in measured}
+    numbers = {column: frames.numbers(ended, column) for column in measured}
     if not any(column.notna().any() for column in numbers.values()):
         return None
     axes = sorted(key for key in ended.columns if "." in key and key not in records.tuned)
