@@ -1,8 +1,9 @@
 """Connections that remember: the state is a tuple (h, *memory).
 
 h, f and S are those of `core`. Where the shape changes, S applies to h and to each tensor of the memory.
-Therefore only shortcuts that learn nothing are allowed: `pad` and `pad_end`. `skip_input` has no S. An
-activation after the block applies to h alone.
+Therefore only `pad` and `pad_end` are allowed, which learn nothing, save where a state loses channels, as on
+the way up of a U-Net. Networks that pass h and the memory through one batch norm are refused. `skip_input`
+has no S. An activation after the block applies to h alone.
 """
 
 from __future__ import annotations

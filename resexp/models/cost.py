@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import torch
@@ -49,11 +50,13 @@ def measure_cost(network: nn.Module, purpose: Purpose, most: int | None = None) 
 
     Raises:
         ConfigError: the network is too large for any machine, or has too many operations to count them in
-            reasonable time; or a group or layer norm would normalise too few values.
+            reasonable time; a group or layer norm would normalise too few values; or a batch norm is applied
+            several times.
     """
     params = count_params(network)
     if params > MOST_PARAMS:
         raise too_large(f"the network has {params:,} parameters", f"at most {MOST_PARAMS:,} are possible")
+    applied: set[nn.Module] = set()
     for module in network.modules():
         if isinstance(module, Connection):
             module.training = False
@@ -61,7 +64,9 @@ def measure_cost(network: nn.Module, purpose: Purpose, most: int | None = None) 
             module.register_forward_pre_hook(_refuse_few_values)
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             module.forward = KeepInput.apply  # type: ignore[method-assign]  # of this instance only
+            module.register_forward_pre_hook(partial(_refuse_second_use, applied))
     for batch in BATCHES:
+        applied.clear()
         try:
             sizes = _passed(network, purpose.made_up(batch, "meta"), most or MOST_OPERATIONS)
         except RuntimeError as error:
@@ -92,6 +97,20 @@ def _refuse_few_values(norm: nn.GroupNorm | nn.LayerNorm, inputs: tuple[Tensor, 
         wrong = f"each of {norm.num_groups} groups has {count} per example, and the norm makes {result}"
         right = "layer or batch, a larger width, or larger images"
         raise ConfigError.of("", "model.norm", wrong, right)
+
+
+def _refuse_second_use(applied: set[nn.Module], norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    """Raises ConfigError if the batch norm has been applied before in this pass. It normalises each input by
+    the input's own statistics in training, but all of them by one mixture of these in evaluation. Training
+    and test errors would be those of another network than the one that was trained.
+    """
+    if norm in applied:
+        wrong = (
+            "the network applies one batch norm several times in a pass, and in evaluation one mixture of "
+            "statistics would stand for all of them"
+        )
+        raise ConfigError([Problem("", "model.norm", wrong, "group, layer or none")])
+    applied.add(norm)
 
 
 def too_large(wrong: str, right: str) -> ConfigError:

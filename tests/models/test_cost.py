@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from resexp.connections.base import Connection
 from resexp.connections.core import Gated, Plain, Residual, Scaled, Skip
-from resexp.connections.history import AttentionResidual
+from resexp.connections.history import AttentionResidual, DenseAverage, Momentum
 from resexp.connections.streams import ManifoldHyper
 from resexp.errors import ConfigError
 from resexp.models.base import Design, Network, Purpose, Trunk
@@ -21,6 +21,7 @@ from resexp.models.cost import count_params, measure_cost
 from resexp.models.imagenet_resnet import ImagenetResnet
 from resexp.models.mlp import Mlp
 from resexp.models.resnet import Resnet
+from resexp.models.unet import Unet
 from resexp.models.vit import Vit
 
 CIFAR = (3, 32, 32)
@@ -93,6 +94,23 @@ def test_a_layer_norm_of_one_channel_is_refused() -> None:
         net = Vit(width=1, heads=1).build(Design(2, (1, 8, 8), 10, Residual, "pre", "layer"))
     with pytest.raises(ConfigError, match=r"model\.norm: a layer norm of one channel"):
         measure_cost(net, Purpose((1, 8, 8), 10))
+
+
+@pytest.mark.parametrize(("norm", "refused"), [("batch", True), ("group", False), ("none", False)])
+@pytest.mark.parametrize("connection", [Momentum, DenseAverage, AttentionResidual])
+def test_a_batch_norm_that_is_applied_twice_is_refused(connection: Any, norm: Any, refused: bool) -> None:
+    """On its way up, a U-Net passes h and the memory through the same layers. With a batch norm among them,
+    networks that erred on 0.75 % of pixels with the statistics of training had 2.25 % in evaluation.
+    """
+    with torch.device("meta"):
+        design = Design(9, (1, 12, 12), 3, connection, norm=norm)
+        net = Unet(width=6, levels=2).build(design)
+    purpose = Purpose((1, 12, 12), 3)
+    if refused:
+        with pytest.raises(ConfigError, match=r"model\.norm: the network applies one batch norm"):
+            measure_cost(net, purpose)
+    else:
+        assert measure_cost(net, purpose).macs
 
 
 def test_option_b_adds_its_projections_and_nothing_else() -> None:
