@@ -109,7 +109,7 @@ def _refuse_second_use(applied: set[nn.Module], norm: nn.Module, inputs: tuple[T
             "the network applies one batch norm several times in a pass, and in evaluation one mixture of "
             "statistics would stand for all of them"
         )
-        raise ConfigError([Problem("", "model.norm", wrong, "group, layer or none")])
+        raise ConfigError.of("", "model.norm", wrong, "group, layer or none")
     applied.add(norm)
 
 
