@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -68,16 +68,16 @@ def compare(records: Records, claim: Claim) -> Comparison:
     found = sides.sides(records, claim)
     if found is None or sides.unfair(records, found):
         return NOTHING
-    records = _with_curves(records, (found.lower, found.higher), claim.metric, read)
     trials, named = [matching(records, when) for when in found], [key for when in found for key in when]
     alike = unspoken(records, named, trials) if any(map(several, trials)) else None
     # Only equal depths are compared, unless each side names its own depth. Then the depths may differ.
     by_depth = any(DEPTH not in when for when in found)
 
-    def cells(when: Mapping[str, Any]) -> dict[Any, Cell]:
-        return sides.cells(records, when, claim.metric, alike, by_depth)
+    def cells(both: tuple[sides.When, sides.When]) -> Iterator[dict[Any, Cell]]:
+        own = _with_curves(records, both, claim.metric, read)
+        return (sides.cells(own, when, claim.metric, alike, by_depth) for when in both)
 
-    lower, higher = cells(found.lower), cells(found.higher)
+    lower, higher = cells((found.lower, found.higher))
     pairs = sides.paired(lower, higher)
     used = [[pair[side] for pair in pairs] for side in (0, 1)] if pairs else [lower.values(), higher.values()]
     means = replace(NOTHING, lower=sides.finite_mean(used[0]), higher=sides.finite_mean(used[1]))
@@ -87,13 +87,11 @@ def compare(records: Records, claim: Claim) -> Comparison:
     also = confounded.of_sides(records, both, named) + confounded.of_times(records, both, claim.metric)
     averaged = () if alike is None else tuple(name for rows in both for name in pooled(rows, alike))
     means = replace(means, confounded=also, pooled=averaged)
-    if read:
-        return _of_curves(records, found, claim, pairs, means)
 
     def estimated() -> statistics.Estimate | None:
         if not found.candidates:
             return _difference(records, found, claim.metric, pairs, level)
-        others = [(each, sides.paired(*map(cells, each))) for each in found.others()]
+        others = [(each, sides.paired(*cells(each))) for each in found.others()]
 
         def against(level: float) -> list[statistics.Estimate | None]:
             signed = (_difference(records, each, claim.metric, p, level) for each, p in others if p)
@@ -102,6 +100,9 @@ def compare(records: Records, claim: Claim) -> Comparison:
         estimate = statistics.of_best(against, level)
         return -estimate if found.best else estimate
 
+    if read:
+        looked = len(found.candidates) or 1
+        return _of_curves(claim, pairs, means, estimated, 1 - (1 - level) / looked)
     seen = evidence(pairs, estimated, mixed=sides.some_failed(records, found, claim.metric))
     verdict = claimed(seen, claim.states, claim.margin, level)
     answered = [sides.one_class(records, when, claim.metric) for when in found]
@@ -132,13 +133,21 @@ def _compared(
 def _difference(
     records: Records, both: Iterable[Mapping[str, Any]], metric: str, pairs: Sequence[Pair], level: float
 ) -> statistics.Estimate | None:
-    """The higher side minus the lower one: the mean of the differences within the pairs of cells."""
+    """The higher side minus the lower one: the mean of the differences within the pairs of cells. For steps
+    to a target, it is that of their logarithms. None if some run never reaches the target.
+    """
     trials = [matching(records, when) for when in both]
+    read = curve(metric)
+    cells = [cell for pair in pairs for cell in pair]
+    if read and not all(np.isfinite(cell).all() for cell in cells):
+        return None
+    steps = read is not None and read.kind == "steps_to"
     return statistics.contrast(
-        [cell for pair in pairs for cell in pair],
+        [np.log(cell) for cell in cells] if steps else cells,
         [-1 / len(pairs), 1 / len(pairs)] * len(pairs),
         examples=[splits.examples(records, rows, metric) for rows in trials] * len(pairs),
         overlap=[splits.overlap(rows, metric) for rows in trials] * len(pairs),
+        least=curves.rounding(records, pd.concat(trials), read) if read and steps else 0.0,
         level=level,
     )
 
@@ -156,13 +165,17 @@ def _with_curves(
 
 
 def _of_curves(
-    records: Records, both: sides.Sides, claim: Claim, pairs: Sequence[Pair], means: Comparison
+    claim: Claim,
+    pairs: Sequence[Pair],
+    means: Comparison,
+    estimated: Callable[[], statistics.Estimate | None],
+    level: float,
 ) -> Comparison:
-    """The comparison for a metric that is read from training curves. Some runs may have no value."""
-    read = curve(claim.metric)
-    assert read is not None
-    steps = read.kind == "steps_to"
-    level = statistics.level_of(records)
+    """The comparison for a metric that is read from training curves. Some runs may have no value.
+
+    `estimated` computes the difference. `level` is that of the tests if some runs have no value.
+    """
+    steps = claim.metric.startswith("steps_to@")
     cells = [cell for pair in pairs for cell in pair]
     n, never = min(map(len, cells)), sum(int(np.isinf(cell).sum()) for cell in cells)
     found = replace(means, n=n, never=never)
@@ -171,14 +184,7 @@ def _of_curves(
         if sooner:
             return replace(found, verdict=of_order(claim.states, sooner < 0))
         return replace(found, verdict=Verdict.UNDECIDED if n >= statistics.LEAST else Verdict.TOO_FEW_SEEDS)
-    trials = [matching(records, when) for when in both]
-    estimate = statistics.contrast(
-        [np.log(cell) for cell in cells] if steps else cells,
-        [-1 / len(pairs), 1 / len(pairs)] * len(pairs),
-        overlap=[splits.overlap(rows, claim.metric) for rows in trials] * len(pairs),
-        least=curves.rounding(records, pd.concat(trials), read) if steps else 0.0,
-        level=level,
-    )
+    estimate = estimated()
     assert estimate is not None  # no cell is empty
     margin = float(np.log1p(claim.margin)) if steps and claim.margin else claim.margin
     shown = [estimate.value, estimate.low, estimate.high]

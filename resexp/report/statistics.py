@@ -210,7 +210,8 @@ def degradation(
 def of_best(against: Callable[[float], Sequence[Estimate | None]], level: float = LEVEL) -> Estimate:
     """The greatest of the differences to several other samples: the one to the sample with the least mean.
 
-    `against` returns the differences to all these samples, with intervals at the level that it is given.
+    `against` returns the differences to all these samples, with intervals at the level that it is given. It
+    returns None for a sample with which no difference is known, and which counts as looked at all the same.
 
     The lower end of the interval is the greatest of the lower ends. Any of them may be the greatest by
     chance, so they are taken at a level that is corrected for their number (Bonferroni). The upper end is the
@@ -221,13 +222,14 @@ def of_best(against: Callable[[float], Sequence[Estimate | None]], level: float 
     p is the least p of the differences above 0, times the number of differences. If no difference is above 0,
     p is the greatest p.
     """
-    found = [estimate for estimate in against(level) if estimate is not None]
-    corrected = against(1 - (1 - level) / len(found))
+    every = against(level)
+    found = [estimate for estimate in every if estimate is not None]
+    corrected = against(1 - (1 - level) / len(every))
     best = max(found, key=lambda estimate: estimate.value)
     lows = [estimate.low for estimate in corrected if estimate and estimate.low is not None]
     highs = [estimate.high for estimate in found if estimate.high is not None]
     known = [estimate for estimate in found if estimate.p is not None]
-    above = [len(found) * (estimate.p or 0.0) for estimate in known if estimate.value > 0]
+    above = [len(every) * (estimate.p or 0.0) for estimate in known if estimate.value > 0]
     p = min(1.0, *above) if above else max((estimate.p or 0.0 for estimate in known), default=None)
     return Estimate(best.value, max(lows, default=None), max(highs, default=None), p, best.n)
 

@@ -216,3 +216,37 @@ def test_the_parts_of_a_metric() -> None:
     assert curve("steps_to@running_error:.1") == ("steps_to", "running_error", 0.1)
     assert curve("gap@train_loss:shared") == ("gap", "train_loss", None)
     assert curve("train_error") is None
+
+
+@pytest.mark.parametrize("slow", [60, 200])
+def test_steps_at_the_best_shallower_depth_are_corrected_for_having_looked_at_all_of_them(slow: int) -> None:
+    """`slow` is when one run of the depth 8 reaches the target, after 60 evaluations or never."""
+    at = {8: (30, 32, slow), 20: (20, 22, 24), 56: (26, 27, 28)}
+    rows, metrics = [], []
+    for depth, runs in at.items():
+        for seed, arrival in enumerate(runs):
+            own = {"id": f"{depth} {seed}", "depth": depth, "model.depth": depth}
+            rows.append(trial("plain", 8, seed) | own)
+            for place, (value,) in enumerate(falling(arrival, 100)[:100], 1):
+                step = EVERY * place
+                metrics.append({"id": rows[-1]["id"], "epoch": place, "step": step, "train_error": value})
+    records = make_records(rows, metrics=pd.DataFrame(metrics))
+    best, deepest = (
+        {"model.connection": "plain", "model.depth": depth} for depth in ("best_shallower", "deepest")
+    )
+    stated = {"say": "so", "metric": STEPS_TO, "source": "A"}
+    results = [
+        ordering.compare(frames.prepared(records), Claim(lower=lower, higher=higher, **stated))
+        for lower, higher in ((best, deepest), (deepest, best))
+    ]
+    logs = {depth: np.log([EVERY * arrival for arrival in runs]) for depth, runs in at.items()}
+    uncorrected = statistics.difference(logs[56], logs[20])
+    corrected = statistics.difference(logs[56], logs[20], level=1 - 0.05 / 2)
+    assert uncorrected is not None
+    assert corrected is not None
+    assert uncorrected.decided
+    assert not corrected.decided
+    assert results[0].low == pytest.approx(np.exp(corrected.low))
+    assert results[0].difference == pytest.approx(np.exp(corrected.value))
+    assert results[1].high == pytest.approx(1 / results[0].low)
+    assert [result.verdict for result in results] == ["undecided", "undecided"]
