@@ -96,10 +96,12 @@ def in_brackets(found: Sequence[str]) -> str:
 
 
 def about(row: Mapping[str, Any]) -> str:
-    """What a row of claims or orderings says of its sides beside their names: settings and averages. Rows of
-    older reports have neither.
+    """What a row of claims or orderings says of its sides beside their names: settings, averages and lost
+    trials. Rows of older reports have none of them.
     """
-    return in_brackets(row.get("confounded") or ()) + averaged(row.get("pooled") or ())
+    told = in_brackets(row.get("confounded") or ()) + averaged(row.get("pooled") or ())
+    gone = row.get("lost") or 0
+    return told + (f" (without {words.counted(gone, 'trial')} that ended without a result)" if gone else "")
 
 
 def averaged(variants: Sequence[str]) -> str:

@@ -36,6 +36,7 @@ class Comparison:
 
     `confounded` are the settings in which the sides differ although the claim does not name them, with the
     values of the lower side and of the higher. `pooled` are the variants over which a side is averaged.
+    `lost` counts the trials of both sides that failed or, if the metric does not count them, diverged.
     """
 
     lower: float | None
@@ -50,6 +51,7 @@ class Comparison:
     p: float | None = None
     confounded: tuple[str, ...] = ()
     pooled: tuple[str, ...] = ()
+    lost: int = 0
 
 
 NOTHING = Comparison(None, None, None, None, None, 0, 0, Verdict.NOT_COMPARABLE)
@@ -81,9 +83,10 @@ def compare(records: Records, claim: Claim) -> Comparison:
     pairs = sides.paired(lower, higher)
     used = [[pair[side] for pair in pairs] for side in (0, 1)] if pairs else [lower.values(), higher.values()]
     means = replace(NOTHING, lower=sides.finite_mean(used[0]), higher=sides.finite_mean(used[1]))
+    both = _compared(trials, alike, by_depth)
+    means = replace(means, lost=sum(sides.lost(rows, claim.metric) for rows in both))
     if not pairs:
         return means
-    both = _compared(trials, alike, by_depth)
     also = confounded.of_sides(records, both, named) + confounded.of_times(records, both, claim.metric)
     averaged = () if alike is None else tuple(name for rows in both for name in pooled(rows, alike))
     means = replace(means, confounded=also, pooled=averaged)

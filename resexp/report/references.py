@@ -20,6 +20,7 @@ from resexp.store import Records
 
 DEFAULT_TOLERANCE = 0.006
 """The tolerance if neither a published value nor its distance to others gives one: 0.6 points of error."""
+UNKNOWN_IF_DIVERGED = ("seconds", "steps")
 REDUCE: Mapping[str, Callable[[NDArray[np.float64]], float | None]] = {
     "mean": lambda values: float(values.mean()),
     "median": lambda values: float(np.median(values)),
@@ -75,12 +76,12 @@ def values_of(
     """The metric of the trials that are done or have diverged, by seed, depth and `alike`.
 
     `alike` has a label for each trial; by default, all trials have the same. The mean is taken over trials
-    with equal seed, depth and label, and seeds that lack one of these trials are left out, because their mean
-    would be of other settings. The error or loss of a diverged network is infinite, and its time to the end
+    with equal seed, depth and label. Seeds that lack the metric of one of these trials are left out, because
+    their mean would be of other settings, and so they are if it failed at all of them. The error or loss of a diverged network is infinite, and its time to the end
     and its steps are not known.
     """
-    trials = matching(records, when)
-    trials = trials[trials["status"].isin([status for status in Status if status.finished])]
+    planned = matching(records, when).assign(alike="" if alike is None else alike)
+    trials = planned[planned["status"].isin([status for status in Status if status.finished])]
     probe = reading(metric)
     if probe is not None:
         rows = frames.readings(records, probe.probe, probe.at)
@@ -94,15 +95,14 @@ def values_of(
         values = pd.to_numeric(trials[metric], errors="coerce")
         if metric.endswith(("_error", "_loss")):
             values = values.mask(trials["status"] == Status.DIVERGED, np.inf)
-        elif metric in ("seconds", "steps"):  # a diverged network was trained for less
+        elif metric in UNKNOWN_IF_DIVERGED:  # a diverged network was trained for less
             values = values.mask(trials["status"] == Status.DIVERGED)
     else:
         values = pd.Series(np.nan, index=trials.index)
-    values = values.astype(float)
-    trials = trials.assign(value=values, alike="" if alike is None else alike)
-    found = trials.groupby(["seed", "depth", "alike"])["value"].agg(["mean", "count"])
-    most = found.groupby(level=["depth", "alike"])["count"].transform("max")
-    return found.loc[found["count"] == most, "mean"].dropna()
+    keys = ["seed", "depth", "alike"]
+    found = trials.assign(value=values.astype(float)).groupby(keys)["value"].agg(["mean", "count"])
+    most = planned.groupby(keys).size().groupby(level=["depth", "alike"]).transform("max")
+    return found.loc[found["count"] == most.reindex(found.index), "mean"].dropna()
 
 
 def _at_places(readings: pd.DataFrame) -> NDArray[np.float64]:

@@ -19,7 +19,7 @@ from resexp.plan.groups import leaves
 from resexp.plan.status import Status
 from resexp.report import failed_seeds, frames, statistics
 from resexp.report.pairs import Cell, Pair
-from resexp.report.references import matching, values_of
+from resexp.report.references import UNKNOWN_IF_DIVERGED, matching, values_of
 
 if TYPE_CHECKING:
     from resexp.store import Records
@@ -125,6 +125,12 @@ def some_failed(records: Records, places: Iterable[When], metric: str) -> bool:
     cells = [trials for when in places for _, _, trials in frames.by_depth(matching(records, when))]
     diverged = any((trials["status"] == Status.DIVERGED).any() for trials in cells)
     return (diverged and not of_errors) or (not after and any(map(failed_seeds.mixed, cells)))
+
+
+def lost(trials: pd.DataFrame, metric: str) -> int:
+    """How many of these trials failed or diverged, and count neither as values nor as diverged networks."""
+    gone = [Status.FAILED, *([Status.DIVERGED] if metric in UNKNOWN_IF_DIVERGED else [])]
+    return int(trials["status"].isin(gone).sum())
 
 
 def unfair(records: Records, both: Sides) -> bool:

@@ -440,3 +440,23 @@ def test_a_seed_that_lacks_one_of_a_sides_settings_is_left_out(make: Make) -> No
     rows[-2:] = [row | {"status": "failed", "train_error": None} for row in rows[-2:]]
     found = verdict(make(rows, published=paper))
     assert (found["difference"], found["n"]) == (pytest.approx(-0.05), 1)
+
+
+def test_a_claim_counts_the_trials_that_failed_and_averages_over_no_variant_without_results(
+    make: Make,
+) -> None:
+    over_depths = {"lower": {"model.connection": "residual"}, "higher": {"model.connection": "plain"}}
+    rows = [trial("residual", depth, seed) for depth in (8, 20) for seed in range(4)]
+    ends = [(8, seed, "failed" if seed == 3 else "done") for seed in range(4)]
+    ends += [(20, seed, "failed") for seed in range(4)]
+    rows += [trial("plain", *end) for end in ends]
+    found = claims.table(frames.prepared(make(rows, published={"claims": [claim(**over_depths)]})))
+    assert found is not None
+    assert (found.rows[0]["n"], found.rows[0]["lost"]) == (3, 5)
+    assert found.cells()[0][0].endswith("(without 5 trials that ended without a result)")
+    both = {"higher": {"model.connection": ["plain", "skip"]}}
+    of_three = [row for row in rows if row["depth"] == 8 and row["status"] == "done"]
+    of_three += [trial("skip", 8, seed, "failed") for seed in range(4)]
+    found = claims.table(frames.prepared(make(of_three, published={"claims": [claim(**over_depths | both)]})))
+    assert found is not None
+    assert (found.rows[0]["verdict"], found.rows[0]["lost"]) == ("not comparable", 4)

@@ -84,7 +84,10 @@ def _row(records: Records, lower: Reference, higher: Reference) -> Row:
         "metric_title": references.titled(lower.metric, naming.measure_of(records)),
         "published": higher.value - lower.value,
         "measured": found.difference,
-        **{key: getattr(found, key) for key in ("low", "high", "n", "diverged", "confounded", "pooled")},
+        **{
+            key: getattr(found, key)
+            for key in ("low", "high", "n", "diverged", "lost", "confounded", "pooled")
+        },
         "verdict": found.verdict,
     }
 
