@@ -39,7 +39,7 @@ RESULTS = re.compile(r"(summary|summary_metrics|metrics)[./]")
 
 def unjudged(sheet: Sheet, columns: ColumnRoles, found: Runs, chance: bool) -> Iterator[str]:
     """One sentence for each thing that is not judged. `chance`: whether the error of always answering the
-    most frequent class is known.
+    most frequent class is known, for the split by whose errors failed seeds are found.
     """
     done = [run for run in found.runs if run.status is Status.DONE]
     if not done:
@@ -76,12 +76,13 @@ def unjudged(sheet: Sheet, columns: ColumnRoles, found: Runs, chance: bool) -> I
                 f"them may come from that as well as from the {what.removesuffix('s')}."
             )
     yield from _at_other_times(sheet, columns, done)
-    if train and not chance:
+    if not chance:
         option = f"{sheet.option('chance')}{'' if sheet.python else ' '}0.9"
+        what = "Depths at which only some seeds trained"
+        what = "Networks that did not train, and depths at which only some seeds did," if train else what
         yield (
-            "Networks that did not train, and depths at which only some seeds did, are not recognised. To "
-            "recognise them, give the error of always answering the most frequent class "
-            f"({option} for ten equal classes)."
+            f"{what} are not recognised. To recognise them, give the error of always answering the most "
+            f"frequent class ({option} for ten equal classes)."
         )
 
 

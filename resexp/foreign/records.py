@@ -100,6 +100,7 @@ def records_of(
     trials = rows.drop(columns=list(_unknown_chances(rows, columns)))
     by_variant = [group for _, group in trials.groupby("variant")]
     sizes = [split for split in SPLITS if all(frames.examples(group, split) for group in by_variant)]
+    split = "train" if rows["train_error"].notna().any() else "test"
     source = f"{sheet.origin} (SHA-256 {sheet.digest[:12]}…)" if sheet.digest else sheet.origin
     return Records(
         experiment=name or sheet.name,
@@ -115,7 +116,7 @@ def records_of(
         settings={run.where: {"data": {"kind": run.data}} for run in found.runs if run.data},
         aside=f"resexp did not train these runs: they are the rows of {source}",
         foreign=True,
-        unjudged=tuple(limits.unjudged(sheet, columns, found, bool(rows["train_chance"].notna().any()))),
+        unjudged=tuple(limits.unjudged(sheet, columns, found, bool(rows[f"{split}_chance"].notna().any()))),
     )
 
 

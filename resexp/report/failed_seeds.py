@@ -109,10 +109,11 @@ def _errors(errors: Sequence[float], measure: Measure) -> str:
 
 def mixed(trials: pd.DataFrame) -> bool:
     """Whether the seeds of these trials, of one variant and depth, are `mixed` (see `Failures`). If no trial
-    has a training error, they are if some diverged and others did not.
+    has a training error, test errors decide. Without either, they are if some diverged and others did not.
     """
     done, diverged = frames.done(trials), int((trials["status"] == Status.DIVERGED).sum())
-    found = failures(done["train_error"], frames.chance(trials, "train"), diverged)
+    split = "test" if done["train_error"].isna().all() else "train"
+    found = failures(done[f"{split}_error"], frames.chance(trials, split), diverged)
     return bool(diverged and len(done)) if found is None else found.mixed
 
 

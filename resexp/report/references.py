@@ -77,8 +77,8 @@ def values_of(
 
     `alike` has a label for each trial; by default, all trials have the same. The mean is taken over trials
     with equal seed, depth and label. Seeds that lack the metric of one of these trials are left out, because
-    their mean would be of other settings, and so they are if it failed at all of them. The error or loss of a diverged network is infinite, and its time to the end
-    and its steps are not known.
+    their mean would be of other settings. If one setting has no metric at all, this is all seeds. The error
+    or loss of a diverged network is infinite, and its time to the end and its steps are not known.
     """
     planned = matching(records, when).assign(alike="" if alike is None else alike)
     trials = planned[planned["status"].isin([status for status in Status if status.finished])]

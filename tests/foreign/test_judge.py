@@ -369,3 +369,22 @@ def test_a_bad_table_writes_nothing_and_its_own_folder_is_refused(
         assert ended.value.code == 2
         assert why in capsys.readouterr().err
         assert list(tmp_path.iterdir()) == [path]
+
+
+def test_without_training_errors_failed_seeds_are_found_by_their_test_errors() -> None:
+    errors = {"residual": [9, 9.1, 9.2, 9.3, 9.1], "plain": [10, 90, 90, 90, 90]}
+    table = pd.DataFrame(
+        [
+            {"variant": variant, "depth": 20, "seed": seed, "test_error": error}
+            for variant, values in errors.items()
+            for seed, error in enumerate(values)
+        ]
+    )
+    known, unknown = (resexp.judge(table, chance=chance) for chance in (0.9, None))
+    found = known.table("comparisons")
+    assert found is not None
+    assert [row["verdict"] for row in found.rows] == ["some seeds fail"]
+    assert "or if its test error is more than half" in found.caption
+    told = [sentence.text for sentence in unknown.sentences]
+    assert any(text.startswith("Depths at which only some seeds trained are not recog") for text in told)
+    assert not any("recognised" in sentence.text for sentence in known.sentences)

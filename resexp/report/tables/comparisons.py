@@ -83,7 +83,9 @@ def table(records: Records) -> Table | None:
         also += f" Not compared, because the baseline has no trial there: {words.listed(without)}."
     caption = f"{caption}{also} {splits.caption(records)}"
     if any(row["verdict"] is Verdict.SOME_SEEDS_FAIL for row in rows):
-        caption += f" {measure.said(failed_seeds.RULE)}"
+        train = frames.done(ended)["train_error"].notna().any()
+        rule = failed_seeds.RULE if train else failed_seeds.RULE.replace("training {error}", "test {error}")
+        caption += f" {measure.said(rule)}"
     return Table("comparisons", f"Compared with {names}", caption, columns, tuple(rows), tuple(sentences))
 
 
