@@ -56,7 +56,7 @@ def _looks(records: Records) -> Sentence:
         number = planned.index(seeds) + 1
         others = words.joined([str(n) for n in planned])
         text = f"Look {number} of {len(planned)}, with {seeds} seeds; looks are planned at {others} seeds. "
-        if unplanned := [str(n) for n in dict.fromkeys(records.seeds_before) if n not in planned]:
+        if unplanned := [str(n) for n in dict.fromkeys(statistics.unplanned(records))]:
             text += (
                 f"There were reports with {words.joined(unplanned)} seeds before, which were not planned. "
             )

@@ -8,6 +8,7 @@ weakly correlated, and pairing would halve the degrees of freedom.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -93,9 +94,18 @@ def level_of(records: Records) -> float:
     at most 1 - `LEVEL` (Bonferroni).
     """
     planned = records.look["planned"] if records.look else ()
-    if not (others := [seeds for seeds in records.seeds_before if seeds not in planned]):
+    if not (others := unplanned(records)):
         return looks.LEVEL if planned else LEVEL
     return 1 - ALPHA / (len(planned or [0]) + len(others))
+
+
+def unplanned(records: Records) -> list[int]:
+    """The numbers of seeds of earlier reports that were no planned looks. Looks at other seeds were planned
+    for those, so they are not part of the present plan.
+    """
+    planned = records.look["planned"] if records.look else ()
+    nested = Counter(records.seeds_before) - Counter(records.seeds_replaced)
+    return sorted([*(nested - Counter(planned)).elements(), *records.seeds_replaced])
 
 
 def numbers(values: ArrayLike) -> NDArray[np.float64]:

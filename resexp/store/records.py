@@ -71,6 +71,7 @@ class Records:
     tuned: dotted keys of the axes whose value is chosen by validation error.
     look: the look of a sequential experiment, as JSON data of `plan.looks.Look`.
     seeds_before: the numbers of seeds per group in earlier reports, if other seeds are planned since.
+    seeds_replaced: those of them whose seeds were replaced by others, and not only added to or left out.
     registered: what was registered before the first result; None if there is nothing usable.
     unusable: why what was registered cannot be used, or "".
     foreign: whether another program trained the runs (`resexp judge`).
@@ -93,6 +94,7 @@ class Records:
     aside: str = ""
     look: Mapping[str, Any] | None = None
     seeds_before: tuple[int, ...] = ()
+    seeds_replaced: tuple[int, ...] = ()
     registered: Mapping[str, Any] | None = None
     unusable: str = ""
     foreign: bool = False
@@ -154,6 +156,7 @@ def _read(folder: ExperimentFolder) -> Records:
     notes += notes_of_ways(measured_in)
     runs = provenance.runs(folder, trained_by, notes)
     registered, unusable = registration(folder)
+    before, replaced = seeds_before(folder, trials)
     frame = pd.DataFrame(trial_rows, columns=_columns(trial_rows, columns_of(trials)))
     for name in ("params", "macs", "activation_bytes", *RESULT_COLUMNS[:-1]):
         frame[name] = pd.to_numeric(frame[name])  # a column of nothing but None would not be numeric
@@ -170,7 +173,8 @@ def _read(folder: ExperimentFolder) -> Records:
         runs=runs,
         aside=aside,
         look=plan.get("look"),
-        seeds_before=seeds_before(folder, trials),
+        seeds_before=before,
+        seeds_replaced=replaced,
         registered=registered,
         unusable=unusable,
         checks=tuple(plan.get("checks", ())),

@@ -76,8 +76,11 @@ def seeds_at_last_look(path: Path, config_text: str, overrides: Sequence[str]) -
     return int((plan.get("look") or {}).get("seeds", 0))
 
 
-def seeds_before(folder: ExperimentFolder, trials: Sequence[Trial]) -> tuple[int, ...]:
-    """The numbers of seeds at which results were reported before the planned seeds were changed.
+def seeds_before(
+    folder: ExperimentFolder, trials: Sequence[Trial]
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The numbers of seeds at which results were reported before the planned seeds were changed; and those of
+    them at which some of the present seeds were replaced by others, and not only added or left out.
 
     For each plan that was reported, take the groups that have other seeds in `trials` than were planned then.
     The number of a report with this plan is the largest number of seeds that had a result in any of these
@@ -88,22 +91,24 @@ def seeds_before(folder: ExperimentFolder, trials: Sequence[Trial]) -> tuple[int
     for trial in trials:
         groups.setdefault((trial.variant, trial.depth), []).append(trial)
     found: list[tuple[int, frozenset[int]]] = []
+    replaced: list[int] = []
+    present: dict[str, set[int]] = {
+        trial.id: {each.seed for each in group} for group in groups.values() for trial in group
+    }
     for look in read_or_empty(folder.reported).get("looks", []):
         plan: Plan = look["plan"]
         planned: dict[int, set[int]] = {}
         for place, seed in plan.values():
             planned.setdefault(place, set()).add(seed)
-        changed = {
-            plan[trial.id][0]
-            for group in groups.values()
-            for trial in group
-            if trial.id in plan and planned[plan[trial.id][0]] != {each.seed for each in group}
-        }
+        both = [(plan[id][0], seeds) for id, seeds in present.items() if id in plan]
+        changed = {place for place, seeds in both if planned[place] != seeds}
+        others = any(not (planned[place] <= seeds or seeds <= planned[place]) for place, seeds in both)
         seeds = frozenset().union(*(planned[place] for place in changed))
         numbers = {max(seen[group] for group in changed) for seen in look["seen"] if changed} - {0}
         known = {number for number, other in found if seeds <= other or other <= seeds}
         found += [(number, seeds) for number in numbers - known]
-    return tuple(sorted(number for number, _ in found))
+        replaced += sorted(numbers - known) if others else []
+    return tuple(sorted(number for number, _ in found)), tuple(sorted(replaced))
 
 
 def _seeds_by_group(places: Iterable[Sequence[int]]) -> Counter[int]:

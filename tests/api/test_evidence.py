@@ -106,6 +106,18 @@ def test_seeds_that_are_replaced_after_a_report_are_a_further_look_each_time(tmp
     assert "The seeds were changed after reports with 3 of them" in opening(tmp_path)
 
 
+def test_looks_at_seeds_that_were_replaced_since_are_further_looks(
+    tmp_path: Path, experiment: Experiment, looked: list[int]
+) -> None:
+    api.run_until_decided(experiment, most=5, results=tmp_path)
+    api.run_until_decided(api.load(tmp_path / "x.yaml", ["seed=0,7,8"]), most=5, results=tmp_path)
+    assert looked == [3, 5, 3, 5]
+    records = api.results("x", tmp_path)
+    assert (records.seeds_before, records.seeds_replaced) == ((3, 3, 5), (5,))
+    assert statistics.level_of(records) == pytest.approx(1 - 0.05 / 4)
+    assert "There were reports with 3 and 5 seeds before" in opening(tmp_path)
+
+
 def test_another_variant_after_a_look_halfway_is_no_further_look(tmp_path: Path) -> None:
     (tmp_path / "x.yaml").write_text(TEXT)
     planned = api.load(tmp_path / "x.yaml", ["model.connection=plain,residual", "seed=0,1,2"])
