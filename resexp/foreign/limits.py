@@ -104,6 +104,7 @@ def notes(
             shown = _listed([f"{variant} at depth {depth}" for variant, depth in places])
             yield f"The table has no {split} error for {shown}."
     yield from _alike(sheet, found.runs, counted)
+    yield from _twice(found.runs)
     if any(run.status is Status.FAILED for run in found.runs):
         yield "A failed run has no errors and enters no mean. It is counted among the lost trials."
     yield SELECTION
@@ -163,6 +164,21 @@ def _alike(sheet: Sheet, runs: Sequence[ForeignRun], counted: Collection[str]) -
                 f"{sheet.option(f'{split}_examples')} gives the number of examples, the error is taken to be "
                 "exactly 0."
             )
+
+
+def _twice(runs: Sequence[ForeignRun]) -> Iterator[str]:
+    """Notes on variants and depths whose runs have the same errors as those of another, but not all alike."""
+    cells: dict[str, list[str]] = defaultdict(list)
+    for run in runs:
+        if run.errors:
+            cells[f"{run.variant} at depth {run.depth}"].append(repr(sorted(run.errors.items())))
+    places: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for place, errors in cells.items():
+        if len(set(errors)) > 1:
+            places[tuple(sorted(errors))].append(place)
+    for same in places.values():
+        if len(same) > 1:
+            yield f"{_listed(same)} have the same errors. If their runs are the same, nothing is compared."
 
 
 def _measured(column: str) -> bool:

@@ -83,13 +83,18 @@ def _changed_trials(records: Records, registered: Mapping[str, Any]) -> Iterator
     """Yield clauses on how many registered trials this look lacks, and how many trials were added to
     registered variants.
     """
-    looks = _looks(records)
-    plans = registered["trials"]
-    place = looks.index(records.look["seeds"]) if records.look and looks == registered["looks"] else -1
-    if missing := set(plans[min(place, len(plans) - 1)]) - set(_planned_trials(records)["id"]):
+    if missing := _missing(records, registered):
         yield f"{words.counted(len(missing), 'registered trial')} left out"
     if further := [*_not_registered(records, registered, known=True)]:
         yield f"{words.counted(len(further), 'trial')} added to registered variants"
+
+
+def _missing(records: Records, registered: Mapping[str, Any]) -> set[str]:
+    """The ids of the registered trials that the plan of this look lacks."""
+    looks = _looks(records)
+    plans = registered["trials"]
+    place = looks.index(records.look["seeds"]) if records.look and looks == registered["looks"] else -1
+    return set(plans[min(place, len(plans) - 1)]) - set(_planned_trials(records)["id"])
 
 
 def additions(records: Records) -> str:
@@ -143,7 +148,8 @@ def _planned(looks: Sequence[int]) -> str:
 
 
 def claim_is_registered(records: Records, claim: Claim) -> bool:
-    """Whether a claim was registered as it is now, with its trials, and the rules are unchanged.
+    """Whether a claim was registered as it is now, with its trials, and the rules are unchanged. No verdict
+    is registered while registered trials are left out, because the registration does not say whose they are.
 
     Its trials are those of both sides, at all depths if a side names its depth by a word such as deepest.
     """
@@ -162,7 +168,7 @@ def _stands(
     records: Records, kind: str, stated: Claim | Reference, sides: Sequence[Mapping[str, Any]]
 ) -> bool:
     registered = records.registered
-    if registered is None or rules() != registered["rules"]:
+    if registered is None or not _kept(records, registered):
         return False
     # Which depth a word such as deepest means is decided by the trials of all depths.
     used = {id for when in sides for id in references.matching(records, at_any_depth(when))["id"]}
@@ -170,9 +176,16 @@ def _stands(
     return stated.model_dump(mode="json") in before and used <= _registered_ids(registered)
 
 
+def _kept(records: Records, registered: Mapping[str, Any]) -> bool:
+    """Whether the rules are those that were registered, and no registered trial is left out."""
+    return rules() == registered["rules"] and not _missing(records, registered)
+
+
 def is_registered(records: Records, variant: str | None) -> bool:
-    """Whether all trials of a variant, or of every variant, were registered, and the rules are unchanged."""
-    if records.registered is None or rules() != records.registered["rules"]:
+    """Whether all trials of a variant, or of every variant, were registered, none is left out, and the rules
+    are unchanged.
+    """
+    if records.registered is None or not _kept(records, records.registered):
         return False
     trials = _planned_trials(records)
     own = trials if variant is None else trials[trials["variant"] == variant]

@@ -198,6 +198,22 @@ def test_trials_of_a_further_depth_matter_only_to_a_claim_that_names_a_depth_by_
     assert [row["standing"] for row in table.rows] == ["registered", "registered", "exploratory"]
 
 
+def test_no_verdict_is_registered_while_registered_trials_are_left_out(tmp_path: Path) -> None:
+    """A depth that is dropped after a look at it might have turned the verdict on depth."""
+    claimed = claiming(tmp_path, CLAIMS)
+    (tmp_path / "y.yaml").write_text(TEXT.replace("[8, 14]", "[8, 14, 20]"))
+    deeper = replace(api.load(tmp_path / "y.yaml"), name=claimed.name, published=claimed.published)
+    api.register(deeper, results=tmp_path, device="cpu")
+    for experiment, standing in ((deeper, "Registered."), (claimed, "Exploratory.")):
+        trained(experiment, tmp_path, noisy(0.5))
+        report = build(api.results("x", tmp_path))
+        table = report.table("claims")
+        assert table is not None
+        assert {row["standing"] for row in table.rows} == {standing.lower().rstrip(".")}
+        assert report.sentences[-1].text.endswith(standing)
+    assert "3 registered trials left out" in opening(tmp_path)
+
+
 NUMBER = {
     "when": {"model.depth": 8},
     "metric": "train_error",

@@ -240,6 +240,21 @@ def test_errors_that_are_alike_and_settings_that_are_mixed_are_told(tmp_path: Pa
     assert not any("--train-examples" in note for note in counted.notes)
 
 
+@pytest.mark.parametrize(("other", "told"), [(0, True), (1, False)])
+def test_runs_that_stand_in_a_table_under_two_names_are_told(other: int, told: bool, tmp_path: Path) -> None:
+    rows = [
+        f"{name},{depth},{seed},{depth + seed},{9 + seed + (name == 'ours') * other * seed}"
+        for name in ("residual", "ours")
+        for depth in (2, 4)
+        for seed in range(3)
+    ]
+    text = "variant,depth,seed,train_error,test_error\n" + "\n".join(rows) + "\n"
+    notes = " ".join(resexp.judge(written(tmp_path, text)).notes)
+    same = "residual at depth 2 and ours at depth 2 have the same errors. If their runs are the same, nothing"
+    assert (same in notes) == told
+    assert ("have the same errors" in notes) == told
+
+
 @pytest.mark.parametrize(
     ("lr", "told"),
     [
