@@ -43,7 +43,8 @@ def unknown_checks(experiment: Experiment, trials: Sequence[Trial]) -> Iterator[
 
 def unknown_claims(experiment: Experiment, trials: Sequence[Trial]) -> Iterator[Problem]:
     """A problem for each side of the file's own claims that no trial is on, for each claim whose words for
-    depths mean no two groups of trials, and for each whose metric no trial on a side measures.
+    depths mean no two groups of trials, and for each whose metric no trial on a side measures, or that is
+    about the validation examples by which tuned values are chosen.
 
     Claims of papers may be about more than is trained here. Nothing is refused if the plan is only a part of
     the file's sweep.
@@ -51,7 +52,7 @@ def unknown_claims(experiment: Experiment, trials: Sequence[Trial]) -> Iterator[
     if experiment.partial:
         return
     for number, claim in enumerate(experiment.claims):
-        for name, *wrong in _faults(claim, trials):
+        for name, *wrong in (*_faults(claim, trials), *_too_low(claim, experiment.tuned)):
             key = f"claims.{number}.{name}"
             yield Problem(experiment.points[0].where(key), key, *wrong)
 
@@ -71,6 +72,13 @@ def _faults(claim: Claim, trials: Sequence[Trial]) -> Iterator[tuple[str, str, s
             yield f"{next(iter(worded))}.{DEPTH}", *wrong
     if wrong := _unmeasured(claim.metric, list(groups.values())):
         yield "metric", *wrong
+
+
+def _too_low(claim: Claim, tuned: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+    """A problem if the metric is of the examples by which tuned values are chosen."""
+    if tuned and "validation_" in claim.metric:
+        wrong = "is of the examples by which tuned values are chosen, so it is too low"
+        yield "metric", wrong, f"name {claim.metric.replace('validation', 'test')}"
 
 
 def _without_depths(sides: Sequence[Mapping[str, Any]], shared: Sequence[int]) -> tuple[str, str] | None:

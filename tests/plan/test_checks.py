@@ -132,6 +132,16 @@ def test_a_claim_on_validation_is_fine_with_a_validation_set(tmp_path: Path) -> 
     assert not refusals(tmp_path, text, test_error="validation_error")
 
 
+@pytest.mark.parametrize("metric", ["validation_error", '"steps_to@validation_error:0.5"', "test_error"])
+def test_a_claim_on_the_examples_by_which_values_are_tuned_is_refused(metric: str, tmp_path: Path) -> None:
+    """A side with more tuned values would win, because the least of more errors is lower."""
+    text = CLAIMS.replace("test: 16}", "test: 16, validation_size: 16}")
+    text += "tune: {training.optimizer.lr: [0.1, 0.01]}\n"
+    found = refusals(tmp_path, text, test_error=metric)
+    wrong = "claims.0.metric: is of the examples by which tuned values are chosen, so it is too low"
+    assert found == ([] if metric == "test_error" else [wrong])
+
+
 @pytest.mark.parametrize(
     ("lower", "higher", "depths", "wrong"),
     [
