@@ -119,8 +119,23 @@ def test_where_dropout_raises_every_loss_there_is_no_synergy(make: Make) -> None
     (sentence,) = found.sentences
     assert sentence.badge == "undecided"
     assert sentence.text.endswith(
-        "; whether it has synergy with shortcuts is undecided, because dropout raises the loss of both."
+        "is undecided, because dropout is not shown to lower the loss with shortcuts (+0.085 nats "
+        "[+0.074, +0.096])."
     )
+
+
+def test_a_fall_by_chance_of_the_loss_with_shortcuts_is_no_synergy(make: Make) -> None:
+    """If dropout does nothing with shortcuts, its change is negative in every second experiment."""
+    records = grid(make, 0.0)
+    crossed = ~records.trials["id"].str.startswith("0-")
+    dropped = ~records.trials["id"].str.contains("-0.0-")
+    loss = 2 + 0.01 * records.trials["seed"] + dropped * (0.5 * ~crossed - 0.001 * crossed)
+    found = synergy.table(replace(records, trials=records.trials.assign(test_loss=loss)))
+    assert found is not None
+    (sentence,) = found.sentences
+    assert "−0.501 nats" in sentence.text
+    assert sentence.badge == "undecided"
+    assert "not shown to lower the loss with shortcuts (−0.001 nats [−0.0" in sentence.text
 
 
 def test_the_figure_of_dropout_has_a_panel_a_site(make: Make) -> None:
