@@ -107,8 +107,8 @@ def test_a_log_whose_disk_is_full_falls_silent() -> None:
         lines.close()
 
 
-def test_what_a_run_warned_of_at_its_beginning_is_not_said_again_at_its_end() -> None:
-    summary = SweepSummary({"done": 2}, warnings=("one trial is left aside",))
+def test_the_end_of_a_run_names_probes_without_readings() -> None:
+    summary = SweepSummary({"done": 2})
     said = summary_line("exp", Path("results/exp"), summary)
     failed = summary_line("exp", Path("results/exp"), replace(summary, unmeasured={"cka": 2, "mine": 1}))
     assert failed.startswith(
