@@ -128,7 +128,8 @@ def _compared(
     sides.
     """
     keys = ["depth", "alike"] if by_depth else ["alike"]
-    marks = [rows.assign(alike="" if alike is None else alike).set_index(keys).index for rows in sides]
+    labels = ["" if alike is None else alike.reindex(rows.index) for rows in sides]
+    marks = [r.assign(alike=label).set_index(keys).index for r, label in zip(sides, labels, strict=True)]
     shared = marks[0].intersection(marks[1])
     return [rows[mark.isin(shared)] for rows, mark in zip(sides, marks, strict=True)]
 

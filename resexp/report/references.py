@@ -80,7 +80,8 @@ def values_of(
     their mean would be of other settings. If one setting has no metric at all, this is all seeds. The error
     or loss of a diverged network is infinite, and its time to the end and its steps are not known.
     """
-    planned = matching(records, when).assign(alike="" if alike is None else alike)
+    planned = matching(records, when)
+    planned = planned.assign(alike="" if alike is None else alike.reindex(planned.index))
     trials = planned[planned["status"].isin([status for status in Status if status.finished])]
     probe = reading(metric)
     if probe is not None:

@@ -358,6 +358,15 @@ def test_json_has_the_claims_the_values_and_the_differences(make: Make) -> None:
     assert found["differences"] == [{"key": "data", "here": "digits", "paper": "cifar10"}]
 
 
+def test_a_side_without_a_trial_is_not_comparable(make: Make) -> None:
+    """Papers may make claims about more than is trained here."""
+    rows = trials({"plain": [0.3, 0.31, 0.29], "residual": [0.1, 0.11, 0.09]})
+    both = {"model.connection": ["plain", "residual"]}
+    for one, other in ((both, {"model.connection": "dual"}), ({"model.connection": "dual"}, both)):
+        found = verdict(make(rows, published={"claims": [claim(lower=one, higher=other)]}))
+        assert (found["verdict"], found["n"], found["lost"]) == ("not comparable", 0, 0)
+
+
 def test_sides_that_share_trials_are_not_compared(make: Make) -> None:
     """Half of the higher side would be the lower side itself, which halves the difference."""
     rows = trials({"plain": [0.3, 0.31, 0.29], "residual": [0.1, 0.11, 0.09]})
