@@ -138,12 +138,12 @@ def _difference(
     records: Records, both: Iterable[Mapping[str, Any]], metric: str, pairs: Sequence[Pair], level: float
 ) -> statistics.Estimate | None:
     """The higher side minus the lower one: the mean of the differences within the pairs of cells. For steps
-    to a target, it is that of their logarithms. None if some run never reaches the target.
+    to a target, it is that of their logarithms. None if some run diverged or never reaches the target.
     """
     trials = [matching(records, when) for when in both]
     read = curve(metric)
     cells = [cell for pair in pairs for cell in pair]
-    if read and not all(np.isfinite(cell).all() for cell in cells):
+    if not all(np.isfinite(cell).all() for cell in cells):
         return None
     steps = read is not None and read.kind == "steps_to"
     return statistics.contrast(

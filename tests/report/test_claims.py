@@ -195,6 +195,16 @@ def test_best_shallower_is_the_depth_with_the_least_mean_before_the_deepest(make
     assert verdict(shallow)["verdict"] == "not comparable"
 
 
+def test_a_shallower_depth_at_which_a_network_diverged_is_never_the_best(make: Make) -> None:
+    """Its infinite error made the interval NaN, and the claim undecided."""
+    rows = [*trials({"plain": [0.1, 0.11, 0.12]}, 8), *trials({"plain": [0.3, None, 0.3]}, 20)]
+    rows += trials({"plain": [0.5, 0.51, 0.52]}, 56)
+    sides = {"lower": {"model.depth": "best_shallower"}, "higher": {"model.depth": "deepest"}}
+    found = verdict(make(rows, published={"claims": [claim(**sides)]}))
+    assert (found["difference"], found["n"], found["verdict"]) == (pytest.approx(0.4), 3, AGREES)
+    assert found["low"] < 0.4 < found["high"] < 0.5
+
+
 def test_without_a_depth_the_depths_that_both_have_are_compared(make: Make) -> None:
     rows = trials({"plain": [0.2, 0.2], "residual": [0.1, 0.1]}, 8)
     rows += trials({"residual": [0.9, 0.9]}, 56)
