@@ -72,7 +72,7 @@ def _show_cost(outline: Outline, console: Console) -> None:
         left = counted(outline.others, "other trial")
         console.print(f"Not chosen by --only: {left} of the plan.", highlight=False)
     groups = budgets.other_groups(trial.settings["model"] for trial in outline.trials)
-    for warning in (*budgets.warnings(list(map(_sized, outline.trials))), *filter(None, [groups])):
+    for warning in (*budgets.warnings(list(map(_sized, outline.trials))), *groups):
         console.print(warning, markup=False, highlight=False)
     if outline.note:
         console.print(outline.note, markup=False, highlight=False)

@@ -78,11 +78,11 @@ def unjudged(sheet: Sheet, columns: ColumnRoles, found: Runs, chance: bool) -> I
     yield from _at_other_times(sheet, columns, done)
     if not chance:
         option = f"{sheet.option('chance')}{'' if sheet.python else ' '}0.9"
-        what = "Depths at which only some seeds trained"
-        what = "Networks that did not train, and depths at which only some seeds did," if train else what
+        some = "Depths at which only some seeds trained"
+        untrained = "Networks that did not train, and depths at which only some seeds did,"
         yield (
-            f"{what} are not recognised. To recognise them, give the error of always answering the most "
-            f"frequent class ({option} for ten equal classes)."
+            f"{untrained if train else some} are not recognised. To recognise them, give the error of "
+            f"always answering the most frequent class ({option} for ten equal classes)."
         )
 
 

@@ -65,16 +65,15 @@ def warnings(networks: Sequence[Sized]) -> Iterator[str]:
                 yield f"{called(variant)} is matched only roughly: {times(own)} the plain network's {name}."
 
 
-def other_groups(models: Iterable[Mapping[str, Any]]) -> str:
-    """A sentence if sizes are matched in networks with group norm; "" if not. `models` are the settings of
-    trials at the key `model`.
+def other_groups(models: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """A sentence if sizes are matched in networks with group norm. `models` are the settings of trials at the
+    key `model`.
     """
-    if not any(model["match"] != "none" and model.get("norm") == "group" for model in models):
-        return ""
-    return (
-        "Group norm has as many groups as the greatest common divisor of 32 and the number of channels, so "
-        "networks of matched sizes may differ in their norm, too."
-    )
+    if any(model["match"] != "none" and model.get("norm") == "group" for model in models):
+        yield (
+            "Group norm has as many groups as the greatest common divisor of 32 and the number of channels, "
+            "so networks of matched sizes may differ in their norm, too."
+        )
 
 
 def by_variant(networks: Sequence[Sized], budget: str) -> dict[str, list[float]] | None:
