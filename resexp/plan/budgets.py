@@ -69,7 +69,7 @@ def other_groups(models: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """A sentence if sizes are matched in networks with group norm. `models` are the settings of trials at the
     key `model`.
     """
-    if any(model["match"] != "none" and model.get("norm") == "group" for model in models):
+    if any(model.get("norm") == "group" and model.get("match", "none") != "none" for model in models):
         yield (
             "Group norm has as many groups as the greatest common divisor of 32 and the number of channels, "
             "so networks of matched sizes may differ in their norm, too."

@@ -49,9 +49,8 @@ def setup(records: ReportRecords) -> Setup:
     if not trials:
         return Setup()
     different = _different(records, trials)
-    ids = [row["id"] for row in different]
-    settings = [records.settings[id] for id in ids]
-    changed = [not_default(records.settings[id], records.plugins.get(id, ())) for id in ids]
+    settings = [records.settings[row["id"]] for row in different]
+    changed = list(map(not_default, settings, (records.plugins.get(row["id"], ()) for row in different)))
     data = _each(_data(row, records.settings[row["id"]]) for row in _one_per_set(records, trials))
     networks, widths = list(map(_network, settings, changed)), list(_width(settings))
     depths = f"depth {_numbers(row['depth'] for row in trials)}"
@@ -66,6 +65,7 @@ def setup(records: ReportRecords) -> Setup:
         ("Data", data),
         ("Task", "" if task == "classification" else task),
         ("Network", ", ".join(filter(None, network))),
+        ("Matched sizes", "".join(budgets.other_groups(own.get("model", {}) for own in settings))),
         *_connections(records, trials),
         ("Training", _each(recipes)),
         ("Seeds", f"{seeds}; not all of them everywhere: {_each(elsewhere)}" if elsewhere else seeds),

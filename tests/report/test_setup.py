@@ -257,3 +257,17 @@ def test_the_setup_says_how_nearly_budgets_are_matched(make: Make) -> None:
     assert "skip (concatenation) matched in parameters: 1.02 times those of the plain network" in row
     assert "matched" not in brief  # because it is near
     assert "matched" not in network({"plain": 10_000, "residual": 15_000}, ())[0]
+
+
+@pytest.mark.parametrize(
+    ("match", "norm", "told"),
+    [("params", "group", True), ("params", "batch", False), ("none", "group", False)],
+)
+def test_the_setup_says_that_matched_sizes_change_the_groups_of_a_norm(
+    match: str, norm: str, told: bool, make: Make
+) -> None:
+    found = [trial(kind, 8, seed) for kind in ("plain", "skip") for seed in range(3)]
+    own = {row["id"]: settings(row, 0.1) for row in found}
+    for each in own.values():
+        each["model"].update(match=match, norm=norm)
+    assert ("Matched sizes" in dict(build(make(found, settings=own)).setup.rows)) is told
