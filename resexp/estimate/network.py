@@ -22,6 +22,7 @@ from resexp.estimate.memo import Remembered
 from resexp.machine.precision import refuse_untried, resolve_precision
 from resexp.plan.compatible import check_fit, check_machine
 from resexp.plan.trial import Cost, total_cost
+from resexp.text import counted
 
 if TYPE_CHECKING:
     from resexp.catalog.plugins import Plugin
@@ -33,6 +34,12 @@ if TYPE_CHECKING:
     from resexp.models.base import Purpose
     from resexp.plan.trial import Trial
     from resexp.tasks.base import Task
+
+ALIKE = {
+    1: "one value per channel, and makes 0 of it",
+    2: "two values per channel, and makes 1 and -1 of them",
+}
+"""Numbers of values that a batch norm turns into the same results, whatever they are."""
 
 
 class Measurer:
@@ -144,32 +151,36 @@ class Measurer:
             cost = total_cost([_cost_of(settings, key, purpose) for key, purpose in networks])
             return asdict(replace(cost, evaluated_at_once=task.evaluated_at_once(facts)))
 
-        self._refuse_batches_of_one(settings)
+        self._refuse_few_normalised(settings)
         answer = self.remembered.answer(f"cost {self.network_key(settings)}", measure)
         return Cost(**answer) if answer else None
 
-    def _refuse_batches_of_one(self, settings: Settings) -> None:
-        """Raises ConfigError if a batch norm of the network would get one value per channel: one example with
-        one position. If several processes divide a batch, each sees only its part of it.
+    def _refuse_few_normalised(self, settings: Settings) -> None:
+        """Raises ConfigError if a batch norm of the network would get one or two values per channel, because
+        it makes 0, or 1 and -1, of them. If several processes divide a batch, each sees only its part of it.
         """
         training = settings.training
         batch = min(training.batch_size, self.facts(settings).train)
         least = batch if training.sync_norm else batch // training.processes
-        if least > 1 or settings.model.norm != "batch":
+        if (
+            least > 2
+            or settings.model.norm != "batch"
+            or scan.part_class(settings.model.info).network is None
+        ):
             return
 
         def compute() -> dict[str, int]:
-            from resexp.models.build import network_learns_alone
+            from resexp.models.build import network_normalises
 
-            if scan.part_class(settings.model.info).network is None:
-                return {"learns": 1}
-            return {"learns": int(network_learns_alone(settings.model, self.purpose(settings)))}
+            return {"values": network_normalises(settings.model, self.purpose(settings), least)}
 
-        if not self.remembered.answer(f"alone {self.network_key(settings)}", compute)["learns"]:
-            wrong = "batch norm cannot learn from batches of one example"
-            key = "training.batch_size" if training.batch_size == 1 else "data"
-            right = "give at least 2, or model.norm: none"
-            if batch > 1:
+        key = f"normalises {least} {self.network_key(settings)}"
+        values = self.remembered.answer(key, compute)["values"]
+        if values in ALIKE:
+            wrong = f"from batches of {counted(least, 'example')}, a batch norm gets {ALIKE[values]}"
+            key = "training.batch_size" if training.batch_size == least else "data"
+            right = "give more, or model.norm: none"
+            if batch > least:
                 key, right = "training.processes", "give fewer, or training.sync_norm: true"
             raise ConfigError.of("", key, wrong, right)
 

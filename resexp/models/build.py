@@ -9,7 +9,7 @@ import torch
 from resexp.connections.base import Connection, Site
 from resexp.errors import ConfigError
 from resexp.models.base import Design, Network, Purpose, Trunk
-from resexp.models.cost import MOST_MATCHED, count_params, learns_alone, measure_cost, too_large
+from resexp.models.cost import MOST_MATCHED, count_params, fewest_normalised, measure_cost, too_large
 from resexp.models.init import initialise
 from resexp.models.shapes import check_states
 from resexp.plan.trial import Cost
@@ -87,9 +87,9 @@ def _refuse_shortcut(model: ModelConfig, purpose: Purpose, network: Network) -> 
             raise ConfigError.of("", "model.connection.shortcut", wrong, f"give {simpler}")
 
 
-def network_learns_alone(model: ModelConfig, purpose: Purpose) -> bool:
-    """Whether the network can be trained on batches of one example."""
-    return learns_alone(outlined(model, purpose), purpose)
+def network_normalises(model: ModelConfig, purpose: Purpose, batch: int) -> int:
+    """The fewest values per channel that a batch norm of the network gets; 0 if it has no batch norm."""
+    return fewest_normalised(outlined(model, purpose), purpose, batch)
 
 
 def outlined(model: ModelConfig, purpose: Purpose, **sizes: int) -> Network:

@@ -137,20 +137,23 @@ def _passed(network: nn.Module, inputs: Tensor, most: int) -> tuple[int, int, in
     return count.flops // 2, sum(kept.values()), count.widest
 
 
-def learns_alone(network: nn.Module, purpose: Purpose) -> bool:
-    """Whether the network can be trained on batches of one example.
-
-    It cannot if a batch norm would have only one value per channel.
+def fewest_normalised(network: nn.Module, purpose: Purpose, batch: int) -> int:
+    """The fewest values per channel that a batch norm gets from a batch of this size: examples times
+    positions. 0 if the network has no batch norm.
 
     `network` must be on the meta device and in training mode.
     """
-    try:
-        network(purpose.made_up(1, "meta"))
-    except ValueError as error:
-        if "more than 1 value per channel" not in str(error):
-            raise
-        return False
-    return True
+    found: list[int] = []
+
+    def count(norm: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        found.append(inputs[0].numel() // inputs[0].shape[1])
+
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
+            module.forward = KeepInput.apply  # type: ignore[method-assign]  # because it refuses one value
+            module.register_forward_pre_hook(count)
+    network(purpose.made_up(batch, "meta"))
+    return min(found, default=0)
 
 
 class KeepInput(torch.autograd.Function):

@@ -61,9 +61,13 @@ def test_a_network_too_large_to_be_timed_is_not_timed(
     assert found.seconds_left is None
 
 
-def test_batch_norm_on_batches_of_one_is_refused_in_planning_and_the_advice_works(tmp_path: Path) -> None:
+def test_batch_norm_of_two_values_is_refused_in_planning_and_the_advice_works(tmp_path: Path) -> None:
+    told = refusal(tmp_path, "{kind: mlp, depth: 6}", batch=2)
+    wrong = "from batches of 2 examples, a batch norm gets two values per channel, and makes 1 and -1 of them"
+    assert f"training.batch_size: {wrong}" in told
     told = refusal(tmp_path, "{kind: mlp, depth: 6}", batch=1)
-    assert "training.batch_size: batch norm cannot learn from batches of one example" in told
+    wrong = "from batches of 1 example, a batch norm gets one value per channel, and makes 0 of it"
+    assert f"training.batch_size: {wrong}" in told
     (tmp_path / "y.yaml").write_text("""\
 name: x
 data: synthetic
@@ -72,9 +76,9 @@ training:
   epochs: 1
   batch_size: 1
 """)
-    with pytest.raises(ConfigError, match=r"y.yaml:6: training.batch_size: .* batches of one"):
+    with pytest.raises(ConfigError, match=r"y.yaml:6: training.batch_size: .* batches of 1 ex"):
         make_plan(load(tmp_path / "y.yaml", ["model.depth=6"]), Measurer("cpu"))
-    for changed in ("training.batch_size=2", "model.norm=none"):
+    for changed in ("training.batch_size=3", "model.norm=none"):
         assert make_plan(load(tmp_path / "x.yaml", [changed]), Measurer("cpu"))
     assert make_plan(load(tmp_path / "x.yaml", ["model={kind: resnet, depth: 8}"]), Measurer("cpu"))
 

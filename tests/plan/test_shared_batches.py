@@ -73,7 +73,7 @@ def planned(tmp_path: Path, *overrides: str, device: str = "cpu", plugin: str = 
         (["training.compile=true"], "training.compile: has never been tried with 2 processes"),
         (
             ["training.batch_size=3", "model={kind: mlp, depth: 6}"],
-            "training.processes: batch norm cannot learn from batches of one",
+            "training.processes: from batches of 1 example, a batch norm gets one value per channel",
         ),
         (
             ["training.sync_norm=true", "model.norm=group"],
