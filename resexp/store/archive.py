@@ -40,7 +40,7 @@ PACKED = re.compile(
     rf"(config\.yaml|plan\.json|environment\.json|reported\.json|registered\.json|runs/{_WORD}\.json"
     rf"|plugins/[0-9a-f]{{64}}(\.py|(/{_WORD})+)"
     rf"|trials/{_WORD}/(attempt|trial\.json|result\.json|failure\.json|later-probes\.json|log\.txt"
-    r"|(metrics|probes)\.jsonl|checkpoint-\d+-\d+\.(json|pt)))",
+    r"|(metrics|probes)\.jsonl|checkpoint-\d+-\d+(-\d+)?\.(json|pt)))",
     re.ASCII,
 )
 """The paths of files that are packed. Locks, progress, notes on jobs and reports are left out."""

@@ -97,6 +97,20 @@ def test_weights_and_checkpoints_can_be_left_out(tmp_path: Path) -> None:
             assert store.read(results / "exp").trials["status"].tolist() == ["done", "pending"]
 
 
+def test_checkpoints_of_attempts_that_a_cluster_started_again_are_packed(tmp_path: Path, here: Path) -> None:
+    with create(tmp_path / "there", TRIALS) as experiment:
+        stub.train(attempt(experiment, TRIALS[0], restart=1))
+        stop_after(12, attempt(experiment, TRIALS[1], restart=2))
+    store.unpack(packed(tmp_path), here)
+    for trial, restart in zip(TRIALS, (1, 2), strict=False):
+        there, unpacked = (
+            store.ExperimentFolder(results / "exp").trial(trial).checkpoints()
+            for results in (tmp_path / "there", here)
+        )
+        assert [path.name for path in unpacked] == [path.name for path in there] != []
+        assert all(path.stem.endswith(f"-{restart:05d}") for path in unpacked)
+
+
 def test_the_same_experiment_makes_the_same_bytes_and_overwrites_nothing(tmp_path: Path) -> None:
     run_first(tmp_path / "there")
     file = packed(tmp_path)
