@@ -62,6 +62,7 @@ def probe(
     configs = parse_probes(probes, given)
     check_machine(configs)
     asked = {each.name: each.model_dump(mode="json", exclude={"kind", "at", "of"}) for each in configs}
+    code_of = {each.name: each.info.plugin.sha256 for each in configs if each.info.plugin}
     torch_device = device_slots(device, threads)[0]
     survey = Survey(progress)
     with hold(folder.parent, folder.name):
@@ -85,7 +86,8 @@ def probe(
                 rows, failed = measure(
                     settings, one.checkpoint(), configs, torch_device, threads, checked=data
                 )
-            one.add(rows, {kind: options for kind, options in asked.items() if kind not in failed})
+            measured = {kind: options for kind, options in asked.items() if kind not in failed}
+            one.add(rows, measured, {kind: code_of[kind] for kind in measured if kind in code_of})
             for failure in failed.items():
                 failures.setdefault(failure, []).append(one.trial.name)
     if failures:

@@ -52,10 +52,16 @@ class Finished:
         """The plugins that the trial was trained with. Raises StoreError if a copy is missing or damaged."""
         return copied_plugins(self.folder, self.trial)
 
-    def add(self, rows: Iterable[Row], asked: Mapping[str, Row] | None = None) -> None:
+    def add(
+        self,
+        rows: Iterable[Row],
+        asked: Mapping[str, Row] | None = None,
+        code: Mapping[str, str] | None = None,
+    ) -> None:
         """Save later rows, in place of those that were saved before for the same kinds of probe.
 
         asked: the options of each kind of probe that was measured, including kinds that gave no rows.
+        code: for each of these kinds that a plugin defines, the hash of the plugin.
 
         Raises StoreError if the document cannot be written.
         """
@@ -67,9 +73,14 @@ class Finished:
         versions = {
             row["probe"]: numerics.probe_version(row["probe"], settings) for row in rows
         }  # see plan/numerics.py
-        options = {**read_or_empty(self.folder.later_probes).get("asked", {}), **(asked or {})}
+        before = read_or_empty(self.folder.later_probes)
+        options = {**before.get("asked", {}), **(asked or {})}
         options = {kind: options[kind] for kind in versions if kind in options}
+        codes = {kind: sha256 for kind, sha256 in before.get("code", {}).items() if kind not in kinds}
+        codes = {kind: sha256 for kind, sha256 in {**codes, **(code or {})}.items() if kind in versions}
         document = {"format": FORMAT, **_identity(self.result), "asked": options, "rows": rows}
+        if codes:
+            document["code"] = codes
         if mended := {kind: version for kind, version in versions.items() if version != 1}:
             document["numerics"] = mended
         with explained(self.folder.path):
@@ -113,21 +124,38 @@ def later_rows(
     return [row for row in rows if row["probe"] not in older]
 
 
-def ways(finished: Finished, later: Iterable[Row]) -> dict[str, tuple[str, bool]]:
-    """For each kind of probe that measured a trial after its last step: the probe's options as text, and
-    whether `resexp probe` made the measurement.
+@dataclass(frozen=True)
+class Way:
+    """How a kind of probe measured a trial after its last step.
+
+    options: the probe's options as text. later: whether `resexp probe` made the measurement. code: the hashes
+    of plugins, of which one defines the probe if any plugin does; empty if it is not known.
     """
+
+    options: str
+    later: bool
+    code: frozenset[str]
+
+
+def ways(finished: Finished, later: Iterable[Row]) -> dict[str, Way]:
+    """How each kind of probe measured a trial after its last step."""
     options_of: dict[str, list[Any]] = {}
     for probe in finished.trial.settings.get("probes", ()):
         if 1 in probe["at"]:
             options = {key: value for key, value in probe.items() if key not in ("kind", "at", "of")}
             options_of.setdefault(_name(probe), []).append(options)
-    by_kind = {kind: (_text(options), False) for kind, options in options_of.items()}
+    plugins = frozenset(finished.trial.plugins)
+    by_kind = {kind: Way(_text(options), False, plugins) for kind, options in options_of.items()}
     if again := {row["probe"] for row in later}:
-        asked = read_or_empty(finished.folder.later_probes).get("asked", {})
+        document = read_or_empty(finished.folder.later_probes)
+        asked, code = document.get("asked", {}), document.get("code", {})
         by_kind = {kind: way for kind, way in by_kind.items() if kind not in again}
-        # Older versions did not record the options of later measurements.
-        by_kind |= {kind: (_text([asked[kind]]), True) for kind in again if kind in asked}
+        # Older versions did not record the options of later measurements, nor the code of plugins.
+        by_kind |= {
+            kind: Way(_text([asked[kind]]), True, frozenset({code[kind]} if kind in code else ()))
+            for kind in again
+            if kind in asked
+        }
     return by_kind
 
 
@@ -140,21 +168,32 @@ def _text(options: list[Any]) -> str:
     return "; ".join(sorted(json.dumps(each, sort_keys=True) for each in options))
 
 
-def notes_of_ways(trials: Sequence[Mapping[str, tuple[str, bool]]]) -> list[str]:
-    """A note for each kind of probe whose options differ between trials because some trials were measured
-    later. A mean over such trials would mix two measurements.
+def notes_of_ways(trials: Sequence[Mapping[str, Way]]) -> list[str]:
+    """A note for each kind of probe whose options or code differ between trials because some trials were
+    measured later. A mean over such trials would mix two measurements.
 
     trials: what `ways` returns for each trial.
     """
     notes = []
     for kind in sorted({kind for trial in trials for kind in trial}):
         measured = [trial[kind] for trial in trials if kind in trial]
-        if any(later for _, later in measured) and len({options for options, _ in measured}) > 1:
+        if what := _difference(measured):
             notes.append(
-                f"{kind}: its options differ between trials, so means over trials mix measurements; "
+                f"{kind}: its {what} between trials, so means over trials mix measurements; "
                 f"`resexp probe --probe {as_asked(kind)}` measures all in the same way"
             )
     return notes
+
+
+def _difference(measured: Sequence[Way]) -> str:
+    """What differs between measurements of trials, if some of them were made later; "" if nothing does."""
+    later = [way for way in measured if way.later]
+    if later and len({way.options for way in measured}) > 1:
+        return "options differ"
+    known = [way.code for way in measured if way.code]
+    if any(way.code for way in later) and not frozenset.intersection(*known):
+        return "code, which is in a plugin, differs"
+    return ""
 
 
 def _identity(result: Mapping[str, Any]) -> dict[str, Any]:

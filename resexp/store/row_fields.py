@@ -43,3 +43,4 @@ class LaterProbes(Document):
     rows: list[ProbeRow]
     asked: dict[Text, dict[Text, Any]] = Field(default_factory=dict)
     numerics: dict[Text, Count] = Field(default_factory=dict)
+    code: dict[Text, Text] = Field(default_factory=dict)

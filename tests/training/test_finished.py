@@ -233,3 +233,35 @@ def test_a_wrong_probe_is_explained(text: str, said: str) -> None:
 def test_no_probe_is_no_wish() -> None:
     with pytest.raises(ConfigError, match="--probe: is missing"):
         parse_probes([])
+
+
+COUNT = """
+from resexp.probes.base import Probe, Reading
+
+class Count(Probe):
+    def measure(self, snapshot):
+        yield Reading("count", "", 0, {value})
+"""
+
+
+def test_another_code_of_a_plugins_probe_in_other_trials_is_told(trained: Path, tmp_path: Path) -> None:
+    """As when `resexp probe` was interrupted after a change of the plugin."""
+    _train_other(trained)
+    plugin = tmp_path / "count.py"
+
+    def measured(value: str) -> None:
+        plugin.write_text(COUNT.format(value=value))
+        api.probe("e", ["count"], plugins=[plugin], root=trained, device="cpu")
+
+    measured("1.0")
+    first, _ = store.finished(trained / "e")
+    old = first.folder.later_probes.read_bytes()
+    measured("2.0")
+    assert not [note for note in store.read(trained / "e").notes if note.startswith("count")]
+    api.probe("e", ["cka"], root=trained, device="cpu")  # this keeps the rows and what is known of them
+    assert not [note for note in store.read(trained / "e").notes if note.startswith("count")]
+    first.folder.later_probes.write_bytes(old)
+    records = store.read(trained / "e")
+    assert set(records.probes.query("probe == 'count'")["value"]) == {1.0, 2.0}
+    (note,) = [note for note in records.notes if note.startswith("count")]
+    assert "its code, which is in a plugin, differs between trials, so means over trials mix" in note
