@@ -103,6 +103,11 @@ def train(attempt: Attempt) -> None:
             rows.write(b"more")
 
 
+def note_variable(path: Path, name: str) -> None:
+    """Write the value of an environment variable of this process into a file."""
+    path.write_text(str(os.environ.get(name)))
+
+
 def nap(path: Path, before: float, after: float = 0.0) -> None:
     """Sleep, write this process's number, sleep again."""
     time.sleep(before)

@@ -152,8 +152,11 @@ class _Server:
 def _run(talk: Connection) -> int:
     """Call the requested function in this process and return the process's exit status."""
     try:
-        function, arguments, folder, path = talk.recv()
+        function, arguments, folder, path, variables = talk.recv()
         _look_also_in(path)
+        # The server may be older than a change that the user has made, such as of RESEXP_DATA in a notebook.
+        os.environ.clear()
+        os.environ.update(variables)
         if folder is not None:
             os.chdir(folder)
         function(talk, *arguments)

@@ -20,7 +20,7 @@ from resexp.errors import TrialError
 from resexp.execution.descriptors import open_standard_descriptors
 from resexp.execution.messages import receive
 from resexp.execution.server import ENDED, STARTED, end_group
-from resexp.execution.spawn import current_folder, import_path, spawn
+from resexp.execution.spawn import current_folder, import_path, spawn, variables
 
 LOST = 1000
 """The status of a worker that could not be started or that ended with the server. Exit statuses are lower."""
@@ -95,8 +95,8 @@ class ServerProcess:
 
     def fork(self, function: Callable[..., object], arguments: tuple[object, ...]) -> Worker:
         """Request a worker that calls `function`, which must be importable by name, with a connection and
-        the arguments. Later calls of `listen` set its `pid` and `status`. A worker that accepts nothing for
-        SENDING seconds is LOST.
+        the arguments. It gets this process's present current folder and environment variables. Later calls
+        of `listen` set its `pid` and `status`. A worker that accepts nothing for SENDING seconds is LOST.
 
         Raises TrialError if this process has no file descriptors left.
         """
@@ -110,7 +110,7 @@ class ServerProcess:
         try:
             with theirs:
                 self._request(self._number, theirs)
-            talk.send((function, arguments, current_folder(), import_path()))
+            talk.send((function, arguments, current_folder(), import_path(), variables()))
         except BlockingIOError:  # the worker accepts nothing, or the server has not forked it yet
             self.stop(worker, kill=True)
             worker.status = LOST

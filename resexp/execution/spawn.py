@@ -44,15 +44,11 @@ def spawn(control: Connection, preload: Sequence[str]) -> subprocess.Popen[bytes
         preload=list(preload),
         path=import_path(),
     )
-    environment = dict(os.environ)
-    if "PYTHONPATH" in environment:
-        entries = environment["PYTHONPATH"].split(os.pathsep)
-        environment["PYTHONPATH"] = os.pathsep.join(e for e in entries if not _is_current_folder(e))
     previous_mask = signal.pthread_sigmask(signal.SIG_BLOCK, GROUP_SIGNALS)
     try:
         return subprocess.Popen(
             [sys.executable, "-P", *_flags(), "-c", boot],
-            env=environment,
+            env=variables(),
             stdin=subprocess.DEVNULL,
             stdout=2,  # standard output is for results
             pass_fds=[control.fileno()],
@@ -77,6 +73,17 @@ def import_path() -> list[str]:
     modules in the current folder are not recorded with the results.
     """
     return [entry for entry in sys.path if not _is_current_folder(entry)]
+
+
+def variables() -> dict[str, str]:
+    """The environment variables for the server and its workers: those that this process has now, with the
+    current folder left out of PYTHONPATH.
+    """
+    found = dict(os.environ)
+    if "PYTHONPATH" in found:
+        entries = found["PYTHONPATH"].split(os.pathsep)
+        found["PYTHONPATH"] = os.pathsep.join(e for e in entries if not _is_current_folder(e))
+    return found
 
 
 def _is_current_folder(entry: str) -> bool:

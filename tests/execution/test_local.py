@@ -28,6 +28,24 @@ def test_all_of_them_end_well_or_none_goes_on(tmp_path: Path) -> None:
     assert not (tmp_path / "d").exists(), "it was killed while it slept"
 
 
+def test_a_worker_has_the_variables_of_the_process_that_asks_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a notebook, the server that workers are forked from is older than a change of `os.environ`."""
+    launcher = Local(["stub"])
+    monkeypatch.setenv("RESEXP_DATA", "before")
+    assert launcher.together(stub.note_variable, [(tmp_path / "before", "RESEXP_DATA")])
+    monkeypatch.setenv("RESEXP_DATA", "after")
+    assert launcher.together(stub.note_variable, [(tmp_path / "after", "RESEXP_DATA")])
+    monkeypatch.delenv("RESEXP_DATA")
+    assert launcher.together(stub.note_variable, [(tmp_path / "none", "RESEXP_DATA")])
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "before": "before",
+        "after": "after",
+        "none": "None",
+    }
+
+
 ALONE = """\
 import sys
 from pathlib import Path
