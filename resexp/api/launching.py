@@ -90,8 +90,8 @@ def stop(name: str | None = None, results: str | Path = RESULTS, plugins: Sequen
     If launchers of your own have started jobs, `plugins` are the files with these launchers.
 
     Raises:
-        BusyError: the run is on another machine, or the run or a job does not end within STOPPING seconds.
-            If a job does not end in time, all other jobs were asked to stop nevertheless.
+        BusyError: the run is on another machine or another user's, or the run or a job does not end within
+            STOPPING seconds. If a job does not end in time, all other jobs were asked to stop nevertheless.
         ConfigError: this machine lacks what the launcher needs.
         NoExperimentError: there is no such experiment.
         TrialError: a cluster does not say which jobs it has.
@@ -127,7 +127,8 @@ def stop(name: str | None = None, results: str | Path = RESULTS, plugins: Sequen
 def _stop_run(folder: Path) -> None:
     """Send SIGTERM to the process that runs an experiment on this machine, and wait until the process ends.
 
-    Raises BusyError if the process is on another machine, or does not end within STOPPING seconds.
+    Raises BusyError if the process is on another machine, belongs to another user, or does not end within
+    STOPPING seconds.
     """
     from resexp.errors import BusyError
     from resexp.store import running
@@ -137,8 +138,13 @@ def _stop_run(folder: Path) -> None:
     if not run.here or run.pid is None:
         where = f"host {run.host}, process {run.pid}, since {run.started}"
         raise BusyError(f"{folder}: runs on another machine: {where}. Stop it there")
-    with suppress(ProcessLookupError):
+    try:
         os.kill(run.pid, signal.SIGTERM)
+    except ProcessLookupError:
+        pass
+    except PermissionError:
+        wrong = f"process {run.pid} belongs to another user, who can stop it"
+        raise BusyError(f"{folder}: {wrong}") from None
     deadline = time.monotonic() + STOPPING
     while running(folder):
         if time.monotonic() > deadline:

@@ -69,3 +69,13 @@ def test_jobs_that_do_not_end_are_an_error_after_all_were_asked(
     with pytest.raises(BusyError, match="exp: 1 of 4 jobs did not end within 0 s"):
         api.stop("exp", results)
     assert first.asked == second.asked == ["1", "2"]
+
+
+def test_the_run_of_another_user_is_not_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    with store.create(tmp_path, "exp", config_text="", trials=TRIALS, environment={}):
+        monkeypatch.setattr("os.kill", refuse)
+        with pytest.raises(BusyError, match=r"exp: process \d+ belongs to another user, who can stop it$"):
+            api.stop("exp", tmp_path)
