@@ -138,7 +138,7 @@ class Measurer:
     def cost(self, settings: Settings) -> Cost | None:
         """The cost of the settings' network; None if the model is no network.
 
-        Raises ConfigError if the network cannot be built or cannot learn from such small batches.
+        Raises ConfigError if the network cannot be built, start as it should, or learn from such batches.
         """
 
         def measure() -> dict[str, int]:
@@ -152,7 +152,8 @@ class Measurer:
             return asdict(replace(cost, evaluated_at_once=task.evaluated_at_once(facts)))
 
         self._refuse_few_normalised(settings)
-        answer = self.remembered.answer(f"cost {self.network_key(settings)}", measure)
+        starts = [model.init for model in (settings.model, settings.discriminator) if model is not None]
+        answer = self.remembered.answer(f"cost {starts} {self.network_key(settings)}", measure)
         return Cost(**answer) if answer else None
 
     def _refuse_few_normalised(self, settings: Settings) -> None:

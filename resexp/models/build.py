@@ -10,7 +10,7 @@ from resexp.connections.base import Connection, Site
 from resexp.errors import ConfigError
 from resexp.models.base import Design, Network, Purpose, Trunk
 from resexp.models.cost import MOST_MATCHED, count_params, fewest_normalised, measure_cost, too_large
-from resexp.models.init import initialise
+from resexp.models.init import initialise, refuse_start
 from resexp.models.shapes import check_states
 from resexp.plan.trial import Cost
 
@@ -63,10 +63,11 @@ def started_network(model: ModelConfig, purpose: Purpose, seed: int) -> Network:
 def network_cost(model: ModelConfig, purpose: Purpose) -> Cost:
     """The network's cost, measured without allocating its weights.
 
-    Raises ConfigError if a plugin's connection returns a state of the wrong shape, or if another kind of
-    shortcut makes the same network.
+    Raises ConfigError if a plugin's connection returns a state of the wrong shape, if another kind of
+    shortcut makes the same network, or if its initialisation is not defined for it.
     """
     network = outlined(model, purpose)
+    refuse_start(network, model.init)
     part = model.connection.info
     if part.plugin:
         check_states(network, f"{part.file}:{part.line}")

@@ -6,7 +6,7 @@ Two variants with the same seed therefore share every weight that both have, how
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ from resexp.errors import ConfigError
 from resexp.models.attention import Attention, Projection
 from resexp.models.base import Network
 from resexp.models.parts import LEAK
+from resexp.models.reparam import DiracConv, RepConv
 from resexp.random import keyed_generator
 
 Scheme = Callable[[Tensor, torch.Generator, float], Tensor]
@@ -114,12 +115,9 @@ def initialise(
     channel of the image reaches compute nothing and get no gradient. In a plain network nearly all filters
     are of this kind.
 
-    Raises:
-        ConfigError: the scheme is `looks_linear` or `fixup`, which is not defined for networks like this one.
+    Raises ConfigError as `refuse_start` does.
     """
-    if scheme in ("looks_linear", "fixup") and any(isinstance(m, Attention) for m in network.modules()):
-        wrong = f"{scheme} is made for branches of convolutions or linear maps, not for attention"
-        raise ConfigError.of("", "model.init", wrong, "gpt2, bert, default, xavier or he")
+    refuse_start(network, scheme)
     gain = GAINS[activation]
     for name, module in network.named_modules():
         if isinstance(module, nn.Embedding):
@@ -146,6 +144,34 @@ def initialise(
         shrink_last_layers(network)
 
 
+def refuse_start(network: Network, scheme: str) -> None:
+    """Raises ConfigError if the scheme is not defined for networks like this one. The network may be on
+    PyTorch's meta device.
+    """
+    if scheme in ("looks_linear", "fixup") and any(isinstance(m, Attention) for m in network.modules()):
+        wrong = f"{scheme} is made for branches of convolutions or linear maps, not for attention"
+        raise ConfigError.of("", "model.init", wrong, "gpt2, bert, default, xavier or he")
+    inside = any(isinstance(m, DiracConv | RepConv) for m in network.modules())
+    if scheme in ("looks_linear", "fixup", "gpt2") and inside:
+        wrong = f"{scheme} sets what a layer computes by its weights, but these layers have shortcuts inside"
+        raise ConfigError.of("", "model.init", wrong, "give he, or model.block: basic")
+    if scheme == "looks_linear":
+        for name, layer, rows, columns in _mirrored(network):
+            outputs, inputs = layer.weight.shape[:2]
+            if outputs % rows or inputs % columns:
+                wrong = f"looks_linear mirrors halves, but {name} maps {inputs} channels to {outputs}"
+                raise ConfigError.of("", "model.init", wrong, "choose an even width")
+
+
+def _mirrored(network: Network) -> Iterator[tuple[str, nn.Conv2d | nn.Linear, int, int]]:
+    """Yield the layers that count as depth, with their names, and how many mirror images their outputs and
+    inputs have in `looks_linear`.
+    """
+    layers = list(network.weight_layers())
+    for i, (name, layer) in enumerate(layers):
+        yield name, layer, 1 if i == len(layers) - 1 else 2, 1 if i == 0 else 2
+
+
 def mirror(network: Network, seed: int, gain: float) -> None:
     """Looks-linear start: weights [[W, -W], [-W, W]], with W as in `delta_orthogonal`.
 
@@ -154,14 +180,8 @@ def mirror(network: Network, seed: int, gain: float) -> None:
     nearly linear for small signals. With shortcuts or concatenation, halves are no mirror images, so that
     such networks are not linear.
     """
-    layers = list(network.weight_layers())
-    for i, (name, layer) in enumerate(layers):
-        rows = 1 if i == len(layers) - 1 else 2
-        columns = 1 if i == 0 else 2
+    for name, layer, rows, columns in _mirrored(network):
         outputs, inputs = layer.weight.shape[:2]
-        if outputs % rows or inputs % columns:
-            wrong = f"looks_linear mirrors halves, but {name} maps {inputs} channels to {outputs}"
-            raise ConfigError.of("", "model.init", wrong, "choose an even width")
         half = layer.weight.new_empty(outputs // rows, inputs // columns, *layer.weight.shape[2:])
         half = _delta_orthogonal(half, keyed_generator(seed, name, "weight"), gain)
         row = torch.cat([half, -half][:columns], dim=1)

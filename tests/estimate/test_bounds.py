@@ -83,6 +83,17 @@ training:
     assert make_plan(load(tmp_path / "x.yaml", ["model={kind: resnet, depth: 8}"]), Measurer("cpu"))
 
 
+def test_a_start_that_is_not_defined_for_the_network_is_refused_in_planning(tmp_path: Path) -> None:
+    """Every trial failed by itself, although the same network with another start had just been planned."""
+    network = "kind: resnet, depth: 8, width: 5, norm: none"
+    told = refusal(tmp_path, f"{{{network}, init: looks_linear}}")
+    assert "x.yaml:3: model.init: looks_linear mirrors halves, but stem.conv maps 1 channels to 5" in told
+    remembered = Measurer("cpu")
+    assert make_plan(load(tmp_path / "x.yaml", ["model.init=he"]), remembered)
+    with pytest.raises(ConfigError, match=r"model\.init: looks_linear"):
+        make_plan(load(tmp_path / "x.yaml"), remembered)
+
+
 def test_without_a_home_the_data_folder_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RESEXP_DATA", "~nobody-here/data")
     with pytest.raises(DataError, match="~nobody-here has no home folder; set RESEXP_DATA"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import pytest
 import torch
 from torch import Tensor
@@ -72,6 +74,17 @@ def test_looks_linear_is_linear(order: str) -> None:
 def test_looks_linear_needs_even_widths() -> None:
     with pytest.raises(ConfigError, match=r"maps 3 channels to 5.*even width"):
         net_of(Plain, "looks_linear", width=5)
+
+
+@pytest.mark.parametrize("scheme", ["looks_linear", "fixup", "gpt2"])
+@pytest.mark.parametrize(("block", "norm"), [("dirac", "none"), ("rep", "batch")])
+def test_layers_with_shortcuts_inside_are_not_what_their_weights_say(
+    scheme: str, block: Literal["dirac", "rep"], norm: str
+) -> None:
+    """With `fixup`, the branches of such a network started as the identity where they must be 0."""
+    net = Resnet(width=4, block=block).build(Design(8, (3, 16, 16), 10, Residual, norm=norm))  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=f"model.init: {scheme} sets what a layer computes .*; give he"):
+        initialise(net, scheme, 0)
 
 
 def test_fixup_starts_as_the_shortcut_with_shrunk_branches() -> None:
