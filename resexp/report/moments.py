@@ -1,10 +1,19 @@
-"""Corrects the moments of readings that a very short training could not take in time."""
+"""Names the moments of training at which probes read, and corrects those of a very short training."""
 
 from __future__ import annotations
 
 import pandas as pd
 
+from resexp.report import words
+
+ENDS = {"init": 0.0, "end": 1.0}
+"""The fractions of training at its two ends, by their names in tables."""
 READING = ["id", "probe", "name", "layer", "index", "at"]
+
+
+def in_words(at: float) -> str:
+    """A fraction of training in words."""
+    return {0.0: "at initialisation", 1.0: "at the end"}.get(at, f"after {words.fixed(100 * at, 0)} %")
 
 
 def corrected(probes: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:

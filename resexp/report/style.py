@@ -226,24 +226,3 @@ def power_of_ten(x: float) -> str:
     """A power of ten as text: 10⁻³ for 0.001."""
     exponent = f"{np.log10(x):.0f}"
     return "10" + exponent.translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")) if x > 0 else "0"
-
-
-def variant_key(figure: Figure, found: dict[str, LineStyle], extra: Sequence[Line2D] = ()) -> None:
-    """Draw the legend of variants above the panels, where it hides nothing."""
-    shown = distinct([look.name for look in found.values()], 90)
-    lines = [Line2D([], [], **{**look.line, "label": shown[look.name]}) for look in found.values()]
-    longest = max(len(str(line.get_label())) for line in (*lines, *extra))
-    columns = min(6, max(1, int(WIDTH / (0.5 + 0.078 * longest))))  # 0.5 inches per handle, 0.078 per letter
-    entries = len(lines) + len(extra)
-    columns = ceil(entries / ceil(entries / columns))  # spread evenly over the rows
-    # A figure with a long legend is made higher, so that its panels keep their size.
-    figure.set_figheight(figure.get_figheight() + 0.19 * (ceil(entries / columns) - 1))
-    figure.legend(handles=[*lines, *extra], loc="outside upper left", ncols=columns, handlelength=2.6)
-
-
-def depth_key(figure: Figure, found: dict[int, tuple[str, float]], extra: Sequence[Line2D] = ()) -> None:
-    """Draw the legend of depths above the panels."""
-    lines = [Line2D([], [], color=c, linewidth=w, label=f"{d}") for d, (c, w) in found.items()]
-    figure.legend(
-        handles=[*lines, *extra], loc="outside upper left", ncols=12, title="depth", alignment="left"
-    )

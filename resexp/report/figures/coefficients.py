@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
-from resexp.report import deepest, frames, style
-from resexp.report.tables.gradients import WHEN
+from resexp.report import deepest, frames, legend, moments, style
 from resexp.store import Records
 
 ORDER = 33
@@ -37,18 +35,18 @@ def figure(records: Records) -> Figure | None:
     looks = {variant: replace(look, dash="-") for variant, look in deepest.looks(records, ends).items()}
     drawn, axes = style.panels(1, 2, height=3.0)
     for panel, (name, title) in zip(axes[0], PANELS.items(), strict=True):
-        for when, rows in (("init", starts), ("end", ends)):
+        for end, rows in (("init", starts), ("end", ends)):
+            when = moments.in_words(moments.ENDS[end])
             for variant, group in frames.by_variant(rows[rows["name"] == name]):
                 if variant not in looks:
                     continue
-                means = group.groupby("index")["value"].mean().sort_index()
+                means = group.groupby("index")["value"].mean()
                 look = looks[variant]
-                line = {"linestyle": style.MOMENTS[when], "label": f"{look.name}, {WHEN[when]}"}
-                line |= {"alpha": 0.6} if when == "init" else {"marker": look.marker}
+                line = {"linestyle": style.MOMENTS[end], "label": f"{look.name}, {when}"}
+                line |= {"alpha": 0.6} if end == "init" else {"marker": look.marker}
                 panel.plot(means.index + 1, means, color=look.color, ms=3.5, lw=1.3, **line)
         style.counting_axis(panel, "block, input to output")
         style.title(panel, title, 2)
     axes[0][0].set_ylabel("weight")
-    moments = [Line2D([], [], color=style.INK, ls=ls, label=WHEN[when]) for when, ls in style.MOMENTS.items()]
-    style.variant_key(drawn, looks, moments if len(starts) else [])
+    legend.of_variants(drawn, looks, legend.ends(moments.ENDS) if len(starts) else [])
     return drawn

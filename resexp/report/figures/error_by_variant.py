@@ -5,10 +5,9 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from resexp.plan.status import Status
-from resexp.report import error_axes, frames, naming, style
+from resexp.report import error_axes, frames, legend, naming, style
 from resexp.store import Records
 
 ORDER = 10
@@ -44,8 +43,7 @@ def figure(records: Records) -> Figure | None:
     axes[0][0].set_yticks(range(len(found)), list(style.distinct(found, 44).values()))
     axes[0][0].set_ylim(len(found) - 0.5, -0.5)
     if len(frames.done(trials)) < len(trials):
-        cross = Line2D([], [], color=style.INK, marker="x", linestyle="", label="no result")
-        drawn.legend(handles=[cross], loc="outside upper left")
+        drawn.legend(handles=[legend.marker("no result", "x")], loc="outside upper left")
     return drawn
 
 

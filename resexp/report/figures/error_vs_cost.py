@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, Locator, LogLocator, NullFormatter
 
-from resexp.report import error_axes, frames, naming, style, words
+from resexp.report import error_axes, frames, legend, naming, style, words
 from resexp.store import Records
 
 ORDER = 40
@@ -63,7 +63,7 @@ def figure(records: Records) -> Figure | None:
     means = (100 * done["test_error"]).groupby([done["variant"], done["depth"]], observed=True).mean()
     error_axes.error_axis(axes[0][0].yaxis, means)
     axes[0][0].set_ylabel(f"test {naming.measure_of(records).name} (%)")
-    style.variant_key(drawn, found)
+    legend.of_variants(drawn, found)
     return drawn
 
 

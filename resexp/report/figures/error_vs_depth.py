@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from resexp.plan.status import Status
-from resexp.report import error_axes, frames, naming, style
+from resexp.report import error_axes, frames, legend, naming, style
 from resexp.store import Records
 
 ORDER = 10
@@ -67,9 +67,9 @@ def figure(records: Records) -> Figure | None:
         for panel, split in zip(axes[0], splits, strict=True)
         for line in _chance(panel, frames.chance(trials, split), measure.line)
     ]
-    cross = Line2D([], [], color=style.INK, marker="x", linestyle="", label="no result")
-    lost = frames.done(trials)["id"].size < trials["id"].size
-    style.variant_key(drawn, found, [*([cross] if lost else []), *chances[:1]])
+    lost = len(frames.done(trials)) < len(trials)
+    crosses = [legend.marker("no result", "x")] if lost else []
+    legend.of_variants(drawn, found, [*crosses, *chances[:1]])
     return drawn
 
 

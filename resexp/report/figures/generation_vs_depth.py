@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from resexp.report import frames, style
+from resexp.report import frames, legend, style
 from resexp.store import Records
 
 ORDER = 14
@@ -53,7 +53,7 @@ def figure(records: Records) -> Figure | None:
         style.depth_axis(panel, sorted(int(depth) for depth in done["depth"].unique()))
         floors += _floor(panel, done, floor, factor)
         style.from_zero(panel)
-    style.variant_key(drawn, found, floors[:1])
+    legend.of_variants(drawn, found, floors[:1])
     return drawn
 
 

@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
-from resexp.report import style
-from resexp.report.tables.gradients import MOMENTS, WHEN, profiles
+from resexp.report import legend, moments, style
+from resexp.report.tables.gradients import profiles
 from resexp.store import Records
 from resexp.text import called
 
@@ -29,30 +28,27 @@ CAPTION = (
 
 def figure(records: Records) -> Figure | None:
     """A panel per variant with a line per depth and moment; None without gradient probes."""
-    rows = pd.concat([profiles(records, at).assign(when=when) for when, at in MOMENTS.items()])
+    rows = pd.concat([profiles(records, at).assign(end=end) for end, at in moments.ENDS.items()])
     if not (rows["value"] > 0).any():
         return None
     variants = [str(v) for v in rows["variant"].cat.categories if (rows["variant"] == v).any()]
     titles = style.distinct(variants, 60)
     drawn, panels, columns = style.grid(len(variants), 3, height=2.5, sharey=True)
     found = style.depth_looks(sorted(int(d) for d in rows["depth"].unique()))
-    for place, (panel, variant) in enumerate(zip(panels, variants, strict=True)):
+    for panel, variant in zip(panels, variants, strict=True):
         mine = rows[rows["variant"] == variant]
-        for when in MOMENTS:
-            for depth, group in mine[mine["when"] == when].groupby("depth"):
+        for end, at in moments.ENDS.items():
+            for depth, group in mine[mine["end"] == end].groupby("depth"):
                 color, width = found[int(str(depth))]
-                name = f"{called(variant)}, depth {depth}, {WHEN[when]}"
-                look = {"color": color, "linewidth": width, "linestyle": style.MOMENTS[when], "label": name}
-                _profile(panel, group, look, when == "init")
+                name = f"{called(variant)}, depth {depth}, {moments.in_words(at)}"
+                look = {"color": color, "linewidth": width, "linestyle": style.MOMENTS[end], "label": name}
+                _profile(panel, group, look, end == "init")
         style.log_axis(panel)
         style.title(panel, called(titles[variant]), columns)
         panel.set_xlabel("layer, input to output")
-        if place % columns == 0:
-            panel.set_ylabel("gradient size, root mean square")
-    moments = [when for when in MOMENTS if (rows["when"] == when).any()]
-    style.depth_key(
-        drawn, found, [Line2D([], [], color=style.INK, ls=style.MOMENTS[w], label=WHEN[w]) for w in moments]
-    )
+    for panel in panels[::columns]:
+        panel.set_ylabel("gradient size, root mean square")
+    legend.of_depths(drawn, found, legend.ends(rows["end"].unique()))
     return drawn
 
 

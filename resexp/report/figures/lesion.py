@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
-from resexp.report import deepest, error_axes, frames, naming, style
+from resexp.report import deepest, error_axes, frames, legend, naming, style
 from resexp.store import Records
 
 ORDER = 32
@@ -36,7 +35,7 @@ def figure(records: Records) -> Figure | None:
     levels: list[float] = []
     for variant, group in frames.by_variant(rows):
         means = 100 * group.groupby(["name", "index"])["value"].mean()
-        by_name = {str(name): part.droplevel("name").sort_index() for name, part in means.groupby("name")}
+        by_name = {str(name): part.droplevel("name") for name, part in means.groupby("name")}
         intact = float(by_name["intact_error"].mean()) if "intact_error" in by_name else np.nan
         _single(axes[0][0], by_name, intact, found[variant])
         levels += [intact, *([float(by_name["error"].median())] if "error" in by_name else [])]
@@ -50,8 +49,7 @@ def figure(records: Records) -> Figure | None:
     style.from_zero(axes[0][0])
     error_axes.error_axis(axes[0][0].yaxis, levels)
     axes[0][0].set_ylabel(f"{naming.measure_of(records).name} on the probe batch (%)")
-    ring = Line2D([], [], color=style.INK, marker="o", mfc="none", ms=7, linestyle="", label="stage begins")
-    style.variant_key(drawn, found, [ring])
+    legend.of_variants(drawn, found, [legend.marker("stage begins", "o", mfc="none", ms=7)])
     return drawn
 
 

@@ -10,9 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from resexp.report import frames, style, words
+from resexp.report import frames, legend, moments, style, words
 from resexp.report.quantities import Measured, measured
-from resexp.report.tables.update_ratio import when
 
 ORDER = 36
 TITLE = "Other probes"
@@ -43,11 +42,11 @@ def figure(records: frames.ReportRecords) -> Figure | None:
     drawn, places, columns = style.grid(len(found), 3, height=2.2)
     for place, panel in zip(places, found, strict=True):
         for variant, group in frames.by_variant(panel.rows):
-            means = group.groupby("x")["value"].mean().sort_index()
+            means = group.groupby("x")["value"].mean()
             style.line(place, means.index, means, looks[variant])
         _axes(place, panel)
         style.title(place, panel.title, columns)
-    style.variant_key(drawn, looks)
+    legend.of_variants(drawn, looks)
     return drawn
 
 
@@ -60,7 +59,7 @@ def _panel(found: Measured) -> Panel:
     logarithmic = found.quantity.scale == "log" and bool((rows["value"] > 0).all())
     title, last = found.title, rows["at"].max()
     if last < 1:
-        title = f"{title}, {when(float(last))}"
+        title = f"{title}, {moments.in_words(float(last))}"
     if rows["index"].nunique() <= 1:
         over_depth = rows["depth"].nunique() > 1
         if over_depth or rows["at"].nunique() <= 1:

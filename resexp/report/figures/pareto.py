@@ -11,10 +11,9 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from resexp.report import frames, fronts, naming, style, words
+from resexp.report import frames, fronts, legend, naming, style, words
 from resexp.report.tables import pareto
 from resexp.store import Records
 
@@ -45,8 +44,8 @@ def figure(records: Records) -> Figure | None:
         panel(place, rows, looks)
     if _front in panels:
         axes[0][0].set_ylabel(f"test {naming.measure_of(records).name} (%)")
-    line = Line2D([], [], color=style.INK, linewidth=0.9, label="front")
-    style.variant_key(drawn, looks, [line] if _front in panels else [])
+    front = [legend.line("front", linewidth=0.9)] if _front in panels else []
+    legend.of_variants(drawn, looks, front)
     return drawn
 
 

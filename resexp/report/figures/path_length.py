@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
-from resexp.report import deepest, frames, style
+from resexp.report import deepest, frames, legend, style
 from resexp.store import Records
 
 ORDER = 33
@@ -33,7 +32,7 @@ def figure(records: Records) -> Figure | None:
     for variant, group in frames.by_variant(rows):
         look = looks[variant]
         means = group.groupby(["name", "index"])["value"].mean()
-        gradient, share = (means[name].sort_index() for name in ("path_gradient", "path_share"))
+        gradient, share = (means[name] for name in ("path_gradient", "path_share"))
         positive = gradient[gradient > 0]
         panels[0].plot(positive.index, positive, **look.line)
         panels[1].plot(*_percent(share), **look.line)
@@ -46,10 +45,8 @@ def figure(records: Records) -> Figure | None:
     panels[1].set_ylabel("share (%)")
     for panel in panels:
         style.counting_axis(panel, "branches on the path, k")
-    thin = Line2D(
-        [], [], color=style.INK, linestyle=style.REFERENCE, linewidth=1.0, label="paths of this length"
-    )
-    style.variant_key(drawn, looks, [thin])
+    thin = legend.line("paths of this length", linestyle=style.REFERENCE, linewidth=1.0)
+    legend.of_variants(drawn, looks, [thin])
     return drawn
 
 

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from scipy.special import stdtrit  # scipy.stats takes long to import
 
-from resexp.report import frames, statistics, style
+from resexp.report import frames, legend, statistics, style
 from resexp.store import Records
 
 ORDER = 15
@@ -38,16 +38,16 @@ def figure(records: Records) -> Figure | None:
     found, level = style.looks(records, rows), statistics.level_of(records)
     depths = sorted(int(depth) for depth in rows["depth"].unique())
     drawn, panels, columns = style.grid(len(depths), 4, height=2.6, sharex=True, sharey=True)
-    for number, (panel, depth) in enumerate(zip(panels, depths, strict=True)):
+    for panel, depth in zip(panels, depths, strict=True):
         for variant, group in frames.by_variant(rows[rows["depth"] == depth]):
             _line(panel, group, found[variant], level)
         style.title(panel, f"depth {depth}", columns)
         panel.set_xlabel("thousands of steps")
         panel.xaxis.set_major_locator(MaxNLocator(4))
         panel.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x / 1000:g}"))
-        if number % columns == 0:
-            panel.set_ylabel("return")
-    style.variant_key(drawn, found, list(_threshold(panels, rows)))
+    for panel in panels[::columns]:
+        panel.set_ylabel("return")
+    legend.of_variants(drawn, found, list(_threshold(panels, rows)))
     return drawn
 
 

@@ -10,8 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from resexp.report import deepest, frames, style
-from resexp.report.tables.gradients import MOMENTS, WHEN
+from resexp.report import deepest, frames, legend, moments, style
 from resexp.report.tables.shattering import FLOOR, profiles
 from resexp.store import Records
 
@@ -29,7 +28,7 @@ LAWS: tuple[tuple[Any, str], ...] = ((style.REFERENCE, "2⁻ᴸ"), ((0, (6, 2, 1
 
 def figure(records: Records) -> Figure | None:
     """A panel for initialisation and one for the end, with a line per variant; None without readings."""
-    rows = {WHEN[when]: _shown(profiles(records, at)) for when, at in MOMENTS.items()}
+    rows = {moments.in_words(at): _shown(profiles(records, at)) for at in moments.ENDS.values()}
     rows = {when: found for when, found in rows.items() if not found.empty}
     if not rows:
         return None
@@ -45,7 +44,7 @@ def figure(records: Records) -> Figure | None:
         panel.set_ylim(FLOOR, 1)
         style.title(panel, when, len(rows))
     axes[0][0].set_ylabel("correlation")
-    style.variant_key(drawn, found, [_law([], [], dash, label) for dash, label in LAWS])
+    legend.of_variants(drawn, found, [_law([], [], dash, label) for dash, label in LAWS])
     return drawn
 
 

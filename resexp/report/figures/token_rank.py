@@ -5,8 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.figure import Figure
 
-from resexp.report import deepest, frames, style
-from resexp.report.tables.gradients import MOMENTS, WHEN
+from resexp.report import deepest, frames, legend, moments, style
 from resexp.store import Records
 
 ORDER = 35
@@ -24,8 +23,8 @@ FLOOR = 1e-7
 def figure(records: Records) -> Figure | None:
     """A panel for initialisation and one for the end, with a line per variant; None without readings."""
     found = {
-        WHEN[when]: rows
-        for when, at in MOMENTS.items()
+        moments.in_words(at): rows
+        for at in moments.ENDS.values()
         if not (rows := frames.deepest(frames.readings(records, "token_rank", at))).empty
     }
     if not found:
@@ -34,7 +33,7 @@ def figure(records: Records) -> Figure | None:
     drawn, axes = style.panels(1, len(found), height=3.2, sharey=True)
     for panel, (when, rows) in zip(axes[0], found.items(), strict=True):
         for variant, group in frames.by_variant(rows):
-            means = group.groupby("index")["value"].mean().sort_index()
+            means = group.groupby("index")["value"].mean()
             line = looks[variant].line
             if (means < FLOOR).any():
                 # Points at the floor do not show what was measured. The values of a line without a label
@@ -45,5 +44,5 @@ def figure(records: Records) -> Figure | None:
         style.counting_axis(panel, "block, input to output")
         style.title(panel, when, len(found))
     axes[0][0].set_ylabel("spread of tokens")
-    style.variant_key(drawn, looks)
+    legend.of_variants(drawn, looks)
     return drawn

@@ -7,7 +7,7 @@ from math import ceil
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from resexp.report import error_axes, frames, naming, style
+from resexp.report import error_axes, frames, legend, naming, style
 from resexp.store import Records
 from resexp.text import called
 
@@ -67,5 +67,5 @@ def figure(records: Records) -> Figure | None:
     axes[0][0].autoscale()
     style.from_zero(axes[0][0])
     error_axes.error_axis(axes[0][0].yaxis, ends)
-    style.depth_key(drawn, found)
+    legend.of_depths(drawn, found)
     return drawn

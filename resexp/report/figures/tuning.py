@@ -7,11 +7,10 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from resexp.plan.status import Status
-from resexp.report import frames, naming, style, words
+from resexp.report import frames, legend, naming, style, words
 from resexp.report.frames import ReportRecords
 
 ORDER = 12
@@ -43,10 +42,10 @@ def figure(records: ReportRecords) -> Figure | None:
             panel.set_xlabel(words.short(key))
             style.title(panel, f"depth {depth}", len(depths))
         across[0].set_ylabel(f"validation {naming.measure_of(records).name} (%)")
-    ring = Line2D([], [], color=style.INK, marker="o", mfc="none", ms=9, linestyle="", label="chosen")
-    cross = Line2D([], [], color=style.INK, marker="x", linestyle="", label="trial lost")
-    lost = len(frames.done(tried)) < len(tried)
-    style.variant_key(drawn, found, [ring, cross] if lost else [ring])
+    marks = [legend.marker("chosen", "o", mfc="none", ms=9)]
+    if len(frames.done(tried)) < len(tried):
+        marks.append(legend.marker("trial lost", "x"))
+    legend.of_variants(drawn, found, marks)
     return drawn
 
 
@@ -60,7 +59,7 @@ def _along(place: pd.DataFrame, others: list[str]) -> pd.DataFrame:
 
 def _line(axes: Axes, place: pd.DataFrame, key: str, look: style.LineStyle) -> None:
     done = frames.done(place)
-    means = 100 * done.groupby(done[key].astype(float))["validation_error"].mean().sort_index()
+    means = 100 * done.groupby(done[key].astype(float))["validation_error"].mean()
     axes.plot(means.index, means, **look.line)
     if not done["chosen"].all():
         best = means[means.index.isin(done.loc[done["chosen"], key].astype(float))]

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from resexp.report import deepest, frames, style
-from resexp.report.tables.update_ratio import when
+from resexp.report import deepest, frames, legend, moments, style
 from resexp.store import Records
 
 ORDER = 31
@@ -26,25 +25,25 @@ def figure(records: Records) -> Figure | None:
     """A panel per moment of training with a line per variant; None without update ratios."""
     rows = records.probes[records.probes["probe"] == "update_ratio"]
     rows = frames.deepest(rows[rows["value"] > 0])  # a logarithmic axis cannot show 0
-    moments = sorted(rows["at"].unique())
-    if not moments:
+    measured = sorted(rows["at"].unique())
+    if not measured:
         return None
     looks = deepest.looks(records, rows)
-    drawn, panels, columns = style.grid(len(moments), 3, height=2.5, sharey=True)
-    for place, (panel, moment) in enumerate(zip(panels, moments, strict=True)):
-        for variant, group in frames.by_variant(rows[rows["at"] == moment]):
+    drawn, panels, columns = style.grid(len(measured), 3, height=2.5, sharey=True)
+    for panel, at in zip(panels, measured, strict=True):
+        for variant, group in frames.by_variant(rows[rows["at"] == at]):
             means = _geometric(group)
             style.line(panel, means.index + 1, means, looks[variant])
         style.log_axis(panel)
-        style.title(panel, when(moment), columns)
+        style.title(panel, moments.in_words(at), columns)
         style.counting_axis(panel, "layer, input to output", 5)
-        if place % columns == 0:
-            panel.set_ylabel("size of update / size of weights")
-    style.variant_key(drawn, looks)
+    for panel in panels[::columns]:
+        panel.set_ylabel("size of update / size of weights")
+    legend.of_variants(drawn, looks)
     return drawn
 
 
 def _geometric(rows: pd.DataFrame) -> pd.Series[float]:
     """The geometric mean over seeds, by layer."""
-    means = rows.assign(log=np.log(rows["value"])).groupby("index")["log"].mean().sort_index()
+    means = rows.assign(log=np.log(rows["value"])).groupby("index")["log"].mean()
     return means.map(math.exp)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from resexp.report import frames
+from resexp.report import frames, moments
 from resexp.report.table import Row, Table, integer, places, plain_spread, spread_cells, text
-from resexp.report.tables.update_ratio import when
 from resexp.store import Records
 
 ORDER = 15
@@ -40,7 +39,8 @@ def table(records: Records) -> Table | None:
 
 def _row(place: frames.DepthGroup) -> Row:
     first = place.rows.iloc[0]
-    row = frames.row_keys(place, when=when(float(first["at"])), images=int(first["fid_images"]))
+    when = moments.in_words(float(first["at"]))
+    row = frames.row_keys(place, when=when, images=int(first["fid_images"]))
     for cell, name in (("fid", "fid"), ("floor", "fid_floor")):
         row |= spread_cells(cell, pd.to_numeric(place.rows[name]))
     return row

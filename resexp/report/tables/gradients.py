@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from resexp.report import frames, statistics, words
+from resexp.report import frames, moments, statistics, words
 from resexp.report.table import Row, Sentence, Table, number, places, text
 from resexp.report.verdict import Verdict
 from resexp.store import Records
@@ -16,8 +16,7 @@ ORDER = 30
 PROBES = ("gradient_norms",)
 SPAN = 2.0
 """A gradient vanishes or explodes if it changes by at least this many decades over all layers."""
-MOMENTS = {"init": 0.0, "end": 1.0}
-WHEN = {"init": "at initialisation", "end": "at the end"}
+MOMENTS = moments.ENDS
 CAPTION = (
     "Root mean square of the gradient of the loss with respect to each layer's weights, for layers inside "
     "the blocks, on a fixed batch; geometric mean over n seeds. A line is fitted to its log10 over the "
@@ -109,8 +108,9 @@ def _sentence(row: Row) -> Sentence:
         " toward the input" if row["verdict"] in (Verdict.VANISHING, Verdict.EXPLODING) else ""
     )
     first, last = words.scientific(row["first"]), words.scientific(row["last"])
+    when = moments.in_words(MOMENTS[row["when"]])
     what = (
-        f"{row['variant']} at depth {row['depth']}, {WHEN[row['when']]}: {said}; the gradient is "
+        f"{row['variant']} at depth {row['depth']}, {when}: {said}; the gradient is "
         f"{first} at the first layer and {last} at the last{slope}."
     )
     return Sentence.of(row["variant"], row["verdict"], what)

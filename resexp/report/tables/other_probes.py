@@ -53,7 +53,7 @@ def _rows(found: Measured) -> list[Row]:
 
 
 def _summary(group: pd.DataFrame) -> dict[str, Any]:
-    by_index = group.groupby("index")["value"].mean().sort_index()
+    by_index = group.groupby("index")["value"].mean()
     seeds = group.dropna(subset=["value"]).groupby("index")["id"].nunique()
     several = len(by_index) > 1
     return {

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from resexp.report import frames, words
+from resexp.report import frames, moments, words
 from resexp.report.table import Table, integer, number, places, text
-from resexp.report.tables.gradients import MOMENTS
 from resexp.store import Records
 
 ORDER = 34
 PROBES = ("shattering",)
+MOMENTS = moments.ENDS
 FLOOR = 0.01
 """Correlations below this are noise of a finite batch, so no decay is fitted to them."""
 CAPTION = (

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from resexp.report import frames, words
+from resexp.report import frames, moments, words
 from resexp.report.table import Column, Row, Sentence, Table, number, places, text
 from resexp.report.verdict import Tone
 from resexp.store import Records
@@ -57,16 +57,11 @@ def _profile(rows: pd.DataFrame) -> pd.Series[float]:
     return rows.assign(log=np.log(rows["value"].where(rows["value"] > 0))).groupby("index")["log"].mean()
 
 
-def when(at: float) -> str:
-    """A fraction of training in words."""
-    return {0.0: "at initialisation", 1.0: "at the end"}.get(at, f"after {words.fixed(100 * at, 0)} %")
-
-
 def _row(cell: frames.DepthGroup, at: float, profile: pd.Series[float]) -> dict[str, Any]:
     thirds = np.array_split(profile.to_numpy(), 3)
     first, middle, last = (_mean(third) for third in thirds)
     ends = _mean(np.concatenate([thirds[0], thirds[2]]))
-    row = frames.row_keys(cell, when=when(at), at=at)
+    row = frames.row_keys(cell, when=moments.in_words(at), at=at)
     ratio = middle / ends if ends else None
     return {**row, "first": first, "middle": middle, "last": last, "middle_to_ends": ratio}
 
