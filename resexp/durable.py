@@ -15,13 +15,14 @@ import secrets
 import stat
 import zlib
 from collections.abc import Iterable, Mapping
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, BinaryIO
 
 _SEAL = re.compile(rb'\{\s*"crc": ?"([0-9a-f]{8})"')
 _BLANK = "0" * 8
 _NON_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-_NON_FINITE_ENDS = (b'NaN"', b'Infinity"')
+_LIKE_A_NUMBER = re.compile("=*(NaN|-?Infinity)")  # such texts are written with one more = in front
 
 
 class Damaged(ValueError):
@@ -120,11 +121,13 @@ def sweep_temporaries(folder: Path) -> None:
 def seal(value: Mapping[str, Any], indent: int | None = None) -> bytes:
     """`value` as JSON text that begins with a checksum and ends with a newline. The checksum is the CRC-32 of
     the text with zeros in place of the checksum. NaN and infinities, which strict JSON lacks, become the
-    strings "NaN", "Infinity" and "-Infinity".
+    strings "NaN", "Infinity" and "-Infinity", and such texts get a = in front.
     """
     try:
         text = json.dumps({"crc": _BLANK, **value}, indent=indent, allow_nan=False) + "\n"
     except ValueError:  # it has NaN or infinities; to look for them first would take longer than writing
+        text = 'NaN"'
+    if 'NaN"' in text or 'Infinity"' in text:
         text = json.dumps({"crc": _BLANK, **_encode(value)}, indent=indent, allow_nan=False) + "\n"
     return text.replace(_BLANK, f"{zlib.crc32(text.encode()):08x}", 1).encode()
 
@@ -154,7 +157,7 @@ def _values(sealed: list[bytes]) -> list[dict[str, Any]]:
         values: list[dict[str, Any]] = json.loads(b"[" + data + b"]")
     except (ValueError, RecursionError) as problem:
         raise Damaged(f"its checksum fits, but it is no JSON that can be read: {problem}") from None
-    if any(word in data for word in _NON_FINITE_ENDS):  # to search is faster than to decode every row
+    if b'NaN"' in data or b'Infinity"' in data:  # to search is faster than to decode every row
         values = _decode(values)
     for value in values:
         del value["crc"]
@@ -179,6 +182,8 @@ def read_document(path: Path) -> dict[str, Any]:
 def _encode(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, str):
+        return f"={value}" if _LIKE_A_NUMBER.fullmatch(value) else value
     if isinstance(value, Mapping):
         return {key: _encode(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -188,7 +193,7 @@ def _encode(value: Any) -> Any:
 
 def _decode(value: Any) -> Any:
     if isinstance(value, str):
-        return _NON_FINITE.get(value, value)
+        return _NON_FINITE.get(value, value[1:] if _LIKE_A_NUMBER.fullmatch(value) else value)
     if isinstance(value, dict):
         return {key: _decode(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -229,11 +234,7 @@ class RowLog:
 
 def read_rows(data: bytes) -> tuple[list[dict[str, Any]], int]:
     """The rows before the first damaged line, and the number of bytes they take."""
-    intact: list[bytes] = []
-    for line in data.splitlines(keepends=True):
-        if _damage(line):
-            break
-        intact.append(line)
+    intact = list(takewhile(lambda line: not _damage(line), data.splitlines(keepends=True)))
     try:
         return _values(intact), sum(map(len, intact))
     except Damaged:

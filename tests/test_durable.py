@@ -31,6 +31,16 @@ def test_a_sealed_value_is_strict_json_on_one_line() -> None:
     assert math.isnan(value["low"][1]["x"])
 
 
+def test_a_text_that_looks_like_a_number_stays_a_text() -> None:
+    texts = ["NaN", "Infinity", "-Infinity", "=NaN", "==-Infinity", "=", "=x", "nan", "a NaN"]
+    for value in ({"layer": text, "nested": [{"layer": text}], "loss": 1.5} for text in texts):
+        assert durable.unseal(durable.seal(value)) == value
+        found = durable.unseal(durable.seal({**value, "loss": math.inf}))
+        assert found == {**value, "loss": math.inf}
+    rows = [{"name": text} for text in texts]
+    assert durable.read_rows(b"".join(map(durable.seal, rows)))[0] == rows
+
+
 @pytest.mark.parametrize("indent", [None, 1])
 def test_every_flipped_bit_and_every_cut_is_noticed(indent: int | None) -> None:
     data = durable.seal(ROW, indent)
