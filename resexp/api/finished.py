@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from resexp.api.arguments import checked
 from resexp.api.training import RESULTS
@@ -139,6 +139,8 @@ def open_trial(
 ) -> tuple[Network, Data]:
     """A trained network on the CPU, in eval mode, and the data that it was trained and tested on.
 
+    Of networks that make images, it is the generator whose images were evaluated: the average over the steps.
+
     `trial` is a trial's name or id, as `status` shows them. `data.test.batch(torch.arange(9))` returns the
     inputs of the first nine test examples, as the network takes them, and their targets.
 
@@ -146,15 +148,16 @@ def open_trial(
     `trust`, or if you have given the same plugins to an earlier command.
 
     Raises:
-        ConfigError: a plugin in the folder is not trusted.
+        ConfigError: a plugin in the folder is not trusted, or the trial's model is no network.
         NoExperimentError: there is no such experiment, or no finished trial of that name or id.
         DataError: the data have changed since the trial was trained.
         StoreError: its checkpoint is missing or does not fit the trial.
     """
     from resexp.catalog import trusted
-    from resexp.catalog.scan import suggest
+    from resexp.catalog.scan import part_class, suggest
     from resexp.config.parse import parse_settings
     from resexp.data.cache import Survey
+    from resexp.errors import ConfigError
     from resexp.store import find, finished
     from resexp.training.finished import check_unchanged, trained_run
 
@@ -168,7 +171,11 @@ def open_trial(
     if not trust:
         trusted.check(code, ())
     settings = parse_settings(one.trial.settings, code)
+    if part_class(settings.model.info).network is None:
+        wrong = f"{one.trial.name} trained {settings.model.kind}, which is no network"
+        raise ConfigError.of("resexp.api.open_trial", "trial", wrong, "name a trial of a network")
     check_unchanged(one.trial, code, survey.facts(settings.data).fingerprint, one.folder.path)
+    plain = settings.training.model_copy(update={"compile": False})
+    settings = settings.model_copy(update={"training": plain})
     run = trained_run(settings, one.checkpoint(), "cpu", survey.prepare(settings.data))
-    network: Network = run.network.eval()
-    return network, run.data
+    return cast("Network", run.forward.eval()), run.data

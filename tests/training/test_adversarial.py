@@ -13,16 +13,20 @@ import torch
 from learners import advanced, new, saved
 from torch import Tensor, nn
 
+from resexp import api, store
 from resexp.config.parse import parse_settings
 from resexp.errors import Diverged
 from resexp.generation import features
 from resexp.models.spectral import trained_weight
+from resexp.plan.trial import Trial
 from resexp.probes.states import settled
 from resexp.random import keyed_generator
+from resexp.store import Attempt
 from resexp.training.adversarial.average import averaged
 from resexp.training.adversarial.run import AdversarialRun, shortfall
 from resexp.training.blind import blind_errors
 from resexp.training.probing import measured
+from resexp.training.trial import train
 
 CPU = torch.device("cpu")
 SMALL = {"depth": 4, "width": 4, "order": "pre", "connection": "residual"}
@@ -219,6 +223,22 @@ def test_the_average_follows_the_weights() -> None:
     first = 1 + (1 - 2 / 11) * (2 - 1)  # (1 + n) / (10 + n) after one step
     assert values == pytest.approx([1, first, first + (1 - 3 / 12) * (4 - first)])
     assert average.module.get_buffer("1.num_batches_tracked").item() == 4
+
+
+def test_the_average_is_what_a_finished_trial_opens(tmp_path: Path) -> None:
+    chosen = settings(average=0.9)
+    dump = chosen.model_dump(mode="json")
+    dump["training"]["epochs"] = 1
+    trial = Trial("a" * 12, "t", "residual", "residual", 4, 0, dump)
+    with store.create(tmp_path, "e", config_text="", trials=[trial], environment={}) as experiment:
+        train(Attempt(*experiment.claim(trial)))
+    network, _ = api.open_trial("e", "t", tmp_path)
+    (saved_run,) = (tmp_path / "e/trials").glob("*/checkpoint-*.pt")
+    run = torch.load(saved_run, weights_only=True)["run"]
+    own = {f"module.{name}": value for name, value in network.state_dict().items()}
+    assert all(torch.equal(own[name], run["average"][name]) for name in own)
+    assert not all(torch.equal(own[f"module.{name}"], value) for name, value in run["network"].items())
+    assert not network.training
 
 
 def test_spectral_norms_are_one_from_the_first_step() -> None:

@@ -162,3 +162,5 @@ def test_finished_trials_refuse_probes_of_networks(tmp_path: Path) -> None:
         train(Attempt(*experiment.claim(experiment.trials[0])))
     with pytest.raises(ConfigError, match="cka needs a chain of blocks, but svbm is not one"):
         api.probe("e", ["cka"], root=tmp_path, device="cpu")
+    with pytest.raises(ConfigError, match="t trained svbm, which is no network; name a trial of a network"):
+        api.open_trial("e", "t", tmp_path)
