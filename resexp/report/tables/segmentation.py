@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
@@ -126,35 +126,55 @@ def _growth(
         if len(set(done[axis].map(repr))) < 2 or not done[axis].map(frames.numeric).all():
             continue
         numbers = sorted(done[axis].unique())
-        others, lost = (
-            _labels(trials, [key for key in axes if key not in (axis, LONG_SKIP)])
-            for trials in (done, diverged[diverged[axis].isin((numbers[0], numbers[-1]))])
-        )
-        for (label, kind), group in done.groupby([others, LONG_SKIP], sort=False):
-            if kind == "none":
-                continue
-            ends = [group[group[axis] == value] for value in (numbers[0], numbers[-1])]
-            sides = [trials for end in ends for trials in (end, _without(done, end))]
-            cells = [side["test_iou"] for side in sides]
-            if found := statistics.contrast(cells, (-1.0, 1.0, 1.0, -1.0), level=level):
-                name = axis.rpartition(".")[2]
-                gains = [cells[2].mean() - cells[3].mean(), cells[0].mean() - cells[1].mean()]
-                told = " and ".join(
-                    f"{words.points(gain, 1)} points at {name} {value:g}"
-                    for gain, value in zip(gains, (numbers[-1], numbers[0]), strict=True)
-                )
-                more = " or more" if len(set(map(len, cells))) > 1 else ""
-                here = diverged.loc[lost.index[lost == label]]
-                count = int(here[LONG_SKIP].isin((kind, "none")).sum())
-                failed = f"{words.counted(count, 'network')} of those compared diverged" if count else ""
-                if any(map(failed_seeds.mixed, sides)):
-                    failed = failed or "Some seeds failed and others trained"
-                said = f"{told}, a growth of {words.points(found.value, 1)} points"
-                said += f" {words.interval(found.low, found.high, 1)}, n = {found.n} seeds{more} of each"
-                subject = f"{group['connection'].iloc[0]} with {kind}"
-                also = "; ".join(confounded.of_sides(records, ends, confounded.swept(records)))
-                also = f" The two also differ in {also}." if also else ""
-                yield _sentence(subject, said, found, failed, also)
+        ends = (numbers[0], numbers[-1])
+        lost = diverged[diverged[axis].isin(ends)]
+        same = [key for key in axes if key not in (axis, LONG_SKIP)]
+        alike, alike_lost = _labels(done, same), _labels(lost, same)
+        for (label, kind), group in done.groupby([alike, LONG_SKIP], sort=False):
+            if kind != "none":
+                joined = {value: group[group[axis] == value] for value in ends}
+                gone = lost[(alike_lost == label) & lost[LONG_SKIP].isin((kind, "none"))]
+                yield from _change(records, done, joined, words.short(axis), lost=len(gone), level=level)
+
+
+def _change(
+    records: Records,
+    done: pd.DataFrame,
+    joined: Mapping[float, pd.DataFrame],
+    name: str,
+    *,
+    lost: int,
+    level: float,
+) -> Iterator[Sentence]:
+    """The sentence on the gain at the smallest number called `name` and at the largest. `joined` has the
+    trials with a long skip by these numbers. None if networks are missing at one of them.
+
+    `lost` counts the networks that diverged, with a long skip or without.
+    """
+    sides = [side for trials in joined.values() for side in (trials, _without(done, trials))]
+    cells = [side["test_iou"] for side in sides]
+    found = statistics.contrast(cells, (-1.0, 1.0, 1.0, -1.0), level=level)
+    if found is None:
+        return
+    gains = (cells[0].mean() - cells[1].mean(), cells[2].mean() - cells[3].mean())
+    told = [
+        f"{words.points(gain, 1)} points at {name} {value:g}"
+        for gain, value in zip(gains, joined, strict=True)
+    ]
+    more = " or more" if len(set(map(len, cells))) > 1 else ""
+    said = (
+        f"{told[1]} and {told[0]}, a growth of {words.points(found.value, 1)} points "
+        f"{words.interval(found.low, found.high, 1)}, n = {found.n} seeds{more} of each"
+    )
+    failed = ""
+    if lost:
+        failed = f"{words.counted(lost, 'network')} of those compared diverged"
+    elif any(map(failed_seeds.mixed, sides)):
+        failed = "Some seeds failed and others trained"
+    also = "; ".join(confounded.of_sides(records, [*joined.values()], confounded.swept(records)))
+    first = sides[0].iloc[0]
+    subject = f"{first['connection']} with {first[LONG_SKIP]}"
+    yield _sentence(subject, said, found, failed, f" The two also differ in {also}." if also else "")
 
 
 def _sentence(subject: str, said: str, found: Estimate, failed: str, also: str) -> Sentence:
