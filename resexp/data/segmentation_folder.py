@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,6 +25,16 @@ from resexp.options import StreamCount
 
 Pair = tuple[Path, Path]
 MERGED = "with several numbers besides 0, all of which are foreground; set data.groups if they are classes"
+
+
+class Masked(NamedTuple):
+    """A picture and its mask. `merged`: whether the mask's file has several numbers besides 0 that count as
+    one class.
+    """
+
+    picture: Picture
+    mask: Masks
+    merged: bool
 
 
 class SegmentationFolder(Source):
@@ -54,45 +66,37 @@ class SegmentationFolder(Source):
 
     def read(self, split: Split, image_size: int | None, progress: Progress) -> Iterator[Chunk]:
         pairs, size, brightest = self._splits[split], image_size or DEFAULT_SIZE, 0
-        no_images, no_masks = (np.empty((0, size, size, *channels), np.uint8) for channels in ((3,), ()))
         with Reader() as reader:
             for start in range(0, len(pairs), CHUNK):
                 part = pairs[start : start + CHUNK]
                 read = reader.map(partial(self._pair, reader, size), part)
-                both = [each for each in read if not isinstance(each, Unreadable)]
-                names = [self._name(image) for image, _ in part]
-                images = np.stack([picture.pixels for picture, *_ in both]) if both else no_images
-                brightest = max(brightest, int(images.max(initial=0)))
-                yield Chunk(
-                    images,
-                    np.stack([mask for _, mask, _ in both]) if both else no_masks,
-                    tuple(str(one) for one in read if isinstance(one, Unreadable)),
-                    tuple(
-                        name
-                        for name, one in zip(names, read, strict=True)
-                        if not isinstance(one, Unreadable) and one[0].more
-                    ),
-                    remarks={
-                        MERGED: tuple(
-                            self._name(mask)
-                            for (_, mask), one in zip(part, read, strict=True)
-                            if not isinstance(one, Unreadable) and one[2]
-                        )
-                    },
-                )
-        yield Chunk(no_images, no_masks, notes=dark(brightest, split))
+                yield (chunk := self._chunk(part, read, size))
+                brightest = max(brightest, int(chunk.images.max(initial=0)))
+        yield replace(self._chunk([], [], size), notes=dark(brightest, split))
 
-    def _pair(self, reader: Reader, size: int, pair: Pair) -> tuple[Picture, Masks, bool]:
-        """A picture, its mask, and whether the mask's file has several numbers besides 0 that count as one
-        class. Raises Unreadable, with the file's name, and DataError.
+    def _chunk(self, pairs: Sequence[Pair], read: Sequence[Masked | Unreadable], size: int) -> Chunk:
+        """A chunk of the pairs that could be read, and the names of the other files. `read` has what was read
+        of each pair.
         """
+        good = [(pair, one) for pair, one in zip(pairs, read, strict=True) if isinstance(one, Masked)]
+        no_images, no_masks = np.empty((0, size, size, 3), np.uint8), np.empty((0, size, size), np.uint8)
+        return Chunk(
+            np.stack([one.picture.pixels for _, one in good]) if good else no_images,
+            np.stack([one.mask for _, one in good]) if good else no_masks,
+            unreadable=tuple(str(one) for one in read if isinstance(one, Unreadable)),
+            first_frames=tuple(self._name(image) for (image, _), one in good if one.picture.more),
+            remarks={MERGED: tuple(self._name(mask) for (_, mask), one in good if one.merged)},
+        )
+
+    def _pair(self, reader: Reader, size: int, pair: Pair) -> Masked:
+        """A picture and its mask. Raises Unreadable, with the file's name, and DataError."""
         image, mask = pair
         file, seen = image, set[int]()
         try:
             picture = reader.picture(image, size)
             file = mask
             numbers = reader.mask(mask, size, self.groups, picture, seen)
-            return picture, numbers, self.groups == 2 and len(seen - {0}) > 1
+            return Masked(picture, numbers, self.groups == 2 and len(seen - {0}) > 1)
         except Unreadable as reason:
             raise Unreadable(f"{self._name(file)} ({reason})") from reason
 
