@@ -243,15 +243,16 @@ def _seeds(row: Row) -> str:
 
 def _without(rows: list[dict[str, Any]], name: str) -> str:
     """Clauses that count the trials without an error in these rows; "" if there are none."""
-    lost: dict[str, dict[str, int]] = {"without {} that failed": {}, "counting {} that diverged": {}}
-    failed, diverged = lost.values()
+    failed: dict[str, int] = {}
+    diverged: dict[str, int] = {}
     for row in rows:
-        for variant, gone, without_end in zip(
-            (row["variant"], name), row["lost"], row["diverged"], strict=True
-        ):
-            failed[variant], diverged[variant] = gone - without_end, without_end
-    counted = {
-        clause: [f"{words.counted(n, 'trial')} of {variant}" for variant, n in found.items() if n]
-        for clause, found in lost.items()
-    }
-    return "".join(f", {clause.format(words.listed(told))}" for clause, told in counted.items() if told)
+        sides = zip((row["variant"], name), row["lost"], row["diverged"], strict=True)
+        for variant, lost, of_which_diverged in sides:
+            failed[variant], diverged[variant] = lost - of_which_diverged, of_which_diverged
+    return _clause("without {} that failed", failed) + _clause("counting {} that diverged", diverged)
+
+
+def _clause(said: str, trials: dict[str, int]) -> str:
+    """A clause on the variants' numbers of trials; "" if all are 0."""
+    counted = [f"{words.counted(n, 'trial')} of {variant}" for variant, n in trials.items() if n]
+    return f", {said.format(words.listed(counted))}" if counted else ""
