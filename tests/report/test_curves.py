@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 import pytest
 from made_up import make_records, of, trial
 from numpy.typing import NDArray
-from scipy.stats import t
+from scipy.stats import rankdata, t
 
 from resexp.config.published import Claim, curve
 from resexp.report import curves, frames, ordering, references, statistics
@@ -32,6 +33,18 @@ def arrivals(rng: np.random.Generator, n: int, ratio: float, end: float) -> NDAr
     return np.where(seen <= end, seen, np.inf)
 
 
+@cache
+def sooner(first: tuple[float, ...], second: tuple[float, ...]) -> int:
+    return curves.sooner([(np.array(first), np.array(second))])
+
+
+def ranked(pair: tuple[NDArray[np.float64], NDArray[np.float64]]) -> list[tuple[float, ...]]:
+    """The ranks of both sides, without the order of their seeds: equal ones are judged alike."""
+    both = np.concatenate(pair)
+    ranks = np.where(np.isfinite(both), rankdata(both, method="dense"), np.inf)
+    return [tuple(sorted(side)) for side in ranks.reshape(2, -1).tolist()]
+
+
 def found(n: int, ratio: float, end: float = np.inf) -> NDArray[np.int64]:
     """Which side is said to arrive sooner, in each draw: -1 is the first, which takes 400 steps."""
     rng = np.random.default_rng(0)
@@ -39,7 +52,7 @@ def found(n: int, ratio: float, end: float = np.inf) -> NDArray[np.int64]:
     for _ in range(DRAWS):
         pair = arrivals(rng, n, 1, end), arrivals(rng, n, ratio, end)
         if np.isinf(pair).any():
-            said.append(curves.sooner([pair]))
+            said.append(sooner(*ranked(pair)))
             continue
         least = float(np.mean(np.log(np.array(pair) / (np.array(pair) - EVERY)) ** 2) / 12)
         estimate = statistics.contrast([np.log(side) for side in pair], [1, -1], least=least)

@@ -13,9 +13,15 @@ from resexp.errors import ConfigError
 from resexp.report.build import Report, build
 from resexp.report.expected import CheckedExpectation, Outcome, check
 
+BUILT: dict[str, Report] = {}
+"""The report on each list of rows, since many tests ask one report many things."""
+
 
 def report(rows: list[dict[str, Any]]) -> Report:
-    return build(made_up.make_records(rows))
+    key = repr(rows)
+    if key not in BUILT:
+        BUILT[key] = build(made_up.make_records(rows))
+    return BUILT[key]
 
 
 def checked(rows: list[dict[str, Any]], *texts: str, **options: bool) -> list[CheckedExpectation]:
