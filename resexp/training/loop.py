@@ -39,6 +39,7 @@ class TrainingLoop:
         self.attempt = attempt
         self.started = started
         self.earlier_seconds = 0.0
+        self.earlier_peak = 0
         self.saved = started
         self.save_cost = 0.0
         self.row: dict[str, Any] = {}
@@ -86,7 +87,8 @@ class TrainingLoop:
     def save(self) -> None:
         start = time.monotonic()
         state = {"run": self.run.state(), "row": self.row, "seconds": self.seconds()}
-        saved = saved_bytes({**state, "failed_probes": self.failed_probes})
+        state |= {"peak_memory_bytes": self.peak_memory(), "failed_probes": self.failed_probes}
+        saved = saved_bytes(state)
         self.attempt.save_checkpoint(saved, self.run.step)
         self.saved = time.monotonic()
         self.save_cost = self.saved - start
@@ -104,7 +106,8 @@ class TrainingLoop:
         self.run.restore(state["run"])
         self.row = state["row"]
         self.earlier_seconds = state["seconds"]
-        self.failed_probes = list(state.get("failed_probes", ()))  # older versions did not keep them
+        self.earlier_peak = state.get("peak_memory_bytes") or 0  # older versions did not keep it
+        self.failed_probes = list(state.get("failed_probes", ()))  # nor these
         return self
 
     def tell_failures(self) -> None:
@@ -124,6 +127,11 @@ class TrainingLoop:
         """
         return self.earlier_seconds + time.monotonic() - self.started
 
+    def peak_memory(self) -> int | None:
+        """The most bytes that this attempt, or one that it continues, has held; None if that is not known."""
+        own = peak_memory(self.run.device)
+        return None if own is None else max(own, self.earlier_peak)
+
     def result(self, row: dict[str, Any]) -> dict[str, Any]:
         """The result, from the last row of metrics and the clocks. What was not measured is None."""
         run = self.run
@@ -140,7 +148,7 @@ class TrainingLoop:
             "seconds": self.seconds(),
             "step_seconds": step_seconds,
             "images_per_second": run.batch_size / step_seconds if step_seconds else None,
-            "peak_memory_bytes": peak_memory(run.device),
+            "peak_memory_bytes": self.peak_memory(),
             "epochs": run.epoch,
             "steps": run.step,
         }

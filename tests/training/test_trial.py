@@ -26,7 +26,7 @@ from resexp.probes.base import Reading, Snapshot
 from resexp.probes.gradient_norms import GradientNorms
 from resexp.store import Attempt, TrialFolder, read
 from resexp.tasks.classification import Classification
-from resexp.training import evaluation
+from resexp.training import evaluation, loop
 from resexp.training.probing import probe_rows, reason
 from resexp.training.run import Run
 from resexp.training.trial import train
@@ -146,6 +146,17 @@ def test_resuming_gives_the_weights_and_rows_of_an_uninterrupted_run(
     assert rows(straight_folder.parents[1]) == expected[1]
     trial = read(straight_folder.parents[1]).trials.iloc[0]
     assert (trial["status"], trial["steps"], trial["epochs"]) == ("done", 9, 3)
+
+
+def test_the_memory_of_a_continued_trial_is_the_most_of_its_attempts(
+    tmp_path: Path, attempts: Attempts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last attempt may only have measured probes."""
+    monkeypatch.setattr(loop, "peak_memory", lambda _device: 500)
+    train(StopAt(attempts(settings_with(training_epochs=1)), 2, False))  # type: ignore[arg-type]
+    monkeypatch.setattr(loop, "peak_memory", lambda _device: 300)
+    train(attempts())
+    assert read(tmp_path / "e").trials["peak_memory_bytes"].tolist() == [500]
 
 
 @pytest.mark.parametrize("forgotten", ["network", "optimizer", "step"])
