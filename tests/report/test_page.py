@@ -180,21 +180,35 @@ document.documentElement.dataset.found = JSON.stringify(found);
 </script>"""
 
 
+MEASURE = """<script>
+const heights = rows => [...document.querySelectorAll(`#degradation tr${rows}`)].map(row => row.offsetHeight);
+const found = {window: innerWidth, width: document.documentElement.scrollWidth};
+found.column = document.querySelector("#degradation th").offsetWidth;
+Object.assign(found, {first: heights(".group"), repeated: heights(":has(.repeat)")});
+document.documentElement.dataset.found = JSON.stringify(found);
+</script>"""
+
+
 def browse(page: Path, profile: Path, *options: str) -> subprocess.CompletedProcess[str]:
     assert CHROMIUM is not None
     command = [CHROMIUM, *QUIET, f"--user-data-dir={profile}", *options, page.as_uri()]
     return subprocess.run(command, capture_output=True, text=True, timeout=600, check=True)
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
-def test_in_a_browser_tables_are_sorted_and_the_theme_is_chosen(page: str, tmp_path: Path) -> None:
-    # This page's policy allows the script that clicks, too.
-    digest = base64.b64encode(hashlib.sha256(ACT[8:-9].encode()).digest()).decode()
-    acted = page.replace("script-src ", f"script-src 'sha256-{digest}' ").replace("</body>", f"{ACT}</body>")
-    (tmp_path / "acted.html").write_text(acted)
-    shown = browse(tmp_path / "acted.html", tmp_path / "profile", "--dump-dom")
+def found_by(script: str, page: str, folder: Path, *options: str) -> dict[str, Any]:
+    """What a script finds in the page in a browser. The policy of the page is made to allow the script."""
+    digest = base64.b64encode(hashlib.sha256(script[8:-9].encode()).digest()).decode()
+    allowed = page.replace("script-src ", f"script-src 'sha256-{digest}' ")
+    (folder / "acted.html").write_text(allowed.replace("</body>", f"{script}</body>"))
+    shown = browse(folder / "acted.html", folder / "profile", "--dump-dom", *options)
     assert "CONSOLE" not in shown.stderr
     found: dict[str, Any] = json.loads(unescape(re.findall(r'data-found="([^"]*)"', shown.stdout)[0]))
+    return found
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
+def test_in_a_browser_tables_are_sorted_and_the_theme_is_chosen(page: str, tmp_path: Path) -> None:
+    found = found_by(ACT, page, tmp_path)
     errors = [magnitude(cell) for cell in found["given"][1]]
     assert len(set(errors)) > 5
     assert None not in errors
@@ -209,3 +223,14 @@ def test_in_a_browser_tables_are_sorted_and_the_theme_is_chosen(page: str, tmp_p
         assert dashes == sorted(dashes)
     assert found["text"] == sorted(found["text"])
     assert (found["dark"], found["light"]) == ("rgb(20, 23, 27)", "rgb(255, 255, 255)")
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
+def test_long_names_fit_the_width_of_a_phone(make: Callable[..., Records], tmp_path: Path) -> None:
+    name = f"plain{'_with_a_long_name' * 5}"
+    rows = [trial("plain", depth, seed, variant=name) for depth in (8, 20) for seed in range(3)]
+    found = found_by(MEASURE, html.render(build(make(rows))), tmp_path, "--window-size=390,844")
+    assert found["width"] <= found["window"]
+    assert 0.3 * found["window"] < found["column"] < 0.45 * found["window"]
+    assert found["repeated"]
+    assert max(found["repeated"]) < max(found["first"])
