@@ -14,7 +14,7 @@ from resexp.report.pairs import Evidence
 from resexp.report.statistics import Estimate, Gap
 from resexp.report.verdict import Tone, Verdict
 from resexp.store import Records
-from resexp.text import called
+from resexp.text import MEANINGS, called
 
 Row = Mapping[str, Any]
 
@@ -40,7 +40,8 @@ class Sentence:
         """The text in two parts: the subject, for bold print, and the rest. The first part is "" if the text
         does not begin with the subject.
         """
-        for subject in (called(self.subject), self.subject):
+        (introduced,) = words.introduced([self.subject], MEANINGS)
+        for subject in (introduced, self.subject):
             if self.text.startswith(subject):
                 return subject, self.text[len(subject) :]
         return "", self.text

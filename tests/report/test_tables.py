@@ -299,3 +299,5 @@ def test_verdicts_say_at_first_what_skip_means(make: Make) -> None:
     (sentence,) = [one for one in report.sentences if one.subject == "skip"]
     assert sentence.text.startswith("skip (concatenation) ")
     assert sentence.parts()[0] == "skip (concatenation)"
+    several = replace(sentence, subject="plain and skip", text="plain and skip (concatenation) at depth 8")
+    assert several.parts() == ("plain and skip (concatenation)", " at depth 8")
