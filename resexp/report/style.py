@@ -204,19 +204,21 @@ def counting_axis(axes: Axes, label: str, ticks: int = 10) -> None:
 
 
 def log_axis(axes: Axes) -> None:
-    """Make the vertical axis logarithmic, with ticks at a few powers of ten or, if it spans at most a factor
-    of 10, at a few other numbers.
+    """Make the vertical axis logarithmic, with ticks at a few powers of ten or, if fewer than two of them lie
+    on it, at a few other numbers.
 
     The numbers are plain text that any font can show. Call this when all lines are drawn.
     """
     axes.set_yscale("log")
     axis = axes.yaxis
     low, high = sorted(axis.get_view_interval())
-    if high > 10 * low:
+    powers = np.floor(np.log10(high)) - np.ceil(np.log10(low)) + 1
+    if powers > 1:
         axis.set_major_locator(LogLocator(numticks=6))
         axis.set_major_formatter(FuncFormatter(lambda x, _: power_of_ten(x)))
     else:
-        axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+        wide, short = LogLocator(subs=(1, 2, 5), numticks=8), MaxNLocator(5, steps=[1, 2, 5, 10])
+        axis.set_major_locator(wide if high > 10 * low else short)
         axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
     axis.set_minor_locator(NullLocator())
     axis.set_minor_formatter(NullFormatter())

@@ -9,13 +9,14 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
+import pandas as pd
 import pytest
-from made_up import first_drawing, trial
+from made_up import first_drawing, probe_rows, trial
 from matplotlib import rc_context
 
 from resexp.report import frames
 from resexp.report.build import Report, build
-from resexp.report.figures import error_vs_depth, pareto, training_curves
+from resexp.report.figures import error_vs_depth, gradient_norms, pareto, training_curves
 from resexp.report.render import html
 from resexp.report.style import INK, RC
 from resexp.report.svg import standalone
@@ -44,6 +45,18 @@ def test_lost_trials_are_marked(report: Report, make: Callable[..., Records]) ->
     marked, whole = report.drawings[0].svg, first_drawing(make([trial("plain", 8, 0)])).svg
     assert "no result" in texts(marked)
     assert "no result" not in texts(whole)
+
+
+def test_layers_are_counted_in_whole_numbers(make: Callable[..., Records]) -> None:
+    rows = [trial(connection, 8, 0) for connection in ("plain", "residual", "skip")]
+    probes = pd.DataFrame([each for row in rows for each in probe_rows({**row, "depth": 13})])
+    with rc_context(RC):
+        figure = gradient_norms.figure(frames.prepared(make(rows, probes=probes)))
+        assert figure is not None
+        figure.draw_without_rendering()
+    ticks = [float(tick) for panel in figure.axes for tick in panel.get_xticks()]
+    assert len(ticks) > 3
+    assert all(tick.is_integer() for tick in ticks), ticks
 
 
 def test_the_majority_class_is_a_line_where_errors_come_near_it(make: Callable[..., Records]) -> None:

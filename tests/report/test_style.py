@@ -141,7 +141,12 @@ def test_a_title_stays_above_its_panel_and_breaks_between_words(text: str, shown
 
 @pytest.mark.parametrize(
     ("low", "high", "number"),
-    [(0.001, 1000, r"10[⁻⁰¹²³]+"), (0.7, 3.2, r"[123](\.\d)?"), (0.011, 0.014, r"0\.01\d+")],
+    [
+        (0.001, 1000, r"10[⁻⁰¹²³]+"),
+        (0.0035, 0.08, r"0\.0\d+"),
+        (0.7, 3.2, r"[123](\.\d)?"),
+        (0.011, 0.014, r"0\.01\d+"),
+    ],
 )
 def test_numbers_of_a_logarithmic_axis_are_plain_text_however_short_it_is(
     low: float, high: float, number: str

@@ -45,7 +45,7 @@ def figure(records: Records) -> Figure | None:
                 _profile(panel, group, look, end == "init")
         style.log_axis(panel)
         style.title(panel, called(titles[variant]), columns)
-        panel.set_xlabel("layer, input to output")
+        style.counting_axis(panel, "layer, input to output", 5)
     for panel in panels[::columns]:
         panel.set_ylabel("gradient size, root mean square")
     legend.of_depths(drawn, found, legend.ends(rows["end"].unique()))
