@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -74,16 +75,27 @@ def measure(
     `settings` are those of the trial that is measured, and `checkpoint` is the bytes of its last checkpoint.
     If a plugin's probe fails, its error is raised, because the user can correct it.
     """
-    torch.set_num_threads(threads)
     forbid_tf32()
-    run = trained_run(settings.model_copy(update={"probes": tuple(probes)}), checkpoint, device, checked)
     rows: list[dict[str, Any]] = []
     failed: dict[str, str] = {}
-    for config in probes:
-        try:
-            rows += list(measured(run, config, 1.0))
-        except Exception as error:
-            if config.info.plugin:
-                raise
-            failed[config.name] = reason(error)
+    with _computing_with(threads):
+        run = trained_run(settings.model_copy(update={"probes": tuple(probes)}), checkpoint, device, checked)
+        for config in probes:
+            try:
+                rows += list(measured(run, config, 1.0))
+            except Exception as error:
+                if config.info.plugin:
+                    raise
+                failed[config.name] = reason(error)
     return rows, failed
+
+
+@contextmanager
+def _computing_with(threads: int) -> Iterator[None]:
+    """Within this context, PyTorch uses this number of threads. A notebook gets its own number back."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from resexp import api, store
 from resexp.cli.app import main
@@ -65,6 +66,16 @@ def test_a_checkpoint_gives_the_rows_that_training_gave(trained: Path) -> None:
     assert folder(trained).later_probes.exists()
     assert folder(trained).probes.read_bytes() == recorded
     assert store.read(trained / "e").trials["status"].tolist() == ["done", "pending"]
+
+
+def test_a_notebook_keeps_its_number_of_threads(trained: Path) -> None:
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        api.probe("e", ["cka"], root=trained, device="cpu", threads=1)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_the_command_says_what_to_do_next(
