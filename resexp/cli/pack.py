@@ -44,7 +44,8 @@ def unpack(
 ) -> None:
     """Unpack an experiment after checking every hash. `resexp run` then continues it.
 
-    If the experiment is there already, only finished trials that it lacks are added.
+    If the experiment is there already, only finished trials and readings of `resexp probe` that it lacks are
+    added.
 
     Exit status: 0 done, 2 the file is damaged or belongs to another experiment, 74 a file could not be
     written, 75 the experiment is running.
@@ -55,6 +56,9 @@ def unpack(
     parts = [f"{counted(done.added, 'trial')} added"]
     parts += [f"{done.kept} already finished here and kept"] if done.kept else []
     parts += [f"{done.unequal} of these have another train or test error in the file"] if done.unequal else []
+    parts += [f"readings of `resexp probe` added to {done.probed} of these"] if done.probed else []
+    others = f"{done.unread} of these have other readings of `resexp probe` in the file, which are left out"
+    parts += [others] if done.unread else []
     parts += [f"{done.left} unfinished and left out"] if done.left else []
     typer.echo(f"{clean(done.folder)}: {', '.join(parts)}.")
     typer.echo(f"Next: resexp report {clean(done.folder)}")

@@ -33,6 +33,8 @@ class Unpacked:
     kept: int
     left: int
     unequal: int = 0
+    probed: int = 0
+    unread: int = 0
 
 
 def unpack(file: Path, results: Path) -> Unpacked:
@@ -40,7 +42,8 @@ def unpack(file: Path, results: Path) -> Unpacked:
 
     If the experiment is there already, this adds the trials that are finished in `file` and not yet finished
     there. The plan there must contain them. They replace unfinished attempts at these trials. Runs, plugins
-    and the list of reported plans are added to, and all other files there stay as they are.
+    and the list of reported plans are added to. If a finished trial there has no readings of `resexp probe`,
+    and `file` has some of the same training, they are added. All other files there stay as they are.
 
     Raises:
         BusyError: another process runs the experiment.
@@ -108,7 +111,8 @@ def _placed(staged: ExperimentFolder, folder: ExperimentFolder, file: Path) -> U
     durable.sync(folder.path)
     left = len(trials) - len(added) - len(kept)
     unequal = [id for id in kept if finished[id] and _errors(trials[id]) != _errors(known[id][0])]
-    return Unpacked(folder.path, len(added), len(kept), left, len(unequal))
+    probed, unread = _add_readings([(trials[id], known[id][0]) for id in kept if finished[id]])
+    return Unpacked(folder.path, len(added), len(kept), left, len(unequal), probed, unread)
 
 
 def _trials(staged: ExperimentFolder) -> dict[str, Path]:
@@ -127,6 +131,26 @@ def _errors(path: Path) -> list[object]:
     """A finished trial's status, train error and test error."""
     result = read_or_empty(TrialFolder(path).result)
     return [result.get(name) for name in ("status", "train_error", "test_error")]
+
+
+def _add_readings(pairs: Iterable[tuple[Path, Path]]) -> tuple[int, int]:
+    """Move the readings of `resexp probe` from each first folder into the second one, unless that has some.
+    Both are of one finished trial. Returns how many were moved, and how many others were not.
+
+    Readings are of one training, so nothing is done if the two folders have different results.
+    """
+    moved = others = 0
+    for new, old in ((TrialFolder(new), TrialFolder(old)) for new, old in pairs):
+        there, here = _bytes(new.later_probes), _bytes(old.later_probes)
+        if not there or there == here or _bytes(new.result) != _bytes(old.result):
+            continue
+        if here:
+            others += 1
+            continue
+        new.later_probes.rename(old.later_probes)
+        durable.sync(old.path)
+        moved += 1
+    return moved, others
 
 
 def _planned(folder: ExperimentFolder, file: Path) -> set[str]:

@@ -163,6 +163,36 @@ def test_finished_trials_are_added_to_the_same_experiment(tmp_path: Path, here: 
     assert (again.added, again.kept, again.left) == (0, 1, 0)
 
 
+def test_readings_that_were_measured_elsewhere_are_added(tmp_path: Path, here: Path) -> None:
+    """An experiment is packed, probed on another machine, and comes back."""
+    there = tmp_path / "there"
+    run_first(there)
+    store.unpack(packed(tmp_path), here)
+
+    def probed(results: Path, value: float) -> list[float]:
+        (finished,) = store.finished(results / "exp")
+        finished.add([{"probe": "cka", "step": 20, "at": 1, "name": "x", "value": value}])
+        return readings(results)
+
+    def readings(results: Path) -> list[float]:
+        return store.read(results / "exp").probes.query("probe == 'cka'")["value"].tolist()
+
+    def brought_back() -> store.Unpacked:
+        (tmp_path / "exp.tar.gz").unlink()
+        return store.unpack(packed(tmp_path), here)
+
+    assert probed(there, 1.5) == [1.5]
+    done = brought_back()
+    assert (done.added, done.kept, done.probed, done.unread) == (0, 1, 1, 0)
+    assert readings(here) == [1.5]
+    done = brought_back()
+    assert (done.probed, done.unread) == (0, 0)
+    probed(there, 2.5)
+    done = brought_back()
+    assert (done.probed, done.unread) == (0, 1)
+    assert readings(here) == [1.5]
+
+
 def test_trials_that_err_differently_in_the_archive_are_counted(tmp_path: Path, here: Path) -> None:
     run_first(tmp_path / "there")
     run_first(here)
