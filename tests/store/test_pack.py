@@ -118,6 +118,8 @@ def test_the_same_experiment_makes_the_same_bytes_and_overwrites_nothing(tmp_pat
     with pytest.raises(DataError, match=r"exp\.tar\.gz: exists already, and nothing is overwritten"):
         packed(tmp_path)
     assert file.read_bytes() == before
+    with pytest.raises(DataError, match=r"absent/x\.tar\.gz: there is no folder .*absent; make it, or give"):
+        store.pack(tmp_path / "there" / "exp", tmp_path / "absent" / "x.tar.gz")
     file.unlink()
     assert packed(tmp_path).read_bytes() == before
 
