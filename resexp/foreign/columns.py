@@ -47,6 +47,8 @@ MOMENTS = {"date", "time", "timestamp", "created", "started", "finished"}
 """Words in the names of columns that say when a run was made, which is no setting of it."""
 MEASURED = {"error", "err", "accuracy", "acc", "loss", "seconds", "runtime", "memory", "score", "auc", "f1"}
 """Words in the names of results."""
+EXTREMES = {"best", "max", "min", "lowest", "highest"}
+"""Words in the names of results of a chosen epoch, which is often chosen by the same data."""
 NEEDED = {
     "variant": "which nets differ only in depth and seed",
     "depth": "how deep each net is",
@@ -94,14 +96,8 @@ def chosen(sheet: Sheet, named: Mapping[str, Sequence[str]]) -> ColumnRoles:
     found |= {role: tuple(columns[:1]) for role, columns in guesses.items() if columns}
     if found.get("connection") == found.get("variant"):
         found.pop("connection", None)
-    for role, what in NEEDED.items():
-        if role not in found:
-            right = f"name it with {sheet.option(role)}, or add one; {_listed(sheet.columns)}"
-            problems.append(Problem(sheet.origin, "", f"no column says {what}", right))
-    if not any(role in found for role in ERRORS):
-        problems.append(_no_error(sheet))
-    if not NEEDED.keys() <= found.keys():
-        problems += _nested(sheet)
+    if lacking := list(_lacking(sheet, found)):
+        problems += list(_nested(sheet)) or lacking  # what is lacking may be in a dictionary
     if problems:
         raise refused(problems, sheet.origin)
     of = {role: columns[0] for role, columns in found.items() if role != "variant"}
@@ -175,18 +171,33 @@ def _ambiguous(sheet: Sheet, guesses: Mapping[str, Sequence[str]]) -> Iterator[P
         yield Problem(sheet.origin, "", clean(f"{named} could each be {what}"), right)
 
 
+def _lacking(sheet: Sheet, found: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
+    """Problems with roles that a table must have and that no column fits."""
+    for role, what in NEEDED.items():
+        if role not in found:
+            right = f"name it with {sheet.option(role)}, or add one; {_listed(sheet.columns)}"
+            yield Problem(sheet.origin, "", f"no column says {what}", right)
+    if not any(role in found for role in ERRORS):
+        yield _no_error(sheet)
+
+
 def _nested(sheet: Sheet) -> Iterator[Problem]:
     """Problems with columns whose cells are whole dictionaries, as some Weights & Biases scripts write."""
     first = sheet.rows[0]
+    python = "apply ast.literal_eval to the column, and its keys become columns"
+    right = (
+        "write the table as JSONL, as pandas does: frame.to_json('runs.jsonl', orient='records', lines=True)"
+    )
     for column, cell in first.cells.items():
         if isinstance(cell, str) and cell.startswith("{") and cell.endswith("}"):
-            right = "write each setting and result into a column of its own (pandas.json_normalize does)"
-            yield Problem(first.where, clean(column), "holds a whole dictionary", right)
+            wrong = "holds a whole dictionary as text"
+            yield Problem(first.where, clean(column), wrong, python if sheet.python else right)
 
 
 def _no_error(sheet: Sheet) -> Problem:
     """The problem if no column is an error or accuracy of a known split."""
     near = [column for column in sheet.columns if words_of(column) & {"error", "err", "acc", "accuracy"}]
+    near.sort(key=lambda column: bool(words_of(column) & EXTREMES))
     hint = f"such as {near[0]!r}" if near else _listed(sheet.columns)
     options = ", ".join(sheet.option(role) for role in ERRORS)
     right = f"name a column, {hint}, with one of {options}" if near else f"name one with {options}; {hint}"

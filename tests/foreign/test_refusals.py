@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import random
 from decimal import Decimal
 from pathlib import Path
@@ -83,6 +84,7 @@ def changed(old: str, new: str) -> str:
         ("[1]", ["runs.csv: is one JSON array; write one object per line"]),
         ("a,b\n1,2\n", ["no column says which nets", "how deep each net is", "--test-error", "'a', 'b'"]),
         (f"{HEADER}\nplain,20,0,9\n".replace("test_error", "acc"), ["a column, such as 'acc', with one of"]),
+        ("variant,depth,best_val_acc,val_acc\na,2,9,8\n", ["a column, such as 'val_acc', with one of"]),
         (
             f"{HEADER},test_acc\nplain,20,0,9,91\n",
             ["'test_error' and 'test_acc' could each be the test error; name one with --test-error or"],
@@ -112,6 +114,18 @@ def test_a_table_that_is_not_sound(text: str, said: list[str], tmp_path: Path) -
     found = "\n".join(refusals(written(tmp_path, text)))
     for each in said:
         assert each in found
+
+
+def test_of_dictionaries_in_cells_it_is_said_how_to_write_them_and_not_what_else_is_lacking(
+    tmp_path: Path,
+) -> None:
+    cells = {"summary": {"test_acc": 90}, "config": {"model": "plain", "depth": 20, "seed": 0}}
+    frame = pd.DataFrame([cells])
+    for found in (refusals(written(tmp_path, frame.to_csv(index=False))), refusals(frame.map(str))):
+        assert [each.split(": ")[1] for each in found] == ["summary", "config"]
+    jsonl = written(tmp_path, frame.to_json(orient="records", lines=True))
+    for table in (jsonl, frame.map(str).map(ast.literal_eval)):
+        assert resexp.judge(table).records.trials["test_error"].tolist() == [pytest.approx(0.1)]
 
 
 @pytest.mark.parametrize(
