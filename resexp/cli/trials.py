@@ -165,9 +165,7 @@ def _statuses(records: Records, run: Running | None, jobs: Mapping[str, TrialJob
     return statuses
 
 
-def status_json(
-    records: Records, run: Running | None = None, jobs: Mapping[str, TrialJob] = NO_JOBS
-) -> dict[str, Any]:
+def status_json(records: Records, run: Running | None, jobs: Mapping[str, TrialJob]) -> dict[str, Any]:
     """What `show_status` prints, for programs. Errors are fractions, times seconds; null is unknown."""
     statuses = _statuses(records, run, jobs)
     epochs = records.metrics.groupby("id")["epoch"].max().to_dict()

@@ -109,7 +109,7 @@ def locate(
     return spot
 
 
-def lookup(tree: Any, path: Path, plugins: tuple[Plugin, ...] = ()) -> Any:
+def lookup(tree: Any, path: Path, plugins: tuple[Plugin, ...]) -> Any:
     """The value at `path` with all defaults filled in; MISSING if there is neither a value nor a default."""
     spot = locate(tree, path, plugins=plugins)
     if spot.model is None or spot.value is None:

@@ -87,7 +87,7 @@ def parse_probes(texts: Sequence[str], plugins: tuple[Plugin, ...] = ()) -> list
     return probes
 
 
-def parse_launcher(kind: str, texts: Sequence[str], plugins: tuple[Plugin, ...] = ()) -> LauncherConfig:
+def parse_launcher(kind: str, texts: Sequence[str], plugins: tuple[Plugin, ...]) -> LauncherConfig:
     """The launcher of this kind, with the options in texts such as "partition=gpu". Raises ConfigError."""
     draft = Draft(COMMAND_LINE, {}, plugins=plugins)
     kinds = models("launcher", plugins)

@@ -137,7 +137,7 @@ def explain(
 
 
 def error_path(
-    loc: tuple[int | str, ...], tree: Any, root: type[BaseModel], plugins: tuple[Plugin, ...] = ()
+    loc: tuple[int | str, ...], tree: Any, root: type[BaseModel], plugins: tuple[Plugin, ...]
 ) -> Key:
     """The path in the tree that an error at pydantic's location `loc` is about. The location also names
     branches of unions, which are not keys of the tree.

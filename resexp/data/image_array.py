@@ -87,7 +87,7 @@ def images_in(array: StoredArray, layout: Layout | None, white: float | None) ->
     return ImageArray(array, fitting[0], white or (1.0 if array.dtype.kind == "f" else 255.0))
 
 
-def labels_in(array: StoredArray, images: StoredArray, classes: int | None = None) -> Labels:
+def labels_in(array: StoredArray, images: StoredArray, classes: int | None) -> Labels:
     """The labels (n,) int64 of these images: 0 to K - 1, where K is `classes` if that is given.
 
     Raises DataError if there is not one whole number for each image, if a number is not in this range, or if

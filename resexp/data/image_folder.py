@@ -156,9 +156,9 @@ def chunk_of(read: Sequence[Picture | Unreadable], labels: Labels, names: Sequen
     )
 
 
-def split_trees(folders: Splits, test_fraction: float, kind: Wanted = IMAGES) -> dict[Split, Tree]:
+def split_trees(folders: Splits, test_fraction: float, kind: Wanted) -> dict[Split, Tree]:
     """The trees of both splits. If there is no test folder, `test_fraction` of each class is the test set."""
-    tree = scan(folders.train, kind=kind)
+    tree = scan(folders.train, None, kind)
     if folders.test is not None:
         if test_fraction != TEST_FRACTION:
             wrong = f"has no effect, because {folders.test} is the test set"
@@ -169,8 +169,8 @@ def split_trees(folders: Splits, test_fraction: float, kind: Wanted = IMAGES) ->
     return {"train": tree.part(rest), "test": replace(tree.part(rows), left_out=())}
 
 
-def scan(folder: Path, classes: Sequence[str] | None = None, kind: Wanted = IMAGES) -> Tree:
-    """The images (or files of another kind) below a folder, by class.
+def scan(folder: Path, classes: Sequence[str] | None, kind: Wanted) -> Tree:
+    """The files of this kind below a folder, by class.
 
     For a test set, give the `classes` of the training set. Then no other class may occur, and folders without
     images are ignored. Raises DataError if the folder is missing or has no class, if a class has no image, or

@@ -89,9 +89,9 @@ def files_below(folder: Path, inner: str, left_out: list[str], kind: Wanted = IM
             yield path
 
 
-def stray_files(folder: Path, kind: Wanted = IMAGES) -> list[str]:
-    """The images (or files of another kind) that belong to no class, because they lie beside the folders of
-    the classes. Each is returned with this reason.
+def stray_files(folder: Path, kind: Wanted) -> list[str]:
+    """The files of this kind that belong to no class, because they lie beside the folders of the classes.
+    Each is returned with this reason.
     """
     return [
         f"{name} (lies beside the folders of the classes)"

@@ -65,7 +65,7 @@ def _white_is_zero(image: Image.Image) -> bool:
     return bool(tags.get(PHOTOMETRIC) == WHITE_IS_ZERO)
 
 
-def class_numbers(image: Image.Image, file: Path, groups: int, seen: set[int] | None = None) -> Image.Image:
+def class_numbers(image: Image.Image, file: Path, groups: int, seen: set[int] | None) -> Image.Image:
     """The class numbers of a mask, from 0 to `groups` - 1, as an image in grey (mode L).
 
     If there are two groups, every value except 0 counts as 1. In a JPEG file, whose compression blurs, only

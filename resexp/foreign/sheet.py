@@ -190,7 +190,7 @@ def _cell(value: Any) -> Any:
     return (value.strip() or None) if isinstance(value, str) else value
 
 
-def of_frame(frame: pd.DataFrame, name: str = "runs") -> Sheet:
+def of_frame(frame: pd.DataFrame, name: str) -> Sheet:
     """The table in a pandas DataFrame. Values that pandas calls missing are empty cells.
 
     Raises TableError: it is no DataFrame, has no rows, or has two columns with the same name.

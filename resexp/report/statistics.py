@@ -217,7 +217,7 @@ def degradation(
     return Gap(found.value, found.low, found.high, best, n, None if first in shallower else first)
 
 
-def of_best(against: Callable[[float], Sequence[Estimate | None]], level: float = LEVEL) -> Estimate:
+def of_best(against: Callable[[float], Sequence[Estimate | None]], level: float) -> Estimate:
     """The greatest of the differences to several other samples: the one to the sample with the least mean.
 
     `against` returns the differences to all these samples, with intervals at the level that it is given. It
