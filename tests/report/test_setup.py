@@ -14,14 +14,16 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from made_up import ENVIRONMENT, trial
+from made_up import ENVIRONMENT, make_records, trial
 
 from resexp.catalog.plugins import Plugin
 from resexp.config.parse import parse_settings
+from resexp.report import frames
 from resexp.report.build import Report, build
 from resexp.report.render import csv as csv_format
 from resexp.report.render import html, latex, markdown, terminal
 from resexp.report.render import json as json_format
+from resexp.report.setup import Setup, setup
 from resexp.store import Records
 
 Make = Callable[..., Records]
@@ -56,8 +58,13 @@ def rows() -> list[dict[str, Any]]:
     return [trial(kind, depth, seed, **sizes) for kind in RATES for depth in (8, 20) for seed in range(3)]
 
 
-@pytest.fixture
-def trained(make: Make) -> Report:
+def setup_of(records: Records) -> Setup:
+    """The setup alone, without the tables of a report."""
+    return setup(frames.prepared(records))
+
+
+@pytest.fixture(scope="module")
+def trained() -> Report:
     """Three connections, of which one has its own learning rate and a growth that was matched."""
     found = rows()
     own = {row["id"]: settings(row, RATES[row["connection"]]) for row in found}
@@ -65,7 +72,7 @@ def trained(make: Make) -> Report:
         if row["connection"] == "skip":
             own[row["id"]]["model"] |= {"match": "params"}
             own[row["id"]]["model"]["connection"]["growth"] = 12 + row["depth"] // 8
-    return build(make(found, settings=own))
+    return build(make_records(found, settings=own))
 
 
 @pytest.mark.parametrize("module", [html, json_format, latex, markdown, terminal])
@@ -97,7 +104,7 @@ def test_a_batch_has_no_more_examples_than_there_are_to_train_on(kind: str, told
     own = {row["id"]: settings(row, 0.1) for row in found}
     for each in own.values():
         each["model"]["kind"] = kind
-    training = dict(build(make(found, settings=own)).setup.rows)["Training"]
+    training = dict(setup_of(make(found, settings=own)).rows)["Training"]
     assert told in training
     assert ("sgd" in training) == (kind == "resnet")
 
@@ -106,7 +113,7 @@ def test_a_data_set_is_named_once_while_some_trials_are_not_trained(make: Make) 
     waiting = [trial("plain", 8, seed, status="pending", train_examples=None) for seed in range(3)]
     found = [*waiting, *(trial("residual", 8, seed, train_examples=50) for seed in range(3))]
     own = {row["id"]: settings(row, 0.1) for row in found}
-    data = dict(build(make(found, settings=own)).setup.rows)["Data"]
+    data = dict(setup_of(make(found, settings=own)).rows)["Data"]
     assert data.count("digits") == 1, data
     assert "50 to train" in data
 
@@ -115,7 +122,7 @@ def test_the_noise_of_a_start_is_told_of_the_start_that_has_it(make: Make) -> No
     found = [trial("plain", 8, seed) for seed in range(3)]
     for start, told in (("he", False), ("dirac", True)):
         own = {row["id"]: settings(row, 0.1, init=start) for row in found}
-        network = dict(build(make(found, settings=own)).setup.rows)["Network"]
+        network = dict(setup_of(make(found, settings=own)).rows)["Network"]
         assert ("init_noise=0.1" in network) is told
 
 
@@ -178,13 +185,14 @@ def test_the_equation_of_a_users_connection_is_read_and_its_file_never_run(
     own["model"]["connection"] = {"kind": "halved"}
     records = make([row], settings={row["id"]: own}, plugins={row["id"]: (plugin,)})
     records = replace(records, trials=records.trials.assign(connection="halved", variant="halved"))
-    assert dict(build(records).setup.rows)["Connection halved"].startswith("h' = h / 2 + f(h)")
-    document = json.loads(json_format.render(build(records)))
+    report = build(records)
+    assert dict(report.setup.rows)["Connection halved"].startswith("h' = h / 2 + f(h)")
+    document = json.loads(json_format.render(report))
     assert document["trials"][0]["settings"]["model"]["connection"] == {"kind": "halved"}
     # If the copy is lost, the report still stands, with all settings.
-    lost = replace(records, plugins={})
-    assert not [name for name, _ in build(lost).setup.rows if name.startswith("Connection")]
-    document = json.loads(json_format.render(build(lost)))
+    report = build(replace(records, plugins={}))
+    assert not [name for name, _ in report.setup.rows if name.startswith("Connection")]
+    document = json.loads(json_format.render(report))
     assert document["trials"][0]["settings"]["model"]["norm"] == "batch"
 
 
@@ -208,7 +216,7 @@ def test_the_sentence_names_a_trunk_once_however_many_starts_it_has(make: Make) 
         row["id"]: settings(row, 0.1, init=start)
         for row, start in zip(found, ("he", "orthogonal", "dirac"), strict=True)
     }
-    told = build(make(found, settings=own)).setup
+    told = setup_of(make(found, settings=own))
     assert told.brief.count("resnet") == 1
     assert "init=orthogonal" in dict(told.rows)["Network"]
     assert "pre_activation" not in dict(told.rows)["Network"]
@@ -216,9 +224,9 @@ def test_the_sentence_names_a_trunk_once_however_many_starts_it_has(make: Make) 
 
 def test_seeds_that_are_not_the_same_everywhere_are_told_by_place(make: Make) -> None:
     every = rows()
-    assert dict(build(make(every)).setup.rows)["Seeds"] == "0, 1 and 2"
+    assert dict(setup_of(make(every)).rows)["Seeds"] == "0, 1 and 2"
     few = [row for row in every if row["connection"] != "skip" or row["depth"] == 8 or row["seed"] == 0]
-    shown = build(make(few)).setup
+    shown = setup_of(make(few))
     told = dict(shown.rows)["Seeds"]
     assert told.startswith(
         "0, 1 and 2; not all of them everywhere: 0, 1 and 2 for plain at depth 8, plain at"
@@ -233,7 +241,7 @@ def test_what_differs_between_the_depths_of_one_variant_names_it(make: Make) -> 
     for row in found:
         if row["connection"] == "plain" and row["depth"] == 20:
             own[row["id"]]["training"]["epochs"] = 9
-    told = dict(build(make(found, settings=own)).setup.rows)["Differs between depths"]
+    told = dict(setup_of(make(found, settings=own)).rows)["Differs between depths"]
     assert told == "plain: training.epochs (7 at depth 8 and 9 at depth 20)"
 
 
@@ -243,8 +251,8 @@ def test_the_setup_says_how_nearly_budgets_are_matched(make: Make) -> None:
         own = {row["id"]: settings(row, 0.1) for row in found}
         for row in found:
             own[row["id"]]["model"]["match"] = "params" if row["connection"] in matched else "none"
-        setup = build(make(found, settings=own)).setup
-        return dict(setup.rows)["Network"], setup.brief
+        told = setup_of(make(found, settings=own))
+        return dict(told.rows)["Network"], told.brief
 
     every = ("plain", "residual", "skip")
     told = "matched in parameters: 0.89 to 1.24 times those of the plain network"
@@ -270,4 +278,4 @@ def test_the_setup_says_that_matched_sizes_change_the_groups_of_a_norm(
     own = {row["id"]: settings(row, 0.1) for row in found}
     for each in own.values():
         each["model"].update(match=match, norm=norm)
-    assert ("Matched sizes" in dict(build(make(found, settings=own)).setup.rows)) is told
+    assert ("Matched sizes" in dict(setup_of(make(found, settings=own)).rows)) is told
