@@ -12,6 +12,7 @@ from resexp.config.expectation import parse
 from resexp.report import confounded, frames
 from resexp.report.build import build
 from resexp.report.expected import check
+from resexp.report.setup import setup
 from resexp.report.tables import claims, comparisons, degradation, orderings
 from resexp.store import Records
 
@@ -58,11 +59,11 @@ def test_a_verdict_on_depth_says_what_else_its_depths_differ_in() -> None:
 
 
 def test_the_setup_says_what_differs_between_depths() -> None:
-    shown = build(records(slower_at_56)).setup
+    shown = setup(frames.prepared(records(slower_at_56)))
     value = dict(shown.rows)["Differs between depths"]
     assert value == "training.optimizer.lr (0.1 at depth 8 and 20 and 0.01 at depth 56)"
     assert "and other recipes" in shown.brief
-    shown = build(records(lambda row: {})).setup
+    shown = setup(frames.prepared(records(lambda row: {})))
     assert "Differs between depths" not in dict(shown.rows)
     assert "recipes" not in shown.brief
 

@@ -78,11 +78,20 @@ def hostile() -> Report:
     return build(replace(records, environment={"processor": everything}))
 
 
+@pytest.fixture(scope="module")
+def states(report: Report) -> dict[str, Report]:
+    rows = [trial("plain", 8, 0, "running"), trial("plain", 20, 0, "pending")]
+    return {
+        "troubled": report,
+        "none done": build(make_records(rows)),
+        "empty": build(make_records([])),
+    }
+
+
 @pytest.mark.parametrize("module", FORMATS, ids=NAMES)
 @pytest.mark.parametrize("state", ["troubled", "none done", "empty"])
-def test_every_state_of_a_run_is_rendered(module: Any, state: str, make: Make, report: Report) -> None:
-    rows = [trial("plain", 8, 0, "running"), trial("plain", 20, 0, "pending")]
-    text = module.render(report if state == "troubled" else build(make(rows if state == "none done" else [])))
+def test_every_state_of_a_run_is_rendered(module: Any, state: str, states: dict[str, Report]) -> None:
+    text = module.render(states[state])
     assert not re.search(r"\b(nan|NaN|None|inf)\b", text)
     if state == "troubled":
         assert "out of memory" in text

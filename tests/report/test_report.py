@@ -44,14 +44,16 @@ def test_of_one_depth_the_report_opens_with_the_comparison(make: Callable[..., R
 
 def test_a_report_without_findings_says_why(make: Callable[..., Records]) -> None:
     measured = build(make([trial("plain", 8, 0)]))
+    running = build(make([trial("plain", 8, 0, "running")]))
     assert measured.sentences == ()
-    once = {id: {"training": {"iterations": 1}} for id in measured.records.settings}
     for module in (html, markdown, terminal):
         assert "Nothing here compares" in module.render(measured)
-        assert "No trial has finished yet" in module.render(build(make([trial("plain", 8, 0, "running")])))
-    (note,) = build(make([trial("plain", 8, 0)], settings=once, published={})).notes
+        assert "No trial has finished yet" in module.render(running)
+    settings = {id: {"training": {"iterations": 1}} for id in measured.records.settings}
+    once = build(make([trial("plain", 8, 0)], settings=settings, published={}))
+    (note,) = once.notes
     assert "trained for one step only" in note
-    assert not build(make([trial("plain", 8, 0)], settings=once, published={})).drawings[1:]
+    assert not once.drawings[1:]
 
 
 def test_a_size_that_no_machine_has_is_shown_as_it_is(make: Callable[..., Records]) -> None:
@@ -73,8 +75,8 @@ def test_write_leaves_every_file_and_nothing_else(report: Report, tmp_path: Path
     assert {link for link in FILES if link.startswith("figures")} == set(links)
 
 
-def test_the_configuration_is_named_where_it_is_written(report: Report, tmp_path: Path) -> None:
-    configured = replace(report, records=replace(report.records, config="name: example"))
+def test_the_configuration_is_named_where_it_is_written(make: Callable[..., Records], tmp_path: Path) -> None:
+    configured = build(make([trial("plain", 8, 0)], config="name: example"))
     named = beside(write(configured, tmp_path), tmp_path)
     assert named.endswith("trials.csv, configuration.yaml and figures/")
 
