@@ -10,10 +10,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import typer.main
 import yaml
 
+import resexp
 from resexp import api
 from resexp.catalog.plugins import read_plugin
 from resexp.cli.app import app
@@ -106,6 +108,26 @@ def test_the_examples_of_a_probe_a_table_and_a_figure_are_in_a_report(tmp_path: 
     text = (ROOT / page).read_text("utf-8").partition("## What `records` has")[2]
     for line in re.findall(r"^\| (`.*?) \|", text, re.MULTILINE):
         assert set(re.findall(r"`(\w+)`", line)) <= set(records.trials.columns)
+
+
+def test_the_examples_of_tables_from_elsewhere_are_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    jsonl, epochs, names, python = blocks("docs/howto/judge.md", "python")
+    runs = [{"model": "plain", "depth": depth, "seed": seed} for depth in (8, 20) for seed in range(3)]
+    last = {"train_acc": 0.9, "test_acc": 0.8}
+    exec(jsonl, {"frame": pd.DataFrame([{"config": run, "summary": last} for run in runs])})
+    assert len(resexp.judge("runs.jsonl").records.trials) == len(runs)
+    log = [{**run, **last, "epoch": epoch, "train_acc": epoch / 10} for epoch in (2, 1) for run in runs]
+    kept: dict[str, Any] = {"log": pd.DataFrame(log)}
+    exec(epochs, kept)
+    assert resexp.judge(kept["last"]).records.trials["train_error"].tolist() == [0.8] * len(runs)
+    frame = pd.DataFrame([{**last, "arch": f"res2net{run['depth']}", "lr": 0.1, **run} for run in runs])
+    given = {"frame": frame.drop(columns=["model", "depth"]), "resexp": resexp}
+    exec(names, given)
+    exec(python, given)
+    assert set(given["frame"]["net"]) == {"res2net"}
 
 
 def test_the_examples_of_expectations_are_understood() -> None:
