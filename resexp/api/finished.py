@@ -173,7 +173,7 @@ def open_trial(
     settings = parse_settings(one.trial.settings, code)
     if part_class(settings.model.info).network is None:
         wrong = f"{one.trial.name} trained {settings.model.kind}, which is no network"
-        raise ConfigError.of("resexp.api.open_trial", "trial", wrong, "name a trial of a network")
+        raise ConfigError.of(f"resexp.api.{open_trial.__name__}", "trial", wrong, "name a trial of a network")
     check_unchanged(one.trial, code, survey.facts(settings.data).fingerprint, one.folder.path)
     plain = settings.training.model_copy(update={"compile": False})
     settings = settings.model_copy(update={"training": plain})
