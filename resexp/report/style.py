@@ -12,9 +12,11 @@ from zlib import crc32
 
 import numpy as np
 import pandas as pd
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, to_hex
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
@@ -193,8 +195,25 @@ def depth_axis(axes: Axes, depths: Sequence[int]) -> None:
     if max(depths) > 12 * min(depths):
         axes.set_xscale("log")
     axes.xaxis.set_major_locator(FixedLocator(sorted(depths)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:.0f}"))
+    shown = _with_room(axes, depths)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:.0f}" if round(x) in shown else ""))
     axes.xaxis.set_minor_locator(NullLocator())
+
+
+def _with_room(axes: Axes, depths: Sequence[int]) -> set[int]:
+    """The depths whose numbers have room below the axis: the greatest one, and from there down those that
+    would not touch the number that was shown before.
+    """
+    axes.get_xlim()  # otherwise the limits may be those of before the last change
+    size = FontProperties(size=rcParams["xtick.labelsize"]).get_size_in_points() * axes.figure.dpi / 72
+    places = axes.get_xaxis_transform().transform([(depth, 0.0) for depth in depths])[:, 0]
+    shown, free = set(), np.inf
+    for depth, place in sorted(zip(depths, places, strict=True), reverse=True):
+        half = 0.32 * size * len(str(depth))
+        if place + half + size / 4 <= free:
+            shown.add(depth)
+            free = place - half
+    return shown
 
 
 def counting_axis(axes: Axes, label: str, ticks: int = 10) -> None:

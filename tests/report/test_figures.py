@@ -13,8 +13,9 @@ import pandas as pd
 import pytest
 from made_up import first_drawing, probe_rows, trial
 from matplotlib import rc_context
+from matplotlib.figure import Figure
 
-from resexp.report import frames
+from resexp.report import frames, style
 from resexp.report.build import Report, build
 from resexp.report.figures import error_vs_depth, gradient_norms, pareto, training_curves
 from resexp.report.render import html
@@ -57,6 +58,22 @@ def test_layers_are_counted_in_whole_numbers(make: Callable[..., Records]) -> No
     ticks = [float(tick) for panel in figure.axes for tick in panel.get_xticks()]
     assert len(ticks) > 3
     assert all(tick.is_integer() for tick in ticks), ticks
+
+
+def test_numbers_of_many_depths_do_not_touch() -> None:
+    depths = [8, 14, 20, 26, 32, 38, 44, 50, 56, 110]
+    with rc_context(RC):
+        figure = Figure(figsize=(7.4, 3), layout="constrained")
+        panels = figure.subplots(1, 2)
+        for panel in panels:
+            panel.plot(depths, depths)
+            style.depth_axis(panel, depths)
+        figure.draw_without_rendering()
+    for panel in panels:
+        labels = [label for label in panel.get_xticklabels() if label.get_text()]
+        assert {"8", "110"} < {label.get_text() for label in labels}
+        edges = [place for label in labels for place in label.get_window_extent().intervalx]
+        assert edges == sorted(edges)
 
 
 def test_the_majority_class_is_a_line_where_errors_come_near_it(make: Callable[..., Records]) -> None:
