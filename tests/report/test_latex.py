@@ -30,7 +30,7 @@ EVERYTHING = (
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("a_b & 5 % of $1 #2 {x}", r"a\_b \& 5 \% of \$1 \#2 \{x\}"),
+        ("a_b & 5 % of $1 #2 {x}", r"a\_b \& 5~\% of \$1 \#2 \{x\}"),
         (r"\input{x}", r"\textbackslash{}input\{x\}"),
         ("~^|<>", r"\textasciitilde{}\textasciicircum{}\textbar{}\textless{}\textgreater{}"),
         ("[80, 90] *", "{[}80, 90{]} {*}"),
@@ -104,7 +104,7 @@ def test_the_setup_is_a_list_whose_equations_are_not_broken(make: Make) -> None:
 def test_units_have_a_row_of_their_own(make: Make) -> None:
     text = fragment(build(make([trial("plain", d, s) for d in (8, 20) for s in range(2)])))
     assert (
-        "Connection & Depth & n & Train error & D(L) & 95 \\% interval \\\\\n &  &  & (\\%) & (points) &"
+        "Connection & Depth & n & Train error & D(L) & 95~\\% interval \\\\\n &  &  & (\\%) & (points) &"
         in text
     )
 

@@ -48,9 +48,9 @@ def escape(text: str) -> str:
     """Text in which LaTeX sees no command. A character that it cannot set is replaced by its code: [U+4E2D].
 
     Text between backticks, with which captions mark code, is set as code. The apostrophe of h' is set as a
-    prime. In `n = 3`, the spaces are such that no line ends there.
+    prime. In `n = 3` and `95 %`, the spaces are such that no line ends there.
     """
-    text = unicodedata.normalize("NFC", words.clean(text))
+    text = re.sub(r"(?<=\d) %", "\u00a0%", unicodedata.normalize("NFC", words.clean(text)))
     text = re.sub(r"\b(\w)'(?!\w)", "\\1′", re.sub(r"\bn = (?=\d)", "n\u00a0=\u00a0", text))
     pieces = [_set(piece) for piece in re.split("`([^`]+)`", text)]
     return "".join(rf"\texttt{{{piece}}}" if place % 2 else piece for place, piece in enumerate(pieces))
