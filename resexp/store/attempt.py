@@ -18,6 +18,7 @@ from typing import Any
 from resexp import durable
 from resexp.catalog.plugins import Plugin
 from resexp.errors import StoreError, out_of_memory
+from resexp.machine.arithmetic import are_mixed, may_continue
 from resexp.machine.host import time_here
 from resexp.plan.trial import Trial
 from resexp.store.copies import copied_plugins
@@ -85,11 +86,11 @@ class Attempt:
         """Resume from the newest usable checkpoint, and return what `load` makes of its bytes.
 
         If there is none, the row files are emptied, and None is returned: training starts at its first step.
-        `fingerprint` describes the environment: versions, machine and threads. A checkpoint is deleted if it
-        is damaged, or of another trial, format or environment. But with `allow_environment_change`, a
-        checkpoint of another environment is used, and the result will say `mixed`. If `load` raises, a note
-        says so, and the next older checkpoint is tried. But if memory runs out, the error is raised, and
-        nothing is deleted. Raises StaleAttempt.
+        `fingerprint` describes the environment: see `machine/arithmetic.py`. A checkpoint is deleted if it is
+        damaged, or of another trial, format or environment. But with `allow_environment_change`, a checkpoint
+        of another environment is used, and the result will say `mixed`. If `load` raises, a note says so, and
+        the next older checkpoint is tried. But if memory runs out, the error is raised, and nothing is
+        deleted. Raises StaleAttempt.
         """
         self._check_current()
         # Stored fingerprints have lists instead of tuples. Sealing gives this one lists, too.
@@ -110,9 +111,10 @@ class Attempt:
                 self._set_aside(sidecar, problem)
                 continue
             kept = {name: record["rows"][name]["bytes"] for name in rows}
-            self._mixed = record["mixed"] or record["fingerprint"] != self._fingerprint
+            self._mixed = record["mixed"] or are_mixed(record["fingerprint"], self._fingerprint)
             break
-        for orphan in set(self._folder.path.glob("checkpoint-*.pt")) - self._with_sidecar():
+        with_sidecar = {sidecar.with_suffix(".pt") for sidecar in self._folder.checkpoints()}
+        for orphan in set(self._folder.path.glob("checkpoint-*.pt")) - with_sidecar:
             orphan.unlink(missing_ok=True)
         self._logs = {
             name: durable.RowLog(self._folder.path / name, content[: kept[name]])
@@ -130,7 +132,7 @@ class Attempt:
         """The bytes of a checkpoint, or None if the checkpoint is not usable (see `begin`)."""
         if record.get("format") != FORMAT or record["trial"] != self.trial.id:
             return None
-        if record["fingerprint"] != self._fingerprint and not self._allow_environment_change:
+        if not (self._allow_environment_change or may_continue(record["fingerprint"], self._fingerprint)):
             return None
         if not all(durable.fits(record["rows"][name], content) for name, content in rows.items()):
             return None
@@ -241,9 +243,6 @@ class Attempt:
 
     def _extents(self) -> dict[str, dict[str, int]]:
         return {name: log.extent() for name, log in self._logs.items()}
-
-    def _with_sidecar(self) -> set[Path]:
-        return {sidecar.with_suffix(".pt") for sidecar in self._folder.checkpoints()}
 
     def _prune(self) -> None:
         """Delete the checkpoints that `save_checkpoint` does not keep."""

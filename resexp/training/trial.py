@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,10 @@ from resexp.config.parse import parse_settings
 from resexp.data.cache import prepare_for
 from resexp.data.opening import open_data
 from resexp.errors import Diverged, TrialError
+from resexp.machine.arithmetic import MODEL
 from resexp.machine.devices import device_name
 from resexp.machine.memory import keep_freed_memory
-from resexp.machine.precision import forbid_tf32, use_deterministic
+from resexp.machine.precision import LIMITS, forbid_tf32, use_deterministic
 from resexp.plan.status import Status
 from resexp.training.blind import blind_errors
 from resexp.training.learner import Learner, learner_of
@@ -139,7 +141,12 @@ def confused(run: Learner) -> dict[str, dict[str, int]]:
 
 
 def fingerprint(device: torch.device, threads: int) -> dict[str, Any]:
-    """What must be the same for a half-done trial to continue bit for bit."""
+    """What must be the same for a half-done trial to continue bit for bit: see `machine/arithmetic.py`."""
     on_cpu = device.type == "cpu"
-    processor = torch.backends.cpu.get_cpu_capability() if on_cpu else device_name(str(device))
-    return {"device": device.type, "processor": processor, "torch": torch.__version__, "threads": threads}
+    name = device_name(str(device))
+    processor = torch.backends.cpu.get_cpu_capability() if on_cpu else name
+    found = {"device": device.type, "processor": processor, "torch": torch.__version__, "threads": threads}
+    if on_cpu:
+        found |= {limit: os.environ[limit] for limit in LIMITS if os.environ.get(limit)}
+        found |= {MODEL: name} if name else {}
+    return found

@@ -270,6 +270,27 @@ def test_another_machine_starts_again_unless_a_change_is_allowed(tmp_path: Path)
         assert not store.read(tmp_path / "exp").trials["mixed"][0]
 
 
+@pytest.mark.parametrize(
+    ("before", "now", "mixed"),
+    [
+        ({"model": "EPYC"}, {"model": "EPYC"}, False),
+        ({"model": "EPYC"}, {"model": "Xeon"}, True),
+        ({}, {"model": "Xeon"}, False),  # an older version did not record it
+    ],
+)
+def test_a_trial_that_goes_on_on_another_processor_of_the_same_kind_is_mixed(
+    before: dict[str, str], now: dict[str, str], mixed: bool, tmp_path: Path
+) -> None:
+    with create(tmp_path) as experiment:
+        first = attempt(experiment, TRIALS[0])
+        first.begin({**stub.FINGERPRINT, **before})
+        first.save_checkpoint(b"first", 5)
+        again = attempt(experiment, TRIALS[0])
+        assert again.begin({**stub.FINGERPRINT, **now}) == b"first"
+        again.commit({"status": "done", "cause": None})
+        assert bool(store.read(tmp_path / "exp").trials["mixed"][0]) == mixed
+
+
 def test_a_stale_attempt_can_neither_save_nor_commit(tmp_path: Path) -> None:
     with create(tmp_path) as experiment:
         stale = attempt(experiment, TRIALS[0])

@@ -21,6 +21,8 @@ from resexp.config.parse import parse_settings
 from resexp.config.settings import Settings
 from resexp.data import cache
 from resexp.data.opening import open_data
+from resexp.machine.arithmetic import may_continue
+from resexp.machine.devices import device_name
 from resexp.plan.trial import Trial
 from resexp.probes.base import Reading, Snapshot
 from resexp.probes.gradient_norms import GradientNorms
@@ -29,7 +31,7 @@ from resexp.tasks.classification import Classification
 from resexp.training import evaluation, loop
 from resexp.training.probing import probe_rows, reason
 from resexp.training.run import Run
-from resexp.training.trial import train
+from resexp.training.trial import fingerprint, train
 
 Attempts = Callable[..., Attempt]
 CPU = torch.device("cpu")
@@ -146,6 +148,18 @@ def test_resuming_gives_the_weights_and_rows_of_an_uninterrupted_run(
     assert rows(straight_folder.parents[1]) == expected[1]
     trial = read(straight_folder.parents[1]).trials.iloc[0]
     assert (trial["status"], trial["steps"], trial["epochs"]) == ("done", 9, 3)
+
+
+def test_an_environment_names_the_processor_and_what_limits_its_instructions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
+    free = fingerprint(CPU, 1)
+    assert free.get("model") == device_name("cpu")
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    limited = fingerprint(CPU, 1)
+    assert not may_continue(free, limited)
+    assert {**free, "ONEDNN_MAX_CPU_ISA": "AVX2"} == limited
 
 
 def test_the_memory_of_a_continued_trial_is_the_most_of_its_attempts(

@@ -1,0 +1,30 @@
+"""Compares the environments in which the attempts at a trial compute, as `training/trial.py` describes them.
+
+Two processors with the same instruction sets may still add up in another order, for example because their
+caches have other sizes. A trial continues on either of them, but its result says that it is mixed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+MODEL = "model"
+"""The key of the processor's name. Older versions did not record it."""
+
+
+def may_continue(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether an attempt continues from a checkpoint of another one without being told to."""
+    return _without_model(before) == _without_model(now)
+
+
+def are_mixed(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether a trial that was begun in one environment and continued in the other may have other bits than
+    one that was trained in either of them.
+    """
+    models = {each[MODEL] for each in (before, now) if each.get(MODEL)}
+    return not may_continue(before, now) or len(models) > 1
+
+
+def _without_model(environment: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in environment.items() if key != MODEL}
