@@ -80,6 +80,11 @@ def test_the_script_is_the_same_whatever_the_report_says(make: Callable[..., Rec
     assert "<!--" not in html.script()
 
 
+def test_code_in_a_note_is_set_as_code_and_stays_text(make: Callable[..., Records]) -> None:
+    text = html.render(build(make([trial("plain", 8, 0)], notes=["say `a <b>`, or `c"])))
+    assert "<p>say <code>a &lt;b&gt;</code>, or `c</p>" in text
+
+
 @pytest.mark.skipif(NODE is None, reason="no Node.js is installed")
 def test_the_script_is_javascript(tmp_path: Path) -> None:
     assert NODE is not None

@@ -12,7 +12,7 @@ import re
 from importlib import resources
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from resexp.report.build import Report
 from resexp.report.glossary import TERMS
@@ -39,6 +39,7 @@ def render(report: Report) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["code"] = _code
     keys = {table.key for table in report.tables}
     beside: dict[str, list[object]] = {}  # by table; figures without a table have the key "" and come last
     for drawing in report.drawings:
@@ -54,6 +55,11 @@ def render(report: Report) -> str:
         script=Markup(code),
         script_hash=base64.b64encode(hashlib.sha256(code.encode()).digest()).decode(),
     )
+
+
+def _code(text: str) -> Markup:
+    """The text, in which what stands between backticks is set as code."""
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def _magnitude(cell: str) -> str:
