@@ -219,7 +219,7 @@ def _with_room(axes: Axes, depths: Sequence[int]) -> set[int]:
 def counting_axis(axes: Axes, label: str, ticks: int = 10) -> None:
     """Label the horizontal axis, and put its ticks, of which there are at most `ticks`, at whole numbers."""
     axes.set_xlabel(label)
-    axes.xaxis.set_major_locator(MaxNLocator(ticks, integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(ticks, integer=True, min_n_ticks=1))
 
 
 def log_axis(axes: Axes) -> None:

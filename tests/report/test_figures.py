@@ -60,6 +60,15 @@ def test_layers_are_counted_in_whole_numbers(make: Callable[..., Records]) -> No
     assert all(tick.is_integer() for tick in ticks), ticks
 
 
+def test_the_only_epoch_has_the_only_number(make: Callable[..., Records]) -> None:
+    with rc_context(RC):
+        figure = training_curves.figure(frames.prepared(make([trial("plain", 8, 0)], epochs=1)))
+    assert figure is not None
+    for panel in figure.axes:
+        low, high = panel.get_xlim()
+        assert [tick for tick in panel.get_xticks() if low <= tick <= high] == [1]
+
+
 def test_numbers_of_many_depths_do_not_touch() -> None:
     depths = [8, 14, 20, 26, 32, 38, 44, 50, 56, 110]
     with rc_context(RC):

@@ -80,4 +80,4 @@ def _axes(place: Axes, panel: Panel) -> None:
         style.log_axis(place)
     place.set_xlabel(panel.axis)
     if (panel.rows["x"] % 1 == 0).all():
-        place.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        place.xaxis.set_major_locator(MaxNLocator(5, integer=True, min_n_ticks=1))

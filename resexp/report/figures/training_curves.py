@@ -56,7 +56,7 @@ def figure(records: Records) -> Figure | None:
                 panel.plot(
                     stats.index, stats["mean"], marker=marker, color=color, linewidth=width, label=name
                 )
-            panel.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+            panel.xaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
             if offset == 0:
                 style.title(panel, called(titles[variant]), columns)
             else:
