@@ -219,7 +219,7 @@ def test_latex_escapes_every_special_character(hostile: Report) -> None:
     text = latex.render(hostile)
     assert r"\input" not in text
     assert (
-        r"\textbackslash{}input\{/etc/passwd\} \& 100 \% \$x\_1\textasciicircum{}2\$ \# \textasciitilde{}"
+        r"\textbackslash{}input\{/etc/passwd\} \& 100~\% \$x\_1\textasciicircum{}2\$ \# \textasciitilde{}"
         in text
     )
 
