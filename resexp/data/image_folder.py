@@ -184,7 +184,7 @@ def scan(folder: Path, classes: Sequence[str] | None, kind: Wanted) -> Tree:
     if classes is not None:
         images = {name: paths for name, paths in images.items() if paths}
     if not images:
-        raise DataError(f"{folder}: no folders in it; there must be one for each class, with its {kind.name}")
+        raise DataError(f"{folder}: no folders with {kind.name} in it; there must be one for each class")
     names = dict[str, str]()
     for name in images:
         if (twin := names.setdefault(same(name), name)) != name:

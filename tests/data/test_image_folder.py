@@ -160,7 +160,7 @@ def test_fingerprint_follows_the_files(tmp_path: Path, configure: Configure) -> 
     ("counts", "fields", "says"),
     [
         (None, {}, "No such file"),
-        ({}, {}, "no folders in it"),
+        ({}, {}, "set: no folders with images in it; there must be one for each class"),
         ({"ant": 3, "bee": 0}, {}, "bee: no images in it; known kinds: JPEG"),
         ({"ant": 9, "bee": 1}, {}, "'bee' has one example"),
         ({"ant": 5, "bee": 5}, {"test_fraction": 0.0}, "cannot be split with test_fraction 0.0"),

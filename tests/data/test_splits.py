@@ -119,6 +119,13 @@ def test_an_empty_folder_in_the_test_set_is_as_if_absent(tmp_path: Path, configu
         cache.facts_of(config)
 
 
+def test_a_test_set_of_empty_folders_is_not_said_to_have_none(tmp_path: Path, configure: Configure) -> None:
+    root = planted(tmp_path / "set", "train/ant", "train/bee")
+    folders(root, "val/ant", "val/bee")
+    with pytest.raises(DataError, match="val: no folders with images in it"):
+        cache.facts_of(configure("image_folder", root=str(root)))
+
+
 def test_classes_are_compared_in_one_spelling(tmp_path: Path, configure: Configure) -> None:
     root = planted(tmp_path / "set", f"train/{COMPOSED}", "train/tea", f"val/{DECOMPOSED}", "val/tea")
     facts = cache.facts_of(configure("image_folder", root=str(root), classes=(DECOMPOSED,)))
