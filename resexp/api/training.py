@@ -104,7 +104,8 @@ def run(
         `make_launcher`). Default: they are processes of this machine.
 
     Raises:
-        ConfigError, DataError: the input is wrong; nothing has been written.
+        ConfigError, DataError: the input is wrong, or half-done trials were begun with another number of
+            threads; nothing has been written.
         BusyError: another process runs this experiment.
         StoreError: the results folder cannot be written.
         KeyboardInterrupt: SIGINT, SIGTERM or SIGHUP came before the first trial was started.
@@ -125,13 +126,12 @@ def run(
     from resexp.machine.environment import environment
     from resexp.plan.chosen import choose
     from resexp.plan.make import make_plan
-    from resexp.store import create, hold, states
+    from resexp.store import begun_otherwise, create, hold, states
     from resexp.training.entry import TRAINER, preloaded
 
     settings = [point.settings for point in experiment.points]
     local = Local(preloaded(settings))
-    launcher = launcher or local
-    place = place_of(launcher, device, jobs, threads)
+    place = place_of(launcher := launcher or local, device, jobs, threads)
     conditions = parse_conditions(only, experiment.plugins)
     results, console = Path(results), line_console()
     show = display or partial(LineDisplay, console)
@@ -149,11 +149,17 @@ def run(
         stored = states(results / experiment.name, planned)
         chosen = choose(planned, conditions)
         left = [trial for trial in chosen if fresh or not stored[trial.id].finished]
+        told = begun_otherwise(
+            results / experiment.name,
+            () if fresh or allow_environment_change else left,
+            threads,
+            record["versions"]["torch"],
+        )
         data = place.data(measurer, left)
         configs = {each.data.model_dump_json(): each.data for each in settings}.values()
         notes = [note for config in configs for note in with_source(config, survey.notes(config))]
         notes += few_steps.notes(settings, survey.readable)
-        for note in notes:
+        for note in (*notes, *told):
             tell(note)
         until_supervised.callback(launcher.close)
         slots = place.slots(left, tell)

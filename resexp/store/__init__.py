@@ -23,6 +23,7 @@ from resexp.store.experiment import StoredExperiment, create
 from resexp.store.experiment_lock import Hold, explained, hold
 from resexp.store.failure import fail, place_of
 from resexp.store.finished import Finished
+from resexp.store.half_done import begun_otherwise
 from resexp.store.holder import GLANCE, Running
 from resexp.store.job_notes import JobNotes, read_note
 from resexp.store.layout import FORMAT, PLAN_FORMAT, PUBLISHED, ExperimentFolder, State, TrialFolder
@@ -51,6 +52,7 @@ __all__ = [
     "Submitted",
     "TrialFolder",
     "Unpacked",
+    "begun_otherwise",
     "create",
     "experiments",
     "explained",

@@ -1,0 +1,52 @@
+"""A run that cannot use the checkpoints of half-done trials says so before it begins them again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import stub
+
+from resexp import store
+from resexp.errors import ConfigError
+
+TRIALS = [stub.trial("a", steps=10), stub.trial("b", steps=10), stub.trial("done", steps=10)]
+Ask = Callable[..., list[str]]
+
+
+@pytest.fixture
+def ask(tmp_path: Path) -> Ask:
+    """Asks what a run would say that has other threads or another torch than two half-done trials."""
+    with store.create(tmp_path, "exp", config_text="", trials=TRIALS, environment={}) as experiment:
+        for trial, saved in zip(TRIALS, (5, 6, None), strict=True):
+            half = store.Attempt(*experiment.claim(trial))
+            half.begin({"device": "cpu", "threads": 1, "torch": "2.14.1+cu130"})
+            if saved:
+                half.save_checkpoint(b"state", saved)
+
+    def asked(threads: int = 1, torch: str = "2.14.1") -> list[str]:
+        return store.begun_otherwise(tmp_path / "exp", TRIALS, threads, torch)
+
+    return asked
+
+
+def test_with_the_same_threads_and_version_there_is_nothing_to_say(ask: Ask) -> None:
+    assert ask() == ask(torch="2.14.1+cpu") == []
+
+
+def test_other_threads_are_refused(ask: Ask) -> None:
+    with pytest.raises(ConfigError) as refused:
+        ask(threads=4)
+    assert str(refused.value) == (
+        "command line: --threads: 4, but 2 half-done trials (a, b) were begun with 1, and would begin again "
+        "from their first steps; give --threads 1 to continue, --allow-environment-change to continue with 4 "
+        "(the results will say mixed), or --fresh and --only to train again"
+    )
+
+
+def test_another_version_is_told(ask: Ask) -> None:
+    (said,) = ask(torch="2.15.0")
+    assert said.startswith(
+        "2 half-done trials (a, b) were begun with torch 2.14.1+cu130, and begin again with 2.15.0. "
+    )
