@@ -17,7 +17,7 @@ from resexp.foreign.sheet import Sheet, of_file, of_frame
 from resexp.foreign.units import Unit, error
 from resexp.plan.status import Status
 from resexp.store.trial_rows import OF_SPLITS
-from resexp.text import clean, counted
+from resexp.text import clean, counted, percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from resexp.store import Records
 
 SPLITS = ("train", "test")
+MARGIN = 0.05
+"""How much more than the error of always answering the most frequent class a run may err without a note."""
 
 
 @dataclass(frozen=True)
@@ -112,12 +114,25 @@ def records_of(
         notes=[
             *limits.notes(sheet, columns, found, sizes, told.unit),
             *limits.for_all_sets(found, told.facts(sheet)),
+            *_above_chance(found, told.chance, sheet),
         ],
         settings={run.where: {"data": {"kind": run.data}} for run in found.runs if run.data},
         aside=f"resexp did not train these runs: they are the rows of {source}",
         foreign=True,
         unjudged=tuple(limits.unjudged(sheet, columns, found, bool(rows[f"{split}_chance"].notna().any()))),
     )
+
+
+def _above_chance(found: Runs, chance: float | None, sheet: Sheet) -> Iterator[str]:
+    """A note if runs err clearly more than the given error of always answering the most frequent class."""
+    done = [run for run in found.runs if run.status is Status.DONE]
+    above = [run for run in done if any((each or 0) > (chance or 1) + MARGIN for each in run.errors.values())]
+    if above:
+        yield (
+            f"{len(above)} of {counted(len(done), 'run')} err more than {percent(chance)}, although "
+            f"{sheet.option('chance')} says that always answering the most frequent class errs as much. It "
+            "is an error and not an accuracy, such as 0.9 for ten equal classes."
+        )
 
 
 def _unknown_chances(rows: pd.DataFrame, columns: ColumnRoles) -> Iterator[str]:

@@ -107,7 +107,7 @@ def additions(records: Records) -> str:
     claims = [claim for claim in _stated(records.published, "claims") if claim["say"] not in said]
     trials = [*_not_registered(records, registered, known=False)]
     parts = [words.counted(len(claims), "claim")] if claims else []
-    parts += [f"{words.counted(len(trials), 'trial')} of other variants"] if trials else []
+    parts += [f"{words.counted(len(trials), 'trial')} with other settings"] if trials else []
     return f" Added since, and exploratory: {words.joined(parts)}." if parts else ""
 
 

@@ -16,6 +16,7 @@ from resexp.plan import numerics
 from resexp.plan.trial import Trial
 from resexp.store.documents import read_or_empty
 from resexp.store.layout import ExperimentFolder, TrialFolder
+from resexp.store.registration import registration
 from resexp.text import counted
 
 
@@ -70,6 +71,17 @@ def set_aside(before: Mapping[str, Any], trials: Sequence[Trial]) -> list[str]:
         earlier = [t for t in earlier if _text(_completed(Trial.from_json(t).settings)) not in settings]
     ids = [*before.get("aside", ()), *(trial["id"] for trial in earlier)]
     return list(dict.fromkeys(id for id in ids if id not in new))
+
+
+def unregistered(folder: ExperimentFolder, trials: Sequence[Trial]) -> list[str]:
+    """A sentence if the experiment is registered, and the plan lacks trials of the first registered look."""
+    registered, _ = registration(folder)
+    first = set(registered["trials"][0]) if registered else set()
+    missing = len(first - {trial.id for trial in trials})
+    if not missing:
+        return []
+    lacks = f"This plan lacks {missing} of the {counted(len(first), 'registered trial')}"
+    return [f"{lacks}, for example because of an override. Without them, no verdict counts as registered."]
 
 
 def warning(

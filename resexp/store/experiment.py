@@ -174,6 +174,7 @@ class StoredExperiment:
         """
         overrides = self._environment.get("overrides", ())
         self.warnings = changes.reasons(self._folder, self.trials, self.pending())
+        self.warnings += changes.unregistered(self._folder, self.trials)
         aside = changes.set_aside(before, self.trials)
         if aside:
             self.warnings.append(changes.warning(self._folder, self.trials, aside, overrides))

@@ -14,6 +14,7 @@ from resexp import api, durable, store
 from resexp.config.load import Experiment
 from resexp.config.published import Published
 from resexp.errors import ConfigError
+from resexp.estimate.network import Measurer
 from resexp.plan import make
 from resexp.plan.looks import Look, with_seeds
 from resexp.plan.trial import Trial, identity
@@ -81,8 +82,28 @@ def test_seeds_added_to_a_registered_variant_are_a_change_and_another_variant_is
     other = api.load(tmp_path / "x.yaml", ["model.connection=plain,residual"])
     trained(other, tmp_path, noisy(0.02))
     assert opening(tmp_path).endswith(
-        "has changed since. Added since, and exploratory: 6 trials of other variants."
+        "has changed since. Added since, and exploratory: 6 trials with other settings."
     )
+
+
+def test_a_run_that_lacks_registered_trials_says_so_before_it_trains(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text(TEXT)
+    experiment = api.load(tmp_path / "x.yaml")
+    api.register(experiment, results=tmp_path, device="cpu")
+
+    def warnings(*overrides: str) -> list[str]:
+        changed = api.load(tmp_path / "x.yaml", list(overrides))
+        planned = make.make_plan(changed, Measurer("cpu"))
+        with store.create(
+            tmp_path, "x", config_text="", trials=planned, environment={"overrides": overrides}
+        ) as made:
+            return made.warnings
+
+    lacking = (
+        "This plan lacks 6 of the 6 registered trials, for example because of an override. Without them, "
+    )
+    assert not warnings()
+    assert lacking in " ".join(warnings("training.epochs=7"))
 
 
 def test_each_look_must_have_the_trials_that_were_registered_for_it(

@@ -301,6 +301,14 @@ def test_what_is_given_for_several_data_sets_at_once_is_told(tmp_path: Path) -> 
     assert "data sets" not in " ".join(resexp.judge(written(tmp_path, GOOD), chance=0.9).notes)
 
 
+def test_an_accuracy_in_the_place_of_the_error_of_chance_is_told(tmp_path: Path) -> None:
+    """With 0.1 for ten classes, every network that errs more "did not train"."""
+    path = written(tmp_path, GOOD)
+    (told,) = [note for note in resexp.judge(path, chance=0.01).notes if "not an accuracy" in note]
+    assert "although --chance says that always answering the most frequent class errs as much" in told
+    assert not [note for note in resexp.judge(path, chance=0.9).notes if "not an accuracy" in note]
+
+
 def test_a_start_that_tells_variants_apart_is_no_difference_beside_them(tmp_path: Path) -> None:
     def judged(init: dict[object, str]) -> str:
         rows = [
