@@ -90,7 +90,8 @@ def run(
     fresh: delete the experiment's earlier trials.
     keep_going: go on even if the first trials all fail in the same way, or if a disk is full.
     stall_timeout: seconds without a step after which a trial is killed.
-    allow_environment_change: continue trials that another machine or version has begun.
+    allow_environment_change: continue half-done trials that were begun with other threads, by another version
+        of PyTorch, or on another kind of processor or device. Their results will say mixed.
     display: makes the object that shows the run. Default: lines on standard error;
         `execution.display.Display` shows nothing.
     progress: is called while data are prepared and trials are planned.

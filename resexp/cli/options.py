@@ -112,7 +112,8 @@ AllowEnvironmentChange = Annotated[
     bool,
     typer.Option(
         "--allow-environment-change",
-        help="Continue trials that were begun on another machine or by another version.",
+        help="Continue half-done trials that were begun with other threads, by another version of PyTorch, "
+        "or on another kind of processor or device. Their results will say mixed.",
     ),
 ]
 

@@ -92,7 +92,8 @@ class Draft:
                 path, wrong, right = explain(details, tree, model, self.plugins)
                 # If a kind is unknown, the problem is where the kind was written, which may be an override.
                 blamed = (*path, "kind") if details["type"] == "union_tag_invalid" else path
-                self.wrong(origin(blamed), dotted(path), wrong, right)
+                place = origin(blamed)
+                self.wrong(place, dotted(path), wrong, _several(details, path, right, place is None))
         return None
 
 
@@ -182,6 +183,25 @@ def _words(
             choices = _choices(field.annotation)
             return f"{quoted(value)} is not known", suggest(value, choices) if choices else right
     return f"{quoted(value)} {_WRONG.get(kind, 'does not fit: ' + error['msg'])}", right
+
+
+def _several(error: ErrorDetails, path: Key, right: str, on_command_line: bool) -> str:
+    """What would be right; if a list is in the place of one value of a setting, also how to train several."""
+    values, key = error["input"], dotted(path)
+    setting = (len(path) > 1 or path == ("seed",)) and all(isinstance(step, str) for step in path)
+    if (
+        not setting
+        or not isinstance(values, list | tuple)
+        or not right.startswith("give ")
+        or "a list" in right
+    ):
+        return right
+    text = (
+        f"{key}={_short(','.join(map(str, values)))}"
+        if on_command_line
+        else f"{key}: {quoted(values)} under sweep"
+    )
+    return f"for several, write {text}; for one, {right}"
 
 
 def type_words(annotation: Any, metadata: Iterable[Any] = (), plugins: tuple[Plugin, ...] = ()) -> str:

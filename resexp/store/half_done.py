@@ -30,8 +30,9 @@ def begun_otherwise(experiment: Path, trials: Iterable[Trial], threads: int, tor
             f"{'its first step' if one else 'their first steps'}"
         )
         right = (
-            f"give --threads {begun} to continue, --allow-environment-change to continue with {threads} (the "
-            f"{'result' if one else 'results'} will say mixed), or --fresh and --only to train again"
+            f"give --threads {begun} to continue, or --allow-environment-change to continue with {threads} "
+            f"(the {'result' if one else 'results'} will say mixed). To begin again, delete the "
+            f"{'folder of this trial' if one else 'folders of these trials'} in {experiment / 'trials'}"
         )
         raise ConfigError.of("command line", "--threads", wrong, right)
     return [

@@ -56,6 +56,21 @@ CASES: dict[str, tuple[str, int, str, tuple[str, ...]]] = {
         "training.epochs",
         ("'2' is not a whole number",),
     ),
+    "several for one number": (
+        FULL + "seed: [0, 1]\n",
+        5,
+        "seed",
+        (
+            "[0, 1] is not a whole number",
+            "for several, write seed: [0, 1] under sweep; for one, give a whole",
+        ),
+    ),
+    "several for one part": (
+        TOP + "model: {kind: resnet, depth: 8, connection: [plain, skip]}\ntraining: {epochs: 2}\n",
+        3,
+        "model.connection",
+        ("for several, write model.connection: ['plain', 'skip'] under sweep; for one, give one of",),
+    ),
     "true for a number": (FULL + "seed: true\n", 5, "seed", ("true is not a whole number",)),
     "no for a boolean": (
         FULL.replace("2}", "2, compile: no}"),

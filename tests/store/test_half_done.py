@@ -35,13 +35,14 @@ def test_with_the_same_threads_and_version_there_is_nothing_to_say(ask: Ask) -> 
     assert ask() == ask(torch="2.14.1+cpu") == []
 
 
-def test_other_threads_are_refused(ask: Ask) -> None:
+def test_other_threads_are_refused(ask: Ask, tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as refused:
         ask(threads=4)
+    trials = tmp_path / "exp" / "trials"
     assert str(refused.value) == (
         "command line: --threads: 4, but 2 half-done trials (a, b) were begun with 1, and would begin again "
-        "from their first steps; give --threads 1 to continue, --allow-environment-change to continue with 4 "
-        "(the results will say mixed), or --fresh and --only to train again"
+        "from their first steps; give --threads 1 to continue, or --allow-environment-change to continue "
+        f"with 4 (the results will say mixed). To begin again, delete the folders of these trials in {trials}"
     )
 
 
