@@ -93,7 +93,7 @@ class Draft:
                 # If a kind is unknown, the problem is where the kind was written, which may be an override.
                 blamed = (*path, "kind") if details["type"] == "union_tag_invalid" else path
                 place = origin(blamed)
-                self.wrong(place, dotted(path), wrong, _several(details, path, right, place is None))
+                self.wrong(place, dotted(path), wrong, _several(details, path, right, place))
         return None
 
 
@@ -185,22 +185,25 @@ def _words(
     return f"{quoted(value)} {_WRONG.get(kind, 'does not fit: ' + error['msg'])}", right
 
 
-def _several(error: ErrorDetails, path: Key, right: str, on_command_line: bool) -> str:
-    """What would be right; if a list is in the place of one value of a setting, also how to train several."""
+def _several(error: ErrorDetails, path: Key, right: str, place: Key | None) -> str:
+    """What would be right; if a list is in the place of one value of a setting, also how to train several.
+
+    `place` is the value's position in the file, or None if the command line has it.
+    """
     values, key = error["input"], dotted(path)
     setting = (len(path) > 1 or path == ("seed",)) and all(isinstance(step, str) for step in path)
+    swept = {"sweep", "tune"} & {*(place or ())}  # then the list is one of several values already
     if (
         not setting
+        or swept
         or not isinstance(values, list | tuple)
+        or not values
         or not right.startswith("give ")
         or "a list" in right
     ):
         return right
-    text = (
-        f"{key}={_short(','.join(map(str, values)))}"
-        if on_command_line
-        else f"{key}: {quoted(values)} under sweep"
-    )
+    words = (str(value) if isinstance(value, str) else quoted(value) for value in values)
+    text = f"{key}={_short(','.join(words))}" if place is None else f"{key}: {quoted(values)} under sweep"
     return f"for several, write {text}; for one, {right}"
 
 

@@ -71,6 +71,13 @@ CASES: dict[str, tuple[str, int, str, tuple[str, ...]]] = {
         "model.connection",
         ("for several, write model.connection: ['plain', 'skip'] under sweep; for one, give one of",),
     ),
+    "none for one number": (FULL + "seed: []\n", 5, "seed", ("[] is not a whole number; give a whole",)),
+    "several as one of several": (
+        FULL + "sweep: {seed: [[0, 1], 2]}\n",
+        5,
+        "seed",
+        ("[0, 1] is not a whole number; give a whole",),
+    ),
     "true for a number": (FULL + "seed: true\n", 5, "seed", ("true is not a whole number",)),
     "no for a boolean": (
         FULL.replace("2}", "2, compile: no}"),
@@ -307,6 +314,8 @@ def test_where_what_and_what_would_be_right(tmp_path: Path, case: str) -> None:
         ("model.depth=", "model.depth: has no value"),
         ("model.depth=8,x", "model.depth: 'x' is not a whole number; give a whole number greater than 0"),
         ("model.depth=[8]", "model.depth: [8] is not a whole number"),
+        ("model.depth=[8,20]", "[8, 20] is not a whole number; for several, write model.depth=8,20; for one, "),
+        ("training.compile=[true,null]", "for several, write training.compile=true,null; for one, give true"),
         ("model.connection={kind: residual", "model.connection: is not valid YAML"),
         ("model.connection={kind: residual, shortcut: pat}", "model.connection.shortcut: 'pat' is not known"),
         ("data.kind=typo", "data: 'typo' is not known"),
