@@ -185,13 +185,14 @@ def _nested(sheet: Sheet) -> Iterator[Problem]:
     """Problems with columns whose cells are whole dictionaries, as some Weights & Biases scripts write."""
     first = sheet.rows[0]
     python = "apply ast.literal_eval to the column, and its keys become columns"
-    right = (
-        "write the table as JSONL, as pandas does: frame.to_json('runs.jsonl', orient='records', lines=True)"
+    file = (
+        "write the table as JSONL, as pandas does: frame.to_json('runs.jsonl', orient='records', "
+        "lines=True). If the frame was read from a file, apply ast.literal_eval to the column first"
     )
     for column, cell in first.cells.items():
         if isinstance(cell, str) and cell.startswith("{") and cell.endswith("}"):
             wrong = "holds a whole dictionary as text"
-            yield Problem(first.where, clean(column), wrong, python if sheet.python else right)
+            yield Problem(first.where, clean(column), wrong, python if sheet.python else file)
 
 
 def _no_error(sheet: Sheet) -> Problem:

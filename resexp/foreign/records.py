@@ -125,13 +125,16 @@ def records_of(
 
 def _above_chance(found: Runs, chance: float | None, sheet: Sheet) -> Iterator[str]:
     """A note if runs err clearly more than the given error of always answering the most frequent class."""
+    if chance is None:
+        return
     done = [run for run in found.runs if run.status is Status.DONE]
-    above = [run for run in done if any((each or 0) > (chance or 1) + MARGIN for each in run.errors.values())]
+    above = [run for run in done if any((each or 0) > chance + MARGIN for each in run.errors.values())]
     if above:
         yield (
-            f"{len(above)} of {counted(len(done), 'run')} err more than {percent(chance)}, although "
-            f"{sheet.option('chance')} says that always answering the most frequent class errs as much. It "
-            "is an error and not an accuracy, such as 0.9 for ten equal classes."
+            f"{len(above)} of {counted(len(done), 'run')} {'errs' if len(above) == 1 else 'err'} more than "
+            f"{percent(chance)}, although {sheet.option('chance')} says that always answering the most "
+            "frequent class errs as much. If that number is an accuracy, give the error in its place, such "
+            "as 0.9 for ten equal classes."
         )
 
 

@@ -123,6 +123,10 @@ def test_of_dictionaries_in_cells_it_is_said_how_to_write_them_and_not_what_else
     frame = pd.DataFrame([cells])
     for found in (refusals(written(tmp_path, frame.to_csv(index=False))), refusals(frame.map(str))):
         assert [each.split(": ")[1] for each in found] == ["summary", "config"]
+    texts = written(tmp_path, frame.map(str).to_json(orient="records", lines=True))
+    assert all(
+        "If the frame was read from a file, apply ast.literal_eval" in each for each in refusals(texts)
+    )
     jsonl = written(tmp_path, frame.to_json(orient="records", lines=True))
     for table in (jsonl, frame.map(str).map(ast.literal_eval)):
         assert resexp.judge(table).records.trials["test_error"].tolist() == [pytest.approx(0.1)]
