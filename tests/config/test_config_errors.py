@@ -314,8 +314,12 @@ def test_where_what_and_what_would_be_right(tmp_path: Path, case: str) -> None:
         ("model.depth=", "model.depth: has no value"),
         ("model.depth=8,x", "model.depth: 'x' is not a whole number; give a whole number greater than 0"),
         ("model.depth=[8]", "model.depth: [8] is not a whole number"),
-        ("model.depth=[8,20]", "[8, 20] is not a whole number; for several, write model.depth=8,20; for one, "),
-        ("training.compile=[true,null]", "for several, write training.compile=true,null; for one, give true"),
+        ("seed=[0,1]", "seed: [0, 1] is not a whole number; for several, write seed=0,1; for one, give a"),
+        (
+            "training.compile=[true,false]",
+            "training.compile: [True, False] is not true or false; for several, write "
+            "training.compile=true,false; for one, give true or false",
+        ),
         ("model.connection={kind: residual", "model.connection: is not valid YAML"),
         ("model.connection={kind: residual, shortcut: pat}", "model.connection.shortcut: 'pat' is not known"),
         ("data.kind=typo", "data: 'typo' is not known"),
