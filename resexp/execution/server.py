@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from multiprocessing import connection
 from multiprocessing.connection import Connection
@@ -56,6 +56,7 @@ def serve(fileno: int, parent: int, preload: Sequence[str], path: Sequence[str])
     die_with(parent)
     _adopt_orphans()
     _look_also_in(path)
+    given = dict(os.environ)
     for module in preload:
         with suppress(Exception):  # a worker that needs the module will fail and report the cause
             importlib.import_module(module)
@@ -64,7 +65,7 @@ def serve(fileno: int, parent: int, preload: Sequence[str], path: Sequence[str])
     gc.collect()
     gc.freeze()
     live_on()  # from here on, `run` notices the parent's end, and then the workers are ended below
-    server = _Server(Connection(fileno), parent)
+    server = _Server(Connection(fileno), parent, given)
     with suppress(EOFError, OSError):  # raised by a connection whose other process has ended
         server.run()
     for worker in server.workers:
@@ -73,8 +74,9 @@ def serve(fileno: int, parent: int, preload: Sequence[str], path: Sequence[str])
 
 
 class _Server:
-    def __init__(self, control: Connection, parent: int) -> None:
-        self.control, self.parent = control, parent
+    def __init__(self, control: Connection, parent: int, given: Mapping[str, str]) -> None:
+        """`given` are the environment variables with which this process was started."""
+        self.control, self.parent, self.given = control, parent, given
         self.workers: dict[int, int] = {}
         """Process id -> the number of the request that it was forked for."""
         self.leaving: dict[int, tuple[int, float]] = {}
@@ -144,19 +146,17 @@ class _Server:
             os.setsid()
             die_with(server)
             _offer_to_the_oom_killer()
-            status = _run(Connection(fileno))
+            status = _run(Connection(fileno), self.given)
         finally:
             os._exit(status)
 
 
-def _run(talk: Connection) -> int:
+def _run(talk: Connection, given: Mapping[str, str]) -> int:
     """Call the requested function in this process and return the process's exit status."""
     try:
         function, arguments, folder, path, variables = talk.recv()
         _look_also_in(path)
-        # The server may be older than a change that the user has made, such as of RESEXP_DATA in a notebook.
-        os.environ.clear()
-        os.environ.update(variables)
+        _change_variables(given, variables)
         if folder is not None:
             os.chdir(folder)
         function(talk, *arguments)
@@ -170,6 +170,18 @@ def _run(talk: Connection) -> int:
         for stream in (sys.stdout, sys.stderr):
             with suppress(Exception):
                 stream.flush()
+
+
+def _change_variables(before: Mapping[str, str], now: Mapping[str, str]) -> None:
+    """Change the environment variables that the user has changed since the server was started, such as
+    RESEXP_DATA in a notebook. Those that a library has set while it was loaded stay: scikit-learn sets
+    KMP_DUPLICATE_LIB_OK, without which a second copy of OpenMP would end the process.
+    """
+    for name in before.keys() | now.keys():
+        if name not in now:
+            os.environ.pop(name, None)
+        elif now[name] != before.get(name):
+            os.environ[name] = now[name]
 
 
 def _look_also_in(path: Sequence[str]) -> None:

@@ -46,6 +46,15 @@ def test_a_worker_has_the_variables_of_the_process_that_asks_now(
     }
 
 
+def test_a_worker_keeps_the_variables_that_a_loaded_library_has_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("KMP_DUPLICATE_LIB_OK", raising=False)
+    launcher = Local(["stub", "sklearn"])
+    assert launcher.together(stub.note_variable, [(tmp_path / "found", "KMP_DUPLICATE_LIB_OK")])
+    assert (tmp_path / "found").read_text() == "True"
+
+
 ALONE = """\
 import sys
 from pathlib import Path
