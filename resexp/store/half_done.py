@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from resexp.errors import ConfigError
 from resexp.plan.trial import Trial
@@ -19,42 +20,58 @@ def begun_otherwise(experiment: Path, trials: Iterable[Trial], threads: int, tor
     """A sentence for each other version of PyTorch with which half-done trials were begun, because they begin
     again with this one.
 
-    Raises ConfigError if they were begun with another number of threads, because one mistyped option would
+    Raises ConfigError if others were begun with another number of threads, because one mistyped option would
     lose hours of work.
     """
-    trials = list(trials)
-    for begun, names in _begun_with_other(experiment, trials, "threads", str(threads)):
-        one = len(names) == 1
-        wrong = (
-            f"{threads}, but {_half_done(names)} begun with {begun}, and would begin again from "
-            f"{'its first step' if one else 'their first steps'}"
-        )
-        right = (
-            f"give --threads {begun} to continue, or --allow-environment-change to continue with {threads} "
-            f"(the {'result' if one else 'results'} will say mixed). To begin again, delete the "
-            f"{'folder of this trial' if one else 'folders of these trials'} in {experiment / 'trials'}"
-        )
-        raise ConfigError.of("command line", "--threads", wrong, right)
+    by_version, by_threads = dict[str, list[str]](), dict[int, list[str]]()
+    for name, begun in _half_done(ExperimentFolder(experiment), trials):
+        version = str(begun.get("torch", torch))
+        if _release(version) != _release(torch):  # then the number of threads does not matter
+            by_version.setdefault(version, []).append(name)
+        else:
+            by_threads.setdefault(begun.get("threads", threads), []).append(name)
+    if by_threads.keys() - {threads}:
+        raise _other_threads(by_threads, threads, experiment / "trials")
     return [
-        f"{_half_done(names)} begun with torch {begun}, and {'begins' if len(names) == 1 else 'begin'} again "
+        f"{_named(names)} begun with torch {version}, and {'begins' if len(names) == 1 else 'begin'} again "
         f"with {torch}. --allow-environment-change continues such trials, and marks their results as mixed."
-        for begun, names in _begun_with_other(experiment, trials, "torch", torch)
+        for version, names in by_version.items()
     ]
 
 
-def _half_done(names: list[str]) -> str:
+def _other_threads(by_threads: Mapping[int, list[str]], threads: int, folder: Path) -> ConfigError:
+    """The error if trials in this folder were begun with other threads. `by_threads` has the names of all
+    half-done trials that this version can continue.
+    """
+    others = sorted(by_threads.keys() - {threads})
+    names = [name for number in others for name in by_threads[number]]
+    one = len(names) == 1
+    wrong = (
+        f"{threads}, but {_named(names)} begun with {' or '.join(map(str, others))}, and would begin again "
+        f"from {'its first step' if one else 'their first steps'}"
+    )
+    # If trials were begun with several numbers, none of these numbers continues all of them.
+    same = f"--threads {others[0]} to continue, or " if len(by_threads) == 1 else ""
+    right = (
+        f"give {same}--allow-environment-change to continue with {threads} "
+        f"(the {'result' if one else 'results'} will say mixed). To begin again, delete the "
+        f"{'folder of this trial' if one else 'folders of these trials'} in {folder}"
+    )
+    return ConfigError.of("command line", "--threads", wrong, right)
+
+
+def _named(names: list[str]) -> str:
     named = ", ".join(names if len(names) <= MOST else [*names[:MOST], "..."])
     return f"{counted(len(names), 'half-done trial')} ({named}) {'was' if len(names) == 1 else 'were'}"
 
 
-def _begun_with_other(
-    experiment: Path, trials: Iterable[Trial], key: str, now: str
-) -> Iterator[tuple[str, list[str]]]:
-    """Yield each other value of this key of the newest checkpoints' fingerprints, with the trials' names."""
-    folder, found = ExperimentFolder(experiment), dict[str, list[str]]()
+def _half_done(folder: ExperimentFolder, trials: Iterable[Trial]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the name of each half-done trial, with the fingerprint of its newest checkpoint."""
     for trial in trials:
         for newest in folder.trial(trial).checkpoints()[-1:]:
-            begun = str((read_or_empty(newest).get("fingerprint") or {}).get(key, now))
-            if begun.partition("+")[0] != now.partition("+")[0]:  # without builds, such as 2.14.1+cu130
-                found.setdefault(begun, []).append(trial.name)
-    yield from found.items()
+            yield trial.name, read_or_empty(newest).get("fingerprint") or {}
+
+
+def _release(version: str) -> str:
+    """A version of PyTorch without its build, such as 2.14.1 for 2.14.1+cu130."""
+    return version.partition("+")[0]

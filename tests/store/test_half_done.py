@@ -12,6 +12,7 @@ from resexp import store
 from resexp.errors import ConfigError
 
 TRIALS = [stub.trial("a", steps=10), stub.trial("b", steps=10), stub.trial("done", steps=10)]
+BEGUN = {"device": "cpu", "threads": 1, "torch": "2.14.1+cu130"}
 Ask = Callable[..., list[str]]
 
 
@@ -21,7 +22,7 @@ def ask(tmp_path: Path) -> Ask:
     with store.create(tmp_path, "exp", config_text="", trials=TRIALS, environment={}) as experiment:
         for trial, saved in zip(TRIALS, (5, 6, None), strict=True):
             half = store.Attempt(*experiment.claim(trial))
-            half.begin({"device": "cpu", "threads": 1, "torch": "2.14.1+cu130"})
+            half.begin(BEGUN)
             if saved:
                 half.save_checkpoint(b"state", saved)
 
@@ -51,3 +52,21 @@ def test_another_version_is_told(ask: Ask) -> None:
     assert said.startswith(
         "2 half-done trials (a, b) were begun with torch 2.14.1+cu130, and begin again with 2.15.0. "
     )
+
+
+def test_where_trials_were_begun_with_several_numbers_none_of_them_is_advised(tmp_path: Path) -> None:
+    """As after a run with --allow-environment-change: with each number, some trial would begin again."""
+    with store.create(tmp_path, "exp", config_text="", trials=TRIALS, environment={}) as experiment:
+        for trial, threads in zip(TRIALS, (1, 4, 2), strict=True):
+            half = store.Attempt(*experiment.claim(trial))
+            half.begin({**BEGUN, "threads": threads})
+            half.save_checkpoint(b"state", 5)
+    with pytest.raises(ConfigError) as refused:
+        store.begun_otherwise(tmp_path / "exp", TRIALS, 4, "2.14.1")
+    assert "4, but 2 half-done trials (a, done) were begun with 1 or 2, and would" in str(refused.value)
+    assert "; give --allow-environment-change to continue with 4 (the results" in str(refused.value)
+
+
+def test_the_threads_of_a_trial_that_begins_again_anyway_do_not_matter(ask: Ask) -> None:
+    (said,) = ask(threads=4, torch="2.15.0")
+    assert "begin again with 2.15.0" in said
