@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import stub
 
-from resexp import store
+from resexp import api, store
 from resexp.errors import ConfigError
+from resexp.estimate.network import Measurer
+from resexp.plan.make import make_plan
 
 TRIALS = [stub.trial("a", steps=10), stub.trial("b", steps=10), stub.trial("done", steps=10)]
 BEGUN = {"device": "cpu", "threads": 1, "torch": "2.14.1+cu130"}
@@ -70,3 +73,37 @@ def test_where_trials_were_begun_with_several_numbers_none_of_them_is_advised(tm
 def test_the_threads_of_a_trial_that_begins_again_anyway_do_not_matter(ask: Ask) -> None:
     (said,) = ask(threads=4, torch="2.15.0")
     assert "begin again with 2.15.0" in said
+
+
+def test_a_run_is_refused_before_it_writes_anything_and_only_for_trials_that_it_would_lose(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "name: x\ndata: synthetic\nmodel: {kind: mlp, depth: 6}\ntraining: {epochs: 1}\n"
+    text += "sweep: {seed: [0, 1]}\n"
+    (tmp_path / "x.yaml").write_text(text)
+    experiment = api.load(tmp_path / "x.yaml")
+    planned = make_plan(experiment, Measurer("cpu"))
+    with store.create(tmp_path, "x", config_text="", trials=planned, environment={}) as created:
+        half = store.Attempt(*created.claim(planned[0]))
+        half.begin({"device": "cpu", "threads": 1})
+        half.save_checkpoint(b"state", 5)
+    before = (tmp_path / "x" / "plan.json").read_bytes()
+    began = []
+
+    def supervise(opened: store.StoredExperiment, *_: object, **__: object) -> None:
+        began.append(opened.path)
+        opened.close()
+
+    monkeypatch.setattr("resexp.execution.supervisor.supervise", supervise)
+
+    def run(**options: Any) -> None:
+        api.run(experiment, device="cpu", threads=2, results=tmp_path, tell=lambda _: None, **options)
+
+    with pytest.raises(ConfigError, match="--threads: 2, but 1 half-done trial "):
+        run()
+    assert not began
+    assert (tmp_path / "x" / "plan.json").read_bytes() == before
+    run(only=["seed=1"])
+    run(allow_environment_change=True)
+    run(fresh=True)
+    assert len(began) == 3
