@@ -179,9 +179,9 @@ class Measurer:
         values = self.remembered.answer(key, compute)["values"]
         if values in ALIKE:
             wrong = f"from batches of {counted(least, 'example')}, a batch norm gets {ALIKE[values]}"
-            key = "training.batch_size" if training.batch_size == least else "data"
+            key = "training.batch_size" if training.batch_size == batch else "data"
             right = "give more, or model.norm: none"
-            if batch > least:
+            if values // least * batch not in ALIKE:  # the whole batch has enough
                 key, right = "training.processes", "give fewer, or training.sync_norm: true"
             raise ConfigError.of("", key, wrong, right)
 

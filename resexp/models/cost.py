@@ -139,7 +139,8 @@ def _passed(network: nn.Module, inputs: Tensor, most: int) -> tuple[int, int, in
 
 def fewest_normalised(network: nn.Module, purpose: Purpose, batch: int) -> int:
     """The fewest values per channel that a batch norm gets from a batch of this size: examples times
-    positions. 0 if the network has no batch norm.
+    positions. 0 if the network has no batch norm. Of a plugin's function that normalises like a batch norm,
+    only a single value is noticed, because PyTorch refuses it.
 
     `network` must be on the meta device and in training mode.
     """
@@ -152,7 +153,12 @@ def fewest_normalised(network: nn.Module, purpose: Purpose, batch: int) -> int:
         if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
             module.forward = KeepInput.apply  # type: ignore[method-assign]  # because it refuses one value
             module.register_forward_pre_hook(count)
-    network(purpose.made_up(batch, "meta"))
+    try:
+        network(purpose.made_up(batch, "meta"))
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        return 1
     return min(found, default=0)
 
 

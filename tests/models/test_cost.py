@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -17,7 +17,7 @@ from resexp.connections.history import AttentionResidual, DenseAverage, Momentum
 from resexp.connections.streams import ManifoldHyper
 from resexp.errors import ConfigError
 from resexp.models.base import Design, Network, Purpose, Trunk
-from resexp.models.cost import count_params, measure_cost
+from resexp.models.cost import count_params, fewest_normalised, measure_cost
 from resexp.models.imagenet_resnet import ImagenetResnet
 from resexp.models.mlp import Mlp
 from resexp.models.resnet import Resnet
@@ -111,6 +111,20 @@ def test_a_batch_norm_that_is_applied_twice_is_refused(connection: Any, norm: An
             measure_cost(net, purpose)
     else:
         assert measure_cost(net, purpose).macs
+
+
+class Function(nn.Module):
+    """A plugin's network that normalises by PyTorch's function."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.batch_norm(x, None, None, training=True)
+
+
+def test_one_value_of_a_function_that_normalises_is_noticed() -> None:
+    rows = Purpose((4,), 2)
+    assert fewest_normalised(Function(), rows, 1) == 1
+    assert fewest_normalised(Function(), rows, 3) == 0
+    assert fewest_normalised(Function(), Purpose((4, 2, 2), 2), 1) == 0
 
 
 def test_option_b_adds_its_projections_and_nothing_else() -> None:

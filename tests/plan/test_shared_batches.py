@@ -73,7 +73,14 @@ def planned(tmp_path: Path, *overrides: str, device: str = "cpu", plugin: str = 
         (["training.compile=true"], "training.compile: has never been tried with 2 processes"),
         (
             ["training.batch_size=3", "model={kind: mlp, depth: 6}"],
-            "training.processes: from batches of 1 example, a batch norm gets one value per channel",
+            "training.processes: from batches of 1 example, a batch norm gets one value per channel, and "
+            "makes 0 of it; give fewer, or training.sync_norm: true",
+        ),
+        (
+            # Neither fewer processes nor sync_norm would be enough.
+            ["training.batch_size=2", "model={kind: mlp, depth: 6}"],
+            "training.batch_size: from batches of 1 example, a batch norm gets one value per channel, and "
+            "makes 0 of it; give more, or model.norm: none",
         ),
         (
             ["training.sync_norm=true", "model.norm=group"],
