@@ -9,13 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from resexp.machine.precision import LIMITS
+
 MODEL = "model"
-"""The key of the processor's name. Older versions did not record it."""
+"""The key of the processor's name. Older versions recorded neither this name nor LIMITS."""
 
 
 def may_continue(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     """Whether an attempt continues from a checkpoint of another one without being told to."""
-    return _without_model(before) == _without_model(now)
+    known = MODEL in before
+    return all(
+        before.get(key) == now.get(key)
+        for key in before.keys() | now.keys()
+        if key != MODEL and (known or key not in LIMITS)
+    )
 
 
 def are_mixed(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
@@ -24,7 +31,3 @@ def are_mixed(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     """
     models = {each[MODEL] for each in (before, now) if each.get(MODEL)}
     return not may_continue(before, now) or len(models) > 1
-
-
-def _without_model(environment: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in environment.items() if key != MODEL}

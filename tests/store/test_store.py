@@ -276,6 +276,7 @@ def test_another_machine_starts_again_unless_a_change_is_allowed(tmp_path: Path)
         ({"model": "EPYC"}, {"model": "EPYC"}, False),
         ({"model": "EPYC"}, {"model": "Xeon"}, True),
         ({}, {"model": "Xeon"}, False),  # an older version did not record it
+        ({}, {"model": "Xeon", "ONEDNN_MAX_CPU_ISA": "AVX2"}, False),  # nor such limits
     ],
 )
 def test_a_trial_that_goes_on_on_another_processor_of_the_same_kind_is_mixed(
