@@ -139,7 +139,8 @@ def open_trial(
 ) -> tuple[Network, Data]:
     """A trained network on the CPU, in eval mode, and the data that it was trained and tested on.
 
-    Of networks that make images, it is the generator whose images were evaluated: the average over the steps.
+    If the trial trained a generator of images, the network is the one whose images were evaluated: the
+    average of the generator over the steps.
 
     `trial` is a trial's name or id, as `status` shows them. `data.test.batch(torch.arange(9))` returns the
     inputs of the first nine test examples, as the network takes them, and their targets.

@@ -204,7 +204,7 @@ def _several(error: ErrorDetails, path: Key, right: str, place: Key | None) -> s
         return right
     words = (str(value) if isinstance(value, str) else quoted(value) for value in values)
     text = f"{key}={_short(','.join(words))}" if place is None else f"{key}: {quoted(values)} under sweep"
-    return f"for several, write {text}; for one, {right}"
+    return f"write {text} for several values, or {right}"
 
 
 def type_words(annotation: Any, metadata: Iterable[Any] = (), plugins: tuple[Plugin, ...] = ()) -> str:

@@ -139,8 +139,8 @@ def _passed(network: nn.Module, inputs: Tensor, most: int) -> tuple[int, int, in
 
 def fewest_normalised(network: nn.Module, purpose: Purpose, batch: int) -> int:
     """The fewest values per channel that a batch norm gets from a batch of this size: examples times
-    positions. 0 if the network has no batch norm. Of a plugin's function that normalises like a batch norm,
-    only a single value is noticed, because PyTorch refuses it.
+    positions. 0 if the network has no batch norm. If a plugin calls PyTorch's function in place of a batch
+    norm, only a single value is noticed, because the function refuses it.
 
     `network` must be on the meta device and in training mode.
     """

@@ -62,14 +62,14 @@ CASES: dict[str, tuple[str, int, str, tuple[str, ...]]] = {
         "seed",
         (
             "[0, 1] is not a whole number",
-            "for several, write seed: [0, 1] under sweep; for one, give a whole",
+            "write seed: [0, 1] under sweep for several values, or give a whole",
         ),
     ),
     "several for one part": (
         TOP + "model: {kind: resnet, depth: 8, connection: [plain, skip]}\ntraining: {epochs: 2}\n",
         3,
         "model.connection",
-        ("for several, write model.connection: ['plain', 'skip'] under sweep; for one, give one of",),
+        ("write model.connection: ['plain', 'skip'] under sweep for several values, or give one of",),
     ),
     "none for one number": (FULL + "seed: []\n", 5, "seed", ("[] is not a whole number; give a whole",)),
     "several as one of several": (
@@ -314,11 +314,11 @@ def test_where_what_and_what_would_be_right(tmp_path: Path, case: str) -> None:
         ("model.depth=", "model.depth: has no value"),
         ("model.depth=8,x", "model.depth: 'x' is not a whole number; give a whole number greater than 0"),
         ("model.depth=[8]", "model.depth: [8] is not a whole number"),
-        ("seed=[0,1]", "seed: [0, 1] is not a whole number; for several, write seed=0,1; for one, give a"),
+        ("seed=[0,1]", "seed: [0, 1] is not a whole number; write seed=0,1 for several values, or give a"),
         (
             "training.compile=[true,false]",
-            "training.compile: [True, False] is not true or false; for several, write "
-            "training.compile=true,false; for one, give true or false",
+            "training.compile: [True, False] is not true or false; write "
+            "training.compile=true,false for several values, or give true or false",
         ),
         ("model.connection={kind: residual", "model.connection: is not valid YAML"),
         ("model.connection={kind: residual, shortcut: pat}", "model.connection.shortcut: 'pat' is not known"),
