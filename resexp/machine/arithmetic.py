@@ -29,5 +29,5 @@ def are_mixed(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     """Whether a trial that was begun in one environment and continued in the other may have other bits than
     one that was trained in either of them.
     """
-    models = {each[MODEL] for each in (before, now) if each.get(MODEL)}
+    models = {str(each[MODEL]) for each in (before, now) if each.get(MODEL)}
     return not may_continue(before, now) or len(models) > 1

@@ -23,15 +23,15 @@ def begun_otherwise(experiment: Path, trials: Iterable[Trial], threads: int, tor
     Raises ConfigError if others were begun with another number of threads, because one mistyped option would
     lose hours of work.
     """
-    by_version, by_threads = dict[str, list[str]](), dict[int, list[str]]()
+    by_version, by_threads = dict[str, list[str]](), dict[str, list[str]]()
     for name, begun in _half_done(ExperimentFolder(experiment), trials):
         version = str(begun.get("torch", torch))
         if _release(version) != _release(torch):  # then the number of threads does not matter
             by_version.setdefault(version, []).append(name)
         else:
-            by_threads.setdefault(begun.get("threads", threads), []).append(name)
-    if by_threads.keys() - {threads}:
-        raise _other_threads(by_threads, threads, experiment / "trials")
+            by_threads.setdefault(str(begun.get("threads", threads)), []).append(name)
+    if by_threads.keys() - {str(threads)}:
+        raise _other_threads(by_threads, str(threads), experiment / "trials")
     return [
         f"{_named(names)} begun with torch {version}, and {'begins' if len(names) == 1 else 'begin'} again "
         f"with {torch}. --allow-environment-change continues such trials, and marks their results as mixed."
@@ -39,15 +39,15 @@ def begun_otherwise(experiment: Path, trials: Iterable[Trial], threads: int, tor
     ]
 
 
-def _other_threads(by_threads: Mapping[int, list[str]], threads: int, folder: Path) -> ConfigError:
+def _other_threads(by_threads: Mapping[str, list[str]], threads: str, folder: Path) -> ConfigError:
     """The error if trials in this folder were begun with other threads. `by_threads` has the names of all
     half-done trials that this version can continue.
     """
-    others = sorted(by_threads.keys() - {threads})
+    others = [number for number in by_threads if number != threads]
     names = [name for number in others for name in by_threads[number]]
     one = len(names) == 1
     wrong = (
-        f"{threads}, but {_named(names)} begun with {' or '.join(map(str, others))}, and would begin again "
+        f"{threads}, but {_named(names)} begun with {' or '.join(others)}, and would begin again "
         f"from {'its first step' if one else 'their first steps'}"
     )
     # If trials were begun with several numbers, none of these numbers continues all of them.

@@ -25,7 +25,8 @@ class Unpacked:
     folder: the experiment's folder. added: the number of trials put into it. kept: how many trials of the
     archive were finished there already. left: how many were not added, because they are unfinished and the
     experiment was there already. unequal: how many of the kept ones have another train or test error in the
-    archive, as after training on another processor.
+    archive, as after training on another processor. probed: to how many of the kept ones readings of `resexp
+    probe` were added. unread: how many of the kept ones have other readings in the archive, which were not.
     """
 
     folder: Path
