@@ -120,7 +120,7 @@ def test_recordings_in_both_sets_are_counted(tmp_path: Path, configure: Configur
     ("make", "says"),
     [
         (lambda root: None, "data.root names a readable folder"),
-        (lambda root: root.mkdir(), "there must be one for each class, with its recordings"),
+        (lambda root: root.mkdir(), "no folders with recordings in it; there must be one for each class"),
         (lambda root: (root / "a").mkdir(parents=True), r"a: no recordings in it; known kinds: WAV, FLAC$"),
     ],
 )
