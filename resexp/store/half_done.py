@@ -10,6 +10,7 @@ from resexp.errors import ConfigError
 from resexp.plan.trial import Trial
 from resexp.store.documents import read_or_empty
 from resexp.store.layout import ExperimentFolder
+from resexp.store.submitted import submitted
 from resexp.text import counted
 
 MOST = 3
@@ -24,7 +25,8 @@ def begun_otherwise(experiment: Path, trials: Iterable[Trial], threads: int, tor
     lose hours of work.
     """
     by_version, by_threads = dict[str, list[str]](), dict[str, list[str]]()
-    for name, begun in _half_done(ExperimentFolder(experiment), trials):
+    jobs = submitted(experiment)  # the run adopts these, and they go on as they were begun
+    for name, begun in _half_done(ExperimentFolder(experiment), [t for t in trials if t.id not in jobs]):
         version = str(begun.get("torch", torch))
         if _release(version) != _release(torch):  # then the number of threads does not matter
             by_version.setdefault(version, []).append(name)

@@ -50,6 +50,13 @@ def test_other_threads_are_refused(ask: Ask, tmp_path: Path) -> None:
     )
 
 
+def test_trials_whose_jobs_wait_or_run_go_on_as_they_were_begun(tmp_path: Path, ask: Ask) -> None:
+    folder = store.ExperimentFolder(tmp_path / "exp")
+    tasks = [{"folder": folder.trial(trial).path.name, "number": 1, "device": "cpu"} for trial in TRIALS[:2]]
+    store.JobNotes(folder).write("one", {"launcher": "slurm", "tasks": tasks})
+    assert ask(threads=4) == ask(torch="2.15.0") == []
+
+
 def test_another_version_is_told(ask: Ask) -> None:
     (said,) = ask(torch="2.15.0")
     assert said.startswith(
