@@ -126,8 +126,8 @@ def seal(value: Mapping[str, Any], indent: int | None = None) -> bytes:
     try:
         text = json.dumps({"crc": _BLANK, **value}, indent=indent, allow_nan=False) + "\n"
     except ValueError:  # it has NaN or infinities; to look for them first would take longer than writing
-        text = 'NaN"'
-    if 'NaN"' in text or 'Infinity"' in text:
+        text = ""
+    if not text or 'NaN"' in text or 'Infinity"' in text:
         text = json.dumps({"crc": _BLANK, **_encode(value)}, indent=indent, allow_nan=False) + "\n"
     return text.replace(_BLANK, f"{zlib.crc32(text.encode()):08x}", 1).encode()
 

@@ -14,7 +14,9 @@ from resexp.api.places import place_of
 
 if TYPE_CHECKING:
     from resexp.config.load import Experiment
+    from resexp.config.settings import Settings
     from resexp.data.base import Progress
+    from resexp.data.cache import Survey
     from resexp.execution.display import Display
     from resexp.execution.launcher import Launcher
     from resexp.execution.supervisor import SweepSummary
@@ -114,8 +116,6 @@ def run(
     from resexp.catalog import trusted
     from resexp.config.parse import parse_conditions
     from resexp.data.cache import Survey
-    from resexp.data.notes import with_source
-    from resexp.estimate import few_steps
     from resexp.estimate.at_once import best_slots
     from resexp.estimate.disk import shortage
     from resexp.estimate.network import with_worker
@@ -132,7 +132,8 @@ def run(
 
     settings = [point.settings for point in experiment.points]
     local = Local(preloaded(settings))
-    place = place_of(launcher := launcher or local, device, jobs, threads)
+    launcher = launcher or local
+    place = place_of(launcher, device, jobs, threads)
     conditions = parse_conditions(only, experiment.plugins)
     results, console = Path(results), line_console()
     show = display or partial(LineDisplay, console)
@@ -157,9 +158,7 @@ def run(
             record["versions"]["torch"],
         )
         data = place.data(measurer, left)
-        configs = {each.data.model_dump_json(): each.data for each in settings}.values()
-        notes = [note for config in configs for note in with_source(config, survey.notes(config))]
-        notes += few_steps.notes(settings, survey.readable)
+        notes = _notes(settings, survey)
         for note in (*notes, *told):
             tell(note)
         until_supervised.callback(launcher.close)
@@ -207,6 +206,16 @@ def run(
             tell(warning)
         until_supervised.pop_all()
         return supervise(opened, launcher, options, slots=slots, display=show())
+
+
+def _notes(settings: Sequence[Settings], survey: Survey) -> list[str]:
+    """Notes on the data sets of these trials, each named once, and on trials of too few steps."""
+    from resexp.data.notes import with_source
+    from resexp.estimate import few_steps
+
+    configs = {each.data.model_dump_json(): each.data for each in settings}.values()
+    of_data = [note for config in configs for note in with_source(config, survey.notes(config))]
+    return [*of_data, *few_steps.notes(settings, survey.readable)]
 
 
 def _left_behind(opened: StoredExperiment, launcher: Launcher) -> Iterator[str]:

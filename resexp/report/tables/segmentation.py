@@ -146,8 +146,8 @@ def _change(
     lost: int,
     level: float,
 ) -> Iterator[Sentence]:
-    """The sentence on the gain at the smallest number called `name` and at the largest. `joined` has the
-    trials with a long skip by these numbers. None if networks are missing at one of them.
+    """Yield the sentence on the gain at the smallest number called `name` and at the largest, or nothing if
+    networks are missing at one of them. `joined` has the trials with a long skip by these numbers.
 
     `lost` counts the networks that diverged, with a long skip or without.
     """
