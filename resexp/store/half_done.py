@@ -68,10 +68,12 @@ def _named(names: list[str]) -> str:
 
 
 def _half_done(folder: ExperimentFolder, trials: Iterable[Trial]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the name of each half-done trial, with the fingerprint of its newest checkpoint."""
+    """Yield each half-done trial's name, with the fingerprint of its newest checkpoint that can be read."""
     for trial in trials:
-        for newest in folder.trial(trial).checkpoints()[-1:]:
-            yield trial.name, read_or_empty(newest).get("fingerprint") or {}
+        sidecars = reversed(folder.trial(trial).checkpoints())
+        begun = next(filter(None, (read_or_empty(each).get("fingerprint") for each in sidecars)), None)
+        if begun:
+            yield trial.name, begun
 
 
 def _release(version: str) -> str:

@@ -50,6 +50,14 @@ def test_other_threads_are_refused(ask: Ask, tmp_path: Path) -> None:
     )
 
 
+def test_a_damaged_checkpoint_hides_no_older_one(tmp_path: Path, ask: Ask) -> None:
+    """Training would continue from the older one, with the same number of threads."""
+    trial = store.ExperimentFolder(tmp_path / "exp").trial(TRIALS[0])
+    trial.checkpoint(7, 1).write_text("damaged")
+    with pytest.raises(ConfigError, match=r"2 half-done trials \(a, b\) were begun with 1"):
+        ask(threads=4)
+
+
 def test_trials_whose_jobs_wait_or_run_go_on_as_they_were_begun(tmp_path: Path, ask: Ask) -> None:
     folder = store.ExperimentFolder(tmp_path / "exp")
     tasks = [{"folder": folder.trial(trial).path.name, "number": 1, "device": "cpu"} for trial in TRIALS[:2]]
