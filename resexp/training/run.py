@@ -62,7 +62,9 @@ class Run:
         self.smoothed_error = torch.ones((), device=device)
         self.sums = torch.zeros(2, device=device, dtype=widest(device))
         """The loss and the number of mistakes, each summed over this epoch's batches."""
-        self.units = 1  # the number of labels, pixels or tokens in the last batch
+        self.units: int | None = 0
+        """How many labels, pixels or tokens this epoch's batches had. None after a checkpoint of an older
+        version, which did not keep it."""
         self._ordered_epoch = -1
         self._order = torch.empty(0, dtype=torch.long)
         self._batches: Batches = data.train.batch
@@ -137,7 +139,9 @@ class Run:
 
     def count(self, loss: Tensor, mistakes: Tensor, units: int) -> None:
         """Count the step, its batch's mean loss and its mistakes. Raises Diverged as `train_step` does."""
-        self.units = units
+        if self.units is None:
+            self.units = units * (self.step % self.steps_per_epoch)
+        self.units += units
         self.sums += torch.stack([loss.to(self.sums.dtype), mistakes.to(self.sums.dtype)])
         if self.low_rate:
             self.smoothed_error.lerp_((mistakes / units).float(), 1 - SMOOTHING)
@@ -169,10 +173,11 @@ class Run:
         return self.step % self.steps_per_epoch == 0 or self.step == self.total
 
     def end_epoch(self) -> dict[str, Any]:
-        """The metrics row of the epoch that has just ended, without evaluations. Sets `sums` to 0."""
+        """The metrics row of the epoch that has just ended, without evaluations. The next one starts at 0."""
         with self._clock():
             self._check()
             loss, mistakes = self.sums.tolist()
+            units, self.units = self.units, 0
             self.sums.zero_()
         steps = (self.step - 1) % self.steps_per_epoch + 1
         return {
@@ -181,7 +186,7 @@ class Run:
             "seconds": self.seconds,
             "lr": self.optimizer.param_groups[0]["lr"],
             "loss": loss / steps,
-            "running_error": number(mistakes / (steps * self.units)),
+            "running_error": number(mistakes / units) if units else None,
         }
 
     def close_epoch(self) -> dict[str, Any]:
@@ -233,6 +238,7 @@ class Run:
             "low_rate": self.low_rate,
             "smoothed_error": self.smoothed_error,
             "sums": self.sums,
+            "units": self.units,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -244,3 +250,4 @@ class Run:
         self.low_rate = state["low_rate"]
         self.smoothed_error.copy_(state["smoothed_error"])
         self.sums.copy_(state["sums"])
+        self.units = state.get("units")

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from learners import advanced, saved
 
 from resexp import store
 from resexp.catalog.plugins import read_plugin
@@ -278,6 +279,27 @@ def test_iterations_end_within_an_epoch() -> None:
         run.train_step()
     assert (run.total, run.epochs, run.epoch_ended()) == (7, 3, True)
     assert run.close_epoch()["epoch"] == 3
+
+
+def test_the_running_error_is_a_share_of_all_units_of_the_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task may leave some labels out, and then its batches have different numbers of units."""
+    monkeypatch.setattr(Classification, "units", lambda self, target: int((target > 0).sum()))
+    monkeypatch.setattr(Classification, "mistakes", lambda self, output, target: (target > 0).sum())
+    run, resumed = make_run(), make_run()
+    advanced(run, 2)
+    resumed.restore(saved(run))
+    for learner in (run, resumed):
+        assert advanced(learner, 1)[0]["running_error"] == 1
+        assert advanced(learner, 3)[0]["running_error"] == 1
+
+
+def test_a_checkpoint_that_did_not_keep_its_units_goes_on() -> None:
+    run, resumed = make_run(), make_run()
+    advanced(run, 2)
+    state = saved(run)
+    del state["units"]
+    resumed.restore(state)
+    assert advanced(resumed, 1) == advanced(run, 1)
 
 
 def test_variants_share_their_batches_and_branch_weights() -> None:
