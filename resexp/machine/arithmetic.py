@@ -31,3 +31,13 @@ def are_mixed(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     """
     models = {str(each[MODEL]) for each in (before, now) if each.get(MODEL)}
     return not may_continue(before, now) or len(models) > 1
+
+
+def not_continued(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """What a trial says that began again because its environment has changed."""
+    changed = ", ".join(
+        f"{key}: {before.get(key, 'nothing')} before, {now.get(key, 'nothing')} now"
+        for key in sorted(before.keys() | now.keys())
+        if before.get(key) != now.get(key)
+    )
+    return f"was begun in another environment, and not continued in this one ({changed})"

@@ -18,13 +18,13 @@ from typing import Any
 from resexp import durable
 from resexp.catalog.plugins import Plugin
 from resexp.errors import StoreError, out_of_memory
-from resexp.machine.arithmetic import are_mixed, may_continue
+from resexp.machine.arithmetic import are_mixed, may_continue, not_continued
 from resexp.machine.host import time_here
 from resexp.plan.trial import Trial
 from resexp.store.copies import copied_plugins
 from resexp.store.documents import read, read_if_sound, read_or_empty
 from resexp.store.failure import check_current, fail
-from resexp.store.layout import FORMAT, TrialFolder, rows_of
+from resexp.store.layout import FORMAT, TrialFolder, remove_checkpoint, rows_of
 
 DURABLE_EVERY = 10.0
 """The least seconds between two checkpoints that are fsynced, because an fsync takes time."""
@@ -87,10 +87,10 @@ class Attempt:
 
         If there is none, the row files are emptied, and None is returned: training starts at its first step.
         `fingerprint` describes the environment: see `machine/arithmetic.py`. A checkpoint is deleted if it is
-        damaged, or of another trial, format or environment. But with `allow_environment_change`, a checkpoint
-        of another environment is used, and the result will say `mixed`. If `load` raises, a note says so, and
-        the next older checkpoint is tried. But if memory runs out, the error is raised, and nothing is
-        deleted. Raises StaleAttempt.
+        damaged, or of another trial or format. A note tells of one of another environment, which is deleted,
+        or used with `allow_environment_change`; then the result will say `mixed`. If `load` raises, a note
+        says so, and the next older checkpoint is tried. But if memory runs out, the error is raised, and
+        nothing is deleted. Raises StaleAttempt.
         """
         self._check_current()
         # Stored fingerprints have lists instead of tuples. Sealing gives this one lists, too.
@@ -101,7 +101,7 @@ class Attempt:
             record = read_if_sound(sidecar)
             data = self._intact(sidecar, record, rows)
             if data is None:
-                _remove(sidecar)
+                remove_checkpoint(sidecar)
                 continue
             try:
                 loaded = load(data)
@@ -125,14 +125,19 @@ class Attempt:
     def _set_aside(self, sidecar: Path, problem: Exception) -> None:
         """Note that a checkpoint cannot be loaded. It is deleted when another one has been saved."""
         self._unloadable.append(sidecar)
-        self.notes.append(f"{sidecar}: cannot be loaded ({problem!r}); an older one is used, if there is one")
-        print(self.notes[-1])
+        self._note(f"{sidecar}: cannot be loaded ({problem!r}); an older one is used, if there is one")
+
+    def _note(self, sentence: str) -> None:
+        if sentence not in self.notes:
+            self.notes.append(sentence)
+            print(sentence)
 
     def _intact(self, sidecar: Path, record: Mapping[str, Any], rows: Mapping[str, bytes]) -> bytes | None:
         """The bytes of a checkpoint, or None if the checkpoint is not usable (see `begin`)."""
         if record.get("format") != FORMAT or record["trial"] != self.trial.id:
             return None
         if not (self._allow_environment_change or may_continue(record["fingerprint"], self._fingerprint)):
+            self._note(not_continued(record["fingerprint"], self._fingerprint))
             return None
         if not all(durable.fits(record["rows"][name], content) for name, content in rows.items()):
             return None
@@ -200,7 +205,7 @@ class Attempt:
         if sync:
             self._last_durable = time.monotonic()
         while self._unloadable:
-            _remove(self._unloadable.pop())
+            remove_checkpoint(self._unloadable.pop())
         self._prune()
 
     def commit(self, result: Mapping[str, Any]) -> None:
@@ -226,7 +231,7 @@ class Attempt:
             },
         )
         for sidecar in sidecars[:-1]:
-            _remove(sidecar)
+            remove_checkpoint(sidecar)
         for log in self._logs.values():
             log.close()
 
@@ -250,10 +255,4 @@ class Attempt:
         if older and not any(read_or_empty(path).get("durable") for path in self._folder.checkpoints()[-2:]):
             older = [path for path in older if not read_or_empty(path).get("durable")]
         for sidecar in older:
-            _remove(sidecar)
-
-
-def _remove(sidecar: Path) -> None:
-    """Delete a checkpoint. The sidecar is deleted first, because a `.pt` file without one is ignored."""
-    sidecar.unlink(missing_ok=True)
-    sidecar.with_suffix(".pt").unlink(missing_ok=True)
+            remove_checkpoint(sidecar)

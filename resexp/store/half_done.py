@@ -17,27 +17,33 @@ MOST = 3
 """The most trials that a sentence names."""
 
 
-def begun_otherwise(experiment: Path, trials: Iterable[Trial], threads: int, torch: str) -> list[str]:
-    """A sentence for each other version of PyTorch with which half-done trials were begun, because they begin
-    again with this one.
+def begun_otherwise(
+    experiment: Path, trials: Iterable[Trial], devices: Iterable[str], threads: int, torch: str
+) -> list[str]:
+    """A sentence for each other version of PyTorch and each other kind of device with which half-done trials
+    were begun, because they begin again with this one.
 
     Raises ConfigError if others were begun with another number of threads, because one mistyped option would
     lose hours of work.
     """
-    by_version, by_threads = dict[str, list[str]](), dict[str, list[str]]()
+    kinds = sorted({device.partition(":")[0] for device in devices})
+    by_change, by_threads = dict[tuple[str, str], list[str]](), dict[str, list[str]]()
     jobs = submitted(experiment)  # the run adopts these, and they go on as they were begun
     for name, begun in _half_done(ExperimentFolder(experiment), [t for t in trials if t.id not in jobs]):
-        version = str(begun.get("torch", torch))
-        if _release(version) != _release(torch):  # then the number of threads does not matter
-            by_version.setdefault(version, []).append(name)
+        version, device = str(begun.get("torch", torch)), str(begun.get("device", kinds[0]))
+        # If the version or the device has changed, the number of threads does not matter.
+        if _release(version) != _release(torch):
+            by_change.setdefault((f"with torch {version}", f"with {torch}"), []).append(name)
+        elif device not in kinds:
+            by_change.setdefault((f"on {device}", f"on {' or '.join(kinds)}"), []).append(name)
         else:
             by_threads.setdefault(str(begun.get("threads", threads)), []).append(name)
     if by_threads.keys() - {str(threads)}:
         raise _other_threads(by_threads, str(threads), experiment / "trials")
     return [
-        f"{_named(names)} begun with torch {version}, and {'begins' if len(names) == 1 else 'begin'} again "
-        f"with {torch}. --allow-environment-change continues such trials, and marks their results as mixed."
-        for version, names in by_version.items()
+        f"{_named(names)} begun {before}, and {'begins' if len(names) == 1 else 'begin'} again {now}. "
+        "--allow-environment-change continues such trials, and marks their results as mixed."
+        for (before, now), names in by_change.items()
     ]
 
 

@@ -173,6 +173,12 @@ class State:
         return self.status.finished
 
 
+def remove_checkpoint(sidecar: Path) -> None:
+    """Delete a checkpoint. The sidecar is deleted first, because a `.pt` file without one is ignored."""
+    sidecar.unlink(missing_ok=True)
+    sidecar.with_suffix(".pt").unlink(missing_ok=True)
+
+
 def rows_of(folder: TrialFolder) -> dict[str, bytes]:
     """The bytes of both row files by name; b"" for a file that is absent."""
     contents = {}

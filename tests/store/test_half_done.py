@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,8 @@ def ask(tmp_path: Path) -> Ask:
             if saved:
                 half.save_checkpoint(b"state", saved)
 
-    def asked(threads: int = 1, torch: str = "2.14.1") -> list[str]:
-        return store.begun_otherwise(tmp_path / "exp", TRIALS, threads, torch)
+    def asked(devices: Sequence[str] = ("cpu",), threads: int = 1, torch: str = "2.14.1") -> list[str]:
+        return store.begun_otherwise(tmp_path / "exp", TRIALS, devices, threads, torch)
 
     return asked
 
@@ -72,6 +72,12 @@ def test_another_version_is_told(ask: Ask) -> None:
     )
 
 
+def test_another_kind_of_device_is_told(ask: Ask) -> None:
+    (said,) = ask(devices=("cuda:0", "cuda:1"), threads=4)
+    assert said.startswith("2 half-done trials (a, b) were begun on cpu, and begin again on cuda. ")
+    assert ask(devices=("cuda:0", "cpu")) == []
+
+
 def test_where_trials_were_begun_with_several_numbers_none_of_them_is_advised(tmp_path: Path) -> None:
     """As after a run with --allow-environment-change: with each number, some trial would begin again."""
     with store.create(tmp_path, "exp", config_text="", trials=TRIALS, environment={}) as experiment:
@@ -80,7 +86,7 @@ def test_where_trials_were_begun_with_several_numbers_none_of_them_is_advised(tm
             half.begin({**BEGUN, "threads": threads})
             half.save_checkpoint(b"state", 5)
     with pytest.raises(ConfigError) as refused:
-        store.begun_otherwise(tmp_path / "exp", TRIALS, 4, "2.14.1")
+        store.begun_otherwise(tmp_path / "exp", TRIALS, ["cpu"], 4, "2.14.1")
     assert "4, but 2 half-done trials (a, done) were begun with 1 or 2, and would" in str(refused.value)
     assert "; give --allow-environment-change to continue with 4 (the results" in str(refused.value)
 

@@ -266,6 +266,8 @@ def test_another_machine_starts_again_unless_a_change_is_allowed(tmp_path: Path)
         assert store.read(tmp_path / "exp").trials["mixed"][0]
         again = attempt(experiment, TRIALS[0])
         assert again.begin(stub.FINGERPRINT) is None
+        (note,) = again.notes
+        assert note.endswith("not continued in this one (device: another before, stub now)")
         again.commit({"status": "done", "cause": None})
         assert not store.read(tmp_path / "exp").trials["mixed"][0]
 
