@@ -31,6 +31,11 @@ class Here:
 
         return device_slots(self.device, self.threads, None if self.jobs == "auto" else self.jobs)
 
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of device on which trials will run, such as "cuda" for "cuda:1"."""
+        return sorted({device.partition(":")[0] for device in self.devices})
+
     def data(self, measurer: Measurer, left: Sequence[Trial]) -> Mapping[str, Checked]:
         """The data of the trials that are left, prepared on this machine."""
         return measurer.prepared(left)
@@ -64,6 +69,7 @@ class Elsewhere:
     device: str
     jobs: int | None
     devices: tuple[str, ...] = ("cpu",)
+    kinds: tuple[str, ...] = ()  # only the other machines know
 
     def data(self, measurer: Measurer, left: Sequence[Trial]) -> Mapping[str, Checked]:
         """No data: each of the other machines prepares the data itself, in its own folder of data sets."""

@@ -154,7 +154,7 @@ def run(
         told = begun_otherwise(
             results / experiment.name,
             () if fresh or allow_environment_change else left,
-            place.devices,
+            place.kinds,
             threads,
             record["versions"]["torch"],
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,24 +18,24 @@ MOST = 3
 
 
 def begun_otherwise(
-    experiment: Path, trials: Iterable[Trial], devices: Iterable[str], threads: int, torch: str
+    experiment: Path, trials: Iterable[Trial], kinds: Collection[str], threads: int, torch: str
 ) -> list[str]:
     """A sentence for each other version of PyTorch and each other kind of device with which half-done trials
-    were begun, because they begin again with this one.
+    were begun, because they begin again with this one. `kinds` are the kinds of device on which trials will
+    run, such as "cpu". It is empty if only other machines know them.
 
     Raises ConfigError if others were begun with another number of threads, because one mistyped option would
     lose hours of work.
     """
-    kinds = sorted({device.partition(":")[0] for device in devices})
     by_change, by_threads = dict[tuple[str, str], list[str]](), dict[str, list[str]]()
     jobs = submitted(experiment)  # the run adopts these, and they go on as they were begun
     for name, begun in _half_done(ExperimentFolder(experiment), [t for t in trials if t.id not in jobs]):
-        version, device = str(begun.get("torch", torch)), str(begun.get("device", kinds[0]))
-        # If the version or the device has changed, the number of threads does not matter.
+        version, kind = str(begun.get("torch", torch)), begun.get("device")
+        # If the version or the kind of device has changed, the number of threads does not matter.
         if _release(version) != _release(torch):
             by_change.setdefault((f"with torch {version}", f"with {torch}"), []).append(name)
-        elif device not in kinds:
-            by_change.setdefault((f"on {device}", f"on {' or '.join(kinds)}"), []).append(name)
+        elif kind and kinds and kind not in kinds:
+            by_change.setdefault((f"on {kind}", f"on {' or '.join(kinds)}"), []).append(name)
         else:
             by_threads.setdefault(str(begun.get("threads", threads)), []).append(name)
     if by_threads.keys() - {str(threads)}:

@@ -29,8 +29,8 @@ def ask(tmp_path: Path) -> Ask:
             if saved:
                 half.save_checkpoint(b"state", saved)
 
-    def asked(devices: Sequence[str] = ("cpu",), threads: int = 1, torch: str = "2.14.1") -> list[str]:
-        return store.begun_otherwise(tmp_path / "exp", TRIALS, devices, threads, torch)
+    def asked(kinds: Sequence[str] = ("cpu",), threads: int = 1, torch: str = "2.14.1") -> list[str]:
+        return store.begun_otherwise(tmp_path / "exp", TRIALS, kinds, threads, torch)
 
     return asked
 
@@ -73,9 +73,9 @@ def test_another_version_is_told(ask: Ask) -> None:
 
 
 def test_another_kind_of_device_is_told(ask: Ask) -> None:
-    (said,) = ask(devices=("cuda:0", "cuda:1"), threads=4)
+    (said,) = ask(kinds=["cuda"], threads=4)
     assert said.startswith("2 half-done trials (a, b) were begun on cpu, and begin again on cuda. ")
-    assert ask(devices=("cuda:0", "cpu")) == []
+    assert ask(kinds=["cpu", "cuda"]) == ask(kinds=[]) == []
 
 
 def test_where_trials_were_begun_with_several_numbers_none_of_them_is_advised(tmp_path: Path) -> None:
