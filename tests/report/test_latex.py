@@ -101,6 +101,14 @@ def test_the_setup_is_a_list_whose_equations_are_not_broken(make: Make) -> None:
     )
 
 
+def test_tables_of_two_reports_have_different_labels(make: Make) -> None:
+    rows = [trial("plain", d, s) for d in (8, 20) for s in range(2)]
+    texts = [fragment(build(make(rows, experiment=name))) for name in ("depth_sweep", "0.5 & 1")]
+    labels = [re.findall(r"\\label\{(.*?)\}", text) for text in texts]
+    assert [each[0] for each in labels] == ["tab:depth-sweep:degradation", "tab:0-5-1:degradation"]
+    assert not set(labels[0]) & set(labels[1])
+
+
 def test_units_have_a_row_of_their_own(make: Make) -> None:
     text = fragment(build(make([trial("plain", d, s) for d in (8, 20) for s in range(2)])))
     assert (
@@ -129,7 +137,8 @@ def compiled(report: Report, folder: Path) -> str:
 
 @pytest.mark.skipif(PDFLATEX is None, reason="no pdflatex is installed")
 def test_a_report_compiles_and_stays_within_the_page(make: Make, tmp_path: Path) -> None:
-    variants = ("", " (pad)", " (shortcut=projection_everywhere, span=2)")
+    longest = " (shortcut=projection_everywhere, span=2, norm=layer, init=delta_orthogonal, match=params)"
+    variants = ("", " (pad)", " (shortcut=projection_everywhere, span=2)", longest)
     rows = [
         trial(c, d, s, variant=c + v, id=f"{c}{v}{d}{s}")
         for c in FINAL

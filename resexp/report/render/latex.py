@@ -35,7 +35,7 @@ def render(report: Report) -> str:
     for table in report.tables:
         said = _said(report.own(table))
         parts += [rf"\paragraph{{{escape(table.title)}}}", *said] if said else []
-        parts.append(_table(table))
+        parts.append(_table(table, _label(report.experiment, table)))
     parts += [rf"\paragraph{{Note}} {escape(note)}" for note in report.notes]
     if report.environment:
         parts.append(rf"\paragraph{{{report.provenance}}} {_facts(report.environment)}")
@@ -67,7 +67,12 @@ class _Layout:
     spare: float
 
 
-def _table(table: Table) -> str:
+def _label(experiment: str, table: Table) -> str:
+    """The label of a table, which names the experiment because a paper may contain several reports."""
+    return f"tab:{re.sub(r'[^A-Za-z0-9]+', '-', experiment)}:{table.key}"
+
+
+def _table(table: Table, label: str) -> str:
     rows = table.cells()
     layout = _layout(table.columns, rows)
     columns = table.columns[1:] if layout.spanned else table.columns
@@ -79,7 +84,7 @@ def _table(table: Table) -> str:
         [
             rf"{{\{layout.size}\setlength{{\tabcolsep}}{{3pt}}\setlength{{\LTcapwidth}}{{\linewidth}}",
             rf"\begin{{longtable}}{{{layout.spec}}}",
-            rf"\caption[{title}]{{{title}. {escape(table.caption)}}}\label{{tab:{table.key}}}\\",
+            rf"\caption[{title}]{{{title}. {escape(table.caption)}}}\label{{{label}}}\\",
             *(r"\toprule", *head, r"\midrule\endfirsthead"),
             *(r"\toprule", *head, r"\midrule\endhead"),
             r"\bottomrule\endfoot",
@@ -95,7 +100,10 @@ def _body(rows: list[list[str]], layout: _Layout, columns: int) -> list[str]:
     for cells in rows:
         if layout.spanned and cells[0] != first:
             lines += [r"\addlinespace"] if first is not None else []
-            lines.append(rf"\multicolumn{{{columns}}}{{l}}{{\itshape {escape(cells[0])}}}\\*")
+            wide = len(cells[0]) > SIZES[layout.size]
+            spec = r">{\raggedright\arraybackslash}p{\dimexpr\linewidth-2\tabcolsep}" if wide else "l"
+            name = _breaking(escape(cells[0])) if wide else escape(cells[0])
+            lines.append(rf"\multicolumn{{{columns}}}{{{spec}}}{{\itshape {name}}}\\*")
         first = cells[0]
         shown = [_breaking(escape(c)) if i in layout.broken else escape(c) for i, c in enumerate(cells)]
         lines.append(_row(shown[1:] if layout.spanned else shown) + ("[2pt]" if layout.broken else ""))
