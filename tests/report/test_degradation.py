@@ -110,6 +110,7 @@ def test_nets_at_chance_did_not_train(make: Make) -> None:
     (sentence,) = table.sentences
     assert (sentence.badge, sentence.tone) == ("did not train", "bad")
     assert "at any depth is 88.0\u00a0%, and always" in sentence.text
+    assert sentence.text.endswith("errs on 90.0\u00a0%, and at most 85.0\u00a0% counts as trained.")
     assert "always answering the most frequent class, 90.0 %" in table.caption
     one = errors("plain", {8: [0.5, 0.5, 0.5], 56: [0.9, 0.9, 0.9]})
     (sentence,) = of(degradation, make(of_ten_classes(one))).sentences
