@@ -158,13 +158,15 @@ def _sentences(variant: str, rows: list[dict[str, Any]], measure: Measure) -> It
         )
         yield Sentence.of(variant, Verdict.DID_NOT_TRAIN, said)
         return
-    yield from _of_trained(variant, trained, rows, lost, measure)
+    yield from _of_trained(variant, trained, rows, measure)
 
 
 def _of_trained(
-    variant: str, trained: list[dict[str, Any]], rows: list[dict[str, Any]], lost: str, measure: Measure
+    variant: str, trained: list[dict[str, Any]], rows: list[dict[str, Any]], measure: Measure
 ) -> Iterator[Sentence]:
     deep = trained[-1]
+    # What is said of failed seeds at a depth names those that diverged there.
+    lost = depth_clauses.lost([r for r in rows if not (r["mixed"] and r["lost"] == r["diverged"])])
     seen, judged, why = _seen(deep, rows, measure)
     seen += depth_clauses.one_class(trained)
     if deep["one_class"] and judged.tone is Tone.GOOD:
