@@ -3,7 +3,8 @@
 Every interval is Student's interval of a sum of weighted, independent means with unequal variances: Welch's
 (1947, Biometrika 34) or, if the samples differ in size, that of Cochran and Cox. Seeds are not paired.
 Variants with the same seed do start from the same weights and see the same batches, but their errors are
-weakly correlated, and pairing would halve the degrees of freedom.
+as a rule weakly correlated (`docs/evidence.md` names exceptions), and pairing would halve the degrees of
+freedom.
 """
 
 from __future__ import annotations
