@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,9 +41,10 @@ class Finished:
             for sidecar in reversed(self.folder.checkpoints()):
                 record = read_or_empty(sidecar)
                 if record and record["step"] == self.result.get("steps") and record["trial"] == self.trial.id:
-                    data = durable.read_bytes(sidecar.with_suffix(".pt"))
-                    if hashlib.sha256(data).hexdigest() == record["sha256"]:
-                        return data
+                    with suppress(FileNotFoundError):  # users may delete weights that they do not need
+                        data = durable.read_bytes(sidecar.with_suffix(".pt"))
+                        if hashlib.sha256(data).hexdigest() == record["sha256"]:
+                            return data
         raise StoreError(
             f"{self.folder.path}: its last checkpoint is missing or damaged; "
             "delete this folder and run the experiment again"
