@@ -5,7 +5,6 @@ the plan leaves out.
 from __future__ import annotations
 
 import json
-import shlex
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -18,6 +17,11 @@ from resexp.store.documents import read_or_empty
 from resexp.store.layout import ExperimentFolder, TrialFolder
 from resexp.store.registration import registration
 from resexp.text import counted
+
+BACK = "They are kept: `resexp run` with the configuration and overrides that planned them brings them back."
+"""How to get trials back that a new plan set aside. It is not enough to leave out the overrides of the new
+command, because the command that planned them may have had overrides, too.
+"""
 
 
 def reasons(folder: ExperimentFolder, trials: Sequence[Trial], pending: Sequence[Trial]) -> list[str]:
@@ -84,24 +88,11 @@ def unregistered(folder: ExperimentFolder, trials: Sequence[Trial]) -> list[str]
     return [f"{lacks}, for example because of an override. Without them, no verdict counts as registered."]
 
 
-def warning(
-    folder: ExperimentFolder, trials: Sequence[Trial], aside: Sequence[str], overrides: Sequence[str]
-) -> str:
+def warning(folder: ExperimentFolder, trials: Sequence[Trial], aside: Sequence[str]) -> str:
     """The sentences for the user on the trials that the new plan leaves out. `aside` has their ids."""
     done = sum(TrialFolder(path).result.exists() for id in aside for path in folder.by_id.get(id, ()))
     others = f"{counted(len(aside), 'other')} ({done} finished) left aside, which `report` does not show"
-    return f"This plan covers {counted(len(trials), 'trial')}, with {others}. {back(overrides)}"
-
-
-def back(overrides: Sequence[str]) -> str:
-    """A sentence on how to get trials back that the new plan set aside, because of the command's overrides or
-    of a change in the configuration.
-    """
-    # `name=` chose the experiment, and must stay.
-    others = [each for each in overrides if not each.startswith("name=")]
-    if not others:
-        return "They are kept, and come back with the configuration as it was."
-    return f"They are kept: `resexp run` without {shlex.join(others)} brings them back."
+    return f"This plan covers {counted(len(trials), 'trial')}, with {others}. {BACK}"
 
 
 def _completed(settings: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -177,7 +177,7 @@ class StoredExperiment:
         self.warnings += changes.unregistered(self._folder, self.trials)
         aside = changes.set_aside(before, self.trials)
         if aside:
-            self.warnings.append(changes.warning(self._folder, self.trials, aside, overrides))
+            self.warnings.append(changes.warning(self._folder, self.trials, aside))
         return aside if overrides else []
 
     def _write(self, config_text: str, further: Mapping[str, Any]) -> None:

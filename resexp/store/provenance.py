@@ -66,7 +66,7 @@ def left_aside(
     if aside and overrides:
         return (
             f"{counted(len(aside), 'other trial')} left aside: the last run covered "
-            f"{len(trials)} only, with {shlex.join(overrides)}. {changes.back(overrides)}"
+            f"{len(trials)} only, with {shlex.join(overrides)}. {changes.BACK}"
         )
     if kept:
         notes.append(f"{len(kept)} trial(s) of an earlier configuration are left aside in {folder.trials}")
