@@ -136,7 +136,8 @@ def load(
         raise problems.refuse(draft.problems, str(path))
     name = head.name if tier == FULL else f"{head.name}-{tier}"
     stated = paper or Published(references=head.references)
-    numbers = stated.model_copy(update={"claims": (*stated.claims, *head.claims)})
+    added = {"claims": (*stated.claims, *head.claims), "own": len(head.claims)}
+    numbers = stated.model_copy(update=added)
     expect = head.expect.get(tier, "")
     return Experiment(
         *(name, tier, points, tuned, draft.plugins, numbers, text, tuple(overrides), path),

@@ -25,7 +25,7 @@ from resexp.config import problems, yaml_text
 from resexp.config.frozen import Frozen, refusal
 from resexp.config.margins import Relation, default_margin
 from resexp.errors import ConfigError
-from resexp.options import NonNegativeFloat, PositiveFloat, PositiveInt, Real
+from resexp.options import NaturalInt, NonNegativeFloat, PositiveFloat, PositiveInt, Real
 
 FOLDER = Path(__file__).parents[1] / "references"
 
@@ -209,7 +209,8 @@ class Published(Frozen):
 
     paper, claim: the paper, and its claim in a sentence; None for references that a configuration lists.
     protocol: for each dotted key of the settings, the paper's value or a list of acceptable values.
-    references: its numbers. claims: its statements on pairs of groups.
+    references: its numbers. claims: its statements on pairs of groups. own: how many of these, the last ones,
+    are no statements of the paper, because the configuration has added them.
     """
 
     paper: str | None = None
@@ -217,6 +218,7 @@ class Published(Frozen):
     protocol: Keys = Field(default_factory=dict)
     references: tuple[Reference, ...] = ()
     claims: tuple[Claim, ...] = ()
+    own: NaturalInt = 0
     note: str | None = None
 
     @classmethod

@@ -342,6 +342,16 @@ def test_the_report_opens_with_the_claim_and_what_became_of_it(make: Make) -> No
     assert "Its nets are wider." in noted.notes
 
 
+def test_what_a_paper_did_not_state_does_not_count_for_its_claim(make: Make) -> None:
+    """A configuration may add claims of its own, which may agree where those of the paper do not."""
+    paper = {
+        "claims": [claim(), claim(say="Plain is better.", lower=claim()["higher"], higher=claim()["lower"])]
+    }
+    found = about_a_paper(make, {"plain": [0.1] * 3, "residual": [0.3] * 3}, **paper, own=1)
+    assert (found.sentences[0].badge, found.sentences[0].tone) == ("0 of 1 agree", "bad")
+    assert [row["verdict"] for row in found.table("claims").rows] == [DISAGREES, AGREES]
+
+
 def test_where_values_alone_are_published_it_says_what_became_of_them(make: Make) -> None:
     values = {"claims": [], "references": [reference(runs=5)], "protocol": RECIPE}
     good = about_a_paper(make, {"plain": [0.2, 0.201, 0.199]}, **values).sentences[0]

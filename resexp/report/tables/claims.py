@@ -109,15 +109,16 @@ def _row(records: Records, claim: Claim) -> Row:
 
 
 def lead(records: Records, found: Table | None, values: Table | None) -> tuple[Sentence, ...]:
-    """The first sentence of a report on a paper: its claim, and how many statements agree here."""
+    """The first sentence of a report on a paper: its claim, and how many of its statements agree here."""
     paper = references.published(records)
     if not paper.claim:
         return ()
-    counts = Counter(row["verdict"] for row in found.rows) if found else Counter()
+    rows = found.rows[: len(found.rows) - paper.own] if found else ()
+    counts = Counter(row["verdict"] for row in rows)
     total = counts.total()
     agree = sum(n for verdict, n in counts.items() if verdict.agrees)
     disagree = sum(n for verdict, n in counts.items() if verdict.disagrees)
-    ordered = found is not None and all(row["relation"] == "lower" for row in found.rows)
+    ordered = all(row["relation"] == "lower" for row in rows)
     said = (
         [f"{agree} of {words.counted(total, 'statement')} {_verb(agree, 'agree')}{' in direction' * ordered}"]
         if total
@@ -125,7 +126,7 @@ def lead(records: Records, found: Table | None, values: Table | None) -> tuple[S
     )
     said += [f"{disagree} {_verb(disagree, 'disagree')}"] if disagree else []
     said += [f"{counts[verdict]} {what}" for verdict, what in OPEN.items() if counts[verdict]]
-    if also := sum(bool(row["confounded"]) for row in found.rows) if found else 0:
+    if also := sum(bool(row["confounded"]) for row in rows):
         said.append(f"the sides of {also} also differ in settings that they do not name")
     judged = [row["verdict"] for row in values.rows] if values else []
     reproduced, missed = judged.count(Verdict.REPRODUCED), judged.count(Verdict.NOT_REPRODUCED)
