@@ -137,7 +137,8 @@ class Attempt:
         if record.get("format") != FORMAT or record["trial"] != self.trial.id:
             return None
         if not (self._allow_environment_change or may_continue(record["fingerprint"], self._fingerprint)):
-            self._note(not_continued(record["fingerprint"], self._fingerprint))
+            changed = not_continued(record["fingerprint"], self._fingerprint)
+            self._note(f"{self.trial.name} {changed}")
             return None
         if not all(durable.fits(record["rows"][name], content) for name, content in rows.items()):
             return None
