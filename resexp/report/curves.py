@@ -12,13 +12,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from resexp.config.published import CurveMetric
 from resexp.report import frames, shares, statistics
+from resexp.report.pairs import Pair
 from resexp.store import Records
 
-Values = NDArray[np.float64]
 FEWEST_RANKED = 4
 """The fewest runs per side with which ranks can give a p below 0.05. With three, p is at least 0.1."""
 
@@ -57,7 +56,7 @@ def rounding(records: Records, trials: pd.DataFrame, metric: CurveMetric) -> flo
     return float(np.mean(np.square(widths)) / 12) if widths else 0.0
 
 
-def sooner(pairs: Sequence[tuple[Values, Values]], alpha: float = statistics.ALPHA) -> int:
+def sooner(pairs: Sequence[Pair], alpha: float = statistics.ALPHA) -> int:
     """Which side reaches the target sooner: -1 for the first, 1 for the second, and 0 if this is undecided.
 
     This is for sides with runs that never reach the target. With fewer than three runs in a cell, the result

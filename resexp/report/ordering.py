@@ -142,18 +142,36 @@ def _difference(
     """
     trials = [matching(records, when) for when in both]
     read = curve(metric)
-    cells = [cell for pair in pairs for cell in pair]
-    if not all(np.isfinite(cell).all() for cell in cells):
+    if not all(np.isfinite(cell).all() for pair in pairs for cell in pair):
         return None
     steps = read is not None and read.kind == "steps_to"
+    samples: list[Cell] = []
+    weights, examples, overlap = [], [], []
+    for sign, rows, cells in zip((-1, 1), trials, zip(*pairs, strict=True), strict=True):
+        means = _by_seed([np.log(cell) for cell in cells] if steps else cells)
+        samples += means
+        weights += [sign / len(means)] * len(means)
+        examples += [splits.examples(records, rows, metric)] * len(means)
+        overlap += [splits.overlap(rows, metric)] * len(means)
     return statistics.contrast(
-        [np.log(cell) for cell in cells] if steps else cells,
-        [-1 / len(pairs), 1 / len(pairs)] * len(pairs),
-        examples=[splits.examples(records, rows, metric) for rows in trials] * len(pairs),
-        overlap=[splits.overlap(rows, metric) for rows in trials] * len(pairs),
+        samples,
+        weights,
+        examples=examples,
+        overlap=overlap,
         least=curves.rounding(records, pd.concat(trials), read) if read and steps else 0.0,
         level=level,
     )
+
+
+def _by_seed(cells: Sequence[Cell]) -> Sequence[Cell]:
+    """The mean of the cells for each seed, as one sample, if all have the same seeds.
+
+    The values of one seed at several depths or settings are not independent. At initialisation, for example,
+    they are equal if the settings are those of training.
+    """
+    if len(cells) == 1 or not all(set(cell.index) == set(cells[0].index) for cell in cells):
+        return cells
+    return [pd.concat(cells, axis=1).mean(axis=1)]
 
 
 def _with_curves(

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+import pandas as pd
 
 from resexp.config.margins import Relation
 from resexp.report import shares, statistics
 from resexp.report.statistics import LEAST, Estimate
 from resexp.report.verdict import Verdict
 
-Cell = NDArray[np.float64]
-"""One value for each seed of a side, at one depth and setting. A diverged network has the value infinity."""
+Cell: TypeAlias = "pd.Series[float]"
+"""A side's values at one depth and setting, by seed. A diverged network has the value infinity."""
 Pair = tuple[Cell, Cell]
 """The cells of the first and the second side, at the same depth and setting."""
 

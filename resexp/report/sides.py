@@ -163,12 +163,21 @@ def cells(
     """
     values = values_of(records, when, metric, alike)
     keys = ["depth", "alike"] if by_depth else ["alike"]
-    return {key: cell.to_numpy(float) for key, cell in values.groupby(level=keys)}
+    return {key: cell.droplevel(["depth", "alike"]) for key, cell in values.groupby(level=keys)}
 
 
 def paired(lower: Mapping[Any, Cell], higher: Mapping[Any, Cell]) -> list[Pair]:
-    """The pairs of cells that have the same key on both sides."""
-    return [(lower[key], higher[key]) for key in lower if key in higher]
+    """The pairs of cells that have the same key on both sides, without seeds that some cell of a side lacks.
+
+    If the cells of a side share fewer than three seeds, they keep all of theirs.
+    """
+    keys = [key for key in lower if key in higher]
+    return list(zip(*(_shared([side[key] for key in keys]) for side in (lower, higher)), strict=True))
+
+
+def _shared(found: Sequence[Cell]) -> Sequence[Cell]:
+    common = [seed for seed in found[0].index if all(seed in cell.index for cell in found)] if found else []
+    return [cell.loc[common] for cell in found] if len(common) >= statistics.LEAST else found
 
 
 def finite_mean(found: Iterable[Cell]) -> float | None:

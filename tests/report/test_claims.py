@@ -213,6 +213,35 @@ def test_without_a_depth_the_depths_that_both_have_are_compared(make: Make) -> N
     assert (found["difference"], found["n"]) == (pytest.approx(0.1), 2)
 
 
+def over_depths(make: Make, errors: list[Errors]) -> Any:
+    """What is found for a claim over depths 8, 20 and so on, with these errors at each of them."""
+    sides = {"lower": {"model.connection": "residual"}, "higher": {"model.connection": "plain"}}
+    rows = [row for depth, each in zip((8, 20, 56), errors, strict=False) for row in trials(each, depth)]
+    return verdict(make(rows, published={"claims": [claim(**sides)]}))
+
+
+def test_a_seed_counts_once_over_several_depths(make: Make) -> None:
+    """Networks that depth does not change are the same measurement again, and make no interval narrower."""
+    once: Errors = {"plain": [0.5, 0.6, 0.8], "residual": [0.1, 0.2, 0.15]}
+    one, three = over_depths(make, [once]), over_depths(make, [once] * 3)
+    for key in ("difference", "low", "high", "p", "n"):
+        assert three[key] == pytest.approx(one[key])
+    other: Errors = {"plain": [0.8, 0.6, 0.5], "residual": [0.2, 0.15, 0.1]}
+    means = {kind: [(a + b) / 2 for a, b in zip(once[kind], other[kind], strict=True)] for kind in once}
+    two, mean = over_depths(make, [once, other]), over_depths(make, [means])
+    assert (two["low"], two["high"]) == (pytest.approx(mean["low"]), pytest.approx(mean["high"]))
+
+
+def test_a_seed_that_a_depth_lacks_is_left_out(make: Make) -> None:
+    full: Errors = {"plain": [0.5, 0.6, 0.8, 0.9], "residual": [0.1, 0.2, 0.15, 0.3]}
+    fewer: Errors = {"plain": [0.5, 0.6, 0.8], "residual": [0.1, 0.2, 0.15]}
+    both = {"plain": full["plain"][:3], "residual": full["residual"]}
+    found = over_depths(make, [full, both])
+    assert found["n"] == 3
+    assert found["higher"] == pytest.approx(np.mean(fewer["plain"]))
+    assert found["lower"] == pytest.approx(np.mean(full["residual"]))
+
+
 @pytest.mark.parametrize(
     ("metric", "lower", "higher"),
     [

@@ -187,7 +187,8 @@ def _family(trials: pd.DataFrame, name: str, depth: int, error: str, level: floa
 def _values(trials: pd.DataFrame, error: str) -> pairs.Cell:
     """The errors of the trials of one variant and depth. Those of diverged trials are infinite."""
     known = statistics.numbers(frames.done(trials)[error])
-    return np.concatenate([known, np.full((trials["status"] == Status.DIVERGED).sum(), np.inf)])
+    diverged = np.full((trials["status"] == Status.DIVERGED).sum(), np.inf)
+    return pd.Series(np.concatenate([known, diverged]))
 
 
 def _sentences(
