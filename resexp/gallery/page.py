@@ -44,10 +44,10 @@ has no size, and its direction rests on how many diverged on each side. Within e
 are corrected for their number; one that is significant only without this correction is marked *only before
 correction*. The verdicts in this table are not corrected. Therefore the counts above the table also say how
 many directions agree and disagree after the correction of Benjamini and Hochberg (1995). A claim that two
-experiments measure is counted twice. On average, at most 5 % of the directions that this correction keeps are
-false. It is applied to all claims that one side is lower and that have a p-value. A claim has no p-value if
-some seeds of a side failed, if some of its runs never reached a target, or if it was published before reports
-kept p-values.
+experiments measure is counted twice. On average, at most 5 % of the directions that this correction keeps
+are false. It does not know of earlier tries with other seeds, which LOG.md names. It is applied to all
+claims that one side is lower and that have a p-value. A claim has no p-value if some seeds of a side
+failed, if some of its runs never reached a target, or if it was published before reports kept p-values.
 """
 CHECKED = {
     "text": "read in the paper's text",
@@ -79,8 +79,8 @@ def page(reports: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
 
 def tallied(claims: Sequence[Mapping[str, Any]]) -> list[str]:
     """A Markdown list, as one text, that says how many claims agree and disagree, before and after the
-    correction for the number of claims. It has a line for each place where published numbers were checked.
-    Without claims, the result is [].
+    correction for the number of claims on a direction. It has a line for each place where published numbers
+    were checked. Without claims, the result is [].
     """
     from scipy.stats import false_discovery_control  # takes long to import
 
@@ -96,7 +96,7 @@ def tallied(claims: Sequence[Mapping[str, Any]]) -> list[str]:
                 tested = [claim for claim in kept if claim.get("verified", "memory") == checked]
                 among = sum(claim.get("verified", "memory") == checked for claim in known)
                 lines[-1] = (
-                    f"{lines[-1][:-1]}; of the {among} with a p-value, after correction: {_agree(tested)}."
+                    f"{lines[-1][:-1]}; of the {among} on a direction, after correction: {_agree(tested)}."
                 )
     return ["\n".join(lines)] if lines else []
 

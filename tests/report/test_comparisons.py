@@ -170,6 +170,7 @@ def test_errors_on_other_data_are_not_compared(make: Make) -> None:
     assert iris["difference"] == pytest.approx(wine["difference"])
     assert table.title == "Compared with residual (iris) and residual (wine)"
     assert "each of the variants on the same data" in table.caption
+    assert "comparisons of one error at one depth and on one data set." in table.caption
     split = [{**one, "data.train_size": size} for size, one in zip((9, 8), rows[:1] + rows[5:6], strict=True)]
     assert row(of(comparisons, make(split)), n=1)["variant"] == "plain (iris)"
 

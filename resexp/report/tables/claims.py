@@ -26,11 +26,11 @@ CAPTION = (
     "describes neither. No side is found better, or as good, if some of its networks answer one class only. "
     "If networks diverged, the difference has no size, and the verdict rests on how many diverged on each "
     "side (Barnard's exact test; over several depths or settings, an exact test within each). Sides of "
-    "several depths or settings are compared over those for which both have results, without seeds that "
-    "lack one of a side's settings. If there are none, if a trial belongs to both sides, or if a side names "
-    "a tuned setting, the claim is not comparable. Claims are not corrected for their number. Comparisons "
-    "with a baseline are, so the same difference may agree with a claim here and be called “only before "
-    "correction” there."
+    "several depths or settings are compared over those for which both have results. A seed counts once, "
+    "with its mean over them, and is left out if it lacks one of them. If there are none, if a trial "
+    "belongs to both sides, or if a side names a tuned setting, the claim is not comparable. Claims are not "
+    "corrected for their number. Comparisons with a baseline are, so the same difference may agree with a "
+    "claim here and be called “only before correction” there."
 )
 BEST = (
     " The best shallower depth is the one with the least mean. Depths with fewer than three seeds, and "

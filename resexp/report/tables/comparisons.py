@@ -24,11 +24,11 @@ CAPTION = (
     f"{{Error}}{PROTOCOL} minus that of the baseline at the same depth, in percentage points, over n seeds "
     "of each; negative is better. The baseline is {baseline}. The brackets hold the difference's 95 % "
     "interval by Student's t (unequal variances, unpaired seeds). The p is that of the same test, after "
-    "Holm's correction for all comparisons of one {error} at one depth. The verdict is “lower” or “higher” "
-    "if the corrected p is at most 0.05, and “only before correction” if only the uncorrected p is that "
-    "small. Otherwise it is “equivalent” if the interval lies within 1 point of 0 on both sides, and "
-    "“undecided” if it does not. If networks diverged, the difference has no size, and p and verdict rest on "
-    "how many diverged on each side (Barnard's exact test). Fewer than three seeds decide nothing."
+    "Holm's correction for all comparisons of one {error} at one depth{on}. The verdict is “lower” or "
+    "“higher” if the corrected p is at most 0.05, and “only before correction” if only the uncorrected p is "
+    "that small. Otherwise it is “equivalent” if the interval lies within 1 point of 0 on both sides, and "
+    "“undecided” if it does not. If networks diverged, the difference has no size, and p and verdict rest "
+    "on how many diverged on each side (Barnard's exact test). Fewer than three seeds decide nothing."
 )
 UNEQUAL = " If the two sides have different numbers of seeds, n is the smaller one."
 
@@ -76,7 +76,8 @@ def table(records: Records) -> Table | None:
     said = (
         f"{names}, {why}" if len(baselines) == 1 else f"{names}, each of the variants on the same data, {why}"
     )
-    caption = as_given(records, CAPTION, PROTOCOL).replace("{baseline}", said)
+    on = " and on one data set" if len(found) > 1 else ""
+    caption = as_given(records, CAPTION, PROTOCOL).replace("{baseline}", said).replace("{on}", on)
     if any(len({sum(side) for side in zip(row["seeds"], row["diverged"], strict=True)}) > 1 for row in rows):
         caption += UNEQUAL
     if without:
