@@ -128,7 +128,8 @@ def build(records: Records, plugins: Sequence[Plugin] = ()) -> Report:
                 by_key[table.key] = table
                 if section.leads and table.sentences:
                     leading = leading or table.key
-    opening = claims.lead(prepared, by_key.get("claims"), by_key.get("published"))
+    stated = by_key.get("claims")
+    opening = claims.lead(prepared, stated, by_key.get("published"))
     verdicts = by_key[leading].sentences if leading else ()
     return Report(
         experiment=words.clean(records.experiment),
@@ -137,6 +138,7 @@ def build(records: Records, plugins: Sequence[Plugin] = ()) -> Report:
                 sentence.cleaned()
                 for sentence in introduced((*standing.opening(prepared), *opening), prepared)
             ),
+            *(sentence.cleaned() for sentence in claims.of_ones_own(prepared, stated)),
             *(standing.marked(prepared, sentence, leading) for sentence in verdicts),
             *(Sentence("", "not judged", Tone.OPEN, each).cleaned() for each in unjudged.sentences(prepared)),
         ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import asdict
 
 from resexp.config.grid import DEPTH
@@ -138,6 +139,16 @@ def lead(records: Records, found: Table | None, values: Table | None) -> tuple[S
     here = f"Here: {', '.join(said)}; " if said else "Here: "
     text = words.clean(f"Claim: {paper.claim} ({paper.paper}) {here}{_recipe(records, paper)}.")
     return (Sentence("Claim", badge, tone, text),)
+
+
+def of_ones_own(records: Records, found: Table | None) -> Iterator[Sentence]:
+    """A sentence on each claim that the configuration makes itself."""
+    count = references.published(records).own if found else 0
+    for row in found.rows[len(found.rows) - count :] if found else ():
+        standing = f", {row['standing']}" if records.registered is not None else ""
+        size = f": {_measured(row)} {references.interval(row)}, n = {row['n']}" if row["n"] else ""
+        said = f"Claim: {row['say']}{_margin(row)} Here: {row['verdict']}{standing}{size}{about(row)}."
+        yield Sentence.of("Claim", row["verdict"], words.clean(said))
 
 
 def _verb(count: int, verb: str) -> str:
