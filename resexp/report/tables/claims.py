@@ -146,7 +146,8 @@ def of_ones_own(records: Records, found: Table | None) -> Iterator[Sentence]:
     count = references.published(records).own if found else 0
     for row in found.rows[len(found.rows) - count :] if found else ():
         standing = f", {row['standing']}" if records.registered is not None else ""
-        size = f": {_measured(row)} {references.interval(row)}, n = {row['n']}" if row["n"] else ""
+        interval = "" if row["low"] is None else f" {references.interval(row)}"
+        size = f": {_measured(row)}{interval}, n = {row['n']}" if row["n"] else ""
         said = f"Claim: {row['say']}{_margin(row)} Here: {row['verdict']}{standing}{size}{about(row)}."
         yield Sentence.of("Claim", row["verdict"], words.clean(said))
 
