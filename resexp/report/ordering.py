@@ -72,8 +72,10 @@ def compare(records: Records, claim: Claim) -> Comparison:
         return NOTHING
     trials, named = [matching(records, when) for when in found], [key for when in found for key in when]
     alike = unspoken(records, named, trials) if any(map(several, trials)) else None
-    # Only equal depths are compared, unless each side names its own depth. Then the depths may differ.
-    by_depth = any(DEPTH not in when for when in found)
+    # Only equal depths are compared, unless each side names one depth of its own. Then the depths may differ.
+    by_depth = any(
+        DEPTH not in when or rows["depth"].nunique() > 1 for when, rows in zip(found, trials, strict=True)
+    )
 
     def cells(both: tuple[sides.When, sides.When]) -> Iterator[dict[Any, Cell]]:
         own = _with_curves(records, both, claim.metric, read)

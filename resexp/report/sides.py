@@ -169,7 +169,7 @@ def cells(
 def paired(lower: Mapping[Any, Cell], higher: Mapping[Any, Cell]) -> list[Pair]:
     """The pairs of cells that have the same key on both sides, without seeds that some cell of a side lacks.
 
-    If the cells of a side share fewer than three seeds, they keep all of theirs.
+    If the cells of a side share no seed, they keep all of theirs, which are then independent.
     """
     keys = [key for key in lower if key in higher]
     return list(zip(*(_shared([side[key] for key in keys]) for side in (lower, higher)), strict=True))
@@ -177,7 +177,7 @@ def paired(lower: Mapping[Any, Cell], higher: Mapping[Any, Cell]) -> list[Pair]:
 
 def _shared(found: Sequence[Cell]) -> Sequence[Cell]:
     common = [seed for seed in found[0].index if all(seed in cell.index for cell in found)] if found else []
-    return [cell.loc[common] for cell in found] if len(common) >= statistics.LEAST else found
+    return [cell.loc[common] for cell in found] if common else found
 
 
 def finite_mean(found: Iterable[Cell]) -> float | None:

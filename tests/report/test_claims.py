@@ -242,6 +242,28 @@ def test_a_seed_that_a_depth_lacks_is_left_out(make: Make) -> None:
     assert found["lower"] == pytest.approx(np.mean(full["residual"]))
 
 
+def test_a_list_of_depths_is_compared_depth_by_depth_as_all_depths_are(make: Make) -> None:
+    shallow: Errors = {"plain": [0.5, 0.6, 0.8], "residual": [0.1, 0.2, 0.15]}
+    deep: Errors = {"plain": [0.55, 0.7, 0.82], "residual": [0.12, 0.25, 0.1]}
+    rows = trials(shallow, 8) + trials(deep, 20)
+    kinds = ({"model.connection": kind} for kind in ("residual", "plain"))
+    lower, higher = ({**kind, "model.depth": [8, 20]} for kind in kinds)
+    listed = verdict(make(rows, published={"claims": [claim(lower=lower, higher=higher)]}))
+    every = over_depths(make, [shallow, deep])
+    for key in ("difference", "low", "high", "p", "n"):
+        assert listed[key] == pytest.approx(every[key])
+
+
+def test_seeds_of_which_depths_share_too_few_are_not_taken_as_independent(make: Make) -> None:
+    errors: Errors = {"plain": [0.5, 0.6, 0.8], "residual": [0.1, 0.2, 0.15]}
+    sides = {"lower": {"model.connection": "residual"}, "higher": {"model.connection": "plain"}}
+    found = []
+    for first in (1, 3):
+        moved = [{**row, "seed": row["seed"] + first, "id": f"{row['id']}b"} for row in trials(errors, 20)]
+        found.append(verdict(make(trials(errors, 8) + moved, published={"claims": [claim(**sides)]})))
+    assert [(each["n"], each["verdict"]) for each in found] == [(2, "too few seeds"), (3, AGREES)]
+
+
 @pytest.mark.parametrize(
     ("metric", "lower", "higher"),
     [
