@@ -68,18 +68,16 @@ class Report:
 
     @property
     def undecided(self) -> tuple[str, ...]:
-        """The subjects of opening verdicts, claims and published values that more seeds could decide.
+        """Each subject that more seeds could decide: of opening verdicts, claims and published values.
 
         Comparisons with the baseline are left out unless the report opens with them, as it does if there is
         only one depth. Among many variants, some hardly differ from the baseline and would stay undecided.
         """
         left = {verdict for verdict in Verdict if verdict.more_seeds_may_decide}
         said = [(self.table("claims"), "say"), (self.table("published"), "case")]
-        rows = [(row, name) for table, name in said if table for row in table.rows]
-        return (
-            *(sentence.subject for sentence in self.sentences if sentence.badge in left),
-            *(row[name] for row, name in rows if row["verdict"] in left),
-        )
+        found = [(sentence.subject, sentence.badge) for sentence in self.sentences]
+        found += [(words.clean(r[name]), r["verdict"]) for t, name in said if t for r in t.rows]
+        return tuple(dict.fromkeys(name for name, verdict in found if verdict in left))
 
     @property
     def silence(self) -> str:

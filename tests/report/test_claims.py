@@ -407,6 +407,20 @@ def test_what_a_paper_did_not_state_does_not_count_for_its_claim(make: Make) -> 
     assert own.text.endswith("], n = 3.")
 
 
+def test_a_claim_of_ones_own_is_named_once_among_what_is_undecided(make: Make) -> None:
+    errors: Errors = {"plain": [0.1, 0.3, 0.2], "residual": [0.2, 0.1, 0.2]}
+    own = {"claims": [claim(), claim(say="Plain is better.")], "own": 2}
+    found = build(make(trials(errors), published=own))
+    assert [each for each in found.undecided if "Plain" in each] == ["Plain is worse.", "Plain is better."]
+    assert "Claim" not in found.undecided
+
+
+def test_a_claim_without_a_difference_shows_no_dash_for_it(make: Make) -> None:
+    lost: Errors = {"plain": [None] * 3, "residual": [None] * 3}
+    found = build(make(trials(lost), published={"claims": [claim()], "own": 1}))
+    assert found.sentences[0].text == "Claim: Plain is worse. Here: not comparable, n = 3."
+
+
 def test_where_values_alone_are_published_it_says_what_became_of_them(make: Make) -> None:
     values = {"claims": [], "references": [reference(runs=5)], "protocol": RECIPE}
     good = about_a_paper(make, {"plain": [0.2, 0.201, 0.199]}, **values).sentences[0]

@@ -73,7 +73,7 @@ def _verdicts(sentences: Sequence[Sentence], label: Callable[[str], str]) -> Ite
         yield from map(sentence, sentences)
         return
     for one in sentences[:LINES]:
-        text = f"{label(one.subject)}: {one.badge}" if one.subject else one.text
+        text = f"{label(one.subject).rstrip('.')}: {one.badge}" if one.subject else one.text
         yield hanging(MARKS[one.tone], TONES[one.tone], Text(text, no_wrap=True, overflow="ellipsis"))
     if len(sentences) > LINES:
         yield Prose(f"    and {len(sentences) - LINES} more: --section verdicts")

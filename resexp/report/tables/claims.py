@@ -147,9 +147,10 @@ def of_ones_own(records: Records, found: Table | None) -> Iterator[Sentence]:
     for row in found.rows[len(found.rows) - count :] if found else ():
         standing = f", {row['standing']}" if records.registered is not None else ""
         interval = "" if row["low"] is None else f" {references.interval(row)}"
-        size = f": {_measured(row)}{interval}, n = {row['n']}" if row["n"] else ""
+        size = "" if (size := _measured(row)) == words.DASH else f": {size}{interval}"
+        size += f", n = {row['n']}" if row["n"] else ""
         said = f"Claim: {row['say']}{_margin(row)} Here: {row['verdict']}{standing}{size}{about(row)}."
-        yield Sentence.of("Claim", row["verdict"], words.clean(said))
+        yield Sentence.of(row["say"], row["verdict"], said)
 
 
 def _verb(count: int, verb: str) -> str:
