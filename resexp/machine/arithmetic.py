@@ -17,12 +17,17 @@ MODEL = "model"
 
 def may_continue(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
     """Whether an attempt continues from a checkpoint of another one without being told to."""
+    return not _changed(before, now)
+
+
+def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """The keys of what has changed so that an attempt does not continue, sorted."""
     known = MODEL in before
-    return all(
-        before.get(key) == now.get(key)
-        for key in before.keys() | now.keys()
-        if key != MODEL and (known or key not in LIMITS)
-    )
+    return [
+        key
+        for key in sorted(before.keys() | now.keys())
+        if before.get(key) != now.get(key) and key != MODEL and (known or key not in LIMITS)
+    ]
 
 
 def are_mixed(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
@@ -37,7 +42,6 @@ def not_continued(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """What a trial says that began again because its environment has changed."""
     changed = ", ".join(
         f"{key}: {before.get(key, 'nothing')} before, {now.get(key, 'nothing')} now"
-        for key in sorted(before.keys() | now.keys())
-        if before.get(key) != now.get(key)
+        for key in _changed(before, now)
     )
     return f"was begun in another environment, and not continued in this one ({changed})"

@@ -87,10 +87,10 @@ class Attempt:
 
         If there is none, the row files are emptied, and None is returned: training starts at its first step.
         `fingerprint` describes the environment: see `machine/arithmetic.py`. A checkpoint is deleted if it is
-        damaged, or of another trial or format. A note tells of one of another environment, which is deleted,
-        or used with `allow_environment_change`; then the result will say `mixed`. If `load` raises, a note
-        says so, and the next older checkpoint is tried. But if memory runs out, the error is raised, and
-        nothing is deleted. Raises StaleAttempt.
+        damaged, or of another trial or format. One of another environment is used if
+        `allow_environment_change` was given, and the result will say `mixed`; otherwise it is deleted, and a
+        note says so. If `load` raises, a note says so, and the next older checkpoint is tried. But if memory
+        runs out, the error is raised, and nothing is deleted. Raises StaleAttempt.
         """
         self._check_current()
         # Stored fingerprints have lists instead of tuples. Sealing gives this one lists, too.
@@ -111,6 +111,7 @@ class Attempt:
                 self._set_aside(sidecar, problem)
                 continue
             kept = {name: record["rows"][name]["bytes"] for name in rows}
+            self.notes = [*record.get("notes", ()), *self.notes]  # older versions did not keep them
             self._mixed = record["mixed"] or are_mixed(record["fingerprint"], self._fingerprint)
             break
         with_sidecar = {sidecar.with_suffix(".pt") for sidecar in self._folder.checkpoints()}
@@ -137,8 +138,7 @@ class Attempt:
         if record.get("format") != FORMAT or record["trial"] != self.trial.id:
             return None
         if not (self._allow_environment_change or may_continue(record["fingerprint"], self._fingerprint)):
-            changed = not_continued(record["fingerprint"], self._fingerprint)
-            self._note(f"{self.trial.name} {changed}")
+            self._note(f"{self.trial.name} {not_continued(record['fingerprint'], self._fingerprint)}")
             return None
         if not all(durable.fits(record["rows"][name], content) for name, content in rows.items()):
             return None
@@ -200,6 +200,7 @@ class Attempt:
                 "rows": self._extents(),
                 "fingerprint": self._fingerprint,
                 "mixed": self._mixed,
+                "notes": self.notes,
             },
             durable=sync,
         )

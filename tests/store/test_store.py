@@ -272,6 +272,21 @@ def test_another_machine_starts_again_unless_a_change_is_allowed(tmp_path: Path)
         assert not store.read(tmp_path / "exp").trials["mixed"][0]
 
 
+def test_that_a_trial_began_again_is_told_although_it_was_stopped_once_more(tmp_path: Path) -> None:
+    with create(tmp_path) as experiment:
+        first = attempt(experiment, TRIALS[0])
+        first.begin({**stub.FINGERPRINT, "device": "another", "model": "EPYC"})
+        first.save_checkpoint(b"first", 5)
+        second = attempt(experiment, TRIALS[0])
+        assert second.begin({**stub.FINGERPRINT, "model": "Xeon"}) is None
+        second.save_checkpoint(b"second", 5)
+        third = attempt(experiment, TRIALS[0])
+        assert third.begin({**stub.FINGERPRINT, "model": "Xeon"}) == b"second"
+        (note,) = third.notes
+        # Another model alone is no reason to begin again.
+        assert note.endswith("(device: another before, stub now)")
+
+
 @pytest.mark.parametrize(
     ("before", "now", "mixed"),
     [
