@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from resexp.config.published import CurveMetric
-from resexp.report import frames, shares, statistics
-from resexp.report.pairs import Pair
+from resexp.report import frames, statistics
+from resexp.report.pairs import Pair, lost_by_seed
 from resexp.store import Records
 
 FEWEST_RANKED = 4
@@ -77,8 +77,8 @@ def sooner(pairs: Sequence[Pair], alpha: float = statistics.ALPHA) -> int:
         p = mannwhitneyu(first, second, method=PermutationMethod(n_resamples=20_000, rng=0)).pvalue
         order = first.mean() - second.mean()
     else:
-        arrived = [(int(np.isfinite(first).sum()), int(np.isfinite(second).sum())) for first, second in pairs]
-        order, p = shares.compared(arrived, [(len(first), len(second)) for first, second in pairs])
+        lost, p = lost_by_seed(pairs)
+        order = -lost
     return int(np.sign(order)) if p <= alpha else 0
 
 

@@ -13,7 +13,16 @@ from resexp.config.grid import DEPTH
 from resexp.config.published import Claim, CurveMetric, curve
 from resexp.report import confounded, curves, frames, sides, splits, statistics
 from resexp.report.alike import pooled, several, unspoken
-from resexp.report.pairs import Cell, Pair, claimed, evidence, of_interval, of_order, unless_one_class
+from resexp.report.pairs import (
+    Cell,
+    Pair,
+    by_seed,
+    claimed,
+    evidence,
+    of_interval,
+    of_order,
+    unless_one_class,
+)
 from resexp.report.references import matching
 from resexp.report.verdict import Verdict
 from resexp.store import Records
@@ -150,7 +159,7 @@ def _difference(
     samples: list[Cell] = []
     weights, examples, overlap = [], [], []
     for sign, rows, cells in zip((-1, 1), trials, zip(*pairs, strict=True), strict=True):
-        means = _by_seed([np.log(cell) for cell in cells] if steps else cells)
+        means = by_seed([np.log(cell) for cell in cells] if steps else cells)
         samples += means
         weights += [sign / len(means)] * len(means)
         examples += [splits.examples(records, rows, metric)] * len(means)
@@ -163,17 +172,6 @@ def _difference(
         least=curves.rounding(records, pd.concat(trials), read) if read and steps else 0.0,
         level=level,
     )
-
-
-def _by_seed(cells: Sequence[Cell]) -> Sequence[Cell]:
-    """The mean of the cells for each seed, as one sample, if all have the same seeds.
-
-    The values of one seed at several depths or settings are not independent. At initialisation, for example,
-    they are equal if the settings are those of training.
-    """
-    if len(cells) == 1 or not all(set(cell.index) == set(cells[0].index) for cell in cells):
-        return cells
-    return [pd.concat(cells, axis=1).mean(axis=1)]
 
 
 def _with_curves(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -76,9 +76,33 @@ def _of_diverged(n: int, pairs: Sequence[Pair], lost: tuple[int, int]) -> Eviden
     """The evidence if networks diverged, `lost` on each side."""
     if n < LEAST:
         return Evidence(n, lost=lost, unclear=Verdict.TOO_FEW_SEEDS)
-    counts = [(int(np.isinf(first).sum()), int(np.isinf(second).sum())) for first, second in pairs]
-    sign, p = shares.compared(counts, [(len(first), len(second)) for first, second in pairs])
+    sign, p = lost_by_seed(pairs)
     return Evidence(n, p=p, sign=sign, lost=lost)
+
+
+def by_seed(cells: Sequence[Cell], how: Literal["mean", "max"] = "mean") -> Sequence[Cell]:
+    """The mean or the greatest value of each seed over the cells of a side, as one cell, if all have the same
+    seeds.
+
+    The values of one seed at several depths or settings are not independent. At initialisation, for example,
+    they are equal if the settings are those of training.
+    """
+    if len(cells) == 1 or not all(set(cell.index) == set(cells[0].index) for cell in cells):
+        return cells
+    return [pd.concat(cells, axis=1).agg(how, axis=1)]
+
+
+def lost_by_seed(pairs: Sequence[Pair]) -> tuple[int, float]:
+    """Which side has the greater share of infinite values, and the p, as in `shares.compared`.
+
+    A seed counts once, and as infinite if it is so at any depth or setting. If the depths or settings of a
+    side do not have the same seeds, only shares within one depth and setting are compared.
+    """
+    first, second = (by_seed(cells, "max") for cells in zip(*pairs, strict=True))
+    if len(first) == len(second):
+        pairs = list(zip(first, second, strict=True))
+    counts = [(int(np.isinf(one).sum()), int(np.isinf(other).sum())) for one, other in pairs]
+    return shares.compared(counts, [(len(one), len(other)) for one, other in pairs])
 
 
 def claimed(found: Evidence, states: Relation, margin: float | None, level: float) -> Verdict:

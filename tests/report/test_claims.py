@@ -232,6 +232,13 @@ def test_a_seed_counts_once_over_several_depths(make: Make) -> None:
     assert (two["low"], two["high"]) == (pytest.approx(mean["low"]), pytest.approx(mean["high"]))
 
 
+def test_a_seed_that_diverges_at_several_depths_counts_once(make: Make) -> None:
+    lost: Errors = {"plain": [None, None, 0.5], "residual": [0.1, 0.2, 0.15]}
+    one, three = over_depths(make, [lost]), over_depths(make, [lost] * 3)
+    assert (one["verdict"], three["verdict"]) == ("undecided", "undecided")
+    assert three["p"] == one["p"] > 0.05
+
+
 def test_a_seed_that_a_depth_lacks_is_left_out(make: Make) -> None:
     full: Errors = {"plain": [0.5, 0.6, 0.8, 0.9], "residual": [0.1, 0.2, 0.15, 0.3]}
     fewer: Errors = {"plain": [0.5, 0.6, 0.8], "residual": [0.1, 0.2, 0.15]}

@@ -6,6 +6,7 @@ from itertools import combinations, product
 from math import comb, inf
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from resexp.report import curves, pairs, shares
@@ -46,13 +47,17 @@ def test_several_depths_are_compared_each_within_itself(found: list[Counts], run
     )
 
 
+def alike(seeds: int, value: float) -> pairs.Cell:
+    return pd.Series(np.full(seeds, value))
+
+
 def test_unequal_numbers_of_seeds_are_no_difference() -> None:
     assert shares.compared(*ONLY_DEEP_NETS_DIVERGE) == (0, 1.0)
-    cells = [(np.full(3, 0.1), np.full(10, 0.1)), (np.full(10, inf), np.full(3, inf))]
+    cells = [(alike(3, 0.1), alike(10, 0.1)), (alike(10, inf), alike(3, inf))]
     found = pairs.evidence(cells, lambda: None, mixed=False)
     assert pairs.claimed(found, "lower", None, 0.95) is Verdict.UNDECIDED
     assert curves.sooner(cells) == 0
-    cells = [(np.full(3, 0.1), np.full(3, inf)), (np.full(3, 0.2), np.full(3, inf))]
+    cells = [(alike(3, 0.1), alike(3, inf)), (alike(3, 0.2), alike(3, inf))]
     found = pairs.evidence(cells, lambda: None, mixed=False)
     assert pairs.claimed(found, "lower", None, 0.95) is Verdict.DIRECTION_AGREES
     assert curves.sooner(cells) == -1

@@ -17,8 +17,8 @@ from resexp.store import Records
 ORDER = 5
 CAPTION = (
     "The difference that the paper states, and the same difference measured here over at least n seeds per "
-    "side, with its 95 % interval by Student's t (unequal variances, unpaired seeds). Each kind of claim has "
-    "its rule. A claim on a direction agrees or disagrees if the interval excludes 0. A claim that both "
+    "side, with its 95 % interval by Student's t (unequal variances, unpaired seeds). Each kind of claim "
+    "has its rule. A claim on a direction agrees or disagrees if the interval excludes 0. A claim that both "
     "sides are as good names a margin: they are equivalent if the interval lies within the margin on both "
     "sides of 0, and not equivalent if it lies outside. A claim that one side is no worse names a margin, "
     "too: the side is no worse if the interval of its disadvantage ends below the margin, and worse if the "
@@ -26,12 +26,13 @@ CAPTION = (
     "seeds. If some seeds of a side failed and others trained, nothing rests on their mean, because it "
     "describes neither. No side is found better, or as good, if some of its networks answer one class only. "
     "If networks diverged, the difference has no size, and the verdict rests on how many diverged on each "
-    "side (Barnard's exact test; over several depths or settings, an exact test within each). Sides of "
-    "several depths or settings are compared over those for which both have results. A seed counts once, "
-    "with its mean over them, and is left out if it lacks one of them. If there are none, if a trial "
-    "belongs to both sides, or if a side names a tuned setting, the claim is not comparable. Claims are not "
-    "corrected for their number. Comparisons with a baseline are, so the same difference may agree with a "
-    "claim here and be called “only before correction” there."
+    "side (Barnard's exact test). Sides of several depths or settings are compared over those for which "
+    "both have results. If there are none, if a trial belongs to both sides, or if a side names a tuned "
+    "setting, the claim is not comparable. A seed counts once: with its mean over these depths and "
+    "settings, or as diverged if any of its networks did. It is left out if it lacks one of them, but "
+    "depths or settings that share no seed count as independent. Claims are not corrected for their number. "
+    "Comparisons with a baseline are, so the same difference may agree with a claim here and be called "
+    "“only before correction” there."
 )
 BEST = (
     " The best shallower depth is the one with the least mean. Depths with fewer than three seeds, and "
@@ -45,7 +46,7 @@ STEPS = (
     "the interval is no narrower than the distance between two evaluations allows. If some runs never "
     "reach the target, there is no ratio. With at least four runs per side, all of one setting, the verdict "
     "then rests on the rank test of Wilcoxon, Mann and Whitney, in which those runs come last (Gehan 1965). "
-    "Otherwise it rests on how many runs reach the target on each side (by the same exact tests)."
+    "Otherwise it rests on how many runs reach the target on each side (by the same exact test)."
 )
 GAPS = (
     " The gap of a run is its test error or loss minus its training error or loss at the point where the "
