@@ -96,7 +96,8 @@ def tallied(claims: Sequence[Mapping[str, Any]]) -> list[str]:
                 tested = [claim for claim in kept if claim.get("verified", "memory") == checked]
                 among = sum(claim.get("verified", "memory") == checked for claim in known)
                 lines[-1] = (
-                    f"{lines[-1][:-1]}; of the {among} on a direction, after correction: {_agree(tested)}."
+                    f"{lines[-1][:-1]}; of the {among} on a direction with a p-value, "
+                    f"after correction: {_agree(tested)}."
                 )
     return ["\n".join(lines)] if lines else []
 

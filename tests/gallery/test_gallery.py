@@ -219,7 +219,7 @@ def test_verdicts_are_counted_by_where_they_were_checked_raw_and_corrected() -> 
         {**claim, "verified": "memory", "verdict": disagrees, "p": 0.001, "within": 0.1},  # a tie
     ]
     text = page([("one", {"published": {"claims": claims}})])
-    corrected = "on a direction, after correction:"
+    corrected = "on a direction with a p-value, after correction:"
     assert f"- 3 claims read in the paper's text: 3 agree, 0 disagree; of the 2 {corrected} 1 agree" in text
     assert f"- 2 claims from memory, or ours: 0 agree, 2 disagree; of the 1 {corrected} 0 agree" in text
     assert "secondary source: " not in text
