@@ -63,8 +63,8 @@ def sooner(pairs: Sequence[Pair], alpha: float = statistics.ALPHA) -> int:
     is 0. If there is only one pair, with at least four runs per side, the rank test of Wilcoxon, Mann and
     Whitney decides. In it, runs that never reach the target share the last rank (Gehan 1965, Biometrika 52).
     It is exact if there are at most 20,000 ways to divide the ranks between the sides, as with eight runs per
-    side. Otherwise, 20,000 random ways are tried. In all other cases, an exact test in `shares` compares how
-    many runs reach the target.
+    side. Otherwise, 20,000 random ways are tried. In all other cases, `lost_by_seed` compares how many seeds
+    never reach the target.
     """
     sides = [np.concatenate([pair[side] for pair in pairs]) for side in (0, 1)]
     if min(len(cell) for pair in pairs for cell in pair) < statistics.LEAST:

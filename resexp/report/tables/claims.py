@@ -148,7 +148,8 @@ def of_ones_own(records: Records, found: Table | None) -> Iterator[Sentence]:
     for row in found.rows[len(found.rows) - count :] if found else ():
         standing = f", {row['standing']}" if records.registered is not None else ""
         interval = "" if row["low"] is None else f" {references.interval(row)}"
-        size = "" if (size := _measured(row)) == words.DASH else f": {size}{interval}"
+        measured = _measured(row)
+        size = "" if measured == words.DASH else f": {measured}{interval}"
         size += f", n = {row['n']}" if row["n"] else ""
         said = f"Claim: {row['say']}{_margin(row)} Here: {row['verdict']}{standing}{size}{about(row)}."
         yield Sentence.of(row["say"], row["verdict"], said)
