@@ -1,9 +1,9 @@
 """One attempt at a trial by one worker: everything that training reads and writes in the trial's folder.
 
 A checkpoint is a pair of files: `<name>.pt` holds the state of training, and its sidecar `<name>.json` holds
-the SHA-256 of that file, and the size and checksum of each row file (metrics, probes) at that moment. A
-checkpoint is used only if the hash is right and each row file still begins with the same bytes. If not, an
-older one is used. Finished writes can be lost only if the power fails. Some are fsynced to survive that.
+the hash of that file, and the size and checksum of each row file at that moment. A checkpoint is used only if
+the hash is right and each row file still begins with the same bytes. If not, an older one is used. Finished
+writes can be lost only if the power fails. Some are fsynced to survive that.
 """
 
 from __future__ import annotations
@@ -70,6 +70,7 @@ class Attempt:
         self._allow_environment_change = allow_environment_change
         self._fingerprint: Mapping[str, Any] = {}
         self._mixed = False
+        self._begun_again = ""  # why, if no checkpoint of this environment is found
         self._unloadable: list[Path] = []
         self.run = str(read_or_empty(self._folder.attempt).get("run", ""))
         self._logs: dict[str, durable.RowLog] = {}
@@ -88,19 +89,17 @@ class Attempt:
         If there is none, the row files are emptied, and None is returned: training starts at its first step.
         `fingerprint` describes the environment: see `machine/arithmetic.py`. A checkpoint is deleted if it is
         damaged, or of another trial or format. One of another environment is used if
-        `allow_environment_change` was given, and the result will say `mixed`; otherwise it is deleted, and a
-        note says so. If `load` raises, a note says so, and the next older checkpoint is tried. But if memory
-        runs out, the error is raised, and nothing is deleted. Raises StaleAttempt.
+        `allow_environment_change` was given, and the result will say `mixed`; otherwise it is deleted. A note
+        says if training begins again for this reason, or if `load` raises, and the next older checkpoint is
+        tried. But if memory runs out, the error is raised, and nothing is deleted. Raises StaleAttempt.
         """
         self._check_current()
-        # Stored fingerprints have lists instead of tuples. Sealing gives this one lists, too.
-        self._fingerprint = durable.unseal(durable.seal(fingerprint))
+        self._fingerprint = durable.unseal(durable.seal(fingerprint))  # with lists, as in stored ones
         rows = rows_of(self._folder)
         kept, loaded = dict.fromkeys(rows, 0), None
         for sidecar in reversed(self._folder.checkpoints()):
             record = read_if_sound(sidecar)
-            data = self._intact(sidecar, record, rows)
-            if data is None:
+            if (data := self._intact(sidecar, record, rows)) is None:
                 remove_checkpoint(sidecar)
                 continue
             try:
@@ -108,12 +107,16 @@ class Attempt:
             except Exception as problem:
                 if out_of_memory(problem):  # another attempt may have more, and finds all as it is now
                     raise
-                self._set_aside(sidecar, problem)
+                self._unloadable.append(sidecar)  # and deleted when another one has been saved
+                self._note(f"{sidecar}: cannot be loaded ({problem!r}); an older one is used if there is one")
                 continue
             kept = {name: record["rows"][name]["bytes"] for name in rows}
             self.notes = [*record.get("notes", ()), *self.notes]  # older versions did not keep them
             self._mixed = record["mixed"] or are_mixed(record["fingerprint"], self._fingerprint)
             break
+        else:
+            if self._begun_again:
+                self._note(self._begun_again)
         with_sidecar = {sidecar.with_suffix(".pt") for sidecar in self._folder.checkpoints()}
         for orphan in set(self._folder.path.glob("checkpoint-*.pt")) - with_sidecar:
             orphan.unlink(missing_ok=True)
@@ -122,11 +125,6 @@ class Attempt:
             for name, content in rows.items()
         }
         return loaded
-
-    def _set_aside(self, sidecar: Path, problem: Exception) -> None:
-        """Note that a checkpoint cannot be loaded. It is deleted when another one has been saved."""
-        self._unloadable.append(sidecar)
-        self._note(f"{sidecar}: cannot be loaded ({problem!r}); an older one is used, if there is one")
 
     def _note(self, sentence: str) -> None:
         if sentence not in self.notes:
@@ -138,7 +136,8 @@ class Attempt:
         if record.get("format") != FORMAT or record["trial"] != self.trial.id:
             return None
         if not (self._allow_environment_change or may_continue(record["fingerprint"], self._fingerprint)):
-            self._note(f"{self.trial.name} {not_continued(record['fingerprint'], self._fingerprint)}")
+            why = not_continued(record["fingerprint"], self._fingerprint)
+            self._begun_again = self._begun_again or f"{self.trial.name} {why}"
             return None
         if not all(durable.fits(record["rows"][name], content) for name, content in rows.items()):
             return None

@@ -29,15 +29,15 @@ def begun_otherwise(
     """
     by_change, by_threads = dict[tuple[str, str], list[str]](), dict[str, list[str]]()
     jobs = submitted(experiment)  # the run adopts these, and they go on as they were begun
-    for name, begun in _half_done(ExperimentFolder(experiment), [t for t in trials if t.id not in jobs]):
-        version, kind = str(begun.get("torch", torch)), begun.get("device")
-        # If the version or the kind of device has changed, the number of threads does not matter.
-        if _release(version) != _release(torch):
-            by_change.setdefault((f"with torch {version}", f"with {torch}"), []).append(name)
-        elif kind and kinds and kind not in kinds:
-            by_change.setdefault((f"on {kind}", f"on {' or '.join(kinds)}"), []).append(name)
-        else:
+    here = [trial for trial in trials if trial.id not in jobs]
+    for name, checkpoints in _half_done(ExperimentFolder(experiment), here):
+        # An older checkpoint is used if the newest one was written in another environment.
+        changes = [_change(begun, kinds, torch) for begun in checkpoints]
+        if None in changes:
+            begun = checkpoints[changes.index(None)]
             by_threads.setdefault(str(begun.get("threads", threads)), []).append(name)
+        elif changes[0]:
+            by_change.setdefault(changes[0], []).append(name)
     if by_threads.keys() - {str(threads)}:
         raise _other_threads(by_threads, str(threads), experiment / "trials")
     return [
@@ -73,11 +73,27 @@ def _named(names: list[str]) -> str:
     return f"{counted(len(names), 'half-done trial')} ({named}) {'was' if len(names) == 1 else 'were'}"
 
 
-def _half_done(folder: ExperimentFolder, trials: Iterable[Trial]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield each half-done trial's name, with the fingerprint of its newest checkpoint that can be read."""
+def _change(begun: Mapping[str, Any], kinds: Collection[str], torch: str) -> tuple[str, str] | None:
+    """The environment of a checkpoint and that of now, if training cannot continue from it. The number of
+    threads is not compared.
+    """
+    version, kind = str(begun.get("torch", torch)), begun.get("device")
+    if _release(version) != _release(torch):
+        return f"with torch {version}", f"with {torch}"
+    if kind and kinds and kind not in kinds:
+        return f"on {kind}", f"on {' or '.join(kinds)}"
+    return None
+
+
+def _half_done(
+    folder: ExperimentFolder, trials: Iterable[Trial]
+) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:
+    """Yield each half-done trial's name, with the fingerprints of its checkpoints that can be read, the
+    newest first.
+    """
     for trial in trials:
         sidecars = reversed(folder.trial(trial).checkpoints())
-        begun = next(filter(None, (read_or_empty(each).get("fingerprint") for each in sidecars)), None)
+        begun = [found for each in sidecars if (found := read_or_empty(each).get("fingerprint"))]
         if begun:
             yield trial.name, begun
 

@@ -58,6 +58,19 @@ def test_a_damaged_checkpoint_hides_no_older_one(tmp_path: Path, ask: Ask) -> No
         ask(threads=4)
 
 
+def test_nothing_begins_again_if_an_older_checkpoint_is_of_this_environment(tmp_path: Path, ask: Ask) -> None:
+    """As after a run with --allow-environment-change on another device."""
+    trial = store.ExperimentFolder(tmp_path / "exp").trial(TRIALS[0])
+    with store.create(tmp_path, "exp", config_text="", trials=TRIALS, environment={}) as experiment:
+        elsewhere = store.Attempt(*experiment.claim(TRIALS[0]), allow_environment_change=True)
+        elsewhere.begin({**BEGUN, "device": "cuda"})
+        elsewhere.save_checkpoint(b"state", 6)
+    assert len(trial.checkpoints()) == 2
+    assert ask() == []
+    (said,) = ask(kinds=["cuda"])
+    assert said.startswith("1 half-done trial (b) was begun on cpu, and begins again on cuda. ")
+
+
 def test_trials_whose_jobs_wait_or_run_go_on_as_they_were_begun(tmp_path: Path, ask: Ask) -> None:
     folder = store.ExperimentFolder(tmp_path / "exp")
     tasks = [{"folder": folder.trial(trial).path.name, "number": 1, "device": "cpu"} for trial in TRIALS[:2]]

@@ -287,6 +287,21 @@ def test_that_a_trial_began_again_is_told_although_it_was_stopped_once_more(tmp_
         assert note.endswith("(device: another before, stub now)")
 
 
+def test_an_older_checkpoint_of_this_environment_is_continued_and_nothing_is_said_to_begin_again(
+    tmp_path: Path,
+) -> None:
+    with create(tmp_path) as experiment:
+        first = attempt(experiment, TRIALS[0])
+        first.begin(stub.FINGERPRINT)
+        first.save_checkpoint(b"first", 5)
+        elsewhere = attempt(experiment, TRIALS[0], allow_environment_change=True)
+        elsewhere.begin({**stub.FINGERPRINT, "device": "another"})
+        elsewhere.save_checkpoint(b"elsewhere", 6)
+        again = attempt(experiment, TRIALS[0])
+        assert again.begin(stub.FINGERPRINT) == b"first"
+        assert not again.notes
+
+
 @pytest.mark.parametrize(
     ("before", "now", "mixed"),
     [
