@@ -407,7 +407,8 @@ def test_what_a_paper_did_not_state_does_not_count_for_its_claim(make: Make) -> 
     }
     found = about_a_paper(make, {"plain": [0.1] * 3, "residual": [0.3] * 3}, **paper, own=1)
     assert (found.sentences[0].badge, found.sentences[0].tone) == ("0 of 1 agree", "bad")
-    assert [row["verdict"] for row in found.table("claims").rows] == [DISAGREES, AGREES]
+    rows = found.table("claims").rows
+    assert [(row["verdict"], row["own"]) for row in rows] == [(DISAGREES, False), (AGREES, True)]
     own = found.sentences[1]
     assert (own.badge, own.tone) == (AGREES, "good")
     assert own.text.startswith("Claim: Plain is better. Here: direction agrees: +20.00 pt [")

@@ -119,6 +119,12 @@ def test_nets_at_chance_did_not_train(make: Make) -> None:
     assert sentence.badge == "degrades"
 
 
+def test_that_few_nets_did_not_train_is_said_with_their_number(make: Make) -> None:
+    rows = errors("plain", {8: [0.9, 0.9, 0.9], 56: [0.88]})
+    (sentence,) = of(degradation, make(of_ten_classes(rows))).sentences
+    assert " is 88.0\u00a0% (n = 1), more than the 85.0\u00a0% up to which " in sentence.text
+
+
 def test_nets_that_answer_blindly_did_not_train_whatever_their_errors_are_shares_of(make: Make) -> None:
     rows = errors("plain", {8: [0.08, 0.079, 0.081], 56: [0.08, 0.08, 0.08]})
     records = make([{**row, "train_chance": None, "train_blind": 0.08, "train_examples": 40} for row in rows])

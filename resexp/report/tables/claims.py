@@ -68,7 +68,8 @@ def table(records: Records) -> Table | None:
     paper = references.published(records)
     if not paper.claims:
         return None
-    rows = [_row(records, claim) for claim in paper.claims]
+    stated = len(paper.claims) - paper.own
+    rows = [_row(records, claim, own=i >= stated) for i, claim in enumerate(paper.claims)]
     marks, listed = references.notes([f"{r['source']} ({references.CHECKED[r['verified']]})" for r in rows])
     columns = (
         Column("Claim", _said, numeric=False),
@@ -89,12 +90,14 @@ def table(records: Records) -> Table | None:
     return Table("claims", "Claims", caption, columns, marked)
 
 
-def _row(records: Records, claim: Claim) -> Row:
+def _row(records: Records, claim: Claim, *, own: bool) -> Row:
+    """One row. `own`: the configuration states the claim itself, not the references that it names."""
     found = ordering.compare(records, claim)
     pair = claim.published
     steps = claim.metric.startswith("steps_to@")
     return {
         "say": claim.say,
+        "own": own,
         "metric": claim.metric,
         "metric_title": references.titled(claim.metric, naming.measure_of(records)),
         "relation": claim.states,
@@ -115,7 +118,7 @@ def lead(records: Records, found: Table | None, values: Table | None) -> tuple[S
     paper = references.published(records)
     if not paper.claim:
         return ()
-    rows = found.rows[: len(found.rows) - paper.own] if found else ()
+    rows = [row for row in found.rows if not row["own"]] if found else []
     counts = Counter(row["verdict"] for row in rows)
     total = counts.total()
     agree = sum(n for verdict, n in counts.items() if verdict.agrees)
@@ -144,8 +147,9 @@ def lead(records: Records, found: Table | None, values: Table | None) -> tuple[S
 
 def of_ones_own(records: Records, found: Table | None) -> Iterator[Sentence]:
     """A sentence on each claim that the configuration makes itself."""
-    count = references.published(records).own if found else 0
-    for row in found.rows[len(found.rows) - count :] if found else ():
+    for row in found.rows if found else ():
+        if not row["own"]:
+            continue
         standing = f", {row['standing']}" if records.registered is not None else ""
         interval = "" if row["low"] is None else f" {references.interval(row)}"
         measured = _measured(row)

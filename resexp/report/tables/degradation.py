@@ -146,13 +146,15 @@ def _sentences(variant: str, rows: list[dict[str, Any]], measure: Measure) -> It
             yield Sentence.of(variant, Verdict.TRIALS_LOST, said)
         return
     if all(row["train_error_mean"] > bound(row["chance"]) for row in trained):
-        best = min(row["train_error_mean"] for row in trained)
+        least = min(trained, key=lambda row: row["train_error_mean"])
+        best, n = least["train_error_mean"], least["n"]
         chances = words.joined([*dict.fromkeys(words.percent(row["chance"], 1) for row in trained)])
         highest = min(bound(row["chance"]) for row in trained)
         near = f", more than the {words.brief(highest)}\u00a0% up to which networks count as trained"
         said = (
             f"{variant} did not train: its least mean training {measure.name} at any depth is "
-            f"{words.brief(best)}\u00a0%{near if any(best < row['chance'] for row in trained) else ''}, "
+            f"{words.brief(best)}\u00a0%{f' (n = {n})' if n < statistics.LEAST else ''}"
+            f"{near if any(best < row['chance'] for row in trained) else ''}, "
             f"and {measure.said('{blind} {errs}')} {chances}\u00a0%"
             f"{depth_clauses.one_class(trained)}{lost}."
         )
