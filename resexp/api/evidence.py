@@ -89,13 +89,14 @@ def register(
     device: str = "auto",
     results: str | Path = RESULTS,
     progress: Progress | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> tuple[Path, str]:
     """Write down, before an experiment is run, what it will be judged by: its trials, claims, published
     numbers, margins and stopping rule. Returns the file and its hash.
 
     Without `most`, the stopping rule is to train the seeds of the configuration. With `most`, it is the rule
     of `run_until_decided`. The experiment's report says which verdicts were registered, and what was changed
-    after that.
+    after that. If another registration is replaced, `tell` is called with a sentence that says so.
 
     Raises:
         ConfigError, DataError: the experiment cannot be planned, or some of its trials have been trained
@@ -129,4 +130,7 @@ def register(
         "rules": rules(),
         "looks": list(planned),
     }
-    return store.register(Path(results), experiment.name, registered)
+    file, sha256, replaced = store.register(Path(results), experiment.name, registered)
+    if replaced and tell:
+        tell(f"This replaces an earlier registration ({replaced}), and the new file says so.")
+    return file, sha256

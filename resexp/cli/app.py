@@ -144,7 +144,9 @@ def register(
     most = options.most_seeds(until, max_seeds)
     experiment = api.load(config, overrides or [], tier=tier, plugins=plugin or [])
     with console.watching() as (progress, *_):
-        file, sha256 = api.register(experiment, most=most, device=device, results=results, progress=progress)
+        file, sha256 = api.register(
+            experiment, most=most, device=device, results=results, progress=progress, tell=typer.echo
+        )
     typer.echo(f"Registered in {text.clean(file)}, SHA-256 {sha256}. Commit this file before the first run.")
 
 

@@ -20,8 +20,10 @@ from resexp.store.layout import ExperimentFolder, TrialFolder, rows_of
 REGISTRATION_FORMAT = 1
 
 
-def register(results: Path, name: str, registered: Mapping[str, Any]) -> tuple[Path, str]:
-    """Write a registration into an experiment's folder; returns the file and the hash of its content.
+def register(results: Path, name: str, registered: Mapping[str, Any]) -> tuple[Path, str, str]:
+    """Write a registration into an experiment's folder. Returns the file, the hash of its content, and what
+    the file says of a registration that it replaces, or "". If only the date differs from that of a
+    registration that is there already, the latter stays.
 
     Raises:
         BusyError: another process runs the experiment.
@@ -37,9 +39,15 @@ def register(results: Path, name: str, registered: Mapping[str, Any]) -> tuple[P
                 "registered after that is not a prediction"
             )
             raise ConfigError.of(str(held.folder.path), "", wrong, "give the experiment another name")
+        earlier, unusable = registration(held.folder)
         content = {"format": REGISTRATION_FORMAT, **registered}
+        if earlier and {**earlier, **content, "date": earlier["date"]} == earlier:
+            return held.folder.registered, earlier["sha256"], ""
+        replaced = f"SHA-256 {earlier['sha256']}" if earlier else unusable
+        if replaced:
+            content["replaces"] = replaced
         durable.write_document(held.folder.registered, {**content, "sha256": digest(content)})
-    return held.folder.registered, digest(content)
+    return held.folder.registered, digest(content), replaced
 
 
 def registration(folder: ExperimentFolder) -> tuple[dict[str, Any] | None, str]:

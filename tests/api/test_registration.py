@@ -149,6 +149,24 @@ def test_what_is_registered_after_a_run_does_not_pass_for_registered(
     assert "the plan was registered after the first run" in build(late).sentences[0].text
 
 
+def test_a_registration_that_replaces_another_one_names_it(tmp_path: Path) -> None:
+    told: list[str] = []
+
+    def register(claims: str) -> tuple[Path, str]:
+        return api.register(claiming(tmp_path, claims), results=tmp_path, device="cpu", tell=told.append)
+
+    file, first = register(CLAIMS)
+    assert register(CLAIMS) == (file, first)  # nothing has changed
+    assert not told
+    _, second = register(CLAIMS.replace("0.01", "0.02"))
+    assert second != first
+    assert durable.read_document(file)["replaces"] == f"SHA-256 {first}"
+    assert f"({'SHA-256 ' + first})" in told[0]
+    file.write_text("damaged")
+    register(CLAIMS)
+    assert str(file) in told[1]
+
+
 def test_nothing_is_registered_once_a_trial_is_trained_in_part(
     experiment: Experiment, tmp_path: Path
 ) -> None:
