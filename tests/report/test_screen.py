@@ -11,6 +11,8 @@ from whole_numbers import cut
 
 from resexp.report.build import Report, build
 from resexp.report.render import screen, terminal
+from resexp.report.table import Sentence
+from resexp.report.verdict import Tone
 from resexp.store import Records
 
 Make = Callable[..., Records]
@@ -70,6 +72,15 @@ def test_many_verdicts_become_a_line_each(make: Make) -> None:
     text = screen.render(report)
     assert all(f"{sentence.subject}: {sentence.badge}" in text for sentence in report.sentences)
     assert len(text.splitlines()) <= 40
+
+
+@pytest.mark.parametrize("width", [50, 80])
+def test_a_long_subject_is_cut_and_its_verdict_is_not(width: int, complete: Records) -> None:
+    long = Sentence("Deep plain nets are worse " * 9, "direction disagrees", Tone.BAD, "It is not so.")
+    report = replace(build(complete), sentences=(long,) * (screen.SENTENCES + 1))
+    shown = [line for line in lines(report, width) if "Deep plain nets" in line]
+    assert len(shown) == len(report.sentences)
+    assert all(line.endswith("… direction disagrees") and len(line) <= width for line in shown)
 
 
 def test_notes_are_shown_or_counted(make: Make) -> None:
