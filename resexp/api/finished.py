@@ -140,7 +140,8 @@ def open_trial(
     """A trained network on the CPU, in eval mode, and the data that it was trained and tested on.
 
     If the trial trained a generator of images, the network is the one whose images were evaluated: the
-    average of the generator over the steps.
+    average of the generator over the steps. If it trained a policy, the network takes the environment's own
+    observations, and scales them if training did.
 
     `trial` is a trial's name or id, as `status` shows them. `data.test.batch(torch.arange(9))` returns the
     inputs of the first nine test examples, as the network takes them, and their targets.
@@ -179,4 +180,4 @@ def open_trial(
     plain = settings.training.model_copy(update={"compile": False})
     settings = settings.model_copy(update={"training": plain})
     run = trained_run(settings, one.checkpoint(), "cpu", survey.prepare(settings.data))
-    return cast("Network", run.forward.eval()), run.data
+    return cast("Network", run.opened()), run.data

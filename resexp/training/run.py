@@ -226,6 +226,10 @@ class Run:
         """What probes measure of the network whose settings are at the key `name`."""
         return Subject(self.network, self.optimizer, self.fixed_batch, self.loss_of)
 
+    def opened(self) -> nn.Module:
+        """The network in eval mode. It takes inputs as the data have them."""
+        return self.forward.eval()
+
     # -- saving -----------------------------------------------------------------------------------
 
     def state(self) -> dict[str, Any]:

@@ -161,6 +161,18 @@ def test_a_policy_is_evaluated_with_the_scale_that_it_learned_with(monkeypatch: 
     assert not torch.equal(run.experience["seen"], seen[-1]), "and by then there is a scale"
 
 
+@pytest.mark.parametrize("normalise", [True, False])
+def test_a_policy_that_is_opened_takes_the_observations_of_its_environment(normalise: bool) -> None:
+    run = new(PlayingRun, settings(normalise=normalise))
+    advanced(run, run.total)
+    seen, _ = run.data.test.batch(torch.arange(2))
+    run.network.eval()
+    expected = run.outputs(run.network, seen)
+    unscaled = run.network(seen)
+    assert torch.equal(run.opened()(seen), expected)
+    assert torch.equal(unscaled, expected) is not normalise
+
+
 def test_a_state_can_be_read_on_a_device_without_float64(monkeypatch: pytest.MonkeyPatch) -> None:
     """Apple's GPUs are such devices. PyTorch refuses every float64 tensor of a checkpoint there."""
     monkeypatch.setattr("resexp.training.run.widest", lambda _: torch.float32)

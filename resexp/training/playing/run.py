@@ -227,6 +227,12 @@ class PlayingRun(Run):
     def subject(self, name: str) -> Subject:
         return with_value(super().subject(name), self)
 
+    def opened(self) -> nn.Module:
+        """The policy in eval mode. It takes observations of the environment, and scales them itself."""
+        policy = super().opened()
+        policy.register_forward_pre_hook(lambda _, seen: tuple(map(self.scale, seen)))
+        return policy
+
     # -- saving -----------------------------------------------------------------------------------
 
     KEPT = ("played", "returns", "experience", "regrets", "evaluated", "solved_after")
