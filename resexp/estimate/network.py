@@ -18,11 +18,11 @@ from resexp.config.fields import plugins_of
 from resexp.config.parse import parse_settings
 from resexp.data.cache import Survey
 from resexp.errors import ConfigError
+from resexp.estimate.few_values import refuse_few_values
 from resexp.estimate.memo import Remembered
 from resexp.machine.precision import refuse_untried, resolve_precision
 from resexp.plan.compatible import check_fit, check_machine
 from resexp.plan.trial import Cost, total_cost
-from resexp.text import counted
 
 if TYPE_CHECKING:
     from resexp.catalog.plugins import Plugin
@@ -34,12 +34,6 @@ if TYPE_CHECKING:
     from resexp.models.base import Purpose
     from resexp.plan.trial import Trial
     from resexp.tasks.base import Task
-
-ALIKE = {
-    1: "one value per channel, and makes 0 of it",
-    2: "two values per channel, and makes 1 and -1 of them",
-}
-"""Numbers of values that a batch norm turns into the same results, whatever they are."""
 
 
 class Measurer:
@@ -151,39 +145,10 @@ class Measurer:
             cost = total_cost([_cost_of(settings, key, purpose) for key, purpose in networks])
             return asdict(replace(cost, evaluated_at_once=task.evaluated_at_once(facts)))
 
-        self._refuse_few_normalised(settings)
+        refuse_few_values(settings, self)
         starts = [model.init for model in (settings.model, settings.discriminator) if model is not None]
         answer = self.remembered.answer(f"cost {starts} {self.network_key(settings)}", measure)
         return Cost(**answer) if answer else None
-
-    def _refuse_few_normalised(self, settings: Settings) -> None:
-        """Raises ConfigError if a batch norm of the network would get one or two values per channel, because
-        it makes 0, or 1 and -1, of them. If several processes divide a batch, each sees only its part of it.
-        """
-        training = settings.training
-        batch = min(training.batch_size, self.facts(settings).train)
-        least = batch if training.sync_norm else batch // training.processes
-        if (
-            least > 2
-            or settings.model.norm != "batch"
-            or scan.part_class(settings.model.info).network is None
-        ):
-            return
-
-        def compute() -> dict[str, int]:
-            from resexp.models.build import network_normalises
-
-            return {"values": network_normalises(settings.model, self.purpose(settings), least)}
-
-        key = f"normalises {least} {self.network_key(settings)}"
-        values = self.remembered.answer(key, compute)["values"]
-        if values in ALIKE:
-            wrong = f"from batches of {counted(least, 'example')}, a batch norm gets {ALIKE[values]}"
-            key = "training.batch_size" if training.batch_size == batch else "data"
-            right = "give more, or model.norm: none"
-            if values // least * batch not in ALIKE:  # the whole batch has enough
-                key, right = "training.processes", "give fewer, or training.sync_norm: true"
-            raise ConfigError.of("", key, wrong, right)
 
     def purpose(self, settings: Settings) -> Purpose:
         """What the task asks of a network: its inputs and outputs."""

@@ -85,14 +85,16 @@ class Probe(ABC):
     `network` is the type of network that the probe can measure. `targets` are the targets of the tasks that
     it can measure; None means all. `for_generators`: whether the network must be a generator. `of_a_step`:
     whether it measures a step of training. Then connections that drop blocks at random drop those of the
-    run's next step; otherwise all trials share the random draws. `quantities` says how reports show the
-    readings. Write `quantities` as literals, because the file is read, not run.
+    run's next step; otherwise all trials share the random draws. `in_eval_mode`: whether it puts the network
+    into eval mode, so that a batch of one example is enough for batch norms. `quantities` says how reports
+    show the readings. Write `quantities` as literals, because the file is read, not run.
     """
 
     network: ClassVar[type[nn.Module]] = Network
     targets: ClassVar[tuple[str, ...] | None] = None
     for_generators: ClassVar[bool] = False
     of_a_step: ClassVar[bool] = False
+    in_eval_mode: ClassVar[bool] = False
     quantities: ClassVar[tuple[Quantity, ...]] = ()
 
     def missing(self) -> str | None:

@@ -37,6 +37,7 @@ class Lesion(Probe):
 
     network = Chain
     targets = ("labels",)
+    in_eval_mode = True
 
     def __init__(
         self, *, draws: Repeats = 20, counts: tuple[PositiveInt, ...] = (1, 2, 4, 8, 16, 32)

@@ -83,6 +83,46 @@ training:
     assert make_plan(load(tmp_path / "x.yaml", ["model={kind: resnet, depth: 8}"]), Measurer("cpu"))
 
 
+@pytest.mark.parametrize(
+    ("probe", "batch", "refused"),
+    [
+        ("gradient_norms", 1, "batches of 1 example, a batch norm gets one value per channel, and makes 0"),
+        ("jacobian", 2, "batches of 2 examples, a batch norm gets two values per channel, and makes 1"),
+        ("jacobian", 3, ""),
+        ("lesion", 1, ""),  # in eval mode, a batch norm does not use the values of the batch
+    ],
+)
+def test_batches_of_probes_are_large_enough_for_batch_norms(
+    probe: str, batch: int, refused: str, tmp_path: Path
+) -> None:
+    (tmp_path / "x.yaml").write_text(
+        TEXT.format(model="{kind: mlp, depth: 6}", data="synthetic", batch=16)
+        + f"probes: [{{kind: {probe}, batch_size: {batch}}}]\n"
+    )
+    experiment = load(tmp_path / "x.yaml")
+    if not refused:
+        assert make_plan(experiment, Measurer("cpu"))
+        return
+    with pytest.raises(ConfigError) as told:
+        make_plan(experiment, Measurer("cpu"))
+    assert f"probes.0.batch_size: from {refused}" in str(told.value)
+    assert make_plan(load(tmp_path / "x.yaml", ["model.norm=none"]), Measurer("cpu"))
+
+
+def test_a_discriminator_has_batches_that_are_large_enough_for_batch_norms(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text("""\
+name: x
+data: {kind: digits, train_size: 100}
+task: adversarial
+model: {kind: generator, depth: 4, width: 4, connection: residual, order: pre}
+discriminator: {kind: mlp, depth: 6, norm: batch}
+training: {epochs: 1, batch_size: 2}
+""")
+    with pytest.raises(ConfigError, match="of 2 examples, a batch norm of the discriminator gets two"):
+        make_plan(load(tmp_path / "x.yaml"), Measurer("cpu"))
+    assert make_plan(load(tmp_path / "x.yaml", ["training.batch_size=3"]), Measurer("cpu"))
+
+
 def test_a_start_that_is_not_defined_for_the_network_is_refused_in_planning(tmp_path: Path) -> None:
     """Every trial failed by itself, although the same network with another start had just been planned."""
     network = "kind: resnet, depth: 8, width: 5, norm: none"
