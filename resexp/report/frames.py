@@ -63,7 +63,7 @@ def prepared(records: Records) -> ReportRecords:
     """The records with numeric columns, tuned values chosen, and trials sorted by variant, depth and seed.
 
     The column `variant` becomes an ordered category: known connections in the order of `CONNECTIONS`, then
-    the others by name. The index of `trials` is still the position of a trial in the plan.
+    the others by name (`words.by_value`). The index of `trials` is still a trial's position in the plan.
     """
     trials = records.trials.copy()
     for column in ("depth", "seed", *ERRORS, *COSTS):
@@ -71,8 +71,8 @@ def prepared(records: Records) -> ReportRecords:
     # SVG files allow no control characters, and names are written into them.
     trials["variant"] = trials["variant"].map(words.clean)
     kinds = dict(zip(trials["variant"], trials["connection"], strict=True))
-    places = {kind: place for place, kind in enumerate(CONNECTIONS)}
-    order = sorted(kinds, key=lambda name: (places.get(kinds[name], len(places)), kinds[name], name))
+    known = [*CONNECTIONS, *sorted(set(kinds.values()) - {*CONNECTIONS}, key=words.by_value)]
+    order = sorted(kinds, key=lambda name: (known.index(kinds[name]), words.by_value(name)))
     trials["variant"] = pd.Categorical(trials["variant"], categories=order, ordered=True)
     trials = trials.sort_values(["variant", "depth", "seed"], kind="stable")
     tried = trials.assign(chosen=chosen(trials, records.tuned))

@@ -152,6 +152,12 @@ def introduced(sentences: Sequence[str], labels: Iterable[str]) -> list[str]:
     return told
 
 
+def by_value(name: str) -> list[tuple[float, str]]:
+    """A key that sorts names like their texts, but numbers in them by value: m2 before m10."""
+    parts = re.split(r"(-?\d+(?:\.\d+)?)", name)
+    return [(float(part), "") if place % 2 else (math.inf, part) for place, part in enumerate(parts)]
+
+
 def short(key: str) -> str:
     """The last part of a dotted key: `lr` for training.optimizer.lr."""
     return key.rpartition(".")[2]
