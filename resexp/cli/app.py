@@ -107,18 +107,24 @@ def plan(
     device: options.Device = "auto",
     jobs: options.Jobs = None,
     only: options.Only = None,
+    until: options.UntilOption = None,
+    max_seeds: options.MaxSeeds = None,
     results: options.Results = RESULTS,
     format: options.AsListing = options.Listing.TERMINAL,
 ) -> None:
-    """Show the trials of CONFIG, what each costs, how long all will take, and what is done already."""
+    """Show the trials of CONFIG, what each costs, how long all will take, and what is done already.
+
+    With --until decided, these are the trials of the last look, the most that such a run may train.
+    """
     from resexp import api
     from resexp.cli import console
     from resexp.cli.trials import show_plan
     from resexp.estimate.outline import outline
 
+    most = options.most_seeds(until, max_seeds)
     experiment = api.load(config, overrides or [], tier=tier, plugins=plugin or [])
     with console.watching() as (progress, *_):
-        result = outline(experiment, device, jobs, results, progress, only=only or [])
+        result = outline(experiment, device, jobs, results, progress, only=only or [], most=most)
     options.print_listing(format, result.to_json, partial(show_plan, result))
 
 

@@ -71,6 +71,10 @@ def _show_cost(outline: Outline, console: Console) -> None:
     if outline.others:
         left = counted(outline.others, "other trial")
         console.print(f"Not chosen by --only: {left} of the plan.", highlight=False)
+    if outline.looks:
+        numbers = " / ".join(map(str, outline.looks))
+        said = f"Looks at {numbers} seeds per setting; this is the plan of the last look. The run ends at the"
+        console.print(f"{said} first look that leaves nothing undecided.", highlight=False)
     groups = budgets.other_groups(trial.settings["model"] for trial in outline.trials)
     for warning in (*budgets.warnings(list(map(_sized, outline.trials))), *groups):
         console.print(warning, markup=False, highlight=False)

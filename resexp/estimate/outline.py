@@ -22,7 +22,8 @@ class Outline:
     seconds_left: None if it cannot be estimated. timed_by: how many finished trials that is estimated from; 0
     if it is from timed steps. checkpoint_bytes: about how much room the checkpoints of the unfinished trials
     will take. free_bytes: how much is free where they will be; None if unknown. note: a sentence about
-    memory, or None. others: how many unfinished trials --only leaves out.
+    memory, or None. others: how many unfinished trials --only leaves out. looks: the numbers of seeds after
+    which a run with --until decided may end; the plan is that of the last one.
     """
 
     experiment: str
@@ -35,6 +36,7 @@ class Outline:
     free_bytes: int | None = None
     note: str | None = None
     others: int = 0
+    looks: tuple[int, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         rows = [{**trial.to_json(), "status": self.status[trial.id]} for trial in self.trials]
@@ -50,11 +52,14 @@ def outline(
     progress: Progress | None = None,
     *,
     only: Sequence[str] = (),
+    most: int | None = None,
 ) -> Outline:
     """The plan of an experiment on a device. `jobs` is the number of trials at once; None means one per core
-    or GPU. If `only` has conditions, the plan has only the trials that meet them.
+    or GPU. If `only` has conditions, the plan has only the trials that meet them. With `most`, it is the plan
+    of the last look of `run_until_decided`.
 
-    Raises what `plan.make.make_plan` and `plan.chosen.choose` raise.
+    Raises what `plan.make.make_plan` and `plan.chosen.choose` raise, and ConfigError if the experiment has
+    more than `most` seeds of its own.
     """
     from resexp.config.parse import parse_conditions
     from resexp.data.cache import Survey
@@ -64,10 +69,14 @@ def outline(
     from resexp.machine.devices import device_slots
     from resexp.machine.environment import memory_bytes
     from resexp.plan.chosen import choose
+    from resexp.plan.looks import looks, refuse_more_seeds, with_seeds
     from resexp.plan.make import make_plan
     from resexp.plan.status import Status
     from resexp.store import states
 
+    if most:
+        refuse_more_seeds(experiment, most)
+        experiment = with_seeds(experiment, most)
     conditions = parse_conditions(only, experiment.plugins)
     slots = device_slots(device, 1, jobs)
     measurer = Measurer(slots[0], experiment.plugins, survey=Survey(progress))
@@ -83,8 +92,9 @@ def outline(
     slots = list(fitting.slots)
     seconds = _seconds_left(experiment, measurer, left, done, slots)
     disk = checkpoint_bytes(left, len(slots)), free_bytes(results)
+    after = tuple(look.seeds for look in looks(most)) if most else ()
     return Outline(
-        experiment.name, trials, status, tuple(slots), seconds, len(done), *disk, fitting.note, others
+        experiment.name, trials, status, tuple(slots), seconds, len(done), *disk, fitting.note, others, after
     )
 
 

@@ -341,6 +341,16 @@ def test_a_plan_writes_nothing(tmp_path: Path, here: Here) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_plan_until_decided_is_that_of_the_last_look(tmp_path: Path, here: Here) -> None:
+    plan = ["plan", SMOKE, "--until", "decided"]
+    found = here(*plan, "--max-seeds", "5", "--format", "json", folder=tmp_path).stdout
+    assert len({trial["seed"] for trial in json.loads(found)["trials"]}) == 5
+    assert "Looks at 3 / 5 / 8 / 12 seeds per setting" in here(*plan, folder=tmp_path).stdout
+    refused = here(*plan, "seed=0,1,2,3", "--max-seeds", "3", folder=tmp_path)
+    assert refused.returncode == 2
+    assert "give --max-seeds 4" in refused.stderr
+
+
 def test_a_plan_of_a_part_counts_the_rest(tmp_path: Path, here: Here) -> None:
     planned = here("plan", SMOKE, "--only", "model.depth=8", folder=tmp_path).stdout
     assert "3 trials: 3 pending." in planned
