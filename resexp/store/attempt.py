@@ -23,7 +23,7 @@ from resexp.machine.host import time_here
 from resexp.plan.trial import Trial
 from resexp.store.copies import copied_plugins
 from resexp.store.documents import read, read_if_sound, read_or_empty
-from resexp.store.failure import check_current, fail
+from resexp.store.failure import check_current, write_failure
 from resexp.store.layout import FORMAT, TrialFolder, remove_checkpoint, rows_of
 
 DURABLE_EVERY = 10.0
@@ -67,12 +67,12 @@ class Attempt:
         self.data = data
         self.stopping = False
         self.notes: list[str] = []
-        self._allow_environment_change = allow_environment_change
+        self._allow_environment_change, self._mixed = allow_environment_change, False
         self._fingerprint: Mapping[str, Any] = {}
-        self._mixed = False
         self._begun_again = ""  # why, if no checkpoint of this environment is found
         self._unloadable: list[Path] = []
-        self.run = str(read_or_empty(self._folder.attempt).get("run", ""))
+        claimed = read_or_empty(self._folder.attempt)
+        self.run, self._token = claimed.get("run", ""), claimed.get("token", "")
         self._logs: dict[str, durable.RowLog] = {}
         self._beat = 0
         self._place = {"host": socket.gethostname(), "since": time_here()}
@@ -237,11 +237,12 @@ class Attempt:
             log.close()
 
     def fail(self, kind: str, cause: str) -> None:
-        """Record why this attempt ended without a result (see `failure.fail`). Raises StaleAttempt."""
-        fail(self._folder, self.number, kind, cause, self._restart)
+        """Record why this attempt ended without a result (see `failure`). Raises StaleAttempt."""
+        self._check_current()
+        write_failure(self._folder, self.number, kind, cause)
 
     def _check_current(self) -> None:
-        check_current(self._folder, self.number, self._restart)
+        check_current(self._folder, self.number, self._restart, self._token)
 
     def _sync_rows(self) -> None:
         for log in self._logs.values():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -73,9 +74,7 @@ class StoredExperiment:
         self._held.check_signs()
 
     def state(self, trial: Trial) -> State:
-        """The state of a trial, read from the folder now. It is never `running`: a trial that this process
-        trains counts as pending until it ends.
-        """
+        """The state of a trial, read now. One that this process trains is pending until it ends."""
         with explained(self.path):
             return state_of(self._folder.trial(trial), trial.id, current_run=None)
 
@@ -111,7 +110,8 @@ class StoredExperiment:
             number = int(read_or_empty(folder.attempt).get("attempt", 0)) + 1
             folder.result.unlink(missing_ok=True)
             folder.failure.unlink(missing_ok=True)
-            durable.write_document(folder.attempt, {"attempt": number, "run": self._held.run}, durable=False)
+            attempt = {"attempt": number, "run": self._held.run, "token": secrets.token_hex(8)}
+            durable.write_document(folder.attempt, attempt, durable=False)
             durable.sweep_temporaries(folder.path)
             document = {"format": FORMAT, "trial": trial.to_json()}
             if read_or_empty(folder.trial) != document:

@@ -14,9 +14,10 @@ from resexp.store.documents import read, read_or_empty
 from resexp.store.layout import TrialFolder
 
 
-def check_current(folder: TrialFolder, number: int, restart: int) -> None:
+def check_current(folder: TrialFolder, number: int, restart: int, token: str | None = None) -> None:
     """Raises StaleAttempt if attempt `number` is no longer the trial's latest, if a cluster has started the
-    attempt again more than `restart` times, or if the folder was deleted.
+    attempt again more than `restart` times, or if the folder was deleted. `token`, if given, is that of the
+    attempt. Another attempt has the same number if the folder was deleted and made again.
     """
     if not folder.path.is_dir():
         raise StaleAttempt(f"{folder.path}: was deleted while attempt {number} was under way")
@@ -24,6 +25,8 @@ def check_current(folder: TrialFolder, number: int, restart: int) -> None:
     current = record.get("attempt")
     if current != number:
         raise StaleAttempt(f"{folder.path}: attempt {number} was taken over by attempt {current}")
+    if token is not None and record.get("token", "") != token:
+        raise StaleAttempt(f"{folder.path}: was deleted and made again while attempt {number} was under way")
     if record.get("restart", 0) > restart:
         raise StaleAttempt(f"{folder.path}: attempt {number} was started again on another machine")
 

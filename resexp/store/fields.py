@@ -154,6 +154,7 @@ class Environment(Document):
 class AttemptFields(Document):
     attempt: Count
     run: Plain
+    token: Text = ""
     restart: Count = 0
 
 

@@ -342,6 +342,26 @@ def test_a_stale_attempt_can_neither_save_nor_commit(tmp_path: Path) -> None:
         assert experiment.state(TRIALS[0]).status == "done"
 
 
+def test_an_attempt_in_a_folder_that_was_made_again_is_stale_although_its_number_is_the_same(
+    tmp_path: Path,
+) -> None:
+    with create(tmp_path) as experiment:
+        stale = attempt(experiment, TRIALS[0])
+        stale.begin({})
+    with create(tmp_path, fresh=True) as experiment:
+        current = attempt(experiment, TRIALS[0])
+        assert current.number == stale.number
+        current.begin({})
+        for act in (
+            lambda: stale.save_checkpoint(b"", 1),
+            lambda: stale.commit({"status": "done", "cause": None}),
+            lambda: stale.fail("error", "late"),
+        ):
+            with pytest.raises(StaleAttempt, match="was deleted and made again"):
+                act()
+        current.commit({"status": "done", "cause": None})
+
+
 def test_a_commit_that_slips_past_the_check_is_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
