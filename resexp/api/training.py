@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Literal
 
 from resexp.api.arguments import checked
 from resexp.api.places import place_of
+from resexp.api.preparing import prepare
 
 if TYPE_CHECKING:
     from resexp.config.load import Experiment
-    from resexp.config.settings import Settings
     from resexp.data.base import Progress
-    from resexp.data.cache import Survey
     from resexp.execution.display import Display
     from resexp.execution.launcher import Launcher
     from resexp.execution.supervisor import SweepSummary
@@ -115,23 +114,18 @@ def run(
     """
     from resexp.catalog import trusted
     from resexp.config.parse import parse_conditions
-    from resexp.data.cache import Survey
     from resexp.estimate.at_once import best_slots
     from resexp.estimate.disk import shortage
-    from resexp.estimate.network import with_worker
     from resexp.execution.lines import LineDisplay, line_console, print_line
     from resexp.execution.local import Local
     from resexp.execution.options import Options
     from resexp.execution.signals import stop_signals
     from resexp.execution.supervisor import supervise
     from resexp.machine.environment import environment
-    from resexp.plan.chosen import choose
-    from resexp.plan.make import make_plan
-    from resexp.store import begun_otherwise, create, hold, states
+    from resexp.store import create, hold
     from resexp.training.entry import TRAINER, preloaded
 
-    settings = [point.settings for point in experiment.points]
-    local = Local(preloaded(settings))
+    local = Local(preloaded([point.settings for point in experiment.points]))
     launcher = launcher or local
     place = place_of(launcher, device, jobs, threads)
     conditions = parse_conditions(only, experiment.plugins)
@@ -145,57 +139,41 @@ def run(
         hold(results, experiment.name, take_over=take_over, tell=tell) as held,
         ExitStack() as until_supervised,
     ):
-        survey = Survey(progress, tell)
-        measurer = with_worker(experiment, place.devices[0], local, survey)
-        planned = make_plan(experiment, measurer, progress)
-        stored = states(results / experiment.name, planned)
-        chosen = choose(planned, conditions)
-        left = [trial for trial in chosen if fresh or not stored[trial.id].finished]
-        told = begun_otherwise(
+        ready = prepare(
+            experiment,
             results / experiment.name,
-            () if fresh or allow_environment_change else left,
-            place.kinds,
-            threads,
-            record["versions"]["torch"],
+            place,
+            local,
+            conditions=conditions,
+            threads=threads,
+            torch=record["versions"]["torch"],
+            fresh=fresh,
+            allow_environment_change=allow_environment_change,
+            progress=progress,
+            tell=tell,
         )
-        data = place.data(measurer, left)
-        notes = _notes(settings, survey)
-        for note in (*notes, *told):
-            tell(note)
+        left, data = ready.left, ready.data
         until_supervised.callback(launcher.close)
         slots = place.slots(left, tell)
         if jobs == "auto":
-            slots = best_slots(slots, left, threads, measurer, local, data=data)
+            slots = best_slots(slots, left, threads, ready.measurer, local, data=data)
+        how = {"overrides": list(experiment.overrides), "tier": experiment.tier, "jobs": place.at_most(slots)}
         opened = create(
             results,
             experiment.name,
             config_text=experiment.text,
-            trials=planned,
-            environment={
-                **record,
-                "overrides": list(experiment.overrides),
-                "tier": experiment.tier,
-                "jobs": place.at_most(slots),
-            },
+            trials=ready.planned,
+            environment={**record, **how},
             published=experiment.published.model_dump(mode="json"),
-            notes=notes,
+            notes=ready.notes,
             look=look.to_json() if look else None,
             checks=experiment.checks,
             plugins=experiment.plugins,
             fresh=fresh,
             held=held,
-            states=stored,
+            states=ready.states,
         )
         trusted.remember(experiment.plugins)
-        options = Options(
-            TRAINER,
-            threads,
-            stall_timeout,
-            keep_going,
-            allow_environment_change,
-            data,
-            {trial.id for trial in chosen},
-        )
         processors = threads * max((trial.processes for trial in left), default=1)
         for warning in (
             *opened.warnings,
@@ -205,18 +183,10 @@ def run(
             *_left_behind(opened, launcher),
         ):
             tell(warning)
+        changes = allow_environment_change
+        options = Options(TRAINER, threads, stall_timeout, keep_going, changes, data, ready.chosen)
         until_supervised.pop_all()
         return supervise(opened, launcher, options, slots=slots, display=show())
-
-
-def _notes(settings: Sequence[Settings], survey: Survey) -> list[str]:
-    """Notes on the data sets of these trials, each named once, and on trials of too few steps."""
-    from resexp.data.notes import with_source
-    from resexp.estimate import few_steps
-
-    configs = {each.data.model_dump_json(): each.data for each in settings}.values()
-    of_data = [note for config in configs for note in with_source(config, survey.notes(config))]
-    return [*of_data, *few_steps.notes(settings, survey.readable)]
 
 
 def _left_behind(opened: StoredExperiment, launcher: Launcher) -> Iterator[str]:
